@@ -1,0 +1,121 @@
+# taskresults - see `make help`.
+
+VERSION := 0.1.0
+CC      ?= cc
+CFLAGS  ?= -O2 -g
+PREFIX  ?= /usr/local
+libdir  ?= $(PREFIX)/lib
+PKGS    := sqlite3 libcjson
+PKG_CONFIG ?= pkg-config
+
+# In the order in which a byte becomes a SQL value (ext/tr.h is the map).
+READ   := names dir lines text record fast slow value timestamp
+RETAIN := leftover
+SQL    := error poll connection source plan filter scan table results rejects extension
+SOURCES := $(READ:%=ext/read/%.c) $(RETAIN:%=ext/retain/%.c) $(SQL:%=ext/sql/%.c)
+HEADERS := ext/tr.h ext/read/fast_walk.h include/taskresults.h
+
+# Recursive on purpose: pkg-config is asked when something is compiled, after `deps` has installed it.
+PKG_CFLAGS = $(shell $(PKG_CONFIG) --cflags $(PKGS))
+CJSON_LIBS = $(shell $(PKG_CONFIG) --libs libcjson)
+SQLITE_LIBS = $(shell $(PKG_CONFIG) --libs sqlite3)
+WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wconversion -Wno-sign-conversion
+ALL_CFLAGS = -std=c11 -fPIC -fvisibility=hidden $(WARNINGS) -Iinclude $(PKG_CFLAGS) $(CFLAGS) $(VARIANT_CFLAGS)
+
+
+.PHONY: all static demo test check unit bats deps asan lint format bench install uninstall clean help
+
+all: taskresults.so ## build the loadable extension, taskresults.so
+
+OBJECTS := $(SOURCES:%.c=build/release/%.o)
+
+taskresults.so: $(OBJECTS)
+	$(CC) $(CFLAGS) $(LDFLAGS) -shared -Wl,--as-needed -o $@ $^ $(CJSON_LIBS)
+
+build/release/%.o: %.c $(HEADERS) | build-deps
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -c -o $@ $<
+
+# A build with a read buffer of 7 bytes: every boundary falls everywhere. The tests compare its rows with the real ones.
+TINY_OBJECTS := $(SOURCES:%.c=build/tiny/%.o)
+build/tiny/taskresults.so: $(TINY_OBJECTS)
+	$(CC) $(CFLAGS) $(LDFLAGS) -shared -Wl,--as-needed -o $@ $^ $(CJSON_LIBS)
+build/tiny/%.o: %.c $(HEADERS) | build-deps
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -DTR_READ_BYTES=7 -c -o $@ $<
+
+# For hosts that have SQLite linked in: one object in which only the entry point is visible.
+static: libtaskresults.a ## build libtaskresults.a for applications that link it (-DSQLITE_CORE)
+CORE_OBJECTS := $(SOURCES:%.c=build/core/%.o)
+libtaskresults.a: $(CORE_OBJECTS)
+	$(LD) -r -o build/core/taskresults.o $^
+	objcopy --keep-global-symbol=sqlite3_taskresults_init build/core/taskresults.o
+	rm -f $@ && $(AR) rcs $@ build/core/taskresults.o
+build/core/%.o: %.c $(HEADERS) | build-deps
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -DSQLITE_CORE -c -o $@ $<
+
+.PHONY: build-deps
+build-deps:
+	@.ci/deps build
+
+deps: ## install what building and testing need (Debian), or print the command
+	@.ci/deps build test
+
+demo: all ## show a table, a CSV and statistics from the example data
+	@examples/demo.sh
+
+# --- tests ---------------------------------------------------------------------------------------------------------
+
+UNIT := $(basename $(notdir $(wildcard tests/unit/*.c)))
+UNIT_CFLAGS = -std=c11 $(WARNINGS) -Iinclude -Iext $(PKG_CFLAGS) $(CFLAGS) -DSQLITE_CORE
+
+build/unit/%: tests/unit/%.c tests/unit/check.h $(CORE_OBJECTS)
+	@mkdir -p $(@D)
+	$(CC) $(UNIT_CFLAGS) -o $@ $< $(CORE_OBJECTS) $(CJSON_LIBS) $(SQLITE_LIBS) -lm
+
+build/shim/%.so: tests/shim/%.c
+	@mkdir -p $(@D)
+	$(CC) -std=c11 $(WARNINGS) $(CFLAGS) -shared -fPIC -o $@ $< -ldl
+
+test: ## run every test: C units, then bats; the last line counts them
+	@.ci/deps build test
+	@tests/run
+
+check: test
+
+TEST_BINARIES := taskresults.so build/tiny/taskresults.so libtaskresults.a $(UNIT:%=build/unit/%) build/shim/faults.so
+.PHONY: test-binaries
+test-binaries: $(TEST_BINARIES)
+
+asan: ## run the C units and the SQL differential test under ASan and UBSan
+	@.ci/deps build test lint
+	@.ci/asan
+
+lint: ## gcc and clang with -Werror, clang-format, shellcheck
+	@.ci/deps build test lint
+	@.ci/lint
+
+format: ## lay out the C sources with clang-format
+	@.ci/deps lint
+	clang-format -i $$(git ls-files '*.c' '*.h')
+
+bench: all ## measure against grep, jq and python3; raw figures go to build/bench
+	@.ci/deps build bench
+	@tests/bench/run
+
+# --- installing ----------------------------------------------------------------------------------------------------
+
+install: all ## copy the extension and its header below DESTDIR/PREFIX
+	install -d "$(DESTDIR)$(libdir)/sqlite3" "$(DESTDIR)$(PREFIX)/include"
+	install -m 755 taskresults.so "$(DESTDIR)$(libdir)/sqlite3/taskresults.so"
+	install -m 644 include/taskresults.h "$(DESTDIR)$(PREFIX)/include/taskresults.h"
+
+uninstall: ## remove what install copied
+	rm -f "$(DESTDIR)$(libdir)/sqlite3/taskresults.so" "$(DESTDIR)$(PREFIX)/include/taskresults.h"
+
+clean: ## remove everything that was built
+	rm -rf build taskresults.so libtaskresults.a
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' Makefile

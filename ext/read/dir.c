@@ -1,0 +1,127 @@
+/*
+** dir.c - directory -> files.
+**
+** The directory belongs to others: an entry can be a FIFO that would block for ever, a link that leads elsewhere, or
+** gone by the time it is opened. So everything is relative to one open directory, nothing is followed, nothing waits
+** on a peer, and what was opened is checked with fstat(), not what was listed.
+*/
+#include "../tr.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <string.h>
+#include <unistd.h>
+
+#define LEASE_RETRY_MS 2
+#define LEASE_PATIENCE_MS 10000 /* a pruner holds its lease for milliseconds; this is for a stopped one */
+
+int tr_dir_open(TrDir *dir, const char *path, char **message) {
+  dir->path = path;
+  do {
+    dir->fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  } while (dir->fd < 0 && errno == EINTR);
+  if (dir->fd >= 0) return SQLITE_OK;
+  int reason = errno;
+  return tr_error(message, SQLITE_CANTOPEN,
+                  "results directory %s: %s (set SCHEDULER_RESULTS_DIR, or name one: "
+                  "CREATE VIRTUAL TABLE temp.r USING task_results(dir='/path'))",
+                  path, strerror(reason));
+}
+
+void tr_dir_close(TrDir *dir) {
+  if (dir->fd >= 0) close(dir->fd);
+  dir->fd = -1;
+}
+
+static int list_error(TrDir *dir, int reason, char **message) {
+  return tr_error(message, SQLITE_IOERR_READ, "results directory %s cannot be listed: %s", dir->path, strerror(reason));
+}
+
+int tr_dir_list(TrDir *dir, TrPoll *poll, int (*visit)(void *context, const char *name), void *context,
+                char **message) {
+  /* A description of its own: fdopendir() takes over the one it is given, and a shared one would share its position. */
+  int fd = openat(dir->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (fd < 0) return list_error(dir, errno, message);
+  DIR *stream = fdopendir(fd);
+  if (stream == NULL) {
+    int reason = errno;
+    close(fd);
+    return reason == ENOMEM ? SQLITE_NOMEM : list_error(dir, reason, message);
+  }
+  int code = SQLITE_OK;
+  for (unsigned count = 1; code == SQLITE_OK; count++) {
+    errno = 0;
+    const struct dirent *entry = readdir(stream);
+    if (entry == NULL) {
+      if (errno) code = list_error(dir, errno, message);
+      break;
+    }
+    if (count % 1024 == 0) code = tr_poll(poll);
+    if (code == SQLITE_OK) code = visit(context, entry->d_name);
+  }
+  closedir(stream);
+  return code;
+}
+
+/* A failed open of something that is not a regular file is a fact about the entry, not an error. */
+static TrEntry classify_failure(TrDir *dir, const char *name, int error_number, TrFile *file) {
+  if (error_number == ENOENT) return TR_ENTRY_VANISHED;
+  if (fstatat(dir->fd, name, &file->stat, AT_SYMLINK_NOFOLLOW) == 0) {
+    if (!S_ISREG(file->stat.st_mode)) return TR_ENTRY_IRREGULAR;
+  } else if (errno == ENOENT) {
+    return TR_ENTRY_VANISHED;
+  }
+  file->error_number = error_number;
+  return TR_ENTRY_UNREADABLE;
+}
+
+int tr_dir_open_file(TrDir *dir, const char *name, TrPoll *poll, TrFile *file, TrEntry *entry) {
+  int code = tr_poll(poll);
+  file->fd = -1;
+  file->error_number = 0;
+  for (int waited_ms = 0; code == SQLITE_OK; waited_ms += LEASE_RETRY_MS) {
+    file->fd = openat(dir->fd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
+    if (file->fd >= 0) break;
+    int reason = errno;
+    bool leased = reason == EAGAIN && waited_ms < LEASE_PATIENCE_MS;
+    if (!leased && reason != EINTR) {
+      *entry = classify_failure(dir, name, reason, file);
+      return SQLITE_OK;
+    }
+    code = leased ? tr_poll_sleep(poll, LEASE_RETRY_MS) : tr_poll(poll);
+  }
+  if (code != SQLITE_OK) return code;
+  *entry = TR_ENTRY_READABLE;
+  if (fstat(file->fd, &file->stat) != 0) {
+    file->error_number = errno;
+    *entry = TR_ENTRY_UNREADABLE;
+  } else if (!S_ISREG(file->stat.st_mode)) {
+    *entry = TR_ENTRY_IRREGULAR;
+  }
+  if (*entry != TR_ENTRY_READABLE) tr_file_close(file);
+  return SQLITE_OK;
+}
+
+void tr_file_close(TrFile *file) {
+  if (file->fd >= 0) close(file->fd);
+  file->fd = -1;
+}
+
+const char *tr_file_type(mode_t mode) {
+  if (S_ISLNK(mode)) return "a symbolic link";
+  if (S_ISDIR(mode)) return "a directory";
+  if (S_ISFIFO(mode)) return "a FIFO";
+  if (S_ISSOCK(mode)) return "a socket";
+  return "a device";
+}
+
+bool tr_name_is_job_file(const char *name, size_t length) {
+  return length >= TR_SUFFIX_LEN && memcmp(name + length - TR_SUFFIX_LEN, TR_SUFFIX, TR_SUFFIX_LEN) == 0;
+}
+
+bool tr_job_id_is_usable(const char *job_id, size_t length) {
+  return length <= NAME_MAX - TR_SUFFIX_LEN && memchr(job_id, '/', length) == NULL &&
+         memchr(job_id, '\0', length) == NULL;
+}

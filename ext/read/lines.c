@@ -1,0 +1,258 @@
+/*
+** lines.c - file -> lines, forwards or backwards, through one small buffer.
+**
+** pread() into a reused buffer, never mmap(): the file may be truncated while we read it, which is a SIGBUS under a
+** mapping and a short read here. The buffer grows only to hold one line, and never beyond max_line: a longer line is
+** passed over, counted but not kept.
+**
+** The size is a snapshot taken when the file was opened. After each read the size is looked at again: if the file has
+** become smaller than it was ever seen, what was just read may continue a line of another time, so it is thrown away
+** and the scan ends with the last line that was whole before.
+*/
+#include "../tr.h"
+
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#define FIRST_READ_BYTES (64 * 1024) /* a look at the last lines of a file should cost little */
+
+static size_t smaller(size_t a, size_t b) { return a < b ? a : b; }
+
+static int ensure_room(TrLines *lines, size_t capacity) {
+  if (capacity <= lines->capacity) return SQLITE_OK;
+  unsigned char *buffer = sqlite3_realloc64(lines->buffer, capacity + TR_PADDING);
+  if (buffer == NULL) return SQLITE_NOMEM;
+  lines->buffer = buffer;
+  lines->capacity = capacity;
+  return SQLITE_OK;
+}
+
+int tr_lines_open(TrLines *lines, int fd, int64_t from, int64_t size, size_t max_line, bool backwards, TrPoll *poll) {
+  lines->fd = fd;
+  lines->poll = poll;
+  lines->length = lines->mark = lines->searched = 0;
+  lines->read_bytes = smaller(FIRST_READ_BYTES, TR_READ_BYTES);
+  lines->base = backwards ? size : from;
+  lines->end = lines->seen_size = size;
+  lines->max_line = max_line;
+  lines->backwards = backwards;
+  return ensure_room(lines, TR_READ_BYTES);
+}
+
+void tr_lines_close(TrLines *lines) {
+  sqlite3_free(lines->buffer);
+  memset(lines, 0, sizeof *lines);
+  lines->fd = -1;
+}
+
+/* Reads `count` bytes at `offset` into `into`. *got is less only at the (new) end of the file. */
+static int read_fully(TrLines *lines, unsigned char *into, size_t count, int64_t offset, size_t *got) {
+  *got = 0;
+  while (*got < count) {
+    ssize_t n = pread(lines->fd, into + *got, count - *got, offset + (int64_t)*got);
+    if (n > 0) {
+      *got += (size_t)n;
+    } else if (n == 0) {
+      break;
+    } else if (errno != EINTR) {
+      return SQLITE_IOERR_READ;
+    }
+    if (n < 0) {
+      int code = tr_poll(lines->poll);
+      if (code != SQLITE_OK) return code;
+    }
+  }
+  return SQLITE_OK;
+}
+
+/* Did the file shrink below a size it was seen to have? Then nothing read from now on belongs to what went before. */
+static int check_shrunk(TrLines *lines, bool *shrunk) {
+  struct stat now;
+  if (fstat(lines->fd, &now) != 0) return SQLITE_IOERR_FSTAT;
+  *shrunk = now.st_size < lines->seen_size;
+  if (!*shrunk) lines->seen_size = now.st_size;
+  return SQLITE_OK;
+}
+
+static int read_checked(TrLines *lines, unsigned char *into, size_t count, int64_t offset, bool *shrunk) {
+  int code = tr_poll(lines->poll);
+  if (code != SQLITE_OK) return code;
+  size_t got;
+  code = read_fully(lines, into, count, offset, &got);
+  if (code != SQLITE_OK) return code;
+  code = check_shrunk(lines, shrunk);
+  if (got < count) *shrunk = true;
+  if (lines->read_bytes < TR_READ_BYTES) lines->read_bytes = smaller(lines->read_bytes * 2, TR_READ_BYTES);
+  return code;
+}
+
+static void pad(TrLines *lines) { memset(lines->buffer + lines->length, 0, TR_PADDING); }
+
+static void give(TrLines *lines, TrLine *line, size_t start, size_t end, bool terminated) {
+  line->text = lines->buffer + start;
+  line->length = end - start;
+  line->offset = lines->base + (int64_t)start;
+  line->terminated = terminated;
+  line->too_long = line->length > lines->max_line;
+  if (line->too_long) line->text = NULL;
+}
+
+/* --- forwards ---------------------------------------------------------------------------------------------------- */
+
+/* Appends the next read to the buffer. The bytes before lines->mark are given up. */
+static int fill_forwards(TrLines *lines, bool *shrunk) {
+  if (lines->mark > 0) {
+    memmove(lines->buffer, lines->buffer + lines->mark, lines->length - lines->mark);
+    lines->base += (int64_t)lines->mark;
+    lines->length -= lines->mark;
+    lines->searched -= lines->mark;
+    lines->mark = 0;
+  }
+  int code = SQLITE_OK;
+  if (lines->length == lines->capacity) code = ensure_room(lines, lines->capacity * 2);
+  if (code != SQLITE_OK) return code;
+  int64_t offset = lines->base + (int64_t)lines->length;
+  size_t count = smaller(lines->read_bytes, lines->capacity - lines->length);
+  if ((int64_t)count > lines->end - offset) count = (size_t)(lines->end - offset);
+  code = read_checked(lines, lines->buffer + lines->length, count, offset, shrunk);
+  if (code != SQLITE_OK || *shrunk) return code;
+  lines->length += count;
+  pad(lines);
+  return SQLITE_OK;
+}
+
+/* The line at lines->mark is too long to keep: finds its end, holding one read at a time. */
+static int skip_forwards(TrLines *lines, TrLine *line) {
+  int64_t start = lines->base + (int64_t)lines->mark;
+  for (;;) {
+    lines->mark = lines->searched = lines->length; /* give the bytes up */
+    int64_t at = lines->base + (int64_t)lines->length;
+    const unsigned char *newline = NULL;
+    if (at < lines->end) {
+      bool shrunk = false;
+      int code = fill_forwards(lines, &shrunk);
+      if (code != SQLITE_OK) return code;
+      if (shrunk) return SQLITE_DONE;
+      newline = memchr(lines->buffer, '\n', lines->length);
+      if (newline == NULL) continue;
+      at = lines->base + (newline - lines->buffer);
+      lines->mark = lines->searched = (size_t)(newline - lines->buffer) + 1;
+    }
+    *line = (TrLine){.offset = start, .length = (uint64_t)(at - start), .terminated = newline != NULL, .too_long = true};
+    return SQLITE_ROW;
+  }
+}
+
+static int next_forwards(TrLines *lines, TrLine *line) {
+  for (;;) {
+    const unsigned char *newline =
+        memchr(lines->buffer + lines->searched, '\n', lines->length - lines->searched);
+    if (newline) {
+      size_t at = (size_t)(newline - lines->buffer);
+      give(lines, line, lines->mark, at, true);
+      lines->mark = lines->searched = at + 1;
+      return SQLITE_ROW;
+    }
+    lines->searched = lines->length;
+    if (lines->base + (int64_t)lines->length >= lines->end) {
+      if (lines->mark == lines->length) return SQLITE_DONE;
+      give(lines, line, lines->mark, lines->length, false);
+      lines->mark = lines->length;
+      return SQLITE_ROW;
+    }
+    if (lines->length - lines->mark > lines->max_line) return skip_forwards(lines, line);
+    bool shrunk = false;
+    int code = fill_forwards(lines, &shrunk);
+    if (code != SQLITE_OK) return code;
+    if (shrunk) return SQLITE_DONE;
+  }
+}
+
+/* --- backwards --------------------------------------------------------------------------------------------------- */
+
+/* The last newline in buffer[from, to), or -1. */
+static ssize_t last_newline(const TrLines *lines, size_t from, size_t to) {
+  const unsigned char *newline = memrchr(lines->buffer + from, '\n', to - from);
+  return newline ? newline - lines->buffer : -1;
+}
+
+/* Reads what stands before the buffer in the file, in front of buffer[0, keep). */
+static int fill_backwards(TrLines *lines, size_t keep, size_t *added, bool *shrunk) {
+  size_t count = lines->read_bytes;
+  if ((int64_t)count > lines->base) count = (size_t)lines->base;
+  int code = SQLITE_OK;
+  if (keep + count > lines->capacity) code = ensure_room(lines, keep + count > 2 * lines->capacity ? keep + count : 2 * lines->capacity);
+  if (code != SQLITE_OK) return code;
+  memmove(lines->buffer + count, lines->buffer, keep);
+  lines->base -= (int64_t)count;
+  lines->length = keep + count;
+  code = read_checked(lines, lines->buffer, count, lines->base, shrunk);
+  pad(lines);
+  *added = count;
+  return code;
+}
+
+/* The line that ends at file offset `line_end` is too long to keep: finds its start, holding one read at a time. */
+static int skip_backwards(TrLines *lines, TrLine *line, int64_t line_end, bool terminated) {
+  ssize_t newline = -1;
+  while (newline < 0 && lines->base > 0) {
+    size_t added;
+    bool shrunk = false;
+    int code = fill_backwards(lines, 0, &added, &shrunk);
+    if (code != SQLITE_OK) return code;
+    if (shrunk) return SQLITE_DONE;
+    newline = last_newline(lines, 0, added);
+  }
+  lines->mark = (size_t)(newline + 1);
+  int64_t start = lines->base + newline + 1;
+  *line = (TrLine){
+      .offset = start, .length = (uint64_t)(line_end - start), .terminated = terminated, .too_long = true};
+  return SQLITE_ROW;
+}
+
+static int next_backwards(TrLines *lines, TrLine *line) {
+  if (lines->mark == 0 && lines->base == 0) return SQLITE_DONE;
+  if (lines->mark == 0) {
+    size_t added;
+    bool shrunk = false;
+    int code = fill_backwards(lines, 0, &added, &shrunk);
+    if (code != SQLITE_OK) return code;
+    if (shrunk) return SQLITE_DONE;
+    lines->mark = added;
+  }
+  /* Only the very last line of the file can lack its newline. */
+  bool terminated = lines->buffer[lines->mark - 1] == '\n';
+  size_t end = terminated ? lines->mark - 1 : lines->mark;
+  size_t search_to = end;
+  for (;;) {
+    ssize_t newline = last_newline(lines, 0, search_to);
+    if (newline >= 0 || lines->base == 0) {
+      give(lines, line, (size_t)(newline + 1), end, terminated);
+      lines->mark = (size_t)(newline + 1);
+      return SQLITE_ROW;
+    }
+    if (end > lines->max_line) return skip_backwards(lines, line, lines->base + (int64_t)end, terminated);
+    size_t added;
+    bool shrunk = false;
+    int code = fill_backwards(lines, lines->mark, &added, &shrunk);
+    if (code != SQLITE_OK) return code;
+    if (shrunk) return SQLITE_DONE;
+    lines->mark += added;
+    end += added;
+    search_to = added; /* what was behind has been searched */
+  }
+}
+
+int tr_lines_next(TrLines *lines, TrLine *line) {
+  int code = lines->backwards ? next_backwards(lines, line) : next_forwards(lines, line);
+  if (code == SQLITE_DONE) { /* and stay there: a file that shrank must not come back to life */
+    lines->base = lines->end = 0;
+    lines->mark = lines->length = lines->searched = 0;
+  }
+  return code;
+}
+
+int64_t tr_lines_position(const TrLines *lines) {
+  return lines->base + (int64_t)(lines->backwards ? 0 : lines->length);
+}

@@ -1,0 +1,59 @@
+/*
+** record.c - line -> record: which lane judges it, and the words for a refusal.
+**
+** The contract of both lanes is one: the spans of a record, or a reason. The fast lane may only say "a record" or "not
+** mine"; every refusal comes from the slow lane, so there is one place that decides what is refused and why. The
+** verdict is that of Python's json.loads(), the reader that the scheduler itself uses.
+*/
+#include "../tr.h"
+
+#include <string.h>
+
+const char *tr_reason_text(TrReason reason) {
+  static const char *const text[TR_REASON_COUNT] = {
+      [TR_OK] = "ok",
+      [TR_BLANK] = "blank line",
+      [TR_NOT_UTF8] = "not valid UTF-8",
+      [TR_BOM] = "begins with a byte order mark",
+      [TR_CONTROL_CHARACTER] = "raw control character in a string",
+      [TR_BAD_ESCAPE] = "bad escape in a string",
+      [TR_CUT_SHORT] = "cut short: a write was interrupted",
+      [TR_EXTRA_DATA] = "text after the record",
+      [TR_BAD_NUMBER] = "not a JSON number",
+      [TR_MALFORMED] = "malformed JSON",
+      [TR_NOT_AN_OBJECT] = "JSON, but not an object",
+      [TR_TOO_MANY_DIGITS] = "integer of more than 4300 digits",
+      [TR_TOO_DEEP] = "nested more than 900 levels deep",
+      [TR_TOO_LONG] = "longer than max_line",
+      [TR_UNFINISHED] = "no newline yet: still being written, or cut short",
+  };
+  return text[reason];
+}
+
+TrField tr_field_named(const unsigned char *key, size_t length) {
+  static const struct {
+    const char *name;
+    uint8_t length;
+    uint8_t field;
+  } known[] = {
+      {"timestamp", 9, TR_TIMESTAMP}, {"job_name", 8, TR_JOB_NAME}, {"success", 7, TR_SUCCESS},
+      {"output", 6, TR_OUTPUT},       {"error", 5, TR_ERROR},
+  };
+  for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
+    if (length == known[i].length && memcmp(key, known[i].name, length) == 0) return known[i].field;
+  }
+  return TR_FIELD_COUNT;
+}
+
+void tr_parser_init(TrParser *parser) {
+  parser->fast = tr_fast_lane();
+  parser->layout.count = 0;
+}
+
+TrReason tr_parse(TrParser *parser, const TrLine *line, TrRecord *record) {
+  if (line->too_long) return TR_TOO_LONG;
+  if (parser->fast(line->text, line->length, &parser->layout, record)) return TR_OK;
+  TrReason reason = tr_slow_lane(line->text, line->length, record);
+  if (reason == TR_OK || reason == TR_BLANK || line->terminated) return reason;
+  return TR_UNFINISHED;
+}

@@ -1,0 +1,246 @@
+/*
+** slow.c - the slow lane: the strict verdict on any line, and the reason when it is refused.
+**
+** The grammar is what Python's json.loads() accepts, which is neither RFC 8259 (NaN, Infinity and lone surrogates pass)
+** nor cJSON's (which takes `01` and text after the value, refuses lone surrogates and NaN, cuts strings at \u0000 and
+** rounds integers to doubles: tests/unit/cjson_limits.c shows each). So the judge is our own, and it leaves spans into
+** the line like the fast lane, from which every value can still be had exactly. cJSON writes nested values out, in
+** value.c.
+**
+** Containers are kept on a small stack of their own: 900 levels of hostile nesting must not be 900 frames of a host's.
+*/
+#include "../tr.h"
+
+#include <string.h>
+
+typedef struct Slow {
+  const unsigned char *text, *end;
+  const unsigned char *p;
+  TrReason reason;
+  TrRecord *record;
+  TrField member;                     /* of the record: the one we are in, */
+  const unsigned char *member_start;  /* and where its value begins */
+  unsigned depth;
+  char open[TR_MAX_NESTING]; /* '{' or '[' of each container we are in */
+} Slow;
+
+static bool refuse(Slow *slow, TrReason reason) {
+  slow->reason = slow->p >= slow->end ? TR_CUT_SHORT : reason;
+  return false;
+}
+
+static void skip_space(Slow *slow) {
+  while (slow->p < slow->end && (*slow->p == ' ' || *slow->p == '\t' || *slow->p == '\r')) slow->p++;
+}
+
+static int peek(const Slow *slow) { return slow->p < slow->end ? *slow->p : -1; }
+
+static bool take(Slow *slow, char wanted) {
+  if (peek(slow) != wanted) return refuse(slow, TR_MALFORMED);
+  slow->p++;
+  return true;
+}
+
+static bool is_hex(int c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F'); }
+static bool is_digit(int c) { return c >= '0' && c <= '9'; }
+
+/* p is behind a backslash. */
+static bool take_escape(Slow *slow) {
+  int c = peek(slow);
+  if (c < 0 || strchr("\"\\/bfnrtu", c) == NULL || c == 0) return refuse(slow, TR_BAD_ESCAPE);
+  slow->p++;
+  for (int i = 0; c == 'u' && i < 4; i++) {
+    if (!is_hex(peek(slow))) return refuse(slow, TR_BAD_ESCAPE);
+    slow->p++;
+  }
+  return true;
+}
+
+/* p is behind the opening quote; leaves it behind the closing one. The line is known to be UTF-8. */
+static bool take_string(Slow *slow, bool *escaped) {
+  *escaped = false;
+  for (;;) {
+    int c = peek(slow);
+    if (c < 0x20) return refuse(slow, TR_CONTROL_CHARACTER);
+    slow->p++;
+    if (c == '"') return true;
+    if (c == '\\') {
+      *escaped = true;
+      if (!take_escape(slow)) return false;
+    }
+  }
+}
+
+static size_t take_digits(Slow *slow) {
+  const unsigned char *start = slow->p;
+  while (is_digit(peek(slow))) slow->p++;
+  return (size_t)(slow->p - start);
+}
+
+static bool take_word(Slow *slow, const char *word, TrKind kind, TrSpan *span) {
+  size_t length = strlen(word), left = (size_t)(slow->end - slow->p);
+  if (memcmp(slow->p, word, left < length ? left : length) != 0) return refuse(slow, TR_MALFORMED);
+  slow->p += left < length ? left : length;
+  span->kind = kind;
+  return left >= length || refuse(slow, TR_MALFORMED);
+}
+
+static bool take_number(Slow *slow, TrSpan *span) {
+  if (peek(slow) == '-') {
+    slow->p++;
+    if (peek(slow) == 'I') return take_word(slow, "Infinity", TR_MINUS_INFINITY, span);
+  }
+  span->kind = TR_INTEGER;
+  bool zero = peek(slow) == '0';
+  size_t digits = take_digits(slow);
+  if (digits == 0 || (zero && digits > 1)) return refuse(slow, digits ? TR_BAD_NUMBER : TR_MALFORMED);
+  if (peek(slow) == '.') {
+    span->kind = TR_REAL;
+    slow->p++;
+    if (take_digits(slow) == 0) return refuse(slow, TR_BAD_NUMBER);
+  }
+  if (peek(slow) == 'e' || peek(slow) == 'E') {
+    span->kind = TR_REAL;
+    slow->p++;
+    if (peek(slow) == '+' || peek(slow) == '-') slow->p++;
+    if (take_digits(slow) == 0) return refuse(slow, TR_BAD_NUMBER);
+  }
+  if (span->kind == TR_INTEGER && digits > TR_MAX_INT_DIGITS) {
+    slow->reason = TR_TOO_MANY_DIGITS;
+    return false;
+  }
+  return true;
+}
+
+static bool take_scalar(Slow *slow, TrSpan *span) {
+  switch (peek(slow)) {
+  case '"': {
+    bool escaped;
+    slow->p++;
+    if (!take_string(slow, &escaped)) return false;
+    span->kind = TR_STRING;
+    span->escaped = escaped;
+    return true;
+  }
+  case 't': return take_word(slow, "true", TR_TRUE, span);
+  case 'f': return take_word(slow, "false", TR_FALSE, span);
+  case 'n': return take_word(slow, "null", TR_NULL, span);
+  case 'N': return take_word(slow, "NaN", TR_NAN, span);
+  case 'I': return take_word(slow, "Infinity", TR_PLUS_INFINITY, span);
+  default: return take_number(slow, span);
+  }
+}
+
+/* The key's column; keys may be spelled with escapes. */
+static TrField key_field(const unsigned char *key, size_t length, bool escaped) {
+  unsigned char decoded[64];
+  if (!escaped) return tr_field_named(key, length);
+  if (length > sizeof decoded) return TR_FIELD_COUNT; /* at most six bytes for each of a column's letters */
+  return tr_field_named(decoded, tr_decode_string(key, length, decoded));
+}
+
+/* p is at a key; leaves it at the value. */
+static bool take_key(Slow *slow, TrField *field) {
+  if (!take(slow, '"')) return false;
+  const unsigned char *key = slow->p;
+  bool escaped;
+  if (!take_string(slow, &escaped)) return false;
+  *field = key_field(key, (size_t)(slow->p - 1 - key), escaped);
+  skip_space(slow);
+  if (!take(slow, ':')) return false;
+  skip_space(slow);
+  return true;
+}
+
+/* p is at a member of an object or an element of an array; leaves it at the value. */
+static bool begin_element(Slow *slow) {
+  TrField field = TR_FIELD_COUNT;
+  if (slow->open[slow->depth - 1] == '{' && !take_key(slow, &field)) return false;
+  if (slow->depth == 1) {
+    slow->member = field;
+    slow->member_start = slow->p;
+  }
+  return true;
+}
+
+static bool open_container(Slow *slow) {
+  if (slow->depth == TR_MAX_NESTING) {
+    slow->reason = TR_TOO_DEEP;
+    return false;
+  }
+  slow->open[slow->depth++] = (char)*slow->p++;
+  skip_space(slow);
+  return true;
+}
+
+/* p is behind a member's value. The last of duplicate keys wins by overwriting. */
+static void note_member(Slow *slow, TrSpan span) {
+  ptrdiff_t quote = span.kind == TR_STRING ? 1 : 0;
+  span.start = (uint32_t)(slow->member_start - slow->text + quote);
+  span.length = (uint32_t)(slow->p - slow->member_start - 2 * quote);
+  slow->record->field[slow->member] = span;
+}
+
+static bool closes(const Slow *slow) {
+  return slow->depth > 0 && peek(slow) == (slow->open[slow->depth - 1] == '{' ? '}' : ']');
+}
+
+/* p is behind a value: closes the containers that end here. True with *more set when another element follows. */
+static bool finish_value(Slow *slow, TrSpan span, bool *more) {
+  *more = false;
+  while (slow->depth > 0) {
+    if (slow->depth == 1) note_member(slow, span);
+    skip_space(slow);
+    if (closes(slow)) {
+      slow->p++;
+      slow->depth--;
+      span = (TrSpan){.kind = TR_NESTED};
+      continue;
+    }
+    if (!take(slow, ',')) return false;
+    skip_space(slow);
+    *more = true;
+    return true;
+  }
+  return true;
+}
+
+/* One value of any kind, with the members of the outermost container noted on the way. */
+static bool take_value(Slow *slow) {
+  for (bool more = true; more;) {
+    if (slow->depth > 0 && !begin_element(slow)) return false;
+    TrSpan span = {.kind = TR_NESTED};
+    bool empty = false;
+    while (!empty && (peek(slow) == '{' || peek(slow) == '[')) { /* down to the first scalar or empty container */
+      if (!open_container(slow)) return false;
+      empty = closes(slow);
+      if (!empty && !begin_element(slow)) return false;
+    }
+    if (empty) {
+      slow->p++;
+      slow->depth--;
+    } else if (!take_scalar(slow, &span)) {
+      return false;
+    }
+    if (!finish_value(slow, span, &more)) return false;
+  }
+  return true;
+}
+
+static void clear_record(TrRecord *record) {
+  for (int i = 0; i <= TR_FIELD_COUNT; i++) record->field[i] = (TrSpan){.kind = TR_ABSENT};
+}
+
+TrReason tr_slow_lane(const unsigned char *text, size_t length, TrRecord *record) {
+  Slow slow = {.text = text, .end = text + length, .p = text, .record = record, .member = TR_FIELD_COUNT};
+  clear_record(record);
+  if (!tr_utf8_is_valid(text, length)) return TR_NOT_UTF8;
+  if (length >= 3 && memcmp(text, "\xEF\xBB\xBF", 3) == 0) return TR_BOM;
+  skip_space(&slow);
+  if (slow.p == slow.end) return TR_BLANK;
+  bool object = *slow.p == '{';
+  if (!take_value(&slow)) return slow.reason;
+  skip_space(&slow);
+  if (slow.p < slow.end) return TR_EXTRA_DATA;
+  return object ? TR_OK : TR_NOT_AN_OBJECT;
+}

@@ -1,0 +1,137 @@
+/*
+** timestamp.c - text <-> microseconds since the Unix epoch, UTC.
+**
+** Understood: YYYY-MM-DD[T ]HH:MM[:SS[.f...]][Z|+HH:MM|-HH:MM], where no zone means UTC and a fraction of any length is
+** cut to microseconds. Anything else, a 30 February included, has no time. Years 0000 to 9999 of the proleptic
+** Gregorian calendar.
+*/
+#include "../tr.h"
+
+#include <stdio.h>
+
+#define US_PER_SECOND INT64_C(1000000)
+
+/* Takes exactly `count` digits. False: they are not there. */
+static bool take_digits(const char **p, const char *end, int count, int *value) {
+  if (end - *p < count) return false;
+  *value = 0;
+  for (int i = 0; i < count; i++) {
+    char c = (*p)[i];
+    if (c < '0' || c > '9') return false;
+    *value = *value * 10 + (c - '0');
+  }
+  *p += count;
+  return true;
+}
+
+static bool take_char(const char **p, const char *end, char wanted) {
+  if (*p == end || **p != wanted) return false;
+  (*p)++;
+  return true;
+}
+
+static int days_in_month(int year, int month) {
+  static const char days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+  bool leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
+  return days[month - 1] + (month == 2 && leap);
+}
+
+/* Days from 1970-01-01, counting years from March so that the leap day comes last. */
+static int64_t days_from_civil(int year, int month, int day) {
+  int64_t y = month <= 2 ? year - 1 : year;
+  int64_t era = (y >= 0 ? y : y - 399) / 400;
+  int64_t year_of_era = y - era * 400;
+  int64_t day_of_year = (153 * (month + (month > 2 ? -3 : 9)) + 2) / 5 + day - 1;
+  int64_t day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
+  return era * 146097 + day_of_era - 719468;
+}
+
+static void civil_from_days(int64_t days, int *year, int *month, int *day) {
+  days += 719468;
+  int64_t era = (days >= 0 ? days : days - 146096) / 146097;
+  int64_t day_of_era = days - era * 146097;
+  int64_t year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
+  int64_t day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+  int64_t shifted = (5 * day_of_year + 2) / 153; /* months from March */
+  *day = (int)(day_of_year - (153 * shifted + 2) / 5 + 1);
+  *month = (int)(shifted < 10 ? shifted + 3 : shifted - 9);
+  *year = (int)(year_of_era + era * 400 + (*month <= 2));
+}
+
+static bool take_date(const char **p, const char *end, int64_t *days) {
+  int year, month, day;
+  if (!take_digits(p, end, 4, &year) || !take_char(p, end, '-') || !take_digits(p, end, 2, &month) ||
+      !take_char(p, end, '-') || !take_digits(p, end, 2, &day)) {
+    return false;
+  }
+  if (month < 1 || month > 12 || day < 1 || day > days_in_month(year, month)) return false;
+  *days = days_from_civil(year, month, day);
+  return true;
+}
+
+/* Behind the point: one digit or more. */
+static bool take_fraction(const char **p, const char *end, int *us) {
+  const char *start = *p;
+  *us = 0;
+  for (int weight = 100000; *p < end && **p >= '0' && **p <= '9'; (*p)++, weight /= 10) *us += (**p - '0') * weight;
+  return *p > start;
+}
+
+static bool take_time(const char **p, const char *end, int64_t *us) {
+  int hour, minute, second = 0, fraction = 0;
+  if (!take_digits(p, end, 2, &hour) || !take_char(p, end, ':') || !take_digits(p, end, 2, &minute)) return false;
+  if (take_char(p, end, ':')) {
+    if (!take_digits(p, end, 2, &second)) return false;
+    if (take_char(p, end, '.') && !take_fraction(p, end, &fraction)) return false;
+  }
+  if (hour > 23 || minute > 59 || second > 59) return false;
+  *us = (hour * 3600 + minute * 60 + second) * US_PER_SECOND + fraction;
+  return true;
+}
+
+static bool take_zone(const char **p, const char *end, int64_t *offset_s) {
+  *offset_s = 0;
+  if (*p == end || take_char(p, end, 'Z')) return true;
+  bool west = **p == '-';
+  if (!west && **p != '+') return false;
+  (*p)++;
+  int hours, minutes;
+  if (!take_digits(p, end, 2, &hours) || !take_char(p, end, ':') || !take_digits(p, end, 2, &minutes)) return false;
+  if (hours > 23 || minutes > 59) return false;
+  *offset_s = (hours * 3600 + minutes * 60) * (west ? -1 : 1);
+  return true;
+}
+
+bool tr_timestamp_parse(const char *text, size_t length, int64_t *time_us) {
+  const char *p = text, *end = text + length;
+  int64_t days, us, offset_s;
+  if (!take_date(&p, end, &days)) return false;
+  if (!take_char(&p, end, 'T') && !take_char(&p, end, ' ')) return false;
+  if (!take_time(&p, end, &us) || !take_zone(&p, end, &offset_s) || p != end) return false;
+  *time_us = (days * 86400 - offset_s) * US_PER_SECOND + us;
+  return true;
+}
+
+bool tr_span_time_us(const TrLine *line, const TrSpan *span, int64_t *time_us) {
+  if (span->kind != TR_STRING) return false;
+  const unsigned char *text = line->text + span->start;
+  if (!span->escaped) return tr_timestamp_parse((const char *)text, span->length, time_us);
+  /* A fraction may be of any length, but nobody spells a long one with escapes: what does not fit has no time. No
+  ** allocation here, for one that failed could not be told from a timestamp that is none. */
+  unsigned char decoded[512];
+  if (span->length > sizeof decoded) return false;
+  return tr_timestamp_parse((char *)decoded, tr_decode_string(text, span->length, decoded), time_us);
+}
+
+void tr_timestamp_format(int64_t time_us, char out[TR_TIMESTAMP_SIZE]) {
+  int64_t seconds = time_us / US_PER_SECOND, us = time_us % US_PER_SECOND;
+  if (us < 0) us += US_PER_SECOND, seconds--;
+  int64_t days = seconds / 86400, second = seconds % 86400;
+  if (second < 0) second += 86400, days--;
+  int year, month, day;
+  civil_from_days(days, &year, &month, &day);
+  int n = snprintf(out, TR_TIMESTAMP_SIZE, "%04d-%02d-%02dT%02d:%02d:%02d", year, month, day, (int)(second / 3600),
+                   (int)(second / 60 % 60), (int)(second % 60));
+  if (us) n += snprintf(out + n, (size_t)(TR_TIMESTAMP_SIZE - n), ".%06d", (int)us); /* isoformat() drops a zero one */
+  snprintf(out + n, (size_t)(TR_TIMESTAMP_SIZE - n), "Z");
+}

@@ -1,0 +1,78 @@
+/*
+** value.c - span -> SQL value: what json_extract() would give, exactly, and only when a column is asked for.
+*/
+#include "../tr.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cJSON.h>
+
+static void result_string(sqlite3_context *context, const unsigned char *text, const TrSpan *span) {
+  if (!span->escaped) {
+    sqlite3_result_text64(context, (const char *)text, span->length, SQLITE_TRANSIENT, SQLITE_UTF8);
+    return;
+  }
+  unsigned char *decoded = sqlite3_malloc64(span->length);
+  if (decoded == NULL) {
+    sqlite3_result_error_nomem(context);
+    return;
+  }
+  size_t length = tr_decode_string(text, span->length, decoded);
+  sqlite3_result_text64(context, (char *)decoded, length, sqlite3_free, SQLITE_UTF8);
+}
+
+/* strtod() is correctly rounded, as Python's float is, but follows the host's locale: hence the locale argument. The
+** text ends at the span's end because no number goes on there. */
+static double span_to_double(const unsigned char *text, locale_t c_locale) {
+  return strtod_l((const char *)text, NULL, c_locale);
+}
+
+/* Exact to int64, else REAL. */
+static void result_integer(sqlite3_context *context, const unsigned char *text, const TrSpan *span, locale_t c_locale) {
+  if (span->length <= 20) {
+    char digits[24];
+    memcpy(digits, text, span->length);
+    digits[span->length] = '\0';
+    errno = 0;
+    long long value = strtoll(digits, NULL, 10);
+    if (errno == 0) {
+      sqlite3_result_int64(context, value);
+      return;
+    }
+  }
+  sqlite3_result_double(context, span_to_double(text, c_locale));
+}
+
+/* The source text without the white space between its tokens. cJSON_Minify() works on the text itself and changes
+** nothing else, so that numbers keep every digit and NaN stays NaN; printing a parsed tree would not. */
+static void result_nested(sqlite3_context *context, const unsigned char *text, const TrSpan *span) {
+  char *copy = sqlite3_malloc64((sqlite3_uint64)span->length + 1);
+  if (copy == NULL) {
+    sqlite3_result_error_nomem(context);
+    return;
+  }
+  memcpy(copy, text, span->length);
+  copy[span->length] = '\0';
+  cJSON_Minify(copy);
+  sqlite3_result_text64(context, copy, strlen(copy), sqlite3_free, SQLITE_UTF8);
+}
+
+void tr_result_span(sqlite3_context *context, const TrLine *line, const TrSpan *span, locale_t c_locale) {
+  const unsigned char *text = line->text + span->start;
+  switch ((TrKind)span->kind) {
+  case TR_ABSENT:
+  case TR_NULL:
+  case TR_NAN: sqlite3_result_null(context); break;
+  case TR_FALSE: sqlite3_result_int(context, 0); break;
+  case TR_TRUE: sqlite3_result_int(context, 1); break;
+  case TR_INTEGER: result_integer(context, text, span, c_locale); break;
+  case TR_REAL: sqlite3_result_double(context, span_to_double(text, c_locale)); break;
+  case TR_PLUS_INFINITY: sqlite3_result_double(context, HUGE_VAL); break;
+  case TR_MINUS_INFINITY: sqlite3_result_double(context, -HUGE_VAL); break;
+  case TR_STRING: result_string(context, text, span); break;
+  case TR_NESTED: result_nested(context, text, span); break;
+  }
+}

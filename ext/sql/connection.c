@@ -1,0 +1,26 @@
+/*
+** connection.c - what the tables and functions of one connection share: the map of file names, so that rowids agree
+** between them, and a C locale for numbers. Counted references, because SQLite destroys modules and functions one by
+** one, in its own order.
+*/
+#include "../tr.h"
+
+TrConnection *tr_connection_new(sqlite3 *db) {
+  TrConnection *connection = sqlite3_malloc64(sizeof *connection);
+  if (connection == NULL) return NULL;
+  *connection = (TrConnection){.references = 1, .db = db, .names = tr_names_new()};
+  connection->c_locale = newlocale(LC_ALL_MASK, "C", (locale_t)0);
+  if (connection->names == NULL || connection->c_locale == (locale_t)0) {
+    tr_connection_unref(connection);
+    return NULL;
+  }
+  return connection;
+}
+
+void tr_connection_unref(void *reference) {
+  TrConnection *connection = reference;
+  if (--connection->references > 0) return;
+  tr_names_free(connection->names);
+  if (connection->c_locale != (locale_t)0) freelocale(connection->c_locale);
+  sqlite3_free(connection);
+}

@@ -1,0 +1,340 @@
+/*
+** filter.c - the plan with its values: which files to open, and which lines to pass over unseen.
+**
+** SQLite checks every row again, so the rule is: skip only what is provably false, and when in doubt, do not skip. What
+** makes for doubt:
+**   - xFilter sees the right-hand side before affinity is applied. A text that reads as a number may be compared as one
+**     ('01' = 1), so texts decide only when neither side reads as a number.
+**   - In a UTF-16 database BINARY orders text by its UTF-16 bytes, which is another order than that of UTF-8, but the
+**     same for ASCII: so ranges of text decide only over ASCII.
+**   - `success` can be any JSON value. Only true and false are judged; SQLite sees every other record.
+*/
+#include "../tr.h"
+
+#include <math.h>
+#include <string.h>
+
+/* --- numbers in text ------------------------------------------------------------------------------------------------ */
+
+static bool is_space(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
+
+static size_t count_digits(const char *p, const char *end) {
+  const char *start = p;
+  while (p < end && *p >= '0' && *p <= '9') p++;
+  return (size_t)(p - start);
+}
+
+/* Would numeric affinity turn this text into a number? (White space around it is allowed; hexadecimal is not.) */
+bool tr_looks_numeric(const char *p, size_t length) {
+  const char *end = p + length;
+  while (p < end && is_space(*p)) p++;
+  if (p < end && (*p == '-' || *p == '+')) p++;
+  size_t whole = count_digits(p, end), fraction = 0;
+  p += whole;
+  if (p < end && *p == '.') {
+    fraction = count_digits(p + 1, end);
+    p += 1 + fraction;
+  }
+  if (whole + fraction == 0) return false;
+  if (p < end && (*p == 'e' || *p == 'E')) {
+    p++;
+    if (p < end && (*p == '-' || *p == '+')) p++;
+    size_t exponent = count_digits(p, end);
+    if (exponent == 0) return false;
+    p += exponent;
+  }
+  while (p < end && is_space(*p)) p++;
+  return p == end;
+}
+
+/* The value as numeric affinity would have it, in a copy: the original's type must stay as SQLite made it. The caller
+** frees it. NULL: out of memory. */
+static sqlite3_value *numeric_copy(sqlite3_value *value) {
+  sqlite3_value *copy = sqlite3_value_dup(value);
+  if (copy) sqlite3_value_numeric_type(copy);
+  return copy;
+}
+
+/* --- job_id --------------------------------------------------------------------------------------------------------- */
+
+static int copy_text(TrText *text, sqlite3_value *value) {
+  bool is_text = sqlite3_value_type(value) == SQLITE_TEXT;
+  const unsigned char *bytes = sqlite3_value_text(value);
+  if (bytes == NULL) return SQLITE_NOMEM;
+  text->length = (size_t)sqlite3_value_bytes(value);
+  text->text = sqlite3_malloc64(text->length + 1);
+  if (text->text == NULL) return SQLITE_NOMEM;
+  memcpy(text->text, bytes, text->length + 1);
+  text->numeric = !is_text || tr_looks_numeric(text->text, text->length);
+  return SQLITE_OK;
+}
+
+static void free_job_term(TrJobTerm *term) {
+  for (int i = 0; i < term->count; i++) sqlite3_free(term->choice[i].text);
+  sqlite3_free(term->choice);
+  *term = (TrJobTerm){0};
+}
+
+static int add_choice(TrJobTerm *term, sqlite3_value *value) {
+  if ((term->count & (term->count - 1)) == 0) { /* grows at every power of two */
+    sqlite3_uint64 room = term->count ? 2 * (sqlite3_uint64)term->count : 1;
+    TrText *choice = sqlite3_realloc64(term->choice, room * sizeof *choice);
+    if (choice == NULL) return SQLITE_NOMEM;
+    term->choice = choice;
+  }
+  int code = copy_text(&term->choice[term->count], value);
+  if (code == SQLITE_OK) term->count++;
+  return code;
+}
+
+/* *judged is false when the list holds something that must be left to SQLite. */
+static int bind_job_list(TrJobTerm *term, sqlite3_value *list, bool *judged) {
+  sqlite3_value *value = NULL;
+  int code = sqlite3_vtab_in_first(list, &value);
+  for (; code == SQLITE_OK; code = sqlite3_vtab_in_next(list, &value)) {
+    int type = sqlite3_value_type(value);
+    if (type == SQLITE_NULL) continue; /* equals nothing */
+    if (type == SQLITE_BLOB) *judged = false;
+    int added = add_choice(term, value);
+    if (added != SQLITE_OK) return added;
+  }
+  return code == SQLITE_DONE ? SQLITE_OK : code;
+}
+
+static int bind_job(TrFilter *filter, TrOp op, sqlite3_value *value) {
+  TrJobTerm *term = &filter->job[filter->job_count++];
+  bool judged = true;
+  int code = SQLITE_OK;
+  int type = sqlite3_value_type(value);
+  if (op == TR_IN) {
+    code = bind_job_list(term, value, &judged);
+  } else if (type == SQLITE_NULL) {
+    filter->nothing |= op != TR_IS;
+    judged = false;
+  } else if (type == SQLITE_BLOB || (op == TR_GLOB && type != SQLITE_TEXT)) {
+    judged = false;
+  } else {
+    term->glob = op == TR_GLOB;
+    code = add_choice(term, value);
+  }
+  if (!judged) {
+    free_job_term(term);
+    filter->job_count--;
+  }
+  return code;
+}
+
+static bool matches_term(const TrJobTerm *term, const char *job_id, size_t length) {
+  bool numeric = tr_looks_numeric(job_id, length);
+  for (int i = 0; i < term->count; i++) {
+    const TrText *choice = &term->choice[i];
+    if (term->glob) {
+      char copy[TR_NAME_SIZE];
+      memcpy(copy, job_id, length);
+      copy[length] = '\0';
+      if (sqlite3_strglob(choice->text, copy) == 0) return true;
+    } else if ((choice->length == length && memcmp(choice->text, job_id, length) == 0) || (choice->numeric && numeric)) {
+      return true;
+    }
+  }
+  return false;
+}
+
+bool tr_filter_wants_job(const TrFilter *filter, const char *job_id, size_t length) {
+  for (int i = 0; i < filter->job_count; i++) {
+    if (!matches_term(&filter->job[i], job_id, length)) return false;
+  }
+  return true;
+}
+
+const TrJobTerm *tr_filter_exact_jobs(const TrFilter *filter) {
+  for (int i = 0; i < filter->job_count; i++) {
+    const TrJobTerm *term = &filter->job[i];
+    bool exact = !term->glob;
+    for (int k = 0; k < term->count && exact; k++) exact = !term->choice[k].numeric;
+    if (exact) return term;
+  }
+  return NULL;
+}
+
+/* --- success -------------------------------------------------------------------------------------------------------- */
+
+/* Can `truth op value` be true? `value` is a number; truth is 0 or 1. */
+static bool can_be(int truth, TrOp op, double value) {
+  switch (op) {
+  case TR_EQ:
+  case TR_IS:
+  case TR_IN: return truth == value;
+  case TR_NE:
+  case TR_IS_NOT: return truth != value;
+  case TR_LT: return truth < value;
+  case TR_LE: return truth <= value;
+  case TR_GT: return truth > value;
+  case TR_GE: return truth >= value;
+  default: return true;
+  }
+}
+
+static int bind_success_list(sqlite3_value *list, bool *can_be_true, bool *can_be_false) {
+  sqlite3_value *value = NULL;
+  int code = sqlite3_vtab_in_first(list, &value);
+  for (; code == SQLITE_OK; code = sqlite3_vtab_in_next(list, &value)) {
+    sqlite3_value *number = numeric_copy(value);
+    if (number == NULL) return SQLITE_NOMEM;
+    int type = sqlite3_value_type(number);
+    if (type == SQLITE_INTEGER || type == SQLITE_FLOAT) {
+      *can_be_true |= can_be(1, TR_IN, sqlite3_value_double(number));
+      *can_be_false |= can_be(0, TR_IN, sqlite3_value_double(number));
+    }
+    sqlite3_value_free(number);
+  }
+  return code == SQLITE_DONE ? SQLITE_OK : code;
+}
+
+static int bind_success(TrFilter *filter, TrOp op, sqlite3_value *value) {
+  bool can_be_true = true, can_be_false = true;
+  if (op == TR_IN) {
+    can_be_true = can_be_false = false;
+    int code = bind_success_list(value, &can_be_true, &can_be_false);
+    if (code != SQLITE_OK) return code;
+  } else if (op == TR_ISNULL || sqlite3_value_type(value) == SQLITE_NULL) {
+    if (op == TR_ISNULL || op == TR_IS) can_be_true = can_be_false = false;
+    else if (op != TR_IS_NOT) filter->nothing = true;
+  } else {
+    sqlite3_value *number = numeric_copy(value);
+    if (number == NULL) return SQLITE_NOMEM;
+    int type = sqlite3_value_type(number);
+    if (type == SQLITE_INTEGER || type == SQLITE_FLOAT) {
+      can_be_true = can_be(1, op, sqlite3_value_double(number));
+      can_be_false = can_be(0, op, sqlite3_value_double(number));
+    }
+    sqlite3_value_free(number);
+  }
+  filter->skip_true |= !can_be_true;
+  filter->skip_false |= !can_be_false;
+  return SQLITE_OK;
+}
+
+/* --- time_us -------------------------------------------------------------------------------------------------------- */
+
+static void narrow(TrFilter *filter, TrOp op, int64_t low, int64_t high) {
+  bool from = op == TR_EQ || op == TR_IS || op == TR_GT || op == TR_GE;
+  bool to = op == TR_EQ || op == TR_IS || op == TR_LT || op == TR_LE;
+  if (from && low > filter->from_us) filter->from_us = low;
+  if (to && high < filter->to_us) filter->to_us = high;
+  filter->timed = true;
+}
+
+#define EXACT_DOUBLE 9007199254740992.0 /* 2^53: below, doubles and integers compare without surprises */
+
+static int bind_time_us(TrFilter *filter, TrOp op, sqlite3_value *value) {
+  sqlite3_value *number = numeric_copy(value);
+  if (number == NULL) return SQLITE_NOMEM;
+  int type = sqlite3_value_type(number);
+  if (type == SQLITE_NULL) {
+    filter->nothing |= op != TR_IS;
+  } else if (type == SQLITE_INTEGER) {
+    int64_t bound = sqlite3_value_int64(number); /* kept even by < and >: SQLite drops it */
+    narrow(filter, op, bound, bound);
+  } else if (type == SQLITE_FLOAT && fabs(sqlite3_value_double(number)) < EXACT_DOUBLE) {
+    double bound = sqlite3_value_double(number);
+    narrow(filter, op, (int64_t)floor(bound), (int64_t)ceil(bound));
+  }
+  sqlite3_value_free(number);
+  return SQLITE_OK;
+}
+
+/* --- timestamp ------------------------------------------------------------------------------------------------------ */
+
+static bool is_ascii(const char *text, size_t length) {
+  for (size_t i = 0; i < length; i++) {
+    if ((unsigned char)text[i] >= 0x80) return false;
+  }
+  return true;
+}
+
+static bool is_range(TrOp op) { return op >= TR_LT && op <= TR_GE; }
+
+static int bind_timestamp(TrFilter *filter, TrOp op, sqlite3_value *value) {
+  int type = sqlite3_value_type(value);
+  if (type == SQLITE_NULL) filter->nothing |= op != TR_IS;
+  if (type != SQLITE_TEXT) return SQLITE_OK;
+  TrText *bound = &filter->text[filter->text_count].value;
+  int code = copy_text(bound, value);
+  if (code != SQLITE_OK) return code;
+  if (bound->numeric || (is_range(op) && !is_ascii(bound->text, bound->length))) {
+    sqlite3_free(bound->text);
+    *bound = (TrText){0};
+    return SQLITE_OK;
+  }
+  filter->text[filter->text_count++].op = (uint8_t)op;
+  return SQLITE_OK;
+}
+
+static bool compares(const char *text, size_t length, TrOp op, const TrText *bound) {
+  size_t shorter = length < bound->length ? length : bound->length;
+  int order = memcmp(text, bound->text, shorter);
+  if (order == 0) order = (length > bound->length) - (length < bound->length);
+  switch (op) {
+  case TR_LT: return order < 0;
+  case TR_LE: return order <= 0;
+  case TR_GT: return order > 0;
+  case TR_GE: return order >= 0;
+  default: return order == 0;
+  }
+}
+
+static bool skips_by_text(const TrFilter *filter, const TrLine *line, const TrSpan *span) {
+  if (span->kind != TR_STRING || span->escaped) return false;
+  const char *text = (const char *)line->text + span->start;
+  if (tr_looks_numeric(text, span->length)) return false;
+  for (int i = 0; i < filter->text_count; i++) {
+    TrOp op = (TrOp)filter->text[i].op;
+    if (is_range(op) && !is_ascii(text, span->length)) continue;
+    if (!compares(text, span->length, op, &filter->text[i].value)) return true;
+  }
+  return false;
+}
+
+/* --- the whole ------------------------------------------------------------------------------------------------------ */
+
+static int bind_term(TrFilter *filter, TrColumn column, TrOp op, sqlite3_value *value) {
+  switch (column) {
+  case TR_COLUMN_JOB_ID: return bind_job(filter, op, value);
+  case TR_COLUMN_SUCCESS: return bind_success(filter, op, value);
+  case TR_COLUMN_TIME_US: return bind_time_us(filter, op, value);
+  case TR_COLUMN_TIMESTAMP: return bind_timestamp(filter, op, value);
+  case TR_COLUMN_ROWID:
+    if (sqlite3_value_type(value) != SQLITE_INTEGER) return SQLITE_OK;
+    filter->by_rowid = true;
+    filter->rowid = sqlite3_value_int64(value);
+    return SQLITE_OK;
+  default: return SQLITE_OK;
+  }
+}
+
+int tr_filter_bind(TrFilter *filter, const TrPlan *plan, int argc, sqlite3_value **argv) {
+  *filter = (TrFilter){.newest_first = plan->newest_first, .from_us = INT64_MIN, .to_us = INT64_MAX};
+  int code = SQLITE_OK;
+  for (int i = 0; i < plan->count && i < argc && code == SQLITE_OK; i++) {
+    code = bind_term(filter, (TrColumn)plan->term[i].column, (TrOp)plan->term[i].op, argv[i]);
+  }
+  if (code != SQLITE_OK) tr_filter_free(filter);
+  return code;
+}
+
+void tr_filter_free(TrFilter *filter) {
+  for (int i = 0; i < filter->job_count; i++) free_job_term(&filter->job[i]);
+  for (int i = 0; i < filter->text_count; i++) sqlite3_free(filter->text[i].value.text);
+  *filter = (TrFilter){0};
+}
+
+bool tr_filter_skips(const TrFilter *filter, const TrLine *line, const TrRecord *record) {
+  uint8_t success = record->field[TR_SUCCESS].kind;
+  if ((success == TR_TRUE && filter->skip_true) || (success == TR_FALSE && filter->skip_false)) return true;
+  const TrSpan *timestamp = &record->field[TR_TIMESTAMP];
+  if (filter->text_count && skips_by_text(filter, line, timestamp)) return true;
+  if (!filter->timed) return false;
+  int64_t time_us;
+  return !tr_span_time_us(line, timestamp, &time_us) || time_us < filter->from_us || time_us > filter->to_us;
+}

@@ -1,0 +1,176 @@
+/*
+** plan.c - what xBestIndex chose, in words that EXPLAIN QUERY PLAN shows and xFilter reads back.
+**
+** Grammar of idxStr:   plan  = [ term { " AND " term } ] [ " ORDER BY rowid" [ " DESC" ] ]
+**                      term  = column " " op [ " ?" ]
+** with the columns and operators of the two tables below; term i is bound to argv[i]. xBestIndex and xFilter both go
+** through this one codec, so they cannot disagree.
+**
+** Only a term that could be judged without its value's type is refused here (another collation than BINARY); what
+** depends on the value itself is decided in filter.c, when the value is known. `omit` is never set: SQLite checks every
+** row again, and a pushdown can only spare work.
+*/
+#include "../tr.h"
+
+#include <string.h>
+
+static const char *const column_word[TR_COLUMN_OTHER] = {
+    [TR_COLUMN_JOB_ID] = "job_id",   [TR_COLUMN_SUCCESS] = "success", [TR_COLUMN_TIMESTAMP] = "timestamp",
+    [TR_COLUMN_TIME_US] = "time_us", [TR_COLUMN_ROWID] = "rowid",
+};
+
+static const char *const op_word[TR_OP_COUNT] = {
+    [TR_EQ] = "= ?",  [TR_IS] = "IS ?",         [TR_IN] = "IN (?)", [TR_GLOB] = "GLOB ?", [TR_NE] = "<> ?",
+    [TR_LT] = "< ?",  [TR_IS_NOT] = "IS NOT ?", [TR_LE] = "<= ?",   [TR_GT] = "> ?",      [TR_GE] = ">= ?",
+    [TR_ISNULL] = "IS NULL",
+};
+
+static const char order_words[] = "ORDER BY rowid", desc_words[] = " DESC";
+
+/* --- choosing ------------------------------------------------------------------------------------------------------ */
+
+static TrOp op_of_constraint(unsigned char op) {
+  switch (op) {
+  case SQLITE_INDEX_CONSTRAINT_EQ: return TR_EQ;
+  case SQLITE_INDEX_CONSTRAINT_IS: return TR_IS;
+  case SQLITE_INDEX_CONSTRAINT_GLOB: return TR_GLOB;
+  case SQLITE_INDEX_CONSTRAINT_NE: return TR_NE;
+  case SQLITE_INDEX_CONSTRAINT_ISNOT: return TR_IS_NOT;
+  case SQLITE_INDEX_CONSTRAINT_LT: return TR_LT;
+  case SQLITE_INDEX_CONSTRAINT_LE: return TR_LE;
+  case SQLITE_INDEX_CONSTRAINT_GT: return TR_GT;
+  case SQLITE_INDEX_CONSTRAINT_GE: return TR_GE;
+  case SQLITE_INDEX_CONSTRAINT_ISNULL: return TR_ISNULL;
+  default: return TR_OP_COUNT;
+  }
+}
+
+/* Which operators filter.c can judge on which column. */
+static bool is_supported(TrColumn column, TrOp op) {
+  switch (column) {
+  case TR_COLUMN_JOB_ID: return op == TR_EQ || op == TR_IS || op == TR_GLOB;
+  case TR_COLUMN_SUCCESS: return op != TR_GLOB && op != TR_OP_COUNT;
+  case TR_COLUMN_TIMESTAMP:
+  case TR_COLUMN_TIME_US: return op == TR_EQ || op == TR_IS || (op >= TR_LT && op <= TR_GE);
+  case TR_COLUMN_ROWID: return op == TR_EQ;
+  default: return false;
+  }
+}
+
+/* GLOB does not go by collation; numbers have none. */
+static bool is_collation_fine(sqlite3_index_info *info, int i, TrColumn column, TrOp op) {
+  if (op == TR_GLOB || (column != TR_COLUMN_JOB_ID && column != TR_COLUMN_TIMESTAMP)) return true;
+  return sqlite3_stricmp(sqlite3_vtab_collation(info, i), "BINARY") == 0;
+}
+
+static bool takes_list(TrColumn column) { return column == TR_COLUMN_JOB_ID || column == TR_COLUMN_SUCCESS; }
+
+static void choose_term(sqlite3_index_info *info, int i, TrColumn column, TrPlan *plan) {
+  TrOp op = op_of_constraint(info->aConstraint[i].op);
+  if (!info->aConstraint[i].usable || plan->count == TR_PLAN_TERMS) return;
+  if (!is_supported(column, op) || !is_collation_fine(info, i, column, op)) return;
+  if (op == TR_EQ && takes_list(column) && sqlite3_vtab_in(info, i, -1)) {
+    sqlite3_vtab_in(info, i, 1); /* the whole list at once: one pass instead of one for each member */
+    op = TR_IN;
+  }
+  plan->term[plan->count].column = (uint8_t)column;
+  plan->term[plan->count].op = (uint8_t)op;
+  info->aConstraintUsage[i].argvIndex = ++plan->count;
+}
+
+/* Rough, but in the right order: a job is one file of many, a rowid one line. */
+static void estimate(const TrPlan *plan, sqlite3_index_info *info) {
+  double cost = 1e6, rows = 1e6;
+  for (int i = 0; i < plan->count; i++) {
+    TrOp op = plan->term[i].op;
+    switch ((TrColumn)plan->term[i].column) {
+    case TR_COLUMN_ROWID: cost = 1, rows = 1; break;
+    case TR_COLUMN_JOB_ID: {
+      double share = op == TR_GLOB ? 0.1 : op == TR_IN ? 0.01 : 0.001;
+      cost *= share, rows *= share;
+      break;
+    }
+    default: cost *= 0.9, rows *= 0.3; break; /* every line is still read */
+    }
+  }
+  info->estimatedCost = cost + 1;
+  info->estimatedRows = (sqlite3_int64)rows + 1;
+}
+
+int tr_plan_choose(sqlite3_index_info *info, TrColumn (*column_of)(int table_column)) {
+  TrPlan plan = {0};
+  for (int i = 0; i < info->nConstraint; i++) {
+    int column = info->aConstraint[i].iColumn;
+    choose_term(info, i, column < 0 ? TR_COLUMN_ROWID : column_of(column), &plan);
+  }
+  if (info->nOrderBy == 1 && info->aOrderBy[0].iColumn < 0) {
+    plan.ordered = true;
+    plan.newest_first = info->aOrderBy[0].desc;
+    info->orderByConsumed = 1;
+  }
+  for (int i = 0; i < plan.count; i++) {
+    if (plan.term[i].column == TR_COLUMN_ROWID) info->idxFlags = SQLITE_INDEX_SCAN_UNIQUE;
+  }
+  estimate(&plan, info);
+  info->idxStr = tr_plan_encode(&plan);
+  info->needToFreeIdxStr = 1;
+  return info->idxStr ? SQLITE_OK : SQLITE_NOMEM;
+}
+
+/* --- the codec ----------------------------------------------------------------------------------------------------- */
+
+char *tr_plan_encode(const TrPlan *plan) {
+  sqlite3_str *text = sqlite3_str_new(NULL);
+  for (int i = 0; i < plan->count; i++) {
+    sqlite3_str_appendf(text, "%s%s %s", i ? " AND " : "", column_word[plan->term[i].column], op_word[plan->term[i].op]);
+  }
+  if (plan->ordered) {
+    sqlite3_str_appendf(text, "%s%s%s", plan->count ? " " : "", order_words, plan->newest_first ? desc_words : "");
+  }
+  int code = sqlite3_str_errcode(text);
+  bool empty = sqlite3_str_length(text) == 0;
+  char *encoded = sqlite3_str_finish(text);
+  return empty && code == SQLITE_OK ? sqlite3_mprintf("every line") : encoded;
+}
+
+static bool take_word(const char **text, const char *word) {
+  size_t length = strlen(word);
+  if (strncmp(*text, word, length) != 0) return false;
+  *text += length;
+  return true;
+}
+
+/* The index of the longest of the words that the text begins with, or `count`. */
+static int take_one_of(const char **text, const char *const *words, int count) {
+  int best = count;
+  for (int i = 0; i < count; i++) {
+    bool begins = strncmp(*text, words[i], strlen(words[i])) == 0;
+    if (begins && (best == count || strlen(words[i]) > strlen(words[best]))) best = i;
+  }
+  if (best < count) *text += strlen(words[best]);
+  return best;
+}
+
+static bool take_term(const char **text, TrPlan *plan) {
+  int column = take_one_of(text, column_word, TR_COLUMN_OTHER);
+  if (column == TR_COLUMN_OTHER || !take_word(text, " ")) return false;
+  int op = take_one_of(text, op_word, TR_OP_COUNT);
+  if (op == TR_OP_COUNT || plan->count == TR_PLAN_TERMS) return false;
+  plan->term[plan->count].column = (uint8_t)column;
+  plan->term[plan->count++].op = (uint8_t)op;
+  return true;
+}
+
+bool tr_plan_decode(const char *text, TrPlan *plan) {
+  *plan = (TrPlan){0};
+  if (strcmp(text, "every line") == 0) return true;
+  if (strncmp(text, order_words, strlen(order_words)) != 0) {
+    do {
+      if (!take_term(&text, plan)) return false;
+    } while (take_word(&text, " AND "));
+    take_word(&text, " ");
+  }
+  plan->ordered = take_word(&text, order_words);
+  plan->newest_first = plan->ordered && take_word(&text, desc_words);
+  return *text == '\0';
+}

@@ -1,0 +1,86 @@
+/*
+** table.c - what task_results and task_rejects have in common as virtual tables: connecting, cursors, and the way from
+** a plan to a scan. What differs (columns, and which lines are rows) is in results.c and rejects.c.
+*/
+#include "../tr.h"
+
+#include <string.h>
+
+int tr_table_connect(sqlite3 *db, TrConnection *connection, const char *schema, int argc, const char *const *argv,
+                     sqlite3_vtab **vtab, char **message) {
+  TrSource source;
+  int code = tr_source_parse(&source, argv[0], argc - 3, argv + 3, message);
+  if (code != SQLITE_OK) return code;
+  TrTable *table = sqlite3_malloc64(sizeof *table);
+  if (table == NULL) code = SQLITE_NOMEM;
+  if (code == SQLITE_OK) code = sqlite3_declare_vtab(db, schema);
+  /* With a directory of its own the table must not be reachable from a hostile database's views and triggers; without,
+  ** users may build persistent views on it. */
+  if (code == SQLITE_OK && argc > 3) code = sqlite3_vtab_config(db, SQLITE_VTAB_DIRECTONLY);
+  if (code != SQLITE_OK) {
+    sqlite3_free(table);
+    tr_source_free(&source);
+    return code;
+  }
+  *table = (TrTable){.connection = connection, .poll.db = db, .source = source};
+  connection->references++; /* a module may be unregistered while its tables live */
+  *vtab = &table->base;
+  return SQLITE_OK;
+}
+
+/* Also xDestroy: DROP TABLE touches no file. */
+int tr_table_disconnect(sqlite3_vtab *vtab) {
+  TrTable *table = (TrTable *)vtab;
+  tr_poll_close(&table->poll);
+  tr_source_free(&table->source);
+  tr_connection_unref(table->connection);
+  sqlite3_free(table);
+  return SQLITE_OK;
+}
+
+int tr_table_open(sqlite3_vtab *vtab, TrWant want, sqlite3_vtab_cursor **out) {
+  TrTable *table = (TrTable *)vtab;
+  TrCursor *cursor = sqlite3_malloc64(sizeof *cursor);
+  if (cursor == NULL) return SQLITE_NOMEM;
+  memset(&cursor->base, 0, sizeof cursor->base);
+  cursor->at_end = true;
+  tr_scan_init(&cursor->scan, table->connection, &table->poll, want);
+  *out = &cursor->base;
+  return SQLITE_OK;
+}
+
+int tr_table_close(sqlite3_vtab_cursor *base) {
+  TrCursor *cursor = (TrCursor *)base;
+  tr_scan_end(&cursor->scan);
+  sqlite3_free(cursor);
+  return SQLITE_OK;
+}
+
+int tr_table_next(sqlite3_vtab_cursor *base) {
+  TrCursor *cursor = (TrCursor *)base;
+  int code = tr_scan_next(&cursor->scan, &base->pVtab->zErrMsg);
+  cursor->at_end = code != SQLITE_ROW;
+  return code == SQLITE_ROW || code == SQLITE_DONE ? SQLITE_OK : code;
+}
+
+int tr_table_filter(sqlite3_vtab_cursor *base, int unused, const char *plan_text, int argc, sqlite3_value **argv) {
+  (void)unused;
+  TrCursor *cursor = (TrCursor *)base;
+  TrTable *table = (TrTable *)base->pVtab;
+  TrPlan plan;
+  TrFilter filter;
+  cursor->at_end = true;
+  if (!tr_plan_decode(plan_text, &plan)) {
+    return tr_error(&table->base.zErrMsg, SQLITE_INTERNAL, "cannot read the plan '%s'", plan_text);
+  }
+  int code = tr_filter_bind(&filter, &plan, argc, argv);
+  if (code == SQLITE_OK) code = tr_scan_begin(&cursor->scan, &table->source, &filter, &table->base.zErrMsg);
+  return code == SQLITE_OK ? tr_table_next(base) : code;
+}
+
+int tr_table_eof(sqlite3_vtab_cursor *base) { return ((TrCursor *)base)->at_end; }
+
+int tr_table_rowid(sqlite3_vtab_cursor *base, sqlite3_int64 *rowid) {
+  *rowid = tr_scan_rowid(&((TrCursor *)base)->scan);
+  return SQLITE_OK;
+}
