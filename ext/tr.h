@@ -74,7 +74,8 @@ TrNames *tr_names_new(void); /* NULL: out of memory */
 void tr_names_free(TrNames *names);
 bool tr_names_find(const TrNames *names, const char *name, size_t length, uint32_t *ordinal);
 int tr_names_intern(TrNames *names, const char *name, size_t length, uint32_t *ordinal); /* adds it if it is new */
-const char *tr_names_get(const TrNames *names, uint32_t ordinal); /* NUL-terminated, lives as long as the map; or NULL */
+const char *tr_names_get(const TrNames *names,
+                         uint32_t ordinal); /* NUL-terminated, lives as long as the map; or NULL */
 
 /* rowid = ordinal of the file, offset of the line: 23 and 40 bits, which is 8 million names and files of 1 TiB. */
 #define TR_OFFSET_BITS 40
@@ -124,8 +125,8 @@ bool tr_job_id_is_usable(const char *job_id, size_t length);
 #define TR_LEFTOVER_NAME_SIZE 48
 
 void tr_leftover_name(const char *job_id, size_t length, const char *suffix, char out[TR_LEFTOVER_NAME_SIZE]);
-bool tr_leftover_is_named(const char *name);                /* a .new or .journal, by its name */
-bool tr_leftover_is_held(int dirfd, const char *name);      /* a prune is at work on it right now */
+bool tr_leftover_is_named(const char *name);           /* a .new or .journal, by its name */
+bool tr_leftover_is_held(int dirfd, const char *name); /* a prune is at work on it right now */
 bool tr_leftover_belongs(const char *name, const char *job_id, size_t length);
 
 /* ------------------------------------------------------------------------------------------------------------------
@@ -149,15 +150,15 @@ typedef struct TrLines {
   TrPoll *poll;          /* borrowed */
   unsigned char *buffer; /* owned; `capacity` bytes and TR_PADDING more */
   size_t capacity;
-  size_t length;      /* bytes of the file now in the buffer */
-  size_t read_bytes;  /* size of the next read; grows, so that a short look at a file reads little of it */
-  int64_t base;       /* file offset of buffer[0] */
-  int64_t end;        /* where the scan ends: the size when it began, or where the file was seen to have shrunk to */
-  int64_t seen_size;  /* largest size seen: a smaller one betrays a truncation */
-  size_t max_line;    /* bytes */
+  size_t length;     /* bytes of the file now in the buffer */
+  size_t read_bytes; /* size of the next read; grows, so that a short look at a file reads little of it */
+  int64_t base;      /* file offset of buffer[0] */
+  int64_t end;       /* where the scan ends: the size when it began, or where the file was seen to have shrunk to */
+  int64_t seen_size; /* largest size seen: a smaller one betrays a truncation */
+  size_t max_line;   /* bytes */
   bool backwards;
-  size_t mark;        /* forwards: first byte not yet given out. backwards: end of what is not yet given out */
-  size_t searched;    /* forwards: no newline in [mark, searched) */
+  size_t mark;     /* forwards: first byte not yet given out. backwards: end of what is not yet given out */
+  size_t searched; /* forwards: no newline in [mark, searched) */
 } TrLines;
 
 /* Call order: open, then next until SQLITE_DONE, then close. `size` is a snapshot: what is appended later is not read.
@@ -198,8 +199,8 @@ typedef enum TrKind {
   TR_NAN,
   TR_PLUS_INFINITY,
   TR_MINUS_INFINITY,
-  TR_STRING,  /* what stands between the quotes, escapes and all */
-  TR_NESTED,  /* an object or array, brackets included */
+  TR_STRING, /* what stands between the quotes, escapes and all */
+  TR_NESTED, /* an object or array, brackets included */
 } TrKind;
 
 typedef struct TrSpan {
@@ -290,8 +291,8 @@ void tr_timestamp_format(int64_t time_us, char out[TR_TIMESTAMP_SIZE]); /* as Py
 typedef struct TrConnection {
   unsigned references; /* one for each module and function registered */
   sqlite3 *db;
-  TrNames *names;     /* owned */
-  locale_t c_locale;  /* owned: numbers are read with '.', whatever the host's locale */
+  TrNames *names;    /* owned */
+  locale_t c_locale; /* owned: numbers are read with '.', whatever the host's locale */
 } TrConnection;
 
 TrConnection *tr_connection_new(sqlite3 *db);
@@ -313,17 +314,35 @@ int tr_source_max_line(const TrSource *source, size_t *max_line, char **message)
 /* ------------------------------------------------------------------------------------------------------------------
 ** sql/plan.c - what xBestIndex chose, in words that EXPLAIN QUERY PLAN shows and xFilter reads back
 */
-typedef enum TrColumn { TR_COLUMN_JOB_ID, TR_COLUMN_SUCCESS, TR_COLUMN_TIMESTAMP, TR_COLUMN_TIME_US, TR_COLUMN_ROWID,
-                        TR_COLUMN_OTHER } TrColumn;
-typedef enum TrOp { TR_EQ, TR_IS, TR_IN, TR_GLOB, TR_NE, TR_IS_NOT, TR_LT, TR_LE, TR_GT, TR_GE, TR_ISNULL,
-                    TR_OP_COUNT } TrOp;
+typedef enum TrColumn {
+  TR_COLUMN_JOB_ID,
+  TR_COLUMN_SUCCESS,
+  TR_COLUMN_TIMESTAMP,
+  TR_COLUMN_TIME_US,
+  TR_COLUMN_ROWID,
+  TR_COLUMN_OTHER
+} TrColumn;
+typedef enum TrOp {
+  TR_EQ,
+  TR_IS,
+  TR_IN,
+  TR_GLOB,
+  TR_NE,
+  TR_IS_NOT,
+  TR_LT,
+  TR_LE,
+  TR_GT,
+  TR_GE,
+  TR_ISNULL,
+  TR_OP_COUNT
+} TrOp;
 #define TR_PLAN_TERMS 16
 
 typedef struct TrPlan {
   int count;
   struct {
-    uint8_t column; /* TrColumn */
-    uint8_t op;     /* TrOp */
+    uint8_t column;      /* TrColumn */
+    uint8_t op;          /* TrOp */
   } term[TR_PLAN_TERMS]; /* term i is bound to argv[i] of xFilter */
   bool newest_first;     /* ORDER BY rowid DESC */
   bool ordered;          /* the query asked for rowid order at all */
@@ -343,13 +362,13 @@ typedef struct TrText {
 } TrText;
 
 typedef struct TrJobTerm {
-  bool glob;    /* one pattern, in choice[0] */
-  int count;    /* names */
+  bool glob;      /* one pattern, in choice[0] */
+  int count;      /* names */
   TrText *choice; /* owned */
 } TrJobTerm;
 
 typedef struct TrFilter {
-  bool nothing;      /* a comparison with NULL: no row at all */
+  bool nothing; /* a comparison with NULL: no row at all */
   bool newest_first;
   bool by_rowid;
   int64_t rowid;
@@ -398,7 +417,8 @@ typedef struct TrScan {
   char *entry_reason; /* owned. WANT_REJECTS: why the entry as a whole is a reject; there is no line then */
 } TrScan;
 
-/* Call order: init, begin, next until SQLITE_DONE, end. begin may be called again without end (a cursor's next xFilter);
+/* Call order: init, begin, next until SQLITE_DONE, end. begin may be called again without end (a cursor's next
+*xFilter);
 ** it takes over what `filter` owns. */
 void tr_scan_init(TrScan *scan, TrConnection *connection, TrPoll *poll, TrWant want);
 int tr_scan_begin(TrScan *scan, const TrSource *source, TrFilter *filter, char **message);

@@ -16,8 +16,8 @@
 
 /* p is at a backslash. The length of a valid escape, or 0. */
 static inline unsigned fast_escape_length(const unsigned char *p) {
-  static const uint8_t simple['z'] = {['"'] = 1, ['/'] = 1, ['\\'] = 1, ['b'] = 1, ['f'] = 1,
-                                      ['n'] = 1, ['r'] = 1, ['t'] = 1,  ['u'] = 2};
+  static const uint8_t simple['z'] = {
+      ['"'] = 1, ['/'] = 1, ['\\'] = 1, ['b'] = 1, ['f'] = 1, ['n'] = 1, ['r'] = 1, ['t'] = 1, ['u'] = 2};
   static const uint8_t hex[256] = {
       ['0'] = 1, ['1'] = 1, ['2'] = 1, ['3'] = 1, ['4'] = 1, ['5'] = 1, ['6'] = 1, ['7'] = 1,
       ['8'] = 1, ['9'] = 1, ['a'] = 1, ['b'] = 1, ['c'] = 1, ['d'] = 1, ['e'] = 1, ['f'] = 1,
@@ -109,7 +109,8 @@ static inline uint64_t portable_specials(const unsigned char *p) {
   for (unsigned i = 0; i < 64; i += 8) {
     uint64_t x = 0;
     for (unsigned k = 0; k < 8; k++) x |= (uint64_t)p[i + k] << (8 * k); /* one load on a little-endian machine */
-    uint64_t found = zero_bytes(x ^ EACH('"')) | zero_bytes(x ^ EACH('\\')) | zero_bytes(x & EACH(0xE0)) | (x & EACH(0x80));
+    uint64_t found =
+        zero_bytes(x ^ EACH('"')) | zero_bytes(x ^ EACH('\\')) | zero_bytes(x & EACH(0xE0)) | (x & EACH(0x80));
     /* Gather the eight high bits into one byte: each product bit lands in a place of its own. */
     result |= ((found >> 7) * UINT64_C(0x0102040810204080) >> 56) << i;
   }
@@ -126,7 +127,8 @@ static inline bool portable_same(const unsigned char *p, const unsigned char *te
 #define WALK_SAME portable_same
 #include "fast_walk.h"
 
-/* --- x86 with AVX2: 32 bytes at a step ----------------------------------------------------------------------------- */
+/* --- x86 with AVX2: 32 bytes at a step -----------------------------------------------------------------------------
+ */
 
 #ifdef TR_HAVE_AVX2
 #include <immintrin.h>

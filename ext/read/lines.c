@@ -17,7 +17,9 @@
 
 #define FIRST_READ_BYTES (64 * 1024) /* a look at the last lines of a file should cost little */
 
-static size_t smaller(size_t a, size_t b) { return a < b ? a : b; }
+static size_t smaller(size_t a, size_t b) {
+  return a < b ? a : b;
+}
 
 static int ensure_room(TrLines *lines, size_t capacity) {
   if (capacity <= lines->capacity) return SQLITE_OK;
@@ -87,7 +89,9 @@ static int read_checked(TrLines *lines, unsigned char *into, size_t count, int64
   return code;
 }
 
-static void pad(TrLines *lines) { memset(lines->buffer + lines->length, 0, TR_PADDING); }
+static void pad(TrLines *lines) {
+  memset(lines->buffer + lines->length, 0, TR_PADDING);
+}
 
 static void give(TrLines *lines, TrLine *line, size_t start, size_t end, bool terminated) {
   line->text = lines->buffer + start;
@@ -139,15 +143,15 @@ static int skip_forwards(TrLines *lines, TrLine *line) {
       at = lines->base + (newline - lines->buffer);
       lines->mark = lines->searched = (size_t)(newline - lines->buffer) + 1;
     }
-    *line = (TrLine){.offset = start, .length = (uint64_t)(at - start), .terminated = newline != NULL, .too_long = true};
+    *line =
+        (TrLine){.offset = start, .length = (uint64_t)(at - start), .terminated = newline != NULL, .too_long = true};
     return SQLITE_ROW;
   }
 }
 
 static int next_forwards(TrLines *lines, TrLine *line) {
   for (;;) {
-    const unsigned char *newline =
-        memchr(lines->buffer + lines->searched, '\n', lines->length - lines->searched);
+    const unsigned char *newline = memchr(lines->buffer + lines->searched, '\n', lines->length - lines->searched);
     if (newline) {
       size_t at = (size_t)(newline - lines->buffer);
       give(lines, line, lines->mark, at, true);
@@ -182,7 +186,8 @@ static int fill_backwards(TrLines *lines, size_t keep, size_t *added, bool *shru
   size_t count = lines->read_bytes;
   if ((int64_t)count > lines->base) count = (size_t)lines->base;
   int code = SQLITE_OK;
-  if (keep + count > lines->capacity) code = ensure_room(lines, keep + count > 2 * lines->capacity ? keep + count : 2 * lines->capacity);
+  if (keep + count > lines->capacity)
+    code = ensure_room(lines, keep + count > 2 * lines->capacity ? keep + count : 2 * lines->capacity);
   if (code != SQLITE_OK) return code;
   memmove(lines->buffer + count, lines->buffer, keep);
   lines->base -= (int64_t)count;
@@ -206,8 +211,7 @@ static int skip_backwards(TrLines *lines, TrLine *line, int64_t line_end, bool t
   }
   lines->mark = (size_t)(newline + 1);
   int64_t start = lines->base + newline + 1;
-  *line = (TrLine){
-      .offset = start, .length = (uint64_t)(line_end - start), .terminated = terminated, .too_long = true};
+  *line = (TrLine){.offset = start, .length = (uint64_t)(line_end - start), .terminated = terminated, .too_long = true};
   return SQLITE_ROW;
 }
 

@@ -18,8 +18,8 @@ typedef struct Slow {
   const unsigned char *p;
   TrReason reason;
   TrRecord *record;
-  TrField member;                     /* of the record: the one we are in, */
-  const unsigned char *member_start;  /* and where its value begins */
+  TrField member;                    /* of the record: the one we are in, */
+  const unsigned char *member_start; /* and where its value begins */
   unsigned depth;
   char open[TR_MAX_NESTING]; /* '{' or '[' of each container we are in */
 } Slow;
@@ -33,7 +33,9 @@ static void skip_space(Slow *slow) {
   while (slow->p < slow->end && (*slow->p == ' ' || *slow->p == '\t' || *slow->p == '\r')) slow->p++;
 }
 
-static int peek(const Slow *slow) { return slow->p < slow->end ? *slow->p : -1; }
+static int peek(const Slow *slow) {
+  return slow->p < slow->end ? *slow->p : -1;
+}
 
 static bool take(Slow *slow, char wanted) {
   if (peek(slow) != wanted) return refuse(slow, TR_MALFORMED);
@@ -41,8 +43,12 @@ static bool take(Slow *slow, char wanted) {
   return true;
 }
 
-static bool is_hex(int c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F'); }
-static bool is_digit(int c) { return c >= '0' && c <= '9'; }
+static bool is_hex(int c) {
+  return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
+}
+static bool is_digit(int c) {
+  return c >= '0' && c <= '9';
+}
 
 /* p is behind a backslash. */
 static bool take_escape(Slow *slow) {

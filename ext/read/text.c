@@ -73,8 +73,12 @@ static uint32_t hex4(const unsigned char *p) {
   return value;
 }
 
-static bool is_high_surrogate(uint32_t code) { return code >= 0xD800 && code < 0xDC00; }
-static bool is_low_surrogate(uint32_t code) { return code >= 0xDC00 && code < 0xE000; }
+static bool is_high_surrogate(uint32_t code) {
+  return code >= 0xD800 && code < 0xDC00;
+}
+static bool is_low_surrogate(uint32_t code) {
+  return code >= 0xDC00 && code < 0xE000;
+}
 
 /* p is behind "\u". Sets *code and returns the bytes taken, a following low surrogate included. */
 static size_t decode_unicode(const unsigned char *p, const unsigned char *end, uint32_t *code) {

@@ -14,9 +14,12 @@
 #include <math.h>
 #include <string.h>
 
-/* --- numbers in text ------------------------------------------------------------------------------------------------ */
+/* --- numbers in text ------------------------------------------------------------------------------------------------
+ */
 
-static bool is_space(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
+static bool is_space(char c) {
+  return c == ' ' || (c >= '\t' && c <= '\r');
+}
 
 static size_t count_digits(const char *p, const char *end) {
   const char *start = p;
@@ -55,7 +58,8 @@ static sqlite3_value *numeric_copy(sqlite3_value *value) {
   return copy;
 }
 
-/* --- job_id --------------------------------------------------------------------------------------------------------- */
+/* --- job_id ---------------------------------------------------------------------------------------------------------
+ */
 
 static int copy_text(TrText *text, sqlite3_value *value) {
   bool is_text = sqlite3_value_type(value) == SQLITE_TEXT;
@@ -133,7 +137,8 @@ static bool matches_term(const TrJobTerm *term, const char *job_id, size_t lengt
       memcpy(copy, job_id, length);
       copy[length] = '\0';
       if (sqlite3_strglob(choice->text, copy) == 0) return true;
-    } else if ((choice->length == length && memcmp(choice->text, job_id, length) == 0) || (choice->numeric && numeric)) {
+    } else if ((choice->length == length && memcmp(choice->text, job_id, length) == 0) ||
+               (choice->numeric && numeric)) {
       return true;
     }
   }
@@ -157,7 +162,8 @@ const TrJobTerm *tr_filter_exact_jobs(const TrFilter *filter) {
   return NULL;
 }
 
-/* --- success -------------------------------------------------------------------------------------------------------- */
+/* --- success --------------------------------------------------------------------------------------------------------
+ */
 
 /* Can `truth op value` be true? `value` is a number; truth is 0 or 1. */
 static bool can_be(int truth, TrOp op, double value) {
@@ -198,8 +204,10 @@ static int bind_success(TrFilter *filter, TrOp op, sqlite3_value *value) {
     int code = bind_success_list(value, &can_be_true, &can_be_false);
     if (code != SQLITE_OK) return code;
   } else if (op == TR_ISNULL || sqlite3_value_type(value) == SQLITE_NULL) {
-    if (op == TR_ISNULL || op == TR_IS) can_be_true = can_be_false = false;
-    else if (op != TR_IS_NOT) filter->nothing = true;
+    if (op == TR_ISNULL || op == TR_IS)
+      can_be_true = can_be_false = false;
+    else if (op != TR_IS_NOT)
+      filter->nothing = true;
   } else {
     sqlite3_value *number = numeric_copy(value);
     if (number == NULL) return SQLITE_NOMEM;
@@ -215,7 +223,8 @@ static int bind_success(TrFilter *filter, TrOp op, sqlite3_value *value) {
   return SQLITE_OK;
 }
 
-/* --- time_us -------------------------------------------------------------------------------------------------------- */
+/* --- time_us --------------------------------------------------------------------------------------------------------
+ */
 
 static void narrow(TrFilter *filter, TrOp op, int64_t low, int64_t high) {
   bool from = op == TR_EQ || op == TR_IS || op == TR_GT || op == TR_GE;
@@ -244,7 +253,8 @@ static int bind_time_us(TrFilter *filter, TrOp op, sqlite3_value *value) {
   return SQLITE_OK;
 }
 
-/* --- timestamp ------------------------------------------------------------------------------------------------------ */
+/* --- timestamp ------------------------------------------------------------------------------------------------------
+ */
 
 static bool is_ascii(const char *text, size_t length) {
   for (size_t i = 0; i < length; i++) {
@@ -253,7 +263,9 @@ static bool is_ascii(const char *text, size_t length) {
   return true;
 }
 
-static bool is_range(TrOp op) { return op >= TR_LT && op <= TR_GE; }
+static bool is_range(TrOp op) {
+  return op >= TR_LT && op <= TR_GE;
+}
 
 static int bind_timestamp(TrFilter *filter, TrOp op, sqlite3_value *value) {
   int type = sqlite3_value_type(value);
@@ -296,7 +308,8 @@ static bool skips_by_text(const TrFilter *filter, const TrLine *line, const TrSp
   return false;
 }
 
-/* --- the whole ------------------------------------------------------------------------------------------------------ */
+/* --- the whole ------------------------------------------------------------------------------------------------------
+ */
 
 static int bind_term(TrFilter *filter, TrColumn column, TrOp op, sqlite3_value *value) {
   switch (column) {

@@ -20,14 +20,15 @@ static const char *const column_word[TR_COLUMN_OTHER] = {
 };
 
 static const char *const op_word[TR_OP_COUNT] = {
-    [TR_EQ] = "= ?",  [TR_IS] = "IS ?",         [TR_IN] = "IN (?)", [TR_GLOB] = "GLOB ?", [TR_NE] = "<> ?",
-    [TR_LT] = "< ?",  [TR_IS_NOT] = "IS NOT ?", [TR_LE] = "<= ?",   [TR_GT] = "> ?",      [TR_GE] = ">= ?",
-    [TR_ISNULL] = "IS NULL",
+    [TR_EQ] = "= ?",  [TR_IS] = "IS ?", [TR_IN] = "IN (?)",       [TR_GLOB] = "GLOB ?",
+    [TR_NE] = "<> ?", [TR_LT] = "< ?",  [TR_IS_NOT] = "IS NOT ?", [TR_LE] = "<= ?",
+    [TR_GT] = "> ?",  [TR_GE] = ">= ?", [TR_ISNULL] = "IS NULL",
 };
 
 static const char order_words[] = "ORDER BY rowid", desc_words[] = " DESC";
 
-/* --- choosing ------------------------------------------------------------------------------------------------------ */
+/* --- choosing ------------------------------------------------------------------------------------------------------
+ */
 
 static TrOp op_of_constraint(unsigned char op) {
   switch (op) {
@@ -63,7 +64,9 @@ static bool is_collation_fine(sqlite3_index_info *info, int i, TrColumn column, 
   return sqlite3_stricmp(sqlite3_vtab_collation(info, i), "BINARY") == 0;
 }
 
-static bool takes_list(TrColumn column) { return column == TR_COLUMN_JOB_ID || column == TR_COLUMN_SUCCESS; }
+static bool takes_list(TrColumn column) {
+  return column == TR_COLUMN_JOB_ID || column == TR_COLUMN_SUCCESS;
+}
 
 static void choose_term(sqlite3_index_info *info, int i, TrColumn column, TrPlan *plan) {
   TrOp op = op_of_constraint(info->aConstraint[i].op);
@@ -117,12 +120,14 @@ int tr_plan_choose(sqlite3_index_info *info, TrColumn (*column_of)(int table_col
   return info->idxStr ? SQLITE_OK : SQLITE_NOMEM;
 }
 
-/* --- the codec ----------------------------------------------------------------------------------------------------- */
+/* --- the codec -----------------------------------------------------------------------------------------------------
+ */
 
 char *tr_plan_encode(const TrPlan *plan) {
   sqlite3_str *text = sqlite3_str_new(NULL);
   for (int i = 0; i < plan->count; i++) {
-    sqlite3_str_appendf(text, "%s%s %s", i ? " AND " : "", column_word[plan->term[i].column], op_word[plan->term[i].op]);
+    sqlite3_str_appendf(text, "%s%s %s", i ? " AND " : "", column_word[plan->term[i].column],
+                        op_word[plan->term[i].op]);
   }
   if (plan->ordered) {
     sqlite3_str_appendf(text, "%s%s%s", plan->count ? " " : "", order_words, plan->newest_first ? desc_words : "");

@@ -67,7 +67,8 @@ static int results_column(sqlite3_vtab_cursor *base, sqlite3_context *context, i
     sqlite3_result_text(context, scan->name, (int)strlen(scan->name) - TR_SUFFIX_LEN, SQLITE_TRANSIENT);
     break;
   case COLUMN_TIME_US:
-    if (tr_span_time_us(&scan->line, &scan->record.field[TR_TIMESTAMP], &time_us)) sqlite3_result_int64(context, time_us);
+    if (tr_span_time_us(&scan->line, &scan->record.field[TR_TIMESTAMP], &time_us))
+      sqlite3_result_int64(context, time_us);
     break;
   case COLUMN_OFFSET: sqlite3_result_int64(context, scan->line.offset); break;
   case COLUMN_RECORD:

@@ -13,7 +13,8 @@
 #include <string.h>
 #include <unistd.h>
 
-/* --- the queue ------------------------------------------------------------------------------------------------------ */
+/* --- the queue ------------------------------------------------------------------------------------------------------
+ */
 
 static int enqueue(TrScan *scan, uint32_t ordinal) {
   if (scan->queue_count == scan->queue_room) {
@@ -65,7 +66,9 @@ static int visit_entry(void *context, const char *name) {
   return fresh->name[fresh->count] ? (fresh->count++, SQLITE_OK) : SQLITE_NOMEM;
 }
 
-static int compare_names(const void *a, const void *b) { return strcmp(*(char *const *)a, *(char *const *)b); }
+static int compare_names(const void *a, const void *b) {
+  return strcmp(*(char *const *)a, *(char *const *)b);
+}
 
 static int enqueue_listing(TrScan *scan, char **message) {
   NewNames fresh = {.scan = scan};
@@ -131,7 +134,8 @@ static void order_queue(TrScan *scan) {
   }
 }
 
-/* --- one entry ------------------------------------------------------------------------------------------------------ */
+/* --- one entry ------------------------------------------------------------------------------------------------------
+ */
 
 static int entry_error(TrScan *scan, int code, const char *what, int reason, char **message) {
   return tr_error(message, code, "job '%.*s': %s/%s %s: %s", (int)(strlen(scan->name) - TR_SUFFIX_LEN), scan->name,
@@ -157,7 +161,8 @@ static int judge_entry(TrScan *scan, TrEntry entry, char **message) {
     if (entry == TR_ENTRY_IRREGULAR) return SQLITE_OK;
     return entry_error(scan, SQLITE_CANTOPEN, "cannot be opened", scan->file.error_number, message);
   }
-  if (entry == TR_ENTRY_IRREGULAR) return reject_entry(scan, "not a regular file, but ", tr_file_type(scan->file.stat.st_mode));
+  if (entry == TR_ENTRY_IRREGULAR)
+    return reject_entry(scan, "not a regular file, but ", tr_file_type(scan->file.stat.st_mode));
   return reject_entry(scan, "cannot be opened: ", strerror(scan->file.error_number));
 }
 
@@ -197,7 +202,8 @@ static int next_entry(TrScan *scan, char **message) {
   return code;
 }
 
-/* --- one line ------------------------------------------------------------------------------------------------------- */
+/* --- one line -------------------------------------------------------------------------------------------------------
+ */
 
 /* Is the current line a row of the table? Sets its record or its reason. */
 static bool wants_line(TrScan *scan) {
@@ -225,7 +231,8 @@ static int next_line(TrScan *scan, char **message) {
   return code == SQLITE_DONE ? code : line_error(scan, code, errno, message);
 }
 
-/* --- the scan ------------------------------------------------------------------------------------------------------- */
+/* --- the scan -------------------------------------------------------------------------------------------------------
+ */
 
 int tr_scan_next(TrScan *scan, char **message) {
   for (;;) {
@@ -278,4 +285,6 @@ void tr_scan_end(TrScan *scan) {
   tr_lines_close(&scan->lines);
 }
 
-int64_t tr_scan_rowid(const TrScan *scan) { return (int64_t)scan->ordinal << TR_OFFSET_BITS | scan->line.offset; }
+int64_t tr_scan_rowid(const TrScan *scan) {
+  return (int64_t)scan->ordinal << TR_OFFSET_BITS | scan->line.offset;
+}

@@ -67,8 +67,9 @@ static int parse_argument(TrSource *source, const char *table, const char *argum
   Piece rest = equals ? trimmed(equals + 1, strlen(equals + 1)) : (Piece){"", 0};
   bool is_dir = is_named(name, "dir"), is_max_line = is_named(name, "max_line");
   if (equals == NULL || !(is_dir || is_max_line)) {
-    return tr_error(message, SQLITE_ERROR, "%s: unknown argument '%.*s'; the arguments are dir='PATH' and max_line=BYTES",
-                    table, (int)name.length, name.text);
+    return tr_error(message, SQLITE_ERROR,
+                    "%s: unknown argument '%.*s'; the arguments are dir='PATH' and max_line=BYTES", table,
+                    (int)name.length, name.text);
   }
   char *value = unquoted(rest);
   if (value == NULL) return SQLITE_NOMEM;

@@ -78,7 +78,9 @@ int tr_table_filter(sqlite3_vtab_cursor *base, int unused, const char *plan_text
   return code == SQLITE_OK ? tr_table_next(base) : code;
 }
 
-int tr_table_eof(sqlite3_vtab_cursor *base) { return ((TrCursor *)base)->at_end; }
+int tr_table_eof(sqlite3_vtab_cursor *base) {
+  return ((TrCursor *)base)->at_end;
+}
 
 int tr_table_rowid(sqlite3_vtab_cursor *base, sqlite3_int64 *rowid) {
   *rowid = tr_scan_rowid(&((TrCursor *)base)->scan);

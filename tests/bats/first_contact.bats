@@ -1,0 +1,43 @@
+#!/usr/bin/env bats
+# The names, the columns and the recorded state of a real scheduler.
+
+load ../helpers
+
+@test "the extension loads under the names that users give it" {
+  cp "$root/taskresults.so" "$BATS_TEST_TMPDIR/"
+  cp "$root/taskresults.so" "$BATS_TEST_TMPDIR/libtaskresults.so"
+  cd "$BATS_TEST_TMPDIR"
+  for name in ./taskresults ./taskresults.so taskresults.so "$PWD/taskresults" ./libtaskresults; do
+    LD_LIBRARY_PATH=. sqlite3 -cmd ".load $name" :memory: 'SELECT taskresults_version()'
+  done
+}
+
+@test "only the entry point is exported" {
+  [[ $(nm -D --defined-only "$root/taskresults.so" | awk '{print $3}') == sqlite3_taskresults_init ]]
+  [[ $(nm -g --defined-only "$root/libtaskresults.a" | awk 'NF == 3 {print $3}') == sqlite3_taskresults_init ]]
+}
+
+@test "taskresults_version() agrees with the header and the Makefile" {
+  header=$(sed -n 's/^#define TASKRESULTS_VERSION "\(.*\)"/\1/p' "$root/include/taskresults.h")
+  makefile=$(sed -n 's/^VERSION := //p' "$root/Makefile")
+  [[ $header == "$makefile" ]]
+  assert_rows "$header" 'SELECT taskresults_version()'
+}
+
+@test "the recorded state of the real scheduler reads as Python reads it" {
+  export SCHEDULER_RESULTS_DIR=$root/tests/data/scheduler-state/results
+  python3 - "$SCHEDULER_RESULTS_DIR" >"$BATS_TEST_TMPDIR/python" <<'PYTHON'
+import json, os, sys
+for name in sorted(os.listdir(sys.argv[1]), key=os.fsencode):
+    for line in open(os.path.join(sys.argv[1], name), "rb"):
+        record = json.loads(line)
+        text = "\x1f".join([name[:-6], record["timestamp"], record["job_name"], str(int(record["success"])),
+                            record["output"], record["error"]])
+        print(text.encode("utf-8", "replace").hex())
+PYTHON
+  sql "SELECT lower(hex(concat)) FROM (SELECT job_id || x'1f' || timestamp || x'1f' || job_name || x'1f' || success
+         || x'1f' || output || x'1f' || error AS concat FROM task_results ORDER BY rowid)" >"$BATS_TEST_TMPDIR/ours"
+  [[ -s $BATS_TEST_TMPDIR/ours ]]
+  cmp "$BATS_TEST_TMPDIR/python" "$BATS_TEST_TMPDIR/ours"
+  assert_rows 0 'SELECT count(*) FROM task_rejects'
+}

@@ -1,0 +1,100 @@
+/*
+** faults.c - an LD_PRELOAD shim that counts and fails the extension's system calls, so that the rare paths are tested.
+** It acts on files whose name ends in .jsonl only; the host's own files are left alone.
+**
+**   FAULTS_LOG=PATH        at exit, writes "opens N\nbytes N\n": job files opened for reading, bytes pread from them
+**   FAULTS_PREAD_AFTER=N   the pread that follows the first N ones fails
+**   FAULTS_ERRNO=E         with errno E (default 5, EIO); 0: it returns 0, as a file that shrank would
+**   FAULTS_EINTR=1         every other open and pread fails with EINTR first
+**   FAULTS_SHORT=N         a pread returns N bytes at the most
+*/
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/types.h>
+#include <unistd.h>
+
+#define WATCHED_FDS 4096
+
+static bool watched[WATCHED_FDS];
+static long opens, bytes, preads;
+static unsigned calls;
+
+static long setting(const char *name, long otherwise) {
+  const char *text = getenv(name);
+  return text ? strtol(text, NULL, 10) : otherwise;
+}
+
+static bool is_job_file(const char *path) {
+  size_t length = strlen(path);
+  return length >= 6 && strcmp(path + length - 6, ".jsonl") == 0;
+}
+
+static bool interrupted(void) {
+  if (!setting("FAULTS_EINTR", 0) || calls++ % 2) return false;
+  errno = EINTR;
+  return true;
+}
+
+int openat(int dirfd, const char *path, int flags, ...) {
+  static int (*real)(int, const char *, int, ...);
+  if (!real) *(void **)&real = dlsym(RTLD_NEXT, "openat");
+  va_list arguments;
+  va_start(arguments, flags);
+  mode_t mode = (mode_t)va_arg(arguments, int);
+  va_end(arguments);
+  bool job = is_job_file(path);
+  if (job && interrupted()) return -1;
+  int fd = real(dirfd, path, flags, mode);
+  if (fd >= 0 && fd < WATCHED_FDS) watched[fd] = job;
+  if (fd >= 0 && job) opens++;
+  return fd;
+}
+
+int close(int fd) {
+  static int (*real)(int);
+  if (!real) *(void **)&real = dlsym(RTLD_NEXT, "close");
+  if (fd >= 0 && fd < WATCHED_FDS) watched[fd] = false;
+  return real(fd);
+}
+
+static ssize_t faulty_pread(ssize_t (*real)(int, void *, size_t, off_t), int fd, void *buffer, size_t count, off_t at) {
+  if (fd < 0 || fd >= WATCHED_FDS || !watched[fd]) return real(fd, buffer, count, at);
+  if (interrupted()) return -1;
+  long after = setting("FAULTS_PREAD_AFTER", -1);
+  if (after >= 0 && preads++ >= after) {
+    errno = (int)setting("FAULTS_ERRNO", EIO);
+    return errno ? -1 : 0;
+  }
+  long limit = setting("FAULTS_SHORT", 0);
+  if (limit > 0 && count > (size_t)limit) count = (size_t)limit;
+  ssize_t got = real(fd, buffer, count, at);
+  if (got > 0) bytes += got;
+  return got;
+}
+
+ssize_t pread(int fd, void *buffer, size_t count, off_t at) {
+  static ssize_t (*real)(int, void *, size_t, off_t);
+  if (!real) *(void **)&real = dlsym(RTLD_NEXT, "pread");
+  return faulty_pread(real, fd, buffer, count, at);
+}
+
+ssize_t pread64(int fd, void *buffer, size_t count, off64_t at) {
+  static ssize_t (*real)(int, void *, size_t, off_t);
+  if (!real) *(void **)&real = dlsym(RTLD_NEXT, "pread64");
+  return faulty_pread(real, fd, buffer, count, at);
+}
+
+__attribute__((destructor)) static void report(void) {
+  const char *path = getenv("FAULTS_LOG");
+  FILE *file = path ? fopen(path, "w") : NULL;
+  if (file == NULL) return;
+  fprintf(file, "opens %ld\nbytes %ld\n", opens, bytes);
+  fclose(file);
+}
