@@ -417,9 +417,8 @@ typedef struct TrScan {
   char *entry_reason; /* owned. WANT_REJECTS: why the entry as a whole is a reject; there is no line then */
 } TrScan;
 
-/* Call order: init, begin, next until SQLITE_DONE, end. begin may be called again without end (a cursor's next
-*xFilter);
-** it takes over what `filter` owns. */
+/* Call order: init, begin, next until SQLITE_DONE, end. begin may be called again without end, for a cursor's next
+** xFilter. It takes over what `filter` owns. */
 void tr_scan_init(TrScan *scan, TrConnection *connection, TrPoll *poll, TrWant want);
 int tr_scan_begin(TrScan *scan, const TrSource *source, TrFilter *filter, char **message);
 int tr_scan_next(TrScan *scan, char **message); /* SQLITE_ROW, SQLITE_DONE, or an error */

@@ -1,0 +1,14 @@
+# sql_text.bash - the one way in which a shell script of ours puts a text into SQL. Source it.
+#
+# Pasting a text between quotes lets it end the quotes; the sqlite3 shell's `.parameter set` evaluates its value as SQL,
+# which can write files. So the bytes are spelled in hexadecimal, where nothing can be ended or evaluated.
+
+# shellcheck shell=bash
+
+# sql_text TEXT - prints a SQL expression whose value is exactly TEXT: CAST(x'...' AS TEXT).
+#   sqlite3 ... "SELECT * FROM task_results($(sql_text "$job"))"
+sql_text() {
+  local hex
+  hex=$(printf '%s' "$1" | od -An -v -tx1) || return
+  printf "CAST(x'%s' AS TEXT)" "${hex//[[:space:]]/}"
+}
