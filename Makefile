@@ -27,10 +27,13 @@ ALL_CFLAGS = -std=c11 -fPIC -fvisibility=hidden $(WARNINGS) -Iinclude $(PKG_CFLA
 
 all: taskresults.so ## build the loadable extension, taskresults.so
 
+# SQLite's functions come from the host, through a table of pointers; everything else must be linked here (-z defs).
+LINK_SHARED = $(CC) $(CFLAGS) $(LDFLAGS) -shared -Wl,--as-needed,-z,defs
+
 OBJECTS := $(SOURCES:%.c=build/release/%.o)
 
 taskresults.so: $(OBJECTS)
-	$(CC) $(CFLAGS) $(LDFLAGS) -shared -Wl,--as-needed -o $@ $^ $(CJSON_LIBS)
+	$(LINK_SHARED) -o $@ $^ $(CJSON_LIBS) -lm
 
 build/release/%.o: %.c $(HEADERS) | build-deps
 	@mkdir -p $(@D)
@@ -39,7 +42,7 @@ build/release/%.o: %.c $(HEADERS) | build-deps
 # A build with a read buffer of 7 bytes: every boundary falls everywhere. The tests compare its rows with the real ones.
 TINY_OBJECTS := $(SOURCES:%.c=build/tiny/%.o)
 build/tiny/taskresults.so: $(TINY_OBJECTS)
-	$(CC) $(CFLAGS) $(LDFLAGS) -shared -Wl,--as-needed -o $@ $^ $(CJSON_LIBS)
+	$(LINK_SHARED) -o $@ $^ $(CJSON_LIBS) -lm
 build/tiny/%.o: %.c $(HEADERS) | build-deps
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -DTR_READ_BYTES=7 -c -o $@ $<
