@@ -170,9 +170,13 @@ static int judge_entry(TrScan *scan, TrEntry entry, char **message) {
 static int seek_line(TrScan *scan, int64_t *from, int64_t *size, char **message) {
   *from = scan->filter.rowid & (TR_MAX_FILE_BYTES - 1);
   char before = '\n';
-  if (*from > 0 && *from < *size && pread(scan->file.fd, &before, 1, *from - 1) < 0) {
-    return entry_error(scan, SQLITE_IOERR_READ, "cannot be read", errno, message);
+  ssize_t got = 1;
+  if (*from > 0 && *from < *size) {
+    do {
+      got = pread(scan->file.fd, &before, 1, *from - 1);
+    } while (got < 0 && errno == EINTR);
   }
+  if (got < 0) return entry_error(scan, SQLITE_IOERR_READ, "cannot be read", errno, message);
   if (before != '\n' || *from >= *size) *from = *size;
   return SQLITE_OK;
 }
@@ -191,7 +195,9 @@ static int next_entry(TrScan *scan, char **message) {
   scan->ordinal = scan->queue[scan->queue_at++];
   scan->name = tr_names_get(scan->connection->names, scan->ordinal);
   if (!tr_name_is_job_file(scan->name, strlen(scan->name))) {
-    if (tr_leftover_is_held(scan->dir.fd, scan->name)) return SQLITE_OK;
+    /* It may be gone by now: finished since it was listed, or asked for by the rowid it once had. */
+    bool gone = fstatat(scan->dir.fd, scan->name, &scan->file.stat, AT_SYMLINK_NOFOLLOW) != 0 && errno == ENOENT;
+    if (gone || tr_leftover_is_held(scan->dir.fd, scan->name)) return SQLITE_OK;
     return reject_entry(scan, "left by an interrupted prune; the next prune of the job finishes it: ", scan->name);
   }
   if (!tr_utf8_is_valid(scan->name, strlen(scan->name))) return reject_entry(scan, "file name is not valid UTF-8", "");
