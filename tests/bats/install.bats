@@ -6,6 +6,7 @@ load ../helpers
 @test "make install puts the extension where it loads from, and uninstall takes it away" {
   make -s -C "$root" install DESTDIR="$BATS_TEST_TMPDIR/stage" PREFIX=/usr
   [[ -f $BATS_TEST_TMPDIR/stage/usr/include/taskresults.h ]]
+  # shellcheck disable=SC2034  # read by sql() in tests/helpers.bash
   extension=$BATS_TEST_TMPDIR/stage/usr/lib/sqlite3/taskresults
   make_job a 3
   assert_rows 3 'SELECT count(*) FROM task_results'
