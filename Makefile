@@ -9,7 +9,7 @@ PKGS    := sqlite3 libcjson
 PKG_CONFIG ?= pkg-config
 
 # In the order in which a byte becomes a SQL value (ext/tr.h is the map).
-READ   := names dir lines text record fast slow value timestamp
+READ   := names dir lines text field fast slow record value timestamp
 RETAIN := leftover
 SQL    := error poll connection source plan filter scan table results rejects extension
 SOURCES := $(READ:%=ext/read/%.c) $(RETAIN:%=ext/retain/%.c) $(SQL:%=ext/sql/%.c)

@@ -183,6 +183,7 @@ bool tr_utf8_is_valid(const void *text, size_t length);
 size_t tr_decode_string(const unsigned char *text, size_t length, unsigned char *out);
 
 /* ------------------------------------------------------------------------------------------------------------------
+** read/field.c - which keys have a column
 ** read/record.c - line -> record: which lane judges it
 ** read/fast.c, fast_walk.h - the fast lane: flat objects of scalars
 ** read/slow.c - the slow lane: everything, and the reasons
@@ -260,6 +261,14 @@ bool tr_fast_lane_avx2(const unsigned char *text, size_t length, TrLayout *layou
 #endif
 
 TrReason tr_slow_lane(const unsigned char *text, size_t length, TrRecord *record);
+
+typedef struct TrParser {
+  TrFastLane fast;
+  TrLayout layout;
+} TrParser;
+
+void tr_parser_init(TrParser *parser);
+TrReason tr_parse(TrParser *parser, const TrLine *line, TrRecord *record);
 
 typedef struct TrParser {
   TrFastLane fast;
