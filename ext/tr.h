@@ -190,6 +190,9 @@ size_t tr_decode_string(const unsigned char *text, size_t length, unsigned char 
 */
 typedef enum TrField { TR_TIMESTAMP, TR_JOB_NAME, TR_SUCCESS, TR_OUTPUT, TR_ERROR, TR_FIELD_COUNT } TrField;
 
+/* Which column a key is: its raw bytes, without quotes. TR_FIELD_COUNT for every other key. */
+TrField tr_field_named(const unsigned char *key, size_t length);
+
 typedef enum TrKind {
   TR_ABSENT, /* the key is not there */
   TR_NULL,
@@ -270,17 +273,6 @@ typedef struct TrParser {
 void tr_parser_init(TrParser *parser);
 TrReason tr_parse(TrParser *parser, const TrLine *line, TrRecord *record);
 
-typedef struct TrParser {
-  TrFastLane fast;
-  TrLayout layout;
-} TrParser;
-
-void tr_parser_init(TrParser *parser);
-TrReason tr_parse(TrParser *parser, const TrLine *line, TrRecord *record);
-
-/* Which column a key is: its raw bytes, without quotes. TR_FIELD_COUNT for every other key. */
-TrField tr_field_named(const unsigned char *key, size_t length);
-
 /* ------------------------------------------------------------------------------------------------------------------
 ** read/value.c - span -> SQL value
 ** read/timestamp.c - text <-> microseconds
@@ -289,7 +281,7 @@ TrField tr_field_named(const unsigned char *key, size_t length);
 /* Sets the result of a SQL function or column as json_extract() would; `c_locale` is for numbers. */
 void tr_result_span(sqlite3_context *context, const TrLine *line, const TrSpan *span, locale_t c_locale);
 
-bool tr_timestamp_parse(const char *text, size_t length, int64_t *time_us); /* DESIGN: see read/timestamp.c */
+bool tr_timestamp_parse(const char *text, size_t length, int64_t *time_us); /* which forms: see the file */
 bool tr_span_time_us(const TrLine *line, const TrSpan *span, int64_t *time_us);
 #define TR_TIMESTAMP_SIZE 32
 void tr_timestamp_format(int64_t time_us, char out[TR_TIMESTAMP_SIZE]); /* as Python's isoformat() + "Z" */
