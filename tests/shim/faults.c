@@ -5,6 +5,10 @@
 **   FAULTS_LOG=PATH        at exit, writes "opens N\nbytes N\n": job files opened for reading, bytes pread from them
 **   FAULTS_PREAD_AFTER=N   the pread that follows the first N ones fails
 **   FAULTS_ERRNO=E         with errno E (default 5, EIO); 0: it returns 0, as a file that shrank would
+**   FAULTS_OPEN_ERRNO=E    an open fails with errno E ...
+**   FAULTS_OPEN_NAME=NAME  ... if the file is called so (default: any job file) ...
+**   FAULTS_OPEN_TIMES=N    ... the first N times (default: always)
+**   FAULTS_FSTAT_AFTER=N   the fstat of a job file that follows the first N ones fails with FAULTS_ERRNO
 **   FAULTS_EINTR=1         every other open and pread fails with EINTR first
 **   FAULTS_SHORT=N         a pread returns N bytes at the most
 */
@@ -17,13 +21,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/types.h>
 #include <unistd.h>
 
 #define WATCHED_FDS 4096
 
 static bool watched[WATCHED_FDS];
-static long opens, bytes, preads;
+static long opens, bytes, preads, fstats, refused;
 static unsigned calls;
 
 static long setting(const char *name, long otherwise) {
@@ -42,6 +47,15 @@ static bool interrupted(void) {
   return true;
 }
 
+static bool refuses(const char *path) {
+  long reason = setting("FAULTS_OPEN_ERRNO", 0), times = setting("FAULTS_OPEN_TIMES", -1);
+  const char *name = getenv("FAULTS_OPEN_NAME");
+  if (!reason || (name && strcmp(path, name) != 0) || (times >= 0 && refused >= times)) return false;
+  refused++;
+  errno = (int)reason;
+  return true;
+}
+
 int openat(int dirfd, const char *path, int flags, ...) {
   static int (*real)(int, const char *, int, ...);
   if (!real) *(void **)&real = dlsym(RTLD_NEXT, "openat");
@@ -50,7 +64,7 @@ int openat(int dirfd, const char *path, int flags, ...) {
   mode_t mode = (mode_t)va_arg(arguments, int);
   va_end(arguments);
   bool job = is_job_file(path);
-  if (job && interrupted()) return -1;
+  if (job && (interrupted() || refuses(path))) return -1;
   int fd = real(dirfd, path, flags, mode);
   if (fd >= 0 && fd < WATCHED_FDS) watched[fd] = job;
   if (fd >= 0 && job) opens++;
@@ -89,6 +103,25 @@ ssize_t pread64(int fd, void *buffer, size_t count, off64_t at) {
   static ssize_t (*real)(int, void *, size_t, off_t);
   if (!real) *(void **)&real = dlsym(RTLD_NEXT, "pread64");
   return faulty_pread(real, fd, buffer, count, at);
+}
+
+static bool fails_fstat(int fd) {
+  long after = setting("FAULTS_FSTAT_AFTER", -1);
+  if (after < 0 || fd < 0 || fd >= WATCHED_FDS || !watched[fd] || fstats++ < after) return false;
+  errno = (int)setting("FAULTS_ERRNO", EIO);
+  return true;
+}
+
+int fstat(int fd, struct stat *out) {
+  static int (*real)(int, struct stat *);
+  if (!real) *(void **)&real = dlsym(RTLD_NEXT, "fstat");
+  return fails_fstat(fd) ? -1 : real(fd, out);
+}
+
+int fstat64(int fd, struct stat64 *out) {
+  static int (*real)(int, struct stat64 *);
+  if (!real) *(void **)&real = dlsym(RTLD_NEXT, "fstat64");
+  return fails_fstat(fd) ? -1 : real(fd, out);
 }
 
 __attribute__((destructor)) static void report(void) {
