@@ -10,6 +10,8 @@
 
 #include <cJSON.h>
 
+#define HIDDEN_BACKSLASH '\xFF'
+
 static void result_string(sqlite3_context *context, const unsigned char *text, const TrSpan *span) {
   if (!span->escaped) {
     sqlite3_result_text64(context, (const char *)text, span->length, SQLITE_TRANSIENT, SQLITE_UTF8);
@@ -46,8 +48,19 @@ static void result_integer(sqlite3_context *context, const unsigned char *text, 
   sqlite3_result_double(context, span_to_double(text, c_locale));
 }
 
+/* Replaces every pair of equal bytes `from` by a pair of `to`. */
+static void replace_pairs(char *text, size_t length, char from, char to) {
+  for (size_t i = 0; i + 1 < length; i++) {
+    if (text[i] != from || text[i + 1] != from) continue;
+    text[i] = text[i + 1] = to;
+    i++;
+  }
+}
+
 /* The source text without the white space between its tokens. cJSON_Minify() works on the text itself and changes
-** nothing else, so that numbers keep every digit and NaN stays NaN; printing a parsed tree would not. */
+** nothing else, so that numbers keep every digit and NaN stays NaN; printing a parsed tree would not. But it takes the
+** end of "\\" for an escaped quote and reads on as if the string went on: so escaped backslashes are hidden from it, as
+** a byte that no UTF-8 text holds. */
 static void result_nested(sqlite3_context *context, const unsigned char *text, const TrSpan *span) {
   char *copy = sqlite3_malloc64((sqlite3_uint64)span->length + 1);
   if (copy == NULL) {
@@ -56,8 +69,11 @@ static void result_nested(sqlite3_context *context, const unsigned char *text, c
   }
   memcpy(copy, text, span->length);
   copy[span->length] = '\0';
+  replace_pairs(copy, span->length, '\\', HIDDEN_BACKSLASH);
   cJSON_Minify(copy);
-  sqlite3_result_text64(context, copy, strlen(copy), sqlite3_free, SQLITE_UTF8);
+  size_t length = strlen(copy);
+  replace_pairs(copy, length, HIDDEN_BACKSLASH, '\\');
+  sqlite3_result_text64(context, copy, length, sqlite3_free, SQLITE_UTF8);
 }
 
 void tr_result_span(sqlite3_context *context, const TrLine *line, const TrSpan *span, locale_t c_locale) {
