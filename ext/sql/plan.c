@@ -72,8 +72,11 @@ static void choose_term(sqlite3_index_info *info, int i, TrColumn column, TrPlan
   TrOp op = op_of_constraint(info->aConstraint[i].op);
   if (!info->aConstraint[i].usable || plan->count == TR_PLAN_TERMS) return;
   if (!is_supported(column, op) || !is_collation_fine(info, i, column, op)) return;
-  if (op == TR_EQ && takes_list(column) && sqlite3_vtab_in(info, i, -1)) {
-    sqlite3_vtab_in(info, i, 1); /* the whole list at once: one pass instead of one for each member */
+  if (op == TR_EQ && column != TR_COLUMN_ROWID && sqlite3_vtab_in(info, i, -1)) {
+    /* The whole list at once, or not at all: member by member, SQLite compares by the column's affinity alone, and
+    ** IN (SELECT untyped FROM t) with 2026 and '2026' in t would give rows twice. */
+    if (!takes_list(column)) return;
+    sqlite3_vtab_in(info, i, 1);
     op = TR_IN;
   }
   plan->term[plan->count].column = (uint8_t)column;
