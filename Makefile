@@ -47,6 +47,13 @@ build/tiny/%.o: %.c $(HEADERS) | build-deps
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -DTR_READ_BYTES=7 -c -o $@ $<
 
+# A build that pushes nothing down: every answer must be the same without a plan.
+build/every_line/taskresults.so: $(filter-out %/plan.o,$(OBJECTS)) build/every_line/every_line.o
+	$(LINK_SHARED) -o $@ $^ $(CJSON_LIBS) -lm
+build/every_line/%.o: tests/live/%.c $(HEADERS) | build-deps
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -Iext -c -o $@ $<
+
 # For hosts that have SQLite linked in: one object in which only the entry point is visible.
 static: libtaskresults.a ## build libtaskresults.a for applications that link it (-DSQLITE_CORE)
 CORE_OBJECTS := $(SOURCES:%.c=build/core/%.o)
@@ -81,13 +88,20 @@ build/shim/%.so: tests/shim/%.c
 	@mkdir -p $(@D)
 	$(CC) -std=c11 $(WARNINGS) $(CFLAGS) -Wno-missing-prototypes -shared -fPIC -o $@ $< -ldl
 
+# Hosts in C, which load the extension as an application would.
+LIVE := $(basename $(notdir $(filter-out %/every_line.c,$(wildcard tests/live/*.c))))
+build/live/%: tests/live/%.c
+	@mkdir -p $(@D)
+	$(CC) -std=c11 $(WARNINGS) $(PKG_CFLAGS) $(CFLAGS) -o $@ $< $(SQLITE_LIBS) -lpthread
+
 test: ## run every test: C units, then bats; the last line counts them
 	@.ci/deps build test
 	@tests/run
 
 check: test
 
-TEST_BINARIES := taskresults.so build/tiny/taskresults.so libtaskresults.a $(UNIT:%=build/unit/%) build/shim/faults.so
+TEST_BINARIES := taskresults.so build/tiny/taskresults.so libtaskresults.a $(UNIT:%=build/unit/%) build/shim/faults.so \
+                 build/every_line/taskresults.so $(LIVE:%=build/live/%)
 .PHONY: test-binaries
 test-binaries: $(TEST_BINARIES)
 

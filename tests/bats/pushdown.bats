@@ -1,0 +1,198 @@
+#!/usr/bin/env bats
+# What is pushed down spares work and changes no answer.
+
+load ../helpers
+load ../host
+
+# Sets $odd and $plain, directories of results; $all, $few and $copy, files of queries (see tests/live/pushdown.py).
+setup_file() {
+  local generator=$BATS_TEST_DIRNAME/../live/pushdown.py
+  export odd=$BATS_FILE_TMPDIR/odd plain=$BATS_FILE_TMPDIR/plain
+  export all=$BATS_FILE_TMPDIR/all.sql few=$BATS_FILE_TMPDIR/few.sql copy=$BATS_FILE_TMPDIR/copy.sql
+  python3 "$generator" data "$odd"
+  python3 "$generator" data "$plain" plain
+  python3 "$generator" sql >"$all"
+  python3 "$generator" sql few >"$few"
+  python3 "$generator" sql copy >"$copy"
+}
+
+# answers LIBRARY DIRECTORY QUERIES [ENCODING] - what the queries print.
+answers() {
+  SCHEDULER_RESULTS_DIR=$2 sqlite3 -batch -bail -init /dev/null -cmd ".load $1" \
+    -cmd "PRAGMA encoding = '${4:-UTF-8}'" :memory: <"$3"
+}
+
+# assert_same EXPECTED ACTUAL COUNT - two files of answers are equal, and they are COUNT or more, most of them selective.
+assert_same() {
+  [[ $(tail -n 1 "$2") =~ ^([0-9]+)\ queries,\ ([0-9]+)\ selective$ ]] || { tail -n 3 "$2"; return 1; }
+  ((BASH_REMATCH[1] >= $3 && BASH_REMATCH[2] > BASH_REMATCH[1] / 2)) || { tail -n 1 "$2"; return 1; }
+  cmp -s "$1" "$2" || {
+    diff "$1" "$2" | cut -c 1-200 | head -n 10
+    return 1
+  }
+}
+
+@test "9,000 queries over odd values give the answers of a build that pushes nothing down" {
+  answers "$root/build/every_line/taskresults" "$odd" "$all" >"$BATS_TEST_TMPDIR/expected" &
+  answers "$extension" "$odd" "$all" >"$BATS_TEST_TMPDIR/actual"
+  wait $!
+  assert_same "$BATS_TEST_TMPDIR/expected" "$BATS_TEST_TMPDIR/actual" 9000
+}
+
+@test "so do 1,000 of them in a UTF-16 database, where text sorts otherwise" {
+  answers "$root/build/every_line/taskresults" "$odd" "$few" UTF-16le >"$BATS_TEST_TMPDIR/expected" &
+  answers "$extension" "$odd" "$few" UTF-16le >"$BATS_TEST_TMPDIR/actual"
+  wait $!
+  assert_same "$BATS_TEST_TMPDIR/expected" "$BATS_TEST_TMPDIR/actual" 1000
+}
+
+@test "9,000 queries over plain values give the answers of a materialized copy" {
+  answers "$extension" "$plain" "$copy" >"$BATS_TEST_TMPDIR/expected" &
+  answers "$extension" "$plain" "$all" >"$BATS_TEST_TMPDIR/actual"
+  wait $!
+  assert_same "$BATS_TEST_TMPDIR/expected" "$BATS_TEST_TMPDIR/actual" 9000
+}
+
+# --- the comparison itself -------------------------------------------------------------------------------------------------
+
+# Builds the extension with `from` replaced by `to` in one file, and asserts that the answers differ then.
+# assert_caught FILE FROM TO [ENCODING]
+assert_caught() {
+  local file=$1 from=$2 to=$3 encoding=${4:-UTF-8} objects
+  grep -qF "$from" "$root/ext/$file" || { echo "ext/$file has no longer: $from"; return 1; }
+  python3 - "$root/ext/$file" "$from" "$to" >"$BATS_TEST_TMPDIR/planted.c" <<'PYTHON'
+import sys
+print(open(sys.argv[1]).read().replace('"../tr.h"', '"tr.h"').replace(sys.argv[2], sys.argv[3]))
+PYTHON
+  mapfile -t objects < <(cd "$root" && printf '%s\n' ext/*/*.c | grep -v "/$file$" |
+    sed "s:\(.*\)\.c:$root/build/release/\1.o:")
+  # shellcheck disable=SC2046  # flags are words
+  ${CC:-cc} -std=c11 -O1 -fPIC -shared -fvisibility=hidden -I"$root/ext" -I"$root/include" $(pkg-config --cflags sqlite3) \
+    -o "$BATS_TEST_TMPDIR/taskresults.so" "$BATS_TEST_TMPDIR/planted.c" "${objects[@]}" $(pkg-config --libs libcjson) -lm
+  answers "$BATS_TEST_TMPDIR/taskresults" "$odd" "$few" "$encoding" >"$BATS_TEST_TMPDIR/planted"
+  [[ $(tail -n 1 "$BATS_TEST_TMPDIR/planted") == *' queries, '* ]]
+  if cmp -s "$BATS_TEST_TMPDIR/right-$encoding" "$BATS_TEST_TMPDIR/planted"; then
+    echo "not noticed: ext/$file with '$to' for '$from'"
+    return 1
+  fi
+}
+
+@test "a wrong skip planted into the code is noticed by that comparison" {
+  answers "$extension" "$odd" "$few" >"$BATS_TEST_TMPDIR/right-UTF-8"
+  answers "$extension" "$odd" "$few" UTF-16le >"$BATS_TEST_TMPDIR/right-UTF-16le"
+  assert_caught sql/filter.c '(choice->numeric && numeric)' 'false'
+  assert_caught sql/filter.c 'if (tr_looks_numeric(text, span->length)) return false;' ''
+  assert_caught sql/filter.c 'bound->numeric ||' ''
+  assert_caught sql/filter.c 'type == SQLITE_FLOAT && fabs(' 'type == SQLITE_TEXT || fabs('
+  assert_caught sql/filter.c 'case TR_LE: return order <= 0;' 'case TR_LE: return order < 0;'
+  assert_caught sql/filter.c 'success == TR_FALSE && filter->skip_false' 'success != TR_TRUE && filter->skip_false'
+  assert_caught sql/filter.c 'is_range(op) && !is_ascii(text, span->length)' 'false' UTF-16le
+  assert_caught sql/plan.c 'sqlite3_stricmp(sqlite3_vtab_collation(info, i), "BINARY") == 0' 'true'
+  assert_caught sql/plan.c 'plan.newest_first = info->aOrderBy[0].desc' 'plan.newest_first = false'
+}
+
+# --- rowids ------------------------------------------------------------------------------------------------------------------
+
+@test "every row is found by its rowid, and nothing by any other number" {
+  make_job a 5 2
+  make_job b 5
+  printf 'bad\n' >>"$results/b.jsonl"
+  run_in_host <<'PYTHON'
+rows = db.execute("SELECT rowid, offset, length(CAST(record AS BLOB)), record FROM task_results").fetchall()
+assert len(rows) == 10
+one = "SELECT rowid, record FROM task_results WHERE rowid = ?"
+for rowid, offset, length, record in rows:
+    assert db.execute(one, (rowid,)).fetchall() == [(rowid, record)], rowid
+    for other in range(rowid + 1, rowid + length + 1):  # up to the newline
+        assert db.execute(one, (other,)).fetchall() == [], other
+reject, = db.execute("SELECT rowid FROM task_rejects").fetchone()
+ends = [rowid + length + 1 for rowid, _, length, _ in rows if rowid + length + 1 not in {r[0] for r in rows}]
+for other in [reject, -1, -2**63, 2**63 - 1, 2**62, 7 << 40, (7 << 40) + 5, 2**40 - 1] + ends:
+    assert db.execute(one, (other,)).fetchall() == [], other
+PYTHON
+}
+
+@test "a rowid keeps its meaning on a connection, whatever files come and go, in any table" {
+  make_job m 3
+  run_in_host <<PYTHON
+import os
+rowids = db.execute("SELECT rowid, record FROM task_results").fetchall()
+line = open("$results/m.jsonl").readline()
+for name in ("a", "z", "M"):
+    open("$results/" + name + ".jsonl", "w").write(line)
+    db.execute("SELECT count(*) FROM task_results").fetchall()
+db.execute("CREATE VIRTUAL TABLE temp.own USING task_results(dir='$results')")
+assert db.execute("SELECT rowid, record FROM task_results('m')").fetchall() == rowids
+assert db.execute("SELECT rowid, record FROM own WHERE job_id = 'm'").fetchall() == rowids
+os.remove("$results/m.jsonl")
+assert db.execute("SELECT count(*) FROM task_results WHERE rowid IN (" + ",".join(str(r) for r, _ in rowids) + ")").fetchone() == (0,)
+open("$results/m.jsonl", "w").write(line)
+assert db.execute("SELECT rowid, record FROM task_results('m')").fetchall() == rowids[:1]
+PYTHON
+}
+
+@test "an OR over two indexes shows each row once, while files appear and vanish between its two passes" {
+  make_job m 6 2
+  make_job n 4 2
+  assert_plan 'MULTI-INDEX OR' "SELECT rowid FROM task_results WHERE success = 0 OR job_id = 'm'"
+  run_in_host <<PYTHON
+import os, shutil
+rows = db.execute("SELECT rowid, job_id, success FROM task_results WHERE success = 0 OR job_id = 'm'")
+seen = [next(rows)]
+for name in ("a", "b", "c", "z"):  # the first pass has its list of files; the second will find others
+    shutil.copy("$results/n.jsonl", "$results/" + name + ".jsonl")
+os.remove("$results/n.jsonl")
+seen += rows.fetchall()
+of_m = [row for row in seen if row[1] == "m"]
+assert len(of_m) == 6 and len(set(of_m)) == 6, seen
+assert len(seen) == len(set(row[0] for row in seen)), seen
+print(sorted(set(row[1] for row in seen)), len(seen))
+PYTHON
+  [[ $output == "['m'] 6" ]]
+}
+
+# --- several at once ---------------------------------------------------------------------------------------------------------
+
+@test "joins with the table on the inside, correlated subqueries, windows, CTEs and views agree with each other" {
+  make_job a 10 3
+  make_job b 7 2
+  make_job c 1
+  local tables="CREATE TEMP TABLE jobs(name TEXT)" rows="INSERT INTO jobs VALUES ('a'), ('b'), ('c'), ('none'), (NULL)"
+  local expected='a|10|3
+b|7|3
+c|1|0'
+  assert_rows "$expected" "$tables" "$rows" "SELECT name, count(*), sum(NOT success) FROM jobs JOIN task_results ON job_id = name
+    GROUP BY name"
+  assert_rows "$expected" "$tables" "$rows" "SELECT name, count(*), sum(NOT success) FROM jobs, task_results(jobs.name)
+    GROUP BY name"
+  assert_rows "$expected
+none|0|0" "$tables" "$rows" "SELECT name, (SELECT count(*) FROM task_results WHERE job_id = jobs.name),
+      (SELECT count(*) FROM task_results WHERE job_id = jobs.name AND success = 0) FROM jobs WHERE name IS NOT NULL"
+  assert_rows "$expected" 'WITH failed AS (SELECT * FROM task_results WHERE success = 0),
+      every AS (SELECT job_id, success FROM task_results)
+    SELECT job_id, count(*), (SELECT count(*) FROM failed WHERE failed.job_id = every.job_id) FROM every GROUP BY job_id'
+  assert_rows "$expected" 'CREATE TEMP VIEW v AS SELECT job_id, success FROM task_results' \
+    'SELECT job_id, count(*), sum(success = 0) FROM v GROUP BY job_id'
+  assert_rows "$expected" "SELECT DISTINCT job_id, count(*) OVER w, sum(NOT success) OVER w FROM task_results
+    WINDOW w AS (PARTITION BY job_id)"
+  assert_rows "$expected" "SELECT job_id, sum(n), sum(f) FROM (SELECT job_id, 1 AS n, 0 AS f FROM task_results UNION ALL
+      SELECT job_id, 0, 1 FROM task_results WHERE success = 0) GROUP BY job_id"
+}
+
+@test "two cursors on one table do not disturb each other" {
+  make_job a 50
+  make_job b 50
+  assert_rows '10000|5000|5050' 'SELECT count(*), sum(x.job_id = y.job_id), sum(x.rowid <= y.rowid)
+                                FROM task_results x CROSS JOIN task_results y'
+}
+
+@test "streaks, by windows over the table, come out as counted by hand" {
+  local success
+  for success in true false false true false false false true; do
+    printf '{"success": %s}\n' "$success" >>"$results/a.jsonl"
+  done
+  assert_rows '2
+3' "WITH numbered AS (SELECT rowid AS id, success, row_number() OVER (ORDER BY rowid)
+      - row_number() OVER (PARTITION BY success ORDER BY rowid) AS streak FROM task_results('a'))
+    SELECT count(*) FROM numbered WHERE success = 0 GROUP BY streak ORDER BY min(id)"
+}
