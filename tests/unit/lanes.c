@@ -1,0 +1,322 @@
+/*
+** lanes.c - the lanes agree: wherever a fast lane says "a record", the slow lane says so too, with the same spans.
+**
+** Without arguments: over tests/data and MUTANTS lines mutated from it and from the seeds below, the same ones in every
+** run. With arguments: over the .jsonl files of these directories (the generated lines of tests/differential).
+**
+** Each line stands at the end of a heap block of its very size and TR_PADDING, so that a sanitizer sees any overread;
+** behind it comes what can come behind a line in the reader's buffer: zeros, or a newline and another line. And each is
+** judged with no layout, with the layout of the line before, and with that of any line: the answer may not depend on
+*it.
+*/
+#include "tr.h"
+
+#include <dirent.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "check.h"
+#include "random.h"
+
+#define MUTANTS 320000
+#define LONGEST_SEED 1500
+#define ROOM 4096
+#define LAYOUTS 64
+
+typedef struct Lane {
+  const char *name;
+  TrFastLane walk;
+  TrLayout previous;       /* as the lane left it on the line before */
+  TrLayout known[LAYOUTS]; /* as it left it on lines long ago */
+  unsigned long accepted;
+} Lane;
+
+static Lane lanes[2];
+static unsigned lane_count;
+static unsigned long judged, disagreements;
+
+typedef struct Text {
+  unsigned char *bytes; /* owned */
+  size_t length;
+} Text;
+
+static Text *seeds;
+static size_t seed_count;
+
+static const char *const inline_seeds[] = {
+    "{}",
+    " { } ",
+    "{\"timestamp\": \"2026-02-15T01:44:15.821425Z\", \"job_id\": \"j\", \"job_name\": \"J\", \"success\": true, "
+    "\"output\": \"line\\n\\u00e9\\ud83d\\ude00\\t\\\\\\\"\", \"error\": \"\"}",
+    "{\"success\":false,\"error\":null,\"output\":-12.5e+3,\"job_name\":0,\"timestamp\":12345678901234567890}",
+    "{\"a\":1,\"b\":2,\"c\":3,\"d\":4,\"e\":5,\"f\":6,\"g\":7,\"h\":8,\"i\":9,\"j\":10,\"k\":11,\"l\":12,\"m\":13,"
+    "\"output\":\"fourteenth\"}",
+    "{\"a key that is longer than what a layout holds\": 1, \"output\": \"x\", \"output\": \"y\", \"error\": \"z\"}",
+    "{\"o\\u0075tput\": \"escaped key\", \"output \": 1, \"Output\": 2, \"\": 3, \"error\": true}",
+    "{\"output\": [1, {\"a\": \"b\\\\\"}, []], \"error\": {\"output\": {}}, \"success\": NaN, \"job_name\": -Infinity}",
+    "\t{ \"success\" : true , \"output\" : \"\xE2\x82\xAC\xF0\x9F\x98\x80\xC3\xA9\" ,\t\"error\" : \"\x7F\" }\r",
+    "{\"output\": \"0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcde\\u20ac0123456789abcdef"
+    "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef\\\\\", \"success\": false}",
+};
+
+static const char *const words[] = {
+    "\"",
+    "\\",
+    "{",
+    "}",
+    "[",
+    "]",
+    ":",
+    ",",
+    " ",
+    "\t",
+    "\r",
+    "\v",
+    "\x01",
+    "\x7F",
+    "\x80",
+    "\xC3\xA9",
+    "\xE2\x82\xAC",
+    "\xED\xA0\x80",
+    "\xF0\x9F\x98\x80",
+    "\xF4\x90\x80\x80",
+    "\xC0\x80",
+    "\xFF",
+    "\\\"",
+    "\\\\",
+    "\\n",
+    "\\/",
+    "\\x",
+    "\\u0000",
+    "\\ud83d",
+    "\\ude00",
+    "\\u12",
+    "true",
+    "false",
+    "null",
+    "NaN",
+    "Infinity",
+    "-",
+    "0",
+    "1",
+    "01",
+    "1.",
+    "e5",
+    "E+",
+    ".5",
+    "9223372036854775808",
+    "\"output\"",
+    "\"success\": false, ",
+    "\"error\":",
+    "\"o\\u0075tput\":",
+    ", \"a\": 1",
+    "{\"a\": [",
+    "\xEF\xBB\xBF",
+    "                                ",
+};
+
+/* --- one line ----------------------------------------------------------------------------------------------------- */
+
+static bool same_span(const TrSpan *a, const TrSpan *b) {
+  if (a->kind != b->kind) return false;
+  return a->kind == TR_ABSENT || (a->start == b->start && a->length == b->length && a->escaped == b->escaped);
+}
+
+static bool same_record(const TrRecord *a, const TrRecord *b) {
+  for (int i = 0; i < TR_FIELD_COUNT; i++) {
+    if (!same_span(&a->field[i], &b->field[i])) return false;
+  }
+  return true;
+}
+
+static void disagree(const char *what, const Lane *lane, const unsigned char *text, size_t length) {
+  if (++disagreements > 10) return;
+  printf("# %s: %s:\n# ", lane ? lane->name : "slow lane", what);
+  for (size_t i = 0; i < length && i < 2000; i++) {
+    printf(text[i] >= 0x20 && text[i] < 0x7F && text[i] != '\\' ? "%c" : "\\x%02x", text[i]);
+  }
+  printf("\n");
+}
+
+/* The slow lane needs no padding: the line is alone in a block of its size. Also decodes what it found. */
+static TrReason judge_slowly(const unsigned char *text, size_t length, TrRecord *record) {
+  unsigned char *alone = malloc(length ? length : 1);
+  memcpy(alone, text, length);
+  memset(record, 0xA5, sizeof *record);
+  TrReason reason = tr_slow_lane(alone, length, record);
+  for (int i = 0; i < TR_FIELD_COUNT && reason == TR_OK; i++) {
+    const TrSpan *span = &record->field[i];
+    if (span->kind == TR_ABSENT) continue;
+    if ((size_t)span->start + span->length > length) disagree("span beyond the line", NULL, text, length);
+    if (span->kind != TR_STRING) continue;
+    unsigned char *decoded = malloc(span->length ? span->length : 1);
+    size_t got = tr_decode_string(alone + span->start, span->length, decoded);
+    if (got > span->length || !tr_utf8_is_valid(decoded, got)) disagree("bad decoding", NULL, text, length);
+    if (!span->escaped && (got != span->length || memcmp(decoded, alone + span->start, got) != 0))
+      disagree("a string without escapes changed", NULL, text, length);
+    free(decoded);
+  }
+  free(alone);
+  return reason;
+}
+
+static void expect_same(Lane *lane, const TrLayout *before, const unsigned char *text, size_t length, bool fast,
+                        const TrRecord *expected) {
+  TrLayout layout = *before;
+  TrRecord record;
+  memset(&record, 0xA5, sizeof record);
+  bool accepts = lane->walk(text, length, &layout, &record);
+  if (accepts != fast) disagree("the answer depends on the layout or the processor", lane, text, length);
+  if (accepts && !same_record(&record, expected)) disagree("other spans than the slow lane's", lane, text, length);
+}
+
+/* Every lane, with every layout, over a line in its padded block. */
+static void judge_fast(const unsigned char *text, size_t length, TrReason reason, const TrRecord *expected) {
+  TrLayout none = {0};
+  TrRecord record;
+  TrLayout fresh = {0};
+  bool fast = lanes[0].walk(text, length, &fresh, &record);
+  if (fast && reason != TR_OK) disagree("takes what the slow lane refuses", &lanes[0], text, length);
+  for (unsigned i = 0; i < lane_count; i++) {
+    Lane *lane = &lanes[i];
+    expect_same(lane, &none, text, length, fast, expected);
+    expect_same(lane, &lane->previous, text, length, fast, expected);
+    expect_same(lane, &lane->known[random_below(LAYOUTS)], text, length, fast, expected);
+    lane->walk(text, length, &lane->previous, &record);
+    lane->known[random_below(LAYOUTS)] = lane->previous;
+    lane->accepted += fast;
+  }
+}
+
+/* `behind` is what stands in the buffer after the line's newline. */
+static void judge(const unsigned char *text, size_t length, const unsigned char *behind, size_t behind_length) {
+  TrRecord expected;
+  TrReason reason = judge_slowly(text, length, &expected);
+  unsigned char *block = malloc(length + TR_PADDING);
+  memcpy(block, text, length);
+  memset(block + length, 0, TR_PADDING);
+  judge_fast(block, length, reason, &expected);
+  block[length] = '\n';
+  memcpy(block + length + 1, behind, behind_length < TR_PADDING - 1 ? behind_length : TR_PADDING - 1);
+  judge_fast(block, length, reason, &expected);
+  free(block);
+  judged++;
+}
+
+/* --- many lines --------------------------------------------------------------------------------------------------- */
+
+static void judge_file(const char *path, bool keep) {
+  FILE *file = fopen(path, "rb");
+  char *line = NULL;
+  size_t room = 0;
+  ssize_t length;
+  CHECK(file != NULL);
+  while (file && (length = getline(&line, &room, file)) > 0) {
+    if (line[length - 1] == '\n') length--;
+    judge((unsigned char *)line, (size_t)length, (unsigned char *)line, (size_t)length);
+    if (!keep || length > LONGEST_SEED || length == 0) continue;
+    Text seed = {malloc((size_t)length), (size_t)length};
+    memcpy(seed.bytes, line, seed.length);
+    seeds = realloc(seeds, (seed_count + 1) * sizeof *seeds);
+    seeds[seed_count++] = seed;
+  }
+  free(line);
+  if (file) fclose(file);
+}
+
+static int compare_entries(const struct dirent **a, const struct dirent **b) {
+  return strcmp((*a)->d_name, (*b)->d_name);
+}
+
+static int is_job_file(const struct dirent *entry) {
+  return tr_name_is_job_file(entry->d_name, strlen(entry->d_name));
+}
+
+/* In alphabetical order, so that every run sees the same sequence. */
+static void judge_directory(const char *directory, bool keep) {
+  struct dirent **entries = NULL;
+  int count = scandir(directory, &entries, is_job_file, compare_entries);
+  CHECK(count > 0);
+  for (int i = 0; i < count; i++) {
+    char path[4096];
+    snprintf(path, sizeof path, "%s/%s", directory, entries[i]->d_name);
+    judge_file(path, keep);
+    free(entries[i]);
+  }
+  free(entries);
+}
+
+static void both_lanes_agree_on_the_recorded_lines(void) {
+  disagreements = 0;
+  judge_directory("tests/data/scheduler-state/results", true);
+  unsigned long lines = judged;
+  for (unsigned i = 0; i < lane_count; i++) CHECK(lanes[i].accepted == 2 * lines); /* nothing there is odd */
+  judge_directory("tests/data/odd-lines", true);
+  for (size_t i = 0; i < sizeof inline_seeds / sizeof *inline_seeds; i++) {
+    Text seed = {(unsigned char *)strdup(inline_seeds[i]), strlen(inline_seeds[i])};
+    judge(seed.bytes, seed.length, seed.bytes, seed.length);
+    seeds = realloc(seeds, (seed_count + 1) * sizeof *seeds);
+    seeds[seed_count++] = seed;
+  }
+  CHECK(disagreements == 0);
+}
+
+/* Runs of mutants of one seed, so that the layout of the line before fits, or nearly. */
+static void both_lanes_agree_on_mutated_lines(void) {
+  unsigned char line[ROOM];
+  disagreements = judged = 0;
+  for (unsigned i = 0; i < lane_count; i++) lanes[i].accepted = 0;
+  const Text *seed = &seeds[0], *other = &seeds[0];
+  for (int i = 0; i < MUTANTS; i++) {
+    if (random_below(12) == 0) seed = &seeds[random_below(seed_count)];
+    if (random_below(2) == 0) other = &seeds[random_below(seed_count)];
+    size_t length = seed->length;
+    memcpy(line, seed->bytes, length);
+    for (size_t changes = random_below(4); changes > 0; changes--) {
+      length = random_mutation(line, length, LONGEST_SEED + 200, words, sizeof words / sizeof *words);
+    }
+    if (random_below(30) == 0) { /* glued */
+      memcpy(line + length, other->bytes, other->length);
+      length += other->length;
+    }
+    for (size_t k = 0; k < length; k++) { /* the reader gives no line with a newline in it */
+      if (line[k] == '\n') line[k] = ' ';
+    }
+    judge(line, length, other->bytes, other->length);
+  }
+  CHECK(disagreements == 0);
+  CHECK(judged == MUTANTS);
+  for (unsigned i = 0; i < lane_count; i++) { /* each says yes and no often enough for the above to mean something */
+    CHECK(lanes[i].accepted > MUTANTS / 2);
+    CHECK(lanes[i].accepted < 2 * MUTANTS - MUTANTS / 2);
+  }
+}
+
+static char **directories;
+
+static void both_lanes_agree_on_the_lines_of_the_given_directories(void) {
+  disagreements = 0;
+  for (char **directory = directories; *directory; directory++) judge_directory(*directory, false);
+  printf("# %lu lines\n", judged);
+  CHECK(judged > 0);
+  CHECK(disagreements == 0);
+}
+
+int main(int argc, char **argv) {
+  lanes[lane_count++] = (Lane){.name = "portable fast lane", .walk = tr_fast_lane_portable};
+#ifdef TR_HAVE_AVX2
+  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi2")) {
+    lanes[lane_count++] = (Lane){.name = "AVX2 fast lane", .walk = tr_fast_lane_avx2};
+  }
+#endif
+  directories = argv + 1;
+  if (argc > 1) {
+    RUN(both_lanes_agree_on_the_lines_of_the_given_directories);
+  } else {
+    RUN(both_lanes_agree_on_the_recorded_lines);
+    RUN(both_lanes_agree_on_mutated_lines);
+  }
+  for (size_t i = 0; i < seed_count; i++) free(seeds[i].bytes);
+  free(seeds);
+  return check_result();
+}
