@@ -1,0 +1,185 @@
+#!/usr/bin/env bats
+# What is pushed down, in the words of EXPLAIN QUERY PLAN and in files opened and bytes read.
+
+load ../helpers
+
+# assert_planned PLAN PREDICATE... - a query with any of the predicates has exactly that plan.
+assert_planned() {
+  local wanted=$1 predicate plan
+  shift
+  for predicate; do
+    plan=$(sql "EXPLAIN QUERY PLAN SELECT output FROM task_results WHERE $predicate" | grep 'VIRTUAL TABLE')
+    [[ $plan == *"VIRTUAL TABLE INDEX 0:$wanted" ]] || {
+      printf 'predicate: %s\nwanted: %s\nplan: %s\n' "$predicate" "$wanted" "$plan"
+      return 1
+    }
+  done
+}
+
+# --- words -------------------------------------------------------------------------------------------------------------
+
+@test "job_id is pushed down for =, IS, IN, GLOB and as an argument" {
+  assert_planned 'job_id = ?' "job_id = 'a'" "'a' = job_id" "job = 'a'" "job_id = (SELECT 'a')" "job_id COLLATE BINARY = 'a'"
+  assert_planned 'job_id IS ?' "job_id IS 'a'" "job IS 'a'"
+  assert_planned 'job_id IN (?)' "job_id IN ('a', 'b')" "job IN (SELECT 'a' UNION SELECT 'b')"
+  assert_planned 'job_id GLOB ?' "job_id GLOB 'a*'" "job GLOB 'a*'"
+  assert_plan 'VIRTUAL TABLE INDEX 0:job_id = ?' "SELECT * FROM task_results('a')"
+  assert_plan 'VIRTUAL TABLE INDEX 0:job_id = ?' "SELECT * FROM task_rejects('a')"
+  assert_plan 'VIRTUAL TABLE INDEX 0:job_id IN (?)' "SELECT * FROM task_rejects WHERE job_id IN ('a', 'b')"
+}
+
+@test "success is pushed down for every comparison and for IN" {
+  local op
+  for op in '=' 'IS' '<>' 'IS NOT' '<' '<=' '>' '>='; do
+    assert_planned "success $op ?" "success $op 0" "success $op '1'"
+  done
+  assert_planned 'success IN (?)' 'success IN (0, 1)'
+  assert_planned 'success IS NULL' 'success IS NULL'
+  assert_planned 'success >= ? AND success <= ?' 'success BETWEEN 0 AND 1'
+}
+
+@test "timestamp and time_us are pushed down for ranges and equality" {
+  local column op
+  for column in timestamp time_us; do
+    for op in '=' 'IS' '<' '<=' '>' '>='; do assert_planned "$column $op ?" "$column $op '2026'"; done
+    assert_planned "$column >= ? AND $column <= ?" "$column BETWEEN '2026' AND '2027'"
+  done
+}
+
+@test "several terms are pushed down together, and the order with them" {
+  assert_planned 'job_id = ? AND success = ? AND timestamp > ?' "job_id = 'a' AND success = 0 AND timestamp > '2026'"
+  assert_plan 'INDEX 0:ORDER BY rowid' 'SELECT output FROM task_results ORDER BY rowid'
+  assert_plan 'INDEX 0:ORDER BY rowid DESC' 'SELECT output FROM task_results ORDER BY rowid DESC'
+  assert_plan 'INDEX 0:success = ? AND job_id = ? ORDER BY rowid DESC' \
+    "SELECT output FROM task_results('a') WHERE success = 0 ORDER BY rowid DESC LIMIT 5 OFFSET 2"
+  assert_plan 'INDEX 0:ORDER BY rowid DESC' 'SELECT line FROM task_rejects ORDER BY rowid DESC'
+}
+
+@test "an order that is pushed down needs no sorting, any other does" {
+  sorts() {
+    sql "EXPLAIN QUERY PLAN $1" | grep -c 'USE TEMP B-TREE' || true
+  }
+  [[ $(sorts "SELECT output FROM task_results ORDER BY rowid DESC LIMIT 5") -eq 0 ]]
+  [[ $(sorts "SELECT output FROM task_results('a') WHERE success = 0 ORDER BY rowid") -eq 0 ]]
+  [[ $(sorts "SELECT output FROM task_results WHERE job_id IN ('a', 'b') ORDER BY rowid DESC") -eq 0 ]]
+  [[ $(sorts "SELECT output FROM task_results ORDER BY time_us") -eq 1 ]]
+  [[ $(sorts "SELECT output FROM task_results ORDER BY rowid, time_us") -eq 1 ]]
+}
+
+@test "a rowid is looked up" {
+  assert_planned 'rowid = ?' 'rowid = 5' "rowid = '5'" 'rowid = 5.0'
+}
+
+@test "what is not known to be safe is not pushed down" {
+  assert_planned 'every line' "job_id COLLATE NOCASE = 'a'" "job_id = 'a' COLLATE NOCASE" "job_id = 'a' COLLATE RTRIM" \
+    "job_id COLLATE NOCASE IN ('a', 'b')" "timestamp > '2026' COLLATE NOCASE" "timestamp COLLATE RTRIM = '2026'" \
+    "job_id <> 'a'" "job_id > 'a'" "job_id IS NOT 'a'" "job_id NOT IN ('a')" "job_id LIKE 'a%'" "job_id NOT GLOB 'a*'" \
+    "+job_id = 'a'" "lower(job_id) = 'a'" "timestamp <> '2026'" "timestamp GLOB '2026*'" "timestamp IN ('2026', '2027')" \
+    'time_us IN (1, 2)' 'time_us <> 1' 'success NOT IN (0)' 'rowid > 5' 'success + 0 = 0' "output = 'x'" \
+    "job_name = 'a'" "record = 'x'" 'offset = 0'
+}
+
+# --- files opened --------------------------------------------------------------------------------------------------------
+
+# counted STATEMENT - runs it under the shim and sets $answer, $opens and $bytes.
+counted() {
+  answer=$(with_faults FAULTS_LOG="$BATS_TEST_TMPDIR/log" -- \
+    sqlite3 -batch -bail -init /dev/null -nullvalue NULL -cmd ".load $extension" :memory: "$@")
+  opens=$(awk '$1 == "opens" {print $2}' "$BATS_TEST_TMPDIR/log")
+  bytes=$(awk '$1 == "bytes" {print $2}' "$BATS_TEST_TMPDIR/log")
+}
+
+# assert_counted ANSWER OPENS STATEMENT
+assert_counted() {
+  counted "${@:3}"
+  [[ $answer == "$1" && $opens -eq $2 ]] || {
+    printf 'statement: %s\nwanted %s with %s opens; got %s with %s\n' "$3" "$1" "$2" "$answer" "$opens"
+    return 1
+  }
+}
+
+many_jobs() {
+  python3 - "$results" <<'PYTHON'
+import sys
+for i in range(2000):
+    with open(f"{sys.argv[1]}/job-{i:04}.jsonl", "w") as file:
+        file.write('{"timestamp": "2026-01-01T00:00:00Z", "success": true, "output": "x"}\n')
+PYTHON
+}
+
+@test "among 2,000 jobs, a query opens just the files of the jobs it names" {
+  many_jobs
+  assert_counted 2000 2000 'SELECT count(*) FROM task_results'
+  assert_counted 1 1 "SELECT count(*) FROM task_results WHERE job_id = 'job-0042'"
+  assert_counted 1 1 "SELECT count(*) FROM task_results('job-0042')"
+  assert_counted 1 1 "SELECT count(*) FROM task_results WHERE job_id IS 'job-0042'"
+  assert_counted 3 3 "SELECT count(*) FROM task_results WHERE job_id IN ('job-0042', 'job-1000', 'job-1999')"
+  assert_counted 3 3 "SELECT count(*) FROM task_results WHERE job = 'job-0042' OR job = 'job-1000' OR job = 'job-1999'"
+  assert_counted 10 10 "SELECT count(*) FROM task_results WHERE job_id GLOB 'job-004?'"
+  assert_counted 2 2 "SELECT count(*) FROM task_results WHERE job_id GLOB 'job-[01]042'"
+  assert_counted 1 1 "SELECT count(*) FROM task_results WHERE job_id GLOB '*42' AND job_id = 'job-0042'"
+  assert_counted 0 0 "SELECT count(*) FROM task_results WHERE job_id GLOB '*43' AND job_id = 'job-0042'"
+  assert_counted 1 1 "SELECT count(*) FROM task_results WHERE job_id IN ('job-0042', 'job-0043') AND job_id = 'job-0043'"
+  assert_counted 0 0 "SELECT count(*) FROM task_results WHERE job_id = 'nobody'"
+  assert_counted 0 0 "SELECT count(*) FROM task_results WHERE job_id = NULL"
+  assert_counted 0 0 "SELECT count(*) FROM task_results WHERE job_id IN ()"
+  assert_counted 0 1 "SELECT count(*) FROM task_rejects WHERE job_id = 'job-0042'"
+}
+
+@test "a join opens one file for each job it looks up, however many there are" {
+  many_jobs
+  assert_counted 4 4 "CREATE TABLE j(name TEXT)" \
+    "INSERT INTO j VALUES ('job-0001'), ('job-0002'), ('job-0003'), ('nobody'), (NULL), ('job-1001')" \
+    'ANALYZE' 'SELECT count(*) FROM j JOIN task_results ON job_id = j.name'
+  assert_counted 2 2 "CREATE TEMP TABLE j(name TEXT)" "INSERT INTO j VALUES ('job-0001'), ('job-0002')" \
+    'SELECT count(*) FROM j, task_results(j.name)'
+  assert_counted 2 2 "CREATE TEMP TABLE j(name TEXT)" "INSERT INTO j VALUES ('job-0001'), ('job-0002')" \
+    'SELECT count(*) FROM task_results WHERE job_id IN (SELECT name FROM j)'
+}
+
+@test "LIMIT opens no more files than it needs" {
+  many_jobs
+  assert_counted job-0000 1 'SELECT job_id FROM task_results LIMIT 1'
+  assert_counted 'job-1999
+job-1998' 2 'SELECT job_id FROM task_results ORDER BY rowid DESC LIMIT 2'
+}
+
+@test "a lookup by rowid opens one file, and reads little of it" {
+  make_job big 20000
+  make_job other 10
+  counted "SELECT max(rowid) - min(rowid) > 2000000 FROM task_results('big')"
+  [[ $answer == 1 ]]
+  counted "SELECT 1 FROM task_results('other') LIMIT 0" "SELECT count(*) FROM task_results WHERE rowid = (SELECT rowid FROM task_results('other') LIMIT 1)"
+  [[ $answer == 1 && $opens -eq 2 ]]
+}
+
+# --- bytes read ------------------------------------------------------------------------------------------------------------
+
+# TASKRESULTS_TEST_BYTES makes the file larger: the bytes read must not grow with it.
+@test "the last five of a big file are read from its end: less than 256 KB" {
+  python3 "$root/tests/bench/generate.py" "$results/big.jsonl" "${TASKRESULTS_TEST_BYTES:-50000000}"
+  tail -n 5 "$results/big.jsonl" | tac >"$BATS_TEST_TMPDIR/expected"
+  counted 'SELECT record FROM task_results ORDER BY rowid DESC LIMIT 5'
+  [[ $answer == "$(cat "$BATS_TEST_TMPDIR/expected")" ]]
+  ((bytes > 0 && bytes < 256 * 1024 && opens == 1))
+  counted "SELECT record FROM task_results('big') WHERE timestamp > '2026-01-01' ORDER BY rowid DESC LIMIT 3 OFFSET 2"
+  [[ $answer == "$(tail -n 3 "$BATS_TEST_TMPDIR/expected")" ]]
+  ((bytes < 256 * 1024))
+  counted 'SELECT count(*) FROM (SELECT 1 FROM task_results LIMIT 3)'
+  [[ $answer == 3 ]]
+  ((bytes < 256 * 1024))
+  counted "SELECT count(*) FROM task_results WHERE rowid = (SELECT rowid FROM task_results ORDER BY rowid DESC LIMIT 1)"
+  [[ $answer == 1 ]]
+  ((bytes < 512 * 1024))
+}
+
+@test "a whole scan reads every byte once" {
+  make_job a 5000
+  make_job b 5000
+  counted 'SELECT count(*) FROM task_results'
+  [[ $answer == 10000 && $bytes -eq $(cat "$results"/*.jsonl | wc -c) ]]
+  counted 'SELECT count(*) FROM task_results WHERE success = 0'
+  [[ $answer == 0 && $bytes -eq $(cat "$results"/*.jsonl | wc -c) ]]
+  counted 'SELECT count(*) FROM (SELECT 1 FROM task_results ORDER BY rowid DESC)'
+  [[ $answer == 10000 && $bytes -eq $(cat "$results"/*.jsonl | wc -c) ]]
+}
