@@ -1,0 +1,324 @@
+/*
+** memory.c - out of memory: every allocation of every statement below fails in turn, once alone and once with all that
+** follow. The statement then says SQLITE_NOMEM, or SQLite got along without and every row is right; nothing crashes, no
+** byte is left over when the connection is closed, and rows that came before the failure are right too.
+*/
+#include "tr.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "check.h"
+
+/* --- an allocator that fails when told to ------------------------------------------------------------------------- */
+
+static sqlite3_mem_methods real;
+static long countdown;  /* allocations until one fails; 0: none does */
+static bool failing_on; /* and all after it too */
+static bool has_failed; /* since it was last armed */
+static bool armed;
+static long long outstanding; /* bytes */
+
+static bool fails_now(void) {
+  if (!armed) return false;
+  if (has_failed && failing_on) return true;
+  if (countdown == 0 || --countdown > 0) return false;
+  has_failed = true;
+  return true;
+}
+
+static void *failing_malloc(int size) {
+  void *memory = fails_now() ? NULL : real.xMalloc(size);
+  if (memory) outstanding += real.xSize(memory);
+  return memory;
+}
+
+static void counting_free(void *memory) {
+  if (memory) outstanding -= real.xSize(memory);
+  real.xFree(memory);
+}
+
+static void *failing_realloc(void *memory, int size) {
+  if (fails_now()) return NULL;
+  int before = memory ? real.xSize(memory) : 0;
+  void *grown = real.xRealloc(memory, size);
+  if (grown) outstanding += real.xSize(grown) - before;
+  return grown;
+}
+
+static void arm(long n, bool on) {
+  countdown = n;
+  failing_on = on;
+  has_failed = false;
+  armed = true;
+}
+
+static void install_allocator(void) {
+  CHECK(sqlite3_config(SQLITE_CONFIG_GETMALLOC, &real) == SQLITE_OK);
+  sqlite3_mem_methods failing = real;
+  failing.xMalloc = failing_malloc;
+  failing.xFree = counting_free;
+  failing.xRealloc = failing_realloc;
+  CHECK(sqlite3_config(SQLITE_CONFIG_MALLOC, &failing) == SQLITE_OK);
+  CHECK(sqlite3_config(SQLITE_CONFIG_LOOKASIDE, 0, 0) == SQLITE_OK); /* or small ones would never come by */
+  CHECK(sqlite3_initialize() == SQLITE_OK);
+}
+
+/* --- a results directory with a bit of everything ----------------------------------------------------------------- */
+
+static char directory[] = "/tmp/taskresults-memory-XXXXXX";
+
+static void write_file(const char *name, const char *text) {
+  char path[512];
+  snprintf(path, sizeof path, "%s/%s", directory, name);
+  FILE *file = fopen(path, "ab");
+  CHECK(file != NULL);
+  if (file == NULL) return;
+  CHECK(fwrite(text, 1, strlen(text), file) == strlen(text));
+  fclose(file);
+}
+
+#define RECORD(time, success, output)                                                                                  \
+  "{\"timestamp\": \"" time "\", \"job_id\": \"a\", \"job_name\": \"A\", \"success\": " success                        \
+  ", \"output\": " output ", \"error\": \"\"}\n"
+
+static void make_directory(void) {
+  CHECK(mkdtemp(directory) != NULL);
+  write_file("a.jsonl", RECORD("2026-01-01T00:00:00Z", "true", "\"plain\"")
+                            RECORD("2026-01-01T00:01:00.5Z", "false", "\"escaped \\n \\u00e9 \\ud83d\\ude00\""));
+  write_file("a.jsonl", RECORD("2026-01-01\\u002000:02", "null", "{\"nested\": [1, \"a\\\\\", NaN ]}") "torn {\n");
+  write_file("b.jsonl", RECORD("not a time", "\"1\"", "12345678901234567890") RECORD("9", "1", "1.5"));
+  write_file("b.jsonl", "{\"x\": NaN}\n\n[1]\n\xFF\n{\"unfinished\": ");
+  write_file("12.jsonl", RECORD("2026-01-01T00:00:00Z", "true", "\"a job named by a number\""));
+  write_file("bad-\xFF.jsonl", RECORD("2026-01-01T00:00:00Z", "true", "\"nobody sees this\""));
+  write_file("long.jsonl", "{\"output\": \"");
+  char part[3001];
+  memset(part, 'x', sizeof part - 1);
+  part[sizeof part - 1] = '\0';
+  for (int i = 0; i < 200; i++) write_file("long.jsonl", part); /* more than two buffers */
+  write_file("long.jsonl", "\"}\n" RECORD("2026-01-01T00:00:00Z", "true", "\"after the long one\""));
+  for (int i = 0; i < 70; i++) { /* the map of names grows on the way */
+    char name[32];
+    snprintf(name, sizeof name, "many-%02d.jsonl", i);
+    write_file(name, "");
+  }
+  char leftover[TR_LEFTOVER_NAME_SIZE];
+  tr_leftover_name("a", 1, ".journal", leftover);
+  write_file(leftover, "x");
+  char link[512];
+  snprintf(link, sizeof link, "%s/link.jsonl", directory);
+  CHECK(symlink("a.jsonl", link) == 0);
+  CHECK(setenv("SCHEDULER_RESULTS_DIR", directory, 1) == 0);
+  unsetenv("TASKRESULTS_MAX_LINE");
+}
+
+static void remove_directory(void) {
+  char command[128];
+  snprintf(command, sizeof command, "rm -r %s", directory);
+  CHECK(system(command) == 0);
+}
+
+/* --- running a script --------------------------------------------------------------------------------------------- */
+
+typedef struct Outcome {
+  int code;   /* SQLITE_DONE, or the first error */
+  char *rows; /* owned: one line for each row, values in hexadecimal */
+  size_t length;
+} Outcome;
+
+/* False: out of memory in the host's own calls. */
+static bool print_row(FILE *out, sqlite3_stmt *statement) {
+  for (int i = 0; i < sqlite3_column_count(statement); i++) {
+    int type = sqlite3_column_type(statement, i);
+    fprintf(out, "%d:", type);
+    if (type == SQLITE_FLOAT || type == SQLITE_INTEGER) {
+      fprintf(out, "%.17g ", sqlite3_column_double(statement, i));
+      continue;
+    }
+    const unsigned char *bytes = sqlite3_column_blob(statement, i);
+    int count = sqlite3_column_bytes(statement, i);
+    if (bytes == NULL && type != SQLITE_NULL && sqlite3_errcode(sqlite3_db_handle(statement)) == SQLITE_NOMEM)
+      return false;
+    unsigned sum = 0;
+    for (int k = 0; k < count; k++) sum = sum * 31 + bytes[k];
+    fprintf(out, "%d.%u ", count, sum);
+  }
+  fputc('\n', out);
+  return true;
+}
+
+static int run_statement(FILE *out, sqlite3 *db, const char *sql, const char **rest) {
+  sqlite3_stmt *statement = NULL;
+  int code = sqlite3_prepare_v2(db, sql, -1, &statement, rest);
+  while (code == SQLITE_OK || code == SQLITE_ROW) {
+    if (statement == NULL) return SQLITE_DONE; /* white space */
+    code = sqlite3_step(statement);
+    if (code == SQLITE_ROW && !print_row(out, statement)) code = SQLITE_NOMEM;
+  }
+  sqlite3_finalize(statement);
+  return code;
+}
+
+/* Connects, registers, and runs the statements until one fails; from the registration on, allocations fail as armed. */
+static Outcome run_script(const char *script, long fail_at, bool on) {
+  Outcome outcome = {0};
+  FILE *out = open_memstream(&outcome.rows, &outcome.length);
+  sqlite3 *db = NULL;
+  char *message = NULL;
+  CHECK(sqlite3_open(":memory:", &db) == SQLITE_OK);
+  arm(fail_at, on);
+  outcome.code = sqlite3_taskresults_init(db, &message, NULL);
+  if (outcome.code == SQLITE_OK) outcome.code = SQLITE_DONE;
+  for (const char *rest = script; outcome.code == SQLITE_DONE && *rest;)
+    outcome.code = run_statement(out, db, rest, &rest);
+  CHECK(sqlite3_close(db) == SQLITE_OK);
+  armed = false;
+  sqlite3_free(message);
+  fclose(out);
+  return outcome;
+}
+
+/* Is the result a failure that owns up to it (with right rows before it), or just what it should be? */
+static bool is_honest(const Outcome *outcome, const Outcome *expected) {
+  bool failed = has_failed && (outcome->code == SQLITE_NOMEM || outcome->code == SQLITE_IOERR_NOMEM);
+  if (failed) return outcome->length <= expected->length && memcmp(outcome->rows, expected->rows, outcome->length) == 0;
+  return outcome->code == expected->code && outcome->length == expected->length &&
+         memcmp(outcome->rows, expected->rows, outcome->length) == 0;
+}
+
+/* The code that the script ends with when nothing fails. */
+static int fail_each_allocation(const char *script) {
+  long long before = outstanding;
+  Outcome expected = run_script(script, 0, false);
+  CHECK(outstanding == before);
+  for (int on = 0; on < 2; on++) {
+    long failures = 0;
+    for (long n = 1; n == 1 || has_failed; n++) {
+      Outcome outcome = run_script(script, n, on);
+      if (!is_honest(&outcome, &expected) || outstanding != before) {
+        printf("# allocation %ld%s: code %d, %lld bytes left, rows:\n%.*s", n, on ? " and on" : "", outcome.code,
+               outstanding - before, (int)outcome.length, outcome.rows);
+        printf("# expected: code %d, rows:\n%.*s# in: %s\n", expected.code, (int)expected.length, expected.rows,
+               script);
+        CHECK(false);
+        outstanding = before;
+      }
+      failures += outcome.code == SQLITE_NOMEM;
+      free(outcome.rows);
+    }
+    CHECK(failures >= 8); /* registering alone makes that many */
+  }
+  int code = expected.code;
+  free(expected.rows);
+  return code;
+}
+
+/* --- the scripts -------------------------------------------------------------------------------------------------- */
+
+#define ALL "rowid, *, job, time_us, offset, record"
+
+static void scans(void) {
+  CHECK(fail_each_allocation("") == SQLITE_DONE);
+  CHECK(fail_each_allocation("SELECT taskresults_version()") == SQLITE_DONE);
+  CHECK(fail_each_allocation("SELECT " ALL " FROM task_results") == SQLITE_DONE);
+  CHECK(fail_each_allocation("SELECT " ALL " FROM task_results ORDER BY rowid DESC") == SQLITE_DONE);
+  CHECK(fail_each_allocation("SELECT count(*) FROM task_results") == SQLITE_DONE);
+  CHECK(fail_each_allocation("SELECT output FROM task_results ORDER BY rowid DESC LIMIT 2") == SQLITE_DONE);
+  CHECK(fail_each_allocation("SELECT length(output) FROM task_results('long') ORDER BY rowid DESC") == SQLITE_DONE);
+}
+
+static void job_filters(void) {
+  CHECK(fail_each_allocation("SELECT " ALL " FROM task_results WHERE job_id = 'a'") == SQLITE_DONE);
+  CHECK(fail_each_allocation("SELECT " ALL " FROM task_results('b')") == SQLITE_DONE);
+  CHECK(fail_each_allocation("SELECT " ALL " FROM task_results WHERE job_id IN ('a', 'b', 'none', NULL, 'a')") ==
+        SQLITE_DONE);
+  CHECK(fail_each_allocation("SELECT " ALL " FROM task_results WHERE job_id IN ('a', '12', x'00', 1.5)") ==
+        SQLITE_DONE);
+  CHECK(fail_each_allocation("SELECT " ALL " FROM task_results WHERE job_id GLOB 'a*' AND job_id IS 'a'") ==
+        SQLITE_DONE);
+  CHECK(fail_each_allocation("SELECT " ALL " FROM task_results WHERE job_id = 12") == SQLITE_DONE);
+  CHECK(fail_each_allocation("SELECT " ALL " FROM task_results WHERE job_id = NULL OR job_id = 'b'") == SQLITE_DONE);
+}
+
+static void line_filters(void) {
+  CHECK(fail_each_allocation("SELECT " ALL " FROM task_results WHERE success IN (0, '1', NULL)") == SQLITE_DONE);
+  CHECK(fail_each_allocation("SELECT " ALL " FROM task_results WHERE success = '1'") == SQLITE_DONE);
+  CHECK(fail_each_allocation("SELECT " ALL " FROM task_results WHERE success IS NOT 1 AND success <> 7") ==
+        SQLITE_DONE);
+  CHECK(fail_each_allocation("SELECT " ALL " FROM task_results WHERE success IS NULL") == SQLITE_DONE);
+  CHECK(fail_each_allocation("SELECT " ALL " FROM task_results WHERE timestamp >= '2026-01-01T00:00:00Z' "
+                             "AND timestamp < '2026-01-01T00:01' AND timestamp <> '9'") == SQLITE_DONE);
+  CHECK(fail_each_allocation("SELECT " ALL " FROM task_results WHERE timestamp = '9' OR timestamp IS 'not a time'") ==
+        SQLITE_DONE);
+  CHECK(fail_each_allocation("SELECT " ALL " FROM task_results WHERE time_us BETWEEN 1.5 AND '1767225720000000'") ==
+        SQLITE_DONE);
+}
+
+static void rowids(void) {
+  CHECK(fail_each_allocation("SELECT max(rowid) FROM task_results; SELECT " ALL " FROM task_results WHERE rowid = "
+                             "(SELECT max(rowid) FROM task_results)") == SQLITE_DONE);
+  CHECK(fail_each_allocation("SELECT " ALL " FROM task_results WHERE success = 0 OR job_id = 'b' ORDER BY rowid") ==
+        SQLITE_DONE);
+  CHECK(fail_each_allocation("SELECT * FROM task_rejects WHERE rowid IN (SELECT rowid FROM task_rejects LIMIT 4)") ==
+        SQLITE_DONE);
+}
+
+static void rejects(void) {
+  CHECK(fail_each_allocation("SELECT rowid, *, job FROM task_rejects") == SQLITE_DONE);
+  CHECK(fail_each_allocation("SELECT rowid, *, job FROM task_rejects ORDER BY rowid DESC") == SQLITE_DONE);
+  CHECK(fail_each_allocation("SELECT rowid, *, job FROM task_rejects WHERE job_id IN ('a', 'link')") == SQLITE_DONE);
+}
+
+static void queries_of_many_cursors(void) {
+  CHECK(fail_each_allocation("SELECT a.output, b.output FROM task_results a JOIN task_results b ON b.job_id = a.job_id "
+                             "AND b.success IS a.success WHERE a.job_id = 'a'") == SQLITE_DONE);
+  CHECK(fail_each_allocation("SELECT job_id, (SELECT max(timestamp) FROM task_results r WHERE r.job_id = x.job_id) "
+                             "FROM task_rejects x") == SQLITE_DONE);
+  CHECK(fail_each_allocation("SELECT job_id, count(*), lag(success) OVER (ORDER BY job_id) FROM task_results "
+                             "GROUP BY job_id") == SQLITE_DONE);
+  CHECK(fail_each_allocation("EXPLAIN QUERY PLAN SELECT * FROM task_results WHERE job_id IN ('a', 'b') AND success = 0 "
+                             "AND timestamp > 'a' AND time_us < 5 ORDER BY rowid DESC") == SQLITE_DONE);
+}
+
+static void tables_with_arguments(void) {
+  char script[1000];
+  snprintf(script, sizeof script,
+           "CREATE VIRTUAL TABLE temp.r USING task_results(dir='%s', max_line=5000); SELECT " ALL
+           " FROM r; CREATE VIRTUAL TABLE temp.x USING task_rejects(max_line='70', dir=\"%s\"); "
+           "SELECT rowid, * FROM x ORDER BY rowid DESC; DROP TABLE r; DROP TABLE x",
+           directory, directory);
+  CHECK(fail_each_allocation(script) == SQLITE_DONE);
+}
+
+static void texts_in_another_encoding(void) {
+  CHECK(fail_each_allocation(
+            "PRAGMA encoding = 'UTF-16le'; SELECT " ALL " FROM task_results WHERE job_id IN ('a', 'b') "
+            "AND timestamp > '2025' AND success <> '7'; SELECT * FROM task_rejects('a')") == SQLITE_DONE);
+}
+
+/* The error is the one it should be, or SQLITE_NOMEM: never a success. */
+static void errors(void) {
+  CHECK(fail_each_allocation("CREATE VIRTUAL TABLE temp.r USING task_results(nonsense=1)") == SQLITE_ERROR);
+  CHECK(fail_each_allocation("CREATE VIRTUAL TABLE temp.r USING task_results(dir='/', max_line=0)") == SQLITE_ERROR);
+  CHECK(fail_each_allocation("CREATE VIRTUAL TABLE temp.r USING task_results(dir='/no/such/place'); SELECT * FROM r") ==
+        SQLITE_CANTOPEN);
+}
+
+int main(void) {
+  install_allocator();
+  make_directory();
+  RUN(scans);
+  RUN(job_filters);
+  RUN(line_filters);
+  RUN(rowids);
+  RUN(rejects);
+  RUN(queries_of_many_cursors);
+  RUN(tables_with_arguments);
+  RUN(texts_in_another_encoding);
+  RUN(errors);
+  remove_directory();
+  return check_result();
+}
