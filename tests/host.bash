@@ -3,28 +3,25 @@
 
 # shellcheck shell=bash disable=SC2154  # bats and helpers.bash set them
 
-# Some builds of Python leave load_extension out; Debian's own has it.
-find_host() {
-  local python
-  for python in python3 /usr/bin/python3; do
-    "$python" -c 'import sqlite3; sqlite3.connect(":memory:").enable_load_extension' 2>/dev/null || continue
-    printf '%s\n' "$python"
-    return
+# require_host - finds such a Python, or skips the test. Some builds leave load_extension out; Debian's own has it.
+require_host() {
+  for host_python in python3 /usr/bin/python3; do
+    "$host_python" -c 'import sqlite3; sqlite3.connect(":memory:").enable_load_extension' 2>/dev/null && return
   done
-  return 1
+  skip 'no python3 here has sqlite3.enable_load_extension'
 }
 
-# host ARGUMENT... - runs Python with tests/live on its path.
+# host ARGUMENT... - runs it with tests/live on its path, for HOST_SECONDS at the most. After require_host.
 host() {
-  local python
-  python=$(find_host) || skip 'no python3 here has sqlite3.enable_load_extension'
-  TASKRESULTS_ROOT=$root PYTHONPATH=$root/tests/live PYTHONDONTWRITEBYTECODE=1 "$python" "$@"
+  TASKRESULTS_ROOT=$root PYTHONPATH=$root/tests/live PYTHONDONTWRITEBYTECODE=1 \
+    timeout "${HOST_SECONDS:-60}" "$host_python" "$@"
 }
 
 # run_in_host <<PYTHON - runs the program, in which `db` is a connection with the extension loaded.
 run_in_host() {
   local program
   program=$(cat)
+  require_host
   run host -c "from host import connect
 db = connect()
 $program"

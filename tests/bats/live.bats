@@ -1,0 +1,130 @@
+#!/usr/bin/env bats
+# A directory in use: what readers see while others write, truncate, replace and remove.
+# TASKRESULTS_TEST_SECONDS makes the long version.
+
+load ../helpers
+load ../host
+
+seconds=${TASKRESULTS_TEST_SECONDS:-3}
+
+@test "while a writer appends at full speed, readers see whole records only, in order, and never fewer" {
+  require_host
+  export HOST_SECONDS=$((20 * seconds + 60))
+  : >"$results/live.jsonl"
+  python3 "$root/tests/live/writer.py" "$results/live.jsonl" "$seconds" >"$BATS_TEST_TMPDIR/written" &
+  local writer=$!
+  run host "$root/tests/live/reader.py" "$writer"
+  wait "$writer"
+  echo "# written $(cat "$BATS_TEST_TMPDIR/written"); read, in passes: $output"
+  [[ $status -eq 0 && ${output% *} -eq $(cat "$BATS_TEST_TMPDIR/written") ]]
+  ((${output#* } >= 3))
+}
+
+@test "while files are truncated, replaced and removed, readers neither fail nor make rows of pieces" {
+  require_host
+  export HOST_SECONDS=$((20 * seconds + 60))
+  python3 "$root/tests/live/vandal.py" "$results" "$seconds" >"$BATS_TEST_TMPDIR/actions" &
+  local vandal=$!
+  run host "$root/tests/live/witness.py" "$vandal"
+  wait "$vandal"
+  echo "# actions $(cat "$BATS_TEST_TMPDIR/actions"); rows and passes: $output"
+  [[ $status -eq 0 ]]
+  ((${output% *} > 1000 && ${output#* } >= 3 && $(cat "$BATS_TEST_TMPDIR/actions") > 100))
+}
+
+# --- the same step by step -----------------------------------------------------------------------------------------------
+
+@test "what is appended after a scan has opened the file is for the next scan" {
+  make_job a 3
+  run_in_host <<PYTHON
+rows = db.execute("SELECT record FROM task_results")
+first = rows.fetchone()
+with open("$results/a.jsonl", "a") as file:
+    file.write(first[0] + "\n")
+assert len(rows.fetchall()) == 2
+assert len(db.execute("SELECT record FROM task_results").fetchall()) == 4
+PYTHON
+}
+
+@test "a half-written tail is a reject at first, and a row when the rest has come" {
+  append_raw a '{"output": "one"}\n{"output": "t'
+  assert_rows 'one
+no newline yet: still being written, or cut short' 'SELECT output FROM task_results' 'SELECT reason FROM task_rejects'
+  append_raw a 'wo"'
+  assert_rows 'one
+no newline yet: still being written, or cut short' 'SELECT output FROM task_results' 'SELECT reason FROM task_rejects'
+  append_raw a '}'
+  assert_rows 'one
+two' 'SELECT output FROM task_results' 'SELECT reason FROM task_rejects'
+  append_raw a '\n'
+  assert_rows 'one
+two' 'SELECT output FROM task_results' 'SELECT reason FROM task_rejects'
+}
+
+@test "a record that is glued to a torn tail is one reject, and those around it stand" {
+  append_raw a '{"output": "one"}\n{"output": "to' '\b' 'rn'
+  append_raw a '{"output": "two"}\n{"output": "three"}\n'
+  assert_rows 'one
+three
+1' 'SELECT output FROM task_results' 'SELECT count(*) FROM task_rejects'
+}
+
+@test "a file truncated to nothing under a scan ends it, and a longer one in its place is for the next" {
+  make_job a 5000
+  run_in_host <<PYTHON
+rows = db.execute("SELECT record FROM task_results")
+seen = [rows.fetchone()]
+before = open("$results/a.jsonl").read()
+open("$results/a.jsonl", "w").close()
+seen += rows.fetchall()
+assert all(row[0] + "\n" in before[:len(before)] for row in seen)
+assert 0 < len(seen) < 5000, len(seen)
+assert db.execute("SELECT count(*) FROM task_results").fetchone() == (0,)
+PYTHON
+}
+
+@test "a file replaced under a scan is read to the end of the old one" {
+  make_job a 5000
+  run_in_host <<PYTHON
+import os
+rows = db.execute("SELECT job_name FROM task_results")
+seen = [rows.fetchone()]
+with open("$results/a.jsonl.tmp", "w") as file:
+    file.write('{"job_name": "new"}\n')
+os.rename("$results/a.jsonl.tmp", "$results/a.jsonl")
+seen += rows.fetchall()
+assert seen == [("A",)] * 5000, len(seen)
+assert db.execute("SELECT job_name FROM task_results").fetchall() == [("new",)]
+PYTHON
+}
+
+@test "a file removed under a scan is read to its end" {
+  make_job a 5000
+  run_in_host <<PYTHON
+import os
+rows = db.execute("SELECT job_name FROM task_results")
+rows.fetchone()
+os.remove("$results/a.jsonl")
+assert len(rows.fetchall()) == 4999
+assert db.execute("SELECT count(*) FROM task_results").fetchone() == (0,)
+PYTHON
+}
+
+@test "a file cut in the middle and refilled to the same size shows no row made of pieces when the size betrayed it" {
+  make_job a 5000
+  run_in_host <<PYTHON
+import os
+path = "$results/a.jsonl"
+size = os.path.getsize(path)
+for order in ("ASC", "DESC"):
+    original = open(path).read()
+    lines = set(original.splitlines())
+    rows = db.execute("SELECT record FROM task_results ORDER BY rowid " + order)
+    seen = [rows.fetchone()[0]]
+    os.truncate(path, size // 2 if order == "ASC" else size - 10)
+    seen += [row[0] for row in rows.fetchall()]
+    assert set(seen) <= lines
+    assert 0 < len(seen) < 5000, len(seen)
+    open(path, "w").write(original)
+PYTHON
+}
