@@ -176,9 +176,10 @@ bool tr_plan_decode(const char *text, TrPlan *plan) {
     do {
       if (!take_term(&text, plan)) return false;
     } while (take_word(&text, " AND "));
-    take_word(&text, " ");
+    if (*text == '\0') return true;
+    if (!take_word(&text, " ")) return false;
   }
   plan->ordered = take_word(&text, order_words);
   plan->newest_first = plan->ordered && take_word(&text, desc_words);
-  return *text == '\0';
+  return plan->ordered && *text == '\0';
 }
