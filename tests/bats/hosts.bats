@@ -1,0 +1,73 @@
+#!/usr/bin/env bats
+# The hosts that users bring: Python, and applications in C that link the extension.
+
+load ../helpers
+load ../host
+
+@test "Python's sqlite3 loads the extension and sees Python's types" {
+  printf '{"success": true, "output": "é\\u0000\\ud83d\\ude00", "error": null, "job_name": 1.5}\n' >"$results/a.jsonl"
+  run_in_host <<'PYTHON'
+assert db.execute("SELECT success, output, error, job_name FROM task_results").fetchall() == [(1, "é\0😀", None, 1.5)]
+assert [column[0] for column in db.execute("SELECT * FROM task_results").description] == \
+    ["timestamp", "job_id", "job_name", "success", "output", "error"]
+assert db.execute("SELECT count(*) FROM task_results WHERE job_id = ? AND success = ?", ("a", True)).fetchone() == (1,)
+assert db.execute("SELECT count(*) FROM task_results WHERE job_id IN (SELECT value FROM json_each(?))", ('["a"]',)).fetchone() == (1,)
+PYTHON
+}
+
+@test "two connections in two threads read at once" {
+  make_job a 2000 3
+  run_in_host <<'PYTHON'
+import threading
+answers = []
+def read():
+    other = connect()
+    for _ in range(10):
+        answers.append(other.execute("SELECT count(*), sum(success) FROM task_results").fetchone())
+    other.close()
+threads = [threading.Thread(target=read) for _ in range(4)]
+for thread in threads: thread.start()
+for thread in threads: thread.join()
+assert answers == [(2000, 1334)] * 40, set(answers)
+PYTHON
+}
+
+@test "a number reads the same whatever the host's locale is" {
+  printf '{"output": 1.5, "error": 12345678901234567890}\n' >"$results/a.jsonl"
+  run_in_host <<'PYTHON'
+import locale
+for name in ("de_DE.UTF-8", "fr_FR.UTF-8", "C"):
+    try:
+        locale.setlocale(locale.LC_ALL, name)
+    except locale.Error:
+        continue
+    assert db.execute("SELECT output, error FROM task_results").fetchall() == [(1.5, 1.2345678901234567e19)], name
+PYTHON
+}
+
+# build_embedded FLAG... - compiles examples/embed.c with what is given.
+build_embedded() {
+  # shellcheck disable=SC2046  # flags are words
+  ${CC:-cc} -std=c11 -DSQLITE_CORE -Wall -Wextra -Werror -I"$root/include" $(pkg-config --cflags sqlite3 libcjson) \
+    "$root/examples/embed.c" "$@" $(pkg-config --libs libcjson sqlite3) -lm -o "$BATS_TEST_TMPDIR/embed"
+}
+
+assert_embedded() {
+  make_job a 10 3
+  make_job 'b c' 4
+  run "$BATS_TEST_TMPDIR/embed" "$results"
+  [[ $status -eq 0 && $output == 'a: 10 runs, 3 failed
+b c: 4 runs, 0 failed' ]]
+  run "$BATS_TEST_TMPDIR/embed" "$BATS_TEST_TMPDIR/nowhere"
+  [[ $status -eq 1 && $output == "results directory $BATS_TEST_TMPDIR/nowhere: No such file"* ]]
+}
+
+@test "examples/embed.c works with libtaskresults.a" {
+  build_embedded "$root/libtaskresults.a"
+  assert_embedded
+}
+
+@test "examples/embed.c works with the sources compiled in" {
+  build_embedded "$root"/ext/*/*.c
+  assert_embedded
+}
