@@ -80,7 +80,7 @@ demo: all ## show a table, a CSV and statistics from the example data
 UNIT := $(basename $(notdir $(wildcard tests/unit/*.c)))
 UNIT_CFLAGS = -std=c11 $(WARNINGS) -Iinclude -Iext $(PKG_CFLAGS) $(CFLAGS) -DSQLITE_CORE
 
-build/unit/%: tests/unit/%.c tests/unit/check.h $(CORE_OBJECTS)
+build/unit/%: tests/unit/%.c $(wildcard tests/unit/*.h) $(CORE_OBJECTS)
 	@mkdir -p $(@D)
 	$(CC) $(UNIT_CFLAGS) -o $@ $< $(CORE_OBJECTS) $(CJSON_LIBS) $(SQLITE_LIBS) -lm
 
@@ -104,6 +104,10 @@ TEST_BINARIES := taskresults.so build/tiny/taskresults.so libtaskresults.a $(UNI
                  build/every_line/taskresults.so $(LIVE:%=build/live/%)
 .PHONY: test-binaries
 test-binaries: $(TEST_BINARIES)
+
+.PHONY: print-sources
+print-sources: # for .ci/asan, which builds them its own way
+	@echo $(SOURCES)
 
 asan: ## run the C units and the SQL differential test under ASan and UBSan
 	@.ci/deps build test lint
