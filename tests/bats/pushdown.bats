@@ -94,18 +94,19 @@ PYTHON
 @test "every row is found by its rowid, and nothing by any other number" {
   make_job a 5 2
   make_job b 5
-  printf 'bad\n' >>"$results/b.jsonl"
+  # The ends of these two lines are records, but no lines.
+  printf ' {"output": "x"}\n{"timestamp": "2026", "job_id": {"output": "glued"}\n' >>"$results/b.jsonl"
   run_in_host <<'PYTHON'
 rows = db.execute("SELECT rowid, offset, length(CAST(record AS BLOB)), record FROM task_results").fetchall()
-assert len(rows) == 10
+assert len(rows) == 11
 one = "SELECT rowid, record FROM task_results WHERE rowid = ?"
 for rowid, offset, length, record in rows:
     assert db.execute(one, (rowid,)).fetchall() == [(rowid, record)], rowid
     for other in range(rowid + 1, rowid + length + 1):  # up to the newline
         assert db.execute(one, (other,)).fetchall() == [], other
-reject, = db.execute("SELECT rowid FROM task_rejects").fetchone()
+reject, length = db.execute("SELECT rowid, length FROM task_rejects").fetchone()
 ends = [rowid + length + 1 for rowid, _, length, _ in rows if rowid + length + 1 not in {r[0] for r in rows}]
-for other in [reject, -1, -2**63, 2**63 - 1, 2**62, 7 << 40, (7 << 40) + 5, 2**40 - 1] + ends:
+for other in [*range(reject, reject + length + 1), -1, -2**63, 2**63 - 1, 2**62, 7 << 40, (7 << 40) + 5, 2**40 - 1] + ends:
     assert db.execute(one, (other,)).fetchall() == [], other
 PYTHON
 }
