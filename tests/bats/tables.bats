@@ -162,7 +162,8 @@ EFBFBD' 'SELECT hex(output) FROM task_results'
 there' "CREATE VIRTUAL TABLE temp.t USING task_results( DIR = '${quoted//\'/\'\'}' )" 'SELECT output FROM t' \
     "CREATE VIRTUAL TABLE temp.u USING task_results(dir=\"${quoted//\"/\"\"}\")" 'SELECT output FROM u'
   record a '{"output": "here"}'
-  assert_rows here "CREATE VIRTUAL TABLE temp.t USING task_results(dir=$results)" 'SELECT output FROM t'
+  cd "$BATS_TEST_TMPDIR" # its own name may hold what is no token of SQL
+  assert_rows here 'CREATE VIRTUAL TABLE temp.t USING task_results(dir=results)' 'SELECT output FROM t'
 }
 
 @test "a table with dir= reads its own directory and leaves the eponymous one alone" {
