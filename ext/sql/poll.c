@@ -1,11 +1,10 @@
 /*
 ** poll.c - may this go on?
 **
-** A scan that matches nothing returns to SQLite only at its end, so it has to ask by itself whether somebody wants it
-*to
-** stop. sqlite3_is_interrupted() exists only since 3.41 and does not run progress handlers, which is how many hosts
-** implement time limits; stepping a trivial statement on the same connection does both on every version, for about
-** 60 ns. sqlite3_progress_handler() is never called: it would replace the host's own handler.
+** A scan that matches nothing returns to SQLite only at its end, so it has to ask by itself whether somebody
+** wants it to stop. sqlite3_is_interrupted() exists only since 3.41 and does not run progress handlers, which is how
+** many hosts implement time limits; stepping a trivial statement on the same connection does both on every version, for
+** about 60 ns. sqlite3_progress_handler() is never called: it would replace the host's own handler.
 */
 #include "../tr.h"
 

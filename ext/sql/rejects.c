@@ -4,8 +4,8 @@
 **   SELECT job_id, reason, count(*) FROM task_rejects GROUP BY 1, 2;
 **
 ** A row is a line that is not a record; or (offset NULL) an entry ending in .jsonl that cannot be read as a job's file;
-** or what an interrupted prune left behind. `line` is a BLOB when it is not UTF-8, and NULL when it is too long to
-*hold.
+** or what an interrupted prune left behind. `line` is a BLOB when it is not UTF-8, and NULL when it is too long
+** to hold.
 */
 #include "../tr.h"
 
