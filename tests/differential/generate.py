@@ -282,6 +282,8 @@ def limits():
         yield head + b'"' + b"x" * length + b'\xe2\x82\xac\xf0\x9f\x98\x80"}'
         yield head + b'"' + b"x" * length + b'\\ud83d\\ude00\\\\"}'
         yield head + b'"' + b"x" * length + b"\\"
+        yield head + b'"' + b"x" * length + b'\\", "error": 1}'
+        yield head + b'"' + b"x" * length + b'\\\\", "error": 1}'
         yield head + b'"' + b"x" * length + b'\x1f"}'
         yield head + b'"' + b"x" * length + b'\xed\xa0\x80"}'
 

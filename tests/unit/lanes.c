@@ -261,6 +261,55 @@ static void both_lanes_agree_on_the_recorded_lines(void) {
   CHECK(disagreements == 0);
 }
 
+static const char filler[] =
+    "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ,.-0123456789abcdefghijklmnopqr"
+    "stuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ,.-0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUV"
+    "WXYZ,.-0123456789abcdefghijklmnopqrstuvwxyz";
+
+/* What begins at every distance from a string's start, and so straddles the ends of the blocks that a lane loads. The
+** lines are flat, with plain keys: the fast lanes have an answer to each that is a record. */
+static void both_lanes_agree_wherever_an_escape_or_a_character_straddles_two_blocks(void) {
+  static const struct {
+    const char *tail;
+    bool record;
+  } tails[] = {
+      {"\", \"error\": 1}", true},
+      {"\\\", \"error\": 1}", false},
+      {"\\\\\", \"error\": 1}", true},
+      {"\\n\", \"error\": 1}", true},
+      {"\\\"\", \"error\": 1}", true},
+      {"\\u005c\", \"error\": 1}", true},
+      {"\\u00\", \"error\": \"22\"}", false},
+      {"\\u002G\"}", false},
+      {"\\u123", false},
+      {"\xC3\xA9\"}", true},
+      {"\xE2\x82\xAC\"}", true},
+      {"\xF0\x9F\x98\x80\"}", true},
+      {"\xF0\x9F\x98\"}", false},
+      {"\xC3\"}", false},
+      {"\xED\xA0\x80\"}", false},
+      {"\x1F\"}", false},
+      {"\x7F\"}", true},
+      {"\\", false},
+      {"", false},
+      {"\"", false},
+      {"\"}}", false},
+  };
+  disagreements = 0;
+  for (size_t i = 0; i < sizeof tails / sizeof *tails; i++) {
+    for (int length = 0; length < 200; length++) {
+      char line[300];
+      int total = snprintf(line, sizeof line, "{\"output\": \"%.*s%s", length, filler, tails[i].tail);
+      unsigned long before = lanes[0].accepted;
+      judge((unsigned char *)line, (size_t)total, (const unsigned char *)"\"}", 2);
+      if (lanes[0].accepted - before != (tails[i].record ? 2 : 0)) {
+        disagree("is not the answer that was expected", &lanes[0], (unsigned char *)line, (size_t)total);
+      }
+    }
+  }
+  CHECK(disagreements == 0);
+}
+
 /* Runs of mutants of one seed, so that the layout of the line before fits, or nearly. */
 static void both_lanes_agree_on_mutated_lines(void) {
   unsigned char line[ROOM];
@@ -314,6 +363,7 @@ int main(int argc, char **argv) {
     RUN(both_lanes_agree_on_the_lines_of_the_given_directories);
   } else {
     RUN(both_lanes_agree_on_the_recorded_lines);
+    RUN(both_lanes_agree_wherever_an_escape_or_a_character_straddles_two_blocks);
     RUN(both_lanes_agree_on_mutated_lines);
   }
   for (size_t i = 0; i < seed_count; i++) free(seeds[i].bytes);

@@ -54,6 +54,20 @@ static void a_part_of_a_name_is_another_name(void) {
   tr_names_free(names);
 }
 
+/* So many beginnings of one name, in so small a table, meet in the same slots. */
+static void every_beginning_of_a_name_is_another_name(void) {
+  char name[TR_NAME_SIZE];
+  memset(name, 'a', sizeof name);
+  uint32_t ordinal, count = 0, wrong = 0;
+  TrNames *names = tr_names_new();
+  for (size_t length = 250; length > 0; length--) {
+    wrong += tr_names_find(names, name, length, &ordinal);
+    wrong += tr_names_intern(names, name, length, &ordinal) != SQLITE_OK || ordinal != count++;
+  }
+  CHECK(wrong == 0);
+  tr_names_free(names);
+}
+
 static void an_empty_map_knows_nothing(void) {
   TrNames *names = tr_names_new();
   uint32_t found;
@@ -77,6 +91,7 @@ static void two_maps_share_nothing(void) {
 int main(void) {
   RUN(ordinals_count_up_and_stay);
   RUN(a_part_of_a_name_is_another_name);
+  RUN(every_beginning_of_a_name_is_another_name);
   RUN(an_empty_map_knows_nothing);
   RUN(two_maps_share_nothing);
   return check_result();
