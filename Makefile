@@ -101,7 +101,7 @@ test: ## run every test: C units, then bats; the last line counts them
 
 check: test
 
-TEST_BINARIES := taskresults.so build/tiny/taskresults.so libtaskresults.a $(UNIT:%=build/unit/%) build/shim/faults.so \
+TEST_BINARIES := taskresults.so build/tiny/taskresults.so libtaskresults.a $(UNIT:%=build/unit/%) build/shim/faults.so build/shim/write_faults.so \
                  build/every_line/taskresults.so $(LIVE:%=build/live/%)
 .PHONY: test-binaries
 test-binaries: $(TEST_BINARIES)

@@ -358,7 +358,7 @@ void tr_pending_rollback_to(TrPending *pending, int savepoint); /* -1: to the be
 */
 typedef struct TrAppend {
   unsigned records_written; /* whole, each on a line of its own */
-  bool torn;                /* a piece of the next one is in the file, for task_rejects to show */
+  bool torn;                /* a piece of one was left in the file, for task_rejects to show */
 } TrAppend;
 
 /* Would appending to this file fail for a reason that can be seen beforehand? SQLITE_OK if it would not. */

@@ -12,10 +12,13 @@
 **   after    the byte before ours is looked at. Somebody may have torn a line between the look and the write; then our
 **            first record is glued to it and nothing else is hurt, so that record alone is written again.
 **
-** A short write is continued at once, for the disk may take the rest, but only to the end of its line; if somebody
-** appended in between, the pieces are two rejects, and the line is written again whole. Nothing is ever truncated away:
-** it might be another writer's record by then. So each record ends up whole, once, on a line of its own, and in order
-** (but for the one that was glued); or the error says how many did.
+** A short write leaves a torn line of our own, and is gone on with in the same way: from the first line that is not
+** whole, behind a newline. The missing piece is never written by itself, for by then it might land behind somebody's
+*torn
+** line, and two halves can make a record that nobody wrote. Nor is anything truncated away: it might be another
+*writer's
+** record by then. So each record ends up whole, once, on a line of its own, and in order (but for one that was glued);
+** or the error says how many did.
 **
 ** The file is open only for these few calls: a pruner waits until nobody has it open for writing. It may exchange the
 ** file between our open and our write; it drains what comes late, so nothing is to be done about that here.
@@ -31,6 +34,7 @@
 #define LEASE_RETRY_MS 2
 #define LEASE_PATIENCE_MS 10000 /* a pruner holds its lease for milliseconds; this is for a stopped one */
 #define SECOND_LOOK_NS 1000000
+#define MOST_IN_VAIN 5 /* short writes, one after the other, of which none brings a whole line */
 
 typedef struct Appender {
   const TrDir *dir;
@@ -40,6 +44,7 @@ typedef struct Appender {
   int fd;
   bool is_new; /* the file had no bytes when it was opened */
   bool wary;   /* a line was glued to one torn just before it: from now on every write begins with a newline */
+  int vain;    /* writes since the last one that made a line whole */
   TrAppend *done;
   char **message;
 } Appender;
@@ -85,6 +90,14 @@ static int failure(const Appender *appender, int reason, int otherwise, const ch
   const char *name = appender->name;
   return tr_error(appender->message, code_of(reason, otherwise), "job '%.*s': cannot %s %s/%s: %s (%s)",
                   job_length(name), name, verb, appender->dir->path, name, strerror(reason), advice(reason));
+}
+
+static int only_pieces(const Appender *appender) {
+  const char *name = appender->name;
+  return tr_error(appender->message, SQLITE_IOERR_WRITE,
+                  "job '%.*s': cannot append to %s/%s: the system took only pieces of a record, %d times (look at the "
+                  "disk's free space and the limits)",
+                  job_length(name), name, appender->dir->path, name, MOST_IN_VAIN);
 }
 
 static int irregular(const Appender *appender, mode_t mode) {
@@ -189,26 +202,7 @@ static size_t whole_lines(const Appender *appender, size_t from, size_t to, unsi
   return from;
 }
 
-/* The line that holds `from` has reached the file up to there. Writes the rest of it; *whole says whether all of it
-** stands together. */
-static int finish_line(Appender *appender, size_t from, int64_t expected_at, bool *whole) {
-  size_t to = line_end(appender, from);
-  *whole = true;
-  while (from < to) {
-    size_t written;
-    int64_t at;
-    int code = write_once(appender, from, to, &written, &at);
-    if (code != SQLITE_OK) return code;
-    *whole = *whole && at == expected_at;
-    expected_at = at + (int64_t)written;
-    from += written;
-  }
-  return SQLITE_OK;
-}
-
-/* Behind the first write of bytes[start, reached), which stands at `at` in the file: is its first line glued to one
-*that
-** was torn between our look and our write? */
+/* Is the first line of a write that stands at `at` glued to one that was torn between our look and our write? */
 static int was_glued(Appender *appender, int64_t at, bool behind_newline, bool *glued) {
   *glued = false;
   if (behind_newline || at == 0) return SQLITE_OK;
@@ -217,37 +211,31 @@ static int was_glued(Appender *appender, int64_t at, bool behind_newline, bool *
   return code;
 }
 
-/* Writes lines of [*from, to) with one write(2), and sees to it that the last one is not left torn. *from moves on
-** behind what need not be written again; *redo is the end of a first line that must be nevertheless, or 0. */
+/* Writes lines of [*from, to) with one write(2). *from moves on behind the last line that is whole now; *redo is the
+*end
+** of a first line that must be written again nevertheless, or 0. */
 static int write_some(Appender *appender, size_t *from, size_t to, size_t *redo) {
   TrAppend *done = appender->done;
-  size_t start = *from, written;
-  int64_t at;
-  bool torn, glued, whole;
+  size_t start = *from, written = 0;
+  int64_t at = 0;
+  bool torn, glued;
+  unsigned count;
   *redo = 0;
   int code = ends_torn(appender, &torn);
   bool behind_newline = torn || appender->wary;
   if (code == SQLITE_OK) code = write_once(appender, start - behind_newline, to, &written, &at);
   if (code != SQLITE_OK) return code;
   size_t reached = start - behind_newline + written; /* `start` if only the newline was taken */
-  unsigned count;
   *from = whole_lines(appender, start, reached, &count);
-  done->torn = reached > *from;
+  if (reached > *from) done->torn = true;
+  appender->vain = count ? 0 : appender->vain + 1;
   code = was_glued(appender, at, behind_newline, &glued);
   if (glued && count > 0) {
     *redo = line_end(appender, start);
     count--;
   }
   done->records_written += count;
-  if (code != SQLITE_OK || !done->torn) return code;
-  code = finish_line(appender, reached, at + (int64_t)written, &whole);
-  if (code != SQLITE_OK) return code;
-  done->torn = false;
-  if (whole && !(glued && *from == start)) { /* else it is a reject now, and is written again */
-    done->records_written++;
-    *from = line_end(appender, reached);
-  }
-  return SQLITE_OK;
+  return code == SQLITE_OK && appender->vain == MOST_IN_VAIN ? only_pieces(appender) : code;
 }
 
 /* A glued line is written again at once; it changes places only with lines that left in the same write(2). */

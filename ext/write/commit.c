@@ -42,7 +42,7 @@ static void describe(const TrPending *pending, size_t failed, const TrAppend *do
     sqlite3_str_appendf(text, "%u of its %u records %s in the file, and must not be inserted again. ",
                         done->records_written, batch->record_count, done->records_written == 1 ? "is" : "are");
   }
-  if (done->torn) sqlite3_str_appendall(text, "A torn piece of the next one is there too; task_rejects shows it. ");
+  if (done->torn) sqlite3_str_appendall(text, "A torn piece of one was left there, which task_rejects shows. ");
   sqlite3_str_appendall(text, "Jobs written before that");
   list_batches(text, pending, 0, failed);
   sqlite3_str_appendall(text, "; jobs not written");
