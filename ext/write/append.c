@@ -33,7 +33,8 @@
 
 #define LEASE_RETRY_MS 2
 #define LEASE_PATIENCE_MS 10000 /* a pruner holds its lease for milliseconds; this is for a stopped one */
-#define SECOND_LOOK_NS 1000000
+#define BETWEEN_LOOKS_NS 500000
+#define MOST_LOOKS 10
 #define MOST_IN_VAIN 5 /* short writes, one after the other, of which none brings a whole line */
 
 typedef struct Appender {
@@ -156,17 +157,21 @@ static int is_inside_line(Appender *appender, int64_t offset, bool *inside) {
   return SQLITE_OK;
 }
 
-/* Does the file end inside a line? A line that somebody is writing this very moment looks torn too, so look twice; a
-** newline too many would still be only a blank line. */
+/* Does the file end inside a line? A line that somebody is writing this very moment looks torn too, so look again until
+** the file has stopped growing; a newline too many would still be only a blank line. */
 static int ends_torn(Appender *appender, bool *torn) {
+  off_t size_before = -1;
   *torn = false;
-  for (int look = 0; look < 2; look++) {
+  for (int look = 0; look < MOST_LOOKS; look++) {
     struct stat stat;
+    if (look > 0) nanosleep(&(struct timespec){.tv_nsec = BETWEEN_LOOKS_NS}, NULL);
     if (fstat(appender->fd, &stat) != 0) return failure(appender, errno, SQLITE_IOERR_FSTAT, "read");
+    if (stat.st_size == size_before) return SQLITE_OK;
+    *torn = false;
     if (stat.st_size == 0) return SQLITE_OK;
     int code = is_inside_line(appender, stat.st_size - 1, torn);
     if (code != SQLITE_OK || !*torn) return code;
-    if (look == 0) nanosleep(&(struct timespec){.tv_nsec = SECOND_LOOK_NS}, NULL);
+    size_before = stat.st_size;
   }
   return SQLITE_OK;
 }
