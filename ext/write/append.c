@@ -43,9 +43,10 @@ typedef struct Appender {
   const char *bytes; /* of the batch: a newline stands before every line, the first one too */
   size_t end;        /* of the lines in bytes[] */
   int fd;
-  bool is_new; /* the file had no bytes when it was opened */
-  bool wary;   /* a line was glued to one torn just before it: from now on every write begins with a newline */
-  int vain;    /* writes since the last one that made a line whole */
+  bool is_new;    /* the file had no bytes when it was opened */
+  int64_t looked; /* the size at which its end was last looked at */
+  bool wary;      /* a line was glued to one torn just before it: from now on every write begins with a newline */
+  int vain;       /* writes since the last one that made a line whole */
   TrAppend *done;
   char **message;
 } Appender;
@@ -167,6 +168,7 @@ static int ends_torn(Appender *appender, bool *torn) {
     if (look > 0) nanosleep(&(struct timespec){.tv_nsec = BETWEEN_LOOKS_NS}, NULL);
     if (fstat(appender->fd, &stat) != 0) return failure(appender, errno, SQLITE_IOERR_FSTAT, "read");
     if (stat.st_size == size_before) return SQLITE_OK;
+    appender->looked = stat.st_size;
     *torn = false;
     if (stat.st_size == 0) return SQLITE_OK;
     int code = is_inside_line(appender, stat.st_size - 1, torn);
@@ -210,15 +212,15 @@ static size_t whole_lines(const Appender *appender, size_t from, size_t to, unsi
 /* Is the first line of a write that stands at `at` glued to one that was torn between our look and our write? */
 static int was_glued(Appender *appender, int64_t at, bool behind_newline, bool *glued) {
   *glued = false;
-  if (behind_newline || at == 0) return SQLITE_OK;
+  if (behind_newline || at == appender->looked || at == 0) return SQLITE_OK; /* at its place nothing has changed */
   int code = is_inside_line(appender, at - 1, glued);
   if (*glued) appender->wary = true;
   return code;
 }
 
 /* Writes lines of [*from, to) with one write(2). *from moves on behind the last line that is whole now; *redo is the
-*end
-** of a first line that must be written again nevertheless, or 0. */
+ *end
+ ** of a first line that must be written again nevertheless, or 0. */
 static int write_some(Appender *appender, size_t *from, size_t to, size_t *redo) {
   TrAppend *done = appender->done;
   size_t start = *from, written = 0;

@@ -70,37 +70,41 @@ static char *put_ascii(char *out, unsigned char c) {
   return out;
 }
 
-/* Is any of the eight bytes not to be copied as it is? May say so of a word that holds none: then it goes byte by
-** byte. */
-static bool word_is_special(uint64_t word) {
+/* How many of the eight bytes at `text` stand before the first one that needs an escape. A byte's high bit is set where
+** it is special; a borrow may set the bits of those behind it, never of those before. */
+static unsigned plain_bytes(const unsigned char *text, uint64_t *word) {
   const uint64_t ones = UINT64_C(0x0101010101010101), high = ones << 7;
-  uint64_t quote = word ^ (ones * '"'), backslash = word ^ (ones * '\\'), del = word ^ (ones * 0x7F);
-  uint64_t found = (quote - ones) | (backslash - ones) | (del - ones) | (word - ones * ' ') | word;
-  return (found & high) != 0;
+  memcpy(word, text, sizeof *word);
+  uint64_t quote = *word ^ (ones * '"'), backslash = *word ^ (ones * '\\'), del = *word ^ (ones * 0x7F);
+  uint64_t found = (quote - ones) | (backslash - ones) | (del - ones) | (*word - ones * ' ') | *word;
+  if ((found & high) == 0) return sizeof *word;
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+  return (unsigned)__builtin_ctzll(found & high) / 8;
+#else
+  return 0; /* the first may be plain all the same, which put_ascii() knows too */
+#endif
+}
+
+static char *put_character(char *out, const unsigned char **text, const unsigned char *end) {
+  if (**text < 0x80) return put_ascii(out, *(*text)++);
+  unsigned length = tr_utf8_sequence(*text, (size_t)(end - *text));
+  out = put_code(out, decode(*text, length));
+  *text += length;
+  return out;
 }
 
 static char *put_string(char *out, TrBytes bytes) {
   const unsigned char *text = (const unsigned char *)bytes.text, *end = text + bytes.length;
   *out++ = '"';
-  while (text < end) {
+  while (end - text >= 8) {
     uint64_t word;
-    if (end - text >= (ptrdiff_t)sizeof word) {
-      memcpy(&word, text, sizeof word);
-      if (!word_is_special(word)) {
-        memcpy(out, &word, sizeof word);
-        out += sizeof word;
-        text += sizeof word;
-        continue;
-      }
-    }
-    if (*text < 0x80) {
-      out = put_ascii(out, *text++);
-    } else {
-      unsigned length = tr_utf8_sequence(text, (size_t)(end - text));
-      out = put_code(out, decode(text, length));
-      text += length;
-    }
+    unsigned plain = plain_bytes(text, &word);
+    memcpy(out, &word, sizeof word); /* the bound leaves room for all of them */
+    out += plain;
+    text += plain;
+    if (plain < sizeof word) out = put_character(out, &text, end);
   }
+  while (text < end) out = put_character(out, &text, end);
   *out++ = '"';
   return out;
 }

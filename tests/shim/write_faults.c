@@ -1,6 +1,7 @@
 /*
 ** write_faults.c - an LD_PRELOAD shim that fails the system calls of an append, or lets somebody else come between two
-** of them. It acts on files whose name ends in .jsonl and on the directory they are in; the host's files are left alone.
+** of them. It acts on files whose name ends in .jsonl and on the directory they are in; the host's files are left
+*alone.
 **
 **   WRITE_FAULTS_CALL=NAME   the calls NAME (open, fstat, pread, write, lseek, fdatasync, fsync) ...
 **   WRITE_FAULTS_AT=N        ... from the Nth on (1 is the first) ...
@@ -43,8 +44,8 @@ static void log_call(const char *call, long bytes) {
   const char *path = getenv("WRITE_FAULTS_LOG");
   if (!path) return;
   char line[64];
-  int length = bytes < 0 ? snprintf(line, sizeof line, "%s\n", call)
-                         : snprintf(line, sizeof line, "%s %ld\n", call, bytes);
+  int length =
+      bytes < 0 ? snprintf(line, sizeof line, "%s\n", call) : snprintf(line, sizeof line, "%s %ld\n", call, bytes);
   int fd = (int)syscall(SYS_openat, AT_FDCWD, path, O_WRONLY | O_CREAT | O_APPEND, 0644);
   if (fd < 0 || syscall(SYS_write, fd, line, length) != length) abort();
   syscall(SYS_close, fd);
