@@ -10,9 +10,10 @@ PKG_CONFIG ?= pkg-config
 
 # In the order in which a byte becomes a SQL value (ext/tr.h is the map).
 READ   := names dir lines text field fast slow record value timestamp
+WRITE  := encode pending append commit
 RETAIN := leftover
-SQL    := error poll connection source plan filter scan table results rejects extension
-SOURCES := $(READ:%=ext/read/%.c) $(RETAIN:%=ext/retain/%.c) $(SQL:%=ext/sql/%.c)
+SQL    := error poll connection source plan filter scan table results rejects insert transaction writable extension
+SOURCES := $(READ:%=ext/read/%.c) $(WRITE:%=ext/write/%.c) $(RETAIN:%=ext/retain/%.c) $(SQL:%=ext/sql/%.c)
 HEADERS := ext/tr.h ext/read/fast_walk.h include/taskresults.h
 
 # Recursive on purpose: pkg-config is asked when something is compiled, after `deps` has installed it.
@@ -100,7 +101,7 @@ test: ## run every test: C units, then bats; the last line counts them
 
 check: test
 
-TEST_BINARIES := taskresults.so build/tiny/taskresults.so libtaskresults.a $(UNIT:%=build/unit/%) build/shim/faults.so \
+TEST_BINARIES := taskresults.so build/tiny/taskresults.so libtaskresults.a $(UNIT:%=build/unit/%) build/shim/faults.so build/shim/write_faults.so \
                  build/every_line/taskresults.so $(LIVE:%=build/live/%)
 .PHONY: test-binaries
 test-binaries: $(TEST_BINARIES)

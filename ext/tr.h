@@ -287,6 +287,97 @@ bool tr_span_time_us(const TrLine *line, const TrSpan *span, int64_t *time_us);
 void tr_timestamp_format(int64_t time_us, char out[TR_TIMESTAMP_SIZE]); /* as Python's isoformat() + "Z" */
 
 /* ------------------------------------------------------------------------------------------------------------------
+** write/encode.c - row -> line
+*/
+#define TR_MAX_TEXT 5000 /* code points of output and error that are kept, as the scheduler does */
+
+typedef struct TrBytes {
+  const char *text; /* borrowed; valid UTF-8; may hold NUL */
+  size_t length;    /* bytes */
+} TrBytes;
+
+typedef struct TrRow {
+  TrBytes timestamp, job_id, job_name, output, error;
+  bool success;
+} TrRow;
+
+TrBytes tr_cut_text(TrBytes text);        /* its first TR_MAX_TEXT code points */
+size_t tr_encode_least(const TrRow *row); /* no line of the row is shorter */
+size_t tr_encode_bound(const TrRow *row); /* nor longer */
+/* Writes the row as one line, its newline included, and returns its length. `out` has room for tr_encode_bound(). */
+size_t tr_encode(const TrRow *row, char *out);
+
+/* ------------------------------------------------------------------------------------------------------------------
+** write/pending.c - the rows of a transaction, held until it commits; what its savepoints take back
+*/
+#define TR_MAX_BATCH_BYTES (INT64_C(1) << 30) /* of one job in one transaction: it leaves in one write(2) */
+
+typedef enum TrSync {
+  TR_SYNC_UNSET, /* not said: the environment's, or the default */
+  TR_SYNC_OFF,   /* the system writes back when it likes */
+  TR_SYNC_DATA,  /* fdatasync() before a COMMIT returns */
+} TrSync;
+
+typedef struct TrBatch {
+  char *bytes;           /* owned: a newline, then the lines; so that a newline stands before every line */
+  size_t length, room;   /* of bytes; length 0 or 1: no lines */
+  unsigned record_count; /* lines */
+} TrBatch;
+
+typedef struct TrPending {
+  bool open;  /* between xBegin and xCommit or xRollback */
+  char *path; /* owned: the directory, as it was named when the first row came. NULL: no row came yet */
+  size_t max_line;
+  TrSync sync;   /* OFF or DATA */
+  TrDir dir;     /* open while there are rows */
+  TrNames *jobs; /* owned: file name -> index into batch[], in the order of their first rows */
+  TrBatch *batch;
+  size_t batch_count, batch_room;
+  struct TrPendingRow {
+    uint32_t batch;  /* which */
+    uint32_t length; /* bytes of its line */
+  } * row;           /* in the order of their INSERTs */
+  size_t row_count, row_room;
+  size_t *mark; /* mark[n]: row_count when savepoint n was set */
+  size_t mark_room;
+  int mark_count;
+} TrPending;
+
+/* A zeroed TrPending is a valid one without a transaction. */
+void tr_pending_begin(TrPending *pending);
+void tr_pending_end(TrPending *pending); /* drops what there is: after the commit, or on ROLLBACK */
+int tr_pending_open_dir(TrPending *pending, const char *path, char **message);              /* before the first row */
+int tr_pending_add(TrPending *pending, const char *name, const TrRow *row, char **message); /* name: of the file */
+void tr_pending_written(TrPending *pending); /* the rows are in their files; savepoints can no longer take them back */
+int tr_pending_savepoint(TrPending *pending, int savepoint);
+void tr_pending_release(TrPending *pending, int savepoint);
+void tr_pending_rollback_to(TrPending *pending, int savepoint); /* -1: to the beginning of the transaction */
+
+/* ------------------------------------------------------------------------------------------------------------------
+** write/append.c - lines -> the end of one job's file, beside writers that take no lock
+*/
+typedef struct TrAppend {
+  unsigned records_written; /* whole, each on a line of its own */
+  bool torn;                /* a piece of one was left in the file, for task_rejects to show */
+} TrAppend;
+
+/* Would appending to this file fail for a reason that can be seen beforehand? SQLITE_OK if it would not. */
+int tr_append_check(const TrDir *dir, const char *name, char **message);
+
+/* Appends a batch with one write(2), if the system takes it whole. `poll` may be NULL: then nothing interrupts the wait
+** for a pruner's lease. On failure *done tells what is in the file all the same. Never returns SQLITE_BUSY. */
+int tr_append(const TrDir *dir, const char *name, const TrBatch *batch, TrSync sync, TrPoll *poll, TrAppend *done,
+              char **message);
+
+/* ------------------------------------------------------------------------------------------------------------------
+** write/commit.c - the batches of a transaction -> their files, job by job
+*/
+
+/* Writes every batch, then marks all as written; after a failure the rest is dropped, and the message names what was
+** written and what was not. `elsewhere`: records that this COMMIT wrote through other tables; counted on. */
+int tr_commit(TrPending *pending, TrPoll *poll, uint64_t *elsewhere, char **message);
+
+/* ------------------------------------------------------------------------------------------------------------------
 ** sql/connection.c - what the tables and functions of one connection share
 */
 typedef struct TrConnection {
@@ -294,23 +385,28 @@ typedef struct TrConnection {
   sqlite3 *db;
   TrNames *names;    /* owned */
   locale_t c_locale; /* owned: numbers are read with '.', whatever the host's locale */
+  bool writable;     /* taskresults_writable(1): task_results without arguments takes INSERTs */
+  uint64_t written;  /* records that the COMMIT now under way has written, through any table */
 } TrConnection;
 
 TrConnection *tr_connection_new(sqlite3 *db);
 void tr_connection_unref(void *connection);
 
 /* ------------------------------------------------------------------------------------------------------------------
-** sql/source.c - which directory, and how long a line may be: module arguments, environment, defaults
+** sql/source.c - which directory, how long a line may be, when a write is synced: module arguments, environment,
+*defaults
 */
 typedef struct TrSource {
   char *dir;       /* owned; NULL: the environment's, or the default */
   size_t max_line; /* 0: the environment's, or the default */
+  TrSync sync;
 } TrSource;
 
 int tr_source_parse(TrSource *source, const char *table, int argc, const char *const *argv, char **message);
 void tr_source_free(TrSource *source);
 const char *tr_source_dir(const TrSource *source); /* borrowed: until the environment changes */
 int tr_source_max_line(const TrSource *source, size_t *max_line, char **message);
+int tr_source_sync(const TrSource *source, TrSync *sync, char **message);
 
 /* ------------------------------------------------------------------------------------------------------------------
 ** sql/plan.c - what xBestIndex chose, in words that EXPLAIN QUERY PLAN shows and xFilter reads back
@@ -436,6 +532,8 @@ typedef struct TrTable {
   TrConnection *connection; /* counted reference */
   TrPoll poll;
   TrSource source;
+  bool direct_only;  /* made with arguments: out of reach of views and triggers, so INSERT needs no opt-in */
+  TrPending pending; /* task_results: what the open transaction has inserted */
 } TrTable;
 
 typedef struct TrCursor {
@@ -453,6 +551,37 @@ int tr_table_filter(sqlite3_vtab_cursor *cursor, int unused, const char *plan, i
 int tr_table_next(sqlite3_vtab_cursor *cursor);
 int tr_table_eof(sqlite3_vtab_cursor *cursor);
 int tr_table_rowid(sqlite3_vtab_cursor *cursor, sqlite3_int64 *rowid);
+
+/* ------------------------------------------------------------------------------------------------------------------
+** sql/insert.c - INSERT: SQL values -> row
+** sql/transaction.c - SQLite's transaction and savepoints -> the pending rows
+** sql/writable.c - taskresults_writable(), the opt-in
+*/
+
+/* The columns of task_results. */
+enum {
+  TR_RESULTS_TIMESTAMP,
+  TR_RESULTS_JOB_ID,
+  TR_RESULTS_JOB_NAME,
+  TR_RESULTS_SUCCESS,
+  TR_RESULTS_OUTPUT,
+  TR_RESULTS_ERROR,
+  TR_RESULTS_JOB, /* the first hidden column is the argument of task_results('my-job') */
+  TR_RESULTS_TIME_US,
+  TR_RESULTS_OFFSET,
+  TR_RESULTS_RECORD,
+  TR_RESULTS_COLUMNS
+};
+
+int tr_insert_update(sqlite3_vtab *vtab, int argc, sqlite3_value **argv, sqlite3_int64 *rowid);
+int tr_transaction_begin(sqlite3_vtab *vtab);
+int tr_transaction_sync(sqlite3_vtab *vtab);
+int tr_transaction_commit(sqlite3_vtab *vtab);
+int tr_transaction_rollback(sqlite3_vtab *vtab);
+int tr_transaction_savepoint(sqlite3_vtab *vtab, int savepoint);
+int tr_transaction_release(sqlite3_vtab *vtab, int savepoint);
+int tr_transaction_rollback_to(sqlite3_vtab *vtab, int savepoint);
+int tr_writable_register(TrConnection *connection);
 
 int tr_results_register(TrConnection *connection);
 int tr_rejects_register(TrConnection *connection);

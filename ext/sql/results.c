@@ -4,6 +4,7 @@
 **   SELECT * FROM task_results('my-job') ORDER BY rowid DESC LIMIT 5;
 **   SELECT job_id, count(*), avg(success) FROM task_results GROUP BY job_id;
 **   CREATE VIRTUAL TABLE temp.old USING task_results(dir='/backup/results');
+**   INSERT INTO old(job_id, success, output) VALUES ('my-job', 1, 'done');
 **
 ** The file is the job: job_id is the file's name, whatever the lines say. Columns are decoded when they are asked for.
 */
@@ -11,30 +12,17 @@
 
 #include <string.h>
 
-enum {
-  COLUMN_TIMESTAMP,
-  COLUMN_JOB_ID,
-  COLUMN_JOB_NAME,
-  COLUMN_SUCCESS,
-  COLUMN_OUTPUT,
-  COLUMN_ERROR,
-  COLUMN_JOB, /* the first hidden column is the argument of task_results('my-job') */
-  COLUMN_TIME_US,
-  COLUMN_OFFSET,
-  COLUMN_RECORD,
-};
-
 static const char schema[] = "CREATE TABLE task_results("
                              "timestamp TEXT, job_id TEXT, job_name TEXT, success INTEGER, output TEXT, error TEXT, "
                              "job TEXT HIDDEN, time_us INTEGER HIDDEN, offset INTEGER HIDDEN, record TEXT HIDDEN)";
 
 static TrColumn column_of(int column) {
   switch (column) {
-  case COLUMN_JOB_ID:
-  case COLUMN_JOB: return TR_COLUMN_JOB_ID;
-  case COLUMN_SUCCESS: return TR_COLUMN_SUCCESS;
-  case COLUMN_TIMESTAMP: return TR_COLUMN_TIMESTAMP;
-  case COLUMN_TIME_US: return TR_COLUMN_TIME_US;
+  case TR_RESULTS_JOB_ID:
+  case TR_RESULTS_JOB: return TR_COLUMN_JOB_ID;
+  case TR_RESULTS_SUCCESS: return TR_COLUMN_SUCCESS;
+  case TR_RESULTS_TIMESTAMP: return TR_COLUMN_TIMESTAMP;
+  case TR_RESULTS_TIME_US: return TR_COLUMN_TIME_US;
   default: return TR_COLUMN_OTHER;
   }
 }
@@ -54,24 +42,24 @@ static int results_open(sqlite3_vtab *vtab, sqlite3_vtab_cursor **cursor) {
 }
 
 static int results_column(sqlite3_vtab_cursor *base, sqlite3_context *context, int column) {
-  static const TrField field_of[] = {[COLUMN_TIMESTAMP] = TR_TIMESTAMP,
-                                     [COLUMN_JOB_NAME] = TR_JOB_NAME,
-                                     [COLUMN_SUCCESS] = TR_SUCCESS,
-                                     [COLUMN_OUTPUT] = TR_OUTPUT,
-                                     [COLUMN_ERROR] = TR_ERROR};
+  static const TrField field_of[] = {[TR_RESULTS_TIMESTAMP] = TR_TIMESTAMP,
+                                     [TR_RESULTS_JOB_NAME] = TR_JOB_NAME,
+                                     [TR_RESULTS_SUCCESS] = TR_SUCCESS,
+                                     [TR_RESULTS_OUTPUT] = TR_OUTPUT,
+                                     [TR_RESULTS_ERROR] = TR_ERROR};
   const TrScan *scan = &((TrCursor *)base)->scan;
   int64_t time_us;
   switch (column) {
-  case COLUMN_JOB_ID:
-  case COLUMN_JOB:
+  case TR_RESULTS_JOB_ID:
+  case TR_RESULTS_JOB:
     sqlite3_result_text(context, scan->name, (int)strlen(scan->name) - TR_SUFFIX_LEN, SQLITE_TRANSIENT);
     break;
-  case COLUMN_TIME_US:
+  case TR_RESULTS_TIME_US:
     if (tr_span_time_us(&scan->line, &scan->record.field[TR_TIMESTAMP], &time_us))
       sqlite3_result_int64(context, time_us);
     break;
-  case COLUMN_OFFSET: sqlite3_result_int64(context, scan->line.offset); break;
-  case COLUMN_RECORD:
+  case TR_RESULTS_OFFSET: sqlite3_result_int64(context, scan->line.offset); break;
+  case TR_RESULTS_RECORD:
     sqlite3_result_text64(context, (const char *)scan->line.text, scan->line.length, SQLITE_TRANSIENT, SQLITE_UTF8);
     break;
   default:
@@ -81,6 +69,11 @@ static int results_column(sqlite3_vtab_cursor *base, sqlite3_context *context, i
   return SQLITE_OK;
 }
 
+/* DROP TABLE would drop the rows that wait for the commit, which no file would ever show. */
+static int results_destroy(sqlite3_vtab *vtab) {
+  return ((TrTable *)vtab)->pending.row_count ? SQLITE_LOCKED : tr_table_disconnect(vtab);
+}
+
 int tr_results_register(TrConnection *connection) {
   static const sqlite3_module module = {
       .iVersion = 2,
@@ -88,7 +81,7 @@ int tr_results_register(TrConnection *connection) {
       .xConnect = results_connect,
       .xBestIndex = results_best_index,
       .xDisconnect = tr_table_disconnect,
-      .xDestroy = tr_table_disconnect,
+      .xDestroy = results_destroy,
       .xOpen = results_open,
       .xClose = tr_table_close,
       .xFilter = tr_table_filter,
@@ -96,6 +89,14 @@ int tr_results_register(TrConnection *connection) {
       .xEof = tr_table_eof,
       .xColumn = results_column,
       .xRowid = tr_table_rowid,
+      .xUpdate = tr_insert_update,
+      .xBegin = tr_transaction_begin,
+      .xSync = tr_transaction_sync,
+      .xCommit = tr_transaction_commit,
+      .xRollback = tr_transaction_rollback,
+      .xSavepoint = tr_transaction_savepoint,
+      .xRelease = tr_transaction_release,
+      .xRollbackTo = tr_transaction_rollback_to,
   };
   connection->references++;
   return sqlite3_create_module_v2(connection->db, "task_results", &module, connection, tr_connection_unref);

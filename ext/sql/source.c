@@ -1,10 +1,13 @@
 /*
-** source.c - which directory, and how long a line may be.
+** source.c - which directory, how long a line may be, and when a write is synced.
 **
-**   CREATE VIRTUAL TABLE temp.old USING task_results(dir='/backup/results', max_line=65536)
+**   CREATE VIRTUAL TABLE temp.old USING task_results(dir='/backup/results', max_line=65536, sync=data)
 **
-** What the module's arguments leave open comes from the environment (SCHEDULER_RESULTS_DIR, TASKRESULTS_MAX_LINE), read
-** at each query, and then from the defaults. Nothing here looks at the file system: a table whose directory is missing
+** What the module's arguments leave open comes from the environment (SCHEDULER_RESULTS_DIR, TASKRESULTS_MAX_LINE,
+** TASKRESULTS_SYNC), read at each query or transaction, and then from the defaults. sync=off is the default because
+** the scheduler itself never syncs: a power cut takes the last seconds of its records in any case, and waiting for the
+** disk at each COMMIT would cost a hundred times the append. Nothing here looks at the file system: a table whose
+*directory is missing
 ** must still be one that can be dropped.
 */
 #include "../tr.h"
@@ -61,15 +64,25 @@ static int max_line_error(const char *where, const char *text, char **message) {
                   TR_HIGHEST_MAX_LINE);
 }
 
+static bool parse_sync(const char *text, TrSync *sync) {
+  bool off = sqlite3_stricmp(text, "off") == 0, data = sqlite3_stricmp(text, "data") == 0;
+  if (off || data) *sync = data ? TR_SYNC_DATA : TR_SYNC_OFF;
+  return off || data;
+}
+
+static int sync_error(const char *where, const char *text, char **message) {
+  return tr_error(message, SQLITE_ERROR, "%s: '%s' is neither off nor data", where, text);
+}
+
 static int parse_argument(TrSource *source, const char *table, const char *argument, char **message) {
   const char *equals = strchr(argument, '=');
   Piece name = trimmed(argument, equals ? (size_t)(equals - argument) : strlen(argument));
   Piece rest = equals ? trimmed(equals + 1, strlen(equals + 1)) : (Piece){"", 0};
-  bool is_dir = is_named(name, "dir"), is_max_line = is_named(name, "max_line");
-  if (equals == NULL || !(is_dir || is_max_line)) {
+  bool is_dir = is_named(name, "dir"), is_max_line = is_named(name, "max_line"), is_sync = is_named(name, "sync");
+  if (equals == NULL || !(is_dir || is_max_line || is_sync)) {
     return tr_error(message, SQLITE_ERROR,
-                    "%s: unknown argument '%.*s'; the arguments are dir='PATH' and max_line=BYTES", table,
-                    (int)name.length, name.text);
+                    "%s: unknown argument '%.*s'; the arguments are dir='PATH', max_line=BYTES and sync=off|data",
+                    table, (int)name.length, name.text);
   }
   char *value = unquoted(rest);
   if (value == NULL) return SQLITE_NOMEM;
@@ -80,8 +93,10 @@ static int parse_argument(TrSource *source, const char *table, const char *argum
     sqlite3_free(source->dir);
     source->dir = value;
     return SQLITE_OK;
-  } else if (!parse_max_line(value, &source->max_line)) {
+  } else if (is_max_line && !parse_max_line(value, &source->max_line)) {
     code = max_line_error("max_line", value, message);
+  } else if (is_sync && !parse_sync(value, &source->sync)) {
+    code = sync_error("sync", value, message);
   }
   sqlite3_free(value);
   return code;
@@ -118,4 +133,11 @@ int tr_source_max_line(const TrSource *source, size_t *max_line, char **message)
   *max_line = source->max_line ? source->max_line : TR_DEFAULT_MAX_LINE;
   if (source->max_line || text == NULL || parse_max_line(text, max_line)) return SQLITE_OK;
   return max_line_error("TASKRESULTS_MAX_LINE", text, message);
+}
+
+int tr_source_sync(const TrSource *source, TrSync *sync, char **message) {
+  const char *text = environment("TASKRESULTS_SYNC");
+  *sync = source->sync == TR_SYNC_UNSET ? TR_SYNC_OFF : source->sync;
+  if (source->sync != TR_SYNC_UNSET || text == NULL || parse_sync(text, sync)) return SQLITE_OK;
+  return sync_error("TASKRESULTS_SYNC", text, message);
 }

@@ -22,7 +22,7 @@ int tr_table_connect(sqlite3 *db, TrConnection *connection, const char *schema, 
     tr_source_free(&source);
     return code;
   }
-  *table = (TrTable){.connection = connection, .poll.db = db, .source = source};
+  *table = (TrTable){.connection = connection, .poll.db = db, .source = source, .direct_only = argc > 3};
   connection->references++; /* a module may be unregistered while its tables live */
   *vtab = &table->base;
   return SQLITE_OK;
@@ -31,6 +31,7 @@ int tr_table_connect(sqlite3 *db, TrConnection *connection, const char *schema, 
 /* Also xDestroy: DROP TABLE touches no file. */
 int tr_table_disconnect(sqlite3_vtab *vtab) {
   TrTable *table = (TrTable *)vtab;
+  tr_pending_end(&table->pending);
   tr_poll_close(&table->poll);
   tr_source_free(&table->source);
   tr_connection_unref(table->connection);

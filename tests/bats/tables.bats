@@ -129,9 +129,9 @@ EFBFBD' 'SELECT hex(output) FROM task_results'
 @test "an unknown module argument is refused by name, with a list of the valid ones" {
   local argument
   for argument in "dri='/x'" colour=red dir "'/some/where'" '=x' 'max_line'; do
-    assert_sql_error "the arguments are dir='PATH' and max_line=BYTES" \
+    assert_sql_error "the arguments are dir='PATH', max_line=BYTES and sync=off|data" \
       "CREATE VIRTUAL TABLE temp.t USING task_results($argument)"
-    assert_sql_error "the arguments are dir='PATH' and max_line=BYTES" \
+    assert_sql_error "the arguments are dir='PATH', max_line=BYTES and sync=off|data" \
       "CREATE VIRTUAL TABLE temp.t USING task_rejects($argument)"
   done
   assert_sql_error "task_results: unknown argument 'colour'" 'CREATE VIRTUAL TABLE temp.t USING task_results(colour=red)'
