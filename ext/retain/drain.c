@@ -1,0 +1,284 @@
+/*
+** drain.c - what writers appended to the old file meanwhile -> the live file; then the old one goes.
+**
+** Wait until nobody has the old file open for writing (a read lease on it is granted); append what it holds beyond what
+** was kept, an unterminated last part included; let others at the live file; see that nobody has wanted the old one
+** since; remove it. In a prune, nobody can open the live file before the drain is done. In a recovery they have had it
+** since the kill, so a write lease is taken first, if there is anything to append at all.
+**
+** The append must not be torn by a kill: the next writer would glue its record to the stump. So it is done in a region
+** that is made first and filled afterwards:
+**
+**     journal: "region at A, L bytes, for old[D...]"        durable
+**     one newline is written at A + L - 1                   one byte, so it is there or not; before it is a hole
+**     journal: "the region is reserved"                     durable, and so is the new size
+**     old[D...] is copied into [A, A + L)                   as often as it takes
+**     journal: "drained up to D', no region"                durable, and so is the copy
+**
+** Whatever is killed where, others append behind A + L or (no region yet) at A, and a recovery fills the same bytes in
+** again. Until then, a reader finds a line of NULs, which task_rejects shows. The one question left open, if the kill
+** fell between the journal's two entries, is answered by the byte at A: nothing has been filled in yet, so it is a NUL
+** if it is ours, and no writer of JSON lines begins with one.
+**
+** What remains unproven: a writer that looked the name up before the exchange, but has still not got to opening the
+** file when the leases have been held for HOLD_MS and GRACE_MS (it is a few instructions in the kernel away from it),
+** appends to a file that is then removed. And a process that is stopped for longer than lease-break-time, just between
+** two of the steps above, may find that others have appended where its region was to be.
+*/
+#include "../tr.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#define DRAIN_PATIENCE_MS 2000
+#define HOLD_MS 1   /* while everybody waits */
+#define GRACE_MS 10 /* while nobody does */
+#define SEARCH_BYTES 4096
+
+static int read_error(const TrPrune *prune, char **message) {
+  int reason = errno;
+  return tr_prune_error(prune, SQLITE_IOERR_READ, message, reason, "cannot be drained from %s", prune->new_name);
+}
+
+static int write_error(const TrPrune *prune, int reason, char **message) {
+  return tr_prune_error(prune, tr_prune_code(reason), message, reason, "cannot take the records that %s still holds",
+                        prune->new_name);
+}
+
+static int busy(const TrPrune *prune, const char *what, char **message) {
+  return tr_prune_error(prune, SQLITE_BUSY, message, 0,
+                        "is busy: %s; it was pruned, but records may still arrive in %s", what, prune->new_name);
+}
+
+/* --- the live file for ourselves --------------------------------------------------------------------------------- */
+
+static void release_live(TrPrune *prune) {
+  if (prune->exclusive_until_ms) tr_lease_drop(prune->live_fd);
+  prune->exclusive_until_ms = 0;
+}
+
+/* Asked by the clock, because F_GETLEASE calls a lease that others wait for, and one that we lost, by the same name. */
+static int claim_live(TrPrune *prune, int64_t deadline_ms, char **message) {
+  if (tr_clock_ms() < prune->exclusive_until_ms) return SQLITE_OK;
+  release_live(prune);
+  for (;;) {
+    int reason = tr_lease_take(prune->live_fd, F_WRLCK);
+    if (reason == 0) break;
+    if (reason != EAGAIN) return tr_prune_error(prune, SQLITE_IOERR, message, reason, "cannot be leased");
+    if (tr_clock_ms() >= deadline_ms) return busy(prune, "other programs have it open", message);
+    tr_lease_pause();
+  }
+  prune->exclusive_until_ms = tr_clock_ms() + tr_lease_budget_ms();
+  return SQLITE_OK;
+}
+
+/* --- the region -------------------------------------------------------------------------------------------------- */
+
+static int64_t region_end(const TrJournalState *state) {
+  return state->region_at + state->region_length;
+}
+
+static int sync_live(TrPrune *prune, char **message) {
+  if (TEMP_FAILURE_RETRY(fdatasync(prune->live_fd)) == 0) return SQLITE_OK;
+  return write_error(prune, errno, message);
+}
+
+static int forget_region(TrPrune *prune, char **message) {
+  TrJournalState *state = &prune->journal.state;
+  state->region_at = state->region_length = 0;
+  state->region_adds_newline = state->region_reserved = 0;
+  return tr_journal_save(prune, message);
+}
+
+/* The region's end, for which there is nothing to fill in any more: a line of white space counts as none. */
+static int blank_region(TrPrune *prune, int64_t from, char **message) {
+  char blanks[SEARCH_BYTES];
+  memset(blanks, ' ', sizeof blanks);
+  for (int64_t left = region_end(&prune->journal.state) - from; left > 0; left -= SEARCH_BYTES, from += SEARCH_BYTES) {
+    int reason = tr_write_at(prune->live_fd, blanks, left < SEARCH_BYTES ? (size_t)left : SEARCH_BYTES, from);
+    if (reason) return write_error(prune, reason, message);
+  }
+  return SQLITE_OK;
+}
+
+static int fill_region(TrPrune *prune, char **message) {
+  TrJournalState *state = &prune->journal.state;
+  struct stat old;
+  if (fstat(prune->old_fd, &old) != 0) return read_error(prune, message);
+  int64_t old_end = state->drained + state->region_length - (state->region_adds_newline ? 1 : 0);
+  if (old_end > old.st_size) old_end = old.st_size; /* cut by its writer since */
+  TrRange from = {state->drained, old_end};
+  int code = tr_copy_bytes(prune, from, state->region_at, NULL, message);
+  if (code == SQLITE_OK) code = blank_region(prune, state->region_at + old_end - state->drained, message);
+  if (code == SQLITE_OK) {
+    int reason = tr_write_at(prune->live_fd, "\n", 1, region_end(state) - 1);
+    code = reason ? write_error(prune, reason, message) : sync_live(prune, message);
+  }
+  if (code != SQLITE_OK) return code;
+  state->drained = old_end;
+  return forget_region(prune, message);
+}
+
+/* Takes the space first where that can be done: a full file system is then noticed before the region exists. */
+static int allocate_region(TrPrune *prune) {
+  const TrJournalState *state = &prune->journal.state;
+  while (fallocate(prune->live_fd, FALLOC_FL_KEEP_SIZE, state->region_at, state->region_length) != 0) {
+    if (errno == ENOSPC || errno == EDQUOT || errno == EFBIG) return errno;
+    if (errno != EINTR) break; /* cannot be done here: then writing will tell */
+  }
+  return 0;
+}
+
+static int reserve_region(TrPrune *prune, char **message) {
+  TrJournalState *state = &prune->journal.state;
+  int reason = allocate_region(prune);
+  if (reason == 0 && tr_clock_ms() >= prune->exclusive_until_ms) reason = ETIMEDOUT; /* others may be in */
+  if (reason == 0) reason = tr_write_at(prune->live_fd, "\n", 1, region_end(state) - 1);
+  if (reason) { /* nothing is there yet: the journal need not be believed */
+    forget_region(prune, NULL);
+    return write_error(prune, reason, message);
+  }
+  int code = sync_live(prune, message);
+  state->region_reserved = 1;
+  return code == SQLITE_OK ? tr_journal_save(prune, message) : code;
+}
+
+/* Appends old[drained, end), and a newline if asked to. The live file is ours alone. */
+static int append_region(TrPrune *prune, int64_t end, bool add_newline, char **message) {
+  TrJournalState *state = &prune->journal.state;
+  struct stat live;
+  char last = '\n';
+  if (fstat(prune->live_fd, &live) != 0) return write_error(prune, errno, message);
+  if (live.st_size > 0 && TEMP_FAILURE_RETRY(pread(prune->live_fd, &last, 1, live.st_size - 1)) != 1) {
+    return write_error(prune, errno, message);
+  }
+  if (last != '\n') { /* a stump that another writer left: it gets its newline, not our record */
+    int reason = tr_write_at(prune->live_fd, "\n", 1, live.st_size++);
+    if (reason) return write_error(prune, reason, message);
+  }
+  state->region_at = live.st_size;
+  state->region_length = end - state->drained + (add_newline ? 1 : 0);
+  state->region_adds_newline = add_newline;
+  state->region_reserved = 0;
+  int code = tr_journal_save(prune, message);
+  if (code == SQLITE_OK) code = reserve_region(prune, message);
+  if (code == SQLITE_OK) code = fill_region(prune, message);
+  return code;
+}
+
+/* Does live[at, at + count) hold what old[from, ...) does, as far as it is filled in? */
+static bool is_ours(const TrPrune *prune, int64_t at, int64_t from, size_t count) {
+  char live[SEARCH_BYTES], old[SEARCH_BYTES];
+  ssize_t has = TEMP_FAILURE_RETRY(pread(prune->live_fd, live, count, at));
+  ssize_t had = TEMP_FAILURE_RETRY(pread(prune->old_fd, old, count, from));
+  if (has != (ssize_t)count || had != has) return false;
+  for (size_t i = 0; i < count; i++) {
+    if (live[i] != '\0' && live[i] != old[i]) return false;
+  }
+  return true;
+}
+
+/* A region that a kill left: is it there? It is not if somebody cut the live file since, and wrote anew: then what
+** stands in its place is not overwritten, and all is drained again. */
+static bool has_region(const TrPrune *prune) {
+  const TrJournalState *state = &prune->journal.state;
+  char first = 1, last = 0;
+  if (TEMP_FAILURE_RETRY(pread(prune->live_fd, &last, 1, region_end(state) - 1)) != 1 || last != '\n') return false;
+  if (!state->region_reserved) { /* see the header */
+    return TEMP_FAILURE_RETRY(pread(prune->live_fd, &first, 1, state->region_at)) == 1 && first == '\0';
+  }
+  int64_t left = state->region_length - 1, at = state->region_at, from = state->drained;
+  for (; left > SEARCH_BYTES; left -= SEARCH_BYTES, at += SEARCH_BYTES, from += SEARCH_BYTES) {
+    if (!is_ours(prune, at, from, SEARCH_BYTES)) return false;
+  }
+  return left == 0 || is_ours(prune, at, from, (size_t)left);
+}
+
+/* Needs no lease: the region is ours, wherever others append. */
+static int settle_region(TrPrune *prune, char **message) {
+  if (prune->journal.state.region_length == 0) return SQLITE_OK;
+  return has_region(prune) ? fill_region(prune, message) : forget_region(prune, message);
+}
+
+/* --- the old file ------------------------------------------------------------------------------------------------ */
+
+/* Behind the last newline in old[from, to); `from` if there is none. */
+static int find_last_line_end(TrPrune *prune, int64_t from, int64_t to, int64_t *end, char **message) {
+  char block[SEARCH_BYTES];
+  *end = from;
+  while (to > from) {
+    size_t count = to - from < SEARCH_BYTES ? (size_t)(to - from) : SEARCH_BYTES;
+    ssize_t got = TEMP_FAILURE_RETRY(pread(prune->old_fd, block, count, to - (int64_t)count));
+    if (got < 0) return read_error(prune, message);
+    const char *newline = memrchr(block, '\n', (size_t)got);
+    to -= (int64_t)count;
+    if (newline) {
+      *end = to + (newline - block) + 1;
+      break;
+    }
+  }
+  return SQLITE_OK;
+}
+
+/* Appends what the old file holds beyond what was drained: whole lines, and if nobody can be writing the last one any
+** more, that too. */
+static int drain_once(TrPrune *prune, bool is_idle, int64_t deadline_ms, char **message) {
+  TrJournalState *state = &prune->journal.state;
+  struct stat old;
+  int64_t end;
+  if (fstat(prune->old_fd, &old) != 0) return read_error(prune, message);
+  /* Cut by its writer: what is written from here on is new. */
+  if (old.st_size < state->drained) state->drained = old.st_size;
+  int code = find_last_line_end(prune, state->drained, old.st_size, &end, message);
+  bool add_newline = is_idle && end < old.st_size;
+  if (add_newline) end = old.st_size;
+  if (code != SQLITE_OK || end == state->drained) return code;
+  code = claim_live(prune, deadline_ms, message);
+  return code == SQLITE_OK ? append_region(prune, end, add_newline, message) : code;
+}
+
+/* A read lease on the old file: nobody has it open for writing, and nobody can without our noticing. */
+static int lease_old(TrPrune *prune, int64_t deadline_ms, char **message) {
+  for (;;) {
+    int reason = tr_lease_take(prune->old_fd, F_RDLCK);
+    if (reason == 0) return SQLITE_OK;
+    if (reason != EAGAIN) return tr_prune_error(prune, SQLITE_IOERR, message, reason, "cannot be leased");
+    if (tr_clock_ms() >= deadline_ms) return busy(prune, "a writer still has the old file open", message);
+    tr_lease_pause();
+  }
+}
+
+/* Nobody wanted the old file while everybody had to wait, and for a while longer. */
+static bool stays_idle(TrPrune *prune) {
+  if (!tr_lease_is_unbroken(prune->old_fd, F_RDLCK, HOLD_MS)) return false;
+  release_live(prune);
+  return tr_lease_is_unbroken(prune->old_fd, F_RDLCK, GRACE_MS);
+}
+
+static int drain_until_idle(TrPrune *prune, char **message) {
+  int64_t deadline_ms = tr_clock_ms() + DRAIN_PATIENCE_MS;
+  int code = settle_region(prune, message);
+  while (code == SQLITE_OK) {
+    code = lease_old(prune, deadline_ms, message);
+    if (code != SQLITE_OK) break;
+    code = drain_once(prune, true, deadline_ms, message);
+    if (code != SQLITE_OK || stays_idle(prune)) break;
+    tr_lease_drop(prune->old_fd); /* a late writer is waiting for it */
+    if (tr_clock_ms() >= deadline_ms) code = busy(prune, "a writer has just opened the old file", message);
+  }
+  if (code == SQLITE_BUSY) { /* as much as can be had now */
+    int drained = drain_once(prune, false, deadline_ms, message);
+    if (drained != SQLITE_OK) code = drained;
+  }
+  return code;
+}
+
+int tr_drain(TrPrune *prune, char **message) {
+  int code = drain_until_idle(prune, message);
+  release_live(prune);
+  if (code == SQLITE_OK) code = tr_copy_discard(prune, message); /* still under the read lease */
+  tr_lease_drop(prune->old_fd);
+  return code;
+}
