@@ -532,6 +532,7 @@ int tr_prune_code(int error_number); /* errno -> SQLITE_FULL, SQLITE_NOMEM, SQLI
 int tr_copy_kept(TrPrune *prune, char **message); /* creates the temporary, and fsyncs it */
 int tr_copy_bytes(TrPrune *prune, TrRange from, int64_t at, TrPoll *poll, char **message); /* old file -> live file */
 int tr_write_at(int fd, const void *bytes, size_t length, int64_t at);                     /* 0, or errno */
+int tr_read_at(int fd, void *bytes, size_t length, int64_t at, bool *whole); /* 0, or errno; not whole: it ends there */
 int tr_copy_owner(TrPrune *prune, char **message);   /* of the old file -> live file; its mode and access lists too */
 int tr_copy_discard(TrPrune *prune, char **message); /* temporary and journal */
 

@@ -37,8 +37,7 @@
 #define GRACE_MS 10 /* while nobody does */
 #define SEARCH_BYTES 4096
 
-static int read_error(const TrPrune *prune, char **message) {
-  int reason = errno;
+static int read_error(const TrPrune *prune, int reason, char **message) {
   return tr_prune_error(prune, SQLITE_IOERR_READ, message, reason, "cannot be drained from %s", prune->new_name);
 }
 
@@ -106,7 +105,7 @@ static int blank_region(TrPrune *prune, int64_t from, char **message) {
 static int fill_region(TrPrune *prune, char **message) {
   TrJournalState *state = &prune->journal.state;
   struct stat old;
-  if (fstat(prune->old_fd, &old) != 0) return read_error(prune, message);
+  if (fstat(prune->old_fd, &old) != 0) return read_error(prune, errno, message);
   int64_t old_end = state->drained + state->region_length - (state->region_adds_newline ? 1 : 0);
   if (old_end > old.st_size) old_end = old.st_size; /* cut by its writer since */
   TrRange from = {state->drained, old_end};
@@ -145,61 +144,72 @@ static int reserve_region(TrPrune *prune, char **message) {
   return code == SQLITE_OK ? tr_journal_save(prune, message) : code;
 }
 
+/* Where to append. A stump that another writer left gets its newline first, and not our record. */
+static int find_live_end(TrPrune *prune, int64_t *end, char **message) {
+  struct stat live;
+  char last = '\n';
+  bool whole;
+  if (fstat(prune->live_fd, &live) != 0) return write_error(prune, errno, message);
+  *end = live.st_size;
+  int reason = *end > 0 ? tr_read_at(prune->live_fd, &last, 1, *end - 1, &whole) : 0;
+  if (reason == 0 && last != '\n') reason = tr_write_at(prune->live_fd, "\n", 1, (*end)++);
+  return reason ? write_error(prune, reason, message) : SQLITE_OK;
+}
+
 /* Appends old[drained, end), and a newline if asked to. The live file is ours alone. */
 static int append_region(TrPrune *prune, int64_t end, bool add_newline, char **message) {
   TrJournalState *state = &prune->journal.state;
-  struct stat live;
-  char last = '\n';
-  if (fstat(prune->live_fd, &live) != 0) return write_error(prune, errno, message);
-  if (live.st_size > 0 && TEMP_FAILURE_RETRY(pread(prune->live_fd, &last, 1, live.st_size - 1)) != 1) {
-    return write_error(prune, errno, message);
-  }
-  if (last != '\n') { /* a stump that another writer left: it gets its newline, not our record */
-    int reason = tr_write_at(prune->live_fd, "\n", 1, live.st_size++);
-    if (reason) return write_error(prune, reason, message);
-  }
-  state->region_at = live.st_size;
+  int64_t live_end = 0;
+  int code = find_live_end(prune, &live_end, message);
+  if (code != SQLITE_OK) return code;
+  state->region_at = live_end;
   state->region_length = end - state->drained + (add_newline ? 1 : 0);
   state->region_adds_newline = add_newline;
   state->region_reserved = 0;
-  int code = tr_journal_save(prune, message);
+  code = tr_journal_save(prune, message);
   if (code == SQLITE_OK) code = reserve_region(prune, message);
   if (code == SQLITE_OK) code = fill_region(prune, message);
   return code;
 }
 
-/* Does live[at, at + count) hold what old[from, ...) does, as far as it is filled in? */
-static bool is_ours(const TrPrune *prune, int64_t at, int64_t from, size_t count) {
+/* Does the region hold what the old file does, as far as it is filled in? *found is true before. */
+static int compare_region(const TrPrune *prune, bool *found) {
+  const TrJournalState *state = &prune->journal.state;
   char live[SEARCH_BYTES], old[SEARCH_BYTES];
-  ssize_t has = TEMP_FAILURE_RETRY(pread(prune->live_fd, live, count, at));
-  ssize_t had = TEMP_FAILURE_RETRY(pread(prune->old_fd, old, count, from));
-  if (has != (ssize_t)count || had != has) return false;
-  for (size_t i = 0; i < count; i++) {
-    if (live[i] != '\0' && live[i] != old[i]) return false;
+  for (int64_t done = 0; *found && done < state->region_length - 1; done += SEARCH_BYTES) {
+    int64_t left = state->region_length - 1 - done;
+    size_t count = left < SEARCH_BYTES ? (size_t)left : SEARCH_BYTES;
+    bool whole;
+    int reason = tr_read_at(prune->live_fd, live, count, state->region_at + done, found);
+    if (reason == 0) reason = tr_read_at(prune->old_fd, old, count, state->drained + done, &whole);
+    if (reason) return reason;
+    for (size_t i = 0; i < count && *found; i++) *found = whole && (live[i] == '\0' || live[i] == old[i]);
   }
-  return true;
+  return 0;
 }
 
 /* A region that a kill left: is it there? It is not if somebody cut the live file since, and wrote anew: then what
 ** stands in its place is not overwritten, and all is drained again. */
-static bool has_region(const TrPrune *prune) {
+static int find_region(const TrPrune *prune, bool *found, char **message) {
   const TrJournalState *state = &prune->journal.state;
-  char first = 1, last = 0;
-  if (TEMP_FAILURE_RETRY(pread(prune->live_fd, &last, 1, region_end(state) - 1)) != 1 || last != '\n') return false;
-  if (!state->region_reserved) { /* see the header */
-    return TEMP_FAILURE_RETRY(pread(prune->live_fd, &first, 1, state->region_at)) == 1 && first == '\0';
+  char byte = 0;
+  int reason = tr_read_at(prune->live_fd, &byte, 1, region_end(state) - 1, found);
+  *found = *found && byte == '\n';
+  if (reason == 0 && *found && state->region_reserved) reason = compare_region(prune, found);
+  if (reason == 0 && *found && !state->region_reserved) { /* see the header */
+    reason = tr_read_at(prune->live_fd, &byte, 1, state->region_at, found);
+    *found = *found && byte == '\0';
   }
-  int64_t left = state->region_length - 1, at = state->region_at, from = state->drained;
-  for (; left > SEARCH_BYTES; left -= SEARCH_BYTES, at += SEARCH_BYTES, from += SEARCH_BYTES) {
-    if (!is_ours(prune, at, from, SEARCH_BYTES)) return false;
-  }
-  return left == 0 || is_ours(prune, at, from, (size_t)left);
+  return reason ? write_error(prune, reason, message) : SQLITE_OK;
 }
 
 /* Needs no lease: the region is ours, wherever others append. */
 static int settle_region(TrPrune *prune, char **message) {
+  bool found;
   if (prune->journal.state.region_length == 0) return SQLITE_OK;
-  return has_region(prune) ? fill_region(prune, message) : forget_region(prune, message);
+  int code = find_region(prune, &found, message);
+  if (code != SQLITE_OK) return code;
+  return found ? fill_region(prune, message) : forget_region(prune, message);
 }
 
 /* --- the old file ------------------------------------------------------------------------------------------------ */
@@ -210,10 +220,11 @@ static int find_last_line_end(TrPrune *prune, int64_t from, int64_t to, int64_t 
   *end = from;
   while (to > from) {
     size_t count = to - from < SEARCH_BYTES ? (size_t)(to - from) : SEARCH_BYTES;
-    ssize_t got = TEMP_FAILURE_RETRY(pread(prune->old_fd, block, count, to - (int64_t)count));
-    if (got < 0) return read_error(prune, message);
-    const char *newline = memrchr(block, '\n', (size_t)got);
+    bool whole;
     to -= (int64_t)count;
+    int reason = tr_read_at(prune->old_fd, block, count, to, &whole);
+    if (reason) return read_error(prune, reason, message);
+    const char *newline = whole ? memrchr(block, '\n', count) : NULL;
     if (newline) {
       *end = to + (newline - block) + 1;
       break;
@@ -228,7 +239,7 @@ static int drain_once(TrPrune *prune, bool is_idle, int64_t deadline_ms, char **
   TrJournalState *state = &prune->journal.state;
   struct stat old;
   int64_t end;
-  if (fstat(prune->old_fd, &old) != 0) return read_error(prune, message);
+  if (fstat(prune->old_fd, &old) != 0) return read_error(prune, errno, message);
   /* Cut by its writer: what is written from here on is new. */
   if (old.st_size < state->drained) state->drained = old.st_size;
   int code = find_last_line_end(prune, state->drained, old.st_size, &end, message);

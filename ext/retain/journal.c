@@ -81,19 +81,19 @@ int tr_journal_create(TrPrune *prune, char **message) {
   return code;
 }
 
-/* The newer whole slot. False: there is none, and errno is 0 unless reading failed. */
-static bool read_newest(int fd, TrJournalState *newest) {
-  bool found = false;
-  errno = 0;
+/* The newer whole slot, if there is one. 0, or errno. */
+static int read_newest(int fd, TrJournalState *newest, bool *found) {
+  *found = false;
   for (int i = 0; i < 2; i++) {
     TrJournalState state;
-    ssize_t got = TEMP_FAILURE_RETRY(pread(fd, &state, sizeof state, i * SLOT_BYTES));
-    if (got < 0) return false;
-    if ((size_t)got < sizeof state || !is_whole(&state)) continue;
-    if (!found || state.sequence > newest->sequence) *newest = state;
-    found = true;
+    bool whole;
+    int reason = tr_read_at(fd, &state, sizeof state, i * SLOT_BYTES, &whole);
+    if (reason) return reason;
+    if (!whole || !is_whole(&state) || (*found && state.sequence < newest->sequence)) continue;
+    *newest = state;
+    *found = true;
   }
-  return found;
+  return 0;
 }
 
 int tr_journal_load(TrPrune *prune, bool *complete, char **message) {
@@ -102,11 +102,9 @@ int tr_journal_load(TrPrune *prune, bool *complete, char **message) {
   *complete = false;
   journal->fd = tr_prune_open(prune, prune->journal_name, O_RDWR, 0);
   if (journal->fd < 0 && errno == ENOENT) return SQLITE_OK;
-  if (journal->fd >= 0 && fstat(journal->fd, &found) == 0) {
-    *complete = read_newest(journal->fd, &journal->state);
-    if (*complete || (errno == 0 && found.st_size <= SLOT_BYTES)) return SQLITE_OK;
-  }
-  int reason = errno;
+  int reason = journal->fd >= 0 && fstat(journal->fd, &found) == 0 ? 0 : errno;
+  if (reason == 0) reason = read_newest(journal->fd, &journal->state, complete);
+  if (reason == 0 && (*complete || found.st_size <= SLOT_BYTES)) return SQLITE_OK;
   return tr_prune_error(prune, SQLITE_CORRUPT, message, reason,
                         "the journal %s of an interrupted prune cannot be read; if %s holds records that the job's "
                         "file lacks, save them, then remove both",
@@ -124,9 +122,10 @@ bool tr_journal_job(int dirfd, const char *leftover, char out[TR_NAME_SIZE], siz
   snprintf(name, sizeof name, "%.*s.journal", (int)(strrchr(leftover, '.') - leftover), leftover);
   int fd = openat(dirfd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
   if (fd < 0) return false;
-  bool found = read_newest(fd, &state);
+  bool found;
+  int reason = read_newest(fd, &state, &found);
   close(fd);
-  if (!found) return false;
+  if (reason || !found) return false;
   *length = state.job_length;
   memcpy(out, state.job_id, state.job_length);
   out[state.job_length] = '\0';
