@@ -84,7 +84,7 @@ test: ## run every test: C units, then bats; the last line counts them
 
 check: test
 
-TEST_BINARIES := taskresults.so build/tiny/taskresults.so libtaskresults.a $(UNIT:%=build/unit/%) build/shim/faults.so
+TEST_BINARIES := taskresults.so build/tiny/taskresults.so libtaskresults.a $(UNIT:%=build/unit/%) build/shim/faults.so build/shim/prune_faults.so
 .PHONY: test-binaries
 test-binaries: $(TEST_BINARIES)
 

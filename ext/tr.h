@@ -482,6 +482,7 @@ typedef struct TrJournalState {
   uint32_t region_reserved;     /* the live file is known to reach behind it; else it has to be looked at */
   uint32_t job_length;          /* bytes */
   char job_id[TR_NAME_SIZE];    /* so that a leftover can be told when the job's file is gone */
+  uint32_t zero;                /* no padding: the sum goes over every byte */
   uint64_t checksum;
 } TrJournalState;
 

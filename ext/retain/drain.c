@@ -130,6 +130,14 @@ static int allocate_region(TrPrune *prune) {
   return 0;
 }
 
+/* Before the first byte is filled in: from there on, the byte at its start tells nothing any more. */
+static int mark_reserved(TrPrune *prune, char **message) {
+  int code = sync_live(prune, message);
+  if (code != SQLITE_OK) return code;
+  prune->journal.state.region_reserved = 1;
+  return tr_journal_save(prune, message);
+}
+
 static int reserve_region(TrPrune *prune, char **message) {
   TrJournalState *state = &prune->journal.state;
   int reason = allocate_region(prune);
@@ -139,9 +147,7 @@ static int reserve_region(TrPrune *prune, char **message) {
     forget_region(prune, NULL);
     return write_error(prune, reason, message);
   }
-  int code = sync_live(prune, message);
-  state->region_reserved = 1;
-  return code == SQLITE_OK ? tr_journal_save(prune, message) : code;
+  return mark_reserved(prune, message);
 }
 
 /* Where to append. A stump that another writer left gets its newline first, and not our record. */
@@ -208,8 +214,9 @@ static int settle_region(TrPrune *prune, char **message) {
   bool found;
   if (prune->journal.state.region_length == 0) return SQLITE_OK;
   int code = find_region(prune, &found, message);
-  if (code != SQLITE_OK) return code;
-  return found ? fill_region(prune, message) : forget_region(prune, message);
+  if (code == SQLITE_OK && !found) return forget_region(prune, message);
+  if (code == SQLITE_OK && !prune->journal.state.region_reserved) code = mark_reserved(prune, message);
+  return code == SQLITE_OK ? fill_region(prune, message) : code;
 }
 
 /* --- the old file ------------------------------------------------------------------------------------------------ */

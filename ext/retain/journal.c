@@ -20,6 +20,7 @@
 #define SLOT_BYTES 512 /* a sector: written whole or not at all, as a rule; the checksum finds the exceptions */
 #define MAGIC "taskresults-j1\n"
 
+_Static_assert(offsetof(TrJournalState, checksum) == offsetof(TrJournalState, zero) + 4, "no padding is summed up");
 _Static_assert(sizeof(TrJournalState) <= SLOT_BYTES, "a journal record has to fit a slot");
 
 static uint64_t checksum(const TrJournalState *state) {
@@ -61,7 +62,7 @@ int tr_journal_create(TrPrune *prune, char **message) {
     return tr_prune_error(prune, tr_prune_code(reason), message, reason, "its journal %s cannot be created",
                           prune->journal_name);
   }
-  memset(&journal->state, 0, sizeof journal->state); /* padding too: it is written and summed up */
+  journal->state = (TrJournalState){0};
   memcpy(journal->state.magic, MAGIC, sizeof MAGIC);
   journal->state.sequence = 1;
   journal->state.old_dev = prune->old_stat.st_dev;

@@ -108,16 +108,23 @@ def kills(fault, stride):
 
 
 def recoveries(stride):
+    """Before the exchange, what a kill leaves is much the same everywhere; behind it, every pair of calls counts."""
     tried = 0
-    for first in range(1, len(calls_of_a_prune()) + 1, stride):
-        fault = "torn" if first % 2 else "kill"
-        calls = calls_of_a_prune(lambda job: (job.prune(PRUNE_AT=str(first), PRUNE_FAULT=fault), job.append(1)))
-        for second in range(1 + first % stride, len(calls) + 1, stride):
+    calls = calls_of_a_prune()
+    exchange = calls.index("renameat2") + 1
+    firsts = [(at, "kill") for at in range(1, exchange, 8)]
+    firsts += [(at, fault) for at in range(exchange, len(calls) + 1) for fault in ("kill", "torn")]
+    for i, (first, fault) in enumerate(firsts):
+        recovery = calls_of_a_prune(lambda job: (job.prune(PRUNE_AT=str(first), PRUNE_FAULT=fault), job.append(1)))
+        recovery = recovery[:recovery.index("fstatvfs")]  # there begins a prune of its own
+        seconds = [(at, again) for at in range(1, len(recovery) + 1) for again in ("kill", "torn")]
+        for second, again in seconds[i % stride::stride]:
             job = Job()
             job.prune(PRUNE_AT=str(first), PRUNE_FAULT=fault)
             job.append(1)
-            job.prune(PRUNE_AT=str(second), PRUNE_FAULT="kill" if second % 2 else "torn")
-            finish(job, f"{fault} at call {first}, its recovery at call {second} ({calls[second - 1]})")
+            job.prune(PRUNE_AT=str(second), PRUNE_FAULT=again)
+            finish(job, f"{fault} at call {first} ({calls[first - 1]}), its recovery: {again} at call {second} "
+                        f"({recovery[second - 1]})")
             tried += 1
     return tried
 

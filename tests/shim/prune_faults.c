@@ -4,6 +4,7 @@
 **
 **   PRUNE_LOG=PATH         every call is appended to the file, one name a line
 **   PRUNE_AT=N             what follows happens at the N-th call (from 1)
+**            NAME          or at the first call of that name, as PRUNE_LOG spells it
 **   PRUNE_FAULT=errno E    it fails with that number, and the ones after it too if PRUNE_STICKY=1
 **               short      a pread or pwrite does half of its work and says so
 **               kill       SIGKILL instead of the call
@@ -74,6 +75,15 @@ static void append_record(void) {
   append_line(log, text, O_CREAT);
 }
 
+/* Is this the call that PRUNE_AT means, or one after it that shares its fate? */
+static bool is_chosen(const char *name) {
+  static bool was_chosen;
+  const char *at = getenv("PRUNE_AT");
+  if (was_chosen) return number_of("PRUNE_STICKY", 0);
+  if (at) was_chosen = *at >= '0' && *at <= '9' ? calls == strtol(at, NULL, 10) : strcmp(at, name) == 0;
+  return was_chosen;
+}
+
 typedef enum Fate { PASS, FAIL, HALF, HALF_AND_DIE } Fate;
 
 /* What becomes of this call? FAIL: errno is set. */
@@ -86,9 +96,8 @@ static Fate meet(const char *name) {
   snprintf(text, sizeof text, "%s\n", name);
   if (getenv("PRUNE_LOG")) append_line(getenv("PRUNE_LOG"), text, O_CREAT);
   inside = false;
-  long at = number_of("PRUNE_AT", 0);
   const char *fault = getenv("PRUNE_FAULT");
-  if (fault == NULL || (calls != at && !(calls > at && number_of("PRUNE_STICKY", 0)))) return PASS;
+  if (fault == NULL || !is_chosen(name)) return PASS;
   if (strncmp(fault, "errno ", 6) == 0) {
     errno = (int)strtol(fault + 6, NULL, 10);
     return FAIL;
