@@ -11,8 +11,9 @@ PKG_CONFIG ?= pkg-config
 # In the order in which a byte becomes a SQL value (ext/tr.h is the map).
 READ   := names dir lines text field fast slow record value timestamp
 WRITE  := encode pending append commit
-RETAIN := leftover
-SQL    := error poll connection source plan filter scan table results rejects insert transaction writable extension
+RETAIN := leftover select copy lease journal exchange drain recover prune
+SQL    := error poll connection source plan filter scan table results rejects insert transaction writable \
+          prune_functions extension
 SOURCES := $(READ:%=ext/read/%.c) $(WRITE:%=ext/write/%.c) $(RETAIN:%=ext/retain/%.c) $(SQL:%=ext/sql/%.c)
 HEADERS := ext/tr.h ext/read/fast_walk.h include/taskresults.h
 
@@ -101,8 +102,9 @@ test: ## run every test: C units, then bats; the last line counts them
 
 check: test
 
-TEST_BINARIES := taskresults.so build/tiny/taskresults.so libtaskresults.a $(UNIT:%=build/unit/%) build/shim/faults.so build/shim/write_faults.so \
-                 build/every_line/taskresults.so $(LIVE:%=build/live/%)
+SHIMS := $(basename $(notdir $(wildcard tests/shim/*.c)))
+TEST_BINARIES := taskresults.so build/tiny/taskresults.so libtaskresults.a $(UNIT:%=build/unit/%) \
+                 $(SHIMS:%=build/shim/%.so) build/every_line/taskresults.so $(LIVE:%=build/live/%)
 .PHONY: test-binaries
 test-binaries: $(TEST_BINARIES)
 

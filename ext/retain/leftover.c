@@ -6,7 +6,7 @@
 **
 **     .taskresults-<hash of J, 16 hex digits>.lock      held with flock() while the prune runs; never removed
 **     .taskresults-<hash of J, 16 hex digits>.new       the kept lines; after the exchange, the old file
-**     .taskresults-<hash of J, 16 hex digits>.journal   which inodes are being exchanged
+**     .taskresults-<hash of J, 16 hex digits>.journal   which inodes are being exchanged, and whose they are
 **
 ** A .new or .journal whose lock nobody holds was left by a prune that was killed, or that gave up draining. It may hold
 ** records that are nowhere else, so task_rejects shows it until the next prune of that job has finished it.

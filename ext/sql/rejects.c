@@ -43,8 +43,14 @@ static void result_bytes(sqlite3_context *context, const void *bytes, size_t len
   }
 }
 
-/* A leftover's name holds only a hash of its job; the job is known if its file is. */
+/* A leftover's name holds only a hash of its job; the job is known if its file is, or if there is a journal. */
 static void result_leftover_job(sqlite3_context *context, const TrScan *scan) {
+  char job_id[TR_NAME_SIZE];
+  size_t job_length;
+  if (tr_journal_job(scan->dir.fd, scan->name, job_id, &job_length)) {
+    result_bytes(context, job_id, job_length);
+    return;
+  }
   const char *name;
   for (uint32_t i = 0; (name = tr_names_get(scan->connection->names, i)) != NULL; i++) {
     size_t length = strlen(name);

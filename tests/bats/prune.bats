@@ -1,0 +1,464 @@
+#!/usr/bin/env bats
+# Retention: what is kept, what is refused, and what happens beside writers, after kills and after errors.
+#
+# The long runs take environment variables for their full size:
+#   PRUNE_RECORDS=200000 PRUNE_KILLS=300 PRUNE_STRIDE=1 tests/run prune
+
+load ../helpers
+
+setup_file() {
+  export PRUNE_RECORDS=${PRUNE_RECORDS:-8000} PRUNE_KILLS=${PRUNE_KILLS:-15} PRUNE_STRIDE=${PRUNE_STRIDE:-29}
+}
+
+# prune JOB OPTIONS - the report of one prune.
+prune() {
+  sql "SELECT taskresults_prune('$1', $2)"
+}
+
+# at_step CALL COMMAND JOB OPTIONS - the report of a prune that is stopped before a system call while COMMAND runs.
+at_step() {
+  "$root/tests/prune/at_step.py" "$@"
+}
+
+# append_record JOB NAME [TIME] - one more record, as the scheduler writes it.
+append_record() {
+  printf '{"timestamp": "%s", "job_id": "j", "job_name": "%s", "success": true, "output": "", "error": ""}\n' \
+    "${3:-2026-06-01T00:00:00Z}" "$2" >>"$results/$1.jsonl"
+}
+
+# await FILE - until it exists; 20 s at the most.
+await() {
+  for ((i = 0; i < 4000; i++)); do
+    [[ -e $1 ]] && return
+    sleep 0.005
+  done
+  echo "never came: $1"
+  return 1
+}
+
+assert_no_leftovers() {
+  local found
+  found=$(find "$results" -name '*.new' -o -name '*.journal')
+  [[ -z $found ]] || { echo "left over: $found"; return 1; }
+}
+
+assert_same_file() {
+  [[ $(stat -c '%d:%i' "$2") == "$1" ]] || { echo "$2 is another file now"; return 1; }
+}
+
+# killed_prune JOB OPTIONS CALL - a prune that is killed before the system call of that name.
+killed_prune() {
+  ! env LD_PRELOAD="$root/build/shim/prune_faults.so" PRUNE_AT="$3" PRUNE_FAULT=kill \
+    sqlite3 -batch -init /dev/null -cmd ".load $extension" :memory: "SELECT taskresults_prune('$1', $2)" >/dev/null 2>&1
+}
+
+# --- what is kept --------------------------------------------------------------------------------------------------
+
+@test "keep N leaves the last N records, byte for byte" {
+  make_job j 100 10
+  tail -n 7 "$results/j.jsonl" >"$BATS_TEST_TMPDIR/expected"
+  freed=$(head -n 93 "$results/j.jsonl" | wc -c)
+  [[ $(prune j "'keep', 7") == '{"job_id":"j","result":"pruned","kept":7,"dropped":null,"bytes_freed":'$freed'}' ]]
+  cmp "$BATS_TEST_TMPDIR/expected" "$results/j.jsonl"
+  assert_no_leftovers
+}
+
+@test "count tells how many lines went; keep 0 leaves an empty file" {
+  make_job j 10
+  [[ $(prune j "'keep', 4, 'count', 1") == *'"kept":4,"dropped":6,'* ]]
+  [[ $(prune j "'keep', 0, 'count', 1") == *'"kept":0,"dropped":4,'* ]]
+  [[ -f $results/j.jsonl && ! -s $results/j.jsonl ]]
+}
+
+@test "keep does not read what it drops" {
+  python3 "$root/tests/bench/generate.py" "$results/j.jsonl" 20000000
+  with_faults FAULTS_LOG="$BATS_TEST_TMPDIR/log" -- sqlite3 -batch -init /dev/null -cmd ".load $extension" :memory: \
+    "SELECT taskresults_prune('j', 'keep', 10)"
+  read -r _ bytes < <(grep bytes "$BATS_TEST_TMPDIR/log")
+  ((bytes < 200000)) || { echo "read $bytes bytes"; return 1; }
+  assert_rows 10 "SELECT count(*) FROM task_results"
+}
+
+@test "rejects among the kept records stay, and go with drop_rejects" {
+  make_job j 3
+  append_raw j 'torn{\n\n[1]\n'
+  make_job j 2
+  cp "$results/j.jsonl" "$BATS_TEST_TMPDIR/copy"
+  [[ $(prune j "'keep', 3, 'count', 1") == *'"kept":3,"dropped":2,'* ]]
+  cmp <(tail -n +3 "$BATS_TEST_TMPDIR/copy") "$results/j.jsonl"
+  [[ $(prune j "'keep', 3, 'drop_rejects', 1, 'count', 1") == *'"kept":3,'* ]]
+  cmp <(grep job_id "$BATS_TEST_TMPDIR/copy" | tail -n 3) <(grep . "$results/j.jsonl")
+}
+
+@test "since keeps what is as new, what has no readable time, and rejects; wherever they stand" {
+  append_record j undatable yesterday
+  append_record j old 2026-01-01T00:00:00Z
+  append_raw j 'not json\n'
+  append_record j new 2026-02-01T00:00:00.000001Z
+  append_record j clock-went-back 2026-01-31T23:59:59.999999Z
+  append_record j equal 2026-02-01T02:00:00+02:00
+  [[ $(prune j "'since', '2026-02-01T00:00Z'") == *'"kept":3,'* ]]
+  assert_rows $'undatable\nnew\nequal' "SELECT job_name FROM task_results"
+  assert_rows 'not json' "SELECT line FROM task_rejects"
+  assert_rows 1 "SELECT taskresults_prune('j', 'since', (SELECT max(time_us) FROM task_results))->>'kept' = 2"
+}
+
+@test "keep and since together keep what either keeps; keep_failures keeps more" {
+  make_job j 60 10
+  [[ $(prune j "'keep', 5, 'since', '2026-01-01T00:50Z', 'dry_run', 1") == *'"kept":10,"dropped":50,'* ]]
+  [[ $(prune j "'keep', 20, 'since', '2026-01-01T00:50Z', 'dry_run', 1") == *'"kept":20,"dropped":40,'* ]]
+  prune j "'keep', 5, 'since', '2026-01-01T00:50Z', 'keep_failures', 2"
+  assert_rows $'39\n49\n50' "SELECT substr(timestamp, 15, 2) FROM task_results LIMIT 3"
+  assert_rows 12 "SELECT count(*) FROM task_results"
+}
+
+@test "a buffer of seven bytes chooses the same lines" {
+  cp "$root"/tests/data/odd-lines/*.jsonl "$results"
+  make_job j 30 4
+  mkdir "$BATS_TEST_TMPDIR/tiny"
+  cp "$results"/*.jsonl "$BATS_TEST_TMPDIR/tiny"
+  options="'keep', 2, 'keep_failures', 3"
+  sql "SELECT taskresults_prune_all($options)" >/dev/null
+  extension=$root/build/tiny/taskresults sql "SELECT taskresults_prune_all($options, 'dir', '$BATS_TEST_TMPDIR/tiny')" >/dev/null
+  for file in "$results"/*.jsonl; do cmp "$file" "$BATS_TEST_TMPDIR/tiny/${file##*/}"; done
+}
+
+@test "a last line without its newline is brought along, and gets one" {
+  make_job j 3
+  append_raw j '{"timestamp": "2026-06-01T'
+  prune j "'keep', 1"
+  [[ $(tail -n 1 "$results/j.jsonl") == '{"timestamp": "2026-06-01T' ]]
+  [[ $(wc -l <"$results/j.jsonl") == 2 ]]
+  assert_no_leftovers
+}
+
+@test "a dry run tells what would go and changes nothing" {
+  make_job j 10
+  before=$(stat -c '%d:%i %y %z' "$results/j.jsonl")
+  [[ $(prune j "'keep', 4, 'dry_run', 1") == '{"job_id":"j","result":"dry_run","kept":4,"dropped":6,'* ]]
+  [[ $(stat -c '%d:%i %y %z' "$results/j.jsonl") == "$before" ]]
+  [[ $(ls -A "$results") == j.jsonl ]]
+}
+
+@test "with nothing to drop the file is left alone" {
+  make_job j 4
+  before=$(stat -c '%d:%i' "$results/j.jsonl")
+  [[ $(prune j "'keep', 4") == '{"job_id":"j","result":"unchanged","kept":4,"dropped":0,"bytes_freed":0}' ]]
+  assert_same_file "$before" "$results/j.jsonl"
+}
+
+@test "mode, owner and access lists are kept" {
+  make_job j 10
+  chmod 640 "$results/j.jsonl"
+  ((EUID)) || chown 1234:4321 "$results/j.jsonl"
+  python3 -c 'import os, sys; os.setxattr(sys.argv[1], "user.note", b"mine")' "$results/j.jsonl" || note=no
+  before=$(stat -c '%a %u %g' "$results/j.jsonl")
+  prune j "'keep', 1"
+  [[ $(stat -c '%a %u %g' "$results/j.jsonl") == "$before" ]]
+  [[ ${note:-} ]] || python3 -c 'import os, sys; assert os.getxattr(sys.argv[1], "user.note") == b"mine"' "$results/j.jsonl"
+}
+
+# --- the functions -------------------------------------------------------------------------------------------------
+
+@test "a job id is taken literally" {
+  long=$(printf 'x%.0s' {1..249})
+  for job in "a*" "b%" "-c" ".." "d'e" 'f"g' "h;i" "ü" "$long"; do make_job "$job" 3; done
+  for job in "a*" "b%" "-c" ".." "d''e" 'f"g' "h;i" "ü" "$long"; do
+    [[ $(sql "SELECT taskresults_prune('$job', 'keep', 1)->>'result'") == pruned ]]
+  done
+  assert_rows 9 "SELECT count(*) FROM task_results"
+  assert_sql_error "there is no such job" "SELECT taskresults_prune('a?', 'keep', 1)"
+  assert_sql_error "cannot be the name of a job" "SELECT taskresults_prune('a/b', 'keep', 1)"
+}
+
+@test "wrong options are errors that say what is right" {
+  make_job j 3
+  assert_sql_error "unknown option 'keeep'; the options are keep, since," "SELECT taskresults_prune('j', 'keeep', 1)"
+  assert_sql_error "say what to keep" "SELECT taskresults_prune('j')"
+  assert_sql_error "say what to keep" "SELECT taskresults_prune_all('count', 1)"
+  assert_sql_error "in pairs" "SELECT taskresults_prune('j', 'keep')"
+  assert_sql_error "the value of 'keep'" "SELECT taskresults_prune('j', 'keep', -1)"
+  assert_sql_error "the value of 'keep'" "SELECT taskresults_prune('j', 'keep', NULL)"
+  assert_sql_error "the value of 'since'" "SELECT taskresults_prune('j', 'keep', 1, 'since', NULL)"
+  assert_sql_error "the value of 'since'" "SELECT taskresults_prune('j', 'since', 'last week')"
+  assert_sql_error "the value of 'dry_run'" "SELECT taskresults_prune('j', 'keep', 1, 'dry_run', 'yes')"
+  assert_sql_error "the first argument" "SELECT taskresults_prune()"
+  assert_sql_error "the first argument" "SELECT taskresults_prune(NULL, 'keep', 1)"
+  assert_sql_error "/no/such" "SELECT taskresults_prune('j', 'keep', 1, 'dir', '/no/such')"
+  assert_rows 3 "SELECT count(*) FROM task_results"
+}
+
+@test "a job that does not exist is an error, and leaves no trace" {
+  assert_sql_error "job 'none': $results/none.jsonl does not exist" "SELECT taskresults_prune('none', 'keep', 1)"
+  [[ -z $(ls -A "$results") ]]
+}
+
+@test "no view or trigger can prune" {
+  make_job j 3
+  assert_sql_error "unsafe use of" "CREATE VIEW v AS SELECT taskresults_prune('j', 'keep', 1); SELECT * FROM v"
+  assert_rows 3 "SELECT count(*) FROM task_results"
+}
+
+@test "prune_all reports each job, and a refused one does not stop the others" {
+  make_job a 5
+  make_job b 1
+  ln -s a.jsonl "$results/c.jsonl"
+  make_job d 5
+  assert_rows $'a|pruned\nb|unchanged\nc|failed\nd|pruned' \
+    "SELECT value->>'job_id', value->>'result' FROM json_each(taskresults_prune_all('keep', 2))"
+  assert_rows 5 "SELECT count(*) FROM task_results"
+}
+
+@test "a prune leaves no file open" {
+  make_job j 50
+  open_files() { echo ".shell ls /proc/\$PPID/fd | wc -l"; }
+  counts=$(sqlite3 -batch -init /dev/null -cmd ".load $extension" :memory: "$(open_files)" \
+    "SELECT taskresults_prune('j', 'keep', 20)" "SELECT taskresults_prune_all('keep', 10)" "$(open_files)" | grep -v '[[{]')
+  [[ $(uniq <<<"$counts" | wc -l) == 1 && -n $counts ]]
+}
+
+# --- refusals ------------------------------------------------------------------------------------------------------
+
+@test "links, other names and what is no file are refused" {
+  make_job j 5
+  ln -s j.jsonl "$results/link.jsonl"
+  assert_sql_error "is a symbolic link" "SELECT taskresults_prune('link', 'keep', 1)"
+  mkfifo "$results/fifo.jsonl"
+  assert_sql_error "is a FIFO" "SELECT taskresults_prune('fifo', 'keep', 1)"
+  ln "$results/j.jsonl" "$results/other-name"
+  assert_sql_error "has 2 names" "SELECT taskresults_prune('j', 'keep', 1)"
+  assert_rows 5 "SELECT count(*) FROM task_results"
+}
+
+@test "somebody else's file is refused without CAP_LEASE" {
+  ((EUID == 0)) && command -v setpriv >/dev/null || skip "needs root and setpriv"
+  chmod 755 "$BATS_RUN_TMPDIR" "$BATS_TEST_TMPDIR" "$BATS_TEST_TMPDIR/.." "$root/.." 2>/dev/null || true
+  make_job j 5
+  chmod 777 "$results"
+  chmod 666 "$results/j.jsonl"
+  as_nobody=(setpriv --reuid 65534 --regid 65534 --clear-groups)
+  "${as_nobody[@]}" test -r "$extension.so" -a -w "$results/j.jsonl" || skip "nobody cannot get there"
+  run "${as_nobody[@]}" sqlite3 -batch -init /dev/null -cmd ".load $extension" :memory: \
+    "SELECT taskresults_prune('j', 'keep', 1)"
+  [[ $status -ne 0 && $output == *"belongs to user 0"*"CAP_LEASE"* ]]
+  assert_rows 5 "SELECT count(*) FROM task_results"
+  assert_no_leftovers
+}
+
+@test "too little space is refused before anything is written" {
+  small=$BATS_TEST_TMPDIR/small
+  mkdir "$small"
+  mount -t tmpfs -o size=4m none "$small" 2>/dev/null || skip "cannot mount a tmpfs"
+  python3 "$root/tests/bench/generate.py" "$small/j.jsonl" 2500000
+  run sql "SELECT taskresults_prune('j', 'keep', 10, 'dir', '$small')"
+  [[ $output == *'"result":"pruned"'* ]] || { umount "$small"; false; }
+  python3 "$root/tests/bench/generate.py" "$small/j.jsonl" 2500000
+  run sql "SELECT taskresults_prune('j', 'since', '2026-01-01T00:05Z', 'dir', '$small')"
+  left=$(find "$small" -name '*.new')
+  umount "$small"
+  [[ $status -ne 0 && $output == *"free some, or keep fewer"* && -z $left ]]
+}
+
+@test "without leases or exchange it is refused, and done if no writer runs" {
+  for call in "fcntl F_SETLEASE" renameat2; do
+    make_job j 5
+    append_raw j 'unfinished'
+    tail -n 2 "$results/j.jsonl" >"$BATS_TEST_TMPDIR/expected"
+    lacking=(env LD_PRELOAD="$root/build/shim/prune_faults.so" PRUNE_AT="$call" "PRUNE_FAULT=errno 22"
+      sqlite3 -batch -init /dev/null -cmd ".load $extension" :memory:)
+    run "${lacking[@]}" "SELECT taskresults_prune('j', 'keep', 1)"
+    [[ $status -ne 0 && $output == *"'offline', 1"* ]]
+    assert_no_leftovers
+    [[ $(wc -l <"$results/j.jsonl") == 5 ]]
+    [[ $("${lacking[@]}" "SELECT taskresults_prune('j', 'keep', 1, 'offline', 1)") == *'"result":"pruned"'* ]]
+    cmp "$BATS_TEST_TMPDIR/expected" "$results/j.jsonl"
+    assert_no_leftovers
+    rm "$results/j.jsonl"
+  done
+}
+
+# --- beside others -------------------------------------------------------------------------------------------------
+
+@test "a writer that keeps the file open makes it busy, nothing changes, and no other writer waits" {
+  make_job j 10
+  cp "$results/j.jsonl" "$BATS_TEST_TMPDIR/copy"
+  "$root/tests/prune/hold.py" "$results/j.jsonl" "$BATS_TEST_TMPDIR/hold" held 3>&- &
+  await "$BATS_TEST_TMPDIR/hold.open"
+  prune j "'keep', 1" >"$BATS_TEST_TMPDIR/report" &
+  pruner=$!
+  until compgen -G "$results/.taskresults-*.lock" >/dev/null; do sleep 0.005; done
+  slowest=$(python3 - "$results/j.jsonl" "$pruner" <<'PYTHON'
+import os, sys, time
+slowest = 0
+while os.path.exists(f"/proc/{sys.argv[2]}") and open(f"/proc/{sys.argv[2]}/stat").read().split()[2] != "Z":
+    before = time.monotonic()
+    with open(sys.argv[1], "a") as file:
+        file.write("another\n")
+    slowest = max(slowest, time.monotonic() - before)
+    time.sleep(0.01)
+print(int(slowest * 1000))
+PYTHON
+  )
+  wait "$pruner"
+  [[ $(cat "$BATS_TEST_TMPDIR/report") == *'"result":"busy","kept":null,"dropped":null,"bytes_freed":0,"reason":'*'has had it open'* ]]
+  ((slowest < 500)) || { echo "a writer waited $slowest ms"; return 1; }
+  assert_no_leftovers
+  cmp <(grep -v another "$results/j.jsonl") "$BATS_TEST_TMPDIR/copy"
+  touch "$BATS_TEST_TMPDIR/hold.go"
+  await "$BATS_TEST_TMPDIR/hold.done"
+  [[ $(prune j "'keep', 1") == *'"result":"pruned"'* ]]
+}
+
+@test "while it drains, a plain open waits in the kernel, and so do our readers; neither fails" {
+  make_job j 10
+  at_step "fcntl F_GETLEASE" "
+    $root/tests/prune/hold.py $results/j.jsonl $BATS_TEST_TMPDIR/hold appended 3>&- >/dev/null 2>&1 &
+    writer=\$!
+    touch $BATS_TEST_TMPDIR/hold.go
+    until grep -q lease_break /proc/\$writer/stack /proc/\$writer/wchan 2>/dev/null || [[ \$((n++)) -gt 400 ]]; do sleep 0.005; done
+    [[ ! -e $BATS_TEST_TMPDIR/hold.open ]]
+    sqlite3 -batch -init /dev/null -cmd '.load $extension' :memory: 'SELECT count(*) FROM task_results' \
+      >$BATS_TEST_TMPDIR/count 3>&- &
+    " j "'keep', 4" >"$BATS_TEST_TMPDIR/report"
+  grep pruned "$BATS_TEST_TMPDIR/report"
+  await "$BATS_TEST_TMPDIR/hold.done"
+  [[ $(tail -n 1 "$results/j.jsonl") == appended ]]
+  until [[ -s $BATS_TEST_TMPDIR/count ]]; do sleep 0.005; done
+  [[ $(cat "$BATS_TEST_TMPDIR/count") == 4 ]]
+  assert_no_leftovers
+}
+
+@test "a writer that has the old file open across the exchange: busy, shown, and finished by the next prune" {
+  make_job j 10
+  at_step renameat2 "
+    $root/tests/prune/hold.py $results/j.jsonl $BATS_TEST_TMPDIR/hold '{\"job_name\": \"late\"}' 3>&- >/dev/null 2>&1 &
+    until [[ -e $BATS_TEST_TMPDIR/hold.open ]]; do sleep 0.005; done" j "'keep', 4" >"$BATS_TEST_TMPDIR/report"
+  grep '"result":"busy".*still has the old file open' "$BATS_TEST_TMPDIR/report"
+  append_record j meanwhile
+  assert_rows 'j|NULL' "SELECT DISTINCT job_id, offset FROM task_rejects WHERE reason LIKE 'left by an interrupted prune%'"
+  assert_rows 0 "SELECT count(*) FROM task_rejects WHERE job_id = 'other'"
+  [[ $(prune j "'keep', 4") == *busy* ]]
+  touch "$BATS_TEST_TMPDIR/hold.go"
+  await "$BATS_TEST_TMPDIR/hold.done"
+  [[ $(prune j "'keep', 100") == *'"recovered":true'* ]]
+  assert_rows $'meanwhile\nlate' "SELECT job_name FROM task_results LIMIT 2 OFFSET 4"
+  assert_rows '6|0' "SELECT count(*), (SELECT count(*) FROM task_rejects) FROM task_results"
+  assert_no_leftovers
+}
+
+@test "two prunes of a job do not meet" {
+  make_job j 10
+  prune j "'keep', 9"
+  exec 9<"$(echo "$results"/.taskresults-*.lock)"
+  flock 9
+  [[ $(prune j "'keep', 4") == *'"result":"busy"'*'another prune'* ]]
+  exec 9<&-
+  [[ $(prune j "'keep', 4") == *'"result":"pruned"'* ]]
+}
+
+@test "a file that is cut or replaced while it is copied is left alone" {
+  make_job j 10
+  run at_step fsync "truncate -s 100 $results/j.jsonl" j "'keep', 4"
+  [[ $status -ne 0 && $output == *"was replaced, linked or cut"* && $(stat -c %s "$results/j.jsonl") == 100 ]]
+  assert_no_leftovers
+  make_job j 10
+  echo other >"$results/other"
+  run at_step fsync "mv $results/other $results/j.jsonl" j "'keep', 4"
+  [[ $status -ne 0 && $output == *"was replaced, linked or cut"* && $(cat "$results/j.jsonl") == other ]]
+  assert_no_leftovers
+  make_job j 10
+  run at_step fsync "rm $results/j.jsonl" j "'keep', 4"
+  [[ $status -ne 0 && ! -e $results/j.jsonl ]]
+  assert_no_leftovers
+}
+
+@test "a file that is replaced in the last instant is drained from its start" {
+  make_job j 10
+  echo '{"job_name": "replacement"}' >"$results/other"
+  [[ $(at_step renameat2 "mv $results/other $results/j.jsonl" j "'keep', 4") == *'"result":"pruned"'* ]]
+  assert_rows $'5|replacement' "SELECT count(*), max(job_name) FILTER (WHERE timestamp IS NULL) FROM task_results"
+  assert_no_leftovers
+}
+
+# --- kills ---------------------------------------------------------------------------------------------------------
+
+@test "what a killed prune left shows in task_rejects under its job, even if the job's file is gone" {
+  make_job j 10
+  make_job k 1
+  killed_prune j "'keep', 4" nanosleep
+  assert_rows $'j\nj' "SELECT job_id FROM task_rejects"
+  rm "$results/j.jsonl"
+  assert_rows $'j\nj' "SELECT job_id FROM task_rejects"
+  assert_rows $'j|unchanged|1\nk|unchanged|NULL' \
+    "SELECT value->>'job_id', value->>'result', value->>'recovered' FROM json_each(taskresults_prune_all('keep', 4))"
+  assert_no_leftovers
+}
+
+@test "if the file was replaced or removed after the kill, what is not yet drained goes to what is there" {
+  for change in "rm" "cp /dev/null"; do
+    rm -f "$results"/j.jsonl
+    make_job j 10
+    # killed right after the exchange; a record had come in after the copy
+    ! env LD_PRELOAD="$root/build/shim/prune_faults.so" PRUNE_APPEND="$results/j.jsonl" PRUNE_AT=renameat2 \
+      PRUNE_FAULT=torn sqlite3 -batch -init /dev/null -cmd ".load $extension" :memory: \
+      "SELECT taskresults_prune('j', 'keep', 4)" >/dev/null 2>&1
+    count=$(wc -l <"$results/j.jsonl.numbers")
+    rm "$results/j.jsonl" "$results/j.jsonl.numbers"
+    [[ $change == rm ]] || append_record j other
+    [[ $(prune j "'keep', 1000") == *'"recovered":true'* ]]
+    found=$(sql "SELECT count(*) FROM task_results WHERE job_name <> 'other' AND timestamp LIKE '2026-06%'")
+    # those from before the copy's end are kept or dropped, those after it are here
+    ((found > 10 && found <= count)) || { echo "$found of $count"; return 1; }
+    assert_rows 0 "SELECT count(*) - count(DISTINCT job_name) FROM task_results"
+    assert_no_leftovers
+  done
+}
+
+@test "a damaged journal stops the prune, and nothing is deleted" {
+  make_job j 10
+  killed_prune j "'keep', 4" nanosleep
+  journal=$(echo "$results"/.taskresults-*.journal)
+  head -c 2048 /dev/zero >"$journal"
+  assert_sql_error "${journal##*/} of an interrupted prune cannot be read" "SELECT taskresults_prune('j', 'keep', 4)"
+  [[ -e $journal && -e ${journal%.journal}.new ]]
+}
+
+@test "killed before and after every system call: nothing is lost, repeated or glued" {
+  "$root/tests/prune/every_step.py" kill "$((PRUNE_STRIDE > 1 ? 3 : 1))"
+  "$root/tests/prune/every_step.py" torn "$((PRUNE_STRIDE > 1 ? 3 : 1))"
+}
+
+@test "the recovery killed at every system call: nothing is lost, repeated or glued" {
+  "$root/tests/prune/every_step.py" recovery "$PRUNE_STRIDE"
+}
+
+@test "every system call failing with EIO, ENOSPC, EINTR or half done: the old or the new file whole" {
+  "$root/tests/prune/every_step.py" faults "$PRUNE_STRIDE"
+}
+
+# --- under load ----------------------------------------------------------------------------------------------------
+
+# On the file system of TMPDIR (/var/tmp without it), and in memory.
+on_both_file_systems() {
+  local dir
+  for dir in "${TMPDIR:-/var/tmp}" /dev/shm; do
+    [[ -w $dir ]] || continue
+    "$root/tests/prune/stress.py" dir="$dir" "$@" || return 1
+  done
+}
+
+@test "one writer at full speed, under continuous pruning, beside a reader" {
+  on_both_file_systems records="$PRUNE_RECORDS" readers=1
+}
+
+@test "four writers of 300 B to 60 KB, under continuous pruning, beside a reader" {
+  on_both_file_systems records="$PRUNE_RECORDS" writers=4 sizes=300-60000 keep=1000 readers=1
+}
+
+@test "a writer that holds the file open for 20 ms across two writes" {
+  on_both_file_systems hold_ms=20 records=60 keep=10
+}
+
+@test "the pruner and its recovery killed at random instants" {
+  on_both_file_systems kills="$PRUNE_KILLS" writers=2 readers=1
+}
