@@ -146,9 +146,10 @@ SQL
 
 @test "what other tables of the transaction have written is told too" {
   mkdir "$BATS_TEST_TMPDIR/other"
-  run with_write_faults WRITE_FAULTS_CALL=write WRITE_FAULTS_AT=2 WRITE_FAULTS_ERRNO=5 -- sql \
+  run with_write_faults WRITE_FAULTS_CALL=write WRITE_FAULTS_AT=3 WRITE_FAULTS_ERRNO=5 -- sql \
     "CREATE VIRTUAL TABLE temp.one USING task_results(dir='$results')" \
-    "CREATE VIRTUAL TABLE temp.two USING task_results(dir='$BATS_TEST_TMPDIR/other')" BEGIN \
+    "CREATE VIRTUAL TABLE temp.two USING task_results(dir='$BATS_TEST_TMPDIR/other')" \
+    "INSERT INTO one(job_id, success) VALUES ('before', 1)" BEGIN \
     "INSERT INTO one(job_id, success) VALUES ('a', 1), ('a', 0)" "INSERT INTO two(job_id, success) VALUES ('b', 1)" COMMIT
   [[ $status -ne 0 && $output == *"job 'b': cannot append to $BATS_TEST_TMPDIR/other/b.jsonl: Input/output error "*"; \
 through other tables of this transaction, 2 records were written"* ]] || { echo "$output"; return 1; }

@@ -104,6 +104,9 @@ def cases():
     for before, at in itertools.product(BEFORE, range(0, 5)):
         yield before, "off", {"WRITE_FAULTS_TEAR": str(at)}, False
         yield before, "off", {"WRITE_FAULTS_COME": str(at)}, True
+    for before, at in itertools.product(BEFORE, range(1, 5)):  # what was glued cannot be written again
+        yield before, "off", {"WRITE_FAULTS_TEAR": str(at), "WRITE_FAULTS_CALL": "write", "WRITE_FAULTS_AT": str(at + 1),
+                              "WRITE_FAULTS_TIMES": "0", "WRITE_FAULTS_ERRNO": "28"}, False
     for before in BEFORE:
         yield before, "off", {"WRITE_FAULTS_SHORT": "150"}, "must succeed"
     # EINTR and EAGAIN are no errors.
