@@ -4,6 +4,7 @@
 # The long runs take environment variables for their full size:
 #   PRUNE_RECORDS=200000 PRUNE_KILLS=300 PRUNE_STRIDE=1 tests/run prune
 
+# shellcheck disable=SC2154  # helpers.bash sets root, results and extension
 load ../helpers
 
 setup_file() {
@@ -315,7 +316,7 @@ PYTHON
     $root/tests/prune/hold.py $results/j.jsonl $BATS_TEST_TMPDIR/hold appended 3>&- >/dev/null 2>&1 &
     writer=\$!
     touch $BATS_TEST_TMPDIR/hold.go
-    until grep -q lease_break /proc/\$writer/stack /proc/\$writer/wchan 2>/dev/null || [[ \$((n++)) -gt 400 ]]; do sleep 0.005; done
+    until grep -q break_lease /proc/\$writer/wchan || ((n++ > 200)); do sleep 0.005; done
     [[ ! -e $BATS_TEST_TMPDIR/hold.open ]]
     sqlite3 -batch -init /dev/null -cmd '.load $extension' :memory: 'SELECT count(*) FROM task_results' \
       >$BATS_TEST_TMPDIR/count 3>&- &

@@ -6,7 +6,7 @@ MODE kill     the prune is killed before each call, a writer goes on, and the ne
      torn     it is killed after each call, and in the middle of each write
      recovery for each call at which it is killed, the prune that recovers is killed at each of its calls
      faults   each call fails with EIO, ENOSPC, EINTR, or does half of its work; once, or from then on for good
-STRIDE       takes every STRIDE-th call only (default 1: all)
+STRIDE       takes every STRIDE-th call only (default 1: all); for recovery, also every third of the first kills
 
 Prints the number of prunes that were tried; exits 1 and says what is wrong at the first failure.
 """
@@ -114,6 +114,8 @@ def recoveries(stride):
     exchange = calls.index("renameat2") + 1
     firsts = [(at, "kill") for at in range(1, exchange, 8)]
     firsts += [(at, fault) for at in range(exchange, len(calls) + 1) for fault in ("kill", "torn")]
+    if stride > 1:
+        firsts = firsts[stride % 3::3]
     for i, (first, fault) in enumerate(firsts):
         recovery = calls_of_a_prune(lambda job: (job.prune(PRUNE_AT=str(first), PRUNE_FAULT=fault), job.append(1)))
         recovery = recovery[:recovery.index("fstatvfs")]  # there begins a prune of its own

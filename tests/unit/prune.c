@@ -1,0 +1,125 @@
+/*
+** prune.c - what a prune does inside its host: interrupts, threads, file descriptors. The rest is in bats/prune.bats.
+*/
+#define _GNU_SOURCE
+#include <dirent.h>
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "check.h"
+#include "taskresults.h"
+
+#define RECORDS 20000
+
+static char directory[64], path[128];
+
+static void make_job(int count) {
+  FILE *file = fopen(path, "w");
+  for (int i = 0; i < count; i++) {
+    fprintf(file, "{\"timestamp\": \"2026-01-01T00:00:00Z\", \"job_name\": \"%d\", \"success\": true}\n", i);
+  }
+  fclose(file);
+}
+
+/* Entries of a directory, but for locks: those stay. */
+static int count_entries(const char *name) {
+  int count = 0;
+  DIR *stream = opendir(name);
+  for (struct dirent *entry; (entry = readdir(stream)) != NULL;) count += strstr(entry->d_name, ".lock") == NULL;
+  closedir(stream);
+  return count;
+}
+
+static long file_size(void) {
+  FILE *file = fopen(path, "r");
+  fseek(file, 0, SEEK_END);
+  long size = ftell(file);
+  fclose(file);
+  return size;
+}
+
+static sqlite3 *open_connection(void) {
+  sqlite3 *db;
+  if (sqlite3_open(":memory:", &db) != SQLITE_OK || sqlite3_taskresults_init(db, NULL, NULL) != SQLITE_OK) abort();
+  return db;
+}
+
+static int prune(sqlite3 *db, const char *sql, char *result, size_t size) {
+  sqlite3_stmt *statement;
+  if (sqlite3_prepare_v2(db, sql, -1, &statement, NULL) != SQLITE_OK) abort();
+  sqlite3_bind_text(statement, 1, directory, -1, SQLITE_STATIC);
+  if (sqlite3_step(statement) == SQLITE_ROW) {
+    snprintf(result, size, "%s", (const char *)sqlite3_column_text(statement, 0));
+  }
+  return sqlite3_finalize(statement);
+}
+
+static int stop_when_told(void *countdown) {
+  return --*(int *)countdown < 0;
+}
+
+/* Whenever the interrupt comes: the file is the old or the new one, nothing is left over, no descriptor leaks. (It may
+** come to SQLite itself, when the function has returned.) */
+static void an_interrupt_takes_everything_back(void) {
+  char result[256];
+  int unchanged = 0, code = SQLITE_INTERRUPT;
+  for (int polls = 0; code == SQLITE_INTERRUPT && polls < 1000; polls++) {
+    make_job(RECORDS);
+    long before = file_size(), after = before / RECORDS * 15000;
+    sqlite3 *db = open_connection();
+    int open_files = count_entries("/proc/self/fd"), countdown = polls;
+    sqlite3_progress_handler(db, 1, stop_when_told, &countdown);
+    code =
+        prune(db, "SELECT taskresults_prune('j', 'since', '2027-01-01T00:00Z', 'keep', 15000, 'dir', ?)", result, 256);
+    CHECK(code == SQLITE_OK || code == SQLITE_INTERRUPT);
+    CHECK(file_size() == before ? code == SQLITE_INTERRUPT : labs(file_size() - after) < before / 10);
+    unchanged += file_size() == before;
+    CHECK(count_entries(directory) == 3);
+    CHECK(count_entries("/proc/self/fd") == open_files);
+    sqlite3_close(db);
+  }
+  CHECK(code == SQLITE_OK);
+  CHECK(unchanged > 5);
+}
+
+static void *prune_often(void *failures) {
+  sqlite3 *db = open_connection();
+  for (int i = 0; i < 20; i++) {
+    char result[512] = "", sql[128];
+    snprintf(sql, sizeof sql, "SELECT taskresults_prune('j', 'keep', %d, 'dir', ?)", 1000 - 10 * i);
+    int code = prune(db, sql, result, sizeof result);
+    bool fine = strstr(result, "pruned") || strstr(result, "unchanged") || strstr(result, "another prune");
+    if (code != SQLITE_OK || !fine) ++*(int *)failures;
+  }
+  sqlite3_close(db);
+  return NULL;
+}
+
+static void threads_do_not_meet(void) {
+  pthread_t thread[4];
+  int failures[4] = {0};
+  make_job(RECORDS);
+  for (int i = 0; i < 4; i++) pthread_create(&thread[i], NULL, prune_often, &failures[i]);
+  for (int i = 0; i < 4; i++) pthread_join(thread[i], NULL);
+  for (int i = 0; i < 4; i++) CHECK(failures[i] == 0);
+  CHECK(count_entries(directory) == 3);
+  sqlite3 *db = open_connection();
+  char result[256];
+  CHECK(prune(db, "SELECT taskresults_prune('j', 'keep', 10, 'dir', ?)->>'kept'", result, sizeof result) == SQLITE_OK);
+  CHECK(strcmp(result, "10") == 0);
+  sqlite3_close(db);
+}
+
+int main(void) {
+  snprintf(directory, sizeof directory, "/tmp/taskresults-unit-XXXXXX");
+  if (mkdtemp(directory) == NULL) return 1;
+  snprintf(path, sizeof path, "%s/j.jsonl", directory);
+  RUN(an_interrupt_takes_everything_back);
+  RUN(threads_do_not_meet);
+  char command[128];
+  snprintf(command, sizeof command, "rm -r %s", directory);
+  return system(command) != 0 || check_result();
+}
