@@ -11,7 +11,7 @@ PKG_CONFIG ?= pkg-config
 # In the order in which a byte becomes a SQL value (ext/tr.h is the map).
 READ   := names dir lines text record fast slow value timestamp
 RETAIN := leftover
-SQL    := error poll connection source plan filter scan table results rejects extension
+SQL    := error poll connection source plan filter scan table results rejects signature extension
 SOURCES := $(READ:%=ext/read/%.c) $(RETAIN:%=ext/retain/%.c) $(SQL:%=ext/sql/%.c)
 HEADERS := ext/tr.h ext/read/fast_walk.h include/taskresults.h
 

@@ -426,6 +426,11 @@ void tr_scan_end(TrScan *scan);
 int64_t tr_scan_rowid(const TrScan *scan);
 
 /* ------------------------------------------------------------------------------------------------------------------
+** sql/signature.c - taskresults_signature(error): what kind of failure a text tells of
+*/
+int tr_signature_register(sqlite3 *db);
+
+/* ------------------------------------------------------------------------------------------------------------------
 ** sql/table.c - what the tables have in common
 ** sql/results.c, sql/rejects.c - the tables
 ** sql/extension.c - the entry point

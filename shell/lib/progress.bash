@@ -10,9 +10,9 @@ with_progress() {
     return
   fi
   (
-    trap 'printf "\r\033[K" >&2; exit' TERM
-    trap '' INT
     seconds=1
+    trap '((seconds == 1)) || printf "\r\033[K" >&2; exit' TERM
+    trap '' INT
     # Not sleep: the trap would wait for it.
     exec {never}<> <(:)
     until read -rt 1 -u "$never"; do

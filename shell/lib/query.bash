@@ -15,7 +15,7 @@ sqlite_setup() {
   octal=$(printf '%s' "$extension" | od -An -v -to1)
   octal=${octal//$'\n'/}
   # From 3.50 on the program rewrites control characters unless told not to.
-  prelude=".load \"${octal// /\\}\""$'\n'".mode list"$( ((version < 3050000)) || echo ' --escape off')$'\n'
+  prelude=".load \"${octal// /\\}\""$'\n'".mode list"$( ((version < 3050000)) || echo ' --escape off')$'\n.separator "\\037" "\\n"\n'
 }
 
 # query SQL - prints the rows. On an error says what SQLite said, and returns 3; 141 when the reader went away.
@@ -24,7 +24,7 @@ query() {
   sqlite_setup
   {
     complaint=$(printf '%s%s\n' "$prelude" "$1" |
-      "$sqlite3_program" -init /dev/null -batch -bail -separator $'\x1f' :memory: 2>&1 >&3 3>&-)
+      "$sqlite3_program" -init /dev/null -batch -bail :memory: 2>&1 >&3 3>&-)
     status=$?
   } 3>&1
   ((status)) || return 0

@@ -13,8 +13,8 @@ BEGIN { FS = "\037" }
 }
 
 END {
-  total = 2 * (columns - 1)
-  for (i = 1; i <= columns; i++) total += widest[i]
+  total = -2
+  for (i = 1; i <= columns; i++) if (widest[i]) total += widest[i] + 2
   count = split(shrink, order, " ")
   for (k = 1; k <= count && width && total > width; k++) {
     i = order[k]
@@ -26,10 +26,11 @@ END {
   for (row = 1; row <= NR; row++) {
     line = ""
     for (i = 1; i <= columns; i++) {
+      if (!widest[i]) continue
       text = cut_to(cell[row, i], widest[i])
       padding = sprintf("%" (widest[i] - width_of(text)) "s", "")
       if (widest[i] == width_of(text)) padding = ""
-      if (i > 1) line = line "  "
+      if (line != "") line = line "  "
       line = line (substr(align, i, 1) == "r" ? padding text : i < columns ? text padding : text)
     }
     sub(/ +$/, "", line)

@@ -38,8 +38,8 @@ relative_time() {
 
 # duration EXPRESSION - SQL: seconds as "5m".
 duration() {
-  printf "CASE WHEN %s < 60 THEN (%s) || 's' WHEN %s < 3600 THEN (%s) / 60 || 'm' WHEN %s < 172800
-    THEN (%s) / 3600 || 'h' ELSE (%s) / 86400 || 'd' END" "$1" "$1" "$1" "$1" "$1" "$1" "$1"
+  printf "CASE WHEN %s < 60 THEN (%s) || 's' WHEN %s < 3600 THEN ((%s) / 60) || 'm' WHEN %s < 172800
+    THEN ((%s) / 3600) || 'h' ELSE ((%s) / 86400) || 'd' END" "$1" "$1" "$1" "$1" "$1" "$1" "$1"
 }
 
 # clock EXPRESSION - SQL: microseconds as 2026-02-14 09:30:00, UTC.
