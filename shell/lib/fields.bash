@@ -83,6 +83,10 @@ rows_as() {
 
 # json_lines json|jsonl - one object a line comes in; an array or the lines come out.
 json_lines() {
-  if [[ $1 == jsonl ]]; then cat; return; fi
-  LC_ALL=C awk '{ printf "%s%s", NR == 1 ? "[\n" : ",\n", $0 } END { print NR ? "\n]" : "[]" }'
+  LC_ALL=C sed 's/\xff/\\u0000/g' |
+    if [[ $1 == jsonl ]]; then
+      cat
+    else
+      LC_ALL=C awk '{ printf "%s%s", NR == 1 ? "[\n" : ",\n", $0 } END { print NR ? "\n]" : "[]" }'
+    fi
 }

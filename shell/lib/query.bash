@@ -20,17 +20,22 @@ sqlite_setup() {
 
 # query SQL - prints the rows. On an error says what SQLite said, and returns 3; 141 when the reader went away.
 query() {
-  local status complaint
   sqlite_setup
+  run_sqlite < <(printf '%s%s\n' "$prelude" "$1")
+}
+
+# run_sqlite [OPTION...] - the program itself, on what comes in: the prelude, then statements. Rows go out as soon as their
+# statement has ended.
+run_sqlite() {
+  local status complaint
   {
-    complaint=$(printf '%s%s\n' "$prelude" "$1" |
-      "$sqlite3_program" -init /dev/null -batch -bail :memory: 2>&1 >&3 3>&-)
+    complaint=$("$sqlite3_program" -init /dev/null -batch -bail "$@" "${sqlite_database:-:memory:}" 2>&1 >&3 3>&-)
     status=$?
   } 3>&1
-  ((status)) || return 0
-  ((status != 141 && status != 130)) || return "$status"
-  say_sqlite_error "$complaint"
-  return "$EXIT_IO"
+  case $status in
+    0 | 130 | 141) return "$status" ;;
+    *) say_sqlite_error "$complaint"; return "$EXIT_IO" ;;
+  esac
 }
 
 # The program's own "Runtime error near line 3: " tells a user nothing.

@@ -8,7 +8,7 @@ if [[ -n $(trap -p PIPE) ]]; then
 fi
 trap 'exit 130' INT
 
-for part in say options find sql_text query fields times terminal progress jobs help; do
+for part in say options find sql_text query fields times terminal progress jobs atomic help; do
   # shellcheck source=/dev/null
   source "$shell_home/lib/$part.bash"
 done

@@ -61,6 +61,8 @@ show() {
     LC_ALL=C sed -u -e "$(visible_program)" -e "$(colour_program)"
   elif in_colour; then
     LC_ALL=C sed -u -e 's/\xff/\x00/g' -e "$(colour_program)"
+  elif [[ ${command-} == follow ]]; then # line by line, which tr cannot
+    LC_ALL=C sed -u 's/\xff/\x00/g'
   else
     nul_bytes
   fi
