@@ -52,7 +52,7 @@ finish() {
   for status; do
     case $status in
       0 | 141) ;;
-      "$EXIT_USAGE" | 130) exit "$status" ;;
+      130) exit "$status" ;;
       *) exit "$EXIT_IO" ;;
     esac
   done

@@ -79,10 +79,11 @@ show_table() {
     else
       LC_ALL=C sed -e "$(visible_program)" -e "$(colour_program)"
     fi
+  finish "${PIPESTATUS[@]}"
 }
 
 # cut_lines - to the terminal's width, if there is one.
 cut_lines() {
   if ((terminal_columns == 0)); then cat; return; fi
-  LC_ALL=C awk -f "$shell_home/lib/width.awk" -v width="$terminal_columns" '{ print cut_to($0, width) }'
+  LC_ALL=C awk -f "$shell_home/lib/width.awk" -f "$shell_home/lib/cut.awk" -v width="$terminal_columns"
 }
