@@ -7,14 +7,17 @@
 # file (a FIFO, /dev/stdout) is written to as it is.
 write_atomically() {
   local target status
-  [[ $1 != - ]] || { "${@:2}"; return; }
+  if [[ $1 == - ]]; then
+    "${@:2}"
+    return
+  fi
+  if [[ -e $1 && ! -f $1 && ! -d $1 ]]; then
+    "${@:2}" >"$1"
+    return
+  fi
   target=$(readlink -f -- "$1") && [[ $1 != */ ]] || die "$EXIT_IO" "cannot write $1: no such directory"
   shift
   [[ ! -d $target ]] || die "$EXIT_IO" "cannot write $target: it is a directory"
-  if [[ -e $target && ! -f $target ]]; then
-    "$@" >"$target"
-    return
-  fi
   unfinished=$(mktemp -- "$(dirname -- "$target")/.taskresults.XXXXXX") || exit "$EXIT_IO"
   trap 'rm -f -- "$unfinished"' EXIT
   trap 'exit 143' TERM
