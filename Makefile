@@ -13,7 +13,7 @@ READ   := names dir lines text field fast slow record value timestamp
 WRITE  := encode pending append commit
 RETAIN := leftover select copy lease journal exchange drain recover prune
 SQL    := error poll connection source plan filter scan table results rejects insert transaction writable \
-          prune_functions extension
+          prune_functions signature extension
 SOURCES := $(READ:%=ext/read/%.c) $(WRITE:%=ext/write/%.c) $(RETAIN:%=ext/retain/%.c) $(SQL:%=ext/sql/%.c)
 HEADERS := ext/tr.h ext/read/fast_walk.h include/taskresults.h
 

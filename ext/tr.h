@@ -253,7 +253,7 @@ typedef struct TrLayout {
 } TrLayout;
 
 /* A fast lane answers true ("a record, and here are its spans") or false ("not mine": ask the slow lane).
-** `text` must have TR_PADDING readable bytes behind text[length]. */
+** text[length] must be a newline or a NUL, and TR_PADDING bytes from there on must be readable. */
 typedef bool (*TrFastLane)(const unsigned char *text, size_t length, TrLayout *layout, TrRecord *record);
 
 TrFastLane tr_fast_lane(void); /* the best for this processor */
@@ -394,7 +394,7 @@ void tr_connection_unref(void *connection);
 
 /* ------------------------------------------------------------------------------------------------------------------
 ** sql/source.c - which directory, how long a line may be, when a write is synced: module arguments, environment,
-*defaults
+** defaults
 */
 typedef struct TrSource {
   char *dir;       /* owned; NULL: the environment's, or the default */
@@ -651,6 +651,11 @@ int tr_exchange(TrPrune *prune, char **message);         /* prune->exchanged tel
 int tr_exchange_offline(TrPrune *prune, char **message); /* a plain rename, for want of leases or exchange */
 int tr_drain(TrPrune *prune, char **message);            /* on success the old file and the journal are gone */
 int tr_recover(TrPrune *prune, bool *recovered, char **message);
+
+/* ------------------------------------------------------------------------------------------------------------------
+** sql/signature.c - taskresults_signature(error): what kind of failure a text tells of
+*/
+int tr_signature_register(sqlite3 *db);
 
 /* ------------------------------------------------------------------------------------------------------------------
 ** sql/table.c - what the tables have in common

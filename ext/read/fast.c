@@ -127,8 +127,7 @@ static inline bool portable_same(const unsigned char *p, const unsigned char *te
 #define WALK_SAME portable_same
 #include "fast_walk.h"
 
-/* --- x86 with AVX2: 32 bytes at a step -----------------------------------------------------------------------------
- */
+/* --- x86 with AVX2: 32 bytes at a step ---------------------------------------------------------------------------- */
 
 #ifdef TR_HAVE_AVX2
 #include <immintrin.h>

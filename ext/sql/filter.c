@@ -14,8 +14,7 @@
 #include <math.h>
 #include <string.h>
 
-/* --- numbers in text ------------------------------------------------------------------------------------------------
- */
+/* --- numbers in text ---------------------------------------------------------------------------------------------- */
 
 static bool is_space(char c) {
   return c == ' ' || (c >= '\t' && c <= '\r');
@@ -58,8 +57,7 @@ static sqlite3_value *numeric_copy(sqlite3_value *value) {
   return copy;
 }
 
-/* --- job_id ---------------------------------------------------------------------------------------------------------
- */
+/* --- job_id ------------------------------------------------------------------------------------------------------- */
 
 static int copy_text(TrText *text, sqlite3_value *value) {
   bool is_text = sqlite3_value_type(value) == SQLITE_TEXT;
@@ -162,8 +160,7 @@ const TrJobTerm *tr_filter_exact_jobs(const TrFilter *filter) {
   return NULL;
 }
 
-/* --- success --------------------------------------------------------------------------------------------------------
- */
+/* --- success ------------------------------------------------------------------------------------------------------ */
 
 /* Can `truth op value` be true? `value` is a number; truth is 0 or 1. */
 static bool can_be(int truth, TrOp op, double value) {
@@ -223,8 +220,7 @@ static int bind_success(TrFilter *filter, TrOp op, sqlite3_value *value) {
   return SQLITE_OK;
 }
 
-/* --- time_us --------------------------------------------------------------------------------------------------------
- */
+/* --- time_us ------------------------------------------------------------------------------------------------------ */
 
 static void narrow(TrFilter *filter, TrOp op, int64_t low, int64_t high) {
   bool from = op == TR_EQ || op == TR_IS || op == TR_GT || op == TR_GE;
@@ -253,8 +249,7 @@ static int bind_time_us(TrFilter *filter, TrOp op, sqlite3_value *value) {
   return SQLITE_OK;
 }
 
-/* --- timestamp ------------------------------------------------------------------------------------------------------
- */
+/* --- timestamp ---------------------------------------------------------------------------------------------------- */
 
 static bool is_ascii(const char *text, size_t length) {
   for (size_t i = 0; i < length; i++) {
@@ -308,8 +303,7 @@ static bool skips_by_text(const TrFilter *filter, const TrLine *line, const TrSp
   return false;
 }
 
-/* --- the whole ------------------------------------------------------------------------------------------------------
- */
+/* --- the whole ---------------------------------------------------------------------------------------------------- */
 
 static int bind_term(TrFilter *filter, TrColumn column, TrOp op, sqlite3_value *value) {
   switch (column) {

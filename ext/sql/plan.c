@@ -27,8 +27,7 @@ static const char *const op_word[TR_OP_COUNT] = {
 
 static const char order_words[] = "ORDER BY rowid", desc_words[] = " DESC";
 
-/* --- choosing ------------------------------------------------------------------------------------------------------
- */
+/* --- choosing ----------------------------------------------------------------------------------------------------- */
 
 static TrOp op_of_constraint(unsigned char op) {
   switch (op) {
@@ -123,8 +122,7 @@ int tr_plan_choose(sqlite3_index_info *info, TrColumn (*column_of)(int table_col
   return info->idxStr ? SQLITE_OK : SQLITE_NOMEM;
 }
 
-/* --- the codec -----------------------------------------------------------------------------------------------------
- */
+/* --- the codec ---------------------------------------------------------------------------------------------------- */
 
 char *tr_plan_encode(const TrPlan *plan) {
   sqlite3_str *text = sqlite3_str_new(NULL);

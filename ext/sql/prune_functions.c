@@ -39,8 +39,7 @@ typedef struct PruneCall {
   TrDir dir;   /* owned */
 } PruneCall;
 
-/* --- options ------------------------------------------------------------------------------------------------------
- */
+/* --- options ------------------------------------------------------------------------------------------------------ */
 
 static int value_error(const char *name, const char *wanted, char **message) {
   return tr_error(message, SQLITE_ERROR, "the value of '%s' has to be %s", name, wanted);
@@ -131,8 +130,7 @@ static void end_call(PruneCall *call) {
   tr_source_free(&call->source);
 }
 
-/* --- results ------------------------------------------------------------------------------------------------------
- */
+/* --- results ------------------------------------------------------------------------------------------------------ */
 
 /* A JSON string. What is not UTF-8 (a file's name can be anything) becomes U+FFFD. */
 static void append_string(sqlite3_str *out, const char *text, size_t length) {
@@ -211,8 +209,7 @@ static void finish_function(sqlite3_context *context, int code, sqlite3_str *out
   sqlite3_free(message);
 }
 
-/* --- one job ------------------------------------------------------------------------------------------------------
- */
+/* --- one job ------------------------------------------------------------------------------------------------------ */
 
 static int prune_one(PruneCall *call, const char *job_id, size_t length, sqlite3_str *out, char **message) {
   TrPruneReport report;
@@ -251,8 +248,7 @@ static void prune_function(sqlite3_context *context, int argc, sqlite3_value **a
   finish_function(context, code, out, message);
 }
 
-/* --- every job ----------------------------------------------------------------------------------------------------
- */
+/* --- every job ---------------------------------------------------------------------------------------------------- */
 
 typedef struct JobList {
   PruneCall *call; /* borrowed */

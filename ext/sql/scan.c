@@ -13,8 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* --- the queue ------------------------------------------------------------------------------------------------------
- */
+/* --- the queue ---------------------------------------------------------------------------------------------------- */
 
 static int enqueue(TrScan *scan, uint32_t ordinal) {
   if (scan->queue_count == scan->queue_room) {
@@ -134,8 +133,7 @@ static void order_queue(TrScan *scan) {
   }
 }
 
-/* --- one entry ------------------------------------------------------------------------------------------------------
- */
+/* --- one entry ---------------------------------------------------------------------------------------------------- */
 
 static int entry_error(TrScan *scan, int code, const char *what, int reason, char **message) {
   return tr_error(message, code, "job '%.*s': %s/%s %s: %s", (int)(strlen(scan->name) - TR_SUFFIX_LEN), scan->name,
@@ -208,8 +206,7 @@ static int next_entry(TrScan *scan, char **message) {
   return code;
 }
 
-/* --- one line -------------------------------------------------------------------------------------------------------
- */
+/* --- one line ----------------------------------------------------------------------------------------------------- */
 
 /* Is the current line a row of the table? Sets its record or its reason. */
 static bool wants_line(TrScan *scan) {
@@ -237,8 +234,7 @@ static int next_line(TrScan *scan, char **message) {
   return code == SQLITE_DONE ? code : line_error(scan, code, errno, message);
 }
 
-/* --- the scan -------------------------------------------------------------------------------------------------------
- */
+/* --- the scan ----------------------------------------------------------------------------------------------------- */
 
 int tr_scan_next(TrScan *scan, char **message) {
   for (;;) {

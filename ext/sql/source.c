@@ -7,8 +7,7 @@
 ** TASKRESULTS_SYNC), read at each query or transaction, and then from the defaults. sync=off is the default because
 ** the scheduler itself never syncs: a power cut takes the last seconds of its records in any case, and waiting for the
 ** disk at each COMMIT would cost a hundred times the append. Nothing here looks at the file system: a table whose
-*directory is missing
-** must still be one that can be dropped.
+** directory is missing must still be one that can be dropped.
 */
 #include "../tr.h"
 

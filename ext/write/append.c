@@ -7,16 +7,14 @@
 ** leaves a torn one. So
 **
 **   before   the last byte is looked at, and the write begins with a newline if that is none: what was torn stays a
-*line
-**            of its own, a reject, and costs no record;
+**            line of its own, a reject, and costs no record;
 **   after    the byte before ours is looked at. Somebody may have torn a line between the look and the write; then our
 **            first record is glued to it and nothing else is hurt, so that record alone is written again.
 **
 ** A short write leaves a torn line of our own, and is gone on with in the same way: from the first line that is not
 ** whole, behind a newline. The missing piece is never written by itself, for by then it might land behind somebody's
-*torn
-** line, and two halves can make a record that nobody wrote. Nor is anything truncated away: it might be another
-*writer's
+** torn line, and two halves can make a record that nobody wrote. Nor is anything truncated away: it might be another
+** writer's
 ** record by then. So each record ends up whole, once, on a line of its own, and in order (but for one that was glued);
 ** or the error says how many did.
 **
@@ -219,8 +217,7 @@ static int was_glued(Appender *appender, int64_t at, bool behind_newline, bool *
 }
 
 /* Writes lines of [*from, to) with one write(2). *from moves on behind the last line that is whole now; *redo is the
- *end
- ** of a first line that must be written again nevertheless, or 0. */
+** end of a first line that must be written again nevertheless, or 0. */
 static int write_some(Appender *appender, size_t *from, size_t to, size_t *redo) {
   TrAppend *done = appender->done;
   size_t start = *from, written = 0;

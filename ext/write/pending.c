@@ -3,7 +3,7 @@
 **
 ** A row becomes a line at once (so that its errors are its statement's errors) and waits in the batch of its job; the
 ** order of all rows is kept beside the batches, so that a savepoint takes back the last ones, whichever jobs they are
-*of.
+** of.
 **
 ** SQLite numbers the savepoints that are open, statements' own ones included, from 0. It calls xBegin when a statement
 ** first touches the table, and then tells of the innermost open savepoint only: the older ones all stand before the

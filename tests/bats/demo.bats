@@ -37,8 +37,8 @@ load ../helpers
 }
 
 @test "sql_text spells any text so that SQLite reads back exactly that text" {
-  # shellcheck source=shell/sql_text.bash
-  source "$root/shell/sql_text.bash"
+  # shellcheck source=shell/lib/sql_text.bash
+  source "$root/shell/lib/sql_text.bash"
   for text in '' "it's" '"; DROP TABLE x; --' '$(id)' $'two\nlines' '-x' '😀' '%s%n' "x'41'" $'\xff\x01'; do
     [[ $(sql "SELECT hex($(sql_text "$text")), typeof($(sql_text "$text"))") == \
       "$(printf '%s' "$text" | od -An -v -tx1 | tr -d ' \n' | tr a-f A-F)|text" ]]

@@ -1,7 +1,7 @@
 /*
 ** write_faults.c - an LD_PRELOAD shim that fails the system calls of an append, or lets somebody else come between two
 ** of them. It acts on files whose name ends in .jsonl and on the directory they are in; the host's files are left
-*alone.
+** alone.
 **
 **   WRITE_FAULTS_CALL=NAME   the calls NAME (open, fstat, pread, write, lseek, fdatasync, fsync) ...
 **   WRITE_FAULTS_AT=N        ... from the Nth on (1 is the first) ...

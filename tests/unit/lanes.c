@@ -7,7 +7,7 @@
 ** Each line stands at the end of a heap block of its very size and TR_PADDING, so that a sanitizer sees any overread;
 ** behind it comes what can come behind a line in the reader's buffer: zeros, or a newline and another line. And each is
 ** judged with no layout, with the layout of the line before, and with that of any line: the answer may not depend on
-*it.
+** it.
 */
 #include "tr.h"
 

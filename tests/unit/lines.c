@@ -65,8 +65,7 @@ static void store(const File *file) {
   CHECK(pwrite(file->fd, file->text, file->length, 0) == (ssize_t)file->length);
 }
 
-/* --- a file that stays as it is ------------------------------------------------------------------------------------
- */
+/* --- a file that stays as it is ----------------------------------------------------------------------------------- */
 
 static unsigned load_padding(const TrLine *line) {
   unsigned sum = 0;
@@ -213,8 +212,7 @@ static void random_files_with_random_limits(void) {
   }
 }
 
-/* --- a file that changes while it is read --------------------------------------------------------------------------
- */
+/* --- a file that changes while it is read ------------------------------------------------------------------------- */
 
 /* The lines that are still given are lines of the file as it was; then the end, and it stays the end. */
 static bool gives_only_old_lines(const unsigned char *old, size_t size, TrLines *lines, size_t *count) {

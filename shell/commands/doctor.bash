@@ -1,0 +1,128 @@
+# doctor - looks for what is wrong with the installation and the results, and says how to mend it
+#
+# Usage: taskresults doctor
+#
+# Checks the programs, the extension, the directories and their permissions; every file of results that cannot be read;
+# every line that is not a record; what an interrupted prune left behind. Nothing is changed.
+#
+# Each line begins with `ok`, with `note` (worth a look) or with `FAIL`, and then a `fix:` follows.
+#
+# Exit status:
+#   0 nothing failed; 1 something did; 2 usage
+#
+# Examples:
+#   taskresults doctor
+
+# shellcheck shell=bash
+
+parse_options '' "$@"
+at_most 0
+failures=0
+
+# ok WORDS; note WORDS ADVICE; fail WORDS FIX
+ok() { printf 'ok    %s\n' "$1"; }
+note() { printf 'note  %s\n      %s\n' "$1" "$2"; }
+fail() {
+  printf '%sFAIL%s  %s\n      fix: %s\n' "$red" "$plain" "$1" "$2"
+  failures=$((failures + 1))
+}
+red='' plain=''
+if in_colour; then red=$'\xf9' plain=$'\xfc'; fi
+
+check_programs() {
+  local version extension
+  if ((BASH_VERSINFO[0] * 100 + BASH_VERSINFO[1] >= 404)); then
+    ok "bash $BASH_VERSION"
+  else
+    fail "bash $BASH_VERSION is older than 4.4" 'install a newer bash'
+  fi
+  if ! version=$(sqlite_version); then
+    fail "no $sqlite3_program program" 'apt-get install sqlite3'
+    return 1
+  fi
+  if ((version < OLDEST_SQLITE)); then
+    fail "$sqlite3_program is older than 3.38" 'install a newer sqlite3, or name one in TASKRESULTS_SQLITE3'
+    return 1
+  fi
+  ok "$sqlite3_program $((version / 1000000)).$((version / 1000 % 1000)).$((version % 1000))"
+  if ! extension=$(find_extension 2>/dev/null); then
+    fail 'the extension is not there' 'make && make install, or name it in TASKRESULTS_EXTENSION'
+    return 1
+  fi
+  if ! version=$(query 'SELECT taskresults_version();' 2>&1); then
+    fail "the extension $extension cannot be loaded: $version" 'build it on this machine: make clean all'
+    return 1
+  fi
+  ok "extension $version: $extension"
+}
+
+# The directory, each above it, and what they let us do.
+check_results_dir() {
+  local dir count
+  dir=$(results_dir)
+  [[ $dir == /* ]] || dir=./$dir
+  if [[ ! -d $dir ]]; then
+    fail "no results directory $dir" 'set SCHEDULER_RESULTS_DIR to where the scheduler writes its results'
+    return 1
+  fi
+  if [[ ! -r $dir || ! -x $dir ]]; then
+    fail "the results directory $dir is not readable for $(id -un)" \
+      "as its owner: setfacl -m u:$(id -un):rx, or chmod a+rx -- $(printf '%q' "$dir")"
+    return 1
+  fi
+  count=$(find "$dir/" -maxdepth 1 -name '*.jsonl' -printf x | wc -c)
+  ok "results $dir: $count file$( ((count == 1)) || echo s)"
+}
+
+check_state() {
+  local jobs_file=${SCHEDULER_JOBS_FILE:-/opt/.task-scheduler/jobs.json} logs=${SCHEDULER_LOGS_DIR:-/opt/.task-scheduler/logs}
+  if [[ -r $jobs_file ]]; then
+    ok "jobs $jobs_file"
+  else
+    note "the scheduler's list of jobs, $jobs_file, is missing or not readable" \
+      'nothing here needs it; SCHEDULER_JOBS_FILE says where it is'
+  fi
+  if [[ -r $logs && -x $logs ]]; then
+    ok "logs $logs"
+  else
+    note "the directory of job logs, $logs, is missing or not readable" \
+      'nothing here needs it; SCHEDULER_LOGS_DIR says where it is'
+  fi
+}
+
+# One row for each job and reason: lines are counted, entries are named.
+check_results() {
+  local rows kind job quoted reason count found=0
+  rows=$(with_progress query "SELECT offset IS NULL, hex(job_id), $(cell reason), count(*) FROM task_rejects
+    GROUP BY 1, 2, 3 ORDER BY 1 DESC, job_id, 3;") || {
+    fail 'the results cannot be read' 'see the message above'
+    return
+  }
+  while IFS=$'\x1f' read -r kind job reason count; do
+    [[ -n $kind ]] || continue
+    found=1
+    printf -v job '%b' "$(sed 's/../\\x&/g' <<<"$job")"
+    quoted=$(printf '%q' "$job")
+    if ((!kind)); then
+      note "job $quoted: $count line$( ((count == 1)) || echo s): $reason" "to see them: taskresults rejects -- $quoted"
+    elif [[ $reason == *'interrupted prune'* ]]; then
+      note "job $quoted: $reason" 'prune the job again: that brings the records back'
+    elif [[ $reason == *'Permission denied'* ]]; then
+      fail "job $quoted: $reason" "as its owner: chmod a+r -- $(printf '%q' "$(results_dir)/$job.jsonl")"
+    else
+      fail "job $quoted: $reason" "move it out of $(results_dir), or rename it so that it does not end in .jsonl"
+    fi
+  done <<<"$rows"
+  ((found)) || ok 'every line is a record'
+}
+
+examine() {
+  check_state
+  check_programs && check_results_dir && check_results
+  ((failures == 0)) || return "$EXIT_NO"
+}
+
+examine | show
+statuses=("${PIPESTATUS[@]}")
+finish "${statuses[1]}"
+exit "${statuses[0]}"

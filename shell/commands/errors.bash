@@ -1,0 +1,64 @@
+# errors [JOB] - failures grouped by kind, most frequent first
+#
+# Usage: taskresults errors [JOB] [OPTION...]
+#
+# Two failures are of one kind if the telling line of their errors (the last of a Python traceback, else the first)
+# differs only in times, identifiers and numbers, which are shown as <time>, <id> and <n>.
+#
+# Options:
+#   --since T       only runs at T or later: 2026-02-14, 2026-02-14T09:30:00Z, 90s, 30m, 12h, 7d, yesterday; in UTC
+#   --until T       only runs at T or earlier; a bare day is included
+#   --limit N       only the N most frequent kinds
+#   --min N         only kinds that occurred at least N times
+#   --raw           control characters as they are (line breaks stay visible)
+#   --json          a JSON array of objects
+#   --jsonl         JSON, one object a line
+#   --csv           CSV (RFC 4180) with a header
+#
+# The machine formats have times, jobs (how many different ones), job_id (the first of them by name), first_run, last_run
+# and signature.
+#
+# Exit status:
+#   0 fine, also when nothing failed; 1 no such job; 2 usage; 3 input or output failed
+#
+# Examples:
+#   taskresults errors --since 7d
+#   taskresults errors my-job --min 3 --json
+
+# shellcheck shell=bash
+
+parse_options 'since= until= limit= min= raw json jsonl csv' "$@"
+job_argument
+exclusive json jsonl csv
+number_option limit
+number_option min
+time_option since
+time_option until
+limit=${opt[limit]-0}
+
+select="SELECT count(*) AS times, count(DISTINCT job_id) AS jobs, min(job_id) AS job_id, min(time_us) AS first_us,
+    max(time_us) AS last_us, taskresults_signature(coalesce(error, '')) AS signature
+  FROM task_results WHERE $only_failures AND $(time_condition) AND $job_condition
+  GROUP BY signature HAVING count(*) >= ${opt[min]-0} ORDER BY times DESC, signature LIMIT $((limit ? limit : -1))"
+
+for format in json jsonl csv; do
+  if [[ -v opt[$format] ]]; then
+    instant="strftime('%Y-%m-%dT%H:%M:%SZ'"
+    rows_as "$format" "SELECT times, jobs, job_id, $instant, first_us / 1000000, 'unixepoch') AS first_run,
+      $instant, last_us / 1000000, 'unixepoch') AS last_run, signature FROM ($select)" \
+      times jobs job_id first_run last_run signature
+    no_such_job
+    exit 0
+  fi
+done
+
+rows=$(with_progress query "SELECT 'TIMES', 'JOBS', 'FIRST RUN', 'LAST RUN', '', 'ERROR';
+  SELECT times, CASE jobs WHEN 1 THEN $(cell job_id) ELSE jobs || ' jobs' END, $(clock first_us), $(clock last_us),
+    $(relative_time last_us), CASE signature WHEN '' THEN $(paint dim "'(no error text)'") ELSE $(cell signature) END
+  FROM ($select);") || exit
+no_such_job
+if [[ $rows != *$'\n'* ]]; then
+  say 'no failures'
+  exit 0
+fi
+show_table rllllll '6 2' <<<"$rows"

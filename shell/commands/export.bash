@@ -1,0 +1,83 @@
+# export [JOB...] - records as CSV or JSON, to standard output or a file
+#
+# Usage: taskresults export [JOB...] [OPTION...]
+#
+# All jobs, or those that are named; each job's records oldest first. Texts are whole unless --max-chars cuts them. CSV is
+# that of RFC 4180: lines end in CR LF, cells are quoted where they must be, and a missing value (nothing at all) is told
+# from an empty text (""). In JSON, success is true or false, and a missing value is null.
+#
+# Options:
+#   --format F      csv (the default), json (an array) or jsonl (one object a line)
+#   --columns LIST  of timestamp, job_id, job_name, success, output, error (these six are the default), time_us (microseconds
+#                   since 1970), offset (of the line in its file) and record (the line itself); separated by commas
+#   --job JOB       the same as JOB: for a name that begins with -
+#   --success       only successful runs
+#   --errors        only failed runs
+#   --since T       only runs at T or later: 2026-02-14, 2026-02-14T09:30:00Z, 90s, 30m, 12h, 7d, yesterday; in UTC
+#   --until T       only runs at T or earlier; a bare day is included
+#   --max-chars N   cut output and error to N characters
+#   --guard         CSV: put ' before texts that a spreadsheet would take for a formula (they begin with = + - @, a tab or
+#                   a carriage return). This changes data, so it is not the default
+#   -o, --output F  write the file F, whole or not at all: until all is written, F is what it was
+#
+# Exit status:
+#   0 fine, also when there are no records; 2 usage; 3 input or output failed
+#
+# Examples:
+#   taskresults export -o results.csv
+#   taskresults export my-job --since 7d --max-chars 50 --columns timestamp,success,output,error
+#   taskresults export --errors --format jsonl
+
+# shellcheck shell=bash
+
+parse_options 'format= columns= job= success errors since= until= max-chars= guard o:output=' "$@"
+exclusive success errors
+number_option max-chars
+time_option since
+time_option until
+format=${opt[format]-csv}
+[[ $format =~ ^(csv|json|jsonl)$ ]] || usage_error "--format wants csv, json or jsonl, not '$format'"
+[[ ! -v opt[guard] || $format == csv ]] || usage_error '--guard is for CSV'
+[[ ! -v opt[output] || -n ${opt[output]} ]] || usage_error '--output wants a file'
+IFS=, read -ra columns <<<"${opt[columns]-timestamp,job_id,job_name,success,output,error}"
+((${#columns[@]})) || usage_error '--columns wants at least one'
+
+# column NAME - the SQL that gives it.
+column() {
+  local sql=$1
+  [[ $1 =~ ^(timestamp|job_id|job_name|success|output|error|time_us|offset|record)$ ]] || usage_error "no column '$1'"
+  if [[ $1 =~ ^(output|error)$ && -v opt[max-chars] ]]; then
+    sql="substr($(whole_text "$1"), 1, ${opt[max-chars]})"
+  fi
+  if [[ -v opt[guard] ]]; then
+    sql="CASE WHEN typeof($1) = 'text' AND instr('=+-@' || char(9, 13), substr($1, 1, 1)) > 0 AND $1 <> ''
+      THEN '''' || $sql ELSE $sql END"
+  fi
+  printf '%s AS %s' "$sql" "$1"
+}
+
+list=
+for name in "${columns[@]}"; do
+  list+=${list:+, }$(column "$name") || exit
+done
+condition=$(time_condition)
+[[ ! -v opt[success] ]] || condition+=" AND $only_successes"
+[[ ! -v opt[errors] ]] || condition+=" AND $only_failures"
+[[ ! -v opt[job] ]] || args+=("${opt[job]}")
+if ((${#args[@]})); then
+  jobs=
+  for job in "${args[@]}"; do
+    jobs+=${jobs:+, }$(sql_text "$job")
+  done
+  condition+=" AND job_id IN ($jobs)"
+fi
+
+export_rows() {
+  rows_as "$format" "SELECT $list FROM task_results WHERE $condition" "${columns[@]}"
+}
+
+if [[ -v opt[output] && ${opt[output]} != - ]]; then
+  with_progress write_atomically "${opt[output]}" export_rows
+else
+  export_rows
+fi

@@ -1,0 +1,146 @@
+# follow [JOB...] - new records as they land, each exactly once
+#
+# Usage: taskresults follow [JOB...] [OPTION...]
+#
+# Follows the jobs that are named, or all, those included that appear later. Runs until it is interrupted, or until
+# nobody reads its output. A file that is pruned, replaced or cut short under it is noticed: what was shown before is
+# found again by its own bytes, or else by its time, and only what comes after it is shown.
+#
+# Options:
+#   --limit N       begin with the last N records of each job (of those that are wanted); 0 is the default
+#   --success       only successful runs
+#   --errors        only failed runs
+#   --interval S    look every S seconds; 1
+#   --full          whole texts, instead of 200 characters
+#   --raw           to a terminal too: every byte as it is
+#   --jsonl         JSON, one object a line
+#
+# Exit status:
+#   0 fine; 2 usage; 3 input or output failed; 130 interrupted
+#
+# Examples:
+#   taskresults follow my-job --limit 5
+#   taskresults follow --errors --jsonl
+
+# shellcheck shell=bash
+# shellcheck source=shell/lib/records.bash
+source "$shell_home/lib/records.bash"
+
+parse_options 'limit= success errors interval= full raw jsonl' "$@"
+exclusive success errors
+number_option limit
+limit=${opt[limit]-0}
+interval=${opt[interval]-1}
+[[ $interval =~ ^[0-9]{0,6}(\.[0-9]{1,6})?$ && $interval == *[1-9]* ]] || usage_error "--interval wants seconds, not '$interval'"
+
+condition=1
+[[ ! -v opt[success] ]] || condition=$only_successes
+[[ ! -v opt[errors] ]] || condition=$only_failures
+cut=200
+[[ ! -v opt[full] ]] || cut=0
+columns='timestamp, job_id, job_name, success, output, error, record, time_us, offset'
+if [[ -v opt[jsonl] ]]; then
+  printed=$(json_row timestamp timestamp job_id job_id job_name job_name success success output output error error)
+else
+  printed=$(record_block "$cut")
+fi
+
+dir=$(results_dir)
+[[ $dir == /* ]] || dir=./$dir
+[[ -d $dir ]] || die "$EXIT_IO" "results directory $dir: no such directory"
+
+# What is known of each file: job -> inode, size and time of change, as last seen by `changed_jobs`.
+declare -A state=()
+
+# changed_jobs - sets `changed` to the jobs whose files are not as they were at the last call.
+changed_jobs() {
+  local job now
+  local -A wanted=()
+  changed=()
+  for job in "${args[@]}"; do wanted["=$job"]=1; done
+  while read -r now && IFS= read -rd '' job; do
+    job=${job%.jsonl}
+    ((${#args[@]} == 0)) || [[ -v wanted["=$job"] ]] || continue
+    [[ ${state["=$job"]-} != "$now" ]] || continue
+    state["=$job"]=$now
+    changed+=("$job")
+  done < <(find "$dir/" -maxdepth 1 -type f -name '*.jsonl' -printf '%i %s %T@\n%f\0' 2>/dev/null)
+}
+
+# In `seen` stands, for each job, the last record that was shown. `batch` is what is to be shown now.
+tables="
+CREATE TEMP TABLE seen(job PRIMARY KEY, offset, record, time_us);
+CREATE TEMP TABLE top(offset);
+CREATE TEMP TABLE anchor(offset, record, place);
+CREATE TEMP TABLE batch AS SELECT $columns FROM task_results('') WHERE 0;"
+
+# show_batch JOB - SQL: prints the batch, and remembers its last record.
+show_batch() {
+  printf '%s' "SELECT $printed FROM batch WHERE $condition ORDER BY offset;
+    INSERT OR REPLACE INTO seen SELECT $1, offset, record,
+      coalesce(time_us, (SELECT time_us FROM seen WHERE job = $1)) FROM batch ORDER BY offset DESC LIMIT 1;"
+}
+
+# begin_with JOB - SQL: what is there at the start counts as seen; the last few are printed.
+begin_with() {
+  printf '%s' "INSERT INTO seen SELECT $1, offset, record, time_us FROM task_results($1) ORDER BY rowid DESC LIMIT 1;"
+  ((limit == 0)) || printf '%s' "SELECT $printed FROM (SELECT rowid AS place, $columns FROM task_results($1)
+    WHERE $condition AND offset <= (SELECT offset FROM seen WHERE job = $1) ORDER BY rowid DESC LIMIT $limit)
+    ORDER BY place;"
+}
+
+# catch_up JOB - SQL: what came after the record that was shown last, the anchor. Usually it lies where it lay. After a
+# prune it lies elsewhere, but is the same line; or it is gone, and the newest record that is not newer stands in.
+# Everything is looked for from the end, up to the record that was the last when the search began. The batch is read in
+# one scan, of one file: if the anchor is not in it, the file was exchanged in between, and the next look will do.
+catch_up() {
+  local from_end="(SELECT offset, record, time_us, row_number() OVER (ORDER BY rowid DESC) AS place FROM task_results($1)
+    WHERE offset <= (SELECT offset FROM top))"
+  local seen="FROM seen WHERE job = $1"
+  printf '%s' "DELETE FROM top; DELETE FROM anchor; DELETE FROM batch;
+    INSERT INTO top SELECT offset FROM task_results($1) ORDER BY rowid DESC LIMIT 1;
+    INSERT INTO anchor SELECT offset, record, place FROM (SELECT * FROM $from_end
+      WHERE offset <= (SELECT offset $seen) LIMIT 1)
+      WHERE offset = (SELECT offset $seen) AND record = (SELECT record $seen);
+    INSERT INTO anchor SELECT offset, record, place FROM $from_end
+      WHERE NOT EXISTS (SELECT 1 FROM anchor) AND record = (SELECT record $seen) LIMIT 1;
+    INSERT INTO anchor SELECT offset, record, place FROM $from_end
+      WHERE NOT EXISTS (SELECT 1 FROM anchor) AND time_us <= (SELECT time_us $seen) LIMIT 1;
+    INSERT INTO batch SELECT $columns FROM task_results($1)
+      WHERE offset BETWEEN (SELECT offset FROM anchor) AND (SELECT offset FROM top)
+      ORDER BY rowid DESC LIMIT (SELECT coalesce(max(place), 0) FROM anchor);
+    INSERT INTO batch SELECT $columns FROM task_results($1)
+      WHERE NOT EXISTS (SELECT 1 FROM anchor) AND offset <= (SELECT offset FROM top);
+    DELETE FROM batch WHERE EXISTS (SELECT 1 FROM anchor)
+      AND NOT EXISTS (SELECT 1 FROM anchor JOIN batch USING (offset, record));
+    DELETE FROM batch WHERE offset = (SELECT offset FROM anchor);"
+  show_batch "$1"
+}
+
+# feed - the statements, for as long as somebody reads them and the script itself lives.
+feed() {
+  local job
+  printf '%s%s\n' "$prelude" "$tables"
+  changed_jobs
+  for job in "${changed[@]}"; do
+    begin_with "$(sql_text "$job")"
+    echo
+  done
+  while sleep "$interval" && kill -0 "$$" 2>/dev/null; do
+    changed_jobs
+    for job in "${changed[@]}"; do
+      catch_up "$(sql_text "$job")"
+      echo
+    done
+    echo
+  done
+}
+
+# One by one, as they come.
+as_it_comes() {
+  if [[ -v opt[jsonl] ]]; then LC_ALL=C sed -u 's/\xff/\\u0000/g'; else show; fi
+}
+
+sqlite_setup
+feed | run_sqlite | as_it_comes
+finish "${PIPESTATUS[@]:1}"

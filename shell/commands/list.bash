@@ -1,0 +1,70 @@
+# list - the jobs: runs, success rate, last run, last state and how often in a row
+#
+# Usage: taskresults list [OPTION...]
+#
+# A job's streak is how many times in a row, up to now, it has ended as it did last. Jobs are in the order of their names.
+#
+# Options:
+#   --failing       only jobs whose last run failed
+#   --sort COLUMN   name, runs, rate, last (newest first) or streak (longest first)
+#   --raw           control characters as they are (line breaks stay visible)
+#   --json          a JSON array of objects
+#   --jsonl         JSON, one object a line
+#   --csv           CSV (RFC 4180) with a header
+#
+# The machine formats have job_id, runs, successes, failures, percent, last_run, last_success and streak.
+#
+# Exit status:
+#   0 fine; 2 usage; 3 input or output failed
+#
+# Examples:
+#   taskresults list --failing
+#   taskresults list --sort rate --json
+
+# shellcheck shell=bash
+
+parse_options 'failing sort= raw json jsonl csv' "$@"
+at_most 0
+exclusive json jsonl csv
+case ${opt[sort]-name} in
+  name) order=job_id ;;
+  runs) order='runs DESC, job_id' ;;
+  rate) order='percent, job_id' ;;
+  last) order='last_us DESC, job_id' ;;
+  streak) order='streak DESC, job_id' ;;
+  *) usage_error "--sort wants name, runs, rate, last or streak, not '${opt[sort]}'" ;;
+esac
+failing=1
+[[ ! -v opt[failing] ]] || failing='NOT last_success'
+
+# One pass over every file; then, for each job, back from its end to the run that ended the other way.
+select="WITH
+  total AS MATERIALIZED (
+    SELECT job_id, count(*) AS runs, sum(good) AS successes, max(place) AS last_place,
+      max(CASE WHEN good THEN place END) AS last_good, max(CASE WHEN NOT good THEN place END) AS last_bad
+    FROM (SELECT job_id, rowid AS place, $is_success AS good FROM task_results) GROUP BY job_id),
+  job AS MATERIALIZED (
+    SELECT job_id, runs, successes, runs - successes AS failures, round(100.0 * successes / runs, 1) AS percent,
+      (SELECT timestamp FROM task_results WHERE rowid = last_place) AS last_run,
+      (SELECT time_us FROM task_results WHERE rowid = last_place) AS last_us,
+      last_good IS last_place AS last_success,
+      CASE WHEN last_good IS NULL OR last_bad IS NULL THEN runs ELSE (
+        SELECT n - 1 FROM (SELECT $is_success AS good, row_number() OVER (ORDER BY rowid DESC) AS n
+          FROM task_results WHERE job_id = total.job_id) WHERE good <> (last_good IS last_place) LIMIT 1) END AS streak
+    FROM total)
+  SELECT * FROM job WHERE $failing ORDER BY $order"
+
+for format in json jsonl csv; do
+  if [[ -v opt[$format] ]]; then
+    rows_as "$format" "SELECT job_id, runs, successes, failures, percent, last_run,
+      CASE WHEN last_success THEN json('true') ELSE json('false') END AS last_success, streak FROM ($select)" \
+      job_id runs successes failures percent last_run last_success streak
+    exit 0
+  fi
+done
+
+rows=$(with_progress query "SELECT 'JOB', 'RUNS', 'SUCCESS', 'LAST RUN', '', 'LAST STATE', 'STREAK';
+  SELECT $(cell job_id), runs, printf('%.1f %%', percent), coalesce(nullif($(clock last_us), ''), $(cell last_run)),
+    $(relative_time last_us),
+    CASE WHEN last_success THEN $(paint green "'ok'") ELSE $(paint red "'failed'") END, streak FROM ($select);") || exit
+show_table lrrlrlr 1 <<<"$rows"

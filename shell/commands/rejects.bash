@@ -1,0 +1,60 @@
+# rejects [JOB] - every line that is not a record, and why
+#
+# Usage: taskresults rejects [JOB] [OPTION...]
+#
+# Also directory entries that cannot be read as a job's file, and what an interrupted prune left behind; these have no
+# offset. README.md explains the reasons.
+#
+# Options:
+#   --count         how many, by job and reason, instead of the lines
+#   --raw           control characters as they are (line breaks stay visible)
+#   --json          a JSON array of objects
+#   --jsonl         JSON, one object a line
+#   --csv           CSV (RFC 4180) with a header
+#
+# The machine formats have job_id, offset, length, reason and line; a line that is not UTF-8 is in hexadecimal, as
+# line_hex. With --count: job_id, reason, lines and first_offset.
+#
+# Exit status:
+#   0 fine, also when there are none; 1 no such job; 2 usage; 3 input or output failed
+#
+# Examples:
+#   taskresults rejects
+#   taskresults rejects my-job --jsonl
+
+# shellcheck shell=bash
+
+parse_options 'count raw json jsonl csv' "$@"
+job_argument
+exclusive json jsonl csv
+
+if [[ -v opt[count] ]]; then
+  columns=(job_id reason lines first_offset)
+  select="SELECT job_id, reason, count(*) AS lines, min(offset) AS first_offset FROM task_rejects WHERE $job_condition
+    GROUP BY job_id, reason ORDER BY job_id, reason"
+  header="'JOB', 'REASON', 'LINES', 'FIRST OFFSET'" align=llrr shrink='1 2'
+  cells="$(cell job_id), $(cell reason), lines, coalesce(first_offset, '')"
+else
+  columns=(job_id offset length reason line line_hex)
+  select="SELECT job_id, offset, length, reason, CASE typeof(line) WHEN 'text' THEN line END AS line,
+    CASE typeof(line) WHEN 'blob' THEN hex(line) END AS line_hex FROM task_rejects WHERE $job_condition"
+  header="'JOB', 'OFFSET', 'LENGTH', 'REASON', 'LINE'" align=lrrll shrink='5 1'
+  cells="$(cell job_id), coalesce(offset, ''), coalesce(length, ''), $(cell reason),
+    $(cell "coalesce(substr(line, 1, 200), 'x''' || substr(line_hex, 1, 200) || '''', '')")"
+fi
+
+for format in json jsonl csv; do
+  if [[ -v opt[$format] ]]; then
+    rows_as "$format" "$select" "${columns[@]}"
+    no_such_job
+    exit 0
+  fi
+done
+
+rows=$(with_progress query "SELECT $header; SELECT $cells FROM ($select);") || exit
+no_such_job
+if [[ $rows != *$'\n'* ]]; then
+  say 'no rejects: every line is a record'
+  exit 0
+fi
+show_table "$align" "$shrink" <<<"$rows"

@@ -1,0 +1,46 @@
+# sql [STATEMENT...] - the sqlite3 shell with the extension loaded
+#
+# Usage: taskresults sql [OPTION...] [STATEMENT...]
+#
+# With statements (or with standard input that is no terminal) it runs them and stops at the first error; without, it is
+# an interactive shell. ~/.sqliterc is read only by the interactive one. The database is in memory, unless --db names one.
+#
+# Options:
+#   --mode MODE     how rows are printed: box (the default on a terminal), list (elsewhere), csv, json, line, column,
+#                   markdown, table, quote, tabs, html, insert, ascii
+#   --header        names above the rows, in the modes that can go without
+#   --db FILE       a database of your own, to join with
+#
+# Exit status:
+#   0 fine; 2 usage; 3 a statement failed
+#
+# Examples:
+#   taskresults sql "SELECT job_id, count(*) FROM task_results GROUP BY 1"
+#   taskresults sql --mode csv --header "SELECT * FROM task_rejects"
+
+# shellcheck shell=bash
+
+parse_options 'mode= header db=' "$@"
+if [[ -n $stdout_is_terminal ]]; then mode=box; else mode=list; fi
+mode=${opt[mode]-$mode}
+[[ $mode =~ ^(box|list|csv|json|line|column|markdown|table|quote|tabs|html|insert|ascii)$ ]] ||
+  usage_error "--mode: there is no '$mode'"
+database=${opt[db]-:memory:}
+[[ $database != -* ]] || database=./$database
+
+sqlite_setup
+load=${prelude%%$'\n'*}
+settings=(-cmd "$load" -cmd ".mode $mode")
+[[ ! -v opt[header] ]] || settings+=(-cmd '.headers on')
+
+if ((${#args[@]} == 0)) && [[ -t 0 ]]; then
+  # -init would replace ~/.sqliterc.
+  exec "$sqlite3_program" -interactive "${settings[@]}" "$database"
+fi
+sqlite_database=$database
+if ((${#args[@]})); then
+  run_sqlite "${settings[@]}" < <(printf '%s\n;\n' "${args[@]}")
+else
+  run_sqlite "${settings[@]}"
+fi
+finish "$?"

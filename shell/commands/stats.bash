@@ -1,0 +1,86 @@
+# stats [JOB] - runs, successes and failures of a job or of each, whole or by the day
+#
+# Usage: taskresults stats [JOB] [OPTION...]
+#
+# The longest run of failures in a row, and the mean time between runs, are those of the records that were counted.
+#
+# Options:
+#   --since T       only runs at T or later: 2026-02-14, 2026-02-14T09:30:00Z, 90s, 30m, 12h, 7d, yesterday; in UTC
+#   --until T       only runs at T or earlier; a bare day is included
+#   --by PERIOD     a row for each hour, day, month, weekday or hour-of-day (UTC), beside the job
+#   --total         all jobs together
+#   --raw           control characters as they are (line breaks stay visible)
+#   --json          a JSON array of objects
+#   --jsonl         JSON, one object a line
+#   --csv           CSV (RFC 4180) with a header
+#
+# The machine formats have job_id, period, runs, successes, failures, percent, first_run, last_run, worst_streak and
+# interval_seconds; job_id or period is null where it does not apply. With --by, --since or --until, records whose
+# timestamp cannot be read as one are passed over.
+#
+# Exit status:
+#   0 fine; 1 no such job; 2 usage; 3 input or output failed
+#
+# Examples:
+#   taskresults stats
+#   taskresults stats my-job --by day --since 7d
+#   taskresults stats --total --json
+
+# shellcheck shell=bash
+
+parse_options 'since= until= by= total raw json jsonl csv' "$@"
+job_argument
+exclusive json jsonl csv
+time_option since
+time_option until
+at="time_us / 1000000, 'unixepoch'"
+condition="$(time_condition) AND $job_condition"
+case ${opt[by]-} in
+  '') period=NULL ;;
+  hour) period="strftime('%Y-%m-%d %H:00', $at)" ;;
+  day) period="date($at)" ;;
+  month) period="strftime('%Y-%m', $at)" ;;
+  weekday) period="CASE strftime('%w', $at) WHEN '1' THEN '1 Monday' WHEN '2' THEN '2 Tuesday' WHEN '3' THEN '3 Wednesday'
+    WHEN '4' THEN '4 Thursday' WHEN '5' THEN '5 Friday' WHEN '6' THEN '6 Saturday' ELSE '7 Sunday' END" ;;
+  hour-of-day) period="strftime('%H', $at)" ;;
+  *) usage_error "--by wants hour, day, month, weekday or hour-of-day, not '${opt[by]}'" ;;
+esac
+[[ ! -v opt[by] ]] || condition+=' AND time_us IS NOT NULL'
+job=job_id
+[[ ! -v opt[total] ]] || job=NULL
+
+# A failure's streak is told by how many successes of its job came before it.
+select="WITH
+  run AS (SELECT $job AS job_id, job_id AS own_job, $period AS period, rowid AS place, time_us, $is_success AS good
+    FROM task_results WHERE $condition),
+  marked AS (SELECT *, sum(good) OVER (PARTITION BY own_job, period ORDER BY place) AS streak FROM run),
+  worst AS (SELECT job_id, period, max(failures) AS worst_streak FROM (SELECT job_id, period, count(*) AS failures
+    FROM marked WHERE NOT good GROUP BY own_job, period, streak) GROUP BY job_id, period),
+  part AS (SELECT job_id, period, count(*) AS runs, sum(good) AS successes, min(time_us) AS first_us,
+    max(time_us) AS last_us FROM run GROUP BY job_id, period)
+  SELECT part.job_id, part.period, runs, successes, runs - successes AS failures,
+    round(100.0 * successes / runs, 1) AS percent, first_us, last_us, coalesce(worst_streak, 0) AS worst_streak,
+    CASE WHEN runs > 1 THEN round((last_us - first_us) / 1e6 / (runs - 1), 1) END AS interval_seconds
+  FROM part LEFT JOIN worst ON part.job_id IS worst.job_id AND part.period IS worst.period
+  ORDER BY part.job_id, part.period"
+
+for format in json jsonl csv; do
+  if [[ -v opt[$format] ]]; then
+    instant="strftime('%Y-%m-%dT%H:%M:%SZ'"
+    rows_as "$format" "SELECT job_id, period, runs, successes, failures, percent,
+      $instant, first_us / 1000000, 'unixepoch') AS first_run, $instant, last_us / 1000000, 'unixepoch') AS last_run,
+      worst_streak, interval_seconds FROM ($select)" \
+      job_id period runs successes failures percent first_run last_run worst_streak interval_seconds
+    no_such_job
+    exit 0
+  fi
+done
+
+rows=$(with_progress query "
+  SELECT 'JOB', '${opt[by]+PERIOD}', 'RUNS', 'OK', 'FAILED', 'SUCCESS', 'WORST STREAK', 'EVERY', 'FIRST RUN', 'LAST RUN', '';
+  SELECT $(cell "coalesce(job_id, 'all')"), coalesce(period, ''), runs, successes,
+    CASE WHEN failures THEN $(paint red failures) ELSE 0 END, printf('%.1f %%', percent), worst_streak,
+    coalesce($(duration 'CAST(interval_seconds AS INTEGER)'), ''), $(clock first_us), $(clock last_us),
+    $(relative_time last_us) FROM ($select);") || exit
+no_such_job
+show_table llrrrrrrllr 1 <<<"$rows"

@@ -1,0 +1,93 @@
+# view JOB - a job's records, oldest first; or those of all jobs, newest first
+#
+# Usage: taskresults view JOB [OPTION...]
+#        taskresults view --all [OPTION...]
+#
+# Prints each record as the scheduler's own viewer does, without that one's header and summary (`taskresults stats` has
+# the totals): so the last records of a file of any size are there at once. On a terminal, a relative time stands beside
+# the absolute one, control characters are made visible, and lines are cut to its width.
+#
+# Options:
+#   --success       only successful runs
+#   --errors        only failed runs
+#   --since T       only runs at T or later: 2026-02-14, 2026-02-14T09:30:00Z, 90s, 30m, 12h, 7d, yesterday; in UTC
+#   --until T       only runs at T or earlier; a bare day is included
+#   --latest        of these, only the last
+#   --limit N       of these, only the last N; 0 means all
+#   --all           every job's records, newest first
+#   --full          whole texts, instead of 200 characters
+#   --raw           to a terminal too: every byte as it is, nothing cut to the width
+#   --json          a JSON array of objects, texts whole
+#   --jsonl         JSON, one object a line
+#   --csv           CSV (RFC 4180) with a header
+#
+# The machine formats have timestamp, job_id, job_name, success, output and error. --since and --until pass over records
+# whose timestamp cannot be read as one.
+#
+# Exit status:
+#   0 fine; 1 no such record (the machine formats are then empty, and fine); 2 usage; 3 input or output failed
+#
+# Examples:
+#   taskresults view my-job --latest
+#   taskresults view my-job --errors --since 7d --full
+#   taskresults view --all --limit 20 --jsonl
+
+# shellcheck shell=bash
+# shellcheck source=shell/lib/records.bash
+source "$shell_home/lib/records.bash"
+
+parse_options 'success errors since= until= latest limit= all full raw json jsonl csv' "$@"
+at_most 1
+exclusive success errors
+exclusive json jsonl csv
+number_option limit
+time_option since
+time_option until
+limit=${opt[limit]-0}
+[[ ! -v opt[latest] ]] || limit=1
+
+if [[ -v opt[all] ]]; then
+  ((${#args[@]} == 0)) || usage_error "--all or a job, not both"
+  table=task_results order='time_us DESC, rowid DESC' reverse=
+else
+  ((${#args[@]} == 1)) || usage_error 'which job? (or --all)'
+  table="task_results($(sql_text "${args[0]}"))" order=rowid reverse='rowid DESC'
+fi
+condition=$(time_condition)
+[[ ! -v opt[success] ]] || condition+=" AND $only_successes"
+[[ ! -v opt[errors] ]] || condition+=" AND $only_failures"
+
+# record_select COLUMNS - the last few of one job are read from the end, and turned round.
+record_select() {
+  if ((limit)) && [[ -n $reverse ]]; then
+    printf 'SELECT * FROM (SELECT rowid AS place, %s FROM %s WHERE %s ORDER BY %s LIMIT %s) ORDER BY place' \
+      "$1" "$table" "$condition" "$reverse" "$limit"
+  else
+    printf 'SELECT %s FROM %s WHERE %s ORDER BY %s LIMIT %s' "$1" "$table" "$condition" "$order" "$((limit ? limit : -1))"
+  fi
+}
+
+columns=(timestamp job_id job_name success output error)
+for format in json jsonl csv; do
+  if [[ -v opt[$format] ]]; then
+    rows_as "$format" "$(record_select "$(IFS=,; echo "${columns[*]}")")" "${columns[@]}"
+    exit 0
+  fi
+done
+
+cut=200
+[[ ! -v opt[full] ]] || cut=0
+
+# An empty answer is told by the first byte that comes, not by a count, which would read the whole file.
+print_blocks() {
+  local first
+  IFS= read -rn1 -d '' first || return "$EXIT_NO"
+  { printf '%s' "$first"; cat; } | if [[ -v opt[full] ]] || ! on_terminal; then cat; else cut_lines; fi | show
+  finish "${PIPESTATUS[@]}"
+}
+
+query "SELECT block FROM ($(record_select "$(record_block "$cut") AS block"));" | print_blocks
+statuses=("${PIPESTATUS[@]}")
+finish "${statuses[0]}"
+((statuses[1] != EXIT_NO)) || die "$EXIT_NO" "no such record${args[0]+ of job: ${args[0]}}"
+finish "${statuses[1]}"

@@ -1,0 +1,3 @@
+# cut.awk - lines cut to `width` columns. Behind width.awk.
+
+{ print cut_to($0, width) }

@@ -1,0 +1,92 @@
+# fields.bash - SQL expressions for what our commands print: texts with every byte, verdicts, CSV and JSON.
+#
+# The sqlite3 program prints a text only up to its first NUL. No text of ours holds the byte FF (all are UTF-8), so FF
+# stands for NUL on the way through the program, and `nul_bytes` turns it back.
+
+# shellcheck shell=bash disable=SC2016  # the $ in '$' is JSON's
+
+nul_bytes() {
+  LC_ALL=C tr '\377' '\000'
+}
+
+# whole_text EXPRESSION - the text with FF for NUL. replace() and substr() stop at a NUL; the JSON functions do not.
+whole_text() {
+  local quoted="replace(json_quote($1), '\\\\', CAST(x'fe' AS TEXT))"
+  quoted="replace(replace($quoted, '\\u0000', CAST(x'ff' AS TEXT)), CAST(x'fe' AS TEXT), '\\\\')"
+  printf "CASE WHEN instr(CAST(%s AS BLOB), x'00') THEN json_extract(%s, '\$') ELSE %s END" "$1" "$quoted" "$1"
+}
+
+# Whether a record is a success, as the scheduler's own viewer sees it: what Python calls true.
+is_success="CASE WHEN success IS 1 THEN 1 WHEN success IS 0 THEN 0 WHEN success IS NULL THEN 0
+  WHEN typeof(success) = 'text' THEN success NOT IN ('', '[]', '{}') ELSE success <> 0 END"
+
+# The same as a condition, with the part that the extension can skip lines by.
+only_successes="success IS NOT 0 AND $is_success"
+only_failures="success IS NOT 1 AND NOT $is_success"
+
+# cell EXPRESSION - a text for one cell of a table of ours: NULL is empty, line breaks and the separator are made visible.
+cell() {
+  local text
+  text=$(whole_text "$1")
+  printf "replace(replace(coalesce(%s, ''), char(10), '␤'), char(31), '␟')" "$text"
+}
+
+# csv_cell EXPRESSION - by RFC 4180: quoted where it must be. NULL is empty, an empty text is "".
+csv_cell() {
+  printf "CASE WHEN %s IS NULL THEN '' WHEN %s = '' OR %s GLOB char(42, 91, 34, 44, 13, 10, 93, 42)
+    THEN '\"' || replace(%s, '\"', '\"\"') || '\"' ELSE %s END" "$1" "$1" "$1" "$1" "$1"
+}
+
+# csv_row EXPRESSION... - one line without its line break.
+csv_row() {
+  local expression row=
+  for expression; do
+    row+="${row:+ || ',' || }($(csv_cell "$expression"))"
+  done
+  printf '%s' "$row"
+}
+
+# json_row NAME EXPRESSION ... - an object. `success` becomes true or false; an infinite number, which JSON has not, null.
+json_row() {
+  local row=
+  while (($#)); do
+    if [[ $1 == success ]]; then
+      row+="${row:+, }'success', CASE WHEN $2 IS 1 THEN json('true') WHEN $2 IS 0 THEN json('false') ELSE $2 END"
+    else
+      row+="${row:+, }'$1', CASE WHEN typeof($2) <> 'real' OR abs($2) <= 1.7976931348623157e308 THEN $2 END"
+    fi
+    shift 2
+  done
+  printf 'json_object(%s)' "$row"
+}
+
+# rows_as FORMAT SELECT NAME... - prints the rows of a SELECT with these columns as csv, json or jsonl. ORDER BY and LIMIT
+# belong into the SELECT.
+rows_as() {
+  local format=$1 select=$2 name parts=()
+  shift 2
+  case $format in
+    csv)
+      for name; do parts+=("$(whole_text "$name") AS $name"); done
+      printf '%s\r\n' "$(IFS=,; echo "$*")"
+      # OFFSET keeps SQLite from merging the two queries, which would evaluate each text several times.
+      query "SELECT $(csv_row "$@") || char(13) FROM
+        (SELECT $(IFS=,; echo "${parts[*]}") FROM ($select) LIMIT -1 OFFSET 0);" | nul_bytes
+      ;;
+    *)
+      for name; do parts+=("$name" "$name"); done
+      query "SELECT $(json_row "${parts[@]}") FROM ($select);" | json_lines "$format"
+      ;;
+  esac
+  finish "${PIPESTATUS[@]}"
+}
+
+# json_lines json|jsonl - one object a line comes in; an array or the lines come out.
+json_lines() {
+  LC_ALL=C sed 's/\xff/\\u0000/g' |
+    if [[ $1 == jsonl ]]; then
+      cat
+    else
+      LC_ALL=C awk '{ printf "%s%s", NR == 1 ? "[\n" : ",\n", $0 } END { print NR ? "\n]" : "[]" }'
+    fi
+}

@@ -1,0 +1,13 @@
+# help.bash - the header comment of a command's file is its help, its man page's source and its completions' too.
+
+# shellcheck shell=bash
+
+# header_of FILE - its first comment, without the #.
+header_of() {
+  awk '/^#!/ { next } !/^#/ { exit } { sub(/^# ?/, ""); print }' "$1"
+}
+
+# summary_of FILE - "NAME ARGUMENTS - summary", the header's first line.
+summary_of() {
+  header_of "$1" | head -n 1
+}

@@ -1,0 +1,68 @@
+# options.bash - one parser for every command's options.
+
+# shellcheck shell=bash
+
+# What was found: `opt` by the option's long name (a flag is 1), `args` the rest in order.
+declare -gA opt=()
+declare -ga args=()
+
+# parse_options SPEC ARGUMENT... - SPEC is a list of words: `name` is a flag, `name=` takes a value, and `x:name` gives
+# either a one-letter form. A value is the next argument or follows `=`; `--` ends the options, so that a job whose name
+# begins with `-` can be given; a lone `-` is an argument.
+parse_options() {
+  local spec=$1 word name value
+  local -A takes_value=() long_of=()
+  shift
+  for word in $spec; do
+    name=${word#?:}
+    [[ $word == ?:* ]] && long_of[${word%%:*}]=${name%=}
+    takes_value[${name%=}]=$([[ $name == *= ]] && echo 1)
+  done
+  while (($#)); do
+    word=$1
+    shift
+    case $word in
+      --) args+=("$@"); return ;;
+      --*=*) name=${word%%=*} name=${name#--} value=${word#*=} ;;
+      --*) name=${word#--} value= ;;
+      -?*)
+        name=${long_of[${word:1:1}]-} value=${word:2}
+        [[ -n $name ]] || usage_error "unknown option: $word"
+        [[ -z $value || -n ${takes_value[$name]} ]] || usage_error "unknown option: $word"
+        ;;
+      *) args+=("$word"); continue ;;
+    esac
+    [[ -n $name && -n ${takes_value[$name]+known} ]] || usage_error "unknown option: $word"
+    if [[ -z ${takes_value[$name]} ]]; then
+      [[ $word != --*=* ]] || usage_error "--$name takes no value"
+      opt[$name]=1
+    elif [[ $word == --*=* || -n $value ]]; then
+      opt[$name]=$value
+    else
+      (($#)) || usage_error "$word needs a value"
+      opt[$name]=$1
+      shift
+    fi
+  done
+}
+
+# at_most N - that many arguments beside the options.
+at_most() {
+  ((${#args[@]} <= $1)) || usage_error "one argument too many: ${args[$1]} (a name that begins with - goes behind --)"
+}
+
+# number_option NAME - the option's value is a whole number; prints nothing, complains otherwise. Cuts leading zeros.
+number_option() {
+  [[ -v opt[$1] ]] || return 0
+  [[ ${opt[$1]} =~ ^0*([0-9]{1,15})$ ]] || usage_error "--$1 wants a whole number, not '${opt[$1]}'"
+  opt[$1]=${BASH_REMATCH[1]}
+}
+
+# exclusive NAME... - at most one of the options was given.
+exclusive() {
+  local name given=()
+  for name; do
+    [[ -v opt[$name] ]] && given+=("--$name")
+  done
+  ((${#given[@]} < 2)) || usage_error "${given[*]} cannot go together"
+}

@@ -1,0 +1,59 @@
+# query.bash - running SQL safely: no start-up file of the user's, stop at the first error, statements on standard input.
+
+# shellcheck shell=bash
+
+OLDEST_SQLITE=3038000
+
+# sqlite_setup - sets `prelude`, the lines to send ahead of any statement: load the extension, print one plain text a row.
+# The path is spelled in octal, where no quote or backslash can end it.
+sqlite_setup() {
+  [[ -z ${prelude-} ]] || return 0
+  local extension version octal
+  version=$(sqlite_version) || die "$EXIT_IO" "no $sqlite3_program program; on Debian: apt-get install sqlite3"
+  ((version >= OLDEST_SQLITE)) || die "$EXIT_IO" "$sqlite3_program is older than 3.38"
+  extension=$(find_extension) || exit
+  octal=$(printf '%s' "$extension" | od -An -v -to1)
+  octal=${octal//$'\n'/}
+  # From 3.50 on the program rewrites control characters unless told not to.
+  prelude=".load \"${octal// /\\}\""$'\n'".mode list"$( ((version < 3050000)) || echo ' --escape off')$'\n.separator "\\037" "\\n"\n'
+}
+
+# query SQL - prints the rows. On an error says what SQLite said, and returns 3; 141 when the reader went away.
+query() {
+  sqlite_setup
+  run_sqlite < <(printf '%s%s\n' "$prelude" "$1")
+}
+
+# run_sqlite [OPTION...] - the program itself, on what comes in: the prelude, then statements. Rows go out as soon as their
+# statement has ended.
+run_sqlite() {
+  local status complaint
+  {
+    complaint=$("$sqlite3_program" -init /dev/null -batch -bail "$@" "${sqlite_database:-:memory:}" 2>&1 >&3 3>&-)
+    status=$?
+  } 3>&1
+  case $status in
+    0 | 130 | 141) return "$status" ;;
+    *) say_sqlite_error "$complaint"; return "$EXIT_IO" ;;
+  esac
+}
+
+# The program's own "Runtime error near line 3: " tells a user nothing.
+say_sqlite_error() {
+  local line
+  line=$(sed -E 's/^(Error|Parse error|Runtime error)( near line [0-9]+)?: //; s/^stepping, //; s/ \([0-9]+\)$//' <<<"$1")
+  say "${line:-sqlite3 failed}"
+}
+
+# finish STATUS... - what a pipeline that begins with `query` ends with. The first failure counts; a reader that went away
+# is none, and a filter that failed could not write.
+finish() {
+  local status
+  for status; do
+    case $status in
+      0 | 141) ;;
+      130) exit "$status" ;;
+      *) exit "$EXIT_IO" ;;
+    esac
+  done
+}

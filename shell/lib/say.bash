@@ -1,0 +1,29 @@
+# say.bash - messages on standard error, and the exit codes that all commands share.
+#   0 fine · 1 the answer is no (no such record, a check that failed) · 2 usage · 3 input, output or a missing part
+
+# shellcheck shell=bash
+
+EXIT_NO=1
+EXIT_USAGE=2
+EXIT_IO=3
+
+# say WORDS... - one message on standard error, behind the program's name. Control characters are shown, not obeyed.
+say() {
+  local text="$*" program=${program_name:-taskresults}
+  printf '%s: %s\n' "$program" "$text" | LC_ALL=C tr '\000-\010\013-\037\177' '?' >&2
+}
+
+# die CODE WORDS...
+die() {
+  local code=$1
+  shift
+  say "$@"
+  exit "$code"
+}
+
+# usage_error WORDS... - what is wrong, and where the help is.
+usage_error() {
+  say "$@"
+  say "try: ${help_hint:-taskresults help}"
+  exit "$EXIT_USAGE"
+}

@@ -1,0 +1,89 @@
+# terminal.bash - output for people: width, colour, control characters made visible, tables.
+#
+# Colour is asked for inside SQL by bytes that no UTF-8 text holds (F8 to FC, see paint); the last step of a pipeline,
+# `show`, turns them into escape sequences after it has made the text's own control characters visible.
+
+# shellcheck shell=bash
+
+# Asked once, here: within a pipeline or a substitution, standard output is another one.
+stdout_is_terminal='' terminal_columns=0
+if [[ -t 1 ]]; then
+  stdout_is_terminal=1
+  exec {terminal_fd}>&1
+  terminal_columns=${COLUMNS-}
+  [[ $terminal_columns =~ ^[1-9][0-9]{0,4}$ ]] || terminal_columns=$(stty size <&"$terminal_fd" 2>/dev/null)
+  terminal_columns=${terminal_columns##* }
+  [[ $terminal_columns =~ ^[1-9][0-9]{0,4}$ ]] || terminal_columns=80
+  exec {terminal_fd}>&-
+fi
+
+# on_terminal - people are reading, and did not say --raw.
+on_terminal() {
+  [[ -n $stdout_is_terminal && ! -v opt[raw] ]]
+}
+
+in_colour() {
+  [[ -n $stdout_is_terminal && -z ${NO_COLOR-} && ${TERM-dumb} != dumb ]]
+}
+
+# paint green|red|dim|bold EXPRESSION - SQL: the text in that colour, if there is colour at all.
+paint() {
+  local -A code=([green]=f8 [red]=f9 [dim]=fa [bold]=fb)
+  if in_colour; then
+    printf "CAST(x'%s' AS TEXT) || (%s) || CAST(x'fc' AS TEXT)" "${code[$1]}" "$2"
+  else
+    printf '(%s)' "$2"
+  fi
+}
+
+# The program for sed(1) that makes control characters visible: C0 and DEL as their pictures, C1 and the controls that
+# reorder text as U+FFFD.
+visible_program() {
+  local i byte
+  printf '/[\\x01-\\x08\\x0b-\\x1f\\x7f\\xff]/{\n'
+  for ((i = 1; i < 32; i++)); do
+    ((i == 9 || i == 10)) && continue
+    printf -v byte '%02x' "$i"
+    printf 's/\\x%s/\\xe2\\x90\\x%02x/g\n' "$byte" "$((0x80 + i))"
+  done
+  printf 's/\\x7f/\\xe2\\x90\\xa1/g\ns/\\xff/\\xe2\\x90\\x80/g\n}\n'
+  printf 's/\\xc2[\\x80-\\x9f]/\\xef\\xbf\\xbd/g\ns/\\xe2\\x80[\\xaa-\\xae]/\\xef\\xbf\\xbd/g\n'
+  printf 's/\\xe2\\x81[\\xa6-\\xa9]/\\xef\\xbf\\xbd/g\n'
+}
+
+colour_program() {
+  printf 's/\\xf8/\\x1b[32m/g\ns/\\xf9/\\x1b[31m/g\ns/\\xfa/\\x1b[2m/g\ns/\\xfb/\\x1b[1m/g\ns/\\xfc/\\x1b[0m/g\n'
+}
+
+# show - the last step: to a terminal, control characters visible and colours; elsewhere, and with --raw, every byte.
+show() {
+  if on_terminal; then
+    LC_ALL=C sed -u -e "$(visible_program)" -e "$(colour_program)"
+  elif in_colour; then
+    LC_ALL=C sed -u -e 's/\xff/\x00/g' -e "$(colour_program)"
+  elif [[ ${command-} == follow ]]; then # line by line, which tr cannot
+    LC_ALL=C sed -u 's/\xff/\x00/g'
+  else
+    nul_bytes
+  fi
+}
+
+# show_table ALIGN SHRINK - rows from `query`, the first a header, as an aligned table. ALIGN has one letter, l or r, for
+# each column; SHRINK lists the columns that may be cut when the terminal is too narrow, first the one to cut first.
+# Cells are made visible wherever the table goes, since one line is one row; --raw leaves all but line breaks.
+show_table() {
+  LC_ALL=C awk -f "$shell_home/lib/width.awk" -f "$shell_home/lib/table.awk" \
+    -v align="$1" -v shrink="$2" -v width="$terminal_columns" -v bold="$(in_colour && echo 1)" |
+    if [[ -v opt[raw] ]]; then
+      show
+    else
+      LC_ALL=C sed -e "$(visible_program)" -e "$(colour_program)"
+    fi
+  finish "${PIPESTATUS[@]}"
+}
+
+# cut_lines - to the terminal's width, if there is one.
+cut_lines() {
+  if ((terminal_columns == 0)); then cat; return; fi
+  LC_ALL=C awk -f "$shell_home/lib/width.awk" -f "$shell_home/lib/cut.awk" -v width="$terminal_columns"
+}

@@ -1,0 +1,204 @@
+#!/usr/bin/env bats
+# taskresults export, sql and doctor.
+
+load ../helpers
+load ../hostile
+load ../shell
+
+teardown() {
+  [[ -z ${open_place-} ]] || rm -rf "$open_place"
+}
+
+# --- export ----------------------------------------------------------------------------------------------------------
+
+@test "export: CSV by RFC 4180, cell by cell what Python reads from the files" {
+  export SCHEDULER_RESULTS_DIR=$root/tests/data/scheduler-state/results
+  taskresults export >"$BATS_TEST_TMPDIR/csv"
+  python3 - "$SCHEDULER_RESULTS_DIR" "$BATS_TEST_TMPDIR/csv" <<'PYTHON'
+import csv, io, json, os, sys
+directory, path = sys.argv[1:]
+expected = [["timestamp", "job_id", "job_name", "success", "output", "error"]]
+for name in sorted(os.listdir(directory), key=os.fsencode):
+    for line in open(f"{directory}/{name}", encoding="utf-8"):
+        record = json.loads(line)
+        expected.append([record["timestamp"], name[:-6], record["job_name"], str(int(record["success"])),
+                         record["output"].replace("\0", "<NUL>"), record["error"].replace("\0", "<NUL>")])
+data = open(path, "rb").read()
+assert data.endswith(b"\r\n")
+text = data.decode("utf-8").replace("\0", "<NUL>")
+rows = list(csv.reader(io.StringIO(text, newline=""), strict=True))
+assert sorted(rows) == sorted(expected), len(rows)
+assert b"<NUL>" not in data and b"\0" in data
+PYTHON
+}
+
+@test "export: what is quoted, and what is missing" {
+  append_raw a '{"timestamp": "t", "job_name": "a,b", "success": null, "output": "q\\"q", "error": "x\\ry"}\n'
+  append_raw a '{"timestamp": "", "success": "yes", "output": " plain é\x27 ", "error": "\\n"}\n'
+  run taskresults export
+  assert_output $'timestamp,job_id,job_name,success,output,error\r
+t,a,"a,b",,"q""q","x\ry"\r
+"",a,,yes, plain é\' ,"\n"\r'
+  run taskresults export --format jsonl
+  assert_output $'{"timestamp":"t","job_id":"a","job_name":"a,b","success":null,"output":"q\\"q","error":"x\\ry"}
+{"timestamp":"","job_id":"a","job_name":null,"success":"yes","output":" plain é\' ","error":"\\n"}'
+}
+
+@test "export: --columns, jobs, filters, --max-chars" {
+  make_job a 4 2
+  make_job b 2
+  append_raw c '{"success": true, "output": "é😀\\u0000xyz", "error": null, "n": 1e999}\n'
+  run taskresults export --columns job_id,success,offset,time_us a
+  [[ $status -eq 0 && ${#lines[@]} -eq 5 && ${lines[0]} == $'job_id,success,offset,time_us\r' ]]
+  [[ ${lines[1]} == $'a,1,0,1767225600000000\r' && ${lines[4]} =~ ^a,0,[0-9]+,1767225780000000 ]]
+  [[ $(taskresults export a b --columns job_id | wc -l) == 7 ]]
+  [[ $(taskresults export a --job b --columns job_id | wc -l) == 7 ]]
+  [[ $(taskresults export --errors | wc -l) == 3 ]]
+  [[ $(taskresults export --success --columns job_id | wc -l) == 6 ]]
+  [[ $(taskresults export --since 2026-01-01T00:01 --until 2026-01-01T00:02 --columns job_id | wc -l) == 4 ]]
+  [[ $(taskresults export c --columns output --max-chars 4 | tail -n 1 | tr '\0' '@') == $'é😀@x\r' ]]
+  [[ $(taskresults export c --columns output --max-chars 4 --format jsonl) == '{"output":"é😀\u0000x"}' ]]
+  [[ $(taskresults export c --columns record --format json | python3 -c 'import json, sys
+print(json.loads(json.load(sys.stdin)[0]["record"])["n"])') == inf ]]
+  run taskresults export nobody
+  assert_output $'timestamp,job_id,job_name,success,output,error\r'
+  run taskresults export nobody --format json
+  assert_output '[]'
+}
+
+@test "export: --guard puts a quote before what a spreadsheet would take for a formula" {
+  append_raw -- '{"success": -1, "output": "=1+1", "error": "+1"}\n'
+  append_raw -- '{"success": true, "output": "-1", "error": "@x"}\n'
+  append_raw -- '{"success": true, "output": "\\tx", "error": "\\rx"}\n'
+  append_raw -- '{"success": true, "output": "a=1", "error": ""}\n'
+  run taskresults export --columns job_id,success,output,error --guard
+  assert_output $'job_id,success,output,error\r
+\'--,-1,\'=1+1,\'+1\r
+\'--,1,\'-1,\'@x\r
+\'--,1,\'\tx,"\'\rx"\r
+\'--,1,a=1,""\r'
+  [[ $(taskresults export --columns output --guard --max-chars 2 | sed -n 2p) == $'\'=1\r' ]]
+}
+
+@test "export: -o writes the file whole or not at all" {
+  make_job a 5
+  cd "$BATS_TEST_TMPDIR"
+  taskresults export -o out.csv
+  cmp out.csv <(taskresults export)
+  umask 027
+  taskresults export --output ./new.csv
+  [[ $(stat -c %a new.csv) == 640 ]]
+  chmod 604 out.csv
+  ln -s out.csv link.csv
+  taskresults export -olink.csv --format json
+  [[ -L link.csv && $(stat -c %a out.csv) == 604 && $(head -c 1 out.csv) == '[' ]]
+  cp out.csv before
+  SCHEDULER_RESULTS_DIR=$BATS_TEST_TMPDIR/nowhere run taskresults export -o out.csv
+  [[ $status -eq 3 ]]
+  cmp out.csv before
+  run taskresults export -o nowhere/out.csv
+  [[ $status -eq 3 && $output == *'cannot write nowhere/out.csv: no such directory'* ]]
+  mkdir folder
+  run taskresults export -o folder
+  [[ $status -eq 3 && $output == *'it is a directory' ]]
+  [[ $(taskresults export -o - | wc -l) == $(taskresults export -o /dev/stdout | wc -l) ]]
+  [[ -z $(find . -name '.taskresults.*') ]]
+}
+
+@test "export: interrupted, it leaves the file as it was, and nothing beside it" {
+  make_job a 1
+  cd "$BATS_TEST_TMPDIR"
+  echo before >out.csv
+  # A sqlite3 that waits forever once it has begun.
+  printf '#!/bin/bash\n[[ $* == *-version* ]] && exec sqlite3 "$@"\necho row; touch begun; exec sleep 60\n' >slow
+  chmod +x slow
+  TASKRESULTS_SQLITE3=$PWD/slow setsid "$(tool taskresults)" export -o out.csv 3>&- &
+  exporter=$!
+  until [[ -e begun ]]; do sleep 0.02; done
+  [[ -n $(find . -name '.taskresults.*') ]]
+  kill -INT -- "-$exporter" || true
+  kill -TERM -- "-$exporter"
+  wait "$exporter" || true
+  [[ $(<out.csv) == before && -z $(find . -name '.taskresults.*') ]]
+}
+
+# --- sql -------------------------------------------------------------------------------------------------------------
+
+@test "sql: statements, modes, standard input, a database, errors" {
+  make_job a 3 3
+  run taskresults sql 'SELECT count(*), sum(success) FROM task_results' "SELECT 'two'"
+  assert_output $'3|2\ntwo'
+  run taskresults sql --mode json 'SELECT job_id FROM task_results LIMIT 1'
+  assert_output '[{"job_id":"a"}]'
+  run taskresults sql --mode csv --header -- '-- a comment
+    SELECT 1 AS x'
+  assert_output $'x\r\n1\r'
+  [[ $(echo 'SELECT 5;' | taskresults sql) == 5 ]]
+  cd "$BATS_TEST_TMPDIR"
+  taskresults sql --db=-my.db "CREATE TABLE t AS SELECT * FROM task_results"
+  [[ $(taskresults sql --db ./-my.db 'SELECT count(*) FROM t') == 3 ]]
+  run taskresults sql 'SELECT 1; SELECT nonsense; SELECT 2'
+  [[ $status -eq 3 && $output == *'no such column: nonsense'* && $output != *$'\n2'* ]]
+}
+
+@test "sql: interactive on a terminal, with everything loaded" {
+  make_job a 3
+  printf 'import os, pty, sys\npid, fd = pty.fork()\nif pid == 0: os.execvp(sys.argv[1], sys.argv[1:])
+os.write(fd, b"SELECT count(*) || chr FROM task_results, (SELECT char(33) AS chr);\\n.quit\\n")
+out = b""\nwhile True:\n  try: data = os.read(fd, 9999)\n  except OSError: break\n  if not data: break\n  out += data
+os.waitpid(pid, 0)\nsys.stdout.buffer.write(out)\n' >"$BATS_TEST_TMPDIR/type.py"
+  run python3 "$BATS_TEST_TMPDIR/type.py" "$(tool taskresults)" sql
+  [[ $output == *'sqlite> '* && $output == *'│ 3!'* ]]
+}
+
+# --- doctor ----------------------------------------------------------------------------------------------------------
+
+@test "doctor: all is well" {
+  make_job a 3
+  mkdir "$BATS_TEST_TMPDIR/logs"
+  echo '{"jobs": []}' >"$BATS_TEST_TMPDIR/jobs.json"
+  SCHEDULER_LOGS_DIR=$BATS_TEST_TMPDIR/logs SCHEDULER_JOBS_FILE=$BATS_TEST_TMPDIR/jobs.json run taskresults doctor
+  [[ $status -eq 0 && $output == *"ok    results $results: 1 file"* && $output == *'ok    every line is a record'* ]]
+  [[ $output != *FAIL* && $output != *note* ]]
+}
+
+@test "doctor: rejects are notes; entries that cannot be read fail, each with its fix" {
+  make_job a 1
+  append_raw "o'b" '[]\n{\n'
+  mkdir "$results/folder.jsonl"
+  run taskresults doctor
+  [[ $status -eq 1 ]]
+  [[ $output == *"note  job o\\'b: 1 line: JSON, but not an object"*"to see them: taskresults rejects -- o\\'b"* ]]
+  [[ $output == *'FAIL  job folder: not a regular file, but a directory'*'fix: move it out of '* ]]
+}
+
+@test "doctor: files and directories that we may not read" {
+  ((EUID == 0)) || skip 'needs root, to become somebody else'
+  open_place=$(mktemp -d /tmp/taskresults.XXXXXX) # the tests' own directories are closed to others
+  results=$open_place/results
+  export SCHEDULER_RESULTS_DIR=$results
+  mkdir -m 755 "$results" && chmod 755 "$open_place"
+  make_job a 1
+  make_job b 1
+  chmod 644 "$results/a.jsonl"
+  chmod 600 "$results/b.jsonl"
+  as_nobody=(setpriv --reuid=65534 --regid=65534 --clear-groups)
+  "${as_nobody[@]}" test -r "$root/taskresults.so" || skip 'the checkout is closed to others'
+  run "${as_nobody[@]}" "$(tool taskresults)" doctor
+  [[ $status -eq 1 && $output == *'FAIL  job b: '*'Permission denied'*'fix: as its owner: chmod a+r -- '*"/b.jsonl"* ]]
+  chmod 700 "$results"
+  run "${as_nobody[@]}" "$(tool taskresults)" doctor
+  [[ $status -eq 1 && $output == *'FAIL  the results directory '*' is not readable for '* ]]
+}
+
+@test "doctor: what is missing" {
+  SCHEDULER_RESULTS_DIR=$BATS_TEST_TMPDIR/nowhere run taskresults doctor
+  [[ $status -eq 1 && $output == *'FAIL  no results directory '*'/nowhere'*'fix: set SCHEDULER_RESULTS_DIR'* ]]
+  TASKRESULTS_SQLITE3=/nowhere/sqlite3 run taskresults doctor
+  [[ $status -eq 1 && $output == *'FAIL  no /nowhere/sqlite3 program'*'apt-get install sqlite3'* ]]
+  TASKRESULTS_EXTENSION=/nowhere/x.so run taskresults doctor
+  [[ $status -eq 1 && $output == *'FAIL  the extension is not there'* ]]
+  echo junk >"$BATS_TEST_TMPDIR/junk.so"
+  TASKRESULTS_EXTENSION=$BATS_TEST_TMPDIR/junk.so run taskresults doctor
+  [[ $status -eq 1 && $output == *'cannot be loaded'* ]]
+}

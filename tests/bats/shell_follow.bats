@@ -1,0 +1,189 @@
+#!/usr/bin/env bats
+# taskresults follow: each new record exactly once, whatever becomes of the file.
+
+load ../helpers
+load ../hostile
+load ../shell
+
+teardown() {
+  [[ -z ${follower-} ]] || kill "$follower" 2>/dev/null || true
+}
+
+# start_following ARGUMENT... - in the background, looking often; its output goes to $out.
+start_following() {
+  out=$BATS_TEST_TMPDIR/out
+  setsid "$(tool taskresults)" follow --interval 0.05 "$@" >"$out" 2>"$BATS_TEST_TMPDIR/err" 3>&- &
+  follower=$!
+}
+
+# await COMMAND... - until it succeeds; fails after 20 seconds.
+await() {
+  local tries
+  for ((tries = 0; tries < 400; tries++)); do
+    if "$@" 2>/dev/null; then return; fi
+    sleep 0.05
+  done
+  echo "never: $*"
+  cat "$out" "$BATS_TEST_TMPDIR/err"
+  return 1
+}
+
+lines_are() {
+  [[ $(wc -l <"$out") == "$1" ]]
+}
+
+# record JOB NUMBER... - appends records whose output is the number.
+record() {
+  local number
+  for number in "${@:2}"; do
+    printf '{"timestamp": "2026-01-01T00:00:%02d.%06dZ", "job_id": "x", "success": true, "output": "%s"}\n' \
+      "$((number / 1000 % 60))" "$((number % 1000))" "$number" >>"$results/$1.jsonl"
+  done
+}
+
+# numbers - the outputs that were shown, in their order.
+numbers() {
+  sed -n 's/.*"output":"\([0-9]*\)".*/\1/p' "$out" | tr '\n' ' '
+}
+
+@test "new records of all jobs, those of new jobs included; nothing of what was there before" {
+  record a 1 2 3
+  start_following --jsonl --limit 1
+  await lines_are 1
+  record a 4
+  await lines_are 2
+  record b 5 6
+  await lines_are 4
+  record a 7
+  await lines_are 5
+  [[ $(numbers) == '3 4 5 6 7 ' ]]
+}
+
+@test "only the jobs that are named" {
+  record a 1
+  record b 2
+  start_following --jsonl --limit 5 a
+  await lines_are 1
+  record b 3
+  record a 4
+  await lines_are 2
+  [[ $(numbers) == '1 4 ' ]]
+}
+
+@test "each once across an exchange that keeps the last lines, and one that keeps none of them" {
+  # shellcheck disable=SC2046  # numbers
+  record a $(seq 1 50)
+  start_following --jsonl --limit 1 a
+  await lines_are 1
+  tail -n 3 "$results/a.jsonl" >"$results/new" && mv "$results/new" "$results/a.jsonl" # 48 49 50
+  record a 51
+  await lines_are 2
+  : >"$results/new" && mv "$results/new" "$results/a.jsonl"
+  record a 52 53
+  await lines_are 4
+  record other 1 && record a 54
+  await lines_are 5
+  [[ $(numbers) == '50 51 52 53 54 ' ]]
+}
+
+@test "the last record is pruned away while older ones stay: only newer ones are shown" {
+  record a 1 2 3 4 5
+  start_following --jsonl --limit 1 a
+  await lines_are 1
+  sed -n '2p;3p' "$results/a.jsonl" >"$results/new" && mv "$results/new" "$results/a.jsonl"
+  record a 6
+  await lines_are 2
+  [[ $(numbers) == '5 6 ' ]]
+}
+
+@test "a file that is cut short in place" {
+  record a 1 2 3 4 5
+  start_following --jsonl --limit 1 a
+  await lines_are 1
+  : >"$results/a.jsonl"
+  record a 6
+  await lines_are 2
+  [[ $(numbers) == '5 6 ' ]]
+}
+
+@test "exactly once under many appends and exchanges" {
+  record a 0
+  start_following --jsonl --limit 1 a
+  await lines_are 1
+  for round in {1..12}; do
+    for i in {1..20}; do record a "$((round * 20 + i))"; done
+    # As a pruner does it, in one process with the writer, so that nothing is lost in between.
+    tail -n "$((round * 3 % 30 + 5))" "$results/a.jsonl" >"$results/new"
+    await lines_are "$((round * 20 + 1))"
+    mv "$results/new" "$results/a.jsonl"
+  done
+  [[ $(numbers) == "0 $(seq -s ' ' 21 260) " ]]
+}
+
+@test "a half-written record is shown once, when it is whole" {
+  record a 1
+  start_following --jsonl --limit 1 a
+  await lines_are 1
+  append_raw a '{"timestamp": "2026-01-01T00:01:00Z", "success": true, "out'
+  record b 2
+  append_raw a 'put": "3"}\n'
+  await lines_are 2
+  record a 4
+  await lines_are 3
+  [[ $(numbers) == '1 3 4 ' ]]
+}
+
+@test "people get the viewer's form; --errors and --success filter; NULs pass" {
+  make_job a 4 2
+  start_following --errors --limit 1
+  await lines_are 2
+  append_raw a '{"timestamp": "2026-01-02T00:00:00Z", "success": true}\n'
+  append_raw a '{"timestamp": "2026-01-02T00:00:01Z", "job_name": "A", "success": false, "error": "e\\u0000e"}\n'
+  await lines_are 4
+  [[ $(tr '\0' '@' <"$out") == "2026-01-01T00:03:00Z | A | ❌ FAILED
+  Error: run 3 failed: Connection timeout
+2026-01-02T00:00:01Z | A | ❌ FAILED
+  Error: e@e" ]]
+  kill "$follower"
+  start_following --success --limit 2 --jsonl
+  await lines_are 2
+  grep -q '"timestamp":"2026-01-01T00:02:00Z"' "$out"
+  grep -q '"timestamp":"2026-01-02T00:00:00Z"' "$out"
+}
+
+@test "hostile job ids: each record once" {
+  make_hostile_jobs
+  cd "$BATS_TEST_TMPDIR"
+  start_following --jsonl --limit 1
+  await lines_are "${#hostile_jobs[@]}"
+  make_hostile_jobs
+  await lines_are "$((3 * ${#hostile_jobs[@]}))"
+  [[ ! -e pwned && ! -s err ]]
+  kill "$follower"
+  start_following --jsonl --limit 1 -- "${hostile_jobs[@]}"
+  await lines_are "${#hostile_jobs[@]}"
+}
+
+@test "killed, it leaves no process behind" {
+  record a 1
+  start_following --jsonl --limit 1
+  await lines_are 1
+  kill "$follower"
+  no_process_left() { ! pgrep --session "$follower" >/dev/null; }
+  await no_process_left
+}
+
+@test "it ends when nobody reads; usage; a missing directory" {
+  record a 1
+  { taskresults follow --interval 0.05 --limit 1 --jsonl 2>"$BATS_TEST_TMPDIR/err" || echo "status $?"; } 3>&- |
+    head -n 1 >"$BATS_TEST_TMPDIR/out" &
+  while [[ -n $(jobs -r) ]]; do record a 2; sleep 0.02; done # the whole pipeline
+  [[ $(<"$BATS_TEST_TMPDIR/out") == *'"output":"'[12]'"'* && ! -s $BATS_TEST_TMPDIR/err ]]
+  for arguments in '--interval 0' '--interval x' '--limit x' '--success --errors' '--csv'; do
+    # shellcheck disable=SC2086  # words
+    run taskresults follow $arguments
+    [[ $status -eq 2 ]]
+  done
+  SCHEDULER_RESULTS_DIR=$BATS_TEST_TMPDIR/nowhere run taskresults follow
+  [[ $status -eq 3 ]]
+}

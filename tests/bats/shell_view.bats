@@ -1,0 +1,225 @@
+#!/usr/bin/env bats
+# taskresults view, and what all commands share: usage, errors, pipes.
+
+load ../helpers
+load ../hostile
+load ../shell
+
+@test "view: the viewer's blocks, oldest first, without totals" {
+  make_job a 3 2
+  run taskresults view a
+  assert_output '2026-01-01T00:00:00Z | A | ✅ SUCCESS
+  Output: run 0
+all good
+2026-01-01T00:01:00Z | A | ❌ FAILED
+  Error: run 1 failed: Connection timeout
+2026-01-01T00:02:00Z | A | ✅ SUCCESS
+  Output: run 2
+all good'
+}
+
+@test "view: --latest, --limit, --success, --errors, --since, --until" {
+  make_job a 10 3
+  times() { taskresults view a --jsonl "$@" | sed 's/.*T00:\(..\):.*/\1/' | tr '\n' ' '; }
+  [[ $(times) == '00 01 02 03 04 05 06 07 08 09 ' ]]
+  [[ $(times --latest) == '09 ' ]]
+  [[ $(times --limit 3) == '07 08 09 ' ]]
+  [[ $(times --limit 0) == "$(times)" ]]
+  [[ $(times --limit=2 --errors) == '05 08 ' ]]
+  [[ $(times --latest --success) == '09 ' ]]
+  [[ $(times --since 2026-01-01T00:08:00) == '08 09 ' ]]
+  [[ $(times --until '2026-01-01 00:01:30') == '00 01 ' ]]
+  [[ $(times --since 2026-01-01T00:02Z --until 2026-01-01T00:05Z --errors) == '02 05 ' ]]
+  [[ $(times --since 2026-01-01 --until 2026-01-01 | wc -w) == 10 ]]
+  [[ -z $(times --since 30m) ]]
+}
+
+@test "view: machine formats say the same, and Python reads them" {
+  export SCHEDULER_RESULTS_DIR=$root/tests/data/scheduler-state/results
+  for job in nul-byte big-output emoji-flood "o'brien's-\"job\"" ansi-color; do
+    taskresults view --json "$job" >"$BATS_TEST_TMPDIR/json"
+    taskresults view --jsonl "$job" >"$BATS_TEST_TMPDIR/jsonl"
+    taskresults view --csv "$job" >"$BATS_TEST_TMPDIR/csv"
+    python3 - "$BATS_TEST_TMPDIR" "$SCHEDULER_RESULTS_DIR/$job.jsonl" <<'PYTHON'
+import csv, io, json, sys
+where, source = sys.argv[1:]
+records = [json.loads(line) for line in open(source)]
+array = json.load(open(where + "/json", encoding="utf-8"))
+assert array == records
+assert [json.loads(line) for line in open(where + "/jsonl", encoding="utf-8")] == records
+text = open(where + "/csv", encoding="utf-8", newline="").read()
+cells = [{k: str(int(v)) if v in (True, False) else v for k, v in r.items()} for r in records]
+assert text.count("\r\n") >= len(records) + 1
+if "\0" not in text: # Python's csv reads no NUL before 3.11
+    assert list(csv.DictReader(io.StringIO(text, newline=""))) == cells
+else:
+    assert "a\0b" in text
+PYTHON
+  done
+}
+
+@test "view: --all is every job, newest first" {
+  make_job a 2
+  make_job b 3
+  run taskresults view --all --csv --limit 3
+  assert_output $'timestamp,job_id,job_name,success,output,error\r
+2026-01-01T00:02:00Z,b,B,1,"run 2\nall good",""\r
+2026-01-01T00:01:00Z,b,B,1,"run 1\nall good",""\r
+2026-01-01T00:01:00Z,a,A,1,"run 1\nall good",""\r'
+  [[ $(taskresults view --all | grep -c SUCCESS) == 5 ]]
+}
+
+@test "view: --full shows whole texts" {
+  append_raw a "{\"success\": true, \"output\": \"$(printf 'x%.0s' {1..300})\"}\\n"
+  [[ $(taskresults view a | tail -n 1) == "  Output: $(printf 'x%.0s' {1..200})..." ]]
+  [[ $(taskresults view a --full | tail -n 1) == "  Output: $(printf 'x%.0s' {1..300})" ]]
+}
+
+@test "view: no such record is status 1; machine formats are empty" {
+  make_job a 1
+  for arguments in 'nobody' 'a --errors' '--all --since 2030-01-01'; do
+    # shellcheck disable=SC2086  # words
+    run taskresults view $arguments
+    [[ $status -eq 1 && $output == 'taskresults: no such record'* ]]
+  done
+  run taskresults view nobody --json
+  assert_output '[]'
+  run taskresults view nobody --jsonl
+  assert_output ''
+}
+
+@test "view: on a terminal, control characters are visible, times relative, lines cut; --raw undoes it" {
+  append_raw a '{"timestamp": "2026-01-01T00:00:00Z", "job_name": "A", "success": true, "output": "\\u001b[31mred\\u0000\\u0007\\u009b\\u202e '
+  append_raw a "$(printf '日%.0s' {1..60})\"}\\n"
+  run on_pty 60 "$(tool taskresults)" view a
+  [[ $status -eq 0 ]]
+  [[ ${lines[0]} =~ ^'2026-01-01T00:00:00Z ('[0-9]+'d ago) | A | '$'\e[32m✅ SUCCESS\e[0m\r'$ ]]
+  [[ ${lines[1]} == '  Output: ␛[31mred␀␇�� 日'*'日…'$'\r' ]]
+  NO_COLOR=1 run on_pty 60 "$(tool taskresults)" view a
+  [[ $output != *$'\e'* && $output == *'✅ SUCCESS'* ]]
+  [[ $(on_pty 60 "$(tool taskresults)" view a --raw | tr -d '\r' | cat -v) == \
+    "2026-01-01T00:00:00Z | A | $(printf '\e[32m✅ SUCCESS\e[0m' | cat -v)"*'  Output: ^[[31mred^@^GM-BM-^[M-bM-^@M-.'* ]]
+  [[ $(taskresults view a | tail -n 1 | cat -v) == '  Output: ^[[31mred^@^G'* ]] # not a terminal: every byte
+}
+
+@test "hostile job ids go through view and export unharmed" {
+  make_hostile_jobs
+  cd "$BATS_TEST_TMPDIR"
+  for job in "${hostile_jobs[@]}"; do
+    for command in 'view' 'export --format json'; do
+      # shellcheck disable=SC2086  # words
+      taskresults ${command/view/view --json} -- "$job" |
+        python3 -c 'import json, sys; assert [r["job_id"] for r in json.load(sys.stdin)] == [sys.argv[1]] * 2' "$job"
+    done
+    taskresults export --csv "--job=$job" 2>/dev/null && return 1 # --csv is --format csv here
+    taskresults export "--job=$job" --columns job_id |
+      python3 -c 'import csv, sys, io
+rows = list(csv.reader(io.TextIOWrapper(sys.stdin.buffer, newline="")))
+assert rows == [["job_id"]] + [[sys.argv[1]]] * 2, rows' "$job"
+    taskresults view -- "$job" >text
+    [[ $(grep -c 'SUCCESS\|FAILED' text) == 2 ]]
+  done
+  [[ ! -e pwned ]]
+}
+
+# --- what all commands share -----------------------------------------------------------------------------------------
+
+@test "usage errors are status 2, and name the help" {
+  make_job a 1
+  for arguments in 'view' 'view a b' 'view a --all' 'view a --limit -1' 'view a --limit' 'view a --oops' 'view a -x' \
+    'view a --json --csv' 'view a --success --errors' 'view a --since' 'view a --latest=yes' 'view a --since sometime' \
+    'list a' 'stats a b' 'export --format xml' 'export --columns nothing' 'export --guard --format json' 'sql --mode x' \
+    'doctor a' 'follow --csv' 'version a' 'help nothing' 'help ../taskresults' 'rejects --limit 1'; do
+    # shellcheck disable=SC2086  # words
+    run taskresults $arguments
+    [[ $status -eq 2 && $output == 'taskresults: '*'try: taskresults help'* ]] || { echo "$arguments: $status $output"; return 1; }
+  done
+  run taskresults nonsense
+  [[ $status -eq 2 && $output == *"no command 'nonsense'"*'try: taskresults help' ]]
+  run taskresults '../lib/say'
+  [[ $status -eq 2 ]]
+  run taskresults
+  [[ $status -eq 2 && $output == *'Usage: taskresults COMMAND'* ]]
+}
+
+@test "every command has its help, with usage and examples; help lists them all" {
+  for file in "$root"/shell/commands/*.bash; do
+    command=$(basename "$file" .bash)
+    run taskresults help "$command"
+    [[ $status -eq 0 && $output == "taskresults $command"*' - '*"Usage: taskresults $command"*'Examples:'* ]]
+    [[ $(taskresults "$command" --help) == "$output" ]]
+    [[ $(taskresults help) == *$'\n'"  $command "* ]]
+    # Every option that the parser knows is in the help, and the other way round.
+    spec=$(sed -n "s/^parse_options '\([^']*\)'.*/\1/p" "$file" | tr ' ' '\n' | sed 's/^.://; s/=$//' | sort)
+    documented=$(awk '/^Options:/ {on = 1; next} /^$/ {on = 0} on' <<<"$output" | grep -o '^  \(-., \)\?--[a-z-]*' |
+      sed 's/.*--//' | sort)
+    [[ $spec == "$documented" ]] || { echo "$command: $spec / $documented"; return 1; }
+  done
+  [[ $(taskresults --help) == "$(taskresults help)" ]]
+  [[ $(taskresults --version) == "$(taskresults version)" ]]
+  [[ $(taskresults version) == "taskresults $(sed -n 's/^VERSION := //p' "$root/Makefile") (SQLite "* ]]
+}
+
+@test "the examples in the help run" {
+  cp "$root"/examples/results/*.jsonl "$results"
+  make_job my-job 30 3
+  cd "$BATS_TEST_TMPDIR"
+  PATH=$(dirname "$(tool taskresults)"):$PATH
+  for file in "$root"/shell/commands/*.bash "$root/shell/taskresults" "$root/shell/view_results"; do
+    awk '/^# Examples:/ {on = 1; next} on && /^#   / {print substr($0, 5); next} {on = 0}' "$file"
+  done >examples
+  (($(wc -l <examples) > 20))
+  while IFS= read -r example; do
+    [[ $example != 'taskresults follow'* ]] || example="timeout 1 $example; true"
+    run bash -c "$example" </dev/null
+    [[ $status -eq 0 || ($status -eq 1 && $example == *--since*) || $example == *doctor* ]] ||
+      { echo "$example: $status $output"; return 1; }
+  done <examples
+  [[ -s results.csv ]]
+}
+
+@test "through a symbolic link, from elsewhere, with a blank in the path" {
+  make_job a 1
+  mkdir "$BATS_TEST_TMPDIR/a place"
+  ln -s "$(tool taskresults)" "$BATS_TEST_TMPDIR/a place/tr"
+  cd /
+  [[ $("$BATS_TEST_TMPDIR/a place/tr" view a --latest --csv | wc -l) -ge 2 ]]
+  cp "$root/taskresults.so" "$BATS_TEST_TMPDIR/a place/it's \"x\".so"
+  TASKRESULTS_EXTENSION="$BATS_TEST_TMPDIR/a place/it's \"x\".so" run taskresults version
+  [[ $output == *'it'"'"'s'* || $output == 'taskresults '* ]]
+  TASKRESULTS_EXTENSION=/nowhere/x run taskresults version
+  [[ $status -eq 3 && $output == *'the extension is not at /nowhere/x'* ]]
+  TASKRESULTS_SQLITE3=/nowhere/sqlite3 run taskresults version
+  [[ $status -eq 3 && $output == *'no /nowhere/sqlite3 program'* ]]
+}
+
+@test "the user's ~/.sqliterc does not touch the commands" {
+  make_job a 1
+  echo 'SELECT 1/0 FROM nonsense; .mode html' >"$BATS_TEST_TMPDIR/.sqliterc"
+  HOME=$BATS_TEST_TMPDIR run taskresults list --csv
+  [[ $status -eq 0 && ${lines[1]} == a,1,1,0,100.0,* && $output != *'<'* ]]
+}
+
+@test "a newer sqlite3, which rewrites control characters unless told, is told" {
+  make_job a 1
+  cat >"$BATS_TEST_TMPDIR/newer" <<'SCRIPT'
+#!/bin/bash
+# Says it is 3.50, and checks that .mode asks for the bytes as they are.
+if [[ $* == *-version* ]]; then echo '3.50.1 2025-06-06'; exit; fi
+sed 's/^\.mode list --escape off$/.mode list/; t; s/^\.mode list$/.exit 9/' | exec sqlite3 "$@"
+SCRIPT
+  chmod +x "$BATS_TEST_TMPDIR/newer"
+  TASKRESULTS_SQLITE3=$BATS_TEST_TMPDIR/newer run taskresults view a
+  [[ $status -eq 0 && $output == *SUCCESS* ]]
+}
+
+@test "a broken pipe ends quietly, a full disk does not" {
+  make_job a 3000
+  for command in 'view a' 'view a --json' 'export' 'rejects --json' 'stats a --by hour'; do
+    # shellcheck disable=SC2086  # words
+    [[ $( (taskresults $command; echo "status $?" >&2) 2>&1 > >(head -c 20 >/dev/null)) == 'status 0' ]]
+    # shellcheck disable=SC2086  # words
+    run bash -c '"$@" >/dev/full' - "$(tool taskresults)" $command
+    [[ $status -eq 3 && $output == *'No space left on device'* ]] || { echo "$command: $status $output"; return 1; }
+  done
+}
