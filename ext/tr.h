@@ -564,8 +564,7 @@ int tr_select(TrSelection *selection, int fd, const TrPruneOptions *options, siz
               char **message);
 void tr_selection_free(TrSelection *selection);
 
-/* On disk, in the machine's own byte order: it names inodes of this machine. Every field is whole when `checksum` is.
- */
+/* On disk, in the machine's own byte order: it names inodes of this machine. All of it is whole when `checksum` is. */
 typedef struct TrJournalState {
   char magic[16];
   uint64_t sequence;            /* the higher of the two slots counts */

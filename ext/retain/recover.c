@@ -87,8 +87,7 @@ static int open_live(TrPrune *prune, char **message) {
   return tr_journal_save(prune, message);
 }
 
-/* T holds the old file, or (see exchange.c) one that had replaced it in the last instant, of which nothing is drained.
- */
+/* T holds the old file, or (see exchange.c) one that had replaced it in the last instant: then nothing is drained. */
 static int finish(TrPrune *prune, char **message) {
   TrJournalState *state = &prune->journal.state;
   prune->exchanged = true;
