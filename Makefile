@@ -11,7 +11,7 @@ PKG_CONFIG ?= pkg-config
 # In the order in which a byte becomes a SQL value (ext/tr.h is the map).
 READ   := names dir lines text field fast slow record value timestamp
 WRITE  := encode pending append commit
-RETAIN := leftover select copy lease journal exchange drain recover prune
+RETAIN := leftover io select copy lease journal exchange drain recover prune
 SQL    := error poll connection source plan filter scan table results rejects insert transaction writable \
           prune_functions signature extension
 SOURCES := $(READ:%=ext/read/%.c) $(WRITE:%=ext/write/%.c) $(RETAIN:%=ext/retain/%.c) $(SQL:%=ext/sql/%.c)

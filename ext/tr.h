@@ -524,6 +524,7 @@ int64_t tr_scan_rowid(const TrScan *scan);
 
 /* ------------------------------------------------------------------------------------------------------------------
 ** retain/prune.c - one job's prune, step by step: what the SQL functions call
+** retain/io.c - the system calls of all steps, tried again, done to the end, explained
 ** retain/select.c - which lines are kept
 ** retain/copy.c - the kept lines -> a temporary file that can take the old one's place
 ** retain/lease.c - leases: knowing that nobody has a file open, and making those wait who want to
@@ -624,11 +625,11 @@ int tr_prune_job(TrDir *dir, TrPoll *poll, const TrPruneOptions *options, size_t
 int tr_prune_error(const TrPrune *prune, int code, char **message, int error_number, const char *format, ...);
 int tr_prune_open(const TrPrune *prune, const char *name, int flags, mode_t mode); /* -1: see errno */
 int tr_prune_code(int error_number); /* errno -> SQLITE_FULL, SQLITE_NOMEM, SQLITE_READONLY or SQLITE_IOERR */
+int tr_write_at(int fd, const void *bytes, size_t length, int64_t at);       /* 0, or errno */
+int tr_read_at(int fd, void *bytes, size_t length, int64_t at, bool *whole); /* 0, or errno; not whole: it ends there */
 
 int tr_copy_kept(TrPrune *prune, char **message); /* creates the temporary, and fsyncs it */
 int tr_copy_bytes(TrPrune *prune, TrRange from, int64_t at, TrPoll *poll, char **message); /* old file -> live file */
-int tr_write_at(int fd, const void *bytes, size_t length, int64_t at);                     /* 0, or errno */
-int tr_read_at(int fd, void *bytes, size_t length, int64_t at, bool *whole); /* 0, or errno; not whole: it ends there */
 int tr_copy_owner(TrPrune *prune, char **message);   /* of the old file -> live file; its mode and access lists too */
 int tr_copy_discard(TrPrune *prune, char **message); /* temporary and journal */
 

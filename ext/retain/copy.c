@@ -21,33 +21,6 @@
 #define ATTRIBUTE_LIST_BYTES 4096
 #define ATTRIBUTE_BYTES 4096
 
-int tr_write_at(int fd, const void *bytes, size_t length, int64_t at) {
-  const char *from = bytes;
-  while (length > 0) {
-    ssize_t n = TEMP_FAILURE_RETRY(pwrite(fd, from, length, at));
-    if (n < 0) return errno;
-    if (n == 0) return ENOSPC;
-    from += n;
-    at += n;
-    length -= (size_t)n;
-  }
-  return 0;
-}
-
-int tr_read_at(int fd, void *bytes, size_t length, int64_t at, bool *whole) {
-  char *into = bytes;
-  while (length > 0) {
-    ssize_t n = TEMP_FAILURE_RETRY(pread(fd, into, length, at));
-    if (n < 0) return errno;
-    if (n == 0) break;
-    into += n;
-    at += n;
-    length -= (size_t)n;
-  }
-  *whole = length == 0;
-  return 0;
-}
-
 static int copy_block(TrPrune *prune, unsigned char *buffer, TrRange *from, int64_t at, char **message) {
   size_t count = from->to - from->from < COPY_BYTES ? (size_t)(from->to - from->from) : COPY_BYTES;
   ssize_t got = TEMP_FAILURE_RETRY(pread(prune->old_fd, buffer, count, from->from));

@@ -28,44 +28,6 @@
 
 #define LOCK_PATIENCE_MS 200 /* task_rejects touches the lock for an instant */
 
-/* --- messages ---------------------------------------------------------------------------------------------------- */
-
-int tr_prune_code(int error_number) {
-  switch (error_number) {
-  case ENOSPC:
-  case EDQUOT: return SQLITE_FULL;
-  case ENOMEM: return SQLITE_NOMEM;
-  case EACCES:
-  case EPERM:
-  case EROFS: return SQLITE_READONLY;
-  default: return SQLITE_IOERR;
-  }
-}
-
-/* "job 'x': /dir/x.jsonl cannot be read: Input/output error (nothing was changed)" */
-int tr_prune_error(const TrPrune *prune, int code, char **message, int error_number, const char *format, ...) {
-  if (message == NULL) return code;
-  va_list arguments;
-  va_start(arguments, format);
-  char *what = sqlite3_vmprintf(format, arguments);
-  va_end(arguments);
-  const char *state = prune->exchanged ? "the next prune of the job goes on from here" : "nothing was changed";
-  tr_error(message, code, "job '%.*s': %s/%s %s%s%s (%s)", (int)prune->job_length, prune->job_id, prune->dir->path,
-           prune->file_name, what ? what : "", error_number ? ": " : "", error_number ? strerror(error_number) : "",
-           state);
-  sqlite3_free(what);
-  return code;
-}
-
-/* One of the prune's files, by its name in the directory. Never follows a link, never waits. -1: see errno. */
-int tr_prune_open(const TrPrune *prune, const char *name, int flags, mode_t mode) {
-  int fd;
-  do {
-    fd = openat(prune->dir->fd, name, flags | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC | O_NOCTTY, mode);
-  } while (fd < 0 && errno == EINTR);
-  return fd;
-}
-
 /* A job of which there is nothing gets no lock either: a mistyped name should leave no trace. */
 static int check_exists(TrPrune *prune, char **message) {
   const char *const name[] = {prune->file_name, prune->new_name, prune->journal_name};
