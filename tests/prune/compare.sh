@@ -17,13 +17,13 @@ lost() {
   echo "{\"options\": \"$*\", \"figures\": $figures}" >>"$root/build/compare.jsonl"
   python3 -c 'import json, sys
 f = json.loads(sys.argv[1])
-print(f"{round(f["lost"] * 100000 / f["records"])} ({f["lost"] / f["prunes"]:.1f})")' "$figures"
+print("%d (%.1f)" % (round(f["lost"] * 100000 / f["records"]), f["lost"] / f["prunes"]))' "$figures"
 }
 
-echo "| file system | writers | \`tail \\| mv\` | copytruncate | taskresults_prune() |"
+echo "| file system | writers, lost per 100,000 (per prune) | \`tail \\| mv\` | copytruncate | taskresults_prune() |"
 echo "|---|---|---|---|---|"
 for dir in "${TMPDIR:-/var/tmp}" /dev/shm; do
-  type=$(stat -f -c %T "$dir")
+  type=$(df --output=fstype "$dir" | tail -n 1)
   while IFS='|' read -r load options; do
     # shellcheck disable=SC2086  # options are words
     printf '| %s | %s | %s | %s | %s |\n' "$type" "$load" "$(lost tail dir="$dir" $options)" \
