@@ -130,13 +130,41 @@ bench: all ## measure against grep, jq and python3; raw figures go to build/benc
 
 # --- installing ----------------------------------------------------------------------------------------------------
 
-install: all ## copy the extension and its header below DESTDIR/PREFIX
-	install -d "$(DESTDIR)$(libdir)/sqlite3" "$(DESTDIR)$(PREFIX)/include"
+datadir ?= $(PREFIX)/share
+mandir  ?= $(datadir)/man
+SHELL_DIR = $(DESTDIR)$(datadir)/taskresults
+BASH_COMPLETIONS = $(DESTDIR)$(datadir)/bash-completion/completions
+ZSH_COMPLETIONS  = $(DESTDIR)$(datadir)/zsh/site-functions
+INSTALLED_FILES = "$(DESTDIR)$(libdir)/sqlite3/taskresults.so" "$(DESTDIR)$(PREFIX)/include/taskresults.h" \
+	"$(DESTDIR)$(PREFIX)/bin/taskresults" "$(DESTDIR)$(PREFIX)/bin/view_results" \
+	"$(BASH_COMPLETIONS)/taskresults" "$(BASH_COMPLETIONS)/view_results" "$(ZSH_COMPLETIONS)/_taskresults" \
+	"$(DESTDIR)$(mandir)/man1/view_results.1" "$(DESTDIR)$(mandir)"/man1/taskresults*.1
+
+# The man pages are the commands' header comments, laid out.
+.PHONY: man
+man: ## write the man pages to build/man
+	@rm -rf build/man
+	@shell/make_man build/man $(VERSION)
+
+# All links are relative: the tree works below any DESTDIR.
+install: all man ## copy the extension, its header, the commands and their man pages below DESTDIR/PREFIX
+	install -d "$(DESTDIR)$(libdir)/sqlite3" "$(DESTDIR)$(PREFIX)/include" "$(DESTDIR)$(PREFIX)/bin" "$(SHELL_DIR)/lib" \
+	  "$(SHELL_DIR)/commands" "$(BASH_COMPLETIONS)" "$(ZSH_COMPLETIONS)" "$(DESTDIR)$(mandir)/man1"
 	install -m 755 taskresults.so "$(DESTDIR)$(libdir)/sqlite3/taskresults.so"
 	install -m 644 include/taskresults.h "$(DESTDIR)$(PREFIX)/include/taskresults.h"
+	install -m 755 shell/taskresults shell/view_results "$(SHELL_DIR)"
+	install -m 644 shell/lib/*.bash shell/lib/*.awk "$(SHELL_DIR)/lib"
+	install -m 644 shell/commands/*.bash "$(SHELL_DIR)/commands"
+	ln -srfT "$(DESTDIR)$(libdir)/sqlite3/taskresults.so" "$(SHELL_DIR)/taskresults.so"
+	ln -srf "$(SHELL_DIR)/taskresults" "$(SHELL_DIR)/view_results" "$(DESTDIR)$(PREFIX)/bin"
+	install -m 644 shell/completions/taskresults.bash "$(BASH_COMPLETIONS)/taskresults"
+	ln -sf taskresults "$(BASH_COMPLETIONS)/view_results"
+	install -m 644 shell/completions/_taskresults "$(ZSH_COMPLETIONS)/_taskresults"
+	install -m 644 build/man/*.1 "$(DESTDIR)$(mandir)/man1"
 
 uninstall: ## remove what install copied
-	rm -f "$(DESTDIR)$(libdir)/sqlite3/taskresults.so" "$(DESTDIR)$(PREFIX)/include/taskresults.h"
+	rm -f $(INSTALLED_FILES)
+	rm -rf "$(SHELL_DIR)"
 
 clean: ## remove everything that was built
 	rm -rf build taskresults.so libtaskresults.a

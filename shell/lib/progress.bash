@@ -2,7 +2,7 @@
 
 # shellcheck shell=bash
 
-# with_progress COMMAND... - runs it; its standard output must not be a terminal's (a file, or a variable).
+# with_progress COMMAND... - runs it, in a shell that it may leave: the line ends with the script. Its standard output must not be a terminal's (a file, or a variable).
 with_progress() {
   local ticker status
   if [[ ! -t 2 ]]; then
@@ -15,7 +15,7 @@ with_progress() {
     trap '' INT
     # Not sleep: the trap would wait for it.
     exec {never}<> <(:)
-    until read -rt 1 -u "$never"; do
+    until read -rt 1 -u "$never" || ! kill -0 "$$" 2>/dev/null; do
       printf '\r%s: reading, %ds\033[K' "${program_name:-taskresults}" "$seconds" >&2
       seconds=$((seconds + 1))
     done

@@ -11,12 +11,13 @@ load ../helpers
   make_job a 3
   assert_rows 3 'SELECT count(*) FROM task_results'
   make -s -C "$root" uninstall DESTDIR="$BATS_TEST_TMPDIR/stage" PREFIX=/usr
-  [[ -z $(find "$BATS_TEST_TMPDIR/stage" -type f) ]]
+  [[ -z $(find "$BATS_TEST_TMPDIR/stage" ! -type d) ]]
 }
 
 @test "libdir moves the extension" {
   make -s -C "$root" install DESTDIR="$BATS_TEST_TMPDIR/stage" libdir=/usr/lib/there
   [[ -f $BATS_TEST_TMPDIR/stage/usr/lib/there/sqlite3/taskresults.so ]]
+  [[ $("$BATS_TEST_TMPDIR/stage/usr/local/bin/taskresults" version) == 'taskresults '* ]]
 }
 
 @test "deps does nothing when everything is there" {
@@ -36,7 +37,7 @@ load ../helpers
 
 @test "make help lists every target that the README names" {
   run make -s -C "$root" help
-  for target in all static demo test deps asan lint format bench install uninstall clean help; do
+  for target in all static demo test deps asan lint format bench man install uninstall clean help; do
     [[ $output == *"make $target "* ]]
   done
 }

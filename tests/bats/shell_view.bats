@@ -223,3 +223,17 @@ SCRIPT
     [[ $status -eq 3 && $output == *'No space left on device'* ]] || { echo "$command: $status $output"; return 1; }
   done
 }
+
+@test "a line of progress on a terminal, while something takes longer than a second; it ends with the command" {
+  make_job a 1
+  printf '#!/bin/bash\n[[ $* == *-version* ]] || sleep 2.5\nexec sqlite3 "$@"\n' >"$BATS_TEST_TMPDIR/slow"
+  chmod +x "$BATS_TEST_TMPDIR/slow"
+  export TASKRESULTS_SQLITE3=$BATS_TEST_TMPDIR/slow
+  run on_pty 80 "$(tool taskresults)" list
+  [[ $status -eq 0 && $output == *$'\rtaskresults: reading, 1s\e[K'*$'\r\e[K'*'JOB '* ]]
+  [[ $(taskresults list 2>&1) != *reading* ]]
+  # Also when the command gives up: the terminal closes, which it does when its last process has gone.
+  SCHEDULER_RESULTS_DIR=$BATS_TEST_TMPDIR/nowhere run timeout 20 python3 "$root/tests/on_pty.py" 80 \
+    "$(tool taskresults)" export -o "$BATS_TEST_TMPDIR/x.csv"
+  [[ $status -eq 3 && $output == *'No such file or directory'* ]]
+}

@@ -1,0 +1,94 @@
+# taskresults.bash - bash completion of taskresults and view_results: commands, options, job ids.
+
+# shellcheck shell=bash
+
+# Sets `found` to the job ids that begin with $1.
+_taskresults_jobs() {
+  local dir=${SCHEDULER_RESULTS_DIR:-/opt/.task-scheduler/results} path
+  found=()
+  while IFS= read -rd '' path; do
+    path=${path##*/}
+    path=${path%.jsonl}
+    if [[ ${path:0:${#1}} == "$1" ]]; then found+=("$path"); fi
+  done < <(shopt -s nullglob dotglob; printf '%s\0' "$dir"/*.jsonl)
+}
+
+# Sets `word` to the word being typed, without its quoting; `before` to what of it bash will not replace, since it takes
+# : and = for the ends of words.
+_taskresults_word() {
+  local i=$COMP_CWORD
+  word=${COMP_WORDS[i]} before=
+  while ((i > 2)) && [[ ${COMP_WORDS[i]} == [:=]* || ${COMP_WORDS[i - 1]} == *[:=] ]] &&
+    [[ $COMP_LINE == *"${COMP_WORDS[i - 1]}${COMP_WORDS[i]}"* ]]; do
+    i=$((i - 1))
+    word=${COMP_WORDS[i]}$word
+  done
+  [[ $word != *[:=]* ]] || before=${word%"${word##*[:=]}"}
+  quote=
+  if [[ $word == [\"\']* ]]; then
+    quote=${word:0:1} word=${word:1}
+  else
+    word=${word//\\/} before=${before//\\/}
+  fi
+}
+
+_taskresults_reply() {
+  local candidate
+  COMPREPLY=()
+  for candidate; do
+    [[ ${candidate:0:${#word}} == "$word" ]] || continue
+    candidate=${candidate:${#before}}
+    [[ -n $quote ]] || printf -v candidate '%q' "$candidate"
+    COMPREPLY+=("$candidate")
+  done
+}
+
+_taskresults() {
+  local word before quote found options command=${COMP_WORDS[1]-} program=${COMP_WORDS[0]} previous i dashed=
+  _taskresults_word
+  previous=${COMP_WORDS[COMP_CWORD - 1]}
+  for ((i = 1; i < COMP_CWORD; i++)); do
+    if [[ ${COMP_WORDS[i]} == -- ]]; then dashed=1; fi
+  done
+  if [[ ${program##*/} == view_results ]]; then
+    if ((COMP_CWORD == 1)); then
+      _taskresults_jobs "$word"
+      _taskresults_reply "${found[@]}"
+    else
+      _taskresults_reply --latest --limit --success --errors
+    fi
+    return
+  fi
+  if ((COMP_CWORD == 1)) || [[ $command == help ]]; then
+    mapfile -t options < <("$program" help 2>/dev/null | awk '/^Commands:/ {on = 1; next} on {print $1}')
+    _taskresults_reply "${options[@]}"
+    return
+  fi
+  if [[ -z $dashed ]]; then
+    case $previous in
+      --format) _taskresults_reply csv json jsonl; return ;;
+      --by) _taskresults_reply hour day month weekday hour-of-day; return ;;
+      --sort) _taskresults_reply name runs rate last streak; return ;;
+      --mode) _taskresults_reply box list csv json line column markdown table quote tabs html insert ascii; return ;;
+      --job) _taskresults_jobs "$word"; _taskresults_reply "${found[@]}"; return ;;
+      -o | --output | --db) compopt -o default 2>/dev/null; COMPREPLY=(); return ;;
+      --limit | --min | --max-chars | --since | --until | --interval | --columns) COMPREPLY=(); return ;;
+    esac
+    if [[ $word == -* ]]; then
+      mapfile -t options < <("$program" help "$command" 2>/dev/null | sed -n 's/^  \(-., \)\{0,1\}\(--[a-z-]*\).*/\2/p')
+      _taskresults_reply "${options[@]}" --help
+      return
+    fi
+  fi
+  case $command in
+    view | stats | errors | rejects | export | follow)
+      _taskresults_jobs "$word"
+      # Behind -- only: elsewhere it would be an option.
+      [[ -n $dashed ]] || for i in "${!found[@]}"; do [[ ${found[i]} != -* ]] || unset "found[i]"; done
+      _taskresults_reply "${found[@]}"
+      ;;
+    *) COMPREPLY=() ;;
+  esac
+}
+
+complete -F _taskresults taskresults view_results
