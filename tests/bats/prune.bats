@@ -459,6 +459,12 @@ PYTHON
   "$root/tests/prune/every_step.py" faults "$PRUNE_STRIDE"
 }
 
+@test "the power failing at any system call: what was synced is there, once" {
+  run "$root/tests/prune/power.py" "$PRUNE_STRIDE"
+  [[ $output != skip* ]] || skip "$output"
+  [[ $status == 0 ]] || { echo "$output"; return 1; }
+}
+
 # --- under load ----------------------------------------------------------------------------------------------------
 
 # On the file system of TMPDIR (/var/tmp without it), and in memory.
