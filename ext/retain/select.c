@@ -15,6 +15,9 @@
 #include <errno.h>
 #include <string.h>
 
+#define DAY_LEN 11
+#define US_PER_DAY (INT64_C(86400) * 1000000)
+
 typedef struct Selector {
   const TrPruneOptions *options; /* borrowed */
   TrSelection *selection;        /* borrowed */
@@ -22,6 +25,7 @@ typedef struct Selector {
   int64_t records;        /* seen so far, that is from the end */
   int64_t extra_failures; /* kept by keep_failures alone */
   bool keeps_last;        /* whether the line read last, the next one in the file, is kept */
+  char old_day[DAY_LEN];  /* "2026-01-31T": a day that is older than `since` to its last microsecond; or zeros */
 } Selector;
 
 static bool is_failure(const TrLine *line, const TrRecord *record) {
@@ -36,16 +40,39 @@ static bool is_finished(const Selector *selector) {
   return !options->by_time && selector->records >= options->keep && selector->extra_failures >= options->keep_failures;
 }
 
+/* "HH:MM:SS.ffffffZ" or "HH:MM:SSZ", as the scheduler writes them. */
+static bool is_usual_clock(const char *text, size_t length) {
+  static const char pattern[] = "29:59:59.999999Z"; /* the highest digit in each place */
+  if (length != 16 && length != 9) return false;
+  for (size_t i = 0; i < length - 1; i++) {
+    bool is_digit = pattern[i] >= '2' && pattern[i] <= '9';
+    if (is_digit ? text[i] < '0' || text[i] > pattern[i] : text[i] != pattern[i]) return false;
+  }
+  return text[length - 1] == 'Z' && (text[0] < '2' || text[1] <= '3');
+}
+
+/* Newer than `since`, or without a time. Most lines to drop are of the same day as the one before, and told by that. */
+static bool keeps_time(Selector *selector, const TrLine *line, const TrSpan *span) {
+  const char *text = (const char *)line->text + span->start;
+  bool may_be_usual = span->kind == TR_STRING && span->length > DAY_LEN;
+  if (may_be_usual && memcmp(text, selector->old_day, DAY_LEN) == 0 &&
+      is_usual_clock(text + DAY_LEN, span->length - DAY_LEN)) {
+    return false;
+  }
+  int64_t time_us, since_us = selector->options->since_us;
+  if (!tr_span_time_us(line, span, &time_us) || time_us >= since_us) return true;
+  if (may_be_usual && is_usual_clock(text + DAY_LEN, span->length - DAY_LEN) && time_us < since_us - US_PER_DAY) {
+    memcpy(selector->old_day, text, DAY_LEN);
+  }
+  return false;
+}
+
 static bool keeps_record(Selector *selector, const TrLine *line, const TrRecord *record) {
   const TrPruneOptions *options = selector->options;
-  int64_t time_us;
   bool is_recent = options->by_count && selector->records < options->keep;
   selector->records++;
   if (is_recent) return true;
-  if (options->by_time) {
-    if (!tr_span_time_us(line, &record->field[TR_TIMESTAMP], &time_us)) return true;
-    if (time_us >= options->since_us) return true;
-  }
+  if (options->by_time && keeps_time(selector, line, &record->field[TR_TIMESTAMP])) return true;
   if (selector->extra_failures >= options->keep_failures || !is_failure(line, record)) return false;
   selector->extra_failures++;
   return true;

@@ -293,7 +293,7 @@ static void free_jobs(JobList *list) {
   sqlite3_free(list->job);
 }
 
-/* Only what concerns the caller and not the job ends it all. One that vanished since it was listed is no job. */
+/* Only what concerns the caller, and not the job, ends it all. */
 static int prune_listed(PruneCall *call, const char *job_id, sqlite3_str *out, char **message) {
   size_t length = strlen(job_id);
   char *why = NULL;

@@ -104,6 +104,28 @@ killed_prune() {
   assert_rows 1 "SELECT taskresults_prune('j', 'since', (SELECT max(time_us) FROM task_results))->>'kept' = 2"
 }
 
+@test "since agrees with time_us on times of every spelling" {
+  python3 - "$results/j.jsonl" <<'PYTHON'
+import json, random, sys
+rng = random.Random(5)
+def odd_time():
+    return "%04d-%02d-%02d%s%02d:%02d:%02d%s%s" % (
+        rng.choice([2026, 2025]), rng.randint(1, 13), rng.choice([1, 2, 28, 29, 30, 31]), rng.choice("TT "),
+        rng.choice([0, 9, 12, 19, 20, 23, 24, 29]), rng.choice([0, 30, 59, 60]), rng.choice([0, 59, 60]),
+        rng.choice(["", ".000001", ".999999", ".5", ".12345678", ".", "x"]), rng.choice(["Z", "Z", "", "+02:00", "z"]))
+time = odd_time()
+with open(sys.argv[1], "w") as file:
+    for i in range(20000):
+        time = odd_time() if rng.random() < 0.5 else time
+        spelled = time if rng.random() < 0.7 else time[:11] + odd_time()[11:]
+        file.write(json.dumps({"timestamp": spelled, "job_name": str(i)}) + "\n")
+PYTHON
+  since=$(sql "SELECT time_us FROM task_results WHERE timestamp LIKE '2026-02-28T12:%' AND time_us IS NOT NULL LIMIT 1")
+  expected=$(sql "SELECT group_concat(job_name) FROM task_results WHERE time_us IS NULL OR time_us >= $since")
+  prune j "'since', $since"
+  assert_rows "$expected" "SELECT group_concat(job_name) FROM task_results"
+}
+
 @test "keep and since together keep what either keeps; keep_failures keeps more" {
   make_job j 60 10
   [[ $(prune j "'keep', 5, 'since', '2026-01-01T00:50Z', 'dry_run', 1") == *'"kept":10,"dropped":50,'* ]]
@@ -435,6 +457,12 @@ PYTHON
 
 @test "every system call failing with EIO, ENOSPC, EINTR or half done: the old or the new file whole" {
   "$root/tests/prune/every_step.py" faults "$PRUNE_STRIDE"
+}
+
+@test "the power failing at any system call: what was synced is there, once" {
+  run "$root/tests/prune/power.py" "$PRUNE_STRIDE"
+  [[ $output != skip* ]] || skip "$output"
+  [[ $status == 0 ]] || { echo "$output"; return 1; }
 }
 
 # --- under load ----------------------------------------------------------------------------------------------------
