@@ -166,6 +166,11 @@ typedef struct TrLines {
 int tr_lines_open(TrLines *lines, int fd, int64_t from, int64_t size, size_t max_line, bool backwards, TrPoll *poll);
 int tr_lines_next(TrLines *lines, TrLine *line); /* SQLITE_ROW, SQLITE_DONE, SQLITE_INTERRUPT, SQLITE_NOMEM, or
                                                     SQLITE_IOERR_* with errno set; see tr_lines_position() */
+/* For who can tell by himself where a line ends: the bytes not yet given out, up to a NUL at the latest (NULL if there are
+** none at hand, or when reading backwards); and the taking of that many, which a newline must follow, as the next line.
+** False: not to be taken like that; ask tr_lines_next(). */
+const unsigned char *tr_lines_ahead(const TrLines *lines);
+bool tr_lines_take(TrLines *lines, size_t length, TrLine *line);
 int64_t tr_lines_position(const TrLines *lines); /* where in the file the scan stands, for messages */
 void tr_lines_close(TrLines *lines);
 
@@ -252,15 +257,16 @@ typedef struct TrLayout {
   } member[TR_LAYOUT_MEMBERS];
 } TrLayout;
 
-/* A fast lane answers true ("a record, and here are its spans") or false ("not mine": ask the slow lane).
-** text[length] must be a newline or a NUL, and TR_PADDING bytes from there on must be readable. */
-typedef bool (*TrFastLane)(const unsigned char *text, size_t length, TrLayout *layout, TrRecord *record);
+/* A fast lane answers "a record, and here are its spans", by returning what its line ends before; or NULL, "not mine":
+** ask the slow lane. It need not be told where that is: it stops at the first newline or NUL, of which there must be one,
+** with TR_PADDING readable bytes from there on. */
+typedef const unsigned char *(*TrFastLane)(const unsigned char *text, TrLayout *layout, TrRecord *record);
 
 TrFastLane tr_fast_lane(void); /* the best for this processor */
-bool tr_fast_lane_portable(const unsigned char *text, size_t length, TrLayout *layout, TrRecord *record);
+const unsigned char *tr_fast_lane_portable(const unsigned char *text, TrLayout *layout, TrRecord *record);
 #if defined(__x86_64__) || defined(__i386__)
 #define TR_HAVE_AVX2 1
-bool tr_fast_lane_avx2(const unsigned char *text, size_t length, TrLayout *layout, TrRecord *record);
+const unsigned char *tr_fast_lane_avx2(const unsigned char *text, TrLayout *layout, TrRecord *record);
 #endif
 
 TrReason tr_slow_lane(const unsigned char *text, size_t length, TrRecord *record);
@@ -268,10 +274,14 @@ TrReason tr_slow_lane(const unsigned char *text, size_t length, TrRecord *record
 typedef struct TrParser {
   TrFastLane fast;
   TrLayout layout;
+  bool looks_ahead; /* the line before was one for the fast lane, so the next one may be */
 } TrParser;
 
 void tr_parser_init(TrParser *parser);
 TrReason tr_parse(TrParser *parser, const TrLine *line, TrRecord *record);
+
+/* tr_lines_next() and tr_parse() in one, which is faster: a record's end need not be searched for before it is parsed. */
+int tr_parse_next(TrParser *parser, TrLines *lines, TrLine *line, TrRecord *record, TrReason *reason);
 
 /* ------------------------------------------------------------------------------------------------------------------
 ** read/value.c - span -> SQL value

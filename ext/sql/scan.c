@@ -208,9 +208,8 @@ static int next_entry(TrScan *scan, char **message) {
 
 /* --- one line ----------------------------------------------------------------------------------------------------- */
 
-/* Is the current line a row of the table? Sets its record or its reason. */
-static bool wants_line(TrScan *scan) {
-  scan->reason = tr_parse(&scan->parser, &scan->line, &scan->record);
+/* Is the current line a row of the table? */
+static bool wants_line(const TrScan *scan) {
   if (scan->want == TR_WANT_REJECTS) return scan->reason != TR_OK && scan->reason != TR_BLANK;
   return scan->reason == TR_OK && !tr_filter_skips(&scan->filter, &scan->line, &scan->record);
 }
@@ -225,7 +224,7 @@ static int line_error(TrScan *scan, int code, int reason, char **message) {
 /* SQLITE_ROW, SQLITE_DONE at the end of the entry, or an error. */
 static int next_line(TrScan *scan, char **message) {
   int code;
-  while ((code = tr_lines_next(&scan->lines, &scan->line)) == SQLITE_ROW) {
+  while ((code = tr_parse_next(&scan->parser, &scan->lines, &scan->line, &scan->record, &scan->reason)) == SQLITE_ROW) {
     bool wanted = wants_line(scan);
     if (scan->filter.by_rowid) tr_file_close(&scan->file); /* one line is all; it stays in the buffer */
     if (wanted) return SQLITE_ROW;
