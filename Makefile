@@ -25,7 +25,7 @@ WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wco
 ALL_CFLAGS = -std=c11 -fPIC -fvisibility=hidden $(WARNINGS) -Iinclude $(PKG_CFLAGS) $(CFLAGS) $(VARIANT_CFLAGS)
 
 
-.PHONY: all static demo test check unit bats deps asan lint format bench install uninstall clean help
+.PHONY: all static demo test check unit bats deps asan fuzz lint format bench install uninstall clean help
 
 all: taskresults.so ## build the loadable extension, taskresults.so
 
@@ -119,6 +119,10 @@ asan: ## run the C units and the SQL differential test under ASan and UBSan
 lint: ## gcc and clang with -Werror, clang-format, shellcheck
 	@.ci/deps build test lint
 	@.ci/lint
+
+fuzz: ## fuzz each target for FUZZ_SECONDS (60); see tests/fuzz/run
+	@.ci/deps build lint
+	@tests/fuzz/run
 
 format: ## lay out the C sources with clang-format
 	@.ci/deps lint
