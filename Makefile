@@ -12,7 +12,7 @@ PKG_CONFIG ?= pkg-config
 READ   := names dir lines text field fast slow record value timestamp
 WRITE  := encode pending append commit
 RETAIN := leftover io select copy lease journal exchange drain recover prune
-SQL    := error poll connection source plan filter scan table results rejects insert transaction writable \
+SQL    := error poll connection source plan filter scan tally table results rejects stats insert transaction writable \
           prune_functions signature extension
 SOURCES := $(READ:%=ext/read/%.c) $(WRITE:%=ext/write/%.c) $(RETAIN:%=ext/retain/%.c) $(SQL:%=ext/sql/%.c)
 HEADERS := ext/tr.h ext/read/fast_walk.h include/taskresults.h

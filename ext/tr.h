@@ -427,6 +427,8 @@ typedef enum TrColumn {
   TR_COLUMN_TIMESTAMP,
   TR_COLUMN_TIME_US,
   TR_COLUMN_ROWID,
+  TR_COLUMN_SINCE, /* arguments of task_stats: not compared with anything */
+  TR_COLUMN_UNTIL,
   TR_COLUMN_OTHER
 } TrColumn;
 typedef enum TrOp {
@@ -501,7 +503,11 @@ bool tr_looks_numeric(const char *text, size_t length);
 /* ------------------------------------------------------------------------------------------------------------------
 ** sql/scan.c - directory, files, lines and records put together: one pass over what a filter wants
 */
-typedef enum TrWant { TR_WANT_RECORDS, TR_WANT_REJECTS } TrWant;
+typedef enum TrWant {
+  TR_WANT_RECORDS,
+  TR_WANT_REJECTS,
+  TR_WANT_FILES, /* the files of jobs, with the records and rejects of each */
+} TrWant;
 
 typedef struct TrScan {
   TrConnection *connection; /* borrowed */
@@ -519,8 +525,8 @@ typedef struct TrScan {
   TrLines lines;
   TrParser parser;
   TrLine line;        /* the current line */
-  TrRecord record;    /* WANT_RECORDS: its spans */
-  TrReason reason;    /* WANT_REJECTS: why it is not a record */
+  TrReason reason;    /* TR_OK, or why it is not a record */
+  TrRecord record;    /* TR_OK: its spans */
   char *entry_reason; /* owned. WANT_REJECTS: why the entry as a whole is a reject; there is no line then */
 } TrScan;
 
@@ -531,6 +537,48 @@ int tr_scan_begin(TrScan *scan, const TrSource *source, TrFilter *filter, char *
 int tr_scan_next(TrScan *scan, char **message); /* SQLITE_ROW, SQLITE_DONE, or an error */
 void tr_scan_end(TrScan *scan);
 int64_t tr_scan_rowid(const TrScan *scan);
+
+/* TR_WANT_FILES: instead of tr_scan_next, next_file until SQLITE_DONE, and within each next_line until SQLITE_DONE. */
+int tr_scan_next_file(TrScan *scan, char **message);
+int tr_scan_next_line(TrScan *scan, char **message);
+
+/* ------------------------------------------------------------------------------------------------------------------
+** sql/tally.c - the records and rejects of one job -> its figures
+*/
+typedef struct TrKept {
+  TrSpan span;          /* into bytes; its start is 0 */
+  unsigned char *bytes; /* owned; a NUL follows the span */
+  size_t room;
+} TrKept;
+
+/* A mean of durations: of those that are known. */
+typedef struct TrMean {
+  double sum_us;
+  int64_t count;
+} TrMean;
+
+typedef struct TrTally {
+  locale_t c_locale; /* borrowed */
+  bool wants_times;  /* repair and between are asked for: the times of outages have to be read */
+  int64_t runs, successes, rejects;
+  int64_t streak; /* n: the last n runs succeeded; -n: failed; 0: no runs */
+  int64_t longest_failure_streak;
+  bool outage_timed; /* the last outage has begun at a known time, */
+  int64_t outage_us; /* this one */
+  TrMean repair;     /* from an outage's first failure to the success that ended it */
+  TrMean between;    /* from one outage's beginning to that of the next */
+  TrKept first_run, last_success, last_failure, last_error; /* as in the record; of kind TR_ABSENT if there was none */
+} TrTally;
+
+/* A zeroed TrTally but for c_locale and wants_times is a valid one. begin keeps the memory of the job before. */
+void tr_tally_begin(TrTally *tally);
+int tr_tally_record(TrTally *tally, const TrLine *line, const TrRecord *record); /* SQLITE_OK or SQLITE_NOMEM */
+void tr_tally_free(TrTally *tally);
+const TrKept *tr_tally_last_run(const TrTally *tally); /* the timestamp */
+bool tr_kept_time_us(const TrKept *kept, int64_t *time_us);
+
+/* Is this value of `success` one? What Python calls true, as far as SQL can tell: see the file. */
+bool tr_tally_is_success(const TrLine *line, const TrSpan *span, locale_t c_locale);
 
 /* ------------------------------------------------------------------------------------------------------------------
 ** retain/prune.c - one job's prune, step by step: what the SQL functions call
@@ -669,7 +717,7 @@ int tr_signature_register(sqlite3 *db);
 
 /* ------------------------------------------------------------------------------------------------------------------
 ** sql/table.c - what the tables have in common
-** sql/results.c, sql/rejects.c - the tables
+** sql/results.c, sql/rejects.c, sql/stats.c - the tables
 ** sql/prune_functions.c - taskresults_prune() and taskresults_prune_all()
 ** sql/extension.c - the entry point
 */
@@ -693,6 +741,9 @@ int tr_table_connect(sqlite3 *db, TrConnection *connection, const char *schema, 
 int tr_table_disconnect(sqlite3_vtab *vtab);
 int tr_table_open(sqlite3_vtab *vtab, TrWant want, sqlite3_vtab_cursor **cursor);
 int tr_table_close(sqlite3_vtab_cursor *cursor);
+/* The first half of xFilter, for tables that have more to do: the plan, and the filter, which is the caller's. */
+int tr_table_bind(TrTable *table, const char *plan_text, int argc, sqlite3_value **argv, TrPlan *plan,
+                  TrFilter *filter);
 int tr_table_filter(sqlite3_vtab_cursor *cursor, int unused, const char *plan, int argc, sqlite3_value **argv);
 int tr_table_next(sqlite3_vtab_cursor *cursor);
 int tr_table_eof(sqlite3_vtab_cursor *cursor);
@@ -731,6 +782,7 @@ int tr_writable_register(TrConnection *connection);
 
 int tr_results_register(TrConnection *connection);
 int tr_rejects_register(TrConnection *connection);
+int tr_stats_register(TrConnection *connection);
 int tr_prune_register(TrConnection *connection);
 
 #pragma GCC visibility pop
