@@ -421,6 +421,33 @@ size_t tr_encode_bound(const TrRow *row); /* nor longer */
 size_t tr_encode(const TrRow *row, char *out);
 
 /* ------------------------------------------------------------------------------------------------------------------
+** read/durations.c - what a log says of starts and finishes -> the start of the run that ended at a given time
+*/
+#define TR_UNFINISHED_US INT64_MIN /* a finish that the log does not tell of */
+
+typedef struct TrTimedRun {
+  int64_t start_us, finish_us; /* as the log has them */
+} TrTimedRun;
+
+typedef struct TrDurations {
+  TrTimedRun *run; /* owned; after end(), in the order of finish_us */
+  size_t count, room;
+  int64_t finish_us;  /* while messages are added: of the run whose start comes next, */
+  bool finish_known;  /* if this is set */
+  bool executing;     /* the message before was `Executing (...)` */
+  bool finishes_told; /* there is a finish in this log */
+} TrDurations;
+
+/* Call order: begin, add for each message with a time, newest first, end, find, free. A zeroed one is a valid freed one,
+** and begin() may follow at any point. */
+void tr_durations_begin(TrDurations *durations);
+int tr_durations_add(TrDurations *durations, TrBytes words, int64_t time_us);
+bool tr_durations_are_full(const TrDurations *durations); /* add no more: enough is enough */
+void tr_durations_end(TrDurations *durations);
+bool tr_durations_find(const TrDurations *durations, int64_t time_us, int64_t *start_us);
+void tr_durations_free(TrDurations *durations);
+
+/* ------------------------------------------------------------------------------------------------------------------
 ** write/pending.c - the rows of a transaction, held until it commits; what its savepoints take back
 */
 #define TR_MAX_BATCH_BYTES (INT64_C(1) << 30) /* of one job in one transaction: it leaves in one write(2) */
@@ -510,7 +537,8 @@ void tr_connection_unref(void *connection);
 */
 
 /* `known` ends with NULL; each is a name, an equals sign and what the value looks like: "dir='PATH'". *which is the
-** index of the one that the argument names. The caller frees *value; white space alone gives *value NULL. */
+** index of the one that the argument names. The caller frees *value; white space alone gives *value NULL. A PATH must not
+** be empty. */
 int tr_argument_parse(const char *table, const char *argument, const char *const *known, int *which, char **value,
                       char **message);
 const char *tr_environment(const char *name); /* NULL if it is not set, or empty */
@@ -526,6 +554,10 @@ typedef struct TrSource {
   TrSync sync;
 } TrSource;
 
+typedef enum TrSetting { TR_SOURCE_DIR, TR_SOURCE_MAX_LINE, TR_SOURCE_SYNC } TrSetting;
+
+/* Takes over `value`. */
+int tr_source_set(TrSource *source, TrSetting setting, char *value, char **message);
 int tr_source_parse(TrSource *source, const TrStore *store, const char *table, int argc, const char *const *argv,
                     char **message);
 void tr_source_free(TrSource *source);
@@ -607,6 +639,7 @@ typedef struct TrFilter {
 } TrFilter;
 
 int tr_filter_bind(TrFilter *filter, const TrPlan *plan, int argc, sqlite3_value **argv);
+int tr_filter_for_job(TrFilter *filter, const char *job_id, size_t length, bool newest_first);
 void tr_filter_free(TrFilter *filter);
 bool tr_filter_wants_job(const TrFilter *filter, const char *job_id, size_t length);
 const TrJobTerm *tr_filter_exact_jobs(const TrFilter *filter); /* a term that names every file by itself, or NULL */
@@ -648,6 +681,7 @@ int tr_scan_begin(TrScan *scan, const TrSource *source, TrFilter *filter, char *
 int tr_scan_next(TrScan *scan, char **message); /* SQLITE_ROW, SQLITE_DONE, or an error */
 void tr_scan_end(TrScan *scan);
 int64_t tr_scan_rowid(const TrScan *scan);
+TrBytes tr_scan_words(const TrScan *scan);     /* WANT_MESSAGES: of the current message, as far as they are held */
 size_t tr_scan_job_length(const TrScan *scan); /* bytes of scan->name that are the job's id */
 
 /* ------------------------------------------------------------------------------------------------------------------
@@ -787,7 +821,7 @@ int tr_signature_register(sqlite3 *db);
 
 /* ------------------------------------------------------------------------------------------------------------------
 ** sql/table.c - what the tables have in common
-** sql/results.c, sql/rejects.c, sql/logs.c, sql/jobs.c - the tables
+** sql/results.c, sql/rejects.c, sql/logs.c, sql/jobs.c, sql/runs.c - the tables
 ** sql/prune_functions.c - taskresults_prune() and taskresults_prune_all()
 ** sql/extension.c - the entry point
 */
@@ -808,6 +842,7 @@ typedef struct TrCursor {
 
 int tr_table_connect(sqlite3 *db, TrConnection *connection, const TrStore *store, const char *schema, int argc,
                      const char *const *argv, sqlite3_vtab **vtab, char **message);
+int tr_table_declare(sqlite3 *db, const char *schema, int argc); /* and DIRECTONLY, if it has arguments */
 int tr_table_disconnect(sqlite3_vtab *vtab);
 int tr_table_open(sqlite3_vtab *vtab, TrWant want, sqlite3_vtab_cursor **cursor);
 int tr_table_close(sqlite3_vtab_cursor *cursor);
@@ -852,6 +887,7 @@ int tr_results_register(TrConnection *connection);
 int tr_rejects_register(TrConnection *connection);
 int tr_logs_register(TrConnection *connection);
 int tr_jobs_register(TrConnection *connection);
+int tr_runs_register(TrConnection *connection);
 int tr_prune_register(TrConnection *connection);
 
 #pragma GCC visibility pop

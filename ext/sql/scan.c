@@ -297,6 +297,11 @@ void tr_scan_end(TrScan *scan) {
   tr_lines_close(&scan->lines);
 }
 
+TrBytes tr_scan_words(const TrScan *scan) {
+  size_t start = tr_message_start(&scan->record);
+  return (TrBytes){(const char *)scan->line.text + start, scan->messages.held - start};
+}
+
 size_t tr_scan_job_length(const TrScan *scan) {
   return strlen(scan->name) - scan->store->suffix_length;
 }

@@ -6,6 +6,13 @@
 
 #include <string.h>
 
+/* With a directory of its own a table must not be reachable from a hostile database's views and triggers; without, users
+** may build persistent views on it. */
+int tr_table_declare(sqlite3 *db, const char *schema, int argc) {
+  int code = sqlite3_declare_vtab(db, schema);
+  return code == SQLITE_OK && argc > 3 ? sqlite3_vtab_config(db, SQLITE_VTAB_DIRECTONLY) : code;
+}
+
 int tr_table_connect(sqlite3 *db, TrConnection *connection, const TrStore *store, const char *schema, int argc,
                      const char *const *argv, sqlite3_vtab **vtab, char **message) {
   TrSource source;
@@ -13,10 +20,7 @@ int tr_table_connect(sqlite3 *db, TrConnection *connection, const TrStore *store
   if (code != SQLITE_OK) return code;
   TrTable *table = sqlite3_malloc64(sizeof *table);
   if (table == NULL) code = SQLITE_NOMEM;
-  if (code == SQLITE_OK) code = sqlite3_declare_vtab(db, schema);
-  /* With a directory of its own the table must not be reachable from a hostile database's views and triggers; without,
-  ** users may build persistent views on it. */
-  if (code == SQLITE_OK && argc > 3) code = sqlite3_vtab_config(db, SQLITE_VTAB_DIRECTONLY);
+  if (code == SQLITE_OK) code = tr_table_declare(db, schema, argc);
   if (code != SQLITE_OK) {
     sqlite3_free(table);
     tr_source_free(&source);
