@@ -9,11 +9,12 @@ PKGS    := sqlite3 libcjson
 PKG_CONFIG ?= pkg-config
 
 # In the order in which a byte becomes a SQL value (ext/tr.h is the map).
-READ   := names dir lines text field fast slow record value timestamp
+READ   := names dir lines text field fast slow record value timestamp messages event durations json_file jobs_file \
+          checkpoint
 WRITE  := encode pending append commit
 RETAIN := leftover io select copy lease journal exchange drain recover prune
-SQL    := error poll connection source plan filter scan tally table results rejects stats insert transaction writable \
-          prune_functions signature extension
+SQL    := error poll connection argument source plan filter scan tally table results rejects stats logs jobs runs \
+          insert transaction writable prune_functions signature extension
 SOURCES := $(READ:%=ext/read/%.c) $(WRITE:%=ext/write/%.c) $(RETAIN:%=ext/retain/%.c) $(SQL:%=ext/sql/%.c)
 HEADERS := ext/tr.h ext/read/fast_walk.h include/taskresults.h
 
