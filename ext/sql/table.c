@@ -1,6 +1,6 @@
 /*
-** table.c - what task_results, task_rejects and task_logs have in common as virtual tables: connecting, cursors, and
-** the way from a plan to a scan. What differs (columns, and which lines are rows) is in results.c, rejects.c, logs.c.
+** table.c - what the tables have in common as virtual tables: connecting, cursors, and the way from a plan to a scan.
+** What differs (columns, and what makes a row) is in results.c, rejects.c, stats.c, logs.c and runs.c.
 */
 #include "../tr.h"
 
@@ -68,6 +68,14 @@ int tr_table_next(sqlite3_vtab_cursor *base) {
   return code == SQLITE_ROW || code == SQLITE_DONE ? SQLITE_OK : code;
 }
 
+int tr_table_bind(TrTable *table, const char *plan_text, int argc, sqlite3_value **argv, TrPlan *plan,
+                  TrFilter *filter) {
+  if (!tr_plan_decode(plan_text, plan)) {
+    return tr_error(&table->base.zErrMsg, SQLITE_INTERNAL, "cannot read the plan '%s'", plan_text);
+  }
+  return tr_filter_bind(filter, plan, argc, argv);
+}
+
 int tr_table_filter(sqlite3_vtab_cursor *base, int unused, const char *plan_text, int argc, sqlite3_value **argv) {
   (void)unused;
   TrCursor *cursor = (TrCursor *)base;
@@ -75,10 +83,7 @@ int tr_table_filter(sqlite3_vtab_cursor *base, int unused, const char *plan_text
   TrPlan plan;
   TrFilter filter;
   cursor->at_end = true;
-  if (!tr_plan_decode(plan_text, &plan)) {
-    return tr_error(&table->base.zErrMsg, SQLITE_INTERNAL, "cannot read the plan '%s'", plan_text);
-  }
-  int code = tr_filter_bind(&filter, &plan, argc, argv);
+  int code = tr_table_bind(table, plan_text, argc, argv, &plan, &filter);
   if (code == SQLITE_OK) code = tr_scan_begin(&cursor->scan, &table->source, &filter, &table->base.zErrMsg);
   return code == SQLITE_OK ? tr_table_next(base) : code;
 }

@@ -318,6 +318,14 @@ static void runs(void) {
   CHECK(fail_each_allocation(script) == SQLITE_DONE);
 }
 
+static void statistics(void) {
+  CHECK(fail_each_allocation("SELECT rowid, *, last_run_us FROM task_stats") == SQLITE_DONE);
+  CHECK(fail_each_allocation("SELECT *, since, until FROM task_stats('2026-01-01 00:00', 9e18, 'a')") == SQLITE_DONE);
+  CHECK(fail_each_allocation("PRAGMA encoding = 'UTF-16le'; SELECT *, since FROM task_stats('2026-01-01 00:00')") ==
+        SQLITE_DONE);
+  CHECK(fail_each_allocation("SELECT * FROM task_stats('soon')") == SQLITE_ERROR);
+}
+
 static void queries_of_many_cursors(void) {
   CHECK(fail_each_allocation("SELECT a.output, b.output FROM task_results a JOIN task_results b ON b.job_id = a.job_id "
                              "AND b.success IS a.success WHERE a.job_id = 'a'") == SQLITE_DONE);
@@ -365,6 +373,7 @@ int main(void) {
   RUN(logs);
   RUN(jobs);
   RUN(runs);
+  RUN(statistics);
   RUN(queries_of_many_cursors);
   RUN(tables_with_arguments);
   RUN(texts_in_another_encoding);
