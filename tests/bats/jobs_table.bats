@@ -212,7 +212,8 @@ z|orphaned" 'SELECT job_id, state FROM task_jobs'
 @test "what is no JSON is an error with its byte and cause" {
   local case count=0 pids=()
   while IFS= read -r case; do
-    printf '%b' "${case%|*}" >"$jobs_file.$((++count))"
+    count=$((count + 1))
+    printf '%b' "${case%|*}" >"$jobs_file.$count"
     SCHEDULER_JOBS_FILE=$jobs_file.$count assert_sql_error "jobs file $jobs_file.$count: ${case##*|}" 'SELECT * FROM task_jobs' &
     pids+=($!) # each takes as long as it takes to give a file up
   done <<'CASES'
