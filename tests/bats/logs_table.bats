@@ -57,9 +57,10 @@ paused|'Job paused'" 'SELECT event, quote(message) FROM task_logs'
 }
 
 @test "lines before the first timestamp are a row without a time" {
+  log_raw c '\n'
+  assert_rows "c|0|NULL|NULL|other|''" "$everything"
   log_raw a 'Job paused\nmore\n[2026-01-01T00:00:00Z] Job paused\n'
   log_raw b 'nothing but this'
-  log_raw c '\n'
   log_raw d ''
   assert_rows "a|0|NULL|NULL|other|'Job paused
 more'
