@@ -186,7 +186,7 @@ int tr_lines_next(TrLines *lines, TrLine *line); /* SQLITE_ROW, SQLITE_DONE, SQL
 ** False: not to be taken like that; ask tr_lines_next(). */
 const unsigned char *tr_lines_ahead(const TrLines *lines);
 bool tr_lines_take(TrLines *lines, size_t length, TrLine *line);
-/* Reads a stretch of the file once more. *got is less than `count` only where the file has shrunk. */
+/* Reads a stretch of the file once more. *got is less than `count` only if the file has shrunk. */
 int tr_lines_read_again(TrLines *lines, void *into, size_t count, int64_t offset, size_t *got);
 int64_t tr_lines_position(const TrLines *lines); /* where in the file the scan stands, for messages */
 void tr_lines_close(TrLines *lines);
