@@ -82,7 +82,7 @@ static size_t most_held(const TrMessages *messages) {
 }
 
 static int ensure_room(TrMessages *messages, size_t wanted) {
-  if (wanted <= messages->room) return SQLITE_OK;
+  if (messages->text && wanted <= messages->room) return SQLITE_OK; /* an empty message has a place, too */
   size_t room = wanted > 2 * messages->room ? wanted : 2 * messages->room;
   if (room < 1024) room = 1024;
   unsigned char *text = sqlite3_realloc64(messages->text, room);
