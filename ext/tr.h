@@ -278,8 +278,17 @@ TrReason tr_parse(TrParser *parser, const TrLine *line, TrRecord *record);
 ** read/timestamp.c - text <-> microseconds
 */
 
+/* Where texts are decoded, one after the other. A zeroed one is valid. */
+typedef struct TrScratch {
+  unsigned char *bytes; /* owned */
+  size_t room;
+} TrScratch;
+
+void tr_scratch_free(TrScratch *scratch);
+
 /* Sets the result of a SQL function or column as json_extract() would; `c_locale` is for numbers. */
-void tr_result_span(sqlite3_context *context, const TrLine *line, const TrSpan *span, locale_t c_locale);
+void tr_result_span(sqlite3_context *context, const TrLine *line, const TrSpan *span, locale_t c_locale,
+                    TrScratch *scratch);
 
 bool tr_timestamp_parse(const char *text, size_t length, int64_t *time_us); /* which forms: see the file */
 bool tr_span_time_us(const TrLine *line, const TrSpan *span, int64_t *time_us);
@@ -675,6 +684,7 @@ typedef struct TrTable {
 typedef struct TrCursor {
   sqlite3_vtab_cursor base;
   TrScan scan;
+  TrScratch scratch;
   bool at_end;
 } TrCursor;
 
