@@ -12,9 +12,11 @@ PKG_CONFIG ?= pkg-config
 READ   := names dir lines text field fast slow record value timestamp
 WRITE  := encode pending append commit
 RETAIN := leftover io select copy lease journal exchange drain recover prune
+EXPORT := output csv
 SQL    := error poll connection source plan filter scan table results rejects insert transaction writable \
-          prune_functions signature extension
-SOURCES := $(READ:%=ext/read/%.c) $(WRITE:%=ext/write/%.c) $(RETAIN:%=ext/retain/%.c) $(SQL:%=ext/sql/%.c)
+          prune_functions export_function signature extension
+SOURCES := $(READ:%=ext/read/%.c) $(WRITE:%=ext/write/%.c) $(RETAIN:%=ext/retain/%.c) $(EXPORT:%=ext/export/%.c) \
+           $(SQL:%=ext/sql/%.c)
 HEADERS := ext/tr.h ext/read/fast_walk.h include/taskresults.h
 
 # Recursive on purpose: pkg-config is asked when something is compiled, after `deps` has installed it.
