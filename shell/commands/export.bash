@@ -42,23 +42,24 @@ format=${opt[format]-csv}
 IFS=, read -ra columns <<<"${opt[columns]-timestamp,job_id,job_name,success,output,error}"
 ((${#columns[@]})) || usage_error '--columns wants at least one'
 
-# column NAME - the SQL that gives it.
+csv_options=(guard "${opt[guard]-0}")
+# column NAME - sets `column` to the SQL that gives it. CSV is cut and guarded where it is written, and a bare column is read
+# fastest.
 column() {
-  local sql=$1
   [[ $1 =~ ^(timestamp|job_id|job_name|success|output|error|time_us|offset|record)$ ]] || usage_error "no column '$1'"
-  if [[ $1 =~ ^(output|error)$ && -v opt[max-chars] ]]; then
-    sql="substr($(whole_text "$1"), 1, ${opt[max-chars]})"
+  column=$1
+  [[ $1 =~ ^(output|error)$ && -v opt[max-chars] ]] || return 0
+  if [[ $format == csv ]]; then
+    [[ " ${csv_options[*]} " == *" cut $1 "* ]] || csv_options+=(max_chars "${opt[max-chars]}" cut "$1")
+  else
+    column="substr($(whole_text "$1"), 1, ${opt[max-chars]}) AS $1"
   fi
-  if [[ -v opt[guard] ]]; then
-    sql="CASE WHEN typeof($1) = 'text' AND instr('=+-@' || char(9, 13), substr($1, 1, 1)) > 0 AND $1 <> ''
-      THEN '''' || $sql ELSE $sql END"
-  fi
-  printf '%s AS %s' "$sql" "$1"
 }
 
 list=
 for name in "${columns[@]}"; do
-  list+=${list:+, }$(column "$name") || exit
+  column "$name"
+  list+=${list:+, }$column
 done
 condition=$(time_condition)
 [[ ! -v opt[success] ]] || condition+=" AND $only_successes"
@@ -72,8 +73,14 @@ if ((${#args[@]})); then
   condition+=" AND job_id IN ($jobs)"
 fi
 
+select="SELECT $list FROM task_results WHERE $condition"
 export_rows() {
-  rows_as "$format" "SELECT $list FROM task_results WHERE $condition" "${columns[@]}"
+  if [[ $format == csv ]]; then
+    csv_rows "$select" "${csv_options[@]}"
+    finish "$?"
+  else
+    rows_as "$format" "$select" "${columns[@]}"
+  fi
 }
 
 if [[ -v opt[output] && ${opt[output]} != - ]]; then
