@@ -126,7 +126,7 @@ format: ## lay out the C sources with clang-format
 	@.ci/deps lint
 	clang-format -i $$(git ls-files '*.c' '*.h')
 
-bench: all ## measure against grep, jq and python3; raw figures go to build/bench
+bench: all ## measure against grep, jq, python3 and DuckDB; raw figures go to build/bench
 	@.ci/deps build bench
 	@tests/bench/run
 
