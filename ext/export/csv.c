@@ -157,6 +157,10 @@ static size_t characters(const char *text, size_t length, int64_t count) {
 }
 
 static void append_integer(TrOutput *output, int64_t value) {
+  if (value >= 0 && value < 10) { /* most are 0 or 1 */
+    tr_output_byte(output, (char)('0' + value));
+    return;
+  }
   char digits[24], *end = digits + sizeof digits, *at = end;
   uint64_t rest = value < 0 ? -(uint64_t)value : (uint64_t)value;
   do *--at = (char)('0' + rest % 10);

@@ -108,7 +108,14 @@ static const unsigned char *copy_plain(const unsigned char *p, const unsigned ch
     memcpy(o, &block, 16); /* behind a backslash too: what belongs there comes later */
     block = (Block)(block == backslash);
     memcpy(found, &block, 16);
-    if (found[0] | found[1]) break;
+    if ((found[0] | found[1]) == 0) continue;
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+    unsigned at = (unsigned)(found[0] ? __builtin_ctzll(found[0]) : 64 + __builtin_ctzll(found[1])) / 8;
+    *out = o + at;
+    return p + at;
+#else
+    break;
+#endif
   }
   while (p < end && *p != '\\') *o++ = *p++;
   *out = o;
