@@ -13,9 +13,11 @@ READ   := names dir lines text field fast slow record value timestamp messages e
           checkpoint
 WRITE  := encode pending append commit
 RETAIN := leftover io select copy lease journal exchange drain recover prune
+EXPORT := output csv
 SQL    := error poll connection argument source plan filter scan tally table results rejects stats logs jobs runs \
-          insert transaction writable prune_functions signature extension
-SOURCES := $(READ:%=ext/read/%.c) $(WRITE:%=ext/write/%.c) $(RETAIN:%=ext/retain/%.c) $(SQL:%=ext/sql/%.c)
+          insert transaction writable prune_functions export_function signature extension
+SOURCES := $(READ:%=ext/read/%.c) $(WRITE:%=ext/write/%.c) $(RETAIN:%=ext/retain/%.c) $(EXPORT:%=ext/export/%.c) \
+           $(SQL:%=ext/sql/%.c)
 HEADERS := ext/tr.h ext/read/fast_walk.h include/taskresults.h
 
 # Recursive on purpose: pkg-config is asked when something is compiled, after `deps` has installed it.

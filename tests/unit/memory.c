@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <glob.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -353,6 +354,29 @@ static void texts_in_another_encoding(void) {
             "AND timestamp > '2025' AND success <> '7'; SELECT * FROM task_rejects('a')") == SQLITE_DONE);
 }
 
+static int count_temporaries(void) {
+  glob_t found;
+  char pattern[512];
+  snprintf(pattern, sizeof pattern, "%s/.taskresults.*", directory);
+  int code = glob(pattern, 0, NULL, &found);
+  int count = code == 0 ? (int)found.gl_pathc : 0;
+  if (code == 0) globfree(&found);
+  return count;
+}
+
+static void exports(void) {
+  char script[1000];
+  snprintf(script, sizeof script,
+           "SELECT taskresults_export_csv('%s/x.csv', 'SELECT rowid, * FROM task_results', 'max_chars', 3, 'cut', "
+           "'output', 'sync', 0); SELECT taskresults_export_csv('/dev/null', 'VALUES (1.5, x''00''), (NULL, '''')')",
+           directory);
+  CHECK(fail_each_allocation(script) == SQLITE_DONE);
+  CHECK(fail_each_allocation("PRAGMA encoding = 'UTF-16le'; SELECT taskresults_export_csv('/dev/null', 'SELECT * FROM "
+                             "task_results(''a'')')") == SQLITE_DONE);
+  CHECK(fail_each_allocation("SELECT taskresults_export_csv('/dev/null', 'SELECT nonsense')") == SQLITE_ERROR);
+  CHECK(count_temporaries() == 0);
+}
+
 /* The error is the one it should be, or SQLITE_NOMEM: never a success. */
 static void errors(void) {
   CHECK(fail_each_allocation("CREATE VIRTUAL TABLE temp.l USING task_logs(nonsense=1)") == SQLITE_ERROR);
@@ -377,6 +401,7 @@ int main(void) {
   RUN(queries_of_many_cursors);
   RUN(tables_with_arguments);
   RUN(texts_in_another_encoding);
+  RUN(exports);
   RUN(errors);
   remove_directory();
   return check_result();
