@@ -106,7 +106,7 @@ check_results() {
     if ((!kind)); then
       note "job $quoted: $count line$( ((count == 1)) || echo s): $reason" "to see them: taskresults rejects -- $quoted"
     elif [[ $reason == *'interrupted prune'* ]]; then
-      note "job $quoted: $reason" 'prune the job again: that brings the records back'
+      fail "job $quoted: $reason" "prune the job again, which brings the records back: taskresults prune -- $quoted --keep N"
     elif [[ $reason == *'Permission denied'* ]]; then
       fail "job $quoted: $reason" "as its owner: chmod a+r -- $(printf '%q' "$(results_dir)/$job.jsonl")"
     else
