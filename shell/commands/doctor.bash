@@ -36,7 +36,7 @@ check_programs() {
   else
     fail "bash $BASH_VERSION is older than 4.4" 'install a newer bash'
   fi
-  if ! version=$(sqlite_version); then
+  if ! sqlite_version; then
     fail "no $sqlite3_program program" 'apt-get install sqlite3'
     return 1
   fi
@@ -45,7 +45,7 @@ check_programs() {
     return 1
   fi
   ok "$sqlite3_program $((version / 1000000)).$((version / 1000 % 1000)).$((version % 1000))"
-  if ! extension=$(find_extension 2>/dev/null); then
+  if ! find_extension 2>/dev/null; then
     fail 'the extension is not there' 'make && make install, or name it in TASKRESULTS_EXTENSION'
     return 1
   fi

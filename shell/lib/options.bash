@@ -18,7 +18,7 @@ parse_options() {
   for word in $spec; do
     name=${word#?:}
     [[ $word == ?:* ]] && long_of[${word%%:*}]=${name%=}
-    takes_value[${name%=}]=$([[ $name == *= ]] && echo 1)
+    takes_value[${name%=}]=${name##*[!=]}
   done
   while (($#)); do
     word=$1
