@@ -25,7 +25,8 @@
 # whose timestamp cannot be read as one.
 #
 # Exit status:
-#   0 fine; 1 no such record (the machine formats are then empty, and fine); 2 usage; 3 input or output failed
+#   0 fine; 1 no such record (the machine formats are then empty, and fine); 2 usage; 3 input or output failed, or,
+#   with --all, a job was left out because its file cannot be read
 #
 # Examples:
 #   taskresults view my-job --latest
@@ -53,7 +54,9 @@ else
   ((${#args[@]} == 1)) || usage_error 'which job? (or --all)'
   table="task_results($(sql_text "${args[0]}"))" order=rowid reverse='rowid DESC'
 fi
-condition=$(time_condition)
+unreadable=() readable_condition=1
+[[ ! -v opt[all] ]] || readable_jobs
+condition="$readable_condition AND $(time_condition)"
 [[ ! -v opt[success] ]] || condition+=" AND $only_successes"
 [[ ! -v opt[errors] ]] || condition+=" AND $only_failures"
 
@@ -73,6 +76,7 @@ for format in json jsonl csv; do
     printf -v list ', %s' "${columns[@]}"
     set_record_select "${list#, }"
     rows_as "$format" "$record_select" "${columns[@]}"
+    say_unreadable
     exit 0
   fi
 done
@@ -99,5 +103,6 @@ set_record_select "$block AS block"
 query "SELECT block FROM ($record_select);" | print_blocks
 statuses=("${PIPESTATUS[@]}")
 finish "${statuses[0]}"
+say_unreadable
 ((statuses[1] != NOTHING_CAME)) || die "$EXIT_NO" "no such record${args[0]+ of job: ${args[0]}}"
 finish "${statuses[1]}"

@@ -31,6 +31,16 @@ octal_of() {
 # query SQL - prints the rows. On an error says what SQLite said, and returns 3; 141 when the reader went away.
 query() {
   sqlite_setup
+  if [[ -v in_progress || ! -t 2 ]]; then
+    send_query "$1"
+  elif [[ -n $stdout_is_terminal ]]; then
+    until_output send_query "$1"
+  else
+    with_progress send_query "$1"
+  fi
+}
+
+send_query() {
   run_sqlite < <(printf '%s%s\n' "$prelude" "$1")
 }
 

@@ -10,6 +10,8 @@ for part in say find sql_text query; do
   source "$shell_home/lib/$part.bash"
 done
 
+in_progress=1 # no line of progress: the output is the command's
+
 read -r how text
 success=0 output="''" error="CAST(x'$text' AS TEXT)"
 case $how in
