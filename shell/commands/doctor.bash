@@ -30,7 +30,7 @@ red='' plain=''
 if in_colour; then red=$'\xf9' plain=$'\xfc'; fi
 
 check_programs() {
-  local version extension
+  local version extension runner
   if ((BASH_VERSINFO[0] * 100 + BASH_VERSINFO[1] >= 404)); then
     ok "bash $BASH_VERSION"
   else
@@ -54,6 +54,11 @@ check_programs() {
     return 1
   fi
   ok "extension $version: $extension"
+  if find_runner; then
+    ok "runner: $runner"
+  else
+    note "taskresults-run is not at $runner" 'only `taskresults run` needs it: make && make install'
+  fi
 }
 
 # The directory, each above it, and what they let us do.

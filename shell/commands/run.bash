@@ -68,9 +68,7 @@ timeout_option() {
 }
 [[ ! -v opt[timeout] ]] || timeout_option
 
-runner=$shell_home/taskresults-run
-[[ -x $runner ]] || runner=$shell_home/../taskresults-run
-[[ -x $runner ]] || die "$EXIT_IO" "taskresults-run is not at $runner, so the command was not run: build it with make"
+find_runner || die "$EXIT_IO" "taskresults-run is not at $runner, so the command was not run: build it with make"
 recorder=("$BASH" "$shell_home/lib/record_run.bash" "$job" "$name" "$timeout_words")
 exec "$runner" "$timeout_ms" "$([[ -v opt[quiet] ]] && echo quiet || echo show)" "${#recorder[@]}" "${recorder[@]}" \
   "${words[@]}"

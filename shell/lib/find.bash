@@ -17,6 +17,13 @@ find_extension() {
   return "$EXIT_IO"
 }
 
+# find_runner - sets `runner`, the program behind `taskresults run`, which lies beside the extension.
+find_runner() {
+  runner=$shell_home/taskresults-run
+  [[ -x $runner ]] || runner=$shell_home/../taskresults-run
+  [[ -x $runner ]]
+}
+
 # The same rule as the extension's own (README: Which directory).
 results_dir() {
   printf '%s\n' "${SCHEDULER_RESULTS_DIR:-/opt/.task-scheduler/results}"
