@@ -27,9 +27,9 @@ whole_text() {
 is_success="CASE WHEN success IS 1 THEN 1 WHEN success IS 0 THEN 0 WHEN success IS NULL THEN 0
   WHEN typeof(success) = 'text' THEN success NOT IN ('', '[]', '{}') ELSE success <> 0 END"
 
-# The same as a condition, with the part that the extension can skip lines by.
+# The same as a condition, with the part that the extension can skip lines by; what is usual is tried first.
 only_successes="success IS NOT 0 AND $is_success"
-only_failures="success IS NOT 1 AND NOT $is_success"
+only_failures="success IS NOT 1 AND (success IS 0 OR NOT $is_success)"
 
 # cell EXPRESSION - a text for one cell of a table of ours: NULL is empty, line breaks and the separator are made visible.
 cell() {
