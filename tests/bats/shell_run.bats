@@ -109,8 +109,9 @@ PYTHON
   assert_record 0 '' 'Execution timed out (0.3 seconds)'
   # One that prints elsewhere and ignores TERM.
   cd "$BATS_TEST_TMPDIR"
-  run taskresults run a --timeout 1 -- sh -c '(trap "" TERM; echo $BASHPID; exec sleep 40) >pid 2>&1 & exec sleep 40'
+  run taskresults run a --timeout 1 -- bash -c '(trap "" TERM; echo $BASHPID; exec sleep 40) >pid 2>&1 & exec sleep 40'
   [[ $status -eq 124 ]]
+  [[ $(<pid) =~ ^[0-9]+$ ]]
   gone() { ! kill -0 "$(<pid)"; }
   await gone
   assert_record 0 '' 'Execution timed out (1 second)'
