@@ -30,7 +30,7 @@ ALL_CFLAGS = -std=c11 -fPIC -fvisibility=hidden $(WARNINGS) -Iinclude $(PKG_CFLA
 
 .PHONY: all static demo test check unit bats deps asan fuzz lint format bench install uninstall clean help
 
-all: taskresults.so ## build the loadable extension, taskresults.so
+all: taskresults.so taskresults-run ## build the loadable extension, taskresults.so, and what `taskresults run` needs
 
 # SQLite's functions come from the host, through a table of pointers; everything else must be linked here (-z defs).
 LINK_SHARED = $(CC) $(CFLAGS) $(LDFLAGS) -shared -Wl,--as-needed,-z,defs
@@ -43,6 +43,15 @@ taskresults.so: $(OBJECTS)
 build/release/%.o: %.c $(HEADERS) | build-deps
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -c -o $@ $<
+
+# The program behind `taskresults run`.
+RUNNER := capture supervise
+taskresults-run: $(RUNNER:%=build/runner/%.o)
+	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^
+
+build/runner/%.o: shell/runner/%.c shell/runner/runner.h | build-deps
+	@mkdir -p $(@D)
+	$(CC) -std=c11 $(WARNINGS) $(CFLAGS) -c -o $@ $<
 
 # A build with a read buffer of 7 bytes: every boundary falls everywhere. The tests compare its rows with the real ones.
 TINY_OBJECTS := $(SOURCES:%.c=build/tiny/%.o)
@@ -83,11 +92,11 @@ demo: all ## show a table, a CSV and statistics from the example data
 # --- tests ---------------------------------------------------------------------------------------------------------
 
 UNIT := $(basename $(notdir $(wildcard tests/unit/*.c)))
-UNIT_CFLAGS = -std=c11 $(WARNINGS) -Iinclude -Iext $(PKG_CFLAGS) $(CFLAGS) -DSQLITE_CORE
+UNIT_CFLAGS = -std=c11 $(WARNINGS) -Iinclude -Iext -Ishell/runner $(PKG_CFLAGS) $(CFLAGS) -DSQLITE_CORE
 
-build/unit/%: tests/unit/%.c $(wildcard tests/unit/*.h) $(CORE_OBJECTS)
+build/unit/%: tests/unit/%.c $(wildcard tests/unit/*.h) $(CORE_OBJECTS) build/runner/capture.o
 	@mkdir -p $(@D)
-	$(CC) $(UNIT_CFLAGS) -o $@ $< $(CORE_OBJECTS) $(CJSON_LIBS) $(SQLITE_LIBS) -lm
+	$(CC) $(UNIT_CFLAGS) -o $@ $< $(CORE_OBJECTS) build/runner/capture.o $(CJSON_LIBS) $(SQLITE_LIBS) -lm
 
 build/shim/%.so: tests/shim/%.c
 	@mkdir -p $(@D)
@@ -142,7 +151,7 @@ mandir  ?= $(datadir)/man
 SHELL_DIR = $(DESTDIR)$(datadir)/taskresults
 BASH_COMPLETIONS = $(DESTDIR)$(datadir)/bash-completion/completions
 ZSH_COMPLETIONS  = $(DESTDIR)$(datadir)/zsh/site-functions
-INSTALLED_FILES = "$(DESTDIR)$(libdir)/sqlite3/taskresults.so" "$(DESTDIR)$(PREFIX)/include/taskresults.h" \
+INSTALLED_FILES = "$(DESTDIR)$(libdir)/sqlite3/taskresults.so" "$(DESTDIR)$(libdir)/taskresults/taskresults-run" "$(DESTDIR)$(PREFIX)/include/taskresults.h" \
 	"$(DESTDIR)$(PREFIX)/bin/taskresults" "$(DESTDIR)$(PREFIX)/bin/view_results" \
 	"$(BASH_COMPLETIONS)/taskresults" "$(BASH_COMPLETIONS)/view_results" "$(ZSH_COMPLETIONS)/_taskresults" \
 	"$(DESTDIR)$(mandir)/man1/view_results.1" "$(DESTDIR)$(mandir)"/man1/taskresults*.1
@@ -155,14 +164,16 @@ man: ## write the man pages to build/man
 
 # All links are relative: the tree works below any DESTDIR.
 install: all man ## copy the extension, its header, the commands and their man pages below DESTDIR/PREFIX
-	install -d "$(DESTDIR)$(libdir)/sqlite3" "$(DESTDIR)$(PREFIX)/include" "$(DESTDIR)$(PREFIX)/bin" "$(SHELL_DIR)/lib" \
+	install -d "$(DESTDIR)$(libdir)/sqlite3" "$(DESTDIR)$(libdir)/taskresults" "$(DESTDIR)$(PREFIX)/include" "$(DESTDIR)$(PREFIX)/bin" "$(SHELL_DIR)/lib" \
 	  "$(SHELL_DIR)/commands" "$(BASH_COMPLETIONS)" "$(ZSH_COMPLETIONS)" "$(DESTDIR)$(mandir)/man1"
 	install -m 755 taskresults.so "$(DESTDIR)$(libdir)/sqlite3/taskresults.so"
+	install -m 755 taskresults-run "$(DESTDIR)$(libdir)/taskresults/taskresults-run"
 	install -m 644 include/taskresults.h "$(DESTDIR)$(PREFIX)/include/taskresults.h"
 	install -m 755 shell/taskresults shell/view_results "$(SHELL_DIR)"
 	install -m 644 shell/lib/*.bash shell/lib/*.awk "$(SHELL_DIR)/lib"
 	install -m 644 shell/commands/*.bash "$(SHELL_DIR)/commands"
 	ln -srfT "$(DESTDIR)$(libdir)/sqlite3/taskresults.so" "$(SHELL_DIR)/taskresults.so"
+	ln -srfT "$(DESTDIR)$(libdir)/taskresults/taskresults-run" "$(SHELL_DIR)/taskresults-run"
 	ln -srf "$(SHELL_DIR)/taskresults" "$(SHELL_DIR)/view_results" "$(DESTDIR)$(PREFIX)/bin"
 	install -m 644 shell/completions/taskresults.bash "$(BASH_COMPLETIONS)/taskresults"
 	ln -sf taskresults "$(BASH_COMPLETIONS)/view_results"
@@ -174,7 +185,7 @@ uninstall: ## remove what install copied
 	rm -rf "$(SHELL_DIR)"
 
 clean: ## remove everything that was built
-	rm -rf build taskresults.so libtaskresults.a
+	rm -rf build taskresults.so taskresults-run libtaskresults.a
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' Makefile

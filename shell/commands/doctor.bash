@@ -31,13 +31,13 @@ red='' plain=''
 if in_colour; then red=$'\xf9' plain=$'\xfc'; fi
 
 check_programs() {
-  local version extension
+  local version extension runner
   if ((BASH_VERSINFO[0] * 100 + BASH_VERSINFO[1] >= 404)); then
     ok "bash $BASH_VERSION"
   else
     fail "bash $BASH_VERSION is older than 4.4" 'install a newer bash'
   fi
-  if ! version=$(sqlite_version); then
+  if ! sqlite_version; then
     fail "no $sqlite3_program program" 'apt-get install sqlite3'
     return 1
   fi
@@ -46,7 +46,7 @@ check_programs() {
     return 1
   fi
   ok "$sqlite3_program $((version / 1000000)).$((version / 1000 % 1000)).$((version % 1000))"
-  if ! extension=$(find_extension 2>/dev/null); then
+  if ! find_extension 2>/dev/null; then
     fail 'the extension is not there' 'make && make install, or name it in TASKRESULTS_EXTENSION'
     return 1
   fi
@@ -55,6 +55,11 @@ check_programs() {
     return 1
   fi
   ok "extension $version: $extension"
+  if find_runner; then
+    ok "runner: $runner"
+  else
+    note "taskresults-run is not at $runner" 'only `taskresults run` needs it: make && make install'
+  fi
 }
 
 # The directory, each above it, and what they let us do.
@@ -107,7 +112,7 @@ check_results() {
     if ((!kind)); then
       note "job $quoted: $count line$( ((count == 1)) || echo s): $reason" "to see them: taskresults rejects -- $quoted"
     elif [[ $reason == *'interrupted prune'* ]]; then
-      note "job $quoted: $reason" 'prune the job again: that brings the records back'
+      fail "job $quoted: $reason" "prune the job again, which brings the records back: taskresults prune -- $quoted --keep N"
     elif [[ $reason == *'Permission denied'* ]]; then
       fail "job $quoted: $reason" "as its owner: chmod a+r -- $(printf '%q' "$(results_dir)/$job.jsonl")"
     else

@@ -72,7 +72,7 @@ _taskresults() {
       --mode) _taskresults_reply box list csv json line column markdown table quote tabs html insert ascii; return ;;
       --job) _taskresults_jobs "$word"; _taskresults_reply "${found[@]}"; return ;;
       -o | --output | --db) compopt -o default 2>/dev/null; COMPREPLY=(); return ;;
-      --limit | --min | --max-chars | --since | --until | --interval | --columns) COMPREPLY=(); return ;;
+      --limit | --min | --max-chars | --since | --until | --interval | --columns | --keep | --keep-failures | --name | --timeout) COMPREPLY=(); return ;;
     esac
     if [[ $word == -* ]]; then
       mapfile -t options < <("$program" help "$command" 2>/dev/null | sed -n 's/^  \(-., \)\{0,1\}\(--[a-z-]*\).*/\2/p')
@@ -80,8 +80,13 @@ _taskresults() {
       return
     fi
   fi
+  if [[ $command == run && -n $dashed ]]; then # what is run, and its files
+    compopt -o bashdefault -o default 2>/dev/null
+    COMPREPLY=()
+    return
+  fi
   case $command in
-    view | stats | errors | rejects | export | follow)
+    view | stats | errors | rejects | export | follow | prune | run)
       _taskresults_jobs "$word"
       # Behind -- only: elsewhere it would be an option.
       [[ -n $dashed ]] || for i in "${!found[@]}"; do [[ ${found[i]} != -* ]] || unset "found[i]"; done

@@ -9,25 +9,32 @@ nul_bytes() {
   LC_ALL=C tr '\377' '\000'
 }
 
-# whole_text EXPRESSION - the text with FF for NUL. replace() and substr() stop at a NUL; the JSON functions do not.
+# set_whole_text NAME EXPRESSION - sets NAME to SQL: the text with FF for NUL. replace() and substr() stop at a NUL; the
+# JSON functions do not.
+set_whole_text() {
+  local quoted_="replace(json_quote($2), '\\\\', CAST(x'fe' AS TEXT))"
+  quoted_="replace(replace($quoted_, '\\u0000', CAST(x'ff' AS TEXT)), CAST(x'fe' AS TEXT), '\\\\')"
+  printf -v "$1" "CASE WHEN instr(CAST(%s AS BLOB), x'00') THEN json_extract(%s, '\$') ELSE %s END" "$2" "$quoted_" "$2"
+}
+
 whole_text() {
-  local quoted="replace(json_quote($1), '\\\\', CAST(x'fe' AS TEXT))"
-  quoted="replace(replace($quoted, '\\u0000', CAST(x'ff' AS TEXT)), CAST(x'fe' AS TEXT), '\\\\')"
-  printf "CASE WHEN instr(CAST(%s AS BLOB), x'00') THEN json_extract(%s, '\$') ELSE %s END" "$1" "$quoted" "$1"
+  local text
+  set_whole_text text "$1"
+  printf '%s' "$text"
 }
 
 # Whether a record is a success, as the scheduler's own viewer sees it: what Python calls true.
 is_success="CASE WHEN success IS 1 THEN 1 WHEN success IS 0 THEN 0 WHEN success IS NULL THEN 0
   WHEN typeof(success) = 'text' THEN success NOT IN ('', '[]', '{}') ELSE success <> 0 END"
 
-# The same as a condition, with the part that the extension can skip lines by.
+# The same as a condition, with the part that the extension can skip lines by; what is usual is tried first.
 only_successes="success IS NOT 0 AND $is_success"
-only_failures="success IS NOT 1 AND NOT $is_success"
+only_failures="success IS NOT 1 AND (success IS 0 OR NOT $is_success)"
 
 # cell EXPRESSION - a text for one cell of a table of ours: NULL is empty, line breaks and the separator are made visible.
 cell() {
   local text
-  text=$(whole_text "$1")
+  set_whole_text text "$1"
   printf "replace(replace(coalesce(%s, ''), char(10), '␤'), char(31), '␟')" "$text"
 }
 
@@ -62,7 +69,7 @@ json_row() {
 # rows_as FORMAT SELECT NAME... - prints the rows of a SELECT with these columns as csv, json or jsonl. ORDER BY and LIMIT
 # belong into the SELECT.
 rows_as() {
-  local format=$1 select=$2 name parts=()
+  local format=$1 select=$2 name text parts=()
   shift 2
   case $format in
     csv)

@@ -11,3 +11,10 @@ header_of() {
 summary_of() {
   header_of "$1" | head -n 1
 }
+
+# show_help COMMAND - prints it, and ends the script.
+show_help() {
+  printf 'taskresults '
+  header_of "$shell_home/commands/$1.bash"
+  exit
+}

@@ -8,7 +8,11 @@
 # sql_text TEXT - prints a SQL expression whose value is exactly TEXT: CAST(x'...' AS TEXT).
 #   sqlite3 ... "SELECT * FROM task_results($(sql_text "$job"))"
 sql_text() {
-  local hex
-  hex=$(printf '%s' "$1" | od -An -v -tx1) || return
-  printf "CAST(x'%s' AS TEXT)" "${hex//[[:space:]]/}"
+  local LC_ALL=C i code hex= # a character is a byte then
+  for ((i = 0; i < ${#1}; i++)); do
+    printf -v code '%d' "'${1:i:1}"
+    printf -v code '%02x' "$((code & 255))"
+    hex+=$code
+  done
+  printf "CAST(x'%s' AS TEXT)" "$hex"
 }

@@ -24,9 +24,7 @@ time_option() {
 
 # time_condition - the SQL condition that --since and --until make; to be joined by AND.
 time_condition() {
-  printf '1'
-  [[ ! -v opt[since] ]] || printf ' AND time_us >= %s' "${opt[since]}"
-  [[ ! -v opt[until] ]] || printf ' AND time_us <= %s' "${opt[until]}"
+  printf '1%s%s' "${opt[since]+ AND time_us >= ${opt[since]}}" "${opt[until]+ AND time_us <= ${opt[until]}}"
 }
 
 # relative_time EXPRESSION - SQL: microseconds as "5m ago".

@@ -212,6 +212,7 @@ os.waitpid(pid, 0)\nsys.stdout.buffer.write(out)\n' >"$BATS_TEST_TMPDIR/type.py"
   [[ $status -eq 1 && $output == *'FAIL  no results directory '*'/nowhere'*'fix: set SCHEDULER_RESULTS_DIR'* ]]
   TASKRESULTS_SQLITE3=/nowhere/sqlite3 run taskresults doctor
   [[ $status -eq 1 && $output == *'FAIL  no /nowhere/sqlite3 program'*'apt-get install sqlite3'* ]]
+  [[ $(taskresults doctor) == *'ok    runner: '*'/taskresults-run'* ]]
   TASKRESULTS_EXTENSION=/nowhere/x.so run taskresults doctor
   [[ $status -eq 1 && $output == *'FAIL  the extension is not there'* ]]
   echo junk >"$BATS_TEST_TMPDIR/junk.so"

@@ -63,10 +63,11 @@ def write(path, size, style="scheduler", seed=1):
     job = os.path.basename(path).removesuffix(".jsonl")
     when = datetime(2026, 1, 1)
     with open(path, "w", buffering=1 << 20) as file:
-        block = []
-        for _ in range(4000):  # made once and repeated with new times: a gigabyte in seconds
-            block.append(record(rng, job, when, style).split(when.isoformat()))
-        written = 0
+        block, made, written = [], 0, 0
+        while len(block) < 4000 and made < size:  # made once and repeated with new times: a gigabyte in seconds
+            line = record(rng, job, when, style)
+            block.append(line.split(when.isoformat()))
+            made += len(line)
         while written < size:
             for before, after in block:
                 when += timedelta(microseconds=rng.randint(1, 90_000_000))
