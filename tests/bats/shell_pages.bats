@@ -52,7 +52,7 @@ complete_line() {
 }
 
 @test "bash completion: commands, options, values" {
-  [[ $(complete_line taskresults 're') == rejects ]]
+  [[ $(complete_line taskresults 'rej') == rejects ]]
   [[ $(complete_line taskresults '' | wc -l) == $(find "$root"/shell/commands -name '*.bash' | wc -l) ]]
   [[ $(complete_line taskresults help 'd') == doctor ]]
   [[ $(complete_line taskresults view a '--li') == --limit ]]
