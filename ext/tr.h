@@ -38,8 +38,7 @@ SQLITE_EXTENSION_INIT3
 
 #define TR_SUFFIX ".jsonl"
 #define TR_SUFFIX_LEN 6
-#define TR_NAME_SIZE 256 /* NAME_MAX and a NUL */
-#define TR_DEFAULT_DIR "/opt/.task-scheduler/results"
+#define TR_NAME_SIZE 256                         /* NAME_MAX and a NUL */
 #define TR_DEFAULT_MAX_LINE (1024 * 1024)        /* bytes, without the newline */
 #define TR_HIGHEST_MAX_LINE (1024 * 1024 * 1024) /* spans count in 32 bits */
 #define TR_MAX_NESTING 900                       /* levels; the record itself is the first */
@@ -85,9 +84,23 @@ const char *tr_names_get(const TrNames *names,
 /* ------------------------------------------------------------------------------------------------------------------
 ** read/dir.c - directory -> files
 */
+
+/* A kind of directory with one file for each job. */
+typedef struct TrStore {
+  const char *suffix; /* of the files' names: what stands before it is the job's id */
+  size_t suffix_length;
+  const char *word;     /* what the directory holds, and ... */
+  const char *table;    /* ... what reads it, for messages */
+  const char *variable; /* the environment's name for it */
+  const char *default_dir;
+} TrStore;
+
+extern const TrStore tr_results_store, tr_logs_store;
+
 typedef struct TrDir {
-  int fd;           /* -1 when closed */
-  const char *path; /* borrowed, for messages */
+  int fd;               /* -1 when closed */
+  const TrStore *store; /* for messages, */
+  const char *path;     /* and so is this; borrowed */
 } TrDir;
 
 typedef enum TrEntry {
@@ -103,7 +116,7 @@ typedef struct TrFile {
   int error_number; /* UNREADABLE */
 } TrFile;
 
-int tr_dir_open(TrDir *dir, const char *path, char **message);
+int tr_dir_open(TrDir *dir, const TrStore *store, const char *path, char **message);
 void tr_dir_close(TrDir *dir);
 
 /* Calls visit() for every entry's name, in the directory's own order, until it returns other than SQLITE_OK. */
@@ -116,7 +129,9 @@ void tr_file_close(TrFile *file);
 const char *tr_file_type(mode_t mode); /* "a symbolic link", "a FIFO", ... for messages */
 
 /* Whether a directory entry is named as a job's file, and whether a job id can be a file's name at all. */
-bool tr_name_is_job_file(const char *name, size_t length);
+bool tr_store_has_name(const TrStore *store, const char *name, size_t length);
+bool tr_store_has_job(const TrStore *store, const char *job_id, size_t length);
+bool tr_name_is_job_file(const char *name, size_t length); /* the same of the results directory */
 bool tr_job_id_is_usable(const char *job_id, size_t length);
 
 /* ------------------------------------------------------------------------------------------------------------------
@@ -166,6 +181,13 @@ typedef struct TrLines {
 int tr_lines_open(TrLines *lines, int fd, int64_t from, int64_t size, size_t max_line, bool backwards, TrPoll *poll);
 int tr_lines_next(TrLines *lines, TrLine *line); /* SQLITE_ROW, SQLITE_DONE, SQLITE_INTERRUPT, SQLITE_NOMEM, or
                                                     SQLITE_IOERR_* with errno set; see tr_lines_position() */
+/* For who can tell by himself where a line ends: the bytes not yet given out, up to a NUL at the latest (NULL if there are
+** none at hand, or when reading backwards); and the taking of that many, which a newline must follow, as the next line.
+** False: not to be taken like that; ask tr_lines_next(). */
+const unsigned char *tr_lines_ahead(const TrLines *lines);
+bool tr_lines_take(TrLines *lines, size_t length, TrLine *line);
+/* Reads a stretch of the file once more. *got is less than `count` only where the file has shrunk. */
+int tr_lines_read_again(TrLines *lines, void *into, size_t count, int64_t offset, size_t *got);
 int64_t tr_lines_position(const TrLines *lines); /* where in the file the scan stands, for messages */
 void tr_lines_close(TrLines *lines);
 
@@ -181,6 +203,9 @@ bool tr_utf8_is_valid(const void *text, size_t length);
 /* Decodes the inside of a JSON string that a lane has accepted. `out` has room for `length` bytes (decoding never
 ** lengthens). Returns the bytes written. A lone surrogate becomes U+FFFD, \u0000 a NUL byte. */
 size_t tr_decode_string(const unsigned char *text, size_t length, unsigned char *out);
+
+/* Copies the text with U+FFFD for every byte that is part of no character. `out` has room for 3 * length bytes. */
+size_t tr_utf8_repair(const unsigned char *text, size_t length, unsigned char *out);
 
 /* ------------------------------------------------------------------------------------------------------------------
 ** read/field.c - which keys have a column
@@ -252,26 +277,32 @@ typedef struct TrLayout {
   } member[TR_LAYOUT_MEMBERS];
 } TrLayout;
 
-/* A fast lane answers true ("a record, and here are its spans") or false ("not mine": ask the slow lane).
-** text[length] must be a newline or a NUL, and TR_PADDING bytes from there on must be readable. */
-typedef bool (*TrFastLane)(const unsigned char *text, size_t length, TrLayout *layout, TrRecord *record);
+/* A fast lane answers "a record, and here are its spans", by returning what its line ends before; or NULL, "not mine":
+** ask the slow lane. It need not be told where that is: it stops at the first newline or NUL, of which there must be one,
+** with TR_PADDING readable bytes from there on. */
+typedef const unsigned char *(*TrFastLane)(const unsigned char *text, TrLayout *layout, TrRecord *record);
 
 TrFastLane tr_fast_lane(void); /* the best for this processor */
-bool tr_fast_lane_portable(const unsigned char *text, size_t length, TrLayout *layout, TrRecord *record);
+const unsigned char *tr_fast_lane_portable(const unsigned char *text, TrLayout *layout, TrRecord *record);
 #if defined(__x86_64__) || defined(__i386__)
 #define TR_HAVE_AVX2 1
-bool tr_fast_lane_avx2(const unsigned char *text, size_t length, TrLayout *layout, TrRecord *record);
+const unsigned char *tr_fast_lane_avx2(const unsigned char *text, TrLayout *layout, TrRecord *record);
 #endif
 
 TrReason tr_slow_lane(const unsigned char *text, size_t length, TrRecord *record);
+TrReason tr_slow_lane_at(const unsigned char *text, size_t length, size_t *at); /* and the byte where it was found */
 
 typedef struct TrParser {
   TrFastLane fast;
   TrLayout layout;
+  bool looks_ahead; /* the line before was one for the fast lane, so the next one may be */
 } TrParser;
 
 void tr_parser_init(TrParser *parser);
 TrReason tr_parse(TrParser *parser, const TrLine *line, TrRecord *record);
+
+/* tr_lines_next() and tr_parse() in one, which is faster: a record's end need not be searched for before it is parsed. */
+int tr_parse_next(TrParser *parser, TrLines *lines, TrLine *line, TrRecord *record, TrReason *reason);
 
 /* ------------------------------------------------------------------------------------------------------------------
 ** read/value.c - span -> SQL value
@@ -285,6 +316,98 @@ bool tr_timestamp_parse(const char *text, size_t length, int64_t *time_us); /* w
 bool tr_span_time_us(const TrLine *line, const TrSpan *span, int64_t *time_us);
 #define TR_TIMESTAMP_SIZE 32
 void tr_timestamp_format(int64_t time_us, char out[TR_TIMESTAMP_SIZE]); /* as Python's isoformat() + "Z" */
+
+/* ------------------------------------------------------------------------------------------------------------------
+** read/messages.c - the lines of a log -> its messages, each with the lines that belong to it
+** read/event.c - what a message tells of
+*/
+typedef struct TrMessages {
+  TrLines *lines;      /* borrowed: open, in the direction in which messages are wanted */
+  unsigned char *text; /* owned: the current message, as far as it is held: at most lines->max_line bytes */
+  size_t held, room;
+  TrLine ahead; /* forwards: the line that ended the message before, and begins the current one */
+  bool has_ahead;
+} TrMessages;
+
+/* Call order: open on lines that are open or about to be, next until SQLITE_DONE, close. A zeroed one is a valid closed
+** one. A message is a TrLine of several lines; its `length` is what it has in the file, and if it is `too_long`, only
+** the first max_line bytes are in `text`. It lives until the next one is read. */
+void tr_messages_open(TrMessages *messages, TrLines *lines);
+int tr_messages_next(TrMessages *messages, TrLine *message); /* as tr_lines_next() */
+void tr_messages_close(TrMessages *messages);
+
+/* A message as a record with nothing but a timestamp, which the lines before the first timestamp do not have. False: no
+** message begins there. */
+bool tr_message_parse(const TrLine *message, TrRecord *record);
+size_t tr_message_start(const TrRecord *record); /* where its words begin, behind the timestamp */
+#define TR_MESSAGE_HEAD 64                       /* bytes in which a timestamp with its brackets has to find room */
+
+typedef enum TrEvent {
+  TR_EVENT_SCHEDULED,
+  TR_EVENT_STARTED,
+  TR_EVENT_SUCCEEDED,
+  TR_EVENT_FAILED,
+  TR_EVENT_TIMED_OUT,
+  TR_EVENT_EXCEPTION,
+  TR_EVENT_NOTIFIED,
+  TR_EVENT_NOTIFY_FAILED,
+  TR_EVENT_NOTIFY_SKIPPED,
+  TR_EVENT_PAUSED,
+  TR_EVENT_RESUMED,
+  TR_EVENT_DELETED,
+  TR_EVENT_UPDATED,
+  TR_EVENT_MANUAL_RUN,
+  TR_EVENT_SKIPPED,
+  TR_EVENT_OTHER,
+  TR_EVENT_COUNT
+} TrEvent;
+
+TrEvent tr_event_of(const char *words, size_t length); /* a message behind its timestamp */
+const char *tr_event_name(TrEvent event);              /* static */
+
+/* ------------------------------------------------------------------------------------------------------------------
+** read/json_file.c - a small JSON file that others rewrite in place -> its values
+** read/jobs_file.c - jobs.json -> the jobs that the scheduler knows
+** read/checkpoint.c - is a job running?
+*/
+typedef struct TrJson TrJson; /* a value of a tree, which tr_json_free() frees as a whole */
+
+/* Looks again for `patience_ms` while the file does not parse or changes under the read. `flags` are more for open().
+** SQLITE_NOTFOUND: it is not there. SQLITE_CORRUPT: it still does not parse. *message has the cause, without the name. */
+int tr_json_load(int dirfd, const char *name, int flags, int patience_ms, TrPoll *poll, TrJson **root, char **message);
+void tr_json_free(TrJson *root); /* NULL is allowed, as in all that follow but first and next */
+bool tr_json_is_object(const TrJson *value);
+bool tr_json_is_array(const TrJson *value);
+const TrJson *tr_json_member(const TrJson *object,
+                             const char *key);              /* the last of that name; NULL: none, or no object */
+const TrJson *tr_json_first(const TrJson *array);           /* NULL: it is empty */
+const TrJson *tr_json_next(const TrJson *element);          /* NULL: that was the last */
+const char *tr_json_text(const TrJson *value);              /* NULL: not a string. Lives as long as the tree */
+bool tr_json_integer(const TrJson *value, int64_t *number); /* below 2^53 */
+bool tr_json_is_truthy(const TrJson *value);                /* as Python's bool() */
+void tr_json_result(sqlite3_context *context, const TrJson *value);        /* as json_extract() would */
+void tr_json_result_source(sqlite3_context *context, const TrJson *value); /* as JSON */
+
+typedef struct TrJobs {
+  TrJson *root;       /* owned */
+  const TrJson **job; /* owned: the elements of "jobs" */
+  size_t count;
+  int state_fd; /* owned, O_PATH: the directory that the file is in */
+} TrJobs;
+
+int tr_jobs_load(TrJobs *jobs, const char *path, TrPoll *poll, char **message); /* on failure nothing is owned */
+void tr_jobs_free(TrJobs *jobs);
+const char *tr_jobs_id(const TrJobs *jobs, size_t i); /* NULL: it has none that is a text */
+bool tr_jobs_is_enabled(const TrJobs *jobs, size_t i);
+bool tr_jobs_time_us(const TrJobs *jobs, size_t i, const char *key, int64_t *time_us);
+
+typedef enum TrRun {
+  TR_RUN_NONE,  /* no checkpoint */
+  TR_RUN_ALIVE, /* it names a process, which lives */
+  TR_RUN_DEAD,  /* it names none that does */
+} TrRun;
+
+int tr_checkpoint_look(int state_fd, const char *job_id, TrPoll *poll, TrRun *run, char **message);
 
 /* ------------------------------------------------------------------------------------------------------------------
 ** write/encode.c - row -> line
@@ -306,6 +429,33 @@ size_t tr_encode_least(const TrRow *row); /* no line of the row is shorter */
 size_t tr_encode_bound(const TrRow *row); /* nor longer */
 /* Writes the row as one line, its newline included, and returns its length. `out` has room for tr_encode_bound(). */
 size_t tr_encode(const TrRow *row, char *out);
+
+/* ------------------------------------------------------------------------------------------------------------------
+** read/durations.c - what a log says of starts and finishes -> the start of the run that ended at a given time
+*/
+#define TR_UNFINISHED_US INT64_MIN /* a finish that the log does not tell of */
+
+typedef struct TrTimedRun {
+  int64_t start_us, finish_us; /* as the log has them */
+} TrTimedRun;
+
+typedef struct TrDurations {
+  TrTimedRun *run; /* owned; after end(), in the order of finish_us */
+  size_t count, room;
+  int64_t finish_us;  /* while messages are added: of the run whose start comes next, */
+  bool finish_known;  /* if this is set */
+  bool executing;     /* the message before was `Executing (...)` */
+  bool finishes_told; /* there is a finish in this log */
+} TrDurations;
+
+/* Call order: begin, add for each message with a time, newest first, end, find, free. A zeroed one is a valid freed one,
+** and begin() may follow at any point. */
+void tr_durations_begin(TrDurations *durations);
+int tr_durations_add(TrDurations *durations, TrBytes words, int64_t time_us);
+bool tr_durations_are_full(const TrDurations *durations); /* add no more: enough is enough */
+void tr_durations_end(TrDurations *durations);
+bool tr_durations_find(const TrDurations *durations, int64_t time_us, int64_t *start_us);
+void tr_durations_free(TrDurations *durations);
 
 /* ------------------------------------------------------------------------------------------------------------------
 ** write/pending.c - the rows of a transaction, held until it commits; what its savepoints take back
@@ -393,16 +543,33 @@ TrConnection *tr_connection_new(sqlite3 *db);
 void tr_connection_unref(void *connection);
 
 /* ------------------------------------------------------------------------------------------------------------------
+** sql/argument.c - a module's argument, `name=value` -> which one it is, and its value
+*/
+
+/* `known` ends with NULL; each is a name, an equals sign and what the value looks like: "dir='PATH'". *which is the
+** index of the one that the argument names. The caller frees *value; white space alone gives *value NULL. A PATH must not
+** be empty. */
+int tr_argument_parse(const char *table, const char *argument, const char *const *known, int *which, char **value,
+                      char **message);
+const char *tr_environment(const char *name); /* NULL if it is not set, or empty */
+
+/* ------------------------------------------------------------------------------------------------------------------
 ** sql/source.c - which directory, how long a line may be, when a write is synced: module arguments, environment,
 ** defaults
 */
 typedef struct TrSource {
+  const TrStore *store;
   char *dir;       /* owned; NULL: the environment's, or the default */
   size_t max_line; /* 0: the environment's, or the default */
   TrSync sync;
 } TrSource;
 
-int tr_source_parse(TrSource *source, const char *table, int argc, const char *const *argv, char **message);
+typedef enum TrSetting { TR_SOURCE_DIR, TR_SOURCE_MAX_LINE, TR_SOURCE_SYNC } TrSetting;
+
+/* Takes over `value`. */
+int tr_source_set(TrSource *source, TrSetting setting, char *value, char **message);
+int tr_source_parse(TrSource *source, const TrStore *store, const char *table, int argc, const char *const *argv,
+                    char **message);
 void tr_source_free(TrSource *source);
 const char *tr_source_dir(const TrSource *source); /* borrowed: until the environment changes */
 int tr_source_max_line(const TrSource *source, size_t *max_line, char **message);
@@ -484,6 +651,7 @@ typedef struct TrFilter {
 } TrFilter;
 
 int tr_filter_bind(TrFilter *filter, const TrPlan *plan, int argc, sqlite3_value **argv);
+int tr_filter_for_job(TrFilter *filter, const char *job_id, size_t length, bool newest_first);
 void tr_filter_free(TrFilter *filter);
 bool tr_filter_wants_job(const TrFilter *filter, const char *job_id, size_t length);
 const TrJobTerm *tr_filter_exact_jobs(const TrFilter *filter); /* a term that names every file by itself, or NULL */
@@ -496,13 +664,15 @@ bool tr_looks_numeric(const char *text, size_t length);
 typedef enum TrWant {
   TR_WANT_RECORDS,
   TR_WANT_REJECTS,
-  TR_WANT_FILES, /* the files of jobs, with the records and rejects of each */
+  TR_WANT_FILES,    /* the files of jobs, with the records and rejects of each */
+  TR_WANT_MESSAGES, /* of logs */
 } TrWant;
 
 typedef struct TrScan {
   TrConnection *connection; /* borrowed */
   TrPoll *poll;             /* borrowed */
   TrWant want;
+  const TrStore *store;
   TrFilter filter; /* owned */
   size_t max_line;
   char *dir_path; /* owned */
@@ -513,11 +683,12 @@ typedef struct TrScan {
   const char *name; /* of the current entry; lives with the connection */
   TrFile file;      /* the current entry, while it is being read */
   TrLines lines;
+  TrMessages messages; /* WANT_MESSAGES */
   TrParser parser;
-  TrLine line;        /* the current line */
+  TrLine line;        /* the current line, or message */
   TrReason reason;    /* TR_OK, or why it is not a record */
   TrRecord record;    /* TR_OK: its spans */
-  char *entry_reason; /* owned. WANT_REJECTS: why the entry as a whole is a reject; there is no line then */
+  char *entry_reason; /* owned. REJECTS, MESSAGES: why the entry as a whole is a row; there is no line then */
 } TrScan;
 
 /* Call order: init, begin, next until SQLITE_DONE, end. begin may be called again without end, for a cursor's next
@@ -527,6 +698,8 @@ int tr_scan_begin(TrScan *scan, const TrSource *source, TrFilter *filter, char *
 int tr_scan_next(TrScan *scan, char **message); /* SQLITE_ROW, SQLITE_DONE, or an error */
 void tr_scan_end(TrScan *scan);
 int64_t tr_scan_rowid(const TrScan *scan);
+TrBytes tr_scan_words(const TrScan *scan);     /* WANT_MESSAGES: of the current message, as far as they are held */
+size_t tr_scan_job_length(const TrScan *scan); /* bytes of scan->name that are the job's id */
 
 /* TR_WANT_FILES: instead of tr_scan_next, next_file until SQLITE_DONE, and within each next_line until SQLITE_DONE. */
 int tr_scan_next_file(TrScan *scan, char **message);
@@ -707,7 +880,7 @@ int tr_signature_register(sqlite3 *db);
 
 /* ------------------------------------------------------------------------------------------------------------------
 ** sql/table.c - what the tables have in common
-** sql/results.c, sql/rejects.c, sql/stats.c - the tables
+** sql/results.c, sql/rejects.c, sql/stats.c, sql/logs.c, sql/jobs.c, sql/runs.c - the tables
 ** sql/prune_functions.c - taskresults_prune() and taskresults_prune_all()
 ** sql/extension.c - the entry point
 */
@@ -726,8 +899,9 @@ typedef struct TrCursor {
   bool at_end;
 } TrCursor;
 
-int tr_table_connect(sqlite3 *db, TrConnection *connection, const char *schema, int argc, const char *const *argv,
-                     sqlite3_vtab **vtab, char **message);
+int tr_table_connect(sqlite3 *db, TrConnection *connection, const TrStore *store, const char *schema, int argc,
+                     const char *const *argv, sqlite3_vtab **vtab, char **message);
+int tr_table_declare(sqlite3 *db, const char *schema, int argc); /* and DIRECTONLY, if it has arguments */
 int tr_table_disconnect(sqlite3_vtab *vtab);
 int tr_table_open(sqlite3_vtab *vtab, TrWant want, sqlite3_vtab_cursor **cursor);
 int tr_table_close(sqlite3_vtab_cursor *cursor);
@@ -738,6 +912,7 @@ int tr_table_filter(sqlite3_vtab_cursor *cursor, int unused, const char *plan, i
 int tr_table_next(sqlite3_vtab_cursor *cursor);
 int tr_table_eof(sqlite3_vtab_cursor *cursor);
 int tr_table_rowid(sqlite3_vtab_cursor *cursor, sqlite3_int64 *rowid);
+void tr_result_bytes(sqlite3_context *context, const void *bytes, size_t length); /* TEXT, or BLOB if it is not UTF-8 */
 
 /* ------------------------------------------------------------------------------------------------------------------
 ** sql/insert.c - INSERT: SQL values -> row
@@ -773,6 +948,9 @@ int tr_writable_register(TrConnection *connection);
 int tr_results_register(TrConnection *connection);
 int tr_rejects_register(TrConnection *connection);
 int tr_stats_register(TrConnection *connection);
+int tr_logs_register(TrConnection *connection);
+int tr_jobs_register(TrConnection *connection);
+int tr_runs_register(TrConnection *connection);
 int tr_prune_register(TrConnection *connection);
 
 #pragma GCC visibility pop

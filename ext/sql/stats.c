@@ -78,7 +78,7 @@ static TrColumn column_of(int column) {
 
 static int stats_connect(sqlite3 *db, void *connection, int argc, const char *const *argv, sqlite3_vtab **vtab,
                          char **message) {
-  return tr_table_connect(db, connection, schema, argc, argv, vtab, message);
+  return tr_table_connect(db, connection, &tr_results_store, schema, argc, argv, vtab, message);
 }
 
 /* SQLITE_CONSTRAINT: the argument has no value in this plan, but will have in another. */

@@ -1,22 +1,26 @@
 /*
 ** table.c - what the tables have in common as virtual tables: connecting, cursors, and the way from a plan to a scan.
-** What differs (columns, and what makes a row) is in results.c, rejects.c and stats.c.
+** What differs (columns, and what makes a row) is in results.c, rejects.c, stats.c, logs.c and runs.c.
 */
 #include "../tr.h"
 
 #include <string.h>
 
-int tr_table_connect(sqlite3 *db, TrConnection *connection, const char *schema, int argc, const char *const *argv,
-                     sqlite3_vtab **vtab, char **message) {
+/* With a directory of its own a table must not be reachable from a hostile database's views and triggers; without, users
+** may build persistent views on it. */
+int tr_table_declare(sqlite3 *db, const char *schema, int argc) {
+  int code = sqlite3_declare_vtab(db, schema);
+  return code == SQLITE_OK && argc > 3 ? sqlite3_vtab_config(db, SQLITE_VTAB_DIRECTONLY) : code;
+}
+
+int tr_table_connect(sqlite3 *db, TrConnection *connection, const TrStore *store, const char *schema, int argc,
+                     const char *const *argv, sqlite3_vtab **vtab, char **message) {
   TrSource source;
-  int code = tr_source_parse(&source, argv[0], argc - 3, argv + 3, message);
+  int code = tr_source_parse(&source, store, argv[0], argc - 3, argv + 3, message);
   if (code != SQLITE_OK) return code;
   TrTable *table = sqlite3_malloc64(sizeof *table);
   if (table == NULL) code = SQLITE_NOMEM;
-  if (code == SQLITE_OK) code = sqlite3_declare_vtab(db, schema);
-  /* With a directory of its own the table must not be reachable from a hostile database's views and triggers; without,
-  ** users may build persistent views on it. */
-  if (code == SQLITE_OK && argc > 3) code = sqlite3_vtab_config(db, SQLITE_VTAB_DIRECTONLY);
+  if (code == SQLITE_OK) code = tr_table_declare(db, schema, argc);
   if (code != SQLITE_OK) {
     sqlite3_free(table);
     tr_source_free(&source);
@@ -91,4 +95,13 @@ int tr_table_eof(sqlite3_vtab_cursor *base) {
 int tr_table_rowid(sqlite3_vtab_cursor *base, sqlite3_int64 *rowid) {
   *rowid = tr_scan_rowid(&((TrCursor *)base)->scan);
   return SQLITE_OK;
+}
+
+/* TEXT if it can be one: clients choke on a TEXT that is not UTF-8. */
+void tr_result_bytes(sqlite3_context *context, const void *bytes, size_t length) {
+  if (tr_utf8_is_valid(bytes, length)) {
+    sqlite3_result_text64(context, bytes, length, SQLITE_TRANSIENT, SQLITE_UTF8);
+  } else {
+    sqlite3_result_blob64(context, bytes, length, SQLITE_TRANSIENT);
+  }
 }
