@@ -259,7 +259,7 @@
     if (text === null || text === undefined) return null;
     if (!length) return part(title, el("p", { class: "cut" }, "Nothing was printed."));
     const shown = [...text].length;
-    return part(title, el("pre", { tabindex: "0", role: "region", "aria-label": title }, text),
+    return part(title, el("pre", { tabindex: "0", role: "group", "aria-label": title }, text),
       length > shown ? el("p", { class: "cut" },
         `The first ${count(shown, "character")} of ${length.toLocaleString("en")}.`) : null);
   };
@@ -292,7 +292,7 @@
       causesPart(job), otherText(job), job.runs ? null : part("Results", el("p", { class: "cut" }, "This job has not run yet, or none of its results were kept.")),
     ]);
     fill(when, null, [factsPart(job), runsPart(runs), daysPart(job)]);
-    return fill(el("div", { class: "panel", id: `panel-${job.item.dataset.number}`, role: "region", "aria-label": `${label(job)}: details` }),
+    return fill(el("div", { class: "panel", id: `panel-${job.item.dataset.number}`, role: "group", "aria-label": `${label(job)}: details` }),
       null, [timelinePart(job, runs), what, when]);
   };
 
