@@ -65,7 +65,8 @@ statements() {
       '# TYPE taskresults_build_info gauge' || char(10) ||
       'taskresults_build_info{version=\"' || taskresults_version() || '\"} 1';
     SELECT '# HELP taskresults_metrics_timestamp_seconds When these metrics were made.' || char(10) ||
-      '# TYPE taskresults_metrics_timestamp_seconds gauge' || char(10) || 'taskresults_metrics_timestamp_seconds $EPOCHSECONDS';"
+      '# TYPE taskresults_metrics_timestamp_seconds gauge' || char(10) ||
+      'taskresults_metrics_timestamp_seconds $EPOCHSECONDS';"
 }
 
 metrics() {

@@ -64,9 +64,10 @@ severity="CASE state WHEN 'died' THEN 0 WHEN 'failing' THEN 1 WHEN 'overdue' THE
 # now counts as one of today. One number, since SQLite asks a virtual table anew for each use of a column; and a group by
 # job, since sorting a job's runs is cheaper than sorting all.
 page_tables() {
-  local now=$1 days=$2 today first_day back cell day_of age_of
-  today=$((now / DAY_US)) first_day=$((now / DAY_US - days + 1)) back=1000
-  cell="coalesce(max($((2 * (today - 367) - today + back - 2)), time_us / $DAY_US + (time_us - $((now - back * DAY_US))) / $DAY_US), 0)"
+  local now=$1 days=$2 today first_day back oldest cell day_of age_of
+  today=$((now / DAY_US)) first_day=$((now / DAY_US - days + 1)) back=1000 # keeps what is divided above 0
+  oldest=$((today + back - 2 * 367 - 2))
+  cell="coalesce(max($oldest, time_us / $DAY_US + (time_us - $((now - back * DAY_US))) / $DAY_US), 0)"
   day_of="(cell + $((today - back + 1))) / 2"
   age_of="$back - cell + $day_of"
   jobs_table
@@ -77,7 +78,8 @@ CREATE TEMP TABLE calendar AS WITH RECURSIVE c(day) AS (VALUES (0) UNION ALL SEL
 CREATE TEMP TABLE stats AS SELECT job_id, runs, failures, streak, last_run_us, last_success_us FROM task_stats;
 CREATE UNIQUE INDEX temp.stats_job ON stats(job_id);
 CREATE UNIQUE INDEX temp.known_job ON known(job_id);
-CREATE TEMP TABLE reject AS SELECT job_id, offset IS NULL AS entry, reason, count(*) AS lines FROM task_rejects GROUP BY 1, 2, 3;
+CREATE TEMP TABLE reject AS SELECT job_id, offset IS NULL AS entry, reason, count(*) AS lines
+  FROM task_rejects GROUP BY 1, 2, 3;
 CREATE TEMP TABLE job AS SELECT id, stats.rowid AS number, known.name AS known_name, known.schedule, known.next_run_us,
     known.overdue_s, known.state AS scheduler_state, $state_of AS state, coalesce(stats.runs, 0) AS runs,
     coalesce(stats.failures, 0) AS failures, coalesce(stats.streak, 0) AS streak, last_run_us, last_success_us
@@ -89,11 +91,13 @@ CREATE TEMP TABLE share AS SELECT $(budget 600000 120 2000) AS characters, $(bud
 CREATE TEMP TABLE failure AS SELECT stats.rowid AS number, cell, signature, times, f.last_us
   FROM (SELECT job_id, $cell AS cell, taskresults_signature(coalesce(error, '')) AS signature, count(*) AS times,
     max(time_us) AS last_us FROM task_results WHERE $only_failures GROUP BY 1, 2, 3) AS f CROSS JOIN stats USING (job_id);
-CREATE TEMP TABLE bucket(number INTEGER, cell INTEGER, runs INTEGER, failures INTEGER, PRIMARY KEY (number, cell)) WITHOUT ROWID;
+CREATE TEMP TABLE bucket(number INTEGER, cell INTEGER, runs INTEGER, failures INTEGER,
+  PRIMARY KEY (number, cell)) WITHOUT ROWID;
 INSERT INTO bucket SELECT stats.rowid, value >> 40, value & 0xffffffffff, 0 FROM stats CROSS JOIN json_each(
   '[' || (SELECT group_concat((cell << 40) + runs) FROM (SELECT $cell AS cell, count(*) AS runs FROM task_results AS r
     WHERE r.job_id = stats.job_id GROUP BY 1)) || ']');
-UPDATE bucket SET failures = min(runs, f.failures) FROM (SELECT number, cell, sum(times) AS failures FROM failure GROUP BY 1, 2) AS f
+UPDATE bucket SET failures = min(runs, f.failures)
+  FROM (SELECT number, cell, sum(times) AS failures FROM failure GROUP BY 1, 2) AS f
   WHERE bucket.number = f.number AND bucket.cell = f.cell;
 
 CREATE TEMP TABLE window(number INTEGER PRIMARY KEY, counts);
@@ -116,7 +120,8 @@ INSERT INTO strip SELECT number, day, CASE WHEN day - before > 1 THEN '~' || (da
 CREATE TEMP TABLE place AS SELECT number, streak, $(newest 1) AS last, CASE WHEN failures = 0 OR failures = runs THEN NULL
     WHEN streak < 0 THEN $(newest "$only_successes") ELSE $(newest "$only_failures") END AS other FROM job WHERE runs > 0;
 CREATE TEMP TABLE last(number INTEGER PRIMARY KEY, name, text);
-INSERT INTO last SELECT number, $(whole_text job_name), CASE WHEN streak < 0 THEN $(whole_text error) ELSE $(whole_text output) END
+INSERT INTO last SELECT number, $(whole_text job_name),
+    CASE WHEN streak < 0 THEN $(whole_text error) ELSE $(whole_text output) END
   FROM place CROSS JOIN task_results AS r WHERE last IS NOT NULL AND r.rowid = last;
 CREATE TEMP TABLE other(number INTEGER PRIMARY KEY, time_us, text);
 INSERT INTO other SELECT number, time_us, CASE WHEN streak < 0 THEN $(whole_text output) ELSE $(whole_text error) END
@@ -125,8 +130,9 @@ INSERT INTO other SELECT number, time_us, CASE WHEN streak < 0 THEN $(whole_text
 -- The commonest causes of each job, and the texts they are made of, each once.
 CREATE TEMP TABLE cause AS SELECT number, signature, sum(times) AS times, max(last_us) AS last_us FROM failure
   WHERE $day_of >= $first_day GROUP BY 1, 2;
-CREATE TEMP TABLE top_cause AS SELECT * FROM (SELECT *, row_number() OVER (PARTITION BY number ORDER BY times DESC, signature)
-  AS place, count(*) OVER (PARTITION BY number) AS kinds FROM cause) WHERE place <= (SELECT share.causes FROM share);
+CREATE TEMP TABLE top_cause AS SELECT * FROM (SELECT *, count(*) OVER (PARTITION BY number) AS kinds,
+    row_number() OVER (PARTITION BY number ORDER BY times DESC, signature) AS place FROM cause)
+  WHERE place <= (SELECT share.causes FROM share);
 CREATE INDEX temp.top_cause_number ON top_cause(number);
 CREATE TEMP TABLE common AS SELECT signature, sum(times) AS times, count(*) AS jobs, max(last_us) AS last_us FROM cause
   GROUP BY signature ORDER BY times DESC, signature LIMIT 8;
@@ -181,22 +187,24 @@ SELECT '<li>Entries of the directory that cannot be read as a job''s file: ' || 
   FROM reject WHERE entry HAVING count(*);
 SELECT '<li>Runs without a time that can be read, in the totals, but in no day and no rate: ' || sum(runs) || '.'
   FROM bucket WHERE cell = 0 HAVING count(*);
-SELECT '<li>Of each job: the last ' || recent || ' runs, texts up to ' || characters || ' characters (fewer, if they are mostly not ASCII), '
-  || 'the ' || causes || ' commonest causes of its failures.' FROM share;
+SELECT '<li>Of each job: the last ' || recent || ' runs, texts up to ' || characters
+  || ' characters (fewer, if they are mostly not ASCII), the ' || causes || ' commonest causes of its failures.' FROM share;
 SELECT '<li>$( [[ -n $jobs_known ]] && echo "Paused, overdue and running are as of when the page was made." ||
   echo "The scheduler''s list of jobs was not there: what is paused, overdue or running is not known." )';
 SQL
 }
 
-# plain_rows - the table for a browser without JavaScript.
+# plain_rows - the table for a browser without JavaScript. Rates are cut, not rounded, as the script does.
 plain_rows() {
-  local i cells=
+  local i runs failures cells=
   for i in 0 2 4 6; do
-    cells+=" || '<td>' || CASE WHEN counts->>'\$[$i]' THEN printf('%.1f', 100.0 - 100.0 * (counts->>'\$[$((i + 1))]') / (counts->>'\$[$i]')) ELSE '' END"
+    runs="(counts->>'\$[$i]')" failures="(counts->>'\$[$((i + 1))]')"
+    cells+=" || '<td>' || coalesce((1000 * ($runs - $failures) / $runs) / 10.0, '')"
   done
   cat <<SQL
 SELECT 'rows';
-SELECT '<tr><th scope="row">' || $(html id) || '<td>' || state $cells || '<td>' || $(clock last_run_us)
+SELECT '<tr><th scope="row">' || $(html id) || '<td>' || CASE state WHEN 'new' THEN 'no runs' ELSE state END $cells ||
+  '<td>' || $(clock last_run_us)
   FROM job LEFT JOIN window USING (number) ORDER BY $severity, id;
 SQL
 }
@@ -212,12 +220,14 @@ data_rows() {
   cat <<SQL
 SELECT 'data';
 SELECT '{"generated":' || (now_us / 1000000) || ',"days":' || days || ',"refresh":${opt[refresh]-0},"all":' || json_object(
-    'windows', (SELECT json_group_array(n) FROM (SELECT key, sum(value) AS n FROM window, json_each(counts) GROUP BY key ORDER BY key)),
+    'windows', (SELECT json_group_array(n) FROM
+      (SELECT key, sum(value) AS n FROM window, json_each(counts) GROUP BY key ORDER BY key)),
     'days', (SELECT group_concat(token, ' ') FROM (SELECT coalesce(runs, 0) || '-' || coalesce(failures, 0) AS token
       FROM calendar LEFT JOIN (SELECT day, sum(runs) AS runs, sum(failures) AS failures FROM day GROUP BY day) USING (day)
       ORDER BY day)))
   || ',"columns":["id","name","state","scheduler_state","schedule","next","overdue","streak","last","last_success","runs",'
-  || '"failures","windows","days","recent","causes","kinds","text","text_length","other","other_length","other_at","rejects"],'
+  || '"failures","windows","days","recent","causes","kinds","text","text_length","other","other_length","other_at",'
+  || '"rejects"],'
   || '"jobs":[' FROM clock;
 SELECT CASE WHEN row_number() OVER () > 1 THEN ',' ELSE '' END || row FROM (SELECT json_array(id,
     nullif(substr(coalesce(known_name, name), 1, 200), id), state, scheduler_state, substr(schedule, 1, 100),
@@ -232,7 +242,7 @@ SELECT CASE WHEN row_number() OVER () > 1 THEN ',' ELSE '' END || row FROM (SELE
   FROM (SELECT * FROM job ORDER BY $severity, id LIMIT -1 OFFSET 0) AS job
     CROSS JOIN share LEFT JOIN window USING (number) LEFT JOIN last USING (number) LEFT JOIN other USING (number));
 SELECT '],"signatures":' || (SELECT json_group_array(substr(text, 1, 160)) FROM (SELECT text FROM signature ORDER BY number))
-  || ',"common":' || (SELECT json_group_array(json_array(number, times, jobs, $ago last_us / 1000000)) FROM (SELECT * FROM common
-    JOIN signature ON text = signature ORDER BY times DESC, text)) || '}';
+  || ',"common":' || (SELECT json_group_array(json_array(number, times, jobs, $ago last_us / 1000000))
+    FROM (SELECT * FROM common JOIN signature ON text = signature ORDER BY times DESC, text)) || '}';
 SQL
 }

@@ -8,6 +8,7 @@
   const byId = (id) => document.getElementById(id);
   const jobs = data.jobs.map((row) => Object.fromEntries(data.columns.map((column, i) => [column, row[i]])));
   const WINDOWS = ["24 h", "7 d", "30 d", "90 d"];
+  const NO_RUNS = [0, 0, 0, 0, 0, 0, 0, 0]; // and failures, in each window
   const WINDOW_NAMES = ["24 hours", "7 days", "30 days", "90 days"];
   const STATES = {
     died: "Died", failing: "Failing", overdue: "Overdue", running: "Running",
@@ -120,7 +121,9 @@
       class: "strip", role: "img", "aria-label": summaryOf(list),
       viewBox: `0 0 ${data.days * STEP - 1} ${DEEP}`, preserveAspectRatio: "none",
     });
-    for (const [name, path] of Object.entries(dayBars(list, least))) if (path) node.append(svg("path", { class: name, d: path }));
+    for (const [name, path] of Object.entries(dayBars(list, least))) {
+      if (path) node.append(svg("path", { class: name, d: path }));
+    }
     node.dataset.days = text || "";
     return node;
   };
@@ -137,7 +140,8 @@
     tip.replaceChildren(el("b", null, dayName(day)), runsAndFailures(runs, failures));
     tip.hidden = false;
     const left = event.clientX - tip.offsetWidth / 2;
-    tip.style.left = `${scrollX + Math.max(8, Math.min(left, document.documentElement.clientWidth - tip.offsetWidth - 8))}px`;
+    const most = document.documentElement.clientWidth - tip.offsetWidth - 8;
+    tip.style.left = `${scrollX + Math.max(8, Math.min(left, most))}px`;
     tip.style.top = `${scrollY + at.top - tip.offsetHeight - 8}px`;
   };
   addEventListener("pointermove", showTip, { passive: true });
@@ -163,11 +167,11 @@
   };
 
   const rate = (job, i) => {
-    const [runs, failures] = [job.windows ? job.windows[2 * i] : 0, job.windows ? job.windows[2 * i + 1] : 0];
+    const [runs, failures] = (job.windows || NO_RUNS).slice(2 * i, 2 * i + 2);
     const share = runs ? (runs - failures) / runs : 1;
     const kind = !runs ? "no" : share < 0.9 ? "worse" : share < 0.99 ? "low" : "";
-    return el("dd", { class: kind, "data-window": WINDOWS[i], title: `${WINDOW_NAMES[i]}: ${runsAndFailures(runs, failures)}` },
-      percent(runs, failures));
+    const title = `${WINDOW_NAMES[i]}: ${runsAndFailures(runs, failures)}`;
+    return el("dd", { class: kind, "data-window": WINDOWS[i], title }, percent(runs, failures));
   };
 
   const finishLine = (job) => {
@@ -184,6 +188,7 @@
   };
 
   const label = (job) => job.name || job.id || "(no name)";
+  const sayTime = (ago) => (ago === null ? "at an unreadable time" : utc(ago));
 
   const makeItem = (job, number) => {
     job.button = el("button", { type: "button", class: "open", "aria-expanded": "false" }, el("bdi", null, label(job)));
@@ -203,7 +208,7 @@
   }));
 
   // Where a run stands tells when it was; a failure is tall, and thick.
-  const timelinePart = (job, runs) => {
+  const timelinePart = (runs) => {
     const timed = runs.filter((run) => run.ago !== null);
     if (!timed.length) return null;
     const oldest = Math.max(...timed.map((run) => run.ago));
@@ -211,9 +216,10 @@
     const x = (ago) => (((oldest - ago) / Math.max(1, oldest - newest)) * 1000).toFixed(1);
     const path = (failed, from, to) =>
       timed.filter((run) => run.failed === failed).map((run) => `M${x(run.ago)} ${from}V${to}`).join("");
-    const section = part(runs.length === 1 ? "The only run" : `The last ${runs.length} runs`, svg("svg", {
+    const told = runsAndFailures(runs.length, runs.filter((run) => run.failed).length);
+    const section = part(runs.length === 1 ? "The last run" : `The last ${runs.length} runs`, svg("svg", {
       class: "timeline", viewBox: "0 0 1000 44", preserveAspectRatio: "none", role: "img",
-      "aria-label": `${runsAndFailures(runs.length, runs.filter((run) => run.failed).length)}, from ${utc(oldest)} until now`,
+      "aria-label": `${told}, from ${utc(oldest)} until now`,
     }, svg("path", { class: "rule", d: "M0 22H1000" }), svg("path", { class: "ok", d: path(false, 13, 31) }),
     svg("path", { class: "bad", d: path(true, 2, 42) })),
     el("p", { class: "axis" }, el("span", null, utc(oldest)), el("span", null, "now")));
@@ -226,7 +232,7 @@
     const list = el("ol", { class: "runs-list" });
     for (const run of runs.slice(0, 5)) {
       list.append(el("li", null, sign(run.failed ? "failing" : "healthy"), run.failed ? "Failed" : "Succeeded",
-        el("span", null, run.ago === null ? "at an unreadable time" : utc(run.ago))));
+        el("span", null, sayTime(run.ago))));
     }
     return part("Latest", list);
   };
@@ -250,7 +256,8 @@
       list.append(el("li", null, el("b", null, times.toLocaleString("en")), signature(number)));
     }
     const more = job.kinds - job.causes.length;
-    return part(`Why it failed, ${data.days} days`, list, more > 0 ? el("p", { class: "cut" }, `and ${count(more, "cause")} that occurred less often`) : null);
+    return part(`Why it failed, ${data.days} days`, list,
+      more > 0 ? el("p", { class: "cut" }, `and ${count(more, "cause")} that occurred less often`) : null);
   };
 
   const signature = (number) => el("code", null, data.signatures[number - 1] || "(no error text)");
@@ -270,30 +277,36 @@
     if (job.name) fact("Job id", el("bdi", null, job.id));
     if (job.schedule) fact("Schedule", job.schedule);
     if (job.next !== null && job.scheduler_state !== "paused") fact("Next run", time(job.next));
-    if (job.scheduler_state && job.scheduler_state !== job.state && job.scheduler_state !== "idle") fact("Now", STATES[job.scheduler_state] || job.scheduler_state);
+    if (job.scheduler_state && ![job.state, "idle"].includes(job.scheduler_state)) {
+      fact("Now", STATES[job.scheduler_state] || job.scheduler_state);
+    }
     fact("All runs kept", runsAndFailures(job.runs, job.failures));
     if (job.runs) {
-      fact("Last success", job.last_success === null ? (job.failures === job.runs ? "never" : "at an unreadable time") : time(job.last_success));
+      fact("Last success", job.failures === job.runs ? "never" : time(job.last_success));
     }
     for (const [reason, lines] of job.rejects || []) fact("No records", `${count(lines, "line")}: ${reason}`);
     return part("About", list);
   };
 
-  const otherText = (job) => (job.other === null ? null : textPart(
-    `${job.streak < 0 ? "Output of the last success" : "Error of the last failure"}${job.other_at === null ? "" : `, ${relative(job.other_at)}`}`,
-    job.other, job.other_length));
+  const lastText = (job) =>
+    textPart(job.streak < 0 ? "Error of the last run" : "Output of the last run", job.text, job.text_length);
+
+  const otherText = (job) => {
+    const title = job.streak < 0 ? "Output of the last success" : "Error of the last failure";
+    return textPart(job.other_at === null ? title : `${title}, ${relative(job.other_at)}`, job.other, job.other_length);
+  };
 
   const makePanel = (job) => {
     const runs = parseRuns(job.recent);
     const what = el("div", { class: "column" });
     const when = el("div", { class: "column" });
-    fill(what, null, [
-      job.runs ? textPart(job.streak < 0 ? "Error of the last run" : "Output of the last run", job.text, job.text_length) : null,
-      causesPart(job), otherText(job), job.runs ? null : part("Results", el("p", { class: "cut" }, "This job has not run yet, or none of its results were kept.")),
-    ]);
+    const nothing = "This job has not run yet, or none of its results were kept.";
+    fill(what, null, job.runs ? [lastText(job), causesPart(job), otherText(job)]
+      : [part("Results", el("p", { class: "cut" }, nothing))]);
     fill(when, null, [factsPart(job), runsPart(runs), daysPart(job)]);
-    return fill(el("div", { class: "panel", id: `panel-${job.item.dataset.number}`, role: "group", "aria-label": `${label(job)}: details` }),
-      null, [timelinePart(job, runs), what, when]);
+    const panel = el("div", { class: "panel", role: "group", "aria-label": `${label(job)}: details` });
+    panel.id = `panel-${job.item.dataset.number}`;
+    return fill(panel, null, [timelinePart(runs), what, when]);
   };
 
   const toggle = (job) => {
@@ -327,7 +340,9 @@
     if (view.search) hash.set("search", view.search);
     if (view.sort !== "problems") hash.set("sort", view.sort);
     const text = hash.toString();
-    try { history.replaceState(null, "", text ? `#${text}` : location.pathname + location.search); } catch { /* a file in a frame */ }
+    try {
+      history.replaceState(null, "", text ? `#${text}` : location.pathname + location.search);
+    } catch { /* a file in a frame */ }
   };
 
   const byName = (a, b) => (a.key < b.key ? -1 : a.key > b.key ? 1 : 0);
@@ -351,7 +366,8 @@
       if (job.item.hidden === fits) job.item.hidden = !fits;
       shown += fits;
     }
-    byId("count").textContent = shown === jobs.length ? count(shown, "job") : `${shown.toLocaleString("en")} of ${count(jobs.length, "job")}`;
+    const all = count(jobs.length, "job");
+    byId("count").textContent = shown === jobs.length ? all : `${shown.toLocaleString("en")} of ${all}`;
     byId("list").hidden = byId("head").hidden = !shown;
     byId("nothing").hidden = shown > 0;
     byId("nothing").textContent = "No job is like this. Clear the search, or choose All.";
@@ -377,7 +393,7 @@
   // --- the rest of the page ------------------------------------------------------------------------------------------
 
   const showAll = () => {
-    const windows = data.all.windows.length ? data.all.windows : [0, 0, 0, 0, 0, 0, 0, 0];
+    const windows = data.all.windows.length ? data.all.windows : NO_RUNS;
     WINDOW_NAMES.forEach((name, i) => byId("figures").append(el("div", null, el("dt", null, name),
       el("dd", { class: "rate" }, percent(windows[2 * i], windows[2 * i + 1])),
       el("dd", { class: "runs" }, runsAndFailures(windows[2 * i], windows[2 * i + 1])))));
@@ -395,7 +411,8 @@
   const showCauses = () => {
     if (!data.common.length) return;
     byId("causes").hidden = false;
-    byId("causes-about").textContent = `The commonest errors of ${count(data.days, "day")}, all jobs; numbers, times and identifiers count as equal.`;
+    byId("causes-about").textContent =
+      `The commonest errors of ${count(data.days, "day")}, all jobs; numbers, times and identifiers count as equal.`;
     byId("causes-list").append(...data.common.map(([number, times, among, last]) => el("li", null,
       el("b", null, `${times.toLocaleString("en")} ×`), signature(number),
       el("span", null, `${count(among, "job")}, last `, time(last)))));
@@ -458,8 +475,16 @@
       if (!item || (!button && !event.target.closest(".line"))) return;
       toggle(jobs[Number(item.dataset.number)]);
     });
-    byId("search").addEventListener("input", () => { view.search = byId("search").value; filterList(); writeView(); });
-    byId("sort").addEventListener("change", () => { view.sort = byId("sort").value; sortList(); writeView(); });
+    byId("search").addEventListener("input", (event) => {
+      view.search = event.target.value;
+      filterList();
+      writeView();
+    });
+    byId("sort").addEventListener("change", (event) => {
+      view.sort = event.target.value;
+      sortList();
+      writeView();
+    });
     addEventListener("hashchange", () => { readView(); sortList(); filterList(); });
     byId("app").hidden = !jobs.length;
   };
