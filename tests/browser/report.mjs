@@ -145,6 +145,11 @@ const tests = {
       await shoot(page, `phone-${colorScheme}`);
       for (const button of await page.locator(".open").all()) await button.click();
       assert.equal(await width(page), PHONE.width, "unfolded");
+      const outside = await page.evaluate(() => [...document.querySelectorAll("main :not(.hide), header *, footer *")]
+        .filter((node) => node.getBoundingClientRect().right > innerWidth
+          || (getComputedStyle(node).display === "block" && node.scrollWidth > node.clientWidth + 1))
+        .map((node) => node.outerHTML.slice(0, 80)));
+      assert.deepEqual(outside, [], "cut off");
       await line(page, "Broken").scrollIntoViewIfNeeded();
       await shoot(page, `phone-${colorScheme}-unfolded`);
     }
