@@ -164,14 +164,16 @@ man: ## write the man pages to build/man
 
 # All links are relative: the tree works below any DESTDIR.
 install: all man ## copy the extension, its header, the commands and their man pages below DESTDIR/PREFIX
-	install -d "$(DESTDIR)$(libdir)/sqlite3" "$(DESTDIR)$(libdir)/taskresults" "$(DESTDIR)$(PREFIX)/include" "$(DESTDIR)$(PREFIX)/bin" "$(SHELL_DIR)/lib" \
-	  "$(SHELL_DIR)/commands" "$(BASH_COMPLETIONS)" "$(ZSH_COMPLETIONS)" "$(DESTDIR)$(mandir)/man1"
+	install -d "$(DESTDIR)$(libdir)/sqlite3" "$(DESTDIR)$(libdir)/taskresults" "$(DESTDIR)$(PREFIX)/include" \
+	  "$(DESTDIR)$(PREFIX)/bin" "$(SHELL_DIR)/lib" "$(SHELL_DIR)/commands" "$(SHELL_DIR)/report" "$(BASH_COMPLETIONS)" \
+	  "$(ZSH_COMPLETIONS)" "$(DESTDIR)$(mandir)/man1"
 	install -m 755 taskresults.so "$(DESTDIR)$(libdir)/sqlite3/taskresults.so"
 	install -m 755 taskresults-run "$(DESTDIR)$(libdir)/taskresults/taskresults-run"
 	install -m 644 include/taskresults.h "$(DESTDIR)$(PREFIX)/include/taskresults.h"
 	install -m 755 shell/taskresults shell/view_results "$(SHELL_DIR)"
 	install -m 644 shell/lib/*.bash shell/lib/*.awk "$(SHELL_DIR)/lib"
 	install -m 644 shell/commands/*.bash "$(SHELL_DIR)/commands"
+	install -m 644 shell/report/* "$(SHELL_DIR)/report"
 	ln -srfT "$(DESTDIR)$(libdir)/sqlite3/taskresults.so" "$(SHELL_DIR)/taskresults.so"
 	ln -srfT "$(DESTDIR)$(libdir)/taskresults/taskresults-run" "$(SHELL_DIR)/taskresults-run"
 	ln -srf "$(SHELL_DIR)/taskresults" "$(SHELL_DIR)/view_results" "$(DESTDIR)$(PREFIX)/bin"

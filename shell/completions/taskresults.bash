@@ -72,7 +72,8 @@ _taskresults() {
       --mode) _taskresults_reply box list csv json line column markdown table quote tabs html insert ascii; return ;;
       --job) _taskresults_jobs "$word"; _taskresults_reply "${found[@]}"; return ;;
       -o | --output | --db) compopt -o default 2>/dev/null; COMPREPLY=(); return ;;
-      --limit | --min | --max-chars | --since | --until | --interval | --columns | --keep | --keep-failures | --name | --timeout) COMPREPLY=(); return ;;
+      --limit | --min | --max-chars | --since | --until | --interval | --columns) COMPREPLY=(); return ;;
+      --keep | --keep-failures | --name | --timeout | --days | --title | --refresh) COMPREPLY=(); return ;;
     esac
     if [[ $word == -* ]]; then
       mapfile -t options < <("$program" help "$command" 2>/dev/null | sed -n 's/^  \(-., \)\{0,1\}\(--[a-z-]*\).*/\2/p')

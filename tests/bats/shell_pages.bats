@@ -52,7 +52,7 @@ complete_line() {
 }
 
 @test "bash completion: commands, options, values" {
-  [[ $(complete_line taskresults 're') == rejects && $(complete_line taskresults 'r' | tr '\n' ' ') == 'rejects run ' ]]
+  [[ $(complete_line taskresults 'rej') == rejects && $(complete_line taskresults 'ru') == run ]]
   [[ $(complete_line taskresults prune a '--keep' | tr '\n' ' ') == '--keep --keep-failures ' ]]
   [[ $(complete_line taskresults '' | wc -l) == $(find "$root"/shell/commands -name '*.bash' | wc -l) ]]
   [[ $(complete_line taskresults help 'd') == doctor ]]

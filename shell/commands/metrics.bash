@@ -1,0 +1,81 @@
+# metrics - the jobs' figures in the text format of Prometheus, for node_exporter's textfile collector
+#
+# Usage: taskresults metrics [-o FILE]
+#
+# Gauges with the label job_id, each for every job with a file of results:
+#
+# Metrics:
+#   taskresults_job_last_run_timestamp_seconds      when the last run finished; missing if its time cannot be read
+#   taskresults_job_last_success_timestamp_seconds  when the last success finished; missing if there is none
+#   taskresults_job_last_run_success                1 or 0; missing if there is no run
+#   taskresults_job_consecutive_failures            failures in a row, up to now
+#   taskresults_job_runs                            runs that are kept, by result="success" and result="failure";
+#                                                   pruning lowers it, so it is no counter
+#   taskresults_job_rejected_lines                  lines of the file that are no records
+#
+# And taskresults_build_info, with the label version; taskresults_metrics_timestamp_seconds, when this was made: alert on
+# its age, or a scrape that no longer runs looks like jobs that no longer fail.
+#
+# Options:
+#   -o, --output F  write the file F, whole or not at all: a collector never sees a part. node_exporter reads *.prom
+#
+# Exit status:
+#   0 fine, whatever the jobs' state; 2 usage; 3 input or output failed
+#
+# Examples:
+#   taskresults metrics
+#   taskresults metrics -o /var/lib/prometheus/node-exporter/taskresults.prom
+
+# shellcheck shell=bash
+
+parse_options 'o:output=' "$@"
+at_most 0
+[[ ! -v opt[output] || -n ${opt[output]} ]] || usage_error '--output wants a file'
+
+# In a label's value, these three are escaped; any other character stands for itself.
+label="replace(replace(replace(job_id, '\\', '\\\\'), '\"', '\\\"'), char(10), '\\n')"
+
+# seconds COLUMN - SQL: microseconds as seconds, with every digit, which a REAL would not have. NULL stays NULL.
+seconds() {
+  printf "CASE WHEN %s < 0 THEN '-' ELSE '' END || CASE WHEN %s IS NOT NULL
+    THEN printf('%%d.%%06d', abs(%s) / 1000000, abs(%s) %% 1000000) END" "$1" "$1" "$1" "$1"
+}
+
+# gauge NAME HELP VALUE [FROM] - SQL: a metric with a sample for each row, where the value is not NULL.
+gauge() {
+  printf "SELECT '# HELP %s %s' || char(10) || '# TYPE %s gauge';
+    SELECT '%s{job_id=\"' || %s || '\"' || labels || '} ' || value FROM (SELECT job_id, labels, %s AS value FROM %s)
+    WHERE value IS NOT NULL ORDER BY job_id, labels DESC;\n" "$1" "$2" "$1" "$1" "$label" "$3" "${4-job}"
+}
+
+statements() {
+  echo "CREATE TEMP TABLE job AS SELECT job_id, '' AS labels, runs, successes, failures, streak, last_run_us,
+    last_success_us, rejects FROM task_stats;"
+  gauge taskresults_job_last_run_timestamp_seconds 'When the last run of the job finished.' "$(seconds last_run_us)"
+  gauge taskresults_job_last_success_timestamp_seconds 'When the last successful run of the job finished.' \
+    "$(seconds last_success_us)"
+  gauge taskresults_job_last_run_success 'Whether the last run of the job succeeded.' \
+    'CASE WHEN streak > 0 THEN 1 WHEN streak < 0 THEN 0 END'
+  gauge taskresults_job_consecutive_failures 'Failures of the job in a row, up to now.' 'max(0, -streak)'
+  gauge taskresults_job_runs 'Runs of the job that are kept, by their result.' runs \
+    "(SELECT job_id, ',result=\"success\"' AS labels, successes AS runs FROM job
+      UNION ALL SELECT job_id, ',result=\"failure\"', failures FROM job)"
+  gauge taskresults_job_rejected_lines 'Lines in the file of the job that are no records.' rejects
+  echo "SELECT '# HELP taskresults_build_info The version that made these metrics.' || char(10) ||
+      '# TYPE taskresults_build_info gauge' || char(10) ||
+      'taskresults_build_info{version=\"' || taskresults_version() || '\"} 1';
+    SELECT '# HELP taskresults_metrics_timestamp_seconds When these metrics were made.' || char(10) ||
+      '# TYPE taskresults_metrics_timestamp_seconds gauge' || char(10) ||
+      'taskresults_metrics_timestamp_seconds $EPOCHSECONDS';"
+}
+
+metrics() {
+  query "$(statements)"
+  finish "$?"
+}
+
+if [[ -v opt[output] && ${opt[output]} != - ]]; then
+  with_progress write_atomically "${opt[output]}" metrics
+else
+  metrics
+fi
