@@ -2,9 +2,10 @@
 
 # shellcheck shell=bash
 
-# time_option since|until - turns the option into microseconds since the Unix epoch, in place. A time without a zone is
-# UTC, as all times of the scheduler. 90s, 30m, 12h, 7d and 2w count back from now; a bare day is whole, so that --until
-# includes it; anything else is for date(1): "yesterday", "last monday", ...
+# time_option since|until [NAME] - turns the option into microseconds since the Unix epoch, in place. A time without a
+# zone is UTC, as all times of the scheduler. 90s, 30m, 12h, 7d and 2w count back from now; a bare day is whole, so that
+# --until includes it; anything else is for date(1): "yesterday", "last monday", ... NAME is the option that the user
+# gave, if it is another.
 time_option() {
   local text nanoseconds
   [[ -v opt[$1] ]] || return 0
@@ -15,7 +16,7 @@ time_option() {
     return
   fi
   nanoseconds=$(LC_ALL=C TZ=UTC0 date -d "$text" +%s%N 2>/dev/null) && [[ -n ${text// /} ]] ||
-    usage_error "--$1 wants a time such as 2026-02-14, 2026-02-14T09:30:00Z or 7d, not '$text'"
+    usage_error "--${2-$1} wants a time such as 2026-02-14, 2026-02-14T09:30:00Z or 7d, not '$text'"
   opt[$1]=$((nanoseconds / 1000))
   if [[ $1 == until && $text =~ ^[0-9]{4}-[0-9]{2}-[0-9]{2}$ ]]; then
     opt[$1]=$((${opt[$1]} + 86400 * 1000000 - 1))
