@@ -38,8 +38,7 @@ SQLITE_EXTENSION_INIT3
 
 #define TR_SUFFIX ".jsonl"
 #define TR_SUFFIX_LEN 6
-#define TR_NAME_SIZE 256 /* NAME_MAX and a NUL */
-#define TR_DEFAULT_DIR "/opt/.task-scheduler/results"
+#define TR_NAME_SIZE 256                         /* NAME_MAX and a NUL */
 #define TR_DEFAULT_MAX_LINE (1024 * 1024)        /* bytes, without the newline */
 #define TR_HIGHEST_MAX_LINE (1024 * 1024 * 1024) /* spans count in 32 bits */
 #define TR_MAX_NESTING 900                       /* levels; the record itself is the first */
@@ -85,9 +84,23 @@ const char *tr_names_get(const TrNames *names,
 /* ------------------------------------------------------------------------------------------------------------------
 ** read/dir.c - directory -> files
 */
+
+/* A kind of directory with one file for each job. */
+typedef struct TrStore {
+  const char *suffix; /* of the files' names: what stands before it is the job's id */
+  size_t suffix_length;
+  const char *word;     /* what the directory holds, and ... */
+  const char *table;    /* ... what reads it, for messages */
+  const char *variable; /* the environment's name for it */
+  const char *default_dir;
+} TrStore;
+
+extern const TrStore tr_results_store, tr_logs_store;
+
 typedef struct TrDir {
-  int fd;           /* -1 when closed */
-  const char *path; /* borrowed, for messages */
+  int fd;               /* -1 when closed */
+  const TrStore *store; /* for messages, */
+  const char *path;     /* and so is this; borrowed */
 } TrDir;
 
 typedef enum TrEntry {
@@ -103,7 +116,7 @@ typedef struct TrFile {
   int error_number; /* UNREADABLE */
 } TrFile;
 
-int tr_dir_open(TrDir *dir, const char *path, char **message);
+int tr_dir_open(TrDir *dir, const TrStore *store, const char *path, char **message);
 void tr_dir_close(TrDir *dir);
 
 /* Calls visit() for every entry's name, in the directory's own order, until it returns other than SQLITE_OK. */
@@ -116,7 +129,9 @@ void tr_file_close(TrFile *file);
 const char *tr_file_type(mode_t mode); /* "a symbolic link", "a FIFO", ... for messages */
 
 /* Whether a directory entry is named as a job's file, and whether a job id can be a file's name at all. */
-bool tr_name_is_job_file(const char *name, size_t length);
+bool tr_store_has_name(const TrStore *store, const char *name, size_t length);
+bool tr_store_has_job(const TrStore *store, const char *job_id, size_t length);
+bool tr_name_is_job_file(const char *name, size_t length); /* the same of the results directory */
 bool tr_job_id_is_usable(const char *job_id, size_t length);
 
 /* ------------------------------------------------------------------------------------------------------------------
@@ -166,6 +181,8 @@ typedef struct TrLines {
 int tr_lines_open(TrLines *lines, int fd, int64_t from, int64_t size, size_t max_line, bool backwards, TrPoll *poll);
 int tr_lines_next(TrLines *lines, TrLine *line); /* SQLITE_ROW, SQLITE_DONE, SQLITE_INTERRUPT, SQLITE_NOMEM, or
                                                     SQLITE_IOERR_* with errno set; see tr_lines_position() */
+/* Reads a stretch of the file once more. *got is less than `count` only where the file has shrunk. */
+int tr_lines_read_again(TrLines *lines, void *into, size_t count, int64_t offset, size_t *got);
 int64_t tr_lines_position(const TrLines *lines); /* where in the file the scan stands, for messages */
 void tr_lines_close(TrLines *lines);
 
@@ -181,6 +198,9 @@ bool tr_utf8_is_valid(const void *text, size_t length);
 /* Decodes the inside of a JSON string that a lane has accepted. `out` has room for `length` bytes (decoding never
 ** lengthens). Returns the bytes written. A lone surrogate becomes U+FFFD, \u0000 a NUL byte. */
 size_t tr_decode_string(const unsigned char *text, size_t length, unsigned char *out);
+
+/* Copies the text with U+FFFD for every byte that is part of no character. `out` has room for 3 * length bytes. */
+size_t tr_utf8_repair(const unsigned char *text, size_t length, unsigned char *out);
 
 /* ------------------------------------------------------------------------------------------------------------------
 ** read/field.c - which keys have a column
@@ -285,6 +305,54 @@ bool tr_timestamp_parse(const char *text, size_t length, int64_t *time_us); /* w
 bool tr_span_time_us(const TrLine *line, const TrSpan *span, int64_t *time_us);
 #define TR_TIMESTAMP_SIZE 32
 void tr_timestamp_format(int64_t time_us, char out[TR_TIMESTAMP_SIZE]); /* as Python's isoformat() + "Z" */
+
+/* ------------------------------------------------------------------------------------------------------------------
+** read/messages.c - the lines of a log -> its messages, each with the lines that belong to it
+** read/event.c - what a message tells of
+*/
+typedef struct TrMessages {
+  TrLines *lines;      /* borrowed: open, in the direction in which messages are wanted */
+  unsigned char *text; /* owned: the current message, as far as it is held: at most lines->max_line bytes */
+  size_t held, room;
+  TrLine ahead; /* forwards: the line that ended the message before, and begins the current one */
+  bool has_ahead;
+} TrMessages;
+
+/* Call order: open on lines that are open or about to be, next until SQLITE_DONE, close. A zeroed one is a valid closed
+** one. A message is a TrLine of several lines; its `length` is what it has in the file, and if it is `too_long`, only
+** the first max_line bytes are in `text`. It lives until the next one is read. */
+void tr_messages_open(TrMessages *messages, TrLines *lines);
+int tr_messages_next(TrMessages *messages, TrLine *message); /* as tr_lines_next() */
+void tr_messages_close(TrMessages *messages);
+
+/* A message as a record with nothing but a timestamp, which the lines before the first timestamp do not have. False: no
+** message begins there. */
+bool tr_message_parse(const TrLine *message, TrRecord *record);
+size_t tr_message_start(const TrRecord *record); /* where its words begin, behind the timestamp */
+#define TR_MESSAGE_HEAD 64                       /* bytes in which a timestamp with its brackets has to find room */
+
+typedef enum TrEvent {
+  TR_EVENT_SCHEDULED,
+  TR_EVENT_STARTED,
+  TR_EVENT_SUCCEEDED,
+  TR_EVENT_FAILED,
+  TR_EVENT_TIMED_OUT,
+  TR_EVENT_EXCEPTION,
+  TR_EVENT_NOTIFIED,
+  TR_EVENT_NOTIFY_FAILED,
+  TR_EVENT_NOTIFY_SKIPPED,
+  TR_EVENT_PAUSED,
+  TR_EVENT_RESUMED,
+  TR_EVENT_DELETED,
+  TR_EVENT_UPDATED,
+  TR_EVENT_MANUAL_RUN,
+  TR_EVENT_SKIPPED,
+  TR_EVENT_OTHER,
+  TR_EVENT_COUNT
+} TrEvent;
+
+TrEvent tr_event_of(const char *words, size_t length); /* a message behind its timestamp */
+const char *tr_event_name(TrEvent event);              /* static */
 
 /* ------------------------------------------------------------------------------------------------------------------
 ** write/encode.c - row -> line
@@ -393,16 +461,28 @@ TrConnection *tr_connection_new(sqlite3 *db);
 void tr_connection_unref(void *connection);
 
 /* ------------------------------------------------------------------------------------------------------------------
+** sql/argument.c - a module's argument, `name=value` -> which one it is, and its value
+*/
+
+/* `known` ends with NULL; each is a name, an equals sign and what the value looks like: "dir='PATH'". *which is the
+** index of the one that the argument names. The caller frees *value; white space alone gives *value NULL. */
+int tr_argument_parse(const char *table, const char *argument, const char *const *known, int *which, char **value,
+                      char **message);
+const char *tr_environment(const char *name); /* NULL if it is not set, or empty */
+
+/* ------------------------------------------------------------------------------------------------------------------
 ** sql/source.c - which directory, how long a line may be, when a write is synced: module arguments, environment,
 ** defaults
 */
 typedef struct TrSource {
+  const TrStore *store;
   char *dir;       /* owned; NULL: the environment's, or the default */
   size_t max_line; /* 0: the environment's, or the default */
   TrSync sync;
 } TrSource;
 
-int tr_source_parse(TrSource *source, const char *table, int argc, const char *const *argv, char **message);
+int tr_source_parse(TrSource *source, const TrStore *store, const char *table, int argc, const char *const *argv,
+                    char **message);
 void tr_source_free(TrSource *source);
 const char *tr_source_dir(const TrSource *source); /* borrowed: until the environment changes */
 int tr_source_max_line(const TrSource *source, size_t *max_line, char **message);
@@ -491,12 +571,13 @@ bool tr_looks_numeric(const char *text, size_t length);
 /* ------------------------------------------------------------------------------------------------------------------
 ** sql/scan.c - directory, files, lines and records put together: one pass over what a filter wants
 */
-typedef enum TrWant { TR_WANT_RECORDS, TR_WANT_REJECTS } TrWant;
+typedef enum TrWant { TR_WANT_RECORDS, TR_WANT_REJECTS, TR_WANT_MESSAGES } TrWant;
 
 typedef struct TrScan {
   TrConnection *connection; /* borrowed */
   TrPoll *poll;             /* borrowed */
   TrWant want;
+  const TrStore *store;
   TrFilter filter; /* owned */
   size_t max_line;
   char *dir_path; /* owned */
@@ -507,11 +588,12 @@ typedef struct TrScan {
   const char *name; /* of the current entry; lives with the connection */
   TrFile file;      /* the current entry, while it is being read */
   TrLines lines;
+  TrMessages messages; /* WANT_MESSAGES */
   TrParser parser;
-  TrLine line;        /* the current line */
-  TrRecord record;    /* WANT_RECORDS: its spans */
+  TrLine line;        /* the current line, or message */
+  TrRecord record;    /* WANT_RECORDS, WANT_MESSAGES: its spans */
   TrReason reason;    /* WANT_REJECTS: why it is not a record */
-  char *entry_reason; /* owned. WANT_REJECTS: why the entry as a whole is a reject; there is no line then */
+  char *entry_reason; /* owned. Not WANT_RECORDS: why the entry as a whole is a row; there is no line then */
 } TrScan;
 
 /* Call order: init, begin, next until SQLITE_DONE, end. begin may be called again without end, for a cursor's next
@@ -521,6 +603,7 @@ int tr_scan_begin(TrScan *scan, const TrSource *source, TrFilter *filter, char *
 int tr_scan_next(TrScan *scan, char **message); /* SQLITE_ROW, SQLITE_DONE, or an error */
 void tr_scan_end(TrScan *scan);
 int64_t tr_scan_rowid(const TrScan *scan);
+size_t tr_scan_job_length(const TrScan *scan); /* bytes of scan->name that are the job's id */
 
 /* ------------------------------------------------------------------------------------------------------------------
 ** retain/prune.c - one job's prune, step by step: what the SQL functions call
@@ -659,7 +742,7 @@ int tr_signature_register(sqlite3 *db);
 
 /* ------------------------------------------------------------------------------------------------------------------
 ** sql/table.c - what the tables have in common
-** sql/results.c, sql/rejects.c - the tables
+** sql/results.c, sql/rejects.c, sql/logs.c - the tables
 ** sql/prune_functions.c - taskresults_prune() and taskresults_prune_all()
 ** sql/extension.c - the entry point
 */
@@ -678,8 +761,8 @@ typedef struct TrCursor {
   bool at_end;
 } TrCursor;
 
-int tr_table_connect(sqlite3 *db, TrConnection *connection, const char *schema, int argc, const char *const *argv,
-                     sqlite3_vtab **vtab, char **message);
+int tr_table_connect(sqlite3 *db, TrConnection *connection, const TrStore *store, const char *schema, int argc,
+                     const char *const *argv, sqlite3_vtab **vtab, char **message);
 int tr_table_disconnect(sqlite3_vtab *vtab);
 int tr_table_open(sqlite3_vtab *vtab, TrWant want, sqlite3_vtab_cursor **cursor);
 int tr_table_close(sqlite3_vtab_cursor *cursor);
@@ -687,6 +770,7 @@ int tr_table_filter(sqlite3_vtab_cursor *cursor, int unused, const char *plan, i
 int tr_table_next(sqlite3_vtab_cursor *cursor);
 int tr_table_eof(sqlite3_vtab_cursor *cursor);
 int tr_table_rowid(sqlite3_vtab_cursor *cursor, sqlite3_int64 *rowid);
+void tr_result_bytes(sqlite3_context *context, const void *bytes, size_t length); /* TEXT, or BLOB if it is not UTF-8 */
 
 /* ------------------------------------------------------------------------------------------------------------------
 ** sql/insert.c - INSERT: SQL values -> row
@@ -721,6 +805,7 @@ int tr_writable_register(TrConnection *connection);
 
 int tr_results_register(TrConnection *connection);
 int tr_rejects_register(TrConnection *connection);
+int tr_logs_register(TrConnection *connection);
 int tr_prune_register(TrConnection *connection);
 
 #pragma GCC visibility pop

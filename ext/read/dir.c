@@ -17,7 +17,22 @@
 #define LEASE_RETRY_MS 2
 #define LEASE_PATIENCE_MS 10000 /* a pruner holds its lease for milliseconds; this is for a stopped one */
 
-int tr_dir_open(TrDir *dir, const char *path, char **message) {
+const TrStore tr_results_store = {.suffix = TR_SUFFIX,
+                                  .suffix_length = TR_SUFFIX_LEN,
+                                  .word = "results",
+                                  .table = "task_results",
+                                  .variable = "SCHEDULER_RESULTS_DIR",
+                                  .default_dir = "/opt/.task-scheduler/results"};
+
+const TrStore tr_logs_store = {.suffix = ".log",
+                               .suffix_length = 4,
+                               .word = "logs",
+                               .table = "task_logs",
+                               .variable = "SCHEDULER_LOGS_DIR",
+                               .default_dir = "/opt/.task-scheduler/logs"};
+
+int tr_dir_open(TrDir *dir, const TrStore *store, const char *path, char **message) {
+  dir->store = store;
   dir->path = path;
   do {
     dir->fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -25,9 +40,8 @@ int tr_dir_open(TrDir *dir, const char *path, char **message) {
   if (dir->fd >= 0) return SQLITE_OK;
   int reason = errno;
   return tr_error(message, SQLITE_CANTOPEN,
-                  "results directory %s: %s (set SCHEDULER_RESULTS_DIR, or name one: "
-                  "CREATE VIRTUAL TABLE temp.r USING task_results(dir='/path'))",
-                  path, strerror(reason));
+                  "%s directory %s: %s (set %s, or name one: CREATE VIRTUAL TABLE temp.r USING %s(dir='/path'))",
+                  store->word, path, strerror(reason), store->variable, store->table);
 }
 
 void tr_dir_close(TrDir *dir) {
@@ -36,7 +50,8 @@ void tr_dir_close(TrDir *dir) {
 }
 
 static int list_error(TrDir *dir, int reason, char **message) {
-  return tr_error(message, SQLITE_IOERR_READ, "results directory %s cannot be listed: %s", dir->path, strerror(reason));
+  return tr_error(message, SQLITE_IOERR_READ, "%s directory %s cannot be listed: %s", dir->store->word, dir->path,
+                  strerror(reason));
 }
 
 int tr_dir_list(TrDir *dir, TrPoll *poll, int (*visit)(void *context, const char *name), void *context,
@@ -117,11 +132,20 @@ const char *tr_file_type(mode_t mode) {
   return "a device";
 }
 
+bool tr_store_has_name(const TrStore *store, const char *name, size_t length) {
+  size_t suffix = store->suffix_length;
+  return length >= suffix && memcmp(name + length - suffix, store->suffix, suffix) == 0;
+}
+
+bool tr_store_has_job(const TrStore *store, const char *job_id, size_t length) {
+  return length <= NAME_MAX - store->suffix_length && memchr(job_id, '/', length) == NULL &&
+         memchr(job_id, '\0', length) == NULL;
+}
+
 bool tr_name_is_job_file(const char *name, size_t length) {
-  return length >= TR_SUFFIX_LEN && memcmp(name + length - TR_SUFFIX_LEN, TR_SUFFIX, TR_SUFFIX_LEN) == 0;
+  return tr_store_has_name(&tr_results_store, name, length);
 }
 
 bool tr_job_id_is_usable(const char *job_id, size_t length) {
-  return length <= NAME_MAX - TR_SUFFIX_LEN && memchr(job_id, '/', length) == NULL &&
-         memchr(job_id, '\0', length) == NULL;
+  return tr_store_has_job(&tr_results_store, job_id, length);
 }

@@ -77,6 +77,10 @@ static int check_shrunk(TrLines *lines, bool *shrunk) {
   return SQLITE_OK;
 }
 
+int tr_lines_read_again(TrLines *lines, void *into, size_t count, int64_t offset, size_t *got) {
+  return read_fully(lines, into, count, offset, got);
+}
+
 static int read_checked(TrLines *lines, unsigned char *into, size_t count, int64_t offset, bool *shrunk) {
   int code = tr_poll(lines->poll);
   if (code != SQLITE_OK) return code;

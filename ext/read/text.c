@@ -41,6 +41,17 @@ bool tr_utf8_is_valid(const void *bytes, size_t length) {
   return true;
 }
 
+size_t tr_utf8_repair(const unsigned char *text, size_t length, unsigned char *out) {
+  unsigned char *o = out;
+  for (size_t i = 0; i < length;) {
+    size_t step = text[i] < 0x80 ? 1 : tr_utf8_sequence(text + i, length - i);
+    memcpy(o, step ? text + i : (const unsigned char *)"\xEF\xBF\xBD", step ? step : 3);
+    o += step ? step : 3;
+    i += step ? step : 1;
+  }
+  return (size_t)(o - out);
+}
+
 static size_t utf8_put(uint32_t code, unsigned char *out) {
   if (code < 0x80) {
     out[0] = (unsigned char)code;

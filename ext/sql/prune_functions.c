@@ -117,10 +117,11 @@ static int take_options(PruneCall *call, int argc, sqlite3_value **argv, char **
 
 static int begin_call(PruneCall *call, sqlite3_context *context, int argc, sqlite3_value **argv, char **message) {
   TrConnection *connection = sqlite3_user_data(context);
-  *call = (PruneCall){.connection = connection, .poll.db = connection->db, .dir.fd = -1};
+  *call =
+      (PruneCall){.connection = connection, .source.store = &tr_results_store, .poll.db = connection->db, .dir.fd = -1};
   int code = take_options(call, argc, argv, message);
   if (code == SQLITE_OK) code = tr_source_max_line(&call->source, &call->max_line, message);
-  if (code == SQLITE_OK) code = tr_dir_open(&call->dir, tr_source_dir(&call->source), message);
+  if (code == SQLITE_OK) code = tr_dir_open(&call->dir, &tr_results_store, tr_source_dir(&call->source), message);
   return code;
 }
 

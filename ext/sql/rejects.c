@@ -22,7 +22,7 @@ static TrColumn column_of(int column) {
 
 static int rejects_connect(sqlite3 *db, void *connection, int argc, const char *const *argv, sqlite3_vtab **vtab,
                            char **message) {
-  return tr_table_connect(db, connection, schema, argc, argv, vtab, message);
+  return tr_table_connect(db, connection, &tr_results_store, schema, argc, argv, vtab, message);
 }
 
 static int rejects_best_index(sqlite3_vtab *vtab, sqlite3_index_info *info) {
@@ -34,21 +34,12 @@ static int rejects_open(sqlite3_vtab *vtab, sqlite3_vtab_cursor **cursor) {
   return tr_table_open(vtab, TR_WANT_REJECTS, cursor);
 }
 
-/* TEXT if it can be one: clients choke on a TEXT that is not UTF-8. */
-static void result_bytes(sqlite3_context *context, const void *bytes, size_t length) {
-  if (tr_utf8_is_valid(bytes, length)) {
-    sqlite3_result_text64(context, bytes, length, SQLITE_TRANSIENT, SQLITE_UTF8);
-  } else {
-    sqlite3_result_blob64(context, bytes, length, SQLITE_TRANSIENT);
-  }
-}
-
 /* A leftover's name holds only a hash of its job; the job is known if its file is, or if there is a journal. */
 static void result_leftover_job(sqlite3_context *context, const TrScan *scan) {
   char job_id[TR_NAME_SIZE];
   size_t job_length;
   if (tr_journal_job(scan->dir.fd, scan->name, job_id, &job_length)) {
-    result_bytes(context, job_id, job_length);
+    tr_result_bytes(context, job_id, job_length);
     return;
   }
   const char *name;
@@ -56,7 +47,7 @@ static void result_leftover_job(sqlite3_context *context, const TrScan *scan) {
     size_t length = strlen(name);
     if (!tr_name_is_job_file(name, length)) continue;
     if (tr_leftover_belongs(scan->name, name, length - TR_SUFFIX_LEN)) {
-      result_bytes(context, name, length - TR_SUFFIX_LEN);
+      tr_result_bytes(context, name, length - TR_SUFFIX_LEN);
       return;
     }
   }
@@ -65,7 +56,7 @@ static void result_leftover_job(sqlite3_context *context, const TrScan *scan) {
 static void result_job(sqlite3_context *context, const TrScan *scan) {
   size_t length = strlen(scan->name);
   if (tr_name_is_job_file(scan->name, length)) {
-    result_bytes(context, scan->name, length - TR_SUFFIX_LEN);
+    tr_result_bytes(context, scan->name, length - TR_SUFFIX_LEN);
   } else {
     result_leftover_job(context, scan);
   }
@@ -86,7 +77,7 @@ static int rejects_column(sqlite3_vtab_cursor *base, sqlite3_context *context, i
     break;
   case COLUMN_REASON: sqlite3_result_text(context, reason, -1, SQLITE_TRANSIENT); break;
   default:
-    if (scan->line.text) result_bytes(context, scan->line.text, scan->line.length);
+    if (scan->line.text) tr_result_bytes(context, scan->line.text, scan->line.length);
     break;
   }
   return SQLITE_OK;

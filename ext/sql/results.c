@@ -29,7 +29,7 @@ static TrColumn column_of(int column) {
 
 static int results_connect(sqlite3 *db, void *connection, int argc, const char *const *argv, sqlite3_vtab **vtab,
                            char **message) {
-  return tr_table_connect(db, connection, schema, argc, argv, vtab, message);
+  return tr_table_connect(db, connection, &tr_results_store, schema, argc, argv, vtab, message);
 }
 
 static int results_best_index(sqlite3_vtab *vtab, sqlite3_index_info *info) {
@@ -51,9 +51,7 @@ static int results_column(sqlite3_vtab_cursor *base, sqlite3_context *context, i
   int64_t time_us;
   switch (column) {
   case TR_RESULTS_JOB_ID:
-  case TR_RESULTS_JOB:
-    sqlite3_result_text(context, scan->name, (int)strlen(scan->name) - TR_SUFFIX_LEN, SQLITE_TRANSIENT);
-    break;
+  case TR_RESULTS_JOB: sqlite3_result_text(context, scan->name, (int)tr_scan_job_length(scan), SQLITE_TRANSIENT); break;
   case TR_RESULTS_TIME_US:
     if (tr_span_time_us(&scan->line, &scan->record.field[TR_TIMESTAMP], &time_us))
       sqlite3_result_int64(context, time_us);

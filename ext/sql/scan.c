@@ -33,12 +33,12 @@ static int intern_and_enqueue(TrScan *scan, const char *name) {
   return code == SQLITE_OK ? enqueue(scan, ordinal) : code;
 }
 
-/* Is the entry anything for this scan? Bad names and leftovers are for task_rejects only. */
+/* Is the entry anything for this scan? Leftovers are for task_rejects only, and bad names not for task_results. */
 static bool wants_entry(const TrScan *scan, const char *name) {
   size_t length = strlen(name);
-  if (!tr_name_is_job_file(name, length)) return scan->want == TR_WANT_REJECTS && tr_leftover_is_named(name);
+  if (!tr_store_has_name(scan->store, name, length)) return scan->want == TR_WANT_REJECTS && tr_leftover_is_named(name);
   if (scan->want == TR_WANT_RECORDS && !tr_utf8_is_valid(name, length)) return false;
-  return tr_filter_wants_job(&scan->filter, name, length - TR_SUFFIX_LEN);
+  return tr_filter_wants_job(&scan->filter, name, length - scan->store->suffix_length);
 }
 
 /* Names seen for the first time get their ordinals in alphabetical order, not in the directory's. */
@@ -85,10 +85,10 @@ static int enqueue_listing(TrScan *scan, char **message) {
 static int enqueue_job(TrScan *scan, const TrText *job) {
   char name[TR_NAME_SIZE];
   struct stat unused;
-  if (!tr_job_id_is_usable(job->text, job->length)) return SQLITE_OK;
+  if (!tr_store_has_job(scan->store, job->text, job->length)) return SQLITE_OK;
   if (!tr_filter_wants_job(&scan->filter, job->text, job->length)) return SQLITE_OK;
   memcpy(name, job->text, job->length);
-  memcpy(name + job->length, TR_SUFFIX, TR_SUFFIX_LEN + 1);
+  memcpy(name + job->length, scan->store->suffix, scan->store->suffix_length + 1);
   if (!wants_entry(scan, name)) return SQLITE_OK;
   if (fstatat(scan->dir.fd, name, &unused, AT_SYMLINK_NOFOLLOW) != 0 && errno == ENOENT) return SQLITE_OK;
   return intern_and_enqueue(scan, name);
@@ -101,11 +101,11 @@ static int enqueue_rowid(TrScan *scan) {
   return name && wants_entry(scan, name) ? enqueue(scan, (uint32_t)ordinal) : SQLITE_OK;
 }
 
-/* A list of exact names is enough for records; a leftover in task_rejects may belong to one of them all the same. */
+/* A list of exact names is enough; but a leftover in task_rejects may belong to one of them all the same. */
 static int fill_queue(TrScan *scan, char **message) {
   if (scan->filter.nothing) return SQLITE_OK;
   if (scan->filter.by_rowid) return enqueue_rowid(scan);
-  const TrJobTerm *exact = scan->want == TR_WANT_RECORDS ? tr_filter_exact_jobs(&scan->filter) : NULL;
+  const TrJobTerm *exact = scan->want != TR_WANT_REJECTS ? tr_filter_exact_jobs(&scan->filter) : NULL;
   if (exact == NULL) return enqueue_listing(scan, message);
   int code = SQLITE_OK;
   for (int i = 0; i < exact->count && code == SQLITE_OK; i++) code = enqueue_job(scan, &exact->choice[i]);
@@ -136,11 +136,11 @@ static void order_queue(TrScan *scan) {
 /* --- one entry ---------------------------------------------------------------------------------------------------- */
 
 static int entry_error(TrScan *scan, int code, const char *what, int reason, char **message) {
-  return tr_error(message, code, "job '%.*s': %s/%s %s: %s", (int)(strlen(scan->name) - TR_SUFFIX_LEN), scan->name,
-                  scan->dir_path, scan->name, what, strerror(reason));
+  return tr_error(message, code, "job '%.*s': %s/%s %s: %s", (int)tr_scan_job_length(scan), scan->name, scan->dir_path,
+                  scan->name, what, strerror(reason));
 }
 
-/* The entry as a whole is a row of task_rejects. */
+/* The entry as a whole is a row, of task_rejects or task_logs. */
 static int reject_entry(TrScan *scan, const char *what, const char *detail) {
   scan->line = (TrLine){0};
   scan->entry_reason = sqlite3_mprintf("%s%s", what, detail);
@@ -155,10 +155,9 @@ static int judge_entry(TrScan *scan, TrEntry entry, char **message) {
     entry = TR_ENTRY_UNREADABLE;
   }
   if (entry == TR_ENTRY_READABLE || entry == TR_ENTRY_VANISHED) return SQLITE_OK;
-  if (scan->want == TR_WANT_RECORDS) {
-    if (entry == TR_ENTRY_IRREGULAR) return SQLITE_OK;
+  if (scan->want == TR_WANT_RECORDS && entry == TR_ENTRY_IRREGULAR) return SQLITE_OK;
+  if (scan->want != TR_WANT_REJECTS && entry == TR_ENTRY_UNREADABLE)
     return entry_error(scan, SQLITE_CANTOPEN, "cannot be opened", scan->file.error_number, message);
-  }
   if (entry == TR_ENTRY_IRREGULAR)
     return reject_entry(scan, "not a regular file, but ", tr_file_type(scan->file.stat.st_mode));
   return reject_entry(scan, "cannot be opened: ", strerror(scan->file.error_number));
@@ -184,6 +183,7 @@ static int begin_lines(TrScan *scan, char **message) {
   bool backwards = scan->filter.newest_first && !scan->filter.by_rowid;
   int code = scan->filter.by_rowid ? seek_line(scan, &from, &size, message) : SQLITE_OK;
   if (code != SQLITE_OK) return code;
+  tr_messages_open(&scan->messages, &scan->lines);
   return tr_lines_open(&scan->lines, scan->file.fd, from, size, scan->max_line, backwards, scan->poll);
 }
 
@@ -192,7 +192,7 @@ static int next_entry(TrScan *scan, char **message) {
   if (scan->queue_at == scan->queue_count) return SQLITE_DONE;
   scan->ordinal = scan->queue[scan->queue_at++];
   scan->name = tr_names_get(scan->connection->names, scan->ordinal);
-  if (!tr_name_is_job_file(scan->name, strlen(scan->name))) {
+  if (!tr_store_has_name(scan->store, scan->name, strlen(scan->name))) {
     /* It may be gone by now: finished since it was listed, or asked for by the rowid it once had. */
     bool gone = fstatat(scan->dir.fd, scan->name, &scan->file.stat, AT_SYMLINK_NOFOLLOW) != 0 && errno == ENOENT;
     if (gone || tr_leftover_is_held(scan->dir.fd, scan->name)) return SQLITE_OK;
@@ -210,22 +210,30 @@ static int next_entry(TrScan *scan, char **message) {
 
 /* Is the current line a row of the table? Sets its record or its reason. */
 static bool wants_line(TrScan *scan) {
+  if (scan->want == TR_WANT_MESSAGES) {
+    if (!tr_message_parse(&scan->line, &scan->record)) return false;
+    return !tr_filter_skips(&scan->filter, &scan->line, &scan->record);
+  }
   scan->reason = tr_parse(&scan->parser, &scan->line, &scan->record);
   if (scan->want == TR_WANT_REJECTS) return scan->reason != TR_OK && scan->reason != TR_BLANK;
   return scan->reason == TR_OK && !tr_filter_skips(&scan->filter, &scan->line, &scan->record);
 }
 
+static int read_line(TrScan *scan) {
+  if (scan->want == TR_WANT_MESSAGES) return tr_messages_next(&scan->messages, &scan->line);
+  return tr_lines_next(&scan->lines, &scan->line);
+}
+
 static int line_error(TrScan *scan, int code, int reason, char **message) {
   if (code != SQLITE_IOERR_READ && code != SQLITE_IOERR_FSTAT) return code;
-  return tr_error(message, code, "job '%.*s': %s/%s cannot be read at byte %lld: %s",
-                  (int)(strlen(scan->name) - TR_SUFFIX_LEN), scan->name, scan->dir_path, scan->name,
-                  (long long)tr_lines_position(&scan->lines), strerror(reason));
+  return tr_error(message, code, "job '%.*s': %s/%s cannot be read at byte %lld: %s", (int)tr_scan_job_length(scan),
+                  scan->name, scan->dir_path, scan->name, (long long)tr_lines_position(&scan->lines), strerror(reason));
 }
 
 /* SQLITE_ROW, SQLITE_DONE at the end of the entry, or an error. */
 static int next_line(TrScan *scan, char **message) {
   int code;
-  while ((code = tr_lines_next(&scan->lines, &scan->line)) == SQLITE_ROW) {
+  while ((code = read_line(scan)) == SQLITE_ROW) {
     bool wanted = wants_line(scan);
     if (scan->filter.by_rowid) tr_file_close(&scan->file); /* one line is all; it stays in the buffer */
     if (wanted) return SQLITE_ROW;
@@ -250,7 +258,7 @@ int tr_scan_next(TrScan *scan, char **message) {
   }
 }
 
-/* Gives up everything but the line buffer, which the next pass can use again. */
+/* Gives up everything but the buffers, which the next pass can use again. */
 static void release(TrScan *scan) {
   tr_filter_free(&scan->filter);
   tr_file_close(&scan->file);
@@ -265,6 +273,7 @@ static void release(TrScan *scan) {
 
 int tr_scan_begin(TrScan *scan, const TrSource *source, TrFilter *filter, char **message) {
   release(scan);
+  scan->store = source->store;
   scan->filter = *filter;
   *filter = (TrFilter){0};
   tr_parser_init(&scan->parser);
@@ -272,7 +281,7 @@ int tr_scan_begin(TrScan *scan, const TrSource *source, TrFilter *filter, char *
   if (code != SQLITE_OK) return code;
   scan->dir_path = sqlite3_mprintf("%s", tr_source_dir(source));
   if (scan->dir_path == NULL) return SQLITE_NOMEM;
-  code = tr_dir_open(&scan->dir, scan->dir_path, message);
+  code = tr_dir_open(&scan->dir, scan->store, scan->dir_path, message);
   if (code == SQLITE_OK) code = fill_queue(scan, message);
   order_queue(scan);
   return code;
@@ -284,7 +293,12 @@ void tr_scan_init(TrScan *scan, TrConnection *connection, TrPoll *poll, TrWant w
 
 void tr_scan_end(TrScan *scan) {
   release(scan);
+  tr_messages_close(&scan->messages);
   tr_lines_close(&scan->lines);
+}
+
+size_t tr_scan_job_length(const TrScan *scan) {
+  return strlen(scan->name) - scan->store->suffix_length;
 }
 
 int64_t tr_scan_rowid(const TrScan *scan) {

@@ -1,15 +1,15 @@
 /*
-** table.c - what task_results and task_rejects have in common as virtual tables: connecting, cursors, and the way from
-** a plan to a scan. What differs (columns, and which lines are rows) is in results.c and rejects.c.
+** table.c - what task_results, task_rejects and task_logs have in common as virtual tables: connecting, cursors, and
+** the way from a plan to a scan. What differs (columns, and which lines are rows) is in results.c, rejects.c, logs.c.
 */
 #include "../tr.h"
 
 #include <string.h>
 
-int tr_table_connect(sqlite3 *db, TrConnection *connection, const char *schema, int argc, const char *const *argv,
-                     sqlite3_vtab **vtab, char **message) {
+int tr_table_connect(sqlite3 *db, TrConnection *connection, const TrStore *store, const char *schema, int argc,
+                     const char *const *argv, sqlite3_vtab **vtab, char **message) {
   TrSource source;
-  int code = tr_source_parse(&source, argv[0], argc - 3, argv + 3, message);
+  int code = tr_source_parse(&source, store, argv[0], argc - 3, argv + 3, message);
   if (code != SQLITE_OK) return code;
   TrTable *table = sqlite3_malloc64(sizeof *table);
   if (table == NULL) code = SQLITE_NOMEM;
@@ -86,4 +86,13 @@ int tr_table_eof(sqlite3_vtab_cursor *base) {
 int tr_table_rowid(sqlite3_vtab_cursor *base, sqlite3_int64 *rowid) {
   *rowid = tr_scan_rowid(&((TrCursor *)base)->scan);
   return SQLITE_OK;
+}
+
+/* TEXT if it can be one: clients choke on a TEXT that is not UTF-8. */
+void tr_result_bytes(sqlite3_context *context, const void *bytes, size_t length) {
+  if (tr_utf8_is_valid(bytes, length)) {
+    sqlite3_result_text64(context, bytes, length, SQLITE_TRANSIENT, SQLITE_UTF8);
+  } else {
+    sqlite3_result_blob64(context, bytes, length, SQLITE_TRANSIENT);
+  }
 }

@@ -56,7 +56,7 @@ int tr_pending_open_dir(TrPending *pending, const char *path, char **message) {
   if (pending->path) return SQLITE_OK;
   char *copy = sqlite3_mprintf("%s", path);
   TrNames *jobs = tr_names_new();
-  int code = copy && jobs ? tr_dir_open(&pending->dir, copy, message) : SQLITE_NOMEM;
+  int code = copy && jobs ? tr_dir_open(&pending->dir, &tr_results_store, copy, message) : SQLITE_NOMEM;
   if (code != SQLITE_OK) {
     sqlite3_free(copy);
     tr_names_free(jobs);
