@@ -7,7 +7,7 @@
 # --until includes it; anything else is for date(1): "yesterday", "last monday", ... NAME is the option that the user
 # gave, if it is another.
 time_option() {
-  local text nanoseconds
+  local text instant seconds nanoseconds
   [[ -v opt[$1] ]] || return 0
   text=${opt[$1]}
   if [[ $text =~ ^([0-9]{1,9})([smhdw])$ ]]; then
@@ -15,9 +15,10 @@ time_option() {
     opt[$1]=$(((EPOCHSECONDS - 10#${BASH_REMATCH[1]} * ${unit[${BASH_REMATCH[2]}]}) * 1000000))
     return
   fi
-  nanoseconds=$(LC_ALL=C TZ=UTC0 date -d "$text" +%s%N 2>/dev/null) && [[ -n ${text// /} ]] ||
+  instant=$(LC_ALL=C TZ=UTC0 date -d "$text" '+%s %N' 2>/dev/null) && [[ -n ${text// /} ]] ||
     usage_error "--${2-$1} wants a time such as 2026-02-14, 2026-02-14T09:30:00Z or 7d, not '$text'"
-  opt[$1]=$((nanoseconds / 1000))
+  read -r seconds nanoseconds <<<"$instant"
+  opt[$1]=$((seconds * 1000000 + 10#$nanoseconds / 1000))
   if [[ $1 == until && $text =~ ^[0-9]{4}-[0-9]{2}-[0-9]{2}$ ]]; then
     opt[$1]=$((${opt[$1]} + 86400 * 1000000 - 1))
   fi

@@ -192,7 +192,7 @@ sys.stdout.write("".join(json.loads(x)["job_id"] + "\0" for x in sys.stdin))' | 
 @test "sla: usage, no jobs, no such job" {
   setup_logs
   for bad in '--window soon' '--window 2026-03-02..2026-03-01' '--window 2999-01-01..' '--target 0' '--target 100.1' \
-    '--target x' '--target 99.1234567' '--of all' '--json --csv' '--window x..y'; do
+    '--target x' '--target 99.1234567' '--of all' '--json --csv' '--window soon..later'; do
     # shellcheck disable=SC2086  # words
     run taskresults sla $bad
     [[ $status -eq 2 && $output == 'taskresults: --'* ]] || { echo "$bad: $status $output"; return 1; }
