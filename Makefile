@@ -9,10 +9,10 @@ PKGS    := sqlite3 libcjson
 PKG_CONFIG ?= pkg-config
 
 # In the order in which a byte becomes a SQL value (ext/tr.h is the map).
-READ   := names dir lines text field fast slow record value timestamp messages event
+READ   := names dir lines text field fast slow record value timestamp messages event json_file jobs_file checkpoint
 WRITE  := encode pending append commit
 RETAIN := leftover io select copy lease journal exchange drain recover prune
-SQL    := error poll connection argument source plan filter scan table results rejects logs insert transaction writable \
+SQL    := error poll connection argument source plan filter scan table results rejects logs jobs insert transaction writable \
           prune_functions signature extension
 SOURCES := $(READ:%=ext/read/%.c) $(WRITE:%=ext/write/%.c) $(RETAIN:%=ext/retain/%.c) $(SQL:%=ext/sql/%.c)
 HEADERS := ext/tr.h ext/read/fast_walk.h include/taskresults.h

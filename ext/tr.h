@@ -284,6 +284,7 @@ bool tr_fast_lane_avx2(const unsigned char *text, size_t length, TrLayout *layou
 #endif
 
 TrReason tr_slow_lane(const unsigned char *text, size_t length, TrRecord *record);
+TrReason tr_slow_lane_at(const unsigned char *text, size_t length, size_t *at); /* and the byte where it was found */
 
 typedef struct TrParser {
   TrFastLane fast;
@@ -353,6 +354,50 @@ typedef enum TrEvent {
 
 TrEvent tr_event_of(const char *words, size_t length); /* a message behind its timestamp */
 const char *tr_event_name(TrEvent event);              /* static */
+
+/* ------------------------------------------------------------------------------------------------------------------
+** read/json_file.c - a small JSON file that others rewrite in place -> its values
+** read/jobs_file.c - jobs.json -> the jobs that the scheduler knows
+** read/checkpoint.c - is a job running?
+*/
+typedef struct TrJson TrJson; /* a value of a tree, which tr_json_free() frees as a whole */
+
+/* Looks again for `patience_ms` while the file does not parse or changes under the read. `flags` are more for open().
+** SQLITE_NOTFOUND: it is not there. SQLITE_CORRUPT: it still does not parse. *message has the cause, without the name. */
+int tr_json_load(int dirfd, const char *name, int flags, int patience_ms, TrPoll *poll, TrJson **root, char **message);
+void tr_json_free(TrJson *root); /* NULL is allowed, as in all that follow but first and next */
+bool tr_json_is_object(const TrJson *value);
+bool tr_json_is_array(const TrJson *value);
+const TrJson *tr_json_member(const TrJson *object,
+                             const char *key);              /* the last of that name; NULL: none, or no object */
+const TrJson *tr_json_first(const TrJson *array);           /* NULL: it is empty */
+const TrJson *tr_json_next(const TrJson *element);          /* NULL: that was the last */
+const char *tr_json_text(const TrJson *value);              /* NULL: not a string. Lives as long as the tree */
+bool tr_json_integer(const TrJson *value, int64_t *number); /* below 2^53 */
+bool tr_json_is_truthy(const TrJson *value);                /* as Python's bool() */
+void tr_json_result(sqlite3_context *context, const TrJson *value);        /* as json_extract() would */
+void tr_json_result_source(sqlite3_context *context, const TrJson *value); /* as JSON */
+
+typedef struct TrJobs {
+  TrJson *root;       /* owned */
+  const TrJson **job; /* owned: the elements of "jobs" */
+  size_t count;
+  int state_fd; /* owned, O_PATH: the directory that the file is in */
+} TrJobs;
+
+int tr_jobs_load(TrJobs *jobs, const char *path, TrPoll *poll, char **message); /* on failure nothing is owned */
+void tr_jobs_free(TrJobs *jobs);
+const char *tr_jobs_id(const TrJobs *jobs, size_t i); /* NULL: it has none that is a text */
+bool tr_jobs_is_enabled(const TrJobs *jobs, size_t i);
+bool tr_jobs_time_us(const TrJobs *jobs, size_t i, const char *key, int64_t *time_us);
+
+typedef enum TrRun {
+  TR_RUN_NONE,  /* no checkpoint */
+  TR_RUN_ALIVE, /* it names a process, which lives */
+  TR_RUN_DEAD,  /* it names none that does */
+} TrRun;
+
+int tr_checkpoint_look(int state_fd, const char *job_id, TrPoll *poll, TrRun *run, char **message);
 
 /* ------------------------------------------------------------------------------------------------------------------
 ** write/encode.c - row -> line
@@ -742,7 +787,7 @@ int tr_signature_register(sqlite3 *db);
 
 /* ------------------------------------------------------------------------------------------------------------------
 ** sql/table.c - what the tables have in common
-** sql/results.c, sql/rejects.c, sql/logs.c - the tables
+** sql/results.c, sql/rejects.c, sql/logs.c, sql/jobs.c - the tables
 ** sql/prune_functions.c - taskresults_prune() and taskresults_prune_all()
 ** sql/extension.c - the entry point
 */
@@ -806,6 +851,7 @@ int tr_writable_register(TrConnection *connection);
 int tr_results_register(TrConnection *connection);
 int tr_rejects_register(TrConnection *connection);
 int tr_logs_register(TrConnection *connection);
+int tr_jobs_register(TrConnection *connection);
 int tr_prune_register(TrConnection *connection);
 
 #pragma GCC visibility pop

@@ -237,16 +237,40 @@ static void clear_record(TrRecord *record) {
   for (int i = 0; i <= TR_FIELD_COUNT; i++) record->field[i] = (TrSpan){.kind = TR_ABSENT};
 }
 
-TrReason tr_slow_lane(const unsigned char *text, size_t length, TrRecord *record) {
-  Slow slow = {.text = text, .end = text + length, .p = text, .record = record, .member = TR_FIELD_COUNT};
-  clear_record(record);
-  if (!tr_utf8_is_valid(text, length)) return TR_NOT_UTF8;
-  if (length >= 3 && memcmp(text, "\xEF\xBB\xBF", 3) == 0) return TR_BOM;
-  skip_space(&slow);
-  if (slow.p == slow.end) return TR_BLANK;
-  bool object = *slow.p == '{';
-  if (!take_value(&slow)) return slow.reason;
-  skip_space(&slow);
-  if (slow.p < slow.end) return TR_EXTRA_DATA;
+/* Leaves slow->p where the reason was found; at the beginning if that is the whole line. */
+static TrReason judge(Slow *slow) {
+  size_t length = (size_t)(slow->end - slow->text);
+  clear_record(slow->record);
+  if (!tr_utf8_is_valid(slow->text, length)) return TR_NOT_UTF8;
+  if (length >= 3 && memcmp(slow->text, "\xEF\xBB\xBF", 3) == 0) return TR_BOM;
+  skip_space(slow);
+  if (slow->p == slow->end) return TR_BLANK;
+  bool object = *slow->p == '{';
+  if (!take_value(slow)) return slow->reason;
+  skip_space(slow);
+  if (slow->p < slow->end) return TR_EXTRA_DATA;
   return object ? TR_OK : TR_NOT_AN_OBJECT;
+}
+
+static Slow begin(const unsigned char *text, size_t length, TrRecord *record) {
+  return (Slow){.text = text, .end = text + length, .p = text, .record = record, .member = TR_FIELD_COUNT};
+}
+
+TrReason tr_slow_lane(const unsigned char *text, size_t length, TrRecord *record) {
+  Slow slow = begin(text, length, record);
+  return judge(&slow);
+}
+
+TrReason tr_slow_lane_at(const unsigned char *text, size_t length, size_t *at) {
+  TrRecord unused;
+  Slow slow = begin(text, length, &unused);
+  TrReason reason = judge(&slow);
+  *at = (size_t)(slow.p - text);
+  if (reason != TR_NOT_UTF8) return reason;
+  for (*at = 0; *at < length;) {
+    unsigned step = text[*at] < 0x80 ? 1 : tr_utf8_sequence(text + *at, length - *at);
+    if (step == 0) break;
+    *at += step;
+  }
+  return reason;
 }
