@@ -48,3 +48,12 @@ duration() {
 clock() {
   printf "coalesce(datetime((%s) / 1000000, 'unixepoch'), '')" "$1"
 }
+
+# span_option NAME - turns the option, a length of time such as 90s, 30m, 12h, 7d or 2w, into microseconds, in place.
+span_option() {
+  local -A unit=([s]=1 [m]=60 [h]=3600 [d]=86400 [w]=604800)
+  [[ -v opt[$1] ]] || return 0
+  [[ ${opt[$1]} =~ ^([0-9]{1,7})([smhdw])$ ]] ||
+    usage_error "--$1 wants a length of time such as 90s, 30m, 12h or 7d, not '${opt[$1]}'"
+  opt[$1]=$((10#${BASH_REMATCH[1]} * ${unit[${BASH_REMATCH[2]}]} * 1000000))
+}
