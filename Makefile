@@ -9,11 +9,12 @@ PKGS    := sqlite3 libcjson
 PKG_CONFIG ?= pkg-config
 
 # In the order in which a byte becomes a SQL value (ext/tr.h is the map).
-READ   := names dir lines text field fast slow record value timestamp messages event json_file jobs_file checkpoint
+READ   := names dir lines text field fast slow record value timestamp messages event durations json_file jobs_file \
+          checkpoint
 WRITE  := encode pending append commit
 RETAIN := leftover io select copy lease journal exchange drain recover prune
-SQL    := error poll connection argument source plan filter scan table results rejects logs jobs insert transaction writable \
-          prune_functions signature extension
+SQL    := error poll connection argument source plan filter scan tally table results rejects stats logs jobs runs \
+          insert transaction writable prune_functions signature extension
 SOURCES := $(READ:%=ext/read/%.c) $(WRITE:%=ext/write/%.c) $(RETAIN:%=ext/retain/%.c) $(SQL:%=ext/sql/%.c)
 HEADERS := ext/tr.h ext/read/fast_walk.h include/taskresults.h
 
@@ -25,7 +26,7 @@ WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wco
 ALL_CFLAGS = -std=c11 -fPIC -fvisibility=hidden $(WARNINGS) -Iinclude $(PKG_CFLAGS) $(CFLAGS) $(VARIANT_CFLAGS)
 
 
-.PHONY: all static demo test check unit bats deps asan lint format bench install uninstall clean help
+.PHONY: all static demo test check unit bats deps asan fuzz lint format bench install uninstall clean help
 
 all: taskresults.so ## build the loadable extension, taskresults.so
 
@@ -119,6 +120,10 @@ asan: ## run the C units and the SQL differential test under ASan and UBSan
 lint: ## gcc and clang with -Werror, clang-format, shellcheck
 	@.ci/deps build test lint
 	@.ci/lint
+
+fuzz: ## fuzz each target for FUZZ_SECONDS (60); see tests/fuzz/run
+	@.ci/deps build lint
+	@tests/fuzz/run
 
 format: ## lay out the C sources with clang-format
 	@.ci/deps lint

@@ -181,7 +181,12 @@ typedef struct TrLines {
 int tr_lines_open(TrLines *lines, int fd, int64_t from, int64_t size, size_t max_line, bool backwards, TrPoll *poll);
 int tr_lines_next(TrLines *lines, TrLine *line); /* SQLITE_ROW, SQLITE_DONE, SQLITE_INTERRUPT, SQLITE_NOMEM, or
                                                     SQLITE_IOERR_* with errno set; see tr_lines_position() */
-/* Reads a stretch of the file once more. *got is less than `count` only where the file has shrunk. */
+/* For who can tell by himself where a line ends: the bytes not yet given out, up to a NUL at the latest (NULL if there are
+** none at hand, or when reading backwards); and the taking of that many, which a newline must follow, as the next line.
+** False: not to be taken like that; ask tr_lines_next(). */
+const unsigned char *tr_lines_ahead(const TrLines *lines);
+bool tr_lines_take(TrLines *lines, size_t length, TrLine *line);
+/* Reads a stretch of the file once more. *got is less than `count` only if the file has shrunk. */
 int tr_lines_read_again(TrLines *lines, void *into, size_t count, int64_t offset, size_t *got);
 int64_t tr_lines_position(const TrLines *lines); /* where in the file the scan stands, for messages */
 void tr_lines_close(TrLines *lines);
@@ -272,15 +277,16 @@ typedef struct TrLayout {
   } member[TR_LAYOUT_MEMBERS];
 } TrLayout;
 
-/* A fast lane answers true ("a record, and here are its spans") or false ("not mine": ask the slow lane).
-** text[length] must be a newline or a NUL, and TR_PADDING bytes from there on must be readable. */
-typedef bool (*TrFastLane)(const unsigned char *text, size_t length, TrLayout *layout, TrRecord *record);
+/* A fast lane answers "a record, and here are its spans", by returning what its line ends before; or NULL, "not mine":
+** ask the slow lane. It need not be told where that is: it stops at the first newline or NUL, of which there must be one,
+** with TR_PADDING readable bytes from there on. */
+typedef const unsigned char *(*TrFastLane)(const unsigned char *text, TrLayout *layout, TrRecord *record);
 
 TrFastLane tr_fast_lane(void); /* the best for this processor */
-bool tr_fast_lane_portable(const unsigned char *text, size_t length, TrLayout *layout, TrRecord *record);
+const unsigned char *tr_fast_lane_portable(const unsigned char *text, TrLayout *layout, TrRecord *record);
 #if defined(__x86_64__) || defined(__i386__)
 #define TR_HAVE_AVX2 1
-bool tr_fast_lane_avx2(const unsigned char *text, size_t length, TrLayout *layout, TrRecord *record);
+const unsigned char *tr_fast_lane_avx2(const unsigned char *text, TrLayout *layout, TrRecord *record);
 #endif
 
 TrReason tr_slow_lane(const unsigned char *text, size_t length, TrRecord *record);
@@ -289,10 +295,14 @@ TrReason tr_slow_lane_at(const unsigned char *text, size_t length, size_t *at); 
 typedef struct TrParser {
   TrFastLane fast;
   TrLayout layout;
+  bool looks_ahead; /* the line before was one for the fast lane, so the next one may be */
 } TrParser;
 
 void tr_parser_init(TrParser *parser);
 TrReason tr_parse(TrParser *parser, const TrLine *line, TrRecord *record);
+
+/* tr_lines_next() and tr_parse() in one, which is faster: a record's end need not be searched for before it is parsed. */
+int tr_parse_next(TrParser *parser, TrLines *lines, TrLine *line, TrRecord *record, TrReason *reason);
 
 /* ------------------------------------------------------------------------------------------------------------------
 ** read/value.c - span -> SQL value
@@ -421,6 +431,33 @@ size_t tr_encode_bound(const TrRow *row); /* nor longer */
 size_t tr_encode(const TrRow *row, char *out);
 
 /* ------------------------------------------------------------------------------------------------------------------
+** read/durations.c - what a log says of starts and finishes -> the start of the run that ended at a given time
+*/
+#define TR_UNFINISHED_US INT64_MIN /* a finish that the log does not tell of */
+
+typedef struct TrTimedRun {
+  int64_t start_us, finish_us; /* as the log has them */
+} TrTimedRun;
+
+typedef struct TrDurations {
+  TrTimedRun *run; /* owned; after end(), in the order of finish_us */
+  size_t count, room;
+  int64_t finish_us;  /* while messages are added: of the run whose start comes next, */
+  bool finish_known;  /* if this is set */
+  bool executing;     /* the message before was `Executing (...)` */
+  bool finishes_told; /* there is a finish in this log */
+} TrDurations;
+
+/* Call order: begin, add for each message with a time, newest first, end, find, free. A zeroed one is a valid freed one,
+** and begin() may follow at any point. */
+void tr_durations_begin(TrDurations *durations);
+int tr_durations_add(TrDurations *durations, TrBytes words, int64_t time_us);
+bool tr_durations_are_full(const TrDurations *durations); /* add no more: enough is enough */
+void tr_durations_end(TrDurations *durations);
+bool tr_durations_find(const TrDurations *durations, int64_t time_us, int64_t *start_us);
+void tr_durations_free(TrDurations *durations);
+
+/* ------------------------------------------------------------------------------------------------------------------
 ** write/pending.c - the rows of a transaction, held until it commits; what its savepoints take back
 */
 #define TR_MAX_BATCH_BYTES (INT64_C(1) << 30) /* of one job in one transaction: it leaves in one write(2) */
@@ -510,7 +547,8 @@ void tr_connection_unref(void *connection);
 */
 
 /* `known` ends with NULL; each is a name, an equals sign and what the value looks like: "dir='PATH'". *which is the
-** index of the one that the argument names. The caller frees *value; white space alone gives *value NULL. */
+** index of the one that the argument names. The caller frees *value; white space alone gives *value NULL. A PATH must not
+** be empty. */
 int tr_argument_parse(const char *table, const char *argument, const char *const *known, int *which, char **value,
                       char **message);
 const char *tr_environment(const char *name); /* NULL if it is not set, or empty */
@@ -526,6 +564,10 @@ typedef struct TrSource {
   TrSync sync;
 } TrSource;
 
+typedef enum TrSetting { TR_SOURCE_DIR, TR_SOURCE_MAX_LINE, TR_SOURCE_SYNC } TrSetting;
+
+/* Takes over `value`. */
+int tr_source_set(TrSource *source, TrSetting setting, char *value, char **message);
 int tr_source_parse(TrSource *source, const TrStore *store, const char *table, int argc, const char *const *argv,
                     char **message);
 void tr_source_free(TrSource *source);
@@ -542,6 +584,8 @@ typedef enum TrColumn {
   TR_COLUMN_TIMESTAMP,
   TR_COLUMN_TIME_US,
   TR_COLUMN_ROWID,
+  TR_COLUMN_SINCE, /* arguments of task_stats: not compared with anything */
+  TR_COLUMN_UNTIL,
   TR_COLUMN_OTHER
 } TrColumn;
 typedef enum TrOp {
@@ -607,6 +651,7 @@ typedef struct TrFilter {
 } TrFilter;
 
 int tr_filter_bind(TrFilter *filter, const TrPlan *plan, int argc, sqlite3_value **argv);
+int tr_filter_for_job(TrFilter *filter, const char *job_id, size_t length, bool newest_first);
 void tr_filter_free(TrFilter *filter);
 bool tr_filter_wants_job(const TrFilter *filter, const char *job_id, size_t length);
 const TrJobTerm *tr_filter_exact_jobs(const TrFilter *filter); /* a term that names every file by itself, or NULL */
@@ -616,7 +661,12 @@ bool tr_looks_numeric(const char *text, size_t length);
 /* ------------------------------------------------------------------------------------------------------------------
 ** sql/scan.c - directory, files, lines and records put together: one pass over what a filter wants
 */
-typedef enum TrWant { TR_WANT_RECORDS, TR_WANT_REJECTS, TR_WANT_MESSAGES } TrWant;
+typedef enum TrWant {
+  TR_WANT_RECORDS,
+  TR_WANT_REJECTS,
+  TR_WANT_FILES,    /* the files of jobs, with the records and rejects of each */
+  TR_WANT_MESSAGES, /* of logs */
+} TrWant;
 
 typedef struct TrScan {
   TrConnection *connection; /* borrowed */
@@ -636,9 +686,9 @@ typedef struct TrScan {
   TrMessages messages; /* WANT_MESSAGES */
   TrParser parser;
   TrLine line;        /* the current line, or message */
-  TrRecord record;    /* WANT_RECORDS, WANT_MESSAGES: its spans */
-  TrReason reason;    /* WANT_REJECTS: why it is not a record */
-  char *entry_reason; /* owned. Not WANT_RECORDS: why the entry as a whole is a row; there is no line then */
+  TrReason reason;    /* TR_OK, or why it is not a record */
+  TrRecord record;    /* TR_OK: its spans */
+  char *entry_reason; /* owned. REJECTS, MESSAGES: why the entry as a whole is a row; there is no line then */
 } TrScan;
 
 /* Call order: init, begin, next until SQLITE_DONE, end. begin may be called again without end, for a cursor's next
@@ -648,7 +698,50 @@ int tr_scan_begin(TrScan *scan, const TrSource *source, TrFilter *filter, char *
 int tr_scan_next(TrScan *scan, char **message); /* SQLITE_ROW, SQLITE_DONE, or an error */
 void tr_scan_end(TrScan *scan);
 int64_t tr_scan_rowid(const TrScan *scan);
+TrBytes tr_scan_words(const TrScan *scan);     /* WANT_MESSAGES: of the current message, as far as they are held */
 size_t tr_scan_job_length(const TrScan *scan); /* bytes of scan->name that are the job's id */
+
+/* TR_WANT_FILES: instead of tr_scan_next, next_file until SQLITE_DONE, and within each next_line until SQLITE_DONE. */
+int tr_scan_next_file(TrScan *scan, char **message);
+int tr_scan_next_line(TrScan *scan, char **message);
+
+/* ------------------------------------------------------------------------------------------------------------------
+** sql/tally.c - the records and rejects of one job -> its figures
+*/
+typedef struct TrKept {
+  TrSpan span;          /* into bytes; its start is 0 */
+  unsigned char *bytes; /* owned; a NUL follows the span */
+  size_t room;
+} TrKept;
+
+/* A mean of durations: of those that are known. */
+typedef struct TrMean {
+  double sum_us;
+  int64_t count;
+} TrMean;
+
+typedef struct TrTally {
+  locale_t c_locale; /* borrowed */
+  bool wants_times;  /* repair and between are asked for: the times of outages have to be read */
+  int64_t runs, successes, rejects;
+  int64_t streak; /* n: the last n runs succeeded; -n: failed; 0: no runs */
+  int64_t longest_failure_streak;
+  bool outage_timed; /* the last outage has begun at a known time, */
+  int64_t outage_us; /* this one */
+  TrMean repair;     /* from an outage's first failure to the success that ended it */
+  TrMean between;    /* from one outage's beginning to that of the next */
+  TrKept first_run, last_success, last_failure, last_error; /* as in the record; of kind TR_ABSENT if there was none */
+} TrTally;
+
+/* A zeroed TrTally but for c_locale and wants_times is a valid one. begin keeps the memory of the job before. */
+void tr_tally_begin(TrTally *tally);
+int tr_tally_record(TrTally *tally, const TrLine *line, const TrRecord *record); /* SQLITE_OK or SQLITE_NOMEM */
+void tr_tally_free(TrTally *tally);
+const TrKept *tr_tally_last_run(const TrTally *tally); /* the timestamp */
+bool tr_kept_time_us(const TrKept *kept, int64_t *time_us);
+
+/* Is this value of `success` one? What Python calls true, as far as SQL can tell: see the file. */
+bool tr_tally_is_success(const TrLine *line, const TrSpan *span, locale_t c_locale);
 
 /* ------------------------------------------------------------------------------------------------------------------
 ** retain/prune.c - one job's prune, step by step: what the SQL functions call
@@ -787,7 +880,7 @@ int tr_signature_register(sqlite3 *db);
 
 /* ------------------------------------------------------------------------------------------------------------------
 ** sql/table.c - what the tables have in common
-** sql/results.c, sql/rejects.c, sql/logs.c, sql/jobs.c - the tables
+** sql/results.c, sql/rejects.c, sql/stats.c, sql/logs.c, sql/jobs.c, sql/runs.c - the tables
 ** sql/prune_functions.c - taskresults_prune() and taskresults_prune_all()
 ** sql/extension.c - the entry point
 */
@@ -808,9 +901,13 @@ typedef struct TrCursor {
 
 int tr_table_connect(sqlite3 *db, TrConnection *connection, const TrStore *store, const char *schema, int argc,
                      const char *const *argv, sqlite3_vtab **vtab, char **message);
+int tr_table_declare(sqlite3 *db, const char *schema, int argc); /* and DIRECTONLY, if it has arguments */
 int tr_table_disconnect(sqlite3_vtab *vtab);
 int tr_table_open(sqlite3_vtab *vtab, TrWant want, sqlite3_vtab_cursor **cursor);
 int tr_table_close(sqlite3_vtab_cursor *cursor);
+/* The first half of xFilter, for tables that have more to do: the plan, and the filter, which is the caller's. */
+int tr_table_bind(TrTable *table, const char *plan_text, int argc, sqlite3_value **argv, TrPlan *plan,
+                  TrFilter *filter);
 int tr_table_filter(sqlite3_vtab_cursor *cursor, int unused, const char *plan, int argc, sqlite3_value **argv);
 int tr_table_next(sqlite3_vtab_cursor *cursor);
 int tr_table_eof(sqlite3_vtab_cursor *cursor);
@@ -850,8 +947,10 @@ int tr_writable_register(TrConnection *connection);
 
 int tr_results_register(TrConnection *connection);
 int tr_rejects_register(TrConnection *connection);
+int tr_stats_register(TrConnection *connection);
 int tr_logs_register(TrConnection *connection);
 int tr_jobs_register(TrConnection *connection);
+int tr_runs_register(TrConnection *connection);
 int tr_prune_register(TrConnection *connection);
 
 #pragma GCC visibility pop

@@ -72,12 +72,12 @@ static const unsigned char *fast_plain_value(const unsigned char *p, uint8_t *ki
   }
 }
 
-/* Nothing but the closing brace and white space may follow the last value. Returns the line's end, or NULL. */
-static inline const unsigned char *fast_close(const unsigned char *p, const unsigned char *end) {
+/* Nothing but the closing brace and white space may follow the last value. Returns the newline or NUL behind, or NULL. */
+static inline const unsigned char *fast_close(const unsigned char *p) {
   p = fast_space(p);
-  if (*p != '}' || p >= end) return NULL;
+  if (*p != '}') return NULL;
   p = fast_space(p + 1);
-  return p >= end ? end : NULL;
+  return *p == '\n' || *p == '\0' ? p : NULL;
 }
 
 static inline void fast_clear(TrRecord *record) {
@@ -93,6 +93,32 @@ static bool fast_note_member(TrLayout *layout, const unsigned char *from, const 
   layout->member[layout->count].field = (uint8_t)field;
   layout->count++;
   return true;
+}
+
+/* p is at the start of a block of 64 bytes inside a string, `specials` its bits, of which it goes through all, one by one.
+** Returns the closing quote; or NULL with *past telling how far the walk came (an escape may straddle the end), 0 for a
+** bad string. */
+static inline const unsigned char *fast_step_through(const unsigned char *p, uint64_t specials, bool *escaped,
+                                                     unsigned *past) {
+  *past = 64;
+  while (specials) {
+    unsigned at = (unsigned)__builtin_ctzll(specials);
+    unsigned char byte = p[at];
+    if (byte == '"') return p + at;
+    unsigned step;
+    if (byte == '\\') {
+      *escaped = true;
+      step = fast_escape_length(p + at);
+    } else {
+      step = byte < 0x80 ? 0 : tr_utf8_sequence(p + at, 4);
+    }
+    if (step == 0 || at + step >= 64) {
+      *past = step ? at + step : 0;
+      break;
+    }
+    specials &= ~UINT64_C(0) << (at + step);
+  }
+  return NULL;
 }
 
 /* --- any processor: eight bytes at a step ------------------------------------------------------------------------- */
@@ -121,9 +147,18 @@ static inline bool portable_same(const unsigned char *p, const unsigned char *te
   return memcmp(p, text, length) == 0;
 }
 
+static const unsigned char *portable_string(const unsigned char *p, bool *escaped) {
+  for (;;) {
+    unsigned past;
+    const unsigned char *quote = fast_step_through(p, portable_specials(p), escaped, &past);
+    if (quote || past == 0) return quote;
+    p += past;
+  }
+}
+
 #define WALK tr_fast_lane_portable
 #define WALK_TARGET
-#define WALK_SPECIALS portable_specials
+#define WALK_STRING portable_string
 #define WALK_SAME portable_same
 #include "fast_walk.h"
 
@@ -133,17 +168,109 @@ static inline bool portable_same(const unsigned char *p, const unsigned char *te
 #include <immintrin.h>
 #define AVX2 __attribute__((target("avx2,bmi,bmi2,lzcnt,popcnt")))
 
-AVX2 static inline uint32_t avx2_specials_32(const unsigned char *p) {
-  __m256i x = _mm256_loadu_si256((const __m256i *)(const void *)p);
-  __m256i quote = _mm256_cmpeq_epi8(x, _mm256_set1_epi8('"'));
-  __m256i backslash = _mm256_cmpeq_epi8(x, _mm256_set1_epi8('\\'));
-  /* As signed bytes, control characters and everything that is not ASCII are both less than a space. */
-  __m256i outside = _mm256_cmpgt_epi8(_mm256_set1_epi8(' '), x);
-  return (uint32_t)_mm256_movemask_epi8(_mm256_or_si256(_mm256_or_si256(quote, backslash), outside));
+typedef struct Block {
+  __m256i low, high; /* 64 bytes */
+} Block;
+
+/* One bit for each byte, from its highest. */
+AVX2 static inline uint64_t avx2_bits(__m256i low, __m256i high) {
+  return (uint32_t)_mm256_movemask_epi8(low) | (uint64_t)(uint32_t)_mm256_movemask_epi8(high) << 32;
 }
 
-AVX2 static inline uint64_t avx2_specials(const unsigned char *p) {
-  return avx2_specials_32(p) | (uint64_t)avx2_specials_32(p + 32) << 32;
+AVX2 static inline uint64_t avx2_equal(Block x, char byte) {
+  __m256i wanted = _mm256_set1_epi8(byte);
+  return avx2_bits(_mm256_cmpeq_epi8(x.low, wanted), _mm256_cmpeq_epi8(x.high, wanted));
+}
+
+/* As signed bytes, control characters and everything that is not ASCII are both less than a space. */
+AVX2 static inline uint64_t avx2_outside(Block x) {
+  __m256i space = _mm256_set1_epi8(' ');
+  return avx2_bits(_mm256_cmpgt_epi8(space, x.low), _mm256_cmpgt_epi8(space, x.high));
+}
+
+/* The bytes that may stand behind a backslash, u included: found by their halves. Each of the four high halves that
+** occur has a bit of its own, and a low half lists those that it goes with. */
+AVX2 static inline __m256i avx2_escapable_32(__m256i x) {
+  enum { H2 = 1, H5 = 2, H6 = 4, H7 = 8 };
+  const __m256i by_low = _mm256_broadcastsi128_si256(
+      _mm_setr_epi8(0, 0, H2 | H6 | H7, 0, H7, H7, H6, 0, 0, 0, 0, 0, H5, 0, H6, H2)); /* "br t u f \ n / */
+  const __m256i by_high =
+      _mm256_broadcastsi128_si256(_mm_setr_epi8(0, 0, H2, 0, 0, H5, H6, H7, 0, 0, 0, 0, 0, 0, 0, 0));
+  __m256i half = _mm256_set1_epi8(0x0F);
+  __m256i low = _mm256_shuffle_epi8(by_low, _mm256_and_si256(x, half));
+  __m256i high = _mm256_shuffle_epi8(by_high, _mm256_and_si256(_mm256_srli_epi16(x, 4), half));
+  return _mm256_cmpgt_epi8(_mm256_and_si256(low, high), _mm256_setzero_si256());
+}
+
+AVX2 static inline __m256i avx2_hex_32(__m256i x) {
+  __m256i digit = _mm256_sub_epi8(x, _mm256_set1_epi8('0'));
+  __m256i letter = _mm256_sub_epi8(_mm256_or_si256(x, _mm256_set1_epi8(0x20)), _mm256_set1_epi8('a'));
+  /* Unsigned "at most": the smaller of the two is the byte itself. */
+  __m256i is_digit = _mm256_cmpeq_epi8(_mm256_min_epu8(digit, _mm256_set1_epi8(9)), digit);
+  __m256i is_letter = _mm256_cmpeq_epi8(_mm256_min_epu8(letter, _mm256_set1_epi8(5)), letter);
+  return _mm256_or_si256(is_digit, is_letter);
+}
+
+/* The bytes that follow an odd number of backslashes and are none themselves: those that are escaped. A run's carry runs
+** to the byte behind it; where a run began at an even place and ends before an odd one, it is of odd length. */
+static inline uint64_t escaped_bits(uint64_t backslashes) {
+  const uint64_t even = UINT64_C(0x5555555555555555);
+  uint64_t starts = backslashes & ~(backslashes << 1);
+  uint64_t behind_even = (backslashes + (starts & even)) & ~backslashes;
+  uint64_t behind_odd = (backslashes + (starts & ~even)) & ~backslashes;
+  return (behind_even & ~even) | (behind_odd & even);
+}
+
+/* Which of the bytes that follow a backslash cannot, or begin an escape that is not whole within the block. */
+AVX2 static inline uint64_t avx2_bad_escapes(Block x, uint64_t is_escaped) {
+  uint64_t bad = is_escaped & ~avx2_bits(avx2_escapable_32(x.low), avx2_escapable_32(x.high));
+  uint64_t unicode = is_escaped & avx2_equal(x, 'u');
+  if (unicode) {
+    uint64_t hex = avx2_bits(avx2_hex_32(x.low), avx2_hex_32(x.high));
+    bad |= unicode & ~(hex >> 1 & hex >> 2 & hex >> 3 & hex >> 4);
+  }
+  return bad;
+}
+
+/* Escapes are judged 64 bytes at a time, not one by one: texts are full of \n, and a branch for each is mispredicted.
+** Nothing is carried from block to block: what cannot be judged yet, because it reaches the end, begins the next one. How
+** far that is depends on the data only in those cases, so that the processor need not wait for it in all others. */
+AVX2 static inline __attribute__((always_inline)) const unsigned char *avx2_string(const unsigned char *p,
+                                                                                   bool *escaped) {
+  for (;;) {
+    Block x = {_mm256_loadu_si256((const __m256i *)(const void *)p),
+               _mm256_loadu_si256((const __m256i *)(const void *)(p + 32))};
+    uint64_t quotes = avx2_equal(x, '"'), backslashes = avx2_equal(x, '\\'), outside = avx2_outside(x);
+    if ((_blsmsk_u64(quotes) & (backslashes | outside)) == 0) { /* nothing before the first quote, or at all */
+      if (quotes) return p + _tzcnt_u64(quotes);
+      p += 64;
+      continue;
+    }
+    uint64_t is_escaped = escaped_bits(backslashes);
+    uint64_t ends = quotes & ~is_escaped, inside = _blsmsk_u64(ends);
+    if (outside & inside) {
+      unsigned past;
+      const unsigned char *quote = fast_step_through(p, quotes | backslashes | outside, escaped, &past);
+      if (quote || past == 0) return quote;
+      p += past;
+      continue;
+    }
+    *escaped = true;
+    uint64_t bad = avx2_bad_escapes(x, is_escaped & inside);
+    if (bad) {
+      unsigned at = (unsigned)_tzcnt_u64(bad);
+      if (at < 60 || p[at] != 'u') return NULL;
+      p += at - 1;
+      continue;
+    }
+    if (ends) return p + _tzcnt_u64(ends);
+    unsigned run = (unsigned)_lzcnt_u64(~backslashes); /* of backslashes that reach the end; 64 are so many pairs */
+    if (run && run < 64) {
+      p += 64 - run;
+      continue;
+    }
+    p += 64;
+  }
 }
 
 AVX2 static inline bool avx2_same(const unsigned char *p, const unsigned char *text, unsigned length) {
@@ -155,7 +282,7 @@ AVX2 static inline bool avx2_same(const unsigned char *p, const unsigned char *t
 
 #define WALK tr_fast_lane_avx2
 #define WALK_TARGET AVX2
-#define WALK_SPECIALS avx2_specials
+#define WALK_STRING avx2_string
 #define WALK_SAME avx2_same
 #include "fast_walk.h"
 #endif

@@ -4,12 +4,13 @@
 ** Before including, define
 **   WALK            the name of the lane function to make
 **   WALK_TARGET     function attribute that selects the instruction set (may be empty)
-**   WALK_SPECIALS   uint64_t (const unsigned char *p): bit i is set when p[i] is a quote, a backslash, a control
-**                   character or not ASCII, for the 64 bytes at p
+**   WALK_STRING     const unsigned char *(const unsigned char *p, bool *escaped): p is behind an opening quote. Returns
+**                   the closing quote, or NULL: a bad string (or one that the line ends in: a newline, or the zeros
+**                   behind the last line, are control characters). Sets *escaped if it holds a backslash
 **   WALK_SAME       bool (const unsigned char *p, const unsigned char *text, unsigned length): the first `length` (at
 **                   most 32) bytes are equal; both have 32 readable bytes
 **
-** Every byte of the line is looked at: inside strings by WALK_SPECIALS, between them either one by one, or by being
+** Every byte of the line is looked at: inside strings by WALK_STRING, between them either one by one, or by being
 ** equal to bytes of an earlier line that were. Nothing is decoded here.
 */
 
@@ -17,43 +18,15 @@
 #define WALK_PASTE(a, b) WALK_PASTE_(a, b)
 #define WALK_FN(name) WALK_PASTE(WALK, name)
 
-/* p is behind an opening quote. Returns the closing quote, or NULL: a bad string (or one the line ends in: a newline,
-** or the zeros behind the last line, are control characters). */
-WALK_TARGET static inline const unsigned char *WALK_FN(string)(const unsigned char *p, bool *escaped) {
-  for (;;) {
-    uint64_t specials = WALK_SPECIALS(p);
-    unsigned past = 64; /* how far the walk came in this block; an escape may straddle its end */
-    while (specials) {
-      unsigned at = (unsigned)__builtin_ctzll(specials);
-      unsigned char byte = p[at];
-      if (byte == '"') return p + at;
-      unsigned step;
-      if (byte == '\\') {
-        *escaped = true;
-        step = fast_escape_length(p + at);
-      } else {
-        step = byte < 0x80 ? 0 : tr_utf8_sequence(p + at, 4);
-      }
-      if (step == 0) return NULL;
-      if (at + step >= 64) {
-        past = at + step;
-        break;
-      }
-      specials &= ~UINT64_C(0) << (at + step);
-    }
-    p += past;
-  }
-}
-
 /* p is at a value. Returns what follows it, or NULL: not a scalar, or not valid. */
-WALK_TARGET static inline const unsigned char *WALK_FN(value)(const unsigned char *p, const unsigned char *text,
+WALK_TARGET static inline __attribute__((always_inline)) const unsigned char *WALK_FN(value)(const unsigned char *p, const unsigned char *text,
                                                               TrSpan *span) {
   const unsigned char *start = p;
   span->escaped = false;
   if (*p == '"') {
     bool escaped = false;
     start = p + 1;
-    p = WALK_FN(string)(start, &escaped);
+    p = WALK_STRING(start, &escaped);
     if (p == NULL) return NULL;
     span->kind = TR_STRING;
     span->escaped = escaped;
@@ -94,7 +67,7 @@ WALK_TARGET static const unsigned char *WALK_FN(parsed)(const unsigned char *tex
     if (*p++ != '"') return NULL;
     bool escaped = false;
     const unsigned char *key = p;
-    p = WALK_FN(string)(p, &escaped);
+    p = WALK_STRING(p, &escaped);
     if (p == NULL || escaped) return NULL; /* "\u0061" is "a": the slow lane decodes keys */
     TrField field = tr_field_named(key, (size_t)(p - key));
     p = fast_space(p + 1);
@@ -116,15 +89,15 @@ WALK_TARGET static const unsigned char *WALK_FN(parsed)(const unsigned char *tex
   return NULL;
 }
 
-WALK_TARGET bool WALK(const unsigned char *text, size_t length, TrLayout *layout, TrRecord *record) {
+WALK_TARGET const unsigned char *WALK(const unsigned char *text, TrLayout *layout, TrRecord *record) {
   fast_clear(record);
   const unsigned char *p = NULL;
   if (layout->count) p = WALK_FN(predicted)(text, layout, record);
-  if (p) p = fast_close(p, text + length);
-  if (p) return true;
+  if (p) p = fast_close(p);
+  if (p) return p;
   fast_clear(record);
   p = WALK_FN(parsed)(text, layout, record);
-  return p && fast_close(p, text + length);
+  return p ? fast_close(p) : NULL;
 }
 
 #undef WALK_FN
@@ -132,5 +105,5 @@ WALK_TARGET bool WALK(const unsigned char *text, size_t length, TrLayout *layout
 #undef WALK_PASTE_
 #undef WALK
 #undef WALK_TARGET
-#undef WALK_SPECIALS
+#undef WALK_STRING
 #undef WALK_SAME

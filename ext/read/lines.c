@@ -77,10 +77,6 @@ static int check_shrunk(TrLines *lines, bool *shrunk) {
   return SQLITE_OK;
 }
 
-int tr_lines_read_again(TrLines *lines, void *into, size_t count, int64_t offset, size_t *got) {
-  return read_fully(lines, into, count, offset, got);
-}
-
 static int read_checked(TrLines *lines, unsigned char *into, size_t count, int64_t offset, bool *shrunk) {
   int code = tr_poll(lines->poll);
   if (code != SQLITE_OK) return code;
@@ -90,6 +86,14 @@ static int read_checked(TrLines *lines, unsigned char *into, size_t count, int64
   code = check_shrunk(lines, shrunk);
   if (got < count) *shrunk = true;
   if (lines->read_bytes < TR_READ_BYTES) lines->read_bytes = smaller(lines->read_bytes * 2, TR_READ_BYTES);
+  return code;
+}
+
+int tr_lines_read_again(TrLines *lines, void *into, size_t count, int64_t offset, size_t *got) {
+  bool shrunk = false;
+  int code = read_fully(lines, into, count, offset, got);
+  if (code == SQLITE_OK) code = check_shrunk(lines, &shrunk);
+  if (shrunk) *got = 0;
   return code;
 }
 
@@ -259,6 +263,18 @@ int tr_lines_next(TrLines *lines, TrLine *line) {
     lines->mark = lines->length = lines->searched = 0;
   }
   return code;
+}
+
+const unsigned char *tr_lines_ahead(const TrLines *lines) {
+  return lines->backwards || lines->mark == lines->length ? NULL : lines->buffer + lines->mark;
+}
+
+bool tr_lines_take(TrLines *lines, size_t length, TrLine *line) {
+  size_t end = lines->mark + length;
+  if (length > lines->max_line || end >= lines->length) return false;
+  give(lines, line, lines->mark, end, true);
+  lines->mark = lines->searched = end + 1;
+  return true;
 }
 
 int64_t tr_lines_position(const TrLines *lines) {

@@ -31,12 +31,34 @@ const char *tr_reason_text(TrReason reason) {
 void tr_parser_init(TrParser *parser) {
   parser->fast = tr_fast_lane();
   parser->layout.count = 0;
+  parser->looks_ahead = true;
+}
+
+static bool fast_lane_takes(TrParser *parser, const TrLine *line, TrRecord *record) {
+  return parser->fast(line->text, &parser->layout, record) == line->text + line->length;
 }
 
 TrReason tr_parse(TrParser *parser, const TrLine *line, TrRecord *record) {
   if (line->too_long) return TR_TOO_LONG;
-  if (parser->fast(line->text, line->length, &parser->layout, record)) return TR_OK;
+  parser->looks_ahead = fast_lane_takes(parser, line, record);
+  if (parser->looks_ahead) return TR_OK;
   TrReason reason = tr_slow_lane(line->text, line->length, record);
   if (reason == TR_OK || reason == TR_BLANK || line->terminated) return reason;
   return TR_UNFINISHED;
+}
+
+/* Is there a record at the head of what was read? The fast lane finds the line's end as it goes. */
+static bool take_record(TrParser *parser, TrLines *lines, TrLine *line, TrRecord *record) {
+  const unsigned char *text = tr_lines_ahead(lines);
+  if (text == NULL || !parser->looks_ahead) return false;
+  const unsigned char *end = parser->fast(text, &parser->layout, record);
+  return end && *end == '\n' && tr_lines_take(lines, (size_t)(end - text), line);
+}
+
+int tr_parse_next(TrParser *parser, TrLines *lines, TrLine *line, TrRecord *record, TrReason *reason) {
+  *reason = TR_OK;
+  if (take_record(parser, lines, line, record)) return SQLITE_ROW;
+  int code = tr_lines_next(lines, line);
+  if (code == SQLITE_ROW) *reason = tr_parse(parser, line, record);
+  return code;
 }

@@ -65,7 +65,11 @@ int tr_argument_parse(const char *table, const char *argument, const char *const
   for (*which = 0; known[*which] && !is_named(name, known[*which]);) ++*which;
   if (equals == NULL || known[*which] == NULL) return unknown_argument(table, name, known, message);
   *value = unquoted(trimmed(equals + 1, strlen(equals + 1)));
-  return *value ? SQLITE_OK : SQLITE_NOMEM;
+  if (*value == NULL) return SQLITE_NOMEM;
+  if (**value || strstr(known[*which], "PATH") == NULL) return SQLITE_OK;
+  sqlite3_free(*value);
+  *value = NULL;
+  return tr_error(message, SQLITE_ERROR, "%s: %.*s= names nothing", table, (int)name.length, name.text);
 }
 
 const char *tr_environment(const char *name) {

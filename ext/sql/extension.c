@@ -33,8 +33,10 @@ __attribute__((visibility("default"))) int sqlite3_taskresults_init(sqlite3 *db,
   if (connection == NULL) return SQLITE_NOMEM;
   int code = tr_results_register(connection);
   if (code == SQLITE_OK) code = tr_rejects_register(connection);
+  if (code == SQLITE_OK) code = tr_stats_register(connection);
   if (code == SQLITE_OK) code = tr_logs_register(connection);
   if (code == SQLITE_OK) code = tr_jobs_register(connection);
+  if (code == SQLITE_OK) code = tr_runs_register(connection);
   if (code == SQLITE_OK) code = tr_writable_register(connection);
   if (code == SQLITE_OK) code = tr_prune_register(connection);
   if (code == SQLITE_OK) code = tr_signature_register(db);

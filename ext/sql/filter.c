@@ -330,6 +330,21 @@ int tr_filter_bind(TrFilter *filter, const TrPlan *plan, int argc, sqlite3_value
   return code;
 }
 
+/* Just one job's file, by its name: no value that affinity could turn into something else. */
+int tr_filter_for_job(TrFilter *filter, const char *job_id, size_t length, bool newest_first) {
+  *filter = (TrFilter){.newest_first = newest_first, .from_us = INT64_MIN, .to_us = INT64_MAX};
+  TrText *choice = sqlite3_malloc64(sizeof *choice);
+  char *text = sqlite3_mprintf("%.*s", (int)length, job_id);
+  if (choice == NULL || text == NULL) {
+    sqlite3_free(choice);
+    sqlite3_free(text);
+    return SQLITE_NOMEM;
+  }
+  *choice = (TrText){.text = text, .length = length};
+  filter->job[filter->job_count++] = (TrJobTerm){.count = 1, .choice = choice};
+  return SQLITE_OK;
+}
+
 void tr_filter_free(TrFilter *filter) {
   for (int i = 0; i < filter->job_count; i++) free_job_term(&filter->job[i]);
   for (int i = 0; i < filter->text_count; i++) sqlite3_free(filter->text[i].value.text);

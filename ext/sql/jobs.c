@@ -77,10 +77,6 @@ static int parse_argument(JobsTable *table, const char *name, const char *argume
   char *value;
   int code = tr_argument_parse(name, argument, known, &which, &value, message);
   if (code != SQLITE_OK || value == NULL) return code;
-  if (*value == '\0') {
-    sqlite3_free(value);
-    return tr_error(message, SQLITE_ERROR, "%s: %s= names nothing", name, which == FILE_PATH ? "file" : "results");
-  }
   char **owner = which == FILE_PATH ? &table->file : &table->results.dir;
   sqlite3_free(*owner);
   *owner = value;
@@ -96,8 +92,7 @@ static int jobs_connect(sqlite3 *db, void *aux, int argc, const char *const *arg
   connection->references++;
   int code = SQLITE_OK;
   for (int i = 3; i < argc && code == SQLITE_OK; i++) code = parse_argument(table, argv[0], argv[i], message);
-  if (code == SQLITE_OK) code = sqlite3_declare_vtab(db, schema);
-  if (code == SQLITE_OK && argc > 3) code = sqlite3_vtab_config(db, SQLITE_VTAB_DIRECTONLY); /* see table.c */
+  if (code == SQLITE_OK) code = tr_table_declare(db, schema, argc);
   if (code != SQLITE_OK) {
     free_table(table);
     return code;

@@ -43,14 +43,8 @@ static int logs_open(sqlite3_vtab *vtab, sqlite3_vtab_cursor **cursor) {
   return tr_table_open(vtab, TR_WANT_MESSAGES, cursor);
 }
 
-/* The words of the current message, as far as they are held. */
-static TrBytes words_of(const TrScan *scan) {
-  size_t start = tr_message_start(&scan->record);
-  return (TrBytes){(const char *)scan->line.text + start, scan->messages.held - start};
-}
-
 static void result_message(sqlite3_context *context, const TrScan *scan) {
-  TrBytes words = words_of(scan);
+  TrBytes words = tr_scan_words(scan);
   char note[64] = "";
   if (!scan->line.too_long && tr_utf8_is_valid(words.text, words.length)) {
     sqlite3_result_text64(context, words.text, words.length, SQLITE_TRANSIENT, SQLITE_UTF8);
@@ -79,7 +73,7 @@ static void entry_column(sqlite3_context *context, const TrScan *scan, int colum
 static void message_column(sqlite3_context *context, const TrScan *scan, int column) {
   const TrSpan *stamp = &scan->record.field[TR_TIMESTAMP];
   int64_t time_us;
-  TrBytes words = words_of(scan);
+  TrBytes words = tr_scan_words(scan);
   switch (column) {
   case COLUMN_TIME_US:
     if (tr_span_time_us(&scan->line, stamp, &time_us)) sqlite3_result_int64(context, time_us);

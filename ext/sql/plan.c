@@ -7,8 +7,11 @@
 ** through this one codec, so they cannot disagree.
 **
 ** Only a term that could be judged without its value's type is refused here (another collation than BINARY); what
-** depends on the value itself is decided in filter.c, when the value is known. `omit` is never set: SQLite checks every
-** row again, and a pushdown can only spare work.
+** depends on the value itself is decided in filter.c, when the value is known. `omit` is never set for them: SQLite
+** checks every row again, and a pushdown can only spare work.
+**
+** `since` and `until` are no columns of a row but arguments of task_stats (see stats.c): they are bound before all other
+** terms, so that no lack of room can lose one, and SQLite need not check them, since NULL equals nothing.
 */
 #include "../tr.h"
 
@@ -16,7 +19,8 @@
 
 static const char *const column_word[TR_COLUMN_OTHER] = {
     [TR_COLUMN_JOB_ID] = "job_id",   [TR_COLUMN_SUCCESS] = "success", [TR_COLUMN_TIMESTAMP] = "timestamp",
-    [TR_COLUMN_TIME_US] = "time_us", [TR_COLUMN_ROWID] = "rowid",
+    [TR_COLUMN_TIME_US] = "time_us", [TR_COLUMN_ROWID] = "rowid",     [TR_COLUMN_SINCE] = "since",
+    [TR_COLUMN_UNTIL] = "until",
 };
 
 static const char *const op_word[TR_OP_COUNT] = {
@@ -52,7 +56,9 @@ static bool is_supported(TrColumn column, TrOp op) {
   case TR_COLUMN_SUCCESS: return op != TR_GLOB && op != TR_OP_COUNT;
   case TR_COLUMN_TIMESTAMP:
   case TR_COLUMN_TIME_US: return op == TR_EQ || op == TR_IS || (op >= TR_LT && op <= TR_GE);
-  case TR_COLUMN_ROWID: return op == TR_EQ;
+  case TR_COLUMN_ROWID:
+  case TR_COLUMN_SINCE:
+  case TR_COLUMN_UNTIL: return op == TR_EQ;
   default: return false;
   }
 }
@@ -65,6 +71,17 @@ static bool is_collation_fine(sqlite3_index_info *info, int i, TrColumn column, 
 
 static bool takes_list(TrColumn column) {
   return column == TR_COLUMN_JOB_ID || column == TR_COLUMN_SUCCESS;
+}
+
+static bool is_argument(TrColumn column) {
+  return column == TR_COLUMN_SINCE || column == TR_COLUMN_UNTIL;
+}
+
+static bool is_chosen(const TrPlan *plan, TrColumn column) {
+  for (int i = 0; i < plan->count; i++) {
+    if (plan->term[i].column == column) return true;
+  }
+  return false;
 }
 
 static void choose_term(sqlite3_index_info *info, int i, TrColumn column, TrPlan *plan) {
@@ -83,6 +100,13 @@ static void choose_term(sqlite3_index_info *info, int i, TrColumn column, TrPlan
   info->aConstraintUsage[i].argvIndex = ++plan->count;
 }
 
+/* One value for each argument; were there a second, SQLite compares it with the column, which is the first. */
+static void choose_argument(sqlite3_index_info *info, int i, TrColumn column, TrPlan *plan) {
+  if (is_chosen(plan, column)) return;
+  choose_term(info, i, column, plan);
+  info->aConstraintUsage[i].omit = info->aConstraintUsage[i].argvIndex > 0;
+}
+
 /* Rough, but in the right order: a job is one file of many, a rowid one line. */
 static void estimate(const TrPlan *plan, sqlite3_index_info *info) {
   double cost = 1e6, rows = 1e6;
@@ -90,6 +114,8 @@ static void estimate(const TrPlan *plan, sqlite3_index_info *info) {
     TrOp op = plan->term[i].op;
     switch ((TrColumn)plan->term[i].column) {
     case TR_COLUMN_ROWID: cost = 1, rows = 1; break;
+    case TR_COLUMN_SINCE:
+    case TR_COLUMN_UNTIL: break;
     case TR_COLUMN_JOB_ID: {
       double share = op == TR_GLOB ? 0.1 : op == TR_IN ? 0.01 : 0.001;
       cost *= share, rows *= share;
@@ -104,9 +130,13 @@ static void estimate(const TrPlan *plan, sqlite3_index_info *info) {
 
 int tr_plan_choose(sqlite3_index_info *info, TrColumn (*column_of)(int table_column)) {
   TrPlan plan = {0};
-  for (int i = 0; i < info->nConstraint; i++) {
-    int column = info->aConstraint[i].iColumn;
-    choose_term(info, i, column < 0 ? TR_COLUMN_ROWID : column_of(column), &plan);
+  for (int pass = 0; pass < 2; pass++) {
+    for (int i = 0; i < info->nConstraint; i++) {
+      int table_column = info->aConstraint[i].iColumn;
+      TrColumn column = table_column < 0 ? TR_COLUMN_ROWID : column_of(table_column);
+      if (pass == 0 && is_argument(column)) choose_argument(info, i, column, &plan);
+      if (pass == 1 && !is_argument(column)) choose_term(info, i, column, &plan);
+    }
   }
   if (info->nOrderBy == 1 && info->aOrderBy[0].iColumn < 0) {
     plan.ordered = true;

@@ -4,6 +4,9 @@
 ** First the queue: the entries to look at, as ordinals in ascending order (descending for newest first), so that rowids
 ** come out in order. A filter that names its jobs exactly needs no listing, and opens just their files. Then entry by
 ** entry, line by line, until there is one that the table wants to show.
+**
+** For a table with a row for each file (TR_WANT_FILES), the caller takes the two steps itself: to the next file, and to
+** its next line, be it a record or a reject. Each file is then read whole and forwards, in whatever order files come.
 */
 #include "../tr.h"
 
@@ -33,11 +36,12 @@ static int intern_and_enqueue(TrScan *scan, const char *name) {
   return code == SQLITE_OK ? enqueue(scan, ordinal) : code;
 }
 
-/* Is the entry anything for this scan? Leftovers are for task_rejects only, and bad names not for task_results. */
+/* Is the entry anything for this scan? Leftovers are for task_rejects only, and bad names not for tables of records. */
 static bool wants_entry(const TrScan *scan, const char *name) {
   size_t length = strlen(name);
   if (!tr_store_has_name(scan->store, name, length)) return scan->want == TR_WANT_REJECTS && tr_leftover_is_named(name);
-  if (scan->want == TR_WANT_RECORDS && !tr_utf8_is_valid(name, length)) return false;
+  bool needs_job = scan->want == TR_WANT_RECORDS || scan->want == TR_WANT_FILES;
+  if (needs_job && !tr_utf8_is_valid(name, length)) return false;
   return tr_filter_wants_job(&scan->filter, name, length - scan->store->suffix_length);
 }
 
@@ -155,8 +159,8 @@ static int judge_entry(TrScan *scan, TrEntry entry, char **message) {
     entry = TR_ENTRY_UNREADABLE;
   }
   if (entry == TR_ENTRY_READABLE || entry == TR_ENTRY_VANISHED) return SQLITE_OK;
-  if (scan->want == TR_WANT_RECORDS && entry == TR_ENTRY_IRREGULAR) return SQLITE_OK;
-  if (scan->want != TR_WANT_REJECTS && entry == TR_ENTRY_UNREADABLE)
+  if (entry == TR_ENTRY_IRREGULAR && (scan->want == TR_WANT_RECORDS || scan->want == TR_WANT_FILES)) return SQLITE_OK;
+  if (entry == TR_ENTRY_UNREADABLE && scan->want != TR_WANT_REJECTS)
     return entry_error(scan, SQLITE_CANTOPEN, "cannot be opened", scan->file.error_number, message);
   if (entry == TR_ENTRY_IRREGULAR)
     return reject_entry(scan, "not a regular file, but ", tr_file_type(scan->file.stat.st_mode));
@@ -178,10 +182,16 @@ static int seek_line(TrScan *scan, int64_t *from, int64_t *size, char **message)
   return SQLITE_OK;
 }
 
+/* Does the filter name one line, and not a file? */
+static bool is_one_line(const TrScan *scan) {
+  return scan->filter.by_rowid && scan->want != TR_WANT_FILES;
+}
+
 static int begin_lines(TrScan *scan, char **message) {
   int64_t from = 0, size = scan->file.stat.st_size;
-  bool backwards = scan->filter.newest_first && !scan->filter.by_rowid;
-  int code = scan->filter.by_rowid ? seek_line(scan, &from, &size, message) : SQLITE_OK;
+  bool one_line = is_one_line(scan);
+  bool backwards = scan->filter.newest_first && !one_line && scan->want != TR_WANT_FILES;
+  int code = one_line ? seek_line(scan, &from, &size, message) : SQLITE_OK;
   if (code != SQLITE_OK) return code;
   tr_messages_open(&scan->messages, &scan->lines);
   return tr_lines_open(&scan->lines, scan->file.fd, from, size, scan->max_line, backwards, scan->poll);
@@ -208,20 +218,20 @@ static int next_entry(TrScan *scan, char **message) {
 
 /* --- one line ----------------------------------------------------------------------------------------------------- */
 
-/* Is the current line a row of the table? Sets its record or its reason. */
-static bool wants_line(TrScan *scan) {
-  if (scan->want == TR_WANT_MESSAGES) {
-    if (!tr_message_parse(&scan->line, &scan->record)) return false;
-    return !tr_filter_skips(&scan->filter, &scan->line, &scan->record);
-  }
-  scan->reason = tr_parse(&scan->parser, &scan->line, &scan->record);
-  if (scan->want == TR_WANT_REJECTS) return scan->reason != TR_OK && scan->reason != TR_BLANK;
-  return scan->reason == TR_OK && !tr_filter_skips(&scan->filter, &scan->line, &scan->record);
+/* Is the current line wanted? */
+static bool wants_line(const TrScan *scan) {
+  if (scan->reason == TR_BLANK) return false;
+  if (scan->reason != TR_OK) return scan->want == TR_WANT_REJECTS || scan->want == TR_WANT_FILES;
+  return scan->want != TR_WANT_REJECTS && !tr_filter_skips(&scan->filter, &scan->line, &scan->record);
 }
 
+/* Reads the next line and judges it: scan->reason, and scan->record where that is TR_OK. */
 static int read_line(TrScan *scan) {
-  if (scan->want == TR_WANT_MESSAGES) return tr_messages_next(&scan->messages, &scan->line);
-  return tr_lines_next(&scan->lines, &scan->line);
+  if (scan->want != TR_WANT_MESSAGES)
+    return tr_parse_next(&scan->parser, &scan->lines, &scan->line, &scan->record, &scan->reason);
+  int code = tr_messages_next(&scan->messages, &scan->line);
+  if (code == SQLITE_ROW) scan->reason = tr_message_parse(&scan->line, &scan->record) ? TR_OK : TR_BLANK;
+  return code;
 }
 
 static int line_error(TrScan *scan, int code, int reason, char **message) {
@@ -231,13 +241,14 @@ static int line_error(TrScan *scan, int code, int reason, char **message) {
 }
 
 /* SQLITE_ROW, SQLITE_DONE at the end of the entry, or an error. */
-static int next_line(TrScan *scan, char **message) {
+int tr_scan_next_line(TrScan *scan, char **message) {
+  bool one_line = is_one_line(scan);
   int code;
   while ((code = read_line(scan)) == SQLITE_ROW) {
     bool wanted = wants_line(scan);
-    if (scan->filter.by_rowid) tr_file_close(&scan->file); /* one line is all; it stays in the buffer */
+    if (one_line) tr_file_close(&scan->file); /* one line is all; it stays in the buffer */
     if (wanted) return SQLITE_ROW;
-    if (scan->filter.by_rowid) return SQLITE_DONE;
+    if (one_line) return SQLITE_DONE;
   }
   return code == SQLITE_DONE ? code : line_error(scan, code, errno, message);
 }
@@ -249,13 +260,23 @@ int tr_scan_next(TrScan *scan, char **message) {
     sqlite3_free(scan->entry_reason);
     scan->entry_reason = NULL;
     if (scan->file.fd >= 0) {
-      int code = next_line(scan, message);
+      int code = tr_scan_next_line(scan, message);
       if (code != SQLITE_DONE) return code;
       tr_file_close(&scan->file);
     }
     int code = next_entry(scan, message);
     if (code != SQLITE_OK) return code;
   }
+}
+
+/* An entry that vanished, or is no file, is passed over. */
+int tr_scan_next_file(TrScan *scan, char **message) {
+  int code;
+  tr_file_close(&scan->file);
+  do {
+    code = next_entry(scan, message);
+  } while (code == SQLITE_OK && scan->file.fd < 0);
+  return code == SQLITE_OK ? SQLITE_ROW : code;
 }
 
 /* Gives up everything but the buffers, which the next pass can use again. */
@@ -295,6 +316,11 @@ void tr_scan_end(TrScan *scan) {
   release(scan);
   tr_messages_close(&scan->messages);
   tr_lines_close(&scan->lines);
+}
+
+TrBytes tr_scan_words(const TrScan *scan) {
+  size_t start = tr_message_start(&scan->record);
+  return (TrBytes){(const char *)scan->line.text + start, scan->messages.held - start};
 }
 
 size_t tr_scan_job_length(const TrScan *scan) {

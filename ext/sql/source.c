@@ -40,9 +40,24 @@ static int sync_error(const char *where, const char *text, char **message) {
   return tr_error(message, SQLITE_ERROR, "%s: '%s' is neither off nor data", where, text);
 }
 
-enum { DIR, MAX_LINE, SYNC };
+int tr_source_set(TrSource *source, TrSetting setting, char *value, char **message) {
+  int code = SQLITE_OK;
+  if (setting == TR_SOURCE_DIR) {
+    sqlite3_free(source->dir);
+    source->dir = value;
+    return SQLITE_OK;
+  } else if (setting == TR_SOURCE_MAX_LINE && !parse_max_line(value, &source->max_line)) {
+    code = max_line_error("max_line", value, message);
+  } else if (setting == TR_SOURCE_SYNC && !parse_sync(value, &source->sync)) {
+    code = sync_error("sync", value, message);
+  }
+  sqlite3_free(value);
+  return code;
+}
+
+/* In the order of TrSetting. Nobody writes where there is no sync. */
 static const char *const known_arguments[] = {"dir='PATH'", "max_line=BYTES", "sync=off|data", NULL};
-static const char *const known_without_sync[] = {"dir='PATH'", "max_line=BYTES", NULL}; /* nobody writes there */
+static const char *const known_without_sync[] = {"dir='PATH'", "max_line=BYTES", NULL};
 
 static int parse_argument(TrSource *source, const char *table, const char *argument, char **message) {
   const char *const *known = source->store == &tr_results_store ? known_arguments : known_without_sync;
@@ -50,19 +65,7 @@ static int parse_argument(TrSource *source, const char *table, const char *argum
   char *value;
   int code = tr_argument_parse(table, argument, known, &which, &value, message);
   if (code != SQLITE_OK || value == NULL) return code;
-  if (which == DIR && *value == '\0') {
-    code = tr_error(message, SQLITE_ERROR, "%s: dir= names no directory", table);
-  } else if (which == DIR) {
-    sqlite3_free(source->dir);
-    source->dir = value;
-    return SQLITE_OK;
-  } else if (which == MAX_LINE && !parse_max_line(value, &source->max_line)) {
-    code = max_line_error("max_line", value, message);
-  } else if (which == SYNC && !parse_sync(value, &source->sync)) {
-    code = sync_error("sync", value, message);
-  }
-  sqlite3_free(value);
-  return code;
+  return tr_source_set(source, (TrSetting)which, value, message);
 }
 
 int tr_source_parse(TrSource *source, const TrStore *store, const char *table, int argc, const char *const *argv,

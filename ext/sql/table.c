@@ -1,10 +1,17 @@
 /*
-** table.c - what task_results, task_rejects and task_logs have in common as virtual tables: connecting, cursors, and
-** the way from a plan to a scan. What differs (columns, and which lines are rows) is in results.c, rejects.c, logs.c.
+** table.c - what the tables have in common as virtual tables: connecting, cursors, and the way from a plan to a scan.
+** What differs (columns, and what makes a row) is in results.c, rejects.c, stats.c, logs.c and runs.c.
 */
 #include "../tr.h"
 
 #include <string.h>
+
+/* With a directory of its own a table must not be reachable from a hostile database's views and triggers; without, users
+** may build persistent views on it. */
+int tr_table_declare(sqlite3 *db, const char *schema, int argc) {
+  int code = sqlite3_declare_vtab(db, schema);
+  return code == SQLITE_OK && argc > 3 ? sqlite3_vtab_config(db, SQLITE_VTAB_DIRECTONLY) : code;
+}
 
 int tr_table_connect(sqlite3 *db, TrConnection *connection, const TrStore *store, const char *schema, int argc,
                      const char *const *argv, sqlite3_vtab **vtab, char **message) {
@@ -13,10 +20,7 @@ int tr_table_connect(sqlite3 *db, TrConnection *connection, const TrStore *store
   if (code != SQLITE_OK) return code;
   TrTable *table = sqlite3_malloc64(sizeof *table);
   if (table == NULL) code = SQLITE_NOMEM;
-  if (code == SQLITE_OK) code = sqlite3_declare_vtab(db, schema);
-  /* With a directory of its own the table must not be reachable from a hostile database's views and triggers; without,
-  ** users may build persistent views on it. */
-  if (code == SQLITE_OK && argc > 3) code = sqlite3_vtab_config(db, SQLITE_VTAB_DIRECTONLY);
+  if (code == SQLITE_OK) code = tr_table_declare(db, schema, argc);
   if (code != SQLITE_OK) {
     sqlite3_free(table);
     tr_source_free(&source);
@@ -64,6 +68,14 @@ int tr_table_next(sqlite3_vtab_cursor *base) {
   return code == SQLITE_ROW || code == SQLITE_DONE ? SQLITE_OK : code;
 }
 
+int tr_table_bind(TrTable *table, const char *plan_text, int argc, sqlite3_value **argv, TrPlan *plan,
+                  TrFilter *filter) {
+  if (!tr_plan_decode(plan_text, plan)) {
+    return tr_error(&table->base.zErrMsg, SQLITE_INTERNAL, "cannot read the plan '%s'", plan_text);
+  }
+  return tr_filter_bind(filter, plan, argc, argv);
+}
+
 int tr_table_filter(sqlite3_vtab_cursor *base, int unused, const char *plan_text, int argc, sqlite3_value **argv) {
   (void)unused;
   TrCursor *cursor = (TrCursor *)base;
@@ -71,10 +83,7 @@ int tr_table_filter(sqlite3_vtab_cursor *base, int unused, const char *plan_text
   TrPlan plan;
   TrFilter filter;
   cursor->at_end = true;
-  if (!tr_plan_decode(plan_text, &plan)) {
-    return tr_error(&table->base.zErrMsg, SQLITE_INTERNAL, "cannot read the plan '%s'", plan_text);
-  }
-  int code = tr_filter_bind(&filter, &plan, argc, argv);
+  int code = tr_table_bind(table, plan_text, argc, argv, &plan, &filter);
   if (code == SQLITE_OK) code = tr_scan_begin(&cursor->scan, &table->source, &filter, &table->base.zErrMsg);
   return code == SQLITE_OK ? tr_table_next(base) : code;
 }

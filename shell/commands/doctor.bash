@@ -3,7 +3,8 @@
 # Usage: taskresults doctor
 #
 # Checks the programs, the extension, the directories and their permissions; every file of results that cannot be read;
-# every line that is not a record; what an interrupted prune left behind. Nothing is changed.
+# every line that is not a record; what an interrupted prune left behind; the list of jobs, jobs that died, logs that
+# cannot be read. Nothing is changed.
 #
 # Each line begins with `ok`, with `note` (worth a look) or with `FAIL`, and then a `fix:` follows.
 #
@@ -80,13 +81,13 @@ check_state() {
     ok "jobs $jobs_file"
   else
     note "the scheduler's list of jobs, $jobs_file, is missing or not readable" \
-      'nothing here needs it; SCHEDULER_JOBS_FILE says where it is'
+      'task_jobs needs it; SCHEDULER_JOBS_FILE says where it is'
   fi
   if [[ -r $logs && -x $logs ]]; then
     ok "logs $logs"
   else
     note "the directory of job logs, $logs, is missing or not readable" \
-      'nothing here needs it; SCHEDULER_LOGS_DIR says where it is'
+      'task_logs and task_runs need it; SCHEDULER_LOGS_DIR says where it is'
   fi
 }
 
@@ -116,9 +117,49 @@ check_results() {
   ((found)) || ok 'every line is a record'
 }
 
+# The list of jobs, and those of which a run left its checkpoint behind.
+check_jobs() {
+  local jobs_file=${SCHEDULER_JOBS_FILE:-/opt/.task-scheduler/jobs.json} rows kind job count
+  [[ -r $jobs_file ]] || return 0
+  rows=$(query "SELECT state, hex(job_id), count(*) FROM task_jobs WHERE state = 'died' GROUP BY 2
+    UNION ALL SELECT 'no id', '', count(*) FROM task_jobs WHERE job_id IS NULL HAVING count(*)
+    UNION ALL SELECT 'twice', hex(job_id), count(*) FROM task_jobs WHERE job_id IS NOT NULL GROUP BY 2 HAVING count(*) > 1;" 2>&1) || {
+    fail "$rows" 'mend the file, or take it from a backup; the scheduler needs it too'
+    return
+  }
+  while IFS=$'\x1f' read -r kind job count; do
+    [[ -n $kind ]] || continue
+    printf -v job '%b' "$(sed 's/../\\x&/g' <<<"$job")"
+    printf -v job '%q' "$job"
+    case $kind in
+      died) note "job $job: its checkpoint names no process that lives" 'the run died; the scheduler may have to be told' ;;
+      twice) note "job $job is $count times in $jobs_file" 'the scheduler may run either' ;;
+      *) note "$count of the jobs in $jobs_file have no id" 'to see them: SELECT record FROM task_jobs WHERE job_id IS NULL' ;;
+    esac
+  done <<<"$rows"
+}
+
+# Entries that task_logs could not read as a log.
+check_logs() {
+  local logs=${SCHEDULER_LOGS_DIR:-/opt/.task-scheduler/logs} entry
+  [[ -r $logs && -x $logs ]] || return 0
+  [[ $logs == /* ]] || logs=./$logs
+  while IFS= read -rd '' entry; do
+    if [[ -f $entry && ! -L $entry ]]; then
+      fail "the log $(printf '%q' "$entry") is not readable" "as its owner: chmod a+r -- $(printf '%q' "$entry")"
+    else
+      note "$(printf '%q' "$entry") is no regular file, so it is no log" 'move it away, or rename it so that it does not end in .log'
+    fi
+  done < <(find "$logs/" -maxdepth 1 -name '*.log' \( ! -type f -o ! -readable \) -print0)
+}
+
 examine() {
   check_state
-  check_programs && check_results_dir && check_results
+  check_programs && check_results_dir && {
+    check_results
+    check_jobs
+    check_logs
+  }
   ((failures == 0)) || return "$EXIT_NO"
 }
 

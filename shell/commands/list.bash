@@ -35,24 +35,11 @@ case ${opt[sort]-name} in
   *) usage_error "--sort wants name, runs, rate, last or streak, not '${opt[sort]}'" ;;
 esac
 failing=1
-[[ ! -v opt[failing] ]] || failing='NOT last_success'
+[[ ! -v opt[failing] ]] || failing='streak < 0'
 
-# One pass over every file; then, for each job, back from its end to the run that ended the other way.
-select="WITH
-  total AS MATERIALIZED (
-    SELECT job_id, count(*) AS runs, sum(good) AS successes, max(place) AS last_place,
-      max(CASE WHEN good THEN place END) AS last_good, max(CASE WHEN NOT good THEN place END) AS last_bad
-    FROM (SELECT job_id, rowid AS place, $is_success AS good FROM task_results) GROUP BY job_id),
-  job AS MATERIALIZED (
-    SELECT job_id, runs, successes, runs - successes AS failures, round(100.0 * successes / runs, 1) AS percent,
-      (SELECT timestamp FROM task_results WHERE rowid = last_place) AS last_run,
-      (SELECT time_us FROM task_results WHERE rowid = last_place) AS last_us,
-      last_good IS last_place AS last_success,
-      CASE WHEN last_good IS NULL OR last_bad IS NULL THEN runs ELSE (
-        SELECT n - 1 FROM (SELECT $is_success AS good, row_number() OVER (ORDER BY rowid DESC) AS n
-          FROM task_results WHERE job_id = total.job_id) WHERE good <> (last_good IS last_place) LIMIT 1) END AS streak
-    FROM total)
-  SELECT * FROM job WHERE $failing ORDER BY $order"
+select="SELECT job_id, runs, successes, failures, round(success_rate, 1) AS percent, last_run, last_run_us AS last_us,
+    streak > 0 AS last_success, abs(streak) AS streak
+  FROM task_stats WHERE runs > 0 AND $failing ORDER BY $order"
 
 for format in json jsonl csv; do
   if [[ -v opt[$format] ]]; then

@@ -138,8 +138,8 @@ EFBFBD' 'SELECT hex(output) FROM task_results'
 }
 
 @test "a dir= that names nothing is refused" {
-  assert_sql_error 'dir= names no directory' 'CREATE VIRTUAL TABLE temp.t USING task_results(dir=)'
-  assert_sql_error 'dir= names no directory' "CREATE VIRTUAL TABLE temp.t USING task_results(dir='')"
+  assert_sql_error 'dir= names nothing' 'CREATE VIRTUAL TABLE temp.t USING task_results(dir=)'
+  assert_sql_error 'dir= names nothing' "CREATE VIRTUAL TABLE temp.t USING task_results(dir='')"
 }
 
 @test "a max_line= that is no number of bytes is refused, in the argument and in the environment" {

@@ -1,0 +1,305 @@
+#!/usr/bin/env bats
+# task_stats: the figures of each job, in one pass over its file.
+
+load ../helpers
+load ../host
+
+# history JOB VERDICTS - a record for each letter, s or f, one a minute from 2026-01-01T00:00:00Z; a failure's error says
+# which it is.
+history() {
+  python3 - "$results/$1.jsonl" "$2" <<'PYTHON'
+import json, sys
+with open(sys.argv[1], "a") as file:
+    for i, verdict in enumerate(sys.argv[2]):
+        file.write(json.dumps({"timestamp": "2026-01-01T%02d:%02d:00Z" % divmod(i, 60), "success": verdict == "s",
+                               "output": "", "error": "" if verdict == "s" else f"no. {i}\nbroke"}) + "\n")
+PYTHON
+}
+
+# --- columns -----------------------------------------------------------------------------------------------------------
+
+@test "task_stats has its columns in order, the arguments first among the hidden ones" {
+  assert_rows 'job_id:0 runs:0 successes:0 failures:0 success_rate:0 first_run:0 last_run:0 last_success:0 last_failure:0 last_error:0 streak:0 longest_failure_streak:0 mtbf_s:0 mttr_s:0 rejects:0 since:1 until:1 job:1 first_run_us:1 last_run_us:1 last_success_us:1 last_failure_us:1' \
+    "SELECT group_concat(name || ':' || hidden, ' ') FROM pragma_table_xinfo('task_stats')"
+}
+
+@test "the figures of a job" {
+  history a sffsssfsff
+  printf 'torn\n[1]\n\n{"timest' >>"$results/a.jsonl"
+  sql "SELECT * FROM task_stats" >"$BATS_TEST_TMPDIR/actual"
+  # Outages begin at 1, 6 and 8 minutes: 300 and 120 seconds apart. The first two end 120 and 60 seconds after that.
+  diff - "$BATS_TEST_TMPDIR/actual" <<'ROW'
+a|10|5|5|50.0|2026-01-01T00:00:00Z|2026-01-01T00:09:00Z|2026-01-01T00:07:00Z|2026-01-01T00:09:00Z|no. 9
+broke|-2|2|210.0|90.0|3
+ROW
+  assert_rows '1767225600000000|1767226140000000|1767226020000000|1767226140000000|NULL|NULL|a' \
+    'SELECT first_run_us, last_run_us, last_success_us, last_failure_us, since, until, job FROM task_stats'
+}
+
+@test "jobs of one kind of run, of one outage, and of none" {
+  history good sss
+  history bad fff
+  history once sffs
+  : >"$results/empty.jsonl"
+  append_raw junk 'x\n\n'
+  assert_rows "bad|3|0|3|0.0|NULL|2026-01-01T00:02:00Z|-3|3|NULL|NULL|0
+empty|0|0|0|NULL|NULL|NULL|0|0|NULL|NULL|0
+good|3|3|0|100.0|2026-01-01T00:02:00Z|NULL|3|0|NULL|NULL|0
+junk|0|0|0|NULL|NULL|NULL|0|0|NULL|NULL|1
+once|4|2|2|50.0|2026-01-01T00:03:00Z|2026-01-01T00:02:00Z|1|2|NULL|120.0|0" \
+    'SELECT job_id, runs, successes, failures, success_rate, last_success, last_failure, streak, longest_failure_streak,
+       mtbf_s, mttr_s, rejects FROM task_stats'
+  assert_rows 'empty|NULL|NULL|NULL|NULL|NULL|NULL' 'SELECT job_id, first_run, last_run, last_error, first_run_us,
+     last_run_us, last_failure_us FROM task_stats WHERE runs = 0 AND rejects = 0'
+}
+
+@test "a clock that was set back makes no negative duration; a time that cannot be read makes none" {
+  append_raw back '{"timestamp": "2026-01-01T00:10:00Z", "success": false}\n{"timestamp": "2026-01-01T00:05:00Z", "success": true}\n'
+  append_raw back '{"timestamp": "2026-01-01T00:06:00Z", "success": false}\n{"timestamp": "2026-01-01T00:07:00Z", "success": true}\n'
+  append_raw unread '{"timestamp": "soon", "success": false}\n{"timestamp": "2026-01-01T00:05:00Z", "success": true}\n'
+  append_raw unread '{"timestamp": "2026-01-01T00:06:00Z", "success": false}\n{"success": true}\n'
+  append_raw unread '{"timestamp": "2026-01-01T00:08:00Z", "success": false}\n{"timestamp": "2026-01-01T00:10:00Z", "success": true}\n'
+  assert_rows $'back|0.0|30.0\nunread|120.0|120.0' 'SELECT job_id, mtbf_s, mttr_s FROM task_stats'
+}
+
+@test "the latest error is decoded and whole, whatever it is" {
+  local job error expected
+  history long f
+  python3 -c 'import json; print(json.dumps({"success": False, "error": "\U0001f4a5 é\0" * 20000}))' >>"$results/long.jsonl"
+  assert_rows 160000 "SELECT length(CAST(last_error AS BLOB)) FROM task_stats"
+  while IFS='|' read -r job error expected; do
+    printf '{"success": false, "error": "before"}\n{"success": false, "error": %s}\n{"success": true}\n' "$error" \
+      >"$results/$job.jsonl"
+    assert_rows "$expected" "SELECT typeof(last_error) || ' ' || last_error FROM task_stats WHERE job_id = '$job'"
+  done <<'ERRORS'
+quoted|"say \"no\" \u00e9"|text say "no" é
+number|-12|integer -12
+real|1.5e3|real 1500.0
+object|{"a": [1, "b c"]}|text {"a":[1,"b c"]}
+ERRORS
+  append_raw none '{"success": false, "error": "before"}\n{"success": false}\n'
+  assert_rows 'null' "SELECT typeof(last_error) FROM task_stats WHERE job_id = 'none'"
+}
+
+# --- against Python, and against SQL --------------------------------------------------------------------------------------
+
+# check_stats DIRECTORY... - leaves the words of tests/differential/stats.py in $output.
+check_stats() {
+  require_host
+  PYTHONPATH=$root/tests/differential
+  run host -c "import sys; sys.path.append('$root/tests/differential'); import stats; sys.exit(stats.main())" check "$@"
+  printf '%s\n' "$output"
+  [[ $status -eq 0 && $output == *' 0 disagreements' ]]
+}
+
+@test "every figure is what Python makes of the same lines, in all windows, for all jobs and for one" {
+  python3 "$root/tests/differential/stats.py" generate "$BATS_TEST_TMPDIR/histories"
+  check_stats "$BATS_TEST_TMPDIR/histories" "$root/tests/data/odd-lines" "$root/tests/data/scheduler-state/results"
+  [[ $output =~ ([0-9]+)\ rows\ compared ]]
+  ((BASH_REMATCH[1] > 9000))
+}
+
+@test "a success is what the commands take for one" {
+  # shellcheck source=/dev/null
+  source "$root/shell/lib/fields.bash"
+  local directory
+  python3 "$root/tests/differential/stats.py" generate "$BATS_TEST_TMPDIR/histories"
+  for directory in "$root/tests/data/odd-lines" "$BATS_TEST_TMPDIR/histories"; do
+    SCHEDULER_RESULTS_DIR=$directory assert_rows '' "SELECT job_id, successes, good FROM task_stats LEFT JOIN
+      (SELECT job_id, sum($is_success) AS good FROM task_results GROUP BY job_id) USING (job_id)
+      WHERE successes <> coalesce(good, 0)"
+  done
+  SCHEDULER_RESULTS_DIR=$root/tests/data/odd-lines assert_rows '3|4' \
+    "SELECT successes, failures FROM task_stats WHERE job_id = 'success-types'"
+  # One value at a time: what one job hides, another shows.
+  python3 - "$results" "$root" <<'PYTHON'
+import json, sys
+sys.path.append(sys.argv[2] + "/tests/differential")
+from stats import ABSENT, SUCCESSES
+texts = [json.dumps(value) for value in SUCCESSES if value is not ABSENT]
+texts += ['"\\u0030"', '"\\u005b]"', '"\\u0030\\u0000"', '"\\t0\\n"', '"%s"' % ("0" * 600), '"%s"' % ("\\u0030" * 80), '"-"', '"."',
+          '"1e"', '"0e"', '"0x1"', '"inf"', '"nan"', '" "', '"[ ]"', "[\t ]", "{ }", "-0", "0E7", "1E-999", "-Infinity", '"\\ud83d\\ude00"']
+for at, text in enumerate(texts):
+    with open(f"{sys.argv[1]}/{at}.jsonl", "w") as file:
+        file.write('{"success": %s}\n' % text)
+PYTHON
+  assert_rows '' "SELECT r.record, successes FROM task_results AS r JOIN task_stats USING (job_id)
+    WHERE successes <> (SELECT $is_success FROM (SELECT r.success AS success FROM task_results WHERE rowid = r.rowid))"
+  assert_rows '1|1' "SELECT count(*) > 60, count(DISTINCT successes) = 2 FROM task_stats"
+}
+
+@test "a read buffer of a few bytes gives the same figures, and so does a plan that pushes nothing down" {
+  python3 "$root/tests/differential/stats.py" generate "$results"
+  local statement="SELECT *, first_run_us, last_run_us, last_success_us, last_failure_us FROM task_stats"
+  sql "$statement" >"$BATS_TEST_TMPDIR/expected"
+  [[ $(wc -l <"$BATS_TEST_TMPDIR/expected") -ge 120 ]]
+  extension=$root/build/tiny/taskresults sql "$statement" | cmp "$BATS_TEST_TMPDIR/expected"
+  sql "$statement WHERE job_id IN (SELECT job_id FROM task_stats)" | cmp "$BATS_TEST_TMPDIR/expected"
+  sql "$statement ORDER BY rowid DESC" | sort | cmp - <(sort "$BATS_TEST_TMPDIR/expected")
+  extension=$root/build/every_line/taskresults
+  sql "$statement WHERE job_id GLOB 'job 1*' AND runs <> 3" >"$BATS_TEST_TMPDIR/expected"
+  extension=$root/taskresults
+  sql "$statement WHERE job_id GLOB 'job 1*' AND runs <> 3" | cmp "$BATS_TEST_TMPDIR/expected"
+}
+
+# --- the window -------------------------------------------------------------------------------------------------------------
+
+@test "since and until: texts and microseconds, both ends included, NULL is open, rejects count always" {
+  history a sfsf
+  append_raw a '{"success": false}\n[1]\n'
+  runs() { sql "SELECT runs || ',' || streak || ',' || rejects FROM task_stats$1"; }
+  [[ $(runs '') == 5,-2,1 ]]
+  [[ $(runs '(NULL, NULL)') == 5,-2,1 ]]
+  [[ $(runs "('2026-01-01T00:01:00Z')") == 3,-1,1 ]]
+  [[ $(runs "('2026-01-01 00:01', '2026-01-01T01:02:00+01:00')") == 2,1,1 ]]
+  [[ $(runs "(NULL, 1767225660000000)") == 2,-1,1 ]]
+  [[ $(runs "(1767225660000000, 1767225660000000)") == 1,-1,1 ]]
+  [[ $(runs "(1767225660000000 + 0.5, 9e18)") == 2,-1,1 ]]
+  [[ $(runs "(1767225660000001, 1767225660000000)") == 0,0,1 ]]
+  [[ $(runs "(-9e999, 9e999)") == 4,-1,1 ]]
+  [[ $(runs " WHERE until = '2026-01-01 00:00'") == 1,1,1 ]]
+  assert_rows 'NULL|NULL|NULL|NULL' "SELECT success_rate, first_run, last_error, mttr_s FROM task_stats('2027-01-01 00:00')"
+  assert_rows '2026-01-01 00:00|7' "SELECT since, until FROM task_stats('2026-01-01 00:00', 7)"
+}
+
+@test "an argument that is no time is an error that names it" {
+  history a s
+  local bad
+  for bad in "'soon'" "''" "'2026-02-30 00:00'" "'2026-02-14'" "'1767225660000000'" "x'00'" "'é$(printf 'é%.0s' {1..200})'"; do
+    assert_sql_error "task_stats: since: '" "SELECT * FROM task_stats($bad)"
+    assert_sql_error "is no time" "SELECT * FROM task_stats(NULL, $bad)"
+  done
+  assert_sql_error "task_stats: until: 'soon' is no time" "SELECT * FROM task_stats WHERE until = 'soon'"
+}
+
+@test "any operator but = on an argument is an error, usable or not" {
+  history a s
+  local condition
+  for condition in '> 5' '>= 5' '<= 5' '<> 5' 'IS NULL' 'IS NOT NULL' 'IS 5' 'IS NOT 5' 'IN (5, 6)' 'BETWEEN 1 AND 2' \
+    "LIKE 'x'" "GLOB 'x'" 'IN (SELECT job_id FROM task_results)'; do
+    assert_sql_error 'task_stats: since is an argument' "SELECT * FROM task_stats WHERE since $condition"
+    assert_sql_error 'task_stats: until is an argument' "SELECT * FROM task_stats(5) WHERE until $condition"
+  done
+  assert_sql_error 'task_stats: since is an argument' "SELECT * FROM task_stats AS s JOIN (SELECT 5 AS t UNION SELECT 6) ON s.since > t"
+}
+
+@test "arguments from another table: SQLite finds the order in which they have values" {
+  history a sfsf
+  local windows="WITH w(name, lower, upper) AS (VALUES ('all', NULL, NULL), ('late', '2026-01-01 00:02', NULL),
+    ('early', NULL, '2026-01-01 00:00'))"
+  local expected=$'all|4\nearly|1\nlate|2'
+  assert_rows "$expected" "$windows SELECT name, runs FROM w, task_stats(w.lower, w.upper) ORDER BY 1"
+  assert_rows "$expected" "$windows SELECT name, runs FROM task_stats(w.lower, w.upper), w ORDER BY 1"
+  assert_rows "$expected" "$windows SELECT name, runs FROM w LEFT JOIN task_stats(w.lower, w.upper) ORDER BY 1"
+  assert_rows "$expected" "$windows SELECT name, (SELECT runs FROM task_stats(w.lower, w.upper)) FROM w ORDER BY 1"
+  assert_rows "$expected" "$windows SELECT name, runs FROM w, task_stats(w.lower, w.upper) AS s
+    WHERE s.job_id = (SELECT job_id FROM task_results LIMIT 1) ORDER BY 1"
+  assert_sql_error 'no query solution' "SELECT * FROM task_stats(b.last_run) AS a, task_stats(a.last_run) AS b"
+}
+
+@test "two values for one argument agree, or there is no row; NULL beside many conditions works, or says so" {
+  history a sf
+  assert_rows 1 "SELECT runs FROM task_stats('2026-01-01 00:01') WHERE since = '2026-01-01 00:01'"
+  assert_rows '' "SELECT runs FROM task_stats('2026-01-01 00:01') WHERE since = '2026-01-01 00:00'"
+  local many='1' i
+  for i in {0..30}; do
+    many+=" AND runs <> 1$i"
+    run sql "SELECT runs FROM task_stats('2026-01-01 00:01', NULL) WHERE $many"
+    [[ $output == 1 || $output == *'until cannot be NULL beside so many conditions'* ]]
+    assert_rows 1 "SELECT runs FROM task_stats('2026-01-01 00:01', 9e18) WHERE $many"
+  done
+}
+
+# --- what is read ---------------------------------------------------------------------------------------------------------
+
+@test "conditions on job_id choose files, and one job is one open" {
+  local job condition
+  for job in a b c d; do history "$job" sf; done
+  counted() {
+    answer=$(FAULTS_LOG=$BATS_TEST_TMPDIR/log LD_PRELOAD=$root/build/shim/faults.so sql "$1")
+    opens=$(awk '$1 == "opens" {print $2}' "$BATS_TEST_TMPDIR/log")
+  }
+  for condition in "WHERE job_id = 'b'" "WHERE job IS 'b'" "WHERE job_id GLOB 'b*'" "WHERE job_id IN ('b', 'none')" \
+    "(NULL, NULL, 'b')"; do
+    counted "SELECT group_concat(job_id) FROM task_stats $condition"
+    [[ $answer == b && $opens -eq 1 ]] || { echo "$condition: $answer, $opens opens"; return 1; }
+  done
+  counted 'SELECT job_id FROM task_stats LIMIT 2'
+  [[ $answer == $'a\nb' && $opens -eq 2 ]]
+  counted 'SELECT group_concat(job_id) FROM task_stats'
+  [[ $answer == a,b,c,d && $opens -eq 4 ]]
+  assert_plan 'since = ? AND until = ? AND job_id = ?' "SELECT * FROM task_stats(1, 2) WHERE job_id = 'b'"
+  assert_plan 'job_id GLOB ? ORDER BY rowid DESC' "SELECT * FROM task_stats WHERE job_id GLOB 'b*' ORDER BY rowid DESC"
+}
+
+@test "an OR over jobs and rowids shows each job once" {
+  history a sf
+  history b s
+  assert_rows $'a|2\nb|1' "SELECT job_id, runs FROM task_stats WHERE job_id = 'a' OR job_id = 'b' OR rowid = 0 OR job_id GLOB '?' ORDER BY 1"
+}
+
+@test "hostile job ids" {
+  load ../hostile
+  make_hostile_jobs
+  assert_rows "${#hostile_jobs[@]}|0" 'SELECT count(*), sum(runs <> 2 OR last_error <> job_id OR streak <> -1) FROM task_stats'
+}
+
+@test "a file that cannot be read fails the query by job and cause; entries that are no files are no jobs" {
+  history a sf
+  mkdir "$results/folder.jsonl"
+  ln -s a.jsonl "$results/link.jsonl"
+  mkfifo "$results/fifo.jsonl"
+  printf '{}\n' >"$results/"$'bad\xff.jsonl'
+  assert_rows a 'SELECT job_id FROM task_stats'
+  run env FAULTS_OPEN_ERRNO=13 FAULTS_OPEN_NAME=a.jsonl LD_PRELOAD="$root/build/shim/faults.so" sqlite3 -bail -init /dev/null \
+    -cmd ".load $extension" :memory: 'SELECT * FROM task_stats'
+  [[ $status -ne 0 && $output == *"job 'a': $results/a.jsonl cannot be opened: Permission denied"* ]]
+  run env FAULTS_PREAD_AFTER=0 LD_PRELOAD="$root/build/shim/faults.so" sqlite3 -bail -init /dev/null -cmd ".load $extension" \
+    :memory: 'SELECT * FROM task_stats'
+  [[ $status -ne 0 && $output == *"job 'a': $results/a.jsonl cannot be read at byte 0: Input/output error"* ]]
+  SCHEDULER_RESULTS_DIR=$BATS_TEST_TMPDIR/nowhere assert_sql_error "results directory $BATS_TEST_TMPDIR/nowhere" \
+    'SELECT * FROM task_stats'
+}
+
+@test "a job's row comes before the next file is opened" {
+  history a s
+  history b s
+  history c s
+  run_in_host <<PYTHON
+import os
+rows = db.execute("SELECT job_id, runs FROM task_stats")
+assert next(rows) == ("a", 1)  # some versions have stepped to b by now
+os.remove("$results/c.jsonl")
+assert rows.fetchall() == [("b", 1)]
+PYTHON
+}
+
+@test "a table of its own with dir= and max_line=, out of reach of views; the eponymous one is for views" {
+  history a sf
+  mkdir "$BATS_TEST_TMPDIR/other"
+  mv "$results/a.jsonl" "$BATS_TEST_TMPDIR/other/b.jsonl"
+  history a s
+  local own="CREATE VIRTUAL TABLE own USING task_stats(dir='$BATS_TEST_TMPDIR/other', max_line=85)"
+  assert_rows $'b|1|1\na|1|0' "$own" "SELECT job_id, runs, rejects FROM own UNION ALL SELECT job_id, runs, rejects FROM task_stats"
+  assert_rows 'b|0' "$own" "SELECT job_id, runs FROM own('2027-01-01 00:00')"
+  assert_sql_error 'unsafe use of virtual table' "$own" 'CREATE VIEW v AS SELECT * FROM own' 'SELECT * FROM v'
+  sqlite3 -batch -init /dev/null -cmd ".load $extension" "$BATS_TEST_TMPDIR/db" 'CREATE VIEW v AS SELECT * FROM task_stats'
+  [[ $(sqlite3 -batch -init /dev/null -cmd ".load $extension" "$BATS_TEST_TMPDIR/db" 'SELECT job_id FROM v') == a ]]
+  assert_sql_error 'may not be modified' "DELETE FROM task_stats"
+}
+
+@test "an interrupt and a progress handler end it within 50 ms, in the middle of a file" {
+  local how outcome
+  python3 "$root/tests/bench/generate.py" "$BATS_TEST_TMPDIR/block" 20000000
+  for _ in {1..15}; do cat "$BATS_TEST_TMPDIR/block"; done >"$results/a.jsonl"
+  for how in interrupt progress:1000; do
+    for _ in 1 2 3; do # the machine may have been busy with something else
+      outcome=$("$root/build/live/interrupt" "$extension" "$how" 20 'SELECT * FROM task_stats')
+      echo "# $how: $outcome"
+      [[ $outcome == interrupted\ * ]]
+      ((${outcome#interrupted } > 50000)) || break
+    done
+    ((${outcome#interrupted } <= 50000))
+  done
+  rm "$results/a.jsonl" "$BATS_TEST_TMPDIR/block"
+}

@@ -1,0 +1,68 @@
+/*
+** lanes.c - fuzz target: both fast lanes and the slow lane over the lines of the input, one after the other, so that each
+** meets the layout of the one before. Where a fast lane says "a record", the slow lane says so too, with the same spans;
+** and what was accepted can be decoded.
+*/
+#include "tr.h"
+
+#include "fuzz.h"
+
+static bool same_span(const TrSpan *a, const TrSpan *b) {
+  if (a->kind != b->kind) return false;
+  return a->kind == TR_ABSENT || (a->start == b->start && a->length == b->length && a->escaped == b->escaped);
+}
+
+static void check_text(const unsigned char *line, const TrSpan *span) {
+  unsigned char *decoded = malloc(span->length + 1);
+  size_t length = tr_decode_string(line + span->start, span->length, decoded);
+  MUST(length <= span->length);
+  MUST(tr_utf8_is_valid(decoded, length));
+  free(decoded);
+}
+
+static void check_spans(const unsigned char *line, size_t length, const TrRecord *record) {
+  for (int i = 0; i < TR_FIELD_COUNT; i++) {
+    const TrSpan *span = &record->field[i];
+    if (span->kind == TR_ABSENT) continue;
+    MUST((size_t)span->start + span->length <= length);
+    if (span->kind == TR_STRING) check_text(line, span);
+  }
+}
+
+static void judge(TrFastLane lane, TrLayout *layout, const unsigned char *line, size_t length, TrReason reason,
+                  const TrRecord *expected) {
+  TrRecord record;
+  TrLayout none = {0};
+  bool takes = lane(line, &none, &record) == line + length;
+  MUST((lane(line, layout, &record) == line + length) == takes); /* whatever the line before was like */
+  if (!takes) return;
+  MUST(reason == TR_OK);
+  for (int i = 0; i < TR_FIELD_COUNT; i++) MUST(same_span(&record.field[i], &expected->field[i]));
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+  TrLayout portable = {0};
+#ifdef TR_HAVE_AVX2
+  TrLayout avx2 = {0};
+#endif
+  while (size > 0) {
+    const uint8_t *newline = memchr(data, '\n', size);
+    size_t length = newline ? (size_t)(newline - data) : size;
+    unsigned char *line = malloc(length + TR_PADDING); /* of its very size: a sanitizer sees any overread */
+    memcpy(line, data, length);
+    memset(line + length, 0, TR_PADDING);
+    if (newline) line[length] = '\n';
+    TrRecord expected;
+    TrReason reason = tr_slow_lane(line, length, &expected);
+    if (reason == TR_OK) check_spans(line, length, &expected);
+    judge(tr_fast_lane_portable, &portable, line, length, reason, &expected);
+#ifdef TR_HAVE_AVX2
+    if (__builtin_cpu_supports("avx2")) judge(tr_fast_lane_avx2, &avx2, line, length, reason, &expected);
+#endif
+    free(line);
+    size_t taken = length + (newline != NULL);
+    data += taken;
+    size -= taken;
+  }
+  return 0;
+}
