@@ -9,5 +9,5 @@ header_of() {
 
 # summary_of FILE - "NAME ARGUMENTS - summary", the header's first line.
 summary_of() {
-  header_of "$1" | head -n 1
+  awk '/^#!/ { next } { sub(/^# ?/, ""); print; exit }' "$1"
 }

@@ -335,7 +335,10 @@ expect() {
   TOLD=$PWD/told GATE=$PWD/gate "$(tool taskresults)" alerts --exec 'echo "$TASKRESULTS_JOB" >>"$TOLD"
     [ "$TASKRESULTS_JOB" = a ] || read -r line <"$GATE"' &
   victim=$!
-  until [[ -e told && $(wc -l <told) -ge 2 ]]; do read -rt 0.02 <> <(:) || true; done
+  until [[ -e told && $(wc -l <told) -ge 2 ]]; do
+    kill -0 "$victim"
+    read -rt 0.02 <> <(:) || true
+  done
   kill -KILL "$victim"
   wait "$victim" || true
   echo go >gate
