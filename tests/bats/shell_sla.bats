@@ -100,6 +100,10 @@ worked_example() {
   [[ $(runs 2026-03-01..2026-03-02) == 2,1 ]]
   [[ $(runs ..2026-03-03) == 3,1 ]]
   [[ $(runs 2026-03-02..) == 2,1 ]]
+  # An outage of no length, at the very beginning, is one.
+  run_at b 2026-03-01T00:00:00Z fail 2026-03-01T00:00:00Z ok
+  run taskresults sla b --window 2026-03-01..2026-03-02 --jsonl
+  [[ $(field outages) == 1 && $(field down_seconds) == 0.0 && $(field mttr_seconds) == 0.0 ]]
 }
 
 @test "sla: a window back from now, and what lies in the future" {
