@@ -59,6 +59,8 @@ complete_line() {
   [[ $(complete_line taskresults view a '--li') == --limit ]]
   [[ $(complete_line taskresults export '--ou') == --output ]]
   [[ $(complete_line taskresults export --format j | tr '\n' ' ') == 'json jsonl ' ]]
+  [[ $(complete_line taskresults sla --of s) == success ]]
+  [[ $(complete_line taskresults alerts --silent) == --silent-for ]]
   [[ $(complete_line view_results a --l | tr '\n' ' ') == '--latest --limit ' ]]
 }
 
