@@ -11,7 +11,7 @@ PKG_CONFIG ?= pkg-config
 # In the order in which a byte becomes a SQL value (ext/tr.h is the map).
 READ   := names dir lines text field fast slow record value timestamp
 WRITE  := encode pending append commit
-RETAIN := leftover io select copy lease journal exchange drain recover prune
+RETAIN := leftover io rules select copy lease journal exchange drain recover prune
 SQL    := error poll connection source plan filter scan table results rejects insert transaction writable \
           prune_functions signature extension
 SOURCES := $(READ:%=ext/read/%.c) $(WRITE:%=ext/write/%.c) $(RETAIN:%=ext/retain/%.c) $(SQL:%=ext/sql/%.c)
@@ -35,7 +35,7 @@ LINK_SHARED = $(CC) $(CFLAGS) $(LDFLAGS) -shared -Wl,--as-needed,-z,defs
 OBJECTS := $(SOURCES:%.c=build/release/%.o)
 
 taskresults.so: $(OBJECTS)
-	$(LINK_SHARED) -o $@ $^ $(CJSON_LIBS) -lm
+	$(LINK_SHARED) -o $@ $^ $(CJSON_LIBS) -lm -pthread
 
 build/release/%.o: %.c $(HEADERS) | build-deps
 	@mkdir -p $(@D)
@@ -44,14 +44,14 @@ build/release/%.o: %.c $(HEADERS) | build-deps
 # A build with a read buffer of 7 bytes: every boundary falls everywhere. The tests compare its rows with the real ones.
 TINY_OBJECTS := $(SOURCES:%.c=build/tiny/%.o)
 build/tiny/taskresults.so: $(TINY_OBJECTS)
-	$(LINK_SHARED) -o $@ $^ $(CJSON_LIBS) -lm
+	$(LINK_SHARED) -o $@ $^ $(CJSON_LIBS) -lm -pthread
 build/tiny/%.o: %.c $(HEADERS) | build-deps
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -DTR_READ_BYTES=7 -c -o $@ $<
+	$(CC) $(ALL_CFLAGS) -DTR_READ_BYTES=7 -DTR_SHARE_BYTES=64 -c -o $@ $<
 
 # A build that pushes nothing down: every answer must be the same without a plan.
 build/every_line/taskresults.so: $(filter-out %/plan.o,$(OBJECTS)) build/every_line/every_line.o
-	$(LINK_SHARED) -o $@ $^ $(CJSON_LIBS) -lm
+	$(LINK_SHARED) -o $@ $^ $(CJSON_LIBS) -lm -pthread
 build/every_line/%.o: tests/live/%.c $(HEADERS) | build-deps
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -Iext -c -o $@ $<
@@ -84,7 +84,7 @@ UNIT_CFLAGS = -std=c11 $(WARNINGS) -Iinclude -Iext $(PKG_CFLAGS) $(CFLAGS) -DSQL
 
 build/unit/%: tests/unit/%.c $(wildcard tests/unit/*.h) $(CORE_OBJECTS)
 	@mkdir -p $(@D)
-	$(CC) $(UNIT_CFLAGS) -o $@ $< $(CORE_OBJECTS) $(CJSON_LIBS) $(SQLITE_LIBS) -lm
+	$(CC) $(UNIT_CFLAGS) -o $@ $< $(CORE_OBJECTS) $(CJSON_LIBS) $(SQLITE_LIBS) -lm -pthread
 
 build/shim/%.so: tests/shim/%.c
 	@mkdir -p $(@D)
