@@ -41,13 +41,15 @@ build/release/%.o: %.c $(HEADERS) | build-deps
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -c -o $@ $<
 
-# A build with a read buffer of 7 bytes: every boundary falls everywhere. The tests compare its rows with the real ones.
+# A build with tiny limits, so that tests reach them: a read buffer of 7 bytes (every boundary falls everywhere; its rows
+# are compared with the real ones), files shared by two threads from 64 bytes on, transactions of at most 100,000 bytes.
+TINY_LIMITS := -DTR_READ_BYTES=7 -DTR_SHARE_BYTES=64 -DTR_MAX_BATCH_BYTES=100000
 TINY_OBJECTS := $(SOURCES:%.c=build/tiny/%.o)
 build/tiny/taskresults.so: $(TINY_OBJECTS)
 	$(LINK_SHARED) -o $@ $^ $(CJSON_LIBS) -lm -pthread
 build/tiny/%.o: %.c $(HEADERS) | build-deps
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -DTR_READ_BYTES=7 -DTR_SHARE_BYTES=64 -c -o $@ $<
+	$(CC) $(ALL_CFLAGS) $(TINY_LIMITS) -c -o $@ $<
 
 # A build that pushes nothing down: every answer must be the same without a plan.
 build/every_line/taskresults.so: $(filter-out %/plan.o,$(OBJECTS)) build/every_line/every_line.o
@@ -124,7 +126,11 @@ format: ## lay out the C sources with clang-format
 	@.ci/deps lint
 	clang-format -i $$(git ls-files '*.c' '*.h')
 
-bench: all ## measure against grep, jq and python3; raw figures go to build/bench
+build/bench/append_host: tests/bench/append_host.c
+	@mkdir -p $(@D)
+	$(CC) -std=c11 $(WARNINGS) $(PKG_CFLAGS) $(CFLAGS) -o $@ $< $(SQLITE_LIBS)
+
+bench: all build/bench/append_host ## measure against grep, jq and python3; raw figures go to build/bench
 	@.ci/deps build bench
 	@tests/bench/run
 

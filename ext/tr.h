@@ -310,7 +310,9 @@ size_t tr_encode(const TrRow *row, char *out);
 /* ------------------------------------------------------------------------------------------------------------------
 ** write/pending.c - the rows of a transaction, held until it commits; what its savepoints take back
 */
+#ifndef TR_MAX_BATCH_BYTES
 #define TR_MAX_BATCH_BYTES (INT64_C(1) << 30) /* of one job in one transaction: it leaves in one write(2) */
+#endif
 
 typedef enum TrSync {
   TR_SYNC_UNSET, /* not said: the environment's, or the default */

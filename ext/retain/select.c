@@ -21,7 +21,7 @@
 #include <unistd.h>
 
 #ifndef TR_SHARE_BYTES
-#define TR_SHARE_BYTES (16 * 1024 * 1024) /* a smaller file is read before a thread has started */
+#define TR_SHARE_BYTES (4 * 1024 * 1024) /* a smaller file is read before a thread has started */
 #endif
 #define HELPER_MAX_LINE (128 * 1024) /* bytes; the scheduler's longest lines are 120,000 */
 #define HELPER_RANGES 4096
@@ -95,8 +95,10 @@ static int take_line(Pass *pass, const TrLine *line) {
 /* SQLITE_DONE where the pass ends, or where nothing further matters. */
 static int select_line(Pass *pass) {
   TrLine line;
-  bool counts = pass->selection->dropped >= 0;
-  if (pass->reached == pass->until || (!counts && tr_rules_are_done(&pass->rules))) return SQLITE_DONE;
+  const TrSelection *selection = pass->selection;
+  /* The last line is read even if none is to be kept: it may be an unfinished one. */
+  bool matters = selection->dropped >= 0 || !tr_rules_are_done(&pass->rules) || pass->reached == selection->end;
+  if (pass->reached == pass->until || !matters) return SQLITE_DONE;
   int code = tr_lines_next(&pass->lines, &line);
   /* A file that shrank ends the reading early: not the start of the file, but no basis for a decision either. */
   if (code == SQLITE_DONE) return SQLITE_ABORT;

@@ -6,6 +6,7 @@
 
 # shellcheck disable=SC2154  # helpers.bash sets root, results and extension
 load ../helpers
+load ../host
 
 setup_file() {
   export PRUNE_RECORDS=${PRUNE_RECORDS:-8000} PRUNE_KILLS=${PRUNE_KILLS:-15} PRUNE_STRIDE=${PRUNE_STRIDE:-29}
@@ -135,6 +136,12 @@ PYTHON
   assert_rows 12 "SELECT count(*) FROM task_results"
 }
 
+@test "random options over generated files keep, and report, what a model of the rules says" {
+  require_host
+  "$host_python" "$root/tests/prune/choices.py" "$extension" 150
+  "$host_python" "$root/tests/prune/choices.py" "$root/build/tiny/taskresults" 150
+}
+
 @test "a buffer of seven bytes chooses the same lines" {
   cp "$root"/tests/data/odd-lines/*.jsonl "$results"
   make_job j 30 4
@@ -146,7 +153,7 @@ PYTHON
   for file in "$results"/*.jsonl; do cmp "$file" "$BATS_TEST_TMPDIR/tiny/${file##*/}"; done
 }
 
-# The build with a small buffer shares every file of 64 bytes or more between two threads, the real one none below 16 MiB.
+# The build with a small buffer shares every file of 64 bytes or more between two threads, the real one none below 4 MiB.
 @test "two threads choose the same lines as one, whatever stands in the middle" {
   mkdir "$BATS_TEST_TMPDIR/shared"
   python3 - "$results" <<'PYTHON'
@@ -189,6 +196,13 @@ PYTHON
   [[ $(tail -n 1 "$results/j.jsonl") == '{"timestamp": "2026-06-01T' ]]
   [[ $(wc -l <"$results/j.jsonl") == 2 ]]
   assert_no_leftovers
+}
+
+@test "keep 0 keeps an unfinished last line all the same: a record may become of it" {
+  make_job j 3
+  append_raw j '{"timestamp": "2026-06-01T'
+  prune j "'keep', 0"
+  [[ $(cat "$results/j.jsonl") == '{"timestamp": "2026-06-01T' ]]
 }
 
 @test "a dry run tells what would go and changes nothing" {
