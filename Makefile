@@ -12,7 +12,7 @@ PKG_CONFIG ?= pkg-config
 READ   := names dir lines text field fast slow record value timestamp messages event durations json_file jobs_file \
           checkpoint
 WRITE  := encode pending append commit
-RETAIN := leftover io select copy lease journal exchange drain recover prune
+RETAIN := leftover io rules select copy lease journal exchange drain recover prune
 EXPORT := output csv
 SQL    := error poll connection argument source plan filter scan tally table results rejects stats logs jobs runs \
           insert transaction writable prune_functions export_function signature extension
@@ -38,7 +38,7 @@ LINK_SHARED = $(CC) $(CFLAGS) $(LDFLAGS) -shared -Wl,--as-needed,-z,defs
 OBJECTS := $(SOURCES:%.c=build/release/%.o)
 
 taskresults.so: $(OBJECTS)
-	$(LINK_SHARED) -o $@ $^ $(CJSON_LIBS) -lm
+	$(LINK_SHARED) -o $@ $^ $(CJSON_LIBS) -lm -pthread
 
 build/release/%.o: %.c $(HEADERS) | build-deps
 	@mkdir -p $(@D)
@@ -53,17 +53,19 @@ build/runner/%.o: shell/runner/%.c shell/runner/runner.h | build-deps
 	@mkdir -p $(@D)
 	$(CC) -std=c11 $(WARNINGS) $(CFLAGS) -c -o $@ $<
 
-# A build with a read buffer of 7 bytes: every boundary falls everywhere. The tests compare its rows with the real ones.
+# A build with tiny limits, so that tests reach them: a read buffer of 7 bytes (every boundary falls everywhere; its rows
+# are compared with the real ones), files shared by two threads from 64 bytes on, transactions of at most 100,000 bytes.
+TINY_LIMITS := -DTR_READ_BYTES=7 -DTR_SHARE_BYTES=64 -DTR_MAX_BATCH_BYTES=100000
 TINY_OBJECTS := $(SOURCES:%.c=build/tiny/%.o)
 build/tiny/taskresults.so: $(TINY_OBJECTS)
-	$(LINK_SHARED) -o $@ $^ $(CJSON_LIBS) -lm
+	$(LINK_SHARED) -o $@ $^ $(CJSON_LIBS) -lm -pthread
 build/tiny/%.o: %.c $(HEADERS) | build-deps
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -DTR_READ_BYTES=7 -c -o $@ $<
+	$(CC) $(ALL_CFLAGS) $(TINY_LIMITS) -c -o $@ $<
 
 # A build that pushes nothing down: every answer must be the same without a plan.
 build/every_line/taskresults.so: $(filter-out %/plan.o,$(OBJECTS)) build/every_line/every_line.o
-	$(LINK_SHARED) -o $@ $^ $(CJSON_LIBS) -lm
+	$(LINK_SHARED) -o $@ $^ $(CJSON_LIBS) -lm -pthread
 build/every_line/%.o: tests/live/%.c $(HEADERS) | build-deps
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -Iext -c -o $@ $<
@@ -96,7 +98,7 @@ UNIT_CFLAGS = -std=c11 $(WARNINGS) -Iinclude -Iext -Ishell/runner $(PKG_CFLAGS) 
 
 build/unit/%: tests/unit/%.c $(wildcard tests/unit/*.h) $(CORE_OBJECTS) build/runner/capture.o
 	@mkdir -p $(@D)
-	$(CC) $(UNIT_CFLAGS) -o $@ $< $(CORE_OBJECTS) build/runner/capture.o $(CJSON_LIBS) $(SQLITE_LIBS) -lm
+	$(CC) $(UNIT_CFLAGS) -o $@ $< $(CORE_OBJECTS) build/runner/capture.o $(CJSON_LIBS) $(SQLITE_LIBS) -lm -pthread
 
 build/shim/%.so: tests/shim/%.c
 	@mkdir -p $(@D)
@@ -140,7 +142,11 @@ format: ## lay out the C sources with clang-format
 	@.ci/deps lint
 	clang-format -i $$(git ls-files '*.c' '*.h')
 
-bench: all ## measure against grep, jq, python3 and DuckDB; raw figures go to build/bench
+build/bench/append_host: tests/bench/append_host.c
+	@mkdir -p $(@D)
+	$(CC) -std=c11 $(WARNINGS) $(PKG_CFLAGS) $(CFLAGS) -o $@ $< $(SQLITE_LIBS)
+
+bench: all build/bench/append_host ## measure against grep, jq, python3 and DuckDB; raw figures go to build/bench
 	@.ci/deps build bench
 	@tests/bench/run
 

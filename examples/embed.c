@@ -2,7 +2,7 @@
 ** embed.c - an application with taskresults linked in: prints how often each job ran, and how often it failed.
 **
 **     make static
-**     cc -DSQLITE_CORE -Iinclude examples/embed.c libtaskresults.a -lcjson -lsqlite3 -lm -o embed
+**     cc -DSQLITE_CORE -Iinclude examples/embed.c libtaskresults.a -lcjson -lsqlite3 -lm -pthread -o embed
 **     ./embed /opt/.task-scheduler/results
 **
 ** Nothing is loaded at run time: every connection that is opened after sqlite3_auto_extension() has the tables.

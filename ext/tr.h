@@ -470,7 +470,9 @@ void tr_durations_free(TrDurations *durations);
 /* ------------------------------------------------------------------------------------------------------------------
 ** write/pending.c - the rows of a transaction, held until it commits; what its savepoints take back
 */
+#ifndef TR_MAX_BATCH_BYTES
 #define TR_MAX_BATCH_BYTES (INT64_C(1) << 30) /* of one job in one transaction: it leaves in one write(2) */
+#endif
 
 typedef enum TrSync {
   TR_SYNC_UNSET, /* not said: the environment's, or the default */
@@ -757,7 +759,8 @@ bool tr_tally_is_success(const TrLine *line, const TrSpan *span, locale_t c_loca
 /* ------------------------------------------------------------------------------------------------------------------
 ** retain/prune.c - one job's prune, step by step: what the SQL functions call
 ** retain/io.c - the system calls of all steps, tried again, done to the end, explained
-** retain/select.c - which lines are kept
+** retain/rules.c - which lines are kept
+** retain/select.c - the lines that are kept, as ranges of the file's bytes
 ** retain/copy.c - the kept lines -> a temporary file that can take the old one's place
 ** retain/lease.c - leases: knowing that nobody has a file open, and making those wait who want to
 ** retain/journal.c - what a killed prune leaves for the next one to read
@@ -778,6 +781,22 @@ typedef struct TrPruneOptions {
   bool dry_run;           /* look, change nothing; implies count */
   bool offline;           /* the caller says that no writer runs: do without what this file system lacks */
 } TrPruneOptions;
+
+/* What the rules know of the lines so far, newest first. */
+typedef struct TrRules {
+  const TrPruneOptions *options; /* borrowed */
+  TrParser parser;
+  int64_t records;        /* seen so far, that is from the end */
+  int64_t kept;           /* of them */
+  int64_t extra_failures; /* kept by keep_failures alone */
+  bool keeps_last;        /* whether the line asked about last, the next one in the file, is kept */
+  char old_day[11];       /* "2026-01-31T": a day that is older than `since` to its last microsecond; or zeros */
+} TrRules;
+
+void tr_rules_begin(TrRules *rules, const TrPruneOptions *options);
+bool tr_rules_keep(TrRules *rules, const TrLine *line); /* a line with its newline, before all that were asked about */
+bool tr_rules_are_done(const TrRules *rules);           /* can no rule keep anything that is older? */
+bool tr_rules_need_no_order(const TrPruneOptions *options); /* is each line judged by itself? */
 
 typedef struct TrRange {
   int64_t from, to; /* bytes [from, to) of a file: whole lines */

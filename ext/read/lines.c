@@ -25,6 +25,10 @@ static size_t smaller(size_t a, size_t b) {
   return a < b ? a : b;
 }
 
+static size_t larger(size_t a, size_t b) {
+  return a > b ? a : b;
+}
+
 static int ensure_room(TrLines *lines, size_t capacity) {
   if (capacity <= lines->capacity) return SQLITE_OK;
   unsigned char *buffer = sqlite3_realloc64(lines->buffer, capacity + TR_PADDING);
@@ -199,9 +203,10 @@ static ssize_t last_newline(const TrLines *lines, size_t from, size_t to) {
   return newline ? newline - lines->buffer : -1;
 }
 
-/* Reads what stands before the buffer in the file, in front of buffer[0, keep). */
+/* Reads what stands before the buffer in the file, in front of buffer[0, keep). At least as much as has to make room for
+** it: or a long line would be moved for every read. */
 static int fill_backwards(TrLines *lines, size_t keep, size_t *added, bool *shrunk) {
-  size_t count = lines->read_bytes;
+  size_t count = larger(lines->read_bytes, keep);
   if ((int64_t)count > lines->base) count = (size_t)lines->base;
   int code = SQLITE_OK;
   if (keep + count > lines->capacity)

@@ -175,6 +175,28 @@ for line in open(sys.argv[1]):
      VALUES ('a', 1, '2026-01-01T00:00Z', substr(hex(zeroblob(200)), 1, 91))"
 }
 
+# In the build with tiny limits: 100,000 bytes in place of 1 GiB.
+@test "a transaction with more than the limit for one job fails at the row that is too much, and can go on or be undone" {
+  big="WITH n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 30)
+    INSERT INTO task_results(job_id, success, output) SELECT 'j', 1, hex(zeroblob(2000)) FROM n;"
+  small="INSERT INTO task_results(job_id, success) VALUES ('j', 1), ('other', 0);"
+  for ending in ROLLBACK COMMIT; do
+    run sqlite3 -batch -init /dev/null -cmd ".load $root/build/tiny/taskresults" :memory: <<SQL
+SELECT taskresults_writable(1);
+BEGIN;
+$small
+$big
+$small
+.shell cat "$results"/*.jsonl 2>/dev/null | wc -c
+$ending;
+SQL
+    [[ $output == *"job 'j': more than 100000 bytes in one transaction; commit more often"* ]]
+    [[ $(tail -n 1 <<<"$output") == 0 ]]
+    [[ $ending == COMMIT ]] || [[ -z $(ls "$results") ]]
+  done
+  assert_rows $'j|2\nother|2' "SELECT job_id, count(*) FROM task_results GROUP BY job_id"
+}
+
 @test "a missing directory fails the INSERT and is named" {
   export SCHEDULER_RESULTS_DIR=$results/none
   assert_sql_error "results directory $results/none: No such file or directory" \

@@ -6,6 +6,7 @@
 
 # shellcheck disable=SC2154  # helpers.bash sets root, results and extension
 load ../helpers
+load ../host
 
 setup_file() {
   export PRUNE_RECORDS=${PRUNE_RECORDS:-8000} PRUNE_KILLS=${PRUNE_KILLS:-15} PRUNE_STRIDE=${PRUNE_STRIDE:-29}
@@ -135,6 +136,12 @@ PYTHON
   assert_rows 12 "SELECT count(*) FROM task_results"
 }
 
+@test "random options over generated files keep, and report, what a model of the rules says" {
+  require_host
+  "$host_python" "$root/tests/prune/choices.py" "$extension" 150
+  "$host_python" "$root/tests/prune/choices.py" "$root/build/tiny/taskresults" 150
+}
+
 @test "a buffer of seven bytes chooses the same lines" {
   cp "$root"/tests/data/odd-lines/*.jsonl "$results"
   make_job j 30 4
@@ -146,6 +153,42 @@ PYTHON
   for file in "$results"/*.jsonl; do cmp "$file" "$BATS_TEST_TMPDIR/tiny/${file##*/}"; done
 }
 
+# The build with a small buffer shares every file of 64 bytes or more between two threads, the real one none below 4 MiB.
+@test "two threads choose the same lines as one, whatever stands in the middle" {
+  mkdir "$BATS_TEST_TMPDIR/shared"
+  python3 - "$results" <<'PYTHON'
+import json, random, sys
+rng = random.Random(11)
+def line(i):
+    time = "2026-%02d-%02dT%02d:00:0%dZ" % (rng.randint(1, 3), rng.randint(1, 28), rng.randint(0, 23), rng.randint(0, 9))
+    odd = rng.random()
+    text = json.dumps({"timestamp": time if odd > 0.02 else "soon", "job_name": str(i), "output": "x" * rng.choice([0, 9, 400])})
+    if odd < 0.04: return text[:rng.randint(1, len(text))] + "\n"
+    if odd < 0.05: return "\n" * rng.randint(1, 5)
+    if odd < 0.06: return "{\n}\n \n"
+    return text + ("\r\n" if odd < 0.08 else "\n")
+for job in range(40):
+    with open("%s/j%d.jsonl" % (sys.argv[1], job), "w") as file:
+        if job % 8 == 6:  # the middle is blank, and goes with what stands behind it
+            file.write(line(0) + "\n" * rng.randint(500, 900) + '{"job_name": "kept"}\n')
+        count = rng.choice([1, 2, 3, 10, 300])
+        for i in range(count):
+            file.write(line(i))
+            if job % 8 == 7 and rng.random() < 0.05:  # more than the second thread takes, and more than anybody does
+                file.write(json.dumps({"timestamp": "2026-01-01T00:00Z", "output": "y" * rng.choice([200000, 1100000])}) + "\n")
+        file.write(rng.choice(["", "", "torn"]))
+PYTHON
+  for options in "'since', '2026-02-01T00:00Z'" "'since', '2026-03-20T00:00Z', 'count', 1, 'drop_rejects', 1"; do
+    cp "$results"/*.jsonl "$BATS_TEST_TMPDIR/shared"
+    sql "SELECT taskresults_prune_all($options)" >"$BATS_TEST_TMPDIR/report"
+    extension=$root/build/tiny/taskresults sql \
+      "SELECT taskresults_prune_all($options, 'dir', '$BATS_TEST_TMPDIR/shared')" >"$BATS_TEST_TMPDIR/shared_report"
+    cmp "$BATS_TEST_TMPDIR/report" "$BATS_TEST_TMPDIR/shared_report"
+    for file in "$results"/*.jsonl; do cmp "$file" "$BATS_TEST_TMPDIR/shared/${file##*/}"; done
+  done
+  grep -q '"dropped":[1-9]' "$BATS_TEST_TMPDIR/report"
+}
+
 @test "a last line without its newline is brought along, and gets one" {
   make_job j 3
   append_raw j '{"timestamp": "2026-06-01T'
@@ -153,6 +196,13 @@ PYTHON
   [[ $(tail -n 1 "$results/j.jsonl") == '{"timestamp": "2026-06-01T' ]]
   [[ $(wc -l <"$results/j.jsonl") == 2 ]]
   assert_no_leftovers
+}
+
+@test "keep 0 keeps an unfinished last line all the same: a record may become of it" {
+  make_job j 3
+  append_raw j '{"timestamp": "2026-06-01T'
+  prune j "'keep', 0"
+  [[ $(cat "$results/j.jsonl") == '{"timestamp": "2026-06-01T' ]]
 }
 
 @test "a dry run tells what would go and changes nothing" {

@@ -68,7 +68,7 @@ PYTHON
     sed "s:\(.*\)\.c:$root/build/release/\1.o:")
   # shellcheck disable=SC2046  # flags are words
   ${CC:-cc} -std=c11 -O1 -fPIC -shared -fvisibility=hidden -I"$root/ext" -I"$root/include" $(pkg-config --cflags sqlite3) \
-    -o "$BATS_TEST_TMPDIR/taskresults.so" "$BATS_TEST_TMPDIR/planted.c" "${objects[@]}" $(pkg-config --libs libcjson) -lm
+    -o "$BATS_TEST_TMPDIR/taskresults.so" "$BATS_TEST_TMPDIR/planted.c" "${objects[@]}" $(pkg-config --libs libcjson) -lm -pthread
   answers "$BATS_TEST_TMPDIR/taskresults" "$odd" "$few" "$encoding" >"$BATS_TEST_TMPDIR/planted"
   [[ $(tail -n 1 "$BATS_TEST_TMPDIR/planted") == *' queries, '* ]]
   if cmp -s "$BATS_TEST_TMPDIR/right-$encoding" "$BATS_TEST_TMPDIR/planted"; then

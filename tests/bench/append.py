@@ -4,14 +4,17 @@
   one at a time      INSERT in autocommit inside one connection, against open(path, "a"), json.dumps, write, close
   10,000 at once     10,000 INSERTs in one transaction, against that loop; once with a statement for each row, once with
                      one INSERT ... SELECT from an ordinary table
+  in a C host        both with a prepared statement in append_host.c (`make bench` builds it), to see them without what
+                     Python takes to call SQLite
 
 Every figure is the best of five rounds over the same records, in the directory given (default: a temporary one). Prints
-seconds, microseconds per record, and the ratios; bars: one at a time <= 1.5, 10,000 at once <= 0.1. Needs a Python with
+seconds, microseconds per record, and the ratios; bars: one at a time <= 1.5, 10,000 at once <= 0.1, in the C host. Needs a Python with
 sqlite3.enable_load_extension, such as Debian's /usr/bin/python3. Usage: append.py [DIRECTORY]
 """
 import json
 import os
 import sqlite3
+import subprocess
 import sys
 import tempfile
 import time
@@ -49,6 +52,19 @@ def best(work, path):
         return min(seconds), file.read()
 
 
+def in_c(directory, mode):
+    command = [os.path.join(ROOT, "build", "bench", "append_host"), os.path.join(ROOT, "taskresults"), directory, TEXT,
+               str(COUNT), mode]
+    return float(subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout)
+
+
+def report(name, seconds, python, written, expected):
+    if written != expected:
+        sys.exit(name + ": the file is not Python's")
+    print("%-31s  %.4f s  %6.2f us a record  %.3f of Python (1 / %.1f)"
+          % (name, seconds, seconds / COUNT * 1e6, seconds / python, python / seconds))
+
+
 def main(directory):
     path = os.path.join(directory, "nightly-backup.jsonl")
     db = sqlite3.connect(":memory:", isolation_level=None)
@@ -73,14 +89,15 @@ def main(directory):
         db.execute("INSERT INTO r SELECT * FROM plain")
 
     python, expected = best(lambda: python_loop(path, rows), path)
-    print("python open/dumps/write/close  %.4f s  %6.2f us a record" % (python, python / COUNT * 1e6))
+    print("python open/dumps/write/close    %.4f s  %6.2f us a record" % (python, python / COUNT * 1e6))
     for name, work in (("INSERT, autocommit", one_at_a_time), ("INSERT, one transaction", in_one_transaction),
                        ("INSERT ... SELECT", select)):
         seconds, written = best(work, path)
-        if written != expected:
-            sys.exit(name + ": the file is not Python's")
-        print("%-29s  %.4f s  %6.2f us a record  %.3f of Python (1 / %.1f)"
-              % (name, seconds, seconds / COUNT * 1e6, seconds / python, python / seconds))
+        report(name, seconds, python, written, expected)
+    for mode in ("autocommit", "transaction"):
+        seconds = in_c(directory, mode)
+        with open(path, "rb") as file:
+            report("INSERT in a C host, " + mode, seconds, python, file.read(), expected)
 
 
 if len(sys.argv) > 1:

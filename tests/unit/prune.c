@@ -85,6 +85,25 @@ static void an_interrupt_takes_everything_back(void) {
   CHECK(unchanged > 5);
 }
 
+/* A file so large that a second thread reads half of it: an interrupt ends that too. */
+static void an_interrupt_ends_the_second_thread(void) {
+  char result[256] = "";
+  make_job(20 * RECORDS);
+  CHECK(file_size() > 24 << 20);
+  long before = file_size();
+  sqlite3 *db = open_connection();
+  int open_files = count_entries("/proc/self/fd"), countdown = 5;
+  const char *sql = "SELECT taskresults_prune('j', 'since', '2027-01-01T00:00Z', 'count', 1, 'dir', ?)->>'dropped'";
+  sqlite3_progress_handler(db, 1, stop_when_told, &countdown);
+  CHECK(prune(db, sql, result, sizeof result) == SQLITE_INTERRUPT);
+  CHECK(file_size() == before && count_entries(directory) == 3);
+  CHECK(count_entries("/proc/self/task") == 3 && count_entries("/proc/self/fd") == open_files);
+  sqlite3_progress_handler(db, 0, NULL, NULL);
+  CHECK(prune(db, sql, result, sizeof result) == SQLITE_OK);
+  CHECK(strtol(result, NULL, 10) == 20 * RECORDS && file_size() == 0);
+  sqlite3_close(db);
+}
+
 static void *prune_often(void *failures) {
   sqlite3 *db = open_connection();
   for (int i = 0; i < 20; i++) {
@@ -118,6 +137,7 @@ int main(void) {
   if (mkdtemp(directory) == NULL) return 1;
   snprintf(path, sizeof path, "%s/j.jsonl", directory);
   RUN(an_interrupt_takes_everything_back);
+  RUN(an_interrupt_ends_the_second_thread);
   RUN(threads_do_not_meet);
   char command[128];
   snprintf(command, sizeof command, "rm -r %s", directory);

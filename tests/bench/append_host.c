@@ -1,0 +1,79 @@
+/*
+** append_host.c EXTENSION DIRECTORY TEXT COUNT MODE - what an INSERT costs in a host written in C: a prepared statement
+** for each of COUNT records of job nightly-backup, in MODE autocommit or transaction. append.py runs it, and compares the
+** file with Python's. Prints the seconds of the best of five rounds; the file of the last one stays.
+*/
+#define _POSIX_C_SOURCE 200809L
+#include <sqlite3.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#define ROUNDS 5
+
+static void check(sqlite3 *db, int code) {
+  if (code == SQLITE_OK || code == SQLITE_DONE) return;
+  fprintf(stderr, "append_host: %s\n", sqlite3_errmsg(db));
+  exit(1);
+}
+
+static double now_s(void) {
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
+static void insert(sqlite3 *db, sqlite3_stmt *statement, const char *text, int i) {
+  char timestamp[64], output[4096];
+  int minute = i / 60 % 60, second = i % 60;
+  int length = snprintf(timestamp, sizeof timestamp, "2026-01-01T00:%02d:%02d.%06dZ", minute, second, i);
+  sqlite3_bind_text(statement, 1, timestamp, length, SQLITE_STATIC);
+  length = snprintf(output, sizeof output, "%s%d", text, i);
+  sqlite3_bind_text(statement, 2, output, length, SQLITE_STATIC);
+  sqlite3_step(statement);
+  check(db, sqlite3_reset(statement));
+}
+
+static double one_round(sqlite3 *db, sqlite3_stmt *statement, const char *text, int count, bool in_transaction) {
+  double start_s = now_s();
+  if (in_transaction) check(db, sqlite3_exec(db, "BEGIN", NULL, NULL, NULL));
+  for (int i = 0; i < count; i++) insert(db, statement, text, i);
+  if (in_transaction) check(db, sqlite3_exec(db, "COMMIT", NULL, NULL, NULL));
+  return now_s() - start_s;
+}
+
+static sqlite3 *open_table(const char *extension, const char *directory) {
+  sqlite3 *db = NULL;
+  check(db, sqlite3_open(":memory:", &db));
+  check(db, sqlite3_enable_load_extension(db, 1));
+  check(db, sqlite3_load_extension(db, extension, NULL, NULL));
+  char *sql = sqlite3_mprintf("CREATE VIRTUAL TABLE temp.r USING task_results(dir=%Q)", directory);
+  check(db, sqlite3_exec(db, sql, NULL, NULL, NULL));
+  sqlite3_free(sql);
+  return db;
+}
+
+int main(int argc, char **argv) {
+  if (argc != 6) return 2;
+  char path[4096];
+  double best_s = 1e9;
+  sqlite3 *db = open_table(argv[1], argv[2]);
+  sqlite3_stmt *statement;
+  check(db, sqlite3_prepare_v2(db,
+                               "INSERT INTO r(timestamp, job_id, job_name, success, output, error) "
+                               "VALUES (?1, 'nightly-backup', 'Nightly Backup', 1, ?2, '')",
+                               -1, &statement, NULL));
+  snprintf(path, sizeof path, "%s/nightly-backup.jsonl", argv[2]);
+  for (int i = 0; i < ROUNDS; i++) {
+    unlink(path);
+    double seconds = one_round(db, statement, argv[3], atoi(argv[4]), strcmp(argv[5], "transaction") == 0);
+    if (seconds < best_s) best_s = seconds;
+  }
+  sqlite3_finalize(statement);
+  sqlite3_close(db);
+  printf("%.6f\n", best_s);
+  return 0;
+}

@@ -1,0 +1,62 @@
+/*
+** allocator.h - SQLite's allocator, made to fail when told to, and counting what is not given back. It calls CHECK: include
+** check.h before it.
+*/
+#ifndef ALLOCATOR_H
+#define ALLOCATOR_H
+
+#include <stdbool.h>
+
+static sqlite3_mem_methods real;
+static long countdown;  /* allocations until one fails; 0: none does */
+static bool failing_on; /* and all after it too */
+static bool has_failed; /* since it was last armed */
+static bool armed;
+static long long outstanding; /* bytes */
+
+static bool fails_now(void) {
+  if (!armed) return false;
+  if (has_failed && failing_on) return true;
+  if (countdown == 0 || --countdown > 0) return false;
+  has_failed = true;
+  return true;
+}
+
+static void *failing_malloc(int size) {
+  void *memory = fails_now() ? NULL : real.xMalloc(size);
+  if (memory) outstanding += real.xSize(memory);
+  return memory;
+}
+
+static void counting_free(void *memory) {
+  if (memory) outstanding -= real.xSize(memory);
+  real.xFree(memory);
+}
+
+static void *failing_realloc(void *memory, int size) {
+  if (fails_now()) return NULL;
+  int before = memory ? real.xSize(memory) : 0;
+  void *grown = real.xRealloc(memory, size);
+  if (grown) outstanding += real.xSize(grown) - before;
+  return grown;
+}
+
+static void arm(long n, bool on) {
+  countdown = n;
+  failing_on = on;
+  has_failed = false;
+  armed = true;
+}
+
+static void install_allocator(void) {
+  CHECK(sqlite3_config(SQLITE_CONFIG_GETMALLOC, &real) == SQLITE_OK);
+  sqlite3_mem_methods failing = real;
+  failing.xMalloc = failing_malloc;
+  failing.xFree = counting_free;
+  failing.xRealloc = failing_realloc;
+  CHECK(sqlite3_config(SQLITE_CONFIG_MALLOC, &failing) == SQLITE_OK);
+  CHECK(sqlite3_config(SQLITE_CONFIG_LOOKASIDE, 0, 0) == SQLITE_OK); /* or small ones would never come by */
+  CHECK(sqlite3_initialize() == SQLITE_OK);
+}
+
+#endif
