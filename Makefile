@@ -13,9 +13,11 @@ READ   := names dir lines text field fast slow record value timestamp messages e
           checkpoint
 WRITE  := encode pending append commit
 RETAIN := leftover io select copy lease journal exchange drain recover prune
+EXPORT := output csv
 SQL    := error poll connection argument source plan filter scan tally table results rejects stats logs jobs runs \
-          insert transaction writable prune_functions signature extension
-SOURCES := $(READ:%=ext/read/%.c) $(WRITE:%=ext/write/%.c) $(RETAIN:%=ext/retain/%.c) $(SQL:%=ext/sql/%.c)
+          insert transaction writable prune_functions export_function signature extension
+SOURCES := $(READ:%=ext/read/%.c) $(WRITE:%=ext/write/%.c) $(RETAIN:%=ext/retain/%.c) $(EXPORT:%=ext/export/%.c) \
+           $(SQL:%=ext/sql/%.c)
 HEADERS := ext/tr.h ext/read/fast_walk.h include/taskresults.h
 
 # Recursive on purpose: pkg-config is asked when something is compiled, after `deps` has installed it.
@@ -28,7 +30,7 @@ ALL_CFLAGS = -std=c11 -fPIC -fvisibility=hidden $(WARNINGS) -Iinclude $(PKG_CFLA
 
 .PHONY: all static demo test check unit bats deps asan fuzz lint format bench install uninstall clean help
 
-all: taskresults.so ## build the loadable extension, taskresults.so
+all: taskresults.so taskresults-run ## build the loadable extension, taskresults.so, and what `taskresults run` needs
 
 # SQLite's functions come from the host, through a table of pointers; everything else must be linked here (-z defs).
 LINK_SHARED = $(CC) $(CFLAGS) $(LDFLAGS) -shared -Wl,--as-needed,-z,defs
@@ -41,6 +43,15 @@ taskresults.so: $(OBJECTS)
 build/release/%.o: %.c $(HEADERS) | build-deps
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -c -o $@ $<
+
+# The program behind `taskresults run`.
+RUNNER := capture supervise
+taskresults-run: $(RUNNER:%=build/runner/%.o)
+	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^
+
+build/runner/%.o: shell/runner/%.c shell/runner/runner.h | build-deps
+	@mkdir -p $(@D)
+	$(CC) -std=c11 $(WARNINGS) $(CFLAGS) -c -o $@ $<
 
 # A build with a read buffer of 7 bytes: every boundary falls everywhere. The tests compare its rows with the real ones.
 TINY_OBJECTS := $(SOURCES:%.c=build/tiny/%.o)
@@ -81,11 +92,11 @@ demo: all ## show a table, a CSV and statistics from the example data
 # --- tests ---------------------------------------------------------------------------------------------------------
 
 UNIT := $(basename $(notdir $(wildcard tests/unit/*.c)))
-UNIT_CFLAGS = -std=c11 $(WARNINGS) -Iinclude -Iext $(PKG_CFLAGS) $(CFLAGS) -DSQLITE_CORE
+UNIT_CFLAGS = -std=c11 $(WARNINGS) -Iinclude -Iext -Ishell/runner $(PKG_CFLAGS) $(CFLAGS) -DSQLITE_CORE
 
-build/unit/%: tests/unit/%.c $(wildcard tests/unit/*.h) $(CORE_OBJECTS)
+build/unit/%: tests/unit/%.c $(wildcard tests/unit/*.h) $(CORE_OBJECTS) build/runner/capture.o
 	@mkdir -p $(@D)
-	$(CC) $(UNIT_CFLAGS) -o $@ $< $(CORE_OBJECTS) $(CJSON_LIBS) $(SQLITE_LIBS) -lm
+	$(CC) $(UNIT_CFLAGS) -o $@ $< $(CORE_OBJECTS) build/runner/capture.o $(CJSON_LIBS) $(SQLITE_LIBS) -lm
 
 build/shim/%.so: tests/shim/%.c
 	@mkdir -p $(@D)
@@ -129,7 +140,7 @@ format: ## lay out the C sources with clang-format
 	@.ci/deps lint
 	clang-format -i $$(git ls-files '*.c' '*.h')
 
-bench: all ## measure against grep, jq and python3; raw figures go to build/bench
+bench: all ## measure against grep, jq, python3 and DuckDB; raw figures go to build/bench
 	@.ci/deps build bench
 	@tests/bench/run
 
@@ -140,7 +151,7 @@ mandir  ?= $(datadir)/man
 SHELL_DIR = $(DESTDIR)$(datadir)/taskresults
 BASH_COMPLETIONS = $(DESTDIR)$(datadir)/bash-completion/completions
 ZSH_COMPLETIONS  = $(DESTDIR)$(datadir)/zsh/site-functions
-INSTALLED_FILES = "$(DESTDIR)$(libdir)/sqlite3/taskresults.so" "$(DESTDIR)$(PREFIX)/include/taskresults.h" \
+INSTALLED_FILES = "$(DESTDIR)$(libdir)/sqlite3/taskresults.so" "$(DESTDIR)$(libdir)/taskresults/taskresults-run" "$(DESTDIR)$(PREFIX)/include/taskresults.h" \
 	"$(DESTDIR)$(PREFIX)/bin/taskresults" "$(DESTDIR)$(PREFIX)/bin/view_results" \
 	"$(BASH_COMPLETIONS)/taskresults" "$(BASH_COMPLETIONS)/view_results" "$(ZSH_COMPLETIONS)/_taskresults" \
 	"$(DESTDIR)$(mandir)/man1/view_results.1" "$(DESTDIR)$(mandir)"/man1/taskresults*.1
@@ -153,15 +164,18 @@ man: ## write the man pages to build/man
 
 # All links are relative: the tree works below any DESTDIR.
 install: all man ## copy the extension, its header, the commands and their man pages below DESTDIR/PREFIX
-	install -d "$(DESTDIR)$(libdir)/sqlite3" "$(DESTDIR)$(PREFIX)/include" "$(DESTDIR)$(PREFIX)/bin" "$(SHELL_DIR)/lib" \
-	  "$(SHELL_DIR)/commands" "$(SHELL_DIR)/report" "$(BASH_COMPLETIONS)" "$(ZSH_COMPLETIONS)" "$(DESTDIR)$(mandir)/man1"
+	install -d "$(DESTDIR)$(libdir)/sqlite3" "$(DESTDIR)$(libdir)/taskresults" "$(DESTDIR)$(PREFIX)/include" \
+	  "$(DESTDIR)$(PREFIX)/bin" "$(SHELL_DIR)/lib" "$(SHELL_DIR)/commands" "$(SHELL_DIR)/report" "$(BASH_COMPLETIONS)" \
+	  "$(ZSH_COMPLETIONS)" "$(DESTDIR)$(mandir)/man1"
 	install -m 755 taskresults.so "$(DESTDIR)$(libdir)/sqlite3/taskresults.so"
+	install -m 755 taskresults-run "$(DESTDIR)$(libdir)/taskresults/taskresults-run"
 	install -m 644 include/taskresults.h "$(DESTDIR)$(PREFIX)/include/taskresults.h"
 	install -m 755 shell/taskresults shell/view_results "$(SHELL_DIR)"
 	install -m 644 shell/lib/*.bash shell/lib/*.awk "$(SHELL_DIR)/lib"
 	install -m 644 shell/commands/*.bash "$(SHELL_DIR)/commands"
 	install -m 644 shell/report/* "$(SHELL_DIR)/report"
 	ln -srfT "$(DESTDIR)$(libdir)/sqlite3/taskresults.so" "$(SHELL_DIR)/taskresults.so"
+	ln -srfT "$(DESTDIR)$(libdir)/taskresults/taskresults-run" "$(SHELL_DIR)/taskresults-run"
 	ln -srf "$(SHELL_DIR)/taskresults" "$(SHELL_DIR)/view_results" "$(DESTDIR)$(PREFIX)/bin"
 	install -m 644 shell/completions/taskresults.bash "$(BASH_COMPLETIONS)/taskresults"
 	ln -sf taskresults "$(BASH_COMPLETIONS)/view_results"
@@ -173,7 +187,7 @@ uninstall: ## remove what install copied
 	rm -rf "$(SHELL_DIR)"
 
 clean: ## remove everything that was built
-	rm -rf build taskresults.so libtaskresults.a
+	rm -rf build taskresults.so taskresults-run libtaskresults.a
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' Makefile

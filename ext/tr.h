@@ -5,6 +5,7 @@
 **   sql/     the plan of a query, the scan that follows it, the tables on top, the entry point
 **   write/   a row -> one line -> the file
 **   retain/  a job's file -> the same file with fewer lines, beside a writer that takes no lock
+**   export/  rows -> a CSV file
 **
 ** Conventions
 **   - A function that can fail returns an SQLITE_* code. One that can explain itself takes `char **message`, which it
@@ -186,7 +187,7 @@ int tr_lines_next(TrLines *lines, TrLine *line); /* SQLITE_ROW, SQLITE_DONE, SQL
 ** False: not to be taken like that; ask tr_lines_next(). */
 const unsigned char *tr_lines_ahead(const TrLines *lines);
 bool tr_lines_take(TrLines *lines, size_t length, TrLine *line);
-/* Reads a stretch of the file once more. *got is less than `count` only where the file has shrunk. */
+/* Reads a stretch of the file once more. *got is less than `count` only if the file has shrunk. */
 int tr_lines_read_again(TrLines *lines, void *into, size_t count, int64_t offset, size_t *got);
 int64_t tr_lines_position(const TrLines *lines); /* where in the file the scan stands, for messages */
 void tr_lines_close(TrLines *lines);
@@ -309,8 +310,17 @@ int tr_parse_next(TrParser *parser, TrLines *lines, TrLine *line, TrRecord *reco
 ** read/timestamp.c - text <-> microseconds
 */
 
+/* Where texts are decoded, one after the other. A zeroed one is valid. */
+typedef struct TrScratch {
+  unsigned char *bytes; /* owned */
+  size_t room;
+} TrScratch;
+
+void tr_scratch_free(TrScratch *scratch);
+
 /* Sets the result of a SQL function or column as json_extract() would; `c_locale` is for numbers. */
-void tr_result_span(sqlite3_context *context, const TrLine *line, const TrSpan *span, locale_t c_locale);
+void tr_result_span(sqlite3_context *context, const TrLine *line, const TrSpan *span, locale_t c_locale,
+                    TrScratch *scratch);
 
 bool tr_timestamp_parse(const char *text, size_t length, int64_t *time_us); /* which forms: see the file */
 bool tr_span_time_us(const TrLine *line, const TrSpan *span, int64_t *time_us);
@@ -537,6 +547,7 @@ typedef struct TrConnection {
   locale_t c_locale; /* owned: numbers are read with '.', whatever the host's locale */
   bool writable;     /* taskresults_writable(1): task_results without arguments takes INSERTs */
   uint64_t written;  /* records that the COMMIT now under way has written, through any table */
+  bool exporting;    /* inside taskresults_export_csv(), which must not nest */
 } TrConnection;
 
 TrConnection *tr_connection_new(sqlite3 *db);
@@ -874,6 +885,44 @@ int tr_drain(TrPrune *prune, char **message);            /* on success the old f
 int tr_recover(TrPrune *prune, bool *recovered, char **message);
 
 /* ------------------------------------------------------------------------------------------------------------------
+** export/output.c - bytes -> a file that is there whole or not at all, or a pipe
+*/
+#define TR_OUTPUT_BYTES ((size_t)256 * 1024)
+
+typedef struct TrOutput {
+  const char *path;   /* borrowed: as it was given, for messages */
+  char *buffer;       /* owned: TR_OUTPUT_BYTES */
+  size_t length;      /* bytes in it */
+  int64_t written;    /* bytes that the system has taken */
+  int code;           /* the first failure; it sticks, and what is appended after it is dropped */
+  char **message;     /* borrowed: the first failure's words */
+  int fd;             /* owned */
+  int dir_fd;         /* owned: of the file and the temporary; -1: written to as it is (a FIFO, a device, stdout) */
+  char *name;         /* owned: the file's, in dir_fd */
+  char temporary[20]; /* its name; empty: there is none */
+  bool sync;          /* wait until the disk has it */
+  TrPoll *poll;       /* borrowed */
+} TrOutput;
+
+/* Call order: open, append, commit, close; close without commit takes everything back (but not what a pipe took). */
+int tr_output_open(TrOutput *output, const char *path, bool sync, TrPoll *poll, char **message);
+void tr_output_append(TrOutput *output, const char *bytes, size_t length);
+void tr_output_flush(TrOutput *output); /* empties the buffer, also when that fails */
+static inline void tr_output_byte(TrOutput *output, char byte) {
+  if (output->length == TR_OUTPUT_BYTES) tr_output_flush(output);
+  output->buffer[output->length++] = byte;
+}
+int tr_output_commit(TrOutput *output);
+void tr_output_close(TrOutput *output);
+
+/* ------------------------------------------------------------------------------------------------------------------
+** export/csv.c - a SQL value -> one cell, by RFC 4180
+** sql/export_function.c - taskresults_export_csv(): the rows of one SELECT -> cells -> the output
+*/
+void tr_csv_value(TrOutput *output, sqlite3_value *value, bool guard, int64_t max_chars); /* max_chars -1: not cut */
+void tr_csv_text(TrOutput *output, const char *text);
+
+/* ------------------------------------------------------------------------------------------------------------------
 ** sql/signature.c - taskresults_signature(error): what kind of failure a text tells of
 */
 int tr_signature_register(sqlite3 *db);
@@ -896,6 +945,7 @@ typedef struct TrTable {
 typedef struct TrCursor {
   sqlite3_vtab_cursor base;
   TrScan scan;
+  TrScratch scratch;
   bool at_end;
 } TrCursor;
 
@@ -952,6 +1002,7 @@ int tr_logs_register(TrConnection *connection);
 int tr_jobs_register(TrConnection *connection);
 int tr_runs_register(TrConnection *connection);
 int tr_prune_register(TrConnection *connection);
+int tr_export_register(TrConnection *connection);
 
 #pragma GCC visibility pop
 #endif /* TR_H */

@@ -10,15 +10,12 @@ hostile_jobs=(
 
 # make_hostile_jobs - one record in each; the output repeats the name. `expected` names must come back unharmed.
 make_hostile_jobs() {
-  local job
-  for job in "${hostile_jobs[@]}"; do
-    python3 - "$results" "$job" <<'PYTHON'
+  python3 - "$results" "${hostile_jobs[@]}" <<'PYTHON'
 import json, sys
-directory, job = sys.argv[1:]
-with open(f"{directory}/{job}.jsonl", "a") as file:
-    for success in (True, False):
-        file.write(json.dumps({"timestamp": "2026-01-01T00:00:00.5Z", "job_id": job, "job_name": job, "success": success,
-                               "output": job if success else "", "error": "" if success else job}) + "\n")
+for job in sys.argv[2:]:
+    with open(f"{sys.argv[1]}/{job}.jsonl", "a") as file:
+        for success in (True, False):
+            file.write(json.dumps({"timestamp": "2026-01-01T00:00:00.5Z", "job_id": job, "job_name": job, "success": success,
+                                   "output": job if success else "", "error": "" if success else job}) + "\n")
 PYTHON
-  done
 }

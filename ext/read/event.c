@@ -71,6 +71,7 @@ static bool is_word_character(char c) {
 
 /* The words stand there and are whole: "Skipped" does not begin "Skippedness". */
 static bool begins_with(const char *text, size_t length, const char *words) {
+  if (length == 0 || *text != *words) return false;
   size_t count = strlen(words);
   if (length < count || memcmp(text, words, count) != 0) return false;
   return length == count || !is_word_character(words[count - 1]) || !is_word_character(text[count]);

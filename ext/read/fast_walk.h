@@ -19,8 +19,8 @@
 #define WALK_FN(name) WALK_PASTE(WALK, name)
 
 /* p is at a value. Returns what follows it, or NULL: not a scalar, or not valid. */
-WALK_TARGET static inline __attribute__((always_inline)) const unsigned char *WALK_FN(value)(const unsigned char *p, const unsigned char *text,
-                                                              TrSpan *span) {
+WALK_TARGET static inline __attribute__((always_inline)) const unsigned char *
+WALK_FN(value)(const unsigned char *p, const unsigned char *text, TrSpan *span) {
   const unsigned char *start = p;
   span->escaped = false;
   if (*p == '"') {

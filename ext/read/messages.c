@@ -82,7 +82,7 @@ static size_t most_held(const TrMessages *messages) {
 }
 
 static int ensure_room(TrMessages *messages, size_t wanted) {
-  if (wanted <= messages->room) return SQLITE_OK;
+  if (messages->text && wanted <= messages->room) return SQLITE_OK; /* an empty message has a place, too */
   size_t room = wanted > 2 * messages->room ? wanted : 2 * messages->room;
   if (room < 1024) room = 1024;
   unsigned char *text = sqlite3_realloc64(messages->text, room);
@@ -96,7 +96,7 @@ static int ensure_room(TrMessages *messages, size_t wanted) {
 static int hold_line(TrMessages *messages, const TrLine *line, bool *shrunk) {
   size_t left = most_held(messages) - messages->held;
   size_t count = line->length < left ? (size_t)line->length : left, got = count;
-  int code = ensure_room(messages, messages->held + count);
+  int code = ensure_room(messages, messages->held + count + 1); /* an empty message is a text too */
   if (code != SQLITE_OK) return code;
   unsigned char *into = messages->text + messages->held;
   if (line->too_long) {
@@ -168,12 +168,13 @@ static int next_forwards(TrMessages *messages, TrLine *message) {
 
 /* --- backwards ---------------------------------------------------------------------------------------------------- */
 
-static int hold_stretch(TrMessages *messages, const TrLine *message) {
+/* The message is the line, or else begins with it and is read again. SQLITE_DONE: the file has shrunk. */
+static int hold_message(TrMessages *messages, const TrLine *message, const TrLine *line) {
   TrLine whole = *message;
   bool shrunk;
   whole.too_long = true;
   messages->held = 0;
-  int code = hold_line(messages, &whole, &shrunk);
+  int code = hold_line(messages, message->length == line->length ? line : &whole, &shrunk);
   return code == SQLITE_OK && shrunk ? SQLITE_DONE : code;
 }
 
@@ -195,7 +196,7 @@ static int next_backwards(TrMessages *messages, TrLine *message) {
   }
   message->offset = line.offset;
   message->length = (uint64_t)(end - line.offset);
-  int code = hold_stretch(messages, message);
+  int code = hold_message(messages, message, &line);
   if (code != SQLITE_OK) return code;
   give(messages, message);
   return SQLITE_ROW;

@@ -12,18 +12,34 @@
 
 #define HIDDEN_BACKSLASH '\xFF'
 
-static void result_string(sqlite3_context *context, const unsigned char *text, const TrSpan *span) {
-  if (!span->escaped) {
-    sqlite3_result_text64(context, (const char *)text, span->length, SQLITE_TRANSIENT, SQLITE_UTF8);
-    return;
-  }
-  unsigned char *decoded = sqlite3_malloc64(span->length);
-  if (decoded == NULL) {
+static bool ensure_room(TrScratch *scratch, size_t room) {
+  if (room <= scratch->room) return true;
+  unsigned char *bytes = sqlite3_realloc64(scratch->bytes, 2 * room);
+  if (bytes == NULL) return false;
+  scratch->bytes = bytes;
+  scratch->room = 2 * room;
+  return true;
+}
+
+/* SQLite copies a text whose end it has to find with the NUL behind it, into the room that its register had for the row
+** before. One that comes with its length it would allocate anew, to put a NUL there when the row is given out; but only
+** so can a text hold a NUL of its own. */
+static void result_string(sqlite3_context *context, const unsigned char *text, const TrSpan *span, TrScratch *scratch) {
+  if (!ensure_room(scratch, (size_t)span->length + 1)) {
     sqlite3_result_error_nomem(context);
     return;
   }
-  size_t length = tr_decode_string(text, span->length, decoded);
-  sqlite3_result_text64(context, (char *)decoded, length, sqlite3_free, SQLITE_UTF8);
+  char *bytes = (char *)scratch->bytes;
+  size_t length = span->length;
+  if (span->escaped)
+    length = tr_decode_string(text, length, scratch->bytes);
+  else
+    memcpy(bytes, text, length);
+  bytes[length] = '\0';
+  if (span->escaped && strlen(bytes) < length)
+    sqlite3_result_text64(context, bytes, length, SQLITE_TRANSIENT, SQLITE_UTF8);
+  else
+    sqlite3_result_text(context, bytes, -1, SQLITE_TRANSIENT);
 }
 
 /* strtod() is correctly rounded, as Python's float is, but follows the host's locale: hence the locale argument. The
@@ -76,7 +92,13 @@ static void result_nested(sqlite3_context *context, const unsigned char *text, c
   sqlite3_result_text64(context, copy, length, sqlite3_free, SQLITE_UTF8);
 }
 
-void tr_result_span(sqlite3_context *context, const TrLine *line, const TrSpan *span, locale_t c_locale) {
+void tr_scratch_free(TrScratch *scratch) {
+  sqlite3_free(scratch->bytes);
+  *scratch = (TrScratch){0};
+}
+
+void tr_result_span(sqlite3_context *context, const TrLine *line, const TrSpan *span, locale_t c_locale,
+                    TrScratch *scratch) {
   const unsigned char *text = line->text + span->start;
   switch ((TrKind)span->kind) {
   case TR_ABSENT:
@@ -88,7 +110,7 @@ void tr_result_span(sqlite3_context *context, const TrLine *line, const TrSpan *
   case TR_REAL: sqlite3_result_double(context, span_to_double(text, c_locale)); break;
   case TR_PLUS_INFINITY: sqlite3_result_double(context, HUGE_VAL); break;
   case TR_MINUS_INFINITY: sqlite3_result_double(context, -HUGE_VAL); break;
-  case TR_STRING: result_string(context, text, span); break;
+  case TR_STRING: result_string(context, text, span, scratch); break;
   case TR_NESTED: result_nested(context, text, span); break;
   }
 }

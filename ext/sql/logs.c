@@ -70,7 +70,7 @@ static void entry_column(sqlite3_context *context, const TrScan *scan, int colum
   if (column == COLUMN_MESSAGE) sqlite3_result_text(context, scan->entry_reason, -1, SQLITE_TRANSIENT);
 }
 
-static void message_column(sqlite3_context *context, const TrScan *scan, int column) {
+static void message_column(sqlite3_context *context, const TrScan *scan, TrScratch *scratch, int column) {
   const TrSpan *stamp = &scan->record.field[TR_TIMESTAMP];
   int64_t time_us;
   TrBytes words = tr_scan_words(scan);
@@ -78,7 +78,7 @@ static void message_column(sqlite3_context *context, const TrScan *scan, int col
   case COLUMN_TIME_US:
     if (tr_span_time_us(&scan->line, stamp, &time_us)) sqlite3_result_int64(context, time_us);
     break;
-  case COLUMN_TIMESTAMP: tr_result_span(context, &scan->line, stamp, scan->connection->c_locale); break;
+  case COLUMN_TIMESTAMP: tr_result_span(context, &scan->line, stamp, scan->connection->c_locale, scratch); break;
   case COLUMN_EVENT: {
     bool timed = stamp->kind == TR_STRING;
     TrEvent event = timed ? tr_event_of(words.text, words.length) : TR_EVENT_OTHER;
@@ -91,13 +91,14 @@ static void message_column(sqlite3_context *context, const TrScan *scan, int col
 }
 
 static int logs_column(sqlite3_vtab_cursor *base, sqlite3_context *context, int column) {
-  const TrScan *scan = &((TrCursor *)base)->scan;
+  TrCursor *cursor = (TrCursor *)base;
+  const TrScan *scan = &cursor->scan;
   if (column == COLUMN_JOB_ID || column == COLUMN_JOB) {
     tr_result_bytes(context, scan->name, tr_scan_job_length(scan));
   } else if (scan->entry_reason) {
     entry_column(context, scan, column);
   } else {
-    message_column(context, scan, column);
+    message_column(context, scan, &cursor->scratch, column);
   }
   return SQLITE_OK;
 }

@@ -31,9 +31,9 @@ int tr_poll(TrPoll *poll) {
   if (poll == NULL || poll->db == NULL) return SQLITE_OK;
   if (poll->tick == NULL) {
     unsigned flags = SQLITE_PREPARE_PERSISTENT | SQLITE_PREPARE_NO_VTAB;
-    if (sqlite3_prepare_v3(poll->db, tick_sql, -1, flags, &poll->tick, NULL) != SQLITE_OK) {
-      return poll_without_statement(poll);
-    }
+    int code = sqlite3_prepare_v3(poll->db, tick_sql, -1, flags, &poll->tick, NULL);
+    if (code == SQLITE_INTERRUPT) return code;
+    if (code != SQLITE_OK) return poll_without_statement(poll);
   }
   sqlite3_step(poll->tick);
   return sqlite3_reset(poll->tick) == SQLITE_INTERRUPT ? SQLITE_INTERRUPT : SQLITE_OK;

@@ -41,17 +41,27 @@ static int results_open(sqlite3_vtab *vtab, sqlite3_vtab_cursor **cursor) {
   return tr_table_open(vtab, TR_WANT_RECORDS, cursor);
 }
 
+/* With its NUL: see value.c on why. */
+static void result_job_id(sqlite3_context *context, const char *name) {
+  char job_id[TR_NAME_SIZE];
+  size_t length = strlen(name) - TR_SUFFIX_LEN;
+  memcpy(job_id, name, length);
+  job_id[length] = '\0';
+  sqlite3_result_text(context, job_id, -1, SQLITE_TRANSIENT);
+}
+
 static int results_column(sqlite3_vtab_cursor *base, sqlite3_context *context, int column) {
   static const TrField field_of[] = {[TR_RESULTS_TIMESTAMP] = TR_TIMESTAMP,
                                      [TR_RESULTS_JOB_NAME] = TR_JOB_NAME,
                                      [TR_RESULTS_SUCCESS] = TR_SUCCESS,
                                      [TR_RESULTS_OUTPUT] = TR_OUTPUT,
                                      [TR_RESULTS_ERROR] = TR_ERROR};
-  const TrScan *scan = &((TrCursor *)base)->scan;
+  TrCursor *cursor = (TrCursor *)base;
+  const TrScan *scan = &cursor->scan;
   int64_t time_us;
   switch (column) {
   case TR_RESULTS_JOB_ID:
-  case TR_RESULTS_JOB: sqlite3_result_text(context, scan->name, (int)tr_scan_job_length(scan), SQLITE_TRANSIENT); break;
+  case TR_RESULTS_JOB: result_job_id(context, scan->name); break;
   case TR_RESULTS_TIME_US:
     if (tr_span_time_us(&scan->line, &scan->record.field[TR_TIMESTAMP], &time_us))
       sqlite3_result_int64(context, time_us);
@@ -61,7 +71,8 @@ static int results_column(sqlite3_vtab_cursor *base, sqlite3_context *context, i
     sqlite3_result_text64(context, (const char *)scan->line.text, scan->line.length, SQLITE_TRANSIENT, SQLITE_UTF8);
     break;
   default:
-    tr_result_span(context, &scan->line, &scan->record.field[field_of[column]], scan->connection->c_locale);
+    tr_result_span(context, &scan->line, &scan->record.field[field_of[column]], scan->connection->c_locale,
+                   &cursor->scratch);
     break;
   }
   return SQLITE_OK;

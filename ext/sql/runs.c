@@ -177,8 +177,9 @@ static int start_column(sqlite3_context *context, RunsCursor *cursor, int column
   return SQLITE_OK;
 }
 
-static void result_field(sqlite3_context *context, const TrScan *scan, TrField field) {
-  tr_result_span(context, &scan->line, &scan->record.field[field], scan->connection->c_locale);
+static void result_field(sqlite3_context *context, RunsCursor *cursor, TrField field) {
+  const TrScan *scan = &cursor->cursor.scan;
+  tr_result_span(context, &scan->line, &scan->record.field[field], scan->connection->c_locale, &cursor->cursor.scratch);
 }
 
 static int runs_column(sqlite3_vtab_cursor *base, sqlite3_context *context, int column) {
@@ -191,10 +192,10 @@ static int runs_column(sqlite3_vtab_cursor *base, sqlite3_context *context, int 
   case COLUMN_STARTED:
   case COLUMN_STARTED_US:
   case COLUMN_DURATION_S: return start_column(context, cursor, column);
-  case COLUMN_FINISHED: result_field(context, scan, TR_TIMESTAMP); break;
-  case COLUMN_SUCCESS: result_field(context, scan, TR_SUCCESS); break;
-  case COLUMN_OUTPUT: result_field(context, scan, TR_OUTPUT); break;
-  case COLUMN_ERROR: result_field(context, scan, TR_ERROR); break;
+  case COLUMN_FINISHED: result_field(context, cursor, TR_TIMESTAMP); break;
+  case COLUMN_SUCCESS: result_field(context, cursor, TR_SUCCESS); break;
+  case COLUMN_OUTPUT: result_field(context, cursor, TR_OUTPUT); break;
+  case COLUMN_ERROR: result_field(context, cursor, TR_ERROR); break;
   case COLUMN_TIME_US:
     if (tr_span_time_us(&scan->line, &scan->record.field[TR_TIMESTAMP], &time_us))
       sqlite3_result_int64(context, time_us);

@@ -123,9 +123,10 @@ static size_t fold(Text text, char *out) {
   bool in_word = false;
   while (text.at < text.end) {
     const char *folded = NULL;
-    if (!in_word && take_identifier(&text))
+    bool may_begin = !in_word && is_hex(*text.at); /* as all times and identifiers do */
+    if (may_begin && take_identifier(&text))
       folded = "<id>";
-    else if (!in_word && take_time(&text))
+    else if (may_begin && take_time(&text))
       folded = "<time>";
     else if (is_digit(*text.at))
       take_number(&text), folded = "<n>";

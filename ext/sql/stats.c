@@ -256,9 +256,9 @@ static int stats_rowid(sqlite3_vtab_cursor *base, sqlite3_int64 *rowid) {
 
 /* --- columns ------------------------------------------------------------------------------------------------------ */
 
-static void result_kept(sqlite3_context *context, const TrKept *kept, locale_t c_locale) {
+static void result_kept(sqlite3_context *context, const TrKept *kept, locale_t c_locale, TrScratch *scratch) {
   TrLine line = {.text = kept->bytes, .length = kept->span.length};
-  if (kept->span.kind != TR_ABSENT) tr_result_span(context, &line, &kept->span, c_locale);
+  if (kept->span.kind != TR_ABSENT) tr_result_span(context, &line, &kept->span, c_locale, scratch);
 }
 
 static void result_time_us(sqlite3_context *context, const TrKept *kept) {
@@ -279,7 +279,8 @@ static void result_argument(sqlite3_context *context, sqlite3_value *value) {
 }
 
 static int stats_column(sqlite3_vtab_cursor *base, sqlite3_context *context, int column) {
-  const StatsCursor *stats = (StatsCursor *)base;
+  StatsCursor *stats = (StatsCursor *)base;
+  TrScratch *scratch = &stats->cursor.scratch;
   const TrScan *scan = &stats->cursor.scan;
   const TrTally *tally = &stats->tally;
   switch (column) {
@@ -291,11 +292,11 @@ static int stats_column(sqlite3_vtab_cursor *base, sqlite3_context *context, int
   case COLUMN_SUCCESSES: sqlite3_result_int64(context, tally->successes); break;
   case COLUMN_FAILURES: sqlite3_result_int64(context, tally->runs - tally->successes); break;
   case COLUMN_SUCCESS_RATE: result_rate(context, tally); break;
-  case COLUMN_FIRST_RUN: result_kept(context, &tally->first_run, tally->c_locale); break;
-  case COLUMN_LAST_RUN: result_kept(context, tr_tally_last_run(tally), tally->c_locale); break;
-  case COLUMN_LAST_SUCCESS: result_kept(context, &tally->last_success, tally->c_locale); break;
-  case COLUMN_LAST_FAILURE: result_kept(context, &tally->last_failure, tally->c_locale); break;
-  case COLUMN_LAST_ERROR: result_kept(context, &tally->last_error, tally->c_locale); break;
+  case COLUMN_FIRST_RUN: result_kept(context, &tally->first_run, tally->c_locale, scratch); break;
+  case COLUMN_LAST_RUN: result_kept(context, tr_tally_last_run(tally), tally->c_locale, scratch); break;
+  case COLUMN_LAST_SUCCESS: result_kept(context, &tally->last_success, tally->c_locale, scratch); break;
+  case COLUMN_LAST_FAILURE: result_kept(context, &tally->last_failure, tally->c_locale, scratch); break;
+  case COLUMN_LAST_ERROR: result_kept(context, &tally->last_error, tally->c_locale, scratch); break;
   case COLUMN_STREAK: sqlite3_result_int64(context, tally->streak); break;
   case COLUMN_LONGEST_FAILURE_STREAK: sqlite3_result_int64(context, tally->longest_failure_streak); break;
   case COLUMN_MTBF_S: result_mean_s(context, &tally->between); break;

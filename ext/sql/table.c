@@ -48,6 +48,7 @@ int tr_table_open(sqlite3_vtab *vtab, TrWant want, sqlite3_vtab_cursor **out) {
   TrCursor *cursor = sqlite3_malloc64(sizeof *cursor);
   if (cursor == NULL) return SQLITE_NOMEM;
   memset(&cursor->base, 0, sizeof cursor->base);
+  cursor->scratch = (TrScratch){0};
   cursor->at_end = true;
   tr_scan_init(&cursor->scan, table->connection, &table->poll, want);
   *out = &cursor->base;
@@ -57,6 +58,7 @@ int tr_table_open(sqlite3_vtab *vtab, TrWant want, sqlite3_vtab_cursor **out) {
 int tr_table_close(sqlite3_vtab_cursor *base) {
   TrCursor *cursor = (TrCursor *)base;
   tr_scan_end(&cursor->scan);
+  tr_scratch_free(&cursor->scratch);
   sqlite3_free(cursor);
   return SQLITE_OK;
 }

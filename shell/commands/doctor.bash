@@ -3,7 +3,8 @@
 # Usage: taskresults doctor
 #
 # Checks the programs, the extension, the directories and their permissions; every file of results that cannot be read;
-# every line that is not a record; what an interrupted prune left behind. Nothing is changed.
+# every line that is not a record; what an interrupted prune left behind; the list of jobs, jobs that died, logs that
+# cannot be read. Nothing is changed.
 #
 # Each line begins with `ok`, with `note` (worth a look) or with `FAIL`, and then a `fix:` follows.
 #
@@ -30,13 +31,13 @@ red='' plain=''
 if in_colour; then red=$'\xf9' plain=$'\xfc'; fi
 
 check_programs() {
-  local version extension
+  local version extension runner
   if ((BASH_VERSINFO[0] * 100 + BASH_VERSINFO[1] >= 404)); then
     ok "bash $BASH_VERSION"
   else
     fail "bash $BASH_VERSION is older than 4.4" 'install a newer bash'
   fi
-  if ! version=$(sqlite_version); then
+  if ! sqlite_version; then
     fail "no $sqlite3_program program" 'apt-get install sqlite3'
     return 1
   fi
@@ -45,7 +46,7 @@ check_programs() {
     return 1
   fi
   ok "$sqlite3_program $((version / 1000000)).$((version / 1000 % 1000)).$((version % 1000))"
-  if ! extension=$(find_extension 2>/dev/null); then
+  if ! find_extension 2>/dev/null; then
     fail 'the extension is not there' 'make && make install, or name it in TASKRESULTS_EXTENSION'
     return 1
   fi
@@ -54,6 +55,11 @@ check_programs() {
     return 1
   fi
   ok "extension $version: $extension"
+  if find_runner; then
+    ok "runner: $runner"
+  else
+    note "taskresults-run is not at $runner" 'only `taskresults run` needs it: make && make install'
+  fi
 }
 
 # The directory, each above it, and what they let us do.
@@ -80,13 +86,13 @@ check_state() {
     ok "jobs $jobs_file"
   else
     note "the scheduler's list of jobs, $jobs_file, is missing or not readable" \
-      'nothing here needs it; SCHEDULER_JOBS_FILE says where it is'
+      'task_jobs needs it; SCHEDULER_JOBS_FILE says where it is'
   fi
   if [[ -r $logs && -x $logs ]]; then
     ok "logs $logs"
   else
     note "the directory of job logs, $logs, is missing or not readable" \
-      'nothing here needs it; SCHEDULER_LOGS_DIR says where it is'
+      'task_logs and task_runs need it; SCHEDULER_LOGS_DIR says where it is'
   fi
 }
 
@@ -106,7 +112,7 @@ check_results() {
     if ((!kind)); then
       note "job $quoted: $count line$( ((count == 1)) || echo s): $reason" "to see them: taskresults rejects -- $quoted"
     elif [[ $reason == *'interrupted prune'* ]]; then
-      note "job $quoted: $reason" 'prune the job again: that brings the records back'
+      fail "job $quoted: $reason" "prune the job again, which brings the records back: taskresults prune -- $quoted --keep N"
     elif [[ $reason == *'Permission denied'* ]]; then
       fail "job $quoted: $reason" "as its owner: chmod a+r -- $(printf '%q' "$(results_dir)/$job.jsonl")"
     else
@@ -116,9 +122,49 @@ check_results() {
   ((found)) || ok 'every line is a record'
 }
 
+# The list of jobs, and those of which a run left its checkpoint behind.
+check_jobs() {
+  local jobs_file=${SCHEDULER_JOBS_FILE:-/opt/.task-scheduler/jobs.json} rows kind job count
+  [[ -r $jobs_file ]] || return 0
+  rows=$(query "SELECT state, hex(job_id), count(*) FROM task_jobs WHERE state = 'died' GROUP BY 2
+    UNION ALL SELECT 'no id', '', count(*) FROM task_jobs WHERE job_id IS NULL HAVING count(*)
+    UNION ALL SELECT 'twice', hex(job_id), count(*) FROM task_jobs WHERE job_id IS NOT NULL GROUP BY 2 HAVING count(*) > 1;" 2>&1) || {
+    fail "$rows" 'mend the file, or take it from a backup; the scheduler needs it too'
+    return
+  }
+  while IFS=$'\x1f' read -r kind job count; do
+    [[ -n $kind ]] || continue
+    printf -v job '%b' "$(sed 's/../\\x&/g' <<<"$job")"
+    printf -v job '%q' "$job"
+    case $kind in
+      died) note "job $job: its checkpoint names no process that lives" 'the run died; the scheduler may have to be told' ;;
+      twice) note "job $job is $count times in $jobs_file" 'the scheduler may run either' ;;
+      *) note "$count of the jobs in $jobs_file have no id" 'to see them: SELECT record FROM task_jobs WHERE job_id IS NULL' ;;
+    esac
+  done <<<"$rows"
+}
+
+# Entries that task_logs could not read as a log.
+check_logs() {
+  local logs=${SCHEDULER_LOGS_DIR:-/opt/.task-scheduler/logs} entry
+  [[ -r $logs && -x $logs ]] || return 0
+  [[ $logs == /* ]] || logs=./$logs
+  while IFS= read -rd '' entry; do
+    if [[ -f $entry && ! -L $entry ]]; then
+      fail "the log $(printf '%q' "$entry") is not readable" "as its owner: chmod a+r -- $(printf '%q' "$entry")"
+    else
+      note "$(printf '%q' "$entry") is no regular file, so it is no log" 'move it away, or rename it so that it does not end in .log'
+    fi
+  done < <(find "$logs/" -maxdepth 1 -name '*.log' \( ! -type f -o ! -readable \) -print0)
+}
+
 examine() {
   check_state
-  check_programs && check_results_dir && check_results
+  check_programs && check_results_dir && {
+    check_results
+    check_jobs
+    check_logs
+  }
   ((failures == 0)) || return "$EXIT_NO"
 }
 

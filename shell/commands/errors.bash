@@ -19,7 +19,8 @@
 # and signature.
 #
 # Exit status:
-#   0 fine, also when nothing failed; 1 no such job; 2 usage; 3 input or output failed
+#   0 fine, also when nothing failed; 1 no such job; 2 usage; 3 input or output failed, or a job was left out because its
+#   file cannot be read
 #
 # Examples:
 #   taskresults errors --since 7d
@@ -28,7 +29,9 @@
 # shellcheck shell=bash
 
 parse_options 'since= until= limit= min= raw json jsonl csv' "$@"
+unreadable=()
 job_argument
+[[ -v args[0] ]] || { readable_jobs && job_condition=$readable_condition; }
 exclusive json jsonl csv
 number_option limit
 number_option min
@@ -48,6 +51,7 @@ for format in json jsonl csv; do
       $instant, last_us / 1000000, 'unixepoch') AS last_run, signature FROM ($select)" \
       times jobs job_id first_run last_run signature
     no_such_job
+    say_unreadable
     exit 0
   fi
 done
@@ -59,6 +63,7 @@ rows=$(with_progress query "SELECT 'TIMES', 'JOBS', 'FIRST RUN', 'LAST RUN', '',
 no_such_job
 if [[ $rows != *$'\n'* ]]; then
   say 'no failures'
-  exit 0
+else
+  show_table rllllll '6 2' <<<"$rows"
 fi
-show_table rllllll '6 2' <<<"$rows"
+say_unreadable

@@ -16,8 +16,8 @@
 #   --since T       only runs at T or later: 2026-02-14, 2026-02-14T09:30:00Z, 90s, 30m, 12h, 7d, yesterday; in UTC
 #   --until T       only runs at T or earlier; a bare day is included
 #   --max-chars N   cut output and error to N characters
-#   --guard         CSV: put ' before texts that a spreadsheet would take for a formula (they begin with = + - @, a tab or
-#                   a carriage return). This changes data, so it is not the default
+#   --guard         CSV: put ' before texts that a spreadsheet would take for a formula (they begin with = + - @, a tab, a
+#                   carriage return or a NUL). This changes data, so it is not the default
 #   -o, --output F  write the file F, whole or not at all: until all is written, F is what it was
 #
 # Exit status:
@@ -42,23 +42,24 @@ format=${opt[format]-csv}
 IFS=, read -ra columns <<<"${opt[columns]-timestamp,job_id,job_name,success,output,error}"
 ((${#columns[@]})) || usage_error '--columns wants at least one'
 
-# column NAME - the SQL that gives it.
+csv_options=(guard "${opt[guard]-0}")
+# column NAME - sets `column` to the SQL that gives it. CSV is cut and guarded where it is written, and a bare column is read
+# fastest.
 column() {
-  local sql=$1
   [[ $1 =~ ^(timestamp|job_id|job_name|success|output|error|time_us|offset|record)$ ]] || usage_error "no column '$1'"
-  if [[ $1 =~ ^(output|error)$ && -v opt[max-chars] ]]; then
-    sql="substr($(whole_text "$1"), 1, ${opt[max-chars]})"
+  column=$1
+  [[ $1 =~ ^(output|error)$ && -v opt[max-chars] ]] || return 0
+  if [[ $format == csv ]]; then
+    [[ " ${csv_options[*]} " == *" cut $1 "* ]] || csv_options+=(max_chars "${opt[max-chars]}" cut "$1")
+  else
+    column="substr($(whole_text "$1"), 1, ${opt[max-chars]}) AS $1"
   fi
-  if [[ -v opt[guard] ]]; then
-    sql="CASE WHEN typeof($1) = 'text' AND instr('=+-@' || char(9, 13), substr($1, 1, 1)) > 0 AND $1 <> ''
-      THEN '''' || $sql ELSE $sql END"
-  fi
-  printf '%s AS %s' "$sql" "$1"
 }
 
 list=
 for name in "${columns[@]}"; do
-  list+=${list:+, }$(column "$name") || exit
+  column "$name"
+  list+=${list:+, }$column
 done
 condition=$(time_condition)
 [[ ! -v opt[success] ]] || condition+=" AND $only_successes"
@@ -72,8 +73,14 @@ if ((${#args[@]})); then
   condition+=" AND job_id IN ($jobs)"
 fi
 
+select="SELECT $list FROM task_results WHERE $condition"
 export_rows() {
-  rows_as "$format" "SELECT $list FROM task_results WHERE $condition" "${columns[@]}"
+  if [[ $format == csv ]]; then
+    csv_rows "$select" "${csv_options[@]}"
+    finish "$?"
+  else
+    rows_as "$format" "$select" "${columns[@]}"
+  fi
 }
 
 if [[ -v opt[output] && ${opt[output]} != - ]]; then

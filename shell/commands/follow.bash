@@ -42,7 +42,7 @@ columns='timestamp, job_id, job_name, success, output, error, record, time_us, o
 if [[ -v opt[jsonl] ]]; then
   printed=$(json_row timestamp timestamp job_id job_id job_name job_name success success output output error error)
 else
-  printed=$(record_block "$cut")
+  set_record_block printed "$cut"
 fi
 
 dir=$(results_dir)

@@ -12,11 +12,8 @@
 parse_options '' "$@"
 at_most 1
 if [[ -v args[0] ]]; then
-  file=$shell_home/commands/${args[0]}.bash
-  [[ ${args[0]} =~ ^[a-z]+$ && -f $file ]] || usage_error "no command '${args[0]}'"
-  printf 'taskresults '
-  header_of "$file"
-  exit 0
+  [[ ${args[0]} =~ ^[a-z]+$ && -f $shell_home/commands/${args[0]}.bash ]] || usage_error "no command '${args[0]}'"
+  show_help "${args[0]}"
 fi
 header_of "$shell_home/taskresults"
 printf '\nCommands:\n'

@@ -25,7 +25,8 @@
 # whose timestamp cannot be read as one.
 #
 # Exit status:
-#   0 fine; 1 no such record (the machine formats are then empty, and fine); 2 usage; 3 input or output failed
+#   0 fine; 1 no such record (the machine formats are then empty, and fine); 2 usage; 3 input or output failed, or,
+#   with --all, a job was left out because its file cannot be read
 #
 # Examples:
 #   taskresults view my-job --latest
@@ -53,24 +54,29 @@ else
   ((${#args[@]} == 1)) || usage_error 'which job? (or --all)'
   table="task_results($(sql_text "${args[0]}"))" order=rowid reverse='rowid DESC'
 fi
-condition=$(time_condition)
+unreadable=() readable_condition=1
+[[ ! -v opt[all] ]] || readable_jobs
+condition="$readable_condition AND $(time_condition)"
 [[ ! -v opt[success] ]] || condition+=" AND $only_successes"
 [[ ! -v opt[errors] ]] || condition+=" AND $only_failures"
 
-# record_select COLUMNS - the last few of one job are read from the end, and turned round.
-record_select() {
+# set_record_select COLUMNS - the last few of one job are read from the end, and turned round.
+set_record_select() {
   if ((limit)) && [[ -n $reverse ]]; then
-    printf 'SELECT * FROM (SELECT rowid AS place, %s FROM %s WHERE %s ORDER BY %s LIMIT %s) ORDER BY place' \
+    printf -v record_select 'SELECT * FROM (SELECT rowid AS place, %s FROM %s WHERE %s ORDER BY %s LIMIT %s) ORDER BY place' \
       "$1" "$table" "$condition" "$reverse" "$limit"
   else
-    printf 'SELECT %s FROM %s WHERE %s ORDER BY %s LIMIT %s' "$1" "$table" "$condition" "$order" "$((limit ? limit : -1))"
+    printf -v record_select 'SELECT %s FROM %s WHERE %s ORDER BY %s LIMIT %s' "$1" "$table" "$condition" "$order" "$((limit ? limit : -1))"
   fi
 }
 
 columns=(timestamp job_id job_name success output error)
 for format in json jsonl csv; do
   if [[ -v opt[$format] ]]; then
-    rows_as "$format" "$(record_select "$(IFS=,; echo "${columns[*]}")")" "${columns[@]}"
+    printf -v list ', %s' "${columns[@]}"
+    set_record_select "${list#, }"
+    rows_as "$format" "$record_select" "${columns[@]}"
+    say_unreadable
     exit 0
   fi
 done
@@ -78,16 +84,25 @@ done
 cut=200
 [[ ! -v opt[full] ]] || cut=0
 
-# An empty answer is told by the first byte that comes, not by a count, which would read the whole file.
+# An empty answer is told by the first byte that comes, not by a count, which would read the whole file. To a file or a
+# pipe, one process does it.
+NOTHING_CAME=100
 print_blocks() {
   local first
-  IFS= read -rn1 -d '' first || return "$EXIT_NO"
+  LC_ALL=C IFS= read -rn1 -d '' first || return "$NOTHING_CAME"
+  if ! on_terminal && ! in_colour; then
+    if [[ $first == $'\xff' ]]; then printf '\0'; else printf '%s' "$first"; fi 2>/dev/null # tr will say it
+    LC_ALL=C exec tr '\377' '\000'
+  fi
   { printf '%s' "$first"; cat; } | if [[ -v opt[full] ]] || ! on_terminal; then cat; else cut_lines; fi | show
   finish "${PIPESTATUS[@]}"
 }
 
-query "SELECT block FROM ($(record_select "$(record_block "$cut") AS block"));" | print_blocks
+set_record_block block "$cut"
+set_record_select "$block AS block"
+query "SELECT block FROM ($record_select);" | print_blocks
 statuses=("${PIPESTATUS[@]}")
 finish "${statuses[0]}"
-((statuses[1] != EXIT_NO)) || die "$EXIT_NO" "no such record${args[0]+ of job: ${args[0]}}"
+say_unreadable
+((statuses[1] != NOTHING_CAME)) || die "$EXIT_NO" "no such record${args[0]+ of job: ${args[0]}}"
 finish "${statuses[1]}"

@@ -70,9 +70,14 @@ _taskresults() {
       --by) _taskresults_reply hour day month weekday hour-of-day; return ;;
       --sort) _taskresults_reply name runs rate last streak; return ;;
       --mode) _taskresults_reply box list csv json line column markdown table quote tabs html insert ascii; return ;;
+      --of) _taskresults_reply uptime success both; return ;;
+      --window) _taskresults_reply 24h 7d 30d 90d; return ;;
       --job) _taskresults_jobs "$word"; _taskresults_reply "${found[@]}"; return ;;
-      -o | --output | --db) compopt -o default 2>/dev/null; COMPREPLY=(); return ;;
-      --limit | --min | --max-chars | --since | --until | --interval | --columns | --days | --title | --refresh) COMPREPLY=(); return ;;
+      -o | --output | --db | --state) compopt -o default 2>/dev/null; COMPREPLY=(); return ;;
+      --limit | --min | --max-chars | --since | --until | --interval | --columns) COMPREPLY=(); return ;;
+      --keep | --keep-failures | --name | --timeout | --days | --title | --refresh) COMPREPLY=(); return ;;
+      --target | --after | --rate | --silent-for | --grace | --cooldown) COMPREPLY=(); return ;;
+      --suspicious | --exec | --exec-timeout) COMPREPLY=(); return ;;
     esac
     if [[ $word == -* ]]; then
       mapfile -t options < <("$program" help "$command" 2>/dev/null | sed -n 's/^  \(-., \)\{0,1\}\(--[a-z-]*\).*/\2/p')
@@ -80,8 +85,13 @@ _taskresults() {
       return
     fi
   fi
+  if [[ $command == run && -n $dashed ]]; then # what is run, and its files
+    compopt -o bashdefault -o default 2>/dev/null
+    COMPREPLY=()
+    return
+  fi
   case $command in
-    view | stats | errors | rejects | export | follow)
+    view | stats | errors | rejects | export | follow | prune | run | sla | alerts)
       _taskresults_jobs "$word"
       # Behind -- only: elsewhere it would be an option.
       [[ -n $dashed ]] || for i in "${!found[@]}"; do [[ ${found[i]} != -* ]] || unset "found[i]"; done

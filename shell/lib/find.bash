@@ -2,14 +2,14 @@
 
 # shellcheck shell=bash
 
-# find_extension - prints the path of the extension. `shell_home` is the directory of the running script, links resolved:
+# find_extension - sets `extension`, the path. `shell_home` is the directory of the running script, links resolved:
 # in it lies a link when installed, above it the build when run from a checkout. TASKRESULTS_EXTENSION overrides both.
 find_extension() {
   local path candidates=("$shell_home/taskresults.so" "$shell_home/../taskresults.so")
   [[ -z ${TASKRESULTS_EXTENSION-} ]] || candidates=("$(realpath -m -- "$TASKRESULTS_EXTENSION")")
   for path in "${candidates[@]}"; do
     if [[ -f $path || -f $path.so ]]; then
-      printf '%s\n' "$path"
+      extension=$path
       return
     fi
   done
@@ -17,16 +17,23 @@ find_extension() {
   return "$EXIT_IO"
 }
 
+# find_runner - sets `runner`, the program behind `taskresults run`, which lies beside the extension.
+find_runner() {
+  runner=$shell_home/taskresults-run
+  [[ -x $runner ]] || runner=$shell_home/../taskresults-run
+  [[ -x $runner ]]
+}
+
 # The same rule as the extension's own (README: Which directory).
 results_dir() {
   printf '%s\n' "${SCHEDULER_RESULTS_DIR:-/opt/.task-scheduler/results}"
 }
 
-# sqlite_version - prints that of the sqlite3 program as one number: 3.40.1 is 3040001. `sqlite3_program` is its name.
+# sqlite_version - sets `version`, that of the sqlite3 program as one number: 3.40.1 is 3040001. `sqlite3_program` is its name.
 sqlite3_program=${TASKRESULTS_SQLITE3:-sqlite3}
 sqlite_version() {
   local text
   text=$("$sqlite3_program" -init /dev/null -version 2>/dev/null) || return
   [[ $text =~ ^([0-9]+)\.([0-9]+)(\.([0-9]+))? ]] || return
-  printf '%d\n' "$((BASH_REMATCH[1] * 1000000 + BASH_REMATCH[2] * 1000 + ${BASH_REMATCH[4]:-0}))"
+  version=$((BASH_REMATCH[1] * 1000000 + BASH_REMATCH[2] * 1000 + ${BASH_REMATCH[4]:-0}))
 }

@@ -9,5 +9,12 @@ header_of() {
 
 # summary_of FILE - "NAME ARGUMENTS - summary", the header's first line.
 summary_of() {
-  header_of "$1" | head -n 1
+  awk '/^#!/ { next } { sub(/^# ?/, ""); print; exit }' "$1"
+}
+
+# show_help COMMAND - prints it, and ends the script.
+show_help() {
+  printf 'taskresults '
+  header_of "$shell_home/commands/$1.bash"
+  exit
 }

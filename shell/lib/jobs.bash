@@ -1,4 +1,4 @@
-# jobs.bash - a command's job argument, and whether there is such a job at all.
+# jobs.bash - a command's job argument, whether there is such a job at all, and which files of all cannot be read.
 
 # shellcheck shell=bash
 
@@ -17,4 +17,33 @@ no_such_job() {
   found=$(query "SELECT EXISTS (SELECT 1 FROM task_results WHERE $job_condition)
     OR EXISTS (SELECT 1 FROM task_rejects WHERE $job_condition);") || exit
   ((found)) || die "$EXIT_NO" "no such job: ${args[0]}"
+}
+
+# readable_jobs - for a query over all jobs, which one unreadable file would fail: sets `readable_condition`, SQL that
+# chooses the files that can be read, and `unreadable`, the jobs of the others. say_unreadable tells of them at the end.
+# As long as all can be read, the condition is 1 and costs nothing.
+readable_jobs() {
+  local dir path names=
+  dir=$(results_dir)
+  unreadable=() readable_condition=1
+  [[ -r $dir && -x $dir ]] || return 0 # the query will say it
+  for path in "$dir"/*.jsonl "$dir"/.*.jsonl; do
+    [[ ! -f $path || -L $path || -r $path ]] || unreadable+=("${path:${#dir}+1:-6}")
+  done
+  ((${#unreadable[@]})) || return 0
+  for path in "$dir"/*.jsonl "$dir"/.*.jsonl; do
+    [[ ! -f $path || -L $path || ! -r $path ]] || names+=/${path:${#dir}+1:-6}
+  done
+  # No name holds a /, so the names are split at it, inside JSON, where a quote of theirs ends nothing.
+  readable_condition="job_id IN (SELECT value FROM json_each('[' || replace(json_quote($(sql_text "${names#/}")), '/', '\",\"') || ']'))"
+}
+
+# say_unreadable - names them with the fix, and exits with 3, if there are any.
+say_unreadable() {
+  local job
+  ((${#unreadable[@]})) || return 0
+  for job in "${unreadable[@]}"; do
+    say "left out: job $(printf '%q' "$job"), whose file cannot be read; as its owner: chmod a+r -- $(printf '%q' "$(results_dir)/$job.jsonl")"
+  done
+  exit "$EXIT_IO"
 }

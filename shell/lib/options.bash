@@ -2,13 +2,15 @@
 
 # shellcheck shell=bash
 
-# What was found: `opt` by the option's long name (a flag is 1), `args` the rest in order.
+# What was found: `opt` by the option's long name (a flag is 1), `args` the rest in order; and how many of `args` came
+# before a --, or nothing if there was none.
 declare -gA opt=()
 declare -ga args=()
+declare -g args_before_dashes=
 
 # parse_options SPEC ARGUMENT... - SPEC is a list of words: `name` is a flag, `name=` takes a value, and `x:name` gives
 # either a one-letter form. A value is the next argument or follows `=`; `--` ends the options, so that a job whose name
-# begins with `-` can be given; a lone `-` is an argument.
+# begins with `-` can be given; a lone `-` is an argument. --help ends it all.
 parse_options() {
   local spec=$1 word name value
   local -A takes_value=() long_of=()
@@ -16,13 +18,14 @@ parse_options() {
   for word in $spec; do
     name=${word#?:}
     [[ $word == ?:* ]] && long_of[${word%%:*}]=${name%=}
-    takes_value[${name%=}]=$([[ $name == *= ]] && echo 1)
+    takes_value[${name%=}]=${name##*[!=]}
   done
   while (($#)); do
     word=$1
     shift
     case $word in
-      --) args+=("$@"); return ;;
+      --) args_before_dashes=${#args[@]}; args+=("$@"); return ;;
+      -h | --help) [[ -n ${command-} ]] && show_help "$command" ;;&
       --*=*) name=${word%%=*} name=${name#--} value=${word#*=} ;;
       --*) name=${word#--} value= ;;
       -?*)

@@ -8,19 +8,39 @@ OLDEST_SQLITE=3038000
 # The path is spelled in octal, where no quote or backslash can end it.
 sqlite_setup() {
   [[ -z ${prelude-} ]] || return 0
-  local extension version octal
-  version=$(sqlite_version) || die "$EXIT_IO" "no $sqlite3_program program; on Debian: apt-get install sqlite3"
+  local extension version octal escape=''
+  sqlite_version || die "$EXIT_IO" "no $sqlite3_program program; on Debian: apt-get install sqlite3"
   ((version >= OLDEST_SQLITE)) || die "$EXIT_IO" "$sqlite3_program is older than 3.38"
-  extension=$(find_extension) || exit
-  octal=$(printf '%s' "$extension" | od -An -v -to1)
-  octal=${octal//$'\n'/}
+  find_extension || exit
+  octal_of "$extension"
   # From 3.50 on the program rewrites control characters unless told not to.
-  prelude=".load \"${octal// /\\}\""$'\n'".mode list"$( ((version < 3050000)) || echo ' --escape off')$'\n.separator "\\037" "\\n"\n'
+  ((version < 3050000)) || escape=' --escape off'
+  prelude=".load \"$octal\""$'\n'".mode list$escape"$'\n.separator "\\037" "\\n"\n'
+}
+
+octal_of() {
+  local LC_ALL=C i code # a character is a byte then
+  octal=
+  for ((i = 0; i < ${#1}; i++)); do
+    printf -v code '%d' "'${1:i:1}"
+    printf -v code '\\%03o' "$((code & 255))"
+    octal+=$code
+  done
 }
 
 # query SQL - prints the rows. On an error says what SQLite said, and returns 3; 141 when the reader went away.
 query() {
   sqlite_setup
+  if [[ -v in_progress || ! -t 2 ]]; then
+    send_query "$1"
+  elif [[ -n $stdout_is_terminal ]]; then
+    until_output send_query "$1"
+  else
+    with_progress send_query "$1"
+  fi
+}
+
+send_query() {
   run_sqlite < <(printf '%s%s\n' "$prelude" "$1")
 }
 

@@ -1,11 +1,13 @@
 # say.bash - messages on standard error, and the exit codes that all commands share.
-#   0 fine · 1 the answer is no (no such record, a check that failed) · 2 usage · 3 input, output or a missing part
+#   0 fine · 1 the answer is no (no such record, a check that failed) · 2 usage · 3 input, output or a missing part ·
+#   75 busy, try again (as sysexits.h has it)
 
 # shellcheck shell=bash
 
 EXIT_NO=1
 EXIT_USAGE=2
 EXIT_IO=3
+EXIT_BUSY=75
 
 # say WORDS... - one message on standard error, behind the program's name. Control characters are shown, not obeyed.
 say() {

@@ -26,14 +26,20 @@ in_colour() {
   [[ -n $stdout_is_terminal && -z ${NO_COLOR-} && ${TERM-dumb} != dumb ]]
 }
 
-# paint green|red|dim|bold EXPRESSION - SQL: the text in that colour, if there is colour at all.
-paint() {
-  local -A code=([green]=f8 [red]=f9 [dim]=fa [bold]=fb)
+# set_painted NAME green|red|dim|bold EXPRESSION - sets NAME to SQL: the text in that colour, if there is colour at all.
+set_painted() {
+  local -A code_=([green]=f8 [red]=f9 [dim]=fa [bold]=fb)
   if in_colour; then
-    printf "CAST(x'%s' AS TEXT) || (%s) || CAST(x'fc' AS TEXT)" "${code[$1]}" "$2"
+    printf -v "$1" "CAST(x'%s' AS TEXT) || (%s) || CAST(x'fc' AS TEXT)" "${code_[$2]}" "$3"
   else
-    printf '(%s)' "$2"
+    printf -v "$1" '(%s)' "$3"
   fi
+}
+
+paint() {
+  local text
+  set_painted text "$@"
+  printf '%s' "$text"
 }
 
 # The program for sed(1) that makes control characters visible: C0 and DEL as their pictures, C1 and the controls that

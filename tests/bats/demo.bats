@@ -19,7 +19,7 @@ load ../helpers
     out="$BATS_TEST_TMPDIR" README.md
   count=0
   for block in "$BATS_TEST_TMPDIR"/??.sh; do
-    printf 'set -euo pipefail\nexport SCHEDULER_RESULTS_DIR=examples/results\nsql() { %s; }\n' \
+    printf 'set -euo pipefail\nexport SCHEDULER_RESULTS_DIR=examples/results\nexport SCHEDULER_LOGS_DIR=examples/logs SCHEDULER_JOBS_FILE=examples/jobs.json\nsql() { %s; }\n' \
       "$(sed -n 's/^sql() { \(.*\); }$/\1/p' README.md)" >"$BATS_TEST_TMPDIR/script"
     cat "$block" >>"$BATS_TEST_TMPDIR/script"
     run bash "$BATS_TEST_TMPDIR/script"

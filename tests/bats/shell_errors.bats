@@ -5,6 +5,10 @@ load ../helpers
 load ../hostile
 load ../shell
 
+teardown() {
+  [[ -z ${open_place-} ]] || rm -rf "$open_place"
+}
+
 # assert_signature EXPECTED ERROR
 assert_signature() {
   # shellcheck source=shell/lib/sql_text.bash
@@ -77,4 +81,32 @@ assert_signature() {
     run taskresults errors $arguments
     [[ $status -eq 2 && $output == *'try: taskresults help errors' ]]
   done
+}
+
+@test "errors and view --all: a file that cannot be read leaves the others, is named with the fix, and is status 3" {
+  ((EUID == 0)) || skip 'needs root, to become somebody else'
+  open_place=$(mktemp -d /tmp/taskresults.XXXXXX) # the tests' own directories are closed to others
+  chmod 755 "$open_place"
+  results=$open_place/results
+  export SCHEDULER_RESULTS_DIR=$results
+  mkdir -m 755 "$results"
+  make_hostile_jobs
+  chmod 644 "$results"/*.jsonl "$results"/.*.jsonl
+  as_nobody=(setpriv --reuid=65534 --regid=65534 --clear-groups)
+  "${as_nobody[@]}" test -r "$root/taskresults.so" || skip 'the checkout is closed to others'
+  run "${as_nobody[@]}" "$(tool taskresults)" errors --jsonl
+  [[ $status -eq 0 ]]
+  chmod 600 "$results/o'brien's-\"job\".jsonl"
+  "${as_nobody[@]}" "$(tool taskresults)" view --all --jsonl >"$BATS_TEST_TMPDIR/out" 2>"$BATS_TEST_TMPDIR/err" || status=$?
+  [[ $status -eq 3 ]]
+  python3 -c 'import json, sys
+jobs = sorted({json.loads(line)["job_id"] for line in open(sys.argv[1])})
+assert jobs == sorted(sys.argv[3:]), jobs' "$BATS_TEST_TMPDIR/out" "${hostile_jobs[@]}"
+  [[ $(<"$BATS_TEST_TMPDIR/err") == *"left out: job o\\'brien\\'s-\\\"job\\\", whose file cannot be read; as its owner: chmod a+r -- "* ]]
+  run "${as_nobody[@]}" "$(tool taskresults)" errors
+  [[ $status -eq 3 && $output == *'ERROR'*'left out: job '* ]]
+  run "${as_nobody[@]}" "$(tool taskresults)" errors -- "o'brien's-\"job\""
+  [[ $status -eq 3 && $output == *'cannot be opened: Permission denied' && $output != *'left out'* ]]
+  run "${as_nobody[@]}" "$(tool taskresults)" rejects
+  [[ $status -eq 0 && $output == *'Permission denied'* ]]
 }

@@ -191,11 +191,28 @@ os.waitpid(pid, 0)\nsys.stdout.buffer.write(out)\n' >"$BATS_TEST_TMPDIR/type.py"
   [[ $status -eq 1 && $output == *'FAIL  the results directory '*' is not readable for '* ]]
 }
 
+@test "doctor: jobs that died, have no id or are there twice; a list of jobs that is broken; logs that are none" {
+  make_job a 1
+  export SCHEDULER_LOGS_DIR=$BATS_TEST_TMPDIR/logs SCHEDULER_JOBS_FILE=$BATS_TEST_TMPDIR/jobs.json
+  mkdir "$SCHEDULER_LOGS_DIR"
+  mkfifo "$SCHEDULER_LOGS_DIR/fifo.log"
+  printf '{"jobs": [{"id": "a"}, {"id": "o'"'"'b"}, {"id": "o'"'"'b"}, {"id": 5}]}' >"$SCHEDULER_JOBS_FILE"
+  echo '{"pid": 0}' >"$BATS_TEST_TMPDIR/.checkpoint_a.json"
+  run taskresults doctor
+  [[ $status -eq 0 && $output == *'note  job a: its checkpoint names no process that lives'* ]]
+  [[ $output == *"note  job o\\'b is 2 times in "* && $output == *'note  1 of the jobs in '*' have no id'* ]]
+  [[ $output == *'/logs/fifo.log is no regular file, so it is no log'* ]]
+  printf '{"jobs": [' >"$SCHEDULER_JOBS_FILE"
+  run taskresults doctor
+  [[ $status -eq 1 && $output == *"FAIL  "*"jobs file $SCHEDULER_JOBS_FILE: byte 10: cut short"*'fix: mend the file'* ]]
+}
+
 @test "doctor: what is missing" {
   SCHEDULER_RESULTS_DIR=$BATS_TEST_TMPDIR/nowhere run taskresults doctor
   [[ $status -eq 1 && $output == *'FAIL  no results directory '*'/nowhere'*'fix: set SCHEDULER_RESULTS_DIR'* ]]
   TASKRESULTS_SQLITE3=/nowhere/sqlite3 run taskresults doctor
   [[ $status -eq 1 && $output == *'FAIL  no /nowhere/sqlite3 program'*'apt-get install sqlite3'* ]]
+  [[ $(taskresults doctor) == *'ok    runner: '*'/taskresults-run'* ]]
   TASKRESULTS_EXTENSION=/nowhere/x.so run taskresults doctor
   [[ $status -eq 1 && $output == *'FAIL  the extension is not there'* ]]
   echo junk >"$BATS_TEST_TMPDIR/junk.so"

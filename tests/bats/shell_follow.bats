@@ -120,6 +120,12 @@ numbers() {
   [[ $(numbers) == "0 $(seq -s ' ' 21 260) " ]]
 }
 
+@test "exactly once beside the real pruner and a writer at full speed" {
+  run timeout 200 python3 "$root/tests/live/follow_pruned.py" "$(tool taskresults)" "$root/taskresults" "${FOLLOW_RECORDS:-1500}" 200
+  echo "$output"
+  [[ $status -eq 0 ]]
+}
+
 @test "a half-written record is shown once, when it is whole" {
   record a 1
   start_following --jsonl --limit 1 a

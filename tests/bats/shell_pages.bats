@@ -52,12 +52,15 @@ complete_line() {
 }
 
 @test "bash completion: commands, options, values" {
-  [[ $(complete_line taskresults 'rej') == rejects ]]
+  [[ $(complete_line taskresults 'rej') == rejects && $(complete_line taskresults 'ru') == run ]]
+  [[ $(complete_line taskresults prune a '--keep' | tr '\n' ' ') == '--keep --keep-failures ' ]]
   [[ $(complete_line taskresults '' | wc -l) == $(find "$root"/shell/commands -name '*.bash' | wc -l) ]]
   [[ $(complete_line taskresults help 'd') == doctor ]]
   [[ $(complete_line taskresults view a '--li') == --limit ]]
   [[ $(complete_line taskresults export '--ou') == --output ]]
   [[ $(complete_line taskresults export --format j | tr '\n' ' ') == 'json jsonl ' ]]
+  [[ $(complete_line taskresults sla --of s) == success ]]
+  [[ $(complete_line taskresults alerts --silent) == --silent-for ]]
   [[ $(complete_line view_results a --l | tr '\n' ' ') == '--latest --limit ' ]]
 }
 
@@ -77,6 +80,7 @@ complete_line() {
   [[ $(complete_line taskresults view '') != *$'\n-n'* ]]
   [[ $(complete_line view_results '-n') == '-n' ]]
   [[ $(complete_line taskresults export --job 1e) == 1e3 ]]
+  [[ $(complete_line taskresults prune ünï) == 'ünï-cödé' && $(complete_line taskresults run ünï) == 'ünï-cödé' ]]
 }
 
 @test "bash completion: a colon in a job id, which ends a word for bash" {

@@ -106,19 +106,19 @@ PYTHON
   make_hostile_jobs
   cd "$BATS_TEST_TMPDIR"
   for job in "${hostile_jobs[@]}"; do
-    for command in 'view' 'export --format json'; do
-      # shellcheck disable=SC2086  # words
-      taskresults ${command/view/view --json} -- "$job" |
-        python3 -c 'import json, sys; assert [r["job_id"] for r in json.load(sys.stdin)] == [sys.argv[1]] * 2' "$job"
-    done
-    taskresults export --csv "--job=$job" 2>/dev/null && return 1 # --csv is --format csv here
-    taskresults export "--job=$job" --columns job_id |
-      python3 -c 'import csv, sys, io
-rows = list(csv.reader(io.TextIOWrapper(sys.stdin.buffer, newline="")))
-assert rows == [["job_id"]] + [[sys.argv[1]]] * 2, rows' "$job"
-    taskresults view -- "$job" >text
-    [[ $(grep -c 'SUCCESS\|FAILED' text) == 2 ]]
+    taskresults view --jsonl -- "$job" >>viewed
+    taskresults export "--job=$job" --columns job_id --format jsonl >>exported
+    [[ $(taskresults view -- "$job" | grep -c 'SUCCESS\|FAILED') == 2 ]]
   done
+  taskresults export --columns job_id -- "${hostile_jobs[@]}" >csv
+  python3 - "${hostile_jobs[@]}" <<'PYTHON'
+import csv, json, sys
+twice = [job for job in sys.argv[1:] for _ in range(2)]
+for name in ("viewed", "exported"):
+    assert [json.loads(line)["job_id"] for line in open(name)] == twice, name
+rows = list(csv.reader(open("csv", newline="")))
+assert rows[0] == ["job_id"] and sorted(row[0] for row in rows[1:]) == sorted(twice)
+PYTHON
   [[ ! -e pwned ]]
 }
 
@@ -225,12 +225,23 @@ SCRIPT
 }
 
 @test "a line of progress on a terminal, while something takes longer than a second; it ends with the command" {
-  make_job a 1
-  printf '#!/bin/bash\n[[ $* == *-version* ]] || sleep 2.5\nexec sqlite3 "$@"\n' >"$BATS_TEST_TMPDIR/slow"
+  make_job a 3 2
+  append_raw a 'junk\n'
+  printf '#!/bin/bash\n[[ $* == *-version* ]] || sleep 1.3\nexec sqlite3 "$@"\n' >"$BATS_TEST_TMPDIR/slow"
   chmod +x "$BATS_TEST_TMPDIR/slow"
   export TASKRESULTS_SQLITE3=$BATS_TEST_TMPDIR/slow
-  run on_pty 80 "$(tool taskresults)" list
-  [[ $status -eq 0 && $output == *$'\rtaskresults: reading, 1s\e[K'*$'\r\e[K'*'JOB '* ]]
+  # Whether the rows go to the terminal as well, or elsewhere.
+  for arguments in list stats 'view a' 'view a --json' errors rejects 'prune a --keep 9' export; do
+    # shellcheck disable=SC2086  # words
+    on_pty 80 "$(tool taskresults)" $arguments >"$BATS_TEST_TMPDIR/pty.${arguments// /}" 3>&- &
+    wanted+=("$arguments" "$BATS_TEST_TMPDIR/pty.${arguments// /}" "$!")
+  done
+  for ((i = 0; i < ${#wanted[@]}; i += 3)); do
+    wait "${wanted[i + 2]}"
+    [[ $(<"${wanted[i + 1]}") =~ $'\r''taskresults: reading, 1s'$'\e[K'.*$'\r\e[K'[^$'\r'] ]] || { echo "${wanted[i]}"; return 1; }
+  done
+  on_pty 80 bash -c '"$1" export >"$2"' - "$(tool taskresults)" "$BATS_TEST_TMPDIR/csv" >"$BATS_TEST_TMPDIR/pty"
+  [[ $(<"$BATS_TEST_TMPDIR/pty") == $'\rtaskresults: reading, 1s\e[K'*$'\r\e[K' && $(wc -l <"$BATS_TEST_TMPDIR/csv") -gt 3 ]]
   [[ $(taskresults list 2>&1) != *reading* ]]
   # Also when the command gives up: the terminal closes, which it does when its last process has gone.
   SCHEDULER_RESULTS_DIR=$BATS_TEST_TMPDIR/nowhere run timeout 20 python3 "$root/tests/on_pty.py" 80 \

@@ -86,7 +86,6 @@ ERRORS
 # check_stats DIRECTORY... - leaves the words of tests/differential/stats.py in $output.
 check_stats() {
   require_host
-  PYTHONPATH=$root/tests/differential
   run host -c "import sys; sys.path.append('$root/tests/differential'); import stats; sys.exit(stats.main())" check "$@"
   printf '%s\n' "$output"
   [[ $status -eq 0 && $output == *' 0 disagreements' ]]

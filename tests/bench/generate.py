@@ -5,7 +5,8 @@ usage: generate.py FILE BYTES [STYLE]          one job of at least BYTES bytes
        generate.py --jobs N DIR BYTES          N jobs that share BYTES bytes
 
 STYLE: scheduler (default), compact (separators without spaces), reordered (other key order), extra (one more scalar
-key) or nulls (null instead of empty text). About 10 % of the records fail; texts are of the kinds that real jobs print.
+key), nulls (null instead of empty text) or short (a line or two of output: 185 bytes a record). About 10 % of the records
+fail; texts are of the kinds that real jobs print.
 """
 import json
 import os
@@ -21,6 +22,12 @@ OUTPUTS = [
     "Backup finished: 1482 files, 3.2 GB copied, 0 errors.\nNext run in one hour.\n",
     "Checked 42 hosts. All of them answered within 200 ms; the slowest was db-3 with 187 ms. Nothing to report today.",
 ]
+SHORT_OUTPUTS = [
+    "Checked 42 hosts, all of them up; the slowest, db-3, took 187 ms.",
+    "Backup finished: 1482 files, 3.2 GB copied, 0 errors.",
+    "Price of \"widget, large\": 12.50\nunchanged since yesterday",
+    "\u2705 3 ok \u2014 \u274c 1 failed: disk",
+]
 ERRORS = [
     "Connection timeout to backup server",
     "Traceback (most recent call last):\n  File \"/opt/jobs/sync.py\", line 88, in <module>\n    main()\n"
@@ -31,7 +38,10 @@ ERRORS = [
 
 def record(rng, job, when, style):
     failed = rng.random() < 0.1
-    text = rng.choice(ERRORS) if failed else "".join(rng.choice(OUTPUTS) for _ in range(rng.randint(1, 6)))
+    if style == "short":
+        text = rng.choice(ERRORS[::2] if failed else SHORT_OUTPUTS)
+    else:
+        text = rng.choice(ERRORS) if failed else "".join(rng.choice(OUTPUTS) for _ in range(rng.randint(1, 6)))
     empty = None if style == "nulls" else ""
     value = {
         "timestamp": when.isoformat() + "Z",
@@ -53,10 +63,11 @@ def write(path, size, style="scheduler", seed=1):
     job = os.path.basename(path).removesuffix(".jsonl")
     when = datetime(2026, 1, 1)
     with open(path, "w", buffering=1 << 20) as file:
-        block = []
-        for _ in range(4000):  # made once and repeated with new times: a gigabyte in seconds
-            block.append(record(rng, job, when, style).split(when.isoformat()))
-        written = 0
+        block, made, written = [], 0, 0
+        while len(block) < 4000 and made < size:  # made once and repeated with new times: a gigabyte in seconds
+            line = record(rng, job, when, style)
+            block.append(line.split(when.isoformat()))
+            made += len(line)
         while written < size:
             for before, after in block:
                 when += timedelta(microseconds=rng.randint(1, 90_000_000))

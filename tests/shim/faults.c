@@ -1,6 +1,6 @@
 /*
 ** faults.c - an LD_PRELOAD shim that counts and fails the extension's system calls, so that the rare paths are tested.
-** It acts on files whose name ends in .jsonl only; the host's own files are left alone.
+** It acts on files whose name ends in .jsonl, .log or .json only; the host's own files are left alone.
 **
 **   FAULTS_LOG=PATH        at exit, writes "opens N\nbytes N\n": job files opened for reading, bytes pread from them
 **   FAULTS_PREAD_AFTER=N   the pread that follows the first N ones fails
@@ -37,8 +37,8 @@ static long setting(const char *name, long otherwise) {
 }
 
 static bool is_job_file(const char *path) {
-  size_t length = strlen(path);
-  return length >= 6 && strcmp(path + length - 6, ".jsonl") == 0;
+  const char *dot = strrchr(path, '.');
+  return dot && (strcmp(dot, ".jsonl") == 0 || strcmp(dot, ".log") == 0 || strcmp(dot, ".json") == 0);
 }
 
 static bool interrupted(void) {

@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <glob.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -111,7 +112,18 @@ static void make_directory(void) {
   char link[512];
   snprintf(link, sizeof link, "%s/link.jsonl", directory);
   CHECK(symlink("a.jsonl", link) == 0);
+  write_file("a.log",
+             "before\n[2026-01-01T00:00:00Z] Starting execution\n[2026-01-01T00:00:01Z] Execution failed: \xFF\n"
+             "more\n[2026-01-01T00:00:02Z] Starting execution\n");
+  for (int i = 0; i < 70; i++) write_file("b.log", "[2026-01-01T00:00:00Z] Starting execution\n");
+  write_file("jobs.json", "{\"jobs\": [{\"id\": \"a\", \"name\": \"A\", \"next_run\": \"2026-01-01T00:00:00Z\", "
+                          "\"created_by\": {\"x\": [1]}}, {\"id\": \"late\"}, 5]}");
+  write_file(".checkpoint_late.json", "{\"pid\": 0}");
+  char jobs_file[512];
+  snprintf(jobs_file, sizeof jobs_file, "%s/jobs.json", directory);
   CHECK(setenv("SCHEDULER_RESULTS_DIR", directory, 1) == 0);
+  CHECK(setenv("SCHEDULER_LOGS_DIR", directory, 1) == 0);
+  CHECK(setenv("SCHEDULER_JOBS_FILE", jobs_file, 1) == 0);
   unsetenv("TASKRESULTS_MAX_LINE");
 }
 
@@ -272,6 +284,41 @@ static void rejects(void) {
   CHECK(fail_each_allocation("SELECT rowid, *, job FROM task_rejects WHERE job_id IN ('a', 'link')") == SQLITE_DONE);
 }
 
+static void logs(void) {
+  CHECK(fail_each_allocation("SELECT rowid, *, job, offset FROM task_logs") == SQLITE_DONE);
+  CHECK(fail_each_allocation("SELECT rowid, *, job, offset FROM task_logs WHERE job_id IN ('a', 'link') "
+                             "ORDER BY rowid DESC") == SQLITE_DONE);
+  char script[300];
+  snprintf(script, sizeof script,
+           "CREATE VIRTUAL TABLE temp.l USING task_logs(dir='%s', max_line=20); SELECT * FROM l; DROP TABLE l",
+           directory);
+  CHECK(fail_each_allocation(script) == SQLITE_DONE);
+}
+
+static void jobs(void) {
+  CHECK(fail_each_allocation("SELECT job_id, name, next_run_us, overdue_s IS NULL, created_by, state, record "
+                             "FROM task_jobs") == SQLITE_DONE);
+  char script[300];
+  snprintf(script, sizeof script,
+           "CREATE VIRTUAL TABLE temp.j USING task_jobs(file='%s/jobs.json', results='%s'); SELECT state FROM j; "
+           "DROP TABLE j",
+           directory, directory);
+  CHECK(fail_each_allocation(script) == SQLITE_DONE);
+  CHECK(fail_each_allocation("CREATE VIRTUAL TABLE temp.j USING task_jobs(file='/no/such/place'); SELECT * FROM j") ==
+        SQLITE_CANTOPEN);
+}
+
+static void runs(void) {
+  CHECK(fail_each_allocation("SELECT rowid, *, started_us, offset FROM task_runs") == SQLITE_DONE);
+  CHECK(fail_each_allocation("SELECT duration_s FROM task_runs('b') ORDER BY rowid DESC") == SQLITE_DONE);
+  char script[300];
+  snprintf(
+      script, sizeof script,
+      "CREATE VIRTUAL TABLE temp.r USING task_runs(dir='%s', logs='%s', max_line=5000); SELECT * FROM r; DROP TABLE r",
+      directory, directory);
+  CHECK(fail_each_allocation(script) == SQLITE_DONE);
+}
+
 static void statistics(void) {
   CHECK(fail_each_allocation("SELECT rowid, *, last_run_us FROM task_stats") == SQLITE_DONE);
   CHECK(fail_each_allocation("SELECT *, since, until FROM task_stats('2026-01-01 00:00', 9e18, 'a')") == SQLITE_DONE);
@@ -307,8 +354,32 @@ static void texts_in_another_encoding(void) {
             "AND timestamp > '2025' AND success <> '7'; SELECT * FROM task_rejects('a')") == SQLITE_DONE);
 }
 
+static int count_temporaries(void) {
+  glob_t found;
+  char pattern[512];
+  snprintf(pattern, sizeof pattern, "%s/.taskresults.*", directory);
+  int code = glob(pattern, 0, NULL, &found);
+  int count = code == 0 ? (int)found.gl_pathc : 0;
+  if (code == 0) globfree(&found);
+  return count;
+}
+
+static void exports(void) {
+  char script[1000];
+  snprintf(script, sizeof script,
+           "SELECT taskresults_export_csv('%s/x.csv', 'SELECT rowid, * FROM task_results', 'max_chars', 3, 'cut', "
+           "'output', 'sync', 0); SELECT taskresults_export_csv('/dev/null', 'VALUES (1.5, x''00''), (NULL, '''')')",
+           directory);
+  CHECK(fail_each_allocation(script) == SQLITE_DONE);
+  CHECK(fail_each_allocation("PRAGMA encoding = 'UTF-16le'; SELECT taskresults_export_csv('/dev/null', 'SELECT * FROM "
+                             "task_results(''a'')')") == SQLITE_DONE);
+  CHECK(fail_each_allocation("SELECT taskresults_export_csv('/dev/null', 'SELECT nonsense')") == SQLITE_ERROR);
+  CHECK(count_temporaries() == 0);
+}
+
 /* The error is the one it should be, or SQLITE_NOMEM: never a success. */
 static void errors(void) {
+  CHECK(fail_each_allocation("CREATE VIRTUAL TABLE temp.l USING task_logs(nonsense=1)") == SQLITE_ERROR);
   CHECK(fail_each_allocation("CREATE VIRTUAL TABLE temp.r USING task_results(nonsense=1)") == SQLITE_ERROR);
   CHECK(fail_each_allocation("CREATE VIRTUAL TABLE temp.r USING task_results(dir='/', max_line=0)") == SQLITE_ERROR);
   CHECK(fail_each_allocation("CREATE VIRTUAL TABLE temp.r USING task_results(dir='/no/such/place'); SELECT * FROM r") ==
@@ -323,10 +394,14 @@ int main(void) {
   RUN(line_filters);
   RUN(rowids);
   RUN(rejects);
+  RUN(logs);
+  RUN(jobs);
+  RUN(runs);
   RUN(statistics);
   RUN(queries_of_many_cursors);
   RUN(tables_with_arguments);
   RUN(texts_in_another_encoding);
+  RUN(exports);
   RUN(errors);
   remove_directory();
   return check_result();

@@ -1,0 +1,14 @@
+-- repeated_failures.sql - every time that a job failed at least three times in a row: when, how often, and of what.
+--
+-- Failures belong to one streak if equally many successes of the job came before them.
+.mode box
+WITH run AS (
+  SELECT job_id, success, error, time_us,
+         sum(success = 1) OVER (PARTITION BY job_id ORDER BY rowid) AS successes_before
+  FROM task_results)
+SELECT job_id AS job, count(*) AS failures, datetime(min(time_us) / 1000000, 'unixepoch') AS first,
+       datetime(max(time_us) / 1000000, 'unixepoch') AS last,
+       group_concat(DISTINCT taskresults_signature(error)) AS causes
+FROM run WHERE success = 0
+GROUP BY job_id, successes_before HAVING count(*) >= 3
+ORDER BY first;

@@ -1,0 +1,158 @@
+# alerts [JOB...] - which jobs began to fail, or stopped running, since the last look; made for cron
+#
+# Usage: taskresults alerts [JOB...] [OPTION...]
+#        taskresults alerts --nagios [JOB...] [OPTION...]
+#
+# Looks at the end of each job's file, and at the scheduler's list of jobs if it is there. Prints a line for each alert,
+# once: not again until it has ended and begun anew. When nothing changed it prints nothing. What was told is remembered
+# in a state file; several runs at once wait for each other.
+#
+# What an alert can be:
+#
+#   failing        the last N runs failed (--after). It is a new one if there was a success in between
+#   rate           at least P of the last K runs failed (--rate)
+#   silent         no record for longer than D (--silent-for). Of jobs in the scheduler's list only those that are enabled;
+#                  they count from their creation if they never ran. Without that list, all that have a file of results
+#   overdue        an enabled job, not running, whose next run ought to have begun (--overdue); if the list has no time for
+#                  it, one of a schedule `every N minutes` (hours, days), that long after its last record
+#   suspicious     the last run is a success, but its output or error contains PATTERN (--suspicious)
+#   empty          the last run is a success without output, and the three or more before it, of the last 50, all had some
+#                  (--empty)
+#
+# With none of these options, it is --after 1.
+#
+# Options:
+#   --after N         N failures in a row
+#   --rate P/K        P failures among the last K runs, such as 3/10
+#   --silent-for D    no record for D: 90s, 30m, 12h, 7d
+#   --overdue         the next run ought to have begun
+#   --grace D         how late a run may begin, for --overdue; 5m
+#   --suspicious PAT  a text that a good run does not print, such as Traceback; * ? and [ ] as in GLOB
+#   --empty           nothing printed, by a job that always prints something
+#   --recovered       also a line for each alert that ended
+#   --cooldown D      tell of an alert again when it has lasted another D
+#   --exec CMD        run CMD, by sh, for each line, instead of printing it
+#   --exec-timeout D  stop CMD after D, as failed; 60s
+#   --state FILE      the state file; ${XDG_STATE_HOME:-~/.local/state}/taskresults/alerts
+#   --nagios          be a check for Nagios: one line, its exit status; no state, every alert each time
+#   --job JOB         the same as JOB: for a name that begins with -
+#
+# For --exec, the facts are in the environment, and nowhere else, since job ids and errors can hold anything: quote them,
+# as in --exec 'logger -t jobs -- "$TASKRESULTS_MESSAGE"'.
+#
+#   TASKRESULTS_EVENT      fired, repeated (--cooldown), recovered, or dropped: it ended since the job is gone or paused
+#   TASKRESULTS_ALERT      failing, rate, silent, overdue, suspicious or empty
+#   TASKRESULTS_JOB        the job's id
+#   TASKRESULTS_MESSAGE    the line that would be printed; control characters made visible
+#   TASKRESULTS_STREAK     failures in a row, up to 1000
+#   TASKRESULTS_FAILURES   failures among the last runs that --rate looks at
+#   TASKRESULTS_LAST_RUN   the timestamp of the last record
+#   TASKRESULTS_SINCE      when it began: the first failure of these, the last record, or when the run was due
+#   TASKRESULTS_ERROR      the error of the last failure, or what the success that is suspicious printed; up to 4000
+#                          characters
+#
+# What does not apply is empty. NUL, which the environment cannot hold, is written as its picture.
+#
+# The state advances only behind a line that was printed, or a CMD that exited with 0; another is run again at the next
+# run. So every alert is told at least once; one told just before a kill or a power cut may be told again. The state file
+# is replaced whole. One that is not whole, or is of another directory of results, is an error and stays as it is.
+# Alerts of kinds and jobs that a run is not asked for stay as they are: runs with different options can share the file,
+# unless they judge the same kind of the same job differently.
+#
+# With --nagios: 0 OK, 1 WARNING (rate, suspicious, empty), 2 CRITICAL (failing, silent, overdue), 3 UNKNOWN (wrong usage,
+# something cannot be read).
+#
+# Exit status:
+#   0 nothing fired; 1 an alert fired, or was repeated; 2 usage, no such job; 3 input or output failed, or a CMD did
+#
+# Examples:
+#   taskresults alerts --after 3 --overdue --recovered
+#   taskresults alerts --exec 'mail -s "$TASKRESULTS_MESSAGE" me@example.org <<<"$TASKRESULTS_ERROR"'
+#   taskresults alerts --nagios --after 2 --silent-for 2d
+
+# shellcheck shell=bash
+
+# shellcheck source=shell/lib/alert_facts.bash
+source "$shell_home/lib/alert_facts.bash"
+# shellcheck source=shell/lib/alert_state.bash
+source "$shell_home/lib/alert_state.bash"
+
+# read_options ARGUMENT... - checks all that was given.
+read_options() {
+  local name given=0
+  parse_options 'after= rate= silent-for= overdue grace= suspicious= empty recovered cooldown= exec= exec-timeout= state=
+    nagios job=' "$@"
+  [[ ! -v opt[job] ]] || args+=("${opt[job]}")
+  for name in recovered cooldown exec state; do exclusive nagios "$name"; done
+  for name in after rate silent-for overdue suspicious empty; do
+    [[ ! -v opt[$name] ]] || given=1
+  done
+  ((given)) || opt[after]=1
+  number_option after
+  ((${opt[after]-1} >= 1 && ${opt[after]-1} <= LONGEST_STREAK)) || usage_error "--after wants 1 to $LONGEST_STREAK"
+  if [[ -v opt[rate] ]]; then
+    [[ ${opt[rate]} =~ ^0*([1-9][0-9]{0,3})/0*([1-9][0-9]{0,3})$ ]] && ((BASH_REMATCH[1] <= BASH_REMATCH[2])) ||
+      usage_error "--rate wants failures of runs, such as 3/10, not '${opt[rate]}'"
+    rate_failures=${BASH_REMATCH[1]} rate_runs=${BASH_REMATCH[2]}
+  fi
+  for name in silent-for grace cooldown exec-timeout; do span_option "$name"; done
+  ((${opt[exec-timeout]-1} > 0)) || usage_error '--exec-timeout wants some time'
+  [[ ! -v opt[suspicious] || -n ${opt[suspicious]} ]] || usage_error '--suspicious wants a text'
+  [[ ! -v opt[exec] || -n ${opt[exec]} ]] || usage_error '--exec wants a command'
+}
+
+# A check for Nagios: one line, whatever happens, and its exit status.
+nagios() {
+  read_options "$@"
+  find_jobs
+  ((${#unreadable[@]} == 0)) || die "$EXIT_IO" "${#unreadable[@]} jobs whose files are not readable for $(id -un)"
+  judge
+  [[ -z $missing_job ]] || die "$EXIT_IO" "no such job: $missing_job"
+  local at text='' perfdata shown=0 worst=0 kind alerts=0
+  local -A count=() words=([0]=OK [1]=WARNING [2]=CRITICAL)
+  for kind in "${kinds[@]}"; do count[$kind]=0; done
+  for ((at = 0; at < ${#events[@]}; at++)); do
+    kind=${alerts_of[at]}
+    count[$kind]=$((${count[$kind]} + 1))
+    alerts=$((alerts + 1))
+    if [[ $kind == failing || $kind == silent || $kind == overdue ]]; then worst=2; elif ((worst == 0)); then worst=1; fi
+    if ((shown < 5)); then text+="${text:+; }${messages[at]:0:200}"; fi
+    shown=$((shown + 1))
+  done
+  if ((shown > 5)); then text+="; and $((shown - 5)) more"; fi
+  perfdata="jobs=$job_count;;;0 alerts=$alerts;;;0"
+  for kind in "${kinds[@]}"; do perfdata+=" $kind=${count[$kind]};;;0"; done
+  # What follows a | is performance data.
+  printf 'TASKRESULTS %s - %s | %s\n' "${words[$worst]}" "${text:+$alerts: }$(tr '|' '!' <<<"${text:-no alerts}")" "$perfdata"
+  exit "$worst"
+}
+
+for argument; do
+  [[ $argument != -- ]] || break
+  [[ $argument == --nagios ]] || continue
+  EXIT_USAGE=3
+  {
+    complaint=$(nagios "$@" 2>&1 >&4 4>&-)
+    status=$?
+  } 4>&1
+  if ((status > 2)); then
+    complaint=${complaint%%$'\n'*}
+    printf 'TASKRESULTS UNKNOWN - %s\n' "$(tr '|' '!' <<<"${complaint#taskresults: }")"
+    status=3
+  fi
+  exit "$status"
+done
+
+read_options "$@"
+lock_state
+find_jobs
+judge
+[[ -z $state_fault ]] ||
+  die "$EXIT_IO" "the state file $state is not whole or not ours ($state_fault); move it away, and every alert is told anew"
+[[ -z $missing_job ]] || die "$EXIT_USAGE" "no such job: $missing_job"
+tell_all
+if ((fired == 0 && failed == 0)) && on_terminal; then
+  say "nothing new; alerts going on: $firing_count"
+fi
+((failed == 0 && ${#unreadable[@]} == 0)) || exit "$EXIT_IO"
+((fired == 0)) || exit "$EXIT_NO"

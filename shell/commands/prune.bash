@@ -1,0 +1,111 @@
+# prune JOB - drops old records, beside a running scheduler, and loses none that it writes meanwhile
+#
+# Usage: taskresults prune JOB [OPTION...]
+#        taskresults prune --all [OPTION...]
+#
+# --keep or --since has to be given; with both, a record stays that either of them keeps. Lines that are no records stay,
+# as evidence, and so do records whose timestamp cannot be read, unless --keep alone decides. What an interrupted prune
+# left behind is finished first. README.md tells what a prune promises, and what it refuses.
+#
+# Options:
+#   --all           every job; one that cannot be pruned does not keep the others from it
+#   --keep N        the last N records stay
+#   --since T       records as new as T stay: 2026-02-14, 2026-02-14T09:30:00Z, 90s, 30m, 12h, 7d, yesterday; in UTC
+#   --keep-failures N  and so do the last N failures of those that would go
+#   --drop-rejects  lines that are no records go, too
+#   --dry-run       tell what would go; change nothing
+#   --offline       no writer is running: prune where the file system has no leases, or cannot exchange files
+#   --raw           control characters as they are (line breaks stay visible)
+#   --json          a JSON array of objects
+#   --jsonl         JSON, one object a line
+#
+# The machine formats have job_id, result (pruned, unchanged, dry_run, busy or failed), kept, dropped, bytes_freed,
+# recovered (whether an interrupted prune was finished) and reason; what does not apply is null.
+#
+# Exit status:
+#   0 fine, also when there was nothing to drop; 1 no such job; 2 usage; 3 a job could not be pruned; 75 a job was busy (a
+#   writer kept its file open) and is as it was: try again later
+#
+# Examples:
+#   taskresults prune my-job --keep 1000 --dry-run
+#   taskresults prune --all --since 90d --keep-failures 50 --jsonl
+
+# shellcheck shell=bash
+
+parse_options 'all keep= since= keep-failures= drop-rejects dry-run offline raw json jsonl' "$@"
+exclusive json jsonl
+for name in keep keep-failures; do number_option "$name"; done
+time_option since
+[[ -v opt[keep] || -v opt[since] ]] || usage_error 'say what to keep: --keep N or --since T, or both'
+
+rules=
+[[ ! -v opt[keep] ]] || rules+=", 'keep', ${opt[keep]}"
+[[ ! -v opt[since] ]] || rules+=", 'since', ${opt[since]}"
+[[ ! -v opt[keep-failures] ]] || rules+=", 'keep_failures', ${opt[keep-failures]}"
+for name in drop-rejects dry-run offline; do
+  [[ ! -v opt[$name] ]] || rules+=", '${name//-/_}', 1"
+done
+
+if [[ -v opt[all] ]]; then
+  ((${#args[@]} == 0)) || usage_error '--all or a job, not both'
+  reports="taskresults_prune_all(${rules#, })"
+else
+  ((${#args[@]})) || usage_error 'which job? (or --all)'
+  at_most 1
+  reports="json_array(json(taskresults_prune($(sql_text "${args[0]}")$rules)))"
+fi
+
+# The last line tells how many jobs were busy, and how many failed.
+select_reports() {
+  local row=$1
+  printf '%s' "CREATE TEMP TABLE report AS SELECT key, value->>'\$.job_id' AS job_id, value->>'\$.result' AS result,
+      value->>'\$.kept' AS kept, value->>'\$.dropped' AS dropped, value->>'\$.bytes_freed' AS bytes_freed,
+      value->'\$.recovered' IS NOT NULL AS recovered, value->>'\$.reason' AS reason FROM json_each($reports);
+    $row FROM report ORDER BY key;
+    SELECT count(*) FILTER (WHERE result = 'busy'), count(*) FILTER (WHERE result = 'failed') FROM report;"
+}
+
+# human_size EXPRESSION - SQL: bytes as "1.2 MB".
+human_size() {
+  printf "CASE WHEN %s < 1000 THEN (%s) || ' B' WHEN %s < 1e6 THEN printf('%%.1f kB', (%s) / 1e3)
+    WHEN %s < 1e9 THEN printf('%%.1f MB', (%s) / 1e6) ELSE printf('%%.1f GB', (%s) / 1e9) END" "$1" "$1" "$1" "$1" "$1" "$1" "$1"
+}
+
+format=human
+for name in json jsonl; do
+  [[ ! -v opt[$name] ]] || format=$name
+done
+if [[ $format == human ]]; then
+  would=
+  [[ ! -v opt[dry-run] ]] || would='WOULD BE '
+  statements="SELECT 'JOB', 'RESULT', 'KEPT', '${would}DROPPED', '${would}FREED', 'NOTE';
+    $(select_reports "SELECT $(cell job_id), CASE result WHEN 'dry_run' THEN 'not changed' WHEN 'unchanged' THEN 'nothing to drop'
+      WHEN 'pruned' THEN $(paint green "'pruned'") ELSE $(paint red result) END, coalesce(kept, ''),
+      coalesce(dropped, CASE WHEN result IN ('busy', 'failed') THEN '' ELSE 'not counted' END),
+      CASE WHEN result IN ('busy', 'failed') THEN '' ELSE $(human_size bytes_freed) END,
+      CASE WHEN recovered THEN 'an interrupted prune was finished; ' ELSE '' END || $(cell reason)")"
+else
+  statements=$(select_reports "SELECT json_object('job_id', job_id, 'result', result, 'kept', kept, 'dropped', dropped,
+    'bytes_freed', bytes_freed, 'recovered', json(iif(recovered, 'true', 'false')), 'reason', reason)")
+fi
+
+rows=$(with_progress query "$statements") || {
+  dir=$(results_dir)
+  [[ -v opt[all] || ! -x $dir || -e $dir/${args[0]}.jsonl || -L $dir/${args[0]}.jsonl ]] || exit "$EXIT_NO"
+  exit "$EXIT_IO"
+}
+IFS=$'\x1f' read -r busy failed <<<"${rows##*$'\n'}"
+rows=${rows%"${rows##*$'\n'}"}
+if [[ $format == human ]]; then
+  printf '%s' "$rows" | show_table llrrrl '6 1'
+  finish "${PIPESTATUS[@]}"
+else
+  printf '%s' "$rows" | json_lines "$format"
+  finish "${PIPESTATUS[@]}"
+fi
+((busy == 0)) || say "$busy job$( ((busy == 1)) || echo s) busy: a writer kept the file open, and nothing was changed; try again later"
+if ((failed)); then
+  say "$failed job$( ((failed == 1)) || echo s) could not be pruned"
+  exit "$EXIT_IO"
+fi
+((busy == 0)) || exit "$EXIT_BUSY"

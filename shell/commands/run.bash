@@ -1,0 +1,74 @@
+# run JOB -- COMMAND... - runs a command, and records how it ended, as the scheduler would
+#
+# Usage: taskresults run JOB [OPTION...] -- COMMAND [ARGUMENT...]
+#
+# For what runs elsewhere: in cron, in a systemd timer, by hand. The command gets standard input, and its output is shown
+# as it comes. When it ends, one record is appended to the job's file, which is made if need be. Of a success its standard
+# output is kept, without the white space around it; of a failure its standard error, or standard output if that is empty;
+# 5000 characters of either. Bytes that are not UTF-8 become U+FFFD, and CR LF becomes LF.
+#
+# A command that cannot be started, and one that is ended by a signal or by the timeout, has failed. A background process
+# that keeps the command's output open is waited for. TERM, INT, HUP and QUIT are passed on to the command, and the run is
+# recorded as a failure then, whatever the command makes of it.
+#
+# That the record cannot be written is known only when the command has run: it is said on standard error, and the output
+# is shown then even with --quiet. A job that cannot be a file's name is refused before anything runs.
+#
+# Options:
+#   --name N        the job's name in the record; without it, JOB
+#   --timeout T     end it after T: 90, 90s, 5m, 2h or 1d; first by TERM, 5 seconds later by KILL, with all its children
+#   --quiet         show its output only if it fails, as cron wants it
+#
+# Exit status:
+#   the command's own; 128 and the signal's number, if one ended it; 124 timed out; 127 no such command; 126 it cannot be
+#   started; 2 usage; 3 the command was fine, but the record could not be written or its output not be shown
+#
+# Examples:
+#   taskresults run my-job -- echo hello
+#   taskresults run nightly-copy --name "Nightly copy" --timeout 2h --quiet -- cp /etc/hostname hostname.copy
+
+# shellcheck shell=bash
+
+parse_options 'name= timeout= quiet' "$@"
+((${#args[@]})) || usage_error 'which job?'
+job=${args[0]} name=${opt[name]-${args[0]}}
+words=("${args[@]:1}")
+# The -- is wanted: without it, the command's own options would be taken for ours. A job may be behind a -- of its own.
+if [[ $args_before_dashes == 0 && ${words[0]-} == -- ]]; then
+  words=("${words[@]:1}")
+else
+  [[ $args_before_dashes == 1 ]] || usage_error 'the command goes behind --'
+fi
+((${#words[@]})) || usage_error 'which command?'
+[[ -n $job && $job != */* ]] || usage_error "'$job' cannot be a job: it has to be a file's name"
+(($(LC_ALL=C; echo "${#job}") <= 249)) || usage_error 'a job of more than 249 bytes cannot be a file'\''s name'
+
+if [[ $job$name == *[!\ -~]* ]]; then
+  printf '%s%s' "$job" "$name" | iconv -f UTF-8 -t UTF-8 >/dev/null 2>&1 || usage_error 'the job and its name have to be UTF-8'
+fi
+
+# timeout_option - sets `timeout_ms`, and `timeout_words` as the scheduler would say it.
+timeout_ms=0 timeout_words=
+timeout_option() {
+  local text=${opt[timeout]} seconds unit
+  [[ $text =~ ^([0-9]{1,9})(\.([0-9]{1,3})[0-9]*)?([smhd]?)$ ]] || usage_error "--timeout wants 90s, 5m, 2h or 1d, not '$text'"
+  local -A factor=([s]=1 [m]=60 [h]=3600 [d]=86400)
+  timeout_ms=${BASH_REMATCH[3]}000
+  timeout_ms=$(((10#${BASH_REMATCH[1]} * 1000 + 10#${timeout_ms:0:3}) * ${factor[${BASH_REMATCH[4]:-s}]}))
+  ((timeout_ms)) || usage_error '--timeout wants more than nothing'
+  seconds=$((timeout_ms / 1000)) unit=second
+  if ((timeout_ms % 60000 == 0)); then
+    seconds=$((seconds / 60)) unit=minute
+  elif ((timeout_ms % 1000)); then
+    printf -v seconds '%d.%03d' "$seconds" "$((timeout_ms % 1000))"
+    seconds=${seconds%"${seconds##*[1-9]}"}
+  fi
+  [[ $seconds == 1 ]] || unit+=s
+  timeout_words="Execution timed out ($seconds $unit)"
+}
+[[ ! -v opt[timeout] ]] || timeout_option
+
+find_runner || die "$EXIT_IO" "taskresults-run is not at $runner, so the command was not run: build it with make"
+recorder=("$BASH" "$shell_home/lib/record_run.bash" "$job" "$name" "$timeout_words")
+exec "$runner" "$timeout_ms" "$([[ -v opt[quiet] ]] && echo quiet || echo show)" "${#recorder[@]}" "${recorder[@]}" \
+  "${words[@]}"

@@ -1,0 +1,254 @@
+# sla [JOB...] - success ratio, uptime, outages and what is left of the error budget, per job, over a window of time
+#
+# Usage: taskresults sla [JOB...] [OPTION...]
+#
+# All jobs, or those that are named. What the figures mean:
+#
+#   the window     from its beginning up to, but without, its end; nothing after the present is in it. Two windows side by
+#                  side count every run, and every microsecond, once
+#   success        successful runs among the runs in the window
+#   down           from a failure until the next success. What a job is at the window's beginning, its last record before
+#                  it says. Before a job's first record ever nothing is known, and that time is not counted; nor is the
+#                  time while the job was paused
+#   uptime         the time that the job was up, among the time that is counted (up or down)
+#   outages        stretches of down time in the window, with one that began before it
+#   MTTR           mean time to recovery: of the outages that ended in the window, how long each was down in the window
+#   MTBF           mean time between failures: from the beginning of an outage in the window to that of the next one.
+#                  With MTTR, counted time
+#   the budget     with --target: the down time, and the failed runs, that the target allows; and what is left of both,
+#                  less than nothing if overspent
+#
+# A target is missed if a budget is overspent. A job that did not run in the window has no success ratio. If it was down
+# it stayed down, and its uptime is 0 %; otherwise its uptime is unknown, and it misses no target: for jobs that ought to
+# have run there is `taskresults alerts --silent-for D --overdue`.
+#
+# Records are put in the order of their timestamps, and of their places in the file where those are equal; so where the
+# clock was set back, the runs of that while are shuffled into those before. Records whose timestamp cannot be read as
+# one are not counted, and a message says how many. Percentages are cut, not rounded: only what never failed has 100 %.
+#
+# Options:
+#   --window W      24h, 7d, 30d (the default), 90d and the like, back from now; or FROM..TO with times such as 2026-02-14
+#                   or 2026-02-14T09:30:00Z, in UTC, where a bare day as TO is included; FROM.. ends now, and ..TO begins
+#                   with each job's first record
+#   --target P      a percentage, such as 99.9
+#   --of MEASURE    what the target is for: uptime, success, or both (the default)
+#   --job JOB       the same as JOB: for a name that begins with -
+#   --raw           control characters as they are (line breaks stay visible)
+#   --json          a JSON array of objects
+#   --jsonl         JSON, one object a line
+#   --csv           CSV (RFC 4180) with a header
+#
+# The machine formats have job_id, runs, successes, failures, success_percent, uptime_percent, up_seconds, down_seconds,
+# paused_seconds, outages, mtbf_seconds, mttr_seconds, budget_seconds, budget_seconds_left, budget_runs, budget_runs_left
+# and missed (true or false). What is unknown is null, and so is the budget without --target.
+#
+# Environment:
+#   SCHEDULER_LOGS_DIR    where the jobs' logs are, which tell of pauses; /opt/.task-scheduler/logs
+#
+# Exit status:
+#   0 fine; 1 a target is missed, or there is no such job; 2 usage; 3 input or output failed
+#
+# Examples:
+#   taskresults sla --window 90d
+#   taskresults sla --target 99.9 --window 2026-02-01..2026-02-28
+#   taskresults sla my-job --target 95 --of success --json
+
+# shellcheck shell=bash
+
+parse_options 'window= target= of= job= raw json jsonl csv' "$@"
+exclusive json jsonl csv
+[[ ! -v opt[job] ]] || args+=("${opt[job]}")
+
+# set_window - `from` and `to`, in microseconds; the window is [from, to).
+set_window() {
+  local text=${opt[window]-30d} now=$((EPOCHSECONDS * 1000000)) hint='24h, 7d, 2026-02-01..2026-02-28 or the like'
+  from=-62135596800000000 # the year 1
+  to=$now
+  if [[ $text == *..* ]]; then
+    opt[since]=${text%%..*} opt[until]=${text#*..}
+  elif [[ $text =~ ^[0-9]{1,9}[smhdw]$ ]]; then
+    opt[since]=$text opt[until]=
+  else
+    usage_error "--window wants $hint, not '$text'"
+  fi
+  if [[ -n ${opt[since]} ]]; then
+    time_option since window
+    from=${opt[since]}
+  fi
+  if [[ -n ${opt[until]} ]]; then
+    local bare_day=0
+    [[ ${opt[until]} =~ ^[0-9]{4}-[0-9]{2}-[0-9]{2}$ ]] && bare_day=1
+    time_option until window
+    to=$((${opt[until]} + bare_day)) # --until is the last microsecond that is in; `to` the first that is not
+  fi
+  ((to <= now)) || to=$now
+  ((from < to)) || usage_error "--window wants a time that is not empty and not in the future, not '$text'"
+}
+set_window
+
+# Percentages as whole millionths of a percent, so that a target is met or missed exactly.
+WHOLE=100000000
+target=NULL
+if [[ -v opt[target] ]]; then
+  [[ ${opt[target]} =~ ^0*([0-9]{1,3})(\.([0-9]{1,6})0*)?%?$ ]] || usage_error "--target wants a percentage, not '${opt[target]}'"
+  digits=${BASH_REMATCH[3]}000000
+  target=$((10#${BASH_REMATCH[1]} * 1000000 + 10#${digits:0:6}))
+  ((target > 0 && target <= WHOLE)) || usage_error "--target wants a percentage up to 100, not '${opt[target]}'"
+fi
+case ${opt[of]-both} in
+  both) missed='time_missed OR runs_missed' ;;
+  uptime) missed='time_missed' ;;
+  success) missed='runs_missed' ;;
+  *) usage_error "--of wants uptime, success or both, not '${opt[of]}'" ;;
+esac
+
+condition=1
+if ((${#args[@]})); then
+  condition=
+  for job in "${args[@]}"; do
+    condition+=${condition:+, }$(sql_text "$job")
+  done
+  condition="job_id IN ($condition)"
+fi
+
+logs=${SCHEDULER_LOGS_DIR:-/opt/.task-scheduler/logs}
+switches="SELECT NULL AS job_id, NULL AS time_us, NULL AS offset, NULL AS pausing WHERE 0"
+if [[ -d $logs && -r $logs && -x $logs ]]; then
+  switches="SELECT job_id, time_us, offset, event = 'paused' AS pausing FROM task_logs
+    WHERE event IN ('paused', 'resumed') AND time_us IS NOT NULL AND $condition"
+else
+  say "no directory of logs $logs that can be read: it is not known when jobs were paused"
+fi
+
+# counted T - SQL: the instant T on the clock of a job, which stands still while the job is paused.
+counted() {
+  printf '%s' "($1 - coalesce((SELECT paused_before + min($1, resumed) - paused FROM pause
+    WHERE pause.job_id = spell.job_id AND paused <= $1 ORDER BY paused DESC LIMIT 1), 0))"
+}
+
+# Record by record into the order of time; of these, where a job went up or down; from one such change to the next, a
+# spell, of which the window shows the part between `since` and `until`.
+tables="
+CREATE TABLE event(place INTEGER PRIMARY KEY, job_id TEXT, at INTEGER, good INTEGER);
+INSERT INTO event(job_id, at, good)
+  SELECT job_id, time_us, $is_success FROM task_results WHERE $condition ORDER BY job_id, time_us, rowid;
+
+CREATE TABLE pause(job_id TEXT, paused INTEGER, resumed INTEGER, paused_before INTEGER, PRIMARY KEY (job_id, paused))
+  WITHOUT ROWID;
+INSERT INTO pause
+  WITH switch AS MATERIALIZED ($switches),
+  change AS (SELECT *, lag(pausing, 1, 0) OVER (PARTITION BY job_id ORDER BY time_us, offset) AS was FROM switch),
+  stretch AS (SELECT job_id, pausing, min(time_us, $to) AS paused,
+      min(lead(time_us, 1, $to) OVER (PARTITION BY job_id ORDER BY time_us, offset), $to) AS resumed
+    FROM change WHERE pausing <> was)
+  SELECT job_id, paused, resumed,
+    sum(resumed - paused) OVER (PARTITION BY job_id ORDER BY paused) - (resumed - paused)
+  FROM stretch WHERE pausing AND resumed > paused;
+
+CREATE TABLE spell AS
+  WITH change AS (SELECT this.* FROM event AS this LEFT JOIN event AS last ON last.place = this.place - 1
+      AND last.job_id = this.job_id AND last.at IS NOT NULL
+    WHERE this.at < $to AND this.good IS NOT last.good),
+  spell AS (SELECT job_id, good, at AS began, lead(at) OVER (PARTITION BY job_id ORDER BY place) AS ended FROM change)
+  SELECT *, max(began, $from) AS since, coalesce(ended, $to) AS until
+  FROM spell WHERE began >= $from OR coalesce(ended, $to) > $from;
+
+CREATE TABLE part AS SELECT job_id, good, began, ended, until - since AS elapsed,
+    $(counted since) AS clock, $(counted until) - $(counted since) AS length FROM spell;
+
+CREATE TABLE sla AS
+  WITH run AS (SELECT job_id, count(*) FILTER (WHERE at >= $from AND at < $to) AS runs,
+      coalesce(sum(good) FILTER (WHERE at >= $from AND at < $to), 0) AS successes FROM event GROUP BY job_id),
+  time AS (SELECT job_id, coalesce(sum(length) FILTER (WHERE good), 0) AS up,
+      coalesce(sum(length) FILTER (WHERE NOT good), 0) AS down, sum(elapsed - length) AS paused,
+      count(*) FILTER (WHERE NOT good) AS outages,
+      avg(length) FILTER (WHERE NOT good AND ended IS NOT NULL) / 1e6 AS mttr,
+      count(*) FILTER (WHERE NOT good AND began >= $from) AS begun,
+      max(clock) FILTER (WHERE NOT good AND began >= $from) - min(clock) FILTER (WHERE NOT good AND began >= $from) AS apart
+    FROM part GROUP BY job_id),
+  -- A job that did not run was down all along, or else nothing shows that it was up.
+  known AS (SELECT run.*, CASE WHEN up + down > 0 AND (runs > 0 OR down > 0) THEN up + down END AS time,
+      up, down, coalesce(paused, 0) AS paused, coalesce(outages, 0) AS outages, mttr,
+      CASE WHEN begun > 1 THEN apart / 1e6 / (begun - 1) END AS mtbf
+    FROM run LEFT JOIN time USING (job_id)),
+  budget AS (SELECT *, time / $WHOLE * ($WHOLE - $target) + time % $WHOLE * ($WHOLE - $target) / $WHOLE AS time_budget,
+      nullif(runs, 0) * ($WHOLE - $target) AS runs_budget FROM known)
+  SELECT *, coalesce(down > time_budget, 0) AS time_missed,
+    coalesce((runs - successes) * $WHOLE > runs_budget, 0) AS runs_missed FROM budget;"
+
+columns=(job_id runs successes failures success_percent uptime_percent up_seconds down_seconds paused_seconds outages
+  mtbf_seconds mttr_seconds budget_seconds budget_seconds_left budget_runs budget_runs_left missed)
+select="SELECT job_id, runs, successes, runs - successes AS failures, 100.0 * successes / nullif(runs, 0) AS success_percent,
+  100.0 * up / time AS uptime_percent, CASE WHEN time THEN up / 1e6 END AS up_seconds,
+  CASE WHEN time THEN down / 1e6 END AS down_seconds, paused / 1e6 AS paused_seconds, outages,
+  mtbf AS mtbf_seconds, mttr AS mttr_seconds, time_budget / 1e6 AS budget_seconds,
+  (time_budget - down) / 1e6 AS budget_seconds_left, runs_budget / ${WHOLE}e0 AS budget_runs,
+  (runs_budget - (runs - successes) * $WHOLE) / ${WHOLE}e0 AS budget_runs_left,
+  $missed AS missed FROM sla ORDER BY job_id"
+
+# percent PART WHOLE - SQL: cut to three digits. And seconds that may be less than none.
+percent() {
+  printf '%s' "CASE WHEN $2 > 0 THEN printf('%.3f %%', min(CAST(100000.0 * $1 / $2 AS INTEGER),
+    CASE $1 WHEN $2 THEN 100000 ELSE 99999 END) / 1000.0) ELSE '' END"
+}
+span() {
+  local seconds="CAST(($1) AS INTEGER)"
+  printf '%s' "CASE WHEN $1 IS NULL THEN '' WHEN $1 < 0 THEN '-' || ($(duration "-$seconds")) ELSE $(duration "$seconds") END"
+}
+
+format=table
+for name in json jsonl csv; do
+  [[ ! -v opt[$name] ]] || format=$name
+done
+case $format in
+  csv)
+    cells=("${columns[@]}")
+    cells[-1]="CASE WHEN missed THEN 'true' ELSE 'false' END"
+    row="$(csv_row "${cells[@]}") || char(13)"
+    ;;
+  json | jsonl)
+    pairs=()
+    for name in "${columns[@]}"; do pairs+=("$name" "$name"); done
+    pairs[-1]="CASE WHEN missed THEN json('true') ELSE json('false') END"
+    row=$(json_row "${pairs[@]}")
+    ;;
+  table)
+    row="$(cell job_id), runs, $(percent successes runs), $(percent up time), CASE WHEN time THEN $(span 'down / 1000000') ELSE '' END,
+      outages, $(span mtbf), $(span mttr), $(span '(time_budget - down) / 1000000'),
+      CASE WHEN runs_budget IS NULL THEN '' ELSE printf('%.1f', (runs_budget - (runs - successes) * $WHOLE) / ${WHOLE}e0) END,
+      CASE WHEN $missed THEN $(paint red "'missed'") ELSE '' END"
+    select='SELECT * FROM sla ORDER BY job_id'
+    ;;
+esac
+
+# First the counts that decide on messages and on the exit status; then a line for each job.
+answer=$(with_progress query "$tables
+  SELECT (SELECT count(*) FROM sla), (SELECT count(*) FROM sla WHERE $missed), (SELECT count(*) FROM event WHERE at IS NULL);
+  SELECT $row FROM ($select);") || exit
+IFS=$'\x1f' read -r jobs missed_jobs timeless <<<"$answer"
+rows=${answer#*$'\n'}
+((jobs)) || rows=
+((timeless == 0)) || say "$timeless record$( ((timeless == 1)) || echo s) without a readable time not counted"
+if ((jobs == 0 && ${#args[@]} > 0)); then
+  die "$EXIT_NO" "no such job: ${args[0]}"
+fi
+
+case $format in
+  csv)
+    printf '%s\r\n' "$(IFS=,; echo "${columns[*]}")"
+    ((jobs == 0)) || printf '%s\n' "$rows" || exit "$EXIT_IO"
+    ;;
+  json | jsonl)
+    printf '%s' "${rows:+$rows$'\n'}" | json_lines "$format"
+    finish "${PIPESTATUS[@]}"
+    ;;
+  table)
+    {
+      printf '%s\x1f' JOB RUNS SUCCESS UPTIME DOWN OUTAGES MTBF MTTR
+      if [[ $target == NULL ]]; then printf '\x1f\x1f\n'; else printf 'TIME LEFT\x1fRUNS LEFT\x1f\n'; fi
+      ((jobs == 0)) || printf '%s\n' "$rows"
+    } | show_table lrrrrrrrrrl 1
+    finish "${PIPESTATUS[@]}"
+    ;;
+esac
+((missed_jobs == 0)) || exit "$EXIT_NO"

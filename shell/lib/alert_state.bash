@@ -1,0 +1,80 @@
+# alert_state.bash - what `alerts` told before: the state file; and telling what is new, so that the file never says more
+# than was told.
+#
+# The file has a line that counts, and then an alert a line, all JSON. It is replaced whole, by one run at a time.
+
+# shellcheck shell=bash disable=SC2154  # alert_facts.bash sets what is to be told
+
+# lock_state - sets `state`; waits for another run, and keeps others out until this one ends.
+lock_state() {
+  local home=${XDG_STATE_HOME-}
+  if [[ -v opt[state] ]]; then
+    state=${opt[state]}
+    [[ -n $state ]] || usage_error '--state wants a file'
+  else
+    [[ $home == /* ]] || home=${HOME:+$HOME/.local/state}
+    [[ -n $home ]] || die "$EXIT_IO" 'no HOME to keep the state in: name a file, with --state'
+    state=$home/taskresults/alerts
+    (umask 077 && mkdir -p -- "${state%/*}") || exit "$EXIT_IO"
+  fi
+  [[ $state == /* ]] || state=./$state
+  { exec {lock}>>"$state.lock"; } 2>/dev/null || die "$EXIT_IO" "cannot write $state.lock, the lock of the state file"
+  flock -w 10 "$lock" || die "$EXIT_IO" "another run is still going on, with the state file $state"
+  if [[ -e $state || -L $state ]]; then
+    [[ -f $state ]] || die "$EXIT_IO" "the state file $state is not a regular file"
+    [[ -r $state ]] || die "$EXIT_IO" "the state file $state is not readable for $(id -un)"
+  fi
+}
+
+# save_state - `lines` has the line of each alert, or nothing.
+save_state() {
+  saved_at=$SECONDS unsaved=
+  write_atomically "$state" print_state
+}
+
+print_state() {
+  local line told=()
+  for line in "${lines[@]}"; do
+    [[ -z $line ]] || told+=("$line")
+  done
+  printf '{"taskresults_alerts":1,"alerts":%d,"results":"%s"}\n' "${#told[@]}" "$results_id"
+  ((${#told[@]} == 0)) || printf '%s\n' "${told[@]}"
+}
+
+# tell_all - tells the notices; sets `fired` and `failed`. What was told is saved at the end, and every second meanwhile, so
+# that a kill makes little be told twice. What could not be told stays as it was.
+tell_all() {
+  local at lines=("${lines_before[@]}") unsaved='' saved_at=$SECONDS
+  fired=0 failed=0
+  for ((at = 0; at < ${#events[@]}; at++)); do
+    [[ ${events[at]} != kept ]] || continue
+    if [[ ${events[at]} != forgotten ]]; then
+      if ! tell "$at"; then
+        failed=$((failed + 1))
+        continue
+      fi
+      [[ ${events[at]} != fired && ${events[at]} != repeated ]] || fired=$((fired + 1))
+    fi
+    lines[at]=${lines_after[at]}
+    unsaved=1
+    ((SECONDS == saved_at)) || save_state
+  done
+  [[ -z $unsaved ]] || save_state
+}
+
+# tell AT - prints that notice, or runs the command; 0 if that is done. Facts are in the command's environment only: it
+# is a text of the user's, they are not.
+tell() {
+  local status
+  if [[ ! -v opt[exec] ]]; then
+    printf '%s\n' "${messages[$1]}"
+    return
+  fi
+  TASKRESULTS_EVENT=${events[$1]} TASKRESULTS_ALERT=${alerts_of[$1]} TASKRESULTS_JOB=${jobs_of[$1]} \
+    TASKRESULTS_MESSAGE=${messages[$1]} TASKRESULTS_STREAK=${streaks[$1]} TASKRESULTS_FAILURES=${failures_of[$1]} \
+    TASKRESULTS_LAST_RUN=${last_runs[$1]} TASKRESULTS_SINCE=${sinces[$1]} TASKRESULTS_ERROR=${errors_of[$1]} \
+    timeout -k 5 "$((${opt[exec-timeout]-60000000} / 1000000))" sh -c "${opt[exec]}" </dev/null {lock}>&-
+  status=$?
+  ((status == 0)) || say "--exec failed with status $status; it is tried again at the next run: ${messages[$1]}"
+  return "$status"
+}

@@ -1,0 +1,41 @@
+/*
+** runner.h - what `taskresults run` needs from C: one program, two parts.
+**
+**   capture.c    a command's output, byte by byte -> the text that is recorded; knows nothing of processes
+**   supervise.c  starts the command, shows or keeps what it prints, ends it in time, has the run recorded
+*/
+#ifndef TASKRESULTS_RUNNER_H
+#define TASKRESULTS_RUNNER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define CAPTURE_POINTS 5000 /* code points of a text that the scheduler keeps */
+
+/* The first code points of a text, as UTF-8. */
+typedef struct CaptureHead {
+  unsigned char text[CAPTURE_POINTS * 4];
+  size_t length;       /* bytes */
+  size_t points;       /* code points, at most CAPTURE_POINTS */
+  size_t solid_length; /* bytes up to the end of the last code point that is not white space */
+} CaptureHead;
+
+/* One stream, of any length, in constant memory. A zeroed Capture is ready. */
+typedef struct Capture {
+  CaptureHead whole;       /* from the first code point */
+  CaptureHead stripped;    /* from the first that is not white space */
+  bool goes_on;            /* something that is not white space came after `stripped` was full */
+  bool after_return;       /* the last byte was a carriage return: a newline behind it is part of it */
+  unsigned missing;        /* bytes that the sequence begun still wants */
+  uint32_t point;          /* what it has so far */
+  unsigned char low, high; /* the range of its next byte */
+} Capture;
+
+void capture_bytes(Capture *capture, const unsigned char *bytes, size_t length);
+void capture_end(Capture *capture); /* no more will come */
+
+/* The length of capture->stripped.text without the white space at the end of the whole output. */
+size_t capture_stripped_length(const Capture *capture);
+
+#endif /* TASKRESULTS_RUNNER_H */

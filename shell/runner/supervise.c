@@ -1,0 +1,433 @@
+/*
+** supervise.c - runs a command as `taskresults run` promises: shown or kept, ended in time, recorded.
+**
+**   taskresults-run TIMEOUT_MS show|quiet N RECORDER... COMMAND...
+**
+** TIMEOUT_MS is 0 for none. RECORDER, N words of it, is a program that is told on its standard input how the command
+** ended, in one line: `success`, `failure` or `timed_out`, a blank, and the text to be recorded, in hexadecimal. If it
+** fails, the run was not recorded.
+**
+** The command gets our standard input, a process group of its own, and pipes for its output: a background process that
+** it leaves behind with these pipes open is waited for, as Python's subprocess.run() waits. Signals reach us through a
+** descriptor, so nothing happens between two steps; those that are meant to end us are passed on to the group, and
+** the run counts as failed. On the timeout the group gets TERM, and KILL when it has not gone GRACE_MS later. The
+** command is not reaped before the last signal is sent, so its group's number cannot be somebody else's by then.
+**
+** Exit status: the command's own; 128 + signal; 124 timed out; 126, 127 it could not be started. If that would be 0,
+** but the run could not be recorded, or its output not be shown: 3.
+*/
+#define _GNU_SOURCE
+#include "runner.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#define GRACE_MS 5000       /* between TERM and KILL */
+#define DRAIN_MS 500        /* after KILL, for what is still in the pipes */
+#define SHOW_BYTES PIPE_BUF /* a pipe that polls writable takes as much without blocking */
+
+enum { EXIT_IO = 3, EXIT_TIMED_OUT = 124, EXIT_NOT_STARTED = 126, EXIT_NOT_FOUND = 127 };
+
+/* One of the command's two streams. */
+typedef struct Stream {
+  const char *name, *verb; /* for messages */
+  int from;                /* the pipe's end that we read; -1 behind the last byte */
+  int to;                  /* where it is shown; or, with --quiet, an unlinked file that keeps it */
+  unsigned char buffer[SHOW_BYTES];
+  size_t length, written; /* of what is in the buffer */
+  bool refused;           /* nothing more can be written there */
+  Capture capture;
+} Stream;
+
+typedef enum Pressure { PRESSURE_NONE, PRESSURE_TERM, PRESSURE_KILL, PRESSURE_ABANDON } Pressure;
+
+typedef struct Run {
+  Stream out, err;
+  bool lost; /* some output was neither shown nor kept */
+  pid_t command;
+  int start_error;     /* errno, if the command could not be started */
+  int signals;         /* signalfd */
+  sigset_t outer_mask; /* as it was when we came */
+  bool ended;          /* the command itself; its pipes may still be open */
+  int interrupted_by;  /* the first signal that was passed on, or 0 */
+  bool timed_out;
+  Pressure pressure;    /* what has been done to end it */
+  int64_t next_step_ms; /* when more is to be done; -1 never */
+} Run;
+
+static int64_t now_ms(void) {
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+static void say(const char *format, ...) {
+  va_list arguments;
+  va_start(arguments, format);
+  fputs("taskresults: ", stderr);
+  vfprintf(stderr, format, arguments);
+  fputc('\n', stderr);
+  va_end(arguments);
+}
+
+static void fail(const char *what) {
+  say("%s: %s", what, strerror(errno));
+  exit(EXIT_IO);
+}
+
+/* --- showing and keeping ------------------------------------------------------------------------------------------ */
+
+/* A file without a name, or -1. */
+static int open_spool(void) {
+  char path[PATH_MAX];
+  const char *directory = getenv("TMPDIR");
+  if (directory == NULL || *directory == '\0') directory = "/tmp";
+  if (snprintf(path, sizeof path, "%s/taskresults.XXXXXX", directory) >= (int)sizeof path) return -1;
+  int fd = mkostemp(path, O_CLOEXEC);
+  if (fd >= 0) unlink(path);
+  return fd;
+}
+
+/* Without a place to keep it, the output is shown as it comes. */
+static bool keep_output(Run *run) {
+  int out = open_spool(), err = out < 0 ? -1 : open_spool();
+  if (err < 0) {
+    say("cannot keep the output, so it is shown: %s", strerror(errno));
+    if (out >= 0) close(out);
+    return false;
+  }
+  run->out.to = out;
+  run->err.to = err;
+  run->out.verb = run->err.verb = "kept";
+  return true;
+}
+
+/* Nobody who reads is no failure. */
+static void refuse(Run *run, Stream *stream) {
+  stream->refused = true;
+  stream->length = stream->written = 0;
+  if (errno == EPIPE) return;
+  run->lost = true;
+  say("%s cannot be %s any more: %s", stream->name, stream->verb, strerror(errno));
+}
+
+static void write_some(Run *run, Stream *stream) {
+  ssize_t count = write(stream->to, stream->buffer + stream->written, stream->length - stream->written);
+  if (count < 0) {
+    if (errno != EINTR && errno != EAGAIN) refuse(run, stream);
+    return;
+  }
+  stream->written += (size_t)count;
+  if (stream->written == stream->length) stream->length = stream->written = 0;
+}
+
+static void end_stream(Stream *stream) {
+  if (stream->from < 0) return;
+  close(stream->from);
+  stream->from = -1;
+  capture_end(&stream->capture);
+}
+
+static void read_some(Stream *stream) {
+  ssize_t count = read(stream->from, stream->buffer, sizeof stream->buffer);
+  if (count < 0 && errno == EINTR) return;
+  if (count <= 0) {
+    end_stream(stream);
+    return;
+  }
+  capture_bytes(&stream->capture, stream->buffer, (size_t)count);
+  stream->length = stream->refused ? 0 : (size_t)count;
+}
+
+static bool stream_is_done(const Stream *stream) {
+  return stream->from < 0 && stream->length == 0;
+}
+
+/* --- starting ----------------------------------------------------------------------------------------------------- */
+
+static const int passed_on[] = {SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGTSTP};
+
+/* A signal that was ignored when we came (nohup, a shell's background job) stays ignored, here and in the command. */
+static void take_signals(Run *run) {
+  sigset_t ours;
+  sigemptyset(&ours);
+  sigaddset(&ours, SIGCHLD);
+  for (size_t i = 0; i < sizeof passed_on / sizeof *passed_on; i++) {
+    struct sigaction before;
+    sigaction(passed_on[i], NULL, &before);
+    if (before.sa_handler != SIG_IGN) sigaddset(&ours, passed_on[i]);
+  }
+  run->signals = signalfd(-1, &ours, SFD_CLOEXEC | SFD_NONBLOCK);
+  if (run->signals < 0) fail("signalfd");
+  sigaddset(&ours, SIGTTOU); /* so that we can take the terminal back */
+  sigprocmask(SIG_BLOCK, &ours, &run->outer_mask);
+  signal(SIGCHLD, SIG_DFL);
+  signal(SIGPIPE, SIG_IGN);
+}
+
+/* In the new process. Does not return; what went wrong goes into the pipe. */
+static void become_command(const Run *run, char **argv, int out, int err, int complaint) {
+  setpgid(0, 0);
+  dup2(out, STDOUT_FILENO);
+  dup2(err, STDERR_FILENO);
+  signal(SIGPIPE, SIG_DFL);
+  sigprocmask(SIG_SETMASK, &run->outer_mask, NULL);
+  execvp(argv[0], argv);
+  int error = errno;
+  ssize_t written = write(complaint, &error, sizeof error);
+  _exit(written == sizeof error ? EXIT_NOT_STARTED : EXIT_NOT_FOUND);
+}
+
+static void start(Run *run, char **argv) {
+  int out[2], err[2], complaint[2];
+  if (pipe2(out, O_CLOEXEC) || pipe2(err, O_CLOEXEC) || pipe2(complaint, O_CLOEXEC)) fail("pipe");
+  run->command = fork();
+  if (run->command < 0) fail("fork");
+  if (run->command == 0) become_command(run, argv, out[1], err[1], complaint[1]);
+  setpgid(run->command, run->command); /* whoever comes first */
+  close(out[1]);
+  close(err[1]);
+  close(complaint[1]);
+  run->out.from = out[0];
+  run->err.from = err[0];
+  ssize_t length;
+  do { /* ends when the command has begun */
+    length = read(complaint[0], &run->start_error, sizeof run->start_error);
+  } while (length < 0 && errno == EINTR);
+  close(complaint[0]);
+}
+
+/* --- the course of things ----------------------------------------------------------------------------------------- */
+
+static void signal_group(const Run *run, int number) {
+  kill(-run->command, number);
+}
+
+/* It is time for more. */
+static void press(Run *run) {
+  switch (++run->pressure) {
+  case PRESSURE_TERM:
+    run->timed_out = true;
+    signal_group(run, SIGTERM);
+    signal_group(run, SIGCONT);
+    run->next_step_ms = now_ms() + GRACE_MS;
+    break;
+  case PRESSURE_KILL:
+    signal_group(run, SIGKILL);
+    run->next_step_ms = now_ms() + DRAIN_MS;
+    break;
+  default: /* somebody who left the group holds the pipes */
+    end_stream(&run->out);
+    end_stream(&run->err);
+    run->next_step_ms = -1;
+  }
+}
+
+/* On a terminal: the command may have it when it asks; and when it is stopped, so are we, until a shell continues us. */
+static void command_stopped(Run *run, int number) {
+  bool asks = number == SIGTTIN || number == SIGTTOU;
+  pid_t ours = getpgrp();
+  if (!isatty(STDIN_FILENO)) return;
+  if (!asks || tcgetpgrp(STDIN_FILENO) != ours) {
+    if (tcgetpgrp(STDIN_FILENO) == run->command) tcsetpgrp(STDIN_FILENO, ours);
+    raise(SIGSTOP);
+  }
+  if (tcgetpgrp(STDIN_FILENO) == ours) tcsetpgrp(STDIN_FILENO, run->command);
+  signal_group(run, SIGCONT);
+}
+
+static void look_after_command(Run *run) {
+  siginfo_t info = {0};
+  if (waitid(P_PID, (id_t)run->command, &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid) run->ended = true;
+  info.si_pid = 0;
+  if (waitid(P_PID, (id_t)run->command, &info, WSTOPPED | WNOHANG) == 0 && info.si_pid) {
+    command_stopped(run, info.si_status);
+  }
+}
+
+static void take_signal(Run *run) {
+  struct signalfd_siginfo info;
+  if (read(run->signals, &info, sizeof info) != sizeof info) return;
+  int number = (int)info.ssi_signo;
+  if (number == SIGCHLD) {
+    look_after_command(run);
+    return;
+  }
+  if (number != SIGTSTP && run->interrupted_by == 0) run->interrupted_by = number;
+  signal_group(run, number);
+}
+
+/* What a stream waits for: more to read, or room for what was read. */
+static struct pollfd wanted(const Stream *stream) {
+  if (stream->length) return (struct pollfd){.fd = stream->to, .events = POLLOUT};
+  return (struct pollfd){.fd = stream->from, .events = POLLIN}; /* -1 is passed over */
+}
+
+static void serve(Run *run, Stream *stream, const struct pollfd *ready) {
+  if (ready->revents == 0) return;
+  if (stream->length) {
+    write_some(run, stream);
+  } else if (stream->from >= 0) {
+    read_some(stream);
+  }
+}
+
+static int milliseconds_left(const Run *run) {
+  if (run->next_step_ms < 0) return -1;
+  int64_t left = run->next_step_ms - now_ms();
+  return left < 0 ? 0 : left > INT_MAX ? INT_MAX : (int)left;
+}
+
+/* Until the command has ended and all its output has gone where it goes. */
+static void attend(Run *run) {
+  while (!run->ended || !stream_is_done(&run->out) || !stream_is_done(&run->err)) {
+    struct pollfd ready[] = {{.fd = run->signals, .events = POLLIN}, wanted(&run->out), wanted(&run->err)};
+    int left = milliseconds_left(run);
+    if (left == 0) {
+      press(run);
+    } else if (poll(ready, 3, left) > 0) {
+      serve(run, &run->out, &ready[1]);
+      serve(run, &run->err, &ready[2]);
+      if (ready[0].revents) take_signal(run);
+    }
+  }
+  if (run->timed_out) signal_group(run, SIGKILL); /* whoever of the group prints elsewhere */
+}
+
+/* --- what is told ------------------------------------------------------------------------------------------------- */
+
+static int exit_status(const Run *run, int wait_status) {
+  if (run->start_error) return run->start_error == ENOENT ? EXIT_NOT_FOUND : EXIT_NOT_STARTED;
+  if (run->timed_out) return EXIT_TIMED_OUT;
+  if (WIFSIGNALED(wait_status)) return 128 + WTERMSIG(wait_status);
+  int status = WEXITSTATUS(wait_status);
+  return status == 0 && run->interrupted_by ? 128 + run->interrupted_by : status;
+}
+
+static const char *signal_word(int number) {
+  switch (number) {
+  case SIGTERM: return "SIGTERM";
+  case SIGINT: return "SIGINT";
+  case SIGHUP: return "SIGHUP";
+  default: return "SIGQUIT";
+  }
+}
+
+static void write_hex(FILE *out, const void *text, size_t length) {
+  const unsigned char *bytes = text;
+  for (size_t i = 0; i < length; i++) fprintf(out, "%02x", bytes[i]);
+  fputc('\n', out);
+}
+
+/* The scheduler's own choice of text: what was printed, or else, of a failure, standard error before standard output. */
+static void write_report(const Run *run, int status, const char *command, FILE *out) {
+  const Capture *shown = &run->out.capture, *complaint = &run->err.capture;
+  char words[PATH_MAX + 64];
+  if (run->start_error) { /* Python's words */
+    snprintf(words, sizeof words, "[Errno %d] %s: '%s'", run->start_error, strerror(run->start_error), command);
+    Capture text = {0};
+    capture_bytes(&text, (const unsigned char *)words, strlen(words));
+    capture_end(&text);
+    fputs("failure ", out);
+    write_hex(out, text.whole.text, text.whole.length);
+  } else if (run->timed_out) {
+    fputs("timed_out \n", out);
+  } else if (status == 0) {
+    fputs("success ", out);
+    write_hex(out, shown->stripped.text, capture_stripped_length(shown));
+  } else {
+    const CaptureHead *head = complaint->whole.length ? &complaint->whole : &shown->whole;
+    fputs("failure ", out);
+    if (head->length == 0 && run->interrupted_by) {
+      snprintf(words, sizeof words, "Interrupted (%s)", signal_word(run->interrupted_by));
+      write_hex(out, words, strlen(words));
+    } else {
+      write_hex(out, head->text, head->length);
+    }
+  }
+}
+
+/* The recorder is left alone by signals: what is known by now is to be recorded. */
+static void become_recorder(const Run *run, char **argv, int in) {
+  for (size_t i = 0; i < sizeof passed_on / sizeof *passed_on; i++) signal(passed_on[i], SIG_IGN);
+  signal(SIGPIPE, SIG_DFL);
+  sigprocmask(SIG_SETMASK, &run->outer_mask, NULL);
+  dup2(in, STDIN_FILENO);
+  execvp(argv[0], argv);
+  say("%s: %s", argv[0], strerror(errno));
+  _exit(EXIT_NOT_FOUND);
+}
+
+static bool record(const Run *run, int status, char **recorder, const char *command) {
+  int in[2], result = -1;
+  if (pipe2(in, O_CLOEXEC)) return false;
+  pid_t pid = fork();
+  if (pid == 0) become_recorder(run, recorder, in[0]);
+  close(in[0]);
+  FILE *report = fdopen(in[1], "w");
+  if (pid < 0 || report == NULL) return false;
+  write_report(run, status, command, report);
+  bool sent = fclose(report) == 0;
+  while (waitpid(pid, &result, 0) < 0 && errno == EINTR) continue;
+  return sent && WIFEXITED(result) && WEXITSTATUS(result) == 0;
+}
+
+static void show_kept(Run *run, Stream *stream, int shown) {
+  int kept = stream->to;
+  ssize_t count;
+  lseek(kept, 0, SEEK_SET);
+  stream->to = shown;
+  stream->verb = "shown";
+  stream->refused = false;
+  while (!stream->refused && (count = read(kept, stream->buffer, sizeof stream->buffer)) > 0) {
+    stream->length = (size_t)count;
+    while (stream->length) write_some(run, stream);
+  }
+  close(kept);
+}
+
+/* What it ends with, as wait() tells it. */
+static int run_command(Run *run, char **command, int64_t timeout_ms) {
+  int wait_status = 0;
+  take_signals(run);
+  start(run, command);
+  if (run->start_error) say("%s: %s", command[0], strerror(run->start_error));
+  run->next_step_ms = timeout_ms ? now_ms() + timeout_ms : -1;
+  attend(run);
+  while (waitpid(run->command, &wait_status, 0) < 0 && errno == EINTR) continue;
+  if (isatty(STDIN_FILENO) && tcgetpgrp(STDIN_FILENO) == run->command) tcsetpgrp(STDIN_FILENO, getpgrp());
+  return wait_status;
+}
+
+int main(int argc, char **argv) {
+  static Run run = {.out = {.name = "standard output", .verb = "shown", .from = -1, .to = STDOUT_FILENO},
+                    .err = {.name = "standard error", .verb = "shown", .from = -1, .to = STDERR_FILENO}};
+  int words = argc > 3 ? atoi(argv[3]) : 0;
+  if (words < 1 || argc < 5 + words) {
+    say("taskresults-run is a part of `taskresults run`, which starts it");
+    return 2;
+  }
+  char **recorder = argv + 4, **command = recorder + words;
+  char *name = command[0];
+  bool kept = strcmp(argv[2], "quiet") == 0 && keep_output(&run);
+  int status = exit_status(&run, run_command(&run, command, atoll(argv[1])));
+  command[0] = NULL; /* the end of the recorder's words */
+  bool recorded = record(&run, status, recorder, name);
+  if (!recorded) say("THIS RUN WAS NOT RECORDED");
+  if (kept && (status || !recorded)) {
+    show_kept(&run, &run.out, STDOUT_FILENO);
+    show_kept(&run, &run.err, STDERR_FILENO);
+  }
+  return status == 0 && (!recorded || run.lost) ? EXIT_IO : status;
+}

@@ -1,0 +1,462 @@
+#!/usr/bin/env bats
+# taskresults alerts: what fires, once; the state file; --exec; --nagios.
+
+load ../helpers
+load ../hostile
+load ../shell
+
+setup_alerts() {
+  export SCHEDULER_JOBS_FILE=$BATS_TEST_TMPDIR/jobs.json XDG_STATE_HOME=$BATS_TEST_TMPDIR/state
+  state=$XDG_STATE_HOME/taskresults/alerts
+  cd "$BATS_TEST_TMPDIR" || return
+}
+
+# minutes ago -> a timestamp
+ago() { date -u -d "-$1 minutes" +%FT%TZ; }
+
+# runs JOB [MINUTES_AGO ok|fail|empty [TEXT]] - one record.
+run_of() {
+  python3 - "$results/$1.jsonl" "$1" "$(ago "$2")" "$3" "${4-}" <<'PYTHON'
+import json, sys
+path, job, time, verdict, text = sys.argv[1:]
+good = verdict != "fail"
+with open(path, "a") as file:
+    file.write(json.dumps({"timestamp": time, "job_id": job, "job_name": job, "success": good,
+                           "output": (text or "fine") if verdict == "ok" else "", "error": "" if good else text or "broken"}) + "\n")
+PYTHON
+}
+
+runs_of() {
+  local job=$1 minutes=$2 verdict
+  shift 2
+  for verdict; do
+    run_of "$job" "$minutes" "$verdict"
+    minutes=$((minutes - 1))
+  done
+}
+
+# list_jobs JOB ENABLED NEXT_RUN SCHEDULE CREATED ... - the scheduler's list.
+list_jobs() {
+  python3 -c '
+import json, sys
+words = sys.argv[1:]
+jobs = [{"id": words[i], "name": words[i], "enabled": words[i + 1] == "on", "next_run": words[i + 2] or None,
+         "schedule": words[i + 3], "created_at": words[i + 4]} for i in range(0, len(words), 5)]
+json.dump({"jobs": jobs}, sys.stdout)' "$@" >"$SCHEDULER_JOBS_FILE"
+}
+
+# expect STATUS LINE... - the last `run` ended so, and printed exactly these lines (each a pattern).
+expect() {
+  local code=$1 i
+  shift
+  [[ $status -eq $code && ${#lines[@]} -eq $# ]] || { printf 'status %s\n%s\n' "$status" "$output"; return 1; }
+  for ((i = 0; i < $#; i++)); do
+    # shellcheck disable=SC2053  # a pattern
+    [[ ${lines[i]} == ${*:i+1:1} ]] || { printf 'line: %s\nwanted: %s\n' "${lines[i]}" "${*:i+1:1}"; return 1; }
+  done
+}
+
+# --- what fires ------------------------------------------------------------------------------------------------------
+
+@test "alerts: a failing job, once; again only after a success in between" {
+  setup_alerts
+  runs_of good 10 ok ok
+  runs_of bad 10 ok fail
+  run taskresults alerts
+  expect 1 'bad: failed: broken'
+  run taskresults alerts
+  expect 0
+  run_of bad 8 fail
+  run taskresults alerts
+  expect 0
+  runs_of bad 7 ok fail fail # recovered and failed again between two looks
+  run taskresults alerts
+  expect 1 'bad: failed 2 times in a row, since 20??-??-?? ??:??:??: broken'
+  run taskresults alerts
+  expect 0
+  run_of bad 1 ok
+  run taskresults alerts --recovered
+  expect 0 'bad: recovered: no longer failing'
+  run taskresults alerts --recovered
+  expect 0
+  run_of bad 0 fail
+  run taskresults alerts
+  expect 1 'bad: failed: broken'
+}
+
+@test "alerts: without --recovered a recovery is noted in silence" {
+  setup_alerts
+  runs_of a 10 fail
+  run taskresults alerts
+  expect 1 'a: failed: broken'
+  run_of a 9 ok
+  run taskresults alerts
+  expect 0
+  [[ $(wc -l <"$state") == 1 ]]
+}
+
+@test "alerts: --after N wants N in a row" {
+  setup_alerts
+  runs_of two 10 fail ok fail fail
+  runs_of three 10 ok fail fail fail
+  run taskresults alerts --after 3
+  expect 1 'three: failed 3 times in a row, since *: broken'
+}
+
+@test "alerts: a long streak is counted, and neither its length nor a prune makes it a new one" {
+  setup_alerts
+  make_job long 1500 1
+  make_job short 40 1
+  run taskresults alerts
+  expect 1 'long: failed 1000 times in a row, since 2026-01-01 08:20:00: *' 'short: failed 40 times in a row, since 2026-01-01 00:00:00: *'
+  # All that is left, or looked at, is newer than what was told.
+  for ((i = 0; i < 1100; i++)); do
+    printf '{"timestamp": "2026-01-02T%02d:%02d:00Z", "success": false}\n' $((2 + i / 60)) $((i % 60))
+  done | tee -a "$results/long.jsonl" >>"$results/short.jsonl"
+  printf '%s\n' "$(tail -n 5 "$results/short.jsonl")" >"$results/short.jsonl"
+  run taskresults alerts
+  expect 0
+  append_raw long '{"timestamp": "2026-01-03T00:00:00Z", "success": true}\n{"timestamp": "2026-01-03T01:00:00Z", "success": false}\n'
+  run taskresults alerts
+  expect 1 'long: failed'
+}
+
+@test "alerts: --rate counts the last K, or as many as there are" {
+  setup_alerts
+  runs_of few 10 fail ok
+  runs_of many 20 fail fail fail ok ok ok
+  runs_of mixed 20 fail ok fail ok fail ok
+  run taskresults alerts --rate 2/4
+  expect 1 'mixed: failed 2 of the last 4 times: broken'
+  run taskresults alerts --rate 1/4 --recovered
+  expect 1 'few: failed 1 of the last 2 times: broken' 'many: failed 1 of the last 4 times: broken'
+  runs_of mixed 5 ok ok ok ok
+  run taskresults alerts --rate 1/4 --recovered
+  expect 0 'mixed: recovered: no longer failing too often'
+}
+
+@test "alerts: --silent-for, with and without the scheduler's list" {
+  setup_alerts
+  runs_of fresh 10 ok
+  runs_of stale 200 ok
+  append_raw timeless '{"success": true}\n'
+  run taskresults alerts --silent-for 2h
+  expect 1 'stale: silent for 3h, since *' 'timeless: silent, for all one can tell: no record has a readable time'
+  list_jobs stale off '' cron "$(ago 9000)" fresh on '' cron "$(ago 9000)" never on '' cron "$(ago 9000)" new on '' cron "$(ago 5)"
+  run taskresults alerts --silent-for 2h --recovered
+  expect 1 'never: never ran' 'stale: not looked at any more: no longer silent' 'timeless: not looked at any more: no longer silent'
+  run_of never 0 ok
+  run taskresults alerts --silent-for 2h --recovered
+  expect 0 'never: recovered: no longer silent'
+}
+
+@test "alerts: --overdue, by the next run or by a schedule of every so often" {
+  setup_alerts
+  runs_of hourly 90 ok
+  runs_of daily 90 ok
+  list_jobs late on "$(ago 30)" cron "$(ago 900)" soon on "$(ago 2)" cron "$(ago 900)" off off "$(ago 30)" cron "$(ago 900)" \
+    hourly on '' 'every 1 hour' "$(ago 900)" daily on '' 'every 1 days' "$(ago 900)"
+  run taskresults alerts --overdue
+  expect 1 'hourly: overdue for 30m, since *' 'late: overdue for 30m, since *'
+  run taskresults alerts --overdue --grace 1m
+  expect 1 'soon: overdue for 2m, since *'
+  printf '{"job_id": "late", "started_at": "x", "pid": %d}' "$$" >"$BATS_TEST_TMPDIR/.checkpoint_late.json" # it runs now
+  run taskresults alerts --overdue --grace 1m --recovered
+  expect 0 'late: recovered: no longer overdue'
+  rm "$SCHEDULER_JOBS_FILE"
+  run taskresults alerts --overdue
+  expect 3 "taskresults: --overdue wants the scheduler's list of jobs, and cannot read $SCHEDULER_JOBS_FILE"
+}
+
+@test "alerts: --suspicious" {
+  setup_alerts
+  runs_of clean 10 ok
+  run_of odd 10 ok $'all well\nTraceback (most recent call last)'
+  run_of failed 10 fail Traceback
+  append_raw warned '{"timestamp": "'"$(ago 3)"'", "success": true, "output": "done", "error": "Traceback: x"}\n'
+  append_raw behind '{"timestamp": "'"$(ago 3)"'", "success": true, "output": "a\\u0000 Traceback", "error": ""}\n'
+  run taskresults alerts --suspicious Traceback
+  expect 1 'behind: succeeded, but looks suspicious: a␀ Traceback' 'odd: succeeded, but looks suspicious: all well' \
+    'warned: succeeded, but looks suspicious: Traceback: x'
+  run taskresults alerts --suspicious '[Tt]race?ack*last'
+  expect 0
+  run taskresults alerts --suspicious "no'such\"thing"
+  expect 0
+}
+
+@test "alerts: --empty, where the outputs never are" {
+  setup_alerts
+  runs_of talks 20 ok ok ok empty empty
+  runs_of young 20 ok ok empty
+  runs_of sometimes 20 ok empty ok ok ok empty
+  runs_of fails 20 ok ok ok fail
+  run taskresults alerts --empty
+  expect 1 'talks: succeeded, but printed nothing'
+  run_of talks 1 ok
+  run taskresults alerts --empty --recovered
+  expect 0 'talks: recovered: no longer without output'
+}
+
+@test "alerts: an error is shown by its telling line, control characters visible" {
+  setup_alerts
+  run_of trace 10 fail $'Traceback (most recent call last):\n  File "x"\nKeyError: \'price\'\n'
+  run_of esc 10 fail $'red \e[31m\x01'
+  run taskresults alerts
+  expect 1 'esc: failed: red ␛\[31m␁' "trace: failed: KeyError: 'price'"
+}
+
+@test "alerts: named jobs; one that there is nowhere is an error" {
+  setup_alerts
+  runs_of a 10 fail
+  runs_of b 10 fail
+  run taskresults alerts a
+  expect 1 'a: failed: broken'
+  run taskresults alerts --job b
+  expect 1 'b: failed: broken'
+  run taskresults alerts a nobody
+  expect 2 'taskresults: no such job: nobody'
+  list_jobs nobody on '' cron "$(ago 9)"
+  run taskresults alerts a nobody
+  expect 0
+}
+
+# --- the state -------------------------------------------------------------------------------------------------------
+
+@test "alerts: --cooldown repeats" {
+  setup_alerts
+  runs_of a 10 fail
+  run taskresults alerts --cooldown 1h
+  expect 1 'a: failed: broken'
+  run taskresults alerts --cooldown 1h
+  expect 0
+  run taskresults alerts --cooldown 0s
+  expect 1 'a: still: failed: broken'
+}
+
+@test "alerts: a run leaves alone the alerts that it is not asked for" {
+  setup_alerts
+  runs_of a 200 fail fail
+  runs_of b 200 fail fail
+  taskresults alerts --after 1 a >/dev/null || true
+  taskresults alerts --silent-for 1h b >/dev/null || true
+  taskresults alerts --rate 1/1 >/dev/null || true
+  [[ $(wc -l <"$state") == 5 ]]
+  run taskresults alerts --after 1 a
+  expect 0
+  run taskresults alerts --silent-for 1h b
+  expect 0
+}
+
+@test "alerts: a job that is gone is dropped" {
+  setup_alerts
+  runs_of a 10 fail
+  taskresults alerts >/dev/null || true
+  rm "$results/a.jsonl"
+  run taskresults alerts --recovered
+  expect 0 'a: not looked at any more: no longer failing'
+  [[ $(wc -l <"$state") == 1 ]]
+}
+
+@test "alerts: a job whose file is not readable is told of each time, the others go on" {
+  ((EUID)) || skip 'root reads everything'
+  setup_alerts
+  runs_of a 10 fail
+  runs_of b 10 fail
+  chmod 0 "$results/a.jsonl"
+  run taskresults alerts
+  expect 3 'taskresults: job a: its file is not readable *' 'b: failed: broken'
+}
+
+@test "alerts: a damaged state file is an error, and stays as it is" {
+  setup_alerts
+  runs_of a 10 fail
+  runs_of b 10 fail
+  taskresults alerts >/dev/null || true
+  cp "$state" whole
+  damage() {
+    cp "$state" damaged
+    run taskresults alerts
+    [[ $status -eq 3 && $output == "taskresults: the state file $state is not whole or not ours ($1); move it away, "* ]] ||
+      { echo "$status $output"; return 1; }
+    cmp "$state" damaged
+    cp whole "$state"
+  }
+  : >"$state"; damage 'it is empty'
+  head -n 2 whole >"$state"; damage 'it does not have as many alerts as line 1 says'
+  tail -n 2 whole >"$state"; damage 'line 1 is not its beginning'
+  head -c -9 whole >"$state"; damage 'its last line is cut short'
+  sed '3s/{/x/' whole >"$state"; damage 'line 3 is damaged'
+  { cat whole; printf x; } >"$state"; damage 'its last line is cut short'
+  sed '2s/"job"/"jab"/' whole >"$state"; damage 'an alert in it is damaged'
+  tr '{' '\0' <whole >"$state"; damage 'line 1 is not its beginning'
+  printf '\x80\xff\n' >"$state"; damage 'line 1 is not its beginning'
+  run taskresults alerts
+  expect 0
+  mkdir other
+  cp "$results/a.jsonl" other
+  SCHEDULER_RESULTS_DIR=$PWD/other run taskresults alerts
+  [[ $status -eq 3 && $output == *'(it is of another directory of results)'* ]]
+}
+
+@test "alerts: a state that cannot be written is an error before anything is told" {
+  setup_alerts
+  runs_of a 10 fail
+  run taskresults alerts --state "$BATS_TEST_TMPDIR/nowhere/state"
+  expect 3 'taskresults: cannot write */nowhere/state.lock, the lock of the state file'
+  mkdir folder
+  run taskresults alerts --state folder
+  expect 3 'taskresults: the state file ./folder is not a regular file'
+  HOME='' XDG_STATE_HOME='' run taskresults alerts
+  expect 3 'taskresults: no HOME to keep the state in: name a file, with --state'
+}
+
+@test "alerts: what cannot be printed is told at the next run" {
+  setup_alerts
+  runs_of a 10 fail
+  [[ -c /dev/full ]] || skip 'no /dev/full'
+  run bash -c '"$1" alerts >/dev/full 2>&1' - "$(tool taskresults)"
+  [[ $status -eq 3 ]]
+  run taskresults alerts
+  expect 1 'a: failed: broken'
+}
+
+@test "alerts: two runs at once tell each alert once" {
+  setup_alerts
+  for job in a b c d e f; do runs_of "$job" 10 fail; done
+  for copy in 1 2 3 4; do
+    taskresults alerts >"told.$copy" 2>&1 &
+  done
+  wait
+  [[ $(cat told.* | sort) == "$(cat told.* | sort -u)" && $(cat told.* | wc -l) == 6 ]]
+}
+
+@test "alerts: killed while telling, the state is whole, and nothing that was not told is lost" {
+  setup_alerts
+  for job in a b c; do runs_of "$job" 10 fail; done
+  mkfifo gate
+  # The command tells, and then hangs at the second alert until the run has been killed.
+  TOLD=$PWD/told GATE=$PWD/gate "$(tool taskresults)" alerts --exec 'echo "$TASKRESULTS_JOB" >>"$TOLD"
+    [ "$TASKRESULTS_JOB" = a ] || read -r line <"$GATE"' &
+  victim=$!
+  until [[ -e told && $(wc -l <told) -ge 2 ]]; do
+    kill -0 "$victim"
+    read -rt 0.02 <> <(:) || true
+  done
+  kill -KILL "$victim"
+  wait "$victim" || true
+  echo go >gate
+  [[ ! -e $state ]] || python3 -c 'import json, sys; [json.loads(x) for x in open(sys.argv[1])]' "$state"
+  TOLD=$PWD/told run taskresults alerts --exec 'echo "$TASKRESULTS_JOB" >>"$TOLD"'
+  [[ $status -eq 1 && $(sort -u told | tr '\n' ' ') == 'a b c ' ]]
+  TOLD=$PWD/told run taskresults alerts --exec 'echo again >>"$TOLD"'
+  [[ $status -eq 0 ]]
+  [[ $(<told) != *again* ]]
+}
+
+# --- --exec ----------------------------------------------------------------------------------------------------------
+
+@test "alerts: --exec has the facts in its environment" {
+  setup_alerts
+  runs_of a 10 ok fail fail
+  run taskresults alerts --after 2 --rate 2/3 --exec 'env | grep ^TASKRESULTS_ | sort; echo'
+  [[ $status -eq 1 ]]
+  for fact in EVENT=fired ALERT=failing ALERT=rate JOB=a STREAK=2 FAILURES=2 ERROR=broken; do
+    grep -qxF "TASKRESULTS_$fact" <<<"$output"
+  done
+  grep -qxF "TASKRESULTS_LAST_RUN=$(taskresults view a --latest --jsonl | python3 -c 'import json, sys; print(json.load(sys.stdin)["timestamp"])')" <<<"$output"
+  grep -qxE 'TASKRESULTS_SINCE=20[-0-9]{8} [0-9:]{8}' <<<"$output"
+  grep -qx 'TASKRESULTS_MESSAGE=a: failed 2 of the last 3 times: broken' <<<"$output"
+}
+
+@test "alerts: an --exec that fails is run again, the others are not" {
+  setup_alerts
+  for job in a b c; do runs_of "$job" 10 fail; done
+  run taskresults alerts --exec '[ "$TASKRESULTS_JOB" != b ]'
+  expect 3 'taskresults: --exec failed with status 1; it is tried again at the next run: b: failed: broken'
+  run taskresults alerts --exec 'echo "$TASKRESULTS_JOB"'
+  expect 1 b
+  run_of b 1 ok
+  run taskresults alerts --recovered --exec false
+  expect 3 '*: b: recovered: no longer failing'
+  run taskresults alerts --recovered --exec 'echo "$TASKRESULTS_EVENT"'
+  expect 0 recovered
+}
+
+@test "alerts: --exec is stopped after --exec-timeout" {
+  setup_alerts
+  runs_of a 10 fail
+  run taskresults alerts --exec-timeout 1s --exec 'exec sleep 60'
+  expect 3 'taskresults: --exec failed with status 124; *'
+}
+
+@test "alerts: hostile job ids and errors reach the environment unharmed, and nothing else" {
+  setup_alerts
+  make_hostile_jobs # the last run of each failed, its error is the name
+  cd "$BATS_TEST_TMPDIR"
+  for job in "${hostile_jobs[@]}"; do printf '%s\0%s\0' "$job" "$job"; done | LC_ALL=C sort -z >expected
+  TOLD=$PWD/told run taskresults alerts --exec 'printf "%s\0%s\0" "$TASKRESULTS_JOB" "$TASKRESULTS_ERROR" >>"$TOLD"'
+  [[ $status -eq 1 && -z $output ]]
+  LC_ALL=C sort -z told | cmp - expected
+  run taskresults alerts
+  expect 0
+  run taskresults alerts --cooldown 0s -- "${hostile_jobs[@]}"
+  [[ $status -eq 1 && ${#lines[@]} -eq ${#hostile_jobs[@]} ]] # one alert is one line
+  run taskresults alerts --nagios
+  [[ $status -eq 2 && ${#lines[@]} -eq 1 && $(tr -cd '|' <<<"$output") == '|' ]]
+  [[ ! -e pwned ]]
+}
+
+@test "alerts: NUL in an error is shown, and a long error is cut" {
+  setup_alerts
+  append_raw a '{"timestamp": "2026-01-01T00:00:00Z", "success": false, "error": "x\\u0000'"$(printf 'ü%.0s' {1..5000})"'"}\n'
+  run taskresults alerts --exec 'printf %s "$TASKRESULTS_ERROR"'
+  [[ $status -eq 1 && $(python3 -c 'import sys; text = sys.stdin.read(); print(len(text), text[:3])' <<<"$output") == '4001 x␀ü' ]]
+}
+
+# --- --nagios --------------------------------------------------------------------------------------------------------
+
+@test "alerts --nagios: OK, WARNING, CRITICAL, UNKNOWN, each time" {
+  setup_alerts
+  runs_of 'a|b' 10 ok ok
+  run taskresults alerts --nagios
+  expect 0 'TASKRESULTS OK - no alerts | jobs=1;;;0 alerts=0;;;0 failing=0;;;0'
+  runs_of 'a|b' 8 fail ok
+  for _ in 1 2; do
+    run taskresults alerts --nagios --rate 1/3 --after 1
+    expect 1 'TASKRESULTS WARNING - 1: a!b: failed 1 of the last 3 times: broken | jobs=1;;;0 alerts=1;;;0 failing=0;;;0 rate=1;;;0'
+  done
+  runs_of 'a|b' 5 fail
+  run taskresults alerts --nagios
+  expect 2 'TASKRESULTS CRITICAL - 1: a!b: failed: broken | jobs=1;;;0 alerts=1;;;0 failing=1;;;0'
+  for bad in '--after x' '--nonsense' '--cooldown 1h' '--overdue' 'nobody'; do
+    # shellcheck disable=SC2086  # words
+    run taskresults alerts --nagios $bad
+    expect 3 'TASKRESULTS UNKNOWN - *'
+  done
+  SCHEDULER_RESULTS_DIR=$BATS_TEST_TMPDIR/nowhere run taskresults alerts --nagios
+  expect 3 'TASKRESULTS UNKNOWN - results directory *'
+  [[ ! -e $state ]]
+}
+
+@test "alerts: usage" {
+  setup_alerts
+  for bad in '--after 0' '--after 1001' '--after x' '--rate 3' '--rate 4/3' '--rate 0/3' '--silent-for soon' '--cooldown 1' \
+    '--exec-timeout 0s' '--grace x' '--state='; do
+    # shellcheck disable=SC2086  # words
+    run taskresults alerts $bad
+    [[ $status -eq 2 ]] || { echo "$bad: $status $output"; return 1; }
+  done
+  SCHEDULER_RESULTS_DIR=$BATS_TEST_TMPDIR/nowhere run taskresults alerts
+  expect 3 'taskresults: results directory */nowhere: no such directory'
+}
+
+@test "alerts: reads the end of a big file only" {
+  setup_alerts
+  runs_of a 10 ok fail
+  # A gap that would take seconds to read, and none of the disk.
+  truncate -s 8G "$results/a.jsonl" || skip 'no sparse files'
+  append_raw a '\n'
+  runs_of a 5 ok ok ok fail
+  run timeout 5 "$(tool taskresults)" alerts
+  expect 1 'a: failed: broken'
+}

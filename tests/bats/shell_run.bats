@@ -1,0 +1,308 @@
+#!/usr/bin/env bats
+# taskresults run: what is recorded is what the scheduler would have recorded, whatever the command does.
+
+bats_require_minimum_version 1.5.0
+load ../helpers
+load ../hostile
+load ../shell
+
+runner() {
+  local home
+  home=$(dirname "$(readlink -f "$(tool taskresults)")")
+  if [[ -e $home/taskresults-run ]]; then echo "$home/taskresults-run"; else echo "$root/taskresults-run"; fi
+}
+
+# assert_record SUCCESS OUTPUT ERROR [NAME] - the last record of job a, key for key.
+assert_record() {
+  python3 - "$results/a.jsonl" "$1" "$2" "$3" "${4-a}" <<'PYTHON'
+import json, re, sys
+path, success, output, error, name = sys.argv[1:]
+line = open(path).readlines()[-1]
+record = json.loads(line)
+assert json.dumps(record) + "\n" == line, line
+assert re.fullmatch(r"20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{6})?Z", record.pop("timestamp")), line
+expected = {"job_id": "a", "job_name": name, "success": success == "1", "output": output, "error": error}
+assert record == expected and list(record) == list(expected), line
+PYTHON
+}
+
+# start COMMAND... - in the background and in a session of its own; sets $pid.
+start() {
+  # In the background a shell has INT ignored.
+  setsid env --default-signal=INT "$@" >"$BATS_TEST_TMPDIR/out" 2>"$BATS_TEST_TMPDIR/err" 3>&- &
+  pid=$!
+}
+
+await() {
+  local tries
+  for ((tries = 0; tries < 1000; tries++)); do
+    if "$@" 2>/dev/null; then return; fi
+    sleep 0.02
+  done
+  echo "never: $*"
+  return 1
+}
+
+@test "a success: standard output, stripped; shown as it is" {
+  run taskresults run a -- printf ' \n\t two\nlines \n\n'
+  [[ $status -eq 0 ]]
+  assert_record 1 $'two\nlines' ''
+  taskresults run a --name 'The A' -- sh -c 'echo out; echo err >&2' >"$BATS_TEST_TMPDIR/out" 2>"$BATS_TEST_TMPDIR/err"
+  [[ $(<"$BATS_TEST_TMPDIR/out") == out && $(<"$BATS_TEST_TMPDIR/err") == err ]]
+  assert_record 1 out '' 'The A'
+  taskresults run a -- true
+  assert_record 1 '' ''
+}
+
+@test "a failure: standard error as it is, or standard output, or nothing; the status passes through" {
+  run taskresults run a -- sh -c 'echo out; echo " err" >&2; exit 3'
+  [[ $status -eq 3 && $output == $'out\n err' ]]
+  assert_record 0 '' $' err\n'
+  run taskresults run a -- sh -c 'echo out; exit 255'
+  [[ $status -eq 255 ]]
+  assert_record 0 '' $'out\n'
+  run taskresults run a -- false
+  [[ $status -eq 1 && -z $output ]]
+  assert_record 0 '' ''
+  run taskresults run a -- sh -c 'exit 124'
+  [[ $status -eq 124 ]]
+  assert_record 0 '' ''
+}
+
+@test "the recorded state of the scheduler, run again: the same texts" {
+  results=$root/tests/data/scheduler-state/results
+  python3 - "$root/tests/data/scheduler-state" "$(tool taskresults)" "$SCHEDULER_RESULTS_DIR" <<'PYTHON'
+import json, subprocess, sys
+state, tool, directory = sys.argv[1:]
+for job in json.load(open(state + "/jobs.json"))["jobs"]:
+    if job["id"] in ("slow-job", "my-monitor", "flaky-api", "latin1-output", "traceback"):
+        continue # another time, another random number, another Python; latin1-output is below
+    subprocess.run([tool, "run", job["id"], "--name", job["name"], "--", "sh", "-c", job["task"]], stdout=subprocess.DEVNULL,
+                   stderr=subprocess.DEVNULL)
+    def last(where):
+        record = json.loads(open(f"{where}/{job['id']}.jsonl").readlines()[-1])
+        del record["timestamp"]
+        return record
+    assert last(directory) == last(state + "/results"), (last(directory), last(state + "/results"))
+PYTHON
+}
+
+@test "what is not UTF-8 is replaced, and does not fail the run; NULs stay" {
+  taskresults run a -- printf 'caf\351\n' >"$BATS_TEST_TMPDIR/out"
+  assert_record 1 $'caf\xef\xbf\xbd' ''
+  [[ $(od -An -tx1 <"$BATS_TEST_TMPDIR/out") == ' 63 61 66 e9 0a' ]]
+  taskresults run a -- printf 'a\000b' | cmp - <(printf 'a\000b')
+  grep -qF '"output": "a\u0000b"' "$results/a.jsonl"
+  python3 "$root/tests/live/run_texts.py" "$(runner)" "$BATS_TEST_TMPDIR" "${RUN_TEXTS:-60}"
+}
+
+@test "huge output takes no memory, and the head is exact" {
+  bash -c 'ulimit -v 200000; "$@"' - "$(tool taskresults)" run a -- \
+    sh -c 'head -c 200000000 /dev/zero | tr "\000" " "; seq 1 2000; head -c 100000000 /dev/zero' | wc -c >"$BATS_TEST_TMPDIR/count"
+  [[ $(<"$BATS_TEST_TMPDIR/count") == 300008893 ]]
+  assert_record 1 "$(seq 1 2000 | head -c 5000)" ''
+}
+
+@test "a timeout: the scheduler's words, status 124, and the whole group is gone" {
+  run taskresults run a --timeout 0.3 -- sh -c 'echo partial; sleep 40 & sleep 40'
+  [[ $status -eq 124 && $output == partial ]]
+  assert_record 0 '' 'Execution timed out (0.3 seconds)'
+  # One that prints elsewhere and ignores TERM.
+  cd "$BATS_TEST_TMPDIR"
+  run taskresults run a --timeout 1 -- bash -c '(trap "" TERM; echo $BASHPID; exec sleep 40) >pid 2>&1 & exec sleep 40'
+  [[ $status -eq 124 ]]
+  [[ $(<pid) =~ ^[0-9]+$ ]]
+  gone() { ! kill -0 "$(<pid)"; }
+  await gone
+  assert_record 0 '' 'Execution timed out (1 second)'
+  run taskresults run a --timeout 5m -- true
+  assert_record 1 '' ''
+}
+
+@test "a command that ignores TERM is killed" {
+  cd "$BATS_TEST_TMPDIR"
+  SECONDS=0
+  run taskresults run a --timeout 0.2 -- bash -c 'trap "" TERM; sleep 40 & echo $! >pid; wait; wait'
+  [[ $status -eq 124 ]]
+  ((SECONDS >= 4 && SECONDS < 60))
+  assert_record 0 '' 'Execution timed out (0.2 seconds)'
+  gone() { ! kill -0 "$(<pid)"; }
+  await gone
+}
+
+@test "how a timeout is worded" {
+  words() {
+    sed -n 's/^parse_options.*//; /^timeout_ms=0/,/^}/p' "$root/shell/commands/run.bash" >"$BATS_TEST_TMPDIR/words"
+    # shellcheck disable=SC2034,SC2030,SC1091
+    (declare -A opt=([timeout]=$1); source "$BATS_TEST_TMPDIR/words"; timeout_option; echo "$timeout_ms $timeout_words")
+  }
+  [[ $(words 5m) == '300000 Execution timed out (5 minutes)' ]]
+  [[ $(words 300) == '300000 Execution timed out (5 minutes)' ]]
+  [[ $(words 60s) == '60000 Execution timed out (1 minute)' ]]
+  [[ $(words 2h) == '7200000 Execution timed out (120 minutes)' ]]
+  [[ $(words 90s) == '90000 Execution timed out (90 seconds)' ]]
+  [[ $(words 1.5) == '1500 Execution timed out (1.5 seconds)' ]]
+  [[ $(words 0.050) == '50 Execution timed out (0.05 seconds)' ]]
+}
+
+@test "commands that cannot be started: 127, 126, and Python's words" {
+  run -127 taskresults run a -- "no such 'thing'" x
+  [[ $status -eq 127 && $output == "taskresults: no such 'thing': No such file or directory" ]]
+  assert_record 0 '' "[Errno 2] No such file or directory: 'no such 'thing''"
+  echo 'echo from a script' >"$BATS_TEST_TMPDIR/script"
+  run taskresults run a -- "$BATS_TEST_TMPDIR/script"
+  [[ $status -eq 126 && $output == *'Permission denied' ]]
+  assert_record 0 '' "[Errno 13] Permission denied: '$BATS_TEST_TMPDIR/script'"
+  chmod +x "$BATS_TEST_TMPDIR/script"
+  run taskresults run a -- "$BATS_TEST_TMPDIR/script"
+  [[ $status -eq 0 && $output == 'from a script' ]]
+}
+
+@test "a signal that ends the command is 128 and its number" {
+  run taskresults run a -- sh -c 'echo last words; kill -SEGV $$'
+  [[ $status -eq 139 ]]
+  assert_record 0 '' $'last words\n'
+}
+
+@test "TERM, INT and HUP to us are passed on, and the run is a failure" {
+  cd "$BATS_TEST_TMPDIR"
+  for signal in TERM INT HUP; do
+    start "$(tool taskresults)" run a -- bash -c 'touch begun; exec sleep 40'
+    await test -e begun
+    kill "-$signal" "$pid"
+    wait "$pid" && return 1
+    [[ $? -eq $((128 + $(kill -l "$signal"))) ]]
+    assert_record 0 '' "Interrupted (SIG$signal)"
+    rm begun
+  done
+  # Also if the command makes the best of it.
+  start "$(tool taskresults)" run a -- python3 -c 'import signal, sys
+signal.signal(signal.SIGTERM, lambda *_: sys.exit(print("cleaned up")))
+open("begun", "w").close()
+signal.pause()'
+  await test -e begun
+  kill -TERM "$pid"
+  wait "$pid" || status=$?
+  [[ $status -eq 143 && $(<out) == 'cleaned up' ]]
+  assert_record 0 '' $'cleaned up\n'
+}
+
+@test "--quiet prints only on failure, both streams" {
+  run taskresults run a --quiet -- sh -c 'echo out; echo err >&2'
+  [[ $status -eq 0 && -z $output ]]
+  assert_record 1 out ''
+  taskresults run a --quiet -- sh -c 'echo out; echo err >&2; exit 4' >"$BATS_TEST_TMPDIR/out" 2>"$BATS_TEST_TMPDIR/err" || status=$?
+  [[ $status -eq 4 && $(<"$BATS_TEST_TMPDIR/out") == out && $(<"$BATS_TEST_TMPDIR/err") == err ]]
+  run taskresults run a --quiet --timeout 0.2 -- sh -c 'echo out; sleep 40'
+  [[ $status -eq 124 && $output == out ]]
+  run env TMPDIR=/nowhere "$(tool taskresults)" run a --quiet -- echo out
+  [[ $status -eq 0 && $output == $'taskresults: cannot keep the output, so it is shown: No such file or directory\nout' ]]
+}
+
+@test "standard input, arguments and the environment reach the command as they are" {
+  [[ $(printf 'a\nb' | taskresults run a -- cat) == $'a\nb' ]]
+  cd "$BATS_TEST_TMPDIR"
+  WORD='$(touch pwned)' taskresults run a -- python3 -c 'import os, sys; print(os.environ["WORD"], sys.argv[1:])' \
+    --quiet -- '' $'new\nline' '$(touch pwned)' >out
+  [[ $(<out) == "\$(touch pwned) ['--quiet', '--', '', 'new\\nline', '\$(touch pwned)']" && ! -e pwned ]]
+  [[ $(taskresults run a -- sh -c 'ls /proc/self/fd | wc -l') == $(sh -c 'ls /proc/self/fd | wc -l' </dev/null | cat) ]]
+}
+
+@test "the record cannot be written: said loudly, status 3, and the output is not lost" {
+  SCHEDULER_RESULTS_DIR=$BATS_TEST_TMPDIR/nowhere run taskresults run a --quiet -- echo precious
+  [[ $status -eq 3 && $output == *'nowhere: No such file or directory'*'THIS RUN WAS NOT RECORDED'*precious ]]
+  SCHEDULER_RESULTS_DIR=$BATS_TEST_TMPDIR/nowhere run taskresults run a -- sh -c 'echo precious; exit 9'
+  [[ $status -eq 9 && $output == *precious*'THIS RUN WAS NOT RECORDED' ]]
+  mkdir "$results/a.jsonl"
+  run taskresults run a --quiet -- echo precious
+  [[ $status -eq 3 && $output == *'NOT RECORDED'*precious ]]
+  TASKRESULTS_EXTENSION=/nowhere/x run taskresults run b --quiet -- echo precious
+  [[ $status -eq 3 && $output == *'the extension is not at'*'NOT RECORDED'*precious ]]
+}
+
+@test "a full disk under the record, or under what is shown" {
+  run bash -c '"$@" >/dev/full' - "$(tool taskresults)" run a -- echo out
+  [[ $status -eq 3 && $output == 'taskresults: standard output cannot be shown any more: No space left on device' ]]
+  assert_record 1 out ''
+  ((EUID == 0)) || skip 'needs root, to mount a small disk'
+  mkdir "$BATS_TEST_TMPDIR/small"
+  unshare -m bash -c 'mount -t tmpfs -o size=4k none "$1" && head -c 4096 /dev/zero >"$1/full" && export SCHEDULER_RESULTS_DIR=$1 &&
+    shift && "$@"' - "$BATS_TEST_TMPDIR/small" "$(tool taskresults)" run a --quiet -- echo precious >"$BATS_TEST_TMPDIR/out" 2>&1 ||
+    status=$?
+  ! grep -q 'Operation not permitted\|permission denied' "$BATS_TEST_TMPDIR/out" || skip 'no mounting here'
+  [[ $status -eq 3 && $(<"$BATS_TEST_TMPDIR/out") == *'No space left on device'*'NOT RECORDED'*precious ]]
+}
+
+@test "a reader that goes away ends nothing: the command runs on, and is recorded whole" {
+  taskresults run a -- sh -c 'seq 1 100000; echo "the end" >&2; exit 5' 2>"$BATS_TEST_TMPDIR/err" | head -n 1 >/dev/null
+  [[ ${PIPESTATUS[0]} -eq 5 && $(<"$BATS_TEST_TMPDIR/err") == 'the end' ]]
+  assert_record 0 '' $'the end\n'
+}
+
+@test "a background process that keeps the output open is waited for; the timeout ends that" {
+  run taskresults run a -- sh -c '(sleep 0.3; echo late) & echo early'
+  [[ $output == $'early\nlate' ]]
+  assert_record 1 $'early\nlate' ''
+  # One that has left the group keeps the pipe for ever, and is given up.
+  run timeout 60 "$(tool taskresults)" run a --timeout 0.2 -- sh -c 'setsid sleep 20 & exit 0'
+  [[ $status -eq 124 ]]
+}
+
+@test "on a terminal the command may read, and Ctrl-C reaches it" {
+  cat >"$BATS_TEST_TMPDIR/type.py" <<'PYTHON'
+import os, pty, sys
+pid, terminal = pty.fork()
+if pid == 0:
+    os.execvp(sys.argv[2], sys.argv[2:])
+os.write(terminal, sys.argv[1].encode().decode("unicode_escape").encode())
+out = b""
+while True:
+    try:
+        data = os.read(terminal, 9999)
+    except OSError:
+        break
+    out += data
+    if b"ready" in out and b"\3" not in out:
+        os.write(terminal, b"\3")
+        out += b"\3"
+print(out.decode().replace("\3", ""))
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+PYTHON
+  run timeout 60 python3 "$BATS_TEST_TMPDIR/type.py" 'hello\n' "$(tool taskresults)" run a -- sh -c 'read -r word; echo "got $word"'
+  [[ $status -eq 0 && $output == *'got hello'* ]]
+  assert_record 1 'got hello' ''
+  run timeout 60 python3 "$BATS_TEST_TMPDIR/type.py" '' "$(tool taskresults)" run a -- sh -c 'echo ready; exec sleep 40'
+  [[ $status -eq 130 ]]
+  assert_record 0 '' $'ready\n'
+}
+
+@test "hostile job ids: one record in that job's file, the name too; nothing else happens" {
+  cd "$BATS_TEST_TMPDIR"
+  for job in "${hostile_jobs[@]}"; do
+    taskresults run --quiet --name "$job" -- "$job" -- printf %s "$job" </dev/null
+  done
+  python3 - "$results" "${hostile_jobs[@]}" <<'PYTHON'
+import json, os, sys
+directory, jobs = sys.argv[1], sys.argv[2:]
+assert sorted(os.listdir(directory)) == sorted(job + ".jsonl" for job in jobs)
+for job in jobs:
+    record, = [json.loads(line) for line in open(f"{directory}/{job}.jsonl")]
+    assert record["job_id"] == record["job_name"] == job and record["output"] == job.strip(), record
+PYTHON
+  [[ ! -e pwned ]]
+}
+
+@test "usage: what is wrong is said before anything runs" {
+  cd "$BATS_TEST_TMPDIR"
+  for arguments in '' 'a' 'a --' '-- touch x' 'a touch x' 'a b -- touch x' '-- a touch x' 'a/b -- touch x' 'a --timeout 0 -- touch x' 'a --timeout x -- touch x' \
+    'a --timeout 0.0001 -- touch x' 'a --oops -- touch x' "$(printf 'x%.0s' {1..250}) -- touch x"; do
+    # shellcheck disable=SC2086  # words
+    run taskresults run $arguments
+    [[ $status -eq 2 && $output == *'try: taskresults help run' ]] || { echo "$arguments: $status $output"; return 1; }
+  done
+  for job in '' $'\xff'; do
+    run taskresults run "$job" -- touch x
+    [[ $status -eq 2 ]]
+  done
+  [[ ! -e x ]]
+}

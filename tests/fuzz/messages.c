@@ -1,0 +1,81 @@
+/*
+** messages.c - fuzz target: a log's messages, forwards and backwards, through a buffer of a few bytes. They are the same
+** ones, nothing of the file is in none of them, and what each begins with can be read again.
+*/
+#include "tr.h"
+
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "fuzz.h"
+
+typedef struct Seen {
+  int64_t offset;
+  uint64_t length;
+  size_t held;
+  bool terminated, too_long, timed;
+  TrEvent event;
+} Seen;
+
+typedef struct List {
+  Seen *message;
+  size_t count;
+} List;
+
+static Seen look_at(const TrMessages *messages, const TrLine *message, const uint8_t *file) {
+  TrRecord record;
+  MUST(tr_message_parse(message, &record));
+  size_t start = tr_message_start(&record);
+  MUST(start <= messages->held && messages->held <= message->length);
+  MUST(memcmp(message->text, file + message->offset, messages->held) == 0);
+  MUST(message->too_long || messages->held == message->length);
+  const char *words = (const char *)message->text + start;
+  return (Seen){.offset = message->offset,
+                .length = message->length,
+                .held = messages->held,
+                .terminated = message->terminated,
+                .too_long = message->too_long,
+                .timed = record.field[TR_TIMESTAMP].kind == TR_STRING,
+                .event = tr_event_of(words, messages->held - start)};
+}
+
+static List read_all(int fd, const uint8_t *file, size_t size, size_t max_line, bool backwards) {
+  List list = {malloc((size + 1) * sizeof(Seen)), 0};
+  TrLines lines = {0};
+  TrMessages messages = {0};
+  TrPoll poll = {0};
+  TrLine message;
+  int code;
+  MUST(tr_lines_open(&lines, fd, 0, (int64_t)size, max_line, backwards, &poll) == SQLITE_OK);
+  tr_messages_open(&messages, &lines);
+  while ((code = tr_messages_next(&messages, &message)) == SQLITE_ROW) {
+    MUST(list.count <= size && (uint64_t)message.offset + message.length <= size);
+    list.message[list.count++] = look_at(&messages, &message, file);
+  }
+  MUST(code == SQLITE_DONE);
+  tr_messages_close(&messages);
+  tr_lines_close(&lines);
+  return list;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+  size_t max_line = 1 + (size_t)fuzz_byte(&data, &size) * 4;
+  int fd = memfd_create("log", MFD_CLOEXEC);
+  MUST(fd >= 0 && write(fd, data, size) == (ssize_t)size);
+  List forwards = read_all(fd, data, size, max_line, false);
+  List backwards = read_all(fd, data, size, max_line, true);
+  MUST(forwards.count == backwards.count);
+  uint64_t at = 0;
+  for (size_t i = 0; i < forwards.count; i++) {
+    const Seen *a = &forwards.message[i], *b = &backwards.message[backwards.count - 1 - i];
+    MUST((uint64_t)a->offset == at && (a->timed || at == 0));
+    MUST(a->offset == b->offset && a->length == b->length && a->held == b->held && a->event == b->event);
+    MUST(a->terminated == b->terminated && a->too_long == b->too_long && a->timed == b->timed);
+    at += a->length + a->terminated;
+  }
+  MUST(at == size);
+  free(forwards.message);
+  free(backwards.message);
+  close(fd);
+  return 0;
+}
