@@ -12,7 +12,7 @@ setup_file() {
   local root=${TASKRESULTS_ROOT:-$(cd "$BATS_TEST_DIRNAME/../.." && pwd)}
   command -v npm >/dev/null || return 0
   mkdir -p "$root/build/browser/shots"
-  cd "$root/build/browser"
+  cd "$root/build/browser" || return
   cmp -s "$root/tests/browser/package-lock.json" node_modules/.from && return
   cp "$root"/tests/browser/package*.json .
   npm ci --ignore-scripts --no-audit --no-fund >npm.log 2>&1 || return 0

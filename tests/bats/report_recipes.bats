@@ -63,6 +63,6 @@ run_crontab() {
   # Only metrics that there are.
   make_job a 1
   for metric in $(grep -o 'taskresults_[a-z_]*' "$root/examples/metrics.rules.yml" | sort -u); do
-    taskresults metrics | grep -q "^$metric[{ ]"
+    taskresults metrics | grep -q "^${metric}[{ ]"
   done
 }
