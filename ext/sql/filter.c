@@ -312,6 +312,7 @@ static int bind_term(TrFilter *filter, TrColumn column, TrOp op, sqlite3_value *
   case TR_COLUMN_TIME_US: return bind_time_us(filter, op, value);
   case TR_COLUMN_TIMESTAMP: return bind_timestamp(filter, op, value);
   case TR_COLUMN_ROWID:
+    filter->nothing |= sqlite3_value_type(value) == SQLITE_NULL;
     if (sqlite3_value_type(value) != SQLITE_INTEGER) return SQLITE_OK;
     filter->by_rowid = true;
     filter->rowid = sqlite3_value_int64(value);

@@ -153,6 +153,12 @@ job-1998' 2 'SELECT job_id FROM task_results ORDER BY rowid DESC LIMIT 2'
   [[ $answer == 1 && $opens -eq 2 ]]
 }
 
+@test "a lookup by a rowid that is NULL opens no file" {
+  make_job a 10
+  counted "SELECT count(r.rowid) FROM (SELECT NULL AS place) LEFT JOIN task_results AS r ON r.rowid = place"
+  [[ $answer == 0 && $opens -eq 0 ]]
+}
+
 # --- bytes read ------------------------------------------------------------------------------------------------------------
 
 # TASKRESULTS_TEST_BYTES makes the file larger: the bytes read must not grow with it.
