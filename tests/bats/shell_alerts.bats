@@ -368,6 +368,20 @@ expect() {
   grep -qx 'TASKRESULTS_MESSAGE=a: failed 2 of the last 3 times: broken' <<<"$output"
 }
 
+@test "alerts: the mail of the help and the README is sent as they say" {
+  setup_alerts
+  run_of a 10 fail $'no route\nto "host"'
+  mkdir bin
+  printf '#!/bin/sh\nprintf "%%s|" "$@"; cat\n' >bin/mail
+  chmod +x bin/mail
+  for text in "$(taskresults help alerts)" "$(<"$root/README.md")"; do
+    command=$(grep -o "taskresults alerts --exec 'printf .*'" <<<"$text")
+    rm -f "$state"
+    PATH=$PWD/bin:$(dirname "$(tool taskresults)"):$PATH run bash -c "$command"
+    expect 1 '-s|a: failed: no route|me@example.org|no route' 'to "host"'
+  done
+}
+
 @test "alerts: an --exec that fails is run again, the others are not" {
   setup_alerts
   for job in a b c; do runs_of "$job" 10 fail; done
