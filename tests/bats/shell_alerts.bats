@@ -11,21 +11,22 @@ setup_alerts() {
   cd "$BATS_TEST_TMPDIR" || return
 }
 
-# minutes ago -> a timestamp
-ago() { date -u -d "-$1 minutes" +%FT%TZ; }
+# ago MINUTES - a timestamp.
+ago() { TZ=UTC0 printf '%(%FT%TZ)T\n' "$((EPOCHSECONDS - 60 * $1))"; }
 
-# runs JOB [MINUTES_AGO ok|fail|empty [TEXT]] - one record.
+# run_of JOB MINUTES_AGO ok|fail|empty [TEXT] - one record.
 run_of() {
-  python3 - "$results/$1.jsonl" "$1" "$(ago "$2")" "$3" "${4-}" <<'PYTHON'
-import json, sys
-path, job, time, verdict, text = sys.argv[1:]
-good = verdict != "fail"
-with open(path, "a") as file:
-    file.write(json.dumps({"timestamp": time, "job_id": job, "job_name": job, "success": good,
-                           "output": (text or "fine") if verdict == "ok" else "", "error": "" if good else text or "broken"}) + "\n")
-PYTHON
+  local text=${4-} success=true output='' error=''
+  text=${text//\"/\\\"} text=${text//$'\n'/\\n} text=${text//$'\e'/\\u001b} text=${text//$'\x01'/\\u0001}
+  case $3 in
+    ok) output=${text:-fine} ;;
+    fail) success=false error=${text:-broken} ;;
+  esac
+  printf '{"timestamp": "%s", "job_id": "%s", "success": %s, "output": "%s", "error": "%s"}\n' \
+    "$(ago "$2")" "$1" "$success" "$output" "$error" >>"$results/$1.jsonl"
 }
 
+# runs_of JOB MINUTES_AGO ok|fail|empty ... - one a minute, from then on.
 runs_of() {
   local job=$1 minutes=$2 verdict
   shift 2
