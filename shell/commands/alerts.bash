@@ -67,7 +67,7 @@
 #
 # Examples:
 #   taskresults alerts --after 3 --overdue --recovered
-#   taskresults alerts --exec 'mail -s "$TASKRESULTS_MESSAGE" me@example.org <<<"$TASKRESULTS_ERROR"'
+#   taskresults alerts --exec 'printf "%s\n" "$TASKRESULTS_ERROR" | mail -s "$TASKRESULTS_MESSAGE" me@example.org'
 #   taskresults alerts --nagios --after 2 --silent-for 2d
 
 # shellcheck shell=bash

@@ -11,21 +11,22 @@ setup_alerts() {
   cd "$BATS_TEST_TMPDIR" || return
 }
 
-# minutes ago -> a timestamp
-ago() { date -u -d "-$1 minutes" +%FT%TZ; }
+# ago MINUTES - a timestamp.
+ago() { TZ=UTC0 printf '%(%FT%TZ)T\n' "$((EPOCHSECONDS - 60 * $1))"; }
 
-# runs JOB [MINUTES_AGO ok|fail|empty [TEXT]] - one record.
+# run_of JOB MINUTES_AGO ok|fail|empty [TEXT] - one record.
 run_of() {
-  python3 - "$results/$1.jsonl" "$1" "$(ago "$2")" "$3" "${4-}" <<'PYTHON'
-import json, sys
-path, job, time, verdict, text = sys.argv[1:]
-good = verdict != "fail"
-with open(path, "a") as file:
-    file.write(json.dumps({"timestamp": time, "job_id": job, "job_name": job, "success": good,
-                           "output": (text or "fine") if verdict == "ok" else "", "error": "" if good else text or "broken"}) + "\n")
-PYTHON
+  local text=${4-} success=true output='' error=''
+  text=${text//\"/\\\"} text=${text//$'\n'/\\n} text=${text//$'\e'/\\u001b} text=${text//$'\x01'/\\u0001}
+  case $3 in
+    ok) output=${text:-fine} ;;
+    fail) success=false error=${text:-broken} ;;
+  esac
+  printf '{"timestamp": "%s", "job_id": "%s", "success": %s, "output": "%s", "error": "%s"}\n' \
+    "$(ago "$2")" "$1" "$success" "$output" "$error" >>"$results/$1.jsonl"
 }
 
+# runs_of JOB MINUTES_AGO ok|fail|empty ... - one a minute, from then on.
 runs_of() {
   local job=$1 minutes=$2 verdict
   shift 2
@@ -366,6 +367,20 @@ expect() {
   grep -qxF "TASKRESULTS_LAST_RUN=$(taskresults view a --latest --jsonl | python3 -c 'import json, sys; print(json.load(sys.stdin)["timestamp"])')" <<<"$output"
   grep -qxE 'TASKRESULTS_SINCE=20[-0-9]{8} [0-9:]{8}' <<<"$output"
   grep -qx 'TASKRESULTS_MESSAGE=a: failed 2 of the last 3 times: broken' <<<"$output"
+}
+
+@test "alerts: the mail of the help and the README is sent as they say" {
+  setup_alerts
+  run_of a 10 fail $'no route\nto "host"'
+  mkdir bin
+  printf '#!/bin/sh\nprintf "%%s|" "$@"; cat\n' >bin/mail
+  chmod +x bin/mail
+  for text in "$(taskresults help alerts)" "$(<"$root/README.md")"; do
+    command=$(grep -o "taskresults alerts --exec 'printf .*'" <<<"$text")
+    rm -f "$state"
+    PATH=$PWD/bin:$(dirname "$(tool taskresults)"):$PATH run bash -c "$command"
+    expect 1 '-s|a: failed: no route|me@example.org|no route' 'to "host"'
+  done
 }
 
 @test "alerts: an --exec that fails is run again, the others are not" {
