@@ -465,6 +465,11 @@
     readView();
     sortList();
     filterList();
+    let first = 20; // what is seen first is whole from the first frame on
+    for (const item of byId("list").querySelectorAll(".job:not([hidden])")) {
+      if (first-- === 0) break;
+      finishLine(jobs[Number(item.dataset.number)]);
+    }
     showCauses();
     tick();
     setInterval(tick, 30000);
