@@ -15,6 +15,7 @@
 #   --drop-rejects  lines that are no records go, too
 #   --dry-run       tell what would go; change nothing
 #   --offline       no writer is running: prune where the file system has no leases, or cannot exchange files
+#   --quiet         only what could not be pruned, as cron wants it
 #   --raw           control characters as they are (line breaks stay visible)
 #   --json          a JSON array of objects
 #   --jsonl         JSON, one object a line
@@ -32,7 +33,7 @@
 
 # shellcheck shell=bash
 
-parse_options 'all keep= since= keep-failures= drop-rejects dry-run offline raw json jsonl' "$@"
+parse_options 'all keep= since= keep-failures= drop-rejects dry-run offline quiet raw json jsonl' "$@"
 exclusive json jsonl
 for name in keep keep-failures; do number_option "$name"; done
 time_option since
@@ -55,13 +56,16 @@ else
   reports="json_array(json(taskresults_prune($(sql_text "${args[0]}")$rules)))"
 fi
 
+told=1
+[[ ! -v opt[quiet] ]] || told="result IN ('busy', 'failed')"
+
 # The last line tells how many jobs were busy, and how many failed.
 select_reports() {
   local row=$1
   printf '%s' "CREATE TEMP TABLE report AS SELECT key, value->>'\$.job_id' AS job_id, value->>'\$.result' AS result,
       value->>'\$.kept' AS kept, value->>'\$.dropped' AS dropped, value->>'\$.bytes_freed' AS bytes_freed,
       value->'\$.recovered' IS NOT NULL AS recovered, value->>'\$.reason' AS reason FROM json_each($reports);
-    $row FROM report ORDER BY key;
+    $row FROM report WHERE $told ORDER BY key;
     SELECT count(*) FILTER (WHERE result = 'busy'), count(*) FILTER (WHERE result = 'failed') FROM report;"
 }
 
@@ -97,7 +101,8 @@ rows=$(with_progress query "$statements") || {
 IFS=$'\x1f' read -r busy failed <<<"${rows##*$'\n'}"
 rows=${rows%"${rows##*$'\n'}"}
 if [[ $format == human ]]; then
-  printf '%s' "$rows" | show_table llrrrl '6 1'
+  # Without a row, no headings.
+  [[ -v opt[quiet] && $rows != *$'\n'*$'\n'* ]] || printf '%s' "$rows" | show_table llrrrl '6 1'
   finish "${PIPESTATUS[@]}"
 else
   printf '%s' "$rows" | json_lines "$format"

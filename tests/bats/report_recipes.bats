@@ -25,9 +25,9 @@ run_crontab() {
 
 @test "cron: the lines run, and write their files" {
   make_job a 3
-  run_crontab "$root/examples/metrics.cron" METRICS="$BATS_TEST_TMPDIR/jobs.prom"
+  run_crontab "$root/examples/cron/taskresults-metrics" METRICS="$BATS_TEST_TMPDIR/jobs.prom"
   grep -q '^taskresults_job_runs{job_id="a",result="success"} 3$' "$BATS_TEST_TMPDIR/jobs.prom"
-  run_crontab "$root/examples/report.cron" PAGE="$BATS_TEST_TMPDIR/status.html"
+  run_crontab "$root/examples/cron/taskresults-report" PAGE="$BATS_TEST_TMPDIR/status.html"
   grep -q '<h1>All jobs healthy</h1>' "$BATS_TEST_TMPDIR/status.html"
 }
 
@@ -37,19 +37,19 @@ run_crontab() {
   mkdir "$BATS_TEST_TMPDIR/units"
   for name in metrics report; do
     for kind in service timer; do
-      sed "s|^ExecStart=/usr/local/bin/taskresults |ExecStart=$(tool taskresults) |" "$root/examples/$name.$kind" \
+      sed "s|^ExecStart=/usr/local/bin/taskresults |ExecStart=$(tool taskresults) |" "$root/examples/systemd/taskresults-$name.$kind" \
         >"$BATS_TEST_TMPDIR/units/taskresults-$name.$kind"
     done
   done
   run systemd-analyze verify --man=no "$BATS_TEST_TMPDIR"/units/*
   [[ $status -eq 0 && -z $output ]] || { echo "$output"; return 1; }
   for every in '*:*' '*:0/5'; do
-    grep -qF "OnCalendar=$every" "$root"/examples/*.timer
+    grep -qF "OnCalendar=$every" "$root"/examples/systemd/taskresults-{metrics,report}.timer
     systemd-analyze calendar "$every"
   done
   # The commands themselves, writing elsewhere.
   for name in metrics report; do
-    read -ra words < <(sed -n 's|^ExecStart=/usr/local/bin/||p' "$root/examples/$name.service")
+    read -ra words < <(sed -n 's|^ExecStart=/usr/local/bin/||p' "$root/examples/systemd/taskresults-$name.service")
     [[ ${words[0]} == taskresults && ${words[2]} == -o ]]
     words[3]=$BATS_TEST_TMPDIR/made
     "${words[@]}"
@@ -59,10 +59,10 @@ run_crontab() {
 
 @test "the alerting rules are rules" {
   command -v promtool >/dev/null || missing_extra promtool
-  promtool check rules "$root/examples/metrics.rules.yml"
+  promtool check rules "$root/examples/prometheus/taskresults.rules.yml"
   # Only metrics that there are.
   make_job a 1
-  for metric in $(grep -o 'taskresults_[a-z_]*' "$root/examples/metrics.rules.yml" | sort -u); do
+  for metric in $(grep -o 'taskresults_[a-z_]*' "$root/examples/prometheus/taskresults.rules.yml" | sort -u); do
     taskresults metrics | grep -q "^${metric}[{ ]"
   done
 }
