@@ -203,31 +203,32 @@ done
 case $format in
   csv)
     cells=("${columns[@]}")
-    cells[-1]="CASE WHEN missed THEN 'true' ELSE 'false' END"
-    row="$(csv_row "${cells[@]}") || char(13)"
+    cells[-1]="CASE WHEN missed THEN 'true' ELSE 'false' END AS missed"
+    print_rows=$(csv_statement "SELECT $(IFS=,; echo "${cells[*]}") FROM ($select)")
     ;;
   json | jsonl)
     pairs=()
     for name in "${columns[@]}"; do pairs+=("$name" "$name"); done
     pairs[-1]="CASE WHEN missed THEN json('true') ELSE json('false') END"
-    row=$(json_row "${pairs[@]}")
+    print_rows="SELECT $(json_row "${pairs[@]}") FROM ($select);"
     ;;
   table)
-    row="$(cell job_id), runs, $(percent successes runs), $(percent up time), CASE WHEN time THEN $(span 'down / 1000000') ELSE '' END,
+    print_rows="SELECT $(cell job_id), runs, $(percent successes runs), $(percent up time), CASE WHEN time THEN $(span 'down / 1000000') ELSE '' END,
       outages, $(span mtbf), $(span mttr), $(span '(time_budget - down) / 1000000'),
       CASE WHEN runs_budget IS NULL THEN '' ELSE printf('%.1f', (runs_budget - (runs - successes) * $WHOLE) / ${WHOLE}e0) END,
-      CASE WHEN $missed THEN $(paint red "'missed'") ELSE '' END"
-    select='SELECT * FROM sla ORDER BY job_id'
+      CASE WHEN $missed THEN $(paint red "'missed'") ELSE '' END
+      FROM sla ORDER BY job_id;"
     ;;
 esac
 
-# First the counts that decide on messages and on the exit status; then a line for each job.
+# The last line has the counts that decide on messages and on the exit status.
 answer=$(with_progress query "$tables
-  SELECT (SELECT count(*) FROM sla), (SELECT count(*) FROM sla WHERE $missed), (SELECT count(*) FROM event WHERE at IS NULL);
-  SELECT $row FROM ($select);") || exit
-IFS=$'\x1f' read -r jobs missed_jobs timeless <<<"$answer"
-rows=${answer#*$'\n'}
-((jobs)) || rows=
+  $print_rows
+  SELECT (SELECT count(*) FROM sla), (SELECT count(*) FROM sla WHERE $missed),
+    (SELECT count(*) FROM event WHERE at IS NULL);") || exit
+counts=${answer##*$'\n'}
+rows=${answer%"$counts"}
+IFS=$'\x1f' read -r jobs missed_jobs timeless <<<"$counts"
 ((timeless == 0)) || say "$timeless record$( ((timeless == 1)) || echo s) without a readable time not counted"
 if ((jobs == 0 && ${#args[@]} > 0)); then
   die "$EXIT_NO" "no such job: ${args[0]}"
@@ -235,18 +236,17 @@ fi
 
 case $format in
   csv)
-    printf '%s\r\n' "$(IFS=,; echo "${columns[*]}")"
-    ((jobs == 0)) || printf '%s\n' "$rows" || exit "$EXIT_IO"
+    printf '%s' "$rows" || exit "$EXIT_IO"
     ;;
   json | jsonl)
-    printf '%s' "${rows:+$rows$'\n'}" | json_lines "$format"
+    printf '%s' "$rows" | json_lines "$format"
     finish "${PIPESTATUS[@]}"
     ;;
   table)
     {
       printf '%s\x1f' JOB RUNS SUCCESS UPTIME DOWN OUTAGES MTBF MTTR
       if [[ $target == NULL ]]; then printf '\x1f\x1f\n'; else printf 'TIME LEFT\x1fRUNS LEFT\x1f\n'; fi
-      ((jobs == 0)) || printf '%s\n' "$rows"
+      printf '%s' "$rows"
     } | show_table lrrrrrrrrrl 1
     finish "${PIPESTATUS[@]}"
     ;;

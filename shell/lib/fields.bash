@@ -38,10 +38,10 @@ cell() {
   printf "replace(replace(coalesce(%s, ''), char(10), '␤'), char(31), '␟')" "$text"
 }
 
-# csv_rows SELECT [OPTION VALUE]... - prints its rows as CSV, with the columns' names above; the options are those of
-# taskresults_export_csv(), which writes to standard output past the sqlite3 program: many times as fast, and with every
-# NUL.
-csv_rows() {
+# csv_statement SELECT [OPTION VALUE]... - SQL that prints its rows as CSV, with the columns' names above; the options are
+# those of taskresults_export_csv(), which writes to standard output past the sqlite3 program: many times as fast, and with
+# every NUL.
+csv_statement() {
   local select=$1 arguments=''
   shift
   while (($#)); do
@@ -49,7 +49,11 @@ csv_rows() {
     shift 2
   done
   # The condition is there so that the number of rows is not printed.
-  query "SELECT 1 WHERE taskresults_export_csv('/dev/stdout', $(sql_text "$select")$arguments) < 0;"
+  printf '%s' "SELECT 1 WHERE taskresults_export_csv('/dev/stdout', $(sql_text "$select")$arguments) < 0;"
+}
+
+csv_rows() {
+  query "$(csv_statement "$@")"
 }
 
 # json_row NAME EXPRESSION ... - an object. `success` becomes true or false; an infinite number, which JSON has not, null.

@@ -70,8 +70,8 @@ killed_prune() {
   [[ $status -eq 75 && ${lines[1]} == 'a    busy '*'has had it open'* && ${lines[2]} == 'b    pruned '* ]]
   [[ ${lines[3]} == 'taskresults: 1 job busy: '*'nothing was changed; try again later' ]]
   cmp "$results/a.jsonl" "$BATS_TEST_TMPDIR/whole"
-  run --separate-stderr taskresults prune --all --keep 1 --quiet
-  [[ $status -eq 75 && ${#lines[@]} -eq 2 && ${lines[1]} == 'a    busy '* ]]
+  run taskresults prune --all --keep 1 --quiet
+  [[ $status -eq 75 && ${#lines[@]} -eq 3 && ${lines[1]} == 'a    busy '* && ${lines[2]} == 'taskresults: 1 job busy'* ]]
   run taskresults prune b --keep 1 --quiet
   [[ $status -eq 0 && -z $output ]]
   run taskresults prune a --keep 1 --jsonl
