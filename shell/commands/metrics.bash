@@ -24,7 +24,7 @@
 #
 # Examples:
 #   taskresults metrics
-#   taskresults metrics -o /var/lib/prometheus/node-exporter/taskresults.prom
+#   taskresults metrics -o taskresults.prom
 
 # shellcheck shell=bash
 

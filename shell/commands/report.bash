@@ -28,7 +28,7 @@
 #
 # Examples:
 #   taskresults report -o status.html
-#   taskresults report -o /var/www/html/status.html --refresh 300 --title "Night shift"
+#   taskresults report -o wall.html --refresh 300 --title "Night shift"
 
 # shellcheck shell=bash
 # shellcheck source=shell/report/data.bash

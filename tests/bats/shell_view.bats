@@ -150,7 +150,7 @@ PYTHON
     [[ $(taskresults "$command" --help) == "$output" ]]
     [[ $(taskresults help) == *$'\n'"  $command "* ]]
     # Every option that the parser knows is in the help, and the other way round.
-    spec=$(sed -n "s/^parse_options '\([^']*\)'.*/\1/p" "$file" | tr ' ' '\n' | sed 's/^.://; s/=$//' | sort)
+    spec=$(tr '\n' ' ' <"$file" | sed "s/.*parse_options '\([^']*\)'.*/\1/" | tr -s ' ' '\n' | sed 's/^.://; s/=$//' | sort)
     documented=$(awk '/^Options:/ {on = 1; next} /^$/ {on = 0} on' <<<"$output" | grep -o '^  \(-., \)\?--[a-z-]*' |
       sed 's/.*--//' | sort)
     [[ $spec == "$documented" ]] || { echo "$command: $spec / $documented"; return 1; }
@@ -164,7 +164,11 @@ PYTHON
   cp "$root"/examples/results/*.jsonl "$results"
   make_job my-job 30 3
   cd "$BATS_TEST_TMPDIR"
-  PATH=$(dirname "$(tool taskresults)"):$PATH
+  mkdir bin
+  printf '#!/bin/sh\ncat >/dev/null\n' >bin/mail
+  chmod +x bin/mail
+  export PATH=$PWD/bin:$(dirname "$(tool taskresults)"):$PATH XDG_STATE_HOME=$PWD/state
+  export SCHEDULER_JOBS_FILE=$root/examples/jobs.json SCHEDULER_LOGS_DIR=$root/examples/logs
   for file in "$root"/shell/commands/*.bash "$root/shell/taskresults" "$root/shell/view_results"; do
     awk '/^# Examples:/ {on = 1; next} on && /^#   / {print substr($0, 5); next} {on = 0}' "$file"
   done >examples
@@ -172,8 +176,11 @@ PYTHON
   while IFS= read -r example; do
     [[ $example != 'taskresults follow'* ]] || example="timeout 1 $example; true"
     run bash -c "$example" </dev/null
-    [[ $status -eq 0 || ($status -eq 1 && $example == *--since*) || $example == *doctor* ]] ||
-      { echo "$example: $status $output"; return 1; }
+    case $example in # what may be answered with no, or with a service's state
+      *--since* | *doctor* | 'taskresults alerts'* | 'taskresults sla'*) ((status != 1)) || continue ;;&
+      *--nagios*) ((status != 2)) || continue ;;
+    esac
+    [[ $status -eq 0 ]] || { echo "$example: $status $output"; return 1; }
   done <examples
   [[ -s results.csv ]]
 }
