@@ -167,7 +167,8 @@ PYTHON
   mkdir bin
   printf '#!/bin/sh\ncat >/dev/null\n' >bin/mail
   chmod +x bin/mail
-  export PATH=$PWD/bin:$(dirname "$(tool taskresults)"):$PATH XDG_STATE_HOME=$PWD/state
+  PATH=$PWD/bin:$(dirname "$(tool taskresults)"):$PATH
+  export XDG_STATE_HOME=$PWD/state
   export SCHEDULER_JOBS_FILE=$root/examples/jobs.json SCHEDULER_LOGS_DIR=$root/examples/logs
   for file in "$root"/shell/commands/*.bash "$root/shell/taskresults" "$root/shell/view_results"; do
     awk '/^# Examples:/ {on = 1; next} on && /^#   / {print substr($0, 5); next} {on = 0}' "$file"
