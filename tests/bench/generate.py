@@ -2,7 +2,7 @@
 """Writes results files as the scheduler does: json.dumps(record) + "\\n", with a fixed seed.
 
 usage: generate.py FILE BYTES [STYLE]          one job of at least BYTES bytes
-       generate.py --jobs N DIR BYTES          N jobs that share BYTES bytes
+       generate.py --jobs N DIR BYTES [DAYS]   N jobs that share BYTES bytes; over the DAYS up to now
 
 STYLE: scheduler (default), compact (separators without spaces), reordered (other key order), extra (one more scalar
 key), nulls (null instead of empty text) or short (a line or two of output: 185 bytes a record). About 10 % of the records
@@ -58,7 +58,7 @@ def record(rng, job, when, style):
     return json.dumps(value, separators=(",", ":") if style == "compact" else None) + "\n"
 
 
-def write(path, size, style="scheduler", seed=1):
+def write(path, size, style="scheduler", seed=1, days=None):
     rng = random.Random(seed)
     job = os.path.basename(path).removesuffix(".jsonl")
     when = datetime(2026, 1, 1)
@@ -68,9 +68,13 @@ def write(path, size, style="scheduler", seed=1):
             line = record(rng, job, when, style)
             block.append(line.split(when.isoformat()))
             made += len(line)
+        longest_us = 90_000_000
+        if days:
+            when = datetime.utcnow() - timedelta(days=days)
+            longest_us = int(2 * days * 86_400_000_000 * made / len(block) / size)
         while written < size:
             for before, after in block:
-                when += timedelta(microseconds=rng.randint(1, 90_000_000))
+                when += timedelta(microseconds=rng.randint(1, longest_us))
                 line = before + when.isoformat() + after
                 file.write(line)
                 written += len(line)
@@ -81,9 +85,10 @@ def write(path, size, style="scheduler", seed=1):
 def main(arguments):
     if arguments[0] == "--jobs":
         count, directory, size = int(arguments[1]), arguments[2], int(arguments[3])
+        days = int(arguments[4]) if len(arguments) > 4 else None
         os.makedirs(directory, exist_ok=True)
         for i in range(count):
-            write(os.path.join(directory, f"job-{i:05d}.jsonl"), size // count, seed=i)
+            write(os.path.join(directory, f"job-{i:05d}.jsonl"), size // count, seed=i, days=days)
     else:
         write(arguments[0], int(arguments[1]), *arguments[2:3])
 
