@@ -595,7 +595,7 @@ typedef enum TrColumn {
   TR_COLUMN_TIMESTAMP,
   TR_COLUMN_TIME_US,
   TR_COLUMN_ROWID,
-  TR_COLUMN_SINCE, /* arguments of task_stats: not compared with anything */
+  TR_COLUMN_SINCE, /* arguments: see window.c; not compared with anything */
   TR_COLUMN_UNTIL,
   TR_COLUMN_OTHER
 } TrColumn;
@@ -668,6 +668,25 @@ bool tr_filter_wants_job(const TrFilter *filter, const char *job_id, size_t leng
 const TrJobTerm *tr_filter_exact_jobs(const TrFilter *filter); /* a term that names every file by itself, or NULL */
 bool tr_filter_skips(const TrFilter *filter, const TrLine *line, const TrRecord *record);
 bool tr_looks_numeric(const char *text, size_t length);
+
+/* ------------------------------------------------------------------------------------------------------------------
+** sql/window.c - since and until, the arguments of task_stats and task_errors
+*/
+typedef struct TrWindow {
+  sqlite3_value *since, *until; /* owned; as given, or NULL */
+} TrWindow;
+
+/* Bits of idxNum: SQLite compares the argument with the column all the same. */
+enum { TR_CHECKS_SINCE = 1, TR_CHECKS_UNTIL = 2, TR_CHECKS_END = 4 }; /* the last: the first one of the table's own */
+
+/* tr_plan_choose() for a table with the arguments; sets idxNum too. `table` is the table's name, for messages. */
+int tr_window_choose(sqlite3_index_info *info, const char *table, TrColumn (*column_of)(int table_column),
+                     char **message);
+/* The arguments that the plan has -> the filter's times. A zeroed window is a valid freed one. */
+int tr_window_bind(TrWindow *window, const char *table, const TrPlan *plan, int flags, sqlite3_value **argv,
+                   TrFilter *filter, char **message);
+void tr_window_free(TrWindow *window);
+void tr_window_result(sqlite3_context *context, sqlite3_value *argument); /* as it was given; NULL: it was not */
 
 /* ------------------------------------------------------------------------------------------------------------------
 ** sql/scan.c - directory, files, lines and records put together: one pass over what a filter wants
