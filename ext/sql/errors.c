@@ -8,7 +8,8 @@
 ** The rows of a job are made in one pass over its file, and handed out before the next file is opened; kinds.c has what a
 ** kind is, tally.c what a failure is, window.c the arguments since and until. A job that did not fail has no row.
 **
-** The rowid is that of the first such record in task_results; the rows are in that order.
+** The rowid is that of the first such record in task_results; the rows are in that order. A query by rowid reads the
+** file, and leaves it to SQLite to take the one row.
 */
 #include "../tr.h"
 
@@ -104,23 +105,17 @@ static int64_t rowid(const ErrorsCursor *errors) {
   return (int64_t)errors->cursor.scan.ordinal << TR_OFFSET_BITS | current(errors)->offset;
 }
 
-/* By rowid, SQLite takes the first row for the only one. */
-static bool is_wanted(const ErrorsCursor *errors) {
-  const TrFilter *filter = &errors->cursor.scan.filter;
-  return !filter->by_rowid || filter->rowid == rowid(errors);
-}
-
 static int errors_next(sqlite3_vtab_cursor *base) {
   ErrorsCursor *errors = (ErrorsCursor *)base;
-  int code;
-  do {
-    while (errors->passed < errors->kinds.count) {
-      errors->passed++;
-      if (is_wanted(errors)) return SQLITE_OK;
-    }
+  int code = SQLITE_ROW;
+  while (errors->passed == errors->kinds.count && code == SQLITE_ROW) {
     errors->passed = 0;
     code = next_job(&errors->cursor.scan, &errors->kinds, &base->pVtab->zErrMsg);
-  } while (code == SQLITE_ROW);
+  }
+  if (code == SQLITE_ROW) {
+    errors->passed++;
+    return SQLITE_OK;
+  }
   errors->cursor.at_end = true;
   return code == SQLITE_DONE ? SQLITE_OK : code;
 }
@@ -136,7 +131,7 @@ static int errors_filter(sqlite3_vtab_cursor *base, int flags, const char *plan_
   if (code != SQLITE_OK) return code;
   errors->passed = 0;
   code = tr_window_bind(&errors->window, "task_errors", &plan, flags, argv, &filter, &table->base.zErrMsg);
-  filter.skip_true = true;
+  filter.skip_true = true; /* what is no failure at first sight */
   if (code == SQLITE_OK) code = tr_scan_begin(&errors->cursor.scan, &table->source, &filter, &table->base.zErrMsg);
   tr_filter_free(&filter); /* if the scan has not taken it over */
   if (code != SQLITE_OK) return code;
