@@ -6,9 +6,9 @@
 ** memo is of fixed size, one text a slot, the latest one to come by: a text that is not there, or is too long for it, is
 ** folded again, which is slower and no less right.
 **
-** Memory: the memo, at most 2 MiB; and each kind of this one job, about 150 bytes and its signature (of at most
-** TR_SIGNATURE_SIZE). A job that fails in a million ways takes a few hundred MiB, from SQLite's allocator, whose limits
-** hold; SQLITE_NOMEM is then the answer, never a kind left out.
+** Memory: the memo, at most 2 MiB; and each kind of this one job, up to 150 bytes and its signature (of at most
+** TR_SIGNATURE_SIZE): a million short ones take 108 MB. It comes from SQLite's allocator, whose limits hold; SQLITE_NOMEM
+** is then the answer, never a kind left out.
 */
 #include "../tr.h"
 
