@@ -14,8 +14,8 @@ READ   := names dir lines text field fast slow record value timestamp messages e
 WRITE  := encode pending append commit
 RETAIN := leftover io rules select copy lease journal exchange drain recover prune
 EXPORT := output csv
-SQL    := error poll connection argument source plan filter scan tally table results rejects stats logs jobs runs \
-          insert transaction writable prune_functions export_function signature extension
+SQL    := error poll connection argument source plan filter window scan tally signature kinds table results rejects stats \
+          errors logs jobs runs insert transaction writable prune_functions export_function extension
 SOURCES := $(READ:%=ext/read/%.c) $(WRITE:%=ext/write/%.c) $(RETAIN:%=ext/retain/%.c) $(EXPORT:%=ext/export/%.c) \
            $(SQL:%=ext/sql/%.c)
 HEADERS := ext/tr.h ext/read/fast_walk.h include/taskresults.h

@@ -318,9 +318,17 @@ typedef struct TrScratch {
 
 void tr_scratch_free(TrScratch *scratch);
 
+typedef struct TrBytes {
+  const char *text; /* borrowed; valid UTF-8; may hold NUL */
+  size_t length;    /* bytes */
+} TrBytes;
+
 /* Sets the result of a SQL function or column as json_extract() would; `c_locale` is for numbers. */
 void tr_result_span(sqlite3_context *context, const TrLine *line, const TrSpan *span, locale_t c_locale,
                     TrScratch *scratch);
+/* The same as SQLite would cast it to text, and empty for NULL. It lives as long as the line and until the scratch is used
+** again. SQLITE_OK or SQLITE_NOMEM. */
+int tr_span_text(const TrLine *line, const TrSpan *span, locale_t c_locale, TrScratch *scratch, TrBytes *text);
 
 bool tr_timestamp_parse(const char *text, size_t length, int64_t *time_us); /* which forms: see the file */
 bool tr_span_time_us(const TrLine *line, const TrSpan *span, int64_t *time_us);
@@ -423,11 +431,6 @@ int tr_checkpoint_look(int state_fd, const char *job_id, TrPoll *poll, TrRun *ru
 ** write/encode.c - row -> line
 */
 #define TR_MAX_TEXT 5000 /* code points of output and error that are kept, as the scheduler does */
-
-typedef struct TrBytes {
-  const char *text; /* borrowed; valid UTF-8; may hold NUL */
-  size_t length;    /* bytes */
-} TrBytes;
 
 typedef struct TrRow {
   TrBytes timestamp, job_id, job_name, output, error;
@@ -597,7 +600,7 @@ typedef enum TrColumn {
   TR_COLUMN_TIMESTAMP,
   TR_COLUMN_TIME_US,
   TR_COLUMN_ROWID,
-  TR_COLUMN_SINCE, /* arguments of task_stats: not compared with anything */
+  TR_COLUMN_SINCE, /* arguments: see window.c; not compared with anything */
   TR_COLUMN_UNTIL,
   TR_COLUMN_OTHER
 } TrColumn;
@@ -670,6 +673,25 @@ bool tr_filter_wants_job(const TrFilter *filter, const char *job_id, size_t leng
 const TrJobTerm *tr_filter_exact_jobs(const TrFilter *filter); /* a term that names every file by itself, or NULL */
 bool tr_filter_skips(const TrFilter *filter, const TrLine *line, const TrRecord *record);
 bool tr_looks_numeric(const char *text, size_t length);
+
+/* ------------------------------------------------------------------------------------------------------------------
+** sql/window.c - since and until, the arguments of task_stats and task_errors
+*/
+typedef struct TrWindow {
+  sqlite3_value *since, *until; /* owned; as given, or NULL */
+} TrWindow;
+
+/* Bits of idxNum: SQLite compares the argument with the column all the same. */
+enum { TR_CHECKS_SINCE = 1, TR_CHECKS_UNTIL = 2, TR_CHECKS_END = 4 }; /* the last: the first one of the table's own */
+
+/* tr_plan_choose() for a table with the arguments; sets idxNum too. `table` is the table's name, for messages. */
+int tr_window_choose(sqlite3_index_info *info, const char *table, TrColumn (*column_of)(int table_column),
+                     char **message);
+/* The arguments that the plan has -> the filter's times. A zeroed window is a valid freed one. */
+int tr_window_bind(TrWindow *window, const char *table, const TrPlan *plan, int flags, sqlite3_value **argv,
+                   TrFilter *filter, char **message);
+void tr_window_free(TrWindow *window);
+void tr_window_result(sqlite3_context *context, sqlite3_value *argument); /* as it was given; NULL: it was not */
 
 /* ------------------------------------------------------------------------------------------------------------------
 ** sql/scan.c - directory, files, lines and records put together: one pass over what a filter wants
@@ -944,11 +966,44 @@ void tr_csv_text(TrOutput *output, const char *text);
 /* ------------------------------------------------------------------------------------------------------------------
 ** sql/signature.c - taskresults_signature(error): what kind of failure a text tells of
 */
+#define TR_SIGNATURE_SIZE 900 /* bytes */
+
+size_t tr_signature_of(TrBytes error, char out[TR_SIGNATURE_SIZE]); /* its length; no NUL is added */
 int tr_signature_register(sqlite3 *db);
 
 /* ------------------------------------------------------------------------------------------------------------------
+** sql/kinds.c - the failures of one job -> how often each kind of them occurred
+*/
+typedef struct TrErrorKind {
+  char *signature; /* owned; no NUL ends it, but there may be some in it */
+  size_t length;   /* bytes */
+  int64_t times;
+  int64_t offset;            /* of the first one's line */
+  bool timed;                /* the times of one at least could be read: */
+  int64_t first_us, last_us; /* the earliest and the latest */
+} TrErrorKind;
+
+typedef struct TrMemo TrMemo; /* a text of this job whose kind is known */
+
+typedef struct TrErrorKinds {
+  locale_t c_locale; /* borrowed */
+  TrErrorKind *kind; /* owned; in the order of the file */
+  size_t count, room;
+  size_t *slot;      /* owned: index into kind[] + 1, or 0 */
+  size_t slot_count; /* a power of two, twice the room */
+  TrMemo *memo;      /* owned */
+  uint64_t seed;
+  TrScratch scratch;
+} TrErrorKinds;
+
+/* A zeroed TrErrorKinds but for c_locale is a valid one. begin forgets the job before. All: SQLITE_OK or SQLITE_NOMEM. */
+int tr_kinds_begin(TrErrorKinds *kinds);
+int tr_kinds_add(TrErrorKinds *kinds, const TrLine *line, const TrRecord *record);
+void tr_kinds_free(TrErrorKinds *kinds);
+
+/* ------------------------------------------------------------------------------------------------------------------
 ** sql/table.c - what the tables have in common
-** sql/results.c, sql/rejects.c, sql/stats.c, sql/logs.c, sql/jobs.c, sql/runs.c - the tables
+** sql/results.c, sql/rejects.c, sql/stats.c, sql/errors.c, sql/logs.c, sql/jobs.c, sql/runs.c - the tables
 ** sql/prune_functions.c - taskresults_prune() and taskresults_prune_all()
 ** sql/extension.c - the entry point
 */
@@ -1017,6 +1072,7 @@ int tr_writable_register(TrConnection *connection);
 int tr_results_register(TrConnection *connection);
 int tr_rejects_register(TrConnection *connection);
 int tr_stats_register(TrConnection *connection);
+int tr_errors_register(TrConnection *connection);
 int tr_logs_register(TrConnection *connection);
 int tr_jobs_register(TrConnection *connection);
 int tr_runs_register(TrConnection *connection);

@@ -1,5 +1,6 @@
 /*
-** value.c - span -> SQL value: what json_extract() would give, exactly, and only when a column is asked for.
+** value.c - span -> SQL value: what json_extract() would give, exactly, and only when a column is asked for; or its text
+** without SQLite in between, for who has no use for the value itself.
 */
 #include "../tr.h"
 
@@ -48,20 +49,24 @@ static double span_to_double(const unsigned char *text, locale_t c_locale) {
   return strtod_l((const char *)text, NULL, c_locale);
 }
 
+static bool is_int64(const unsigned char *text, const TrSpan *span, int64_t *value) {
+  char digits[24];
+  if (span->length > 20) return false;
+  memcpy(digits, text, span->length);
+  digits[span->length] = '\0';
+  errno = 0;
+  *value = strtoll(digits, NULL, 10);
+  return errno == 0;
+}
+
 /* Exact to int64, else REAL. */
 static void result_integer(sqlite3_context *context, const unsigned char *text, const TrSpan *span, locale_t c_locale) {
-  if (span->length <= 20) {
-    char digits[24];
-    memcpy(digits, text, span->length);
-    digits[span->length] = '\0';
-    errno = 0;
-    long long value = strtoll(digits, NULL, 10);
-    if (errno == 0) {
-      sqlite3_result_int64(context, value);
-      return;
-    }
+  int64_t value;
+  if (is_int64(text, span, &value)) {
+    sqlite3_result_int64(context, value);
+  } else {
+    sqlite3_result_double(context, span_to_double(text, c_locale));
   }
-  sqlite3_result_double(context, span_to_double(text, c_locale));
 }
 
 /* Replaces every pair of equal bytes `from` by a pair of `to`. */
@@ -77,19 +82,23 @@ static void replace_pairs(char *text, size_t length, char from, char to) {
 ** nothing else, so that numbers keep every digit and NaN stays NaN; printing a parsed tree would not. But it takes the
 ** end of "\\" for an escaped quote and reads on as if the string went on: so escaped backslashes are hidden from it, as
 ** a byte that no UTF-8 text holds. */
+static size_t minify(const unsigned char *text, const TrSpan *span, char *out) {
+  memcpy(out, text, span->length);
+  out[span->length] = '\0';
+  replace_pairs(out, span->length, '\\', HIDDEN_BACKSLASH);
+  cJSON_Minify(out);
+  size_t length = strlen(out);
+  replace_pairs(out, length, HIDDEN_BACKSLASH, '\\');
+  return length;
+}
+
 static void result_nested(sqlite3_context *context, const unsigned char *text, const TrSpan *span) {
   char *copy = sqlite3_malloc64((sqlite3_uint64)span->length + 1);
   if (copy == NULL) {
     sqlite3_result_error_nomem(context);
     return;
   }
-  memcpy(copy, text, span->length);
-  copy[span->length] = '\0';
-  replace_pairs(copy, span->length, '\\', HIDDEN_BACKSLASH);
-  cJSON_Minify(copy);
-  size_t length = strlen(copy);
-  replace_pairs(copy, length, HIDDEN_BACKSLASH, '\\');
-  sqlite3_result_text64(context, copy, length, sqlite3_free, SQLITE_UTF8);
+  sqlite3_result_text64(context, copy, minify(text, span, copy), sqlite3_free, SQLITE_UTF8);
 }
 
 void tr_scratch_free(TrScratch *scratch) {
@@ -113,4 +122,46 @@ void tr_result_span(sqlite3_context *context, const TrLine *line, const TrSpan *
   case TR_STRING: result_string(context, text, span, scratch); break;
   case TR_NESTED: result_nested(context, text, span); break;
   }
+}
+
+/* --- as text ------------------------------------------------------------------------------------------------------ */
+
+#define NUMBER_SIZE 40 /* more than any number of SQLite's takes */
+
+static size_t print_double(double value, char *out) {
+  sqlite3_snprintf(NUMBER_SIZE, out, "%!.15g", value); /* as SQLite does when it casts */
+  return strlen(out);
+}
+
+static size_t print_integer(const unsigned char *text, const TrSpan *span, locale_t c_locale, char *out) {
+  int64_t value;
+  if (!is_int64(text, span, &value)) return print_double(span_to_double(text, c_locale), out);
+  sqlite3_snprintf(NUMBER_SIZE, out, "%lld", (long long)value);
+  return strlen(out);
+}
+
+int tr_span_text(const TrLine *line, const TrSpan *span, locale_t c_locale, TrScratch *scratch, TrBytes *text) {
+  const unsigned char *source = line->text + span->start;
+  if (!ensure_room(scratch, (size_t)span->length + NUMBER_SIZE)) return SQLITE_NOMEM;
+  char *out = (char *)scratch->bytes;
+  *text = (TrBytes){.text = out};
+  switch ((TrKind)span->kind) {
+  case TR_ABSENT:
+  case TR_NULL:
+  case TR_NAN: break;
+  case TR_FALSE:
+  case TR_TRUE: *text = (TrBytes){span->kind == TR_TRUE ? "1" : "0", 1}; break;
+  case TR_INTEGER: text->length = print_integer(source, span, c_locale, out); break;
+  case TR_REAL: text->length = print_double(span_to_double(source, c_locale), out); break;
+  case TR_PLUS_INFINITY: text->length = print_double(HUGE_VAL, out); break;
+  case TR_MINUS_INFINITY: text->length = print_double(-HUGE_VAL, out); break;
+  case TR_STRING:
+    if (span->escaped)
+      text->length = tr_decode_string(source, span->length, scratch->bytes);
+    else
+      *text = (TrBytes){(const char *)source, span->length};
+    break;
+  case TR_NESTED: text->length = minify(source, span, out); break;
+  }
+  return SQLITE_OK;
 }

@@ -34,6 +34,7 @@ __attribute__((visibility("default"))) int sqlite3_taskresults_init(sqlite3 *db,
   int code = tr_results_register(connection);
   if (code == SQLITE_OK) code = tr_rejects_register(connection);
   if (code == SQLITE_OK) code = tr_stats_register(connection);
+  if (code == SQLITE_OK) code = tr_errors_register(connection);
   if (code == SQLITE_OK) code = tr_logs_register(connection);
   if (code == SQLITE_OK) code = tr_jobs_register(connection);
   if (code == SQLITE_OK) code = tr_runs_register(connection);

@@ -10,7 +10,7 @@
 ** depends on the value itself is decided in filter.c, when the value is known. `omit` is never set for them: SQLite
 ** checks every row again, and a pushdown can only spare work.
 **
-** `since` and `until` are no columns of a row but arguments of task_stats (see stats.c): they are bound before all other
+** `since` and `until` are no columns of a row but arguments of a table (see window.c): they are bound before all other
 ** terms, so that no lack of room can lose one, and SQLite need not check them, since NULL equals nothing.
 */
 #include "../tr.h"

@@ -11,7 +11,7 @@
 
 #include <string.h>
 
-#define SIGNATURE_BYTES 300 /* of the line; what is behind them rarely tells kinds apart */
+#define LINE_BYTES 300 /* of the line; what is behind them rarely tells kinds apart */
 
 typedef struct Text {
   const char *at, *end;
@@ -53,8 +53,8 @@ static Text telling_line(Text text) {
     if (newline) text.end = newline;
   }
   text = trimmed(text);
-  if (text.end - text.at > SIGNATURE_BYTES) {
-    text.end = text.at + SIGNATURE_BYTES;
+  if (text.end - text.at > LINE_BYTES) {
+    text.end = text.at + LINE_BYTES;
     while (text.end > text.at && ((unsigned char)*text.end & 0xC0) == 0x80) text.end--; /* whole characters */
   }
   return text;
@@ -117,7 +117,6 @@ static void take_number(Text *text) {
   while (take(text, ".9") || take(text, ",9") || take(text, ":9"));
 }
 
-/* `out` has room for 4 bytes for each of the text's: "1" is the shortest that grows, to "<n>". */
 static size_t fold(Text text, char *out) {
   char *begin = out;
   bool in_word = false;
@@ -143,13 +142,21 @@ static size_t fold(Text text, char *out) {
   return (size_t)(out - begin);
 }
 
+/* --- the whole ---------------------------------------------------------------------------------------------------- */
+
+_Static_assert(TR_SIGNATURE_SIZE >= 3 * LINE_BYTES, "what grows most is a digit, to <n>; times and identifiers shrink");
+
+size_t tr_signature_of(TrBytes error, char out[TR_SIGNATURE_SIZE]) {
+  return fold(telling_line((Text){error.text, error.text + error.length}), out);
+}
+
 /* taskresults_signature(TEXT) -> TEXT; NULL for NULL */
 static void signature_function(sqlite3_context *context, int argc, sqlite3_value **argv) {
   (void)argc;
   const char *error = (const char *)sqlite3_value_text(argv[0]);
   if (error == NULL) return;
-  char out[4 * SIGNATURE_BYTES];
-  size_t length = fold(telling_line((Text){error, error + sqlite3_value_bytes(argv[0])}), out);
+  char out[TR_SIGNATURE_SIZE];
+  size_t length = tr_signature_of((TrBytes){error, (size_t)sqlite3_value_bytes(argv[0])}, out);
   sqlite3_result_text(context, out, (int)length, SQLITE_TRANSIENT);
 }
 

@@ -6,15 +6,11 @@
 **   SELECT * FROM task_stats WHERE job_id = 'my-job';
 **
 ** A row is a file that task_results could read, also if none of its records counts; it is made in one pass over the
-** file, and handed out before the next file is opened. tally.c has the definitions.
-**
-** since and until, the arguments, are the first hidden columns. They restrict the records that count, both ends
-** included: so they are no property of a row that SQLite could check, and no other operator than = makes sense. Where
-** the value is not there yet, in a join whose other table comes later, the plan is refused: SQLite finds another order.
+** file, and handed out before the next file is opened. tally.c has the definitions; since and
+** until, the arguments, are window.c's.
 */
 #include "../tr.h"
 
-#include <math.h>
 #include <string.h>
 
 enum {
@@ -54,17 +50,12 @@ static const char schema[] =
 typedef struct StatsCursor {
   TrCursor cursor; /* first: table.c knows only this */
   TrTally tally;
-  sqlite3_value *since, *until; /* owned; as given, or NULL */
+  TrWindow window;
 } StatsCursor;
 
 /* --- planning ----------------------------------------------------------------------------------------------------- */
 
-/* idxNum, beside the plan's words */
-enum {
-  WANTS_TIMES = 1,  /* the query uses the means of outages */
-  CHECKS_SINCE = 2, /* SQLite compares the argument with the column all the same */
-  CHECKS_UNTIL = 4,
-};
+#define WANTS_TIMES TR_CHECKS_END /* in idxNum: the query uses the means of outages */
 
 static TrColumn column_of(int column) {
   switch (column) {
@@ -81,114 +72,13 @@ static int stats_connect(sqlite3 *db, void *connection, int argc, const char *co
   return tr_table_connect(db, connection, &tr_results_store, schema, argc, argv, vtab, message);
 }
 
-/* SQLITE_CONSTRAINT: the argument has no value in this plan, but will have in another. */
-static int check_argument(sqlite3_index_info *info, int column, char **message) {
-  bool given = false, usable = false;
-  for (int i = 0; i < info->nConstraint; i++) {
-    unsigned char op = info->aConstraint[i].op;
-    if (op == SQLITE_INDEX_CONSTRAINT_LIMIT || op == SQLITE_INDEX_CONSTRAINT_OFFSET) continue; /* of no column */
-    if (info->aConstraint[i].iColumn != column) continue;
-    if (op != SQLITE_INDEX_CONSTRAINT_EQ || sqlite3_vtab_in(info, i, -1)) {
-      return tr_error(message, SQLITE_ERROR,
-                      "task_stats: %s is an argument, not a value to compare with: only = can be "
-                      "used; write task_stats(since, until)",
-                      column == COLUMN_SINCE ? "since" : "until");
-    }
-    given = true;
-    usable |= info->aConstraint[i].usable;
-  }
-  return given && !usable ? SQLITE_CONSTRAINT : SQLITE_OK;
-}
-
-/* SQLite heeds `omit` among the first 16 constraints only. */
-static bool is_checked(const sqlite3_index_info *info, int column) {
-  for (int i = 16; i < info->nConstraint; i++) {
-    if (info->aConstraint[i].iColumn == column && info->aConstraintUsage[i].omit) return true;
-  }
-  return false;
-}
-
 static int stats_best_index(sqlite3_vtab *vtab, sqlite3_index_info *info) {
   const sqlite3_uint64 times = UINT64_C(1) << COLUMN_MTBF_S | UINT64_C(1) << COLUMN_MTTR_S;
-  int code = check_argument(info, COLUMN_SINCE, &vtab->zErrMsg);
-  if (code == SQLITE_OK) code = check_argument(info, COLUMN_UNTIL, &vtab->zErrMsg);
-  if (code == SQLITE_OK) code = tr_plan_choose(info, column_of);
+  int code = tr_window_choose(info, "task_stats", column_of, &vtab->zErrMsg);
   if (code != SQLITE_OK) return code;
-  info->idxNum = (info->colUsed & times ? WANTS_TIMES : 0) | (is_checked(info, COLUMN_SINCE) ? CHECKS_SINCE : 0) |
-                 (is_checked(info, COLUMN_UNTIL) ? CHECKS_UNTIL : 0);
+  if (info->colUsed & times) info->idxNum |= WANTS_TIMES;
   info->estimatedRows = info->estimatedRows / 1000 + 1; /* records of a job */
   return SQLITE_OK;
-}
-
-/* --- the window --------------------------------------------------------------------------------------------------- */
-
-/* Bounds of int64, as doubles: the lower is exact, the upper one too high. */
-#define LOWEST -9223372036854775808.0
-#define TOO_HIGH 9223372036854775808.0
-
-/* A bound between two microseconds leaves out the one that is outside. */
-static int64_t whole_us(double us, bool is_since) {
-  us = is_since ? ceil(us) : floor(us);
-  if (us < LOWEST) return INT64_MIN;
-  return us >= TOO_HIGH ? INT64_MAX : (int64_t)us;
-}
-
-/* SQLITE_MISMATCH: it is no time. */
-static int read_bound(sqlite3_value *value, bool is_since, int64_t *us) {
-  switch (sqlite3_value_type(value)) {
-  case SQLITE_INTEGER: *us = sqlite3_value_int64(value); return SQLITE_OK;
-  case SQLITE_FLOAT: *us = whole_us(sqlite3_value_double(value), is_since); return SQLITE_OK;
-  case SQLITE_TEXT: {
-    const char *text = (const char *)sqlite3_value_text(value);
-    if (text == NULL) return SQLITE_NOMEM;
-    return tr_timestamp_parse(text, (size_t)sqlite3_value_bytes(value), us) ? SQLITE_OK : SQLITE_MISMATCH;
-  }
-  default: return SQLITE_MISMATCH;
-  }
-}
-
-static int bound_error(const char *name, sqlite3_value *value, char **message) {
-  bool is_text = sqlite3_value_type(value) == SQLITE_TEXT;
-  return tr_error(message, SQLITE_ERROR,
-                  "task_stats: %s: '%!.100s' is no time; write 2026-02-14T09:30:00Z, or microseconds since 1970 as an "
-                  "integer",
-                  name, is_text ? (const char *)sqlite3_value_text(value) : "(a BLOB)");
-}
-
-static int bind_argument(StatsCursor *stats, bool is_since, bool is_checked_again, sqlite3_value *value,
-                         TrFilter *filter, char **message) {
-  sqlite3_value **kept = is_since ? &stats->since : &stats->until;
-  const char *name = is_since ? "since" : "until";
-  *kept = sqlite3_value_dup(value);
-  if (*kept == NULL) return SQLITE_NOMEM;
-  if (sqlite3_value_type(*kept) == SQLITE_NULL) {
-    if (!is_checked_again) return SQLITE_OK;
-    return tr_error(message, SQLITE_ERROR,
-                    "task_stats: %s cannot be NULL beside so many conditions; put the table into a subquery", name);
-  }
-  int code = read_bound(*kept, is_since, is_since ? &filter->from_us : &filter->to_us);
-  if (code == SQLITE_MISMATCH) return bound_error(name, *kept, message);
-  filter->timed = true;
-  return code;
-}
-
-static void free_arguments(StatsCursor *stats) {
-  sqlite3_value_free(stats->since);
-  sqlite3_value_free(stats->until);
-  stats->since = stats->until = NULL;
-}
-
-static int bind_arguments(StatsCursor *stats, const TrPlan *plan, int flags, sqlite3_value **argv, TrFilter *filter,
-                          char **message) {
-  int code = SQLITE_OK;
-  free_arguments(stats);
-  for (int i = 0; i < plan->count && code == SQLITE_OK; i++) {
-    if (plan->term[i].column == TR_COLUMN_SINCE)
-      code = bind_argument(stats, true, flags & CHECKS_SINCE, argv[i], filter, message);
-    if (plan->term[i].column == TR_COLUMN_UNTIL)
-      code = bind_argument(stats, false, flags & CHECKS_UNTIL, argv[i], filter, message);
-  }
-  return code;
 }
 
 /* --- the cursor --------------------------------------------------------------------------------------------------- */
@@ -205,7 +95,7 @@ static int stats_open(sqlite3_vtab *vtab, sqlite3_vtab_cursor **out) {
 
 static int stats_close(sqlite3_vtab_cursor *base) {
   StatsCursor *stats = (StatsCursor *)base;
-  free_arguments(stats);
+  tr_window_free(&stats->window);
   tr_tally_free(&stats->tally);
   return tr_table_close(base);
 }
@@ -242,7 +132,7 @@ static int stats_filter(sqlite3_vtab_cursor *base, int flags, const char *plan_t
   stats->tally.wants_times = flags & WANTS_TIMES;
   int code = tr_table_bind(table, plan_text, argc, argv, &plan, &filter);
   if (code != SQLITE_OK) return code;
-  code = bind_arguments(stats, &plan, flags, argv, &filter, &table->base.zErrMsg);
+  code = tr_window_bind(&stats->window, "task_stats", &plan, flags, argv, &filter, &table->base.zErrMsg);
   if (code == SQLITE_OK) code = tr_scan_begin(&stats->cursor.scan, &table->source, &filter, &table->base.zErrMsg);
   tr_filter_free(&filter); /* if the scan has not taken it over */
   return code == SQLITE_OK ? stats_next(base) : code;
@@ -274,10 +164,6 @@ static void result_rate(sqlite3_context *context, const TrTally *tally) {
   if (tally->runs) sqlite3_result_double(context, 100.0 * (double)tally->successes / (double)tally->runs);
 }
 
-static void result_argument(sqlite3_context *context, sqlite3_value *value) {
-  if (value) sqlite3_result_value(context, value);
-}
-
 static int stats_column(sqlite3_vtab_cursor *base, sqlite3_context *context, int column) {
   StatsCursor *stats = (StatsCursor *)base;
   TrScratch *scratch = &stats->cursor.scratch;
@@ -302,8 +188,8 @@ static int stats_column(sqlite3_vtab_cursor *base, sqlite3_context *context, int
   case COLUMN_MTBF_S: result_mean_s(context, &tally->between); break;
   case COLUMN_MTTR_S: result_mean_s(context, &tally->repair); break;
   case COLUMN_REJECTS: sqlite3_result_int64(context, tally->rejects); break;
-  case COLUMN_SINCE: result_argument(context, stats->since); break;
-  case COLUMN_UNTIL: result_argument(context, stats->until); break;
+  case COLUMN_SINCE: tr_window_result(context, stats->window.since); break;
+  case COLUMN_UNTIL: tr_window_result(context, stats->window.until); break;
   case COLUMN_FIRST_RUN_US: result_time_us(context, &tally->first_run); break;
   case COLUMN_LAST_RUN_US: result_time_us(context, tr_tally_last_run(tally)); break;
   case COLUMN_LAST_SUCCESS_US: result_time_us(context, &tally->last_success); break;

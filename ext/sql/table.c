@@ -1,6 +1,6 @@
 /*
 ** table.c - what the tables have in common as virtual tables: connecting, cursors, and the way from a plan to a scan.
-** What differs (columns, and what makes a row) is in results.c, rejects.c, stats.c, logs.c and runs.c.
+** What differs (columns, and what makes a row) is in results.c, rejects.c, stats.c, errors.c, logs.c and runs.c.
 */
 #include "../tr.h"
 

@@ -39,10 +39,10 @@ time_option since
 time_option until
 limit=${opt[limit]-0}
 
-select="SELECT count(*) AS times, count(DISTINCT job_id) AS jobs, min(job_id) AS job_id, min(time_us) AS first_us,
-    max(time_us) AS last_us, taskresults_signature(coalesce(error, '')) AS signature
-  FROM task_results WHERE $only_failures AND $(time_condition) AND $job_condition
-  GROUP BY signature HAVING count(*) >= ${opt[min]-0} ORDER BY times DESC, signature LIMIT $((limit ? limit : -1))"
+select="SELECT sum(times) AS times, count(*) AS jobs, min(job_id) AS job_id, min(first_run_us) AS first_us,
+    max(last_run_us) AS last_us, signature
+  FROM task_errors(${opt[since]-NULL}, ${opt[until]-NULL}) WHERE $job_condition
+  GROUP BY signature HAVING sum(times) >= ${opt[min]-0} ORDER BY 1 DESC, signature LIMIT $((limit ? limit : -1))"
 
 for format in json jsonl csv; do
   if [[ -v opt[$format] ]]; then

@@ -4,7 +4,8 @@
 #
 # All jobs, or those that are named; each job's records oldest first. Texts are whole unless --max-chars cuts them. CSV is
 # that of RFC 4180: lines end in CR LF, cells are quoted where they must be, and a missing value (nothing at all) is told
-# from an empty text (""). In JSON, success is true or false, and a missing value is null.
+# from an empty text (""). In JSON, success is true or false, and a missing value is null. An export of all jobs has them
+# all: where one's file cannot be read, nothing is written.
 #
 # Options:
 #   --format F      csv (the default), json (an array) or jsonl (one object a line)
@@ -71,6 +72,12 @@ if ((${#args[@]})); then
     jobs+=${jobs:+, }$(sql_text "$job")
   done
   condition+=" AND job_id IN ($jobs)"
+else
+  readable_jobs
+  if ((${#unreadable[@]})); then
+    name_unreadable 'not exported' "${unreadable[@]}"
+    die "$EXIT_IO" 'nothing was exported, for an export leaves no job out; to have the others, name them: taskresults export JOB...'
+  fi
 fi
 
 select="SELECT $list FROM task_results WHERE $condition"

@@ -4,7 +4,8 @@
 #
 # Follows the jobs that are named, or all, those included that appear later. Runs until it is interrupted, or until
 # nobody reads its output. A file that is pruned, replaced or cut short under it is noticed: what was shown before is
-# found again by its own bytes, or else by its time, and only what comes after it is shown.
+# found again by its own bytes, or else by its time, and only what comes after it is shown. Without names, a job whose file
+# cannot be read is named on standard error, and is followed from when it can.
 #
 # Options:
 #   --limit N       begin with the last N records of each job (of those that are wanted); 0 is the default
@@ -52,6 +53,17 @@ dir=$(results_dir)
 # What is known of each file: job -> inode, size and time of change, as last seen by `changed_jobs`.
 declare -A state=()
 
+# must_wait JOB - of all jobs, one whose file cannot be read, which is told once, must not end the others.
+# job -> "new" or "known" (something of it was seen before); empty: does not wait.
+declare -A waiting=()
+must_wait() {
+  ((${#args[@]} == 0)) && [[ -f $dir/$1.jsonl && ! -r $dir/$1.jsonl ]] || return
+  [[ -z ${waiting["=$1"]-} ]] || return 0
+  name_unreadable 'not followed yet' "$1"
+  waiting["=$1"]=new
+  [[ -z ${state["=$1"]-} ]] || waiting["=$1"]=known
+}
+
 # changed_jobs - sets `changed` to the jobs whose files are not as they were at the last call.
 changed_jobs() {
   local job now
@@ -62,6 +74,7 @@ changed_jobs() {
     job=${job%.jsonl}
     ((${#args[@]} == 0)) || [[ -v wanted["=$job"] ]] || continue
     [[ ${state["=$job"]-} != "$now" ]] || continue
+    ! must_wait "$job" || continue
     state["=$job"]=$now
     changed+=("$job")
   done < <(find "$dir/" -maxdepth 1 -type f -name '*.jsonl' -printf '%i %s %T@\n%f\0' 2>/dev/null)
@@ -129,7 +142,12 @@ feed() {
   while sleep "$interval" && kill -0 "$$" 2>/dev/null; do
     changed_jobs
     for job in "${changed[@]}"; do
-      catch_up "$(sql_text "$job")"
+      if [[ ${waiting["=$job"]-} == new ]]; then
+        begin_with "$(sql_text "$job")"
+      else
+        catch_up "$(sql_text "$job")"
+      fi
+      waiting["=$job"]=
       echo
     done
     echo

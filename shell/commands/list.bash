@@ -15,7 +15,7 @@
 # The machine formats have job_id, runs, successes, failures, percent, last_run, last_success and streak.
 #
 # Exit status:
-#   0 fine; 2 usage; 3 input or output failed
+#   0 fine; 2 usage; 3 input or output failed, or a job was left out because its file cannot be read
 #
 # Examples:
 #   taskresults list --failing
@@ -34,18 +34,20 @@ case ${opt[sort]-name} in
   streak) order='streak DESC, job_id' ;;
   *) usage_error "--sort wants name, runs, rate, last or streak, not '${opt[sort]}'" ;;
 esac
+readable_jobs
 failing=1
 [[ ! -v opt[failing] ]] || failing='streak < 0'
 
 select="SELECT job_id, runs, successes, failures, round(success_rate, 1) AS percent, last_run, last_run_us AS last_us,
     streak > 0 AS last_success, abs(streak) AS streak
-  FROM task_stats WHERE runs > 0 AND $failing ORDER BY $order"
+  FROM task_stats WHERE runs > 0 AND $failing AND $readable_condition ORDER BY $order"
 
 for format in json jsonl csv; do
   if [[ -v opt[$format] ]]; then
     rows_as "$format" "SELECT job_id, runs, successes, failures, percent, last_run,
       CASE WHEN last_success THEN json('true') ELSE json('false') END AS last_success, streak FROM ($select)" \
       job_id runs successes failures percent last_run last_success streak
+    say_unreadable
     exit 0
   fi
 done
@@ -55,3 +57,4 @@ rows=$(with_progress query "SELECT 'JOB', 'RUNS', 'SUCCESS', 'LAST RUN', '', 'LA
     $(relative_time last_us),
     CASE WHEN last_success THEN $(paint green "'ok'") ELSE $(paint red "'failed'") END, streak FROM ($select);") || exit
 show_table lrrlrlr 1 <<<"$rows"
+say_unreadable

@@ -19,7 +19,7 @@
 # timestamp cannot be read as one are passed over.
 #
 # Exit status:
-#   0 fine; 1 no such job; 2 usage; 3 input or output failed
+#   0 fine; 1 no such job; 2 usage; 3 input or output failed, or a job was left out because its file cannot be read
 #
 # Examples:
 #   taskresults stats
@@ -29,7 +29,9 @@
 # shellcheck shell=bash
 
 parse_options 'since= until= by= total raw json jsonl csv' "$@"
+unreadable=()
 job_argument
+[[ -v args[0] ]] || { readable_jobs && job_condition=$readable_condition; }
 exclusive json jsonl csv
 time_option since
 time_option until
@@ -72,6 +74,7 @@ for format in json jsonl csv; do
       worst_streak, interval_seconds FROM ($select)" \
       job_id period runs successes failures percent first_run last_run worst_streak interval_seconds
     no_such_job
+    say_unreadable
     exit 0
   fi
 done
@@ -84,3 +87,4 @@ rows=$(with_progress query "
     $(relative_time last_us) FROM ($select);") || exit
 no_such_job
 show_table llrrrrrrllr 1 <<<"$rows"
+say_unreadable

@@ -38,12 +38,19 @@ readable_jobs() {
   readable_condition="job_id IN (SELECT value FROM json_each('[' || replace(json_quote($(sql_text "${names#/}")), '/', '\",\"') || ']'))"
 }
 
-# say_unreadable - names them with the fix, and exits with 3, if there are any.
-say_unreadable() {
-  local job
-  ((${#unreadable[@]})) || return 0
-  for job in "${unreadable[@]}"; do
-    say "left out: job $(printf '%q' "$job"), whose file cannot be read; as its owner: chmod a+r -- $(printf '%q' "$(results_dir)/$job.jsonl")"
+# name_unreadable WORDS JOB... - names the jobs with the fix.
+name_unreadable() {
+  local job words=$1 dir
+  dir=$(results_dir)
+  shift
+  for job; do
+    say "$words: job $(printf '%q' "$job"), whose file cannot be read; as its owner: chmod a+r -- $(printf '%q' "$dir/$job.jsonl")"
   done
+}
+
+# say_unreadable - names those that were left out, and exits with 3, if there are any.
+say_unreadable() {
+  ((${#unreadable[@]})) || return 0
+  name_unreadable 'left out' "${unreadable[@]}"
   exit "$EXIT_IO"
 }

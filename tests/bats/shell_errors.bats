@@ -83,7 +83,7 @@ assert_signature() {
   done
 }
 
-@test "errors and view --all: a file that cannot be read leaves the others, is named with the fix, and is status 3" {
+@test "errors, list, stats and view --all: a file that cannot be read leaves the others, is named with the fix, and is status 3" {
   ((EUID == 0)) || skip 'needs root, to become somebody else'
   open_place=$(mktemp -d /tmp/taskresults.XXXXXX) # the tests' own directories are closed to others
   chmod 755 "$open_place"
@@ -107,6 +107,27 @@ assert jobs == sorted(sys.argv[3:]), jobs' "$BATS_TEST_TMPDIR/out" "${hostile_jo
   [[ $status -eq 3 && $output == *'ERROR'*'left out: job '* ]]
   run "${as_nobody[@]}" "$(tool taskresults)" errors -- "o'brien's-\"job\""
   [[ $status -eq 3 && $output == *'cannot be opened: Permission denied' && $output != *'left out'* ]]
+  for command in list stats; do
+    status=0
+    "${as_nobody[@]}" "$(tool taskresults)" "$command" --jsonl >"$BATS_TEST_TMPDIR/out" 2>"$BATS_TEST_TMPDIR/err" || status=$?
+    [[ $status -eq 3 && $(<"$BATS_TEST_TMPDIR/err") == *"left out: job o\\'brien\\'s-"* ]]
+    [[ $(wc -l <"$BATS_TEST_TMPDIR/out") -eq $((${#hostile_jobs[@]} - 1)) ]]
+    run "${as_nobody[@]}" "$(tool taskresults)" "$command"
+    [[ $status -eq 3 && $output == 'JOB '*'.hidden'*'left out: job '* ]]
+  done
+  run "${as_nobody[@]}" "$(tool taskresults)" stats -- "o'brien's-\"job\""
+  [[ $status -eq 3 && $output == *'cannot be opened: Permission denied' && $output != *'left out'* ]]
+  run "${as_nobody[@]}" "$(tool taskresults)" stats -- --help
+  [[ $status -eq 0 && $output != *'left out'* ]]
+  # An export with a gap that nobody sees is none.
+  for format in csv jsonl; do
+    status=0
+    "${as_nobody[@]}" "$(tool taskresults)" export --format "$format" >"$BATS_TEST_TMPDIR/out" 2>"$BATS_TEST_TMPDIR/err" || status=$?
+    [[ $status -eq 3 && ! -s $BATS_TEST_TMPDIR/out ]]
+    [[ $(<"$BATS_TEST_TMPDIR/err") == *"not exported: job o\\'brien"*'chmod a+r -- '*'name them: taskresults export JOB...' ]]
+  done
+  run "${as_nobody[@]}" "$(tool taskresults)" export --columns job_id '*' '~'
+  [[ $status -eq 0 && ${#lines[@]} -eq 5 ]]
   run "${as_nobody[@]}" "$(tool taskresults)" rejects
   [[ $status -eq 0 && $output == *'Permission denied'* ]]
 }

@@ -5,14 +5,17 @@ load ../helpers
 load ../hostile
 load ../shell
 
+as_nobody=()
+
 teardown() {
   [[ -z ${follower-} ]] || kill "$follower" 2>/dev/null || true
+  [[ -z ${open_place-} ]] || rm -rf "$open_place"
 }
 
 # start_following ARGUMENT... - in the background, looking often; its output goes to $out.
 start_following() {
   out=$BATS_TEST_TMPDIR/out
-  setsid "$(tool taskresults)" follow --interval 0.05 "$@" >"$out" 2>"$BATS_TEST_TMPDIR/err" 3>&- &
+  setsid "${as_nobody[@]}" "$(tool taskresults)" follow --interval 0.05 "$@" >"$out" 2>"$BATS_TEST_TMPDIR/err" 3>&- &
   follower=$!
 }
 
@@ -192,4 +195,38 @@ numbers() {
   done
   SCHEDULER_RESULTS_DIR=$BATS_TEST_TMPDIR/nowhere run taskresults follow
   [[ $status -eq 3 ]]
+}
+
+@test "of all jobs, one whose file cannot be read is named once, ends nothing, and is followed from when it can" {
+  ((EUID == 0)) || skip 'needs root, to become somebody else'
+  open_place=$(mktemp -d /tmp/taskresults.XXXXXX) # the tests' own directories are closed to others
+  chmod 755 "$open_place"
+  results=$open_place/results
+  export SCHEDULER_RESULTS_DIR=$results
+  mkdir -m 755 "$results"
+  as_nobody=(setpriv --reuid=65534 --regid=65534 --clear-groups)
+  "${as_nobody[@]}" test -r "$root/taskresults.so" || skip 'the checkout is closed to others'
+  record a 1
+  record b 2
+  record '$(closed)' 3
+  chmod 644 "$results"/*.jsonl
+  chmod 600 "$results/\$(closed).jsonl"
+  start_following --jsonl --limit 1
+  await lines_are 2
+  chmod 600 "$results/b.jsonl"
+  record b 4
+  record a 5
+  await lines_are 3
+  is_told() { [[ $(grep -c 'not followed yet: job' "$BATS_TEST_TMPDIR/err") == 2 ]]; }
+  await is_told
+  [[ $(<"$BATS_TEST_TMPDIR/err") == *'not followed yet: job b,'*'chmod a+r -- '"$results/b.jsonl" ]]
+  chmod 644 "$results/b.jsonl" # known before: not one is missed
+  await lines_are 4
+  chmod 644 "$results/\$(closed).jsonl" # new: as at the start
+  await lines_are 5
+  record '$(closed)' 6
+  record b 7
+  await lines_are 7
+  [[ $(numbers) == '1 2 5 4 3 6 7 ' || $(numbers) == '1 2 5 4 3 7 6 ' || $(numbers) == '2 1 5 4 3 '* ]]
+  is_told
 }

@@ -48,6 +48,12 @@ static void make_directory(void) {
   part[sizeof part - 1] = '\0';
   for (int i = 0; i < 200; i++) write_file("long.jsonl", part); /* more than two buffers */
   write_file("long.jsonl", "\"}\n" RECORD("2026-01-01T00:00:00Z", "true", "\"after the long one\""));
+  for (int i = 0; i < 20; i++) { /* kinds of failure: their map grows on the way, too */
+    char line[100];
+    snprintf(line, sizeof line, "{\"success\": false, \"error\": \"kind %c\\u0000 %d\"}\n", 'g' + i % 18, i);
+    write_file("fails.jsonl", line);
+  }
+  write_file("fails.jsonl", "{\"success\": false, \"error\": [ 1 ]}\n");
   for (int i = 0; i < 70; i++) { /* the map of names grows on the way */
     char name[32];
     snprintf(name, sizeof name, "many-%02d.jsonl", i);
@@ -274,6 +280,15 @@ static void statistics(void) {
   CHECK(fail_each_allocation("SELECT * FROM task_stats('soon')") == SQLITE_ERROR);
 }
 
+static void failures(void) {
+  CHECK(fail_each_allocation("SELECT rowid, *, first_run_us FROM task_errors") == SQLITE_DONE);
+  CHECK(fail_each_allocation(
+            "SELECT *, since, until FROM task_errors(5, '2026-01-02 00:00', 'a') ORDER BY rowid DESC") == SQLITE_DONE);
+  CHECK(fail_each_allocation(
+            "PRAGMA encoding = 'UTF-16le'; SELECT signature, sum(times) FROM task_errors GROUP BY 1") == SQLITE_DONE);
+  CHECK(fail_each_allocation("SELECT * FROM task_errors('soon')") == SQLITE_ERROR);
+}
+
 static void queries_of_many_cursors(void) {
   CHECK(fail_each_allocation("SELECT a.output, b.output FROM task_results a JOIN task_results b ON b.job_id = a.job_id "
                              "AND b.success IS a.success WHERE a.job_id = 'a'") == SQLITE_DONE);
@@ -345,6 +360,7 @@ int main(void) {
   RUN(jobs);
   RUN(runs);
   RUN(statistics);
+  RUN(failures);
   RUN(queries_of_many_cursors);
   RUN(tables_with_arguments);
   RUN(texts_in_another_encoding);
