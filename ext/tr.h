@@ -53,6 +53,9 @@ SQLITE_EXTENSION_INIT3
 ** cannot be allocated is left NULL: the code stands on its own. */
 int tr_error(char **message, int code, const char *format, ...);
 
+/* errno -> SQLITE_FULL, SQLITE_NOMEM, SQLITE_READONLY or SQLITE_IOERR: for what writes. */
+int tr_error_code(int error_number);
+
 /* ------------------------------------------------------------------------------------------------------------------
 ** sql/poll.c - may this go on? Asked about every 256 KiB, at each file, and in every wait
 */
@@ -897,8 +900,7 @@ int tr_prune_job(TrDir *dir, TrPoll *poll, const TrPruneOptions *options, size_t
 
 int tr_prune_error(const TrPrune *prune, int code, char **message, int error_number, const char *format, ...);
 int tr_prune_open(const TrPrune *prune, const char *name, int flags, mode_t mode); /* -1: see errno */
-int tr_prune_code(int error_number); /* errno -> SQLITE_FULL, SQLITE_NOMEM, SQLITE_READONLY or SQLITE_IOERR */
-int tr_write_at(int fd, const void *bytes, size_t length, int64_t at);       /* 0, or errno */
+int tr_write_at(int fd, const void *bytes, size_t length, int64_t at);             /* 0, or errno */
 int tr_read_at(int fd, void *bytes, size_t length, int64_t at, bool *whole); /* 0, or errno; not whole: it ends there */
 
 int tr_copy_kept(TrPrune *prune, char **message); /* creates the temporary, and fsyncs it */

@@ -89,10 +89,10 @@ static int create_temporary(TrOutput *output, const struct stat *existing) {
   if (output->fd < 0) {
     int reason = errno;
     output->temporary[0] = '\0'; /* nothing to remove */
-    return failure(output, tr_prune_code(reason), reason, "no temporary file beside it");
+    return failure(output, tr_error_code(reason), reason, "no temporary file beside it");
   }
   if (existing && fchmod(output->fd, existing->st_mode & 0777) != 0) {
-    return failure(output, tr_prune_code(errno), errno, "its mode cannot be kept");
+    return failure(output, tr_error_code(errno), errno, "its mode cannot be kept");
   }
   return SQLITE_OK;
 }
@@ -162,7 +162,7 @@ int tr_output_open(TrOutput *output, const char *path, bool sync, TrPoll *poll, 
 static int write_failure(TrOutput *output, int reason) {
   char what[64];
   snprintf(what, sizeof what, "at byte %lld", (long long)output->written);
-  return failure(output, tr_prune_code(reason), reason, what);
+  return failure(output, tr_error_code(reason), reason, what);
 }
 
 static int wait_writable(TrOutput *output) {
@@ -219,7 +219,7 @@ int tr_output_commit(TrOutput *output) {
   output->fd = -1;
   if (closed != 0) return write_failure(output, errno);
   if (renameat(output->dir_fd, output->temporary, output->dir_fd, output->name) != 0) {
-    return failure(output, tr_prune_code(errno), errno, "the temporary file cannot take its place");
+    return failure(output, tr_error_code(errno), errno, "the temporary file cannot take its place");
   }
   output->temporary[0] = '\0';
   if (output->sync && TEMP_FAILURE_RETRY(fsync(output->dir_fd)) != 0) {

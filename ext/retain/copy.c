@@ -31,7 +31,7 @@ static int copy_block(TrPrune *prune, unsigned char *buffer, TrRange *from, int6
   }
   if (got == 0) return tr_prune_error(prune, SQLITE_ABORT, message, 0, "shrank while it was being copied");
   int reason = tr_write_at(prune->live_fd, buffer, (size_t)got, at);
-  if (reason) return tr_prune_error(prune, tr_prune_code(reason), message, reason, "its copy cannot be written");
+  if (reason) return tr_prune_error(prune, tr_error_code(reason), message, reason, "its copy cannot be written");
   from->from += got;
   return SQLITE_OK;
 }
@@ -73,7 +73,7 @@ int tr_copy_owner(TrPrune *prune, char **message) {
   if (reason == 0) reason = copy_attributes(prune);
   if (reason == 0 && fchmod(prune->live_fd, prune->old_stat.st_mode & 07777) != 0) reason = errno;
   if (reason == 0) return SQLITE_OK;
-  return tr_prune_error(prune, tr_prune_code(reason), message, reason,
+  return tr_prune_error(prune, tr_error_code(reason), message, reason,
                         "belongs to user %u and group %u, and its successor cannot: prune as that user, or as root",
                         (unsigned)prune->old_stat.st_uid, (unsigned)prune->old_stat.st_gid);
 }
@@ -117,14 +117,14 @@ int tr_copy_kept(TrPrune *prune, char **message) {
   prune->live_fd = tr_prune_open(prune, prune->new_name, O_RDWR | O_CREAT | O_EXCL, 0600);
   if (prune->live_fd < 0) {
     int reason = errno;
-    return tr_prune_error(prune, tr_prune_code(reason), message, reason, "a temporary beside it cannot be created");
+    return tr_prune_error(prune, tr_error_code(reason), message, reason, "a temporary beside it cannot be created");
   }
   code = tr_copy_owner(prune, message);
   if (code == SQLITE_OK) code = copy_ranges(prune, message);
   if (code == SQLITE_OK) code = check_unshrunk(prune, message);
   if (code == SQLITE_OK && TEMP_FAILURE_RETRY(fsync(prune->live_fd)) != 0) {
     int reason = errno;
-    code = tr_prune_error(prune, tr_prune_code(reason), message, reason, "its copy cannot be synced");
+    code = tr_prune_error(prune, tr_error_code(reason), message, reason, "its copy cannot be synced");
   }
   return code;
 }
@@ -132,7 +132,7 @@ int tr_copy_kept(TrPrune *prune, char **message) {
 static int remove_name(TrPrune *prune, const char *name, char **message) {
   if (TEMP_FAILURE_RETRY(unlinkat(prune->dir->fd, name, 0)) == 0 || errno == ENOENT) return SQLITE_OK;
   int reason = errno;
-  return tr_prune_error(prune, tr_prune_code(reason), message, reason, "%s beside it cannot be removed", name);
+  return tr_prune_error(prune, tr_error_code(reason), message, reason, "%s beside it cannot be removed", name);
 }
 
 /* The journal last: as long as it is there, what stands under the temporary's name can be told apart. */

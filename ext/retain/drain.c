@@ -42,7 +42,7 @@ static int read_error(const TrPrune *prune, int reason, char **message) {
 }
 
 static int write_error(const TrPrune *prune, int reason, char **message) {
-  return tr_prune_error(prune, tr_prune_code(reason), message, reason, "cannot take the records that %s still holds",
+  return tr_prune_error(prune, tr_error_code(reason), message, reason, "cannot take the records that %s still holds",
                         prune->new_name);
 }
 

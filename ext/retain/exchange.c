@@ -70,7 +70,7 @@ static int check_exchanged(TrPrune *prune, char **message) {
 static int rename_error(TrPrune *prune, int reason, char **message) {
   if (reason == ENOENT) return tr_prune_error(prune, SQLITE_NOTFOUND, message, reason, "vanished");
   if (reason != EINVAL && reason != ENOSYS) {
-    return tr_prune_error(prune, tr_prune_code(reason), message, reason, "cannot be exchanged with its copy");
+    return tr_prune_error(prune, tr_error_code(reason), message, reason, "cannot be exchanged with its copy");
   }
   if (prune->options->offline) return SQLITE_NOLFS;
   return tr_prune_error(prune, SQLITE_NOLFS, message, 0,
@@ -92,7 +92,7 @@ int tr_exchange(TrPrune *prune, char **message) {
   /* Before anyone may append to the new file: a power failure must not bring the old one back under the job's name. */
   if (code == SQLITE_OK && TEMP_FAILURE_RETRY(fsync(dir)) != 0) {
     int reason = errno;
-    code = tr_prune_error(prune, tr_prune_code(reason), message, reason, "its directory cannot be synced");
+    code = tr_prune_error(prune, tr_error_code(reason), message, reason, "its directory cannot be synced");
   }
   return code;
 }
@@ -113,7 +113,7 @@ int tr_exchange_offline(TrPrune *prune, char **message) {
               TEMP_FAILURE_RETRY(renameat(dir, prune->new_name, dir, prune->file_name)) == 0;
   if (!done || TEMP_FAILURE_RETRY(fsync(dir)) != 0) {
     int reason = errno;
-    return tr_prune_error(prune, tr_prune_code(reason), message, reason, "cannot be replaced by its copy");
+    return tr_prune_error(prune, tr_error_code(reason), message, reason, "cannot be replaced by its copy");
   }
   return SQLITE_OK;
 }

@@ -36,18 +36,6 @@ int tr_read_at(int fd, void *bytes, size_t length, int64_t at, bool *whole) {
   return 0;
 }
 
-int tr_prune_code(int error_number) {
-  switch (error_number) {
-  case ENOSPC:
-  case EDQUOT: return SQLITE_FULL;
-  case ENOMEM: return SQLITE_NOMEM;
-  case EACCES:
-  case EPERM:
-  case EROFS: return SQLITE_READONLY;
-  default: return SQLITE_IOERR;
-  }
-}
-
 /* "job 'x': /dir/x.jsonl cannot be read: Input/output error (nothing was changed)" */
 int tr_prune_error(const TrPrune *prune, int code, char **message, int error_number, const char *format, ...) {
   if (message == NULL) return code;

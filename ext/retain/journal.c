@@ -48,7 +48,7 @@ int tr_journal_save(TrPrune *prune, char **message) {
   int reason = tr_write_at(journal->fd, slot.bytes, SLOT_BYTES, at);
   if (reason == 0 && TEMP_FAILURE_RETRY(fdatasync(journal->fd)) != 0) reason = errno;
   if (reason == 0) return SQLITE_OK;
-  return tr_prune_error(prune, tr_prune_code(reason), message, reason, "its journal %s cannot be written",
+  return tr_prune_error(prune, tr_error_code(reason), message, reason, "its journal %s cannot be written",
                         prune->journal_name);
 }
 
@@ -59,7 +59,7 @@ int tr_journal_create(TrPrune *prune, char **message) {
   journal->fd = tr_prune_open(prune, prune->journal_name, O_RDWR | O_CREAT | O_EXCL, 0644);
   if (journal->fd < 0 || fstat(prune->live_fd, &live) != 0) {
     int reason = errno;
-    return tr_prune_error(prune, tr_prune_code(reason), message, reason, "its journal %s cannot be created",
+    return tr_prune_error(prune, tr_error_code(reason), message, reason, "its journal %s cannot be created",
                           prune->journal_name);
   }
   journal->state = (TrJournalState){0};
@@ -77,7 +77,7 @@ int tr_journal_create(TrPrune *prune, char **message) {
   ** temporary's name, would be taken for a temporary. */
   if (code == SQLITE_OK && TEMP_FAILURE_RETRY(fsync(prune->dir->fd)) != 0) {
     int reason = errno;
-    code = tr_prune_error(prune, tr_prune_code(reason), message, reason, "its directory cannot be synced");
+    code = tr_prune_error(prune, tr_error_code(reason), message, reason, "its directory cannot be synced");
   }
   return code;
 }

@@ -53,7 +53,7 @@ static int lock_job(TrPrune *prune, char **message) {
     tr_lease_pause();
   }
   int reason = errno;
-  return tr_prune_error(prune, tr_prune_code(reason), message, reason, "its lock %s cannot be taken", prune->lock_name);
+  return tr_prune_error(prune, tr_error_code(reason), message, reason, "its lock %s cannot be taken", prune->lock_name);
 }
 
 /* --- 2: inspect -------------------------------------------------------------------------------------------------- */
@@ -65,7 +65,7 @@ static int open_error(TrPrune *prune, TrEntry entry, const TrFile *file, char **
     return tr_prune_error(prune, SQLITE_ERROR, message, 0, "is %s: only a regular file can be pruned",
                           tr_file_type(file->stat.st_mode));
   default:
-    return tr_prune_error(prune, tr_prune_code(file->error_number), message, file->error_number, "cannot be opened");
+    return tr_prune_error(prune, tr_error_code(file->error_number), message, file->error_number, "cannot be opened");
   }
 }
 
@@ -81,7 +81,7 @@ static int check_writable(TrPrune *prune, char **message) {
   if (reason == EAGAIN) return SQLITE_OK; /* leased: permissions were checked before that */
   if (reason == ENOENT || reason == ELOOP || reason == EISDIR || reason == ENXIO)
     return SQLITE_OK; /* told better soon */
-  return tr_prune_error(prune, tr_prune_code(reason), message, reason, "cannot be written");
+  return tr_prune_error(prune, tr_error_code(reason), message, reason, "cannot be written");
 }
 
 static int check_leases(TrPrune *prune, char **message) {

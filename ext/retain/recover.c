@@ -72,7 +72,7 @@ static int open_live(TrPrune *prune, char **message) {
   struct stat found;
   if (prune->live_fd < 0 || fstat(prune->live_fd, &found) != 0) {
     int reason = errno;
-    return tr_prune_error(prune, tr_prune_code(reason), message, reason,
+    return tr_prune_error(prune, tr_error_code(reason), message, reason,
                           "cannot be opened to finish an interrupted prune");
   }
   if (!S_ISREG(found.st_mode)) {

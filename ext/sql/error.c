@@ -5,6 +5,8 @@
 */
 #include "../tr.h"
 
+#include <errno.h>
+
 int tr_error(char **message, int code, const char *format, ...) {
   if (message == NULL) return code;
   va_list arguments;
@@ -14,4 +16,16 @@ int tr_error(char **message, int code, const char *format, ...) {
   sqlite3_free(*message);
   *message = text;
   return code;
+}
+
+int tr_error_code(int error_number) {
+  switch (error_number) {
+  case ENOSPC:
+  case EDQUOT: return SQLITE_FULL;
+  case ENOMEM: return SQLITE_NOMEM;
+  case EACCES:
+  case EPERM:
+  case EROFS: return SQLITE_READONLY;
+  default: return SQLITE_IOERR;
+  }
 }

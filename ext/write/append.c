@@ -14,9 +14,8 @@
 ** A short write leaves a torn line of our own, and is gone on with in the same way: from the first line that is not
 ** whole, behind a newline. The missing piece is never written by itself, for by then it might land behind somebody's
 ** torn line, and two halves can make a record that nobody wrote. Nor is anything truncated away: it might be another
-** writer's
-** record by then. So each record ends up whole, once, on a line of its own, and in order (but for one that was glued);
-** or the error says how many did.
+** writer's record by then. So each record ends up whole, once, on a line of its own, and in order (but for one that was
+** glued); or the error says how many did.
 **
 ** The file is open only for these few calls: a pruner waits until nobody has it open for writing. It may exchange the
 ** file between our open and our write; it drains what comes late, so nothing is to be done about that here.
