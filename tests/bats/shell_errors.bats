@@ -85,14 +85,9 @@ assert_signature() {
 
 @test "errors, list, stats and view --all: a file that cannot be read leaves the others, is named with the fix, and is status 3" {
   ((EUID == 0)) || skip 'needs root, to become somebody else'
-  open_place=$(mktemp -d /tmp/taskresults.XXXXXX) # the tests' own directories are closed to others
-  chmod 755 "$open_place"
-  results=$open_place/results
-  export SCHEDULER_RESULTS_DIR=$results
-  mkdir -m 755 "$results"
+  open_results
   make_hostile_jobs
   chmod 644 "$results"/*.jsonl "$results"/.*.jsonl
-  as_nobody=(setpriv --reuid=65534 --regid=65534 --clear-groups)
   "${as_nobody[@]}" test -r "$root/taskresults.so" || skip 'the checkout is closed to others'
   run "${as_nobody[@]}" "$(tool taskresults)" errors --jsonl
   [[ $status -eq 0 ]]

@@ -199,12 +199,7 @@ numbers() {
 
 @test "of all jobs, one whose file cannot be read is named once, ends nothing, and is followed from when it can" {
   ((EUID == 0)) || skip 'needs root, to become somebody else'
-  open_place=$(mktemp -d /tmp/taskresults.XXXXXX) # the tests' own directories are closed to others
-  chmod 755 "$open_place"
-  results=$open_place/results
-  export SCHEDULER_RESULTS_DIR=$results
-  mkdir -m 755 "$results"
-  as_nobody=(setpriv --reuid=65534 --regid=65534 --clear-groups)
+  open_results
   "${as_nobody[@]}" test -r "$root/taskresults.so" || skip 'the checkout is closed to others'
   record a 1
   record b 2
