@@ -9,12 +9,12 @@ PKGS    := sqlite3 libcjson
 PKG_CONFIG ?= pkg-config
 
 # In the order in which a byte becomes a SQL value (ext/tr.h is the map).
-READ   := names dir lines text field fast slow record value timestamp messages event durations json_file jobs_file \
+READ   := thread names dir lines text field fast slow record value timestamp messages event durations json_file jobs_file \
           checkpoint
 WRITE  := encode pending append commit
 RETAIN := leftover io rules select copy lease journal exchange drain recover prune
 EXPORT := output csv
-SQL    := error poll connection argument source plan filter window scan tally signature kinds table results rejects stats \
+SQL    := error poll connection argument source plan filter window block ahead queue scan tally signature kinds table results rejects stats \
           errors logs jobs runs insert transaction writable prune_functions export_function extension
 SOURCES := $(READ:%=ext/read/%.c) $(WRITE:%=ext/write/%.c) $(RETAIN:%=ext/retain/%.c) $(EXPORT:%=ext/export/%.c) \
            $(SQL:%=ext/sql/%.c)
@@ -55,7 +55,7 @@ build/runner/%.o: shell/runner/%.c shell/runner/runner.h | build-deps
 
 # A build with tiny limits, so that tests reach them: a read buffer of 7 bytes (every boundary falls everywhere; its rows
 # are compared with the real ones), files shared by two threads from 64 bytes on, transactions of at most 100,000 bytes.
-TINY_LIMITS := -DTR_READ_BYTES=7 -DTR_SHARE_BYTES=64 -DTR_MAX_BATCH_BYTES=100000
+TINY_LIMITS := -DTR_READ_BYTES=7 -DTR_SHARE_BYTES=64 -DTR_BLOCK_BYTES=61 -DTR_BLOCK_LINES=3 -DTR_MAX_BATCH_BYTES=100000
 TINY_OBJECTS := $(SOURCES:%.c=build/tiny/%.o)
 build/tiny/taskresults.so: $(TINY_OBJECTS)
 	$(LINK_SHARED) -o $@ $^ $(CJSON_LIBS) -lm -pthread

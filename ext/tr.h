@@ -22,6 +22,7 @@
 #define _GNU_SOURCE
 #endif
 #include <locale.h>
+#include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -67,6 +68,17 @@ typedef struct TrPoll {
 int tr_poll(TrPoll *poll); /* SQLITE_OK, or SQLITE_INTERRUPT */
 int tr_poll_sleep(TrPoll *poll, int milliseconds);
 void tr_poll_close(TrPoll *poll); /* before the connection closes: in xDisconnect */
+
+/* ------------------------------------------------------------------------------------------------------------------
+** read/thread.c - a helper thread: how many there may be, and how one is started
+*/
+#define TR_MAX_THREADS 8
+#ifndef TR_SHARE_BYTES
+#define TR_SHARE_BYTES (4 * 1024 * 1024) /* less than this is read before a thread has started */
+#endif
+
+unsigned tr_threads_default(void); /* as many as are of use here, the caller's included; 1: no helper */
+bool tr_thread_start(pthread_t *thread, void *(*work)(void *), void *argument); /* false: there is none to be had */
 
 /* ------------------------------------------------------------------------------------------------------------------
 ** read/names.c - file name -> ordinal, append-only, so that a rowid means the same line in every pass of a query
@@ -192,7 +204,10 @@ const unsigned char *tr_lines_ahead(const TrLines *lines);
 bool tr_lines_take(TrLines *lines, size_t length, TrLine *line);
 /* Reads a stretch of the file once more. *got is less than `count` only if the file has shrunk. */
 int tr_lines_read_again(TrLines *lines, void *into, size_t count, int64_t offset, size_t *got);
-int64_t tr_lines_position(const TrLines *lines); /* where in the file the scan stands, for messages */
+int64_t tr_lines_position(const TrLines *lines);                 /* where in the file the scan stands, for messages */
+static inline int64_t tr_lines_following(const TrLines *lines) { /* forwards: where the next line begins */
+  return lines->base + (int64_t)lines->mark;
+}
 void tr_lines_close(TrLines *lines);
 
 /* ------------------------------------------------------------------------------------------------------------------
@@ -592,6 +607,7 @@ int tr_source_parse(TrSource *source, const TrStore *store, const char *table, i
 void tr_source_free(TrSource *source);
 const char *tr_source_dir(const TrSource *source); /* borrowed: until the environment changes */
 int tr_source_max_line(const TrSource *source, size_t *max_line, char **message);
+int tr_source_threads(unsigned *threads, char **message); /* the environment's, or the default */
 int tr_source_sync(const TrSource *source, TrSync *sync, char **message);
 
 /* ------------------------------------------------------------------------------------------------------------------
@@ -697,7 +713,7 @@ void tr_window_free(TrWindow *window);
 void tr_window_result(sqlite3_context *context, sqlite3_value *argument); /* as it was given; NULL: it was not */
 
 /* ------------------------------------------------------------------------------------------------------------------
-** sql/scan.c - directory, files, lines and records put together: one pass over what a filter wants
+** sql/block.c - a stretch of a file -> its lines, judged, all held at once
 */
 typedef enum TrWant {
   TR_WANT_RECORDS,
@@ -705,6 +721,66 @@ typedef enum TrWant {
   TR_WANT_FILES,    /* the files of jobs, with the records and rejects of each */
   TR_WANT_MESSAGES, /* of logs */
 } TrWant;
+
+/* Is the line one that the scan wants? `reason` is the parser's; `record` counts where that is TR_OK. */
+bool tr_wants_line(TrWant want, const TrFilter *filter, const TrLine *line, const TrRecord *record, TrReason reason);
+
+#ifndef TR_BLOCK_BYTES
+#define TR_BLOCK_BYTES (128 * 1024)
+#define TR_BLOCK_LINES 2048 /* that are wanted; as many as are found in a block of lines of 64 bytes */
+#endif
+#define TR_BLOCK_LINE_BYTES (128 * 1024) /* the scheduler's longest lines are 120,000 */
+
+typedef struct TrJudged {
+  TrLine line; /* borrows from the block's buffer */
+  TrRecord record;
+  TrReason reason;
+} TrJudged;
+
+typedef struct TrBlock {
+  uint32_t ordinal;      /* of the file */
+  TrFile file;           /* a copy, all of whose blocks share the descriptor; its size is the snapshot */
+  bool owns_file;        /* the first of a file: whoever takes the file over clears this */
+  int64_t from, to;      /* bytes: the lines that begin here. None before `from`, unless there is a newline before it */
+  TrJudged *judged;      /* owned, room for TR_BLOCK_LINES and one: the lines that are wanted */
+  unsigned count;        /* of them */
+  int64_t stopped_at;    /* the line that was left to the caller, with all behind it; `to` if none was */
+  bool shrunk;           /* the file is smaller than it was: it ends here */
+  bool done;             /* ahead.c's */
+  unsigned char *buffer; /* owned; `room` bytes and TR_PADDING more */
+  size_t room;
+} TrBlock;
+
+typedef struct TrWanted {
+  TrWant want;
+  const TrFilter *filter; /* borrowed */
+  size_t max_line;
+} TrWanted;
+
+void tr_block_judge(TrBlock *block, const TrWanted *wanted, TrParser *parser);
+
+/* ------------------------------------------------------------------------------------------------------------------
+** sql/ahead.c - blocks, judged ahead of their turn, by helper threads and by the caller
+*/
+#define TR_AHEAD_BLOCKS 8
+
+typedef struct TrAhead TrAhead;
+
+/* What `wanted` borrows must live until tr_ahead_stop(). NULL: no threads, or no memory; do without. */
+TrAhead *tr_ahead_start(const TrWanted *wanted, unsigned threads);
+void tr_ahead_stop(TrAhead *ahead); /* NULL is allowed */
+/* Call order, any number of times: describe the block that room returns (NULL: all are in use) and post it; take the oldest
+** that was posted (*block NULL: there is none), and release it before the next one is taken. */
+TrBlock *tr_ahead_room(TrAhead *ahead);
+bool tr_ahead_is_low(const TrAhead *ahead); /* is it time to post more? */
+void tr_ahead_post(TrAhead *ahead);
+int tr_ahead_take(TrAhead *ahead, TrPoll *poll, TrBlock **block); /* SQLITE_OK or SQLITE_INTERRUPT */
+void tr_ahead_release(TrAhead *ahead);
+
+/* ------------------------------------------------------------------------------------------------------------------
+** sql/queue.c - which entries a scan looks at, and in which order
+** sql/scan.c - directory, files, lines and records put together: one pass over what a filter wants
+*/
 
 typedef struct TrScan {
   TrConnection *connection; /* borrowed */
@@ -720,6 +796,19 @@ typedef struct TrScan {
   uint32_t ordinal; /* of the current entry */
   const char *name; /* of the current entry; lives with the connection */
   TrFile file;      /* the current entry, while it is being read */
+  struct {
+    unsigned threads;  /* at most, the caller's included */
+    int64_t begins_at; /* of the current file: when so much of it has been read line by line */
+    int64_t passed;    /* bytes of the files before it */
+    TrAhead *blocks;   /* owned; NULL: line by line */
+    TrBlock *block;    /* borrowed: the current one */
+    unsigned given;    /* of its lines */
+    bool by_line;      /* what it left is being read */
+    uint32_t ordinal;  /* of the file whose blocks are posted next, */
+    TrFile file;       /* a copy, */
+    int64_t from;      /* and the first of them */
+    bool waits;        /* for the entry at queue_at, which is not plain, to have its turn */
+  } ahead;
   TrLines lines;
   TrMessages messages; /* WANT_MESSAGES */
   TrParser parser;
@@ -728,6 +817,8 @@ typedef struct TrScan {
   TrRecord record;    /* TR_OK: its spans */
   char *entry_reason; /* owned. REJECTS, MESSAGES: why the entry as a whole is a row; there is no line then */
 } TrScan;
+
+int tr_queue_fill(TrScan *scan, char **message);
 
 /* Call order: init, begin, next until SQLITE_DONE, end. begin may be called again without end, for a cursor's next
 ** xFilter. It takes over what `filter` owns. */
@@ -804,6 +895,7 @@ typedef struct TrPruneOptions {
   bool drop_rejects;      /* lines that are not records are not kept by their neighbours, nor for want of a time */
   bool count;             /* read everything, to tell how many lines go */
   bool dry_run;           /* look, change nothing; implies count */
+  bool one_thread;        /* no helper */
   bool offline;           /* the caller says that no writer runs: do without what this file system lacks */
 } TrPruneOptions;
 

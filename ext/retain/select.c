@@ -15,14 +15,10 @@
 
 #include <errno.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <string.h>
 #include <unistd.h>
 
-#ifndef TR_SHARE_BYTES
-#define TR_SHARE_BYTES (4 * 1024 * 1024) /* a smaller file is read before a thread has started */
-#endif
 #define HELPER_MAX_LINE (128 * 1024) /* bytes; the scheduler's longest lines are 120,000 */
 #define HELPER_RANGES 4096
 
@@ -154,22 +150,13 @@ static bool prepare_helper(Helper *helper, const Pass *whole, int fd, size_t max
   return tr_lines_open(lines, fd, 0, middle, longest, true, NULL) == SQLITE_OK;
 }
 
-/* Signals are the host's business: none is handled on this thread. */
-static bool start_thread(Helper *helper) {
-  sigset_t all, before;
-  sigfillset(&all);
-  if (pthread_sigmask(SIG_SETMASK, &all, &before) != 0) return false;
-  bool started = pthread_create(&helper->thread, NULL, help, helper) == 0;
-  pthread_sigmask(SIG_SETMASK, &before, NULL);
-  return started;
-}
-
 /* Lets a helper take the older part of the pass, if that is of use and can be done. */
 static void start_helper(Helper *helper, Pass *whole, int fd, size_t max_line) {
-  if (whole->reached < TR_SHARE_BYTES || !tr_rules_need_no_order(whole->rules.options)) return;
+  const TrPruneOptions *options = whole->rules.options;
+  if (whole->reached < TR_SHARE_BYTES || options->one_thread || !tr_rules_need_no_order(options)) return;
   if (!prepare_helper(helper, whole, fd, max_line)) return;
   int64_t middle = helper->pass.reached; /* the thread's own, once it runs */
-  helper->runs = start_thread(helper);
+  helper->runs = tr_thread_start(&helper->thread, help, helper);
   if (helper->runs) whole->until = middle;
 }
 

@@ -1,9 +1,10 @@
 /*
 ** scan.c - one pass over what a filter wants: directory, files, lines and records put together.
 **
-** First the queue: the entries to look at, as ordinals in ascending order (descending for newest first), so that rowids
-** come out in order. A filter that names its jobs exactly needs no listing, and opens just their files. Then entry by
-** entry, line by line, until there is one that the table wants to show.
+** Entry by entry of the queue, line by line, until there is one that the table wants to show. When a few megabytes have
+** gone by like that, more is likely to follow, and threads are put to work ahead (ahead.c): the lines then come from
+** blocks, the same ones in the same order. Whatever is not plain, be it an entry or a line, waits for its turn, and is read
+** as if there were no blocks.
 **
 ** For a table with a row for each file (TR_WANT_FILES), the caller takes the two steps itself: to the next file, and to
 ** its next line, be it a record or a reject. Each file is then read whole and forwards, in whatever order files come.
@@ -15,127 +16,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-/* --- the queue ---------------------------------------------------------------------------------------------------- */
-
-static int enqueue(TrScan *scan, uint32_t ordinal) {
-  if (scan->queue_count == scan->queue_room) {
-    size_t room = scan->queue_room ? 2 * scan->queue_room : 16;
-    uint32_t *queue = sqlite3_realloc64(scan->queue, room * sizeof *queue);
-    if (queue == NULL) return SQLITE_NOMEM;
-    scan->queue = queue;
-    scan->queue_room = room;
-  }
-  scan->queue[scan->queue_count++] = ordinal;
-  return SQLITE_OK;
-}
-
-static int intern_and_enqueue(TrScan *scan, const char *name) {
-  uint32_t ordinal;
-  int code = tr_names_intern(scan->connection->names, name, strlen(name), &ordinal);
-  return code == SQLITE_OK ? enqueue(scan, ordinal) : code;
-}
-
-/* Is the entry anything for this scan? Leftovers are for task_rejects only, and bad names not for tables of records. */
-static bool wants_entry(const TrScan *scan, const char *name) {
-  size_t length = strlen(name);
-  if (!tr_store_has_name(scan->store, name, length)) return scan->want == TR_WANT_REJECTS && tr_leftover_is_named(name);
-  bool needs_job = scan->want == TR_WANT_RECORDS || scan->want == TR_WANT_FILES;
-  if (needs_job && !tr_utf8_is_valid(name, length)) return false;
-  return tr_filter_wants_job(&scan->filter, name, length - scan->store->suffix_length);
-}
-
-/* Names seen for the first time get their ordinals in alphabetical order, not in the directory's. */
-typedef struct NewNames {
-  TrScan *scan;
-  char **name; /* owned */
-  size_t count, room;
-} NewNames;
-
-static int visit_entry(void *context, const char *name) {
-  NewNames *fresh = context;
-  TrScan *scan = fresh->scan;
-  uint32_t ordinal;
-  if (!wants_entry(scan, name)) return SQLITE_OK;
-  if (tr_names_find(scan->connection->names, name, strlen(name), &ordinal)) return enqueue(scan, ordinal);
-  if (fresh->count == fresh->room) {
-    size_t room = fresh->room ? 2 * fresh->room : 16;
-    char **grown = sqlite3_realloc64(fresh->name, room * sizeof *grown);
-    if (grown == NULL) return SQLITE_NOMEM;
-    fresh->name = grown;
-    fresh->room = room;
-  }
-  fresh->name[fresh->count] = sqlite3_mprintf("%s", name);
-  return fresh->name[fresh->count] ? (fresh->count++, SQLITE_OK) : SQLITE_NOMEM;
-}
-
-static int compare_names(const void *a, const void *b) {
-  return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
-static int enqueue_listing(TrScan *scan, char **message) {
-  NewNames fresh = {.scan = scan};
-  int code = tr_dir_list(&scan->dir, scan->poll, visit_entry, &fresh, message);
-  if (fresh.count > 1) qsort(fresh.name, fresh.count, sizeof *fresh.name, compare_names);
-  for (size_t i = 0; i < fresh.count; i++) {
-    if (code == SQLITE_OK) code = intern_and_enqueue(scan, fresh.name[i]);
-    sqlite3_free(fresh.name[i]);
-  }
-  sqlite3_free(fresh.name);
-  return code;
-}
-
-/* Only names that exist are interned, or a join on many unknown jobs would fill the map. */
-static int enqueue_job(TrScan *scan, const TrText *job) {
-  char name[TR_NAME_SIZE];
-  struct stat unused;
-  if (!tr_store_has_job(scan->store, job->text, job->length)) return SQLITE_OK;
-  if (!tr_filter_wants_job(&scan->filter, job->text, job->length)) return SQLITE_OK;
-  memcpy(name, job->text, job->length);
-  memcpy(name + job->length, scan->store->suffix, scan->store->suffix_length + 1);
-  if (!wants_entry(scan, name)) return SQLITE_OK;
-  if (fstatat(scan->dir.fd, name, &unused, AT_SYMLINK_NOFOLLOW) != 0 && errno == ENOENT) return SQLITE_OK;
-  return intern_and_enqueue(scan, name);
-}
-
-static int enqueue_rowid(TrScan *scan) {
-  int64_t ordinal = scan->filter.rowid >> TR_OFFSET_BITS;
-  if (ordinal < 0 || ordinal > TR_MAX_ORDINAL) return SQLITE_OK;
-  const char *name = tr_names_get(scan->connection->names, (uint32_t)ordinal);
-  return name && wants_entry(scan, name) ? enqueue(scan, (uint32_t)ordinal) : SQLITE_OK;
-}
-
-/* A list of exact names is enough; but a leftover in task_rejects may belong to one of them all the same. */
-static int fill_queue(TrScan *scan, char **message) {
-  if (scan->filter.nothing) return SQLITE_OK;
-  if (scan->filter.by_rowid) return enqueue_rowid(scan);
-  const TrJobTerm *exact = scan->want != TR_WANT_REJECTS ? tr_filter_exact_jobs(&scan->filter) : NULL;
-  if (exact == NULL) return enqueue_listing(scan, message);
-  int code = SQLITE_OK;
-  for (int i = 0; i < exact->count && code == SQLITE_OK; i++) code = enqueue_job(scan, &exact->choice[i]);
-  return code;
-}
-
-static int compare_ordinals(const void *a, const void *b) {
-  uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
-  return (x > y) - (x < y);
-}
-
-static void order_queue(TrScan *scan) {
-  if (scan->queue_count < 2) return;
-  uint32_t *queue = scan->queue;
-  qsort(queue, scan->queue_count, sizeof *queue, compare_ordinals);
-  size_t kept = 1; /* IN ('a', 'a') in another collation, or a file renamed while it was listed */
-  for (size_t i = 1; i < scan->queue_count; i++) {
-    if (queue[i] != queue[kept - 1]) queue[kept++] = queue[i];
-  }
-  scan->queue_count = kept;
-  for (size_t i = 0; scan->filter.newest_first && i < kept / 2; i++) {
-    uint32_t swapped = queue[i];
-    queue[i] = queue[kept - 1 - i];
-    queue[kept - 1 - i] = swapped;
-  }
-}
 
 /* --- one entry ---------------------------------------------------------------------------------------------------- */
 
@@ -194,11 +74,140 @@ static int begin_lines(TrScan *scan, char **message) {
   int code = one_line ? seek_line(scan, &from, &size, message) : SQLITE_OK;
   if (code != SQLITE_OK) return code;
   tr_messages_open(&scan->messages, &scan->lines);
+  bool is_long = !one_line && !backwards && scan->want != TR_WANT_MESSAGES && scan->ahead.threads > 1;
+  scan->ahead.begins_at = is_long ? TR_SHARE_BYTES - scan->ahead.passed : INT64_MAX;
+  if (scan->ahead.passed < TR_SHARE_BYTES) scan->ahead.passed += size;
   return tr_lines_open(&scan->lines, scan->file.fd, from, size, scan->max_line, backwards, scan->poll);
 }
 
+/* --- ahead of their turn ------------------------------------------------------------------------------------------ */
+
+/* Opens the next file whose blocks are to be posted. False: there is none for now. */
+static int open_ahead(TrScan *scan, bool *opened) {
+  *opened = false;
+  while (scan->queue_at < scan->queue_count && !scan->ahead.waits) {
+    uint32_t ordinal = scan->queue[scan->queue_at];
+    const char *name = tr_names_get(scan->connection->names, ordinal);
+    TrFile file = {.fd = -1};
+    TrEntry entry = TR_ENTRY_UNREADABLE;
+    size_t length = strlen(name);
+    int code = SQLITE_OK;
+    if (tr_store_has_name(scan->store, name, length) && tr_utf8_is_valid(name, length))
+      code = tr_dir_open_file(&scan->dir, name, scan->poll, &file, &entry);
+    if (code != SQLITE_OK) return code;
+    *opened = entry == TR_ENTRY_READABLE && file.stat.st_size <= TR_MAX_FILE_BYTES;
+    scan->ahead.waits = !*opened && entry != TR_ENTRY_VANISHED;
+    if (scan->ahead.waits) {
+      tr_file_close(&file);
+      return SQLITE_OK;
+    }
+    scan->queue_at++;
+    if (!*opened) continue;
+    scan->ahead.ordinal = ordinal;
+    scan->ahead.file = file;
+    scan->ahead.from = 0;
+    return SQLITE_OK;
+  }
+  return SQLITE_OK;
+}
+
+/* Describes the next block of the file at hand. */
+static void post_block(TrScan *scan, TrBlock *block, bool owns_file) {
+  int64_t size = scan->ahead.file.stat.st_size, from = scan->ahead.from;
+  block->ordinal = scan->ahead.ordinal;
+  block->file = scan->ahead.file;
+  block->owns_file = owns_file;
+  block->from = from;
+  block->to = size - from > TR_BLOCK_BYTES ? from + TR_BLOCK_BYTES : size;
+  scan->ahead.from = block->to;
+  tr_ahead_post(scan->ahead.blocks);
+}
+
+static int post_blocks(TrScan *scan) {
+  TrBlock *block;
+  while ((block = tr_ahead_room(scan->ahead.blocks)) != NULL) {
+    bool opened = false;
+    if (scan->ahead.from == scan->ahead.file.stat.st_size) {
+      int code = open_ahead(scan, &opened);
+      if (code != SQLITE_OK || !opened) return code;
+    }
+    post_block(scan, block, opened);
+  }
+  return SQLITE_OK;
+}
+
+/* Turns to the next of the blocks that were posted, if there is one. */
+static int take_block(TrScan *scan) {
+  scan->ahead.given = 0;
+  scan->ahead.by_line = false;
+  return tr_ahead_take(scan->ahead.blocks, scan->poll, &scan->ahead.block);
+}
+
+static void leave_block(TrScan *scan) {
+  if (scan->ahead.block) tr_ahead_release(scan->ahead.blocks);
+  scan->ahead.block = NULL;
+}
+
+static int next_block(TrScan *scan) {
+  leave_block(scan);
+  int code = tr_ahead_is_low(scan->ahead.blocks) ? post_blocks(scan) : SQLITE_OK;
+  return code == SQLITE_OK ? take_block(scan) : code;
+}
+
+/* Turns to the first block of the next file that was opened ahead. */
+static int next_posted_file(TrScan *scan) {
+  if (scan->ahead.blocks == NULL) return SQLITE_OK;
+  int code = next_block(scan);
+  TrBlock *block = scan->ahead.block;
+  if (code != SQLITE_OK || block == NULL) {
+    scan->ahead.waits = false;
+    return code;
+  }
+  scan->ordinal = block->ordinal;
+  scan->name = tr_names_get(scan->connection->names, scan->ordinal);
+  scan->file = block->file;
+  block->owns_file = false;
+  return SQLITE_OK;
+}
+
+/* From here on, blocks, if threads can be had and there is enough left for them to do. */
+static int work_ahead(TrScan *scan) {
+  int64_t from = tr_lines_following(&scan->lines), size = scan->file.stat.st_size;
+  scan->ahead.begins_at = INT64_MAX;
+  if (from >= size || (size - from < TR_SHARE_BYTES && scan->queue_at == scan->queue_count)) return SQLITE_OK;
+  if (scan->ahead.blocks == NULL) {
+    TrWanted wanted = {.want = scan->want, .filter = &scan->filter, .max_line = scan->max_line};
+    scan->ahead.blocks = tr_ahead_start(&wanted, scan->ahead.threads);
+  }
+  if (scan->ahead.blocks == NULL) {
+    scan->ahead.threads = 1;
+    return SQLITE_OK;
+  }
+  scan->ahead.ordinal = scan->ordinal;
+  scan->ahead.file = scan->file;
+  scan->ahead.from = from;
+  int code = post_blocks(scan);
+  return code == SQLITE_OK ? take_block(scan) : code;
+}
+
+/* The rest of the current file is not wanted. */
+static int leave_file(TrScan *scan) {
+  int code = SQLITE_OK;
+  while (scan->ahead.block && code == SQLITE_OK) {
+    bool last = scan->ahead.block->to == scan->file.stat.st_size;
+    leave_block(scan);
+    if (!last) code = take_block(scan);
+  }
+  if (code == SQLITE_OK) tr_file_close(&scan->file);
+  return code;
+}
+
+/* --- the next entry --- */
+
 /* Turns to the next entry of the queue. SQLITE_ROW: it is a reject as a whole. SQLITE_OK: look at its lines. */
 static int next_entry(TrScan *scan, char **message) {
+  int code = next_posted_file(scan);
+  if (code != SQLITE_OK || scan->ahead.block) return code;
   if (scan->queue_at == scan->queue_count) return SQLITE_DONE;
   scan->ordinal = scan->queue[scan->queue_at++];
   scan->name = tr_names_get(scan->connection->names, scan->ordinal);
@@ -210,7 +219,7 @@ static int next_entry(TrScan *scan, char **message) {
   }
   if (!tr_utf8_is_valid(scan->name, strlen(scan->name))) return reject_entry(scan, "file name is not valid UTF-8", "");
   TrEntry entry;
-  int code = tr_dir_open_file(&scan->dir, scan->name, scan->poll, &scan->file, &entry);
+  code = tr_dir_open_file(&scan->dir, scan->name, scan->poll, &scan->file, &entry);
   if (code == SQLITE_OK) code = judge_entry(scan, entry, message);
   if (code == SQLITE_OK && scan->file.fd >= 0) code = begin_lines(scan, message);
   return code;
@@ -218,11 +227,8 @@ static int next_entry(TrScan *scan, char **message) {
 
 /* --- one line ----------------------------------------------------------------------------------------------------- */
 
-/* Is the current line wanted? */
 static bool wants_line(const TrScan *scan) {
-  if (scan->reason == TR_BLANK) return false;
-  if (scan->reason != TR_OK) return scan->want == TR_WANT_REJECTS || scan->want == TR_WANT_FILES;
-  return scan->want != TR_WANT_REJECTS && !tr_filter_skips(&scan->filter, &scan->line, &scan->record);
+  return tr_wants_line(scan->want, &scan->filter, &scan->line, &scan->record, scan->reason);
 }
 
 /* Reads the next line and judges it: scan->reason, and scan->record where that is TR_OK. */
@@ -240,17 +246,72 @@ static int line_error(TrScan *scan, int code, int reason, char **message) {
                   scan->name, scan->dir_path, scan->name, (long long)tr_lines_position(&scan->lines), strerror(reason));
 }
 
-/* SQLITE_ROW, SQLITE_DONE at the end of the entry, or an error. */
-int tr_scan_next_line(TrScan *scan, char **message) {
+/* Line by line. SQLITE_OK: far enough for blocks. */
+static int next_line(TrScan *scan, char **message) {
   bool one_line = is_one_line(scan);
-  int code;
-  while ((code = read_line(scan)) == SQLITE_ROW) {
+  while (tr_lines_following(&scan->lines) < scan->ahead.begins_at) {
+    int code = read_line(scan);
+    if (code == SQLITE_DONE) return code;
+    if (code != SQLITE_ROW) return line_error(scan, code, errno, message);
     bool wanted = wants_line(scan);
     if (one_line) tr_file_close(&scan->file); /* one line is all; it stays in the buffer */
     if (wanted) return SQLITE_ROW;
     if (one_line) return SQLITE_DONE;
   }
-  return code == SQLITE_DONE ? code : line_error(scan, code, errno, message);
+  return SQLITE_OK;
+}
+
+/* What the current block has left to the caller. SQLITE_DONE: that was all of it. */
+static int next_line_left(TrScan *scan, char **message) {
+  TrBlock *block = scan->ahead.block;
+  int code = SQLITE_OK;
+  if (!scan->ahead.by_line) {
+    int64_t size = scan->file.stat.st_size;
+    code = tr_lines_open(&scan->lines, scan->file.fd, block->stopped_at, size, scan->max_line, false, scan->poll);
+    scan->ahead.by_line = code == SQLITE_OK;
+  }
+  while (code == SQLITE_OK && tr_lines_following(&scan->lines) < block->to) {
+    code = read_line(scan);
+    if (code == SQLITE_ROW && !wants_line(scan)) code = SQLITE_OK;
+  }
+  if (code == SQLITE_OK) scan->ahead.by_line = false;
+  if (code == SQLITE_OK) block->stopped_at = block->to;
+  if (code == SQLITE_DONE) block->shrunk = true; /* or there would be a line */
+  return code == SQLITE_OK || code == SQLITE_DONE ? SQLITE_DONE
+         : code == SQLITE_ROW                     ? code
+                                                  : line_error(scan, code, errno, message);
+}
+
+/* The same, from blocks. */
+static int next_judged(TrScan *scan, char **message) {
+  for (;;) {
+    TrBlock *block = scan->ahead.block;
+    if (scan->ahead.given < block->count) {
+      const TrJudged *judged = &block->judged[scan->ahead.given++];
+      scan->line = judged->line;
+      scan->record = judged->record;
+      scan->reason = judged->reason;
+      return SQLITE_ROW;
+    }
+    if (block->stopped_at < block->to && !block->shrunk) {
+      int code = next_line_left(scan, message);
+      if (code != SQLITE_DONE) return code;
+    }
+    if (block->shrunk || block->to == scan->file.stat.st_size) return SQLITE_DONE;
+    int code = next_block(scan);
+    if (code != SQLITE_OK) return code;
+  }
+}
+
+/* SQLITE_ROW, SQLITE_DONE at the end of the entry, or an error. */
+int tr_scan_next_line(TrScan *scan, char **message) {
+  while (scan->ahead.block == NULL) {
+    int code = next_line(scan, message);
+    if (code != SQLITE_OK) return code;
+    code = work_ahead(scan);
+    if (code != SQLITE_OK) return code;
+  }
+  return next_judged(scan, message);
 }
 
 /* --- the scan ----------------------------------------------------------------------------------------------------- */
@@ -261,8 +322,8 @@ int tr_scan_next(TrScan *scan, char **message) {
     scan->entry_reason = NULL;
     if (scan->file.fd >= 0) {
       int code = tr_scan_next_line(scan, message);
-      if (code != SQLITE_DONE) return code;
-      tr_file_close(&scan->file);
+      if (code == SQLITE_DONE) code = leave_file(scan);
+      if (code != SQLITE_OK) return code;
     }
     int code = next_entry(scan, message);
     if (code != SQLITE_OK) return code;
@@ -271,16 +332,19 @@ int tr_scan_next(TrScan *scan, char **message) {
 
 /* An entry that vanished, or is no file, is passed over. */
 int tr_scan_next_file(TrScan *scan, char **message) {
-  int code;
-  tr_file_close(&scan->file);
-  do {
-    code = next_entry(scan, message);
-  } while (code == SQLITE_OK && scan->file.fd < 0);
+  int code = leave_file(scan);
+  if (code == SQLITE_OK) {
+    do {
+      code = next_entry(scan, message);
+    } while (code == SQLITE_OK && scan->file.fd < 0);
+  }
   return code == SQLITE_OK ? SQLITE_ROW : code;
 }
 
 /* Gives up everything but the buffers, which the next pass can use again. */
 static void release(TrScan *scan) {
+  tr_ahead_stop(scan->ahead.blocks);
+  memset(&scan->ahead, 0, sizeof scan->ahead);
   tr_filter_free(&scan->filter);
   tr_file_close(&scan->file);
   tr_dir_close(&scan->dir);
@@ -299,12 +363,12 @@ int tr_scan_begin(TrScan *scan, const TrSource *source, TrFilter *filter, char *
   *filter = (TrFilter){0};
   tr_parser_init(&scan->parser);
   int code = tr_source_max_line(source, &scan->max_line, message);
+  if (code == SQLITE_OK) code = tr_source_threads(&scan->ahead.threads, message);
   if (code != SQLITE_OK) return code;
   scan->dir_path = sqlite3_mprintf("%s", tr_source_dir(source));
   if (scan->dir_path == NULL) return SQLITE_NOMEM;
   code = tr_dir_open(&scan->dir, scan->store, scan->dir_path, message);
-  if (code == SQLITE_OK) code = fill_queue(scan, message);
-  order_queue(scan);
+  if (code == SQLITE_OK) code = tr_queue_fill(scan, message);
   return code;
 }
 

@@ -101,3 +101,17 @@ int tr_source_sync(const TrSource *source, TrSync *sync, char **message) {
   if (source->sync != TR_SYNC_UNSET || text == NULL || parse_sync(text, sync)) return SQLITE_OK;
   return sync_error("TASKRESULTS_SYNC", text, message);
 }
+
+int tr_source_threads(unsigned *threads, char **message) {
+  const char *text = tr_environment("TASKRESULTS_THREADS");
+  if (text == NULL) {
+    *threads = tr_threads_default();
+    return SQLITE_OK;
+  }
+  if (text[1] != '\0' || text[0] < '1' || text[0] > '0' + TR_MAX_THREADS) {
+    return tr_error(message, SQLITE_ERROR, "TASKRESULTS_THREADS: '%s' is not a number from 1 to %d", text,
+                    TR_MAX_THREADS);
+  }
+  *threads = (unsigned)(text[0] - '0');
+  return SQLITE_OK;
+}
