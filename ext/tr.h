@@ -729,6 +729,9 @@ bool tr_wants_line(TrWant want, const TrFilter *filter, const TrLine *line, cons
 #define TR_BLOCK_BYTES (128 * 1024)
 #define TR_BLOCK_LINES 2048 /* that are wanted; as many as are found in a block of lines of 64 bytes */
 #endif
+/* Of the buffer, and a block is read from so much before it on: copies between places that differ in this can be four times
+** as slow. */
+#define TR_BLOCK_ALIGNMENT 64
 #define TR_BLOCK_LINE_BYTES (128 * 1024) /* the scheduler's longest lines are 120,000 */
 
 typedef struct TrJudged {
@@ -738,16 +741,17 @@ typedef struct TrJudged {
 } TrJudged;
 
 typedef struct TrBlock {
-  uint32_t ordinal;      /* of the file */
-  TrFile file;           /* a copy, all of whose blocks share the descriptor; its size is the snapshot */
-  bool owns_file;        /* the first of a file: whoever takes the file over clears this */
-  int64_t from, to;      /* bytes: the lines that begin here. None before `from`, unless there is a newline before it */
-  TrJudged *judged;      /* owned, room for TR_BLOCK_LINES and one: the lines that are wanted */
-  unsigned count;        /* of them */
-  int64_t stopped_at;    /* the line that was left to the caller, with all behind it; `to` if none was */
-  bool shrunk;           /* the file is smaller than it was: it ends here */
-  bool done;             /* ahead.c's */
-  unsigned char *buffer; /* owned; `room` bytes and TR_PADDING more */
+  uint32_t ordinal;   /* of the file */
+  TrFile file;        /* a copy, all of whose blocks share the descriptor; its size is the snapshot */
+  bool owns_file;     /* the first of a file: whoever takes the file over clears this */
+  int64_t from, to;   /* bytes: the lines that begin here. None before `from`, unless there is a newline before it */
+  TrJudged *judged;   /* owned, room for TR_BLOCK_LINES and one: the lines that are wanted */
+  unsigned count;     /* of them */
+  int64_t stopped_at; /* the line that was left to the caller, with all behind it; `to` if none was */
+  bool shrunk;        /* the file is smaller than it was: it ends here */
+  bool done;          /* ahead.c's */
+  unsigned char *allocated; /* owned */
+  unsigned char *buffer;    /* in it, aligned: `room` bytes and TR_PADDING more */
   size_t room;
 } TrBlock;
 

@@ -69,10 +69,11 @@ static bool allocate_blocks(TrAhead *ahead) {
   size_t max_line = ahead->wanted.max_line, longest = max_line < TR_BLOCK_LINE_BYTES ? max_line : TR_BLOCK_LINE_BYTES;
   for (unsigned i = 0; i < TR_AHEAD_BLOCKS; i++) {
     TrBlock *block = &ahead->ring[i];
-    block->room = TR_BLOCK_BYTES + longest + 2; /* a newline before the block, and one behind its last line */
-    block->buffer = sqlite3_malloc64(block->room + TR_PADDING);
+    block->room = TR_BLOCK_ALIGNMENT + TR_BLOCK_BYTES + longest + 1;
+    block->allocated = sqlite3_malloc64(TR_BLOCK_ALIGNMENT + block->room + TR_PADDING);
+    block->buffer = block->allocated + -(uintptr_t)block->allocated % TR_BLOCK_ALIGNMENT;
     block->judged = sqlite3_malloc64((TR_BLOCK_LINES + 1) * sizeof *block->judged);
-    if (block->buffer == NULL || block->judged == NULL) return false;
+    if (block->allocated == NULL || block->judged == NULL) return false;
   }
   return true;
 }
@@ -113,7 +114,7 @@ void tr_ahead_stop(TrAhead *ahead) {
     if (block_at(ahead, n)->owns_file) tr_file_close(&block_at(ahead, n)->file);
   }
   for (unsigned i = 0; i < TR_AHEAD_BLOCKS; i++) {
-    sqlite3_free(ahead->ring[i].buffer);
+    sqlite3_free(ahead->ring[i].allocated);
     sqlite3_free(ahead->ring[i].judged);
   }
   sqlite3_free(ahead);

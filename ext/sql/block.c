@@ -1,8 +1,8 @@
 /*
 ** block.c - a stretch of a file -> its lines, judged, all held at once.
 **
-** A line belongs to the block in which it begins; so a block begins behind the first newline that it sees, its own start
-** being looked at from the byte before, and ends with a line that may reach far into the next one. Whatever is not plain
+** A line belongs to the block in which it begins; so the first one is behind the first newline that is seen from the byte
+** before the block on, and the last one may reach far into the next block. Whatever is not plain
 ** ends the work early: a read error, a line longer than there is room for, too many lines. The block says where, and the
 ** rest is for the caller to read line by line, as if there were no blocks; so every error is met there.
 **
@@ -42,7 +42,7 @@ static bool append_read(TrBlock *block, TrLines *lines, size_t count) {
 
 /* Reads the block, and turns to the first line that begins in it. */
 static bool open_block(TrBlock *block, TrLines *lines, size_t max_line) {
-  int64_t start = block->from > 0 ? block->from - 1 : 0;
+  int64_t start = block->from < TR_BLOCK_ALIGNMENT ? 0 : block->from - TR_BLOCK_ALIGNMENT;
   *lines = (TrLines){.fd = block->file.fd,
                      .buffer = block->buffer,
                      .base = start,
@@ -51,7 +51,8 @@ static bool open_block(TrBlock *block, TrLines *lines, size_t max_line) {
                      .max_line = max_line};
   if (!append_read(block, lines, (size_t)(block->to - start) + TAIL_BYTES)) return false;
   if (block->from > 0) {
-    const unsigned char *newline = memchr(lines->buffer, '\n', lines->length);
+    size_t before = (size_t)(block->from - 1 - start);
+    const unsigned char *newline = memchr(lines->buffer + before, '\n', lines->length - before);
     lines->mark = newline ? (size_t)(newline - lines->buffer) + 1 : lines->length;
   }
   lines->searched = lines->mark;

@@ -118,7 +118,8 @@ static void post_block(TrScan *scan, TrBlock *block, bool owns_file) {
   block->file = scan->ahead.file;
   block->owns_file = owns_file;
   block->from = from;
-  block->to = size - from > TR_BLOCK_BYTES ? from + TR_BLOCK_BYTES : size;
+  block->to = from - from % TR_BLOCK_BYTES + TR_BLOCK_BYTES;
+  if (block->to > size) block->to = size;
   scan->ahead.from = block->to;
   tr_ahead_post(scan->ahead.blocks);
 }
