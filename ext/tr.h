@@ -732,7 +732,7 @@ bool tr_wants_line(TrWant want, const TrFilter *filter, const TrLine *line, cons
 /* Of the buffer, and a block is read from so much before it on: copies between places that differ in this can be four times
 ** as slow. */
 #define TR_BLOCK_ALIGNMENT 64
-#define TR_BLOCK_LINE_BYTES (128 * 1024) /* the scheduler's longest lines are 120,000 */
+#define TR_BLOCK_LINE_BYTES (64 * 1024) /* a longer line is left to the caller */
 
 typedef struct TrJudged {
   TrLine line; /* borrows from the block's buffer */
@@ -766,7 +766,7 @@ void tr_block_judge(TrBlock *block, const TrWanted *wanted, TrParser *parser);
 /* ------------------------------------------------------------------------------------------------------------------
 ** sql/ahead.c - blocks, judged ahead of their turn, by helper threads and by the caller
 */
-#define TR_AHEAD_BLOCKS 8
+#define TR_AHEAD_BLOCKS 6
 
 typedef struct TrAhead TrAhead;
 
