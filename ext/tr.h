@@ -618,6 +618,8 @@ typedef enum TrColumn {
   TR_COLUMN_SUCCESS,
   TR_COLUMN_TIMESTAMP,
   TR_COLUMN_TIME_US,
+  TR_COLUMN_OUTPUT,
+  TR_COLUMN_ERROR,
   TR_COLUMN_ROWID,
   TR_COLUMN_SINCE, /* arguments: see window.c; not compared with anything */
   TR_COLUMN_UNTIL,
@@ -628,6 +630,7 @@ typedef enum TrOp {
   TR_IS,
   TR_IN,
   TR_GLOB,
+  TR_LIKE,
   TR_NE,
   TR_IS_NOT,
   TR_LT,
@@ -652,6 +655,26 @@ typedef struct TrPlan {
 int tr_plan_choose(sqlite3_index_info *info, TrColumn (*column_of)(int table_column));
 char *tr_plan_encode(const TrPlan *plan); /* for sqlite3_free(); NULL: out of memory */
 bool tr_plan_decode(const char *text, TrPlan *plan);
+
+/* ------------------------------------------------------------------------------------------------------------------
+** sql/patterns.c - are the pattern operators of this connection SQLite's own?
+*/
+bool tr_patterns_are_builtin(sqlite3 *db);
+
+/* ------------------------------------------------------------------------------------------------------------------
+** sql/phrase.c - a LIKE pattern -> bytes that a text must hold to match it
+*/
+#define TR_PHRASE_BYTES 64
+
+typedef struct TrPhrase {
+  uint8_t field;                        /* TrField */
+  uint8_t length;                       /* of bytes */
+  unsigned char bytes[TR_PHRASE_BYTES]; /* in lower case */
+  uint8_t shift[256];                   /* how far to move on, by the byte under the last one */
+} TrPhrase;
+
+bool tr_phrase_set(TrPhrase *phrase, TrField field, const char *pattern); /* false: nothing can be told from it */
+bool tr_phrase_is_missing(const TrPhrase *phrase, const TrLine *line, const TrRecord *record); /* provably */
 
 /* ------------------------------------------------------------------------------------------------------------------
 ** sql/filter.c - the plan with its values: which files, and which lines can be passed over unseen
@@ -683,6 +706,8 @@ typedef struct TrFilter {
     uint8_t op;
     TrText value;
   } text[TR_PLAN_TERMS]; /* comparisons with timestamp as text */
+  int phrase_count;
+  TrPhrase *phrase; /* owned; a text must hold each */
 } TrFilter;
 
 int tr_filter_bind(TrFilter *filter, const TrPlan *plan, int argc, sqlite3_value **argv);

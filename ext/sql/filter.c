@@ -303,6 +303,29 @@ static bool skips_by_text(const TrFilter *filter, const TrLine *line, const TrSp
   return false;
 }
 
+/* --- output and error --------------------------------------------------------------------------------------------- */
+
+static int bind_phrase(TrFilter *filter, TrField field, sqlite3_value *value) {
+  if (sqlite3_value_type(value) == SQLITE_NULL) filter->nothing = true;
+  if (sqlite3_value_type(value) != SQLITE_TEXT) return SQLITE_OK;
+  const char *pattern = (const char *)sqlite3_value_text(value);
+  TrPhrase *phrase = sqlite3_realloc64(filter->phrase, ((sqlite3_uint64)filter->phrase_count + 1) * sizeof *phrase);
+  if (pattern == NULL || phrase == NULL) {
+    if (phrase) filter->phrase = phrase;
+    return SQLITE_NOMEM;
+  }
+  filter->phrase = phrase;
+  filter->phrase_count += tr_phrase_set(&phrase[filter->phrase_count], field, pattern);
+  return SQLITE_OK;
+}
+
+static bool lacks_phrase(const TrFilter *filter, const TrLine *line, const TrRecord *record) {
+  for (int i = 0; i < filter->phrase_count; i++) {
+    if (tr_phrase_is_missing(&filter->phrase[i], line, record)) return true;
+  }
+  return false;
+}
+
 /* --- the whole ---------------------------------------------------------------------------------------------------- */
 
 static int bind_term(TrFilter *filter, TrColumn column, TrOp op, sqlite3_value *value) {
@@ -311,6 +334,8 @@ static int bind_term(TrFilter *filter, TrColumn column, TrOp op, sqlite3_value *
   case TR_COLUMN_SUCCESS: return bind_success(filter, op, value);
   case TR_COLUMN_TIME_US: return bind_time_us(filter, op, value);
   case TR_COLUMN_TIMESTAMP: return bind_timestamp(filter, op, value);
+  case TR_COLUMN_OUTPUT: return bind_phrase(filter, TR_OUTPUT, value);
+  case TR_COLUMN_ERROR: return bind_phrase(filter, TR_ERROR, value);
   case TR_COLUMN_ROWID:
     filter->nothing |= sqlite3_value_type(value) == SQLITE_NULL;
     if (sqlite3_value_type(value) != SQLITE_INTEGER) return SQLITE_OK;
@@ -325,7 +350,8 @@ int tr_filter_bind(TrFilter *filter, const TrPlan *plan, int argc, sqlite3_value
   *filter = (TrFilter){.newest_first = plan->newest_first, .from_us = INT64_MIN, .to_us = INT64_MAX};
   int code = SQLITE_OK;
   for (int i = 0; i < plan->count && i < argc && code == SQLITE_OK; i++) {
-    code = bind_term(filter, (TrColumn)plan->term[i].column, (TrOp)plan->term[i].op, argv[i]);
+    if (plan->term[i].op != TR_OP_COUNT)
+      code = bind_term(filter, (TrColumn)plan->term[i].column, (TrOp)plan->term[i].op, argv[i]);
   }
   if (code != SQLITE_OK) tr_filter_free(filter);
   return code;
@@ -349,6 +375,7 @@ int tr_filter_for_job(TrFilter *filter, const char *job_id, size_t length, bool 
 void tr_filter_free(TrFilter *filter) {
   for (int i = 0; i < filter->job_count; i++) free_job_term(&filter->job[i]);
   for (int i = 0; i < filter->text_count; i++) sqlite3_free(filter->text[i].value.text);
+  sqlite3_free(filter->phrase);
   *filter = (TrFilter){0};
 }
 
@@ -357,7 +384,10 @@ bool tr_filter_skips(const TrFilter *filter, const TrLine *line, const TrRecord 
   if ((success == TR_TRUE && filter->skip_true) || (success == TR_FALSE && filter->skip_false)) return true;
   const TrSpan *timestamp = &record->field[TR_TIMESTAMP];
   if (filter->text_count && skips_by_text(filter, line, timestamp)) return true;
-  if (!filter->timed) return false;
-  int64_t time_us;
-  return !tr_span_time_us(line, timestamp, &time_us) || time_us < filter->from_us || time_us > filter->to_us;
+  if (filter->timed) {
+    int64_t time_us;
+    if (!tr_span_time_us(line, timestamp, &time_us)) return true;
+    if (time_us < filter->from_us || time_us > filter->to_us) return true;
+  }
+  return filter->phrase_count && lacks_phrase(filter, line, record);
 }

@@ -19,14 +19,14 @@
 
 static const char *const column_word[TR_COLUMN_OTHER] = {
     [TR_COLUMN_JOB_ID] = "job_id",   [TR_COLUMN_SUCCESS] = "success", [TR_COLUMN_TIMESTAMP] = "timestamp",
-    [TR_COLUMN_TIME_US] = "time_us", [TR_COLUMN_ROWID] = "rowid",     [TR_COLUMN_SINCE] = "since",
-    [TR_COLUMN_UNTIL] = "until",
+    [TR_COLUMN_TIME_US] = "time_us", [TR_COLUMN_OUTPUT] = "output",   [TR_COLUMN_ERROR] = "error",
+    [TR_COLUMN_ROWID] = "rowid",     [TR_COLUMN_SINCE] = "since",     [TR_COLUMN_UNTIL] = "until",
 };
 
 static const char *const op_word[TR_OP_COUNT] = {
-    [TR_EQ] = "= ?",  [TR_IS] = "IS ?", [TR_IN] = "IN (?)",       [TR_GLOB] = "GLOB ?",
-    [TR_NE] = "<> ?", [TR_LT] = "< ?",  [TR_IS_NOT] = "IS NOT ?", [TR_LE] = "<= ?",
-    [TR_GT] = "> ?",  [TR_GE] = ">= ?", [TR_ISNULL] = "IS NULL",
+    [TR_EQ] = "= ?",      [TR_IS] = "IS ?", [TR_IN] = "IN (?)", [TR_GLOB] = "GLOB ?",
+    [TR_LIKE] = "LIKE ?", [TR_NE] = "<> ?", [TR_LT] = "< ?",    [TR_IS_NOT] = "IS NOT ?",
+    [TR_LE] = "<= ?",     [TR_GT] = "> ?",  [TR_GE] = ">= ?",   [TR_ISNULL] = "IS NULL",
 };
 
 static const char order_words[] = "ORDER BY rowid", desc_words[] = " DESC";
@@ -38,6 +38,7 @@ static TrOp op_of_constraint(unsigned char op) {
   case SQLITE_INDEX_CONSTRAINT_EQ: return TR_EQ;
   case SQLITE_INDEX_CONSTRAINT_IS: return TR_IS;
   case SQLITE_INDEX_CONSTRAINT_GLOB: return TR_GLOB;
+  case SQLITE_INDEX_CONSTRAINT_LIKE: return TR_LIKE;
   case SQLITE_INDEX_CONSTRAINT_NE: return TR_NE;
   case SQLITE_INDEX_CONSTRAINT_ISNOT: return TR_IS_NOT;
   case SQLITE_INDEX_CONSTRAINT_LT: return TR_LT;
@@ -53,7 +54,9 @@ static TrOp op_of_constraint(unsigned char op) {
 static bool is_supported(TrColumn column, TrOp op) {
   switch (column) {
   case TR_COLUMN_JOB_ID: return op == TR_EQ || op == TR_IS || op == TR_GLOB;
-  case TR_COLUMN_SUCCESS: return op != TR_GLOB && op != TR_OP_COUNT;
+  case TR_COLUMN_SUCCESS: return op != TR_GLOB && op != TR_LIKE && op != TR_OP_COUNT;
+  case TR_COLUMN_OUTPUT:
+  case TR_COLUMN_ERROR: return op == TR_LIKE;
   case TR_COLUMN_TIMESTAMP:
   case TR_COLUMN_TIME_US: return op == TR_EQ || op == TR_IS || (op >= TR_LT && op <= TR_GE);
   case TR_COLUMN_ROWID:

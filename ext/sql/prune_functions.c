@@ -120,7 +120,10 @@ static int begin_call(PruneCall *call, sqlite3_context *context, int argc, sqlit
   *call =
       (PruneCall){.connection = connection, .source.store = &tr_results_store, .poll.db = connection->db, .dir.fd = -1};
   int code = take_options(call, argc, argv, message);
+  unsigned threads = 1;
   if (code == SQLITE_OK) code = tr_source_max_line(&call->source, &call->max_line, message);
+  if (code == SQLITE_OK) code = tr_source_threads(&threads, message);
+  call->options.one_thread = threads == 1;
   if (code == SQLITE_OK) code = tr_dir_open(&call->dir, &tr_results_store, tr_source_dir(&call->source), message);
   return code;
 }

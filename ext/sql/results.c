@@ -23,6 +23,8 @@ static TrColumn column_of(int column) {
   case TR_RESULTS_SUCCESS: return TR_COLUMN_SUCCESS;
   case TR_RESULTS_TIMESTAMP: return TR_COLUMN_TIMESTAMP;
   case TR_RESULTS_TIME_US: return TR_COLUMN_TIME_US;
+  case TR_RESULTS_OUTPUT: return TR_COLUMN_OUTPUT;
+  case TR_RESULTS_ERROR: return TR_COLUMN_ERROR;
   default: return TR_COLUMN_OTHER;
   }
 }

@@ -46,6 +46,11 @@ assert_planned() {
   done
 }
 
+@test "LIKE on output and error is pushed down" {
+  assert_plan 'error LIKE ?' "SELECT * FROM task_results WHERE error LIKE '%refused%'"
+  assert_plan 'success = ? AND output LIKE ?' "SELECT * FROM task_results WHERE success = 1 AND output LIKE '%done%'"
+}
+
 @test "several terms are pushed down together, and the order with them" {
   assert_planned 'job_id = ? AND success = ? AND timestamp > ?' "job_id = 'a' AND success = 0 AND timestamp > '2026'"
   assert_plan 'INDEX 0:ORDER BY rowid' 'SELECT output FROM task_results ORDER BY rowid'

@@ -85,8 +85,30 @@ PYTHON
   assert_caught sql/filter.c 'bound->numeric ||' ''
   assert_caught sql/filter.c 'success == TR_FALSE && filter->skip_false' 'success != TR_TRUE && filter->skip_false'
   assert_caught sql/filter.c 'is_range(op) && !is_ascii(text, span->length)' 'false' UTF-16le
+  assert_caught sql/phrase.c 'return !span->escaped || !has_plain_escape(text, span->length);' 'return true;'
+  assert_caught sql/phrase.c 'folded(text[i]) != phrase' 'text[i] != phrase'
+  assert_caught sql/phrase.c '"%_\"\\/"' '"\"\\/"'
+  assert_caught sql/phrase.c '"%_\"\\/"' '"%_\"\\"'
   assert_caught sql/plan.c 'sqlite3_stricmp(sqlite3_vtab_collation(info, i), "BINARY") == 0' 'true'
   assert_caught sql/plan.c 'plan.newest_first = info->aOrderBy[0].desc' 'plan.newest_first = false'
+}
+
+@test "a host's own like() and glob() decide, not what SQLite's would say" {
+  make_job a 2
+  append_raw a '{"output": "Hello", "error": "\xc3\x84rger"}\n'
+  run_in_host <<PYTHON
+def count(where): return db.execute("SELECT count(*) FROM task_results WHERE " + where).fetchone()[0]
+assert count("error LIKE '%\u00e4rger%'") == 0 and count("job_id GLOB 'A'") == 0 and count("output LIKE '%jello%'") == 0
+db.create_function("like", 2, lambda pattern, text: int(text is not None and pattern.strip("%").lower()[1:] in text.lower()))
+db.create_function("glob", 2, lambda pattern, text: int(pattern.lower() == text.lower()))
+assert count("error LIKE '%\u00e4rger%'") == 1, "like"
+assert count("output LIKE '%jello%'") == 1, "like, of ASCII"
+assert count("job_id GLOB 'A'") == 3, "glob"
+other = connect()
+other.execute("PRAGMA case_sensitive_like = ON")
+assert other.execute("SELECT count(*) FROM task_results WHERE output LIKE '%hello%'").fetchone() == (0,)
+assert other.execute("SELECT count(*) FROM task_results WHERE output LIKE '%Hello%'").fetchone() == (1,)
+PYTHON
 }
 
 # --- rowids ------------------------------------------------------------------------------------------------------------------

@@ -29,6 +29,9 @@ TIMESTAMPS = [
 SUCCESSES = [True, False, None, ABSENT, 1, 0, 2, -1, 0.0, 1.0, 0.5, 1e300, "0", "1", "1.0", "true", "false", "", " 1", "x", [],
              [1], {"a": 0}, True, False, True, False]
 
+OUTPUTS = ["x", "", "Connection refused: db-3", "connection REFUSED", "Connect\nion refused", "50% of a_b", "a\\b/c \"quoted\"",
+           "\u212aelvin", "kelvin", "STRASSE stra\u00dfe", "caf\u00e9 refused", "\x1b[31mrefused\x1b[0m", "\x7frefused", "nul\x00refused",
+           "refuse", "refusedrefused", "rerefused", 50, 1.5, None, ABSENT, True, ["refused"], {"refused": 1}, "a\tb", "~ ~~"]
 LITERALS = [
     "NULL", "0", "1", "2", "-1", "0.0", "0.5", "1.0", "1e300", "-9e999", "9e999", "9223372036854775807", "2026", "2026.0",
     "123", "123.0", "100", "5", "1771119855000000", "1771119855821425", "1771119855821425.0", "1771119855821424.5",
@@ -45,6 +48,10 @@ COMPARISONS = ["=", "==", "<>", "!=", "<", "<=", ">", ">=", "IS", "IS NOT"]
 COLUMNS = ["job_id", "job", "success", "timestamp", "time_us"]
 GLOBS = ["'*'", "'a*'", "'*b*'", "'[A-Za]*'", "'?'", "'??'", "'[[]x]'", "'a[*]b'", "''", "'123'", "123", "NULL", "'[^a]*'", "'*é'",
          "'😀'", "'?*'", "'20*'", "'2026-02-15T*'", "'[0-9]*'", "x'612a'", "1.5", "'a*' || char(0) || 'b'", "'1'", "1"]
+LIKES = ["'%refused%'", "'%REFUSED%'", "'refused'", "'%refused'", "'connection%'", "'%c_nnect%'", "'%n refused: db-_'", "'%50\\%%'", "'%a\\_b%'",
+         "'%\\b%'", "'%/c%'", "'%\"quo%'", "'kelvin'", "'KELVIN'", "'%stra%e%'", "'%é refused'", "'%f\u00e9%'", "'%m%fused%'", "'%'", "'_'", "''", "'5%'", "50",
+         "NULL", "x'25'", "'%' || char(10) || 'ion%'", "'%refused' || char(0) || 'x%'", "'nul' || char(0) || '%'", "'%[\"refused\"]%'",
+         "'%\x7fref%'", "'%~~'", "'%rerefus%'", "'%' || hex(zeroblob(40)) || '%'", "'%a' || char(9) || 'b%'", "'x'"]
 # Without a subquery that ends in COLLATE: SQLite's answer to that depends on whether any index is used, its own included.
 LISTS = [
     "()", "(NULL)", "('a')", "('a', 'b', 'a')", "('a', NULL)", "('A', 'backup', 'nobody')", "(123)", "('123', 100)", "(123.0, '5')",
@@ -75,10 +82,13 @@ def write_data(directory, plain):
     for at, job in enumerate(JOBS):
         with open(os.path.join(directory, job + ".jsonl"), "w") as file:
             for timestamp, success in cases[at * 9:at * 9 + 9]:
-                record = {"timestamp": timestamp, "success": success, "output": "x"}
+                outputs = [o for o in OUTPUTS if not plain or o is None or o is ABSENT or isinstance(o, str)]
+                record = {"timestamp": timestamp, "success": success, "output": rng.choice(outputs), "error": rng.choice(outputs)}
                 line = json.dumps({k: v for k, v in record.items() if v is not ABSENT}, ensure_ascii=rng.random() < 0.5)
                 if rng.random() < 0.1:
                     line = line.replace('"2026', '"\\u0032026', 1)
+                if rng.random() < 0.2:  # letters spelled as escapes, which nobody need do
+                    line = line.replace("fus", "\\u0066u\\u0073").replace("k", "\\u006b").replace("Conn", "\\u0043onn").replace("/", "\\/")
                 file.write(line + "\n")
 
 
@@ -90,6 +100,14 @@ def terms():
         yield f"{value} {op} {column}"
     for column, negation, pattern in itertools.product(COLUMNS, ("", "NOT "), GLOBS):
         yield f"{column} {negation}GLOB {pattern}"
+    for column, negation, pattern in itertools.product(("output", "error"), ("", "NOT "), LIKES):
+        yield f"{column} {negation}LIKE {pattern}"
+        yield f"{column} {negation}LIKE {pattern} AND success = 0"
+    for column in ("output", "error"):
+        yield from (f"{column} LIKE '%50^%%' ESCAPE '^'", f"{column} LIKE '%a%_b%' ESCAPE '%'", f"{column} GLOB '*refused*'",
+                    f"'refused' LIKE {column}", f"{column} LIKE {column}", f"{column} LIKE '%ref%' AND {column} LIKE '%FUSED'",
+                    f"{column} LIKE '%ref%' OR {column} LIKE 'kel%'", f"{column} LIKE lower('%REF%')", f"like('%ref%', {column})",
+                    f"{column} COLLATE NOCASE LIKE '%REFUSED%'", f"{column} COLLATE BINARY LIKE '%REFUSED%'")
     for column, negation, values in itertools.product(COLUMNS, ("", "NOT "), LISTS):
         yield f"{column} {negation}IN {values}"
     for column in COLUMNS:
@@ -168,7 +186,7 @@ def queries(rng):
         yield f"SELECT count(*) * 1000 + sum(success) AS id FROM {{r}} WHERE {predicate} GROUP BY job_id", False
         yield f"SELECT max({{rid}}) - min({{rid}}) AS id FROM {{r}} WHERE {predicate}", False
         yield f"SELECT count(*) AS id FROM (SELECT DISTINCT success FROM {{r}} WHERE {predicate})", False
-        yield (f"WITH w AS (SELECT {{rid}} AS id, timestamp, job_id, job_name, success, job, time_us FROM {{r}}) "
+        yield (f"WITH w AS (SELECT {{rid}} AS id, timestamp, job_id, job_name, success, output, error, job, time_us FROM {{r}}) "
                f"SELECT id FROM w WHERE {predicate}"), False
     # Lookups by rowid: every row, what is no row, and what is no integer.
     for value in ("5", "5.0", "'5'", "x'35'", "NULL", "-1", "9223372036854775807", "0", "(SELECT min({rid}) FROM {r})",

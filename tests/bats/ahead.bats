@@ -1,0 +1,176 @@
+#!/usr/bin/env bats
+# Long scans, which threads work ahead of: the rows, their order and the errors are those of one thread, whatever is in
+# the files and whatever happens to them. build/tiny has blocks of 61 bytes and of at most 3 lines.
+
+load ../helpers
+load ../host
+
+# every_table - all there is to see of the tables that read results, each in the order in which it comes.
+every_table() {
+  sql 'SELECT rowid, job_id, timestamp, length(output), hex(error), hex(record) FROM task_results' \
+    'SELECT rowid, offset FROM task_results WHERE success = 0' \
+    'SELECT job_id, offset, length, reason, hex(line) FROM task_rejects' \
+    'SELECT * FROM task_stats' 'SELECT rowid, * FROM task_errors'
+}
+
+# assert_same_with_threads LEAST - one, two, three and eight threads show the same, in at least LEAST lines.
+assert_same_with_threads() {
+  local threads
+  TASKRESULTS_THREADS=1 every_table >"$BATS_TEST_TMPDIR/alone"
+  (($(wc -l <"$BATS_TEST_TMPDIR/alone") >= $1))
+  for threads in 2 3 8; do
+    TASKRESULTS_THREADS=$threads every_table >"$BATS_TEST_TMPDIR/together"
+    cmp "$BATS_TEST_TMPDIR/alone" "$BATS_TEST_TMPDIR/together" || return 1
+  done
+}
+
+# make_long_job JOB MEGABYTES - records of all lengths, with torn, glued and blank lines, and what is longer than a block.
+make_long_job() {
+  python3 - "$results/$1.jsonl" "$2" <<'PYTHON'
+import json, random, sys
+path, megabytes = sys.argv[1], int(sys.argv[2])
+rng = random.Random(path.rsplit("/", 1)[1])
+with open(path, "w") as file:
+    while file.tell() < megabytes << 20:
+        kind = rng.randrange(200)
+        text = "x" * rng.choice([0, 3, 50, 700, 3000, 20000]) if kind else "y" * rng.choice([70000, 140000, 500000])
+        record = {"timestamp": f"2026-01-01T00:00:{rng.randrange(60):02}Z", "success": rng.randrange(9) > 0,
+                  "output": text, "error": rng.choice(["", "lost", "exit 1\n", "\u20ac"])}
+        line = json.dumps(record)
+        file.write(line[:rng.randrange(len(line))] + "\n" if kind == 1 else
+                   line if kind == 2 else "\n" * 5000 if kind == 3 else "{}\n" * 9000 if kind == 4 else line + "\n")
+PYTHON
+}
+
+@test "one, two, three and eight threads give the same rows of a long file, in the same order" {
+  make_long_job a 7
+  assert_same_with_threads 5000
+}
+
+@test "and of many small files, some of them empty" {
+  local i
+  for i in {1..60}; do head -c 130000 /dev/zero | tr '\0' '\n' >"$results/blank-$i.jsonl"; : >"$results/empty-$i.jsonl"; done
+  for i in {1..60}; do make_job "job-$i" 20 3; done
+  assert_same_with_threads 1200
+}
+
+@test "and through blocks of 61 bytes and 3 lines" {
+  extension=$root/build/tiny/taskresults
+  make_job a 400 3
+  make_job b 1
+  append_raw b '{"a": 1}\n{}\n{}\n{}\n{}\n{"output": "torn\n\n   \n{"output": "'"$(printf 'x%.0s' {1..300})"'"}\n{"output": "no end"}'
+  make_job c 100 2
+  append_raw c '{"output": "no en'
+  assert_same_with_threads 500
+}
+
+@test "and of lines longer than max_line" {
+  make_long_job a 6
+  TASKRESULTS_MAX_LINE=1500 assert_same_with_threads 3000
+}
+
+@test "an entry that cannot be opened fails the query at its turn, with the rows before it given" {
+  make_long_job a 6
+  make_job c 3
+  ln -s /nowhere "$results/b.jsonl" # passed over
+  make_job d 3
+  local threads rows
+  for threads in 1 2; do
+    TASKRESULTS_THREADS=$threads run with_faults FAULTS_OPEN_NAME=d.jsonl FAULTS_OPEN_ERRNO=13 -- sqlite3 -batch -init /dev/null \
+      -cmd ".load $extension" :memory: 'SELECT job_id FROM task_results'
+    [[ $status -ne 0 && $output == *"job 'd': $results/d.jsonl cannot be opened: Permission denied"* ]]
+    rows[threads]=$(printf '%s\n' "${lines[@]}" | grep -c '^[ac]$')
+  done
+  ((rows[1] == rows[2] && rows[1] > 1000))
+}
+
+@test "with few descriptors, files are opened one after the other, as by one thread" {
+  local i
+  make_long_job a 5
+  for i in {10..60}; do make_job "job-$i" 3; done
+  local count='SELECT count(*), count(DISTINCT job_id) FROM task_results'
+  local expected
+  expected=$(TASKRESULTS_THREADS=1 sql "$count")
+  run bash -c 'exec 3>&- 4>&- 5>&- 6>&-; ulimit -n 6; exec sqlite3 -batch -init /dev/null -cmd ".load $1" :memory: "$2"' - "$extension" "$count"
+  [[ $status -eq 0 && $output == "$expected" && $output == *'|52' ]]
+}
+
+@test "without threads to be had, the rows are the same" {
+  make_long_job a 6
+  local expected
+  expected=$(TASKRESULTS_THREADS=1 sql 'SELECT count(*), sum(rowid) FROM task_results')
+  run env LD_PRELOAD="$root/build/shim/no_threads.so" sqlite3 -batch -init /dev/null -cmd ".load $extension" :memory: \
+    'SELECT count(*), sum(rowid) FROM task_results'
+  [[ $status -eq 0 && $output == "$expected" ]]
+}
+
+@test "a read error in mid-file fails the query and names the byte, with one thread and with two" {
+  make_long_job a 7
+  local threads
+  for threads in 1 2; do
+    TASKRESULTS_THREADS=$threads run with_faults FAULTS_PREAD_AFTER=25 -- sqlite3 -batch -init /dev/null \
+      -cmd ".load $extension" :memory: 'SELECT count(*) FROM task_results'
+    [[ $status -ne 0 && $output == *"job 'a': $results/a.jsonl cannot be read at byte "*': Input/output error'* ]]
+  done
+}
+
+@test "a file that shrinks under the scan ends there, and the next one follows" {
+  make_long_job a 7
+  make_job b 3
+  run_in_host <<PYTHON
+import os
+rows = db.execute("SELECT job_id, record FROM task_results WHERE success = 0")
+first = rows.fetchone()
+os.truncate("$results/a.jsonl", 5 << 20)
+rest = rows.fetchall()
+jobs = [job for job, _ in rest]
+assert 0 < jobs.count("a") < 3000 and jobs[-1] != "b", jobs.count("a")
+import json
+assert all(json.loads(record)["success"] is False for _, record in rest)
+assert db.execute("SELECT count(*) FROM task_results WHERE job_id = 'b'").fetchone() == (3,)
+PYTHON
+}
+
+@test "a cursor that is given up, or asked again, in mid-scan lets its threads and files go" {
+  make_long_job a 7
+  make_long_job b 5
+  run_in_host <<PYTHON
+import os
+def threads(): return len(os.listdir("/proc/self/task"))
+def files(): return len(os.listdir("/proc/self/fd"))
+db.execute("SELECT count(*) FROM task_results").fetchall()
+before = threads(), files()
+for _ in range(20):
+    rows = db.execute("SELECT offset FROM task_results WHERE job_id = 'a'")
+    while rows.fetchone()[0] < 5 << 20: pass
+    assert threads() > before[0]
+    rows.close()
+    assert (threads(), files()) == before, (threads(), files(), before)
+PYTHON
+}
+
+@test "a process that is forked in mid-scan can close the connection without its threads" {
+  make_long_job a 7
+  run_in_host <<PYTHON
+import os, sys
+rows = db.execute("SELECT offset FROM task_results")
+while rows.fetchone()[0] < 5 << 20: pass
+child = os.fork()
+if child == 0:
+    rows.close()
+    db.close()
+    os._exit(0)
+assert os.waitpid(child, 0)[1] == 0
+assert len(rows.fetchall()) > 100
+PYTHON
+}
+
+@test "TASKRESULTS_THREADS is a number from 1 to 8" {
+  make_job a 1
+  local value
+  for value in 0 9 two 10 1x -1; do
+    TASKRESULTS_THREADS=$value assert_sql_error "TASKRESULTS_THREADS: '$value' is not a number from 1 to 8" \
+      'SELECT * FROM task_results'
+  done
+  TASKRESULTS_THREADS='' assert_rows 1 'SELECT count(*) FROM task_results'
+}
