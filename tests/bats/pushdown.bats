@@ -88,7 +88,6 @@ PYTHON
   assert_caught sql/phrase.c 'return !span->escaped || !has_plain_escape(text, span->length);' 'return true;'
   assert_caught sql/phrase.c 'folded(text[i]) != phrase' 'text[i] != phrase'
   assert_caught sql/phrase.c '"%_\"\\/"' '"\"\\/"'
-  assert_caught sql/phrase.c '"%_\"\\/"' '"%_\"\\"'
   assert_caught sql/plan.c 'sqlite3_stricmp(sqlite3_vtab_collation(info, i), "BINARY") == 0' 'true'
   assert_caught sql/plan.c 'plan.newest_first = info->aOrderBy[0].desc' 'plan.newest_first = false'
 }

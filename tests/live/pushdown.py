@@ -49,7 +49,7 @@ COLUMNS = ["job_id", "job", "success", "timestamp", "time_us"]
 GLOBS = ["'*'", "'a*'", "'*b*'", "'[A-Za]*'", "'?'", "'??'", "'[[]x]'", "'a[*]b'", "''", "'123'", "123", "NULL", "'[^a]*'", "'*é'",
          "'😀'", "'?*'", "'20*'", "'2026-02-15T*'", "'[0-9]*'", "x'612a'", "1.5", "'a*' || char(0) || 'b'", "'1'", "1"]
 LIKES = ["'%refused%'", "'%REFUSED%'", "'refused'", "'%refused'", "'connection%'", "'%c_nnect%'", "'%n refused: db-_'", "'%50\\%%'", "'%a\\_b%'",
-         "'%\\b%'", "'%/c%'", "'%\"quo%'", "'kelvin'", "'KELVIN'", "'%stra%e%'", "'%é refused'", "'%f\u00e9%'", "'%m%fused%'", "'%'", "'_'", "''", "'5%'", "50",
+         "'%\\b%'", "'%/c%'", "'%b/c%'", "'%\"quo%'", "'kelvin'", "'KELVIN'", "'%stra%e%'", "'%é refused'", "'%f\u00e9%'", "'%m%fused%'", "'%'", "'_'", "''", "'5%'", "50",
          "NULL", "x'25'", "'%' || char(10) || 'ion%'", "'%refused' || char(0) || 'x%'", "'nul' || char(0) || '%'", "'%[\"refused\"]%'",
          "'%\x7fref%'", "'%~~'", "'%rerefus%'", "'%' || hex(zeroblob(40)) || '%'", "'%a' || char(9) || 'b%'", "'x'"]
 # Without a subquery that ends in COLLATE: SQLite's answer to that depends on whether any index is used, its own included.
