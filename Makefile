@@ -13,7 +13,7 @@ READ   := thread names dir lines text field fast slow record value timestamp mes
           checkpoint
 WRITE  := encode pending append commit
 RETAIN := leftover io rules select copy lease journal exchange drain recover prune
-EXPORT := output csv
+EXPORT := writer output csv
 SQL    := error poll connection argument source plan patterns phrase filter window block ahead queue scan tally signature kinds table results rejects stats \
           errors logs jobs runs insert transaction writable prune_functions export_function extension
 SOURCES := $(READ:%=ext/read/%.c) $(WRITE:%=ext/write/%.c) $(RETAIN:%=ext/retain/%.c) $(EXPORT:%=ext/export/%.c) \

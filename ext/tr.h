@@ -1049,6 +1049,19 @@ int tr_drain(TrPrune *prune, char **message);            /* on success the old f
 int tr_recover(TrPrune *prune, bool *recovered, char **message);
 
 /* ------------------------------------------------------------------------------------------------------------------
+** export/writer.c - a second thread that writes one buffer to a file, while the caller fills another
+*/
+typedef struct TrWriter TrWriter;
+
+TrWriter *tr_writer_start(int fd); /* a regular file, borrowed. NULL: no thread, or no memory; do without */
+/* Call order: wait, then put, any number of times; wait, then stop. wait returns when nothing is left to write: SQLITE_OK,
+** with *written counted on and *reason 0 or the errno of what failed; or SQLITE_INTERRUPT. put takes over the buffer, of
+** TR_OUTPUT_BYTES, and returns another one. */
+int tr_writer_wait(TrWriter *writer, TrPoll *poll, int64_t *written, int *reason);
+char *tr_writer_put(TrWriter *writer, char *buffer, size_t length);
+void tr_writer_stop(TrWriter *writer); /* NULL is allowed */
+
+/* ------------------------------------------------------------------------------------------------------------------
 ** export/output.c - bytes -> a file that is there whole or not at all, or a pipe
 */
 #define TR_OUTPUT_BYTES ((size_t)256 * 1024)
@@ -1065,11 +1078,13 @@ typedef struct TrOutput {
   char *name;         /* owned: the file's, in dir_fd */
   char temporary[20]; /* its name; empty: there is none */
   bool sync;          /* wait until the disk has it */
+  bool one_thread;    /* no writer; also when the output is no regular file */
+  TrWriter *writer;   /* owned; NULL: not yet, or none */
   TrPoll *poll;       /* borrowed */
 } TrOutput;
 
 /* Call order: open, append, commit, close; close without commit takes everything back (but not what a pipe took). */
-int tr_output_open(TrOutput *output, const char *path, bool sync, TrPoll *poll, char **message);
+int tr_output_open(TrOutput *output, const char *path, bool sync, bool one_thread, TrPoll *poll, char **message);
 void tr_output_append(TrOutput *output, const char *bytes, size_t length);
 void tr_output_flush(TrOutput *output); /* empties the buffer, also when that fails */
 static inline void tr_output_byte(TrOutput *output, char byte) {

@@ -7,6 +7,8 @@
 ** descriptors, which only their names tell: opening /dev/stdout anew would begin at the start of a file that others may
 ** have written to already.
 **
+** When a few megabytes have been written to a regular file, a second thread writes on (writer.c).
+**
 ** A failure sticks: what is appended after it is dropped, so that callers need to look once a row and not once a cell.
 ** A kill can leave the temporary file behind, `.taskresults.` and six letters; never half of the file itself.
 */
@@ -114,6 +116,7 @@ static int open_regular(TrOutput *output, const struct stat *existing) {
 
 /* Without O_NONBLOCK, a FIFO nobody reads would wait where no interrupt reaches us. */
 static int open_direct(TrOutput *output, const char *path) {
+  output->one_thread = true;
   for (;;) {
     output->fd = open(path, O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
     if (output->fd >= 0) return SQLITE_OK;
@@ -133,7 +136,9 @@ static int open_descriptor(TrOutput *output, int fd) {
   struct stat stat;
   char path[32];
   snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
-  if (fstat(fd, &stat) == 0 && S_ISFIFO(stat.st_mode)) {
+  bool known = fstat(fd, &stat) == 0;
+  output->one_thread |= !known || !S_ISREG(stat.st_mode);
+  if (known && S_ISFIFO(stat.st_mode)) {
     output->fd = open(path, O_WRONLY | O_NONBLOCK | O_CLOEXEC);
     if (output->fd >= 0) return SQLITE_OK;
   }
@@ -141,8 +146,9 @@ static int open_descriptor(TrOutput *output, int fd) {
   return output->fd >= 0 ? SQLITE_OK : failure(output, SQLITE_CANTOPEN, errno, "");
 }
 
-int tr_output_open(TrOutput *output, const char *path, bool sync, TrPoll *poll, char **message) {
-  *output = (TrOutput){.path = path, .sync = sync, .poll = poll, .message = message, .fd = -1, .dir_fd = -1};
+int tr_output_open(TrOutput *output, const char *path, bool sync, bool one_thread, TrPoll *poll, char **message) {
+  *output = (TrOutput){
+      .path = path, .sync = sync, .one_thread = one_thread, .poll = poll, .message = message, .fd = -1, .dir_fd = -1};
   struct stat stat;
   output->buffer = sqlite3_malloc64(TR_OUTPUT_BYTES);
   if (output->buffer == NULL) return output->code = SQLITE_NOMEM;
@@ -187,10 +193,27 @@ static int write_out(TrOutput *output, const char *bytes, size_t length) {
   return output->code;
 }
 
+/* Waits for the writer. */
+static int settle(TrOutput *output) {
+  int reason = 0;
+  if (output->writer == NULL || output->code != SQLITE_OK) return output->code;
+  output->code = tr_writer_wait(output->writer, output->poll, &output->written, &reason);
+  return output->code == SQLITE_OK && reason ? write_failure(output, reason) : output->code;
+}
+
 void tr_output_flush(TrOutput *output) {
   size_t length = output->length;
   output->length = 0; /* after a failure too: there has to be room for what is dropped */
-  if (output->code == SQLITE_OK) write_out(output, output->buffer, length);
+  if (settle(output) != SQLITE_OK || length == 0) return;
+  if (output->writer == NULL && !output->one_thread && output->written >= TR_SHARE_BYTES) {
+    output->writer = tr_writer_start(output->fd);
+    output->one_thread = output->writer == NULL;
+  }
+  if (output->writer) {
+    output->buffer = tr_writer_put(output->writer, output->buffer, length);
+  } else {
+    write_out(output, output->buffer, length);
+  }
 }
 
 void tr_output_append(TrOutput *output, const char *bytes, size_t length) {
@@ -211,7 +234,7 @@ void tr_output_append(TrOutput *output, const char *bytes, size_t length) {
 
 int tr_output_commit(TrOutput *output) {
   tr_output_flush(output);
-  if (output->code != SQLITE_OK || output->dir_fd < 0) return output->code;
+  if (settle(output) != SQLITE_OK || output->dir_fd < 0) return output->code;
   if (output->sync && TEMP_FAILURE_RETRY(fsync(output->fd)) != 0) return write_failure(output, errno);
   output->code = tr_poll(output->poll); /* the last moment at which all can be taken back */
   if (output->code != SQLITE_OK) return output->code;
@@ -231,6 +254,7 @@ int tr_output_commit(TrOutput *output) {
 }
 
 void tr_output_close(TrOutput *output) {
+  tr_writer_stop(output->writer);
   if (output->fd >= 0) close(output->fd);
   if (output->temporary[0]) unlinkat(output->dir_fd, output->temporary, 0);
   if (output->dir_fd >= 0) close(output->dir_fd);
