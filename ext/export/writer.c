@@ -29,7 +29,7 @@ static int write_all(int fd, const char *bytes, size_t length, int64_t *written)
   while (length > 0) {
     ssize_t n = write(fd, bytes, length);
     if (n == 0) return ENOSPC;
-    if (n < 0 && errno != EINTR && errno != EAGAIN) return errno; /* who waits for a file's bytes has no use for EAGAIN */
+    if (n < 0 && errno != EINTR && errno != EAGAIN) return errno;
     if (n < 0) continue;
     bytes += n;
     length -= (size_t)n;
