@@ -175,7 +175,7 @@ static int next_posted_file(TrScan *scan) {
 static int work_ahead(TrScan *scan) {
   int64_t from = tr_lines_following(&scan->lines), size = scan->file.stat.st_size;
   scan->ahead.begins_at = INT64_MAX;
-  if (from >= size || (size - from < TR_SHARE_BYTES && scan->queue_at == scan->queue_count)) return SQLITE_OK;
+  if (from >= size || (size - from < TR_SHARE_BYTES / 4 && scan->queue_at == scan->queue_count)) return SQLITE_OK;
   if (scan->ahead.blocks == NULL) {
     TrWanted wanted = {.want = scan->want, .filter = &scan->filter, .max_line = scan->max_line};
     scan->ahead.blocks = tr_ahead_start(&wanted, scan->ahead.threads);
@@ -194,6 +194,7 @@ static int work_ahead(TrScan *scan) {
 /* The rest of the current file is not wanted. */
 static int leave_file(TrScan *scan) {
   int code = SQLITE_OK;
+  if (scan->ahead.file.fd == scan->file.fd) scan->ahead.from = scan->ahead.file.stat.st_size; /* nor are more blocks */
   while (scan->ahead.block && code == SQLITE_OK) {
     bool last = scan->ahead.block->to == scan->file.stat.st_size;
     leave_block(scan);
@@ -203,7 +204,7 @@ static int leave_file(TrScan *scan) {
   return code;
 }
 
-/* --- the next entry --- */
+/* --- the next entry ----------------------------------------------------------------------------------------------- */
 
 /* Turns to the next entry of the queue. SQLITE_ROW: it is a reject as a whole. SQLITE_OK: look at its lines. */
 static int next_entry(TrScan *scan, char **message) {

@@ -115,19 +115,21 @@ PYTHON
 }
 
 @test "a file that shrinks under the scan ends there, and the next one follows" {
-  make_long_job a 7
-  make_job b 3
+  make_job b 3 1
   run_in_host <<PYTHON
 import os
-rows = db.execute("SELECT job_id, record FROM task_results WHERE success = 0")
-first = rows.fetchone()
-os.truncate("$results/a.jsonl", 5 << 20)
-rest = rows.fetchall()
-jobs = [job for job, _ in rest]
-assert 0 < jobs.count("a") < 3000 and jobs[-1] != "b", jobs.count("a")
-import json
-assert all(json.loads(record)["success"] is False for _, record in rest)
-assert db.execute("SELECT count(*) FROM task_results WHERE job_id = 'b'").fetchone() == (3,)
+line = '{"success": false, "output": "' + "x" * 100 + '"}\\n'
+def shrinks_at(read, size):
+    with open("$results/a.jsonl", "w") as file: file.write(line * 70000)
+    rows = db.execute("SELECT job_id FROM task_results WHERE success = 0")
+    for _ in range(read): assert rows.fetchone() == ("a",)
+    os.truncate("$results/a.jsonl", size)
+    rest = [job for job, in rows.fetchall()]
+    assert rest[-3:] == ["b"] * 3, rest[-3:]
+    assert read + len(rest) - 3 <= max(size, read * len(line) + (1 << 20)) // len(line), (read, size, len(rest))
+for read in (1, 20000, 33000, 45000, 69000):
+    for size in (0, 1 << 20, 5 << 20, (6 << 20) + 77, 8 << 20):
+        shrinks_at(read, size)
 PYTHON
 }
 
