@@ -105,7 +105,7 @@ static void refuses_what_it_would_not_write(void) {
       "job_id = ?job_id = ?",
       "job_id IS NULL ?",
       "job_id == ?",
-      "output = ?",
+      "record = ?",
       "ORDER BY rowid ASC",
       "ORDER BY rowid DESC DESC",
       "ORDER BY rowid ",
