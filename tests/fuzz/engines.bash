@@ -1,4 +1,5 @@
-# tests/fuzz/engines.bash - for tests/fuzz/run: a target built for libFuzzer or for AFL++, and run for so much CPU time.
+# tests/fuzz/engines.bash - for tests/fuzz/run and coverage: a target built for libFuzzer or for AFL++, and run for so much
+# CPU time.
 #
 # The caller has set: out, totals, bytes; and target, found and kept, its corpora.
 #
@@ -6,7 +7,7 @@
 # same reason what took too long is run once more by itself, by CPU time, before it is believed.
 # shellcheck shell=bash disable=SC2154
 
-SLOW_CPU_SECONDS=20 # for one input
+SLOW_CPU_SECONDS=20  # for one input
 PATIENCE_SECONDS=300 # of wall time, until a fuzzer gives up on an input
 
 # --- building --------------------------------------------------------------------------------------------------------
@@ -70,6 +71,29 @@ run_for() {
   wait "$pid"
 }
 
+# --- the corpus ------------------------------------------------------------------------------------------------------
+
+# What the other tests have that a target may start from: sets seeds.
+set_seeds() {
+  seeds=(tests/data/odd-lines)
+  case $target in
+    messages) seeds=(tests/data/scheduler-state/logs) ;;
+    query) seeds+=(tests/data/scheduler-state/results) ;;
+    jobs) seeds=() ;;
+  esac
+}
+
+unpack_corpus() {
+  mkdir -p "$found"
+  [[ ! -e $kept ]] || tar -xzf "$kept" -C "$found"
+}
+
+keep_corpus() {
+  rm -rf "$out/small" && mkdir -p "$out/small" tests/fuzz/corpus
+  "$out/$target" -merge=1 -max_len="$bytes" "$out/small" "$found" 2>/dev/null &&
+    tar --sort=name --mtime=@0 --owner=0 --group=0 --numeric-owner -C "$out/small" -c . | gzip -9n >"$kept"
+}
+
 # --- fuzzing ---------------------------------------------------------------------------------------------------------
 
 # fuzz_with libfuzzer|afl SECONDS - false if an input failed.
@@ -84,12 +108,6 @@ fuzz_with() {
   printf '%s\t' "$target" "$1" "$cpu_seconds" "$executions" "$edges" "$features" | tee -a "$out/this_run.tsv" >>"$totals"
   find "$found" -type f | wc -l | tee -a "$out/this_run.tsv" >>"$totals"
   return "$failed"
-}
-
-set_seeds() {
-  seeds=(tests/data/odd-lines)
-  [[ $target != messages ]] || seeds=(tests/data/scheduler-state/logs)
-  [[ $target != jobs ]] || seeds=()
 }
 
 run_libfuzzer() {
@@ -147,17 +165,4 @@ believe_slow() {
     fi
   done
   return "$failed"
-}
-
-# --- the corpus ------------------------------------------------------------------------------------------------------
-
-unpack_corpus() {
-  mkdir -p "$found" tests/fuzz/corpus
-  [[ ! -e $kept ]] || tar -xzf "$kept" -C "$found"
-}
-
-keep_corpus() {
-  rm -rf "$out/small" && mkdir "$out/small"
-  "$out/$target" -merge=1 -max_len="$bytes" "$out/small" "$found" 2>/dev/null &&
-    tar --sort=name --mtime=@0 --owner=0 --group=0 --numeric-owner -C "$out/small" -c . | gzip -9n >"$kept"
 }

@@ -8,6 +8,9 @@
 ** lines that are left; task_stats and task_errors, of all the rows and of those within a window of time.
 **
 ** Statements are prepared once; the file is on a file system in memory, where there is one.
+**
+** Aimed at ext/sql/scan.c, ext/sql/filter.c, ext/sql/window.c, ext/sql/results.c, ext/sql/rejects.c, ext/sql/stats.c,
+** ext/sql/tally.c, ext/sql/errors.c, ext/sql/kinds.c, ext/sql/signature.c and ext/read/value.c.
 */
 #include "tr.h"
 
@@ -18,6 +21,7 @@
 
 #define SHORT_MAX_LINE 64 /* bytes: so that some lines are too long */
 #define ROWS_BY_ROWID 3   /* of each input: each is a pass */
+#define END_OF_9999_US INT64_C(253402300800000000)
 
 /* ?1, ?2 and ?3 are timestamp, success and time_us of a row of the input. */
 static const char *const condition[] = {
@@ -346,10 +350,22 @@ static bool is_within(const Window *window, const Row *at) {
   return window->until == NULL || at->time_us <= window->until->time_us;
 }
 
+/* A bound is a text where the time can be spelled as one, and else a number. */
+static void bind_bound(sqlite3_stmt *statement, int parameter, const Row *bound) {
+  char text[TR_TIMESTAMP_SIZE];
+  if (bound == NULL) {
+    sqlite3_bind_null(statement, parameter);
+  } else if (bound->time_us >= 0 && bound->time_us < END_OF_9999_US) {
+    tr_timestamp_format(bound->time_us, text);
+    sqlite3_bind_text(statement, parameter, text, -1, SQLITE_TRANSIENT);
+  } else {
+    sqlite3_bind_int64(statement, parameter, bound->time_us);
+  }
+}
+
 static void bind_window(sqlite3_stmt *statement, const Window *window) {
-  sqlite3_clear_bindings(statement);
-  if (window->since) sqlite3_bind_int64(statement, 1, window->since->time_us);
-  if (window->until) sqlite3_bind_int64(statement, 2, window->until->time_us);
+  bind_bound(statement, 1, window->since);
+  bind_bound(statement, 2, window->until);
 }
 
 typedef struct Mean {
