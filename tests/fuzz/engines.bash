@@ -16,8 +16,8 @@ PATIENCE_SECONDS=300 # of wall time, until a fuzzer gives up on an input
 sanitizers=(-fsanitize=address,undefined -fno-sanitize-recover=all)
 read -ra libraries < <(pkg-config --libs sqlite3 libcjson)
 read -ra includes < <(pkg-config --cflags sqlite3 libcjson)
-flags=(-std=c11 -O1 -g -fno-omit-frame-pointer -Wno-unknown-attributes -DSQLITE_CORE -DTR_READ_BYTES=61 -Iinclude -Iext
-       "${includes[@]}")
+flags=(-std=c11 -O1 -g -fno-omit-frame-pointer -Wno-unknown-attributes -DSQLITE_CORE -DTR_READ_BYTES=61
+       -DTR_SHARE_BYTES=64 -Iinclude -Iext "${includes[@]}")
 
 # compile_core DIRECTORY COMPILER FLAG... - the project's sources, two at a time, if any of them has changed.
 compile_core() {
