@@ -134,8 +134,8 @@ lint: ## gcc and clang with -Werror, clang-format, shellcheck
 	@.ci/deps build test lint
 	@.ci/lint
 
-fuzz: ## fuzz each target for FUZZ_SECONDS (60); see tests/fuzz/run
-	@.ci/deps build lint
+fuzz: ## fuzz each target for FUZZ_SECONDS (60) of CPU time with libFuzzer and AFL++; see tests/fuzz/run
+	@.ci/deps build fuzz
 	@tests/fuzz/run
 
 format: ## lay out the C sources with clang-format

@@ -2,6 +2,8 @@
 ** lanes.c - fuzz target: both fast lanes and the slow lane over the lines of the input, one after the other, so that each
 ** meets the layout of the one before. Where a fast lane says "a record", the slow lane says so too, with the same spans;
 ** and what was accepted can be decoded.
+**
+** Aimed at ext/read/fast.c, ext/read/fast_walk.h, ext/read/slow.c, ext/read/field.c and ext/read/text.c.
 */
 #include "tr.h"
 

@@ -1,6 +1,8 @@
 /*
 ** timestamp.c - fuzz target: what has a time keeps it when it is written and read again, and when its characters are
 ** spelled as escapes.
+**
+** Aimed at ext/read/timestamp.c.
 */
 #include "tr.h"
 
