@@ -21,6 +21,12 @@ faulty() {
     sqlite3 -batch -bail -init /dev/null -cmd ".load $extension" :memory: "SELECT taskresults_prune('$3', $4)"
 }
 
+# killed_after_exchange - leaves job j with a journal, its new file and its old one.
+killed_after_exchange() {
+  run faulty renameat2 torn j "'keep', 4"
+  [[ $status -eq 137 && -e $(echo "$results"/.taskresults-*.journal) ]]
+}
+
 assert_no_leftovers() {
   local found
   found=$(find "$results" -name '*.new' -o -name '*.journal')
@@ -191,7 +197,7 @@ PYTHON
 
 @test "what is no file in the place of the job's, or of its predecessor, stops the recovery until it is removed" {
   make_job j 10
-  ! faulty renameat2 torn j "'keep', 4" 2>/dev/null
+  killed_after_exchange
   mv "$results/j.jsonl" "$results/away"
   mkfifo "$results/j.jsonl"
   run prune j "'keep', 4"
@@ -211,7 +217,7 @@ PYTHON
 
 @test "a program that has leased the file makes the recovery busy" {
   make_job j 10
-  ! faulty renameat2 torn j "'keep', 4" 2>/dev/null
+  killed_after_exchange
   hold_lease "$results/j.jsonl" "$BATS_TEST_TMPDIR/leased"
   run prune j "'keep', 4"
   [[ $status -eq 0 && $output == *'"result":"busy"'*"another program has leased it"* ]] || { echo "$output"; return 1; }
