@@ -128,14 +128,14 @@ static void replace_what_cjson_cannot_hold(Look *look) {
 }
 
 static int build(Look *look, TrJson **root, char **message) {
-  const char *end = NULL;
+  const char *end = look->text;
   int code = judge(look, message);
   if (code != SQLITE_OK) return code;
   replace_what_cjson_cannot_hold(look);
   *root = (TrJson *)cJSON_ParseWithLengthOpts(look->text, look->length + 1, &end, 1);
   if (*root) return SQLITE_OK;
   return tr_error(message, SQLITE_CORRUPT, "byte %lld: NaN, Infinity or a number of more than 63 characters",
-                  (long long)(end ? end - look->text : 0));
+                  (long long)(end - look->text));
 }
 
 /* *message is left to what the last look says. */

@@ -29,10 +29,10 @@ void tr_messages_close(TrMessages *messages) {
 
 /* --- where a message begins --------------------------------------------------------------------------------------- */
 
+/* `stamp` is a timestamp: sixteen bytes or more, and the dashes of its date stand before the last six. */
 static bool names_a_zone(const char *stamp, size_t length) {
-  if (length < 6) return false;
   char sign = stamp[length - 6];
-  return stamp[length - 1] == 'Z' || sign == '+' || (sign == '-' && stamp[length - 3] == ':');
+  return stamp[length - 1] == 'Z' || sign == '+' || sign == '-';
 }
 
 /* The length of the timestamp in `[TIMESTAMP] `, or 0. Looks at no more than TR_MESSAGE_HEAD bytes. */

@@ -187,8 +187,9 @@ static void note_member(Slow *slow, TrSpan span) {
   slow->record->field[slow->member] = span;
 }
 
+/* Does the container that we are in end here? */
 static bool closes(const Slow *slow) {
-  return slow->depth > 0 && peek(slow) == (slow->open[slow->depth - 1] == '{' ? '}' : ']');
+  return peek(slow) == (slow->open[slow->depth - 1] == '{' ? '}' : ']');
 }
 
 /* p is behind a value: closes the containers that end here. True with *more set when another element follows. */

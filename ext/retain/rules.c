@@ -89,7 +89,7 @@ static bool keeps_record(TrRules *rules, const TrLine *line, const TrRecord *rec
 static bool keeps_reject(const TrRules *rules) {
   const TrPruneOptions *options = rules->options;
   if (options->drop_rejects) return false;
-  return options->by_time || (options->by_count && rules->records < options->keep);
+  return options->by_time || rules->records < options->keep;
 }
 
 static bool judge(TrRules *rules, const TrLine *line) {

@@ -179,15 +179,12 @@ static bool take_word(const char **text, const char *word) {
   return true;
 }
 
-/* The index of the longest of the words that the text begins with, or `count`. */
+/* The index of the word that the text begins with, or `count`. None of the words is the beginning of another. */
 static int take_one_of(const char **text, const char *const *words, int count) {
-  int best = count;
   for (int i = 0; i < count; i++) {
-    bool begins = strncmp(*text, words[i], strlen(words[i])) == 0;
-    if (begins && (best == count || strlen(words[i]) > strlen(words[best]))) best = i;
+    if (take_word(text, words[i])) return i;
   }
-  if (best < count) *text += strlen(words[best]);
-  return best;
+  return count;
 }
 
 static bool take_term(const char **text, TrPlan *plan) {

@@ -129,6 +129,38 @@ insert again). Jobs written before that: 'a' (2 records); jobs not written: 'b' 
   [[ $(wc -l <"$results/a.jsonl") -eq 2 && ! -s $results/b.jsonl && ! -e $results/c.jsonl ]]
 }
 
+@test "each cause is told with what to do about it" {
+  while IFS='|' read -r number call words; do
+    run with_write_faults "WRITE_FAULTS_CALL=$call" "WRITE_FAULTS_ERRNO=$number" WRITE_FAULTS_TIMES=0 -- sql \
+      'SELECT taskresults_writable(1)' "INSERT INTO task_results(job_id, success) VALUES ('a', 1)"
+    [[ $status -ne 0 && $output == *"job 'a': cannot append to $results/a.jsonl: "*"($words). "* ]] || { echo "$number: $output"; return 1; }
+  done <<'CAUSES'
+1|open|give this user the right to read and write it and its directory
+2|open|the directory was removed; make it again
+5|write|look at the disk and the system's log
+12|open|see to the cause and insert again
+23|open|close files, or raise the limit on open ones
+24|open|close files, or raise the limit on open ones
+27|write|prune it, or raise the limit on file sizes
+30|open|mount the file system for writing
+122|write|make room and insert again
+CAUSES
+}
+
+@test "a COMMIT that fails among many jobs names eight, counts the others, and not those that a savepoint took back" {
+  local i statements=('SELECT taskresults_writable(1)' BEGIN)
+  for i in {a..p}; do statements+=("INSERT INTO task_results(job_id, success) VALUES ('$i', 1)"); done
+  statements+=('SAVEPOINT s' "INSERT INTO task_results(job_id, success) VALUES ('taken', 1)" 'ROLLBACK TO s'
+    "INSERT INTO task_results(job_id, success) VALUES ('z', 1)")
+  run with_write_faults WRITE_FAULTS_CALL=write WRITE_FAULTS_AT=10 WRITE_FAULTS_ERRNO=28 -- sql "${statements[@]}" COMMIT
+  [[ $status -ne 0 && $output != *taken* && $output == *"Jobs written before that: 'a' (1 record), 'b' (1 record), 'c' (1 record), "*"\
+'h' (1 record), and 1 more job; jobs not written: 'j' (1 record)"* ]] || { echo "$output"; return 1; }
+  [[ $output == *"jobs not written: 'j' (1 record), 'k' (1 record), 'l' (1 record), 'm' (1 record), 'n' (1 record), 'o' (1 record), \
+'p' (1 record), 'z' (1 record)"* ]] || { echo "$output"; return 1; }
+  run with_write_faults WRITE_FAULTS_CALL=write WRITE_FAULTS_AT=1 WRITE_FAULTS_ERRNO=28 -- sql "${statements[@]}" COMMIT
+  [[ $output == *"Jobs written before that: none; jobs not written: "*", and 9 more jobs"* ]] || { echo "$output"; return 1; }
+}
+
 @test "a COMMIT that failed can be followed by the same rows, and none is there twice" {
   local row="INSERT INTO task_results(job_id, success, output) VALUES ('a', 1,"
   run with_write_faults WRITE_FAULTS_CALL=write WRITE_FAULTS_AT=1 WRITE_FAULTS_ERRNO=28 -- \

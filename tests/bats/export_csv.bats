@@ -103,7 +103,9 @@ PYTHON
   assert_sql_error "the value of 'header' has to be 0 or 1" "$call, 'header', 2)"
   assert_sql_error "the value of 'guard' has to be 0 or 1" "$call, 'guard', 'yes')"
   assert_sql_error "the value of 'newline' has to be 'crlf' or 'lf'" "$call, 'newline', char(10))"
+  assert_sql_error "the value of 'newline' has to be 'crlf' or 'lf'" "$call, 'newline', NULL)"
   assert_sql_error "the value of 'max_chars' has to be 0 or more" "$call, 'max_chars', -1)"
+  assert_sql_error "the value of 'max_chars' has to be 0 or more" "$call, 'max_chars', 'few')"
   assert_sql_error "the SELECT has no column 'b' to cut" "$call, 'max_chars', 1, 'cut', 'b')"
   assert_sql_error "'cut' goes with 'max_chars'" "$call, 'cut', 'a')"
   assert_sql_error "the value of 'cut' has to be a column's name" "$call, 'max_chars', 1, 'cut', NULL)"
@@ -136,10 +138,11 @@ PYTHON
   local words='the statement has to be one SELECT' statement
   for statement in '' ' -- nothing' ';' 'BEGIN' 'PRAGMA user_version = 7' 'PRAGMA table_info(t)' 'EXPLAIN SELECT 1' \
     "ATTACH 'other.db' AS o" 'DELETE FROM t' "INSERT INTO t VALUES (1) RETURNING a" "VACUUM INTO 'other.db'" 'SELECTED' \
-    'CREATE TABLE u(a)' 'WITH x AS (SELECT 1) DELETE FROM t RETURNING a' 'WITH x AS (SELECT 1) INSERT INTO t SELECT 2' \
+    'CREATE TABLE u(a)' '/* never ends' '/ 1' '- 1' 'SELECT9' 'SELECT$' 'SELECT_' 'SELECTé' 'WITH x AS (SELECT 1) DELETE FROM t RETURNING a' 'WITH x AS (SELECT 1) INSERT INTO t SELECT 2' \
     'SAVEPOINT s' 'ROLLBACK' 'REINDEX' 'with_x'; do
     refuses "$words" "$statement"
   done
+  for statement in 'SELECT' 'SELECT{' 'SELECT-'; do refuses '' "$statement"; done # a SELECT, says the parser, and a bad one
   for statement in 'SELECT 1; DELETE FROM t' 'SELECT 1; SELECT 2' 'SELECT 1; -- x
     PRAGMA user_version = 7' 'SELECT 1;;; /* */ x' 'SELECT 1; é'; do
     refuses 'there is more text behind the SELECT' "$statement"

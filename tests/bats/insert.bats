@@ -133,6 +133,15 @@ for line in open(sys.argv[1]):
   assert_insert_error 'job is another name for job_id' 'job_id, job, success' "'a', 'b', 1"
 }
 
+@test "job and job_id together have to agree" {
+  local insert="INSERT INTO t(job_id, job, success) VALUES ('ab',"
+  local table="CREATE VIRTUAL TABLE temp.t USING task_results(dir='$results')"
+  sql "$table" "$insert 'ab', 1)"
+  assert_sql_error 'job is another name for job_id, and differs from it' "$table" "$insert 'ac', 1)"
+  assert_sql_error 'job is another name for job_id, and differs from it' "$table" "$insert 'abc', 1)"
+  assert_rows ab 'SELECT job_id FROM task_results'
+}
+
 @test "a success that is neither 0 nor 1 is refused" {
   local value
   for value in NULL 2 -1 0.5 "'true'" "''" "x'31'" 9e999; do

@@ -71,13 +71,16 @@ a|paused|{"id":"a","enabled":false}
 @test "escaped NULs and lone surrogates read as U+FFFD, and pairs as what they are" {
   jobs '{"id": "a\u0000b", "name": "\ud800x\udc00", "task": "\ud83d\ude00 \\u0000 \ud83d\ud83d\ude00"}'
   assert_rows 'a�b|�x�|😀 \u0000 �😀' 'SELECT job_id, name, task FROM task_jobs'
+  jobs '{"id": "a", "name": "\ud800\ue000\uffff"}' # no pair: the second is no surrogate
+  assert_rows 'EFBFBDEE8080EFBFBF' 'SELECT hex(name) FROM task_jobs'
 }
 
 @test "a job that does not say is enabled; what Python calls false is not" {
   jobs '{"id": "a"}' '{"id": "b", "enabled": true}' '{"id": "c", "enabled": "no"}' '{"id": "d", "enabled": null}' \
-    '{"id": "e", "enabled": 0}' '{"id": "f", "enabled": ""}' '{"id": "g", "enabled": []}'
-  assert_rows 'idle|a,b,c
-paused|d,e,f,g' 'SELECT state, group_concat(job_id) FROM task_jobs GROUP BY state'
+    '{"id": "e", "enabled": 0}' '{"id": "f", "enabled": ""}' '{"id": "g", "enabled": []}' '{"id": "h", "enabled": {}}' \
+    '{"id": "i", "enabled": [0]}' '{"id": "j", "enabled": {"a": 0}}' '{"id": "k", "enabled": 0.5}'
+  assert_rows 'idle|a,b,c,i,j,k
+paused|d,e,f,g,h' 'SELECT state, group_concat(job_id) FROM task_jobs GROUP BY state'
 }
 
 # --- late -------------------------------------------------------------------------------------------------------------------
@@ -119,6 +122,22 @@ none|idle' 'SELECT job_id, state FROM task_jobs'
   assert_rows 'reused|died
 close|running
 unsaid|running' 'SELECT job_id, state FROM task_jobs'
+}
+
+@test "somebody else's process runs, and so does one of which no start is told" {
+  jobs '{"id": "unsaid"}' '{"id": "theirs"}'
+  printf '{"pid": %d}' $$ >"$BATS_TEST_TMPDIR/.checkpoint_unsaid.json"
+  checkpoint theirs 1
+  assert_rows 'unsaid|running
+theirs|running' 'SELECT job_id, state FROM task_jobs'
+  ((EUID == 0)) || return 0
+  load ../shell
+  open_results
+  cp "$jobs_file" "$BATS_TEST_TMPDIR"/.checkpoint_* "$open_place"
+  run "${as_nobody[@]}" env SCHEDULER_JOBS_FILE="$open_place/jobs.json" sqlite3 -batch -init /dev/null \
+    -cmd ".load $extension" :memory: "SELECT state FROM task_jobs WHERE job_id = 'theirs'"
+  rm -r "$open_place"
+  [[ $status -ne 0 || $output == running || $output == *'cannot open shared object file: Permission denied'* ]]
 }
 
 @test "a zombie does not run" {
@@ -207,6 +226,15 @@ z|orphaned" 'SELECT job_id, state FROM task_jobs'
   export SCHEDULER_JOBS_FILE=/no/such/place/jobs.json
   assert_sql_error 'jobs file /no/such/place/jobs.json: No such file or directory' 'SELECT * FROM task_jobs'
   assert_rows dropped "CREATE VIRTUAL TABLE temp.j USING task_jobs(file='/no/such/place')" 'DROP TABLE j' "SELECT 'dropped'"
+}
+
+@test "without a variable, and with an empty one, the default file is named; one larger than 64 MiB is not read" {
+  truncate -s $((64 * 1024 * 1024 + 1)) "$jobs_file"
+  assert_sql_error "jobs file $jobs_file: larger than 64 MiB" 'SELECT * FROM task_jobs'
+  [[ ! -e /opt/.task-scheduler/jobs.json ]] || skip 'there is a scheduler here'
+  SCHEDULER_JOBS_FILE='' assert_sql_error 'jobs file /opt/.task-scheduler/jobs.json: ' 'SELECT * FROM task_jobs'
+  unset SCHEDULER_JOBS_FILE
+  assert_sql_error 'jobs file /opt/.task-scheduler/jobs.json: ' 'SELECT * FROM task_jobs'
 }
 
 @test "what is no JSON is an error with its byte and cause" {

@@ -309,6 +309,14 @@ my-job|NULL|NULL|left by an interrupted prune; the next prune of the job finishe
     'SELECT job_id, reason FROM task_rejects'
 }
 
+@test "the rowid of what a prune left behind is no record's, nor is that of a name that is not UTF-8" {
+  echo '{}' >"$results/a.jsonl"
+  echo '{}' >"$results/.taskresults-0123456789abcdef.new"
+  echo '{}' >"$results/"$'\xff.jsonl'
+  assert_rows '2|0' "CREATE TEMP TABLE seen AS SELECT rowid AS id FROM task_rejects" \
+    "SELECT count(*), (SELECT count(*) FROM seen JOIN task_results AS r ON r.rowid = seen.id) FROM seen"
+}
+
 @test "while a prune is at work on it, its file is not a leftover" {
   local name=.taskresults-0123456789abcdef
   touch "$results/$name.new" "$results/$name.lock"

@@ -77,6 +77,12 @@ b|NULL|NULL' 'SELECT job_id, started, duration_s FROM task_runs'
 NULL|NULL|NULL' 'SELECT finished, started, duration_s FROM task_runs'
 }
 
+@test "a record without a readable time has no time in microseconds either" {
+  finish a 10:00:00
+  printf '{"timestamp": "soon", "success": true}\n{"success": true}\n' >>"$results/a.jsonl"
+  assert_rows $'1767261600000000\nNULL\nNULL' 'SELECT time_us FROM task_runs'
+}
+
 @test "what a record gets does not depend on what else is looked at, or in which order" {
   use_recorded
   assert_rows '0|0|285' "

@@ -31,6 +31,9 @@ assert_signature() {
   assert_signature 'x<n>_<n>' 'x86_64'
   assert_signature 'é<n>😀<n>' 'é1😀22'
   assert_signature '<n>f<n>a<n>b<n>z' '7f3a9b2z'
+  assert_signature '<time> x' '2026-02-14T09:00:01-01:00 x'
+  assert_signature 'read <n> of <n> bytes' 'read 1,024 of 2,048,000.5 bytes'
+  assert_signature 'at <n>x<n>g' 'at 0x7g'
 }
 
 @test "taskresults_signature takes the line that tells most" {
@@ -38,6 +41,7 @@ assert_signature() {
   assert_signature 'first' $'\n \t\n first \r\nsecond'
   assert_signature 'Traceback (most recent call last)' 'Traceback (most recent call last)'
   assert_signature '' $' \n'
+  assert_signature 'Traceback (most recent call last) in one line' 'Traceback (most recent call last) in one line'
   assert_signature '' ''
   assert_rows 'NULL|<n>' 'SELECT taskresults_signature(NULL), taskresults_signature(17)'
   long=$(printf 'é%.0s' {1..200})

@@ -207,6 +207,20 @@ PYTHON
     [[ $output == 1 || $output == *'until cannot be NULL beside so many conditions'* ]]
     assert_rows 1 "SELECT runs FROM task_stats('2026-01-01 00:01', 9e18) WHERE $many"
   done
+  # Those with < stand before the arguments, where SQLite counts.
+  many=$(printf 'runs < 100%d AND ' {1..20})
+  assert_rows 1 "SELECT runs FROM task_stats WHERE $many since = '2026-01-01 00:01'"
+  for name in since until; do
+    assert_sql_error "$name cannot be NULL beside so many conditions" "SELECT runs FROM task_stats WHERE $many $name = NULL"
+  done
+}
+
+@test "an argument goes along with LIMIT and OFFSET; a number outside of int64 is at its end; a BLOB is no time" {
+  history a sf
+  assert_rows 2 "SELECT runs FROM task_stats('2026-01-01 00:00') LIMIT 1 OFFSET 0"
+  assert_rows '2|2' "SELECT (SELECT runs FROM task_stats(-1e30)), (SELECT runs FROM task_stats(NULL, 1e30))"
+  assert_rows 'NULL' "SELECT (SELECT nullif(runs, 0) FROM task_stats(1e30))"
+  assert_sql_error "task_stats: until: '(a BLOB)' is no time" "SELECT runs FROM task_stats(NULL, x'00')"
 }
 
 # --- what is read ---------------------------------------------------------------------------------------------------------

@@ -45,5 +45,10 @@ def names_in(path):
     return names, rejects
 
 
+def names_in_text(text):
+    """The job_name of every record in a text of whole records."""
+    return collections.Counter(json.loads(line)["job_name"] for line in text.splitlines())
+
+
 def leftovers(directory):
     return [name for name in os.listdir(directory) if name.endswith((".new", ".journal"))]

@@ -51,6 +51,14 @@ static void a_run_may_say_twice_that_it_starts(void) {
   CHECK(start_of(130) == 100 && start_of(230) == 200);
 }
 
+/* Two runs whose own lines say twice that they execute; and two that end in the same instant. */
+static void runs_that_look_alike_stay_two(void) {
+  READ_LOG({100, "Executing (AI mode): x"}, {101, "Executing (AI mode): x"}, {130, "Execution succeeded"});
+  CHECK(start_of(130) == 101);
+  READ_LOG({100, STARTING}, {130, "Execution succeeded"}, {120, STARTING}, {130, "Execution succeeded"});
+  CHECK(start_of(130) == 100 || start_of(130) == 120);
+}
+
 static void a_start_without_a_finish_is_nobodys(void) {
   READ_LOG({100, STARTING}, {200, STARTING}, {250, STARTING}, {260, "Execution succeeded"}, {900, STARTING});
   CHECK(start_of(260) == 250);
@@ -114,6 +122,7 @@ static void only_so_many_runs_are_kept(void) {
 int main(void) {
   RUN(a_record_gets_the_start_of_its_run);
   RUN(a_run_may_say_twice_that_it_starts);
+  RUN(runs_that_look_alike_stay_two);
   RUN(a_start_without_a_finish_is_nobodys);
   RUN(a_record_of_another_writer_gets_none_and_takes_none);
   RUN(the_nearest_finish_counts_up_to_five_seconds_away);

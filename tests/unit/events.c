@@ -75,6 +75,20 @@ static void nothing_behind_the_end_counts(void) {
   CHECK(tr_event_of(words, strlen(words)) == TR_EVENT_PAUSED);
 }
 
+/* "Skipped" does not begin "Skippedness": what follows a wording is no letter, digit or underscore. */
+static void words_are_whole(void) {
+  static const char part_of_a_word[] = "azAZ09_", other[] = " :.-@[`{/\xC3";
+  char words[] = "Skipped?";
+  for (const char *c = part_of_a_word; *c; c++) {
+    words[7] = *c;
+    CHECK(tr_event_of(words, strlen(words)) == TR_EVENT_OTHER);
+  }
+  for (const char *c = other; *c; c++) {
+    words[7] = *c;
+    CHECK(tr_event_of(words, strlen(words)) == TR_EVENT_SKIPPED);
+  }
+}
+
 static void every_event_has_a_name_of_its_own_and_a_wording(void) {
   for (int event = 0; event < TR_EVENT_COUNT; event++) {
     const char *name = tr_event_name((TrEvent)event);
@@ -88,6 +102,7 @@ static void every_event_has_a_name_of_its_own_and_a_wording(void) {
 int main(void) {
   RUN(every_wording_is_known);
   RUN(nothing_behind_the_end_counts);
+  RUN(words_are_whole);
   RUN(every_event_has_a_name_of_its_own_and_a_wording);
   return check_result();
 }

@@ -147,6 +147,21 @@ static void written_rows_are_out_of_reach_of_savepoints(void) {
   tr_pending_end(&pending);
 }
 
+/* SQLite names savepoints from 0, but nothing here breaks if it names one that is none. */
+static void a_savepoint_that_is_none_changes_nothing(void) {
+  TrPending pending = {0};
+  begin(&pending);
+  CHECK(tr_pending_savepoint(&pending, 0) == SQLITE_OK && add(&pending, 0, 1) == SQLITE_OK);
+  CHECK(tr_pending_savepoint(&pending, -1) == SQLITE_OK);
+  tr_pending_release(&pending, -1);
+  tr_pending_release(&pending, 5);
+  tr_pending_rollback_to(&pending, 5);
+  CHECK(pending.mark_count == 1 && pending.row_count == 1);
+  tr_pending_rollback_to(&pending, 0);
+  CHECK(pending.mark_count == 1 && pending.row_count == 0);
+  tr_pending_end(&pending);
+}
+
 static void a_record_longer_than_the_longest_line_is_refused(void) {
   TrPending pending = {0};
   char *message = NULL;
@@ -159,6 +174,8 @@ static void a_record_longer_than_the_longest_line_is_refused(void) {
   pending.max_line = length - 1;
   CHECK(tr_pending_add(&pending, "a.jsonl", &row, &message) == SQLITE_TOOBIG && pending.row_count == 1);
   CHECK(message && strstr(message, "job 'a': the record would be longer") != NULL);
+  pending.max_line = strlen(dashes); /* its texts alone are longer: told before its job is looked at */
+  CHECK(tr_pending_add(&pending, "b.jsonl", &row, NULL) == SQLITE_TOOBIG && pending.batch_count == 1);
   pending.max_line = length;
   CHECK(tr_pending_add(&pending, "a.jsonl", &row, NULL) == SQLITE_OK && pending.row_count == 2);
   CHECK(pending.batch[0].length == 1 + 2 * (length + 1));
@@ -171,6 +188,7 @@ int main(void) {
   RUN(savepoints_take_back_what_the_model_takes_back);
   RUN(going_back_to_the_beginning_needs_no_savepoint);
   RUN(written_rows_are_out_of_reach_of_savepoints);
+  RUN(a_savepoint_that_is_none_changes_nothing);
   RUN(a_record_longer_than_the_longest_line_is_refused);
   rmdir(directory);
   return check_result();

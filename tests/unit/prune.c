@@ -104,6 +104,37 @@ static void an_interrupt_ends_the_second_thread(void) {
   sqlite3_close(db);
 }
 
+/* While a writer has the file open, the prune waits; an interrupt ends that too. */
+static void an_interrupt_ends_the_wait_for_a_writer(void) {
+  char result[256];
+  make_job(RECORDS);
+  long before = file_size();
+  FILE *writer = fopen(path, "a");
+  sqlite3 *db = open_connection();
+  int open_files = count_entries("/proc/self/fd"), countdown = 100;
+  sqlite3_progress_handler(db, 1, stop_when_told, &countdown);
+  CHECK(prune(db, "SELECT taskresults_prune('j', 'keep', 10, 'dir', ?)", result, sizeof result) == SQLITE_INTERRUPT);
+  CHECK(file_size() == before && count_entries(directory) == 3 && count_entries("/proc/self/fd") == open_files);
+  fclose(writer);
+  sqlite3_close(db);
+}
+
+/* prune_all stops at once: it does not report an interrupted job as one that failed, and go on. */
+static void an_interrupt_ends_a_prune_of_all_jobs(void) {
+  char result[256];
+  make_job(RECORDS);
+  for (int polls = 0, code = SQLITE_INTERRUPT; code == SQLITE_INTERRUPT && polls < 1000; polls++) {
+    sqlite3 *db = open_connection();
+    int countdown = polls;
+    sqlite3_progress_handler(db, 1, stop_when_told, &countdown);
+    *result = '\0';
+    code = prune(db, "SELECT taskresults_prune_all('keep', 15000, 'dir', ?)", result, sizeof result);
+    CHECK(code == SQLITE_OK || code == SQLITE_INTERRUPT);
+    CHECK(strstr(result, "failed") == NULL && (code == SQLITE_OK) == (*result != '\0'));
+    sqlite3_close(db);
+  }
+}
+
 static void *prune_often(void *failures) {
   sqlite3 *db = open_connection();
   for (int i = 0; i < 20; i++) {
@@ -138,6 +169,8 @@ int main(void) {
   snprintf(path, sizeof path, "%s/j.jsonl", directory);
   RUN(an_interrupt_takes_everything_back);
   RUN(an_interrupt_ends_the_second_thread);
+  RUN(an_interrupt_ends_the_wait_for_a_writer);
+  RUN(an_interrupt_ends_a_prune_of_all_jobs);
   RUN(threads_do_not_meet);
   char command[128];
   snprintf(command, sizeof command, "rm -r %s", directory);

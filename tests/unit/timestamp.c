@@ -54,6 +54,7 @@ static void refuses_everything_else(void) {
       "2026-01-01T00:00:00+0100",
       "2026-01-01T00:00:00+01",
       "2026-01-01T00:00:00+24:00",
+      "2026-01-01T00:00:00+01:60",
       "2026-01-01T00:00:00 Z",
       "2026-01-01T00:00:00Zx",
       " 2026-01-01T00:00:00Z",
@@ -92,10 +93,30 @@ static void every_day_round_trips(void) {
   }
 }
 
+static bool span_has_time(const char *line_text, TrKind kind, bool escaped) {
+  TrLine line = {.text = (const unsigned char *)line_text, .length = strlen(line_text)};
+  TrSpan span = {.kind = kind, .escaped = escaped, .length = (uint32_t)strlen(line_text)};
+  int64_t us;
+  return tr_span_time_us(&line, &span, &us);
+}
+
+/* What is spelled with escapes is decoded into 512 bytes. */
+static void a_span_has_the_time_of_its_text(void) {
+  char longest[600] = "\\u0032026-02-15T01:44:15.";
+  CHECK(span_has_time("2026-02-15T01:44:15Z", TR_STRING, false));
+  CHECK(span_has_time("\\u0032026-02-15T01:44:15Z", TR_STRING, true));
+  CHECK(!span_has_time("2026", TR_INTEGER, false));
+  memset(longest + strlen(longest), '5', 512 - strlen(longest));
+  CHECK(span_has_time(longest, TR_STRING, true));
+  longest[512] = '5';
+  CHECK(!span_has_time(longest, TR_STRING, true));
+}
+
 int main(void) {
   RUN(reads_what_the_scheduler_writes);
   RUN(reads_the_variants);
   RUN(refuses_everything_else);
+  RUN(a_span_has_the_time_of_its_text);
   RUN(formats_as_python_does);
   RUN(every_day_round_trips);
   return check_result();

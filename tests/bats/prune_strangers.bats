@@ -1,0 +1,283 @@
+#!/usr/bin/env bats
+# Retention: what other programs do to a job's file and to a prune's own files, while it runs and after it was killed.
+# What writers do, and what is kept, is in prune.bats.
+
+# shellcheck disable=SC2154  # helpers.bash sets root, results and extension
+load ../helpers
+
+# prune JOB OPTIONS - the report of one prune.
+prune() {
+  sql "SELECT taskresults_prune('$1', $2)"
+}
+
+# at_step CALL COMMAND JOB OPTIONS - the report of a prune that is stopped before a system call while COMMAND runs.
+at_step() {
+  "$root/tests/prune/at_step.py" "$@"
+}
+
+# faulty CALL FAULT JOB OPTIONS - the report of a prune in which the first system call of that name meets a fault.
+faulty() {
+  env LD_PRELOAD="$root/build/shim/prune_faults.so" PRUNE_AT="$1" PRUNE_FAULT="$2" \
+    sqlite3 -batch -bail -init /dev/null -cmd ".load $extension" :memory: "SELECT taskresults_prune('$3', $4)"
+}
+
+# killed_after_exchange - leaves job j with a journal, its new file and its old one.
+killed_after_exchange() {
+  run faulty renameat2 torn j "'keep', 4"
+  [[ $status -eq 137 && -e $(echo "$results"/.taskresults-*.journal) ]]
+}
+
+assert_no_leftovers() {
+  local found
+  found=$(find "$results" -name '*.new' -o -name '*.journal')
+  [[ -z $found ]] || { echo "left over: $found"; return 1; }
+}
+
+# hold_lease PATH READY - a process that has the file leased until it is ended; its id is in $holder.
+hold_lease() {
+  python3 - "$1" "$2" 3>&- <<'PYTHON' &
+import fcntl, os, signal, sys, time
+signal.signal(signal.SIGIO, signal.SIG_IGN)
+fd = os.open(sys.argv[1], os.O_RDWR)
+fcntl.fcntl(fd, fcntl.F_SETLEASE, fcntl.F_WRLCK)
+open(sys.argv[2], "w").close()
+time.sleep(60)
+PYTHON
+  holder=$!
+  until [[ -e $2 ]]; do sleep 0.005; done
+}
+
+teardown() {
+  [[ -z ${holder-} ]] || kill "$holder" 2>/dev/null || true
+}
+
+# --- while it runs -------------------------------------------------------------------------------------------------
+
+@test "access lists and users' attributes are kept, those of the system are not touched" {
+  make_job j 10
+  ((EUID)) || chown 0:4321 "$results/j.jsonl" # another group only
+  python3 - "$results/j.jsonl" <<'PYTHON' || skip "no access lists here"
+import os, struct, sys
+entries = [(1, 6, 0xFFFFFFFF), (2, 4, 1234), (4, 4, 0xFFFFFFFF), (16, 4, 0xFFFFFFFF), (32, 0, 0xFFFFFFFF)]
+os.setxattr(sys.argv[1], "system.posix_acl_access", struct.pack("<I", 2) + b"".join(struct.pack("<HHI", *e) for e in entries))
+os.setxattr(sys.argv[1], "user.note", b"mine")
+if os.geteuid() == 0:
+    os.setxattr(sys.argv[1], "trusted.other", b"not ours to copy")
+PYTHON
+  attributes() {
+    python3 -c 'import os, sys; print({n: os.getxattr(sys.argv[1], n) for n in sorted(os.listxattr(sys.argv[1])) if n[0] != "t"})' \
+      "$results/j.jsonl"
+    stat -c '%a %u %g' "$results/j.jsonl"
+  }
+  before=$(attributes)
+  [[ $(prune j "'keep', 1") == *'"result":"pruned"'* ]]
+  [[ $(attributes) == "$before" && $before == *posix_acl* ]] || { echo "$before"; attributes; return 1; }
+}
+
+@test "a file that is cut while it is read or copied is left alone, wherever it is cut" {
+  for step in pread fchmod; do
+    make_job j 10
+    run at_step "$step" "truncate -s 100 $results/j.jsonl" j "'keep', 4"
+    [[ $status -ne 0 && $output == *"shrank while it was being"*"nothing was changed"* ]] || { echo "$step: $output"; return 1; }
+    [[ $(stat -c %s "$results/j.jsonl") == 100 ]]
+    assert_no_leftovers
+    rm "$results/j.jsonl"
+  done
+  # behind what is kept: the copy is whole, but of no known time
+  printf '%s\n' '{"timestamp": "2026-06-01T00:00:00Z"}' '{"timestamp": "2026-01-01T00:00:00Z"}' >"$results/j.jsonl"
+  run at_step fchmod "truncate -s -5 $results/j.jsonl" j "'since', '2026-03-01T00:00Z'"
+  [[ $status -ne 0 && $output == *"shrank while it was being copied"* && $(wc -c <"$results/j.jsonl") == 71 ]]
+  assert_no_leftovers
+}
+
+@test "a second name that appears meanwhile stops it" {
+  make_job j 10
+  run at_step fsync "ln $results/j.jsonl $results/other" j "'keep', 4"
+  [[ $status -ne 0 && $output == *"was replaced, linked or cut"* && $(wc -l <"$results/other") == 10 ]]
+  assert_no_leftovers
+}
+
+@test "a job's file that is removed in the last instant stays removed" {
+  make_job j 10
+  run at_step renameat2 "rm $results/j.jsonl" j "'keep', 4"
+  [[ $status -ne 0 && $output == *"j.jsonl vanished"*"nothing was changed"* && ! -e $results/j.jsonl ]]
+  assert_no_leftovers
+}
+
+@test "a link that takes the file's place in the last instant is told, and so until it is removed" {
+  make_job j 10
+  run at_step renameat2 "mv $results/j.jsonl $results/mine; ln -s mine $results/j.jsonl" j "'keep', 4"
+  [[ $status -ne 0 && $output == *"was replaced; the replacement, now .taskresults-"*"cannot be read"* ]]
+  [[ $(wc -l <"$results/j.jsonl") == 4 && $(wc -l <"$results/mine") == 10 ]]
+  run prune j "'keep', 4"
+  [[ $status -ne 0 && $output == *"an interrupted prune left .taskresults-"*".new, which cannot be opened"* ]]
+  rm "$results"/.taskresults-*.new
+  [[ $(prune j "'keep', 2") == *'"recovered":true'* && $(wc -l <"$results/j.jsonl") == 2 ]]
+  assert_no_leftovers
+}
+
+@test "a program that looks at the temporary is waited for, and if it stays, the prune is busy and nothing changes" {
+  make_job j 10
+  look="python3 -c 'import glob, sys, time; f = open(glob.glob(sys.argv[1])[0]); open(sys.argv[2], \"w\"); time.sleep(float(sys.argv[3]))'"
+  ready=$BATS_TEST_TMPDIR/ready
+  await="until [[ -e $ready ]]; do sleep 0.005; done"
+  run at_step fsync "$look '$results/.taskresults-*.new' $ready 1 3>&- >/dev/null 2>&1 & $await" j "'keep', 4"
+  [[ $status -eq 0 && $output == *'"result":"busy"'*"cannot be leased: another program has it open"* ]]
+  [[ $(wc -l <"$results/j.jsonl") == 10 ]]
+  assert_no_leftovers
+  rm "$ready"
+  run at_step fsync "$look '$results/.taskresults-*.new' $ready 0.05 3>&- >/dev/null 2>&1 & $await" j "'keep', 4"
+  [[ $status -eq 0 && $output == *'"result":"pruned"'* && $(wc -l <"$results/j.jsonl") == 4 ]]
+}
+
+@test "what somebody puts in the temporary's place is not deleted" {
+  make_job j 10
+  run at_step fsync "new=\$(echo $results/.taskresults-*.new); mv \$new $results/away; echo theirs >\$new
+    truncate -s 100 $results/j.jsonl" j "'keep', 4"
+  [[ $status -ne 0 && $output == *"nothing was changed"* && $(cat "$results"/.taskresults-*.new) == theirs ]]
+}
+
+@test "offline, a writer that shows up, or anything else that touches the file, stops it" {
+  make_job j 10
+  run env PRUNE_APPEND="$results/j.jsonl" LD_PRELOAD="$root/build/shim/prune_faults.so" PRUNE_AT="fcntl F_SETLEASE" \
+    "PRUNE_FAULT=errno 22" sqlite3 -batch -init /dev/null -cmd ".load $extension" :memory: \
+    "SELECT taskresults_prune('j', 'keep', 1, 'offline', 1)"
+  [[ $status -ne 0 && $output == *"there is a writer: 'offline' is for when none is"* ]] || { echo "$output"; return 1; }
+  (($(wc -l <"$results/j.jsonl") > 10))
+  assert_no_leftovers
+}
+
+@test "an exchange that fails says why, and what a file system lacks is not taken for it" {
+  for fault in "5 Input/output error" "13 Permission denied" "38 cannot exchange two files" "122 Disk quota"; do
+    make_job j 10
+    run faulty renameat2 "errno ${fault%% *}" j "'keep', 4"
+    [[ $status -ne 0 && $output == *"${fault#* }"* && $(wc -l <"$results/j.jsonl") == 10 ]] || { echo "$fault: $output"; return 1; }
+    assert_no_leftovers
+    rm "$results/j.jsonl"
+  done
+}
+
+@test "an owner that the copy cannot be given is told, and nothing changes" {
+  ((EUID == 0)) || skip "needs root"
+  make_job j 10
+  chown 1234 "$results/j.jsonl"
+  run faulty fchown "errno 1" j "'keep', 4"
+  [[ $status -ne 0 && $output == *"belongs to user 1234"*"its successor cannot"* && $(wc -l <"$results/j.jsonl") == 10 ]]
+  assert_no_leftovers
+}
+
+# --- who may -------------------------------------------------------------------------------------------------------
+
+@test "what may not be read or written is refused with the cause" {
+  mkdir "$results/d.jsonl"
+  assert_sql_error "d.jsonl is a directory: only a regular file" "SELECT taskresults_prune('d', 'keep', 1)"
+  load ../shell
+  ((EUID == 0)) && command -v setpriv >/dev/null || skip "needs root and setpriv"
+  open_results
+  make_job j 5
+  chmod 777 "$results"
+  as_nobody_prunes() {
+    run "${as_nobody[@]}" sqlite3 -batch -bail -init /dev/null -cmd ".load $extension" :memory: "SELECT taskresults_prune('j', $1)"
+  }
+  "${as_nobody[@]}" test -r "$extension.so" || { rm -r "$open_place"; skip "nobody cannot get there"; }
+  chmod 644 "$results/j.jsonl"
+  as_nobody_prunes "'keep', 1"
+  [[ $status -ne 0 && $output == *"cannot be written: Permission denied"* ]] || { rm -r "$open_place"; echo "$output"; return 1; }
+  chmod 600 "$results/j.jsonl"
+  as_nobody_prunes "'keep', 1, 'dry_run', 1"
+  rm -r "$open_place"
+  [[ $status -ne 0 && $output == *"cannot be opened: Permission denied"* ]]
+}
+
+# --- after a kill --------------------------------------------------------------------------------------------------
+
+@test "files cut, replaced or torn between a kill and the recovery: nothing is lost, repeated or overwritten" {
+  "$root/tests/prune/tampered.py"
+}
+
+@test "what is no file in the place of the job's, or of its predecessor, stops the recovery until it is removed" {
+  make_job j 10
+  killed_after_exchange
+  mv "$results/j.jsonl" "$results/away"
+  mkfifo "$results/j.jsonl"
+  run prune j "'keep', 4"
+  [[ $status -ne 0 && $output == *"j.jsonl is a FIFO, and an interrupted prune cannot be finished"* ]]
+  rm "$results/j.jsonl"
+  mv "$results/away" "$results/j.jsonl"
+  new=$(echo "$results"/.taskresults-*.new)
+  mv "$new" "$results/old"
+  mkfifo "$new"
+  run prune j "'keep', 4"
+  [[ $status -ne 0 && $output == *"was replaced by a FIFO while it was pruned, now ${new##*/}: remove that"* ]]
+  rm "$new"
+  mv "$results/old" "$new"
+  [[ $(prune j "'keep', 3") == *'"recovered":true'* && $(wc -l <"$results/j.jsonl") == 3 ]]
+  assert_no_leftovers
+}
+
+@test "a program that has leased the file makes the recovery busy" {
+  make_job j 10
+  killed_after_exchange
+  hold_lease "$results/j.jsonl" "$BATS_TEST_TMPDIR/leased"
+  run prune j "'keep', 4"
+  [[ $status -eq 0 && $output == *'"result":"busy"'*"another program has leased it"* ]] || { echo "$output"; return 1; }
+  kill "$holder"
+  [[ $(prune j "'keep', 4") == *'"recovered":true'* ]]
+  assert_no_leftovers
+}
+
+@test "a journal of which nothing is known belongs to no job, and names like a prune's are nobody's" {
+  make_job j 3
+  head -c 512 /dev/zero >"$results/.taskresults-0123456789abcdef.journal"
+  echo x >"$results/.taskresults-0123456789abcdef.new"
+  echo x >"$results/.taskresult-00123456789abcdef.new"
+  assert_rows '.taskresults-0123456789abcdef.journal
+.taskresults-0123456789abcdef.new' "SELECT substr(reason, instr(reason, '.taskresult')) FROM task_rejects ORDER BY 1"
+  assert_rows 'j|unchanged' "SELECT value->>'job_id', value->>'result' FROM json_each(taskresults_prune_all('keep', 3))"
+  [[ -e $results/.taskresults-0123456789abcdef.new ]]
+}
+
+# --- rules and options ---------------------------------------------------------------------------------------------
+
+@test "keep_failures takes for a failure what the tables do: false and 0, not 10 and not a text" {
+  for success in false 10 '"0"' 0 true null; do
+    echo "{\"timestamp\": \"2026-01-01T00:00:00Z\", \"success\": $success}" >>"$results/j.jsonl"
+  done
+  prune j "'keep', 0, 'keep_failures', 9"
+  assert_rows $'0\n0' "SELECT success FROM task_results"
+}
+
+@test "lines long and many: a second thread that has no room left, and a max_line below its own, change nothing" {
+  python3 - "$results/j.jsonl" <<'PYTHON'
+import sys
+with open(sys.argv[1], "w") as file:
+    for i in range(20000):  # the older half has more ranges than the second thread can hold
+        month = "06" if i % 2 else "01"
+        file.write('{"timestamp": "2026-%s-01T00:00:00Z", "job_name": "%d", "output": "%s"}\n' % (month, i, "x" * (i % 3000 == 7) * 3000))
+PYTHON
+  cp "$results/j.jsonl" "$BATS_TEST_TMPDIR/all"
+  for max_line in 1000 1048576; do
+    cp "$BATS_TEST_TMPDIR/all" "$results/j.jsonl"
+    TASKRESULTS_MAX_LINE=$max_line extension=$root/build/tiny/taskresults prune j "'since', '2026-03-01T00:00Z'" >/dev/null
+    cmp "$results/j.jsonl" <(awk -v longest="$max_line" '/2026-06/ || length($0) > longest' "$BATS_TEST_TMPDIR/all")
+  done
+}
+
+@test "options of every kind of value" {
+  make_job j 3
+  for value in 1 "''" "x'00'" "'/tmp' || char(0) || 'x'" NULL; do
+    assert_sql_error "the value of 'dir' has to be the path of a directory" "SELECT taskresults_prune('j', 'keep', 1, 'dir', $value)"
+  done
+  assert_sql_error "unknown option 'NULL'" "SELECT taskresults_prune('j', NULL, 1)"
+  assert_sql_error "the value of 'offline' has to be 0 or 1" "SELECT taskresults_prune('j', 'keep', 1, 'offline', 2)"
+  assert_rows unchanged "SELECT taskresults_prune('j', 'keep', 3, 'count', 0, 'dry_run', 0)->>'result'"
+}
+
+@test "prune_all goes on over many jobs, and names that are not UTF-8 or hold a DEL come back as JSON" {
+  for ((i = 0; i < 130; i++)); do echo '{}' >"$results/job$i.jsonl"; done
+  ln -s nowhere "$results/"$'del\x7f.jsonl'
+  ln -s nowhere "$results/"$'latin\xe9.jsonl'
+  assert_rows '132|130|1' "SELECT count(*), sum(value->>'result' = 'unchanged'), sum(value->>'job_id' = 'latin' || char(0xfffd))
+    FROM json_each(taskresults_prune_all('keep', 1))"
+  assert_rows 1 "SELECT count(*) FROM json_each(taskresults_prune_all('keep', 1)) WHERE value->>'job_id' = 'del' || char(127)"
+}

@@ -1,0 +1,92 @@
+/* messages.c - lines -> messages of a log, when the file changes under the reader. The rest is in bats/logs_table.bats. */
+#include "tr.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "check.h"
+
+#define LONG 5000
+#define MAX_LINE 300
+
+static int fd;
+static TrLines lines;
+static TrMessages messages;
+
+static void begin(const char *text, bool backwards) {
+  size_t length = strlen(text);
+  CHECK(ftruncate(fd, 0) == 0 && pwrite(fd, text, length, 0) == (ssize_t)length);
+  tr_messages_open(&messages, &lines);
+  CHECK(tr_lines_open(&lines, fd, 0, (int64_t)length, MAX_LINE, backwards, NULL) == SQLITE_OK);
+}
+
+static void two_long_messages(char *text) {
+  for (int i = 0; i < 2; i++) {
+    text += sprintf(text, "[2026-01-0%dT00:00:00Z] ", i + 1);
+    memset(text, 'a' + i, LONG);
+    text += LONG;
+    *text++ = '\n';
+  }
+  *text = '\0';
+}
+
+static bool is_message(const TrLine *message, int number) {
+  TrRecord record;
+  return message->too_long && message->length == LONG + 23 && message->text[10] == '0' + number &&
+         message->text[MAX_LINE - 1] == (unsigned char)('a' + number - 1) && tr_message_parse(message, &record);
+}
+
+static void a_message_longer_than_a_line_may_be_is_cut(void) {
+  static char text[3 * LONG];
+  TrLine message;
+  two_long_messages(text);
+  for (int backwards = 0; backwards < 2; backwards++) {
+    begin(text, backwards);
+    for (int i = 0; i < 2; i++) {
+      CHECK(tr_messages_next(&messages, &message) == SQLITE_ROW);
+      CHECK(is_message(&message, backwards ? 2 - i : 1 + i));
+    }
+    CHECK(tr_messages_next(&messages, &message) == SQLITE_DONE);
+  }
+}
+
+/* It is looked at, given up, and read again when it is asked for: by then the file may be another. */
+static void a_long_message_that_is_gone_when_it_is_read_again_is_none(void) {
+  static char text[3 * LONG];
+  TrLine message;
+  two_long_messages(text);
+  begin(text, false);
+  CHECK(tr_messages_next(&messages, &message) == SQLITE_ROW && is_message(&message, 1));
+  CHECK(ftruncate(fd, LONG + 100) == 0);
+  CHECK(tr_messages_next(&messages, &message) == SQLITE_DONE);
+  CHECK(tr_messages_next(&messages, &message) == SQLITE_DONE);
+}
+
+/* Of three lines the third is long, and no longer there. The first two are a message all the same. */
+static void a_long_line_that_is_gone_ends_its_message(void) {
+  static char text[3 * LONG];
+  TrLine message;
+  int length = sprintf(text, "[2026-01-01T00:00:00Z] one\ntwo\n");
+  memset(text + length, 'x', LONG);
+  strcpy(text + length + LONG, "\n[2026-01-02T00:00:00Z] next\n");
+  begin(text, false);
+  CHECK(tr_messages_next(&messages, &message) == SQLITE_ROW && message.too_long &&
+        message.length == (size_t)length + LONG);
+  CHECK(memcmp(message.text, text, (size_t)length) == 0);
+  CHECK(tr_messages_next(&messages, &message) == SQLITE_ROW && !message.too_long && message.length == 27);
+  CHECK(tr_messages_next(&messages, &message) == SQLITE_DONE);
+}
+
+int main(void) {
+  char path[] = "/tmp/taskresults-messages-XXXXXX";
+  fd = mkstemp(path);
+  CHECK(fd >= 0);
+  unlink(path);
+  RUN(a_message_longer_than_a_line_may_be_is_cut);
+  RUN(a_long_message_that_is_gone_when_it_is_read_again_is_none);
+  RUN(a_long_line_that_is_gone_ends_its_message);
+  tr_messages_close(&messages);
+  tr_lines_close(&lines);
+  return check_result();
+}
