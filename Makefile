@@ -140,14 +140,21 @@ fuzz: ## fuzz each target for FUZZ_SECONDS (60); see tests/fuzz/run
 
 format: ## lay out the C sources with clang-format
 	@.ci/deps lint
-	clang-format -i $$(git ls-files '*.c' '*.h')
+	clang-format -i $$(git ls-files '*.c' '*.cpp' '*.h')
 
-build/bench/append_host: tests/bench/append_host.c
+build/bench/%: tests/bench/%.c
 	@mkdir -p $(@D)
 	$(CC) -std=c11 $(WARNINGS) $(PKG_CFLAGS) $(CFLAGS) -o $@ $< $(SQLITE_LIBS)
 
-bench: all build/bench/append_host ## measure against grep, jq, python3 and DuckDB; raw figures go to build/bench
+# A rival, at its best: for this very processor; with simdjson's helper thread (2) and without (1).
+SIMDJSON_CXX = $(CXX) -std=c++17 -O3 -march=native -Wall -Wextra
+build/bench/simdjson_1 build/bench/simdjson_2: build/bench/simdjson_%: tests/bench/simdjson.cpp
+	@mkdir -p $(@D)
+	$(SIMDJSON_CXX) $(if $(filter 2,$*),-DSIMDJSON_THREADS_ENABLED=1) -o $@ $< -lsimdjson
+
+bench: all build/bench/append_host build/bench/one_run ## measure against grep, ripgrep, jq, python3, simdjson and DuckDB; see tests/bench/run
 	@.ci/deps build bench
+	@$(MAKE) -s build/bench/simdjson_1 build/bench/simdjson_2 || echo "bench: simdjson is not measured"
 	@tests/bench/run
 
 # --- installing ----------------------------------------------------------------------------------------------------
