@@ -28,7 +28,7 @@ WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wco
 ALL_CFLAGS = -std=c11 -fPIC -fvisibility=hidden $(WARNINGS) -Iinclude $(PKG_CFLAGS) $(CFLAGS) $(VARIANT_CFLAGS)
 
 
-.PHONY: all static demo test check unit bats deps asan fuzz lint format bench install uninstall clean help
+.PHONY: all static demo test check unit bats deps asan fuzz lint format bench instructions install uninstall clean help
 
 all: taskresults.so taskresults-run ## build the loadable extension, taskresults.so, and what `taskresults run` needs
 
@@ -157,6 +157,10 @@ bench: all build/bench/append_host build/bench/one_run ## measure against grep, 
 	@$(MAKE) -s build/bench/simdjson_1 build/bench/simdjson_2 || echo "bench: simdjson is not measured"
 	@tests/bench/run
 
+instructions: all ## count the instructions of a small workload, and compare them with those of before
+	@.ci/deps build instructions
+	@tests/instructions/run
+
 # --- installing ----------------------------------------------------------------------------------------------------
 
 datadir ?= $(PREFIX)/share
@@ -203,4 +207,4 @@ clean: ## remove everything that was built
 	rm -rf build taskresults.so taskresults-run libtaskresults.a
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' Makefile
