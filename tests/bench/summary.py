@@ -47,7 +47,7 @@ def is_met(bar, comparison):
 def bar_text(bar):
     if bar["what"] == "seconds":
         return f"{bar['at_most'] * 1000:.0f} ms"
-    return f"{bar['at_most']:.1f} × {bar['rival']}" if bar["what"] == "ratio" else f"{bar['at_most']} MiB"
+    return f"{bar['at_most']:g} × {bar['rival']}" if bar["what"] == "ratio" else f"{bar['at_most']} MiB"
 
 
 def value_text(bar, comparison):
