@@ -28,7 +28,7 @@ WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wco
 ALL_CFLAGS = -std=c11 -fPIC -fvisibility=hidden $(WARNINGS) -Iinclude $(PKG_CFLAGS) $(CFLAGS) $(VARIANT_CFLAGS)
 
 
-.PHONY: all static demo test check unit bats deps asan fuzz lint format bench install uninstall clean help
+.PHONY: all static demo test check unit bats deps asan fuzz lint format bench instructions install uninstall clean help
 
 all: taskresults.so taskresults-run ## build the loadable extension, taskresults.so, and what `taskresults run` needs
 
@@ -140,15 +140,26 @@ fuzz: ## fuzz each target for FUZZ_SECONDS (60) of CPU time with libFuzzer and A
 
 format: ## lay out the C sources with clang-format
 	@.ci/deps lint
-	clang-format -i $$(git ls-files '*.c' '*.h')
+	clang-format -i $$(git ls-files '*.c' '*.cpp' '*.h')
 
-build/bench/append_host: tests/bench/append_host.c
+build/bench/%: tests/bench/%.c
 	@mkdir -p $(@D)
 	$(CC) -std=c11 $(WARNINGS) $(PKG_CFLAGS) $(CFLAGS) -o $@ $< $(SQLITE_LIBS)
 
-bench: all build/bench/append_host ## measure against grep, jq, python3 and DuckDB; raw figures go to build/bench
+# A rival, at its best: for this very processor; with simdjson's helper thread (2) and without (1).
+SIMDJSON_CXX = $(CXX) -std=c++17 -O3 -march=native -Wall -Wextra
+build/bench/simdjson_1 build/bench/simdjson_2: build/bench/simdjson_%: tests/bench/simdjson.cpp
+	@mkdir -p $(@D)
+	$(SIMDJSON_CXX) $(if $(filter 2,$*),-DSIMDJSON_THREADS_ENABLED=1) -o $@ $< -lsimdjson
+
+bench: all build/bench/append_host build/bench/one_run ## measure against grep, ripgrep, jq, python3, simdjson and DuckDB; see tests/bench/run
 	@.ci/deps build bench
+	@$(MAKE) -s build/bench/simdjson_1 build/bench/simdjson_2 || echo "bench: simdjson is not measured"
 	@tests/bench/run
+
+instructions: all ## count the instructions of a small workload, and compare them with those of before
+	@.ci/deps build instructions
+	@tests/instructions/run
 
 # --- installing ----------------------------------------------------------------------------------------------------
 
@@ -196,4 +207,4 @@ clean: ## remove everything that was built
 	rm -rf build taskresults.so taskresults-run libtaskresults.a
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' Makefile

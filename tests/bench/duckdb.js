@@ -13,4 +13,7 @@ async function main() {
   if (!sql.startsWith('COPY')) console.log(rows.map((row) => row.join('|')).join('\n'));
 }
 
-main();
+main().catch((error) => {
+  console.error(error.message.split('\n')[0]);
+  process.exitCode = 1;
+});
