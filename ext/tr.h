@@ -79,6 +79,8 @@ void tr_poll_close(TrPoll *poll); /* before the connection closes: in xDisconnec
 
 unsigned tr_threads_default(void); /* as many as are of use here, the caller's included; 1: no helper */
 bool tr_thread_start(pthread_t *thread, void *(*work)(void *), void *argument); /* false: there is none to be had */
+void tr_condition_init(pthread_cond_t *condition);
+void tr_condition_wait(pthread_cond_t *condition, pthread_mutex_t *mutex, int milliseconds); /* at the most */
 
 /* ------------------------------------------------------------------------------------------------------------------
 ** read/names.c - file name -> ordinal, append-only, so that a rowid means the same line in every pass of a query
@@ -1171,6 +1173,9 @@ int tr_table_close(sqlite3_vtab_cursor *cursor);
 int tr_table_bind(TrTable *table, const char *plan_text, int argc, sqlite3_value **argv, TrPlan *plan,
                   TrFilter *filter);
 int tr_table_filter(sqlite3_vtab_cursor *cursor, int unused, const char *plan, int argc, sqlite3_value **argv);
+/* The same for a table with the arguments since and until (see window.c), the beginning of its scan included. */
+int tr_table_begin_window(sqlite3_vtab_cursor *cursor, TrWindow *window, const char *name, bool failures_only,
+                          int flags, const char *plan, int argc, sqlite3_value **argv);
 int tr_table_next(sqlite3_vtab_cursor *cursor);
 int tr_table_eof(sqlite3_vtab_cursor *cursor);
 int tr_table_rowid(sqlite3_vtab_cursor *cursor, sqlite3_int64 *rowid);

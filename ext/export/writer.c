@@ -7,10 +7,9 @@
 #include "../tr.h"
 
 #include <errno.h>
-#include <time.h>
 #include <unistd.h>
 
-#define WAIT_NS 20000000 /* between two looks at whether the user has had enough */
+#define WAIT_MS 20 /* between two looks at whether the user has had enough */
 
 struct TrWriter {
   int fd;          /* borrowed: a regular file */
@@ -64,9 +63,9 @@ TrWriter *tr_writer_start(int fd) {
   char *buffer = sqlite3_malloc64(TR_OUTPUT_BYTES);
   if (writer && buffer) {
     *writer = (TrWriter){.fd = fd, .buffer = buffer};
-    pthread_mutex_init(&writer->mutex, NULL); /* neither of these can fail on Linux */
-    pthread_cond_init(&writer->work, NULL);
-    pthread_cond_init(&writer->done, NULL);
+    pthread_mutex_init(&writer->mutex, NULL);
+    tr_condition_init(&writer->work);
+    tr_condition_init(&writer->done);
     if (tr_thread_start(&writer->thread, write_buffers, writer)) return writer;
   }
   sqlite3_free(writer);
@@ -78,11 +77,8 @@ int tr_writer_wait(TrWriter *writer, TrPoll *poll, int64_t *written, int *reason
   int code = SQLITE_OK;
   pthread_mutex_lock(&writer->mutex);
   while (writer->length > 0 && code == SQLITE_OK) {
-    struct timespec until;
-    clock_gettime(CLOCK_REALTIME, &until);
-    until.tv_nsec += WAIT_NS;
-    if (until.tv_nsec >= 1000000000) until.tv_nsec -= 1000000000, until.tv_sec++;
-    if (pthread_cond_timedwait(&writer->done, &writer->mutex, &until) != ETIMEDOUT) continue;
+    tr_condition_wait(&writer->done, &writer->mutex, WAIT_MS);
+    if (writer->length == 0) break;
     pthread_mutex_unlock(&writer->mutex);
     code = tr_poll(poll);
     pthread_mutex_lock(&writer->mutex);

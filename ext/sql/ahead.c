@@ -12,12 +12,10 @@
 */
 #include "../tr.h"
 
-#include <errno.h>
 #include <pthread.h>
-#include <time.h>
 #include <unistd.h>
 
-#define WAIT_NS 2000000 /* between two looks at whether the user has had enough */
+#define WAIT_MS 2 /* between two looks at whether the user has had enough */
 
 struct TrAhead {
   TrWanted wanted;
@@ -88,9 +86,9 @@ TrAhead *tr_ahead_start(const TrWanted *wanted, unsigned threads) {
   TrAhead *ahead = sqlite3_malloc64(sizeof *ahead);
   if (ahead == NULL) return NULL;
   *ahead = (TrAhead){.wanted = *wanted, .pid = getpid()};
-  pthread_mutex_init(&ahead->mutex, NULL); /* neither of these can fail on Linux */
-  pthread_cond_init(&ahead->work, NULL);
-  pthread_cond_init(&ahead->done, NULL);
+  pthread_mutex_init(&ahead->mutex, NULL);
+  tr_condition_init(&ahead->work);
+  tr_condition_init(&ahead->done);
   tr_parser_init(&ahead->parser);
   if (allocate_blocks(ahead) && start_helpers(ahead, threads)) return ahead;
   tr_ahead_stop(ahead);
@@ -136,14 +134,6 @@ void tr_ahead_post(TrAhead *ahead) {
   pthread_mutex_unlock(&ahead->mutex);
 }
 
-static void wait_a_little(TrAhead *ahead) {
-  struct timespec until;
-  clock_gettime(CLOCK_REALTIME, &until);
-  until.tv_nsec += WAIT_NS;
-  if (until.tv_nsec >= 1000000000) until.tv_nsec -= 1000000000, until.tv_sec++;
-  pthread_cond_timedwait(&ahead->done, &ahead->mutex, &until);
-}
-
 int tr_ahead_take(TrAhead *ahead, TrPoll *poll, TrBlock **block) {
   *block = NULL;
   if (ahead->released == ahead->posted) return SQLITE_OK;
@@ -155,7 +145,7 @@ int tr_ahead_take(TrAhead *ahead, TrPoll *poll, TrBlock **block) {
     if (!oldest->done && ahead->taken < ahead->posted) {
       judge_oldest(ahead, &ahead->parser);
     } else if (!oldest->done) {
-      wait_a_little(ahead);
+      tr_condition_wait(&ahead->done, &ahead->mutex, WAIT_MS);
     }
     bool done = oldest->done;
     pthread_mutex_unlock(&ahead->mutex);

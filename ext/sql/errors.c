@@ -122,18 +122,11 @@ static int errors_next(sqlite3_vtab_cursor *base) {
 
 static int errors_filter(sqlite3_vtab_cursor *base, int flags, const char *plan_text, int argc, sqlite3_value **argv) {
   ErrorsCursor *errors = (ErrorsCursor *)base;
-  TrTable *table = (TrTable *)base->pVtab;
-  TrPlan plan;
-  TrFilter filter;
   errors->cursor.at_end = true;
-  int code = tr_kinds_begin(&errors->kinds);
-  if (code == SQLITE_OK) code = tr_table_bind(table, plan_text, argc, argv, &plan, &filter);
-  if (code != SQLITE_OK) return code;
   errors->passed = 0;
-  code = tr_window_bind(&errors->window, "task_errors", &plan, flags, argv, &filter, &table->base.zErrMsg);
-  filter.skip_true = true; /* what is no failure at first sight */
-  if (code == SQLITE_OK) code = tr_scan_begin(&errors->cursor.scan, &table->source, &filter, &table->base.zErrMsg);
-  tr_filter_free(&filter); /* if the scan has not taken it over */
+  int code = tr_kinds_begin(&errors->kinds);
+  if (code == SQLITE_OK)
+    code = tr_table_begin_window(base, &errors->window, "task_errors", true, flags, plan_text, argc, argv);
   if (code != SQLITE_OK) return code;
   errors->cursor.at_end = false;
   return errors_next(base);

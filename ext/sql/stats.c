@@ -125,16 +125,9 @@ static int stats_next(sqlite3_vtab_cursor *base) {
 
 static int stats_filter(sqlite3_vtab_cursor *base, int flags, const char *plan_text, int argc, sqlite3_value **argv) {
   StatsCursor *stats = (StatsCursor *)base;
-  TrTable *table = (TrTable *)base->pVtab;
-  TrPlan plan;
-  TrFilter filter;
   stats->cursor.at_end = true;
   stats->tally.wants_times = flags & WANTS_TIMES;
-  int code = tr_table_bind(table, plan_text, argc, argv, &plan, &filter);
-  if (code != SQLITE_OK) return code;
-  code = tr_window_bind(&stats->window, "task_stats", &plan, flags, argv, &filter, &table->base.zErrMsg);
-  if (code == SQLITE_OK) code = tr_scan_begin(&stats->cursor.scan, &table->source, &filter, &table->base.zErrMsg);
-  tr_filter_free(&filter); /* if the scan has not taken it over */
+  int code = tr_table_begin_window(base, &stats->window, "task_stats", false, flags, plan_text, argc, argv);
   return code == SQLITE_OK ? stats_next(base) : code;
 }
 

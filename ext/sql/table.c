@@ -102,6 +102,21 @@ int tr_table_filter(sqlite3_vtab_cursor *base, int unused, const char *plan_text
   return code == SQLITE_OK ? tr_table_next(base) : code;
 }
 
+int tr_table_begin_window(sqlite3_vtab_cursor *base, TrWindow *window, const char *name, bool failures_only, int flags,
+                          const char *plan_text, int argc, sqlite3_value **argv) {
+  TrCursor *cursor = (TrCursor *)base;
+  TrTable *table = (TrTable *)base->pVtab;
+  TrPlan plan;
+  TrFilter filter;
+  int code = tr_table_bind(table, plan_text, argc, argv, &plan, &filter);
+  if (code != SQLITE_OK) return code;
+  code = tr_window_bind(window, name, &plan, flags, argv, &filter, &table->base.zErrMsg);
+  filter.skip_true |= failures_only; /* what is none at first sight */
+  if (code == SQLITE_OK) code = tr_scan_begin(&cursor->scan, &table->source, &filter, &table->base.zErrMsg);
+  tr_filter_free(&filter); /* if the scan has not taken it over */
+  return code;
+}
+
 int tr_table_eof(sqlite3_vtab_cursor *base) {
   return ((TrCursor *)base)->at_end;
 }
