@@ -13,7 +13,8 @@
 **   - Spans borrow: a TrLine, and every TrSpan of a TrRecord, point into the reader's buffer and live until the next
 **     line is read. What SQLite is to free comes from sqlite3_malloc64().
 **   - Offsets and lengths are bytes; times are microseconds since the Unix epoch, UTC, and named `..._us`.
-**   - Nothing is global: all state hangs on a connection, a table or a cursor, under SQLite's own mutex.
+**   - Nothing is global: all state hangs on a connection, a table or a cursor, under SQLite's own mutex. Helper threads
+**     (read/thread.c) have what they work on to themselves, and call nothing of SQLite's.
 */
 #ifndef TR_H
 #define TR_H
@@ -752,14 +753,14 @@ typedef enum TrWant {
 /* Is the line one that the scan wants? `reason` is the parser's; `record` counts where that is TR_OK. */
 bool tr_wants_line(TrWant want, const TrFilter *filter, const TrLine *line, const TrRecord *record, TrReason reason);
 
-#ifndef TR_BLOCK_BYTES
+#ifndef TR_BLOCK_BYTES /* the tests also build with blocks of a few bytes and lines */
 #define TR_BLOCK_BYTES (128 * 1024)
-#define TR_BLOCK_LINES 2048 /* that are wanted; as many as are found in a block of lines of 64 bytes */
+#define TR_BLOCK_LINES 2048             /* that are wanted; as many as are found in a block of lines of 64 bytes */
+#define TR_BLOCK_LINE_BYTES (64 * 1024) /* a longer line is left to the caller */
 #endif
 /* Of the buffer, and a block is read from so much before it on: copies between places that differ in this can be four times
 ** as slow. */
 #define TR_BLOCK_ALIGNMENT 64
-#define TR_BLOCK_LINE_BYTES (64 * 1024) /* a longer line is left to the caller */
 
 typedef struct TrJudged {
   TrLine line; /* borrows from the block's buffer */

@@ -17,7 +17,8 @@ sanitizers=(-fsanitize=address,undefined -fno-sanitize-recover=all)
 read -ra libraries < <(pkg-config --libs sqlite3 libcjson)
 read -ra includes < <(pkg-config --cflags sqlite3 libcjson)
 flags=(-std=c11 -O1 -g -fno-omit-frame-pointer -Wno-unknown-attributes -DSQLITE_CORE -DTR_READ_BYTES=61
-       -DTR_SHARE_BYTES=64 -Iinclude -Iext "${includes[@]}")
+       -DTR_SHARE_BYTES=64 -DTR_BLOCK_BYTES=61 -DTR_BLOCK_LINES=3 -DTR_BLOCK_LINE_BYTES=4096 -Iinclude -Iext
+       "${includes[@]}")
 
 # compile_core DIRECTORY COMPILER FLAG... - the project's sources, two at a time, if any of them has changed.
 compile_core() {
