@@ -241,7 +241,7 @@ typedef enum TrField { TR_TIMESTAMP, TR_JOB_NAME, TR_SUCCESS, TR_OUTPUT, TR_ERRO
 TrField tr_field_named(const unsigned char *key, size_t length);
 
 typedef enum TrKind {
-  TR_ABSENT, /* the key is not there */
+  TR_ABSENT, /* the key is not there, and nothing else in the span means anything */
   TR_NULL,
   TR_FALSE,
   TR_TRUE,

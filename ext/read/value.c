@@ -141,8 +141,9 @@ static size_t print_integer(const unsigned char *text, const TrSpan *span, local
 }
 
 int tr_span_text(const TrLine *line, const TrSpan *span, locale_t c_locale, TrScratch *scratch, TrBytes *text) {
-  const unsigned char *source = line->text + span->start;
-  if (!ensure_room(scratch, (size_t)span->length + NUMBER_SIZE)) return SQLITE_NOMEM;
+  bool is_there = span->kind != TR_ABSENT;
+  const unsigned char *source = is_there ? line->text + span->start : NULL;
+  if (!ensure_room(scratch, (is_there ? span->length : 0) + (size_t)NUMBER_SIZE)) return SQLITE_NOMEM;
   char *out = (char *)scratch->bytes;
   *text = (TrBytes){.text = out};
   switch ((TrKind)span->kind) {

@@ -17,6 +17,28 @@ static TrBytes next_text(const uint8_t **data, size_t *size) {
   return (TrBytes){(const char *)start, length};
 }
 
+/* Repeated until it has more characters than are kept; in `room`, which the caller frees. */
+static TrBytes repeated(TrBytes text, char **room) {
+  size_t times = text.length ? 4 * TR_MAX_TEXT / text.length + 1 : 0;
+  *room = malloc(times * text.length + 1);
+  for (size_t i = 0; i < times; i++) memcpy(*room + i * text.length, text.text, text.length);
+  return (TrBytes){*room, times * text.length};
+}
+
+static size_t count_characters(TrBytes text) {
+  size_t count = 0;
+  for (size_t i = 0; i < text.length; i++) count += ((unsigned char)text.text[i] & 0xC0) != 0x80;
+  return count;
+}
+
+static TrBytes cut(TrBytes whole) {
+  TrBytes text = tr_cut_text(whole);
+  size_t count = count_characters(whole);
+  MUST(text.text == whole.text && text.length <= whole.length && tr_utf8_is_valid(text.text, text.length));
+  MUST(count_characters(text) == (count < TR_MAX_TEXT ? count : TR_MAX_TEXT));
+  return text;
+}
+
 static void check_field(const unsigned char *line, const TrSpan *span, TrBytes expected) {
   unsigned char *decoded = malloc(span->length + 1);
   MUST(span->kind == TR_STRING);
@@ -26,12 +48,16 @@ static void check_field(const unsigned char *line, const TrSpan *span, TrBytes e
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
-  TrRow row = {.success = fuzz_byte(&data, &size) & 1};
+  uint8_t flags = fuzz_byte(&data, &size);
+  TrRow row = {.success = flags & 1};
+  char *room = NULL;
   row.timestamp = next_text(&data, &size);
   row.job_id = next_text(&data, &size);
   row.job_name = next_text(&data, &size);
-  row.output = tr_cut_text(next_text(&data, &size));
-  row.error = tr_cut_text(next_text(&data, &size));
+  row.output = cut(next_text(&data, &size));
+  row.error = next_text(&data, &size);
+  if (flags & 2) row.error = repeated(row.error, &room);
+  row.error = cut(row.error);
 
   size_t least = tr_encode_least(&row), bound = tr_encode_bound(&row);
   unsigned char *line = malloc(bound + TR_PADDING);
@@ -50,5 +76,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   check_field(line, &record.field[TR_OUTPUT], row.output);
   check_field(line, &record.field[TR_ERROR], row.error);
   free(line);
+  free(room);
   return 0;
 }

@@ -72,9 +72,15 @@ run_for() {
   wait "$pid"
 }
 
+# For libFuzzer, always: sets options. With two threads, how often something runs tells nothing.
+set_options() {
+  options=(-max_len="$bytes" -timeout="$PATIENCE_SECONDS" -artifact_prefix="$out/$target-")
+  [[ $target != select ]] || options+=(-use_counters=0)
+}
+
 # --- the corpus ------------------------------------------------------------------------------------------------------
 
-# What the other tests have that a target may start from: sets seeds.
+# What else a target starts from: sets seeds.
 set_seeds() {
   seeds=(tests/data/odd-lines)
   case $target in
@@ -82,6 +88,7 @@ set_seeds() {
     query) seeds+=(tests/data/scheduler-state/results) ;;
     jobs) seeds=() ;;
   esac
+  [[ ! -d tests/fuzz/findings/$target ]] || seeds+=("tests/fuzz/findings/$target")
 }
 
 unpack_corpus() {
@@ -89,17 +96,24 @@ unpack_corpus() {
   [[ ! -e $kept ]] || tar -xzf "$kept" -C "$found"
 }
 
-keep_corpus() {
-  rm -rf "$out/small" && mkdir -p "$out/small" tests/fuzz/corpus
-  "$out/$target" -merge=1 -max_len="$bytes" "$out/small" "$found" 2>/dev/null &&
-    tar --sort=name --mtime=@0 --owner=0 --group=0 --numeric-owner -C "$out/small" -c . | gzip -9n >"$kept"
+# Leaves of the corpus the smallest set that covers as much: reading thousands of inputs is time not spent on new ones.
+# False if one of them fails, which libFuzzer would pass over.
+squeeze_corpus() {
+  rm -rf "$out/small" && mkdir "$out/small" &&
+    "$out/$target" -merge=1 "${options[@]}" "$out/small" "$found" >"$out/$target.log" 2>&1 &&
+    ! grep -q '^SUMMARY' "$out/$target.log" && rm -rf "$found" && mv "$out/small" "$found"
+}
+
+pack_corpus() {
+  mkdir -p tests/fuzz/corpus &&
+    tar --sort=name --mtime=@0 --owner=0 --group=0 --numeric-owner -C "$found" -c . | gzip -9n >"$kept"
 }
 
 # --- fuzzing ---------------------------------------------------------------------------------------------------------
 
 # fuzz_with libfuzzer|afl SECONDS - false if an input failed.
 fuzz_with() {
-  local cpu_seconds executions edges features scratch failed=0
+  local cpu_seconds executions=0 edges=- features=- scratch failed=0
   build_with "$1" || exit 3
   echo "== $target, $1, $2 CPU s"
   scratch=$(TMPDIR='' mktemp -d -p "$([[ -w /dev/shm ]] && echo /dev/shm || echo /tmp)")
@@ -115,8 +129,8 @@ run_libfuzzer() {
   local log=$out/$target.log seeds dictionary=() result
   set_seeds
   [[ ! -e tests/fuzz/$target.dict ]] || dictionary=(-dict="tests/fuzz/$target.dict")
-  run_for "$1" USR1 "$out/$target" -max_len="$bytes" -timeout="$PATIENCE_SECONDS" -print_final_stats=1 \
-    "${dictionary[@]}" -artifact_prefix="$out/$target-" "$found" "${seeds[@]}" >"$log" 2>&1
+  run_for "$1" USR1 "$out/$target" "${options[@]}" -print_final_stats=1 "${dictionary[@]}" "$found" "${seeds[@]}" \
+    >"$log" 2>&1
   result=$?
   grep -E '^SUMMARY|does not hold' "$log"
   executions=$(sed -n 's/^stat::number_of_executed_units: *//p' "$log")

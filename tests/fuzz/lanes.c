@@ -1,7 +1,7 @@
 /*
 ** lanes.c - fuzz target: both fast lanes and the slow lane over the lines of the input, one after the other, so that each
 ** meets the layout of the one before. Where a fast lane says "a record", the slow lane says so too, with the same spans;
-** and what was accepted can be decoded.
+** and what was accepted can be decoded, what was refused repaired.
 **
 ** Aimed at ext/read/fast.c, ext/read/fast_walk.h, ext/read/slow.c, ext/read/field.c and ext/read/text.c.
 */
@@ -31,6 +31,18 @@ static void check_spans(const unsigned char *line, size_t length, const TrRecord
   }
 }
 
+/* A refusal has its place; and what is not UTF-8 can be repaired, which changes nothing else. */
+static void check_refusal(const unsigned char *line, size_t length, TrReason reason) {
+  size_t at, repaired_length;
+  MUST(tr_slow_lane_at(line, length, &at) == reason && at <= length);
+  unsigned char *repaired = malloc(3 * length + 1);
+  repaired_length = tr_utf8_repair(line, length, repaired);
+  MUST(tr_utf8_is_valid(repaired, repaired_length));
+  bool is_same = repaired_length == length && memcmp(repaired, line, length) == 0;
+  MUST(is_same == tr_utf8_is_valid(line, length));
+  free(repaired);
+}
+
 static void judge(TrFastLane lane, TrLayout *layout, const unsigned char *line, size_t length, TrReason reason,
                   const TrRecord *expected) {
   TrRecord record;
@@ -56,7 +68,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     if (newline) line[length] = '\n';
     TrRecord expected;
     TrReason reason = tr_slow_lane(line, length, &expected);
-    if (reason == TR_OK) check_spans(line, length, &expected);
+    if (reason == TR_OK)
+      check_spans(line, length, &expected);
+    else
+      check_refusal(line, length, reason);
     judge(tr_fast_lane_portable, &portable, line, length, reason, &expected);
 #ifdef TR_HAVE_AVX2
     if (__builtin_cpu_supports("avx2")) judge(tr_fast_lane_avx2, &avx2, line, length, reason, &expected);
