@@ -75,9 +75,10 @@ statements() {
       'taskresults_metrics_timestamp_seconds $EPOCHSECONDS';"
 }
 
+# The sqlite3 program does not say when its output cannot be written; cat does.
 metrics() {
-  query "$(statements)"
-  finish "$?"
+  query "$(statements)" | cat
+  finish "${PIPESTATUS[@]}"
 }
 
 if [[ -v opt[output] && ${opt[output]} != - ]]; then
