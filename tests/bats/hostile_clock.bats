@@ -17,14 +17,10 @@ record_ago() {
 }
 
 @test "the shim sets the clock of every program that is used" {
-  local program now
-  for program in 'date +%s' "sqlite3 :memory: SELECT\${IFS}strftime('%s','now')" "bash -c echo\${IFS}\$EPOCHSECONDS"; do
-    case $program in
-      date*) now=$(at_offset $YEARS10 date +%s) ;;
-      sqlite3*) now=$(at_offset $YEARS10 sqlite3 :memory: "SELECT strftime('%s', 'now')") ;;
-      # shellcheck disable=SC2016  # the other bash expands it
-      bash*) now=$(at_offset $YEARS10 bash -c 'echo $EPOCHSECONDS') ;;
-    esac
+  local now
+  # shellcheck disable=SC2016  # the other bash expands it
+  for now in "$(at_offset $YEARS10 date +%s)" "$(at_offset $YEARS10 sqlite3 :memory: "SELECT strftime('%s', 'now')")" \
+    "$(at_offset $YEARS10 bash -c 'echo $EPOCHSECONDS')"; do
     ((now - EPOCHSECONDS - YEARS10 > -60 && now - EPOCHSECONDS - YEARS10 < 60))
   done
 }
