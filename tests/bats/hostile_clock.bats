@@ -84,8 +84,8 @@ record_ago() {
 }
 
 @test "run: a clock that is years off is what the record says, and neither duration nor timeout follow it" {
-  run at_offset -$YEARS10 "$(tool taskresults)" run a --timeout 60 -- echo done
-  [[ $status -eq 0 && $output == done ]]
+  run at_offset -$YEARS10 "$(tool taskresults)" run a --timeout 60 -- echo finished
+  [[ $status -eq 0 && $output == finished ]]
   assert_rows '1|1' "SELECT count(*), time_us / 1000000 BETWEEN strftime('%s', 'now') - $YEARS10 - 100 AND strftime('%s', 'now') - $YEARS10 + 100
     FROM task_results('a')"
 }
