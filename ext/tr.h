@@ -1148,6 +1148,12 @@ void tr_kinds_free(TrErrorKinds *kinds);
 ** sql/prune_functions.c - taskresults_prune() and taskresults_prune_all()
 ** sql/extension.c - the entry point
 */
+
+/* How a function is registered that acts on files. DIRECTONLY keeps it out of views and triggers of a hostile database, but
+** out of its CHECK constraints only if it is called DETERMINISTIC, too: SQLite (3.40) does not look at others there. Called
+** with constants, it then acts once for each run of a statement, and not once for each row. */
+#define TR_ACTS_ON_FILES (SQLITE_UTF8 | SQLITE_DIRECTONLY | SQLITE_DETERMINISTIC)
+
 typedef struct TrTable {
   sqlite3_vtab base;
   TrConnection *connection; /* counted reference */

@@ -19,7 +19,7 @@
 ** ATTACH). What it fails with is passed on in its own words. Functions that it calls may do what they do when the user
 ** calls them directly, and no more: the rules for views and triggers hold inside it.
 **
-** The function is DIRECTONLY: no view or trigger of a hostile database can write files. It cannot be used inside its own
+** The function is DIRECTONLY: nothing in the schema of a hostile database can write files. It cannot be used inside its own
 ** SELECT, which could nest until the stack ends.
 */
 #include "../tr.h"
@@ -285,6 +285,6 @@ static void export_function(sqlite3_context *context, int argc, sqlite3_value **
 
 int tr_export_register(TrConnection *connection) {
   connection->references++;
-  return sqlite3_create_function_v2(connection->db, "taskresults_export_csv", -1, SQLITE_UTF8 | SQLITE_DIRECTONLY,
-                                    connection, export_function, NULL, NULL, tr_connection_unref);
+  return sqlite3_create_function_v2(connection->db, "taskresults_export_csv", -1, TR_ACTS_ON_FILES, connection,
+                                    export_function, NULL, NULL, tr_connection_unref);
 }

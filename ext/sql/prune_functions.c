@@ -23,7 +23,7 @@
 ** prune was finished first, and with a "reason" if busy. prune_all gives an array of these, one for each job, in which
 ** a job that could not be pruned has "result": "failed" and its reason; the others go on.
 **
-** Both are SQLITE_DIRECTONLY: no view or trigger of a hostile database can prune.
+** Both are SQLITE_DIRECTONLY: nothing in the schema of a hostile database can prune.
 */
 #include "../tr.h"
 
@@ -339,8 +339,8 @@ static void prune_all_function(sqlite3_context *context, int argc, sqlite3_value
 static int register_function(TrConnection *connection, const char *name,
                              void (*function)(sqlite3_context *, int, sqlite3_value **)) {
   connection->references++;
-  return sqlite3_create_function_v2(connection->db, name, -1, SQLITE_UTF8 | SQLITE_DIRECTONLY, connection, function,
-                                    NULL, NULL, tr_connection_unref);
+  return sqlite3_create_function_v2(connection->db, name, -1, TR_ACTS_ON_FILES, connection, function, NULL, NULL,
+                                    tr_connection_unref);
 }
 
 int tr_prune_register(TrConnection *connection) {

@@ -5,7 +5,7 @@
 **   SELECT taskresults_writable();    -- 1 if it is allowed
 **
 ** task_results is reachable from the triggers of any database that the connection opens, so by itself it takes no rows.
-** The function is DIRECTONLY: no trigger, view or generated column can call it.
+** The function is DIRECTONLY: no trigger, view, constraint or generated column can call it.
 */
 #include "../tr.h"
 
@@ -23,10 +23,10 @@ static void writable_function(sqlite3_context *context, int argc, sqlite3_value 
 }
 
 int tr_writable_register(TrConnection *connection) {
-  int code = SQLITE_OK, flags = SQLITE_UTF8 | SQLITE_DIRECTONLY;
+  int code = SQLITE_OK;
   for (int argc = 0; argc <= 1 && code == SQLITE_OK; argc++) {
     connection->references++;
-    code = sqlite3_create_function_v2(connection->db, "taskresults_writable", argc, flags, connection,
+    code = sqlite3_create_function_v2(connection->db, "taskresults_writable", argc, TR_ACTS_ON_FILES, connection,
                                       writable_function, NULL, NULL, tr_connection_unref);
   }
   return code;

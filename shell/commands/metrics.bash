@@ -12,6 +12,7 @@
 #   taskresults_job_runs                            runs that are kept, by result="success" and result="failure";
 #                                                   pruning lowers it, so it is no counter
 #   taskresults_job_rejected_lines                  lines of the file that are no records
+#   taskresults_job_readable                        1; or 0 if the file cannot be read, and then the job has no other sample
 #
 # And taskresults_build_info, with the label version; taskresults_metrics_timestamp_seconds, when this was made: alert on
 # its age, or a scrape that no longer runs looks like jobs that no longer fail.
@@ -20,7 +21,8 @@
 #   -o, --output F  write the file F, whole or not at all: a collector never sees a part. node_exporter reads *.prom
 #
 # Exit status:
-#   0 fine, whatever the jobs' state; 2 usage; 3 input or output failed
+#   0 fine, whatever the jobs' state; 2 usage; 3 input or output failed, or a job was left out because its file cannot be
+#   read: the metrics of the others are there, and FILE was replaced
 #
 # Examples:
 #   taskresults metrics
@@ -31,6 +33,7 @@
 parse_options 'o:output=' "$@"
 at_most 0
 [[ ! -v opt[output] || -n ${opt[output]} ]] || usage_error '--output wants a file'
+readable_jobs
 
 # In a label's value, these three are escaped; any other character stands for itself.
 label="replace(replace(replace(job_id, '\\', '\\\\'), '\"', '\\\"'), char(10), '\\n')"
@@ -50,7 +53,8 @@ gauge() {
 
 statements() {
   echo "CREATE TEMP TABLE job AS SELECT job_id, '' AS labels, runs, successes, failures, streak, last_run_us,
-    last_success_us, rejects FROM task_stats;"
+    last_success_us, rejects FROM task_stats WHERE $readable_condition;
+    CREATE TEMP TABLE unreadable AS $(unreadable_jobs);"
   gauge taskresults_job_last_run_timestamp_seconds 'When the last run of the job finished.' "$(seconds last_run_us)"
   gauge taskresults_job_last_success_timestamp_seconds 'When the last successful run of the job finished.' \
     "$(seconds last_success_us)"
@@ -61,6 +65,8 @@ statements() {
     "(SELECT job_id, ',result=\"success\"' AS labels, successes AS runs FROM job
       UNION ALL SELECT job_id, ',result=\"failure\"', failures FROM job)"
   gauge taskresults_job_rejected_lines 'Lines in the file of the job that are no records.' rejects
+  gauge taskresults_job_readable 'Whether the file of the job can be read; if not, it has no other sample.' readable \
+    "(SELECT job_id, '' AS labels, 1 AS readable FROM job UNION ALL SELECT job_id, '', 0 FROM unreadable)"
   echo "SELECT '# HELP taskresults_build_info The version that made these metrics.' || char(10) ||
       '# TYPE taskresults_build_info gauge' || char(10) ||
       'taskresults_build_info{version=\"' || taskresults_version() || '\"} 1';
@@ -69,13 +75,15 @@ statements() {
       'taskresults_metrics_timestamp_seconds $EPOCHSECONDS';"
 }
 
+# The sqlite3 program does not say when its output cannot be written; cat does.
 metrics() {
-  query "$(statements)"
-  finish "$?"
+  query "$(statements)" | cat
+  finish "${PIPESTATUS[@]}"
 }
 
 if [[ -v opt[output] && ${opt[output]} != - ]]; then
-  with_progress write_atomically "${opt[output]}" metrics
+  with_progress write_atomically "${opt[output]}" metrics || exit
 else
   metrics
 fi
+say_unreadable

@@ -45,7 +45,9 @@ fi
 
 for format in json jsonl csv; do
   if [[ -v opt[$format] ]]; then
-    rows_as "$format" "$select" "${columns[@]}"
+    # JSON has no place for a name that is not UTF-8; it is spelled as SQL does, and the reason says so.
+    rows_as "$format" "SELECT CASE typeof(job_id) WHEN 'blob' THEN 'x''' || hex(job_id) || '''' ELSE job_id END AS job_id,
+      $(IFS=,; echo "${columns[*]:1}") FROM ($select)" "${columns[@]}"
     no_such_job
     exit 0
   fi

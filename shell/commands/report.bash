@@ -9,7 +9,7 @@
 #
 # A job is failing if its last run failed. Paused, overdue, running and died (a run whose process is gone) are known if
 # the scheduler's jobs.json can be read; a paused job, and one that is no longer there, counts as neither failing nor
-# overdue.
+# overdue. A job whose file cannot be read is unreadable: the page says so, and shows the others.
 #
 # Days are those of UTC. With many jobs, less of each is shown; the page's last lines say what was cut.
 #
@@ -24,7 +24,8 @@
 #   SCHEDULER_JOBS_FILE      the scheduler's list of jobs; /opt/.task-scheduler/jobs.json
 #
 # Exit status:
-#   0 fine, whatever the jobs' state; 2 usage; 3 input or output failed
+#   0 fine, whatever the jobs' state; 2 usage; 3 input or output failed, or a job's file cannot be read: the page is there,
+#   F was replaced, and both say which job it is
 #
 # Examples:
 #   taskresults report -o status.html
@@ -61,12 +62,13 @@ icon() {
   printf "%%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 20 20'%%3E%%3Cpath fill='%%23%s' d='%s'/%%3E%%3C/svg%%3E" "$1" "$2"
 }
 
+readable_jobs
 jobs_known=
 [[ ! -r ${SCHEDULER_JOBS_FILE:-/opt/.task-scheduler/jobs.json} ]] || jobs_known=1
 
 # What page.awk takes from the environment.
 export page_style page_script page_title page_policy page_refresh
-export page_icon_healthy page_icon_failing page_icon_died page_icon_overdue page_icon_empty
+export page_icon_healthy page_icon_failing page_icon_died page_icon_overdue page_icon_unreadable page_icon_empty
 page_style=$shell_home/report/page.css
 page_script=$shell_home/report/page.js
 page_title=$(text_as_html "${opt[title]-Scheduled jobs}")
@@ -78,6 +80,7 @@ page_icon_healthy=$(icon 2a8f57 'M10 1a9 9 0 1 0 .1 0z')
 page_icon_failing=$(icon d03b2f 'M10 0l10 10-10 10L0 10z')
 page_icon_died=$page_icon_failing
 page_icon_overdue=$(icon b97a0a 'M10 1l10 18H0z')
+page_icon_unreadable=$page_icon_overdue
 page_icon_empty=$(icon 8a919b 'M10 1a9 9 0 1 0 .1 0z')
 
 page() {
@@ -87,7 +90,8 @@ page() {
 }
 
 if [[ -v opt[output] && ${opt[output]} != - ]]; then
-  with_progress write_atomically "${opt[output]}" page
+  with_progress write_atomically "${opt[output]}" page || exit
 else
   page
 fi
+say_unreadable

@@ -46,7 +46,8 @@
 #   SCHEDULER_LOGS_DIR    where the jobs' logs are, which tell of pauses; /opt/.task-scheduler/logs
 #
 # Exit status:
-#   0 fine; 1 a target is missed, or there is no such job; 2 usage; 3 input or output failed
+#   0 fine; 1 a target is missed, or there is no such job; 2 usage; 3 input or output failed, or a job was left out because
+#   its file or its log cannot be read
 #
 # Examples:
 #   taskresults sla --window 90d
@@ -102,20 +103,34 @@ case ${opt[of]-both} in
   *) usage_error "--of wants uptime, success or both, not '${opt[of]}'" ;;
 esac
 
-condition=1
+unreadable=() unreadable_logs=()
 if ((${#args[@]})); then
   condition=
   for job in "${args[@]}"; do
     condition+=${condition:+, }$(sql_text "$job")
   done
   condition="job_id IN ($condition)"
+else
+  readable_jobs
+  condition=$readable_condition
 fi
+
+# leave_out_unreadable_logs - of a job whose log cannot be read, it is not known when it was paused. Sets `unreadable_logs`
+# and `readable_logs`, SQL that chooses the others.
+leave_out_unreadable_logs() {
+  local results_left_out=("${unreadable[@]}")
+  readable_files "$logs" .log
+  unreadable_logs=("${unreadable[@]}") readable_logs=$readable_condition unreadable=("${results_left_out[@]}")
+  ((${#unreadable_logs[@]} == 0)) || condition+=" AND job_id NOT IN $(jobs_in "${unreadable_logs[@]}")"
+}
 
 logs=${SCHEDULER_LOGS_DIR:-/opt/.task-scheduler/logs}
 switches="SELECT NULL AS job_id, NULL AS time_us, NULL AS offset, NULL AS pausing WHERE 0"
 if [[ -d $logs && -r $logs && -x $logs ]]; then
+  readable_logs=$condition
+  ((${#args[@]})) || leave_out_unreadable_logs
   switches="SELECT job_id, time_us, offset, event = 'paused' AS pausing FROM task_logs
-    WHERE event IN ('paused', 'resumed') AND time_us IS NOT NULL AND $condition"
+    WHERE event IN ('paused', 'resumed') AND time_us IS NOT NULL AND $readable_logs"
 else
   say "no directory of logs $logs that can be read: it is not known when jobs were paused"
 fi
@@ -251,4 +266,9 @@ case $format in
     finish "${PIPESTATUS[@]}"
     ;;
 esac
+for job in "${unreadable_logs[@]}"; do
+  say "left out: job $(printf '%q' "$job"), whose log cannot be read; as its owner: chmod a+r -- $(printf '%q' "$logs/$job.log")"
+done
+say_unreadable
+((${#unreadable_logs[@]} == 0)) || exit "$EXIT_IO"
 ((missed_jobs == 0)) || exit "$EXIT_NO"

@@ -15,6 +15,7 @@ find_jobs() {
   dir=$(results_dir)
   [[ $dir == /* ]] || dir=./$dir
   [[ -d $dir ]] || die "$EXIT_IO" "results directory $dir: no such directory"
+  [[ -r $dir && -x $dir ]] || die "$EXIT_IO" "results directory $dir is not readable for $(id -un); no alerts at all"
   results_id=$(printf '%s' "$(realpath -- "$dir")" | od -An -v -tx1 | tr -d ' \n')
   jobs=() unreadable=()
   for job in "${args[@]}"; do wanted["=$job"]=1; done

@@ -23,19 +23,36 @@ no_such_job() {
 # chooses the files that can be read, and `unreadable`, the jobs of the others. say_unreadable tells of them at the end.
 # As long as all can be read, the condition is 1 and costs nothing.
 readable_jobs() {
-  local dir path names=
-  dir=$(results_dir)
+  readable_files "$(results_dir)" .jsonl
+}
+
+# readable_files DIRECTORY SUFFIX - the same for any directory with a file for each job.
+readable_files() {
+  local path dir=$1 suffix=$2 names=()
   unreadable=() readable_condition=1
   [[ -r $dir && -x $dir ]] || return 0 # the query will say it
-  for path in "$dir"/*.jsonl "$dir"/.*.jsonl; do
-    [[ ! -f $path || -L $path || -r $path ]] || unreadable+=("${path:${#dir}+1:-6}")
+  for path in "$dir"/*"$suffix" "$dir"/.*"$suffix"; do
+    [[ ! -f $path || -L $path || -r $path ]] || unreadable+=("${path:${#dir}+1:-${#suffix}}")
   done
   ((${#unreadable[@]})) || return 0
-  for path in "$dir"/*.jsonl "$dir"/.*.jsonl; do
-    [[ ! -f $path || -L $path || ! -r $path ]] || names+=/${path:${#dir}+1:-6}
+  for path in "$dir"/*"$suffix" "$dir"/.*"$suffix"; do
+    [[ ! -f $path || -L $path || ! -r $path ]] || names+=("${path:${#dir}+1:-${#suffix}}")
   done
-  # No name holds a /, so the names are split at it, inside JSON, where a quote of theirs ends nothing.
-  readable_condition="job_id IN (SELECT value FROM json_each('[' || replace(json_quote($(sql_text "${names#/}")), '/', '\",\"') || ']'))"
+  readable_condition="job_id IN $(jobs_in "${names[@]}")"
+}
+
+# jobs_in JOB... - SQL: the jobs, to stand behind IN. No name holds a /, so the names are split at it, inside JSON, where a
+# quote of theirs ends nothing.
+jobs_in() {
+  local IFS=/
+  (($#)) || { printf '()'; return; }
+  printf '%s' "(SELECT value FROM json_each('[' || replace(json_quote($(sql_text "$*")), '/', '\",\"') || ']'))"
+}
+
+# unreadable_jobs - SQL: a SELECT of `unreadable` as job_id, without the names that are not UTF-8: such files are no jobs.
+unreadable_jobs() {
+  printf '%s' "SELECT DISTINCT job_id FROM task_rejects WHERE job_id IN $(jobs_in "${unreadable[@]}") AND offset IS NULL
+    AND typeof(job_id) = 'text'"
 }
 
 # name_unreadable WORDS JOB... - names the jobs with the fix.

@@ -40,22 +40,22 @@ newest() {
   printf '(SELECT rowid FROM task_results AS r WHERE r.job_id = job.id AND %s ORDER BY rowid DESC LIMIT 1)' "$1"
 }
 
-# jobs_table - SQL: `known`, what jobs.json says of the jobs, if it can be read; else it is empty.
+# jobs_table - SQL: `known`, what jobs.json says of the jobs, if it can be read; else it is empty. Of an id that is there
+# twice, the last counts.
 jobs_table() {
-  local columns='job_id, name, schedule, next_run_us, overdue_s, state'
-  if [[ -n $jobs_known ]]; then
-    printf 'CREATE TEMP TABLE known AS SELECT %s FROM task_jobs;' "$columns"
-  else
-    printf 'CREATE TEMP TABLE known(%s);' "$columns"
-  fi
+  local columns='name, schedule, next_run_us, overdue_s, state'
+  echo "CREATE TEMP TABLE known(job_id UNIQUE, $columns);"
+  [[ -z $jobs_known ]] || echo "INSERT OR REPLACE INTO known SELECT job_id, $columns FROM task_jobs;"
 }
 
-# A job's state is the worst that is true of it; one that is paused or gone is neither failing nor overdue.
-state_of="CASE WHEN known.state IN ('paused', 'orphaned', 'died') THEN known.state
+# A job's state is the worst that is true of it; one that is paused or gone is neither failing nor overdue. Of one whose file
+# cannot be read, only the scheduler's list can tell anything.
+state_of="CASE WHEN known.state = 'died' THEN 'died' WHEN id IN unreadable THEN 'unreadable'
+  WHEN known.state IN ('paused', 'orphaned') THEN known.state
   WHEN stats.streak < 0 THEN 'failing' WHEN known.state IN ('overdue', 'running') THEN known.state
   WHEN coalesce(stats.runs, 0) = 0 THEN 'new' ELSE 'healthy' END"
-severity="CASE state WHEN 'died' THEN 0 WHEN 'failing' THEN 1 WHEN 'overdue' THEN 2 WHEN 'running' THEN 3
-  WHEN 'healthy' THEN 4 WHEN 'new' THEN 5 WHEN 'paused' THEN 6 ELSE 7 END"
+severity="CASE state WHEN 'died' THEN 0 WHEN 'failing' THEN 1 WHEN 'unreadable' THEN 2 WHEN 'overdue' THEN 3
+  WHEN 'running' THEN 4 WHEN 'healthy' THEN 5 WHEN 'new' THEN 6 WHEN 'paused' THEN 7 ELSE 8 END"
 
 # page_tables NOW_US DAYS - SQL. Runs are counted by cells of time: a new one begins at each midnight, and at each time of
 # day that is now's. So a day is one cell or two, and so is each of the four windows, which end now. A cell's number is
@@ -75,22 +75,23 @@ page_tables() {
 CREATE TEMP TABLE clock AS SELECT $now AS now_us, $days AS days;
 CREATE TEMP TABLE calendar AS WITH RECURSIVE c(day) AS (VALUES (0) UNION ALL SELECT day + 1 FROM c WHERE day + 1 < $days)
   SELECT day FROM c;
-CREATE TEMP TABLE stats AS SELECT job_id, runs, failures, streak, last_run_us, last_success_us FROM task_stats;
+CREATE TEMP TABLE stats AS SELECT job_id, runs, failures, streak, last_run_us, last_success_us FROM task_stats
+  WHERE $readable_condition;
+CREATE TEMP TABLE unreadable AS $(unreadable_jobs);
 CREATE UNIQUE INDEX temp.stats_job ON stats(job_id);
-CREATE UNIQUE INDEX temp.known_job ON known(job_id);
 CREATE TEMP TABLE reject AS SELECT job_id, offset IS NULL AS entry, reason, count(*) AS lines
   FROM task_rejects GROUP BY 1, 2, 3;
 CREATE TEMP TABLE job AS SELECT id, stats.rowid AS number, known.name AS known_name, known.schedule, known.next_run_us,
     known.overdue_s, known.state AS scheduler_state, $state_of AS state, coalesce(stats.runs, 0) AS runs,
     coalesce(stats.failures, 0) AS failures, coalesce(stats.streak, 0) AS streak, last_run_us, last_success_us
-  FROM (SELECT job_id AS id FROM stats UNION SELECT job_id FROM known) LEFT JOIN stats ON stats.job_id = id
+  FROM (SELECT job_id AS id FROM stats UNION SELECT job_id FROM known UNION SELECT job_id FROM unreadable) LEFT JOIN stats ON stats.job_id = id
     LEFT JOIN known ON known.job_id = id;
 CREATE TEMP TABLE share AS SELECT $(budget 600000 120 2000) AS characters, $(budget 30000 10 60) AS recent,
   $(budget 4000 2 6) AS causes;
 
 CREATE TEMP TABLE failure AS SELECT stats.rowid AS number, cell, signature, times, f.last_us
   FROM (SELECT job_id, $cell AS cell, taskresults_signature(coalesce(error, '')) AS signature, count(*) AS times,
-    max(time_us) AS last_us FROM task_results WHERE $only_failures GROUP BY 1, 2, 3) AS f CROSS JOIN stats USING (job_id);
+    max(time_us) AS last_us FROM task_results WHERE $only_failures AND $readable_condition GROUP BY 1, 2, 3) AS f CROSS JOIN stats USING (job_id);
 CREATE TEMP TABLE bucket(number INTEGER, cell INTEGER, runs INTEGER, failures INTEGER,
   PRIMARY KEY (number, cell)) WITHOUT ROWID;
 INSERT INTO bucket SELECT stats.rowid, value >> 40, value & 0xffffffffff, 0 FROM stats CROSS JOIN json_each(
@@ -148,23 +149,26 @@ page_rows() {
   cat <<SQL
 CREATE TEMP TABLE tally AS SELECT count(*) AS jobs, coalesce(sum(state = 'failing'), 0) AS failing,
   coalesce(sum(state = 'overdue'), 0) AS overdue, coalesce(sum(state = 'died'), 0) AS died,
+  coalesce(sum(state = 'unreadable'), 0) AS unreadable,
   coalesce(sum(state = 'running'), 0) AS running, coalesce(sum(state = 'paused'), 0) AS paused,
   coalesce(sum(state = 'orphaned'), 0) AS orphaned, coalesce(sum(state = 'new'), 0) AS new,
   coalesce(sum(state = 'healthy'), 0) AS healthy FROM job;
 SELECT 'generated' || $us || $generated FROM clock;
 SELECT 'version' || $us || taskresults_version();
 SELECT 'health' || $us || CASE WHEN jobs = 0 THEN 'empty' WHEN died THEN 'died' WHEN failing THEN 'failing'
-  WHEN overdue THEN 'overdue' ELSE 'healthy' END FROM tally;
+  WHEN unreadable THEN 'unreadable' WHEN overdue THEN 'overdue' ELSE 'healthy' END FROM tally;
 SELECT 'headline' || $us || CASE WHEN jobs = 0 THEN 'No jobs yet'
-  WHEN (failing > 0) + (overdue > 0) + (died > 0) > 1
-    THEN (failing + overdue + died) || ' of ' || jobs || ' jobs need attention'
+  WHEN (failing > 0) + (unreadable > 0) + (overdue > 0) + (died > 0) > 1
+    THEN (failing + unreadable + overdue + died) || ' of ' || jobs || ' jobs need attention'
   WHEN failing THEN failing || ' of ' || jobs || ' jobs failing'
+  WHEN unreadable THEN unreadable || ' of ' || jobs || ' jobs cannot be read'
   WHEN overdue THEN overdue || ' of ' || jobs || ' jobs overdue'
   WHEN died THEN died || ' of ' || jobs || ' jobs died while running'
   WHEN healthy + running = 0 THEN 'No job has run' ELSE 'All jobs healthy' END FROM tally;
 SELECT 'summary' || $us || CASE WHEN jobs = 0 THEN 'As soon as the scheduler has written a result, its job is here.'
   ELSE substr(CASE WHEN failing THEN ', ' || failing || ' failing' ELSE '' END
     || CASE WHEN died THEN ', ' || died || ' died' ELSE '' END
+    || CASE WHEN unreadable THEN ', ' || unreadable || ' unreadable' ELSE '' END
     || CASE WHEN overdue THEN ', ' || overdue || ' overdue' ELSE '' END
     || CASE WHEN healthy THEN ', ' || healthy || ' healthy' ELSE '' END
     || CASE WHEN running THEN ', ' || running || ' running' ELSE '' END
@@ -184,7 +188,9 @@ SELECT 'notes';
 SELECT '<li>Lines that are no records, and so in no count: ' || sum(lines) || ' (see taskresults rejects).'
   FROM reject WHERE NOT entry HAVING count(*);
 SELECT '<li>Entries of the directory that cannot be read as a job''s file: ' || sum(lines) || ' (see taskresults rejects).'
-  FROM reject WHERE entry HAVING count(*);
+  FROM reject WHERE entry AND (job_id IN unreadable) IS NOT 1 HAVING count(*);
+SELECT '<li>Jobs whose file cannot be read, and so in no count: ' || count(*) || ' (taskresults doctor says how to mend it).'
+  FROM unreadable HAVING count(*);
 SELECT '<li>Runs without a time that can be read, in the totals, but in no day and no rate: ' || sum(runs) || '.'
   FROM bucket WHERE cell = 0 HAVING count(*);
 SELECT '<li>Of each job: the last ' || recent || ' runs, texts up to ' || characters
@@ -212,9 +218,10 @@ SQL
 # data_rows - the page's data: one JSON object, a line for each job; `columns` names what stands at each place.
 data_rows() {
   local runs text other
-  runs="(SELECT group_concat(token, ' ') FROM (SELECT coalesce($ago time_us / 1000000, '?')
+  # A job without a run is not looked for: its file may be one that cannot be read.
+  runs="CASE WHEN runs THEN (SELECT group_concat(token, ' ') FROM (SELECT coalesce($ago time_us / 1000000, '?')
     || CASE WHEN $is_success THEN '' ELSE '!' END AS token FROM task_results AS r
-    WHERE r.job_id = job.id ORDER BY rowid DESC LIMIT (SELECT recent FROM share)))"
+    WHERE r.job_id = job.id ORDER BY rowid DESC LIMIT (SELECT recent FROM share))) END"
   text=$(cut_text last.text share.characters)
   other=$(cut_text other.text '(share.characters / 3)')
   cat <<SQL

@@ -11,7 +11,7 @@
   const NO_RUNS = [0, 0, 0, 0, 0, 0, 0, 0]; // and failures, in each window
   const WINDOW_NAMES = ["24 hours", "7 days", "30 days", "90 days"];
   const STATES = {
-    died: "Died", failing: "Failing", overdue: "Overdue", running: "Running",
+    died: "Died", failing: "Failing", unreadable: "Unreadable", overdue: "Overdue", running: "Running",
     healthy: "Healthy", new: "No runs", paused: "Paused", orphaned: "Orphaned",
   };
   const SEVERITY = Object.keys(STATES);
@@ -162,6 +162,7 @@
   const about = (job) => {
     if (job.state === "overdue") return `by ${duration(since(0) + job.overdue)}`;
     if (job.state === "orphaned") return "results, but no job";
+    if (job.state === "unreadable") return "its file cannot be read";
     if (job.state === "died") return "while it was running";
     return streak(job) + (job.state === "failing" && job.scheduler_state === "running" ? ", running now" : "");
   };
@@ -182,7 +183,8 @@
     job.line.querySelector(".name").append(el("p", { class: `meta ${job.state}` }, sign(job.state),
       el("span", { class: "word" }, STATES[job.state]), el("span", null, about(job))));
     job.line.append(strip(job.days), rates,
-      el("p", { class: "ago" }, job.last === null ? (job.runs ? "at an unreadable time" : "never") : time(job.last)),
+      el("p", { class: "ago" }, job.last !== null ? time(job.last)
+        : job.runs ? "at an unreadable time" : job.state === "unreadable" ? "unknown" : "never"),
       svg("svg", { class: "more", viewBox: "0 0 18 18", "aria-hidden": "true", focusable: "false" },
         svg("path", { d: "M4.5 7l4.5 4.5L13.5 7" })));
   };
@@ -300,7 +302,9 @@
     const runs = parseRuns(job.recent);
     const what = el("div", { class: "column" });
     const when = el("div", { class: "column" });
-    const nothing = "This job has not run yet, or none of its results were kept.";
+    const nothing = job.state === "unreadable"
+      ? "The file of this job's results could not be read when the page was made."
+      : "This job has not run yet, or none of its results were kept.";
     fill(what, null, job.runs ? [lastText(job), causesPart(job), otherText(job)]
       : [part("Results", el("p", { class: "cut" }, nothing))]);
     fill(when, null, [factsPart(job), runsPart(runs), daysPart(job)]);

@@ -5,6 +5,10 @@ load ../helpers
 load ../hostile
 load ../shell
 
+teardown() {
+  [[ -z ${open_place-} ]] || rm -rf "$open_place"
+}
+
 # samples_of METRIC - its lines, without HELP and TYPE.
 samples_of() {
   taskresults metrics | grep "^$1[{ ]"
@@ -65,6 +69,12 @@ taskresults_job_rejected_lines{job_id="api-monitor"} 1
 taskresults_job_rejected_lines{job_id="daily-digest"} 0
 taskresults_job_rejected_lines{job_id="nightly-backup"} 0
 taskresults_job_rejected_lines{job_id="price-watch"} 0
+# HELP taskresults_job_readable Whether the file of the job can be read; if not, it has no other sample.
+# TYPE taskresults_job_readable gauge
+taskresults_job_readable{job_id="api-monitor"} 1
+taskresults_job_readable{job_id="daily-digest"} 1
+taskresults_job_readable{job_id="nightly-backup"} 1
+taskresults_job_readable{job_id="price-watch"} 1
 # HELP taskresults_build_info The version that made these metrics.
 # TYPE taskresults_build_info gauge
 taskresults_build_info{version="$version"} 1
@@ -105,7 +115,7 @@ with open(sys.argv[2], encoding="utf-8", newline="\n") as file:
             name, label = re.fullmatch(r'(\w+)\{job_id="((?:[^"\\\n]|\\[\\"n])*)"(?:,result="\w+")?\} [0-9.]+\n', line).groups()
             label = re.sub(r"\\(.)", lambda m: "\n" if m[1] == "n" else m[1], label)
             seen.setdefault(name, set()).add(label)
-assert len(seen) == 6 and all(labels == jobs for name, labels in seen.items() if "timestamp" not in name), seen
+assert len(seen) == 7 and all(labels == jobs for name, labels in seen.items() if "timestamp" not in name), seen
 PYTHON
 }
 
@@ -133,4 +143,27 @@ PYTHON
     run taskresults metrics $arguments
     [[ $status -eq 2 && $output == *'try: taskresults help metrics' ]]
   done
+}
+
+@test "metrics: a job whose file cannot be read has a sample that says so, the others have all of theirs, and it is status 3" {
+  ((EUID == 0)) || skip 'needs root, to become somebody else'
+  open_results
+  make_hostile_jobs
+  printf '{"success": true}\n' >"$results/"$'not\xffutf8.jsonl' # no job, so no label, readable or not
+  chmod 644 "$results"/*.jsonl "$results"/.*.jsonl
+  chmod 600 "$results/o'brien's-\"job\".jsonl" "$results/"$'not\xffutf8.jsonl'
+  "${as_nobody[@]}" test -r "$root/taskresults.so" || skip 'the checkout is closed to others'
+  mkdir -m 777 "$open_place/out"
+  : >"$open_place/out/jobs.prom" && chmod 666 "$open_place/out/jobs.prom"
+  run "${as_nobody[@]}" "$(tool taskresults)" metrics -o "$open_place/out/jobs.prom"
+  [[ $status -eq 3 && $output == *"left out: job o\\'brien\\'s-\\\"job\\\", whose file cannot be read; as its owner: chmod a+r -- "* ]]
+  [[ $(grep '} 0$' "$open_place/out/jobs.prom" | grep readable) == 'taskresults_job_readable{job_id="o'\''brien'\''s-\"job\""} 0' ]]
+  [[ $(grep -c '^taskresults_job_readable{.* 1$' "$open_place/out/jobs.prom") -eq $((${#hostile_jobs[@]} - 1)) ]]
+  [[ $(grep -c '^taskresults_job_consecutive_failures{.* 1$' "$open_place/out/jobs.prom") -eq $((${#hostile_jobs[@]} - 1)) ]]
+  [[ $(grep -c brien "$open_place/out/jobs.prom") -eq 1 ]]
+  grep -q '^taskresults_metrics_timestamp_seconds' "$open_place/out/jobs.prom"
+  check_metrics <"$open_place/out/jobs.prom"
+  chmod 600 "$results"/*.jsonl "$results"/.*.jsonl # not even one
+  run "${as_nobody[@]}" "$(tool taskresults)" metrics
+  [[ $status -eq 3 && $(grep -c '^taskresults_job_.*} 0' <<<"$output") -eq ${#hostile_jobs[@]} ]]
 }

@@ -5,6 +5,10 @@ load ../helpers
 load ../hostile
 load ../shell
 
+teardown() {
+  [[ -z ${open_place-} ]] || rm -rf "$open_place"
+}
+
 report_setup() {
   page=$BATS_TEST_TMPDIR/status.html
   export SCHEDULER_JOBS_FILE=$BATS_TEST_TMPDIR/jobs.json # not there
@@ -227,4 +231,38 @@ PYTHON
   done
   run taskresults report --output=
   [[ $status -eq 2 ]]
+}
+
+@test "report: a job whose file cannot be read is on the page as that, the others as ever; FILE is replaced, and it is status 3" {
+  ((EUID == 0)) || skip 'needs root, to become somebody else'
+  open_results
+  export SCHEDULER_JOBS_FILE=$open_place/jobs.json
+  printf '{"jobs": [{"id": "shut"}, {"id": "good"}, {"id": "shut, paused", "enabled": false}]}' >"$SCHEDULER_JOBS_FILE"
+  local job
+  for job in good shut 'shut, paused' "orphan's"; do make_job "$job" 5; done
+  chmod 644 "$results"/* "$SCHEDULER_JOBS_FILE"
+  chmod 600 "$results"/shut* "$results/orphan's.jsonl"
+  "${as_nobody[@]}" test -r "$root/taskresults.so" || skip 'the checkout is closed to others'
+  mkdir -m 777 "$open_place/out"
+  page=$open_place/out/page.html
+  echo old >"$page" && chmod 666 "$page"
+  run "${as_nobody[@]}" "$(tool taskresults)" report -o "$page"
+  [[ $status -eq 3 && ${#lines[@]} -eq 3 ]]
+  [[ $output == *"left out: job shut, whose file cannot be read; as its owner: chmod a+r -- $results/shut.jsonl"* ]]
+  [[ $(page_data '[(job["id"], job["state"], job["runs"]) for job in data["jobs"]]') == \
+    "[(\"orphan's\", 'unreadable', 0), ('shut', 'unreadable', 0), ('shut, paused', 'unreadable', 0), ('good', 'healthy', 5)]" ]]
+  grep -q '<h1>3 of 4 jobs cannot be read</h1>' "$page"
+  grep -q '<p class="sub">3 unreadable, 1 healthy</p>' "$page"
+  grep -q '^<li>Jobs whose file cannot be read, and so in no count: 3 ' "$page"
+  [[ $(grep -c '^<li>Entries of the directory' "$page") -eq 0 ]]
+  grep -q '<tr><th scope="row">shut<td>unreadable<td><td><td><td><td>$' "$page"
+  grep -q '<symbol id="i-unreadable"' "$page"
+}
+
+@test "report: an id that is twice in the scheduler's list is one job, as the last of them has it" {
+  report_setup
+  with_time twice now true
+  printf '{"jobs": [{"id": "twice", "name": "old"}, {"id": "twice", "name": "new"}, {"name": "no id"}, {"id": null}]}' >"$SCHEDULER_JOBS_FILE"
+  taskresults report -o "$page"
+  [[ $(page_data '[(job["id"], job["name"]) for job in data["jobs"] if job["id"]]') == "[('twice', 'new')]" ]]
 }

@@ -5,6 +5,10 @@ load ../helpers
 load ../hostile
 load ../shell
 
+teardown() {
+  [[ -z ${open_place-} ]] || rm -rf "$open_place"
+}
+
 setup_logs() {
   export SCHEDULER_LOGS_DIR=$BATS_TEST_TMPDIR/logs
   mkdir -p "$SCHEDULER_LOGS_DIR"
@@ -209,4 +213,28 @@ sys.stdout.write("".join(json.loads(x)["job_id"] + "\0" for x in sys.stdin))' | 
   [[ $status -eq 1 && $output == 'taskresults: no such job: nobody' ]]
   SCHEDULER_RESULTS_DIR=$BATS_TEST_TMPDIR/nowhere run taskresults sla
   [[ $status -eq 3 && $output == 'taskresults: results directory '* ]]
+}
+
+@test "sla: a job whose file or log cannot be read is left out and named with the fix, and it is status 3" {
+  ((EUID == 0)) || skip 'needs root, to become somebody else'
+  open_results
+  mkdir -m 755 "$open_place/logs"
+  export SCHEDULER_LOGS_DIR=$open_place/logs
+  local job
+  for job in good "un'readable" 'no log' $'not\xffutf8'; do make_job "$job" 5; done
+  for job in good 'no log' no-job; do printf '[2026-01-01T00:00:00Z] Job resumed\n' >"$SCHEDULER_LOGS_DIR/$job.log"; done
+  chmod 644 "$results"/* "$SCHEDULER_LOGS_DIR"/*
+  chmod 600 "$results/un'readable.jsonl" "$results/"$'not\xffutf8.jsonl' "$SCHEDULER_LOGS_DIR/no log.log" "$SCHEDULER_LOGS_DIR/no-job.log"
+  "${as_nobody[@]}" test -r "$root/taskresults.so" || skip 'the checkout is closed to others'
+  status=0
+  "${as_nobody[@]}" "$(tool taskresults)" sla --window 2026-01-01..2026-01-02 --csv >"$BATS_TEST_TMPDIR/out" 2>"$BATS_TEST_TMPDIR/err" || status=$?
+  [[ $status -eq 3 && $(cut -d , -f 1-3 "$BATS_TEST_TMPDIR/out" | tr -d '\r') == $'job_id,runs,successes\ngood,5,5' ]]
+  grep -qF "left out: job un\\'readable, whose file cannot be read; as its owner: chmod a+r -- $results/un\\'readable.jsonl" "$BATS_TEST_TMPDIR/err"
+  grep -qF "left out: job no\\ log, whose log cannot be read; as its owner: chmod a+r -- $SCHEDULER_LOGS_DIR/no\\ log.log" "$BATS_TEST_TMPDIR/err"
+  run "${as_nobody[@]}" "$(tool taskresults)" sla --window 2026-01-01..2026-01-02 --target 100
+  [[ $status -eq 3 && $output == *'good'*'left out'* ]]
+  run "${as_nobody[@]}" "$(tool taskresults)" sla good --window 2026-01-01..2026-01-02
+  [[ $status -eq 0 ]]
+  run "${as_nobody[@]}" "$(tool taskresults)" sla "un'readable"
+  [[ $status -eq 3 && $output == *'cannot be opened: Permission denied' && $output != *'left out'* ]]
 }

@@ -1,0 +1,91 @@
+#!/usr/bin/env bats
+# Clocks that step: records whose times run backwards, records of the future, commands whose own clock is years off.
+
+load ../helpers
+load ../shell
+
+YEARS10=315360000
+
+# at_offset SECONDS COMMAND... - with the clock so far from the true one.
+at_offset() {
+  CLOCK_OFFSET_S=$1 LD_PRELOAD=$root/build/shim/clock.so "${@:2}"
+}
+
+# record_ago JOB SECONDS true|false - seconds before now; negative: after it.
+record_ago() {
+  append_raw "$1" "{\"timestamp\": \"$(date -u -d "@$((EPOCHSECONDS - $2))" +%Y-%m-%dT%H:%M:%SZ)\", \"success\": $3, \"output\": \"\", \"error\": \"\"}\n"
+}
+
+@test "the shim sets the clock of every program that is used" {
+  local now
+  # shellcheck disable=SC2016  # the other bash expands it
+  for now in "$(at_offset $YEARS10 date +%s)" "$(at_offset $YEARS10 sqlite3 :memory: "SELECT strftime('%s', 'now')")" \
+    "$(at_offset $YEARS10 bash -c 'echo $EPOCHSECONDS')"; do
+    ((now - EPOCHSECONDS - YEARS10 > -60 && now - EPOCHSECONDS - YEARS10 < 60))
+  done
+}
+
+@test "times that run backwards: places in the file count, a range by time finds each record, and SQLite agrees" {
+  append_raw a '{"timestamp": "2026-03-01T00:00:00Z", "success": true, "output": "1"}\n'
+  append_raw a '{"timestamp": "2026-02-01T00:00:00Z", "success": false, "output": "2"}\n'
+  append_raw a '{"timestamp": "2026-04-01T00:00:00Z", "success": true, "output": "3"}\n'
+  append_raw a '{"timestamp": "1969-12-31T23:59:59Z", "success": false, "output": "4"}\n'
+  assert_rows '4,3,2,1' "SELECT group_concat(output) FROM (SELECT output FROM task_results ORDER BY rowid DESC)"
+  assert_rows '4,2,1,3' "SELECT group_concat(output) FROM (SELECT output FROM task_results ORDER BY time_us)"
+  assert_rows '2,1' "SELECT group_concat(output) FROM (SELECT output FROM task_results
+    WHERE timestamp BETWEEN '2026-01-01' AND '2026-03-02' ORDER BY time_us)"
+  assert_rows '2026-03-01T00:00:00Z|1969-12-31T23:59:59Z|-1' 'SELECT first_run, last_run, streak FROM task_stats'
+  assert_rows 1 "SELECT taskresults_prune('a', 'since', '2026-03-15T00:00Z', 'dry_run', 1)->>'kept'"
+}
+
+@test "records of the future and a clock ten years off: every command answers, and none changes a record" {
+  record_ago past 3600 true
+  record_ago mixed -3600 false
+  record_ago mixed 7200 true
+  record_ago future -$YEARS10 false
+  export SCHEDULER_LOGS_DIR=$BATS_TEST_TMPDIR SCHEDULER_JOBS_FILE=$BATS_TEST_TMPDIR/jobs.json
+  echo '{"jobs": []}' >"$SCHEDULER_JOBS_FILE"
+  cp -a "$results" "$BATS_TEST_TMPDIR/before"
+  local offset command words
+  for offset in 0 $YEARS10 -$YEARS10; do
+    for command in 'list' 'list --jsonl' 'view --all' 'stats --by day' 'errors --since 7d' 'sla --window 7d' 'metrics' 'report' \
+      "alerts --after 1 --silent-for 1d --overdue --state $BATS_TEST_TMPDIR/state.$offset" 'doctor'; do
+      read -ra words <<<"$command"
+      run at_offset "$offset" timeout 60 "$(tool taskresults)" "${words[@]}"
+      [[ $status -eq 0 || $status -eq 1 && $command == alerts* ]] || { echo "$offset, $command: $status, $output"; return 1; }
+    done
+  done
+  diff -r "$BATS_TEST_TMPDIR/before" "$results"
+}
+
+@test "alerts: a clock that steps ahead and back tells a failure once, and a silence only while it lasts" {
+  record_ago broken 60 false
+  record_ago fine 60 true
+  local state=$BATS_TEST_TMPDIR/state
+  alerts_at() { at_offset "$1" "$(tool taskresults)" alerts --after 1 --silent-for 2d --state "$state"; }
+  run alerts_at 0
+  [[ $status -eq 1 && ${#lines[@]} -eq 1 && $output == *broken* ]]
+  run alerts_at 864000
+  [[ $status -eq 1 && $output == *fine*silent* && $output != *'failed'* ]]
+  run alerts_at 0
+  [[ $output != *failed* ]]
+  run alerts_at -864000
+  [[ $output != *failed* && $output != *silent* ]]
+}
+
+@test "sla: nothing after the present is counted, and a window before the records is empty" {
+  record_ago a 3600 true
+  record_ago a -3600 false
+  export SCHEDULER_LOGS_DIR=$BATS_TEST_TMPDIR
+  run taskresults sla --window 1d --csv
+  [[ $status -eq 0 && ${lines[1]} == a,1,1,0,100* ]]
+  run at_offset -$YEARS10 "$(tool taskresults)" sla --window 1d --csv
+  [[ $status -eq 0 && ${lines[1]} == a,0,0,0,* ]]
+}
+
+@test "run: a clock that is years off is what the record says, and neither duration nor timeout follow it" {
+  run at_offset -$YEARS10 "$(tool taskresults)" run a --timeout 60 -- echo finished
+  [[ $status -eq 0 && $output == finished ]]
+  assert_rows '1|1' "SELECT count(*), time_us / 1000000 BETWEEN strftime('%s', 'now') - $YEARS10 - 100 AND strftime('%s', 'now') - $YEARS10 + 100
+    FROM task_results('a')"
+}

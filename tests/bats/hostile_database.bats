@@ -1,0 +1,178 @@
+#!/usr/bin/env bats
+# A database file that somebody else made: what its views, triggers, constraints and names can do to the files that the
+# extension reads and writes. Each attack is refused by the flag that is named, or is shown as what remains possible.
+
+load ../helpers
+
+setup_hostile() {
+  hostile=$BATS_TEST_TMPDIR/hostile.db
+  mkdir "$BATS_TEST_TMPDIR/private"
+  make_job own 2
+  mv "$results/own.jsonl" "$BATS_TEST_TMPDIR/private/secret.jsonl"
+  make_job own 3
+  cp -a "$results" "$BATS_TEST_TMPDIR/before"
+}
+
+# made_by_them STATEMENT... - the database file, as somebody with the extension at hand made it. What it holds may be
+# refused by the sqlite3 program itself only when it is used.
+made_by_them() {
+  rm -f "$hostile"
+  sqlite3 -batch -bail -init /dev/null -cmd ".load $extension" "$hostile" "$@"
+}
+
+# opened STATEMENT... - what happens to a user who opens it.
+opened() {
+  run sqlite3 -batch -bail -init /dev/null -nullvalue NULL -cmd ".load $extension" "$hostile" "$@"
+}
+
+refused() {
+  local words=$1
+  shift
+  opened "$@"
+  [[ $status -ne 0 && $output == *"$words"* ]] || { printf '%s\nwanted: %s\ngot %s: %s\n' "$*" "$words" "$status" "$output"; return 1; }
+}
+
+nothing_changed() {
+  diff -r "$BATS_TEST_TMPDIR/before" "$results"
+  [[ $(ls -A "$BATS_TEST_TMPDIR") == "$(printf '%s\n' before hostile.db private results)" ]]
+}
+
+# Everything of the extension that acts on files. None of it may be called by a schema.
+acting=("taskresults_prune('own', 'keep', 1)" "taskresults_prune_all('keep', 1)" 'taskresults_writable(1)'
+  'taskresults_writable()' "taskresults_export_csv('stolen.csv', 'SELECT 1')")
+
+@test "no function that acts on files can be called from a view, a trigger of any kind, or a view inside a view" {
+  setup_hostile
+  cd "$BATS_TEST_TMPDIR"
+  local call trust
+  for call in "${acting[@]}"; do
+    made_by_them "CREATE TABLE t(x); CREATE TABLE u(x); CREATE VIEW v AS SELECT 1 AS x UNION SELECT $call;
+      CREATE VIEW w AS SELECT x FROM v WHERE x; CREATE VIEW i AS SELECT 1 AS x;
+      CREATE TRIGGER a AFTER INSERT ON t BEGIN SELECT $call; END;
+      CREATE TRIGGER b BEFORE UPDATE ON t BEGIN SELECT $call; END;
+      CREATE TRIGGER c INSTEAD OF INSERT ON i BEGIN INSERT INTO u SELECT $call; END;
+      CREATE TRIGGER d AFTER DELETE ON t WHEN $call BEGIN SELECT 1; END;
+      INSERT INTO u VALUES (1)"
+    for trust in ON OFF; do
+      for statement in 'SELECT * FROM v' 'SELECT * FROM w' 'INSERT INTO t VALUES (1)' 'INSERT INTO i VALUES (1)' \
+        'UPDATE t SET x = 2' 'DELETE FROM t'; do
+        refused "unsafe use of ${call%%(*}()" "PRAGMA trusted_schema=$trust" "$statement"
+      done
+    done
+    nothing_changed
+  done
+}
+
+@test "no function that acts on files can be called from a default, a check, a generated column or an index" {
+  setup_hostile
+  cd "$BATS_TEST_TMPDIR"
+  local call place statement
+  for call in "${acting[@]}"; do
+    for place in "CREATE TABLE t(x, y DEFAULT ($call))" "CREATE TABLE t(x CHECK ($call))" "CREATE TABLE t(x, y AS ($call))" \
+      "CREATE TABLE t(x, y AS ($call) STORED)" "CREATE TABLE t(x); CREATE INDEX i ON t($call)" \
+      "CREATE TABLE t(x); CREATE INDEX i ON t(x) WHERE $call"; do
+      # A schema that sqlite3 would not make can still be written into a file.
+      made_by_them 'CREATE TABLE keep(x)'
+      run python3 - "$hostile" "$place" <<'PYTHON'
+import sqlite3, sys
+db = sqlite3.connect(sys.argv[1], isolation_level=None)
+for number, text in enumerate(sys.argv[2].split("; "), 2):
+    db.execute("CREATE TABLE t(x, y)" if text.startswith("CREATE TABLE") else "CREATE INDEX i ON t(x)")
+db.execute("PRAGMA writable_schema = ON")
+for text in sys.argv[2].split("; "):
+    db.execute("UPDATE sqlite_schema SET sql = ? WHERE name = ?", (text, text.split()[2].split("(")[0]))
+PYTHON
+      [[ $status -eq 0 ]]
+      for statement in 'INSERT INTO t(x) VALUES (1)' 'SELECT * FROM t' 'REINDEX'; do
+        opened "$statement"
+        [[ $output != *'"job_id"'* ]] || { echo "$place, $statement: $output"; return 1; }
+      done
+      refused '' 'INSERT INTO t(x) VALUES (1)'
+      nothing_changed
+    done
+  done
+}
+
+@test "a table that names a path is out of reach of views and triggers; a trusted schema makes no difference" {
+  setup_hostile
+  local trust table
+  for table in "task_results(dir='$BATS_TEST_TMPDIR/private')" "task_rejects(dir='$BATS_TEST_TMPDIR/private')" \
+    "task_stats(dir='$BATS_TEST_TMPDIR/private')" "task_errors(dir='$BATS_TEST_TMPDIR/private')" \
+    "task_logs(dir='$BATS_TEST_TMPDIR/private')" "task_jobs(file='/etc/passwd')" \
+    "task_runs(dir='$BATS_TEST_TMPDIR/private', logs='$BATS_TEST_TMPDIR/private')"; do
+    made_by_them "CREATE VIRTUAL TABLE theirs USING $table" 'CREATE TABLE t(x); CREATE TABLE log(x);
+      CREATE VIEW v AS SELECT * FROM theirs; CREATE VIEW i AS SELECT 1 AS x;
+      CREATE TRIGGER a AFTER INSERT ON t BEGIN INSERT INTO log SELECT job_id FROM theirs; END;
+      CREATE TRIGGER b INSTEAD OF INSERT ON i BEGIN INSERT INTO log SELECT job_id FROM theirs; END'
+    for trust in ON OFF; do
+      for statement in 'SELECT * FROM v' 'INSERT INTO t VALUES (1)' 'INSERT INTO i VALUES (1)'; do
+        refused 'unsafe use of virtual table "theirs"' "PRAGMA trusted_schema=$trust" "$statement"
+      done
+    done
+    opened 'SELECT count(*) FROM log'
+    [[ $output == 0 ]]
+  done
+  nothing_changed
+}
+
+@test "opening the file, listing its tables and dropping them reads no path and touches no file" {
+  setup_hostile
+  made_by_them "CREATE VIRTUAL TABLE a USING task_results(dir='$BATS_TEST_TMPDIR/private')" \
+    "CREATE VIRTUAL TABLE b USING task_jobs(file='$BATS_TEST_TMPDIR/private/secret.jsonl')"
+  opened '.tables' 'PRAGMA table_info(a)' 'DROP TABLE a' 'DROP TABLE b' 'SELECT count(*) FROM sqlite_schema'
+  [[ $status -eq 0 && ${lines[-1]} == 0 ]]
+  [[ -s $BATS_TEST_TMPDIR/private/secret.jsonl ]]
+  nothing_changed
+}
+
+@test "a trigger cannot write records through the eponymous table, nor through one of its own, until the user opts in" {
+  setup_hostile
+  made_by_them "CREATE VIRTUAL TABLE theirs USING task_results(dir='$BATS_TEST_TMPDIR/private')" \
+    "CREATE TABLE t(x); CREATE TABLE u(x); CREATE VIEW i AS SELECT 1 AS x;
+    CREATE TRIGGER a AFTER INSERT ON t BEGIN INSERT INTO task_results(job_id, success) VALUES ('evil', 1); END;
+    CREATE TRIGGER b AFTER INSERT ON u BEGIN INSERT INTO theirs(job_id, success) VALUES ('evil', 1); END;
+    CREATE TRIGGER c INSTEAD OF INSERT ON i BEGIN INSERT OR REPLACE INTO task_results(job_id, success) VALUES ('evil', 1); END"
+  refused 'first allow it on this connection' 'INSERT INTO t VALUES (1)'
+  refused 'unsafe use of virtual table "theirs"' 'INSERT INTO u VALUES (1)'
+  refused 'first allow it on this connection' 'INSERT INTO i VALUES (1)'
+  refused 'unsafe use of virtual table "task_results"' 'SELECT taskresults_writable(1)' 'PRAGMA trusted_schema=OFF' \
+    'INSERT INTO t VALUES (1)'
+  nothing_changed
+  opened 'SELECT taskresults_writable(1)' 'INSERT INTO t VALUES (1)' # which is what the opt-in means
+  [[ $status -eq 0 && -s $results/evil.jsonl ]]
+}
+
+@test "what remains: a schema can read the tables without arguments, unless it is not trusted" {
+  setup_hostile
+  made_by_them 'CREATE TABLE t(x); CREATE TABLE log(x); CREATE VIEW v AS SELECT count(*) AS n FROM task_results;
+    CREATE TRIGGER a AFTER INSERT ON t BEGIN INSERT INTO log SELECT output FROM task_results; END;
+    CREATE VIEW s AS SELECT taskresults_signature(x) AS x FROM t'
+  opened 'SELECT * FROM v' 'INSERT INTO t VALUES (1)' 'SELECT count(*) FROM log' 'SELECT * FROM s'
+  [[ $status -eq 0 && $output == $'3\n3\n<n>' ]]
+  refused 'unsafe use of virtual table "task_results"' 'PRAGMA trusted_schema=OFF' 'SELECT * FROM v'
+  refused 'unsafe use of virtual table "task_results"' 'PRAGMA trusted_schema=OFF' 'INSERT INTO t VALUES (1)'
+  opened 'PRAGMA trusted_schema=OFF' 'SELECT * FROM s' # acts on nothing, so it is innocuous
+  [[ $status -eq 0 ]]
+}
+
+@test "what remains: a table or view of the same name hides ours; one in temp hides theirs" {
+  setup_hostile
+  made_by_them "CREATE TABLE task_stats(job_id, runs); INSERT INTO task_stats VALUES ('forged', 7)" \
+    "CREATE VIEW task_rejects AS SELECT 'forged' AS job_id" \
+    "CREATE VIRTUAL TABLE task_results USING task_results(dir='$BATS_TEST_TMPDIR/private')"
+  opened 'SELECT job_id FROM task_stats' 'SELECT job_id FROM task_rejects' 'SELECT count(*) FROM task_results'
+  [[ $output == $'forged\nforged\n2' ]]
+  opened 'CREATE VIRTUAL TABLE temp.task_results USING task_results(sync=off)' 'SELECT count(*) FROM task_results' \
+    'CREATE VIRTUAL TABLE temp.task_stats USING task_stats(max_line=1048576)' 'SELECT job_id, runs FROM task_stats'
+  [[ $output == $'3\nown|3' ]]
+}
+
+@test "the commands open no database, read no start-up file, and so meet none of this" {
+  setup_hostile
+  made_by_them "CREATE TABLE task_stats(job_id, runs); INSERT INTO task_stats VALUES ('forged', 7)"
+  cd "$BATS_TEST_TMPDIR"
+  mkdir home
+  printf '.open %s\n.shell touch pwned\n' "$hostile" >home/.sqliterc
+  run env HOME="$BATS_TEST_TMPDIR/home" "$root/shell/taskresults" list --csv
+  [[ $status -eq 0 && $output == *own,3,* && $output != *forged* && ! -e pwned ]]
+}
