@@ -28,7 +28,7 @@ WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wco
 ALL_CFLAGS = -std=c11 -fPIC -fvisibility=hidden $(WARNINGS) -Iinclude $(PKG_CFLAGS) $(CFLAGS) $(VARIANT_CFLAGS)
 
 
-.PHONY: all static demo test check unit bats deps asan tsan matrix fuzz lint format bench install uninstall clean help
+.PHONY: all static demo test check unit bats deps asan tsan valgrind matrix fuzz lint format bench install uninstall clean help
 
 all: taskresults.so taskresults-run ## build the loadable extension, taskresults.so, and what `taskresults run` needs
 
@@ -133,6 +133,9 @@ asan: ## run the C units and the SQL differential test under ASan and UBSan
 tsan: ## run a host of many threads under ThreadSanitizer for TSAN_SECONDS (30)
 	@.ci/deps build
 	@.ci/tsan $(or $(TSAN_SECONDS),30)
+
+valgrind: all test-binaries ## run a SQL session and the C units under memcheck, with a leak check
+	@.ci/valgrind
 
 matrix: ## run the SQL tests on SQLite 3.38.5, 3.40.1, 3.46.0 and 3.54.1 (from npm), or on VERSIONS
 	@.ci/deps build test
