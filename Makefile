@@ -28,7 +28,7 @@ WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wco
 ALL_CFLAGS = -std=c11 -fPIC -fvisibility=hidden $(WARNINGS) -Iinclude $(PKG_CFLAGS) $(CFLAGS) $(VARIANT_CFLAGS)
 
 
-.PHONY: all static demo test check unit bats deps asan fuzz lint format bench instructions install uninstall clean help
+.PHONY: all static demo test check unit bats deps asan tsan valgrind matrix fuzz lint format bench instructions install uninstall clean help
 
 all: taskresults.so taskresults-run ## build the loadable extension, taskresults.so, and what `taskresults run` needs
 
@@ -105,7 +105,7 @@ build/shim/%.so: tests/shim/%.c
 	$(CC) -std=c11 $(WARNINGS) $(CFLAGS) -Wno-missing-prototypes -shared -fPIC -o $@ $< -ldl
 
 # Hosts in C, which load the extension as an application would.
-LIVE := $(basename $(notdir $(filter-out %/every_line.c,$(wildcard tests/live/*.c))))
+LIVE := $(basename $(notdir $(filter-out %/every_line.c %/threads.c,$(wildcard tests/live/*.c))))
 build/live/%: tests/live/%.c
 	@mkdir -p $(@D)
 	$(CC) -std=c11 $(WARNINGS) $(PKG_CFLAGS) $(CFLAGS) -o $@ $< $(SQLITE_LIBS) -lpthread
@@ -129,6 +129,17 @@ print-sources: # for .ci/asan, which builds them its own way
 asan: ## run the C units and the SQL differential test under ASan and UBSan
 	@.ci/deps build test lint
 	@.ci/asan
+
+tsan: ## run a host of many threads under ThreadSanitizer for TSAN_SECONDS (30)
+	@.ci/deps build
+	@.ci/tsan $(or $(TSAN_SECONDS),30)
+
+valgrind: all test-binaries ## run a SQL session and the C units under memcheck, with a leak check
+	@.ci/valgrind
+
+matrix: ## run the SQL tests on SQLite 3.38.5, 3.40.1, 3.46.0 and 3.54.1 (from npm), or on VERSIONS
+	@.ci/deps build test
+	@tests/matrix/run $(VERSIONS)
 
 lint: ## gcc and clang with -Werror, clang-format, shellcheck
 	@.ci/deps build test lint

@@ -1159,7 +1159,7 @@ typedef struct TrTable {
   TrConnection *connection; /* counted reference */
   TrPoll poll;
   TrSource source;
-  bool direct_only;  /* made with arguments: out of reach of views and triggers, so INSERT needs no opt-in */
+  bool direct_only;  /* made with arguments, out of reach of triggers: INSERT needs no opt-in */
   TrPending pending; /* task_results: what the open transaction has inserted */
 } TrTable;
 

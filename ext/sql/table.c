@@ -13,6 +13,11 @@ int tr_table_declare(sqlite3 *db, const char *schema, int argc) {
   return code == SQLITE_OK && argc > 3 ? sqlite3_vtab_config(db, SQLITE_VTAB_DIRECTONLY) : code;
 }
 
+/* Before 3.40 SQLite lets a trigger write into a DIRECTONLY table; but a database's own triggers never reach `temp`. */
+static bool triggers_cannot_write(const char *schema_name) {
+  return sqlite3_libversion_number() >= 3040000 || sqlite3_stricmp(schema_name, "temp") == 0;
+}
+
 int tr_table_connect(sqlite3 *db, TrConnection *connection, const TrStore *store, const char *schema, int argc,
                      const char *const *argv, sqlite3_vtab **vtab, char **message) {
   TrSource source;
@@ -26,7 +31,8 @@ int tr_table_connect(sqlite3 *db, TrConnection *connection, const TrStore *store
     tr_source_free(&source);
     return code;
   }
-  *table = (TrTable){.connection = connection, .poll.db = db, .source = source, .direct_only = argc > 3};
+  *table = (TrTable){.connection = connection, .poll.db = db, .source = source};
+  table->direct_only = argc > 3 && triggers_cannot_write(argv[1]);
   connection->references++; /* a module may be unregistered while its tables live */
   *vtab = &table->base;
   return SQLITE_OK;

@@ -127,7 +127,7 @@ check_jobs() {
   local jobs_file=${SCHEDULER_JOBS_FILE:-/opt/.task-scheduler/jobs.json} rows kind job count
   [[ -r $jobs_file ]] || return 0
   rows=$(query "SELECT state, hex(job_id), count(*) FROM task_jobs WHERE state = 'died' GROUP BY 2
-    UNION ALL SELECT 'no id', '', count(*) FROM task_jobs WHERE job_id IS NULL HAVING count(*)
+    UNION ALL SELECT 'no id', '', count(*) FROM task_jobs WHERE job_id IS NULL GROUP BY NULL
     UNION ALL SELECT 'twice', hex(job_id), count(*) FROM task_jobs WHERE job_id IS NOT NULL GROUP BY 2 HAVING count(*) > 1;" 2>&1) || {
     fail "$rows" 'mend the file, or take it from a backup; the scheduler needs it too'
     return

@@ -57,11 +57,14 @@ csv_rows() {
 }
 
 # json_row NAME EXPRESSION ... - an object. `success` becomes true or false; an infinite number, which JSON has not, null.
+# `last_success` is true or false already, but as a text: that it is JSON does not outlive a subquery from 3.45 on.
 json_row() {
   local row=
   while (($#)); do
     if [[ $1 == success ]]; then
       row+="${row:+, }'success', CASE WHEN $2 IS 1 THEN json('true') WHEN $2 IS 0 THEN json('false') ELSE $2 END"
+    elif [[ $1 == last_success ]]; then
+      row+="${row:+, }'last_success', json($2)"
     else
       row+="${row:+, }'$1', CASE WHEN typeof($2) <> 'real' OR abs($2) <= 1.7976931348623157e308 THEN $2 END"
     fi

@@ -186,13 +186,13 @@ notes() {
   cat <<SQL
 SELECT 'notes';
 SELECT '<li>Lines that are no records, and so in no count: ' || sum(lines) || ' (see taskresults rejects).'
-  FROM reject WHERE NOT entry HAVING count(*);
+  FROM reject WHERE NOT entry GROUP BY NULL;
 SELECT '<li>Entries of the directory that cannot be read as a job''s file: ' || sum(lines) || ' (see taskresults rejects).'
-  FROM reject WHERE entry AND (job_id IN unreadable) IS NOT 1 HAVING count(*);
+  FROM reject WHERE entry AND (job_id IN unreadable) IS NOT 1 GROUP BY NULL;
 SELECT '<li>Jobs whose file cannot be read, and so in no count: ' || count(*) || ' (taskresults doctor says how to mend it).'
-  FROM unreadable HAVING count(*);
+  FROM unreadable GROUP BY NULL;
 SELECT '<li>Runs without a time that can be read, in the totals, but in no day and no rate: ' || sum(runs) || '.'
-  FROM bucket WHERE cell = 0 HAVING count(*);
+  FROM bucket WHERE cell = 0 GROUP BY NULL;
 SELECT '<li>Of each job: the last ' || recent || ' runs, texts up to ' || characters
   || ' characters (fewer, if they are mostly not ASCII), the ' || causes || ' commonest causes of its failures.' FROM share;
 SELECT '<li>$( [[ -n $jobs_known ]] && echo "Paused, overdue and running are as of when the page was made." ||

@@ -14,8 +14,10 @@ example_data() {
   count=0
   for file in examples/sql/*.sql; do
     [[ $(head -n 1 "$file") == "-- $(basename "$file") - "?* ]]
-    run sqlite3 -init /dev/null -bail -cmd '.load ./taskresults' :memory: <"$file"
-    [[ $status -eq 0 && ${#lines[@]} -ge 5 ]] || { echo "$file: $status $output"; return 1; }
+    # The boxes of 3.38's program crash it, on tables of its own as well.
+    if (($(sqlite_version_number) < 3039000)); then box=list least=1; else box=box least=5; fi
+    run sqlite3 -init /dev/null -bail -cmd '.load ./taskresults' :memory: < <(sed "s/^\.mode box/.mode $box/" "$file")
+    [[ $status -eq 0 && ${#lines[@]} -ge least ]] || { echo "$file: $status $output"; return 1; }
     count=$((count + 1))
   done
   ((count >= 7))

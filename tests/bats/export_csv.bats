@@ -67,7 +67,7 @@ PYTHON
   setup_place
   local encoding
   for encoding in UTF-8 UTF-16le UTF-16be; do
-    sqlite3 -batch -bail -init /dev/null -cmd "PRAGMA encoding = '$encoding'" -cmd ".load $extension" :memory: \
+    sqlite3 -batch -bail -init /dev/null -cmd ".load $extension" :memory: "PRAGMA encoding = '$encoding'" \
       "CREATE TABLE t AS SELECT 'a,é😀' AS a, NULL AS b, 1.5 AS c UNION ALL SELECT '', x'C3A9', 'x' || char(0) || '\"'" \
       "SELECT taskresults_export_csv('$encoding', 'SELECT * FROM t'), (SELECT * FROM pragma_encoding)" >encoding
     [[ $(<encoding) == "2|$encoding" ]]

@@ -47,7 +47,8 @@ PYTHON
   jobs '{"id": "a", "timeout": 300, "created_by": {"chat": [1, 2]}, "notify": null, "enabled": 1, "cron": 1.5, "name": [],
          "mode": 12345678901234567890}'
   assert_rows 'integer|300|text|{"chat":[1,2]}|null|1|1.5|[]|1.23456789012346e+19' \
-    'SELECT typeof(timeout), timeout, typeof(created_by), created_by, typeof(notify), enabled, cron, name, mode FROM task_jobs'
+    "SELECT typeof(timeout), timeout, typeof(created_by), created_by, typeof(notify), enabled, cron, name, printf('%.15g', mode)
+     FROM task_jobs"
 }
 
 @test "the last of duplicate keys counts, as in Python, and keys are case-sensitive" {

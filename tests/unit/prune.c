@@ -49,7 +49,9 @@ static sqlite3 *open_connection(void) {
 
 static int prune(sqlite3 *db, const char *sql, char *result, size_t size) {
   sqlite3_stmt *statement;
-  if (sqlite3_prepare_v2(db, sql, -1, &statement, NULL) != SQLITE_OK) abort();
+  int code = sqlite3_prepare_v2(db, sql, -1, &statement, NULL);
+  if (code == SQLITE_INTERRUPT) return code; /* from 3.41 on, progress handlers run while a statement is prepared */
+  if (code != SQLITE_OK) abort();
   sqlite3_bind_text(statement, 1, directory, -1, SQLITE_STATIC);
   if (sqlite3_step(statement) == SQLITE_ROW) {
     snprintf(result, size, "%s", (const char *)sqlite3_column_text(statement, 0));
