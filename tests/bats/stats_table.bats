@@ -210,6 +210,7 @@ PYTHON
   # Those with < stand before the arguments, where SQLite counts.
   many=$(printf 'runs < 100%d AND ' {1..20})
   assert_rows 1 "SELECT runs FROM task_stats WHERE $many since = '2026-01-01 00:01'"
+  assert_rows 1 "SELECT runs FROM task_stats WHERE $many since = '2026-01-01 00:01' AND since = '2026-01-01 00:01'"
   for name in since until; do
     assert_sql_error "$name cannot be NULL beside so many conditions" "SELECT runs FROM task_stats WHERE $many $name = NULL"
   done
