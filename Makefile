@@ -28,7 +28,7 @@ WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wco
 ALL_CFLAGS = -std=c11 -fPIC -fvisibility=hidden $(WARNINGS) -Iinclude $(PKG_CFLAGS) $(CFLAGS) $(VARIANT_CFLAGS)
 
 
-.PHONY: all static demo test check unit bats deps asan fuzz lint format bench install uninstall clean help
+.PHONY: all static demo test check unit bats deps asan coverage fuzz lint format bench install uninstall clean help
 
 all: taskresults.so taskresults-run ## build the loadable extension, taskresults.so, and what `taskresults run` needs
 
@@ -129,6 +129,10 @@ print-sources: # for .ci/asan, which builds them its own way
 asan: ## run the C units and the SQL differential test under ASan and UBSan
 	@.ci/deps build test lint
 	@.ci/asan
+
+coverage: ## lines and branches that the tests take, with a reason for each that is not; see tests/coverage/REPORT.md
+	@.ci/deps build test coverage
+	@tests/coverage/run
 
 lint: ## gcc and clang with -Werror, clang-format, shellcheck
 	@.ci/deps build test lint
