@@ -28,7 +28,7 @@ WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wco
 ALL_CFLAGS = -std=c11 -fPIC -fvisibility=hidden $(WARNINGS) -Iinclude $(PKG_CFLAGS) $(CFLAGS) $(VARIANT_CFLAGS)
 
 
-.PHONY: all static demo test check unit bats deps asan tsan valgrind matrix fuzz lint format bench instructions install uninstall clean help
+.PHONY: all static demo test check unit bats deps asan tsan valgrind matrix coverage fuzz lint format bench instructions install uninstall clean help
 
 all: taskresults.so taskresults-run ## build the loadable extension, taskresults.so, and what `taskresults run` needs
 
@@ -140,6 +140,10 @@ valgrind: all test-binaries ## run a SQL session and the C units under memcheck,
 matrix: ## run the SQL tests on SQLite 3.38.5, 3.40.1, 3.46.0 and 3.54.1 (from npm), or on VERSIONS
 	@.ci/deps build test
 	@tests/matrix/run $(VERSIONS)
+
+coverage: ## lines and branches that the tests take, with a reason for each that is not; see tests/coverage/REPORT.md
+	@.ci/deps build test coverage
+	@tests/coverage/run
 
 lint: ## gcc and clang with -Werror, clang-format, shellcheck
 	@.ci/deps build test lint

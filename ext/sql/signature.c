@@ -105,7 +105,7 @@ static bool take_identifier(Text *text) {
   bool prefixed = take(&rest, "0x"), digits = false, letters = false;
   const char *start = rest.at;
   for (; rest.at < rest.end && is_hex(*rest.at); rest.at++) *(is_digit(*rest.at) ? &digits : &letters) = true;
-  if (rest.at < rest.end && (is_letter(*rest.at) || is_digit(*rest.at))) return false;
+  if (rest.at < rest.end && is_letter(*rest.at)) return false; /* no digit: those are hexadecimal */
   if (prefixed ? rest.at == start : rest.at - start < 8 || !digits || !letters) return false;
   text->at = rest.at;
   return true;

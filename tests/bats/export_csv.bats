@@ -101,6 +101,7 @@ PYTHON
   assert_sql_error "unknown option 'NULL'" "$call, NULL, 1)"
   assert_sql_error 'options come in pairs' "$call, 'header')"
   assert_sql_error "the value of 'header' has to be 0 or 1" "$call, 'header', 2)"
+  assert_sql_error "the value of 'header' has to be 0 or 1" "$call, 'header', 2, 'guard', 1)"
   assert_sql_error "the value of 'guard' has to be 0 or 1" "$call, 'guard', 'yes')"
   assert_sql_error "the value of 'newline' has to be 'crlf' or 'lf'" "$call, 'newline', char(10))"
   assert_sql_error "the value of 'newline' has to be 'crlf' or 'lf'" "$call, 'newline', NULL)"

@@ -229,6 +229,18 @@ SQL
   run sql 'SELECT taskresults_writable(1)' BEGIN "INSERT INTO task_results(job_id, success) VALUES ('a', 1)" \
     ".shell ln -s '$BATS_TEST_TMPDIR/elsewhere' '$results/a.jsonl'" COMMIT
   [[ $status -ne 0 && $output == *"job 'a': cannot append to $results/a.jsonl: "* && ! -e $BATS_TEST_TMPDIR/elsewhere ]]
+  rm "$results/a.jsonl"
+  run sql 'SELECT taskresults_writable(1)' BEGIN "INSERT INTO task_results(job_id, success) VALUES ('a', 1)" \
+    ".shell mkfifo '$results/a.jsonl'" COMMIT
+  [[ $status -ne 0 && $output == *"job 'a': cannot append to $results/a.jsonl: it is a FIFO (only a regular file"* ]]
+}
+
+@test "settings of the environment that are wrong fail the INSERT by name" {
+  for setting in TASKRESULTS_MAX_LINE TASKRESULTS_SYNC; do
+    run env "$setting=much" sqlite3 -batch -bail -init /dev/null -cmd ".load $extension" :memory: 'SELECT taskresults_writable(1)' \
+      "INSERT INTO task_results(job_id, success) VALUES ('a', 1)"
+    [[ $status -ne 0 && $output == *"$setting"* && ! -e $results/a.jsonl ]] || { echo "$output"; return 1; }
+  done
 }
 
 @test "UPDATE and DELETE say that history is append-only, and name the pruner" {

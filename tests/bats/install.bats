@@ -37,7 +37,7 @@ load ../helpers
 
 @test "make help lists every target that the README names" {
   run make -s -C "$root" help
-  for target in all static demo test deps asan lint format bench man install uninstall clean help; do
+  for target in all static demo test deps asan coverage lint format bench man install uninstall clean help; do
     [[ $output == *"make $target "* ]]
   done
 }

@@ -218,6 +218,8 @@ z|orphaned" 'SELECT job_id, state FROM task_jobs'
   assert_rows a 'SELECT job_id FROM task_jobs'
   export SCHEDULER_RESULTS_DIR=$jobs_file
   assert_sql_error "results directory $jobs_file: Not a directory" 'SELECT job_id FROM task_jobs'
+  export SCHEDULER_RESULTS_DIR=$jobs_file/results
+  assert_sql_error "results directory $jobs_file/results: Not a directory" 'SELECT job_id FROM task_jobs'
 }
 
 # --- the file ---------------------------------------------------------------------------------------------------------------

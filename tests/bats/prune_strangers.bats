@@ -270,6 +270,7 @@ PYTHON
   done
   assert_sql_error "unknown option 'NULL'" "SELECT taskresults_prune('j', NULL, 1)"
   assert_sql_error "the value of 'offline' has to be 0 or 1" "SELECT taskresults_prune('j', 'keep', 1, 'offline', 2)"
+  assert_sql_error "the value of 'offline' has to be 0 or 1" "SELECT taskresults_prune('j', 'keep', 1, 'offline', 2, 'count', 1)"
   assert_rows unchanged "SELECT taskresults_prune('j', 'keep', 3, 'count', 0, 'dry_run', 0)->>'result'"
 }
 

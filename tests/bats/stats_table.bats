@@ -91,6 +91,11 @@ check_stats() {
   [[ $status -eq 0 && $output == *' 0 disagreements' ]]
 }
 
+@test "a long text with escapes is a success, as a short one is" {
+  printf '{"success": "\\u0030%0600d x"}\n{"success": "\\u0030 x"}\n{"success": "\\u0030"}\n' 0 >"$results/a.jsonl"
+  assert_rows '2|1' 'SELECT successes, failures FROM task_stats'
+}
+
 @test "every figure is what Python makes of the same lines, in all windows, for all jobs and for one" {
   python3 "$root/tests/differential/stats.py" generate "$BATS_TEST_TMPDIR/histories"
   check_stats "$BATS_TEST_TMPDIR/histories" "$root/tests/data/odd-lines" "$root/tests/data/scheduler-state/results"
@@ -210,6 +215,8 @@ PYTHON
   # Those with < stand before the arguments, where SQLite counts.
   many=$(printf 'runs < 100%d AND ' {1..20})
   assert_rows 1 "SELECT runs FROM task_stats WHERE $many since = '2026-01-01 00:01'"
+  assert_rows 1 "SELECT runs FROM task_stats WHERE $many since = '2026-01-01 00:01' AND since = '2026-01-01 00:01'"
+  assert_rows '' "SELECT runs FROM task_stats WHERE $many since = '2026-01-01 00:01' AND since = '2026-01-01 00:00'"
   for name in since until; do
     assert_sql_error "$name cannot be NULL beside so many conditions" "SELECT runs FROM task_stats WHERE $many $name = NULL"
   done

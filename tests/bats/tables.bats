@@ -169,11 +169,13 @@ there' "CREATE VIRTUAL TABLE temp.t USING task_results( DIR = '${quoted//\'/\'\'
 
 @test "an argument without a name is refused; one quote alone belongs to the path" {
   assert_sql_error "unknown argument ''; the arguments are dir='PATH'" "CREATE VIRTUAL TABLE temp.t USING task_results(='x')"
+  assert_sql_error "directory a'y'b: No such file" "CREATE VIRTUAL TABLE temp.t USING task_results(dir='a'y'b')" 'SELECT * FROM t'
   assert_sql_error "directory 'x'y: No such file" "CREATE VIRTUAL TABLE temp.t USING task_results(dir='x'y)" 'SELECT * FROM t'
   mkdir "$BATS_TEST_TMPDIR/it's"
   assert_rows 0 "CREATE VIRTUAL TABLE temp.t USING task_results(dir='$BATS_TEST_TMPDIR/it''s')" 'SELECT count(*) FROM t'
-  sql "CREATE VIRTUAL TABLE temp.j USING task_jobs( )" "CREATE VIRTUAL TABLE temp.r USING task_runs( )" \
-    "CREATE VIRTUAL TABLE temp.t USING task_results( )"
+  for table in task_jobs task_runs task_results; do
+    sql "CREATE VIRTUAL TABLE temp.t USING $table(,)" # two arguments that say nothing
+  done
 }
 
 @test "a table with dir= reads its own directory and leaves the eponymous one alone" {

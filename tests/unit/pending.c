@@ -153,6 +153,7 @@ static void a_savepoint_that_is_none_changes_nothing(void) {
   begin(&pending);
   CHECK(tr_pending_savepoint(&pending, 0) == SQLITE_OK && add(&pending, 0, 1) == SQLITE_OK);
   CHECK(tr_pending_savepoint(&pending, -1) == SQLITE_OK);
+  CHECK(tr_pending_open_dir(&pending, "/no/such", NULL) == SQLITE_OK && strcmp(pending.path, directory) == 0);
   tr_pending_release(&pending, -1);
   tr_pending_release(&pending, 5);
   tr_pending_rollback_to(&pending, 5);

@@ -13,6 +13,7 @@
 #include "taskresults.h"
 
 #define RECORDS 20000
+#define STEPS_OF_A_POLL 66 /* of SQLite's machine, at each of which a progress handler can be asked: see sql/poll.c */
 
 static char directory[64], path[128];
 
@@ -94,12 +95,15 @@ static void an_interrupt_ends_the_second_thread(void) {
   CHECK(file_size() > 24 << 20);
   long before = file_size();
   sqlite3 *db = open_connection();
-  int open_files = count_entries("/proc/self/fd"), countdown = 5;
+  int open_files = count_entries("/proc/self/fd");
   const char *sql = "SELECT taskresults_prune('j', 'since', '2027-01-01T00:00Z', 'count', 1, 'dir', ?)->>'dropped'";
-  sqlite3_progress_handler(db, 1, stop_when_told, &countdown);
-  CHECK(prune(db, sql, result, sizeof result) == SQLITE_INTERRUPT);
-  CHECK(file_size() == before && count_entries(directory) == 3);
-  CHECK(count_entries("/proc/self/task") == 3 && count_entries("/proc/self/fd") == open_files);
+  for (int polls = 5; polls < 45; polls += 4) { /* before it has begun, and while it is at work */
+    int countdown = polls * STEPS_OF_A_POLL;
+    sqlite3_progress_handler(db, 1, stop_when_told, &countdown);
+    CHECK(prune(db, sql, result, sizeof result) == SQLITE_INTERRUPT);
+    CHECK(file_size() == before && count_entries(directory) == 3);
+    CHECK(count_entries("/proc/self/task") == 3 && count_entries("/proc/self/fd") == open_files);
+  }
   sqlite3_progress_handler(db, 0, NULL, NULL);
   CHECK(prune(db, sql, result, sizeof result) == SQLITE_OK);
   CHECK(strtol(result, NULL, 10) == 20 * RECORDS && file_size() == 0);
@@ -113,7 +117,7 @@ static void an_interrupt_ends_the_wait_for_a_writer(void) {
   long before = file_size();
   FILE *writer = fopen(path, "a");
   sqlite3 *db = open_connection();
-  int open_files = count_entries("/proc/self/fd"), countdown = 100;
+  int open_files = count_entries("/proc/self/fd"), countdown = 50 * STEPS_OF_A_POLL;
   sqlite3_progress_handler(db, 1, stop_when_told, &countdown);
   CHECK(prune(db, "SELECT taskresults_prune('j', 'keep', 10, 'dir', ?)", result, sizeof result) == SQLITE_INTERRUPT);
   CHECK(file_size() == before && count_entries(directory) == 3 && count_entries("/proc/self/fd") == open_files);
@@ -125,7 +129,7 @@ static void an_interrupt_ends_the_wait_for_a_writer(void) {
 static void an_interrupt_ends_a_prune_of_all_jobs(void) {
   char result[256];
   make_job(RECORDS);
-  for (int polls = 0, code = SQLITE_INTERRUPT; code == SQLITE_INTERRUPT && polls < 1000; polls++) {
+  for (int polls = 0, code = SQLITE_INTERRUPT; code == SQLITE_INTERRUPT && polls < 1000; polls += STEPS_OF_A_POLL / 2) {
     sqlite3 *db = open_connection();
     int countdown = polls;
     sqlite3_progress_handler(db, 1, stop_when_told, &countdown);
