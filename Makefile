@@ -28,7 +28,7 @@ WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wco
 ALL_CFLAGS = -std=c11 -fPIC -fvisibility=hidden $(WARNINGS) -Iinclude $(PKG_CFLAGS) $(CFLAGS) $(VARIANT_CFLAGS)
 
 
-.PHONY: all static demo test check unit bats deps asan fuzz lint format bench install uninstall clean help
+.PHONY: all static demo test check unit bats deps asan faults fuzz lint format bench install uninstall clean help
 
 all: taskresults.so taskresults-run ## build the loadable extension, taskresults.so, and what `taskresults run` needs
 
@@ -133,6 +133,9 @@ asan: ## run the C units and the SQL differential test under ASan and UBSan
 lint: ## gcc and clang with -Werror, clang-format, shellcheck
 	@.ci/deps build test lint
 	@.ci/lint
+
+faults: test-binaries taskresults-run ## fail every call into libc of every scenario in turn; tests/live/each_call.py
+	@TASKRESULTS_ROOT="$(CURDIR)" python3 tests/live/each_call.py
 
 fuzz: ## fuzz each target for FUZZ_SECONDS (60); see tests/fuzz/run
 	@.ci/deps build lint

@@ -70,8 +70,7 @@ statements() {
 }
 
 metrics() {
-  query "$(statements)"
-  finish "$?"
+  to_output query "$(statements)"
 }
 
 if [[ -v opt[output] && ${opt[output]} != - ]]; then
