@@ -28,7 +28,7 @@ WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wco
 ALL_CFLAGS = -std=c11 -fPIC -fvisibility=hidden $(WARNINGS) -Iinclude $(PKG_CFLAGS) $(CFLAGS) $(VARIANT_CFLAGS)
 
 
-.PHONY: all static demo test check unit bats deps asan tsan valgrind matrix coverage fuzz lint format bench instructions install uninstall clean help
+.PHONY: all static demo test check unit bats deps asan tsan valgrind matrix coverage faults fuzz lint format bench instructions install uninstall clean help
 
 all: taskresults.so taskresults-run ## build the loadable extension, taskresults.so, and what `taskresults run` needs
 
@@ -148,6 +148,9 @@ coverage: ## lines and branches that the tests take, with a reason for each that
 lint: ## gcc and clang with -Werror, clang-format, shellcheck
 	@.ci/deps build test lint
 	@.ci/lint
+
+faults: test-binaries taskresults-run ## fail every call into libc of every scenario in turn; tests/live/each_call.py
+	@TASKRESULTS_ROOT="$(CURDIR)" python3 tests/live/each_call.py
 
 fuzz: ## fuzz each target for FUZZ_SECONDS (60) of CPU time with libFuzzer and AFL++; see tests/fuzz/run
 	@.ci/deps build fuzz

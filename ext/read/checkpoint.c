@@ -21,6 +21,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#define HIDDEN (-1)     /* no errno */
 #define PATIENCE_MS 100 /* it is a single small write */
 #define SLACK_US INT64_C(60000000)
 #define PREFIX ".checkpoint_"
@@ -40,36 +41,42 @@ static int64_t clock_us(clockid_t clock) {
 }
 
 /* /proc/PID/stat: `pid (name) state ...`, in which the name may hold anything; the 22nd field is the start, in ticks since
-** boot. False: it cannot be told. */
-static bool read_process(int64_t pid, char *state, int64_t *started_us) {
+** boot. 0, or errno; HIDDEN: it cannot be told. */
+static int read_process(int64_t pid, char *state, int64_t *started_us) {
   char path[64], text[1024];
   snprintf(path, sizeof path, "/proc/%lld/stat", (long long)pid);
-  int fd = open(path, O_RDONLY | O_CLOEXEC);
-  if (fd < 0) return false;
-  ssize_t got = read(fd, text, sizeof text - 1);
+  int fd = (int)TEMP_FAILURE_RETRY(open(path, O_RDONLY | O_CLOEXEC));
+  if (fd < 0) return errno == ENOENT || errno == EACCES || errno == EPERM ? HIDDEN : errno;
+  ssize_t got = TEMP_FAILURE_RETRY(read(fd, text, sizeof text - 1));
+  int reason = got < 0 && errno != ESRCH ? errno : HIDDEN; /* ESRCH: it ended behind the open() */
   close(fd);
-  if (got <= 0) return false;
+  if (got <= 0) return reason;
   text[got] = '\0';
   const char *p = strrchr(text, ')');
-  if (p == NULL || p[1] != ' ' || p[2] == '\0') return false;
+  if (p == NULL || p[1] != ' ' || p[2] == '\0') return HIDDEN;
   *state = p[2];
   for (int field = 2; field < 22 && p; field++) p = strchr(p + 1, ' ');
   long ticks = sysconf(_SC_CLK_TCK);
-  if (p == NULL || ticks <= 0) return false;
+  if (p == NULL || ticks <= 0) return HIDDEN;
   int64_t after_boot_us = (int64_t)((double)strtoull(p, NULL, 10) * 1e6 / (double)ticks);
   *started_us = clock_us(CLOCK_REALTIME) - clock_us(CLOCK_BOOTTIME) + after_boot_us;
-  return true;
+  return 0;
 }
 
-static bool is_alive(int64_t pid, const char *started_at) {
-  if (pid <= 0 || pid > INT32_MAX) return false;
-  if (kill((pid_t)pid, 0) != 0 && errno != EPERM) return false;
-  char state;
-  int64_t process_us, job_us;
-  if (!read_process(pid, &state, &process_us)) return true;
-  if (state == 'Z' || state == 'X') return false;
-  if (started_at == NULL || !tr_timestamp_parse(started_at, strlen(started_at), &job_us)) return true;
-  return process_us <= job_us + SLACK_US;
+/* 0, or errno. A process of which no more can be told than that it is there is taken for the job's. */
+static int find_alive(int64_t pid, const char *started_at, bool *alive) {
+  *alive = pid > 0 && pid <= INT32_MAX && (kill((pid_t)pid, 0) == 0 || errno == EPERM);
+  if (!*alive) return 0;
+  char state = 0;
+  int64_t process_us = 0, job_us;
+  int reason = read_process(pid, &state, &process_us);
+  if (reason) return reason == HIDDEN ? 0 : reason;
+  if (state == 'Z' || state == 'X') {
+    *alive = false;
+  } else if (started_at && tr_timestamp_parse(started_at, strlen(started_at), &job_us)) {
+    *alive = process_us <= job_us + SLACK_US;
+  }
+  return 0;
 }
 
 int tr_checkpoint_look(int state_fd, const char *job_id, TrPoll *poll, TrRun *run, char **message) {
@@ -83,8 +90,14 @@ int tr_checkpoint_look(int state_fd, const char *job_id, TrPoll *poll, TrRun *ru
   if (code == SQLITE_OK) {
     int64_t pid = 0;
     tr_json_integer(tr_json_member(root, "pid"), &pid);
-    *run = is_alive(pid, tr_json_text(tr_json_member(root, "started_at"))) ? TR_RUN_ALIVE : TR_RUN_DEAD;
+    bool alive;
+    int reason = find_alive(pid, tr_json_text(tr_json_member(root, "started_at")), &alive);
+    *run = alive ? TR_RUN_ALIVE : TR_RUN_DEAD;
     tr_json_free(root);
+    if (reason) {
+      code = tr_error(message, SQLITE_IOERR_READ, "job '%s': its process %lld cannot be looked at: %s", job_id,
+                      (long long)pid, strerror(reason));
+    }
   } else if (code == SQLITE_CORRUPT) {
     *run = TR_RUN_DEAD;
     code = SQLITE_OK;

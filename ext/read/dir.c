@@ -57,7 +57,7 @@ static int list_error(TrDir *dir, int reason, char **message) {
 int tr_dir_list(TrDir *dir, TrPoll *poll, int (*visit)(void *context, const char *name), void *context,
                 char **message) {
   /* A description of its own: fdopendir() takes over the one it is given, and a shared one would share its position. */
-  int fd = openat(dir->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  int fd = (int)TEMP_FAILURE_RETRY(openat(dir->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (fd < 0) return list_error(dir, errno, message);
   DIR *stream = fdopendir(fd);
   if (stream == NULL) {

@@ -30,7 +30,7 @@ __attribute__((visibility("default"))) int sqlite3_taskresults_init(sqlite3 *db,
     return tr_error(message, SQLITE_ERROR, "taskresults needs SQLite 3.38 or newer; this is %s", sqlite3_libversion());
   }
   TrConnection *connection = tr_connection_new(db);
-  if (connection == NULL) return SQLITE_NOMEM;
+  if (connection == NULL) return tr_error(message, SQLITE_NOMEM, "taskresults: out of memory");
   int code = tr_results_register(connection);
   if (code == SQLITE_OK) code = tr_rejects_register(connection);
   if (code == SQLITE_OK) code = tr_stats_register(connection);

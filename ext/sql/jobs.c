@@ -119,7 +119,8 @@ static int jobs_best_index(sqlite3_vtab *vtab, sqlite3_index_info *info) {
 typedef struct Hunt {
   JobsCursor *cursor;
   TrNames *known; /* the ids of the jobs */
-  int dirfd;
+  const TrDir *dir;
+  char **message;
 } Hunt;
 
 static int add_orphan(JobsCursor *cursor, const char *job_id, size_t length) {
@@ -144,7 +145,13 @@ static int visit_entry(void *context, const char *name) {
   struct stat entry;
   if (!tr_name_is_job_file(name, length) || !tr_utf8_is_valid(name, length)) return SQLITE_OK;
   if (tr_names_find(hunt->known, name, length - TR_SUFFIX_LEN, &unused)) return SQLITE_OK;
-  if (fstatat(hunt->dirfd, name, &entry, AT_SYMLINK_NOFOLLOW) != 0 || !S_ISREG(entry.st_mode)) return SQLITE_OK;
+  if (fstatat(hunt->dir->fd, name, &entry, AT_SYMLINK_NOFOLLOW) != 0) {
+    int reason = errno;
+    if (reason == ENOENT) return SQLITE_OK; /* it has gone */
+    return tr_error(hunt->message, SQLITE_IOERR_FSTAT, "%s/%s cannot be looked at: %s", hunt->dir->path, name,
+                    strerror(reason));
+  }
+  if (!S_ISREG(entry.st_mode)) return SQLITE_OK;
   return add_orphan(hunt->cursor, name, length - TR_SUFFIX_LEN);
 }
 
@@ -168,10 +175,9 @@ static int find_orphans(JobsCursor *cursor, JobsTable *table, char **message) {
   TrDir dir = {.fd = -1};
   const char *path = tr_source_dir(&table->results);
   if (stat(path, &unused) != 0 && errno == ENOENT) return SQLITE_OK;
-  Hunt hunt = {.cursor = cursor, .known = tr_names_new()};
+  Hunt hunt = {.cursor = cursor, .known = tr_names_new(), .dir = &dir, .message = message};
   int code = hunt.known ? intern_jobs(&cursor->jobs, hunt.known) : SQLITE_NOMEM;
   if (code == SQLITE_OK) code = tr_dir_open(&dir, &tr_results_store, path, message);
-  hunt.dirfd = dir.fd;
   if (code == SQLITE_OK) code = tr_dir_list(&dir, &table->poll, visit_entry, &hunt, message);
   if (cursor->orphan_count > 1) qsort(cursor->orphan, cursor->orphan_count, sizeof *cursor->orphan, compare_texts);
   tr_dir_close(&dir);

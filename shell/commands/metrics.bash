@@ -75,10 +75,8 @@ statements() {
       'taskresults_metrics_timestamp_seconds $EPOCHSECONDS';"
 }
 
-# The sqlite3 program does not say when its output cannot be written; cat does.
 metrics() {
-  query "$(statements)" | cat
-  finish "${PIPESTATUS[@]}"
+  to_output query "$(statements)"
 }
 
 if [[ -v opt[output] && ${opt[output]} != - ]]; then

@@ -39,8 +39,7 @@ if ((${#args[@]} == 0)) && [[ -t 0 ]]; then
 fi
 sqlite_database=$database
 if ((${#args[@]})); then
-  run_sqlite "${settings[@]}" < <(printf '%s\n;\n' "${args[@]}")
+  to_output run_sqlite "${settings[@]}" < <(printf '%s\n;\n' "${args[@]}")
 else
-  run_sqlite "${settings[@]}"
+  to_output run_sqlite "${settings[@]}"
 fi
-finish "$?"

@@ -9,5 +9,4 @@
 
 parse_options '' "$@"
 at_most 0
-query "SELECT 'taskresults ' || taskresults_version() || ' (SQLite ' || sqlite_version() || ')';"
-finish "$?"
+to_output query "SELECT 'taskresults ' || taskresults_version() || ' (SQLite ' || sqlite_version() || ')';"

@@ -77,3 +77,10 @@ finish() {
     esac
   done
 }
+
+# to_output COMMAND... - runs it, and ends with its failure. sqlite3 does not look at what becomes of its output, so
+# somebody who does stands behind it.
+to_output() {
+  "$@" | cat
+  finish "${PIPESTATUS[@]}"
+}

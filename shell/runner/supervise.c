@@ -54,7 +54,7 @@ typedef enum Pressure { PRESSURE_NONE, PRESSURE_TERM, PRESSURE_KILL, PRESSURE_AB
 
 typedef struct Run {
   Stream out, err;
-  bool lost; /* some output was neither shown nor kept */
+  bool lost; /* some output was not read, or neither shown nor kept */
   pid_t command;
   int start_error;     /* errno, if the command could not be started */
   int signals;         /* signalfd */
@@ -139,9 +139,13 @@ static void end_stream(Stream *stream) {
   capture_end(&stream->capture);
 }
 
-static void read_some(Stream *stream) {
+static void read_some(Run *run, Stream *stream) {
   ssize_t count = read(stream->from, stream->buffer, sizeof stream->buffer);
   if (count < 0 && errno == EINTR) return;
+  if (count < 0) {
+    run->lost = true;
+    say("the command's %s cannot be read any more: %s", stream->name, strerror(errno));
+  }
   if (count <= 0) {
     end_stream(stream);
     return;
@@ -279,7 +283,7 @@ static void serve(Run *run, Stream *stream, const struct pollfd *ready) {
   if (stream->length) {
     write_some(run, stream);
   } else if (stream->from >= 0) {
-    read_some(stream);
+    read_some(run, stream);
   }
 }
 

@@ -1,11 +1,18 @@
 /*
-** allocator.h - SQLite's allocator, made to fail when told to, and counting what is not given back. It calls CHECK: include
-** check.h before it.
+** allocator.h - SQLite's allocator and cJSON's, made to fail when told to, and counting what SQLite's is not given back; and
+** the calls into libc that allocate there, which fail as if they could not. It calls CHECK: include check.h before it.
 */
 #ifndef ALLOCATOR_H
 #define ALLOCATOR_H
 
+#include <cJSON.h>
+#include <dirent.h>
+#include <dlfcn.h>
+#include <errno.h>
+#include <locale.h>
+#include <pthread.h>
 #include <stdbool.h>
+#include <stdlib.h>
 
 static sqlite3_mem_methods real;
 static long countdown;  /* allocations until one fails; 0: none does */
@@ -41,6 +48,30 @@ static void *failing_realloc(void *memory, int size) {
   return grown;
 }
 
+static void *failing_cjson_malloc(size_t size) {
+  return fails_now() ? NULL : malloc(size);
+}
+
+/* --- what allocates in libc: these take the place of its own ------------------------------------------------------- */
+
+#define LIBC(name) (*(__typeof__(&name) *)&(void *){dlsym(RTLD_NEXT, #name)})
+
+locale_t newlocale(int mask, const char *name, locale_t base) {
+  if (!fails_now()) return LIBC(newlocale)(mask, name, base);
+  errno = ENOMEM;
+  return (locale_t)0;
+}
+
+DIR *fdopendir(int fd) {
+  if (!fails_now()) return LIBC(fdopendir)(fd);
+  errno = ENOMEM;
+  return NULL;
+}
+
+int pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*body)(void *), void *argument) {
+  return fails_now() ? EAGAIN : LIBC(pthread_create)(thread, attributes, body, argument);
+}
+
 static void arm(long n, bool on) {
   countdown = n;
   failing_on = on;
@@ -57,6 +88,7 @@ static void install_allocator(void) {
   CHECK(sqlite3_config(SQLITE_CONFIG_MALLOC, &failing) == SQLITE_OK);
   CHECK(sqlite3_config(SQLITE_CONFIG_LOOKASIDE, 0, 0) == SQLITE_OK); /* or small ones would never come by */
   CHECK(sqlite3_initialize() == SQLITE_OK);
+  cJSON_InitHooks(&(cJSON_Hooks){failing_cjson_malloc, free});
 }
 
 #endif

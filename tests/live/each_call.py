@@ -1,0 +1,291 @@
+#!/usr/bin/env python3
+"""each_call.py [STRIDE [WORDS]] - every call that our code makes into libc fails in turn, with each error that is
+plausible there; once, and from then on. tests/shim/each_call.c counts the calls, and fails them.
+
+For each scenario (a statement, or a command) and each call of it, what comes out is one of
+  right   status 0, and all that it prints and leaves in the files is what it is without faults
+  told    status 0, but something is missing, and it says so
+  failed  another status, and a message that names the file, or says that memory ran out; a reader has changed nothing,
+          and what a writer leaves is what its scenario allows
+Anything else is a finding: a crash, a hang, a silent difference, a descriptor that stays open.
+
+STRIDE  takes every STRIDE-th case only (default 1: all)
+WORDS   only scenarios whose name holds them
+
+Prints a line for each scenario and a sum; exits 1 if there was a finding. Needs TASKRESULTS_ROOT.
+"""
+import collections
+import concurrent.futures
+import errno
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+
+ROOT = os.environ["TASKRESULTS_ROOT"]
+SHIM = os.path.join(ROOT, "build/shim/each_call.so")
+SECONDS = 20
+
+OPENING = "EACCES EMFILE ENFILE ENOMEM EINTR EIO"
+PLAUSIBLE = {  # what each call may say; SHORT: it does half of its work
+    "open": OPENING, "openat": OPENING, "fopen": "EMFILE ENOMEM", "mkostemp": "EMFILE ENOSPC", "pipe2": "EMFILE ENFILE",
+    "read": "EIO EINTR SHORT", "pread": "EIO EINTR SHORT", "write": "EIO ENOSPC EDQUOT EINTR SHORT",
+    "pwrite": "EIO ENOSPC EDQUOT EINTR SHORT", "fstat": "EIO", "stat": "EIO EACCES ENOMEM", "fstatat": "EIO EACCES ENOMEM",
+    "faccessat": "EIO EACCES", "fstatvfs": "EIO", "lseek": "EIO", "fsync": "EIO ENOSPC EINTR", "fdatasync": "EIO ENOSPC EINTR",
+    "renameat": "EIO ENOSPC EACCES", "renameat2": "EIO ENOSPC EACCES EINVAL", "unlinkat": "EIO EPERM", "unlink": "EPERM",
+    "flock": "EINTR ENOLCK", "fcntl": "EAGAIN", "fallocate": "ENOSPC EINTR EOPNOTSUPP", "fchmod": "EIO EPERM",
+    "fchown": "EIO EPERM", "flistxattr": "EIO ENOTSUP", "fgetxattr": "EIO", "fsetxattr": "EIO ENOSPC",
+    "readdir": "EIO", "fdopendir": "ENOMEM", "fdopen": "ENOMEM", "newlocale": "ENOMEM", "pthread_create": "EAGAIN",
+    "realpath": "ENOMEM EACCES", "readlink": "EIO EACCES", "close": "EIO", "poll": "EINTR", "nanosleep": "EINTR",
+    "fork": "EAGAIN ENOMEM", "execvp": "ENOMEM EACCES", "waitpid": "EINTR", "signalfd": "EMFILE ENOMEM",
+}
+# A process that is hidden from us (/proc may be mounted so) is taken for the job's.
+NO_FAULT = {("task_jobs", "open", 3, "EACCES")}
+MUST_NOT_MATTER = ("EINTR", "SHORT")  # one of these is no reason to fail
+
+
+def record(when, output, success="true"):
+    return ('{"timestamp": "2001-%sZ", "job_id": "x", "job_name": "X", "success": %s, "output": "%s", "error": "bad"}\n'
+            % (when, success, output))
+
+
+FILES = {
+    "results/a.jsonl": record("01-01T00:00:00", "1") + "torn {\n" + record("02-01T00:00:00", "2 \\u00e9", "false")
+                       + record("03-01T00:00:00", "3"),
+    "results/b.jsonl": record("01-01T00:00:00", "4", "false") + record("03-01T00:00:00", "5"),
+    "logs/a.log": "[2001-01-01T00:00:00Z] Starting execution\nsomething else\n[2001-01-01T00:00:02Z] Execution completed\n",
+    "jobs.json": '{"jobs": [{"id": "a", "name": "A", "enabled": true}, {"id": "late", "next_run": "2001-01-01T00:00:00Z"}]}',
+    ".checkpoint_a.json": '{"pid": 1, "job_id": "a", "started_at": "2001-04-01T00:00:00"}',
+}
+
+Scenario = collections.namedtuple("Scenario", "name words sql allows build status")
+
+
+def sql(name, statements, allows="nothing", build=""):
+    return Scenario(name, None, statements, allows, build, 0)
+
+
+def command(words, allows="nothing", status=0):
+    return Scenario("taskresults " + words, words.split(), None, allows, "", status)
+
+
+ROW = "INSERT INTO task_results(timestamp, job_id, success, output) VALUES ('2001-04-01T00:00:00Z', '%s', 1, '%s'); "
+SCENARIOS = [
+    sql("task_results", "SELECT rowid, *, time_us FROM task_results"),
+    sql("task_results, backwards", "SELECT rowid, output FROM task_results ORDER BY rowid DESC"),
+    sql("task_results, a job", "SELECT * FROM task_results('a') WHERE success = 1 AND timestamp > '2001-01-15'"),
+    sql("task_results, jobs", "SELECT * FROM task_results WHERE job_id IN ('a', 'b', 'none')"),
+    sql("task_results, a rowid", "SELECT output FROM task_results WHERE rowid = (SELECT max(rowid) FROM task_results)"),
+    sql("task_results, 7 bytes at a time", "SELECT rowid, *, time_us FROM task_results", build="tiny"),
+    sql("task_rejects", "SELECT * FROM task_rejects"),
+    sql("task_stats", "SELECT * FROM task_stats"),
+    sql("task_errors", "SELECT * FROM task_errors"),
+    sql("task_logs", "SELECT * FROM task_logs"),
+    sql("task_jobs", "SELECT job_id, state FROM task_jobs"),
+    sql("task_runs", "SELECT * FROM task_runs"),
+    sql("insert", "SELECT taskresults_writable(1); " + ROW % ("a", "one"), "append"),
+    sql("transaction", "SELECT taskresults_writable(1); BEGIN; SAVEPOINT s; " + ROW % ("a", "1") + ROW % ("new", "2")
+        + "RELEASE s; " + ROW % ("a", "3") + "COMMIT", "append"),
+    sql("durable insert", "CREATE VIRTUAL TABLE temp.t USING task_results(dir='results', sync=data); "
+        + (ROW % ("new", "one")).replace("task_results(", "t("), "append"),
+    sql("export_csv", "SELECT taskresults_export_csv('out.csv', 'SELECT * FROM task_results')", "export"),
+    sql("prune", "SELECT taskresults_prune('a', 'keep', 1)", "prune"),
+    sql("prune, dry", "SELECT taskresults_prune('a', 'keep', 1, 'dry_run', 1)"),
+    sql("prune_all", "SELECT taskresults_prune_all('since', '2001-02-15T00:00Z')", "prune"),
+    sql("prune, two threads", "SELECT taskresults_prune('a', 'since', '2001-02-15T00:00Z', 'count', 1)", "prune", "tiny"),
+    command("view a"), command("view --all"), command("list"), command("stats"), command("errors"), command("rejects"),
+    command("export --format jsonl"), command("export -o out.csv", "export"), command("sla --window 2001-01-01..2001-04-01"),
+    command("alerts --state state", "state"), command("metrics"), command("report -o out.html", "export"),
+    command("doctor"), command("prune a --keep 1", "prune"),
+    command("run a -- printf hello", "append"), command("run a --quiet -- sh -c echo>&2;exit", "append"),
+]
+
+
+class Place:
+    """A scheduler's state, and where a run of a scenario leaves things."""
+
+    def __init__(self):
+        self.path = tempfile.mkdtemp(prefix="taskresults-each-")
+        for name, text in FILES.items():
+            os.makedirs(os.path.dirname(os.path.join(self.path, name)), exist_ok=True)
+            self.write(name, text.encode())
+
+    def write(self, name, content):
+        with open(os.path.join(self.path, name), "wb") as file:
+            file.write(content)
+
+    def content(self):
+        found = {}
+        for directory, _, names in os.walk(self.path):
+            for name in names:
+                path = os.path.join(directory, name)
+                with open(path, "rb") as file:
+                    found[os.path.relpath(path, self.path)] = without_now(file.read())
+        return {name: text for name, text in found.items() if not name.startswith("shim.")}
+
+    def run(self, scenario, **settings):
+        """Its status (negative: a signal; None: it hung), standard output, standard error and calls."""
+        self.write("shim.count", bytes(8))
+        self.write("shim.log", b"")
+        variables = dict(os.environ, LD_PRELOAD=SHIM, EACH_CALL_STATE=self.path + "/shim.count", LC_ALL="C.UTF-8",
+                         EACH_CALL_LOG=self.path + "/shim.log", SCHEDULER_RESULTS_DIR=self.path + "/results",
+                         SCHEDULER_LOGS_DIR=self.path + "/logs", SCHEDULER_JOBS_FILE=self.path + "/jobs.json",
+                         TMPDIR=self.path, **settings)
+        words, text = scenario.words, None
+        if words is None:
+            extension = os.path.join(ROOT, "build", scenario.build, "taskresults") if scenario.build else ROOT + "/taskresults"
+            words = ["sqlite3", "-batch", "-init", "/dev/null", "-cmd", ".load " + extension, ":memory:"]
+            text = scenario.sql
+        else:
+            words = [ROOT + "/shell/taskresults", *words]
+        try:
+            done = subprocess.run(words, env=variables, cwd=self.path, input=(text or "").encode(), capture_output=True,
+                                  timeout=SECONDS)
+        except subprocess.TimeoutExpired:
+            return None, b"", b"", []
+        with open(self.path + "/shim.log") as file:
+            return done.returncode, without_now(done.stdout), done.stderr, file.read().splitlines()
+
+    def remove(self):
+        shutil.rmtree(self.path)
+
+
+def without_now(text):
+    """Times of the run itself, and figures that follow from them."""
+    text = re.sub(rb"%d-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z" % time.gmtime().tm_year, b"NOW", text)
+    text = re.sub(rb"(?<![\d.])\d{8,10}(?![\d.])", b"SECONDS", text)
+    return re.sub(rb"taskresults-each-\w+", b"PLACE", text)
+
+
+def changes_are_allowed(scenario, before, after, clean, told=False):
+    """After a failure: is each file old or new, or what a failed write may leave of it?"""
+    if scenario.allows == "prune":
+        return True  # the next prune tells
+    for name in set(before) | set(after):
+        old, new, now = before.get(name), clean.get(name), after.get(name)
+        if now == old or (told and name == "out.html") or (now == new and scenario.allows != "nothing"):
+            continue
+        if scenario.allows == "append" and now is not None and now.startswith(old or b""):
+            continue
+        return False
+    return True
+
+
+def judge_torn_append(scenario, clean, before, after, status):
+    """A piece of a record cannot be taken back; the whole one follows, or the failure is told."""
+    if not changes_are_allowed(scenario, before, after, clean[1]):
+        return "SHORT: it left what it must not"
+    if status == clean[0]:
+        for name, text in clean[1].items():
+            if not set(text.splitlines()) <= set(after.get(name, b"").splitlines()):
+                return f"SHORT: records are missing in {name}"
+    return "right" if status == clean[0] else "failed"
+
+
+def judge(scenario, clean, fault, name, place, before):
+    """What came out of it: right, told, failed; or a finding, with its words."""
+    (clean_status, clean_out, clean_err, _), clean_files = clean
+    status, out, err, log = place.run(scenario, **fault)
+    word = fault["word"]
+    after = place.content()
+    said = (out + err + after.get("out.html", b"")).decode("utf-8", "replace")
+    if status is None:
+        return "hung", said
+    if status < 0 or 128 < status < 160:
+        return f"died: {status}", said
+    leaks = [line for line in log if line.startswith("leak")]
+    if leaks and name != "close":
+        return "left open: " + ", ".join(leaks), said
+    same = status == clean_status and out == clean_out and (after == clean_files or name in ("unlinkat", "unlink"))
+    if same:
+        return "right", said
+    if word == "SHORT" and name == "write" and scenario.allows == "append":
+        return judge_torn_append(scenario, clean, before, after, status), said
+    if word in MUST_NOT_MATTER:
+        return f"{word} mattered: status {status}", said
+    told = word == "SHORT" or os.strerror(getattr(errno, word)) in said or re.search(
+        'out of memory|"result":"failed"|file system|cannot be read as a job.s file', said, re.IGNORECASE)
+    if status == clean_status and not told:
+        return "a silent difference", said
+    if status not in (0, clean_status) and not re.search(
+            r"\.jsonl|\.log|jobs\.json|results|job '|out\.|state|memory|RECORDED|\bkept|pipe|fork|signalfd|printf|sh:", said):
+        return f"status {status}, and no file is named", said
+    if not changes_are_allowed(scenario, before, after, clean_files, status == clean_status) and name not in ("unlinkat", "unlink"):
+        changed = [n for n in set(before) | set(after) if before.get(n) != after.get(n)]
+        return f"status {status}, and it left changes in {sorted(changed)}", said
+    if scenario.allows == "prune":
+        place.run(scenario)
+        if place.content() != clean_files:
+            return "the next prune did not mend it", said
+    return ("told" if status == clean_status else "failed"), said
+
+
+def cases_of(scenario, calls):
+    times = collections.Counter()
+    for name in calls:
+        times[name] += 1
+        for word in PLAUSIBLE[name].split():
+            if (scenario.name, name, times[name], word) in NO_FAULT:
+                continue
+            for on in (0, 1):
+                if on and word in MUST_NOT_MATTER + ("EAGAIN",) and word != "SHORT":
+                    continue  # who is interrupted for ever may wait for ever
+                fault = {"EACH_CALL_NAME": name, "EACH_CALL_AT": str(times[name]), "word": word, "EACH_CALL_ON": str(on) if on else ""}
+                if word == "SHORT":
+                    fault["EACH_CALL_SHORT"] = "1"
+                else:
+                    fault["EACH_CALL_ERRNO"] = str(getattr(errno, word))
+                yield times[name], name, fault
+
+
+def try_case(scenario, clean, number, name, fault):
+    place = Place()
+    before = place.content()
+    verdict, said = judge(scenario, clean, {k: v for k, v in fault.items() if v}, name, place, before)
+    place.remove()
+    what = f"{scenario.name}: {name} {number}, {fault['word']}{', and on' if fault['EACH_CALL_ON'] else ''}"
+    return verdict, what, said
+
+
+def run_scenario(scenario, stride, pool):
+    place = Place()
+    status, out, err, calls = place.run(scenario)
+    clean = (status, out, err, calls), place.content()
+    place.remove()
+    calls = [name for name in calls if not name.startswith("leak")]
+    if status != scenario.status or not calls:
+        sys.exit(f"{scenario.name}: without faults: status {status}, {len(calls)} calls, {err.decode()}")
+    cases = list(cases_of(scenario, calls))
+    chosen = cases[len(scenario.name) % stride % len(cases)::stride]
+    verdicts = collections.Counter()
+    findings = []
+    for verdict, what, said in pool.map(lambda case: try_case(scenario, clean, *case), chosen):
+        verdicts[verdict if verdict in ("right", "told", "failed") else "findings"] += 1
+        if verdict not in ("right", "told", "failed"):
+            findings.append(f"{what}: {verdict}\n    {said.strip()[:600]}")
+    print(f"# {scenario.name}: {len(calls)} calls, {len(chosen)} of {len(cases)} cases: {dict(verdicts)}", flush=True)
+    for finding in findings:
+        print("  " + finding)
+    return len(calls), verdicts
+
+
+def main():
+    stride = int(sys.argv[1]) if len(sys.argv) > 1 else 1
+    words = sys.argv[2] if len(sys.argv) > 2 else ""
+    chosen = [scenario for scenario in SCENARIOS if words in scenario.name]
+    all_calls, all_verdicts = 0, collections.Counter()
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+        for scenario in chosen:
+            calls, verdicts = run_scenario(scenario, stride, pool)
+            all_calls += calls
+            all_verdicts.update(verdicts)
+    print(f"{len(chosen)} scenarios, {all_calls} calls, {sum(all_verdicts.values())} cases: "
+          + ", ".join(f"{number} {verdict}" for verdict, number in sorted(all_verdicts.items())))
+    return all_verdicts["findings"] > 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
