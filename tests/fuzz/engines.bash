@@ -16,8 +16,9 @@ PATIENCE_SECONDS=300 # of wall time, until a fuzzer gives up on an input
 sanitizers=(-fsanitize=address,undefined -fno-sanitize-recover=all)
 read -ra libraries < <(pkg-config --libs sqlite3 libcjson)
 read -ra includes < <(pkg-config --cflags sqlite3 libcjson)
-flags=(-std=c11 -O1 -g -fno-omit-frame-pointer -Wno-unknown-attributes -DSQLITE_CORE -DTR_READ_BYTES=61
-       -DTR_SHARE_BYTES=64 -Iinclude -Iext "${includes[@]}")
+limits=(-DTR_READ_BYTES=61 -DTR_SHARE_BYTES=64 -DTR_BLOCK_BYTES=61 -DTR_BLOCK_LINES=3)
+flags=(-std=c11 -O1 -g -fno-omit-frame-pointer -Wno-unknown-attributes -DSQLITE_CORE "${limits[@]}" -Iinclude -Iext
+       "${includes[@]}")
 
 # compile_core DIRECTORY COMPILER FLAG... - the project's sources, two at a time, if any of them has changed.
 compile_core() {
@@ -74,7 +75,7 @@ run_for() {
 # For libFuzzer, always: sets options. With two threads, how often something runs tells nothing.
 set_options() {
   options=(-max_len="$bytes" -timeout="$PATIENCE_SECONDS" -artifact_prefix="$out/$target-")
-  [[ $target != select ]] || options+=(-use_counters=0)
+  [[ $target != select && $target != query ]] || options+=(-use_counters=0)
 }
 
 # --- the corpus ------------------------------------------------------------------------------------------------------
