@@ -98,7 +98,7 @@ static int keep(TrKept *kept, const TrLine *line, const TrSpan *span) {
   }
   kept->bytes[length] = '\0';
   kept->span.kind = span->kind;
-  kept->span.escaped = span->kind == TR_STRING && span->escaped; /* not set for others */
+  kept->span.escaped = span->kind == TR_STRING && span->escaped;
   return SQLITE_OK;
 }
 

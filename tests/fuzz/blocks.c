@@ -1,6 +1,7 @@
 /*
-** blocks.c - fuzz target: a file in blocks is the file line by line. Every line that is wanted belongs to just one block,
-** or to what the block has left to its caller; verdicts, spans and bytes are those of the reader that knows no blocks.
+** blocks.c - fuzz target: a file cut into blocks, each of which is judged by itself. Together they give each line that is
+** wanted once, with the spans that it has by itself, but for those that a block leaves to its caller: from a line that is
+** too long, or when it has no room for another.
 **
 ** Aimed at ext/sql/block.c.
 */
@@ -11,83 +12,118 @@
 
 #include "fuzz.h"
 
-static TrBlock block;
-static TrFilter filter = {.from_us = INT64_MIN, .to_us = INT64_MAX};
-
-static void set_up(void) {
-  if (block.buffer) return;
-  block.room = TR_BLOCK_ALIGNMENT + TR_BLOCK_BYTES + 200;
-  block.allocated = malloc(TR_BLOCK_ALIGNMENT + block.room + TR_PADDING);
-  block.judged = malloc((TR_BLOCK_LINES + 1) * sizeof *block.judged);
-  MUST(block.allocated && block.judged);
-  block.buffer = block.allocated + -(uintptr_t)block.allocated % TR_BLOCK_ALIGNMENT;
-}
-
-static bool same_span(const TrSpan *a, const TrSpan *b) {
-  if (a->kind != b->kind) return false;
-  return a->kind == TR_ABSENT || (a->start == b->start && a->length == b->length);
-}
-
-static void check_same(const TrJudged *judged, const TrLine *line, const TrRecord *record, TrReason reason) {
-  MUST(judged->reason == reason && judged->line.offset == line->offset && judged->line.length == line->length);
-  MUST(judged->line.terminated == line->terminated && !judged->line.too_long);
-  MUST(memcmp(judged->line.text, line->text, line->length) == 0);
-  for (int i = 0; reason == TR_OK && i < TR_FIELD_COUNT; i++) {
-    MUST(same_span(&judged->record.field[i], &record->field[i]));
-  }
-}
-
-/* The next wanted line by the reader that knows no blocks. False: there is none before `until`. */
-static bool next_wanted(TrLines *lines, TrParser *parser, const TrWanted *wanted, int64_t until, TrLine *line,
-                        TrRecord *record, TrReason *reason) {
-  while (tr_lines_following(lines) < until) {
-    int code = tr_parse_next(parser, lines, line, record, reason);
-    if (code == SQLITE_DONE) return false;
-    MUST(code == SQLITE_ROW);
-    if (tr_wants_line(wanted->want, wanted->filter, line, record, *reason)) return true;
-  }
-  return false;
-}
-
-static void check_block(TrLines *lines, TrParser *alone, TrParser *ahead, const TrWanted *wanted) {
-  TrLine line;
-  TrRecord record;
+typedef struct Line {
+  int64_t offset;
+  size_t length;
+  bool terminated, too_long;
   TrReason reason;
-  unsigned given = 0;
-  tr_block_judge(&block, wanted, ahead);
-  MUST(!block.shrunk && block.count <= TR_BLOCK_LINES);
-  MUST(block.stopped_at >= block.from && block.stopped_at <= block.to);
-  while (next_wanted(lines, alone, wanted, block.stopped_at, &line, &record, &reason)) {
-    MUST(given < block.count);
-    check_same(&block.judged[given++], &line, &record, reason);
+  TrRecord record;
+} Line;
+
+/* --- the model ---------------------------------------------------------------------------------------------------- */
+
+static Line judge(const unsigned char *file, size_t size, size_t from, size_t max_line) {
+  const unsigned char *newline = memchr(file + from, '\n', size - from);
+  Line line = {.offset = (int64_t)from, .terminated = newline, .reason = TR_TOO_LONG};
+  line.length = newline ? (size_t)(newline - file) - from : size - from;
+  line.too_long = line.length > max_line;
+  if (line.too_long) return line;
+  line.reason = tr_slow_lane(file + from, line.length, &line.record);
+  if (line.reason != TR_OK && line.reason != TR_BLANK && !line.terminated) line.reason = TR_UNFINISHED;
+  return line;
+}
+
+static Line *split(const unsigned char *file, size_t size, size_t max_line, size_t *count) {
+  Line *line = malloc((size + 1) * sizeof *line);
+  *count = 0;
+  for (size_t from = 0; from < size; from += line[(*count)++].length + 1) {
+    line[*count] = judge(file, size, from, max_line);
   }
-  MUST(given == block.count);
-  while (next_wanted(lines, alone, wanted, block.to, &line, &record, &reason))
-    continue; /* what is left to the caller */
+  return line;
+}
+
+static bool is_wanted(const Line *line, TrWant want) {
+  if (line->reason == TR_BLANK) return false;
+  return line->reason == TR_OK ? want != TR_WANT_REJECTS : want != TR_WANT_RECORDS;
+}
+
+/* --- a block ------------------------------------------------------------------------------------------------------ */
+
+static void check_judged(const TrJudged *judged, const Line *line, const unsigned char *file) {
+  MUST(judged->line.offset == line->offset && judged->line.length == line->length);
+  MUST(judged->line.terminated == line->terminated && !judged->line.too_long && judged->reason == line->reason);
+  MUST(memcmp(judged->line.text, file + line->offset, line->length) == 0);
+  for (int i = 0; line->reason == TR_OK && i < TR_FIELD_COUNT; i++) {
+    const TrSpan *a = &judged->record.field[i], *b = &line->record.field[i];
+    MUST(a->kind == b->kind);
+    MUST(a->kind == TR_ABSENT || (a->start == b->start && a->length == b->length && a->escaped == b->escaped));
+  }
+}
+
+/* The lines that begin in the block: returns the index of the first one behind it. */
+static size_t check_block(const TrBlock *block, TrWant want, const Line *line, size_t at, size_t count,
+                          const unsigned char *file) {
+  unsigned given = 0;
+  for (; at < count && line[at].offset < block->stopped_at; at++) {
+    if (!is_wanted(&line[at], want)) continue;
+    MUST(given < block->count);
+    check_judged(&block->judged[given++], &line[at], file);
+  }
+  MUST(given == block->count && !block->shrunk && block->stopped_at <= block->to);
+  if (block->stopped_at < block->to) {
+    MUST(at < count && line[at].offset == block->stopped_at);
+    MUST(line[at].too_long || block->count == TR_BLOCK_LINES);
+  }
+  while (at < count && line[at].offset < block->to) at++;
+  return at;
+}
+
+/* As in ahead.c, which is what makes them. */
+static void make_block(TrBlock *block, int fd, size_t size, size_t max_line) {
+  *block = (TrBlock){.room = TR_BLOCK_ALIGNMENT + TR_BLOCK_BYTES + max_line + 1};
+  block->file.fd = fd;
+  block->file.stat.st_size = (off_t)size;
+  block->allocated = malloc(TR_BLOCK_ALIGNMENT + block->room + TR_PADDING);
+  block->buffer = block->allocated + -(uintptr_t)block->allocated % TR_BLOCK_ALIGNMENT;
+  block->judged = malloc((TR_BLOCK_LINES + 1) * sizeof *block->judged);
+}
+
+/* From one of the first lines on, as a scan does that has read those before by itself. */
+static void check_blocks(const unsigned char *file, size_t size, int fd, size_t max_line, TrWant want, size_t first) {
+  size_t count;
+  Line *line = split(file, size, max_line, &count);
+  TrFilter filter = {0};
+  TrWanted wanted = {.want = want, .filter = &filter, .max_line = max_line};
+  TrParser parser;
+  TrBlock block;
+  tr_parser_init(&parser);
+  make_block(&block, fd, size, max_line);
+  size_t at = first < count ? first : 0;
+  int64_t from = count ? line[at].offset : 0;
+  for (; from < (int64_t)size; from = block.to) {
+    block.from = from;
+    block.to = from - from % TR_BLOCK_BYTES + TR_BLOCK_BYTES;
+    if (block.to > (int64_t)size) block.to = (int64_t)size;
+    tr_block_judge(&block, &wanted, &parser);
+    at = check_block(&block, want, line, at, count, file);
+  }
+  MUST(at == count);
+  free(block.allocated);
+  free(block.judged);
+  free(line);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   static const TrWant wants[] = {TR_WANT_RECORDS, TR_WANT_REJECTS, TR_WANT_FILES};
+  size_t max_line = 1 + (size_t)fuzz_byte(&data, &size) * 4;
   uint8_t choice = fuzz_byte(&data, &size);
-  TrWanted wanted = {.want = wants[choice % 3], .filter = &filter, .max_line = choice & 4 ? 40 : 150};
-  TrLines lines = {0};
-  TrPoll poll = {0};
-  TrParser alone, ahead;
-  set_up();
-  filter.skip_true = choice & 8;
   int fd = memfd_create("blocks", MFD_CLOEXEC);
   MUST(fd >= 0 && write(fd, data, size) == (ssize_t)size);
-  block.file = (TrFile){.fd = fd};
-  MUST(fstat(fd, &block.file.stat) == 0);
-  tr_parser_init(&alone);
-  tr_parser_init(&ahead);
-  MUST(tr_lines_open(&lines, fd, 0, (int64_t)size, wanted.max_line, false, &poll) == SQLITE_OK);
-  for (block.from = 0; block.from < (int64_t)size; block.from = block.to) {
-    block.to = block.from + 1 + (int64_t)(choice >> 4) * 4; /* blocks of a few bytes, up to TR_BLOCK_BYTES */
-    if (block.to > (int64_t)size) block.to = (int64_t)size;
-    check_block(&lines, &alone, &ahead, &wanted);
-  }
-  tr_lines_close(&lines);
+  unsigned char *file = malloc(size + TR_PADDING); /* the lanes load whole blocks */
+  memcpy(file, data, size);
+  memset(file + size, 0, TR_PADDING);
+  check_blocks(file, size, fd, max_line, wants[choice % 3], choice / 3 % 8);
+  free(file);
   close(fd);
   return 0;
 }

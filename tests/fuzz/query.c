@@ -5,12 +5,14 @@
 ** One pass over task_results gives the rows, another one, without any condition, says which of these rows satisfy each
 ** condition: what SQLite computes by itself. Everything else has to agree with that: each condition pushed down, also
 ** with values of the file's own; the rows from the last to the first; one row by its rowid; task_rejects, which has the
-** lines that are left; task_stats and task_errors, of all the rows and of those within a window of time.
+** lines that are left; task_stats and task_errors, of all the rows and of those within a window of time. Some inputs are
+** read by two threads.
 **
 ** Statements are prepared once; the file is on a file system in memory, where there is one.
 **
-** Aimed at ext/sql/scan.c, ext/sql/filter.c, ext/sql/window.c, ext/sql/results.c, ext/sql/rejects.c, ext/sql/stats.c,
-** ext/sql/tally.c, ext/sql/errors.c, ext/sql/kinds.c, ext/sql/signature.c and ext/read/value.c.
+** Aimed at ext/sql/scan.c, ext/sql/ahead.c, ext/sql/filter.c, ext/sql/phrase.c, ext/sql/window.c, ext/sql/results.c,
+** ext/sql/rejects.c, ext/sql/stats.c, ext/sql/tally.c, ext/sql/errors.c, ext/sql/kinds.c, ext/sql/signature.c and
+** ext/read/value.c.
 */
 #include "tr.h"
 
@@ -23,7 +25,8 @@
 #define ROWS_BY_ROWID 3   /* of each input: each is a pass */
 #define END_OF_9999_US INT64_C(253402300800000000)
 
-/* ?1, ?2 and ?3 are timestamp, success and time_us of a row of the input. */
+/* ?1, ?2 and ?3 are timestamp, success and time_us of a row of the input, ?4 and ?5 patterns for parts of its error and its
+** output. */
 static const char *const condition[] = {
     "success = 0",
     "success IS NOT 1",
@@ -36,6 +39,8 @@ static const char *const condition[] = {
     "time_us > ?3",
     "time_us < 1771119855000000.5",
     "success IS NULL AND timestamp <= ?1 AND time_us <= ?3",
+    "error LIKE ?4",
+    "output LIKE ?5 AND error LIKE '%a_b%'",
 };
 #define CONDITIONS (sizeof condition / sizeof *condition)
 
@@ -45,7 +50,8 @@ static const char *const condition[] = {
 
 #define ROW_SQL                                                                                                        \
   "SELECT rowid, offset, time_us, " IS_SUCCESS ", coalesce(taskresults_signature(error), ''), timestamp, error, "      \
-  "record, success, job_name, output FROM task_results"
+  "record, success, '%' || substr(error, 2, 4) || '%', '%' || substr(output, 3) || '%', job_name, output "             \
+  "FROM task_results"
 enum {
   ROW_ROWID,
   ROW_OFFSET,
@@ -55,7 +61,9 @@ enum {
   ROW_TIMESTAMP,
   ROW_ERROR,
   ROW_RECORD,
-  ROW_SUCCESS
+  ROW_SUCCESS,
+  ROW_ERROR_PATTERN,
+  ROW_OUTPUT_PATTERN
 };
 
 #define STATS_SQL                                                                                                      \
@@ -258,7 +266,7 @@ static void read_truths(void) {
 /* --- task_results, in other ways ---------------------------------------------------------------------------------- */
 
 static void bind_values(sqlite3_stmt *statement) {
-  static const int column[] = {ROW_TIMESTAMP, ROW_SUCCESS, ROW_TIME_US};
+  static const int column[] = {ROW_TIMESTAMP, ROW_SUCCESS, ROW_TIME_US, ROW_ERROR_PATTERN, ROW_OUTPUT_PATTERN};
   for (int i = 0; i < sqlite3_bind_parameter_count(statement); i++) {
     sqlite3_bind_value(statement, i + 1, sqlite3_column_value(host.row, column[i]));
   }
@@ -472,9 +480,10 @@ static void check_errors(const Window *window) {
 
 /* --- the target --------------------------------------------------------------------------------------------------- */
 
-/* Some inputs are read with a short max_line: which, their size says. */
+/* Some inputs are read with a short max_line, and some with a second thread: which, their size says. */
 static void write_file(void) {
   MUST(ftruncate(host.fd, 0) == 0 && pwrite(host.fd, file, file_size, 0) == (ssize_t)file_size);
+  setenv("TASKRESULTS_THREADS", file_size % 16 / 2 == 1 ? "2" : "1", 1);
   size_t wanted = file_size % 4 == 1 ? SHORT_MAX_LINE : TR_DEFAULT_MAX_LINE;
   if (wanted == max_line) return;
   char text[32];
