@@ -95,7 +95,6 @@ assert_as_sql_counts() {
 }
 
 @test "a failure without an error has an empty signature, also where it was judged ahead in memory that is not zero" {
-  local i
   for _ in {1..60}; do printf '{"success": false}\n'; done >"$results/a.jsonl"
   extension=$root/build/tiny/taskresults MALLOC_PERTURB_=65 TASKRESULTS_THREADS=2 assert_rows 'a||60' \
     'SELECT job_id, signature, times FROM task_errors'
