@@ -195,14 +195,14 @@ is_stopped() {
 
 @test "a command that is stopped away from a terminal stays so until it is continued; the first signal is the cause" {
   cd "$BATS_TEST_TMPDIR"
-  start "$(tool taskresults)" run a -- sh -c 'echo $$ >command; exec sleep 40'
-  await test -s command
+  start "$(tool taskresults)" run a -- sh -c 'echo $$ >ran; exec sleep 40'
+  await test -s ran
   kill -TSTP "$pid"
-  await is_stopped "$(<command)"
+  await is_stopped "$(<ran)"
   kill -TERM "$pid"
-  await grep -q '^ShdPnd:.*4000$' "/proc/$(<command)/status" # there TERM waits
+  await grep -q '^ShdPnd:.*4000$' "/proc/$(<ran)/status" # there TERM waits
   kill -INT "$pid"
-  kill -CONT "$(<command)"
+  kill -CONT "$(<ran)"
   wait "$pid" && return 1
   assert_record 0 '' 'Interrupted (SIGTERM)'
 }
