@@ -892,6 +892,7 @@ typedef struct TrTally {
   TrMean repair;     /* from an outage's first failure to the success that ended it */
   TrMean between;    /* from one outage's beginning to that of the next */
   TrKept first_run, last_success, last_failure, last_error; /* as in the record; of kind TR_ABSENT if there was none */
+  TrScratch scratch;                                        /* for a `success` that is spelled with escapes */
 } TrTally;
 
 /* A zeroed TrTally but for c_locale and wants_times is a valid one. begin keeps the memory of the job before. */
@@ -901,8 +902,8 @@ void tr_tally_free(TrTally *tally);
 const TrKept *tr_tally_last_run(const TrTally *tally); /* the timestamp */
 bool tr_kept_time_us(const TrKept *kept, int64_t *time_us);
 
-/* Is this value of `success` one? What Python calls true, as far as SQL can tell: see the file. */
-bool tr_tally_is_success(const TrLine *line, const TrSpan *span, locale_t c_locale);
+/* Is this value of `success` one? What Python calls true, as far as SQL can tell: see the file. SQLITE_OK or SQLITE_NOMEM. */
+int tr_tally_is_success(const TrLine *line, const TrSpan *span, locale_t c_locale, TrScratch *scratch, bool *success);
 
 /* ------------------------------------------------------------------------------------------------------------------
 ** retain/prune.c - one job's prune, step by step: what the SQL functions call

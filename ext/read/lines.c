@@ -209,8 +209,7 @@ static int fill_backwards(TrLines *lines, size_t keep, size_t *added, bool *shru
   size_t count = larger(lines->read_bytes, keep);
   if ((int64_t)count > lines->base) count = (size_t)lines->base;
   int code = SQLITE_OK;
-  if (keep + count > lines->capacity)
-    code = ensure_room(lines, keep + count > 2 * lines->capacity ? keep + count : 2 * lines->capacity);
+  if (keep + count > lines->capacity) code = ensure_room(lines, 2 * lines->capacity); /* neither is more than that */
   if (code != SQLITE_OK) return code;
   memmove(lines->buffer + count, lines->buffer, keep);
   lines->base -= (int64_t)count;

@@ -87,10 +87,12 @@ static int next_job(TrScan *scan, TrErrorKinds *kinds, char **message) {
   if (code != SQLITE_ROW) return code;
   code = tr_kinds_begin(kinds);
   while (code == SQLITE_OK && (code = tr_scan_next_line(scan, message)) == SQLITE_ROW) {
+    bool success = false;
     code = SQLITE_OK;
     if (scan->reason != TR_OK) continue;
-    if (tr_tally_is_success(&scan->line, &scan->record.field[TR_SUCCESS], kinds->c_locale)) continue;
-    code = tr_kinds_add(kinds, &scan->line, &scan->record);
+    code =
+        tr_tally_is_success(&scan->line, &scan->record.field[TR_SUCCESS], kinds->c_locale, &kinds->scratch, &success);
+    if (code == SQLITE_OK && !success) code = tr_kinds_add(kinds, &scan->line, &scan->record);
   }
   return code == SQLITE_DONE ? SQLITE_ROW : code;
 }

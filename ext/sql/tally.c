@@ -18,9 +18,6 @@
 
 /* --- success ------------------------------------------------------------------------------------------------------ */
 
-/* Texts that hold more than this many escaped bytes are neither numbers nor brackets. */
-#define LONGEST_ESCAPED 512
-
 /* SQL compares the column `success`, which is INTEGER, with 0: so a text that reads as that number equals it. */
 static bool is_success_text(const char *text, size_t length, locale_t c_locale) {
   if (length == 0) return false;
@@ -28,13 +25,16 @@ static bool is_success_text(const char *text, size_t length, locale_t c_locale) 
   return !tr_looks_numeric(text, length) || strtod_l(text, NULL, c_locale) != 0;
 }
 
-static bool is_success_string(const unsigned char *text, const TrSpan *span, locale_t c_locale) {
-  if (!span->escaped) return is_success_text((const char *)text, span->length, c_locale); /* a quote ends the number */
-  unsigned char decoded[LONGEST_ESCAPED + 1];
-  if (span->length > LONGEST_ESCAPED) return true;
-  size_t length = tr_decode_string(text, span->length, decoded);
-  decoded[length] = '\0';
-  return is_success_text((char *)decoded, length, c_locale);
+/* A quote ends the number in the line, and a NUL the one in the scratch. */
+static int judge_string(const TrLine *line, const TrSpan *span, locale_t c_locale, TrScratch *scratch, bool *success) {
+  TrBytes text = {(const char *)line->text + span->start, span->length};
+  if (span->escaped) {
+    int code = tr_span_text(line, span, c_locale, scratch, &text);
+    if (code != SQLITE_OK) return code;
+    scratch->bytes[text.length] = '\0';
+  }
+  *success = is_success_text(text.text, text.length, c_locale);
+  return SQLITE_OK;
 }
 
 /* Is there anything between the brackets? */
@@ -52,22 +52,22 @@ static bool has_digit_but_zero(const unsigned char *text, size_t length) {
   return false;
 }
 
-bool tr_tally_is_success(const TrLine *line, const TrSpan *span, locale_t c_locale) {
+int tr_tally_is_success(const TrLine *line, const TrSpan *span, locale_t c_locale, TrScratch *scratch, bool *success) {
   const unsigned char *text = line->text + span->start;
   switch ((TrKind)span->kind) {
   case TR_TRUE:
   case TR_PLUS_INFINITY:
-  case TR_MINUS_INFINITY: return true;
+  case TR_MINUS_INFINITY: *success = true; break;
   case TR_ABSENT:
   case TR_NULL:
   case TR_NAN:
-  case TR_FALSE: return false;
-  case TR_INTEGER: return has_digit_but_zero(text, span->length);
-  case TR_REAL: return strtod_l((const char *)text, NULL, c_locale) != 0;
-  case TR_STRING: return is_success_string(text, span, c_locale);
-  case TR_NESTED: return is_filled(text, span->length);
+  case TR_FALSE: *success = false; break;
+  case TR_INTEGER: *success = has_digit_but_zero(text, span->length); break;
+  case TR_REAL: *success = strtod_l((const char *)text, NULL, c_locale) != 0; break;
+  case TR_STRING: return judge_string(line, span, c_locale, scratch, success);
+  case TR_NESTED: *success = is_filled(text, span->length); break;
   }
-  return false;
+  return SQLITE_OK;
 }
 
 /* --- values that outlive their line ------------------------------------------------------------------------------- */
@@ -167,7 +167,9 @@ int tr_tally_record(TrTally *tally, const TrLine *line, const TrRecord *record) 
     int code = keep(&tally->first_run, line, &record->field[TR_TIMESTAMP]);
     if (code != SQLITE_OK) return code;
   }
-  bool success = tr_tally_is_success(line, &record->field[TR_SUCCESS], tally->c_locale);
+  bool success = false;
+  int code = tr_tally_is_success(line, &record->field[TR_SUCCESS], tally->c_locale, &tally->scratch, &success);
+  if (code != SQLITE_OK) return code;
   return success ? add_success(tally, line, record) : add_failure(tally, line, record);
 }
 
@@ -176,6 +178,7 @@ const TrKept *tr_tally_last_run(const TrTally *tally) {
 }
 
 void tr_tally_free(TrTally *tally) {
+  tr_scratch_free(&tally->scratch);
   sqlite3_free(tally->first_run.bytes);
   sqlite3_free(tally->last_success.bytes);
   sqlite3_free(tally->last_failure.bytes);

@@ -93,7 +93,10 @@ static int open_spool(void) {
   char path[PATH_MAX];
   const char *directory = getenv("TMPDIR");
   if (directory == NULL || *directory == '\0') directory = "/tmp";
-  if (snprintf(path, sizeof path, "%s/taskresults.XXXXXX", directory) >= (int)sizeof path) return -1;
+  if (snprintf(path, sizeof path, "%s/taskresults.XXXXXX", directory) >= (int)sizeof path) {
+    errno = ENAMETOOLONG;
+    return -1;
+  }
   int fd = mkostemp(path, O_CLOEXEC);
   if (fd >= 0) unlink(path);
   return fd;

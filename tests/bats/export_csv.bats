@@ -36,6 +36,7 @@ def text(length):
 values = [text(n) for n in range(200) for _ in range(6)]
 values += ['x' * n + mark + 'y' * m for mark in '",\r\n\0' for n in range(0, 50, 3) for m in (0, 1, 15, 16, 17)]
 # Around the limit of a large text and the buffer's end.
+values += ['x' * 65537 + mark for mark in '",\r\n']
 values += [piece * n for piece in 'x",' for n in (65535, 65536, 65537, 131070, 131071, 131072, 262143, 262144, 262145, 300000)]
 values += [None, '', 0, 1, -1, 2**63 - 1, -2**63, 1.5, 0.1, 1e300, -0.0, float('inf'), float('-inf'), b'', b'a,b', b'\xff\0"', b'plain']
 rng.shuffle(values)
@@ -86,12 +87,14 @@ PYTHON
   sql "SELECT taskresults_export_csv('x', 'VALUES (''=1''), (''+,''), (-1), (''-''), (''@''), (char(9)), (char(13)),
     (char(0) || ''=''), (x''3D''), (''a=''), (''''), (NULL)', 'guard', 1, 'header', 0, 'newline', 'lf')"
   [[ $(tr '\0' 0 <x) == $'\'=1\n"\'+,"\n-1\n\'-\n\'@\n\'\t\n"\'\r"\n\'0=\n=\na=\n""' ]]
-  sql "SELECT taskresults_export_csv('x', 'SELECT ''é😀'' || char(0) || ''x'' AS a, 12345 AS b, 1.25 AS c, x''616263'' AS d,
+  sql "SELECT taskresults_export_csv('x', 'SELECT ''é😀'' || char(0) || ''x'' AS a, 12345 AS b, 1.25 AS c, x''61626364'' AS d,
     NULL AS e, '''' AS f', 'max_chars', 3, 'header', 0)"
   [[ $(tr '\0' 0 <x) == $'é😀0,123,1.2,abc,,""\r' ]]
   sql "SELECT taskresults_export_csv('x', 'SELECT ''abc'' AS a, ''abc'' AS b, ''=bc'' AS \"c d\"', 'max_chars', 0,
     'cut', 'c d', 'cut', 'a', 'guard', 1, 'header', 0)"
   [[ $(<x) == $'"",abc,\'\r' ]]
+  sql "SELECT taskresults_export_csv('x', 'SELECT ''=,'' || hex(zeroblob(40000))', 'guard', 1, 'header', 0)"
+  [[ $(head -c 5 x) == "\"'=,0" && $(wc -c <x) -eq 80007 ]]
 }
 
 @test "options that are wrong are told" {
@@ -235,6 +238,20 @@ PYTHON
   [[ $(<err) == $'a\r\n1\r' ]]
   assert_sql_error 'cannot write /dev/full: at byte 0: No space left on device' \
     "SELECT taskresults_export_csv('/dev/full', 'SELECT 1')"
+  assert_sql_error 'cannot write /dev/full: at byte 0: No space left on device' \
+    "SELECT taskresults_export_csv('/dev/full', 'SELECT replace(hex(zeroblob(200000)), ''0'', ''\"'')')"
+  python3 -c 'import socket; socket.socket(socket.AF_UNIX).bind("socket")'
+  assert_sql_error 'cannot write socket: No such device or address' "SELECT taskresults_export_csv('socket', 'SELECT 1')"
+}
+
+@test "a standard output that is closed is told" {
+  run_in_host <<'PYTHON'
+import os, sqlite3
+os.close(1)
+try: db.execute("SELECT taskresults_export_csv('/dev/stdout', 'SELECT 1')").fetchall()
+except sqlite3.Error as error: assert str(error) == 'cannot write /dev/stdout: Bad file descriptor', error
+else: assert False
+PYTHON
 }
 
 @test "a reader that goes away ends it: by SIGPIPE, or with an error where that is ignored" {
@@ -302,6 +319,8 @@ whichever_call_fails() {
   done
   run with_faults_at EXPORT_FAULTS_AT=4
   [[ $output == *'cannot write x: at byte 262144: Input/output error'* ]]
+  run with_faults_at EXPORT_FAULTS_AT=1 EXPORT_FAULTS_ERRNO=17 EXPORT_FAULTS_TIMES=1000 # every name is taken
+  [[ $output == *'cannot write x: no temporary file beside it: File exists'* && -z $(leftovers) ]]
 }
 
 @test "whichever of its system calls fails, the file is what it was, nothing lies beside it, and the cause is told" {

@@ -357,3 +357,14 @@ PYTHON
                  WHERE (r.rowid - r.offset = x.rowid - x.offset) <> (r.job_id = x.job_id)"
   assert_rows 0 'SELECT count(*) FROM task_results WHERE rowid IN (SELECT rowid FROM task_rejects)'
 }
+
+@test "a disk that fails within a line that is too long is an error, from either end" {
+  head -c 300000 /dev/zero | tr '\0' x >"$results/a.jsonl"
+  export TASKRESULTS_MAX_LINE=1000
+  local order
+  for order in '' 'ORDER BY rowid DESC'; do
+    run with_faults FAULTS_PREAD_AFTER=1 -- \
+      sqlite3 -batch -init /dev/null -cmd ".load $extension" :memory: "SELECT length FROM task_rejects $order"
+    [[ $status -ne 0 && $output == *'a.jsonl cannot be read at byte '*': Input/output error'* ]]
+  done
+}

@@ -28,8 +28,8 @@ PYTHON
 
 # start COMMAND... - in the background and in a session of its own; sets $pid.
 start() {
-  # In the background a shell has INT ignored.
-  setsid env --default-signal=INT "$@" >"$BATS_TEST_TMPDIR/out" 2>"$BATS_TEST_TMPDIR/err" 3>&- &
+  # In the background a shell has INT and QUIT ignored.
+  setsid env --default-signal=INT,QUIT "$@" >"$BATS_TEST_TMPDIR/out" 2>"$BATS_TEST_TMPDIR/err" 3>&- &
   pid=$!
 }
 
@@ -164,9 +164,10 @@ PYTHON
   assert_record 0 '' $'last words\n'
 }
 
-@test "TERM, INT and HUP to us are passed on, and the run is a failure" {
+@test "TERM, INT, HUP and QUIT to us are passed on, and the run is a failure" {
   cd "$BATS_TEST_TMPDIR"
-  for signal in TERM INT HUP; do
+  ulimit -c 0
+  for signal in TERM INT HUP QUIT; do
     start "$(tool taskresults)" run a -- bash -c 'touch begun; exec sleep 40'
     await test -e begun
     kill "-$signal" "$pid"
@@ -187,6 +188,25 @@ signal.pause()'
   assert_record 0 '' $'cleaned up\n'
 }
 
+# is_stopped PID
+is_stopped() {
+  grep -q '^State:.T' "/proc/$1/status"
+}
+
+@test "a command that is stopped away from a terminal stays so until it is continued; the first signal is the cause" {
+  cd "$BATS_TEST_TMPDIR"
+  start "$(tool taskresults)" run a -- sh -c 'echo $$ >ran; exec sleep 40'
+  await test -s ran
+  kill -TSTP "$pid"
+  await is_stopped "$(<ran)"
+  kill -TERM "$pid"
+  await grep -q '^ShdPnd:.*4000$' "/proc/$(<ran)/status" # there TERM waits
+  kill -INT "$pid"
+  kill -CONT "$(<ran)"
+  wait "$pid" && return 1
+  assert_record 0 '' 'Interrupted (SIGTERM)'
+}
+
 @test "--quiet prints only on failure, both streams" {
   run taskresults run a --quiet -- sh -c 'echo out; echo err >&2'
   [[ $status -eq 0 && -z $output ]]
@@ -197,6 +217,10 @@ signal.pause()'
   [[ $status -eq 124 && $output == out ]]
   run env TMPDIR=/nowhere "$(tool taskresults)" run a --quiet -- echo out
   [[ $status -eq 0 && $output == $'taskresults: cannot keep the output, so it is shown: No such file or directory\nout' ]]
+  run env TMPDIR= "$(tool taskresults)" run a --quiet -- sh -c 'echo out; exit 4' # is /tmp
+  [[ $status -eq 4 && $output == out ]]
+  run env TMPDIR="$(printf '/%04999d' 0)" "$(runner)" 0 quiet 1 cat echo out
+  [[ $status -eq 0 && $output == $'taskresults: cannot keep the output, so it is shown: File name too long\nout\nsuccess 6f7574' ]]
 }
 
 @test "standard input, arguments and the environment reach the command as they are" {
@@ -224,6 +248,8 @@ signal.pause()'
   run bash -c '"$@" >/dev/full' - "$(tool taskresults)" run a -- echo out
   [[ $status -eq 3 && $output == 'taskresults: standard output cannot be shown any more: No space left on device' ]]
   assert_record 1 out ''
+  run bash -c '"$@" >/dev/full' - "$(tool taskresults)" run a --quiet -- sh -c 'echo out; exit 9'
+  [[ $status -eq 9 && $output == 'taskresults: standard output cannot be shown any more: No space left on device' ]]
   ((EUID == 0)) || skip 'needs root, to mount a small disk'
   mkdir "$BATS_TEST_TMPDIR/small"
   unshare -m bash -c 'mount -t tmpfs -o size=4k none "$1" && head -c 4096 /dev/zero >"$1/full" && export SCHEDULER_RESULTS_DIR=$1 &&
@@ -244,7 +270,7 @@ signal.pause()'
   [[ $output == $'early\nlate' ]]
   assert_record 1 $'early\nlate' ''
   # One that has left the group keeps the pipe for ever, and is given up.
-  run timeout 60 "$(tool taskresults)" run a --timeout 0.2 -- sh -c 'setsid sleep 20 & exit 0'
+  run timeout 60 "$(tool taskresults)" run a --timeout 0.2 -- sh -c 'setsid sleep 20 2>/dev/null & exit 0'
   [[ $status -eq 124 ]]
 }
 
@@ -274,6 +300,17 @@ PYTHON
   run timeout 60 python3 "$BATS_TEST_TMPDIR/type.py" '' "$(tool taskresults)" run a -- sh -c 'echo ready; exec sleep 40'
   [[ $status -eq 130 ]]
   assert_record 0 '' $'ready\n'
+  # One that sets the terminal up has asked for it as well.
+  run timeout 60 python3 "$BATS_TEST_TMPDIR/type.py" '' "$(tool taskresults)" run a -- sh -c 'stty -echo </dev/tty && echo set'
+  [[ $status -eq 0 && $output == *set* ]]
+  # And when it is stopped, so are we, until we are continued: here by itself, in place of a shell.
+  # shellcheck disable=SC2016  # the command's own
+  run timeout 60 python3 "$BATS_TEST_TMPDIR/type.py" '' "$(tool taskresults)" run a -- sh -c 'resume() {
+      (until grep -q "^State:.T" "/proc/$PPID/status"; do sleep 0.02; done; kill -CONT "$PPID") &
+    }
+    resume; kill -STOP $$; echo once; resume; kill -STOP $$; echo twice'
+  [[ $status -eq 0 && $output == *once*twice* ]]
+  assert_record 1 $'once\ntwice' ''
 }
 
 @test "hostile job ids: one record in that job's file, the name too; nothing else happens" {
@@ -290,6 +327,13 @@ for job in jobs:
     assert record["job_id"] == record["job_name"] == job and record["output"] == job.strip(), record
 PYTHON
   [[ ! -e pwned ]]
+}
+
+@test "the runner alone: too few words are refused, and a timeout of months is waited for" {
+  run "$(runner)" 0 show 3 cat true
+  [[ $status -eq 2 && $output == *'which starts it' ]]
+  run "$(runner)" 9000000000 show 1 cat echo out
+  [[ $status -eq 0 && $output == $'out\nsuccess 6f7574' ]]
 }
 
 @test "usage: what is wrong is said before anything runs" {

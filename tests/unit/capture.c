@@ -59,8 +59,9 @@ static void line_ends_become_newlines(void) {
 
 static void white_space_is_that_of_python(void) {
   CHECK(has_stripped(" \t\n\v\f\r\x1c\x1d\x1e\x1f x y \x1c\n", "x y"));
-  CHECK(has_stripped(
-      "\xc2\x85\xc2\xa0\xe1\x9a\x80\xe2\x80\x80\xe2\x80\x8a\xe2\x80\xa8\xe2\x80\xaf\xe2\x81\x9f\xe3\x80\x80x", "x"));
+  CHECK(has_stripped("\xc2\x85\xc2\xa0\xe1\x9a\x80\xe2\x80\x80\xe2\x80\x8a\xe2\x80\xa8\xe2\x80\xa9\xe2\x80\xaf\xe2\x81"
+                     "\x9f\xe3\x80\x80x",
+                     "x"));
   CHECK(has_stripped("\xe2\x80\x8bx\xef\xbb\xbf", "\xe2\x80\x8bx\xef\xbb\xbf")); /* a zero-width space is none */
   CHECK(has_stripped(" \n ", ""));
   CHECK(has_stripped("", ""));
