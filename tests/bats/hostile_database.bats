@@ -93,6 +93,27 @@ PYTHON
   done
 }
 
+@test "no function acts while a statement is prepared or explained, by a hostile view or by the user; run, it does" {
+  setup_hostile
+  cd "$BATS_TEST_TMPDIR"
+  local call
+  for call in "${acting[@]}"; do
+    # A SQLite with STAT4 wants to know, while it prepares, how many rows have that value (tests/matrix/sqlite builds such).
+    made_by_them 'CREATE TABLE t(x); CREATE TABLE u(x); CREATE INDEX i ON t(x);
+      WITH n(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < 2000) INSERT INTO t SELECT n % 50 FROM n; ANALYZE' \
+      "CREATE VIEW v AS SELECT * FROM t WHERE x = $call" \
+      "CREATE TRIGGER a AFTER INSERT ON u BEGIN DELETE FROM t WHERE x = $call; END"
+    for statement in 'SELECT * FROM v' 'EXPLAIN SELECT * FROM v' 'INSERT INTO u VALUES (1)'; do
+      refused "unsafe use of ${call%%(*}()" "$statement"
+    done
+    opened "EXPLAIN SELECT * FROM t WHERE x = $call"
+    if [[ $status -ne 0 ]]; then [[ $output == *'cannot be called while a statement is prepared' ]]; fi
+    nothing_changed
+  done
+  opened "SELECT count(*) FROM t WHERE x = (SELECT taskresults_prune('own', 'keep', 1))"
+  [[ $output == 0 && $(wc -l <"$results/own.jsonl") -eq 1 ]]
+}
+
 @test "a table that names a path is out of reach of views and triggers; a trusted schema makes no difference" {
   setup_hostile
   local trust table
