@@ -1219,7 +1219,6 @@ int tr_acting_register(TrConnection *connection, const char *name, int argc,
                        void (*function)(sqlite3_context *, int, sqlite3_value **));
 bool tr_acting_may_act(sqlite3_context *context); /* false: SQLite is preparing; the error is set */
 
-
 int tr_results_register(TrConnection *connection);
 int tr_rejects_register(TrConnection *connection);
 int tr_stats_register(TrConnection *connection);
