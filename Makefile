@@ -135,6 +135,7 @@ tsan: ## run a host of many threads under ThreadSanitizer for TSAN_SECONDS (30)
 	@.ci/tsan $(or $(TSAN_SECONDS),30)
 
 valgrind: all test-binaries ## run a SQL session and the C units under memcheck, with a leak check
+	@.ci/deps build valgrind
 	@.ci/valgrind
 
 matrix: ## run the SQL tests on SQLite 3.38.5, 3.40.1, 3.46.0 and 3.54.1 (from npm), or on VERSIONS
