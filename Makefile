@@ -15,7 +15,7 @@ WRITE  := encode pending append commit
 RETAIN := leftover io rules select copy lease journal exchange drain recover prune
 EXPORT := writer output csv
 SQL    := error poll connection argument source plan patterns phrase filter window block ahead queue scan tally signature kinds table results rejects stats \
-          errors logs jobs runs insert transaction writable prune_functions export_function extension
+          errors logs jobs runs insert transaction acting writable prune_functions export_function extension
 SOURCES := $(READ:%=ext/read/%.c) $(WRITE:%=ext/write/%.c) $(RETAIN:%=ext/retain/%.c) $(EXPORT:%=ext/export/%.c) \
            $(SQL:%=ext/sql/%.c)
 HEADERS := ext/tr.h ext/read/fast_walk.h include/taskresults.h
@@ -135,6 +135,7 @@ tsan: ## run a host of many threads under ThreadSanitizer for TSAN_SECONDS (30)
 	@.ci/tsan $(or $(TSAN_SECONDS),30)
 
 valgrind: all test-binaries ## run a SQL session and the C units under memcheck, with a leak check
+	@.ci/deps build valgrind
 	@.ci/valgrind
 
 matrix: ## run the SQL tests on SQLite 3.38.5, 3.40.1, 3.46.0 and 3.54.1 (from npm), or on VERSIONS

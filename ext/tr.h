@@ -1150,11 +1150,6 @@ void tr_kinds_free(TrErrorKinds *kinds);
 ** sql/extension.c - the entry point
 */
 
-/* How a function is registered that acts on files. DIRECTONLY keeps it out of views and triggers of a hostile database, but
-** out of its CHECK constraints only if it is called DETERMINISTIC, too: SQLite (3.40) does not look at others there. Called
-** with constants, it then acts once for each run of a statement, and not once for each row. */
-#define TR_ACTS_ON_FILES (SQLITE_UTF8 | SQLITE_DIRECTONLY | SQLITE_DETERMINISTIC)
-
 typedef struct TrTable {
   sqlite3_vtab base;
   TrConnection *connection; /* counted reference */
@@ -1219,6 +1214,11 @@ int tr_transaction_savepoint(sqlite3_vtab *vtab, int savepoint);
 int tr_transaction_release(sqlite3_vtab *vtab, int savepoint);
 int tr_transaction_rollback_to(sqlite3_vtab *vtab, int savepoint);
 int tr_writable_register(TrConnection *connection);
+
+/* sql/acting.c - the functions that act on files: who may call them, and when. */
+int tr_acting_register(TrConnection *connection, const char *name, int argc,
+                       void (*function)(sqlite3_context *, int, sqlite3_value **));
+bool tr_acting_may_act(sqlite3_context *context); /* false: SQLite is preparing; the error is set */
 
 int tr_results_register(TrConnection *connection);
 int tr_rejects_register(TrConnection *connection);

@@ -268,6 +268,7 @@ static void export_function(sqlite3_context *context, int argc, sqlite3_value **
   call.output.fd = call.output.dir_fd = -1;
   char *message = NULL;
   int64_t rows = 0;
+  if (!tr_acting_may_act(context)) return;
   if (connection->exporting) {
     sqlite3_result_error(context, "taskresults_export_csv: cannot be used inside its own SELECT", -1);
     return;
@@ -284,7 +285,5 @@ static void export_function(sqlite3_context *context, int argc, sqlite3_value **
 }
 
 int tr_export_register(TrConnection *connection) {
-  connection->references++;
-  return sqlite3_create_function_v2(connection->db, "taskresults_export_csv", -1, TR_ACTS_ON_FILES, connection,
-                                    export_function, NULL, NULL, tr_connection_unref);
+  return tr_acting_register(connection, "taskresults_export_csv", -1, export_function);
 }

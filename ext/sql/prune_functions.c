@@ -237,6 +237,7 @@ static int take_job_id(int argc, sqlite3_value **argv, const char **job_id, size
 
 /* taskresults_prune(job_id, 'name', value, ...) -> TEXT */
 static void prune_function(sqlite3_context *context, int argc, sqlite3_value **argv) {
+  if (!tr_acting_may_act(context)) return;
   PruneCall call = {.dir.fd = -1};
   char *message = NULL;
   const char *job_id;
@@ -316,6 +317,7 @@ static int prune_listed(PruneCall *call, const char *job_id, sqlite3_str *out, c
 
 /* taskresults_prune_all('name', value, ...) -> TEXT */
 static void prune_all_function(sqlite3_context *context, int argc, sqlite3_value **argv) {
+  if (!tr_acting_may_act(context)) return;
   PruneCall call;
   JobList list = {.call = &call};
   char *message = NULL;
@@ -336,14 +338,8 @@ static void prune_all_function(sqlite3_context *context, int argc, sqlite3_value
   finish_function(context, code, out, message);
 }
 
-static int register_function(TrConnection *connection, const char *name,
-                             void (*function)(sqlite3_context *, int, sqlite3_value **)) {
-  connection->references++;
-  return sqlite3_create_function_v2(connection->db, name, -1, TR_ACTS_ON_FILES, connection, function, NULL, NULL,
-                                    tr_connection_unref);
-}
-
 int tr_prune_register(TrConnection *connection) {
-  int code = register_function(connection, "taskresults_prune", prune_function);
-  return code == SQLITE_OK ? register_function(connection, "taskresults_prune_all", prune_all_function) : code;
+  int code = tr_acting_register(connection, "taskresults_prune", -1, prune_function);
+  if (code == SQLITE_OK) code = tr_acting_register(connection, "taskresults_prune_all", -1, prune_all_function);
+  return code;
 }

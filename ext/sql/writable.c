@@ -11,6 +11,7 @@
 
 static void writable_function(sqlite3_context *context, int argc, sqlite3_value **argv) {
   TrConnection *connection = sqlite3_user_data(context);
+  if (!tr_acting_may_act(context)) return;
   if (argc == 1) {
     sqlite3_int64 wanted = sqlite3_value_int64(argv[0]);
     if (sqlite3_value_numeric_type(argv[0]) != SQLITE_INTEGER || (wanted != 0 && wanted != 1)) {
@@ -25,9 +26,7 @@ static void writable_function(sqlite3_context *context, int argc, sqlite3_value 
 int tr_writable_register(TrConnection *connection) {
   int code = SQLITE_OK;
   for (int argc = 0; argc <= 1 && code == SQLITE_OK; argc++) {
-    connection->references++;
-    code = sqlite3_create_function_v2(connection->db, "taskresults_writable", argc, TR_ACTS_ON_FILES, connection,
-                                      writable_function, NULL, NULL, tr_connection_unref);
+    code = tr_acting_register(connection, "taskresults_writable", argc, writable_function);
   }
   return code;
 }

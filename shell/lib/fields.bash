@@ -57,7 +57,7 @@ csv_rows() {
 }
 
 # json_row NAME EXPRESSION ... - an object. `success` becomes true or false; an infinite number, which JSON has not, null.
-# `last_success` is true or false already, but as a text: that it is JSON does not outlive a subquery from 3.45 on.
+# `last_success` is true or false already, but as a text: that it is JSON does not outlive a subquery everywhere (in 3.54.1).
 json_row() {
   local row=
   while (($#)); do

@@ -20,9 +20,10 @@ made_by_them() {
   sqlite3 -batch -bail -init /dev/null -cmd ".load $extension" "$hostile" "$@"
 }
 
-# opened STATEMENT... - what happens to a user who opens it.
+# opened STATEMENT... - what happens to a user who opens it, and trusts its schema: so the library begins, and the program
+# did until some version between 3.44.2 and 3.52.0.
 opened() {
-  run sqlite3 -batch -bail -init /dev/null -nullvalue NULL -cmd ".load $extension" "$hostile" "$@"
+  run sqlite3 -batch -bail -init /dev/null -nullvalue NULL -cmd ".load $extension" "$hostile" 'PRAGMA trusted_schema=ON' "$@"
 }
 
 refused() {
@@ -93,6 +94,27 @@ PYTHON
   done
 }
 
+@test "no function acts while a statement is prepared or explained, by a hostile view or by the user; run, it does" {
+  setup_hostile
+  cd "$BATS_TEST_TMPDIR"
+  local call
+  for call in "${acting[@]}"; do
+    # A SQLite with STAT4 wants to know, while it prepares, how many rows have that value (tests/matrix/sqlite builds such).
+    made_by_them 'CREATE TABLE t(x); CREATE TABLE u(x); CREATE INDEX i ON t(x);
+      WITH n(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < 2000) INSERT INTO t SELECT n % 50 FROM n; ANALYZE' \
+      "CREATE VIEW v AS SELECT * FROM t WHERE x = $call" \
+      "CREATE TRIGGER a AFTER INSERT ON u BEGIN DELETE FROM t WHERE x = $call; END"
+    for statement in 'SELECT * FROM v' 'EXPLAIN SELECT * FROM v' 'INSERT INTO u VALUES (1)'; do
+      refused "unsafe use of ${call%%(*}()" "$statement"
+    done
+    opened "EXPLAIN SELECT * FROM t WHERE x = $call"
+    if [[ $status -ne 0 ]]; then [[ $output == *'cannot be called while a statement is prepared' ]]; fi
+    nothing_changed
+  done
+  opened "SELECT count(*) FROM t WHERE x = (SELECT taskresults_prune('own', 'keep', 1))"
+  [[ $output == 0 && $(wc -l <"$results/own.jsonl") -eq 1 ]]
+}
+
 @test "a table that names a path is out of reach of views and triggers; a trusted schema makes no difference" {
   setup_hostile
   local trust table
@@ -133,10 +155,15 @@ PYTHON
     CREATE TRIGGER b AFTER INSERT ON u BEGIN INSERT INTO theirs(job_id, success) VALUES ('evil', 1); END;
     CREATE TRIGGER c INSTEAD OF INSERT ON i BEGIN INSERT OR REPLACE INTO task_results(job_id, success) VALUES ('evil', 1); END"
   refused 'first allow it on this connection' 'INSERT INTO t VALUES (1)'
-  refused 'unsafe use of virtual table "theirs"' 'INSERT INTO u VALUES (1)'
+  # Before 3.40 SQLite lets a trigger write into any virtual table, so there each wants the opt-in.
+  local refusal='unsafe use of virtual table "theirs"' checks_writes=$(($(sqlite_version_number) >= 3040000))
+  ((checks_writes)) || refusal='first allow it on this connection'
+  refused "$refusal" 'INSERT INTO u VALUES (1)'
   refused 'first allow it on this connection' 'INSERT INTO i VALUES (1)'
-  refused 'unsafe use of virtual table "task_results"' 'SELECT taskresults_writable(1)' 'PRAGMA trusted_schema=OFF' \
-    'INSERT INTO t VALUES (1)'
+  if ((checks_writes)); then
+    refused 'unsafe use of virtual table "task_results"' 'SELECT taskresults_writable(1)' 'PRAGMA trusted_schema=OFF' \
+      'INSERT INTO t VALUES (1)'
+  fi
   nothing_changed
   opened 'SELECT taskresults_writable(1)' 'INSERT INTO t VALUES (1)' # which is what the opt-in means
   [[ $status -eq 0 && -s $results/evil.jsonl ]]

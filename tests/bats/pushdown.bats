@@ -18,7 +18,7 @@ setup_file() {
 
 # IS NOT DISTINCT FROM came with 3.39; before, IS is all there is.
 spelled_for_here() {
-  if (($(sqlite_version_number) < 3039000)); then sed 's/ IS NOT DISTINCT FROM / IS /; s/ IS DISTINCT FROM / IS NOT /' "$1"; else cat "$1"; fi
+  if (($(sqlite_version_number) < 3039000)); then sed 's/ IS NOT DISTINCT FROM / IS /g; s/ IS DISTINCT FROM / IS NOT /g' "$1"; else cat "$1"; fi
 }
 
 # answers LIBRARY DIRECTORY QUERIES [ENCODING] - what the queries print.

@@ -121,7 +121,7 @@ import json, sys
 sys.path.append(sys.argv[2] + "/tests/differential")
 from stats import ABSENT, SUCCESSES
 texts = [json.dumps(value) for value in SUCCESSES if value is not ABSENT]
-texts += ['"\\u0030"', '"\\u005b]"', '"\\u0030\\u0000"', '"\\t0\\n"', '"%s"' % ("0" * 600), '"%s"' % ("\\u0030" * 80),
+texts += ['"\\u0030"', '"\\u005b]"', '"a\\u0000"', '"\\t0\\n"', '"%s"' % ("0" * 600), '"%s"' % ("\\u0030" * 80),
           '"\\u0030%s"' % (" " * 600), '"%s"' % ("\\u0030" * 600), '"\\u0030%s1"' % (" " * 600), '"\\u0030.%s1"' % ("0" * 600), '"-"', '"."',
           '"1e"', '"0e"', '"0x1"', '"inf"', '"nan"', '" "', '"[ ]"', "[\t ]", "{ }", "-0", "0E7", "1E-999", "-Infinity", '"\\ud83d\\ude00"']
 for at, text in enumerate(texts):

@@ -3,10 +3,11 @@
 **
 **   threads DIRECTORY SECONDS      (SCHEDULER_RESULTS_DIR is DIRECTORY too)
 **
-** Reads, writes, prunes and fails at once: readers with a connection each, readers that share a serialized one, cursors
-** closed in mid-scan, interrupts from another thread in mid-scan, INSERT through two connections, and a pruner. What the
-** queries answer is not judged here, only that each ends as it may. Linked with libtaskresults.a, so that all of it is
-** instrumented. Exits 1, saying why, if a query ended otherwise.
+** Reads, writes, exports, prunes and fails at once: readers with a connection each, readers that share a serialized one,
+** cursors closed in mid-scan, interrupts from another thread in mid-scan, INSERT through two connections, exports large
+** enough for a writing thread, and a pruner; each scan of a large file with two helpers. What the queries answer is not
+** judged here, only that each ends as it may. Linked with libtaskresults.a, so that all of it is instrumented. Exits 1,
+** saying why, if a query ended otherwise.
 */
 #define _GNU_SOURCE
 #include <pthread.h>
@@ -143,6 +144,18 @@ static void *prune_often(void *unused) {
   return NULL;
 }
 
+/* More than 4 MiB, so that a thread writes it; an interrupt from another connection does not reach it. */
+static void *export_often(void *unused) {
+  char sql[800];
+  sqlite3 *db = open_connection();
+  (void)unused;
+  snprintf(sql, sizeof sql, "SELECT taskresults_export_csv('%s/out.csv', 'SELECT * FROM task_results') > 10000",
+           directory);
+  for (double start = now_s(); !is_over(start);) expect(db, run(db, sql, 1), sql, 0);
+  if (sqlite3_close(db) != SQLITE_OK) failures++;
+  return NULL;
+}
+
 static void write_job(const char *job, long bytes) {
   char path[512];
   snprintf(path, sizeof path, "%s/%s.jsonl", directory, job);
@@ -163,12 +176,13 @@ int main(int argc, char **argv) {
   if (argc != 3) return 2;
   directory = argv[1];
   seconds = strtod(argv[2], NULL);
+  setenv("TASKRESULTS_THREADS", "3", 1); /* on a machine with one processor, too */
   char name[32];
   for (int i = 0; i < 2; i++) snprintf(name, sizeof name, "large-%d", i), write_job(name, 5 << 20);
   for (int i = 0; i < 60; i++) snprintf(name, sizeof name, "small-%d", i), write_job(name, 3000);
 
-  void *(*const work[])(void *) = {read_alone,  read_alone,  read_shared, read_shared,
-                                   write_often, write_often, prune_often, interrupt_often};
+  void *(*const work[])(void *) = {read_alone,  read_alone,  read_shared,  read_shared,    write_often,
+                                   write_often, prune_often, export_often, interrupt_often};
   enum { THREADS = sizeof work / sizeof *work };
   pthread_t threads[THREADS];
   unsigned seeds[THREADS];
