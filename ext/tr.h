@@ -662,7 +662,7 @@ bool tr_plan_decode(const char *text, TrPlan *plan);
 /* ------------------------------------------------------------------------------------------------------------------
 ** sql/patterns.c - are the pattern operators of this connection SQLite's own?
 */
-bool tr_patterns_are_builtin(sqlite3 *db);
+int tr_patterns_are_builtin(sqlite3 *db, bool *builtin); /* SQLITE_OK, or SQLITE_INTERRUPT */
 
 /* ------------------------------------------------------------------------------------------------------------------
 ** sql/phrase.c - a LIKE pattern -> bytes that a text must hold to match it

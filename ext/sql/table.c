@@ -77,14 +77,16 @@ int tr_table_next(sqlite3_vtab_cursor *base) {
 }
 
 /* What SQLite compares with a function of the host's is not ours to judge. */
-static void leave_foreign_patterns(TrPlan *plan, sqlite3 *db) {
+static int leave_foreign_patterns(TrPlan *plan, sqlite3 *db) {
   bool asked = false, builtin = false;
   for (int i = 0; i < plan->count; i++) {
     if (plan->term[i].op != TR_GLOB && plan->term[i].op != TR_LIKE) continue;
-    if (!asked) builtin = tr_patterns_are_builtin(db);
+    int code = asked ? SQLITE_OK : tr_patterns_are_builtin(db, &builtin);
+    if (code != SQLITE_OK) return code;
     asked = true;
     if (!builtin) plan->term[i].op = TR_OP_COUNT;
   }
+  return SQLITE_OK;
 }
 
 int tr_table_bind(TrTable *table, const char *plan_text, int argc, sqlite3_value **argv, TrPlan *plan,
@@ -92,8 +94,8 @@ int tr_table_bind(TrTable *table, const char *plan_text, int argc, sqlite3_value
   if (!tr_plan_decode(plan_text, plan)) {
     return tr_error(&table->base.zErrMsg, SQLITE_INTERNAL, "cannot read the plan '%s'", plan_text);
   }
-  leave_foreign_patterns(plan, table->connection->db);
-  return tr_filter_bind(filter, plan, argc, argv);
+  int code = leave_foreign_patterns(plan, table->connection->db);
+  return code == SQLITE_OK ? tr_filter_bind(filter, plan, argc, argv) : code;
 }
 
 int tr_table_filter(sqlite3_vtab_cursor *base, int unused, const char *plan_text, int argc, sqlite3_value **argv) {

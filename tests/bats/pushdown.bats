@@ -115,6 +115,48 @@ assert other.execute("SELECT count(*) FROM task_results WHERE output LIKE '%Hell
 PYTHON
 }
 
+@test "like() and glob() for any number of arguments, and behind a table named as SQLite's list, are the host's as well" {
+  make_job a 2
+  run_in_host <<PYTHON
+def count(db, where): return db.execute("SELECT count(*) FROM task_results WHERE " + where).fetchone()[0]
+always = lambda *arguments: 1
+assert count(db, "output LIKE '%nowhere%'") == 0 and count(db, "job_id GLOB 'b*'") == 0
+db = connect() # a statement that is prepared keeps its function
+db.create_function("like", -1, always)
+assert count(db, "output LIKE '%nowhere%'") == 2, "like"
+db = connect()
+db.create_function("GLOB", -1, always)
+assert count(db, "job_id GLOB 'b*'") == 2, "glob"
+db = connect()
+db.execute("CREATE TABLE pragma_function_list(name, builtin, narg)")
+db.create_function("like", 2, always)
+assert count(db, "output LIKE '%nowhere%'") == 2, "a table"
+PYTHON
+}
+
+@test "a progress handler that says stop just once, while a query with a pattern begins, is heard" {
+  make_job a 2
+  run_in_host <<PYTHON
+import sqlite3
+def stops_at(n):
+    calls = [0]
+    def handler():
+        calls[0] += 1
+        return calls[0] == n
+    db.set_progress_handler(handler, 50)
+    try:
+        db.execute("SELECT count(*) FROM task_results WHERE output LIKE '%hello%'").fetchone()
+    except sqlite3.OperationalError as error:
+        assert str(error) == "interrupted", error
+        return True
+    assert calls[0] < n, f"stop {n} of {calls[0]} was lost"
+    return False
+n = 1
+while stops_at(n): n += 1
+assert n > 1, "the handler never ran"
+PYTHON
+}
+
 # --- rowids ------------------------------------------------------------------------------------------------------------------
 
 @test "every row is found by its rowid, and nothing by any other number" {
