@@ -35,6 +35,12 @@ static TrBlock *block_at(TrAhead *ahead, uint64_t n) {
   return &ahead->ring[n % TR_AHEAD_BLOCKS];
 }
 
+/* Another process that was forked from ours has no helpers, and its copy of the mutex may be locked for ever. What a helper
+** was judging is left half done there: it is judged anew. */
+static bool is_forked(const TrAhead *ahead) {
+  return ahead->pid != getpid();
+}
+
 /* With the mutex, which is let go meanwhile. */
 static void judge_oldest(TrAhead *ahead, TrParser *parser) {
   TrBlock *block = block_at(ahead, ahead->taken++);
@@ -95,10 +101,9 @@ TrAhead *tr_ahead_start(const TrWanted *wanted, unsigned threads) {
   return NULL;
 }
 
-/* Another process that was forked from ours has no helpers, and its copy of the mutex may be locked for ever. */
 void tr_ahead_stop(TrAhead *ahead) {
   if (ahead == NULL) return;
-  if (ahead->pid == getpid()) {
+  if (!is_forked(ahead)) {
     pthread_mutex_lock(&ahead->mutex);
     ahead->stop = true;
     pthread_cond_broadcast(&ahead->work);
@@ -127,9 +132,11 @@ bool tr_ahead_is_low(const TrAhead *ahead) {
 }
 
 void tr_ahead_post(TrAhead *ahead) {
-  pthread_mutex_lock(&ahead->mutex);
+  bool forked = is_forked(ahead);
+  if (!forked) pthread_mutex_lock(&ahead->mutex);
   block_at(ahead, ahead->posted)->done = false;
   ahead->posted++;
+  if (forked) return;
   pthread_cond_signal(&ahead->work);
   pthread_mutex_unlock(&ahead->mutex);
 }
@@ -141,6 +148,11 @@ int tr_ahead_take(TrAhead *ahead, TrPoll *poll, TrBlock **block) {
   for (;;) {
     int code = tr_poll(poll);
     if (code != SQLITE_OK) return code;
+    if (is_forked(ahead)) {
+      if (!oldest->done) tr_block_judge(oldest, &ahead->wanted, &ahead->parser);
+      *block = oldest;
+      return SQLITE_OK;
+    }
     pthread_mutex_lock(&ahead->mutex);
     if (!oldest->done && ahead->taken < ahead->posted) {
       judge_oldest(ahead, &ahead->parser);

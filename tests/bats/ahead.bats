@@ -167,6 +167,22 @@ assert len(rows.fetchall()) > 100
 PYTHON
 }
 
+@test "and can read on without them, whatever they were at" {
+  make_long_job a 7
+  run_in_host <<PYTHON
+import os, signal
+def forks_at(block):
+    rows = db.execute("SELECT offset FROM task_results")
+    while rows.fetchone()[0] < block << 17: pass # blocks have just been posted: a helper is likely to be at work
+    child = os.fork()
+    if child == 0:
+        signal.alarm(10)
+        os._exit(sum(1 for row in rows) % 251)
+    assert os.waitpid(child, 0)[1] == sum(1 for row in rows) % 251 << 8, block
+for block in list(range(36, 52)) * 4: forks_at(block)
+PYTHON
+}
+
 @test "TASKRESULTS_THREADS is a number from 1 to 8" {
   make_job a 1
   local value
