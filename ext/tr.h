@@ -811,6 +811,7 @@ void tr_ahead_release(TrAhead *ahead);
 
 /* ------------------------------------------------------------------------------------------------------------------
 ** sql/queue.c - which entries a scan looks at, and in which order
+** sql/lookahead.c - the files of a scan, as blocks, ahead of their turn
 ** sql/scan.c - directory, files, lines and records put together: one pass over what a filter wants
 */
 
@@ -831,7 +832,7 @@ typedef struct TrScan {
   struct {
     unsigned threads;  /* at most, the caller's included */
     int64_t begins_at; /* of the current file: when so much of it has been read line by line */
-    int64_t passed;    /* bytes of the files before it */
+    int64_t passed;    /* bytes of the files so far, the current one included */
     TrAhead *blocks;   /* owned; NULL: line by line */
     TrBlock *block;    /* borrowed: the current one */
     unsigned given;    /* of its lines */
@@ -851,6 +852,12 @@ typedef struct TrScan {
 } TrScan;
 
 int tr_queue_fill(TrScan *scan, char **message);
+
+/* All of these: SQLITE_OK or SQLITE_INTERRUPT, and scan->ahead.block is the block to go on with, or NULL. */
+int tr_lookahead_begin(TrScan *scan); /* from the next line of the current file on; NULL: not worth it, or no threads */
+int tr_lookahead_next_block(TrScan *scan); /* of the current file */
+int tr_lookahead_next_file(TrScan *scan);  /* the current file is then that one; NULL: no file was opened ahead */
+int tr_lookahead_leave_file(TrScan *scan); /* closes it; NULL: whatever is left of it is not wanted */
 
 /* Call order: init, begin, next until SQLITE_DONE, end. begin may be called again without end, for a cursor's next
 ** xFilter. It takes over what `filter` owns. */

@@ -80,135 +80,11 @@ static int begin_lines(TrScan *scan, char **message) {
   return tr_lines_open(&scan->lines, scan->file.fd, from, size, scan->max_line, backwards, scan->poll);
 }
 
-/* --- ahead of their turn ------------------------------------------------------------------------------------------ */
-
-/* Opens the next file whose blocks are to be posted. False: there is none for now. */
-static int open_ahead(TrScan *scan, bool *opened) {
-  *opened = false;
-  while (scan->queue_at < scan->queue_count && !scan->ahead.waits) {
-    uint32_t ordinal = scan->queue[scan->queue_at];
-    const char *name = tr_names_get(scan->connection->names, ordinal);
-    TrFile file = {.fd = -1};
-    TrEntry entry = TR_ENTRY_UNREADABLE;
-    size_t length = strlen(name);
-    int code = SQLITE_OK;
-    if (tr_store_has_name(scan->store, name, length) && tr_utf8_is_valid(name, length))
-      code = tr_dir_open_file(&scan->dir, name, scan->poll, &file, &entry);
-    if (code != SQLITE_OK) return code;
-    *opened = entry == TR_ENTRY_READABLE && file.stat.st_size <= TR_MAX_FILE_BYTES;
-    scan->ahead.waits = !*opened && entry != TR_ENTRY_VANISHED;
-    if (scan->ahead.waits) {
-      tr_file_close(&file);
-      return SQLITE_OK;
-    }
-    scan->queue_at++;
-    if (!*opened) continue;
-    scan->ahead.ordinal = ordinal;
-    scan->ahead.file = file;
-    scan->ahead.from = 0;
-    return SQLITE_OK;
-  }
-  return SQLITE_OK;
-}
-
-/* Describes the next block of the file at hand. */
-static void post_block(TrScan *scan, TrBlock *block, bool owns_file) {
-  int64_t size = scan->ahead.file.stat.st_size, from = scan->ahead.from;
-  block->ordinal = scan->ahead.ordinal;
-  block->file = scan->ahead.file;
-  block->owns_file = owns_file;
-  block->from = from;
-  block->to = from - from % TR_BLOCK_BYTES + TR_BLOCK_BYTES;
-  if (block->to > size) block->to = size;
-  scan->ahead.from = block->to;
-  tr_ahead_post(scan->ahead.blocks);
-}
-
-static int post_blocks(TrScan *scan) {
-  TrBlock *block;
-  while ((block = tr_ahead_room(scan->ahead.blocks)) != NULL) {
-    bool opened = false;
-    if (scan->ahead.from == scan->ahead.file.stat.st_size) {
-      int code = open_ahead(scan, &opened);
-      if (code != SQLITE_OK || !opened) return code;
-    }
-    post_block(scan, block, opened);
-  }
-  return SQLITE_OK;
-}
-
-/* Turns to the next of the blocks that were posted, if there is one. */
-static int take_block(TrScan *scan) {
-  scan->ahead.given = 0;
-  scan->ahead.by_line = false;
-  return tr_ahead_take(scan->ahead.blocks, scan->poll, &scan->ahead.block);
-}
-
-static void leave_block(TrScan *scan) {
-  if (scan->ahead.block) tr_ahead_release(scan->ahead.blocks);
-  scan->ahead.block = NULL;
-}
-
-static int next_block(TrScan *scan) {
-  leave_block(scan);
-  int code = tr_ahead_is_low(scan->ahead.blocks) ? post_blocks(scan) : SQLITE_OK;
-  return code == SQLITE_OK ? take_block(scan) : code;
-}
-
-/* Turns to the first block of the next file that was opened ahead. */
-static int next_posted_file(TrScan *scan) {
-  if (scan->ahead.blocks == NULL) return SQLITE_OK;
-  int code = next_block(scan);
-  TrBlock *block = scan->ahead.block;
-  if (code != SQLITE_OK || block == NULL) {
-    scan->ahead.waits = false;
-    return code;
-  }
-  scan->ordinal = block->ordinal;
-  scan->name = tr_names_get(scan->connection->names, scan->ordinal);
-  scan->file = block->file;
-  block->owns_file = false;
-  return SQLITE_OK;
-}
-
-/* From here on, blocks, if threads can be had and there is enough left for them to do. */
-static int work_ahead(TrScan *scan) {
-  int64_t from = tr_lines_following(&scan->lines), size = scan->file.stat.st_size;
-  scan->ahead.begins_at = INT64_MAX;
-  if (from >= size || (size - from < TR_SHARE_BYTES / 4 && scan->queue_at == scan->queue_count)) return SQLITE_OK;
-  if (scan->ahead.blocks == NULL) {
-    TrWanted wanted = {.want = scan->want, .filter = &scan->filter, .max_line = scan->max_line};
-    scan->ahead.blocks = tr_ahead_start(&wanted, scan->ahead.threads);
-  }
-  if (scan->ahead.blocks == NULL) {
-    scan->ahead.threads = 1;
-    return SQLITE_OK;
-  }
-  scan->ahead.ordinal = scan->ordinal;
-  scan->ahead.file = scan->file;
-  scan->ahead.from = from;
-  int code = post_blocks(scan);
-  return code == SQLITE_OK ? take_block(scan) : code;
-}
-
-/* The rest of the current file is not wanted. */
-static int leave_file(TrScan *scan) {
-  int code = SQLITE_OK;
-  if (scan->ahead.file.fd == scan->file.fd) scan->ahead.from = scan->ahead.file.stat.st_size; /* nor are more blocks */
-  while (scan->ahead.block && code == SQLITE_OK) {
-    bool last = scan->ahead.block->to == scan->file.stat.st_size;
-    leave_block(scan);
-    if (!last) code = take_block(scan);
-  }
-  if (code == SQLITE_OK) tr_file_close(&scan->file);
-  return code;
-}
-
 /* --- the next entry ----------------------------------------------------------------------------------------------- */
 
 /* Turns to the next entry of the queue. SQLITE_ROW: it is a reject as a whole. SQLITE_OK: look at its lines. */
 static int next_entry(TrScan *scan, char **message) {
-  int code = next_posted_file(scan);
+  int code = tr_lookahead_next_file(scan);
   if (code != SQLITE_OK || scan->ahead.block) return code;
   if (scan->queue_at == scan->queue_count) return SQLITE_DONE;
   scan->ordinal = scan->queue[scan->queue_at++];
@@ -300,7 +176,7 @@ static int next_judged(TrScan *scan, char **message) {
       if (code != SQLITE_DONE) return code;
     }
     if (block->shrunk || block->to == scan->file.stat.st_size) return SQLITE_DONE;
-    int code = next_block(scan);
+    int code = tr_lookahead_next_block(scan);
     if (code != SQLITE_OK) return code;
   }
 }
@@ -310,7 +186,7 @@ int tr_scan_next_line(TrScan *scan, char **message) {
   while (scan->ahead.block == NULL) {
     int code = next_line(scan, message);
     if (code != SQLITE_OK) return code;
-    code = work_ahead(scan);
+    code = tr_lookahead_begin(scan);
     if (code != SQLITE_OK) return code;
   }
   return next_judged(scan, message);
@@ -324,7 +200,7 @@ int tr_scan_next(TrScan *scan, char **message) {
     scan->entry_reason = NULL;
     if (scan->file.fd >= 0) {
       int code = tr_scan_next_line(scan, message);
-      if (code == SQLITE_DONE) code = leave_file(scan);
+      if (code == SQLITE_DONE) code = tr_lookahead_leave_file(scan);
       if (code != SQLITE_OK) return code;
     }
     int code = next_entry(scan, message);
@@ -334,7 +210,7 @@ int tr_scan_next(TrScan *scan, char **message) {
 
 /* An entry that vanished, or is no file, is passed over. */
 int tr_scan_next_file(TrScan *scan, char **message) {
-  int code = leave_file(scan);
+  int code = tr_lookahead_leave_file(scan);
   if (code == SQLITE_OK) {
     do {
       code = next_entry(scan, message);
