@@ -64,6 +64,15 @@ PYTHON
   assert_same_with_threads 500
 }
 
+@test "and past entries that have no lines: a leftover of a prune, a name that is not UTF-8" {
+  extension=$root/build/tiny/taskresults
+  make_job a 400 3
+  : >"$results/.taskresults-0123456789abcdef.new"
+  printf 'bad\n' >"$results/"$'b\xff.jsonl'
+  make_job c 40 2
+  assert_same_with_threads 500
+}
+
 @test "and of lines longer than max_line" {
   make_long_job a 6
   TASKRESULTS_MAX_LINE=1500 assert_same_with_threads 3000
@@ -148,6 +157,33 @@ for _ in range(20):
     assert threads() > before[0]
     rows.close()
     assert (threads(), files()) == before, (threads(), files(), before)
+PYTHON
+}
+
+@test "files that are open ahead of their turn are let go with the cursor; one that has gone by then is passed over" {
+  make_job a 400
+  local i
+  for i in {1..9}; do make_job "b$i" 2; done
+  TASKRESULTS_THREADS=2 run_in_host <<PYTHON
+import os, sqlite3
+db = sqlite3.connect(":memory:")
+db.enable_load_extension(True)
+db.load_extension("$root/build/tiny/taskresults")
+def files(): return len(os.listdir("/proc/self/fd"))
+def begin():
+    rows = db.execute("SELECT job_id FROM task_results")
+    for _ in range(399): assert rows.fetchone() == ("a",)
+    return rows
+db.execute("SELECT count(*) FROM task_results").fetchall()
+before = files()
+rows = begin()
+assert files() >= before + 3, (files(), before) # the directory, a, and what comes next
+rows.close()
+assert files() == before, (files(), before)
+rows = db.execute("SELECT job_id FROM task_results")
+for _ in range(100): rows.fetchone()
+os.remove("$results/b9.jsonl")
+assert [job for job, in rows.fetchall()][-2:] == ["b8"] * 2
 PYTHON
 }
 

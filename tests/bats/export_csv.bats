@@ -84,6 +84,8 @@ PYTHON
   [[ $(<x) == $'1,a\n2,b' ]]
   assert_rows 0 "SELECT taskresults_export_csv('x', 'SELECT 1 AS one WHERE 0', 'newline', 'crlf')"
   [[ $(<x) == $'one\r' ]]
+  assert_rows 0 "SELECT taskresults_export_csv('x', 'SELECT 1 WHERE 0', 'header', 0)"
+  [[ -f x && ! -s x ]]
   sql "SELECT taskresults_export_csv('x', 'VALUES (''=1''), (''+,''), (-1), (''-''), (''@''), (char(9)), (char(13)),
     (char(0) || ''=''), (x''3D''), (''a=''), (''''), (NULL)', 'guard', 1, 'header', 0, 'newline', 'lf')"
   [[ $(tr '\0' 0 <x) == $'\'=1\n"\'+,"\n-1\n\'-\n\'@\n\'\t\n"\'\r"\n\'0=\n=\na=\n""' ]]

@@ -303,3 +303,11 @@ secret" ]]
 x' "CREATE VIRTUAL TABLE temp.own USING task_results(dir='$results')" 'SELECT output FROM own' \
     ".load $extension" 'SELECT output FROM own'
 }
+
+@test "a pattern of more than a thousand bytes is SQLite's alone" {
+  local text
+  text=$(printf 'x%.0s' {1..1200})
+  append_raw a "{\"output\": \"$text\"}\n"
+  assert_rows '1|0' "SELECT (SELECT count(*) FROM task_results WHERE output LIKE '$text'),
+    (SELECT count(*) FROM task_results WHERE output LIKE '${text}y')"
+}

@@ -38,7 +38,7 @@ static void make_directory(void) {
   write_file("a.jsonl", RECORD("2026-01-01T00:00:00Z", "true", "\"plain\"")
                             RECORD("2026-01-01T00:01:00.5Z", "false", "\"escaped \\n \\u00e9 \\ud83d\\ude00\""));
   write_file("a.jsonl", RECORD("2026-01-01\\u002000:02", "null", "{\"nested\": [1, \"a\\\\\", NaN ]}") "torn {\n");
-  write_file("b.jsonl", RECORD("not a time", "\"1\"", "12345678901234567890") RECORD("9", "1", "1.5"));
+  write_file("b.jsonl", RECORD("not a time", "\"1\"", "12345678901234567890") RECORD("9", "\"\\u0031\"", "1.5"));
   write_file("b.jsonl", "{\"x\": NaN}\n\n[1]\n\xFF\n{\"unfinished\": ");
   write_file("12.jsonl", RECORD("2026-01-01T00:00:00Z", "true", "\"a job named by a number\""));
   write_file("bad-\xFF.jsonl", RECORD("2026-01-01T00:00:00Z", "true", "\"nobody sees this\""));
@@ -214,6 +214,10 @@ static void line_filters(void) {
   CHECK(fail_each_allocation("SELECT " ALL " FROM task_results WHERE success IS NOT 1 AND success <> 7") ==
         SQLITE_DONE);
   CHECK(fail_each_allocation("SELECT " ALL " FROM task_results WHERE success IS NULL") == SQLITE_DONE);
+  CHECK(fail_each_allocation("SELECT " ALL " FROM task_results WHERE output LIKE '%a%' AND error NOT LIKE 'x'") ==
+        SQLITE_DONE);
+  CHECK(fail_each_allocation("PRAGMA encoding = 'UTF-16le'; SELECT " ALL " FROM task_results WHERE output LIKE 'a%'") ==
+        SQLITE_DONE);
   CHECK(fail_each_allocation("SELECT " ALL " FROM task_results WHERE timestamp >= '2026-01-01T00:00:00Z' "
                              "AND timestamp < '2026-01-01T00:01' AND timestamp <> '9'") == SQLITE_DONE);
   CHECK(fail_each_allocation("SELECT " ALL " FROM task_results WHERE timestamp = '9' OR timestamp IS 'not a time'") ==
