@@ -139,7 +139,7 @@ valgrind: all test-binaries ## run a SQL session and the C units under memcheck,
 	@.ci/valgrind
 
 matrix: ## run the SQL tests on SQLite 3.38.5, 3.40.1, 3.46.0 and 3.54.1 (from npm), or on VERSIONS
-	@.ci/deps build test
+	@.ci/deps build test matrix
 	@tests/matrix/run $(VERSIONS)
 
 coverage: ## lines and branches that the tests take, with a reason for each that is not; see tests/coverage/REPORT.md
