@@ -50,8 +50,6 @@ dir=$(results_dir)
 [[ $dir == /* ]] || dir=./$dir
 [[ -d $dir ]] || die "$EXIT_IO" "results directory $dir: no such directory"
 
-[[ ! -v stdout_is_closed ]] || die "$EXIT_IO" 'standard output is closed' # sed would not mind
-
 # What is known of each file: job -> inode, size and time of change, as last seen by `changed_jobs`.
 declare -A state=()
 
