@@ -777,6 +777,7 @@ typedef struct TrBlock {
   unsigned count;     /* of them */
   int64_t stopped_at; /* the line that was left to the caller, with all behind it; `to` if none was */
   bool shrunk;        /* the file is smaller than it was: it ends here */
+  bool unread;        /* it could not be read, so it is not known where its first line begins */
   bool done;          /* ahead.c's */
   unsigned char *allocated; /* owned */
   unsigned char *buffer;    /* in it, aligned: `room` bytes and TR_PADDING more */

@@ -80,7 +80,9 @@ void tr_block_judge(TrBlock *block, const TrWanted *wanted, TrParser *parser) {
   TrLines lines;
   block->count = 0;
   block->shrunk = false;
+  block->unread = false;
   block->stopped_at = block->from;
-  if (block->from < block->to && open_block(block, &lines, wanted->max_line))
-    judge_lines(block, &lines, wanted, parser);
+  if (block->from == block->to) return;
+  block->unread = !open_block(block, &lines, wanted->max_line);
+  if (!block->unread) judge_lines(block, &lines, wanted, parser);
 }

@@ -139,13 +139,23 @@ static int next_line(TrScan *scan, char **message) {
   return SQLITE_OK;
 }
 
+/* Turns to the first line that the current block has left. If the block was not read, that is the one behind the line
+** that holds the byte before it. */
+static int open_lines_left(TrScan *scan) {
+  const TrBlock *block = scan->ahead.block;
+  bool skips = block->unread && block->from > 0;
+  int code = tr_lines_open(&scan->lines, scan->file.fd, block->stopped_at - skips, scan->file.stat.st_size,
+                           scan->max_line, false, scan->poll);
+  if (code == SQLITE_OK && skips) code = tr_lines_next(&scan->lines, &scan->line);
+  return code == SQLITE_ROW ? SQLITE_OK : code;
+}
+
 /* What the current block has left to the caller. SQLITE_DONE: that was all of it. */
 static int next_line_left(TrScan *scan, char **message) {
   TrBlock *block = scan->ahead.block;
   int code = SQLITE_OK;
   if (!scan->ahead.by_line) {
-    int64_t size = scan->file.stat.st_size;
-    code = tr_lines_open(&scan->lines, scan->file.fd, block->stopped_at, size, scan->max_line, false, scan->poll);
+    code = open_lines_left(scan);
     scan->ahead.by_line = code == SQLITE_OK;
   }
   while (code == SQLITE_OK && tr_lines_following(&scan->lines) < block->to) {

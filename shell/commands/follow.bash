@@ -17,7 +17,7 @@
 #   --jsonl         JSON, one object a line
 #
 # Exit status:
-#   0 fine; 2 usage; 3 input or output failed; 130 interrupted
+#   0 nobody reads any more; 2 usage; 3 input or output failed; 130 interrupted
 #
 # Examples:
 #   taskresults follow my-job --limit 5
@@ -130,7 +130,16 @@ catch_up() {
   show_batch "$1"
 }
 
-# feed - the statements, for as long as somebody reads them and the script itself lives.
+# Whoever shows the records says in this pipe that it has ended. sqlite3 would notice it only at the next record.
+exec {ended}<> <(:)
+
+# goes_on - waits until the next look. False: nothing more can be shown, or the script itself has ended.
+goes_on() {
+  read -rt "$interval" -u "$ended"
+  (($? > 128)) && kill -0 "$$" 2>/dev/null # that is read's status when the time is up
+}
+
+# feed - the statements, for as long as it goes on.
 feed() {
   local job
   printf '%s%s\n' "$prelude" "$tables"
@@ -139,7 +148,7 @@ feed() {
     begin_with "$(sql_text "$job")"
     echo
   done
-  while sleep "$interval" && kill -0 "$$" 2>/dev/null; do
+  while goes_on; do
     changed_jobs
     for job in "${changed[@]}"; do
       if [[ ${waiting["=$job"]-} == new ]]; then
@@ -156,7 +165,11 @@ feed() {
 
 # One by one, as they come.
 as_it_comes() {
+  local status
   if [[ -v opt[jsonl] ]]; then LC_ALL=C sed -u 's/\xff/\\u0000/g'; else show; fi
+  status=$?
+  echo >&"$ended"
+  return "$status"
 }
 
 sqlite_setup

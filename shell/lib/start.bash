@@ -2,6 +2,14 @@
 
 # shellcheck shell=bash
 
+# A closed standard descriptor would become that of whatever is opened next, and `run` would read back what it shows. These
+# stand in: what is written to a closed one has to fail (which sed takes for success if it is told EBADF).
+if [[ -d /proc/self/fd ]]; then
+  [[ -e /proc/self/fd/0 ]] || exec </dev/null
+  [[ -e /proc/self/fd/1 ]] || exec 1>/dev/full
+  [[ -e /proc/self/fd/2 ]] || exec 2</dev/null
+fi
+
 # Processes cost most of the time of a short command, so what every command does is done without any: no $( ), no pipes.
 
 # A parent that ignores SIGPIPE (Python, some service managers) would turn `| head` into write errors.

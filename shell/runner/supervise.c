@@ -378,12 +378,17 @@ static void become_recorder(const Run *run, char **argv, int in) {
 
 static bool record(const Run *run, int status, char **recorder, const char *command) {
   int in[2], result = -1;
-  if (pipe2(in, O_CLOEXEC)) return false;
+  if (pipe2(in, O_CLOEXEC)) {
+    say("pipe: %s", strerror(errno));
+    return false;
+  }
   pid_t pid = fork();
   if (pid == 0) become_recorder(run, recorder, in[0]);
+  if (pid < 0) say("fork: %s", strerror(errno));
   close(in[0]);
-  FILE *report = fdopen(in[1], "w");
-  if (pid < 0 || report == NULL) return false;
+  FILE *report = pid < 0 ? NULL : fdopen(in[1], "w");
+  if (pid > 0 && report == NULL) say("%s: %s", recorder[0], strerror(errno));
+  if (report == NULL) return false;
   write_report(run, status, command, report);
   bool sent = fclose(report) == 0;
   while (waitpid(pid, &result, 0) < 0 && errno == EINTR) continue;

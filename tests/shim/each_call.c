@@ -4,7 +4,8 @@
 ** taskresults-run; the host's own calls are left alone. All processes of a command share one count.
 **
 **   EACH_CALL_STATE=PATH   a file of eight zero bytes, for the count
-**   EACH_CALL_LOG=PATH     each call's name is appended there, one a line; and "leak FD NAME", when a process ends, for a
+**   EACH_CALL_LOG=PATH     each call's name is appended there, one a line; on another thread than the first, behind
+**                          "helper "; "fault NAME" for the one that fails; and "leak FD NAME", when a process ends, for a
 **                          descriptor that our code opened by the call NAME and did not close
 **   EACH_CALL_NAME=NAME    the calls of this name alone are counted, ...
 **   EACH_CALL_AT=N         and the N-th of them (from 1) ...
@@ -112,14 +113,18 @@ typedef enum Fate { PASS, FAIL, HALF } Fate;
 static Fate meet(const char *name, const void *caller) {
   if (!is_ours(caller)) return PASS;
   int before = errno;
-  char text[64];
-  snprintf(text, sizeof text, "%s\n", name);
+  char text[64], whole_name[48];
+  snprintf(whole_name, sizeof whole_name, "%s%s", syscall(SYS_gettid) == syscall(SYS_getpid) ? "" : "helper ", name);
+  snprintf(text, sizeof text, "%s\n", whole_name);
   log_line(text);
   errno = before;
   const char *chosen = getenv("EACH_CALL_NAME");
-  if (chosen == NULL || strcmp(name, chosen) != 0) return PASS;
+  if (chosen == NULL || strcmp(whole_name, chosen) != 0) return PASS;
   long number = atomic_fetch_add(count, 1) + 1, at = setting("EACH_CALL_AT");
   if (number != at && !(number > at && setting("EACH_CALL_ON"))) return PASS;
+  snprintf(text, sizeof text, "fault %s\n", whole_name);
+  log_line(text);
+  errno = before;
   if (setting("EACH_CALL_SHORT")) return HALF;
   errno = (int)setting("EACH_CALL_ERRNO");
   return FAIL;
