@@ -20,8 +20,8 @@ made_by_them() {
   sqlite3 -batch -bail -init /dev/null -cmd ".load $extension" "$hostile" "$@"
 }
 
-# opened STATEMENT... - what happens to a user who opens it, and trusts its schema: so the library begins, and the program
-# did until some version between 3.44.2 and 3.52.0.
+# opened STATEMENT... - what happens to a user who opens it, and trusts its schema: so the library begins, and so did older
+# sqlite3 programs (3.44.2 does, 3.52.0 does not).
 opened() {
   run sqlite3 -batch -bail -init /dev/null -nullvalue NULL -cmd ".load $extension" "$hostile" 'PRAGMA trusted_schema=ON' "$@"
 }

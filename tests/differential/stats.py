@@ -148,7 +148,7 @@ def check(db, directory):
 
 # --- histories -----------------------------------------------------------------------------------------------------------
 
-# Not among them: "0\0". Whether SQLite takes that text for the number 0 depends on its version: 3.54.1 does, 3.46.0 does not.
+# Not among them: "0\0". Whether SQLite takes that text for the number 0 depends on its version: 3.54.1 does, 3.40.1 does not.
 SUCCESSES = [True, False, True, False, True, False, None, ABSENT, 0, 1, 2, -1, 0.0, 0.5, -0.0, 1e-320, 10**30, float("nan"),
              float("inf"), "", "true", "false", "0", "1", " 0 ", "0.0", "-0", "0e5", "1e-400", ".0", "+0", "0x0", "00", "\t0",
              "a\0", "[]", "{}", "[ ]", [], {}, [0], {"a": None}, [[]]]
