@@ -123,7 +123,7 @@ int tr_lookahead_begin(TrScan *scan) {
 /* The rest of the current file is not wanted. */
 int tr_lookahead_leave_file(TrScan *scan) {
   int code = SQLITE_OK;
-  if (scan->ahead.file.fd == scan->file.fd) scan->ahead.from = scan->ahead.file.stat.st_size; /* nor are more blocks */
+  if (scan->ahead.ordinal == scan->ordinal) scan->ahead.from = scan->ahead.file.stat.st_size; /* nor are more blocks */
   while (scan->ahead.block && code == SQLITE_OK) {
     bool last = scan->ahead.block->to == scan->file.stat.st_size;
     leave_block(scan);

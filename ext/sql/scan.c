@@ -13,7 +13,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -162,12 +161,11 @@ static int next_line_left(TrScan *scan, char **message) {
     code = read_line(scan);
     if (code == SQLITE_ROW && !wants_line(scan)) code = SQLITE_OK;
   }
-  if (code == SQLITE_OK) scan->ahead.by_line = false;
-  if (code == SQLITE_OK) block->stopped_at = block->to;
-  if (code == SQLITE_DONE) block->shrunk = true; /* or there would be a line */
-  return code == SQLITE_OK || code == SQLITE_DONE ? SQLITE_DONE
-         : code == SQLITE_ROW                     ? code
-                                                  : line_error(scan, code, errno, message);
+  if (code == SQLITE_ROW) return code;
+  if (code != SQLITE_OK && code != SQLITE_DONE) return line_error(scan, code, errno, message);
+  block->shrunk = code == SQLITE_DONE; /* or there would be a line */
+  block->stopped_at = block->to;
+  return SQLITE_DONE;
 }
 
 /* The same, from blocks. */
