@@ -1176,7 +1176,7 @@ typedef struct TrCursor {
 
 int tr_table_connect(sqlite3 *db, TrConnection *connection, const TrStore *store, const char *schema, int argc,
                      const char *const *argv, sqlite3_vtab **vtab, char **message);
-int tr_table_declare(sqlite3 *db, const char *schema, int argc); /* and DIRECTONLY, if it has arguments */
+int tr_table_declare(sqlite3 *db, const char *schema, int argc, char **message); /* DIRECTONLY, if it has arguments */
 int tr_table_disconnect(sqlite3_vtab *vtab);
 int tr_table_open(sqlite3_vtab *vtab, TrWant want, sqlite3_vtab_cursor **cursor);
 int tr_table_close(sqlite3_vtab_cursor *cursor);

@@ -62,14 +62,14 @@ static bool is_usual_clock(const char *text, size_t length) {
 /* Newer than `since`, or without a time. Most lines to drop are of the same day as the one before, and told by that. */
 static bool keeps_time(TrRules *rules, const TrLine *line, const TrSpan *span) {
   const char *text = (const char *)line->text + span->start;
-  bool may_be_usual = span->kind == TR_STRING && span->length > DAY_LEN;
-  if (may_be_usual && memcmp(text, rules->old_day, DAY_LEN) == 0 &&
+  if (span->kind == TR_STRING && span->length > DAY_LEN && memcmp(text, rules->old_day, DAY_LEN) == 0 &&
       is_usual_clock(text + DAY_LEN, span->length - DAY_LEN)) {
     return false;
   }
   int64_t time_us, since_us = rules->options->since_us;
   if (!tr_span_time_us(line, span, &time_us) || time_us >= since_us) return true;
-  if (may_be_usual && is_usual_clock(text + DAY_LEN, span->length - DAY_LEN) && time_us < since_us - US_PER_DAY) {
+  /* What has a time is longer than a day. */
+  if (is_usual_clock(text + DAY_LEN, span->length - DAY_LEN) && time_us < since_us - US_PER_DAY) {
     memcpy(rules->old_day, text, DAY_LEN);
   }
   return false;

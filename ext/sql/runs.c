@@ -86,7 +86,7 @@ static int runs_connect(sqlite3 *db, void *aux, int argc, const char *const *arg
   connection->references++;
   int code = SQLITE_OK;
   for (int i = 3; i < argc && code == SQLITE_OK; i++) code = parse_argument(table, argv[0], argv[i], message);
-  if (code == SQLITE_OK) code = tr_table_declare(db, schema, argc);
+  if (code == SQLITE_OK) code = tr_table_declare(db, schema, argc, message);
   if (code == SQLITE_OK) {
     *vtab = &table->table.base;
   } else {

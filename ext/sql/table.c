@@ -8,9 +8,10 @@
 
 /* With a directory of its own a table must not be reachable from a hostile database's views and triggers; without, users
 ** may build persistent views on it. */
-int tr_table_declare(sqlite3 *db, const char *schema, int argc) {
+int tr_table_declare(sqlite3 *db, const char *schema, int argc, char **message) {
   int code = sqlite3_declare_vtab(db, schema);
-  return code == SQLITE_OK && argc > 3 ? sqlite3_vtab_config(db, SQLITE_VTAB_DIRECTONLY) : code;
+  if (code != SQLITE_OK) return tr_error(message, code, "%s", sqlite3_errmsg(db)); /* "interrupted", most likely */
+  return argc > 3 ? sqlite3_vtab_config(db, SQLITE_VTAB_DIRECTONLY) : SQLITE_OK;
 }
 
 /* Before 3.40 SQLite lets a trigger write into a DIRECTONLY table; but a database's own triggers never reach `temp`. */
@@ -25,7 +26,7 @@ int tr_table_connect(sqlite3 *db, TrConnection *connection, const TrStore *store
   if (code != SQLITE_OK) return code;
   TrTable *table = sqlite3_malloc64(sizeof *table);
   if (table == NULL) code = SQLITE_NOMEM;
-  if (code == SQLITE_OK) code = tr_table_declare(db, schema, argc);
+  if (code == SQLITE_OK) code = tr_table_declare(db, schema, argc, message);
   if (code != SQLITE_OK) {
     sqlite3_free(table);
     tr_source_free(&source);

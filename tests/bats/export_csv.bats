@@ -92,6 +92,8 @@ PYTHON
   sql "SELECT taskresults_export_csv('x', 'SELECT ''é😀'' || char(0) || ''x'' AS a, 12345 AS b, 1.25 AS c, x''61626364'' AS d,
     NULL AS e, '''' AS f', 'max_chars', 3, 'header', 0)"
   [[ $(tr '\0' 0 <x) == $'é😀0,123,1.2,abc,,""\r' ]]
+  sql "SELECT taskresults_export_csv('x', 'SELECT ''é😀'', 12345, x''61''', 'max_chars', 5, 'header', 0)"
+  [[ $(<x) == $'é😀,12345,a\r' ]]
   sql "SELECT taskresults_export_csv('x', 'SELECT ''abc'' AS a, ''abc'' AS b, ''=bc'' AS \"c d\"', 'max_chars', 0,
     'cut', 'c d', 'cut', 'a', 'guard', 1, 'header', 0)"
   [[ $(<x) == $'"",abc,\'\r' ]]

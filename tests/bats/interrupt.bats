@@ -122,3 +122,22 @@ assert db.execute(statement).fetchall() == [(3000,)]
 db.close()
 PYTHON
 }
+
+# SQLite gives its own parser's interrupt as an error of another kind. The text has no space: at one, SQLite's parser would
+# notice before ours is asked.
+@test "an interrupt while a table is connected is told as one" {
+  make_job a 3
+  run_in_host <<'PYTHON'
+import sqlite3
+for table in "task_results", "task_jobs", "task_runs":
+    reader = db.execute("VALUES(1),(2)")
+    db.interrupt()
+    try:
+        db.execute(f"select*from({table})")
+        raise SystemExit("not interrupted")
+    except sqlite3.OperationalError as error:
+        assert "interrupted" in str(error), error
+    reader.close()
+    db.execute(f"SELECT * FROM {table} LIMIT 0")
+PYTHON
+}

@@ -178,13 +178,17 @@ for job in range(40):
                 file.write(json.dumps({"timestamp": "2026-01-01T00:00Z", "output": "y" * rng.choice([200000, 1100000])}) + "\n")
         file.write(rng.choice(["", "", "torn"]))
 PYTHON
+  mkdir "$BATS_TEST_TMPDIR/alone"
   for options in "'since', '2026-02-01T00:00Z'" "'since', '2026-03-20T00:00Z', 'count', 1, 'drop_rejects', 1"; do
     cp "$results"/*.jsonl "$BATS_TEST_TMPDIR/shared"
+    cp "$results"/*.jsonl "$BATS_TEST_TMPDIR/alone"
     sql "SELECT taskresults_prune_all($options)" >"$BATS_TEST_TMPDIR/report"
-    extension=$root/build/tiny/taskresults sql \
-      "SELECT taskresults_prune_all($options, 'dir', '$BATS_TEST_TMPDIR/shared')" >"$BATS_TEST_TMPDIR/shared_report"
-    cmp "$BATS_TEST_TMPDIR/report" "$BATS_TEST_TMPDIR/shared_report"
-    for file in "$results"/*.jsonl; do cmp "$file" "$BATS_TEST_TMPDIR/shared/${file##*/}"; done
+    for threads in shared=2 alone=1; do
+      TASKRESULTS_THREADS=${threads#*=} extension=$root/build/tiny/taskresults sql \
+        "SELECT taskresults_prune_all($options, 'dir', '$BATS_TEST_TMPDIR/${threads%=*}')" >"$BATS_TEST_TMPDIR/tiny_report"
+      cmp "$BATS_TEST_TMPDIR/report" "$BATS_TEST_TMPDIR/tiny_report"
+      for file in "$results"/*.jsonl; do cmp "$file" "$BATS_TEST_TMPDIR/${threads%=*}/${file##*/}"; done
+    done
   done
   grep -q '"dropped":[1-9]' "$BATS_TEST_TMPDIR/report"
 }
