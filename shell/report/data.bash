@@ -215,7 +215,8 @@ SELECT '<tr><th scope="row">' || $(html id) || '<td>' || CASE state WHEN 'new' T
 SQL
 }
 
-# data_rows - the page's data: one JSON object, a line for each job; `columns` names what stands at each place.
+# data_rows - the page's data: one JSON object, a line for each job; `columns` names what stands at each place. What comes
+# out of a subquery goes through json(): newer SQLites take it for a text otherwise.
 data_rows() {
   local runs text other
   # A job without a run is not looked for: its file may be one that cannot be read.
@@ -227,8 +228,8 @@ data_rows() {
   cat <<SQL
 SELECT 'data';
 SELECT '{"generated":' || (now_us / 1000000) || ',"days":' || days || ',"refresh":${opt[refresh]-0},"all":' || json_object(
-    'windows', (SELECT json_group_array(n) FROM
-      (SELECT key, sum(value) AS n FROM window, json_each(counts) GROUP BY key ORDER BY key)),
+    'windows', json((SELECT json_group_array(n) FROM
+      (SELECT key, sum(value) AS n FROM window, json_each(counts) GROUP BY key ORDER BY key))),
     'days', (SELECT group_concat(token, ' ') FROM (SELECT coalesce(runs, 0) || '-' || coalesce(failures, 0) AS token
       FROM calendar LEFT JOIN (SELECT day, sum(runs) AS runs, sum(failures) AS failures FROM day GROUP BY day) USING (day)
       ORDER BY day)))
