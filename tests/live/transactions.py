@@ -3,12 +3,13 @@
 table alike. The ordinary table is the oracle: after each transaction the shell prints "same", or both contents.
 
 Statements that fail are part of it (success 7 breaks a CHECK there, and is refused here), in multi-row INSERTs at their
-last row, so that a statement half done has to be taken back. The shell must run without -bail. The seed is fixed.
+last row, so that a statement half done has to be taken back. The shell must run without -bail. The seed is fixed. Each
+hundred transactions have jobs of their own, and are compared with each other's alone; at the end everything is.
 """
 import random
 import sys
 
-JOBS = ["a", "b", "c"]
+JOBS = 3
 
 
 def insert(rng, table, rows):
@@ -16,8 +17,12 @@ def insert(rng, table, rows):
     return "INSERT INTO %s(job_id, success, output) VALUES %s;" % (table, values)
 
 
-def statements(rng, number):
-    rows = [(rng.choice(JOBS), 1, number + i) for i in range(rng.choice([1, 1, 2, 3]))]
+def jobs_of(number):
+    return ["job-%d-%d" % (number // 100, i) for i in range(JOBS)]
+
+
+def statements(rng, jobs, number):
+    rows = [(rng.choice(jobs), 1, number + i) for i in range(rng.choice([1, 1, 2, 3]))]
     if rng.random() < 0.2:
         rows[-1] = (rows[-1][0], 7, rows[-1][2])
     if rng.random() < 0.2:  # one row a statement, through a SELECT
@@ -29,14 +34,14 @@ def statements(rng, number):
 
 
 def transaction(rng, number):
-    depth = 0
+    depth, jobs = 0, jobs_of(number)
     outermost = rng.choice(["BEGIN", "SAVEPOINT outermost", None])
     if outermost:
         yield outermost + ";"
     for step in range(rng.randrange(1, 14)):
         kind = rng.randrange(8)
         if kind < 4 or not outermost:
-            yield from statements(rng, number + 10 * step)
+            yield from statements(rng, jobs, 1000 * number + 10 * step)
         elif kind == 4:
             yield "SAVEPOINT s%d;" % depth
             depth += 1
@@ -53,9 +58,16 @@ def transaction(rng, number):
         yield rng.choice(["RELEASE outermost;", "COMMIT;", "ROLLBACK;"])
 
 
-def contents(table, order):
-    return "(SELECT group_concat(job_id || ':' || output, ' ') FROM (SELECT * FROM %s ORDER BY job_id, %s))" % (
-        table, order)
+def contents(table, order, jobs):
+    wanted = "WHERE job_id IN (%s) " % ", ".join("'%s'" % job for job in jobs) if jobs else ""
+    return "(SELECT group_concat(job_id || ':' || output, ' ') FROM (SELECT * FROM %s %sORDER BY job_id, %s))" % (
+        table, wanted, order)
+
+
+def compare(name, jobs=None):
+    ours, oracle = contents("task_results", "offset", jobs), contents("oracle", "rowid", jobs)
+    print("SELECT CASE WHEN %s IS %s THEN 'same' ELSE '%s: ours ' || ifnull(%s, '-') || ' oracle ' || ifnull(%s, '-') END;"
+          % (ours, oracle, name, ours, oracle))
 
 
 def main(count):
@@ -63,11 +75,10 @@ def main(count):
     print("SELECT taskresults_writable(1);")
     print("CREATE TABLE oracle(job_id TEXT, success INTEGER CHECK (success IN (0, 1)), output TEXT);")
     for i in range(count):
-        for statement in transaction(rng, 1000 * i):
+        for statement in transaction(rng, i):
             print(statement)
-        ours, oracle = contents("task_results", "offset"), contents("oracle", "rowid")
-        print("SELECT CASE WHEN %s IS %s THEN 'same' ELSE 'transaction %d: ours ' || ifnull(%s, '-') || ' oracle '"
-              " || ifnull(%s, '-') END;" % (ours, oracle, i, ours, oracle))
+        compare("transaction %d" % i, jobs_of(i))
+    compare("everything")
     print("SELECT count(*) || ' rows' FROM oracle;")
 
 
