@@ -55,7 +55,8 @@ build/runner/%.o: shell/runner/%.c shell/runner/runner.h | build-deps
 
 # A build with tiny limits, so that tests reach them: a read buffer of 7 bytes (every boundary falls everywhere; its rows
 # are compared with the real ones), files shared by two threads from 64 bytes on, transactions of at most 100,000 bytes.
-TINY_LIMITS := -DTR_READ_BYTES=7 -DTR_SHARE_BYTES=64 -DTR_BLOCK_BYTES=61 -DTR_BLOCK_LINES=3 -DTR_BLOCK_LINE_BYTES=4096 -DTR_MAX_BATCH_BYTES=100000
+SMALL_LIMITS := -DTR_SHARE_BYTES=64 -DTR_BLOCK_BYTES=61 -DTR_BLOCK_LINES=3 -DTR_BLOCK_LINE_BYTES=4096
+TINY_LIMITS := $(SMALL_LIMITS) -DTR_READ_BYTES=7 -DTR_MAX_BATCH_BYTES=100000
 TINY_OBJECTS := $(SOURCES:%.c=build/tiny/%.o)
 build/tiny/taskresults.so: $(TINY_OBJECTS)
 	$(LINK_SHARED) -o $@ $^ $(CJSON_LIBS) -lm -pthread
@@ -125,6 +126,10 @@ test-binaries: $(TEST_BINARIES)
 .PHONY: print-sources
 print-sources: # for .ci/asan, which builds them its own way
 	@echo $(SOURCES)
+
+.PHONY: print-fuzz-limits
+print-fuzz-limits: # with which targets are fuzzed, and their corpora replayed
+	@echo $(SMALL_LIMITS) -DTR_READ_BYTES=61
 
 asan: ## run the C units and the SQL differential test under ASan and UBSan
 	@.ci/deps build test lint

@@ -5,7 +5,7 @@
 # Follows the jobs that are named, or all, those included that appear later. Runs until it is interrupted, or until
 # nobody reads its output. A file that is pruned, replaced or cut short under it is noticed: what was shown before is
 # found again by its own bytes, or else by its time, and only what comes after it is shown. Without names, a job whose file
-# cannot be read is named on standard error, and is followed from when it can.
+# cannot be read is named on standard error, and is followed from when it can; so is a results directory that goes away.
 #
 # Options:
 #   --limit N       begin with the last N records of each job (of those that are wanted); 0 is the default
@@ -49,6 +49,8 @@ fi
 dir=$(results_dir)
 [[ $dir == /* ]] || dir=./$dir
 [[ -d $dir ]] || die "$EXIT_IO" "results directory $dir: no such directory"
+can_look() { [[ -r $dir && -x $dir ]]; }
+can_look || die "$EXIT_IO" "results directory $dir: Permission denied"
 
 # What is known of each file: job -> inode, size and time of change, as last seen by `changed_jobs`.
 declare -A state=()
@@ -64,11 +66,19 @@ must_wait() {
   [[ -z ${state["=$1"]-} ]] || waiting["=$1"]=known
 }
 
-# changed_jobs - sets `changed` to the jobs whose files are not as they were at the last call.
+# changed_jobs - sets `changed` to the jobs whose files are not as they were at the last call. A directory that is gone may
+# come back, as when it is moved or mounted anew; until then nothing is shown, which has to be said.
+is_gone=
 changed_jobs() {
   local job now
   local -A wanted=()
   changed=()
+  if ! can_look; then
+    [[ $is_gone ]] || say "results directory $dir: cannot be read any more; waiting until it can"
+    is_gone=1
+    return
+  fi
+  is_gone=
   for job in "${args[@]}"; do wanted["=$job"]=1; done
   while read -r now && IFS= read -rd '' job; do
     job=${job%.jsonl}

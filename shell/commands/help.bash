@@ -9,15 +9,20 @@
 
 # shellcheck shell=bash
 
+list_commands() {
+  local file summary
+  header_of "$shell_home/taskresults"
+  printf '\nCommands:\n'
+  for file in "$shell_home"/commands/*.bash; do
+    summary=$(summary_of "$file")
+    printf '  %-20s %s\n' "${summary%% - *}" "${summary#* - }"
+  done
+}
+
 parse_options '' "$@"
 at_most 1
 if [[ -v args[0] ]]; then
   [[ ${args[0]} =~ ^[a-z]+$ && -f $shell_home/commands/${args[0]}.bash ]] || usage_error "no command '${args[0]}'"
   show_help "${args[0]}"
 fi
-header_of "$shell_home/taskresults"
-printf '\nCommands:\n'
-for file in "$shell_home"/commands/*.bash; do
-  summary=$(summary_of "$file")
-  printf '  %-20s %s\n' "${summary%% - *}" "${summary#* - }"
-done
+to_output list_commands

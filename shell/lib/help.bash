@@ -14,7 +14,11 @@ summary_of() {
 
 # show_help COMMAND - prints it, and ends the script.
 show_help() {
+  to_output command_help "$1"
+  exit
+}
+
+command_help() {
   printf 'taskresults '
   header_of "$shell_home/commands/$1.bash"
-  exit
 }

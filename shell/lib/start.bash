@@ -10,6 +10,10 @@ if [[ -d /proc/self/fd ]]; then
   [[ -e /proc/self/fd/2 ]] || exec 2</dev/null
 fi
 
+# bash keeps descriptors of its own from 10 on, and where it cannot it leaves without a word.
+exec {spare}</dev/null || exit 3
+exec {spare}<&-
+
 # Processes cost most of the time of a short command, so what every command does is done without any: no $( ), no pipes.
 
 # A parent that ignores SIGPIPE (Python, some service managers) would turn `| head` into write errors.

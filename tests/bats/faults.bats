@@ -138,8 +138,8 @@ into_a_pipe_without_reader() {
   use_recorded
   local words expected failed=0
   for words in 'view my-backup' 'view --all' list 'list --json' 'list --csv' stats 'stats --jsonl' errors export \
-    'export --format json' 'export --format jsonl' metrics report version 'sql SELECT(1)' 'follow --limit 5' \
-    'follow --limit 5 --jsonl' 'prune my-backup --keep 1 --dry-run'; do
+    'export --format json' 'export --format jsonl' metrics report version help 'help list' 'list --help' 'sql SELECT(1)' \
+    'follow --limit 5' 'follow --limit 5 --jsonl' 'prune my-backup --keep 1 --dry-run'; do
     # shellcheck disable=SC2086  # words
     run into_a_pipe_without_reader "$(tool taskresults)" $words
     [[ $status -eq 0 && -z $output ]] || { echo "taskresults $words: status $status: $output"; failed=1; }

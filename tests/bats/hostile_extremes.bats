@@ -341,6 +341,55 @@ right_or_said() {
   ((answers >= 3))
 }
 
+@test "run with few descriptors or little memory: its record is there and whole, or it says why and fails" {
+  local limit recorded=0
+  for limit in '-n 16' '-n 12' '-n 10' '-n 8' '-n 6' '-v 30000' '-v 15000' '-v 10000' '-v 8000' '-v 6000'; do
+    rm -f "$results/r.jsonl"
+    run bash -c 'ulimit $1; exec "$2" run r -- echo one' - "$limit" "$(tool taskresults)"
+    if ((status == 0)); then
+      [[ $output == one && $(sql "SELECT output, error FROM task_results('r')") == 'one|' ]] || { echo "$limit: $output"; return 1; }
+      recorded=$((recorded + 1))
+    else
+      ((status >= 3)) && [[ -n $output ]] || { echo "$limit: status $status, $output"; return 1; }
+      [[ $(sql "SELECT count(*) FROM task_rejects('r')") == 0 ]]
+    fi
+  done
+  ((recorded > 0))
+}
+
+@test "follow with few descriptors or little memory: its records are shown, or it says why and fails" {
+  make_job a 3
+  local limit shown=0
+  for limit in '-n 16' '-n 12' '-n 10' '-n 8' '-n 6' '-v 30000' '-v 10000' '-v 6000'; do
+    run bash -c 'ulimit $1; exec timeout 1 "$2" follow --limit 2 --interval 0.1' - "$limit" "$(tool taskresults)"
+    if ((status == 124)); then
+      [[ $output == *'run 1'*'run 2'* ]] || { echo "$limit: $output"; return 1; }
+      shown=$((shown + 1))
+    else
+      ((status >= 3)) && [[ -n $output ]] || { echo "$limit: status $status, $output"; return 1; }
+    fi
+  done
+  ((shown > 0))
+}
+
+@test "a results directory without permission: run shows what its command wrote, and neither it nor follow goes on as if" {
+  ((EUID == 0)) || skip 'needs root, to become somebody else'
+  open_results
+  make_job a 3
+  local mode
+  for mode in 0 311 644 555; do
+    chmod "$mode" "$results"
+    "${as_nobody[@]}" test -r "$root/taskresults.so" || skip 'the checkout is closed to others'
+    cd "$open_place"
+    run "${as_nobody[@]}" timeout 20 "$(tool taskresults)" run new -- echo one
+    [[ $status -eq 3 && $output == *one* && $output == *'NOT RECORDED'* ]] || ((mode == 311 && status == 0)) ||
+      { echo "$mode, run: $status, $output"; return 1; }
+    ((mode != 555)) || continue
+    run "${as_nobody[@]}" timeout 5 "$(tool taskresults)" follow --limit 2 --interval 0.1
+    [[ $status -eq 3 && $output == *"$results"* ]] || { echo "$mode, follow: $status, $output"; return 1; }
+  done
+}
+
 @test "a results directory without permission: every command says which, and ends" {
   ((EUID == 0)) || skip 'needs root, to become somebody else'
   open_results

@@ -225,3 +225,16 @@ numbers() {
   [[ $(numbers) == '1 2 5 4 3 6 7 ' || $(numbers) == '1 2 5 4 3 7 6 ' || $(numbers) == '2 1 5 4 3 '* ]]
   is_told
 }
+
+@test "a results directory that goes away is named once, and followed on when it is back" {
+  record a 1
+  start_following --jsonl --limit 1
+  await lines_are 1
+  mv "$results" "$results.away"
+  await grep -q 'cannot be read any more' "$BATS_TEST_TMPDIR/err"
+  sleep 0.3
+  mv "$results.away" "$results"
+  record a 2
+  await lines_are 2
+  [[ $(numbers) == '1 2 ' && $(wc -l <"$BATS_TEST_TMPDIR/err") -eq 1 ]]
+}

@@ -16,7 +16,7 @@ PATIENCE_SECONDS=300 # of wall time, until a fuzzer gives up on an input
 sanitizers=(-fsanitize=address,undefined -fno-sanitize-recover=all)
 read -ra libraries < <(pkg-config --libs sqlite3 libcjson)
 read -ra includes < <(pkg-config --cflags sqlite3 libcjson)
-limits=(-DTR_READ_BYTES=61 -DTR_SHARE_BYTES=64 -DTR_BLOCK_BYTES=61 -DTR_BLOCK_LINES=3 -DTR_BLOCK_LINE_BYTES=4096)
+read -ra limits < <(make -s print-fuzz-limits)
 flags=(-std=c11 -O1 -g -fno-omit-frame-pointer -Wno-unknown-attributes -DSQLITE_CORE "${limits[@]}" -Iinclude -Iext
        "${includes[@]}")
 
