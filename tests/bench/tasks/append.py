@@ -1,5 +1,5 @@
 """append.py - 10,000 records appended by INSERT, from C and from Python, beside the scheduler's own way to append them.
-Each program times itself, without its start; the files must be the same to the byte."""
+Each program times itself, without its start, when it does so for the second time; the files must be the same to the byte."""
 import hashlib
 import os
 import sys
