@@ -123,6 +123,23 @@ PYTHON
   done
 }
 
+@test "whichever read fails, once, the rows before it are right, and the middle of a line is no reject" {
+  extension=$root/build/tiny/taskresults
+  make_job a 60 3
+  local query after failed=0 shown=$BATS_TEST_TMPDIR/shown right=$BATS_TEST_TMPDIR/right
+  for query in 'SELECT rowid, offset, output FROM task_results' 'SELECT rowid, offset, line FROM task_rejects'; do
+    sql "$query" >"$right"
+    for ((after = 1; after < 650; after += 13)); do
+      TASKRESULTS_THREADS=2 run with_faults FAULTS_PREAD_AFTER="$after" FAULTS_PREAD_TIMES=1 -- bash -c \
+        'exec sqlite3 -batch -init /dev/null -cmd ".load $1" :memory: "$2" >"$3"' - "$extension" "$query" "$shown"
+      ((status == 0)) || failed=$((failed + 1)) # some are read once more, in their turn
+      cmp -n "$(wc -c <"$shown")" "$shown" "$right"
+      [[ $status -ne 0 || $(wc -c <"$shown") -eq $(wc -c <"$right") ]]
+    done
+  done
+  ((failed < 50)) # most of those reads are made once more, in their turn
+}
+
 @test "a file that shrinks under the scan ends there, and the next one follows" {
   make_job b 3 1
   run_in_host <<PYTHON

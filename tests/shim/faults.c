@@ -3,8 +3,9 @@
 ** It acts on files whose name ends in .jsonl, .log or .json only; the host's own files are left alone.
 **
 **   FAULTS_LOG=PATH        at exit, writes "opens N\nbytes N\n": job files opened for reading, bytes pread from them
-**   FAULTS_PREAD_AFTER=N   the pread that follows the first N ones fails
-**   FAULTS_ERRNO=E         with errno E (default 5, EIO); 0: it returns 0, as a file that shrank would
+**   FAULTS_PREAD_AFTER=N   the preads that follow the first N ones fail
+**   FAULTS_PREAD_TIMES=N   so many of them
+**   FAULTS_ERRNO=E         ... with errno E (default 5, EIO); 0: it returns 0, as a file that shrank would
 **   FAULTS_OPEN_ERRNO=E    an open fails with errno E ...
 **   FAULTS_OPEN_NAME=NAME  ... if the file is called so (default: any job file) ...
 **   FAULTS_OPEN_TIMES=N    ... the first N times (default: always)
@@ -17,6 +18,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
+#include <limits.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -82,7 +84,7 @@ static ssize_t faulty_pread(ssize_t (*real)(int, void *, size_t, off_t), int fd,
   if (fd < 0 || fd >= WATCHED_FDS || !watched[fd]) return real(fd, buffer, count, at);
   if (interrupted()) return -1;
   long after = setting("FAULTS_PREAD_AFTER", -1);
-  if (after >= 0 && preads++ >= after) {
+  if (after >= 0 && preads++ >= after && preads - after <= setting("FAULTS_PREAD_TIMES", LONG_MAX)) {
     errno = (int)setting("FAULTS_ERRNO", EIO);
     return errno ? -1 : 0;
   }
