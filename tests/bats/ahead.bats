@@ -132,7 +132,7 @@ PYTHON
     for ((after = 1; after < 650; after += 13)); do
       TASKRESULTS_THREADS=2 run with_faults FAULTS_PREAD_AFTER="$after" FAULTS_PREAD_TIMES=1 -- bash -c \
         'exec sqlite3 -batch -init /dev/null -cmd ".load $1" :memory: "$2" >"$3"' - "$extension" "$query" "$shown"
-      ((status == 0)) || failed=$((failed + 1)) # some are read once more, in their turn
+      ((status == 0)) || failed=$((failed + 1))
       cmp -n "$(wc -c <"$shown")" "$shown" "$right"
       [[ $status -ne 0 || $(wc -c <"$shown") -eq $(wc -c <"$right") ]]
     done
