@@ -26,7 +26,7 @@ int tr_patterns_are_builtin(sqlite3 *db, bool *builtin) {
   bool foreign = false;
   int code = sqlite3_prepare_v2(db, "PRAGMA function_list", -1, &function, NULL);
   if (code == SQLITE_OK) {
-    while ((code = sqlite3_step(function)) == SQLITE_ROW && !foreign) foreign = is_foreign(function);
+    while ((code = sqlite3_step(function)) == SQLITE_ROW) foreign |= is_foreign(function);
   }
   sqlite3_finalize(function);
   *builtin = code == SQLITE_DONE && !foreign;

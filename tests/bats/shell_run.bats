@@ -188,6 +188,16 @@ signal.pause()'
   assert_record 0 '' $'cleaned up\n'
 }
 
+@test "a signal that is ignored from the start, as below nohup, stays so for us and for the command" {
+  cd "$BATS_TEST_TMPDIR"
+  start env --ignore-signal=HUP "$(tool taskresults)" run a -- sh -c 'touch begun; until test -e enough; do sleep 0.02; done'
+  await test -e begun
+  kill -HUP "-$pid"
+  touch enough
+  wait "$pid"
+  assert_record 1 '' ''
+}
+
 # is_stopped PID
 is_stopped() {
   grep -q '^State:.T' "/proc/$1/status"
