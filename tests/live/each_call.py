@@ -30,6 +30,7 @@ import errno
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -170,16 +171,29 @@ class Place:
             text = scenario.sql
         else:
             words = [ROOT + "/shell/taskresults", *words]
-        try:
-            done = subprocess.run(words, env=variables, cwd=self.path, input=(text or "").encode(), capture_output=True,
-                                  timeout=SECONDS)
-        except subprocess.TimeoutExpired:
-            return None, b"", b"", []
+        child = subprocess.Popen(words, env=variables, cwd=self.path, start_new_session=True, stdin=subprocess.PIPE,
+                                 stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        with child:
+            try:
+                out, err = child.communicate((text or "").encode(), SECONDS)
+            except subprocess.TimeoutExpired:
+                return None, b"", end_session(child.pid), []
         with open(self.path + "/shim.log") as file:
-            return done.returncode, without_now(done.stdout), done.stderr, file.read().splitlines()
+            return child.returncode, without_now(out), err, file.read().splitlines()
 
     def remove(self):
         shutil.rmtree(self.path)
+
+
+def end_session(session):
+    """Who of it is still there, and waits for what."""
+    found = subprocess.run(["ps", "-o", "pid,ppid,stat,wchan:24,args", "-s", str(session)], capture_output=True).stdout
+    for line in found.splitlines()[1:]:
+        try:
+            os.kill(int(line.split()[0]), signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+    return found
 
 
 def without_now(text):
