@@ -754,8 +754,8 @@ typedef enum TrWant {
 bool tr_wants_line(TrWant want, const TrFilter *filter, const TrLine *line, const TrRecord *record, TrReason reason);
 
 #ifndef TR_BLOCK_BYTES /* the tests also build with blocks of a few bytes and lines */
-#define TR_BLOCK_BYTES (128 * 1024)
-#define TR_BLOCK_LINES 2048             /* that are wanted; as many as are found in a block of lines of 64 bytes */
+#define TR_BLOCK_BYTES (256 * 1024)
+#define TR_BLOCK_LINES 4096             /* that are wanted; as many as are found in a block of lines of 64 bytes */
 #define TR_BLOCK_LINE_BYTES (64 * 1024) /* a longer line is left to the caller */
 #endif
 /* Of the buffer, and a block is read from so much before it on: copies between places that differ in this can be four times
@@ -795,7 +795,7 @@ void tr_block_judge(TrBlock *block, const TrWanted *wanted, TrParser *parser);
 /* ------------------------------------------------------------------------------------------------------------------
 ** sql/ahead.c - blocks, judged ahead of their turn, by helper threads and by the caller
 */
-#define TR_AHEAD_BLOCKS 6
+#define TR_AHEAD_BLOCKS 4
 
 typedef struct TrAhead TrAhead;
 
