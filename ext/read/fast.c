@@ -221,7 +221,8 @@ static inline uint64_t escaped_bits(uint64_t backslashes) {
   return (behind_even & ~even) | (behind_odd & even);
 }
 
-/* Which of the bytes that follow a backslash cannot, or begin an escape that is not whole within the block. */
+/* Which of the bytes that follow a backslash cannot, or begin an escape that is not whole within the block. Not asked about
+** quotes and n, which most of them are. */
 AVX2 static inline uint64_t avx2_bad_escapes(Block x, uint64_t is_escaped) {
   uint64_t bad = is_escaped & ~avx2_bits(avx2_escapable_32(x.low), avx2_escapable_32(x.high));
   uint64_t unicode = is_escaped & avx2_equal(x, 'u');
@@ -256,7 +257,8 @@ AVX2 static inline __attribute__((always_inline)) const unsigned char *avx2_stri
       continue;
     }
     *escaped = true;
-    uint64_t bad = avx2_bad_escapes(x, is_escaped & inside);
+    uint64_t unusual = is_escaped & inside & ~(quotes | avx2_equal(x, 'n'));
+    uint64_t bad = unusual ? avx2_bad_escapes(x, unusual) : 0;
     if (bad) {
       unsigned at = (unsigned)_tzcnt_u64(bad);
       if (at < 60 || p[at] != 'u') return NULL;
