@@ -577,6 +577,7 @@ typedef struct TrConnection {
 } TrConnection;
 
 TrConnection *tr_connection_new(sqlite3 *db);
+bool tr_connection_is_utf8(const TrConnection *connection); /* its databases' texts; in doubt, no */
 void tr_connection_unref(void *connection);
 
 /* ------------------------------------------------------------------------------------------------------------------
@@ -643,6 +644,15 @@ typedef enum TrOp {
   TR_ISNULL,
   TR_OP_COUNT
 } TrOp;
+/* Of the rows; SQLite sorts what is wanted in any other. */
+typedef enum TrOrder {
+  TR_ORDER_ANY,
+  TR_ORDER_ROWID,
+  TR_ORDER_ROWID_DESC,
+  TR_ORDER_JOB, /* as memcmp() compares their names, and by rowid within a job */
+  TR_ORDER_JOB_DESC,
+  TR_ORDER_COUNT
+} TrOrder;
 #define TR_PLAN_TERMS 16
 
 typedef struct TrPlan {
@@ -651,11 +661,11 @@ typedef struct TrPlan {
     uint8_t column;      /* TrColumn */
     uint8_t op;          /* TrOp */
   } term[TR_PLAN_TERMS]; /* term i is bound to argv[i] of xFilter */
-  bool newest_first;     /* ORDER BY rowid DESC */
-  bool ordered;          /* the query asked for rowid order at all */
+  uint8_t order;         /* TrOrder */
 } TrPlan;
 
-int tr_plan_choose(sqlite3_index_info *info, TrColumn (*column_of)(int table_column));
+/* `sorts_jobs`: a scan of this table can have its files in the order of their jobs. */
+int tr_plan_choose(sqlite3_index_info *info, TrColumn (*column_of)(int table_column), bool sorts_jobs);
 char *tr_plan_encode(const TrPlan *plan); /* for sqlite3_free(); NULL: out of memory */
 bool tr_plan_decode(const char *text, TrPlan *plan);
 
@@ -695,8 +705,8 @@ typedef struct TrJobTerm {
 } TrJobTerm;
 
 typedef struct TrFilter {
-  bool nothing; /* a comparison with NULL: no row at all */
-  bool newest_first;
+  bool nothing;  /* a comparison with NULL: no row at all */
+  uint8_t order; /* TrOrder */
   bool by_rowid;
   int64_t rowid;
   int job_count;
@@ -714,7 +724,7 @@ typedef struct TrFilter {
 } TrFilter;
 
 int tr_filter_bind(TrFilter *filter, const TrPlan *plan, int argc, sqlite3_value **argv);
-int tr_filter_for_job(TrFilter *filter, const char *job_id, size_t length, bool newest_first);
+int tr_filter_for_job(TrFilter *filter, const char *job_id, size_t length, TrOrder order);
 void tr_filter_free(TrFilter *filter);
 bool tr_filter_wants_job(const TrFilter *filter, const char *job_id, size_t length);
 const TrJobTerm *tr_filter_exact_jobs(const TrFilter *filter); /* a term that names every file by itself, or NULL */

@@ -5,6 +5,8 @@
 */
 #include "../tr.h"
 
+#include <string.h>
+
 TrConnection *tr_connection_new(sqlite3 *db) {
   TrConnection *connection = sqlite3_malloc64(sizeof *connection);
   if (connection == NULL) return NULL;
@@ -15,6 +17,17 @@ TrConnection *tr_connection_new(sqlite3 *db) {
     return NULL;
   }
   return connection;
+}
+
+/* Asked each time, because the encoding of an empty database can still be chosen. */
+bool tr_connection_is_utf8(const TrConnection *connection) {
+  sqlite3_stmt *statement = NULL;
+  int code = sqlite3_prepare_v3(connection->db, "PRAGMA encoding", -1, SQLITE_PREPARE_NO_VTAB, &statement, NULL);
+  if (code == SQLITE_OK) code = sqlite3_step(statement);
+  const char *encoding = code == SQLITE_ROW ? (const char *)sqlite3_column_text(statement, 0) : NULL;
+  bool is_utf8 = encoding && strcmp(encoding, "UTF-8") == 0;
+  sqlite3_finalize(statement);
+  return is_utf8;
 }
 
 void tr_connection_unref(void *reference) {

@@ -99,7 +99,7 @@ static int next_job(TrScan *scan, TrErrorKinds *kinds, char **message) {
 
 static const TrErrorKind *current(const ErrorsCursor *errors) {
   const TrErrorKinds *kinds = &errors->kinds;
-  bool turned_round = errors->cursor.scan.filter.newest_first;
+  bool turned_round = errors->cursor.scan.filter.order == TR_ORDER_ROWID_DESC;
   return &kinds->kind[turned_round ? kinds->count - errors->passed : errors->passed - 1];
 }
 

@@ -347,7 +347,7 @@ static int bind_term(TrFilter *filter, TrColumn column, TrOp op, sqlite3_value *
 }
 
 int tr_filter_bind(TrFilter *filter, const TrPlan *plan, int argc, sqlite3_value **argv) {
-  *filter = (TrFilter){.newest_first = plan->newest_first, .from_us = INT64_MIN, .to_us = INT64_MAX};
+  *filter = (TrFilter){.order = plan->order, .from_us = INT64_MIN, .to_us = INT64_MAX};
   int code = SQLITE_OK;
   for (int i = 0; i < plan->count && i < argc && code == SQLITE_OK; i++) {
     if (plan->term[i].op != TR_OP_COUNT)
@@ -358,8 +358,8 @@ int tr_filter_bind(TrFilter *filter, const TrPlan *plan, int argc, sqlite3_value
 }
 
 /* Just one job's file, by its name: no value that affinity could turn into something else. */
-int tr_filter_for_job(TrFilter *filter, const char *job_id, size_t length, bool newest_first) {
-  *filter = (TrFilter){.newest_first = newest_first, .from_us = INT64_MIN, .to_us = INT64_MAX};
+int tr_filter_for_job(TrFilter *filter, const char *job_id, size_t length, TrOrder order) {
+  *filter = (TrFilter){.order = (uint8_t)order, .from_us = INT64_MIN, .to_us = INT64_MAX};
   TrText *choice = sqlite3_malloc64(sizeof *choice);
   char *text = sqlite3_mprintf("%.*s", (int)length, job_id);
   if (choice == NULL || text == NULL) {

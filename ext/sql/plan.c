@@ -1,7 +1,7 @@
 /*
 ** plan.c - what xBestIndex chose, in words that EXPLAIN QUERY PLAN shows and xFilter reads back.
 **
-** Grammar of idxStr:   plan  = [ term { " AND " term } ] [ " ORDER BY rowid" [ " DESC" ] ]
+** Grammar of idxStr:   plan  = [ term { " AND " term } ] [ " ORDER BY " ( "rowid" | "job_id" ) [ " DESC" ] ]
 **                      term  = column " " op [ " ?" ]
 ** with the columns and operators of the two tables below; term i is bound to argv[i]. xBestIndex and xFilter both go
 ** through this one codec, so they cannot disagree.
@@ -29,7 +29,12 @@ static const char *const op_word[TR_OP_COUNT] = {
     [TR_LE] = "<= ?",     [TR_GT] = "> ?",  [TR_GE] = ">= ?",   [TR_ISNULL] = "IS NULL",
 };
 
-static const char order_words[] = "ORDER BY rowid", desc_words[] = " DESC";
+static const char *const order_word[TR_ORDER_COUNT] = {
+    [TR_ORDER_ROWID] = "ORDER BY rowid",
+    [TR_ORDER_ROWID_DESC] = "ORDER BY rowid DESC",
+    [TR_ORDER_JOB] = "ORDER BY job_id",
+    [TR_ORDER_JOB_DESC] = "ORDER BY job_id DESC",
+};
 
 /* --- choosing ----------------------------------------------------------------------------------------------------- */
 
@@ -131,7 +136,20 @@ static void estimate(const TrPlan *plan, sqlite3_index_info *info) {
   info->estimatedRows = (sqlite3_int64)rows + 1;
 }
 
-int tr_plan_choose(sqlite3_index_info *info, TrColumn (*column_of)(int table_column)) {
+/* Which order the query asks for, if it is one that a scan can have. Sorted is more than GROUP BY wants, for which the rows
+** of a group need only follow one another; but up to 3.46 and later, SQLite does not tell if ORDER BY counts on it too. */
+static TrOrder choose_order(const sqlite3_index_info *info, TrColumn (*column_of)(int table_column), bool sorts_jobs) {
+  const struct sqlite3_index_orderby *by = info->aOrderBy;
+  int count = info->nOrderBy;
+  bool is_by_rowid = count == 1 && by[0].iColumn < 0;
+  bool begins_with_job = sorts_jobs && count > 0 && by[0].iColumn >= 0 && column_of(by[0].iColumn) == TR_COLUMN_JOB_ID;
+  bool ends_with_rowid = count == 2 && by[1].iColumn < 0 && !by[1].desc;
+  if (is_by_rowid) return by[0].desc ? TR_ORDER_ROWID_DESC : TR_ORDER_ROWID;
+  if (begins_with_job && (count == 1 || ends_with_rowid)) return by[0].desc ? TR_ORDER_JOB_DESC : TR_ORDER_JOB;
+  return TR_ORDER_ANY;
+}
+
+int tr_plan_choose(sqlite3_index_info *info, TrColumn (*column_of)(int table_column), bool sorts_jobs) {
   TrPlan plan = {0};
   for (int pass = 0; pass < 2; pass++) {
     for (int i = 0; i < info->nConstraint; i++) {
@@ -141,11 +159,8 @@ int tr_plan_choose(sqlite3_index_info *info, TrColumn (*column_of)(int table_col
       if (pass == 1 && !is_argument(column)) choose_term(info, i, column, &plan);
     }
   }
-  if (info->nOrderBy == 1 && info->aOrderBy[0].iColumn < 0) {
-    plan.ordered = true;
-    plan.newest_first = info->aOrderBy[0].desc;
-    info->orderByConsumed = 1;
-  }
+  plan.order = (uint8_t)choose_order(info, column_of, sorts_jobs);
+  info->orderByConsumed = plan.order != TR_ORDER_ANY;
   for (int i = 0; i < plan.count; i++) {
     if (plan.term[i].column == TR_COLUMN_ROWID) info->idxFlags = SQLITE_INDEX_SCAN_UNIQUE;
   }
@@ -163,9 +178,7 @@ char *tr_plan_encode(const TrPlan *plan) {
     sqlite3_str_appendf(text, "%s%s %s", i ? " AND " : "", column_word[plan->term[i].column],
                         op_word[plan->term[i].op]);
   }
-  if (plan->ordered) {
-    sqlite3_str_appendf(text, "%s%s%s", plan->count ? " " : "", order_words, plan->newest_first ? desc_words : "");
-  }
+  if (plan->order != TR_ORDER_ANY) sqlite3_str_appendf(text, "%s%s", plan->count ? " " : "", order_word[plan->order]);
   int code = sqlite3_str_errcode(text);
   bool empty = sqlite3_str_length(text) == 0;
   char *encoded = sqlite3_str_finish(text);
@@ -197,17 +210,20 @@ static bool take_term(const char **text, TrPlan *plan) {
   return true;
 }
 
+static bool take_order(const char *text, TrPlan *plan) {
+  for (int order = TR_ORDER_ANY + 1; order < TR_ORDER_COUNT; order++) {
+    if (strcmp(text, order_word[order]) != 0) continue;
+    plan->order = (uint8_t)order;
+    return true;
+  }
+  return false;
+}
+
 bool tr_plan_decode(const char *text, TrPlan *plan) {
   *plan = (TrPlan){0};
-  if (strcmp(text, "every line") == 0) return true;
-  if (strncmp(text, order_words, strlen(order_words)) != 0) {
-    do {
-      if (!take_term(&text, plan)) return false;
-    } while (take_word(&text, " AND "));
-    if (*text == '\0') return true;
-    if (!take_word(&text, " ")) return false;
-  }
-  plan->ordered = take_word(&text, order_words);
-  plan->newest_first = plan->ordered && take_word(&text, desc_words);
-  return plan->ordered && *text == '\0';
+  if (strcmp(text, "every line") == 0 || take_order(text, plan)) return true;
+  do {
+    if (!take_term(&text, plan)) return false;
+  } while (take_word(&text, " AND "));
+  return *text == '\0' || (take_word(&text, " ") && take_order(text, plan));
 }

@@ -1,8 +1,8 @@
 /*
 ** queue.c - which entries a scan looks at, and in which order.
 **
-** As ordinals in ascending order (descending for newest first), so that rowids come out in order. A filter that names its
-** jobs exactly needs no listing, and opens just their files.
+** As ordinals in ascending order (descending for newest first), so that rowids come out in order, unless the jobs have to.
+** A filter that names its jobs exactly needs no listing, and opens just their files.
 */
 #include "../tr.h"
 
@@ -114,6 +114,24 @@ static int compare_ordinals(const void *a, const void *b) {
   return (x > y) - (x < y);
 }
 
+/* As SQLite compares texts in UTF-8. */
+static int compare_jobs(const void *a, const void *b, void *context) {
+  const TrScan *scan = context;
+  const char *x = tr_names_get(scan->connection->names, *(const uint32_t *)a);
+  const char *y = tr_names_get(scan->connection->names, *(const uint32_t *)b);
+  size_t x_length = strlen(x) - scan->store->suffix_length, y_length = strlen(y) - scan->store->suffix_length;
+  int order = memcmp(x, y, x_length < y_length ? x_length : y_length);
+  return order ? order : (x_length > y_length) - (x_length < y_length);
+}
+
+static void turn_round(uint32_t *queue, size_t count) {
+  for (size_t i = 0; i < count / 2; i++) {
+    uint32_t swapped = queue[i];
+    queue[i] = queue[count - 1 - i];
+    queue[count - 1 - i] = swapped;
+  }
+}
+
 static void put_in_order(TrScan *scan) {
   if (scan->queue_count < 2) return;
   uint32_t *queue = scan->queue;
@@ -123,11 +141,9 @@ static void put_in_order(TrScan *scan) {
     if (queue[i] != queue[kept - 1]) queue[kept++] = queue[i];
   }
   scan->queue_count = kept;
-  for (size_t i = 0; scan->filter.newest_first && i < kept / 2; i++) {
-    uint32_t swapped = queue[i];
-    queue[i] = queue[kept - 1 - i];
-    queue[kept - 1 - i] = swapped;
-  }
+  TrOrder order = scan->filter.order;
+  if (order == TR_ORDER_JOB || order == TR_ORDER_JOB_DESC) qsort_r(queue, kept, sizeof *queue, compare_jobs, scan);
+  if (order == TR_ORDER_ROWID_DESC || order == TR_ORDER_JOB_DESC) turn_round(queue, kept);
 }
 
 int tr_queue_fill(TrScan *scan, char **message) {

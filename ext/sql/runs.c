@@ -97,7 +97,7 @@ static int runs_connect(sqlite3 *db, void *aux, int argc, const char *const *arg
 
 static int runs_best_index(sqlite3_vtab *vtab, sqlite3_index_info *info) {
   (void)vtab;
-  return tr_plan_choose(info, column_of);
+  return tr_plan_choose(info, column_of, false);
 }
 
 /* --- the cursor --------------------------------------------------------------------------------------------------- */
@@ -150,7 +150,7 @@ static int load_durations(RunsCursor *cursor) {
   TrFilter filter;
   if (cursor->loaded && cursor->loaded_file == results->ordinal) return SQLITE_OK;
   cursor->loaded = false;
-  int code = tr_filter_for_job(&filter, results->name, tr_scan_job_length(results), true);
+  int code = tr_filter_for_job(&filter, results->name, tr_scan_job_length(results), TR_ORDER_ROWID_DESC);
   if (code == SQLITE_OK) code = tr_scan_begin(&cursor->log, &table->logs, &filter, message);
   if (code == SQLITE_OK) code = read_log(cursor, message);
   cursor->loaded = code == SQLITE_OK;

@@ -69,7 +69,7 @@ static bool is_one_line(const TrScan *scan) {
 static int begin_lines(TrScan *scan, char **message) {
   int64_t from = 0, size = scan->file.stat.st_size;
   bool one_line = is_one_line(scan);
-  bool backwards = scan->filter.newest_first && !one_line && scan->want != TR_WANT_FILES;
+  bool backwards = scan->filter.order == TR_ORDER_ROWID_DESC && !one_line && scan->want != TR_WANT_FILES;
   int code = one_line ? seek_line(scan, &from, &size, message) : SQLITE_OK;
   if (code != SQLITE_OK) return code;
   tr_messages_open(&scan->messages, &scan->lines);

@@ -67,6 +67,16 @@ assert_planned() {
   [[ $(sorts "SELECT output FROM task_results ORDER BY rowid DESC LIMIT 5") -eq 0 ]]
   [[ $(sorts "SELECT output FROM task_results('a') WHERE success = 0 ORDER BY rowid") -eq 0 ]]
   [[ $(sorts "SELECT output FROM task_results WHERE job_id IN ('a', 'b') ORDER BY rowid DESC") -eq 0 ]]
+  [[ $(sorts "SELECT output FROM task_results ORDER BY job_id LIMIT 5") -eq 0 ]]
+  [[ $(sorts "SELECT output FROM task_results WHERE success = 0 ORDER BY job DESC, rowid") -eq 0 ]]
+  [[ $(sorts "SELECT job_id, count(*) FROM task_results GROUP BY job_id") -eq 0 ]]
+  [[ $(sorts "SELECT job_id, count(*) FROM task_results GROUP BY job_id ORDER BY job_id DESC") -eq 0 ]]
+  [[ $(sorts "SELECT job_id, count(*) FROM task_results GROUP BY job_id ORDER BY count(*)") -eq 1 ]]
+  [[ $(sorts "SELECT row_number() OVER (PARTITION BY job_id ORDER BY rowid) FROM task_results") -eq 0 ]]
+  [[ $(sorts "SELECT output FROM task_results ORDER BY job_id COLLATE NOCASE") -eq 1 ]]
+  [[ $(sorts "SELECT output FROM task_results ORDER BY job_id, rowid DESC") -eq 1 ]]
+  [[ $(sorts "SELECT job_id, success, count(*) FROM task_results GROUP BY job_id, success") -eq 1 ]]
+  [[ $(sorts "SELECT line FROM task_rejects ORDER BY job_id") -eq 1 ]]
   [[ $(sorts "SELECT output FROM task_results ORDER BY time_us") -eq 1 ]]
   [[ $(sorts "SELECT output FROM task_results ORDER BY rowid, time_us") -eq 1 ]]
 }
@@ -147,6 +157,8 @@ PYTHON
   assert_counted job-0000 1 'SELECT job_id FROM task_results LIMIT 1'
   assert_counted 'job-1999
 job-1998' 2 'SELECT job_id FROM task_results ORDER BY rowid DESC LIMIT 2'
+  assert_counted 'job-1999
+job-1998' 2 'SELECT job_id FROM task_results ORDER BY job_id DESC LIMIT 2'
 }
 
 @test "a lookup by rowid opens one file, and reads little of it" {

@@ -94,7 +94,14 @@ PYTHON
   assert_caught sql/phrase.c 'folded(text[i]) != phrase' 'text[i] != phrase'
   assert_caught sql/phrase.c '"%_\"\\/"' '"\"\\/"'
   assert_caught sql/plan.c 'sqlite3_stricmp(sqlite3_vtab_collation(info, i), "BINARY") == 0' 'true'
-  assert_caught sql/plan.c 'plan.newest_first = info->aOrderBy[0].desc' 'plan.newest_first = false'
+  assert_caught sql/plan.c 'by[0].desc ? TR_ORDER_ROWID_DESC : TR_ORDER_ROWID' 'TR_ORDER_ROWID'
+  assert_caught sql/plan.c 'by[0].desc ? TR_ORDER_JOB_DESC : TR_ORDER_JOB' 'TR_ORDER_JOB'
+  assert_caught sql/plan.c ' && !by[1].desc' ''
+  assert_caught sql/plan.c '(count == 1 || ends_with_rowid)' 'true'
+  assert_caught sql/queue.c '(x_length > y_length) - (x_length < y_length)' '0'
+  assert_caught sql/queue.c 'order == TR_ORDER_JOB || order' 'order'
+  assert_caught sql/queue.c ' || order == TR_ORDER_JOB_DESC) turn' ') turn'
+  assert_caught sql/connection.c 'strcmp(encoding, "UTF-8") == 0' 'true' UTF-16le
 }
 
 @test "a host's own like() and glob() decide, not what SQLite's would say" {

@@ -4,8 +4,8 @@
 */
 #include "tr.h"
 
-int tr_plan_choose(sqlite3_index_info *info, TrColumn (*column_of)(int table_column)) {
-  (void)column_of;
+int tr_plan_choose(sqlite3_index_info *info, TrColumn (*column_of)(int table_column), bool sorts_jobs) {
+  (void)column_of, (void)sorts_jobs;
   TrPlan plan = {0};
   info->estimatedCost = 1e6;
   info->idxStr = tr_plan_encode(&plan);

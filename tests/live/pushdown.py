@@ -19,7 +19,7 @@ import sys
 ABSENT = object()
 
 JOBS = ["a", "b", "A", "ab", "a-b", "backup", "Backup", "123", "0123", "123.0", "1e2", "100", "0x10", " 5", "5", "é", "😀",
-        "o'brien", "NULL", "", "trail ", "[x]", "a*b"]
+        "o'brien", "NULL", "", "trail ", "[x]", "a*b", "\uff41", "a.b"]
 TIMESTAMPS = [
     "2026-02-15T01:44:15Z", "2026-02-15T01:44:15.821425Z", "2026-02-15T01:44:15.5Z", "2026-02-15T01:44:16Z",
     "2026-02-14 23:00", "2026-02-15T02:44:15+01:00", "2026-02-15t01:44:15Z", "2026-02-30T00:00:00Z", "1969-12-31T23:59:59Z",
@@ -138,6 +138,31 @@ def combinations(simple, count, rng):
         yield shape.format(*(f"({p})" if " OR " in p else p for p in picked))
 
 
+def by_job(predicates, rng):
+    """What has the rows in the order of their jobs, or one job behind the other; as queries() gives them."""
+    for predicate in predicates:
+        desc = rng.choice(("", " DESC"))
+        limit = rng.choice(("", " LIMIT 3", " LIMIT 4 OFFSET 5"))
+        some = f"FROM {{r}} WHERE {predicate}"
+        yield f"SELECT {rng.choice(('job', 'job_id'))} AS id {some} ORDER BY {rng.choice(('job', 'job_id'))}{desc}{limit}", True
+        yield f"SELECT {{rid}} AS id {some} ORDER BY job_id{desc}, {{rid}}{rng.choice(('', ' DESC'))}{limit}", True
+        yield f"SELECT job_id || '/' || count(*) AS id {some} GROUP BY job_id", False
+        yield f"SELECT job_id || '/' || count(*) AS id {some} GROUP BY job_id ORDER BY job_id{desc}{limit}", True
+        yield f"SELECT job_id || '/' || sum(success) AS id {some} GROUP BY job ORDER BY count(*){desc}, job_id", True
+        yield f"SELECT job_id || '/' || count(*) AS id {some} GROUP BY job_id, success ORDER BY job_id{desc}, success", True
+        yield f"SELECT lower(job_id) || '/' || count(*) AS id {some} GROUP BY job_id COLLATE NOCASE", False
+        yield f"SELECT DISTINCT job_id AS id {some}", False
+        yield f"SELECT DISTINCT job_id AS id {some} ORDER BY job_id{desc}{limit}", True
+        yield f"SELECT {rng.choice(('min', 'max'))}(job_id) AS id {some}", False
+        yield (f"SELECT job_id || '/' || row_number() OVER (PARTITION BY job_id ORDER BY {{rid}}{desc}) || '/' || {{rid}} AS id "
+               f"{some}"), False
+        yield f"SELECT job_id AS id {some} UNION SELECT t FROM v ORDER BY 1{desc}", True
+        yield f"SELECT job_id AS id {some} EXCEPT SELECT job_id FROM {{r}} WHERE success = 0 ORDER BY 1{desc}{limit}", True
+        yield f"SELECT v.t || '/' || job_id AS id FROM {{r}} JOIN v ON job_id >= v.t AND {predicate} ORDER BY job_id{desc}, v.rowid", True
+        yield (f"SELECT job_id || '/' || count(*) AS id FROM v LEFT JOIN {{r}} ON job_id = v.t AND {predicate} "
+               f"GROUP BY job_id ORDER BY job_id{desc}"), True
+
+
 def queries(rng):
     """(query over {r}, with {rid} its rowid; is the order of the rows part of the answer?)"""
     simple = list(terms())
@@ -147,6 +172,7 @@ def queries(rng):
         order = rng.choice(["{rid}", "{rid} DESC", "{rid} + 0 DESC", "time_us, {rid}", "job_id, {rid} DESC"])
         limit = rng.choice(["", " LIMIT 3", " LIMIT 3 OFFSET 4", " LIMIT -1 OFFSET 2", " LIMIT 0"])
         yield f"SELECT {{rid}} AS id FROM {{r}} WHERE {predicate} ORDER BY {order}{limit}", True
+    yield from by_job(["success = 0 OR job_id = 'a'", "1"] + rng.sample(simple, 50), rng)
     # A right-hand side from another table, with each affinity, outside and inside of the join.
     for column, typed, op in itertools.product(COLUMNS, TYPED, ("=", "<", ">=", "IS", "IS NOT", "<>", "GLOB")):
         yield f"SELECT {{qrid}} * 100 + v.rowid AS id FROM v CROSS JOIN {{r}} ON {column} {op} v.{typed}", False
