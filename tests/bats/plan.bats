@@ -2,6 +2,7 @@
 # What is pushed down, in the words of EXPLAIN QUERY PLAN and in files opened and bytes read.
 
 load ../helpers
+load ../host
 
 # assert_planned PLAN PREDICATE... - a query with any of the predicates has exactly that plan.
 assert_planned() {
@@ -79,6 +80,23 @@ assert_planned() {
   [[ $(sorts "SELECT line FROM task_rejects ORDER BY job_id") -eq 1 ]]
   [[ $(sorts "SELECT output FROM task_results ORDER BY time_us") -eq 1 ]]
   [[ $(sorts "SELECT output FROM task_results ORDER BY rowid, time_us") -eq 1 ]]
+}
+
+@test "the order of the jobs is SQLite's to make where the encoding is another, or not to be known" {
+  local job
+  for job in b a-b a ā; do make_job "$job" 2; done
+  run_in_host <<'PYTHON'
+import sqlite3
+QUERY = "SELECT job_id FROM task_results GROUP BY job_id ORDER BY job_id DESC"
+def sorts(db): return any("B-TREE" in row[3] for row in db.execute("EXPLAIN QUERY PLAN " + QUERY))
+def jobs(db): return [job for job, in db.execute(QUERY)]
+assert jobs(db) == ["ā", "b", "a-b", "a"] and not sorts(db)
+wide = connect()
+wide.execute("PRAGMA encoding = 'UTF-16le'")
+assert jobs(wide) == ["b", "a-b", "a", "ā"] and sorts(wide), jobs(wide) # by the bytes: 62 00, 61 00 2d 00, 61 00, 01 01
+db.set_authorizer(lambda action, *_: sqlite3.SQLITE_DENY if action == sqlite3.SQLITE_PRAGMA else sqlite3.SQLITE_OK)
+assert sorts(db) and jobs(db) == ["ā", "b", "a-b", "a"]
+PYTHON
 }
 
 @test "a rowid is looked up" {

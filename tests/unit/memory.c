@@ -193,6 +193,8 @@ static void scans(void) {
   CHECK(fail_each_allocation("SELECT count(*) FROM task_results") == SQLITE_DONE);
   CHECK(fail_each_allocation("SELECT output FROM task_results ORDER BY rowid DESC LIMIT 2") == SQLITE_DONE);
   CHECK(fail_each_allocation("SELECT length(output) FROM task_results('long') ORDER BY rowid DESC") == SQLITE_DONE);
+  CHECK(fail_each_allocation("SELECT job_id, count(*) FROM task_results GROUP BY job_id ORDER BY job_id DESC") ==
+        SQLITE_DONE);
 }
 
 static void job_filters(void) {
