@@ -577,7 +577,8 @@ typedef struct TrConnection {
 } TrConnection;
 
 TrConnection *tr_connection_new(sqlite3 *db);
-bool tr_connection_is_utf8(const TrConnection *connection); /* its databases' texts; in doubt, no */
+/* Are the texts of its databases? In doubt, they are not. SQLITE_OK, or SQLITE_INTERRUPT. */
+int tr_connection_is_utf8(const TrConnection *connection, bool *is_utf8);
 void tr_connection_unref(void *connection);
 
 /* ------------------------------------------------------------------------------------------------------------------

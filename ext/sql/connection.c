@@ -20,14 +20,14 @@ TrConnection *tr_connection_new(sqlite3 *db) {
 }
 
 /* Asked each time, because the encoding of an empty database can still be chosen. */
-bool tr_connection_is_utf8(const TrConnection *connection) {
+int tr_connection_is_utf8(const TrConnection *connection, bool *is_utf8) {
   sqlite3_stmt *statement = NULL;
   int code = sqlite3_prepare_v3(connection->db, "PRAGMA encoding", -1, SQLITE_PREPARE_NO_VTAB, &statement, NULL);
   if (code == SQLITE_OK) code = sqlite3_step(statement);
   const char *encoding = code == SQLITE_ROW ? (const char *)sqlite3_column_text(statement, 0) : NULL;
-  bool is_utf8 = encoding && strcmp(encoding, "UTF-8") == 0;
+  *is_utf8 = encoding && strcmp(encoding, "UTF-8") == 0;
   sqlite3_finalize(statement);
-  return is_utf8;
+  return code == SQLITE_INTERRUPT ? code : SQLITE_OK;
 }
 
 void tr_connection_unref(void *reference) {

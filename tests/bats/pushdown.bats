@@ -141,26 +141,28 @@ assert count(db, "output LIKE '%nowhere%'") == 2, "a table"
 PYTHON
 }
 
-@test "a progress handler that says stop just once, while a query with a pattern begins, is heard" {
+@test "a progress handler that says stop just once, while a query asks about patterns or the encoding, is heard" {
   make_job a 2
   run_in_host <<PYTHON
 import sqlite3
-def stops_at(n):
+def stops_at(n, every, query):
     calls = [0]
     def handler():
         calls[0] += 1
         return calls[0] == n
-    db.set_progress_handler(handler, 50)
+    db.set_progress_handler(handler, every)
     try:
-        db.execute("SELECT count(*) FROM task_results WHERE output LIKE '%hello%'").fetchone()
+        db.execute(query).fetchone()
     except sqlite3.OperationalError as error:
         assert str(error) == "interrupted", error
         return True
     assert calls[0] < n, f"stop {n} of {calls[0]} was lost"
     return False
-n = 1
-while stops_at(n): n += 1
-assert n > 1, "the handler never ran"
+for every, query in ((50, "SELECT count(*) FROM task_results WHERE output LIKE '%hello%'"),
+                     (1, "SELECT job_id, count(*) FROM task_results GROUP BY job_id")):
+    n = 1
+    while stops_at(n, every, query): n += 1
+    assert n > 1, "the handler never ran"
 PYTHON
 }
 
