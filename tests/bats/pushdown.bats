@@ -63,9 +63,10 @@ assert_same() {
 # Builds the extension with `from` replaced by `to` in one file, and asserts that the answers differ then.
 # assert_caught FILE FROM TO [ENCODING]
 assert_caught() {
-  local file=$1 from=$2 to=$3 encoding=${4:-UTF-8} objects
+  local file=$1 from=$2 to=$3 encoding=${4:-UTF-8} objects place
+  place=$(mktemp -d "$BATS_TEST_TMPDIR/planted.XXXXXX")
   grep -qF "$from" "$root/ext/$file" || { echo "ext/$file has no longer: $from"; return 1; }
-  python3 - "$root/ext/$file" "$from" "$to" >"$BATS_TEST_TMPDIR/planted.c" <<'PYTHON'
+  python3 - "$root/ext/$file" "$from" "$to" >"$place/planted.c" <<'PYTHON'
 import sys
 print(open(sys.argv[1]).read().replace('"../tr.h"', '"tr.h"').replace(sys.argv[2], sys.argv[3]))
 PYTHON
@@ -73,35 +74,49 @@ PYTHON
     sed "s:\(.*\)\.c:$root/build/release/\1.o:")
   # shellcheck disable=SC2046  # flags are words
   ${CC:-cc} -std=c11 -O1 -fPIC -shared -fvisibility=hidden -I"$root/ext" -I"$root/include" $(pkg-config --cflags sqlite3) \
-    -o "$BATS_TEST_TMPDIR/taskresults.so" "$BATS_TEST_TMPDIR/planted.c" "${objects[@]}" $(pkg-config --libs libcjson) -lm -pthread
-  answers "$BATS_TEST_TMPDIR/taskresults" "$odd" "$few" "$encoding" >"$BATS_TEST_TMPDIR/planted"
-  [[ $(tail -n 1 "$BATS_TEST_TMPDIR/planted") == *' queries, '* ]]
-  if cmp -s "$BATS_TEST_TMPDIR/right-$encoding" "$BATS_TEST_TMPDIR/planted"; then
+    -o "$place/taskresults.so" "$place/planted.c" "${objects[@]}" $(pkg-config --libs libcjson) -lm -pthread
+  answers "$place/taskresults" "$odd" "$few" "$encoding" >"$place/answers"
+  [[ $(tail -n 1 "$place/answers") == *' queries, '* ]]
+  if cmp -s "$BATS_TEST_TMPDIR/right-$encoding" "$place/answers"; then
     echo "not noticed: ext/$file with '$to' for '$from'"
     return 1
   fi
 }
 
+# beside COMMAND... - runs it beside the one that began before; all_went_well waits for the last ones.
+beside() {
+  "$@" 3>&- &
+  begun+=("$!")
+  ((${#begun[@]} < 2)) || all_went_well
+}
+
+all_went_well() {
+  local pid
+  for pid in "${begun[@]}"; do wait "$pid"; done
+  begun=()
+}
+
 @test "a wrong skip planted into the code is noticed by that comparison" {
   answers "$extension" "$odd" "$few" >"$BATS_TEST_TMPDIR/right-UTF-8"
   answers "$extension" "$odd" "$few" UTF-16le >"$BATS_TEST_TMPDIR/right-UTF-16le"
-  assert_caught sql/filter.c '(choice->numeric && numeric)' 'false'
-  assert_caught sql/filter.c 'if (tr_looks_numeric(text, span->length)) return false;' ''
-  assert_caught sql/filter.c 'bound->numeric ||' ''
-  assert_caught sql/filter.c 'success == TR_FALSE && filter->skip_false' 'success != TR_TRUE && filter->skip_false'
-  assert_caught sql/filter.c 'is_range(op) && !is_ascii(text, span->length)' 'false' UTF-16le
-  assert_caught sql/phrase.c 'return !span->escaped || !has_plain_escape(text, span->length);' 'return true;'
-  assert_caught sql/phrase.c 'folded(text[i]) != phrase' 'text[i] != phrase'
-  assert_caught sql/phrase.c '"%_\"\\/"' '"\"\\/"'
-  assert_caught sql/plan.c 'sqlite3_stricmp(sqlite3_vtab_collation(info, i), "BINARY") == 0' 'true'
-  assert_caught sql/plan.c 'by[0].desc ? TR_ORDER_ROWID_DESC : TR_ORDER_ROWID' 'TR_ORDER_ROWID'
-  assert_caught sql/plan.c 'by[0].desc ? TR_ORDER_JOB_DESC : TR_ORDER_JOB' 'TR_ORDER_JOB'
-  assert_caught sql/plan.c ' && !by[1].desc' ''
-  assert_caught sql/plan.c '(count == 1 || ends_with_rowid)' 'true'
-  assert_caught sql/queue.c '(x_length > y_length) - (x_length < y_length)' '0'
-  assert_caught sql/queue.c 'order == TR_ORDER_JOB || order' 'order'
-  assert_caught sql/queue.c ' || order == TR_ORDER_JOB_DESC) turn' ') turn'
-  assert_caught sql/connection.c 'strcmp(encoding, "UTF-8") == 0' 'true' UTF-16le
+  beside assert_caught sql/filter.c '(choice->numeric && numeric)' 'false'
+  beside assert_caught sql/filter.c 'if (tr_looks_numeric(text, span->length)) return false;' ''
+  beside assert_caught sql/filter.c 'bound->numeric ||' ''
+  beside assert_caught sql/filter.c 'success == TR_FALSE && filter->skip_false' 'success != TR_TRUE && filter->skip_false'
+  beside assert_caught sql/filter.c 'is_range(op) && !is_ascii(text, span->length)' 'false' UTF-16le
+  beside assert_caught sql/phrase.c 'return !span->escaped || !has_plain_escape(text, span->length);' 'return true;'
+  beside assert_caught sql/phrase.c 'folded(text[i]) != phrase' 'text[i] != phrase'
+  beside assert_caught sql/phrase.c '"%_\"\\/"' '"\"\\/"'
+  beside assert_caught sql/plan.c 'sqlite3_stricmp(sqlite3_vtab_collation(info, i), "BINARY") == 0' 'true'
+  beside assert_caught sql/plan.c 'by[0].desc ? TR_ORDER_ROWID_DESC : TR_ORDER_ROWID' 'TR_ORDER_ROWID'
+  beside assert_caught sql/plan.c 'by[0].desc ? TR_ORDER_JOB_DESC : TR_ORDER_JOB' 'TR_ORDER_JOB'
+  beside assert_caught sql/plan.c ' && !by[1].desc' ''
+  beside assert_caught sql/plan.c '(count == 1 || ends_with_rowid)' 'true'
+  beside assert_caught sql/queue.c '(x_length > y_length) - (x_length < y_length)' '0'
+  beside assert_caught sql/queue.c 'order == TR_ORDER_JOB || order' 'order'
+  beside assert_caught sql/queue.c ' || order == TR_ORDER_JOB_DESC) turn' ') turn'
+  beside assert_caught sql/connection.c 'strcmp(encoding, "UTF-8") == 0' 'true' UTF-16le
+  all_went_well
 }
 
 @test "a host's own like() and glob() decide, not what SQLite's would say" {
