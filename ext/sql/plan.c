@@ -141,8 +141,9 @@ static void estimate(const TrPlan *plan, sqlite3_index_info *info) {
 static TrOrder choose_order(const sqlite3_index_info *info, TrColumn (*column_of)(int table_column), bool sorts_jobs) {
   const struct sqlite3_index_orderby *by = info->aOrderBy;
   int count = info->nOrderBy;
+  if (count == 0) return TR_ORDER_ANY;
   bool is_by_rowid = count == 1 && by[0].iColumn < 0;
-  bool begins_with_job = sorts_jobs && count > 0 && by[0].iColumn >= 0 && column_of(by[0].iColumn) == TR_COLUMN_JOB_ID;
+  bool begins_with_job = sorts_jobs && by[0].iColumn >= 0 && column_of(by[0].iColumn) == TR_COLUMN_JOB_ID;
   bool ends_with_rowid = count == 2 && by[1].iColumn < 0 && !by[1].desc;
   if (is_by_rowid) return by[0].desc ? TR_ORDER_ROWID_DESC : TR_ORDER_ROWID;
   if (begins_with_job && (count == 1 || ends_with_rowid)) return by[0].desc ? TR_ORDER_JOB_DESC : TR_ORDER_JOB;

@@ -131,7 +131,8 @@ PYTHON
   local query after failed=0 shown=$BATS_TEST_TMPDIR/shown right=$BATS_TEST_TMPDIR/right
   for query in 'SELECT rowid, offset, output FROM task_results' 'SELECT rowid, offset, line FROM task_rejects'; do
     sql "$query" >"$right"
-    for ((after = 0; after < 264; after += 4)); do
+    # Some of all, and all around the first ones of b and c.
+    for after in {0..196..4} {200..212} {244..252} 256 260; do
       TASKRESULTS_THREADS=2 run with_faults FAULTS_PREAD_AFTER="$after" FAULTS_PREAD_TIMES=1 -- bash -c \
         'exec sqlite3 -batch -init /dev/null -cmd ".load $1" :memory: "$2" >"$3"' - "$extension" "$query" "$shown"
       ((status == 0)) || failed=$((failed + 1))
