@@ -665,8 +665,8 @@ typedef struct TrPlan {
   uint8_t order;         /* TrOrder */
 } TrPlan;
 
-/* `sorts_jobs`: a scan of this table can have its files in the order of their jobs. */
-int tr_plan_choose(sqlite3_index_info *info, TrColumn (*column_of)(int table_column), bool sorts_jobs);
+/* `sorts_jobs`, borrowed: the connection, of a table whose scans can have the files in the order of their jobs; else NULL. */
+int tr_plan_choose(sqlite3_index_info *info, TrColumn (*column_of)(int table_column), const TrConnection *sorts_jobs);
 char *tr_plan_encode(const TrPlan *plan); /* for sqlite3_free(); NULL: out of memory */
 bool tr_plan_decode(const char *text, TrPlan *plan);
 

@@ -137,20 +137,24 @@ static void estimate(const TrPlan *plan, sqlite3_index_info *info) {
 }
 
 /* Which order the query asks for, if it is one that a scan can have. Sorted is more than GROUP BY wants, for which the rows
-** of a group need only follow one another; but up to 3.46 and later, SQLite does not tell if ORDER BY counts on it too. */
-static TrOrder choose_order(const sqlite3_index_info *info, TrColumn (*column_of)(int table_column), bool sorts_jobs) {
+** of a group need only follow one another; but SQLite has not always told (3.46 does not) if an ORDER BY counts on it too.
+** In UTF-16 it compares texts by other bytes than those of the jobs' names. SQLITE_OK, or SQLITE_INTERRUPT. */
+static int choose_order(const sqlite3_index_info *info, TrColumn (*column_of)(int table_column),
+                        const TrConnection *sorts_jobs, TrPlan *plan) {
   const struct sqlite3_index_orderby *by = info->aOrderBy;
   int count = info->nOrderBy;
-  if (count == 0) return TR_ORDER_ANY;
-  bool is_by_rowid = count == 1 && by[0].iColumn < 0;
-  bool begins_with_job = sorts_jobs && by[0].iColumn >= 0 && column_of(by[0].iColumn) == TR_COLUMN_JOB_ID;
+  if (count == 0) return SQLITE_OK;
+  if (count == 1 && by[0].iColumn < 0) plan->order = by[0].desc ? TR_ORDER_ROWID_DESC : TR_ORDER_ROWID;
+  bool begins_with_job = by[0].iColumn >= 0 && column_of(by[0].iColumn) == TR_COLUMN_JOB_ID;
   bool ends_with_rowid = count == 2 && by[1].iColumn < 0 && !by[1].desc;
-  if (is_by_rowid) return by[0].desc ? TR_ORDER_ROWID_DESC : TR_ORDER_ROWID;
-  if (begins_with_job && (count == 1 || ends_with_rowid)) return by[0].desc ? TR_ORDER_JOB_DESC : TR_ORDER_JOB;
-  return TR_ORDER_ANY;
+  if (sorts_jobs == NULL || !begins_with_job || (count > 1 && !ends_with_rowid)) return SQLITE_OK;
+  bool is_utf8;
+  int code = tr_connection_is_utf8(sorts_jobs, &is_utf8);
+  if (is_utf8) plan->order = by[0].desc ? TR_ORDER_JOB_DESC : TR_ORDER_JOB;
+  return code;
 }
 
-int tr_plan_choose(sqlite3_index_info *info, TrColumn (*column_of)(int table_column), bool sorts_jobs) {
+int tr_plan_choose(sqlite3_index_info *info, TrColumn (*column_of)(int table_column), const TrConnection *sorts_jobs) {
   TrPlan plan = {0};
   for (int pass = 0; pass < 2; pass++) {
     for (int i = 0; i < info->nConstraint; i++) {
@@ -160,7 +164,8 @@ int tr_plan_choose(sqlite3_index_info *info, TrColumn (*column_of)(int table_col
       if (pass == 1 && !is_argument(column)) choose_term(info, i, column, &plan);
     }
   }
-  plan.order = (uint8_t)choose_order(info, column_of, sorts_jobs);
+  int code = choose_order(info, column_of, sorts_jobs, &plan);
+  if (code != SQLITE_OK) return code;
   info->orderByConsumed = plan.order != TR_ORDER_ANY;
   for (int i = 0; i < plan.count; i++) {
     if (plan.term[i].column == TR_COLUMN_ROWID) info->idxFlags = SQLITE_INDEX_SCAN_UNIQUE;

@@ -35,10 +35,7 @@ static int results_connect(sqlite3 *db, void *connection, int argc, const char *
 }
 
 static int results_best_index(sqlite3_vtab *vtab, sqlite3_index_info *info) {
-  /* In UTF-16, SQLite compares texts by other bytes than those of the names. */
-  bool sorts_jobs = false;
-  int code = info->nOrderBy ? tr_connection_is_utf8(((TrTable *)vtab)->connection, &sorts_jobs) : SQLITE_OK;
-  return code == SQLITE_OK ? tr_plan_choose(info, column_of, sorts_jobs) : code;
+  return tr_plan_choose(info, column_of, ((TrTable *)vtab)->connection);
 }
 
 static int results_open(sqlite3_vtab *vtab, sqlite3_vtab_cursor **cursor) {

@@ -52,7 +52,7 @@ int tr_window_choose(sqlite3_index_info *info, const char *table, TrColumn (*col
                      char **message) {
   int code = check_argument(info, table, column_of, TR_COLUMN_SINCE, message);
   if (code == SQLITE_OK) code = check_argument(info, table, column_of, TR_COLUMN_UNTIL, message);
-  if (code == SQLITE_OK) code = tr_plan_choose(info, column_of, false);
+  if (code == SQLITE_OK) code = tr_plan_choose(info, column_of, NULL);
   if (code != SQLITE_OK) return code;
   info->idxNum = (is_checked(info, column_of, TR_COLUMN_SINCE) ? TR_CHECKS_SINCE : 0) |
                  (is_checked(info, column_of, TR_COLUMN_UNTIL) ? TR_CHECKS_UNTIL : 0);

@@ -4,7 +4,7 @@
 */
 #include "tr.h"
 
-int tr_plan_choose(sqlite3_index_info *info, TrColumn (*column_of)(int table_column), bool sorts_jobs) {
+int tr_plan_choose(sqlite3_index_info *info, TrColumn (*column_of)(int table_column), const TrConnection *sorts_jobs) {
   (void)column_of, (void)sorts_jobs;
   TrPlan plan = {0};
   info->estimatedCost = 1e6;
