@@ -109,6 +109,18 @@ pack_corpus() {
     tar --sort=name --mtime=@0 --owner=0 --group=0 --numeric-owner -C "$found" -c . | gzip -9n >"$kept"
 }
 
+# --- the figures -----------------------------------------------------------------------------------------------------
+
+# Rows of totals.tsv (target, fuzzer, CPU seconds, executions, edges, features, inputs), those of one target and fuzzer behind
+# each other -> one of each, with the edges, features and inputs of the last.
+add_up() {
+  awk -F '\t' -v OFS='\t' '
+    function put() { if (key) print key, sprintf("%.1f", cpu), sprintf("%.0f", executions), last }
+    $1 FS $2 != key { put(); key = $1 FS $2; cpu = executions = 0 }
+    { cpu += $3; executions += $4; last = $5 FS $6 FS $7 }
+    END { put() }'
+}
+
 # --- fuzzing ---------------------------------------------------------------------------------------------------------
 
 # fuzz_with libfuzzer|afl SECONDS - false if an input failed.

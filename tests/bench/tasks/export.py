@@ -52,16 +52,18 @@ def compared(title, directory, contenders, **more):
     account of what another has written."""
     paths = {contender.name: out(name) for name, contender in contenders.items()}
 
+    def remove(path):
+        if os.path.exists(path):
+            os.remove(path)
+
     def clear(contender):
-        if os.path.exists(paths[contender.name]):
-            os.remove(paths[contender.name])
+        remove(paths[contender.name])
         os.sync()
 
     yield Comparison("T4", title, list(contenders.values()), size=size_of(directory), same=same_cells, before=clear,
                      answer=lambda contender, output: paths[contender.name], **more)
     for path in paths.values():
-        if os.path.exists(path):
-            os.remove(path)
+        remove(path)
 
 
 def csv_file():
