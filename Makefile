@@ -13,7 +13,7 @@ READ   := thread names dir lines text field fast slow record value timestamp mes
           checkpoint
 WRITE  := encode pending append commit
 RETAIN := leftover io rules select copy lease journal exchange drain recover prune
-EXPORT := writer output csv
+EXPORT := writer output formula csv
 SQL    := error poll connection argument source plan patterns phrase filter window block ahead queue lookahead scan tally signature kinds table results rejects stats \
           errors logs jobs runs insert transaction acting writable prune_functions export_function extension
 SOURCES := $(READ:%=ext/read/%.c) $(WRITE:%=ext/write/%.c) $(RETAIN:%=ext/retain/%.c) $(EXPORT:%=ext/export/%.c) \

@@ -1118,11 +1118,16 @@ int tr_output_commit(TrOutput *output);
 void tr_output_close(TrOutput *output);
 
 /* ------------------------------------------------------------------------------------------------------------------
+** export/formula.c - would a spreadsheet take this cell for a formula?
+*/
+bool tr_formula_is(const char *text, size_t length); /* any bytes */
+
+/* ------------------------------------------------------------------------------------------------------------------
 ** export/csv.c - a SQL value -> one cell, by RFC 4180
 ** sql/export_function.c - taskresults_export_csv(): the rows of one SELECT -> cells -> the output
 */
 void tr_csv_value(TrOutput *output, sqlite3_value *value, bool guard, int64_t max_chars); /* max_chars -1: not cut */
-void tr_csv_text(TrOutput *output, const char *text);
+void tr_csv_text(TrOutput *output, const char *text, bool guard);
 
 /* ------------------------------------------------------------------------------------------------------------------
 ** sql/signature.c - taskresults_signature(error): what kind of failure a text tells of

@@ -141,11 +141,6 @@ static inline void append_text(TrOutput *output, const char *text, size_t length
   output->length += (size_t)(out - begin);
 }
 
-/* A spreadsheet takes a text that begins so for a formula. Some pass over a NUL, so what hides behind one counts too. */
-static bool is_formula(const char *text, size_t length) {
-  return length > 0 && memchr("=+-@\t\r", text[0], 7) != NULL; /* the seventh is the NUL */
-}
-
 /* How many bytes the first `count` characters take, counted as substr() counts them. */
 static size_t characters(const char *text, size_t length, int64_t count) {
   size_t i = 0;
@@ -185,12 +180,13 @@ void tr_csv_value(TrOutput *output, sqlite3_value *value, bool guard, int64_t ma
     output->code = SQLITE_NOMEM;
     return;
   }
-  bool guarded = guard && type == SQLITE_TEXT && is_formula(text, length);
+  bool guarded = guard && (is_blob || type == SQLITE_TEXT) && tr_formula_is(text, length); /* -5 is a number */
   if (max_chars >= 0 && is_blob && (int64_t)length > max_chars) length = (size_t)max_chars;
   if (max_chars >= 0 && !is_blob) length = characters(text, length, max_chars);
   append_text(output, text, length, guarded);
 }
 
-void tr_csv_text(TrOutput *output, const char *text) {
-  append_text(output, text, strlen(text), false);
+void tr_csv_text(TrOutput *output, const char *text, bool guard) {
+  size_t length = strlen(text);
+  append_text(output, text, length, guard && tr_formula_is(text, length));
 }

@@ -6,7 +6,7 @@
 **
 ** Returns the number of rows, an INTEGER. Options, each 'name', value:
 **   header 0          no line with the columns' names
-**   guard 1           a ' before texts that a spreadsheet would take for a formula (this changes data)
+**   guard 1           a ' before texts that a spreadsheet would take for a formula, see formula.c (this changes data)
 **   newline 'lf'      lines end in LF; without it in CR LF, as RFC 4180 wants it
 **   max_chars N       cells are cut to N characters ...
 **   cut NAME          ... in the column of that name only; may be given again for another
@@ -200,7 +200,7 @@ static int write_header(ExportCall *call) {
     const char *name = sqlite3_column_name(call->statement, i);
     if (name == NULL) return SQLITE_NOMEM;
     if (i > 0) tr_output_byte(&call->output, ',');
-    tr_csv_text(&call->output, name);
+    tr_csv_text(&call->output, name, call->guard);
   }
   end_line(call);
   return call->output.code;

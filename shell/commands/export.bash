@@ -17,8 +17,10 @@
 #   --since T       only runs at T or later: 2026-02-14, 2026-02-14T09:30:00Z, 90s, 30m, 12h, 7d, yesterday; in UTC
 #   --until T       only runs at T or earlier; a bare day is included
 #   --max-chars N   cut output and error to N characters
-#   --guard         CSV: put ' before texts that a spreadsheet would take for a formula (they begin with = + - @, a tab, a
-#                   carriage return or a NUL). This changes data, so it is not the default
+#   --guard         CSV: put ' before texts that a spreadsheet would take for a formula: they begin with = + - @, whatever
+#                   blanks, quotes or invisible characters stand before it, or with a tab or a line break; numbers stay
+#                   numbers. This changes data, so it is not the default. It holds where the cells are split at the
+#                   file's own delimiter
 #   -o, --output F  write the file F, whole or not at all: until all is written, F is what it was
 #
 # Exit status:

@@ -77,7 +77,11 @@ print(json.loads(json.load(sys.stdin)[0]["record"])["n"])') == inf ]]
 \'--,1,\'-1,\'@x\r
 \'--,1,\'\tx,"\'\rx"\r
 \'--,1,a=1,""\r'
-  [[ $(taskresults export --columns output --guard --max-chars 2 | sed -n 2p) == $'\'=1\r' ]]
+  append_raw d '{"success": true, "output": "\\n=1+1", "error": " \\uff1d1"}\n'
+  run taskresults export d --columns output,error --guard
+  assert_output $'output,error\r\n"\'\n=1+1",\' ＝1\r'
+  [[ $(taskresults export -- -- | wc -l) -eq 5 ]]
+  [[ $(taskresults export --columns output --guard --max-chars 2 -- -- | sed -n 2p) == $'\'=1\r' ]]
 }
 
 @test "export: -o writes the file whole or not at all" {
