@@ -27,6 +27,7 @@
 */
 #include "../tr.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -44,6 +45,10 @@ static int read_error(const TrPrune *prune, int reason, char **message) {
 static int write_error(const TrPrune *prune, int reason, char **message) {
   return tr_prune_error(prune, tr_error_code(reason), message, reason, "cannot take the records that %s still holds",
                         prune->new_name);
+}
+
+static int live_error(const TrPrune *prune, int reason, char **message) {
+  return tr_prune_error(prune, SQLITE_IOERR_READ, message, reason, "cannot be read to finish an interrupted prune");
 }
 
 static int busy(const TrPrune *prune, const char *what, char **message) {
@@ -91,9 +96,19 @@ static int forget_region(TrPrune *prune, char **message) {
   return tr_journal_save(prune, message);
 }
 
+/* What of the old file belongs into the region now. Its writer may have cut it meanwhile, even below what was drained:
+** then nothing does, and the region is left blank. */
+static TrRange undrained_range(const TrJournalState *state, int64_t old_size) {
+  int64_t end = state->drained + state->region_length - (state->region_adds_newline ? 1 : 0);
+  if (end > old_size) end = old_size;
+  if (end < state->drained) end = state->drained;
+  return (TrRange){state->drained, end};
+}
+
 /* The region's end, for which there is nothing to fill in any more: a line of white space counts as none. */
 static int blank_region(TrPrune *prune, int64_t from, char **message) {
   char blanks[SEARCH_BYTES];
+  assert(from >= prune->journal.state.region_at); /* before it are others' records */
   memset(blanks, ' ', sizeof blanks);
   for (int64_t left = region_end(&prune->journal.state) - from; left > 0; left -= SEARCH_BYTES, from += SEARCH_BYTES) {
     int reason = tr_write_at(prune->live_fd, blanks, left < SEARCH_BYTES ? (size_t)left : SEARCH_BYTES, from);
@@ -106,17 +121,17 @@ static int fill_region(TrPrune *prune, char **message) {
   TrJournalState *state = &prune->journal.state;
   struct stat old;
   if (fstat(prune->old_fd, &old) != 0) return read_error(prune, errno, message);
-  int64_t old_end = state->drained + state->region_length - (state->region_adds_newline ? 1 : 0);
-  if (old_end > old.st_size) old_end = old.st_size; /* cut by its writer since */
-  TrRange from = {state->drained, old_end};
+  TrRange from = undrained_range(state, old.st_size);
+  int64_t filled_to = state->region_at + from.to - from.from;
+  assert(from.from <= from.to && filled_to <= region_end(state));
   int code = tr_copy_bytes(prune, from, state->region_at, NULL, message);
-  if (code == SQLITE_OK) code = blank_region(prune, state->region_at + old_end - state->drained, message);
+  if (code == SQLITE_OK) code = blank_region(prune, filled_to, message);
   if (code == SQLITE_OK) {
     int reason = tr_write_at(prune->live_fd, "\n", 1, region_end(state) - 1);
     code = reason ? write_error(prune, reason, message) : sync_live(prune, message);
   }
   if (code != SQLITE_OK) return code;
-  state->drained = old_end;
+  state->drained = from.to;
   return forget_region(prune, message);
 }
 
@@ -178,35 +193,39 @@ static int append_region(TrPrune *prune, int64_t end, bool add_newline, char **m
   return code;
 }
 
-/* Does the region hold what the old file does, as far as it is filled in? *found is true before. */
-static int compare_region(const TrPrune *prune, bool *found) {
+/* Does the region hold what the old file does, as far as it is filled in? Where the old file was cut, NULs only. */
+static int compare_region(const TrPrune *prune, bool *same, char **message) {
   const TrJournalState *state = &prune->journal.state;
-  char live[SEARCH_BYTES], old[SEARCH_BYTES];
-  for (int64_t done = 0; *found && done < state->region_length - 1; done += SEARCH_BYTES) {
+  *same = true;
+  for (int64_t done = 0; *same && done < state->region_length - 1; done += SEARCH_BYTES) {
     int64_t left = state->region_length - 1 - done;
     size_t count = left < SEARCH_BYTES ? (size_t)left : SEARCH_BYTES;
-    bool whole;
-    int reason = tr_read_at(prune->live_fd, live, count, state->region_at + done, found);
-    if (reason == 0) reason = tr_read_at(prune->old_fd, old, count, state->drained + done, &whole);
-    if (reason) return reason;
-    for (size_t i = 0; i < count && *found; i++) *found = whole && (live[i] == '\0' || live[i] == old[i]);
+    char live[SEARCH_BYTES], old[SEARCH_BYTES] = {0};
+    bool unused;
+    int reason = tr_read_at(prune->live_fd, live, count, state->region_at + done, same);
+    if (reason) return live_error(prune, reason, message);
+    reason = tr_read_at(prune->old_fd, old, count, state->drained + done, &unused);
+    if (reason) return read_error(prune, reason, message);
+    for (size_t i = 0; i < count && *same; i++) *same = live[i] == '\0' || live[i] == old[i];
   }
-  return 0;
+  return SQLITE_OK;
+}
+
+static int find_live_byte(const TrPrune *prune, int64_t at, char wanted, bool *found, char **message) {
+  char byte = 0;
+  int reason = tr_read_at(prune->live_fd, &byte, 1, at, found);
+  *found = *found && byte == wanted;
+  return reason ? live_error(prune, reason, message) : SQLITE_OK;
 }
 
 /* A region that a kill left: is it there? It is not if somebody cut the live file since, and wrote anew: then what
 ** stands in its place is not overwritten, and all is drained again. */
 static int find_region(const TrPrune *prune, bool *found, char **message) {
   const TrJournalState *state = &prune->journal.state;
-  char byte = 0;
-  int reason = tr_read_at(prune->live_fd, &byte, 1, region_end(state) - 1, found);
-  *found = *found && byte == '\n';
-  if (reason == 0 && *found && state->region_reserved) reason = compare_region(prune, found);
-  if (reason == 0 && *found && !state->region_reserved) { /* see the header */
-    reason = tr_read_at(prune->live_fd, &byte, 1, state->region_at, found);
-    *found = *found && byte == '\0';
-  }
-  return reason ? write_error(prune, reason, message) : SQLITE_OK;
+  int code = find_live_byte(prune, region_end(state) - 1, '\n', found, message);
+  if (code != SQLITE_OK || !*found) return code;
+  if (state->region_reserved) return compare_region(prune, found, message);
+  return find_live_byte(prune, state->region_at, '\0', found, message); /* see the header */
 }
 
 /* Needs no lease: the region is ours, wherever others append. */

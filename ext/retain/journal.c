@@ -30,8 +30,15 @@ static uint64_t checksum(const TrJournalState *state) {
   return hash;
 }
 
+/* Only numbers that a prune can have written: the drain computes with them, and must not leave its region. */
+static bool is_possible(const TrJournalState *state) {
+  return state->drained >= 0 && state->region_at >= 0 && state->region_adds_newline <= 1 &&
+         state->region_reserved <= 1 && state->region_length >= state->region_adds_newline &&
+         state->region_length <= INT64_MAX - state->region_at && state->region_length <= INT64_MAX - state->drained;
+}
+
 static bool is_whole(const TrJournalState *state) {
-  return memcmp(state->magic, MAGIC, sizeof MAGIC) == 0 && state->job_length < TR_NAME_SIZE &&
+  return memcmp(state->magic, MAGIC, sizeof MAGIC) == 0 && state->job_length < TR_NAME_SIZE && is_possible(state) &&
          state->checksum == checksum(state);
 }
 

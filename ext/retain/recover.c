@@ -83,7 +83,8 @@ static int open_live(TrPrune *prune, char **message) {
   if (is_inode(&found, state->live_dev, state->live_ino)) return SQLITE_OK;
   state->live_dev = found.st_dev;
   state->live_ino = found.st_ino;
-  state->region_length = 0;
+  state->region_at = state->region_length = 0;
+  state->region_adds_newline = state->region_reserved = 0;
   return tr_journal_save(prune, message);
 }
 

@@ -5,8 +5,11 @@ Whatever was done: what the old file still holds beyond what was drained is in t
 others wrote there is not overwritten. Prints the number of recoveries; exits 1 at the first one that goes wrong.
 """
 import collections
+import functools
 import glob
+import json
 import os
+import signal
 import struct
 import sys
 
@@ -39,13 +42,20 @@ def write_journal(job, state):
         file.write((packed[:-8] + struct.pack("<Q", total)).ljust(512, b"\0") * 2)
 
 
+KILLS = {"made": (2, "kill"), "reserved": (5, "kill"), "half filled": (7, "torn")}
+
+
+@functools.cache
+def allocation():
+    return every_step.calls_of_a_prune().index("fallocate") + 1
+
+
 def killed(job, phase):
     """Kills a prune in its drain. Returns the journal, and the old file's lines that are not drained."""
-    calls = every_step.calls_of_a_prune()
-    allocate = calls.index("fallocate") + 1
-    job.prune(PRUNE_AT=str(allocate + {"made": 2, "reserved": 5}[phase]), PRUNE_FAULT="kill")
+    calls_later, fault = KILLS[phase]
+    job.prune(PRUNE_AT=str(allocation() + calls_later), PRUNE_FAULT=fault)
     state = read_journal(job)
-    if not state.region_length or state.reserved != (phase == "reserved"):
+    if not state.region_length or state.reserved != (phase != "made"):
         sys.exit(f"the kill left no region that is {phase}: {state}")
     with open(leftover(job, ".new"), "rb") as file:
         file.seek(state.drained)
@@ -129,6 +139,79 @@ def regions():
             yield what
 
 
+def records_in(data):
+    """How often each job_name stands in bytes: on lines of its own, the last one perhaps without its newline."""
+    names = collections.Counter()
+    for line in data.split(b"\n"):
+        try:
+            names[json.loads(line)["job_name"]] += 1
+        except (ValueError, TypeError, KeyError):
+            pass
+    del names["old"]
+    return names
+
+
+def sizes_around(state, size):
+    """Below, at and above every number of the journal, and of the file itself; none longer than the file is."""
+    region_end = state.region_at + state.region_length
+    numbers = {0, state.drained, state.drained + state.region_length, state.region_at, region_end, state.region_length, size,
+               size // 2}
+    return sorted({number + by for number in numbers for by in (-400, -1, 0, 1, 400) if 0 <= number + by <= size})
+
+
+def cut(phase, suffix, to):
+    """Cuts the job's file, or the old one, to a size between the kill and the recovery: every record that the two still
+    hold is there afterwards. Of the old file, what was drained before the kill counts as held by the other. One that
+    was filled in, and then cut off behind, may be there twice: nobody knows any more that it was."""
+    job = every_step.Job()
+    state, old = killed(job, phase)
+    path = leftover(job, ".new") if suffix == ".new" else job.path
+    os.truncate(path, to)
+    with open(job.path, "rb") as live, open(leftover(job, ".new"), "rb") as file:
+        kept, undrained = records_in(live.read()), records_in(file.read()[state.drained:])
+    what = f"region {phase}, {'old' if suffix == '.new' else 'live'} file cut to {to}, {state.drained} drained, region at " \
+           f"{state.region_at} of {state.region_length}"
+    report, said = job.prune(PRUNE_APPEND="/dev/null")
+    names, rejects = common.names_in(job.path)
+    names.pop("old", None)
+    rejects = [line for line in rejects if line != every_step.REJECT and line.strip(b"\0 \n")]
+    repeated = [name for name, count in names.items() if count > 1 and not (undrained[name] and kept[name])]
+    # The cut may leave a piece of one line in each of the two, and the half filled region another.
+    if not report or not report.get("recovered") or (kept | undrained) - names or repeated or len(rejects) > 2:
+        sys.exit(f"{what}: {report or said}, lost {(kept | undrained) - names}, repeated {repeated}, "
+                 f"rejects {[line[:80] for line in rejects]}; see {job.directory}")
+    every_step.shutil.rmtree(job.directory)
+    return what
+
+
+def cuts():
+    for phase in KILLS:
+        for suffix in (".new", ".jsonl"):
+            job = every_step.Job()
+            state, _ = killed(job, phase)
+            size = os.path.getsize(leftover(job, ".new") if suffix == ".new" else job.path)
+            job.done()
+            yield from (cut(phase, suffix, to) for to in sizes_around(state, size))
+
+
+def cut_between_two_looks():
+    """No kill: the writer that holds the old file open cuts it when its lines have been counted, but not yet copied."""
+    job = every_step.Job()
+    job.prune(PRUNE_AT="renameat2", PRUNE_FAULT="torn", PRUNE_APPEND="/dev/null")
+    drained = read_journal(job).drained
+    with open(leftover(job, ".new"), "ab") as writer:
+        writer.write(b"".join(common.record(500000 + i).encode() for i in range(3)))
+        writer.flush()
+        process = common.sqlite(f"SELECT taskresults_prune('j', {every_step.OPTIONS})", job.directory,
+                                {"LD_PRELOAD": common.SHIM, "PRUNE_AT": "fallocate", "PRUNE_FAULT": "stop"})
+        os.waitpid(process.pid, os.WUNTRACED)
+        writer.truncate(drained - 400)
+        os.kill(process.pid, signal.SIGCONT)
+        process.communicate()
+    every_step.finish(job, "the old file cut below what was drained, between two looks")
+    yield "two looks"
+
+
 def stump():
     """Somebody is killed in a write after the prune was: the drained record does not pay for it."""
     job = every_step.Job()
@@ -144,14 +227,16 @@ def stump():
 
 
 def hostile_journal():
-    """Its sum is right, but the job's name longer than any: it is not believed, and nothing is deleted."""
+    """Its sum is right, but it tells what no prune writes: it is not believed, and nothing is deleted."""
     job = every_step.Job()
     state, _ = killed(job, "reserved")
-    write_journal(job, state._replace(job_length=100000))
-    report, said = job.prune(PRUNE_APPEND="/dev/null")
-    shown = common.sqlite("SELECT count(*) FROM task_rejects WHERE reason LIKE 'left by%'", job.directory)
-    if report or "cannot be read" not in said or shown.communicate()[0].strip() != "2" or len(common.leftovers(job.directory)) != 2:
-        sys.exit(f"a hostile journal: {report or said}; see {job.directory}")
+    for lie in ({"job_length": 100000}, {"drained": -1}, {"region_at": -1}, {"region_length": -1}, {"adds_newline": 2},
+                {"reserved": 2}, {"region_at": 2**63 - 1}, {"drained": 2**63 - 1}, {"region_length": 0, "adds_newline": 1}):
+        write_journal(job, state._replace(**lie))
+        report, said = job.prune(PRUNE_APPEND="/dev/null")
+        shown = common.sqlite("SELECT count(*) FROM task_rejects WHERE reason LIKE 'left by%'", job.directory)
+        if report or "cannot be read" not in said or shown.communicate()[0].strip() != "2" or len(common.leftovers(job.directory)) != 2:
+            sys.exit(f"a hostile journal, {lie}: {report or said}; see {job.directory}")
     write_journal(job, state)
     every_step.finish(job, "after a hostile journal")
     yield "hostile journal"
@@ -171,7 +256,7 @@ def another_in_place_of_the_old():
 
 
 def main():
-    print(sum(1 for tamper in (regions, stump, hostile_journal, another_in_place_of_the_old) for _ in tamper()), "recoveries")
+    print(sum(1 for tamper in (regions, cuts, cut_between_two_looks, stump, hostile_journal, another_in_place_of_the_old) for _ in tamper()), "recoveries")
 
 
 if __name__ == "__main__":
