@@ -1126,8 +1126,14 @@ bool tr_formula_is(const char *text, size_t length); /* any bytes */
 ** export/csv.c - a SQL value -> one cell, by RFC 4180
 ** sql/export_function.c - taskresults_export_csv(): the rows of one SELECT -> cells -> the output
 */
-void tr_csv_value(TrOutput *output, sqlite3_value *value, bool guard, int64_t max_chars); /* max_chars -1: not cut */
-void tr_csv_text(TrOutput *output, const char *text, bool guard);
+typedef struct TrCsv {
+  char delimiters[16]; /* the delimiter as often as it is compared at a step; set by tr_csv_delimiter() */
+  bool guard;          /* a ' before formulas */
+} TrCsv;
+
+bool tr_csv_delimiter(TrCsv *csv, const char *text); /* false: that is none */
+void tr_csv_value(TrOutput *output, const TrCsv *csv, sqlite3_value *value, int64_t max_chars); /* -1: not cut */
+void tr_csv_text(TrOutput *output, const TrCsv *csv, const char *text);
 
 /* ------------------------------------------------------------------------------------------------------------------
 ** sql/signature.c - taskresults_signature(error): what kind of failure a text tells of

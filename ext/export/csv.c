@@ -1,8 +1,8 @@
 /*
 ** csv.c - a SQL value -> one cell of CSV, by RFC 4180.
 **
-** Quoted only where a quote, a comma or a line break demands it, or where it is an empty text: "" is empty, and nothing
-** at all is NULL. Texts and BLOBs keep every byte, NUL included; numbers are spelled as SQLite prints them.
+** Quoted only where a quote, the delimiter or a line break demands it, or where it is an empty text: "" is empty, and
+** nothing at all is NULL. Texts and BLOBs keep every byte, NUL included; numbers are spelled as SQLite prints them.
 **
 ** Most of an export's time would be spent here and in copying, so a text is searched as it is copied, sixteen bytes at a
 ** step, straight into the output's buffer, and copied again only if it turns out to need quotes.
@@ -32,8 +32,8 @@ static inline Block is_quote(Block block) {
   return (Block)(block == each('"'));
 }
 
-static inline Block is_special(Block block) {
-  return (Block)(block == each('"')) | (Block)(block == each(',')) | (Block)(block == each('\n')) |
+static inline Block is_special(Block block, const TrCsv *csv) {
+  return (Block)(block == each('"')) | (Block)(block == load(csv->delimiters)) | (Block)(block == each('\n')) |
          (Block)(block == each('\r'));
 }
 
@@ -43,26 +43,26 @@ static inline bool any(Block mask) {
   return (half[0] | half[1]) != 0;
 }
 
-static inline bool is_special_byte(char c) {
-  return c == '"' || c == ',' || c == '\n' || c == '\r';
+static inline bool is_special_byte(char c, const TrCsv *csv) {
+  return c == '"' || c == csv->delimiters[0] || c == '\n' || c == '\r';
 }
 
 /* Copies the text, if no byte of it needs quotes. */
-static inline bool copy_plain(char *out, const char *text, size_t length) {
+static inline bool copy_plain(char *out, const char *text, size_t length, const TrCsv *csv) {
   size_t i = 0;
   for (; i + BLOCK <= length; i += BLOCK) {
     Block block = load(text + i);
     memcpy(out + i, &block, BLOCK);
-    if (any(is_special(block))) return false;
+    if (any(is_special(block, csv))) return false;
   }
   if (i == length) return true;
   if (length >= BLOCK) { /* the last block once more, in part */
     Block block = load(text + length - BLOCK);
     memcpy(out + length - BLOCK, &block, BLOCK);
-    return !any(is_special(block));
+    return !any(is_special(block, csv));
   }
   for (; i < length; i++) {
-    if (is_special_byte(text[i])) return false;
+    if (is_special_byte(text[i], csv)) return false;
     out[i] = text[i];
   }
   return true;
@@ -94,19 +94,20 @@ static char *copy_doubled(char *out, const char *text, size_t length) {
 
 /* --- one text ---------------------------------------------------------------------------------------------------- */
 
-static bool needs_quotes(const char *text, size_t length) {
+static bool needs_quotes(const char *text, size_t length, const TrCsv *csv) {
   size_t i = 0;
   for (; i + BLOCK <= length; i += BLOCK) {
-    if (any(is_special(load(text + i)))) return true;
+    if (any(is_special(load(text + i), csv))) return true;
   }
   for (; i < length; i++) {
-    if (is_special_byte(text[i])) return true;
+    if (is_special_byte(text[i], csv)) return true;
   }
   return false;
 }
 
-static __attribute__((noinline)) void append_large(TrOutput *output, const char *text, size_t length, bool guarded) {
-  bool quoted = needs_quotes(text, length);
+static __attribute__((noinline)) void append_large(TrOutput *output, const TrCsv *csv, const char *text, size_t length,
+                                                   bool guarded) {
+  bool quoted = needs_quotes(text, length, csv);
   if (quoted) tr_output_append(output, "\"", 1);
   if (guarded) tr_output_append(output, "'", 1);
   while (length > 0 && output->code == SQLITE_OK) {
@@ -120,16 +121,16 @@ static __attribute__((noinline)) void append_large(TrOutput *output, const char 
   if (quoted) tr_output_append(output, "\"", 1);
 }
 
-static inline void append_text(TrOutput *output, const char *text, size_t length, bool guarded) {
+static inline void append_text(TrOutput *output, const TrCsv *csv, const char *text, size_t length, bool guarded) {
   if (length > LARGE) {
-    append_large(output, text, length, guarded);
+    append_large(output, csv, text, length, guarded);
     return;
   }
   if (2 * length + 3 > TR_OUTPUT_BYTES - output->length) tr_output_flush(output);
   char *begin = output->buffer + output->length, *out = begin;
   bool is_empty = length == 0 && !guarded;
   if (guarded) *out++ = '\'';
-  if (!is_empty && copy_plain(out, text, length)) {
+  if (!is_empty && copy_plain(out, text, length, csv)) {
     output->length += length + guarded;
     return;
   }
@@ -164,9 +165,19 @@ static void append_integer(TrOutput *output, int64_t value) {
   tr_output_append(output, at, (size_t)(end - at));
 }
 
+/* --- the delimiter ----------------------------------------------------------------------------------------------- */
+
+/* Numbers are written without quotes and NULL as nothing, so the delimiter must be none of what they are spelled with, nor
+** a character that has another part to play. */
+bool tr_csv_delimiter(TrCsv *csv, const char *text) {
+  if (text[0] == '\0' || text[1] != '\0' || strchr("\t!#$%&()*,/:;<=>?@[\\]^_`{|}~", text[0]) == NULL) return false;
+  memset(csv->delimiters, text[0], sizeof csv->delimiters);
+  return true;
+}
+
 /* --- one value --------------------------------------------------------------------------------------------------- */
 
-void tr_csv_value(TrOutput *output, sqlite3_value *value, bool guard, int64_t max_chars) {
+void tr_csv_value(TrOutput *output, const TrCsv *csv, sqlite3_value *value, int64_t max_chars) {
   int type = sqlite3_value_type(value);
   if (type == SQLITE_NULL) return;
   if (type == SQLITE_INTEGER && max_chars < 0) {
@@ -180,13 +191,13 @@ void tr_csv_value(TrOutput *output, sqlite3_value *value, bool guard, int64_t ma
     output->code = SQLITE_NOMEM;
     return;
   }
-  bool guarded = guard && (is_blob || type == SQLITE_TEXT) && tr_formula_is(text, length); /* -5 is a number */
+  bool guarded = csv->guard && (is_blob || type == SQLITE_TEXT) && tr_formula_is(text, length); /* -5 is a number */
   if (max_chars >= 0 && is_blob && (int64_t)length > max_chars) length = (size_t)max_chars;
   if (max_chars >= 0 && !is_blob) length = characters(text, length, max_chars);
-  append_text(output, text, length, guarded);
+  append_text(output, csv, text, length, guarded);
 }
 
-void tr_csv_text(TrOutput *output, const char *text, bool guard) {
+void tr_csv_text(TrOutput *output, const TrCsv *csv, const char *text) {
   size_t length = strlen(text);
-  append_text(output, text, length, guard && tr_formula_is(text, length));
+  append_text(output, csv, text, length, csv->guard && tr_formula_is(text, length));
 }

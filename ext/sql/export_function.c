@@ -7,6 +7,8 @@
 ** Returns the number of rows, an INTEGER. Options, each 'name', value:
 **   header 0          no line with the columns' names
 **   guard 1           a ' before texts that a spreadsheet would take for a formula, see formula.c (this changes data)
+**   delimiter TEXT    one character between cells, instead of the comma: a tab, ; | or other punctuation
+**   bom 1             the file begins with the bytes EF BB BF, by which some programs (Excel) know UTF-8
 **   newline 'lf'      lines end in LF; without it in CR LF, as RFC 4180 wants it
 **   max_chars N       cells are cut to N characters ...
 **   cut NAME          ... in the column of that name only; may be given again for another
@@ -31,7 +33,8 @@
 typedef struct ExportCall {
   TrConnection *connection;  /* borrowed */
   const char *path, *select; /* borrowed from the arguments, like cut_name[] */
-  bool header, guard, lf, sync;
+  TrCsv csv;
+  bool header, bom, lf, sync;
   int64_t max_chars; /* -1: not cut */
   int cut_count;
   const char *cut_name[MOST_CUTS];
@@ -59,6 +62,15 @@ static int take_flag(const char *name, sqlite3_value *value, bool *flag, char **
   return SQLITE_OK;
 }
 
+static int take_delimiter(ExportCall *call, sqlite3_value *value, char **message) {
+  const char *text = plain_text(value);
+  if (text && tr_csv_delimiter(&call->csv, text)) return SQLITE_OK;
+  return tr_error(
+      message, SQLITE_ERROR,
+      "taskresults_export_csv: the value of 'delimiter' has to be one character: a tab, or ASCII punctuation "
+      "other than \" ' + - and .");
+}
+
 static int take_newline(ExportCall *call, sqlite3_value *value, char **message) {
   const char *text = plain_text(value);
   call->lf = text && strcmp(text, "lf") == 0;
@@ -84,15 +96,17 @@ static int take_cut(ExportCall *call, sqlite3_value *value, char **message) {
 
 static int take_option(ExportCall *call, const char *name, sqlite3_value *value, char **message) {
   if (strcmp(name, "header") == 0) return take_flag(name, value, &call->header, message);
-  if (strcmp(name, "guard") == 0) return take_flag(name, value, &call->guard, message);
+  if (strcmp(name, "guard") == 0) return take_flag(name, value, &call->csv.guard, message);
+  if (strcmp(name, "bom") == 0) return take_flag(name, value, &call->bom, message);
+  if (strcmp(name, "delimiter") == 0) return take_delimiter(call, value, message);
   if (strcmp(name, "sync") == 0) return take_flag(name, value, &call->sync, message);
   if (strcmp(name, "newline") == 0) return take_newline(call, value, message);
   if (strcmp(name, "max_chars") == 0) return take_max_chars(call, value, message);
   if (strcmp(name, "cut") == 0) return take_cut(call, value, message);
   return tr_error(
       message, SQLITE_ERROR,
-      "taskresults_export_csv: unknown option '%s'; the options are header, guard, newline, max_chars, cut and "
-      "sync",
+      "taskresults_export_csv: unknown option '%s'; the options are header, guard, delimiter, bom, newline, "
+      "max_chars, cut and sync",
       name);
 }
 
@@ -199,8 +213,8 @@ static int write_header(ExportCall *call) {
   for (int i = 0; i < call->column_count; i++) {
     const char *name = sqlite3_column_name(call->statement, i);
     if (name == NULL) return SQLITE_NOMEM;
-    if (i > 0) tr_output_byte(&call->output, ',');
-    tr_csv_text(&call->output, name, call->guard);
+    if (i > 0) tr_output_byte(&call->output, call->csv.delimiters[0]);
+    tr_csv_text(&call->output, &call->csv, name);
   }
   end_line(call);
   return call->output.code;
@@ -211,8 +225,8 @@ static int write_header(ExportCall *call) {
 static int write_row(ExportCall *call) {
   TrOutput *output = &call->output;
   for (int i = 0; i < call->column_count; i++) {
-    if (i > 0) tr_output_byte(output, ',');
-    tr_csv_value(output, sqlite3_column_value(call->statement, i), call->guard, call->column_chars[i]);
+    if (i > 0) tr_output_byte(output, call->csv.delimiters[0]);
+    tr_csv_value(output, &call->csv, sqlite3_column_value(call->statement, i), call->column_chars[i]);
   }
   end_line(call);
   return output->code;
@@ -223,6 +237,7 @@ static int write_rows(ExportCall *call, int64_t *rows, char **message) {
   int step = sqlite3_step(call->statement);
   call->column_count = sqlite3_column_count(call->statement);
   int code = step == SQLITE_ROW || step == SQLITE_DONE ? find_cuts(call, message) : SQLITE_OK;
+  if (code == SQLITE_OK && call->bom) tr_output_append(&call->output, "\xEF\xBB\xBF", 3);
   if (code == SQLITE_OK && call->header) code = write_header(call);
   while (code == SQLITE_OK && step == SQLITE_ROW) {
     code = write_row(call);
@@ -264,6 +279,7 @@ static void finish(sqlite3_context *context, int code, int64_t rows, const char 
 static void export_function(sqlite3_context *context, int argc, sqlite3_value **argv) {
   TrConnection *connection = sqlite3_user_data(context);
   ExportCall call = {.connection = connection, .header = true, .sync = true, .max_chars = -1};
+  tr_csv_delimiter(&call.csv, ",");
   call.poll.db = connection->db;
   call.output.fd = call.output.dir_fd = -1;
   char *message = NULL;

@@ -1,14 +1,18 @@
-# export [JOB...] - records as CSV or JSON, to standard output or a file
+# export [JOB...] - records as CSV, TSV or JSON, to standard output or a file
 #
 # Usage: taskresults export [JOB...] [OPTION...]
 #
 # All jobs, or those that are named; each job's records oldest first. Texts are whole unless --max-chars cuts them. CSV is
 # that of RFC 4180: lines end in CR LF, cells are quoted where they must be, and a missing value (nothing at all) is told
-# from an empty text (""). In JSON, success is true or false, and a missing value is null. An export of all jobs has them
+# from an empty text (""). TSV is the same with a tab between the cells: quotes, and no \t or \n for a tab or a line break,
+# as spreadsheets, pandas and the csv modules of most languages read it. In JSON, success is true or false, and a missing value is null. An export of all jobs has them
 # all: where one's file cannot be read, nothing is written.
 #
 # Options:
-#   --format F      csv (the default), json (an array) or jsonl (one object a line)
+#   --format F      csv (the default), tsv, json (an array) or jsonl (one object a line)
+#   --delimiter C   CSV with another character between the cells: ';' (for an Excel whose language has a decimal comma),
+#                   '|', tab or another sign of ASCII, but none of " ' + - . and no letter or digit
+#   --bom           CSV, TSV: begin with a byte order mark, without which Excel takes UTF-8 for something else
 #   --columns LIST  of timestamp, job_id, job_name, success, output, error (these six are the default), time_us (microseconds
 #                   since 1970), offset (of the line in its file) and record (the line itself); separated by commas
 #   --job JOB       the same as JOB: for a name that begins with -
@@ -17,7 +21,7 @@
 #   --since T       only runs at T or later: 2026-02-14, 2026-02-14T09:30:00Z, 90s, 30m, 12h, 7d, yesterday; in UTC
 #   --until T       only runs at T or earlier; a bare day is included
 #   --max-chars N   cut output and error to N characters
-#   --guard         CSV: put ' before texts that a spreadsheet would take for a formula: they begin with = + - @, whatever
+#   --guard         CSV, TSV: put ' before texts that a spreadsheet would take for a formula: they begin with = + - @, whatever
 #                   blanks, quotes or invisible characters stand before it, or with a tab or a line break; numbers stay
 #                   numbers. This changes data, so it is not the default. It holds where the cells are split at the
 #                   file's own delimiter
@@ -30,22 +34,36 @@
 #   taskresults export -o results.csv
 #   taskresults export my-job --since 7d --max-chars 50 --columns timestamp,success,output,error
 #   taskresults export --errors --format jsonl
+#   taskresults export --bom --guard --delimiter ';' -o for-excel.csv
 
 # shellcheck shell=bash
 
-parse_options 'format= columns= job= success errors since= until= max-chars= guard o:output=' "$@"
+parse_options 'format= delimiter= bom columns= job= success errors since= until= max-chars= guard o:output=' "$@"
 exclusive success errors
 number_option max-chars
 time_option since
 time_option until
 format=${opt[format]-csv}
-[[ $format =~ ^(csv|json|jsonl)$ ]] || usage_error "--format wants csv, json or jsonl, not '$format'"
-[[ ! -v opt[guard] || $format == csv ]] || usage_error '--guard is for CSV'
+[[ $format =~ ^(csv|tsv|json|jsonl)$ ]] || usage_error "--format wants csv, tsv, json or jsonl, not '$format'"
+delimiter=${opt[delimiter]-,}
+case $format in
+  tsv)
+    [[ ! -v opt[delimiter] ]] || usage_error '--delimiter is for CSV: TSV has tabs'
+    delimiter=$'\t' format=csv
+    ;;
+  json*)
+    for name in guard bom delimiter; do [[ ! -v opt[$name] ]] || usage_error "--$name is for CSV"; done
+    ;;
+esac
+[[ $delimiter != tab && $delimiter != '\t' ]] || delimiter=$'\t'
+# shellcheck disable=SC1003  # the \ is itself
+[[ ${#delimiter} -eq 1 && $'\t!#$%&()*,/:;<=>?@[\\]^_`{|}~' == *"$delimiter"* ]] ||
+  usage_error "--delimiter wants ';', '|', tab or another sign of ASCII, but none of \" ' + - and ., not '$delimiter'"
 [[ ! -v opt[output] || -n ${opt[output]} ]] || usage_error '--output wants a file'
 IFS=, read -ra columns <<<"${opt[columns]-timestamp,job_id,job_name,success,output,error}"
 ((${#columns[@]})) || usage_error '--columns wants at least one'
 
-csv_options=(guard "${opt[guard]-0}")
+csv_options=(guard "${opt[guard]-0}" bom "${opt[bom]-0}" delimiter "$delimiter")
 # column NAME - sets `column` to the SQL that gives it. CSV is cut and guarded where it is written, and a bare column is read
 # fastest.
 column() {

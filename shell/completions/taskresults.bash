@@ -66,7 +66,7 @@ _taskresults() {
   fi
   if [[ -z $dashed ]]; then
     case $previous in
-      --format) _taskresults_reply csv json jsonl; return ;;
+      --format) _taskresults_reply csv tsv json jsonl; return ;;
       --by) _taskresults_reply hour day month weekday hour-of-day; return ;;
       --sort) _taskresults_reply name runs rate last streak; return ;;
       --mode) _taskresults_reply box list csv json line column markdown table quote tabs html insert ascii; return ;;
@@ -74,14 +74,14 @@ _taskresults() {
       --window) _taskresults_reply 24h 7d 30d 90d; return ;;
       --job) _taskresults_jobs "$word"; _taskresults_reply "${found[@]}"; return ;;
       -o | --output | --db | --state) compopt -o default 2>/dev/null; COMPREPLY=(); return ;;
-      --limit | --min | --max-chars | --since | --until | --interval | --columns) COMPREPLY=(); return ;;
+      --limit | --min | --max-chars | --since | --until | --interval | --columns | --delimiter) COMPREPLY=(); return ;;
       --keep | --keep-failures | --name | --timeout | --days | --title | --refresh) COMPREPLY=(); return ;;
       --target | --after | --rate | --silent-for | --grace | --cooldown) COMPREPLY=(); return ;;
       --suspicious | --exec | --exec-timeout) COMPREPLY=(); return ;;
     esac
     if [[ $word == -* ]]; then
       mapfile -t options < <("$program" help "$command" 2>/dev/null | sed -n 's/^  \(-., \)\{0,1\}\(--[a-z-]*\).*/\2/p')
-      _taskresults_reply "${options[@]}" --help
+      _taskresults_reply "${options[@]}" --help --color{,=auto,=always,=never}
       return
     fi
   fi

@@ -10,7 +10,7 @@ declare -g args_before_dashes=
 
 # parse_options SPEC ARGUMENT... - SPEC is a list of words: `name` is a flag, `name=` takes a value, and `x:name` gives
 # either a one-letter form. A value is the next argument or follows `=`; `--` ends the options, so that a job whose name
-# begins with `-` can be given; a lone `-` is an argument. --help ends it all.
+# begins with `-` can be given; a lone `-` is an argument. --help ends it all. Every command takes --color.
 parse_options() {
   local spec=$1 word name value
   local -A takes_value=() long_of=()
@@ -26,6 +26,7 @@ parse_options() {
     case $word in
       --) args_before_dashes=${#args[@]}; args+=("$@"); return ;;
       -h | --help) [[ -n ${command-} ]] && show_help "$command" ;;&
+      --color | --color=*) [[ -n ${command-} ]] && color_option "$word" && continue ;;&
       --*=*) name=${word%%=*} name=${name#--} value=${word#*=} ;;
       --*) name=${word#--} value= ;;
       -?*)
@@ -47,6 +48,14 @@ parse_options() {
       shift
     fi
   done
+}
+
+# color_option --color[=WHEN] - alone it means always, as for ls and grep.
+color_option() {
+  local when=${1#--color}
+  opt[color]=${when:+${when#=}}
+  [[ -n $when ]] || opt[color]=always
+  [[ ${opt[color]} =~ ^(auto|always|never)$ ]] || usage_error "--color wants auto, always or never, not '${opt[color]}'"
 }
 
 # at_most N - that many arguments beside the options.

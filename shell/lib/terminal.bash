@@ -22,8 +22,13 @@ on_terminal() {
   [[ -n $stdout_is_terminal && ! -v opt[raw] ]]
 }
 
+# in_colour - as --color says, or else on a terminal, unless NO_COLOR is set.
 in_colour() {
-  [[ -n $stdout_is_terminal && -z ${NO_COLOR-} && ${TERM-dumb} != dumb ]]
+  case ${opt[color]-auto} in
+    always) return 0 ;;
+    never) return 1 ;;
+    *) [[ -n $stdout_is_terminal && -z ${NO_COLOR-} && ${TERM-dumb} != dumb ]] ;;
+  esac
 }
 
 # set_painted NAME green|red|dim|bold EXPRESSION - sets NAME to SQL: the text in that colour, if there is colour at all.
@@ -61,9 +66,10 @@ colour_program() {
   printf 's/\\xf8/\\x1b[32m/g\ns/\\xf9/\\x1b[31m/g\ns/\\xfa/\\x1b[2m/g\ns/\\xfb/\\x1b[1m/g\ns/\\xfc/\\x1b[0m/g\n'
 }
 
-# show - the last step: to a terminal, control characters visible and colours; elsewhere, and with --raw, every byte.
+# show - the last step: to a terminal, control characters visible and colours; elsewhere, and with --raw, every byte. Who
+# asks for colour elsewhere has a terminal at the other end (`| less -R`), which must not get the texts' own controls.
 show() {
-  if on_terminal; then
+  if on_terminal || { in_colour && [[ ! -v opt[raw] ]]; }; then
     LC_ALL=C sed -u -e "$(visible_program)" -e "$(colour_program)"
   elif in_colour; then
     LC_ALL=C sed -u -e 's/\xff/\x00/g' -e "$(colour_program)"

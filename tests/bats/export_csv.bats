@@ -101,6 +101,36 @@ PYTHON
   [[ $(head -c 5 x) == "\"'=,0" && $(wc -c <x) -eq 80007 ]]
 }
 
+@test "delimiter: each of the characters that are allowed is read back by Python's csv; no other is taken" {
+  run_in_host <<'PYTHON'
+import csv, io, os, random, sqlite3, tempfile
+path = os.path.join(tempfile.mkdtemp(), 'x.csv')
+rng = random.Random(4180)
+taken = []
+for code in range(1, 0x180):
+    mark = chr(code)
+    pieces = [mark, mark, '"', ',', '\t', ';', '\r\n', 'a', 'b' * 17, "'", 'é', '=']
+    texts = [''.join(rng.choices(pieces, k=k)) for k in [1, 2, 3, 5, 15, 16, 17, 33, 34] * 3] + ['x' * 70000 + mark, 'x' * 70000]
+    rows = [(text, -1.5, None, text, float('inf'), 1e-300) for text in texts]
+    db.execute('DROP TABLE IF EXISTS t')
+    db.execute('CREATE TABLE t(a, b, c, d, e, f)')
+    db.executemany('INSERT INTO t VALUES (?, ?, ?, ?, ?, ?)', rows)
+    try:
+        db.execute("SELECT taskresults_export_csv(?, 'SELECT a, b, c, d AS \"=d;\t\", e, f FROM t', 'delimiter', ?, 'bom', 1)", (path, mark)).fetchone()
+    except sqlite3.OperationalError as error:
+        assert "the value of 'delimiter'" in str(error), error
+        continue
+    taken.append(mark)
+    data = open(path, 'rb').read()
+    assert data[:3] == b'\xef\xbb\xbf' and data.endswith(b'\r\n')
+    read = list(csv.reader(io.StringIO(data[3:].decode(), newline=''), delimiter=mark, strict=True))
+    assert read[0] == ['a', 'b', 'c', '=d;\t', 'e', 'f']
+    assert [(a, d) for a, b, c, d, e, f in read[1:]] == [(a, d) for a, b, c, d, e, f in rows], mark
+    assert {(b, c, e) for a, b, c, d, e, f in read[1:]} == {('-1.5', '', 'Inf')}, mark
+assert ''.join(taken) == '\t!#$%&()*,/:;<=>?@[\\]^_`{|}~', taken
+PYTHON
+}
+
 @test "guard: every text of which a spreadsheet could make a formula is marked, no other is, and the marks can be taken off" {
   run_in_host <<'PYTHON'
 import csv, io, os, tempfile, unicodedata as u
@@ -157,6 +187,9 @@ PYTHON
   assert_sql_error "the value of 'header' has to be 0 or 1" "$call, 'header', 2)"
   assert_sql_error "the value of 'header' has to be 0 or 1" "$call, 'header', 2, 'guard', 1)"
   assert_sql_error "the value of 'guard' has to be 0 or 1" "$call, 'guard', 'yes')"
+  assert_sql_error "the value of 'bom' has to be 0 or 1" "$call, 'bom', 3)"
+  assert_sql_error "the value of 'delimiter' has to be one character" "$call, 'delimiter', ';;')"
+  assert_sql_error "the value of 'delimiter' has to be one character" "$call, 'delimiter', NULL)"
   assert_sql_error "the value of 'newline' has to be 'crlf' or 'lf'" "$call, 'newline', char(10))"
   assert_sql_error "the value of 'newline' has to be 'crlf' or 'lf'" "$call, 'newline', NULL)"
   assert_sql_error "the value of 'max_chars' has to be 0 or more" "$call, 'max_chars', -1)"

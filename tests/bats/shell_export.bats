@@ -84,6 +84,30 @@ print(json.loads(json.load(sys.stdin)[0]["record"])["n"])') == inf ]]
   [[ $(taskresults export --columns output --guard --max-chars 2 -- -- | sed -n 2p) == $'\'=1\r' ]]
 }
 
+@test "export: --delimiter, --bom and TSV are read back by Python's csv" {
+  append_raw a '{"success": true, "output": "x;y\\t\\"z\\"\\nü", "error": ""}\n'
+  read_back() { # DELIMITER ENCODING
+    python3 -c 'import csv, io, sys
+rows = list(csv.reader(io.StringIO(sys.stdin.buffer.read().decode(sys.argv[2]), newline=""), delimiter=sys.argv[1], strict=True))
+assert rows == [["output", "success"], ["x;y\t\"z\"\nü", "1"]], rows' "$@"
+  }
+  columns=(--columns 'output,success')
+  taskresults export "${columns[@]}" --delimiter ';' | read_back ';' utf-8
+  taskresults export "${columns[@]}" --delimiter '|' --bom | read_back '|' utf-8-sig
+  taskresults export "${columns[@]}" --format tsv | read_back $'\t' utf-8
+  taskresults export "${columns[@]}" --format tsv --bom --guard | read_back $'\t' utf-8-sig
+  for tab in tab '\t' $'\t'; do cmp <(taskresults export --delimiter "$tab") <(taskresults export --format tsv); done
+  taskresults export "${columns[@]}" --bom -o "$BATS_TEST_TMPDIR/x" && [[ $(head -c 3 "$BATS_TEST_TMPDIR/x" | od -An -tx1) == ' ef bb bf' ]]
+  for wrong in '' ';;' '"' "'" . - + 1 e é ' ' $'\n'; do
+    run taskresults export --delimiter "$wrong"
+    [[ $status -eq 2 && $output == *'--delimiter wants '* ]]
+  done
+  run taskresults export --format json --bom
+  [[ $status -eq 2 && $output == *'--bom is for CSV'* ]]
+  run taskresults export --format tsv --delimiter ';'
+  [[ $status -eq 2 && $output == *'TSV has tabs'* ]]
+}
+
 @test "export: -o writes the file whole or not at all" {
   make_job a 5
   cd "$BATS_TEST_TMPDIR"

@@ -180,6 +180,41 @@ PYTHON
   [[ $(taskresults list --raw) == *$'\n''esc'$'\e''[31m'$'\x01''␤ '* ]]
 }
 
+@test "--color: always colours a pipe, and shows control characters there; never wins on a terminal; auto goes by NO_COLOR" {
+  make_job a 2 2
+  append_raw a '{"success": true, "output": "esc\\u001b[31m", "error": ""}\n'
+  for option in --color --color=always; do
+    NO_COLOR=1 run taskresults list $option
+    [[ ${lines[0]} == $'\e[1mJOB '* && ${lines[1]} == *$'\e[32mok\e[0m'* ]]
+    run taskresults view a $option
+    [[ $output == *$'\e[31m❌ FAILED\e[0m'* && $output == *'esc␛[31m' ]]
+    [[ $(taskresults view a $option --raw | tail -n 1) == *$'esc\e[31m' ]]
+    run taskresults doctor $option
+    [[ $output == *$'ok '* ]]
+  done
+  [[ $(taskresults view a --color=auto) != *$'\e[3'[12]*SUCCESS* && $(taskresults list --color=never) != *$'\e'* ]]
+  run on_pty 90 "$(tool taskresults)" list --color=never
+  [[ $output != *$'\e'* && $output == *ok* ]]
+  run on_pty 90 "$(tool taskresults)" list --color=auto
+  [[ $output == *$'\e[32mok'* ]]
+  NO_COLOR=1 run on_pty 90 "$(tool taskresults)" list --color=auto
+  [[ $output != *$'\e'* ]]
+  for option in --color= --color=blue; do
+    run taskresults list $option
+    [[ $status -eq 2 && $output == *'--color wants auto, always or never'* ]]
+  done
+  # Machines' formats have no colour to give; every command takes the option.
+  cmp <(taskresults list --json) <(taskresults list --json --color)
+  cmp <(taskresults export) <(taskresults export --color=always)
+  for file in "$root"/shell/commands/*.bash; do
+    command=$(basename "$file" .bash)
+    run taskresults "$command" --color=never --help
+    [[ $status -eq 0 && $output == *"taskresults $command"* ]]
+  done
+  run view_results a --color
+  [[ $status -eq 2 && $output == *'unknown option: --color'* ]]
+}
+
 @test "on a terminal: colour, the width kept, wide characters aligned; NO_COLOR" {
   make_job 日本 2 2
   make_job "a-very-long-job-name-that-does-not-fit-on-a-narrow-terminal-at-all-xxxxxxxxxxxxxxxx" 2
