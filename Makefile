@@ -9,16 +9,16 @@ PKGS    := sqlite3 libcjson
 PKG_CONFIG ?= pkg-config
 
 # In the order in which a byte becomes a SQL value (ext/tr.h is the map).
-READ   := thread names dir lines text field fast slow record value timestamp messages event durations json_file jobs_file \
+READ   := thread names dir lines text field fast slow record value timestamp timespan time messages event durations json_file jobs_file \
           checkpoint
 WRITE  := encode pending append commit
 RETAIN := leftover io rules select copy lease journal exchange drain recover prune
 EXPORT := writer output formula csv
 SQL    := error poll connection argument source plan patterns phrase filter window block ahead queue lookahead scan tally signature kinds table results rejects stats \
-          errors logs jobs runs insert transaction acting writable prune_functions export_function extension
+          errors logs jobs runs insert transaction acting writable prune_functions export_function time_functions extension
 SOURCES := $(READ:%=ext/read/%.c) $(WRITE:%=ext/write/%.c) $(RETAIN:%=ext/retain/%.c) $(EXPORT:%=ext/export/%.c) \
            $(SQL:%=ext/sql/%.c)
-HEADERS := ext/tr.h ext/read/fast_walk.h include/taskresults.h
+HEADERS := ext/tr.h ext/read/fast_walk.h ext/read/timespan.h include/taskresults.h
 
 # Recursive on purpose: pkg-config is asked when something is compiled, after `deps` has installed it.
 PKG_CFLAGS = $(shell $(PKG_CONFIG) --cflags $(PKGS))

@@ -39,6 +39,8 @@ SQLITE_EXTENSION_INIT3
 
 #pragma GCC visibility push(hidden)
 
+#include "read/timespan.h"
+
 #define TR_SUFFIX ".jsonl"
 #define TR_SUFFIX_LEN 6
 #define TR_NAME_SIZE 256                         /* NAME_MAX and a NUL */
@@ -355,6 +357,22 @@ bool tr_timestamp_parse(const char *text, size_t length, int64_t *time_us); /* w
 bool tr_span_time_us(const TrLine *line, const TrSpan *span, int64_t *time_us);
 #define TR_TIMESTAMP_SIZE 32
 void tr_timestamp_format(int64_t time_us, char out[TR_TIMESTAMP_SIZE]); /* as Python's isoformat() + "Z" */
+
+/* ------------------------------------------------------------------------------------------------------------------
+** read/timespan.c - a length of time as people write it -> microseconds (read/timespan.h)
+** read/time.c - a time as people write it -> microseconds
+*/
+#define TR_TIME_FORMS                                                                                                  \
+  "2026-02-14, 2026-02-14T09:30:00Z, today, yesterday, now, or how long ago: " TR_TIMESPAN_FORMS                       \
+  "; from the year 1 up to 9999"
+
+/* The first and the last microsecond that are meant: the same, or those of a day. */
+typedef struct TrTimePoint {
+  int64_t first_us, last_us;
+} TrTimePoint;
+
+bool tr_time_parse(const char *text, size_t length, int64_t now_us, TrTimePoint *point); /* which forms: see the file */
+int64_t tr_time_now_us(void);
 
 /* ------------------------------------------------------------------------------------------------------------------
 ** read/messages.c - the lines of a log -> its messages, each with the lines that belong to it
@@ -1142,6 +1160,11 @@ void tr_csv_text(TrOutput *output, const TrCsv *csv, const char *text);
 
 size_t tr_signature_of(TrBytes error, char out[TR_SIGNATURE_SIZE]); /* its length; no NUL is added */
 int tr_signature_register(sqlite3 *db);
+
+/* ------------------------------------------------------------------------------------------------------------------
+** sql/time_functions.c - taskresults_time() and taskresults_span()
+*/
+int tr_time_functions_register(sqlite3 *db);
 
 /* ------------------------------------------------------------------------------------------------------------------
 ** sql/kinds.c - the failures of one job -> how often each kind of them occurred

@@ -42,6 +42,7 @@ __attribute__((visibility("default"))) int sqlite3_taskresults_init(sqlite3 *db,
   if (code == SQLITE_OK) code = tr_prune_register(connection);
   if (code == SQLITE_OK) code = tr_export_register(connection);
   if (code == SQLITE_OK) code = tr_signature_register(db);
+  if (code == SQLITE_OK) code = tr_time_functions_register(db);
   if (code == SQLITE_OK) code = register_functions(db);
   tr_connection_unref(connection); /* the modules hold their own */
   return code;
