@@ -49,12 +49,26 @@ bool tr_looks_numeric(const char *p, size_t length) {
   return p == end;
 }
 
-/* The value as numeric affinity would have it, in a copy: the original's type must stay as SQLite made it. The caller
-** frees it. NULL: out of memory. */
-static sqlite3_value *numeric_copy(sqlite3_value *value) {
-  sqlite3_value *copy = sqlite3_value_dup(value);
-  if (copy) sqlite3_value_numeric_type(copy);
-  return copy;
+static bool is_whole_number(const char *p, size_t length) {
+  for (size_t i = 0; i < length; i++) {
+    if (p[i] == '.' || p[i] == 'e' || p[i] == 'E') return false;
+  }
+  return true;
+}
+
+#define EXACT_DOUBLE 9007199254740992.0 /* 2^53: below, doubles and integers compare without surprises */
+
+/* SQLITE_INTEGER or SQLITE_FLOAT, if numeric affinity makes a number of the value; else its type. The value itself keeps
+** its type, for SQLite compares it again. sqlite3_value_numeric_type() would change it, and crashes with a copy of it: a
+** copy belongs to no connection, which SQLite 3.52 and 3.53 follow without looking. */
+static int numeric_type(sqlite3_value *value) {
+  int type = sqlite3_value_type(value);
+  if (type != SQLITE_TEXT) return type;
+  const char *text = (const char *)sqlite3_value_text(value);
+  size_t length = (size_t)sqlite3_value_bytes(value);
+  if (text == NULL || !tr_looks_numeric(text, length)) return type;
+  bool is_exact = fabs(sqlite3_value_double(value)) < EXACT_DOUBLE;
+  return is_exact && is_whole_number(text, length) ? SQLITE_INTEGER : SQLITE_FLOAT;
 }
 
 /* --- job_id ------------------------------------------------------------------------------------------------------- */
@@ -178,18 +192,18 @@ static bool can_be(int truth, TrOp op, double value) {
   }
 }
 
+static bool is_number(sqlite3_value *value) {
+  int type = numeric_type(value);
+  return type == SQLITE_INTEGER || type == SQLITE_FLOAT;
+}
+
 static int bind_success_list(sqlite3_value *list, bool *can_be_true, bool *can_be_false) {
   sqlite3_value *value = NULL;
   int code = sqlite3_vtab_in_first(list, &value);
   for (; code == SQLITE_OK; code = sqlite3_vtab_in_next(list, &value)) {
-    sqlite3_value *number = numeric_copy(value);
-    if (number == NULL) return SQLITE_NOMEM;
-    int type = sqlite3_value_type(number);
-    if (type == SQLITE_INTEGER || type == SQLITE_FLOAT) {
-      *can_be_true |= can_be(1, TR_IN, sqlite3_value_double(number));
-      *can_be_false |= can_be(0, TR_IN, sqlite3_value_double(number));
-    }
-    sqlite3_value_free(number);
+    if (!is_number(value)) continue;
+    *can_be_true |= can_be(1, TR_IN, sqlite3_value_double(value));
+    *can_be_false |= can_be(0, TR_IN, sqlite3_value_double(value));
   }
   return code == SQLITE_DONE ? SQLITE_OK : code;
 }
@@ -205,15 +219,9 @@ static int bind_success(TrFilter *filter, TrOp op, sqlite3_value *value) {
       can_be_true = can_be_false = false;
     else if (op != TR_IS_NOT)
       filter->nothing = true;
-  } else {
-    sqlite3_value *number = numeric_copy(value);
-    if (number == NULL) return SQLITE_NOMEM;
-    int type = sqlite3_value_type(number);
-    if (type == SQLITE_INTEGER || type == SQLITE_FLOAT) {
-      can_be_true = can_be(1, op, sqlite3_value_double(number));
-      can_be_false = can_be(0, op, sqlite3_value_double(number));
-    }
-    sqlite3_value_free(number);
+  } else if (is_number(value)) {
+    can_be_true = can_be(1, op, sqlite3_value_double(value));
+    can_be_false = can_be(0, op, sqlite3_value_double(value));
   }
   filter->skip_true |= !can_be_true;
   filter->skip_false |= !can_be_false;
@@ -230,23 +238,17 @@ static void narrow(TrFilter *filter, TrOp op, int64_t low, int64_t high) {
   filter->timed = true;
 }
 
-#define EXACT_DOUBLE 9007199254740992.0 /* 2^53: below, doubles and integers compare without surprises */
-
-static int bind_time_us(TrFilter *filter, TrOp op, sqlite3_value *value) {
-  sqlite3_value *number = numeric_copy(value);
-  if (number == NULL) return SQLITE_NOMEM;
-  int type = sqlite3_value_type(number);
+static void bind_time_us(TrFilter *filter, TrOp op, sqlite3_value *value) {
+  int type = numeric_type(value);
   if (type == SQLITE_NULL) {
     filter->nothing |= op != TR_IS;
   } else if (type == SQLITE_INTEGER) {
-    int64_t bound = sqlite3_value_int64(number); /* kept even by < and >: SQLite drops it */
+    int64_t bound = sqlite3_value_int64(value); /* kept even by < and >: SQLite drops it */
     narrow(filter, op, bound, bound);
-  } else if (type == SQLITE_FLOAT && fabs(sqlite3_value_double(number)) < EXACT_DOUBLE) {
-    double bound = sqlite3_value_double(number);
+  } else if (type == SQLITE_FLOAT && fabs(sqlite3_value_double(value)) < EXACT_DOUBLE) {
+    double bound = sqlite3_value_double(value);
     narrow(filter, op, (int64_t)floor(bound), (int64_t)ceil(bound));
   }
-  sqlite3_value_free(number);
-  return SQLITE_OK;
 }
 
 /* --- timestamp ---------------------------------------------------------------------------------------------------- */
@@ -332,7 +334,7 @@ static int bind_term(TrFilter *filter, TrColumn column, TrOp op, sqlite3_value *
   switch (column) {
   case TR_COLUMN_JOB_ID: return bind_job(filter, op, value);
   case TR_COLUMN_SUCCESS: return bind_success(filter, op, value);
-  case TR_COLUMN_TIME_US: return bind_time_us(filter, op, value);
+  case TR_COLUMN_TIME_US: bind_time_us(filter, op, value); return SQLITE_OK;
   case TR_COLUMN_TIMESTAMP: return bind_timestamp(filter, op, value);
   case TR_COLUMN_OUTPUT: return bind_phrase(filter, TR_OUTPUT, value);
   case TR_COLUMN_ERROR: return bind_phrase(filter, TR_ERROR, value);

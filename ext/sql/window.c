@@ -97,16 +97,16 @@ static int bind_argument(TrWindow *window, const char *table, TrColumn column, b
                          sqlite3_value *value, TrFilter *filter, char **message) {
   bool is_since = column == TR_COLUMN_SINCE;
   sqlite3_value **kept = is_since ? &window->since : &window->until;
-  *kept = sqlite3_value_dup(value);
+  *kept = sqlite3_value_dup(value); /* only to be given back: a copy belongs to no connection, and SQLite may miss it */
   if (*kept == NULL) return SQLITE_NOMEM;
-  if (sqlite3_value_type(*kept) == SQLITE_NULL) {
+  if (sqlite3_value_type(value) == SQLITE_NULL) {
     if (!is_checked_again) return SQLITE_OK;
     return tr_error(message, SQLITE_ERROR,
                     "%s: %s cannot be NULL beside so many conditions; put the table into a subquery", table,
                     argument_name(column));
   }
-  int code = read_bound(*kept, is_since, is_since ? &filter->from_us : &filter->to_us);
-  if (code == SQLITE_MISMATCH) return bound_error(table, argument_name(column), *kept, message);
+  int code = read_bound(value, is_since, is_since ? &filter->from_us : &filter->to_us);
+  if (code == SQLITE_MISMATCH) return bound_error(table, argument_name(column), value, message);
   filter->timed = true;
   return code;
 }
