@@ -143,7 +143,7 @@ valgrind: all test-binaries ## run a SQL session and the C units under memcheck,
 	@.ci/deps build valgrind
 	@.ci/valgrind
 
-matrix: ## run the SQL tests on SQLite 3.38.5, 3.40.1, 3.46.0 and 3.54.1 (from npm), or on VERSIONS
+matrix: ## run the SQL tests on eight versions of SQLite from 3.38.5 to 3.54.1 (from npm), or on VERSIONS
 	@.ci/deps build test matrix
 	@tests/matrix/run $(VERSIONS)
 
