@@ -24,6 +24,7 @@ int tr_write_at(int fd, const void *bytes, size_t length, int64_t at) {
 
 int tr_read_at(int fd, void *bytes, size_t length, int64_t at, bool *whole) {
   char *into = bytes;
+  *whole = false;
   while (length > 0) {
     ssize_t n = TEMP_FAILURE_RETRY(pread(fd, into, length, at));
     if (n < 0) return errno;

@@ -147,6 +147,7 @@ static int open_file(Appender *appender, TrPoll *poll) {
 static int is_inside_line(Appender *appender, int64_t offset, bool *inside) {
   char byte = '\n';
   ssize_t n;
+  *inside = false;
   do {
     n = pread(appender->fd, &byte, 1, offset);
   } while (n < 0 && errno == EINTR);
