@@ -71,12 +71,13 @@ build/every_line/%.o: tests/live/%.c $(HEADERS) | build-deps
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -Iext -c -o $@ $<
 
-# For hosts that have SQLite linked in: one object in which only the entry point is visible.
+# For hosts that have SQLite linked in: one object in which only the entry points are visible.
 static: libtaskresults.a ## build libtaskresults.a for applications that link it (-DSQLITE_CORE)
+EXPORTED := sqlite3_taskresults_init sqlite3_taskresults_readonly_init sqlite3_modtaskresults_init
 CORE_OBJECTS := $(SOURCES:%.c=build/core/%.o)
 libtaskresults.a: $(CORE_OBJECTS)
 	$(LD) -r -o build/core/taskresults.o $^
-	objcopy --keep-global-symbol=sqlite3_taskresults_init build/core/taskresults.o
+	objcopy $(EXPORTED:%=--keep-global-symbol=%) build/core/taskresults.o
 	rm -f $@ && $(AR) rcs $@ build/core/taskresults.o
 build/core/%.o: %.c $(HEADERS) | build-deps
 	@mkdir -p $(@D)

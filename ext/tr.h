@@ -589,12 +589,13 @@ typedef struct TrConnection {
   sqlite3 *db;
   TrNames *names;    /* owned */
   locale_t c_locale; /* owned: numbers are read with '.', whatever the host's locale */
+  bool read_only;    /* loaded without the power to act: no function that acts, no INSERT, no path as an argument */
   bool writable;     /* taskresults_writable(1): task_results without arguments takes INSERTs */
   uint64_t written;  /* records that the COMMIT now under way has written, through any table */
   bool exporting;    /* inside taskresults_export_csv(), which must not nest */
 } TrConnection;
 
-TrConnection *tr_connection_new(sqlite3 *db);
+TrConnection *tr_connection_new(sqlite3 *db, bool read_only);
 /* Are the texts of its databases? In doubt, they are not. SQLITE_OK, or SQLITE_INTERRUPT. */
 int tr_connection_is_utf8(const TrConnection *connection, bool *is_utf8);
 void tr_connection_unref(void *connection);
@@ -605,9 +606,9 @@ void tr_connection_unref(void *connection);
 
 /* `known` ends with NULL; each is a name, an equals sign and what the value looks like: "dir='PATH'". *which is the
 ** index of the one that the argument names. The caller frees *value; white space alone gives *value NULL. A PATH must not
-** be empty. */
-int tr_argument_parse(const char *table, const char *argument, const char *const *known, int *which, char **value,
-                      char **message);
+** be empty, and is refused on a connection that was loaded without the power to act. */
+int tr_argument_parse(const TrConnection *connection, const char *table, const char *argument, const char *const *known,
+                      int *which, char **value, char **message);
 const char *tr_environment(const char *name); /* NULL if it is not set, or empty */
 
 /* ------------------------------------------------------------------------------------------------------------------
@@ -625,8 +626,8 @@ typedef enum TrSetting { TR_SOURCE_DIR, TR_SOURCE_MAX_LINE, TR_SOURCE_SYNC } TrS
 
 /* Takes over `value`. */
 int tr_source_set(TrSource *source, TrSetting setting, char *value, char **message);
-int tr_source_parse(TrSource *source, const TrStore *store, const char *table, int argc, const char *const *argv,
-                    char **message);
+int tr_source_parse(TrSource *source, const TrConnection *connection, const TrStore *store, const char *table, int argc,
+                    const char *const *argv, char **message);
 void tr_source_free(TrSource *source);
 const char *tr_source_dir(const TrSource *source); /* borrowed: until the environment changes */
 int tr_source_max_line(const TrSource *source, size_t *max_line, char **message);
@@ -1200,7 +1201,7 @@ void tr_kinds_free(TrErrorKinds *kinds);
 ** sql/table.c - what the tables have in common
 ** sql/results.c, sql/rejects.c, sql/stats.c, sql/errors.c, sql/logs.c, sql/jobs.c, sql/runs.c - the tables
 ** sql/prune_functions.c - taskresults_prune() and taskresults_prune_all()
-** sql/extension.c - the entry point
+** sql/extension.c - the entry points
 */
 
 typedef struct TrTable {
@@ -1271,7 +1272,9 @@ int tr_writable_register(TrConnection *connection);
 /* sql/acting.c - the functions that act on files: who may call them, and when. */
 int tr_acting_register(TrConnection *connection, const char *name, int argc,
                        void (*function)(sqlite3_context *, int, sqlite3_value **));
-bool tr_acting_may_act(sqlite3_context *context); /* false: SQLite is preparing; the error is set */
+/* Both: false, and the error is set. */
+bool tr_acting_is_run(sqlite3_context *context);  /* SQLite is not preparing */
+bool tr_acting_may_act(sqlite3_context *context); /* nor is the connection under PRAGMA query_only */
 
 int tr_results_register(TrConnection *connection);
 int tr_rejects_register(TrConnection *connection);

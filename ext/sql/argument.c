@@ -56,17 +56,23 @@ static int unknown_argument(const char *table, Piece name, const char *const *kn
   return code;
 }
 
-int tr_argument_parse(const char *table, const char *argument, const char *const *known, int *which, char **value,
-                      char **message) {
+int tr_argument_parse(const TrConnection *connection, const char *table, const char *argument, const char *const *known,
+                      int *which, char **value, char **message) {
   const char *equals = strchr(argument, '=');
   Piece name = trimmed(argument, equals ? (size_t)(equals - argument) : strlen(argument));
   *value = NULL;
   if (equals == NULL && name.length == 0) return SQLITE_OK;
   for (*which = 0; known[*which] && !is_named(name, known[*which]);) ++*which;
   if (equals == NULL || known[*which] == NULL) return unknown_argument(table, name, known, message);
+  bool is_path = strstr(known[*which], "PATH") != NULL;
+  if (is_path && connection->read_only) {
+    return tr_error(message, SQLITE_AUTH,
+                    "%s: %.*s= is refused, because taskresults was loaded without the power to name a path", table,
+                    (int)name.length, name.text);
+  }
   *value = unquoted(trimmed(equals + 1, strlen(equals + 1)));
   if (*value == NULL) return SQLITE_NOMEM;
-  if (**value || strstr(known[*which], "PATH") == NULL) return SQLITE_OK;
+  if (**value || !is_path) return SQLITE_OK;
   sqlite3_free(*value);
   *value = NULL;
   return tr_error(message, SQLITE_ERROR, "%s: %.*s= names nothing", table, (int)name.length, name.text);

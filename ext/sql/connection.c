@@ -7,10 +7,10 @@
 
 #include <string.h>
 
-TrConnection *tr_connection_new(sqlite3 *db) {
+TrConnection *tr_connection_new(sqlite3 *db, bool read_only) {
   TrConnection *connection = sqlite3_malloc64(sizeof *connection);
   if (connection == NULL) return NULL;
-  *connection = (TrConnection){.references = 1, .db = db, .names = tr_names_new()};
+  *connection = (TrConnection){.references = 1, .db = db, .read_only = read_only, .names = tr_names_new()};
   connection->c_locale = newlocale(LC_ALL_MASK, "C", (locale_t)0);
   if (connection->names == NULL || connection->c_locale == (locale_t)0) {
     tr_connection_unref(connection);

@@ -75,7 +75,7 @@ static int parse_argument(JobsTable *table, const char *name, const char *argume
   static const char *const known[] = {"file='PATH'", "results='PATH'", NULL};
   int which;
   char *value;
-  int code = tr_argument_parse(name, argument, known, &which, &value, message);
+  int code = tr_argument_parse(table->connection, name, argument, known, &which, &value, message);
   if (code != SQLITE_OK || value == NULL) return code;
   char **owner = which == FILE_PATH ? &table->file : &table->results.dir;
   sqlite3_free(*owner);

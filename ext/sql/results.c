@@ -84,21 +84,17 @@ static int results_destroy(sqlite3_vtab *vtab) {
   return ((TrTable *)vtab)->pending.row_count ? SQLITE_LOCKED : tr_table_disconnect(vtab);
 }
 
+/* What reads. xCreate is xConnect: the table is eponymous. */
+#define READING                                                                                                        \
+  .iVersion = 2, .xCreate = results_connect, .xConnect = results_connect, .xBestIndex = results_best_index,            \
+  .xDisconnect = tr_table_disconnect, .xDestroy = results_destroy, .xOpen = results_open, .xClose = tr_table_close,    \
+  .xFilter = tr_table_filter, .xNext = tr_table_next, .xEof = tr_table_eof, .xColumn = results_column,                 \
+  .xRowid = tr_table_rowid
+
 int tr_results_register(TrConnection *connection) {
+  static const sqlite3_module reading = {READING};
   static const sqlite3_module module = {
-      .iVersion = 2,
-      .xCreate = results_connect, /* the same as xConnect: the table is eponymous */
-      .xConnect = results_connect,
-      .xBestIndex = results_best_index,
-      .xDisconnect = tr_table_disconnect,
-      .xDestroy = results_destroy,
-      .xOpen = results_open,
-      .xClose = tr_table_close,
-      .xFilter = tr_table_filter,
-      .xNext = tr_table_next,
-      .xEof = tr_table_eof,
-      .xColumn = results_column,
-      .xRowid = tr_table_rowid,
+      READING,
       .xUpdate = tr_insert_update,
       .xBegin = tr_transaction_begin,
       .xSync = tr_transaction_sync,
@@ -109,5 +105,6 @@ int tr_results_register(TrConnection *connection) {
       .xRollbackTo = tr_transaction_rollback_to,
   };
   connection->references++;
-  return sqlite3_create_module_v2(connection->db, "task_results", &module, connection, tr_connection_unref);
+  return sqlite3_create_module_v2(connection->db, "task_results", connection->read_only ? &reading : &module,
+                                  connection, tr_connection_unref);
 }

@@ -63,7 +63,7 @@ static int parse_argument(RunsTable *table, const char *name, const char *argume
   static const char *const known[] = {"dir='PATH'", "logs='PATH'", "max_line=BYTES", NULL};
   int which;
   char *value;
-  int code = tr_argument_parse(name, argument, known, &which, &value, message);
+  int code = tr_argument_parse(table->table.connection, name, argument, known, &which, &value, message);
   if (code != SQLITE_OK || value == NULL) return code;
   TrSource *source = which == LOGS ? &table->logs : &table->table.source;
   code = tr_source_set(source, which == MAX_LINE ? TR_SOURCE_MAX_LINE : TR_SOURCE_DIR, value, message);

@@ -59,20 +59,22 @@ int tr_source_set(TrSource *source, TrSetting setting, char *value, char **messa
 static const char *const known_arguments[] = {"dir='PATH'", "max_line=BYTES", "sync=off|data", NULL};
 static const char *const known_without_sync[] = {"dir='PATH'", "max_line=BYTES", NULL};
 
-static int parse_argument(TrSource *source, const char *table, const char *argument, char **message) {
+static int parse_argument(TrSource *source, const TrConnection *connection, const char *table, const char *argument,
+                          char **message) {
   const char *const *known = source->store == &tr_results_store ? known_arguments : known_without_sync;
   int which;
   char *value;
-  int code = tr_argument_parse(table, argument, known, &which, &value, message);
+  int code = tr_argument_parse(connection, table, argument, known, &which, &value, message);
   if (code != SQLITE_OK || value == NULL) return code;
   return tr_source_set(source, (TrSetting)which, value, message);
 }
 
-int tr_source_parse(TrSource *source, const TrStore *store, const char *table, int argc, const char *const *argv,
-                    char **message) {
+int tr_source_parse(TrSource *source, const TrConnection *connection, const TrStore *store, const char *table, int argc,
+                    const char *const *argv, char **message) {
   *source = (TrSource){.store = store};
   int code = SQLITE_OK;
-  for (int i = 0; i < argc && code == SQLITE_OK; i++) code = parse_argument(source, table, argv[i], message);
+  for (int i = 0; i < argc && code == SQLITE_OK; i++)
+    code = parse_argument(source, connection, table, argv[i], message);
   if (code != SQLITE_OK) tr_source_free(source);
   return code;
 }

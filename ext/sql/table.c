@@ -22,7 +22,7 @@ static bool triggers_cannot_write(const char *schema_name) {
 int tr_table_connect(sqlite3 *db, TrConnection *connection, const TrStore *store, const char *schema, int argc,
                      const char *const *argv, sqlite3_vtab **vtab, char **message) {
   TrSource source;
-  int code = tr_source_parse(&source, store, argv[0], argc - 3, argv + 3, message);
+  int code = tr_source_parse(&source, connection, store, argv[0], argc - 3, argv + 3, message);
   if (code != SQLITE_OK) return code;
   TrTable *table = sqlite3_malloc64(sizeof *table);
   if (table == NULL) code = SQLITE_NOMEM;

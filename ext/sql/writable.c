@@ -5,13 +5,14 @@
 **   SELECT taskresults_writable();    -- 1 if it is allowed
 **
 ** task_results is reachable from the triggers of any database that the connection opens, so by itself it takes no rows.
-** The function is DIRECTONLY: no trigger, view, constraint or generated column can call it.
+** Under PRAGMA query_only it can be asked, but not changed: neither way, since visitors are not to stop their host's INSERTs
+** either. The function is DIRECTONLY: no trigger, view, constraint or generated column can call it.
 */
 #include "../tr.h"
 
 static void writable_function(sqlite3_context *context, int argc, sqlite3_value **argv) {
   TrConnection *connection = sqlite3_user_data(context);
-  if (!tr_acting_may_act(context)) return;
+  if (argc == 0 ? !tr_acting_is_run(context) : !tr_acting_may_act(context)) return;
   if (argc == 1) {
     sqlite3_int64 wanted = sqlite3_value_int64(argv[0]);
     if (sqlite3_value_numeric_type(argv[0]) != SQLITE_INTEGER || (wanted != 0 && wanted != 1)) {

@@ -6,15 +6,17 @@ load ../helpers
 @test "the extension loads under the names that users give it" {
   cp "$root/taskresults.so" "$BATS_TEST_TMPDIR/"
   cp "$root/taskresults.so" "$BATS_TEST_TMPDIR/libtaskresults.so"
+  cp "$root/taskresults.so" "$BATS_TEST_TMPDIR/mod_taskresults.so"
   cd "$BATS_TEST_TMPDIR"
-  for name in ./taskresults ./taskresults.so taskresults.so "$PWD/taskresults" ./libtaskresults; do
+  for name in ./taskresults ./taskresults.so taskresults.so "$PWD/taskresults" ./libtaskresults ./mod_taskresults; do
     LD_LIBRARY_PATH=. sqlite3 -cmd ".load $name" :memory: 'SELECT taskresults_version()'
   done
 }
 
-@test "only the entry point is exported" {
-  [[ $(nm -D --defined-only "$root/taskresults.so" | awk '{print $3}') == sqlite3_taskresults_init ]]
-  [[ $(nm -g --defined-only "$root/libtaskresults.a" | awk 'NF == 3 {print $3}') == sqlite3_taskresults_init ]]
+@test "three entry points are exported, and nothing else" {
+  local expected=$'sqlite3_modtaskresults_init\nsqlite3_taskresults_init\nsqlite3_taskresults_readonly_init'
+  [[ $(nm -D --defined-only "$root/taskresults.so" | awk '{print $3}' | sort) == "$expected" ]]
+  [[ $(nm -g --defined-only "$root/libtaskresults.a" | awk 'NF == 3 {print $3}' | sort) == "$expected" ]]
 }
 
 @test "taskresults_version() agrees with the header and the Makefile" {

@@ -203,3 +203,83 @@ PYTHON
   run env HOME="$BATS_TEST_TMPDIR/home" "$root/shell/taskresults" list --csv
   [[ $status -eq 0 && $output == *own,3,* && $output != *forged* && ! -e pwned ]]
 }
+
+# --- visitors, who bring statements ---------------------------------------------------------------------------------
+
+# visited ENTRY_POINT STATEMENT... - a host loads the extension through it, and runs what a visitor wrote.
+visited() {
+  local entry_point=$1
+  shift
+  run sqlite3 -batch -bail -init /dev/null -nullvalue NULL -cmd ".load $extension $entry_point" :memory: "$@"
+}
+
+@test "PRAGMA query_only: nothing that acts does, and what reads, reads" {
+  setup_hostile
+  cd "$BATS_TEST_TMPDIR"
+  : >hostile.db
+  local call
+  for call in "${acting[@]}" 'taskresults_writable(0)'; do
+    visited sqlite3_taskresults_init 'PRAGMA query_only=1' "SELECT $call"
+    if [[ $call == 'taskresults_writable()' ]]; then
+      [[ $status -eq 0 && $output == 0 ]]
+    else
+      [[ $status -ne 0 && $output == *'refused under PRAGMA query_only'* ]]
+    fi
+    nothing_changed
+  done
+  local statement insert="(job_id, success) VALUES ('own', 1)"
+  for statement in "INSERT INTO task_results$insert" "INSERT INTO temp.r$insert" 'INSERT INTO t VALUES (1)' \
+    "CREATE VIRTUAL TABLE temp.p USING task_results(dir='private')"; do
+    visited sqlite3_taskresults_init "SELECT taskresults_writable(1); CREATE TABLE t(x);
+      CREATE TEMP TRIGGER a AFTER INSERT ON t BEGIN INSERT INTO task_results$insert; END;
+      CREATE VIRTUAL TABLE temp.r USING task_results(dir='$results')" 'PRAGMA query_only=1' \
+      'SELECT count(*) FROM task_results' "$statement"
+    [[ $status -ne 0 && $output == *'attempt to write a readonly database'* && $output == *3* ]]
+  done
+  nothing_changed
+  visited sqlite3_taskresults_init 'PRAGMA query_only=1' 'PRAGMA query_only=0' "SELECT taskresults_prune('own', 'keep', 1)"
+  [[ $status -eq 0 && $(wc -l <"$results/own.jsonl") -eq 1 ]]
+}
+
+@test "loaded without the power to act: no function that acts, no INSERT, no path; and what reads, reads" {
+  setup_hostile
+  cd "$BATS_TEST_TMPDIR"
+  : >hostile.db
+  local call table name
+  for call in "${acting[@]}"; do
+    visited sqlite3_taskresults_readonly_init "SELECT $call"
+    [[ $status -ne 0 && $output == *"no such function: ${call%%(*}"* ]]
+  done
+  for table in "task_results(dir='private')" "task_results( DIR = \"private\" )" 'task_rejects(max_line=9, dir=private)' \
+    'task_stats(dir=private)' 'task_errors(dir=private)' 'task_logs(dir=private)' 'task_runs(dir=private)' \
+    'task_runs(logs=private)' 'task_jobs(file=private/jobs.json)' 'task_jobs(results=private)'; do
+    visited sqlite3_taskresults_readonly_init "CREATE VIRTUAL TABLE temp.p USING $table" 'SELECT * FROM p'
+    [[ $status -ne 0 && $output == *'= is refused, because taskresults was loaded without the power to name a path'* ]]
+  done
+  visited sqlite3_taskresults_readonly_init "INSERT INTO task_results(job_id, success) VALUES ('own', 1)"
+  [[ $status -ne 0 && $output == *'may not be modified'* ]]
+  nothing_changed
+  visited sqlite3_taskresults_readonly_init "CREATE VIRTUAL TABLE temp.r USING task_results(max_line=50)" \
+    "SELECT (SELECT count(*) FROM task_results('own')), (SELECT count(*) FROM r), (SELECT runs FROM task_stats),
+      (SELECT count(*) FROM task_rejects), taskresults_signature('line 12'), taskresults_version() IS NOT NULL"
+  [[ $status -eq 0 && $output == '3|0|3|0|line <n>|1' ]]
+}
+
+# A new function is to be thought of: it acts, or it is among those that a visitor may have.
+@test "with the power to act come the functions that act, and no others" {
+  local names="SELECT DISTINCT name FROM pragma_function_list WHERE name LIKE 'taskresults%' ORDER BY name"
+  visited sqlite3_taskresults_init "$names"
+  local with=$output
+  visited sqlite3_taskresults_readonly_init "$names"
+  [[ $(comm -23 <(echo "$with") <(echo "$output")) == $(printf '%s\n' "${acting[@]%%(*}" | sort -u) ]]
+  [[ -z $(comm -13 <(echo "$with") <(echo "$output")) ]]
+}
+
+@test "what a connection was given first, it keeps" {
+  visited sqlite3_taskresults_init ".load $extension sqlite3_taskresults_readonly_init"
+  [[ $output == *'loaded here already, with the power to act'* ]]
+  visited sqlite3_taskresults_readonly_init ".load $extension"
+  [[ $output == *'loaded here already, without the power to act'* ]]
+  visited sqlite3_taskresults_readonly_init ".load $extension sqlite3_taskresults_readonly_init" 'SELECT 1'
+  [[ $output == 1 ]]
+}

@@ -71,3 +71,34 @@ b c: 4 runs, 0 failed' ]]
   build_embedded "$root"/ext/*/*.c
   assert_embedded
 }
+
+@test "Python loads it without the power to act: by name from 3.12 on, through load_extension() before" {
+  make_job a 3
+  require_host
+  run host - "$extension" <<'PYTHON'
+import sqlite3, sys
+path, entry = sys.argv[1], "sqlite3_taskresults_readonly_init"
+def by_sql(db): db.execute("SELECT load_extension(?, ?)", (path, entry))
+def by_name(db): db.load_extension(path, entrypoint=entry)
+for load in [by_sql] + [by_name] * (sys.version_info >= (3, 12)):
+    db = sqlite3.connect(":memory:")
+    db.enable_load_extension(True)
+    load(db)
+    db.enable_load_extension(False)
+    assert db.execute("SELECT count(*) FROM task_results").fetchone() == (3,)
+    for attempt in ("SELECT taskresults_prune('a', 'keep', 1)", "SELECT load_extension('x')"):
+        try:
+            db.execute(attempt)
+        except sqlite3.OperationalError:
+            continue
+        raise AssertionError(attempt)
+PYTHON
+  [[ $status -eq 0 ]] || { echo "$output"; return 1; }
+}
+
+@test "a program that links libtaskresults.a can load it without the power to act" {
+  build_embedded "$root/libtaskresults.a" -Dsqlite3_taskresults_init=sqlite3_taskresults_readonly_init
+  make_job a 3
+  run "$BATS_TEST_TMPDIR/embed" "$results" # names its directory
+  [[ $status -eq 1 && $output == *'without the power to name a path'* ]]
+}
