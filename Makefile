@@ -9,7 +9,7 @@ PKGS    := sqlite3 libcjson
 PKG_CONFIG ?= pkg-config
 
 # In the order in which a byte becomes a SQL value (ext/tr.h is the map).
-READ   := thread names dir lines text field fast slow record value timestamp timespan time messages event durations json_file jobs_file \
+READ   := thread names dir lines text field fast slow record ok value timestamp timespan time messages event durations json_file jobs_file \
           checkpoint
 WRITE  := encode pending append commit
 RETAIN := leftover io rules select copy lease journal exchange drain recover prune

@@ -234,6 +234,7 @@ size_t tr_utf8_repair(const unsigned char *text, size_t length, unsigned char *o
 /* ------------------------------------------------------------------------------------------------------------------
 ** read/field.c - which keys have a column
 ** read/record.c - line -> record: which lane judges it
+** read/ok.c - is a record a success?
 ** read/fast.c, fast_walk.h - the fast lane: flat objects of scalars
 ** read/slow.c - the slow lane: everything, and the reasons
 */
@@ -327,6 +328,8 @@ TrReason tr_parse(TrParser *parser, const TrLine *line, TrRecord *record);
 
 /* tr_lines_next() and tr_parse() in one, which is faster: a record's end need not be searched for before it is parsed. */
 int tr_parse_next(TrParser *parser, TrLines *lines, TrLine *line, TrRecord *record, TrReason *reason);
+
+bool tr_record_is_ok(const TrLine *line, const TrRecord *record); /* the one meaning of success: see the file */
 
 /* ------------------------------------------------------------------------------------------------------------------
 ** read/value.c - span -> SQL value
@@ -640,6 +643,7 @@ int tr_source_sync(const TrSource *source, TrSync *sync, char **message);
 typedef enum TrColumn {
   TR_COLUMN_JOB_ID,
   TR_COLUMN_SUCCESS,
+  TR_COLUMN_OK,
   TR_COLUMN_TIMESTAMP,
   TR_COLUMN_TIME_US,
   TR_COLUMN_OUTPUT,
@@ -732,6 +736,7 @@ typedef struct TrFilter {
   int job_count;
   TrJobTerm job[TR_PLAN_TERMS]; /* a file must satisfy each */
   bool skip_true, skip_false;   /* records whose success is just that are provably not wanted */
+  bool skip_ok, skip_not_ok;    /* and those that are a success, or are none */
   int64_t from_us, to_us;       /* inclusive */
   bool timed;                   /* from_us and to_us count, and a record without time_us is not wanted */
   int text_count;
@@ -930,7 +935,6 @@ typedef struct TrTally {
   TrMean repair;     /* from an outage's first failure to the success that ended it */
   TrMean between;    /* from one outage's beginning to that of the next */
   TrKept first_run, last_success, last_failure, last_error; /* as in the record; of kind TR_ABSENT if there was none */
-  TrScratch scratch;                                        /* for a `success` that is spelled with escapes */
 } TrTally;
 
 /* A zeroed TrTally but for c_locale and wants_times is a valid one. begin keeps the memory of the job before. */
@@ -939,9 +943,6 @@ int tr_tally_record(TrTally *tally, const TrLine *line, const TrRecord *record);
 void tr_tally_free(TrTally *tally);
 const TrKept *tr_tally_last_run(const TrTally *tally); /* the timestamp */
 bool tr_kept_time_us(const TrKept *kept, int64_t *time_us);
-
-/* Is this value of `success` one? What Python calls true, as far as SQL can tell: see the file. SQLITE_OK or SQLITE_NOMEM. */
-int tr_tally_is_success(const TrLine *line, const TrSpan *span, locale_t c_locale, TrScratch *scratch, bool *success);
 
 /* ------------------------------------------------------------------------------------------------------------------
 ** retain/prune.c - one job's prune, step by step: what the SQL functions call
@@ -1256,6 +1257,7 @@ enum {
   TR_RESULTS_TIME_US,
   TR_RESULTS_OFFSET,
   TR_RESULTS_RECORD,
+  TR_RESULTS_OK,
   TR_RESULTS_COLUMNS
 };
 

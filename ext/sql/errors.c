@@ -6,7 +6,7 @@
 **   SELECT * FROM task_errors('2026-02-01T00:00:00Z', NULL) WHERE job_id = 'my-job';
 **
 ** The rows of a job are made in one pass over its file, and handed out before the next file is opened; kinds.c has what a
-** kind is, tally.c what a failure is, window.c the arguments since and until. A job that did not fail has no row.
+** kind is, ok.c what a failure is, window.c the arguments since and until. A job that did not fail has no row.
 **
 ** The rowid is that of the first such record in task_results; the rows are in that order. A query by rowid reads the
 ** file, and leaves it to SQLite to take the one row.
@@ -87,12 +87,8 @@ static int next_job(TrScan *scan, TrErrorKinds *kinds, char **message) {
   if (code != SQLITE_ROW) return code;
   code = tr_kinds_begin(kinds);
   while (code == SQLITE_OK && (code = tr_scan_next_line(scan, message)) == SQLITE_ROW) {
-    bool success = false;
-    code = SQLITE_OK;
-    if (scan->reason != TR_OK) continue;
-    code =
-        tr_tally_is_success(&scan->line, &scan->record.field[TR_SUCCESS], kinds->c_locale, &kinds->scratch, &success);
-    if (code == SQLITE_OK && !success) code = tr_kinds_add(kinds, &scan->line, &scan->record);
+    bool failed = scan->reason == TR_OK && !tr_record_is_ok(&scan->line, &scan->record);
+    code = failed ? tr_kinds_add(kinds, &scan->line, &scan->record) : SQLITE_OK;
   }
   return code == SQLITE_DONE ? SQLITE_ROW : code;
 }

@@ -7,7 +7,7 @@
 **     ('01' = 1), so texts decide only when neither side reads as a number.
 **   - In a UTF-16 database BINARY orders text by its UTF-16 bytes, which is another order than that of UTF-8, but the
 **     same for ASCII: so ranges of text decide only over ASCII.
-**   - `success` can be any JSON value. Only true and false are judged; SQLite sees every other record.
+**   - `success` can be any JSON value. Only true and false are judged; SQLite sees every other record. `ok` is 0 or 1.
 */
 #include "../tr.h"
 
@@ -174,7 +174,7 @@ const TrJobTerm *tr_filter_exact_jobs(const TrFilter *filter) {
   return NULL;
 }
 
-/* --- success ------------------------------------------------------------------------------------------------------ */
+/* --- success and ok ----------------------------------------------------------------------------------------------- */
 
 /* Can `truth op value` be true? `value` is a number; truth is 0 or 1. */
 static bool can_be(int truth, TrOp op, double value) {
@@ -197,7 +197,7 @@ static bool is_number(sqlite3_value *value) {
   return type == SQLITE_INTEGER || type == SQLITE_FLOAT;
 }
 
-static int bind_success_list(sqlite3_value *list, bool *can_be_true, bool *can_be_false) {
+static int bind_truth_list(sqlite3_value *list, bool *can_be_true, bool *can_be_false) {
   sqlite3_value *value = NULL;
   int code = sqlite3_vtab_in_first(list, &value);
   for (; code == SQLITE_OK; code = sqlite3_vtab_in_next(list, &value)) {
@@ -208,11 +208,11 @@ static int bind_success_list(sqlite3_value *list, bool *can_be_true, bool *can_b
   return code == SQLITE_DONE ? SQLITE_OK : code;
 }
 
-static int bind_success(TrFilter *filter, TrOp op, sqlite3_value *value) {
+static int bind_truth(TrFilter *filter, TrOp op, sqlite3_value *value, bool *skip_true, bool *skip_false) {
   bool can_be_true = true, can_be_false = true;
   if (op == TR_IN) {
     can_be_true = can_be_false = false;
-    int code = bind_success_list(value, &can_be_true, &can_be_false);
+    int code = bind_truth_list(value, &can_be_true, &can_be_false);
     if (code != SQLITE_OK) return code;
   } else if (op == TR_ISNULL || sqlite3_value_type(value) == SQLITE_NULL) {
     if (op == TR_ISNULL || op == TR_IS)
@@ -223,9 +223,22 @@ static int bind_success(TrFilter *filter, TrOp op, sqlite3_value *value) {
     can_be_true = can_be(1, op, sqlite3_value_double(value));
     can_be_false = can_be(0, op, sqlite3_value_double(value));
   }
-  filter->skip_true |= !can_be_true;
-  filter->skip_false |= !can_be_false;
+  *skip_true |= !can_be_true;
+  *skip_false |= !can_be_false;
   return SQLITE_OK;
+}
+
+/* What is true or false is told as for `success`, which is most of it; skips_by_ok() judges the rest. */
+static int bind_ok(TrFilter *filter, TrOp op, sqlite3_value *value) {
+  int code = bind_truth(filter, op, value, &filter->skip_ok, &filter->skip_not_ok);
+  filter->skip_true |= filter->skip_ok;
+  filter->skip_false |= filter->skip_not_ok;
+  return code;
+}
+
+static bool skips_by_ok(const TrFilter *filter, const TrLine *line, const TrRecord *record) {
+  if (!filter->skip_ok && !filter->skip_not_ok) return false;
+  return tr_record_is_ok(line, record) ? filter->skip_ok : filter->skip_not_ok;
 }
 
 /* --- time_us ------------------------------------------------------------------------------------------------------ */
@@ -333,7 +346,8 @@ static bool lacks_phrase(const TrFilter *filter, const TrLine *line, const TrRec
 static int bind_term(TrFilter *filter, TrColumn column, TrOp op, sqlite3_value *value) {
   switch (column) {
   case TR_COLUMN_JOB_ID: return bind_job(filter, op, value);
-  case TR_COLUMN_SUCCESS: return bind_success(filter, op, value);
+  case TR_COLUMN_SUCCESS: return bind_truth(filter, op, value, &filter->skip_true, &filter->skip_false);
+  case TR_COLUMN_OK: return bind_ok(filter, op, value);
   case TR_COLUMN_TIME_US: bind_time_us(filter, op, value); return SQLITE_OK;
   case TR_COLUMN_TIMESTAMP: return bind_timestamp(filter, op, value);
   case TR_COLUMN_OUTPUT: return bind_phrase(filter, TR_OUTPUT, value);
@@ -384,6 +398,7 @@ void tr_filter_free(TrFilter *filter) {
 bool tr_filter_skips(const TrFilter *filter, const TrLine *line, const TrRecord *record) {
   uint8_t success = record->field[TR_SUCCESS].kind;
   if ((success == TR_TRUE && filter->skip_true) || (success == TR_FALSE && filter->skip_false)) return true;
+  if (success != TR_TRUE && success != TR_FALSE && skips_by_ok(filter, line, record)) return true;
   const TrSpan *timestamp = &record->field[TR_TIMESTAMP];
   if (filter->text_count && skips_by_text(filter, line, timestamp)) return true;
   if (filter->timed) {

@@ -21,6 +21,7 @@ static const char *const column_word[TR_COLUMN_OTHER] = {
     [TR_COLUMN_JOB_ID] = "job_id",   [TR_COLUMN_SUCCESS] = "success", [TR_COLUMN_TIMESTAMP] = "timestamp",
     [TR_COLUMN_TIME_US] = "time_us", [TR_COLUMN_OUTPUT] = "output",   [TR_COLUMN_ERROR] = "error",
     [TR_COLUMN_ROWID] = "rowid",     [TR_COLUMN_SINCE] = "since",     [TR_COLUMN_UNTIL] = "until",
+    [TR_COLUMN_OK] = "ok",
 };
 
 static const char *const op_word[TR_OP_COUNT] = {
@@ -59,7 +60,8 @@ static TrOp op_of_constraint(unsigned char op) {
 static bool is_supported(TrColumn column, TrOp op) {
   switch (column) {
   case TR_COLUMN_JOB_ID: return op == TR_EQ || op == TR_IS || op == TR_GLOB;
-  case TR_COLUMN_SUCCESS: return op != TR_GLOB && op != TR_LIKE && op != TR_OP_COUNT;
+  case TR_COLUMN_SUCCESS:
+  case TR_COLUMN_OK: return op != TR_GLOB && op != TR_LIKE && op != TR_OP_COUNT;
   case TR_COLUMN_OUTPUT:
   case TR_COLUMN_ERROR: return op == TR_LIKE;
   case TR_COLUMN_TIMESTAMP:
@@ -78,7 +80,7 @@ static bool is_collation_fine(sqlite3_index_info *info, int i, TrColumn column, 
 }
 
 static bool takes_list(TrColumn column) {
-  return column == TR_COLUMN_JOB_ID || column == TR_COLUMN_SUCCESS;
+  return column == TR_COLUMN_JOB_ID || column == TR_COLUMN_SUCCESS || column == TR_COLUMN_OK;
 }
 
 static bool is_argument(TrColumn column) {

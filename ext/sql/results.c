@@ -14,13 +14,15 @@
 
 static const char schema[] = "CREATE TABLE task_results("
                              "timestamp TEXT, job_id TEXT, job_name TEXT, success INTEGER, output TEXT, error TEXT, "
-                             "job TEXT HIDDEN, time_us INTEGER HIDDEN, offset INTEGER HIDDEN, record TEXT HIDDEN)";
+                             "job TEXT HIDDEN, time_us INTEGER HIDDEN, offset INTEGER HIDDEN, record TEXT HIDDEN, "
+                             "ok INTEGER HIDDEN)";
 
 static TrColumn column_of(int column) {
   switch (column) {
   case TR_RESULTS_JOB_ID:
   case TR_RESULTS_JOB: return TR_COLUMN_JOB_ID;
   case TR_RESULTS_SUCCESS: return TR_COLUMN_SUCCESS;
+  case TR_RESULTS_OK: return TR_COLUMN_OK;
   case TR_RESULTS_TIMESTAMP: return TR_COLUMN_TIMESTAMP;
   case TR_RESULTS_TIME_US: return TR_COLUMN_TIME_US;
   case TR_RESULTS_OUTPUT: return TR_COLUMN_OUTPUT;
@@ -71,6 +73,7 @@ static int results_column(sqlite3_vtab_cursor *base, sqlite3_context *context, i
   case TR_RESULTS_RECORD:
     sqlite3_result_text64(context, (const char *)scan->line.text, scan->line.length, SQLITE_TRANSIENT, SQLITE_UTF8);
     break;
+  case TR_RESULTS_OK: sqlite3_result_int(context, tr_record_is_ok(&scan->line, &scan->record)); break;
   default:
     tr_result_span(context, &scan->line, &scan->record.field[field_of[column]], scan->connection->c_locale,
                    &cursor->scratch);

@@ -24,13 +24,15 @@ enum {
   COLUMN_JOB,
   COLUMN_STARTED_US,
   COLUMN_TIME_US,
-  COLUMN_OFFSET
+  COLUMN_OFFSET,
+  COLUMN_OK
 };
 
 static const char schema[] =
     "CREATE TABLE task_runs("
     "job_id TEXT, started TEXT, finished TEXT, duration_s REAL, success INTEGER, output TEXT, error TEXT, "
-    "job TEXT HIDDEN, started_us INTEGER HIDDEN, time_us INTEGER HIDDEN, offset INTEGER HIDDEN)";
+    "job TEXT HIDDEN, started_us INTEGER HIDDEN, time_us INTEGER HIDDEN, offset INTEGER HIDDEN, "
+    "ok INTEGER HIDDEN)";
 
 typedef struct RunsTable {
   TrTable table; /* of the results */
@@ -50,6 +52,7 @@ static TrColumn column_of(int column) {
   case COLUMN_JOB_ID:
   case COLUMN_JOB: return TR_COLUMN_JOB_ID;
   case COLUMN_SUCCESS: return TR_COLUMN_SUCCESS;
+  case COLUMN_OK: return TR_COLUMN_OK;
   case COLUMN_FINISHED: return TR_COLUMN_TIMESTAMP;
   case COLUMN_TIME_US: return TR_COLUMN_TIME_US;
   default: return TR_COLUMN_OTHER;
@@ -201,6 +204,7 @@ static int runs_column(sqlite3_vtab_cursor *base, sqlite3_context *context, int 
       sqlite3_result_int64(context, time_us);
     break;
   case COLUMN_OFFSET: sqlite3_result_int64(context, scan->line.offset); break;
+  case COLUMN_OK: sqlite3_result_int(context, tr_record_is_ok(&scan->line, &scan->record)); break;
   }
   return SQLITE_OK;
 }

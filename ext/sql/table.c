@@ -120,7 +120,7 @@ int tr_table_begin_window(sqlite3_vtab_cursor *base, TrWindow *window, const cha
   int code = tr_table_bind(table, plan_text, argc, argv, &plan, &filter);
   if (code != SQLITE_OK) return code;
   code = tr_window_bind(window, name, &plan, flags, argv, &filter, &table->base.zErrMsg);
-  filter.skip_true |= failures_only; /* what is none at first sight */
+  filter.skip_true |= failures_only; /* ok.c judges the rest */
   if (code == SQLITE_OK) code = tr_scan_begin(&cursor->scan, &table->source, &filter, &table->base.zErrMsg);
   tr_filter_free(&filter); /* if the scan has not taken it over */
   return code;

@@ -13,62 +13,7 @@
 */
 #include "../tr.h"
 
-#include <stdlib.h>
 #include <string.h>
-
-/* --- success ------------------------------------------------------------------------------------------------------ */
-
-/* SQL compares the column `success`, which is INTEGER, with 0: so a text that reads as that number equals it. */
-static bool is_success_text(const char *text, size_t length, locale_t c_locale) {
-  if (length == 0) return false;
-  if (length == 2 && (memcmp(text, "[]", 2) == 0 || memcmp(text, "{}", 2) == 0)) return false;
-  return !tr_looks_numeric(text, length) || strtod_l(text, NULL, c_locale) != 0;
-}
-
-/* A quote ends the number in the line, and a NUL the one in the scratch. */
-static int judge_string(const TrLine *line, const TrSpan *span, locale_t c_locale, TrScratch *scratch, bool *success) {
-  TrBytes text = {(const char *)line->text + span->start, span->length};
-  if (span->escaped) {
-    int code = tr_span_text(line, span, c_locale, scratch, &text);
-    if (code != SQLITE_OK) return code;
-    scratch->bytes[text.length] = '\0';
-  }
-  *success = is_success_text(text.text, text.length, c_locale);
-  return SQLITE_OK;
-}
-
-/* Is there anything between the brackets? */
-static bool is_filled(const unsigned char *text, size_t length) {
-  for (size_t i = 1; i + 1 < length; i++) {
-    if (text[i] != ' ' && text[i] != '\t' && text[i] != '\r') return true;
-  }
-  return false;
-}
-
-static bool has_digit_but_zero(const unsigned char *text, size_t length) {
-  for (size_t i = 0; i < length; i++) {
-    if (text[i] >= '1' && text[i] <= '9') return true;
-  }
-  return false;
-}
-
-int tr_tally_is_success(const TrLine *line, const TrSpan *span, locale_t c_locale, TrScratch *scratch, bool *success) {
-  const unsigned char *text = line->text + span->start;
-  switch ((TrKind)span->kind) {
-  case TR_TRUE:
-  case TR_PLUS_INFINITY:
-  case TR_MINUS_INFINITY: *success = true; break;
-  case TR_ABSENT:
-  case TR_NULL:
-  case TR_NAN:
-  case TR_FALSE: *success = false; break;
-  case TR_INTEGER: *success = has_digit_but_zero(text, span->length); break;
-  case TR_REAL: *success = strtod_l((const char *)text, NULL, c_locale) != 0; break;
-  case TR_STRING: return judge_string(line, span, c_locale, scratch, success);
-  case TR_NESTED: *success = is_filled(text, span->length); break;
-  }
-  return SQLITE_OK;
-}
 
 /* --- values that outlive their line ------------------------------------------------------------------------------- */
 
@@ -167,10 +112,7 @@ int tr_tally_record(TrTally *tally, const TrLine *line, const TrRecord *record) 
     int code = keep(&tally->first_run, line, &record->field[TR_TIMESTAMP]);
     if (code != SQLITE_OK) return code;
   }
-  bool success = false;
-  int code = tr_tally_is_success(line, &record->field[TR_SUCCESS], tally->c_locale, &tally->scratch, &success);
-  if (code != SQLITE_OK) return code;
-  return success ? add_success(tally, line, record) : add_failure(tally, line, record);
+  return tr_record_is_ok(line, record) ? add_success(tally, line, record) : add_failure(tally, line, record);
 }
 
 const TrKept *tr_tally_last_run(const TrTally *tally) {
@@ -178,7 +120,6 @@ const TrKept *tr_tally_last_run(const TrTally *tally) {
 }
 
 void tr_tally_free(TrTally *tally) {
-  tr_scratch_free(&tally->scratch);
   sqlite3_free(tally->first_run.bytes);
   sqlite3_free(tally->last_success.bytes);
   sqlite3_free(tally->last_failure.bytes);

@@ -83,8 +83,8 @@ for name in "${columns[@]}"; do
   list+=${list:+, }$column
 done
 condition=$(time_condition)
-[[ ! -v opt[success] ]] || condition+=" AND $only_successes"
-[[ ! -v opt[errors] ]] || condition+=" AND $only_failures"
+[[ ! -v opt[success] ]] || condition+=' AND ok = 1'
+[[ ! -v opt[errors] ]] || condition+=' AND ok = 0'
 [[ ! -v opt[job] ]] || args+=("${opt[job]}")
 if ((${#args[@]})); then
   jobs=

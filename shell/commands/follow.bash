@@ -35,11 +35,11 @@ interval=${opt[interval]-1}
 [[ $interval =~ ^[0-9]{0,6}(\.[0-9]{1,6})?$ && $interval == *[1-9]* ]] || usage_error "--interval wants seconds, not '$interval'"
 
 condition=1
-[[ ! -v opt[success] ]] || condition=$only_successes
-[[ ! -v opt[errors] ]] || condition=$only_failures
+[[ ! -v opt[success] ]] || condition='ok = 1'
+[[ ! -v opt[errors] ]] || condition='ok = 0'
 cut=200
 [[ ! -v opt[full] ]] || cut=0
-columns='timestamp, job_id, job_name, success, output, error, record, time_us, offset'
+columns='timestamp, job_id, job_name, success, output, error, record, time_us, offset, ok'
 if [[ -v opt[jsonl] ]]; then
   printed=$(json_row timestamp timestamp job_id job_id job_name job_name success success output output error error)
 else

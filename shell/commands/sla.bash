@@ -146,7 +146,7 @@ counted() {
 tables="
 CREATE TABLE event(place INTEGER PRIMARY KEY, job_id TEXT, at INTEGER, good INTEGER);
 INSERT INTO event(job_id, at, good)
-  SELECT job_id, time_us, $is_success FROM task_results WHERE $condition ORDER BY job_id, time_us, rowid;
+  SELECT job_id, time_us, ok FROM task_results WHERE $condition ORDER BY job_id, time_us, rowid;
 
 CREATE TABLE pause(job_id TEXT, paused INTEGER, resumed INTEGER, paused_before INTEGER, PRIMARY KEY (job_id, paused))
   WITHOUT ROWID;

@@ -53,7 +53,7 @@ job=job_id
 
 # A failure's streak is told by how many successes of its job came before it.
 select="WITH
-  run AS (SELECT $job AS job_id, job_id AS own_job, $period AS period, rowid AS place, time_us, $is_success AS good
+  run AS (SELECT $job AS job_id, job_id AS own_job, $period AS period, rowid AS place, time_us, ok AS good
     FROM task_results WHERE $condition),
   marked AS (SELECT *, sum(good) OVER (PARTITION BY own_job, period ORDER BY place) AS streak FROM run),
   worst AS (SELECT job_id, period, max(failures) AS worst_streak FROM (SELECT job_id, period, count(*) AS failures

@@ -57,8 +57,8 @@ fi
 unreadable=() readable_condition=1
 [[ ! -v opt[all] ]] || readable_jobs
 condition="$readable_condition AND $(time_condition)"
-[[ ! -v opt[success] ]] || condition+=" AND $only_successes"
-[[ ! -v opt[errors] ]] || condition+=" AND $only_failures"
+[[ ! -v opt[success] ]] || condition+=' AND ok = 1'
+[[ ! -v opt[errors] ]] || condition+=' AND ok = 0'
 
 # set_record_select COLUMNS - the last few of one job are read from the end, and turned round.
 set_record_select() {

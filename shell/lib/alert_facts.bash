@@ -84,7 +84,7 @@ recent_records() {
     suspect="coalesce($(whole_text output), '') GLOB $pattern OR coalesce($(whole_text error), '') GLOB $pattern"
   fi
   sql+="
-  CREATE TEMP VIEW newest AS SELECT job_id AS job, rowid AS place, $is_success AS good, time_us AS at,
+  CREATE TEMP VIEW newest AS SELECT job_id AS job, rowid AS place, ok AS good, time_us AS at,
     $blank AS blank, $suspect AS suspect FROM task_results;"$'\n'
   ((${#jobs[@]} == 0)) || sql+=$(printf '%s\0' "${jobs[@]}" | sql_texts \
     'INSERT INTO recent(job, place, good, at, blank, suspect) SELECT * FROM newest WHERE job = ' \
@@ -229,7 +229,7 @@ notices() {
     WHERE NOT EXISTS (SELECT 1 FROM firing WHERE firing.job = told.job AND firing.alert = told.alert);"
   # What a notice quotes, and of which record.
   text="(CASE WHEN alert = 'suspicious' AND NOT coalesce(($(whole_text output)) GLOB $pattern, 0) THEN error
-    WHEN $is_success THEN output ELSE error END)"
+    WHEN ok THEN output ELSE error END)"
   # An unknown rowid would read every file.
   quoted="(CASE WHEN event NOT IN ('fired', 'repeated') THEN NULL WHEN alert IN ('failing', 'suspicious', 'empty') THEN place
     WHEN alert = 'rate' THEN (SELECT r.place FROM recent AS r WHERE NOT r.good AND r.id >= head AND r.id < head + seen ORDER BY r.id LIMIT 1) END)"

@@ -23,14 +23,6 @@ whole_text() {
   printf '%s' "$text"
 }
 
-# Whether a record is a success, as the scheduler's own viewer sees it: what Python calls true.
-is_success="CASE WHEN success IS 1 THEN 1 WHEN success IS 0 THEN 0 WHEN success IS NULL THEN 0
-  WHEN typeof(success) = 'text' THEN success NOT IN ('', '[]', '{}') ELSE success <> 0 END"
-
-# The same as a condition, with the part that the extension can skip lines by; what is usual is tried first.
-only_successes="success IS NOT 0 AND $is_success"
-only_failures="success IS NOT 1 AND (success IS 0 OR NOT $is_success)"
-
 # cell EXPRESSION - a text for one cell of a table of ours: NULL is empty, line breaks and the separator are made visible.
 cell() {
   local text
@@ -59,15 +51,16 @@ csv_rows() {
 # json_row NAME EXPRESSION ... - an object. `success` becomes true or false; an infinite number, which JSON has not, null.
 # `last_success` is true or false already, but as a text: that it is JSON does not outlive a subquery everywhere (in 3.54.1).
 json_row() {
-  local row=
+  local row='' finite
   while (($#)); do
-    if [[ $1 == success ]]; then
-      row+="${row:+, }'success', CASE WHEN $2 IS 1 THEN json('true') WHEN $2 IS 0 THEN json('false') ELSE $2 END"
-    elif [[ $1 == last_success ]]; then
-      row+="${row:+, }'last_success', json($2)"
-    else
-      row+="${row:+, }'$1', CASE WHEN typeof($2) <> 'real' OR abs($2) <= 1.7976931348623157e308 THEN $2 END"
-    fi
+    finite="CASE WHEN typeof($2) <> 'real' OR abs($2) <= 1.7976931348623157e308 THEN $2 END"
+    case $1 in
+      success)
+        row+="${row:+, }'success', CASE WHEN $2 IS 1 THEN json('true') WHEN $2 IS 0 THEN json('false') ELSE $finite END"
+        ;;
+      last_success) row+="${row:+, }'last_success', json($2)" ;;
+      *) row+="${row:+, }'$1', $finite" ;;
+    esac
     shift 2
   done
   printf 'json_object(%s)' "$row"

@@ -23,10 +23,10 @@ set_record_block() {
   set_painted bad red "'❌ FAILED'"
   set_first_part output output "$2"
   set_first_part error error "$2"
-  printf -v "$1" "(%s) || ' | ' || (%s) || ' | ' || CASE WHEN %s THEN %s ELSE %s END || CASE
-    WHEN %s AND output <> '' AND +output IS NOT 0 THEN char(10) || '  Output: ' || %s
+  printf -v "$1" "(%s) || ' | ' || (%s) || ' | ' || CASE WHEN ok THEN %s ELSE %s END || CASE
+    WHEN ok AND output <> '' AND +output IS NOT 0 THEN char(10) || '  Output: ' || %s
     WHEN error <> '' AND +error IS NOT 0 THEN char(10) || '  Error: ' || %s ELSE '' END" \
-    "$when" "$name" "$is_success" "$good" "$bad" "$is_success" "$output" "$error"
+    "$when" "$name" "$good" "$bad" "$output" "$error"
 }
 
 set_first_part() {

@@ -91,7 +91,7 @@ CREATE TEMP TABLE share AS SELECT $(budget 600000 120 2000) AS characters, $(bud
 
 CREATE TEMP TABLE failure AS SELECT stats.rowid AS number, cell, signature, times, f.last_us
   FROM (SELECT job_id, $cell AS cell, taskresults_signature(coalesce(error, '')) AS signature, count(*) AS times,
-    max(time_us) AS last_us FROM task_results WHERE $only_failures AND $readable_condition GROUP BY 1, 2, 3) AS f CROSS JOIN stats USING (job_id);
+    max(time_us) AS last_us FROM task_results WHERE ok = 0 AND $readable_condition GROUP BY 1, 2, 3) AS f CROSS JOIN stats USING (job_id);
 CREATE TEMP TABLE bucket(number INTEGER, cell INTEGER, runs INTEGER, failures INTEGER,
   PRIMARY KEY (number, cell)) WITHOUT ROWID;
 INSERT INTO bucket SELECT stats.rowid, value >> 40, value & 0xffffffffff, 0 FROM stats CROSS JOIN json_each(
@@ -119,7 +119,7 @@ INSERT INTO strip SELECT number, day, CASE WHEN day - before > 1 THEN '~' || (da
 
 -- A job's last run, and the last one that ended the other way. No NULL goes into "rowid =": it would read every file.
 CREATE TEMP TABLE place AS SELECT number, streak, $(newest 1) AS last, CASE WHEN failures = 0 OR failures = runs THEN NULL
-    WHEN streak < 0 THEN $(newest "$only_successes") ELSE $(newest "$only_failures") END AS other FROM job WHERE runs > 0;
+    WHEN streak < 0 THEN $(newest 'ok = 1') ELSE $(newest 'ok = 0') END AS other FROM job WHERE runs > 0;
 CREATE TEMP TABLE last(number INTEGER PRIMARY KEY, name, text);
 INSERT INTO last SELECT number, $(whole_text job_name),
     CASE WHEN streak < 0 THEN $(whole_text error) ELSE $(whole_text output) END
@@ -221,7 +221,7 @@ data_rows() {
   local runs text other
   # A job without a run is not looked for: its file may be one that cannot be read.
   runs="CASE WHEN runs THEN (SELECT group_concat(token, ' ') FROM (SELECT coalesce($ago time_us / 1000000, '?')
-    || CASE WHEN $is_success THEN '' ELSE '!' END AS token FROM task_results AS r
+    || CASE WHEN ok THEN '' ELSE '!' END AS token FROM task_results AS r
     WHERE r.job_id = job.id ORDER BY rowid DESC LIMIT (SELECT recent FROM share))) END"
   text=$(cut_text last.text share.characters)
   other=$(cut_text other.text '(share.characters / 3)')

@@ -171,6 +171,8 @@ for line in open(sys.argv[1]):
   assert_insert_error 'time_us is computed' 'job_id, success, time_us' "'a', 1, 0"
   assert_insert_error 'offset cannot be chosen' 'job_id, success, offset' "'a', 1, 0"
   assert_insert_error 'record is computed' 'job_id, success, record' "'a', 1, '{}'"
+  assert_insert_error 'ok is computed; give success' 'job_id, success, ok' "'a', 1, 1"
+  assert_insert_error 'ok is computed; give success' 'job_id, ok' "'a', 1"
 }
 
 @test "a record that would be longer than the longest line that is read is refused" {

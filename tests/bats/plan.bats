@@ -29,14 +29,16 @@ assert_planned() {
   assert_plan 'VIRTUAL TABLE INDEX 0:job_id IN (?)' "SELECT * FROM task_rejects WHERE job_id IN ('a', 'b')"
 }
 
-@test "success is pushed down for every comparison and for IN" {
-  local op
-  for op in '=' 'IS' '<>' 'IS NOT' '<' '<=' '>' '>='; do
-    assert_planned "success $op ?" "success $op 0" "success $op '1'"
+@test "success and ok are pushed down for every comparison and for IN" {
+  local column op
+  for column in success ok; do
+    for op in '=' 'IS' '<>' 'IS NOT' '<' '<=' '>' '>='; do
+      assert_planned "$column $op ?" "$column $op 0" "$column $op '1'"
+    done
+    assert_planned "$column IN (?)" "$column IN (0, 1)"
+    assert_planned "$column IS NULL" "$column IS NULL"
+    assert_planned "$column >= ? AND $column <= ?" "$column BETWEEN 0 AND 1"
   done
-  assert_planned 'success IN (?)' 'success IN (0, 1)'
-  assert_planned 'success IS NULL' 'success IS NULL'
-  assert_planned 'success >= ? AND success <= ?' 'success BETWEEN 0 AND 1'
 }
 
 @test "timestamp and time_us are pushed down for ranges and equality" {

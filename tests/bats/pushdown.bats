@@ -103,6 +103,8 @@ all_went_well() {
   beside assert_caught sql/filter.c 'if (tr_looks_numeric(text, span->length)) return false;' ''
   beside assert_caught sql/filter.c 'bound->numeric ||' ''
   beside assert_caught sql/filter.c 'success == TR_FALSE && filter->skip_false' 'success != TR_TRUE && filter->skip_false'
+  beside assert_caught sql/filter.c 'tr_record_is_ok(line, record) ? filter->skip_ok' 'true ? filter->skip_ok'
+  beside assert_caught sql/filter.c 'filter->skip_true |= filter->skip_ok;' 'filter->skip_true |= filter->skip_not_ok;'
   beside assert_caught sql/filter.c 'is_range(op) && !is_ascii(text, span->length)' 'false' UTF-16le
   beside assert_caught sql/phrase.c 'return !span->escaped || !has_plain_escape(text, span->length);' 'return true;'
   beside assert_caught sql/phrase.c 'folded(text[i]) != phrase' 'text[i] != phrase'

@@ -13,7 +13,7 @@ record() {
 
 # --- columns -------------------------------------------------------------------------------------------------------
 
-@test "task_results has its columns in order, four of them hidden" {
+@test "task_results has its columns in order, five of them hidden" {
   assert_rows 'timestamp|TEXT|0
 job_id|TEXT|0
 job_name|TEXT|0
@@ -23,7 +23,8 @@ error|TEXT|0
 job|TEXT|1
 time_us|INTEGER|1
 offset|INTEGER|1
-record|TEXT|1' "SELECT name, type, hidden FROM pragma_table_xinfo('task_results')"
+record|TEXT|1
+ok|INTEGER|1' "SELECT name, type, hidden FROM pragma_table_xinfo('task_results')"
 }
 
 @test "task_rejects has its columns in order, job hidden" {
@@ -50,8 +51,8 @@ a|3600000000|$((${#first} + 1))|$second" 'SELECT job, time_us, offset, record FR
 
 @test "a missing key is NULL in every column" {
   record a '{}'
-  assert_rows 'NULL|a|NULL|NULL|NULL|NULL|a|NULL|0|{}' \
-    'SELECT timestamp, job_id, job_name, success, output, error, job, time_us, offset, record FROM task_results'
+  assert_rows 'NULL|a|NULL|NULL|NULL|NULL|a|NULL|0|{}|0' \
+    'SELECT timestamp, job_id, job_name, success, output, error, job, time_us, offset, record, ok FROM task_results'
 }
 
 @test "a value of any JSON type reads as json_extract() reads it, in every column" {

@@ -150,7 +150,7 @@ def expected(directory):
             elif judged is False:
                 rejects.append("|".join([job, "I%d" % offset, "I%d" % len(line), rejected_line(line)]))
             else:
-                values = [sql_value(*judged, key) for key in FIELDS] + [time_us(judged[1])]
+                values = [sql_value(*judged, key) for key in FIELDS] + [time_us(judged[1]), "I%d" % bool(judged[1].get("success"))]
                 rows.append("|".join([job, "I%d" % offset] + values + ["T" + line.hex().upper()]))
     return rows, rejects, blank
 

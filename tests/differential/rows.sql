@@ -18,5 +18,6 @@ SELECT 'T' || hex(job_id), 'I' || offset,
     WHEN 'real' THEN 'R' || hex(ieee754_to_blob(error)) WHEN 'text' THEN 'T' || hex(error)
     ELSE 'B' || hex(error) END,
   CASE typeof(time_us) WHEN 'null' THEN 'N' WHEN 'integer' THEN 'I' || time_us ELSE 'B' || hex(time_us) END,
+  CASE typeof(ok) WHEN 'integer' THEN 'I' || ok ELSE typeof(ok) END,
   CASE typeof(record) WHEN 'text' THEN 'T' || hex(record) ELSE typeof(record) END
 FROM task_results ORDER BY rowid;

@@ -17,7 +17,6 @@ import sys
 from oracle import LONE_SURROGATE, lines_of, sql_value, time_us, verdict
 
 ABSENT = object()
-NUMBER = re.compile(r"[ \t-\r]*[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?[ \t-\r]*", re.ASCII)
 COLUMNS = ("runs successes failures success_rate first_run last_run last_success last_failure last_error streak "
            "longest_failure_streak mtbf_s mttr_s rejects first_run_us last_run_us last_success_us last_failure_us").split()
 
@@ -34,15 +33,6 @@ def value_of(text, record, key):
     return record[key] if dumped[0] == "R" else bytes.fromhex(dumped[1:]).decode()
 
 
-def is_success(value):
-    """As `is_success` of shell/lib/fields.bash, where a text that reads as the number 0 equals it."""
-    if isinstance(value, str):
-        if NUMBER.fullmatch(value):
-            return float(value) != 0
-        return value not in ("", "[]", "{}")
-    return value is not None and value != 0
-
-
 def history(path):
     """The records of a file as (time or None, timestamp, success, error), and how many lines are none."""
     records, rejects = [], 0
@@ -54,7 +44,7 @@ def history(path):
             text, record = judged
             time = time_us(record)
             records.append((None if time == "N" else int(time[1:]), value_of(text, record, "timestamp"),
-                            is_success(value_of(text, record, "success")), value_of(text, record, "error")))
+                            bool(record.get("success")), value_of(text, record, "error")))
     return records, rejects
 
 
@@ -148,10 +138,9 @@ def check(db, directory):
 
 # --- histories -----------------------------------------------------------------------------------------------------------
 
-# Not among them: "0\0". Whether SQLite takes that text for the number 0 depends on its version: 3.54.1 does, 3.40.1 does not.
 SUCCESSES = [True, False, True, False, True, False, None, ABSENT, 0, 1, 2, -1, 0.0, 0.5, -0.0, 1e-320, 10**30, float("nan"),
              float("inf"), "", "true", "false", "0", "1", " 0 ", "0.0", "-0", "0e5", "1e-400", ".0", "+0", "0x0", "00", "\t0",
-             "a\0", "[]", "{}", "[ ]", [], {}, [0], {"a": None}, [[]]]
+             "a\0", "0\0", "[]", "{}", "[ ]", [], {}, [0], {"a": None}, [[]]]
 TIMESTAMPS = [None, ABSENT, "", "soon", 5, 1.5, True, [1, {"b": 2}], "2026-02-30T00:00:00Z", "x" * 31, "x" * 32, "x" * 33,
               "2026-01-01T00:00:00." + "1" * 80 + "Z", "0000-01-01T00:00:00Z", "9999-12-31T23:59:59.999999Z"]
 ERRORS = ["", None, ABSENT, "Connection timeout", "a\nb\tc \"quoted\" \\", "\U0001f4a5 \u00fc", "nul\0 inside", "\ud800", 7, 2.5,

@@ -33,6 +33,9 @@ static const char *const condition[] = {
     "success IN (0, ?2)",
     "success IS ?2",
     "success > 0.5",
+    "ok = 0",
+    "ok IS NOT ?2",
+    "ok IN (1, ?2) AND time_us > ?3",
     "timestamp = ?1",
     "timestamp >= ?1",
     "timestamp < '2026-02-15T01:44:15Z'",
@@ -44,12 +47,14 @@ static const char *const condition[] = {
 };
 #define CONDITIONS (sizeof condition / sizeof *condition)
 
-/* What counts as a success, in the words of the README. */
-#define IS_SUCCESS                                                                                                     \
-  "CASE WHEN typeof(success) = 'text' THEN success NOT IN (0, '', '[]', '{}') ELSE coalesce(success <> 0, 0) END"
+/* What the value tells of `ok`; NULL where a text and an array, or null and NaN, look alike. */
+#define TOLD_BY_VALUE                                                                                                  \
+  "CASE typeof(success) WHEN 'text' THEN CASE WHEN success = '' THEN 0 WHEN success IN ('[]', '{}') THEN NULL "        \
+  "ELSE 1 END ELSE success <> 0 END"
 
 #define ROW_SQL                                                                                                        \
-  "SELECT rowid, offset, time_us, " IS_SUCCESS ", coalesce(taskresults_signature(error), ''), timestamp, error, "      \
+  "SELECT rowid, offset, time_us, ok, " TOLD_BY_VALUE                                                                  \
+  ", coalesce(taskresults_signature(error), ''), timestamp, error, "                                                   \
   "record, success, '%' || substr(error, 2, 4) || '%', '%' || substr(output, 3) || '%', job_name, output "             \
   "FROM task_results"
 enum {
@@ -57,6 +62,7 @@ enum {
   ROW_OFFSET,
   ROW_TIME_US,
   ROW_IS_SUCCESS,
+  ROW_TOLD_BY_VALUE,
   ROW_SIGNATURE,
   ROW_TIMESTAMP,
   ROW_ERROR,
@@ -231,6 +237,7 @@ static Row read_row(sqlite3_stmt *statement) {
              .timestamp = sum_of(statement, ROW_TIMESTAMP),
              .error = sum_of(statement, ROW_ERROR),
              .whole = SUM_OF_NOTHING};
+  MUST(is_null(statement, ROW_TOLD_BY_VALUE) || sqlite3_column_int(statement, ROW_TOLD_BY_VALUE) == out.is_success);
   for (int i = 0; i < sqlite3_column_count(statement); i++) out.whole = add_value(out.whole, statement, i);
   return out;
 }

@@ -45,7 +45,7 @@ LITERALS = [
     "'2026-02-15t01:44:15z' COLLATE NOCASE", "1 COLLATE NOCASE", "'1' COLLATE NOCASE", "true", "false",
 ]
 COMPARISONS = ["=", "==", "<>", "!=", "<", "<=", ">", ">=", "IS", "IS NOT"]
-COLUMNS = ["job_id", "job", "success", "timestamp", "time_us"]
+COLUMNS = ["job_id", "job", "success", "ok", "timestamp", "time_us"]
 GLOBS = ["'*'", "'a*'", "'*b*'", "'[A-Za]*'", "'?'", "'??'", "'[[]x]'", "'a[*]b'", "''", "'123'", "123", "NULL", "'[^a]*'", "'*é'",
          "'😀'", "'?*'", "'20*'", "'2026-02-15T*'", "'[0-9]*'", "x'612a'", "1.5", "'a*' || char(0) || 'b'", "'1'", "1"]
 LIKES = ["'%refused%'", "'%REFUSED%'", "'refused'", "'%refused'", "'connection%'", "'%c_nnect%'", "'%n refused: db-_'", "'%50\\%%'", "'%a\\_b%'",
@@ -68,7 +68,7 @@ VALUES = ["NULL", "0", "1", "0.5", "'1'", "'0'", "'true'", "'a'", "'A'", "'123'"
 TYPED = ["i", "t", "n", "r", "b", "k", "x"]
 
 COPY = ("WITH m AS MATERIALIZED (SELECT rowid AS rid, timestamp, job_id, job_name, success, output, error, job, time_us, "
-        "offset, record FROM task_results) ")
+        "offset, record, ok FROM task_results) ")
 
 
 def write_data(directory, plain):
@@ -195,7 +195,7 @@ def queries(rng):
         yield f"SELECT {{rid}} AS id FROM {{r}} WHERE {predicate}", False
     # Several at once: themselves, unions, windows, groups.
     # Only here is there a text that looks numeric in a column of numeric affinity.
-    for column, other, op in itertools.product(("job_id", "success", "timestamp", "time_us"), ("success", "timestamp"),
+    for column, other, op in itertools.product(("job_id", "success", "ok", "timestamp", "time_us"), ("success", "timestamp"),
                                                ("=", "<", ">=", "IS", "IS NOT")):
         yield (f"SELECT x.{{rid}} * 7 + y.{{rid}} AS id FROM {{r}} y CROSS JOIN {{r}} x ON x.{column} {op} y.{other} "
                "WHERE y.job_id IN ('a', '123')"), False
@@ -212,7 +212,7 @@ def queries(rng):
         yield f"SELECT count(*) * 1000 + sum(success) AS id FROM {{r}} WHERE {predicate} GROUP BY job_id", False
         yield f"SELECT max({{rid}}) - min({{rid}}) AS id FROM {{r}} WHERE {predicate}", False
         yield f"SELECT count(*) AS id FROM (SELECT DISTINCT success FROM {{r}} WHERE {predicate})", False
-        yield (f"WITH w AS (SELECT {{rid}} AS id, timestamp, job_id, job_name, success, output, error, job, time_us FROM {{r}}) "
+        yield (f"WITH w AS (SELECT {{rid}} AS id, timestamp, job_id, job_name, success, output, error, job, time_us, ok FROM {{r}}) "
                f"SELECT id FROM w WHERE {predicate}"), False
     # Lookups by rowid: every row, what is no row, and what is no integer.
     for value in ("5", "5.0", "'5'", "x'35'", "NULL", "-1", "9223372036854775807", "0", "(SELECT min({rid}) FROM {r})",
