@@ -16,6 +16,9 @@
 
 # shellcheck shell=bash
 
+# shellcheck source=shell/lib/scheduler.bash
+source "$shell_home/lib/scheduler.bash"
+
 parse_options '' "$@"
 at_most 0
 failures=0
@@ -69,6 +72,7 @@ check_results_dir() {
   [[ $dir == /* ]] || dir=./$dir
   if [[ ! -d $dir ]]; then
     fail "no results directory $dir" 'set SCHEDULER_RESULTS_DIR to where the scheduler writes its results'
+    name_other_schedulers
     return 1
   fi
   if [[ ! -r $dir || ! -x $dir ]]; then
@@ -78,6 +82,24 @@ check_results_dir() {
   fi
   count=$(find "$dir/" -maxdepth 1 -name '*.jsonl' -printf x | wc -c)
   ok "results $dir: $count file$( ((count == 1)) || echo s)"
+  name_other_schedulers
+}
+
+# Newer releases of the scheduler keep their state elsewhere, and a machine may have several.
+name_other_schedulers() {
+  local schedulers results
+  find_schedulers
+  for results in "${schedulers[@]}"; do
+    note "a scheduler on this machine has its results in $(printf '%q' "$results"), which are not those above" 'to use them:'
+    print_exports "$results" '        '
+  done
+}
+
+# beside_results NAME VARIABLE - where it usually lies, if it does.
+beside_results() {
+  local path
+  path=$(results_dir)/../$1
+  [[ ! -r $path ]] || printf ': export %s=%q' "$2" "$(realpath -- "$path")"
 }
 
 check_state() {
@@ -86,13 +108,13 @@ check_state() {
     ok "jobs $jobs_file"
   else
     note "the scheduler's list of jobs, $jobs_file, is missing or not readable" \
-      'task_jobs needs it; SCHEDULER_JOBS_FILE says where it is'
+      "task_jobs needs it; SCHEDULER_JOBS_FILE says where it is$(beside_results jobs.json SCHEDULER_JOBS_FILE)"
   fi
   if [[ -r $logs && -x $logs ]]; then
     ok "logs $logs"
   else
     note "the directory of job logs, $logs, is missing or not readable" \
-      'task_logs and task_runs need it; SCHEDULER_LOGS_DIR says where it is'
+      "task_logs and task_runs need it; SCHEDULER_LOGS_DIR says where it is$(beside_results logs SCHEDULER_LOGS_DIR)"
   fi
 }
 

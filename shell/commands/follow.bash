@@ -48,7 +48,7 @@ fi
 
 dir=$(results_dir)
 [[ $dir == /* ]] || dir=./$dir
-[[ -d $dir ]] || die "$EXIT_IO" "results directory $dir: no such directory"
+[[ -d $dir ]] || no_results_dir "$dir"
 can_look() { [[ -r $dir && -x $dir ]]; }
 can_look || die "$EXIT_IO" "results directory $dir: Permission denied"
 

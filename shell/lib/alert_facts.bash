@@ -14,7 +14,7 @@ find_jobs() {
   local -A wanted=()
   dir=$(results_dir)
   [[ $dir == /* ]] || dir=./$dir
-  [[ -d $dir ]] || die "$EXIT_IO" "results directory $dir: no such directory"
+  [[ -d $dir ]] || no_results_dir "$dir"
   [[ -r $dir && -x $dir ]] || die "$EXIT_IO" "results directory $dir is not readable for $(id -un); no alerts at all"
   results_id=$(printf '%s' "$(realpath -- "$dir")" | od -An -v -tx1 | tr -d ' \n')
   jobs=() unreadable=()

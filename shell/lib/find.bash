@@ -29,6 +29,20 @@ results_dir() {
   printf '%s\n' "${SCHEDULER_RESULTS_DIR:-/opt/.task-scheduler/results}"
 }
 
+# suggest_schedulers - says where else on this machine a scheduler keeps results, when there is no results directory.
+suggest_schedulers() {
+  # shellcheck source=shell/lib/scheduler.bash
+  source "$shell_home/lib/scheduler.bash"
+  say_schedulers
+}
+
+# no_results_dir DIR - ends a command that looked for itself.
+no_results_dir() {
+  say "results directory $1: no such directory"
+  suggest_schedulers
+  exit "$EXIT_IO"
+}
+
 # sqlite_version - sets `version`, that of the sqlite3 program as one number: 3.40.1 is 3040001. `sqlite3_program` is its name.
 sqlite3_program=${TASKRESULTS_SQLITE3:-sqlite3}
 sqlite_version() {

@@ -58,11 +58,20 @@ run_sqlite() {
   esac
 }
 
-# The program's own "Runtime error near line 3: " tells a user nothing.
+# The program's own "Runtime error near line 3: " tells a user nothing, and who gave no SQL is not helped by any.
 say_sqlite_error() {
-  local line
+  local line variable=
   line=$(sed -E 's/^(Error|Parse error|Runtime error)( near line [0-9]+)?: //; s/^stepping, //; s/ \([0-9]+\)$//' <<<"$1")
+  if [[ $line =~ ^(.*)' (set '(SCHEDULER_[A-Z_]+)', or name one: CREATE VIRTUAL TABLE '[^$'\n']*$ ]]; then
+    variable=${BASH_REMATCH[2]}
+    [[ ${command-} == sql ]] || line=${BASH_REMATCH[1]}
+  fi
   say "${line:-sqlite3 failed}"
+  case $variable in
+    '') ;;
+    SCHEDULER_RESULTS_DIR) [[ -d $(results_dir) ]] || suggest_schedulers ;;
+    *) say "$variable says where it is" ;;
+  esac
 }
 
 # finish STATUS... - what a pipeline that begins with `query` ends with. The first failure counts; a reader that went away
