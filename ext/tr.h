@@ -688,10 +688,19 @@ typedef struct TrPlan {
   uint8_t order;         /* TrOrder */
 } TrPlan;
 
-/* `sorts_jobs`, borrowed: the connection, of a table whose scans can have the files in the order of their jobs; else NULL. */
-int tr_plan_choose(sqlite3_index_info *info, TrColumn (*column_of)(int table_column), const TrConnection *sorts_jobs);
+/* `sorts_jobs`: the table's scans can have the files in the order of their jobs. */
+int tr_plan_choose(sqlite3_index_info *info, TrColumn (*column_of)(int table_column), const TrConnection *connection,
+                   bool sorts_jobs);
+bool tr_op_may_be_of_outer_join(TrOp op); /* and so not hold for the table: see joins.c */
 char *tr_plan_encode(const TrPlan *plan); /* for sqlite3_free(); NULL: out of memory */
 bool tr_plan_decode(const char *text, TrPlan *plan);
+
+/* ------------------------------------------------------------------------------------------------------------------
+** sql/joins.c - could an outer join be at work, on a SQLite that confuses ON with WHERE? (On others: no.)
+*/
+int tr_joins_in_schemas(sqlite3 *db, bool *possible); /* SQLITE_OK, or SQLITE_INTERRUPT */
+bool tr_joins_in_statements(sqlite3 *db);
+bool tr_joins_names_outer(const char *sql); /* LEFT, RIGHT or FULL as a word */
 
 /* ------------------------------------------------------------------------------------------------------------------
 ** sql/patterns.c - are the pattern operators of this connection SQLite's own?
@@ -768,7 +777,7 @@ enum { TR_CHECKS_SINCE = 1, TR_CHECKS_UNTIL = 2, TR_CHECKS_END = 4 }; /* the las
 
 /* tr_plan_choose() for a table with the arguments; sets idxNum too. `table` is the table's name, for messages. */
 int tr_window_choose(sqlite3_index_info *info, const char *table, TrColumn (*column_of)(int table_column),
-                     char **message);
+                     const TrConnection *connection, char **message);
 /* The arguments that the plan has -> the filter's times. A zeroed window is a valid freed one. */
 int tr_window_bind(TrWindow *window, const char *table, const TrPlan *plan, int flags, sqlite3_value **argv,
                    TrFilter *filter, char **message);
@@ -1219,6 +1228,7 @@ typedef struct TrCursor {
   TrScan scan;
   TrScratch scratch;
   bool at_end;
+  bool joins_asked, outer_join; /* could the statement have one? */
 } TrCursor;
 
 int tr_table_connect(sqlite3 *db, TrConnection *connection, const TrStore *store, const char *schema, int argc,
@@ -1227,9 +1237,6 @@ int tr_table_declare(sqlite3 *db, const char *schema, int argc, char **message);
 int tr_table_disconnect(sqlite3_vtab *vtab);
 int tr_table_open(sqlite3_vtab *vtab, TrWant want, sqlite3_vtab_cursor **cursor);
 int tr_table_close(sqlite3_vtab_cursor *cursor);
-/* The first half of xFilter, for tables that have more to do: the plan, and the filter, which is the caller's. */
-int tr_table_bind(TrTable *table, const char *plan_text, int argc, sqlite3_value **argv, TrPlan *plan,
-                  TrFilter *filter);
 int tr_table_filter(sqlite3_vtab_cursor *cursor, int unused, const char *plan, int argc, sqlite3_value **argv);
 /* The same for a table with the arguments since and until (see window.c), the beginning of its scan included. */
 int tr_table_begin_window(sqlite3_vtab_cursor *cursor, TrWindow *window, const char *name, bool failures_only,

@@ -57,7 +57,7 @@ static int errors_connect(sqlite3 *db, void *connection, int argc, const char *c
 }
 
 static int errors_best_index(sqlite3_vtab *vtab, sqlite3_index_info *info) {
-  int code = tr_window_choose(info, "task_errors", column_of, &vtab->zErrMsg);
+  int code = tr_window_choose(info, "task_errors", column_of, ((TrTable *)vtab)->connection, &vtab->zErrMsg);
   if (code == SQLITE_OK) info->estimatedRows = info->estimatedRows / 200 + 1; /* a few kinds a job */
   return code;
 }

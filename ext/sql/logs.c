@@ -35,8 +35,7 @@ static int logs_connect(sqlite3 *db, void *connection, int argc, const char *con
 }
 
 static int logs_best_index(sqlite3_vtab *vtab, sqlite3_index_info *info) {
-  (void)vtab;
-  return tr_plan_choose(info, column_of, NULL);
+  return tr_plan_choose(info, column_of, ((TrTable *)vtab)->connection, false);
 }
 
 static int logs_open(sqlite3_vtab *vtab, sqlite3_vtab_cursor **cursor) {

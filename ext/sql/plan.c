@@ -56,6 +56,10 @@ static TrOp op_of_constraint(unsigned char op) {
   }
 }
 
+bool tr_op_may_be_of_outer_join(TrOp op) {
+  return op == TR_LIKE || op == TR_GLOB || op == TR_NE || op == TR_IS_NOT;
+}
+
 /* Which operators filter.c can judge on which column. */
 static bool is_supported(TrColumn column, TrOp op) {
   switch (column) {
@@ -94,10 +98,12 @@ static bool is_chosen(const TrPlan *plan, TrColumn column) {
   return false;
 }
 
-static void choose_term(sqlite3_index_info *info, int i, TrColumn column, TrPlan *plan) {
+/* Some are not trusted where an outer join is possible: joins.c. */
+static void choose_term(sqlite3_index_info *info, int i, TrColumn column, bool trusts_all, TrPlan *plan) {
   TrOp op = op_of_constraint(info->aConstraint[i].op);
   if (!info->aConstraint[i].usable || plan->count == TR_PLAN_TERMS) return;
   if (!is_supported(column, op) || !is_collation_fine(info, i, column, op)) return;
+  if (!trusts_all && tr_op_may_be_of_outer_join(op)) return;
   if (op == TR_EQ && column != TR_COLUMN_ROWID && sqlite3_vtab_in(info, i, -1)) {
     /* The whole list at once, or not at all: member by member, SQLite compares by the column's affinity alone, and
     ** IN (SELECT untyped FROM t) with 2026 and '2026' in t would give rows twice. */
@@ -113,7 +119,7 @@ static void choose_term(sqlite3_index_info *info, int i, TrColumn column, TrPlan
 /* One value for each argument; were there a second, SQLite compares it with the column, which is the first. */
 static void choose_argument(sqlite3_index_info *info, int i, TrColumn column, TrPlan *plan) {
   if (is_chosen(plan, column)) return;
-  choose_term(info, i, column, plan);
+  choose_term(info, i, column, true, plan);
   info->aConstraintUsage[i].omit = info->aConstraintUsage[i].argvIndex > 0;
 }
 
@@ -156,17 +162,38 @@ static int choose_order(const sqlite3_index_info *info, TrColumn (*column_of)(in
   return code;
 }
 
-int tr_plan_choose(sqlite3_index_info *info, TrColumn (*column_of)(int table_column), const TrConnection *sorts_jobs) {
+static TrColumn column_of_constraint(const sqlite3_index_info *info, int i, TrColumn (*column_of)(int table_column)) {
+  int table_column = info->aConstraint[i].iColumn;
+  return table_column < 0 ? TR_COLUMN_ROWID : column_of(table_column);
+}
+
+/* Asked only where it matters: it takes statements. */
+static int ask_for_outer_joins(const sqlite3_index_info *info, TrColumn (*column_of)(int table_column),
+                               const TrConnection *connection, bool *possible) {
+  *possible = false;
+  for (int i = 0; i < info->nConstraint; i++) {
+    TrOp op = op_of_constraint(info->aConstraint[i].op);
+    if (!info->aConstraint[i].usable || !tr_op_may_be_of_outer_join(op)) continue;
+    if (is_supported(column_of_constraint(info, i, column_of), op))
+      return tr_joins_in_schemas(connection->db, possible);
+  }
+  return SQLITE_OK;
+}
+
+int tr_plan_choose(sqlite3_index_info *info, TrColumn (*column_of)(int table_column), const TrConnection *connection,
+                   bool sorts_jobs) {
   TrPlan plan = {0};
+  bool outer_join;
+  int code = ask_for_outer_joins(info, column_of, connection, &outer_join);
+  if (code != SQLITE_OK) return code;
   for (int pass = 0; pass < 2; pass++) {
     for (int i = 0; i < info->nConstraint; i++) {
-      int table_column = info->aConstraint[i].iColumn;
-      TrColumn column = table_column < 0 ? TR_COLUMN_ROWID : column_of(table_column);
+      TrColumn column = column_of_constraint(info, i, column_of);
       if (pass == 0 && is_argument(column)) choose_argument(info, i, column, &plan);
-      if (pass == 1 && !is_argument(column)) choose_term(info, i, column, &plan);
+      if (pass == 1 && !is_argument(column)) choose_term(info, i, column, !outer_join, &plan);
     }
   }
-  int code = choose_order(info, column_of, sorts_jobs, &plan);
+  code = choose_order(info, column_of, sorts_jobs ? connection : NULL, &plan);
   if (code != SQLITE_OK) return code;
   info->orderByConsumed = plan.order != TR_ORDER_ANY;
   for (int i = 0; i < plan.count; i++) {

@@ -26,8 +26,7 @@ static int rejects_connect(sqlite3 *db, void *connection, int argc, const char *
 }
 
 static int rejects_best_index(sqlite3_vtab *vtab, sqlite3_index_info *info) {
-  (void)vtab;
-  return tr_plan_choose(info, column_of, NULL);
+  return tr_plan_choose(info, column_of, ((TrTable *)vtab)->connection, false);
 }
 
 static int rejects_open(sqlite3_vtab *vtab, sqlite3_vtab_cursor **cursor) {

@@ -37,7 +37,7 @@ static int results_connect(sqlite3 *db, void *connection, int argc, const char *
 }
 
 static int results_best_index(sqlite3_vtab *vtab, sqlite3_index_info *info) {
-  return tr_plan_choose(info, column_of, ((TrTable *)vtab)->connection);
+  return tr_plan_choose(info, column_of, ((TrTable *)vtab)->connection, true);
 }
 
 static int results_open(sqlite3_vtab *vtab, sqlite3_vtab_cursor **cursor) {

@@ -99,8 +99,7 @@ static int runs_connect(sqlite3 *db, void *aux, int argc, const char *const *arg
 }
 
 static int runs_best_index(sqlite3_vtab *vtab, sqlite3_index_info *info) {
-  (void)vtab;
-  return tr_plan_choose(info, column_of, NULL);
+  return tr_plan_choose(info, column_of, ((TrTable *)vtab)->connection, false);
 }
 
 /* --- the cursor --------------------------------------------------------------------------------------------------- */

@@ -74,7 +74,7 @@ static int stats_connect(sqlite3 *db, void *connection, int argc, const char *co
 
 static int stats_best_index(sqlite3_vtab *vtab, sqlite3_index_info *info) {
   const sqlite3_uint64 times = UINT64_C(1) << COLUMN_MTBF_S | UINT64_C(1) << COLUMN_MTTR_S;
-  int code = tr_window_choose(info, "task_stats", column_of, &vtab->zErrMsg);
+  int code = tr_window_choose(info, "task_stats", column_of, ((TrTable *)vtab)->connection, &vtab->zErrMsg);
   if (code != SQLITE_OK) return code;
   if (info->colUsed & times) info->idxNum |= WANTS_TIMES;
   info->estimatedRows = info->estimatedRows / 1000 + 1; /* records of a job */

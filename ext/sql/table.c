@@ -56,6 +56,7 @@ int tr_table_open(sqlite3_vtab *vtab, TrWant want, sqlite3_vtab_cursor **out) {
   if (cursor == NULL) return SQLITE_NOMEM;
   memset(&cursor->base, 0, sizeof cursor->base);
   cursor->scratch = (TrScratch){0};
+  cursor->joins_asked = cursor->outer_join = false;
   cursor->at_end = true;
   tr_scan_init(&cursor->scan, table->connection, &table->poll, want);
   *out = &cursor->base;
@@ -77,6 +78,16 @@ int tr_table_next(sqlite3_vtab_cursor *base) {
   return code == SQLITE_ROW || code == SQLITE_DONE ? SQLITE_OK : code;
 }
 
+/* What may belong to an outer join is left to SQLite. A cursor is of one statement, so what is asked once holds for it. */
+static void leave_outer_joins(TrPlan *plan, TrCursor *cursor, sqlite3 *db) {
+  for (int i = 0; i < plan->count; i++) {
+    if (!tr_op_may_be_of_outer_join((TrOp)plan->term[i].op)) continue;
+    if (!cursor->joins_asked) cursor->outer_join = tr_joins_in_statements(db);
+    cursor->joins_asked = true;
+    if (cursor->outer_join) plan->term[i].op = TR_OP_COUNT;
+  }
+}
+
 /* What SQLite compares with a function of the host's is not ours to judge. */
 static int leave_foreign_patterns(TrPlan *plan, sqlite3 *db) {
   bool asked = false, builtin = false;
@@ -90,11 +101,14 @@ static int leave_foreign_patterns(TrPlan *plan, sqlite3 *db) {
   return SQLITE_OK;
 }
 
-int tr_table_bind(TrTable *table, const char *plan_text, int argc, sqlite3_value **argv, TrPlan *plan,
-                  TrFilter *filter) {
+/* The first half of xFilter: the plan, and the filter, which is the caller's. */
+static int bind_plan(TrCursor *cursor, const char *plan_text, int argc, sqlite3_value **argv, TrPlan *plan,
+                     TrFilter *filter) {
+  TrTable *table = (TrTable *)cursor->base.pVtab;
   if (!tr_plan_decode(plan_text, plan)) {
     return tr_error(&table->base.zErrMsg, SQLITE_INTERNAL, "cannot read the plan '%s'", plan_text);
   }
+  leave_outer_joins(plan, cursor, table->connection->db);
   int code = leave_foreign_patterns(plan, table->connection->db);
   return code == SQLITE_OK ? tr_filter_bind(filter, plan, argc, argv) : code;
 }
@@ -106,7 +120,7 @@ int tr_table_filter(sqlite3_vtab_cursor *base, int unused, const char *plan_text
   TrPlan plan;
   TrFilter filter;
   cursor->at_end = true;
-  int code = tr_table_bind(table, plan_text, argc, argv, &plan, &filter);
+  int code = bind_plan(cursor, plan_text, argc, argv, &plan, &filter);
   if (code == SQLITE_OK) code = tr_scan_begin(&cursor->scan, &table->source, &filter, &table->base.zErrMsg);
   return code == SQLITE_OK ? tr_table_next(base) : code;
 }
@@ -117,7 +131,7 @@ int tr_table_begin_window(sqlite3_vtab_cursor *base, TrWindow *window, const cha
   TrTable *table = (TrTable *)base->pVtab;
   TrPlan plan;
   TrFilter filter;
-  int code = tr_table_bind(table, plan_text, argc, argv, &plan, &filter);
+  int code = bind_plan(cursor, plan_text, argc, argv, &plan, &filter);
   if (code != SQLITE_OK) return code;
   code = tr_window_bind(window, name, &plan, flags, argv, &filter, &table->base.zErrMsg);
   filter.skip_true |= failures_only; /* ok.c judges the rest */

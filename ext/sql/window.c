@@ -49,10 +49,10 @@ static bool is_checked(const sqlite3_index_info *info, TrColumn (*column_of)(int
 }
 
 int tr_window_choose(sqlite3_index_info *info, const char *table, TrColumn (*column_of)(int table_column),
-                     char **message) {
+                     const TrConnection *connection, char **message) {
   int code = check_argument(info, table, column_of, TR_COLUMN_SINCE, message);
   if (code == SQLITE_OK) code = check_argument(info, table, column_of, TR_COLUMN_UNTIL, message);
-  if (code == SQLITE_OK) code = tr_plan_choose(info, column_of, NULL);
+  if (code == SQLITE_OK) code = tr_plan_choose(info, column_of, connection, false);
   if (code != SQLITE_OK) return code;
   info->idxNum = (is_checked(info, column_of, TR_COLUMN_SINCE) ? TR_CHECKS_SINCE : 0) |
                  (is_checked(info, column_of, TR_COLUMN_UNTIL) ? TR_CHECKS_UNTIL : 0);

@@ -176,10 +176,96 @@ def stops_at(n, every, query):
     assert calls[0] < n, f"stop {n} of {calls[0]} was lost"
     return False
 for every, query in ((50, "SELECT count(*) FROM task_results WHERE output LIKE '%hello%'"),
+                     (1, "SELECT count(*) FROM task_results WHERE success <> 1"),
                      (1, "SELECT job_id, count(*) FROM task_results GROUP BY job_id")):
     n = 1
     while stops_at(n, every, query): n += 1
     assert n > 1, "the handler never ran"
+PYTHON
+}
+
+# --- outer joins -----------------------------------------------------------------------------------------------------------
+
+# Up to 3.50.4 SQLite offers some terms of an ON clause to the left table, whose rows stay whatever ON says.
+@test "an outer join keeps the rows of its left table: in a statement, a view, a trigger and a CTE, whatever ON says" {
+  local job
+  for job in a b; do
+    printf '{"success": true}\n{"success": false, "error": "timeout"}\n{"success": false, "error": "disk"}\n' >"$results/$job.jsonl"
+  done
+  run_in_host <<PYTHON
+import itertools, sqlite3
+db.execute("ATTACH '$BATS_TEST_TMPDIR/other.db' AS \"o'th\"\"er\"")
+for place in ("main", "temp", '"o\'th""er"'):
+    db.execute(f"CREATE TABLE {place}.note(job_id, text)")
+    db.execute(f"INSERT INTO {place}.note VALUES ('a', 'A'), ('b', 'B')")
+db.execute("CREATE TABLE plain AS SELECT job_id, success, error FROM task_results")
+db.execute("CREATE TABLE seen(n)")
+db.execute("CREATE TABLE plain_logs(job_id, time_us)")
+terms = ("r.error LIKE '%timeout%'", "r.job_id GLOB 'a*'", "r.success <> 1", "r.success != 1", "1 <> r.success", "r.success IS NOT 1",
+         "like('%timeout%', r.error)", "glob('b*', r.job_id)")
+joins = ["LEFT JOIN", "left outer join", "NATURAL LEFT JOIN", "Left/**/Join"]
+if sqlite3.sqlite_version_info >= (3, 39): joins += ["FULL JOIN", "FULL OUTER JOIN"]
+on = "{t} r {j} note n ON n.job_id = r.job_id AND {w}"
+flipped = "note n RIGHT JOIN {t} r ON n.job_id = r.job_id AND {w}"
+def count(sql): return db.execute(sql).fetchone()[0]
+def in_view(place, select):
+    db.execute(f"CREATE VIEW {place}.v AS {select}")
+    try: return count("SELECT n FROM v")
+    finally: db.execute(f"DROP VIEW {place}.v")
+def in_trigger(select):
+    db.execute(f"CREATE TEMP TRIGGER t AFTER INSERT ON main.note BEGIN INSERT INTO seen {select}; END")
+    db.execute("INSERT INTO main.note VALUES (NULL, NULL)")
+    db.execute("DROP TRIGGER t")
+    db.execute("DELETE FROM main.note WHERE job_id IS NULL")
+    return count("SELECT n FROM seen ORDER BY rowid DESC LIMIT 1")
+places = [count, lambda s: in_view("temp", s), in_trigger, lambda s: count(f"WITH c AS ({s}) SELECT n FROM c"),
+          lambda s: count(f"SELECT ({s}) FROM plain LIMIT 1"), lambda s: count("SELECT n FROM (" + s.replace("{t} r", "(SELECT * FROM {t}) r") + ")")]
+if sqlite3.sqlite_version_info < (3, 42): places.append(lambda s: in_view("main", s))
+asked = 0
+for join, term, place in itertools.product(joins, terms, places):
+    if "NATURAL" in join: select = f"SELECT count(*) AS n FROM {{t}} r {join} note n"
+    else: select = "SELECT count(*) AS n FROM " + on.replace("{j}", join).replace("{w}", term)
+    ours, right = place(select.format(t="task_results")), place(select.format(t="plain"))
+    assert ours == right and right >= 6, (sqlite3.sqlite_version, select, ours, right)
+    asked += 1
+if sqlite3.sqlite_version_info >= (3, 39):
+    for term in terms:
+        select = "SELECT count(*) FROM " + flipped.replace("{w}", term)
+        assert count(select.format(t="task_results")) == count(select.format(t="plain")), term
+# The word may be in the text that is at work only by way of what it uses: a statement prepared inside of another, too.
+rows = db.execute("SELECT r.rowid FROM task_results r LEFT JOIN note n ON n.job_id = r.job_id AND r.error LIKE '%timeout%'")
+next(rows)
+assert count("SELECT count(*) FROM task_results WHERE error LIKE '%timeout%'") == 2
+assert len(rows.fetchall()) == 5
+assert asked >= 100, asked
+PYTHON
+}
+
+@test "looking for outer joins leaves no lock in a transaction, and heeds an authorizer that forbids it" {
+  make_job a 4 2
+  run_in_host <<PYTHON
+import sqlite3
+path = "$BATS_TEST_TMPDIR/other.db"
+db.isolation_level = None
+db.execute(f"ATTACH '{path}' AS other")
+db.execute("CREATE TABLE other.t(x)")
+db.execute("CREATE TEMP TABLE note(job_id)")
+count = "SELECT count(*) FROM task_results r WHERE success <> 1"
+for begin in ("SELECT 1", "BEGIN"):
+    db.execute(begin)
+    assert db.execute(count).fetchone() == (2,)
+    neighbour = sqlite3.connect(path, timeout=0, isolation_level=None)
+    neighbour.execute("BEGIN EXCLUSIVE")
+    neighbour.close()
+db.execute("COMMIT")
+db.execute("CREATE TEMP VIEW v AS SELECT r.rowid FROM task_results r LEFT JOIN note n ON r.success <> 1")
+for denied in (sqlite3.SQLITE_PRAGMA, sqlite3.SQLITE_READ):
+    for answer in (sqlite3.SQLITE_DENY, sqlite3.SQLITE_IGNORE):
+        db.set_authorizer(lambda action, one, *_: answer if action == denied and one in ("database_list", "sqlite_master",
+                                                                                         "sqlite_temp_master") else sqlite3.SQLITE_OK)
+        assert db.execute("SELECT count(*) FROM v").fetchone() == (4,), (denied, answer)
+        assert db.execute(count).fetchone() == (2,), (denied, answer)
+        db.set_authorizer(None)
 PYTHON
 }
 
