@@ -24,7 +24,7 @@
 # Options:
 #   --after N         N failures in a row
 #   --rate P/K        P failures among the last K runs, such as 3/10
-#   --silent-for D    no record for D: 90s, 30m, 12h, 7d
+#   --silent-for D    no record for D: 90s, 30m, 12h, 7d, '3 months' and the like; all forms: `taskresults help`
 #   --overdue         the next run ought to have begun
 #   --grace D         how late a run may begin, for --overdue; 5m
 #   --suspicious PAT  a text that a good run does not print, such as Traceback; * ? and [ ] as in GLOB
@@ -95,7 +95,7 @@ read_options() {
       usage_error "--rate wants failures of runs, such as 3/10, not '${opt[rate]}'"
     rate_failures=${BASH_REMATCH[1]} rate_runs=${BASH_REMATCH[2]}
   fi
-  for name in silent-for grace cooldown exec-timeout; do span_option "$name"; done
+  span_options silent-for grace cooldown exec-timeout
   ((${opt[exec-timeout]-1} > 0)) || usage_error '--exec-timeout wants some time'
   [[ ! -v opt[suspicious] || -n ${opt[suspicious]} ]] || usage_error '--suspicious wants a text'
   [[ ! -v opt[exec] || -n ${opt[exec]} ]] || usage_error '--exec wants a command'

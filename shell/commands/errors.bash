@@ -6,7 +6,8 @@
 # differs only in times, identifiers and numbers, which are shown as <time>, <id> and <n>.
 #
 # Options:
-#   --since T       only runs at T or later: 2026-02-14, 2026-02-14T09:30:00Z, 90s, 30m, 12h, 7d, yesterday; in UTC
+#   --since T       only runs at T or later: 7d, '90 days', 2026-02-14, 2026-02-14T09:30:00Z, yesterday and the like, in UTC;
+#                   all forms: `taskresults help`
 #   --until T       only runs at T or earlier; a bare day is included
 #   --limit N       only the N most frequent kinds
 #   --min N         only kinds that occurred at least N times
@@ -35,8 +36,7 @@ job_argument
 exclusive json jsonl csv
 number_option limit
 number_option min
-time_option since
-time_option until
+time_options since until
 limit=${opt[limit]-0}
 
 select="SELECT sum(times) AS times, count(*) AS jobs, min(job_id) AS job_id, min(first_run_us) AS first_us,

@@ -18,7 +18,8 @@
 #   --job JOB       the same as JOB: for a name that begins with -
 #   --success       only successful runs
 #   --errors        only failed runs
-#   --since T       only runs at T or later: 2026-02-14, 2026-02-14T09:30:00Z, 90s, 30m, 12h, 7d, yesterday; in UTC
+#   --since T       only runs at T or later: 7d, '90 days', 2026-02-14, 2026-02-14T09:30:00Z, yesterday and the like, in UTC;
+#                   all forms: `taskresults help`
 #   --until T       only runs at T or earlier; a bare day is included
 #   --max-chars N   cut output and error to N characters
 #   --guard         CSV, TSV: put ' before texts that a spreadsheet would take for a formula: they begin with = + - @, whatever
@@ -41,8 +42,7 @@
 parse_options 'format= delimiter= bom columns= job= success errors since= until= max-chars= guard o:output=' "$@"
 exclusive success errors
 number_option max-chars
-time_option since
-time_option until
+time_options since until
 format=${opt[format]-csv}
 [[ $format =~ ^(csv|tsv|json|jsonl)$ ]] || usage_error "--format wants csv, tsv, json or jsonl, not '$format'"
 delimiter=${opt[delimiter]-,}

@@ -11,7 +11,7 @@
 #   --limit N       begin with the last N records of each job (of those that are wanted); 0 is the default
 #   --success       only successful runs
 #   --errors        only failed runs
-#   --interval S    look every S seconds; 1
+#   --interval S    look every S seconds, or as often as a length of time says, such as 5m; 1
 #   --full          whole texts, instead of 200 characters
 #   --raw           to a terminal too: every byte as it is
 #   --jsonl         JSON, one object a line
@@ -31,8 +31,10 @@ parse_options 'limit= success errors interval= full raw jsonl' "$@"
 exclusive success errors
 number_option limit
 limit=${opt[limit]-0}
-interval=${opt[interval]-1}
-[[ $interval =~ ^[0-9]{0,6}(\.[0-9]{1,6})?$ && $interval == *[1-9]* ]] || usage_error "--interval wants seconds, not '$interval'"
+seconds_option interval
+interval=${opt[interval]-1000000}
+((interval > 0 && interval < 10 ** 12)) || usage_error '--interval wants more than nothing, and less than 12 days'
+printf -v interval '%d.%06d' "$((interval / 1000000))" "$((interval % 1000000))"
 
 condition=1
 [[ ! -v opt[success] ]] || condition='ok = 1'

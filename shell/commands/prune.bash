@@ -36,7 +36,7 @@
 parse_options 'all keep= since= keep-failures= drop-rejects dry-run offline quiet raw json jsonl' "$@"
 exclusive json jsonl
 for name in keep keep-failures; do number_option "$name"; done
-time_option since
+time_options since
 [[ -v opt[keep] || -v opt[since] ]] || usage_error 'say what to keep: --keep N or --since T, or both'
 
 rules=

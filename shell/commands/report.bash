@@ -17,8 +17,8 @@
 #   -o, --output F  write the file F, whole or not at all: until all is written, F is what it was
 #   --days N        how many days have a bar, 7 to 366; 90
 #   --title T       what the page is called; Scheduled jobs
-#   --refresh S     the browser reads the page anew every S seconds, as for a screen on a wall; and the page says so if it
-#                   was not made anew for three times as long (without --refresh: for a day)
+#   --refresh S     the browser reads the page anew every S seconds (or 5m and the like), as for a screen on a wall; and the
+#                   page says so if it was not made anew for three times as long (without --refresh: for a day)
 #
 # Environment:
 #   SCHEDULER_JOBS_FILE      the scheduler's list of jobs; /opt/.task-scheduler/jobs.json
@@ -38,9 +38,10 @@ source "$shell_home/report/data.bash"
 parse_options 'o:output= days= title= refresh=' "$@"
 at_most 0
 number_option days
-number_option refresh
+seconds_option refresh
 days=${opt[days]-90}
 ((days >= 7 && days <= 366)) || usage_error "--days wants 7 to 366, not '$days'"
+[[ ! -v opt[refresh] ]] || opt[refresh]=$((opt[refresh] / 1000000))
 [[ ! -v opt[refresh] ]] || ((opt[refresh] >= 5)) || usage_error '--refresh wants at least 5 seconds'
 [[ ! -v opt[output] || -n ${opt[output]} ]] || usage_error '--output wants a file'
 

@@ -27,9 +27,9 @@
 # one are not counted, and a message says how many. Percentages are cut, not rounded: only what never failed has 100 %.
 #
 # Options:
-#   --window W      24h, 7d, 30d (the default), 90d and the like, back from now; or FROM..TO with times such as 2026-02-14
-#                   or 2026-02-14T09:30:00Z, in UTC, where a bare day as TO is included; FROM.. ends now, and ..TO begins
-#                   with each job's first record
+#   --window W      24h, 7d, 30d (the default), '3 months' and the like, back from now; or FROM..TO with times such as
+#                   2026-02-14, 2026-02-14T09:30:00Z or 7d, in UTC, where a bare day as TO is included; FROM.. ends now, and
+#                   ..TO begins with each job's first record. All forms: `taskresults help`
 #   --target P      a percentage, such as 99.9
 #   --of MEASURE    what the target is for: uptime, success, or both (the default)
 #   --job JOB       the same as JOB: for a name that begins with -
@@ -60,28 +60,29 @@ parse_options 'window= target= of= job= raw json jsonl csv' "$@"
 exclusive json jsonl csv
 [[ ! -v opt[job] ]] || args+=("${opt[job]}")
 
+YEAR_1=-62135596800000000
+
 # set_window - `from` and `to`, in microseconds; the window is [from, to).
 set_window() {
-  local text=${opt[window]-30d} now=$((EPOCHSECONDS * 1000000)) hint='24h, 7d, 2026-02-01..2026-02-28 or the like'
-  from=-62135596800000000 # the year 1
-  to=$now
+  local text=${opt[window]-30d} now=$((EPOCHSECONDS * 1000000)) first last expressions=()
   if [[ $text == *..* ]]; then
-    opt[since]=${text%%..*} opt[until]=${text#*..}
-  elif [[ $text =~ ^[0-9]{1,9}[smhdw]$ ]]; then
-    opt[since]=$text opt[until]=
+    set_sql_text first "${text%%..*}"
+    set_sql_text last "${text#*..}"
+    [[ $text == ..* ]] && expressions=("$YEAR_1") || expressions=("taskresults_time($first)")
+    # A whole day ends where the next one begins.
+    [[ $text == *.. ]] && expressions+=("$now") || expressions+=("taskresults_time($last, 'until')
+      + (taskresults_time($last, 'until') - taskresults_time($last) = 86399999999)")
   else
-    usage_error "--window wants $hint, not '$text'"
+    set_sql_text first "$text"
+    expressions=("max($now - taskresults_span($first), $YEAR_1)" "$now")
   fi
-  if [[ -n ${opt[since]} ]]; then
-    time_option since window
-    from=${opt[since]}
+  evaluate "${expressions[@]}"
+  if ((${#values[@]} < 2)); then
+    is_unreadable_time || die_of_sqlite "$value_error"
+    usage_error "--window wants a length of time ($SPAN_FORMS), or FROM..TO, where each is a time, or nothing" \
+      "($TIME_FORMS), not '$text'"
   fi
-  if [[ -n ${opt[until]} ]]; then
-    local bare_day=0
-    [[ ${opt[until]} =~ ^[0-9]{4}-[0-9]{2}-[0-9]{2}$ ]] && bare_day=1
-    time_option until window
-    to=$((${opt[until]} + bare_day)) # --until is the last microsecond that is in; `to` the first that is not
-  fi
+  from=${values[0]} to=${values[1]}
   ((to <= now)) || to=$now
   ((from < to)) || usage_error "--window wants a time that is not empty and not in the future, not '$text'"
 }

@@ -5,7 +5,8 @@
 # The longest run of failures in a row, and the mean time between runs, are those of the records that were counted.
 #
 # Options:
-#   --since T       only runs at T or later: 2026-02-14, 2026-02-14T09:30:00Z, 90s, 30m, 12h, 7d, yesterday; in UTC
+#   --since T       only runs at T or later: 7d, '90 days', 2026-02-14, 2026-02-14T09:30:00Z, yesterday and the like, in UTC;
+#                   all forms: `taskresults help`
 #   --until T       only runs at T or earlier; a bare day is included
 #   --by PERIOD     a row for each hour, day, month, weekday or hour-of-day (UTC), beside the job
 #   --total         all jobs together
@@ -33,8 +34,7 @@ unreadable=()
 job_argument
 [[ -v args[0] ]] || { readable_jobs && job_condition=$readable_condition; }
 exclusive json jsonl csv
-time_option since
-time_option until
+time_options since until
 at="time_us / 1000000, 'unixepoch'"
 condition="$(time_condition) AND $job_condition"
 case ${opt[by]-} in

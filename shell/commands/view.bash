@@ -10,7 +10,8 @@
 # Options:
 #   --success       only successful runs
 #   --errors        only failed runs
-#   --since T       only runs at T or later: 2026-02-14, 2026-02-14T09:30:00Z, 90s, 30m, 12h, 7d, yesterday; in UTC
+#   --since T       only runs at T or later: 7d, '90 days', 2026-02-14, 2026-02-14T09:30:00Z, yesterday and the like, in UTC;
+#                   all forms: `taskresults help`
 #   --until T       only runs at T or earlier; a bare day is included
 #   --latest        of these, only the last
 #   --limit N       of these, only the last N; 0 means all
@@ -42,8 +43,7 @@ at_most 1
 exclusive success errors
 exclusive json jsonl csv
 number_option limit
-time_option since
-time_option until
+time_options since until
 limit=${opt[limit]-0}
 [[ ! -v opt[latest] ]] || limit=1
 

@@ -48,6 +48,10 @@ sqlite3_program=${TASKRESULTS_SQLITE3:-sqlite3}
 sqlite_version() {
   local text
   text=$("$sqlite3_program" -init /dev/null -version 2>/dev/null) || return
-  [[ $text =~ ^([0-9]+)\.([0-9]+)(\.([0-9]+))? ]] || return
+  set_version "$text"
+}
+
+set_version() {
+  [[ $1 =~ ^([0-9]+)\.([0-9]+)(\.([0-9]+))? ]] || return
   version=$((BASH_REMATCH[1] * 1000000 + BASH_REMATCH[2] * 1000 + ${BASH_REMATCH[4]:-0}))
 }

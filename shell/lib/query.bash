@@ -8,14 +8,51 @@ OLDEST_SQLITE=3038000
 # The path is spelled in octal, where no quote or backslash can end it.
 sqlite_setup() {
   [[ -z ${prelude-} ]] || return 0
-  local extension version octal escape=''
-  sqlite_version || die "$EXIT_IO" "no $sqlite3_program program; on Debian: apt-get install sqlite3"
-  ((version >= OLDEST_SQLITE)) || die "$EXIT_IO" "$sqlite3_program is older than 3.38"
+  local extension version=$known_version octal escape=''
+  [[ -n $version ]] || sqlite_version || no_sqlite
+  ((version >= OLDEST_SQLITE)) || too_old
   find_extension || exit
   octal_of "$extension"
   # From 3.50 on the program rewrites control characters unless told not to.
   ((version < 3050000)) || escape=' --escape off'
   prelude=".load \"$octal\""$'\n'".mode list$escape"$'\n.separator "\\037" "\\n"\n'
+}
+
+no_sqlite() {
+  die "$EXIT_IO" "no $sqlite3_program program; on Debian: apt-get install sqlite3"
+}
+
+too_old() {
+  die "$EXIT_IO" "$sqlite3_program is older than 3.38"
+}
+
+# evaluate EXPRESSION... - sets `values` to their values: all, or those before the first that SQLite calls an error, which is
+# `value_error` then. The version is asked for in the same process, so that sqlite_setup needs none of its own.
+known_version=
+evaluate() {
+  local extension version octal answer line loaded='' expression statements
+  values=() value_error=
+  find_extension || exit
+  octal_of "$extension"
+  statements=('.mode list' "SELECT '=' || sqlite_version();" ".load \"$octal\"" "SELECT '=';")
+  for expression; do statements+=("SELECT '=' || ($expression);"); done
+  answer=$("$sqlite3_program" -init /dev/null -batch :memory: "${statements[@]}" 2>&1)
+  answer+=$'\n'
+  while [[ -n $answer ]]; do
+    line=${answer%%$'\n'*} answer=${answer#*$'\n'}
+    if [[ $line != =* ]]; then
+      value_error+=${value_error:+ }$line
+    elif [[ -z $known_version ]]; then
+      set_version "${line#=}" && known_version=$version
+    elif [[ -z $loaded ]]; then
+      loaded=1
+    else
+      values+=("${line#=}")
+    fi
+  done
+  [[ -n $known_version ]] || no_sqlite
+  ((known_version >= OLDEST_SQLITE)) || too_old
+  [[ -n $loaded ]] || die_of_sqlite "$value_error"
 }
 
 octal_of() {
@@ -56,6 +93,11 @@ run_sqlite() {
     0 | 130 | 141) return "$status" ;;
     *) say_sqlite_error "$complaint"; return "$EXIT_IO" ;;
   esac
+}
+
+die_of_sqlite() {
+  say_sqlite_error "$1"
+  exit "$EXIT_IO"
 }
 
 # The program's own "Runtime error near line 3: " tells a user nothing, and who gave no SQL is not helped by any.

@@ -8,13 +8,20 @@
 # sql_text TEXT - prints a SQL expression whose value is exactly TEXT: CAST(x'...' AS TEXT).
 #   sqlite3 ... "SELECT * FROM task_results($(sql_text "$job"))"
 sql_text() {
-  local LC_ALL=C i code hex= # a character is a byte then
-  for ((i = 0; i < ${#1}; i++)); do
-    printf -v code '%d' "'${1:i:1}"
-    printf -v code '%02x' "$((code & 255))"
-    hex+=$code
+  local text_
+  set_sql_text text_ "$1"
+  printf '%s' "$text_"
+}
+
+# set_sql_text NAME TEXT - the same into the variable, without a process.
+set_sql_text() {
+  local LC_ALL=C i_ code_ hex_= # a character is a byte then
+  for ((i_ = 0; i_ < ${#2}; i_++)); do
+    printf -v code_ '%d' "'${2:i_:1}"
+    printf -v code_ '%02x' "$((code_ & 255))"
+    hex_+=$code_
   done
-  printf "CAST(x'%s' AS TEXT)" "$hex"
+  printf -v "$1" "CAST(x'%s' AS TEXT)" "$hex_"
 }
 
 # sql_texts BEFORE AFTER - texts come in, each ended by a NUL byte; a line of SQL for each goes out: BEFORE, the text as

@@ -1,27 +1,62 @@
-# times.bash - times given by a user, and times shown to one.
+# times.bash - times and spans: those of options, and those that are shown.
+#
+# No text of a user's is read here as a time: the extension's taskresults_time() and taskresults_span() do, for all commands
+# (README: Times and spans).
 
 # shellcheck shell=bash
 
-# time_option since|until [NAME] - turns the option into microseconds since the Unix epoch, in place. A time without a
-# zone is UTC, as all times of the scheduler. 90s, 30m, 12h, 7d and 2w count back from now; a bare day is whole, so that
-# --until includes it; anything else is for date(1): "yesterday", "last monday", ... NAME is the option that the user
-# gave, if it is another.
-time_option() {
-  local text instant seconds nanoseconds
+SPAN_FORMS="90s, 5m, 12h, 7d, 2w, 3mo, 1y, '90 days' or '1d 12h'"
+TIME_FORMS="2026-02-14, 2026-02-14T09:30:00Z, today, yesterday, now, or how long ago: $SPAN_FORMS"
+
+# time_options NAME... - turns those of the options that are given, since or until or any other name, into microseconds since
+# the Unix epoch, in place. Of a bare day, `until` is the end and any other the beginning.
+time_options() {
+  local name text names=() expressions=()
+  for name; do
+    [[ -v opt[$name] ]] || continue
+    set_sql_text text "${opt[$name]}"
+    [[ $name != until ]] || text+=", 'until'"
+    names+=("$name") expressions+=("taskresults_time($text)")
+  done
+  evaluate_options "a time ($TIME_FORMS)"
+}
+
+# span_options NAME... - turns those of the options that are given into microseconds, in place.
+span_options() {
+  local name text names=() expressions=()
+  for name; do
+    [[ -v opt[$name] ]] || continue
+    set_sql_text text "${opt[$name]}"
+    names+=("$name") expressions+=("taskresults_span($text)")
+  done
+  evaluate_options "a length of time ($SPAN_FORMS)"
+}
+
+# seconds_option NAME - the same, but a number alone is seconds, and may have a fraction.
+seconds_option() {
+  local text
   [[ -v opt[$1] ]] || return 0
-  text=${opt[$1]}
-  if [[ $text =~ ^([0-9]{1,9})([smhdw])$ ]]; then
-    local -A unit=([s]=1 [m]=60 [h]=3600 [d]=86400 [w]=604800)
-    opt[$1]=$(((EPOCHSECONDS - 10#${BASH_REMATCH[1]} * ${unit[${BASH_REMATCH[2]}]}) * 1000000))
-    return
+  set_sql_text text "${opt[$1]}"
+  local names=("$1") expressions=("taskresults_span($text, 'seconds')")
+  evaluate_options "seconds, or a length of time ($SPAN_FORMS)"
+}
+
+# evaluate_options WORDS - each of the options in `names` gets the value of its expression; WORDS are what one wants.
+evaluate_options() {
+  local at
+  ((${#names[@]})) || return 0
+  evaluate "${expressions[@]}"
+  if ((${#values[@]} < ${#names[@]})); then
+    is_unreadable_time || die_of_sqlite "$value_error"
+    at=${names[${#values[@]}]}
+    usage_error "--$at wants $1, not '${opt[$at]}'"
   fi
-  instant=$(LC_ALL=C TZ=UTC0 date -d "$text" '+%s %N' 2>/dev/null) && [[ -n ${text// /} ]] ||
-    usage_error "--${2-$1} wants a time such as 2026-02-14, 2026-02-14T09:30:00Z or 7d, not '$text'"
-  read -r seconds nanoseconds <<<"$instant"
-  opt[$1]=$((seconds * 1000000 + 10#$nanoseconds / 1000))
-  if [[ $1 == until && $text =~ ^[0-9]{4}-[0-9]{2}-[0-9]{2}$ ]]; then
-    opt[$1]=$((${opt[$1]} + 86400 * 1000000 - 1))
-  fi
+  for ((at = 0; at < ${#names[@]}; at++)); do opt[${names[at]}]=${values[at]}; done
+}
+
+# is_unreadable_time - what `evaluate` met is a text that cannot be read, and not, say, a want of memory.
+is_unreadable_time() {
+  [[ $value_error == *'is no time;'* || $value_error == *'is no length of time;'* ]]
 }
 
 # time_condition - the SQL condition that --since and --until make; to be joined by AND.
@@ -45,13 +80,4 @@ duration() {
 # clock EXPRESSION - SQL: microseconds as 2026-02-14 09:30:00, UTC.
 clock() {
   printf "coalesce(datetime((%s) / 1000000, 'unixepoch'), '')" "$1"
-}
-
-# span_option NAME - turns the option, a length of time such as 90s, 30m, 12h, 7d or 2w, into microseconds, in place.
-span_option() {
-  local -A unit=([s]=1 [m]=60 [h]=3600 [d]=86400 [w]=604800)
-  [[ -v opt[$1] ]] || return 0
-  [[ ${opt[$1]} =~ ^([0-9]{1,7})([smhdw])$ ]] ||
-    usage_error "--$1 wants a length of time such as 90s, 30m, 12h or 7d, not '${opt[$1]}'"
-  opt[$1]=$((10#${BASH_REMATCH[1]} * ${unit[${BASH_REMATCH[2]}]} * 1000000))
 }

@@ -1,8 +1,9 @@
 #!/usr/bin/env bats
-# Times and lengths of time as people write them: taskresults_time(), taskresults_span().
+# Times and lengths of time as people write them: taskresults_time(), taskresults_span(), and the commands' options.
 
 load ../helpers
 load ../host
+load ../shell
 
 @test "times and spans agree with Python over 12,000 texts, good and bad ones" {
   require_host
@@ -48,4 +49,119 @@ load ../host
   assert_rows '60000000|1' "CREATE TABLE t(a); CREATE INDEX i ON t(taskresults_span(a)); INSERT INTO t VALUES('1m');
     CREATE TEMP VIEW v AS SELECT taskresults_span(a) AS span, taskresults_time(a) > 0 AS past FROM t; SELECT * FROM v;"
   assert_sql_error 'non-deterministic' "CREATE TABLE t(a); CREATE INDEX i ON t(taskresults_time(a));"
+}
+
+# --- the commands -----------------------------------------------------------------------------------------------------
+
+# Records of so many hours ago, oldest first, each with that number as its output.
+runs_of_hours_ago() {
+  python3 - "$results/a.jsonl" "$@" <<'PYTHON'
+import json, sys
+from datetime import datetime, timedelta, timezone
+with open(sys.argv[1], "w") as file:
+    for hours in sys.argv[2:]:
+        at = datetime.now(timezone.utc) - timedelta(hours=float(hours))
+        at = at.isoformat().replace("+00:00", "Z")
+        file.write(json.dumps({"timestamp": at, "job_id": "a", "success": False, "output": hours, "error": hours}) + "\n")
+PYTHON
+}
+
+shown() {
+  taskresults export --columns output "$@" | tail -n +2 | tr '\r\n' ' ' | tr -s ' '
+}
+
+@test "--since and --until mean the same in all spellings, and never a time that is ahead" {
+  local since
+  runs_of_hours_ago 9000 8000 2200 2100 170 160 1
+  for since in 90d '90 days' '90 Days ago' 3mo '3 months' '12w 6d' 2160h ' 90  D '; do
+    [[ $(shown --since "$since") == '2100 170 160 1 ' ]] || { echo "$since"; return 1; }
+    [[ $(shown --until "$since") == '9000 8000 2200 ' ]] || { echo "$since"; return 1; }
+  done
+  [[ $(shown --since 1y) == '8000 2200 2100 170 160 1 ' ]]
+  [[ $(shown --since '7 days') == '160 1 ' ]]
+  [[ $(shown --since 2w --until 7d) == '170 ' ]]
+  [[ $(shown --until now) == '9000 8000 2200 2100 170 160 1 ' ]]
+  [[ $(taskresults errors --since '7 days' --csv | wc -l) -eq 2 ]] # all are of one kind
+  [[ $(taskresults stats --since '7 days' --json) == *'"runs":2,'* ]]
+  [[ $(taskresults view a --since '7 days' --json | grep -c timestamp) -eq 2 ]]
+}
+
+@test "a bare day, today and yesterday are whole" {
+  local day
+  for day in 2026-02-13 2026-02-14 2026-02-15; do
+    append_raw a "{\"timestamp\":\"${day}T00:00:00Z\",\"output\":\"$day first\"}\n{\"timestamp\":\"${day}T23:59:59.999999Z\",\"output\":\"$day last\"}\n"
+  done
+  [[ $(shown --since 2026-02-14 --until 2026-02-14) == '2026-02-14 first 2026-02-14 last ' ]]
+  [[ $(shown --until yesterday) == "$(shown)" && $(shown --since today) == '' ]]
+  [[ $(TZ=Asia/Tokyo shown --since 2026-02-15) == '2026-02-15 first 2026-02-15 last ' ]]
+}
+
+@test "what is no time is wrong usage in every command, says what is understood, and changes nothing" {
+  local command text
+  make_job a 3
+  cp -r "$results" "$BATS_TEST_TMPDIR/before"
+  cd "$BATS_TEST_TMPDIR" || return
+  for text in '' 1z '7 days from now' tomorrow 999999999d 9999999999999999999d '2026-02-30' 7 -7d +7d 1.5d 'last monday'; do
+    for command in 'view a --since' 'view a --until' 'stats --since' 'stats --until' 'errors --since' 'errors --until' \
+      'export -o out.csv --since' 'export -o out.csv --until' 'prune a --since' 'prune --all --since' \
+      'prune --all --keep 1 --since' 'alerts --state state --silent-for' 'alerts --state state --cooldown' \
+      'alerts --state state --overdue --grace' 'alerts --state state --exec true --exec-timeout' 'sla --window'; do
+      # shellcheck disable=SC2086  # words
+      run taskresults $command "$text"
+      [[ $status -eq 2 && $output == *"--${command##*--} wants a "*"3mo, 1y, '90 days'"*"not '$text'"* ]] ||
+        { echo "$command '$text': $status $output"; return 1; }
+    done
+  done
+  diff -r "$results" before
+  [[ ! -e out.csv && ! -e state && ! -e state.lock ]]
+}
+
+@test "sla: windows of days, of spans, and open ones" {
+  local window
+  append_raw a '{"timestamp":"2026-02-01T00:00:00Z","success":true}\n{"timestamp":"2026-02-28T23:59:59Z","success":true}\n'
+  runs() { taskresults sla --csv --window "$1" 2>/dev/null | tail -n +2 | cut -d, -f2; }
+  [[ $(runs 2026-02-01..2026-02-28) -eq 2 ]]
+  [[ $(runs 2026-02-01..2026-02-27) -eq 1 ]]
+  [[ $(runs 2026-02-01..2026-02-28T23:59:59Z) -eq 1 ]] # without its end
+  [[ $(runs ..2026-02-28) -eq 2 && $(runs 2026-02-02..) -eq 1 && $(runs ..) -eq 2 ]]
+  [[ $(runs '9000 days') -eq 2 && $(runs '..1 hour ago') -eq 2 && $(runs 1h) -eq 0 ]]
+  [[ $(runs 290000y) -eq 2 ]]
+  for window in 7..8 2026-02-14 yesterday 1z.. ..1z 300000y; do
+    run taskresults sla --window "$window"
+    [[ $status -eq 2 && $output == *"--window wants "*"not '$window'"* ]] || { echo "$window: $status $output"; return 1; }
+  done
+  run taskresults sla --window 2w..3w
+  [[ $status -eq 2 && $output == *'not empty'* ]]
+}
+
+@test "seconds may be a number alone, or a length of time" {
+  local text
+  make_job a 1
+  for text in 300 5m '5 minutes'; do
+    [[ $(taskresults report --refresh "$text") == *'content="300"'* ]]
+  done
+  for text in '' 0 1z -1; do
+    run taskresults follow --interval "$text"
+    [[ $status -eq 2 && $output == *--interval* ]]
+  done
+  run taskresults report --refresh 4s
+  [[ $status -eq 2 ]]
+}
+
+@test "options with times start no process more than the command alone, and never date(1)" {
+  local log=$BATS_TEST_TMPDIR/log arguments
+  make_job a 3
+  mkdir "$BATS_TEST_TMPDIR/bin"
+  printf '#!/bin/sh\necho date >>%s\n' "$log" >"$BATS_TEST_TMPDIR/bin/date"
+  printf '#!/bin/sh\necho sqlite3 >>%s\nexec sqlite3 "$@"\n' "$log" >"$BATS_TEST_TMPDIR/counted"
+  chmod +x "$BATS_TEST_TMPDIR/bin/date" "$BATS_TEST_TMPDIR/counted"
+  calls() {
+    : >"$log"
+    PATH=$BATS_TEST_TMPDIR/bin:$PATH TASKRESULTS_SQLITE3=$BATS_TEST_TMPDIR/counted taskresults "$@" >/dev/null 2>&1
+    sort "$log" | uniq -c | tr -s ' \n' ' '
+  }
+  alone=$(calls view a)
+  [[ $alone == ' 2 sqlite3 ' ]]
+  [[ $(calls view a --since 7d) == "$alone" && $(calls view a --since yesterday --until '2 h') == "$alone" ]]
+  [[ $(calls alerts --nagios) == "$(calls alerts --nagios --silent-for 7d --grace '5 min')" ]]
 }
