@@ -1032,9 +1032,18 @@ typedef struct TrJournalState {
 } TrJournalState;
 
 typedef struct TrJournal {
-  int fd; /* owned; -1 when there is none */
+  int fd;      /* owned; -1 when there is none */
+  uid_t owner; /* of one that was loaded */
   TrJournalState state;
 } TrJournal;
+
+/* How far a prune has changed anything: what its errors say. */
+typedef enum TrPruneState {
+  TR_PRUNE_UNTOUCHED,
+  TR_PRUNE_RECOVERED,  /* what an interrupted prune had left was finished or discarded, and nothing changed since */
+  TR_PRUNE_UNFINISHED, /* from the exchange, or the beginning of a recovery, on: the journal tells how to go on */
+  TR_PRUNE_REPLACED,   /* offline: the copy has the job's name */
+} TrPruneState;
 
 typedef struct TrPrune {
   TrDir *dir;                    /* borrowed */
@@ -1050,7 +1059,7 @@ typedef struct TrPrune {
   int live_fd; /* O_RDWR, never O_APPEND (pwrite() would append): the temporary, which ends up under file_name */
   struct stat old_stat;
   bool no_leases; /* offline, on a file system without them */
-  bool exchanged;
+  TrPruneState state;
   int64_t exclusive_until_ms; /* our write lease on the live file holds until then at least; 0: we have none */
   TrSelection selection;
   TrJournal journal;
@@ -1095,7 +1104,13 @@ int tr_journal_save(TrPrune *prune, char **message);                 /* durable 
 void tr_journal_close(TrJournal *journal);
 bool tr_journal_job(int dirfd, const char *leftover, char out[TR_NAME_SIZE], size_t *length); /* whose is it? */
 
-int tr_exchange(TrPrune *prune, char **message);         /* prune->exchanged tells how far it came */
+/* Whose files may be believed. `found` is the lock, the journal or the temporary; `live` may be NULL: there is none. */
+int tr_trust_file(const TrPrune *prune, const char *name, const struct stat *found, char **message);
+int tr_trust_leftover(const TrPrune *prune, const char *name, const struct stat *found, char **message);
+int tr_trust_drain(const TrPrune *prune, const struct stat *old, const struct stat *live, uid_t journal_owner,
+                   char **message);
+
+int tr_exchange(TrPrune *prune, char **message);         /* prune->state tells how far it came */
 int tr_exchange_offline(TrPrune *prune, char **message); /* a plain rename, for want of leases or exchange */
 int tr_drain(TrPrune *prune, char **message);            /* on success the old file and the journal are gone */
 int tr_recover(TrPrune *prune, bool *recovered, char **message);

@@ -46,7 +46,7 @@ static int check_unreplaced(TrPrune *prune, char **message) {
 /* Between the check and the exchange there is an instant. If the file was replaced in it, the file that we took down is
 ** not the one we copied, and all of it is drained. */
 static int check_exchanged(TrPrune *prune, char **message) {
-  struct stat now;
+  struct stat now, live;
   if (fstatat(prune->dir->fd, prune->new_name, &now, AT_SYMLINK_NOFOLLOW) != 0) {
     int reason = errno;
     return tr_prune_error(prune, SQLITE_IOERR, message, reason, "its predecessor %s cannot be examined",
@@ -54,13 +54,16 @@ static int check_exchanged(TrPrune *prune, char **message) {
   }
   if (now.st_dev == prune->old_stat.st_dev && now.st_ino == prune->old_stat.st_ino) return SQLITE_OK;
   int fd = tr_prune_open(prune, prune->new_name, O_RDONLY, 0);
-  if (fd < 0) {
+  if (fd < 0 || fstat(fd, &now) != 0 || fstat(prune->live_fd, &live) != 0) {
     int reason = errno;
+    if (fd >= 0) close(fd);
     return tr_prune_error(prune, SQLITE_IOERR, message, reason, "was replaced; the replacement, now %s, cannot be read",
                           prune->new_name);
   }
   close(prune->old_fd);
   prune->old_fd = fd;
+  int code = tr_trust_drain(prune, &now, &live, geteuid(), message);
+  if (code != SQLITE_OK) return code;
   prune->journal.state.old_dev = now.st_dev;
   prune->journal.state.old_ino = now.st_ino;
   prune->journal.state.drained = 0;
@@ -87,7 +90,7 @@ int tr_exchange(TrPrune *prune, char **message) {
   if (TEMP_FAILURE_RETRY(renameat2(dir, prune->new_name, dir, prune->file_name, RENAME_EXCHANGE)) != 0) {
     return rename_error(prune, errno, message);
   }
-  prune->exchanged = true;
+  prune->state = TR_PRUNE_UNFINISHED;
   code = check_exchanged(prune, message);
   /* Before anyone may append to the new file: a power failure must not bring the old one back under the job's name. */
   if (code == SQLITE_OK && TEMP_FAILURE_RETRY(fsync(dir)) != 0) {

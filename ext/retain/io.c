@@ -44,10 +44,15 @@ int tr_prune_error(const TrPrune *prune, int code, char **message, int error_num
   va_start(arguments, format);
   char *what = sqlite3_vmprintf(format, arguments);
   va_end(arguments);
-  const char *state = prune->exchanged ? "the next prune of the job goes on from here" : "nothing was changed";
+  static const char *const state[] = {
+      [TR_PRUNE_UNTOUCHED] = "nothing was changed",
+      [TR_PRUNE_RECOVERED] = "an interrupted prune was finished; nothing else was changed",
+      [TR_PRUNE_UNFINISHED] = "the next prune of the job goes on from here",
+      [TR_PRUNE_REPLACED] = "it was pruned, which a power failure could undo: call sync before a writer starts",
+  };
   tr_error(message, code, "job '%.*s': %s/%s %s%s%s (%s)", (int)prune->job_length, prune->job_id, prune->dir->path,
            prune->file_name, what ? what : "", error_number ? ": " : "", error_number ? strerror(error_number) : "",
-           state);
+           state[prune->state]);
   sqlite3_free(what);
   return code;
 }

@@ -104,6 +104,12 @@ static int read_newest(int fd, TrJournalState *newest, bool *found) {
   return 0;
 }
 
+static bool is_of_job(const TrPrune *prune, bool is_complete) {
+  const TrJournalState *state = &prune->journal.state;
+  return is_complete && state->job_length == prune->job_length &&
+         memcmp(state->job_id, prune->job_id, prune->job_length) == 0;
+}
+
 int tr_journal_load(TrPrune *prune, bool *complete, char **message) {
   TrJournal *journal = &prune->journal;
   struct stat found;
@@ -111,8 +117,13 @@ int tr_journal_load(TrPrune *prune, bool *complete, char **message) {
   journal->fd = tr_prune_open(prune, prune->journal_name, O_RDWR, 0);
   if (journal->fd < 0 && errno == ENOENT) return SQLITE_OK;
   int reason = journal->fd >= 0 && fstat(journal->fd, &found) == 0 ? 0 : errno;
-  if (reason == 0) reason = read_newest(journal->fd, &journal->state, complete);
-  if (reason == 0 && (*complete || found.st_size <= SLOT_BYTES)) return SQLITE_OK;
+  if (reason == 0) {
+    int code = tr_trust_leftover(prune, prune->journal_name, &found, message);
+    if (code != SQLITE_OK) return code;
+    journal->owner = found.st_uid;
+    reason = read_newest(journal->fd, &journal->state, complete);
+  }
+  if (reason == 0 && (is_of_job(prune, *complete) || (!*complete && found.st_size <= SLOT_BYTES))) return SQLITE_OK;
   return tr_prune_error(prune, SQLITE_CORRUPT, message, reason,
                         "the journal %s of an interrupted prune cannot be read; if %s holds records that the job's "
                         "file lacks, save them, then remove both",
@@ -133,7 +144,11 @@ bool tr_journal_job(int dirfd, const char *leftover, char out[TR_NAME_SIZE], siz
   bool found;
   int reason = read_newest(fd, &state, &found);
   close(fd);
-  if (reason || !found) return false;
+  /* It may be forged, and what it calls a job becomes a path. */
+  if (reason || !found || !tr_job_id_is_usable(state.job_id, state.job_length) ||
+      !tr_leftover_belongs(leftover, state.job_id, state.job_length)) {
+    return false;
+  }
   *length = state.job_length;
   memcpy(out, state.job_id, state.job_length);
   out[state.job_length] = '\0';

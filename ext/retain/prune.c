@@ -40,11 +40,28 @@ static int check_exists(TrPrune *prune, char **message) {
 
 /* --- 1: lock ----------------------------------------------------------------------------------------------------- */
 
+static int open_lock(TrPrune *prune, char **message) {
+  struct stat found;
+  prune->lock_fd = tr_prune_open(prune, prune->lock_name, O_RDONLY | O_CREAT, 0644);
+  int reason = errno;
+  bool is_open = prune->lock_fd >= 0;
+  bool is_known = is_open ? fstat(prune->lock_fd, &found) == 0
+                          : fstatat(prune->dir->fd, prune->lock_name, &found, AT_SYMLINK_NOFOLLOW) == 0;
+  if (is_known) {
+    int code = tr_trust_file(prune, prune->lock_name, &found, message);
+    if (code != SQLITE_OK || is_open) return code;
+  }
+  if (is_open) reason = errno;
+  return tr_prune_error(prune, tr_error_code(reason), message, reason, "its lock %s cannot be opened",
+                        prune->lock_name);
+}
+
 /* The lock's file stays: to remove it would let two prunes lock two files of one name. */
 static int lock_job(TrPrune *prune, char **message) {
   int64_t deadline_ms = tr_clock_ms() + LOCK_PATIENCE_MS;
-  prune->lock_fd = tr_prune_open(prune, prune->lock_name, O_RDONLY | O_CREAT, 0644);
-  while (prune->lock_fd >= 0) {
+  int code = open_lock(prune, message);
+  if (code != SQLITE_OK) return code;
+  for (;;) {
     if (TEMP_FAILURE_RETRY(flock(prune->lock_fd, LOCK_EX | LOCK_NB)) == 0) return SQLITE_OK;
     if (errno != EWOULDBLOCK) break;
     if (tr_clock_ms() >= deadline_ms) {
@@ -154,7 +171,7 @@ static int replace_file(TrPrune *prune, char **message) {
     prune->no_leases = code == SQLITE_NOLFS && prune->options->offline;
   }
   if (prune->no_leases) code = tr_exchange_offline(prune, message);
-  if (!prune->exchanged) take_back(prune);
+  if (prune->state != TR_PRUNE_UNFINISHED) take_back(prune);
   return code;
 }
 

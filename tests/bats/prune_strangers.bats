@@ -110,7 +110,7 @@ PYTHON
   [[ $status -ne 0 && $output == *"was replaced; the replacement, now .taskresults-"*"cannot be read"* ]]
   [[ $(wc -l <"$results/j.jsonl") == 4 && $(wc -l <"$results/mine") == 10 ]]
   run prune j "'keep', 4"
-  [[ $status -ne 0 && $output == *"an interrupted prune left .taskresults-"*".new, which cannot be opened"* ]]
+  [[ $status -ne 0 && $output == *".taskresults-"*".new beside it is a symbolic link: see who put it there"* ]]
   rm "$results"/.taskresults-*.new
   [[ $(prune j "'keep', 2") == *'"recovered":true'* && $(wc -l <"$results/j.jsonl") == 2 ]]
   assert_no_leftovers
@@ -195,6 +195,12 @@ PYTHON
   "$root/tests/prune/tampered.py"
 }
 
+@test "what another user put under a prune's names does not lend him root's rights: refused, and nothing is changed" {
+  run "$root/tests/prune/forged.py"
+  [[ $output != skip* ]] || skip "$output"
+  [[ $status == 0 ]] || { echo "$output"; return 1; }
+}
+
 @test "what is no file in the place of the job's, or of its predecessor, stops the recovery until it is removed" {
   make_job j 10
   killed_after_exchange
@@ -208,7 +214,7 @@ PYTHON
   mv "$new" "$results/old"
   mkfifo "$new"
   run prune j "'keep', 4"
-  [[ $status -ne 0 && $output == *"was replaced by a FIFO while it was pruned, now ${new##*/}: remove that"* ]]
+  [[ $status -ne 0 && $output == *"cannot be pruned: ${new##*/} beside it is a FIFO: see who put it there"* ]]
   rm "$new"
   mv "$results/old" "$new"
   [[ $(prune j "'keep', 3") == *'"recovered":true'* && $(wc -l <"$results/j.jsonl") == 3 ]]
