@@ -2,9 +2,10 @@
 #
 # Usage: taskresults doctor
 #
-# Checks the programs, the extension, the directories and their permissions; every file of results that cannot be read;
-# every line that is not a record; what an interrupted prune left behind; the list of jobs, jobs that died, logs that
-# cannot be read. Nothing is changed.
+# Checks the programs, the extension, the directories and their permissions, and whether a scheduler on this machine keeps
+# its state elsewhere; every file of results that cannot be read, or is not read since it was rotated or has another name;
+# every line that is not a record, and records that do not tell whether they succeeded; what an interrupted prune left
+# behind; jobs that have failed for long; the list of jobs, jobs that died, logs that cannot be read. Nothing is changed.
 #
 # Each line begins with `ok`, with `note` (worth a look) or with `FAIL`, and then a `fix:` follows.
 #
@@ -18,6 +19,8 @@
 
 # shellcheck source=shell/lib/scheduler.bash
 source "$shell_home/lib/scheduler.bash"
+# shellcheck source=shell/lib/examine.bash
+source "$shell_home/lib/examine.bash"
 
 parse_options '' "$@"
 at_most 0
@@ -118,35 +121,9 @@ check_state() {
   fi
 }
 
-# One row for each job and reason: lines are counted, entries are named.
-check_results() {
-  local rows kind job quoted reason count found=0
-  rows=$(with_progress query "SELECT offset IS NULL, hex(job_id), $(cell reason), count(*) FROM task_rejects
-    GROUP BY 1, 2, 3 ORDER BY 1 DESC, job_id, 3;") || {
-    fail 'the results cannot be read' 'see the message above'
-    return
-  }
-  while IFS=$'\x1f' read -r kind job reason count; do
-    [[ -n $kind ]] || continue
-    found=1
-    printf -v job '%b' "$(sed 's/../\\x&/g' <<<"$job")"
-    quoted=$(printf '%q' "$job")
-    if ((!kind)); then
-      note "job $quoted: $count line$( ((count == 1)) || echo s): $reason" "to see them: taskresults rejects -- $quoted"
-    elif [[ $reason == *'interrupted prune'* ]]; then
-      fail "job $quoted: $reason" "prune the job again, which brings the records back: taskresults prune -- $quoted --keep N"
-    elif [[ $reason == *'Permission denied'* ]]; then
-      fail "job $quoted: $reason" "as its owner: chmod a+r -- $(printf '%q' "$(results_dir)/$job.jsonl")"
-    else
-      fail "job $quoted: $reason" "move it out of $(results_dir), or rename it so that it does not end in .jsonl"
-    fi
-  done <<<"$rows"
-  ((found)) || ok 'every line is a record'
-}
-
 # The list of jobs, and those of which a run left its checkpoint behind.
 check_jobs() {
-  local jobs_file=${SCHEDULER_JOBS_FILE:-/opt/.task-scheduler/jobs.json} rows kind job count
+  local jobs_file=${SCHEDULER_JOBS_FILE:-/opt/.task-scheduler/jobs.json} rows kind hex job quoted count
   [[ -r $jobs_file ]] || return 0
   rows=$(query "SELECT state, hex(job_id), count(*) FROM task_jobs WHERE state = 'died' GROUP BY 2
     UNION ALL SELECT 'no id', '', count(*) FROM task_jobs WHERE job_id IS NULL GROUP BY NULL
@@ -154,13 +131,12 @@ check_jobs() {
     fail "$rows" 'mend the file, or take it from a backup; the scheduler needs it too'
     return
   }
-  while IFS=$'\x1f' read -r kind job count; do
+  while IFS=$'\x1f' read -r kind hex count; do
     [[ -n $kind ]] || continue
-    printf -v job '%b' "$(sed 's/../\\x&/g' <<<"$job")"
-    printf -v job '%q' "$job"
+    set_job "$hex"
     case $kind in
-      died) note "job $job: its checkpoint names no process that lives" 'the run died; the scheduler may have to be told' ;;
-      twice) note "job $job is $count times in $jobs_file" 'the scheduler may run either' ;;
+      died) note "job $quoted: its checkpoint names no process that lives" 'the run died; the scheduler may have to be told' ;;
+      twice) note "job $quoted is $count times in $jobs_file" 'the scheduler may run either' ;;
       *) note "$count of the jobs in $jobs_file have no id" 'to see them: SELECT record FROM task_jobs WHERE job_id IS NULL' ;;
     esac
   done <<<"$rows"
@@ -168,22 +144,28 @@ check_jobs() {
 
 # Entries that task_logs could not read as a log.
 check_logs() {
-  local logs=${SCHEDULER_LOGS_DIR:-/opt/.task-scheduler/logs} entry
+  local logs=${SCHEDULER_LOGS_DIR:-/opt/.task-scheduler/logs} entry quoted rotated=() named
   [[ -r $logs && -x $logs ]] || return 0
   [[ $logs == /* ]] || logs=./$logs
   while IFS= read -rd '' entry; do
+    printf -v quoted '%q' "$entry"
     if [[ -f $entry && ! -L $entry ]]; then
-      fail "the log $(printf '%q' "$entry") is not readable" "as its owner: chmod a+r -- $(printf '%q' "$entry")"
+      fail "the log $quoted is not readable" "as its owner: chmod a+r -- $quoted"
     else
-      note "$(printf '%q' "$entry") is no regular file, so it is no log" 'move it away, or rename it so that it does not end in .log'
+      note "$quoted is no regular file, so it is no log" 'move it away, or rename it so that it does not end in .log'
     fi
   done < <(find "$logs/" -maxdepth 1 -name '*.log' \( ! -type f -o ! -readable \) -print0)
+  for entry in "$logs"/*.log[.~_-]*; do [[ ! -f $entry ]] || rotated+=("${entry##*/}"); done
+  ((${#rotated[@]} == 0)) || {
+    set_named named "${rotated[@]}"
+    note "rotated logs in $logs, which are not read: $named" 'task_logs and task_runs know only what JOB.log has'
+  }
 }
 
 examine() {
   check_state
   check_programs && check_results_dir && {
-    check_results
+    examine_results
     check_jobs
     check_logs
   }

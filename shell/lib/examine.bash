@@ -1,0 +1,160 @@
+# examine.bash - what `doctor` looks for in the results themselves: in files that are not read, in lines, in records, in runs.
+# It says what it finds by `ok`, `note` and `fail`. However many jobs there are, no process is started for one of them.
+
+# shellcheck shell=bash
+
+# So many failures in a row, or so long a time without a success, are worth a note.
+LONG_STREAK=20
+LONG_FAILURE_DAYS=7
+# Of what a note lists, so many are named.
+MOST_NAMED=5
+MOST_FAILING=20
+
+# set_bytes NAME HEX - sets NAME to the text that is spelled so.
+set_bytes() {
+  local i_ escaped_=
+  for ((i_ = 0; i_ < ${#2}; i_ += 2)); do escaped_+=\\x${2:i_:2}; done
+  printf -v "$1" '%b' "$escaped_"
+}
+
+# set_job HEX - sets `job`, and `quoted` as a shell reads it back.
+set_job() {
+  set_bytes job "$1"
+  printf -v quoted '%q' "$job"
+}
+
+# set_named NAME FILE... - sets NAME to the first few, quoted, and says how many more there are.
+set_named() {
+  local name_=$1 text_ list_='' i_
+  shift
+  for ((i_ = 1; i_ <= $# && i_ <= MOST_NAMED; i_++)); do
+    printf -v text_ '%q' "${!i_}"
+    list_+=${list_:+, }$text_
+  done
+  (($# <= MOST_NAMED)) || list_+=", and $(($# - MOST_NAMED)) more"
+  printf -v "$name_" '%s' "$list_"
+}
+
+# Files that lie among the results and are not read, or are read as what they are not. Who looks for old runs has to know.
+check_other_files() {
+  local dir path inner name named rotated=() misnamed=() as_jobs=() folders=()
+  dir=$(results_dir)
+  [[ $dir == /* ]] || dir=./$dir
+  for path in "$dir"/*; do
+    name=${path##*/}
+    case $name in
+      *.jsonl)
+        [[ ! ${name%.jsonl} =~ ^(.+)(\.[0-9]{1,3}|[.-][0-9]{8}|[.-][0-9]{4}-[0-9]{2}-[0-9]{2})$ ||
+          ! -f $dir/${BASH_REMATCH[1]}.jsonl ]] || as_jobs+=("$name")
+        ;;
+      *.jsonl[.~_-]*) [[ ! -f $path ]] || rotated+=("$name") ;;
+      *.[jJ][sS][oO][nN][lL] | *.ndjson | *.json | *.jsonlines) [[ ! -f $path ]] || misnamed+=("$name") ;;
+      *) for inner in "$path"/*.jsonl; do [[ ! -f $inner ]] || { folders+=("$name"); break; }; done ;;
+    esac
+  done
+  ((${#rotated[@]} == 0)) || {
+    set_named named "${rotated[@]}"
+    note "rotated files in $dir, which are not read: $named" \
+      'only JOB.jsonl is; to read one, unpack it into another directory as JOB.jsonl, and name that in SCHEDULER_RESULTS_DIR.
+      taskresults prune keeps the files short without rotating them'
+  }
+  ((${#as_jobs[@]} == 0)) || {
+    set_named named "${as_jobs[@]}"
+    note "files that look rotated, but are read as jobs of their own: $named" \
+      "if they are old runs of other jobs, move them out of $dir"
+  }
+  ((${#misnamed[@]} == 0)) || {
+    set_named named "${misnamed[@]}"
+    note "files in $dir which are not read, since their names do not end in .jsonl: $named" 'if they are results, rename them'
+  }
+  ((${#folders[@]} == 0)) || {
+    set_named named "${folders[@]}"
+    note "folders in $dir with files of results, which are not read: $named" \
+      'to read those of one, name it in SCHEDULER_RESULTS_DIR'
+  }
+}
+
+# One row for each job and reason: lines are counted, entries are named.
+check_lines() {
+  local rows kind hex job quoted file reason count dir found=0
+  dir=$(results_dir)
+  rows=$(with_progress query "SELECT offset IS NULL, hex(job_id), $(cell reason), count(*) FROM task_rejects
+    GROUP BY 1, 2, 3 ORDER BY 1 DESC, job_id, 3;") || {
+    fail 'the results cannot be read' 'see the message above'
+    return
+  }
+  while IFS=$'\x1f' read -r kind hex reason count; do
+    [[ -n $kind ]] || continue
+    found=1
+    set_job "$hex"
+    if ((!kind)); then
+      ((count == 1)) && count+=' line' || count+=' lines'
+      note "job $quoted: $count: $reason" "to see them: taskresults rejects -- $quoted"
+    elif [[ $reason == *'interrupted prune'* ]]; then
+      fail "job $quoted: $reason" "prune the job again, which brings the records back: taskresults prune -- $quoted --keep N"
+    elif [[ $reason == *'Permission denied'* ]]; then
+      printf -v file '%q' "$dir/$job.jsonl"
+      fail "job $quoted: $reason" "as its owner: chmod a+r -- $file"
+    else
+      fail "job $quoted: $reason" "move it out of $dir, or rename it so that it does not end in .jsonl"
+    fi
+  done <<<"$rows"
+  ((found)) || ok 'every line is a record'
+}
+
+# Records without `success` count as failures; where no record has it, another program may have written the file. Sets
+# `strange` to those jobs.
+check_records() {
+  local rows hex job quoted runs known
+  rows=$(with_progress query "SELECT hex(job_id), count(*), sum(success IS NOT NULL) AS known FROM task_results
+    WHERE $readable_condition GROUP BY job_id HAVING known < count(*) ORDER BY job_id;") || {
+    fail 'the records cannot be read' 'see the message above'
+    return
+  }
+  while IFS=$'\x1f' read -r hex runs known; do
+    [[ -n $runs ]] || continue
+    set_job "$hex"
+    if ((known)); then
+      note "job $quoted: records without a value for success, which count as failures: $((runs - known)) of $runs" \
+        "to see them: taskresults export --errors -- $quoted"
+    else
+      strange[$hex]=1
+      note "job $quoted: none of its $runs records has a value for success, so that all count as failures" \
+        'if another program writes the file, move it elsewhere; if the scheduler should read it, each line needs
+      "success": true or false'
+    fi
+  done <<<"$rows"
+}
+
+# Jobs that failed so often, or for so long, that nobody seems to look.
+check_failing() {
+  local rows hex job quoted failures all since words count=0
+  rows=$(with_progress query "SELECT hex(job_id), -streak, runs = -streak, $(clock since_us) || coalesce(' (' ||
+      nullif($(relative_time since_us), '') || ')', '')
+    FROM (SELECT *, coalesce(last_success_us, first_run_us) AS since_us FROM task_stats WHERE $readable_condition)
+    WHERE streak <= -$LONG_STREAK OR (streak <= -2 AND since_us < (strftime('%s', 'now') - $LONG_FAILURE_DAYS * 86400) * 1000000)
+    ORDER BY streak, job_id;") || {
+    fail 'the results cannot be counted' 'see the message above'
+    return
+  }
+  while IFS=$'\x1f' read -r hex failures all since; do
+    [[ -n $failures && ! -v strange[$hex] ]] || continue
+    ((++count <= MOST_FAILING)) || continue
+    set_job "$hex"
+    words="its last $failures runs failed"
+    ((all)) && words="all of its $failures runs failed"
+    [[ -z $since ]] || { ((all)) && words+=", the first on $since" || words+="; its last success was on $since"; }
+    note "job $quoted: $words" "to see why: taskresults view --errors --latest -- $quoted"
+  done <<<"$rows"
+  ((count <= MOST_FAILING)) || note "$((count - MOST_FAILING)) more jobs have failed for long" 'taskresults list --failing'
+}
+
+examine_results() {
+  local -A strange=()
+  local readable_condition unreadable
+  readable_jobs
+  check_other_files
+  check_lines
+  check_records
+  check_failing
+}
