@@ -3,6 +3,7 @@
 # Usage: taskresults list [OPTION...]
 #
 # A job's streak is how many times in a row, up to now, it has ended as it did last. Jobs are in the order of their names.
+# Percentages are cut, not rounded: 100 % is only what never failed, 0 % only what never succeeded.
 #
 # Options:
 #   --failing       only jobs whose last run failed
@@ -29,7 +30,7 @@ exclusive json jsonl csv
 case ${opt[sort]-name} in
   name) order=job_id ;;
   runs) order='runs DESC, job_id' ;;
-  rate) order='percent, job_id' ;;
+  rate) order='success_rate, job_id' ;;
   last) order='last_us DESC, job_id' ;;
   streak) order='streak DESC, job_id' ;;
   *) usage_error "--sort wants name, runs, rate, last or streak, not '${opt[sort]}'" ;;
@@ -38,7 +39,9 @@ readable_jobs
 failing=1
 [[ ! -v opt[failing] ]] || failing='streak < 0'
 
-select="SELECT job_id, runs, successes, failures, round(success_rate, 1) AS percent, last_run, last_run_us AS last_us,
+set_percent percent successes runs
+set_percent_text percent_text successes runs 1
+select="SELECT job_id, runs, successes, failures, $percent AS percent, last_run, last_run_us AS last_us,
     streak > 0 AS last_success, abs(streak) AS streak
   FROM task_stats WHERE runs > 0 AND $failing AND $readable_condition ORDER BY $order"
 
@@ -53,7 +56,7 @@ for format in json jsonl csv; do
 done
 
 rows=$(with_progress query "SELECT 'JOB', 'RUNS', 'SUCCESS', 'LAST RUN', '', 'LAST STATE', 'STREAK';
-  SELECT $(cell job_id), runs, printf('%.1f %%', percent), coalesce(nullif($(clock last_us), ''), $(cell last_run)),
+  SELECT $(cell job_id), runs, $percent_text, coalesce(nullif($(clock last_us), ''), $(cell last_run)),
     $(relative_time last_us),
     CASE WHEN last_success THEN $(paint green "'ok'") ELSE $(paint red "'failed'") END, streak FROM ($select);") || exit
 show_table lrrlrlr 1 <<<"$rows"

@@ -202,11 +202,10 @@ select="SELECT job_id, runs, successes, runs - successes AS failures, 100.0 * su
   (runs_budget - (runs - successes) * $WHOLE) / ${WHOLE}e0 AS budget_runs_left,
   $missed AS missed FROM sla ORDER BY job_id"
 
-# percent PART WHOLE - SQL: cut to three digits. And seconds that may be less than none.
-percent() {
-  printf '%s' "CASE WHEN $2 > 0 THEN printf('%.3f %%', min(CAST(100000.0 * $1 / $2 AS INTEGER),
-    CASE $1 WHEN $2 THEN 100000 ELSE 99999 END) / 1000.0) ELSE '' END"
-}
+set_percent_text success_text successes runs 3
+set_percent_text uptime_text up time 3
+
+# span SECONDS - SQL: they may be less than none.
 span() {
   local seconds="CAST(($1) AS INTEGER)"
   printf '%s' "CASE WHEN $1 IS NULL THEN '' WHEN $1 < 0 THEN '-' || ($(duration "-$seconds")) ELSE $(duration "$seconds") END"
@@ -229,7 +228,7 @@ case $format in
     print_rows="SELECT $(json_row "${pairs[@]}") FROM ($select);"
     ;;
   table)
-    print_rows="SELECT $(cell job_id), runs, $(percent successes runs), $(percent up time), CASE WHEN time THEN $(span 'down / 1000000') ELSE '' END,
+    print_rows="SELECT $(cell job_id), runs, $success_text, $uptime_text, CASE WHEN time THEN $(span 'down / 1000000') ELSE '' END,
       outages, $(span mtbf), $(span mttr), $(span '(time_budget - down) / 1000000'),
       CASE WHEN runs_budget IS NULL THEN '' ELSE printf('%.1f', (runs_budget - (runs - successes) * $WHOLE) / ${WHOLE}e0) END,
       CASE WHEN $missed THEN $(paint red "'missed'") ELSE '' END

@@ -3,6 +3,7 @@
 # Usage: taskresults stats [JOB] [OPTION...]
 #
 # The longest run of failures in a row, and the mean time between runs, are those of the records that were counted.
+# Percentages are cut, not rounded: 100 % is only what never failed, 0 % only what never succeeded.
 #
 # Options:
 #   --since T       only runs at T or later: 7d, '90 days', 2026-02-14, 2026-02-14T09:30:00Z, yesterday and the like, in UTC;
@@ -51,6 +52,9 @@ esac
 job=job_id
 [[ ! -v opt[total] ]] || job=NULL
 
+set_percent percent successes runs
+set_percent_text percent_text successes runs 1
+
 # A failure's streak is told by how many successes of its job came before it.
 select="WITH
   run AS (SELECT $job AS job_id, job_id AS own_job, $period AS period, rowid AS place, time_us, ok AS good
@@ -61,7 +65,7 @@ select="WITH
   part AS (SELECT job_id, period, count(*) AS runs, sum(good) AS successes, min(time_us) AS first_us,
     max(time_us) AS last_us FROM run GROUP BY job_id, period)
   SELECT part.job_id, part.period, runs, successes, runs - successes AS failures,
-    round(100.0 * successes / runs, 1) AS percent, first_us, last_us, coalesce(worst_streak, 0) AS worst_streak,
+    $percent AS percent, first_us, last_us, coalesce(worst_streak, 0) AS worst_streak,
     CASE WHEN runs > 1 THEN round((last_us - first_us) / 1e6 / (runs - 1), 1) END AS interval_seconds
   FROM part LEFT JOIN worst ON part.job_id IS worst.job_id AND part.period IS worst.period
   ORDER BY part.job_id, part.period"
@@ -82,7 +86,7 @@ done
 rows=$(with_progress query "
   SELECT 'JOB', '${opt[by]+PERIOD}', 'RUNS', 'OK', 'FAILED', 'SUCCESS', 'WORST STREAK', 'EVERY', 'FIRST RUN', 'LAST RUN', '';
   SELECT $(cell "coalesce(job_id, 'all')"), coalesce(period, ''), runs, successes,
-    CASE WHEN failures THEN $(paint red failures) ELSE 0 END, printf('%.1f %%', percent), worst_streak,
+    CASE WHEN failures THEN $(paint red failures) ELSE 0 END, $percent_text, worst_streak,
     coalesce($(duration 'CAST(interval_seconds AS INTEGER)'), ''), $(clock first_us), $(clock last_us),
     $(relative_time last_us) FROM ($select);") || exit
 no_such_job

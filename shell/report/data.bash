@@ -205,7 +205,8 @@ plain_rows() {
   local i runs failures cells=
   for i in 0 2 4 6; do
     runs="(counts->>'\$[$i]')" failures="(counts->>'\$[$((i + 1))]')"
-    cells+=" || '<td>' || coalesce((1000 * ($runs - $failures) / $runs) / 10.0, '')"
+    cells+=" || '<td>' || CASE WHEN 1000 * ($runs - $failures) < $runs AND $failures < $runs THEN '&lt;0.1'
+      ELSE coalesce((1000 * ($runs - $failures) / $runs) / 10.0, '') END"
   done
   cat <<SQL
 SELECT 'rows';

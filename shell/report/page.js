@@ -45,11 +45,12 @@
   const dayName = (day) => new Date((firstDay + day) * 86400000)
     .toLocaleDateString("en", { weekday: "short", day: "numeric", month: "short", year: "numeric", timeZone: "UTC" });
 
-  // 99.97 % is not 100 %: cut, not rounded.
+  // 99.97 % is not 100 %, and 0.03 % is not 0: cut, not rounded.
   const percent = (runs, failures) => {
     if (!runs) return "–";
     if (!failures) return "100 %";
-    return `${(Math.floor((1000 * (runs - failures)) / runs) / 10).toFixed(1)} %`;
+    const tenths = Math.floor((1000 * (runs - failures)) / runs);
+    return tenths === 0 && runs > failures ? "<0.1 %" : `${(tenths / 10).toFixed(1)} %`;
   };
 
   const runsAndFailures = (runs, failures) =>
