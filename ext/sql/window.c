@@ -79,8 +79,11 @@ static int read_bound(sqlite3_value *value, bool is_since, int64_t *us) {
   case SQLITE_FLOAT: *us = whole_us(sqlite3_value_double(value), is_since); return SQLITE_OK;
   case SQLITE_TEXT: {
     const char *text = (const char *)sqlite3_value_text(value);
+    TrTimePoint point;
     if (text == NULL) return SQLITE_NOMEM;
-    return tr_timestamp_parse(text, (size_t)sqlite3_value_bytes(value), us) ? SQLITE_OK : SQLITE_MISMATCH;
+    if (!tr_time_parse(text, (size_t)sqlite3_value_bytes(value), tr_time_now_us(), &point)) return SQLITE_MISMATCH;
+    *us = is_since ? point.first_us : point.last_us;
+    return SQLITE_OK;
   }
   default: return SQLITE_MISMATCH;
   }
@@ -89,7 +92,7 @@ static int read_bound(sqlite3_value *value, bool is_since, int64_t *us) {
 static int bound_error(const char *table, const char *name, sqlite3_value *value, char **message) {
   bool is_text = sqlite3_value_type(value) == SQLITE_TEXT;
   return tr_error(message, SQLITE_ERROR,
-                  "%s: %s: '%!.100s' is no time; write 2026-02-14T09:30:00Z, or microseconds since 1970 as an integer",
+                  "%s: %s: '%!.100s' is no time; write " TR_TIME_FORMS ", or microseconds since 1970 as an integer",
                   table, name, is_text ? (const char *)sqlite3_value_text(value) : "(a BLOB)");
 }
 

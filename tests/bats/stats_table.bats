@@ -132,10 +132,21 @@ check_stats() {
   assert_rows '2026-01-01 00:00|7' "SELECT since, until FROM task_stats('2026-01-01 00:00', 7)"
 }
 
+@test "since and until take what the commands take: bare days, which are whole, spans and words" {
+  append_raw a '{"timestamp":"2026-02-13T23:59:59.999999Z","success":true}\n{"timestamp":"2026-02-14T00:00:00Z","success":true}\n'
+  append_raw a '{"timestamp":"2026-02-14T23:59:59.999999Z"}\n{"timestamp":"2026-02-15T00:00:00Z"}\n'
+  assert_rows 2 "SELECT runs FROM task_stats('2026-02-14', '2026-02-14')"
+  assert_rows '3|3' "SELECT (SELECT runs FROM task_stats('2026-02-14')), (SELECT runs FROM task_stats(NULL, '2026-02-14'))"
+  assert_rows '4|0|0' "SELECT (SELECT runs FROM task_stats('9000 days', 'now')), (SELECT runs FROM task_stats('1 hour ago')),
+    (SELECT runs FROM task_stats('today', 'today'))"
+  assert_rows '0|4' "SELECT (SELECT runs FROM task_stats(date('now', '-1 days'))), (SELECT runs FROM task_stats(NULL, date()))"
+  assert_rows 1 "SELECT sum(times) FROM task_errors('2026-02-14', '2026-02-14')"
+}
+
 @test "an argument that is no time is an error that names it" {
   history a s
   local bad
-  for bad in "'soon'" "''" "'2026-02-30 00:00'" "'2026-02-14'" "'1767225660000000'" "x'00'" "'é$(printf 'é%.0s' {1..200})'"; do
+  for bad in "'soon'" "''" "'2026-02-30 00:00'" "'2026-02-30'" "'1767225660000000'" "'7 days from now'" "x'00'" "'é$(printf 'é%.0s' {1..200})'"; do
     assert_sql_error "task_stats: since: '" "SELECT * FROM task_stats($bad)"
     assert_sql_error "is no time" "SELECT * FROM task_stats(NULL, $bad)"
   done
