@@ -29,10 +29,13 @@ void tr_messages_close(TrMessages *messages) {
 
 /* --- where a message begins --------------------------------------------------------------------------------------- */
 
-/* `stamp` is a timestamp: sixteen bytes or more, and the dashes of its date stand before the last six. */
+#define TIME_AT 11 /* in a timestamp: behind its date, which has dashes, and the T */
+
 static bool names_a_zone(const char *stamp, size_t length) {
-  char sign = stamp[length - 6];
-  return stamp[length - 1] == 'Z' || sign == '+' || sign == '-';
+  for (size_t i = TIME_AT; i < length; i++) {
+    if (stamp[i] == 'Z' || stamp[i] == 'z' || stamp[i] == '+' || stamp[i] == '-') return true;
+  }
+  return false;
 }
 
 /* The length of the timestamp in `[TIMESTAMP] `, or 0. Looks at no more than TR_MESSAGE_HEAD bytes. */
@@ -44,8 +47,8 @@ static size_t stamp_length(const unsigned char *text, size_t length) {
   const char *stamp = (const char *)text + 1;
   size_t count = (size_t)(bracket - text) - 1;
   int64_t unused;
-  if (!tr_timestamp_parse(stamp, count, &unused) || stamp[10] != 'T' || !names_a_zone(stamp, count)) return 0;
-  return count;
+  if (!tr_timestamp_parse(stamp, count, &unused) || stamp[TIME_AT - 1] == ' ') return 0;
+  return names_a_zone(stamp, count) ? count : 0;
 }
 
 bool tr_message_parse(const TrLine *message, TrRecord *record) {

@@ -1,9 +1,13 @@
 /*
 ** timestamp.c - text <-> microseconds since the Unix epoch, UTC.
 **
-** Understood: YYYY-MM-DD[T ]HH:MM[:SS[.f...]][Z|+HH:MM|-HH:MM], where no zone means UTC and a fraction of any length is
-** cut to microseconds. Anything else, a 30 February included, has no time. Years 0000 to 9999 of the proleptic
-** Gregorian calendar.
+** Understood is ISO 8601 as programs write it:
+**
+**   YYYY-MM-DD  T  HH:MM[:SS[.f...]]  [zone]
+**
+** where T may be `t` or a blank, the point a comma, and the zone Z, z, +HH:MM, +HHMM or +HH (or - for +). No zone means UTC.
+** A fraction of any length is cut to microseconds. Second 60, a leap second, is the next second, in any minute. Anything
+** else, a 30 February included, has no time. Years 0000 to 9999 of the proleptic Gregorian calendar.
 */
 #include "../tr.h"
 
@@ -82,21 +86,24 @@ static bool take_time(const char **p, const char *end, int64_t *us) {
   if (!take_digits(p, end, 2, &hour) || !take_char(p, end, ':') || !take_digits(p, end, 2, &minute)) return false;
   if (take_char(p, end, ':')) {
     if (!take_digits(p, end, 2, &second)) return false;
-    if (take_char(p, end, '.') && !take_fraction(p, end, &fraction)) return false;
+    bool has_fraction = take_char(p, end, '.') || take_char(p, end, ',');
+    if (has_fraction && !take_fraction(p, end, &fraction)) return false;
   }
-  if (hour > 23 || minute > 59 || second > 59) return false;
+  if (hour > 23 || minute > 59 || second > 60) return false;
   *us = (hour * 3600 + minute * 60 + second) * US_PER_SECOND + fraction;
   return true;
 }
 
 static bool take_zone(const char **p, const char *end, int64_t *offset_s) {
   *offset_s = 0;
-  if (*p == end || take_char(p, end, 'Z')) return true;
+  if (*p == end || take_char(p, end, 'Z') || take_char(p, end, 'z')) return true;
   bool west = **p == '-';
   if (!west && **p != '+') return false;
   (*p)++;
-  int hours, minutes;
-  if (!take_digits(p, end, 2, &hours) || !take_char(p, end, ':') || !take_digits(p, end, 2, &minutes)) return false;
+  int hours, minutes = 0;
+  if (!take_digits(p, end, 2, &hours)) return false;
+  bool has_minutes = take_char(p, end, ':') || *p < end;
+  if (has_minutes && !take_digits(p, end, 2, &minutes)) return false;
   if (hours > 23 || minutes > 59) return false;
   *offset_s = (hours * 3600 + minutes * 60) * (west ? -1 : 1);
   return true;
@@ -106,7 +113,7 @@ bool tr_timestamp_parse(const char *text, size_t length, int64_t *time_us) {
   const char *p = text, *end = text + length;
   int64_t days, us, offset_s;
   if (!take_date(&p, end, &days)) return false;
-  if (!take_char(&p, end, 'T') && !take_char(&p, end, ' ')) return false;
+  if (!take_char(&p, end, 'T') && !take_char(&p, end, ' ') && !take_char(&p, end, 't')) return false;
   if (!take_time(&p, end, &us) || !take_zone(&p, end, &offset_s) || p != end) return false;
   *time_us = (days * 86400 - offset_s) * US_PER_SECOND + us;
   return true;

@@ -80,6 +80,10 @@ c|0|NULL|NULL|other|''" "$everything"
   assert_rows "1767225600000000|x
 1767225600000000|
 1767225600000001|z" "SELECT time_us, message FROM task_logs('b')"
+  log_raw c '[2026-01-01T01:00:00+0100] x\n[2026-01-01t00:00:01,5z] y\n[2025-12-31T23:59:60+00] z\n'
+  assert_rows "1767225600000000|x
+1767225601500000|y
+1767225600000000|z" "SELECT time_us, message FROM task_logs('c')"
 }
 
 @test "the last message counts as far as it is written" {

@@ -21,7 +21,7 @@ STRING_OR_BRACKET = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[\]{}]', re.DOTALL)
 LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 SPACE = re.compile(r"[ \t\r\n]*")
 TIME = re.compile(
-    r"(\d{4})-(\d\d)-(\d\d)[T ](\d\d):(\d\d)(?::(\d\d)(?:\.(\d+))?)?(?:Z|([+-])(\d\d):(\d\d))?", re.ASCII
+    r"(\d{4})-(\d\d)-(\d\d)[Tt ](\d\d):(\d\d)(?::(\d\d)(?:[.,](\d+))?)?(?:[Zz]|([+-])(\d\d)(?::?(\d\d))?)?", re.ASCII
 )
 
 if hasattr(sys, "set_int_max_str_digits"):
@@ -115,7 +115,7 @@ def time_us(record):
         return "N"
     year, month, day, hour, minute, second = (int(group or 0) for group in match.groups()[:6])
     zone_hour, zone_minute = int(match[9] or 0), int(match[10] or 0)
-    if hour > 23 or minute > 59 or second > 59 or zone_hour > 23 or zone_minute > 59:
+    if hour > 23 or minute > 59 or second > 60 or zone_hour > 23 or zone_minute > 59:
         return "N"
     try:  # Python has no year 0; the calendar repeats every 400 years, which are 146097 days
         days = date(year % 400 + 2000, month, day).toordinal() + (year // 400 - 5) * 146097 - date(1970, 1, 1).toordinal()

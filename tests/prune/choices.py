@@ -12,8 +12,9 @@ import sqlite3
 import sys
 import tempfile
 
-TIME = re.compile(r"(\d{4})-(\d\d)-(\d\d)[T ](\d\d):(\d\d)(?::(\d\d)(?:\.(\d+))?)?(?:Z|([+-])(\d\d):(\d\d))?")
-ODD_TIMES = ["soon", None, 5, "2026-02-30T00:00Z", "2026-02-10 10:00", "2026-02-10T10:00:00+05:30"]
+TIME = re.compile(r"(\d{4})-(\d\d)-(\d\d)[Tt ](\d\d):(\d\d)(?::(\d\d)(?:[.,](\d+))?)?(?:[Zz]|([+-])(\d\d)(?::?(\d\d))?)?")
+ODD_TIMES = ["soon", None, 5, "2026-02-30T00:00Z", "2026-02-10 10:00", "2026-02-10T10:00:00+05:30", "2026-02-10T10:00:00+0530",
+             "2026-02-10t10:00:00,5z"]
 ODD_LINES = ["[1]", "1", "{}", '{"timestamp": "2026-01-01T00:00Z", "timestamp": "2026-03-27T00:00Z"}', "{} x"]
 rng = random.Random(3)
 
@@ -28,7 +29,7 @@ def time_us(text):
         return None
     seconds = (time - datetime.datetime(1970, 1, 1)).total_seconds()
     if found[8]:
-        seconds -= (int(found[9]) * 60 + int(found[10])) * 60 * (1 if found[8] == "+" else -1)
+        seconds -= (int(found[9]) * 60 + int(found[10] or 0)) * 60 * (1 if found[8] == "+" else -1)
     return int(seconds) * 10**6 + int((found[7] or "0")[:6].ljust(6, "0"))
 
 
