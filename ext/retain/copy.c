@@ -11,6 +11,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/limits.h>
 #include <string.h>
 #include <sys/statvfs.h>
 #include <sys/xattr.h>
@@ -18,8 +19,6 @@
 
 #define COPY_BYTES (256 * 1024)
 #define SPARE_BYTES (1024 * 1024) /* for what is appended meanwhile, and the journal */
-#define ATTRIBUTE_LIST_BYTES 4096
-#define ATTRIBUTE_BYTES 4096
 
 static int copy_block(TrPrune *prune, unsigned char *buffer, TrRange *from, int64_t at, char **message) {
   size_t count = from->to - from->from < COPY_BYTES ? (size_t)(from->to - from->from) : COPY_BYTES;
@@ -49,33 +48,61 @@ int tr_copy_bytes(TrPrune *prune, TrRange from, int64_t at, TrPoll *poll, char *
   return code;
 }
 
-/* Access lists and what users attached. Attributes that only the system can set (security.*) come by themselves. */
-static int copy_attributes(TrPrune *prune) {
-  char list[ATTRIBUTE_LIST_BYTES], value[ATTRIBUTE_BYTES];
-  ssize_t length = flistxattr(prune->old_fd, list, sizeof list);
-  if (length < 0) return errno == ENOTSUP || errno == ENOSYS ? 0 : errno;
-  for (const char *name = list; name < list + length; name += strlen(name) + 1) {
+static int copy_attribute(TrPrune *prune, const char *name, char *value, char **message) {
+  ssize_t size = fgetxattr(prune->old_fd, name, value, XATTR_SIZE_MAX);
+  if (size >= 0 && fsetxattr(prune->live_fd, name, value, (size_t)size, 0) == 0) return SQLITE_OK;
+  int reason = errno;
+  return tr_prune_error(prune, tr_error_code(reason), message, reason,
+                        "has an attribute %s that its copy cannot be given: remove it from the file (setfattr -x, "
+                        "setfacl -b), or see to the cause",
+                        name);
+}
+
+static int copy_listed(TrPrune *prune, const char *list, ssize_t length, char *value, char **message) {
+  int code = SQLITE_OK;
+  for (const char *name = list; name < list + length && code == SQLITE_OK; name += strlen(name) + 1) {
     if (strncmp(name, "user.", 5) != 0 && strncmp(name, "system.posix_acl", 16) != 0) continue;
-    ssize_t size = fgetxattr(prune->old_fd, name, value, sizeof value);
-    if (size < 0 || fsetxattr(prune->live_fd, name, value, (size_t)size, 0) != 0) return errno;
+    code = copy_attribute(prune, name, value, message);
   }
-  return 0;
+  return code;
+}
+
+/* Access lists and what users attached. Attributes that only the system can set (security.*) come by themselves. */
+static int copy_attributes(TrPrune *prune, char **message) {
+  char *buffer = sqlite3_malloc64(XATTR_LIST_MAX + XATTR_SIZE_MAX);
+  if (buffer == NULL) return SQLITE_NOMEM;
+  ssize_t length = flistxattr(prune->old_fd, buffer, XATTR_LIST_MAX);
+  int reason = errno, code = SQLITE_OK;
+  if (length >= 0) {
+    code = copy_listed(prune, buffer, length, buffer + XATTR_LIST_MAX, message);
+  } else if (reason != ENOTSUP && reason != ENOSYS) {
+    code = tr_prune_error(prune, tr_error_code(reason), message, reason, "its attributes cannot be listed");
+  }
+  sqlite3_free(buffer);
+  return code;
+}
+
+static int give_owner(TrPrune *prune, char **message) {
+  struct stat now;
+  int reason = fstat(prune->live_fd, &now) == 0 ? 0 : errno;
+  bool is_ours = reason == 0 && now.st_uid == prune->old_stat.st_uid && now.st_gid == prune->old_stat.st_gid;
+  if (is_ours) return SQLITE_OK;
+  if (reason == 0 && fchown(prune->live_fd, prune->old_stat.st_uid, prune->old_stat.st_gid) == 0) return SQLITE_OK;
+  if (reason) return tr_prune_error(prune, SQLITE_IOERR_FSTAT, message, reason, "its copy cannot be examined");
+  reason = errno;
+  return tr_prune_error(prune, tr_error_code(reason), message, reason,
+                        "belongs to user %u and group %u, and its successor cannot: prune as that user, or as root",
+                        (unsigned)prune->old_stat.st_uid, (unsigned)prune->old_stat.st_gid);
 }
 
 /* Owner before mode: a change of owner clears set-id bits. */
 int tr_copy_owner(TrPrune *prune, char **message) {
-  struct stat now;
-  int reason = fstat(prune->live_fd, &now) == 0 ? 0 : errno;
-  bool is_ours = reason == 0 && now.st_uid == prune->old_stat.st_uid && now.st_gid == prune->old_stat.st_gid;
-  if (reason == 0 && !is_ours && fchown(prune->live_fd, prune->old_stat.st_uid, prune->old_stat.st_gid) != 0) {
-    reason = errno;
-  }
-  if (reason == 0) reason = copy_attributes(prune);
-  if (reason == 0 && fchmod(prune->live_fd, prune->old_stat.st_mode & 07777) != 0) reason = errno;
-  if (reason == 0) return SQLITE_OK;
-  return tr_prune_error(prune, tr_error_code(reason), message, reason,
-                        "belongs to user %u and group %u, and its successor cannot: prune as that user, or as root",
-                        (unsigned)prune->old_stat.st_uid, (unsigned)prune->old_stat.st_gid);
+  int code = give_owner(prune, message);
+  if (code == SQLITE_OK) code = copy_attributes(prune, message);
+  if (code != SQLITE_OK || fchmod(prune->live_fd, prune->old_stat.st_mode & 07777) == 0) return code;
+  int reason = errno;
+  return tr_prune_error(prune, tr_error_code(reason), message, reason, "its copy cannot be given its mode, %04o",
+                        (unsigned)(prune->old_stat.st_mode & 07777));
 }
 
 static int check_space(TrPrune *prune, char **message) {

@@ -112,11 +112,13 @@ int tr_exchange_offline(TrPrune *prune, char **message) {
     return tr_prune_error(prune, SQLITE_ABORT, message, 0, "grew, so there is a writer: 'offline' is for when none is");
   }
   int dir = prune->dir->fd;
-  bool done = TEMP_FAILURE_RETRY(fsync(prune->live_fd)) == 0 &&
-              TEMP_FAILURE_RETRY(renameat(dir, prune->new_name, dir, prune->file_name)) == 0;
-  if (!done || TEMP_FAILURE_RETRY(fsync(dir)) != 0) {
+  if (TEMP_FAILURE_RETRY(fsync(prune->live_fd)) != 0 ||
+      TEMP_FAILURE_RETRY(renameat(dir, prune->new_name, dir, prune->file_name)) != 0) {
     int reason = errno;
     return tr_prune_error(prune, tr_error_code(reason), message, reason, "cannot be replaced by its copy");
   }
-  return SQLITE_OK;
+  prune->state = TR_PRUNE_REPLACED;
+  if (TEMP_FAILURE_RETRY(fsync(dir)) == 0) return SQLITE_OK;
+  int reason = errno;
+  return tr_prune_error(prune, tr_error_code(reason), message, reason, "its directory cannot be synced");
 }

@@ -146,15 +146,25 @@ static int choose_lines(TrPrune *prune, char **message) {
 
 /* --- 3 to 7 ------------------------------------------------------------------------------------------------------ */
 
-/* What has T's name is deleted only if it is the temporary that we made, whatever an earlier call reported. */
-static void take_back(TrPrune *prune) {
+/* What has T's name is deleted only if it is the temporary that we made, whatever an earlier call reported. False: it, or
+** the journal, is still there. */
+static bool take_back(TrPrune *prune) {
   struct stat named, made;
-  if (prune->live_fd < 0 || fstat(prune->live_fd, &made) != 0) return;
+  if (prune->live_fd < 0) return true;
+  if (fstat(prune->live_fd, &made) != 0) return false;
   if (fstatat(prune->dir->fd, prune->new_name, &named, AT_SYMLINK_NOFOLLOW) == 0 &&
       (named.st_dev != made.st_dev || named.st_ino != made.st_ino)) {
-    return;
+    return true;
   }
-  tr_copy_discard(prune, NULL);
+  return tr_copy_discard(prune, NULL) == SQLITE_OK;
+}
+
+static void tell_of_copy(char **message) {
+  char *more =
+      *message ? sqlite3_mprintf("%s; a copy left beside it goes with the next prune of the job", *message) : NULL;
+  if (more == NULL) return;
+  sqlite3_free(*message);
+  *message = more;
 }
 
 static int replace_beside_writers(TrPrune *prune, char **message) {
@@ -169,9 +179,10 @@ static int replace_file(TrPrune *prune, char **message) {
   if (code == SQLITE_OK && !prune->no_leases) {
     code = replace_beside_writers(prune, message);
     prune->no_leases = code == SQLITE_NOLFS && prune->options->offline;
+    if (prune->no_leases) code = SQLITE_OK;
   }
-  if (prune->no_leases) code = tr_exchange_offline(prune, message);
-  if (prune->state != TR_PRUNE_UNFINISHED) take_back(prune);
+  if (code == SQLITE_OK && prune->no_leases) code = tr_exchange_offline(prune, message);
+  if (prune->state != TR_PRUNE_UNFINISHED && !take_back(prune)) tell_of_copy(message);
   return code;
 }
 

@@ -25,7 +25,7 @@
 #
 # Exit status:
 #   0 fine, also when there was nothing to drop; 1 no such job; 2 usage; 3 a job could not be pruned; 75 a job was busy (a
-#   writer kept its file open) and is as it was: try again later
+#   writer kept its file open), and its note tells what was done: try again later
 #
 # Examples:
 #   taskresults prune my-job --keep 1000 --dry-run
@@ -108,7 +108,7 @@ else
   printf '%s' "$rows" | json_lines "$format"
   finish "${PIPESTATUS[@]}"
 fi
-((busy == 0)) || say "$busy job$( ((busy == 1)) || echo s) busy: a writer kept the file open, and nothing was changed; try again later"
+((busy == 0)) || say "$busy job$( ((busy == 1)) || echo s) busy: try again later; what is in the way, and what was done, stands beside the job"
 if ((failed)); then
   say "$failed job$( ((failed == 1)) || echo s) could not be pruned"
   exit "$EXIT_IO"

@@ -509,8 +509,9 @@ PYTHON
   "$root/tests/prune/every_step.py" recovery "$PRUNE_STRIDE"
 }
 
-@test "every system call failing with EIO, ENOSPC, EINTR or half done: the old or the new file whole" {
+@test "every system call failing with EIO, ENOSPC, EINTR or half done: the old or the new file whole, and the error tells which" {
   "$root/tests/prune/every_step.py" faults "$PRUNE_STRIDE"
+  "$root/tests/prune/every_step.py" offline "$((PRUNE_STRIDE > 1 ? 3 : 1))"
 }
 
 @test "the power failing at any system call: what was synced is there, once" {

@@ -166,6 +166,26 @@ PYTHON
   assert_no_leftovers
 }
 
+@test "an attribute that the copy cannot be given is told as that, and one of any size is copied" {
+  make_job j 10
+  python3 -c 'import os, sys; os.setxattr(sys.argv[1], "user.note", b"mine")' "$results/j.jsonl" || skip "no attributes here"
+  for fault in "fsetxattr 28 No space left on device" "fgetxattr 5 Input/output error" "fsetxattr 1 Operation not permitted"; do
+    read -r call number cause <<<"$fault"
+    run faulty "$call" "errno $number" j "'keep', 4"
+    [[ $status -ne 0 && $output == *"has an attribute user.note that its copy cannot be given"*"$cause (nothing was changed)"* ]] ||
+      { echo "$fault: $output"; return 1; }
+    [[ $output != *"belongs to user"* && $(wc -l <"$results/j.jsonl") == 10 ]]
+    assert_no_leftovers
+  done
+  run faulty flistxattr "errno 5" j "'keep', 4"
+  [[ $status -ne 0 && $output == *"its attributes cannot be listed: Input/output error (nothing was changed)"* ]]
+  run faulty fchmod "errno 1" j "'keep', 4"
+  [[ $status -ne 0 && $output == *"its copy cannot be given its mode, 0644: Operation not permitted (nothing was changed)"* ]]
+  python3 -c 'import os, sys; os.setxattr(sys.argv[1], "user.big", b"b" * 6000)' "$results/j.jsonl" 2>/dev/null || return 0 # none so large
+  prune j "'keep', 4"
+  [[ $(python3 -c 'import os, sys; print(len(os.getxattr(sys.argv[1], "user.big")))' "$results/j.jsonl") == 6000 ]]
+}
+
 # --- who may -------------------------------------------------------------------------------------------------------
 
 @test "what may not be read or written is refused with the cause" {

@@ -5,7 +5,9 @@ appends a record between any two of them. Afterwards every record has to be ther
 MODE kill     the prune is killed before each call, a writer goes on, and the next prune succeeds
      torn     it is killed after each call, and in the middle of each write
      recovery for each call at which it is killed, the prune that recovers is killed at each of its calls
-     faults   each call fails with EIO, ENOSPC, EINTR, or does half of its work; once, or from then on for good
+     faults   each call fails with EIO, ENOSPC, EINTR, or does half of its work; once, or from then on for good; and what
+              the error says of what was changed is true
+     offline  the same where nothing can be leased, and no writer is running
 STRIDE       takes every STRIDE-th call only (default 1: all); for recovery, also every third of the first kills
 
 Prints the number of prunes that were tried; exits 1 and says what is wrong at the first failure.
@@ -34,6 +36,10 @@ class Job:
         self.append(12)
         with open(self.path, "ab") as file:
             file.write(REJECT)
+        try:
+            os.setxattr(self.path, "user.note", b"mine")
+        except OSError:
+            pass  # the file system has no attributes
 
     def append(self, count):
         """As the scheduler does, with something to drop before each record."""
@@ -45,11 +51,11 @@ class Job:
             self.expected.add(str(self.next_number))
             self.next_number += 1
 
-    def prune(self, **settings):
+    def prune(self, options=OPTIONS, **settings):
         self.next_number += 1000
         environment = {"LD_PRELOAD": common.SHIM, "PRUNE_APPEND": self.path, "PRUNE_NUMBER": str(self.next_number)}
         environment.update(settings)
-        report, said = common.prune(self.directory, "j", OPTIONS, environment)
+        report, said = common.prune(self.directory, "j", options, environment)
         self.next_number += 1000
         if os.path.exists(self.path + ".numbers"):
             with open(self.path + ".numbers") as file:
@@ -71,16 +77,36 @@ class Job:
         if not common.leftovers(self.directory):
             self.check(what)
 
+    def look(self):
+        """The job's file, what it holds, and what is left over beside it."""
+        with open(self.path, "rb") as file:
+            return os.fstat(file.fileno()).st_ino, file.read(), common.leftovers(self.directory)
+
+    def check_claim(self, what, before, said):
+        """Of what it changed, an error says one thing, and that is true."""
+        inode, content, left = before
+        now_inode, now_content, now_left = self.look()
+        has_copy = "a copy left beside it goes with the next prune" in said
+        same = now_inode == inode and now_content.startswith(content)
+        truth = {"(nothing was changed)": same and (now_left == left or has_copy),
+                 "(an interrupted prune was finished; nothing else was changed)": left and (not now_left or has_copy),
+                 "(the next prune of the job goes on from here)": now_left,
+                 "(it was pruned, which a power failure could undo": now_inode != inode and not now_left}
+        claims = [claim for claim in truth if claim in said]
+        if len(claims) != 1 or not truth[claims[0]]:
+            sys.exit(f"{what}: not true, or not said what was changed: {said}; before {left}, now {now_left}; "
+                     f"see {self.directory}")
+
     def done(self):
         shutil.rmtree(self.directory)
 
 
-def calls_of_a_prune(prepare=None):
+def calls_of_a_prune(prepare=None, **settings):
     job = Job()
     log = os.path.join(job.directory, "calls")
     if prepare:
         prepare(job)
-    job.prune(PRUNE_LOG=log)
+    job.prune(PRUNE_LOG=log, **settings)
     with open(log) as file:
         calls = file.read().splitlines()
     job.done()
@@ -131,34 +157,51 @@ def recoveries(stride):
     return tried
 
 
-def faults(stride):
+def fail(job, what, settings):
+    """One prune in which a call fails, and the one after it."""
+    before = job.look()
+    report, said = job.prune(**settings)
+    if settings["PRUNE_FAULT"] in ("errno 4", "short") and report is None and "vanish" not in said:
+        sys.exit(f"{what}: this is no reason to fail, but: {said}; see {job.directory}")
+    if report is None or report["result"] == "busy":
+        job.check_claim(what, before, said or report["reason"])
+    job.check_whole(what)
+    finish(job, what)
+
+
+def fail_everywhere(stride, prepare=None, **settings):
     tried = 0
-    calls = calls_of_a_prune()
-    recovering = lambda job: (job.prune(PRUNE_AT=str(calls.index("renameat2") + 12), PRUNE_FAULT="torn"), job.append(1))
-    for prepare in (None, recovering):
-        calls_here = calls_of_a_prune(prepare)
-        for at in range(1, len(calls_here) + 1, stride):
-            for fault in ("errno 5", "errno 28", "errno 4", "short"):
-                if fault == "errno 4" and calls_here[at - 1] not in CAN_BE_INTERRUPTED:
-                    continue
-                for sticky in "01" if fault != "errno 4" else "0":
-                    job = Job()
-                    if prepare:
-                        prepare(job)
-                    what = f"{fault} at call {at} ({calls_here[at - 1]}), sticky={sticky}, recovering={bool(prepare)}"
-                    report, said = job.prune(PRUNE_AT=str(at), PRUNE_FAULT=fault, PRUNE_STICKY=sticky)
-                    if fault in ("errno 4", "short") and report is None and "vanish" not in said:
-                        sys.exit(f"{what}: this is no reason to fail, but: {said}; see {job.directory}")
-                    job.check_whole(what)
-                    finish(job, what)
-                    tried += 1
+    calls = calls_of_a_prune(prepare, **settings)
+    for at in range(1, len(calls) + 1, stride):
+        for fault in ("errno 5", "errno 28", "errno 4", "short"):
+            if fault == "errno 4" and calls[at - 1] not in CAN_BE_INTERRUPTED:
+                continue
+            for sticky in "01" if fault != "errno 4" else "0":
+                job = Job()
+                if prepare:
+                    prepare(job)
+                what = f"{fault} at call {at} ({calls[at - 1]}), sticky={sticky}, recovering={bool(prepare)}, {settings}"
+                fail(job, what, {**settings, "PRUNE_AT": str(at), "PRUNE_FAULT": fault, "PRUNE_STICKY": sticky})
+                tried += 1
     return tried
+
+
+def faults(stride):
+    calls = calls_of_a_prune()
+    exchange = calls.index("renameat2")
+    recovering = lambda job: (job.prune(PRUNE_AT=str(exchange + 12), PRUNE_FAULT="torn"), job.append(1))
+    discarding = lambda job: job.prune(PRUNE_AT=str(exchange), PRUNE_FAULT="torn")
+    return sum(fail_everywhere(stride, prepare) for prepare in (None, recovering, discarding))
+
+
+def offline(stride):
+    return fail_everywhere(stride, options=OPTIONS + ", 'offline', 1", PRUNE_NO_LEASES="1", PRUNE_APPEND="/dev/null")
 
 
 def main():
     stride = int(sys.argv[2]) if len(sys.argv) > 2 else 1
     run = {"kill": lambda: kills("kill", stride), "torn": lambda: kills("torn", stride),
-           "recovery": lambda: recoveries(stride), "faults": lambda: faults(stride)}
+           "recovery": lambda: recoveries(stride), "faults": lambda: faults(stride), "offline": lambda: offline(stride)}
     print(run[sys.argv[1]](), "prunes tried")
 
 

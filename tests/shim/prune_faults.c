@@ -11,6 +11,7 @@
 **               torn       SIGKILL after the call; a pwrite does half of its work
 **               stop       SIGSTOP before the call
 **   PRUNE_APPEND=PATH      before every call, a writer that takes no lock appends a record to PATH, if it can open it
+**   PRUNE_NO_LEASES=1      no file can be leased, as on some file systems
 **   PRUNE_NUMBER=N         the first such record's number; the numbers that were written go to PATH.numbers
 **
 ** Calls that cannot be failed (nanosleep) count too: a kill can come there.
@@ -30,6 +31,7 @@
 #include <sys/statvfs.h>
 #include <sys/syscall.h>
 #include <sys/types.h>
+#include <sys/xattr.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -135,6 +137,7 @@ WRAP(flock, (int fd, int operation), (fd, operation))
 WRAP(fallocate, (int fd, int mode, off_t at, off_t length), (fd, mode, at, length))
 WRAP(fchmod, (int fd, mode_t mode), (fd, mode))
 WRAP(fchown, (int fd, uid_t user, gid_t group), (fd, user, group))
+WRAP(fsetxattr, (int fd, const char *name, const void *value, size_t size, int flags), (fd, name, value, size, flags))
 WRAP(fstatvfs, (int fd, struct statvfs *out), (fd, out))
 
 int openat(int dirfd, const char *path, int flags, ...) {
@@ -162,6 +165,10 @@ int fcntl(int fd, int command, ...) {
                                              : NULL;
   Fate fate = name ? meet(name) : PASS;
   if (fate == FAIL) return -1;
+  if (command == F_SETLEASE && getenv("PRUNE_NO_LEASES")) {
+    errno = EINVAL;
+    return -1;
+  }
   int result = REAL(fcntl)(fd, command, argument);
   die_if(fate);
   return result;
@@ -172,6 +179,22 @@ int nanosleep(const struct timespec *request, struct timespec *left) {
   if (fate == FAIL && errno == EINTR) return -1;
   die_if(fate);
   return REAL(nanosleep)(request, left);
+}
+
+ssize_t flistxattr(int fd, char *list, size_t size) {
+  Fate fate = meet("flistxattr");
+  if (fate == FAIL) return -1;
+  ssize_t length = REAL(flistxattr)(fd, list, size);
+  die_if(fate);
+  return length;
+}
+
+ssize_t fgetxattr(int fd, const char *name, void *value, size_t size) {
+  Fate fate = meet("fgetxattr");
+  if (fate == FAIL) return -1;
+  ssize_t length = REAL(fgetxattr)(fd, name, value, size);
+  die_if(fate);
+  return length;
 }
 
 ssize_t pread(int fd, void *into, size_t count, off_t at) {
