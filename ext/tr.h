@@ -595,6 +595,7 @@ typedef struct TrConnection {
   bool read_only;    /* loaded without the power to act: no function that acts, no INSERT, no path as an argument */
   bool writable;     /* taskresults_writable(1): task_results without arguments takes INSERTs */
   uint64_t written;  /* records that the COMMIT now under way has written, through any table */
+  uint64_t untimed;  /* records that conditions on time have passed over, since it cannot be read */
   bool exporting;    /* inside taskresults_export_csv(), which must not nest */
 } TrConnection;
 
@@ -762,7 +763,8 @@ int tr_filter_for_job(TrFilter *filter, const char *job_id, size_t length, TrOrd
 void tr_filter_free(TrFilter *filter);
 bool tr_filter_wants_job(const TrFilter *filter, const char *job_id, size_t length);
 const TrJobTerm *tr_filter_exact_jobs(const TrFilter *filter); /* a term that names every file by itself, or NULL */
-bool tr_filter_skips(const TrFilter *filter, const TrLine *line, const TrRecord *record);
+/* Adds to *untimed if it skips the record since its time cannot be read. */
+bool tr_filter_skips(const TrFilter *filter, const TrLine *line, const TrRecord *record, uint64_t *untimed);
 bool tr_looks_numeric(const char *text, size_t length);
 
 /* ------------------------------------------------------------------------------------------------------------------
@@ -795,7 +797,8 @@ typedef enum TrWant {
 } TrWant;
 
 /* Is the line one that the scan wants? `reason` is the parser's; `record` counts where that is TR_OK. */
-bool tr_wants_line(TrWant want, const TrFilter *filter, const TrLine *line, const TrRecord *record, TrReason reason);
+bool tr_wants_line(TrWant want, const TrFilter *filter, const TrLine *line, const TrRecord *record, TrReason reason,
+                   uint64_t *untimed);
 
 #ifndef TR_BLOCK_BYTES /* the tests also build with blocks of a few bytes and lines */
 #define TR_BLOCK_BYTES (256 * 1024)
@@ -819,6 +822,7 @@ typedef struct TrBlock {
   int64_t from, to;   /* bytes: the lines that begin here. None before `from`, unless there is a newline before it */
   TrJudged *judged;   /* owned, room for TR_BLOCK_LINES and one: the lines that are wanted */
   unsigned count;     /* of them */
+  uint64_t untimed;   /* records that are not, since their time cannot be read */
   int64_t stopped_at; /* the line that was left to the caller, with all behind it; `to` if none was */
   bool shrunk;        /* the file is smaller than it was: it ends here */
   bool unread;        /* it could not be read, so it is not known where its first line begins */
@@ -1188,9 +1192,9 @@ size_t tr_signature_of(TrBytes error, char out[TR_SIGNATURE_SIZE]); /* its lengt
 int tr_signature_register(sqlite3 *db);
 
 /* ------------------------------------------------------------------------------------------------------------------
-** sql/time_functions.c - taskresults_time() and taskresults_span()
+** sql/time_functions.c - taskresults_time(), taskresults_span() and taskresults_untimed()
 */
-int tr_time_functions_register(sqlite3 *db);
+int tr_time_functions_register(TrConnection *connection);
 
 /* ------------------------------------------------------------------------------------------------------------------
 ** sql/kinds.c - the failures of one job -> how often each kind of them occurred

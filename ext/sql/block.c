@@ -15,10 +15,11 @@
 #define TAIL_BYTES (TR_BLOCK_BYTES / 32) /* read with the block: most last lines end there */
 #define MORE_BYTES (TR_BLOCK_BYTES / 4)  /* read for those that do not */
 
-bool tr_wants_line(TrWant want, const TrFilter *filter, const TrLine *line, const TrRecord *record, TrReason reason) {
+bool tr_wants_line(TrWant want, const TrFilter *filter, const TrLine *line, const TrRecord *record, TrReason reason,
+                   uint64_t *untimed) {
   if (reason == TR_BLANK) return false;
   if (reason != TR_OK) return want == TR_WANT_REJECTS || want == TR_WANT_FILES;
-  return want != TR_WANT_REJECTS && !tr_filter_skips(filter, line, record);
+  return want != TR_WANT_REJECTS && !tr_filter_skips(filter, line, record, untimed);
 }
 
 /* Has the line no end yet, although the file has? */
@@ -71,7 +72,8 @@ static void judge_lines(TrBlock *block, TrLines *lines, const TrWanted *wanted, 
       lines->mark = (size_t)(judged->line.offset - lines->base);
       continue;
     }
-    if (tr_wants_line(wanted->want, wanted->filter, &judged->line, &judged->record, judged->reason)) block->count++;
+    block->count +=
+        tr_wants_line(wanted->want, wanted->filter, &judged->line, &judged->record, judged->reason, &block->untimed);
   }
   block->stopped_at = block->to;
 }
@@ -79,6 +81,7 @@ static void judge_lines(TrBlock *block, TrLines *lines, const TrWanted *wanted, 
 void tr_block_judge(TrBlock *block, const TrWanted *wanted, TrParser *parser) {
   TrLines lines;
   block->count = 0;
+  block->untimed = 0;
   block->shrunk = false;
   block->unread = false;
   block->stopped_at = block->from;

@@ -395,7 +395,7 @@ void tr_filter_free(TrFilter *filter) {
   *filter = (TrFilter){0};
 }
 
-bool tr_filter_skips(const TrFilter *filter, const TrLine *line, const TrRecord *record) {
+bool tr_filter_skips(const TrFilter *filter, const TrLine *line, const TrRecord *record, uint64_t *untimed) {
   uint8_t success = record->field[TR_SUCCESS].kind;
   if ((success == TR_TRUE && filter->skip_true) || (success == TR_FALSE && filter->skip_false)) return true;
   if (success != TR_TRUE && success != TR_FALSE && skips_by_ok(filter, line, record)) return true;
@@ -403,7 +403,10 @@ bool tr_filter_skips(const TrFilter *filter, const TrLine *line, const TrRecord 
   if (filter->text_count && skips_by_text(filter, line, timestamp)) return true;
   if (filter->timed) {
     int64_t time_us;
-    if (!tr_span_time_us(line, timestamp, &time_us)) return true;
+    if (!tr_span_time_us(line, timestamp, &time_us)) {
+      ++*untimed;
+      return true;
+    }
     if (time_us < filter->from_us || time_us > filter->to_us) return true;
   }
   return filter->phrase_count && lacks_phrase(filter, line, record);

@@ -70,7 +70,9 @@ static int post_blocks(TrScan *scan) {
 static int take_block(TrScan *scan) {
   scan->ahead.given = 0;
   scan->ahead.by_line = false;
-  return tr_ahead_take(scan->ahead.blocks, scan->poll, &scan->ahead.block);
+  int code = tr_ahead_take(scan->ahead.blocks, scan->poll, &scan->ahead.block);
+  if (scan->ahead.block) scan->connection->untimed += scan->ahead.block->untimed;
+  return code;
 }
 
 static void leave_block(TrScan *scan) {

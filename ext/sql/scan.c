@@ -104,8 +104,8 @@ static int next_entry(TrScan *scan, char **message) {
 
 /* --- one line ----------------------------------------------------------------------------------------------------- */
 
-static bool wants_line(const TrScan *scan) {
-  return tr_wants_line(scan->want, &scan->filter, &scan->line, &scan->record, scan->reason);
+static bool wants_line(TrScan *scan) {
+  return tr_wants_line(scan->want, &scan->filter, &scan->line, &scan->record, scan->reason, &scan->connection->untimed);
 }
 
 /* Reads the next line and judges it: scan->reason, and scan->record where that is TR_OK. */

@@ -6,6 +6,9 @@
 **   taskresults_span(TEXT)           microseconds: taskresults_span('90 days')
 **   taskresults_span(TEXT, 'seconds') the same, but a number alone is seconds, and may have a fraction
 **
+**   taskresults_untimed()            how many records conditions on time have passed over so far, through this connection, since
+**                                    their time cannot be read: no range has them, and nothing else tells
+**
 ** The forms are those of read/time.c and read/timespan.c. NULL gives NULL, and an integer, which is microseconds already,
 ** itself. What cannot be read is an error, never NULL: a condition with NULL would choose nothing, or, in a prune, all.
 **
@@ -88,7 +91,15 @@ static void span_function(sqlite3_context *context, int argc, sqlite3_value **ar
     result_error(context, no_span, text.text);
 }
 
-int tr_time_functions_register(sqlite3 *db) {
+static void untimed_function(sqlite3_context *context, int argc, sqlite3_value **argv) {
+  (void)argc;
+  (void)argv;
+  const TrConnection *connection = sqlite3_user_data(context);
+  sqlite3_result_int64(context, (sqlite3_int64)connection->untimed);
+}
+
+int tr_time_functions_register(TrConnection *connection) {
+  sqlite3 *db = connection->db;
   int flags = SQLITE_UTF8 | SQLITE_INNOCUOUS, code = SQLITE_OK;
   for (int argc = 1; argc <= 2 && code == SQLITE_OK; argc++) { /* not deterministic: now goes on */
     code = sqlite3_create_function_v2(db, "taskresults_time", argc, flags, NULL, time_function, NULL, NULL, NULL);
@@ -97,5 +108,8 @@ int tr_time_functions_register(sqlite3 *db) {
     code = sqlite3_create_function_v2(db, "taskresults_span", argc, flags | SQLITE_DETERMINISTIC, NULL, span_function,
                                       NULL, NULL, NULL);
   }
-  return code;
+  if (code != SQLITE_OK) return code;
+  connection->references++;
+  return sqlite3_create_function_v2(db, "taskresults_untimed", 0, flags, connection, untimed_function, NULL, NULL,
+                                    tr_connection_unref);
 }

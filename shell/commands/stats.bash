@@ -18,7 +18,7 @@
 #
 # The machine formats have job_id, period, runs, successes, failures, percent, first_run, last_run, worst_streak and
 # interval_seconds; job_id or period is null where it does not apply. With --by, --since or --until, records whose
-# timestamp cannot be read as one are passed over.
+# timestamp cannot be read as one are passed over, and a message says how many.
 #
 # Exit status:
 #   0 fine; 1 no such job; 2 usage; 3 input or output failed, or a job was left out because its file cannot be read
@@ -48,7 +48,10 @@ case ${opt[by]-} in
   hour-of-day) period="strftime('%H', $at)" ;;
   *) usage_error "--by wants hour, day, month, weekday or hour-of-day, not '${opt[by]}'" ;;
 esac
-[[ ! -v opt[by] ]] || condition+=' AND time_us IS NOT NULL'
+if [[ -v opt[by] ]]; then
+  condition+=' AND time_us > -9223372036854775808' # any time; and records without one are counted
+  count_untimed
+fi
 job=job_id
 [[ ! -v opt[total] ]] || job=NULL
 

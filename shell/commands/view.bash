@@ -23,7 +23,7 @@
 #   --csv           CSV (RFC 4180) with a header
 #
 # The machine formats have timestamp, job_id, job_name, success, output and error. --since and --until pass over records
-# whose timestamp cannot be read as one.
+# whose timestamp cannot be read as one, and say how many.
 #
 # Exit status:
 #   0 fine; 1 no such record (the machine formats are then empty, and fine); 2 usage; 3 input or output failed, or,

@@ -78,7 +78,20 @@ query() {
 }
 
 send_query() {
-  run_sqlite < <(printf '%s%s\n' "$prelude" "$1")
+  run_sqlite < <(printf '%s%s\n%s' "$prelude" "$1" "$query_end")
+}
+
+# count_untimed - from now on, queries end with a word on the records that their range of time has passed over, since their
+# time cannot be read. They are counted on the way; it comes in where complaints do.
+query_end=
+count_untimed() {
+  query_end=$'.output /dev/fd/2\nSELECT \'untimed \' || taskresults_untimed();\n'
+}
+
+say_untimed() {
+  [[ $1 =~ (^|$'\n')untimed\ ([1-9][0-9]*) ]] || return 0
+  say "passed over ${BASH_REMATCH[2]} record$( ((BASH_REMATCH[2] == 1)) || echo s) without a readable time, which no range of" \
+    "time holds; to see them: taskresults sql 'SELECT job_id, timestamp FROM task_results WHERE time_us IS NULL'"
 }
 
 # run_sqlite [OPTION...] - the program itself, on what comes in: the prelude, then statements. Rows go out as soon as their
@@ -90,7 +103,8 @@ run_sqlite() {
     status=$?
   } 3>&1
   case $status in
-    0 | 130 | 141) return "$status" ;;
+    0) say_untimed "$complaint" ;;
+    130 | 141) return "$status" ;;
     *) say_sqlite_error "$complaint"; return "$EXIT_IO" ;;
   esac
 }

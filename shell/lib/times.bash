@@ -19,6 +19,7 @@ time_options() {
     names+=("$name") expressions+=("taskresults_time($text)")
   done
   evaluate_options "a time ($TIME_FORMS)"
+  ((${#names[@]} == 0)) || count_untimed
 }
 
 # span_options NAME... - turns those of the options that are given into microseconds, in place.

@@ -165,3 +165,63 @@ shown() {
   [[ $(calls view a --since 7d) == "$alone" && $(calls view a --since yesterday --until '2 h') == "$alone" ]]
   [[ $(calls alerts --nagios) == "$(calls alerts --nagios --silent-for 7d --grace '5 min')" ]]
 }
+
+# --- records without a readable time -----------------------------------------------------------------------------------
+
+# Two jobs: `a` long enough for a second thread. Prints how many records have no readable time: of all, of the failures.
+records_without_time() {
+  python3 - "$results" <<'PYTHON'
+import json, random, sys
+r, counts = random.Random(7), [0, 0]
+for job, count in (("a", 70000), ("b", 50)):
+    with open(f"{sys.argv[1]}/{job}.jsonl", "w") as file:
+        for i in range(count):
+            record = {"timestamp": f"2026-01-{r.randint(1, 28):02}T00:00:00Z", "success": r.random() < .5, "error": "e" * 100}
+            if r.random() < .01:
+                record["timestamp"] = r.choice(["soon", "", None, 5, "2026-02-30T00:00:00Z", "1771119855"])
+                if r.random() < .2:
+                    del record["timestamp"]
+                counts[0] += 1
+                counts[1] += not record["success"]
+            file.write(json.dumps(record) + "\n")
+print(*counts)
+PYTHON
+}
+
+@test "a range says how many records it passed over since their time cannot be read, whatever the format" {
+  local all failures command words='without a readable time, which no range'
+  read -r all failures < <(records_without_time)
+  ((failures > 100 && all > failures))
+  for command in 'view --all' 'view --all --csv' 'stats' 'stats --by day' 'stats --json' 'export' 'export --format json'; do
+    for range in '--since 2026-01-10' '--until 2026-01-10' '--since 2020-01-01 --until now'; do
+      # shellcheck disable=SC2086  # words
+      [[ $(taskresults $command $range 2>&1 >/dev/null) == "taskresults: passed over $all records $words"* ]] ||
+        { echo "$command $range"; return 1; }
+    done
+  done
+  [[ $(taskresults stats --by day 2>&1 >/dev/null) == *"passed over $all records $words"* ]]
+  [[ $(taskresults errors --since 2026-01-10 2>&1 >/dev/null) == *"passed over $failures records $words"* ]]
+  [[ $(taskresults view --all --errors --since 2026-01-10 2>&1 >/dev/null) == *"passed over $failures records $words"* ]]
+  taskresults export --since 2026-01-10 -o "$BATS_TEST_TMPDIR/out.csv" 2>"$BATS_TEST_TMPDIR/said"
+  [[ $(<"$BATS_TEST_TMPDIR/said") == *"passed over $all records $words"* ]]
+  ! grep -q untimed "$BATS_TEST_TMPDIR/out.csv"
+  # In one thread as in two; and how many it is needs no other look at the files.
+  for threads in 1 2; do
+    [[ $(TASKRESULTS_THREADS=$threads sql "SELECT count(*) > 0 FROM task_results WHERE time_us > 0; SELECT taskresults_untimed();
+      SELECT runs > 0 FROM task_stats('2020-01-01') WHERE job_id = 'a'; SELECT taskresults_untimed() > $all") == "1
+$all
+1
+1" ]]
+  done
+}
+
+@test "without a range, or without such records, nothing is said" {
+  append_raw a '{"timestamp":"soon","success":false}\n{"timestamp":"2026-01-01T00:00:00Z","success":false}\n'
+  make_job b 3
+  for command in 'view a' 'stats' 'errors' 'export' 'list' 'view b --since 2020-01-01' 'export b --until now' 'prune --all --since 2020-01-01'; do
+    # shellcheck disable=SC2086  # words
+    [[ -z $(taskresults $command 2>&1 >/dev/null) ]] || { echo "$command"; return 1; }
+  done
+  run taskresults view a --since 2020-01-01
+  [[ $status -eq 0 && $output == *'passed over 1 record without'* ]]
+}
