@@ -2,8 +2,8 @@
 ** rules.c - which lines a prune keeps.
 **
 ** Asked line by line, newest first. The rules, for a record: it is among the last `keep`; or it is as new as `since` or
-** has no time that we can read; or it is a failure, and fewer than `keep_failures` newer ones were kept for being just
-** that. A line that is not a record is evidence: it is kept where a record in its place would be, that is among the last
+** has no time that we can read; or it is a failure (no success, by the one rule of read/ok.c), and fewer than `keep_failures`
+** newer ones were kept for being just that. A line that is not a record is evidence: it is kept where a record in its place would be, that is among the last
 ** `keep` records, or (having no time) anywhere under `since`. A blank line goes with the line behind it, or, where no
 ** rule can keep anything older, goes.
 **
@@ -32,12 +32,6 @@ bool tr_rules_are_done(const TrRules *rules) {
 
 bool tr_rules_need_no_order(const TrPruneOptions *options) {
   return options->by_time && !options->by_count && options->keep_failures == 0;
-}
-
-static bool is_failure(const TrLine *line, const TrRecord *record) {
-  const TrSpan *success = &record->field[TR_SUCCESS];
-  if (success->kind == TR_INTEGER) return success->length == 1 && line->text[success->start] == '0';
-  return success->kind == TR_FALSE;
 }
 
 /* Each of the eight bytes is ASCII and between its lowest and its highest, which are ASCII too: then no sum carries, and
@@ -81,7 +75,7 @@ static bool keeps_record(TrRules *rules, const TrLine *line, const TrRecord *rec
   rules->records++;
   if (is_recent) return true;
   if (options->by_time && keeps_time(rules, line, &record->field[TR_TIMESTAMP])) return true;
-  if (rules->extra_failures >= options->keep_failures || !is_failure(line, record)) return false;
+  if (rules->extra_failures >= options->keep_failures || tr_record_is_ok(line, record)) return false;
   rules->extra_failures++;
   return true;
 }

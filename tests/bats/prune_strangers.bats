@@ -265,12 +265,19 @@ PYTHON
 
 # --- rules and options ---------------------------------------------------------------------------------------------
 
-@test "keep_failures takes for a failure what the tables do: false and 0, not 10 and not a text" {
-  for success in false 10 '"0"' 0 true null; do
-    echo "{\"timestamp\": \"2026-01-01T00:00:00Z\", \"success\": $success}" >>"$results/j.jsonl"
-  done
-  prune j "'keep', 0, 'keep_failures', 9"
-  assert_rows $'0\n0' "SELECT success FROM task_results"
+@test "keep_failures takes for a failure what Python calls false, as the tables and the scheduler's viewer do" {
+  python3 - "$results/j.jsonl" "$BATS_TEST_TMPDIR/failures" <<'PYTHON'
+import json, sys
+values = ["false", "true", "null", "0", "1", "10", "-0", "0.0", "-0.0", "0e5", "1e-400", "1e-300", "NaN", "Infinity", '""', '"0"',
+          '"false"', '" "', "[]", "[ ]", "[0]", "{}", "{ }", '{"a": 0}', None]
+lines = ['{"job_name": "%d"%s}\n' % (i, "" if value is None else ', "success": ' + value) for i, value in enumerate(values)]
+open(sys.argv[1], "w").writelines(lines)
+open(sys.argv[2], "w").writelines(line for line in lines if not json.loads(line).get("success"))
+PYTHON
+  failures=$(sql "SELECT sum(failures) FROM task_stats")
+  [[ $failures == $(wc -l <"$BATS_TEST_TMPDIR/failures") && $(sql "SELECT count(*) FROM task_results WHERE NOT ok") == "$failures" ]]
+  prune j "'keep', 0, 'keep_failures', 99"
+  cmp "$results/j.jsonl" "$BATS_TEST_TMPDIR/failures"
 }
 
 @test "lines long and many: a second thread that has no room left, and a max_line below its own, change nothing" {

@@ -7,6 +7,7 @@
 */
 #include "tr.h"
 
+#include <stdlib.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -31,16 +32,36 @@ typedef struct Model {
 
 /* --- lines -------------------------------------------------------------------------------------------------------- */
 
+/* What Python's json.loads() makes of the value, asked for its truth. */
+static bool is_true(const uint8_t *file, const TrSpan *value) {
+  char number[4096] = "";
+  switch (value->kind) {
+  case TR_ABSENT:
+  case TR_NULL:
+  case TR_FALSE: return false;
+  case TR_STRING: return value->length > 0;
+  case TR_NESTED:
+    for (uint32_t i = 1; i + 1 < value->length; i++) {
+      if (strchr(" \t\r\n", file[i]) == NULL) return true;
+    }
+    return false;
+  case TR_INTEGER:
+  case TR_REAL:
+    if (value->length >= sizeof number) return true; /* no line is so long here */
+    memcpy(number, file, value->length);
+    return strtod(number, NULL) != 0;
+  default: return true; /* true itself, NaN, the infinities */
+  }
+}
+
 static Line judge(const uint8_t *file, size_t from, size_t length, size_t max_line) {
   Line line = {.from = from, .to = from + length + 1, .reason = TR_TOO_LONG};
   TrRecord record;
   if (length > max_line) return line;
   line.reason = tr_slow_lane(file + from, length, &record);
   if (line.reason != TR_OK) return line;
-  const TrSpan *success = &record.field[TR_SUCCESS];
-  bool is_zero = success->kind == TR_INTEGER && success->length == 1 && file[from + success->start] == '0';
   TrLine whole = {.text = file + from, .length = length, .offset = (int64_t)from};
-  line.is_failure = success->kind == TR_FALSE || is_zero;
+  line.is_failure = !is_true(file + from + record.field[TR_SUCCESS].start, &record.field[TR_SUCCESS]);
   line.timed = tr_span_time_us(&whole, &record.field[TR_TIMESTAMP], &line.time_us);
   return line;
 }

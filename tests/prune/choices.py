@@ -16,6 +16,7 @@ TIME = re.compile(r"(\d{4})-(\d\d)-(\d\d)[Tt ](\d\d):(\d\d)(?::(\d\d)(?:[.,](\d+
 ODD_TIMES = ["soon", None, 5, "2026-02-30T00:00Z", "2026-02-10 10:00", "2026-02-10T10:00:00+05:30", "2026-02-10T10:00:00+0530",
              "2026-02-10t10:00:00,5z"]
 ODD_LINES = ["[1]", "1", "{}", '{"timestamp": "2026-01-01T00:00Z", "timestamp": "2026-03-27T00:00Z"}', "{} x"]
+ODD_SUCCESSES = [None, 0, 1, -1, 0.0, -0.0, 1e-300, float("nan"), float("inf"), "", "0", "false", " ", [], {}, [0], {"a": None}]
 rng = random.Random(3)
 
 
@@ -37,8 +38,12 @@ def make_line(i):
     time = "2026-%02d-%02dT%02d:00:%02d%sZ" % (rng.randint(1, 3), rng.randint(1, 28), rng.randint(0, 23),
                                                rng.randint(0, 59), rng.choice(["", ".5", ".123456"]))
     record = {"timestamp": time if rng.random() > 0.1 else rng.choice(ODD_TIMES), "job_name": str(i),
-              "success": rng.choice([True, True, False, None, 0, 1]), "output": "\u00e9\n" * rng.randint(0, 5)}
+              "success": rng.choice([True, True, False, *ODD_SUCCESSES]), "output": "\u00e9\n" * rng.randint(0, 5)}
+    if rng.random() > 0.9:
+        del record["success"]
     line, odd = json.dumps(record), rng.random()
+    line = line.replace("1e-300", rng.choice(["1e-300", "1e-400", "0e999", "0E-0", "-0", "0.000"]))
+    line = line.replace('"success": []', '"success": [ \t]').replace('"success": {}', '"success": { }')
     if odd > 0.95:
         line = line[:rng.randint(1, len(line) - 1)]
     elif odd > 0.9:
@@ -76,7 +81,7 @@ class Model:
         self.records += 1
         if is_recent or (self.since is not None and (time is None or time >= self.since)):
             return True
-        is_failure = record.get("success") is not None and record.get("success") == 0
+        is_failure = not record.get("success")  # as the scheduler's own viewer asks
         self.failures -= is_failure
         return is_failure and self.failures >= 0
 
