@@ -2,15 +2,15 @@
 ** prune_functions.c - taskresults_prune() and taskresults_prune_all(): retention from SQL.
 **
 **   SELECT taskresults_prune('my-job', 'keep', 1000);
-**   SELECT taskresults_prune('my-job', 'since', datetime('now', '-90 days'), 'keep_failures', 50, 'dry_run', 1);
+**   SELECT taskresults_prune('my-job', 'since', '90d', 'keep_failures', 50, 'dry_run', 1);
 **   SELECT value->>'$.job_id', value->>'$.result' FROM json_each(taskresults_prune_all('keep', 1000));
 **
 ** After the job id, which is taken literally, come names and values in pairs. `keep` or `since` has to be there; with
 ** both, a record stays that either of them keeps.
 **
 **   keep N            the last N records
-**   since TIME        records as new as this, and those without a readable time: TEXT as in the timestamp column (no
-**                     zone means UTC), or an INTEGER as in time_us
+**   since TIME        records as new as this, and those without a readable time: TEXT as the commands take it
+**                     ('2026-02-14', '90d'; no zone means UTC), or an INTEGER as in time_us
 **   keep_failures N   and the last N failures that would go
 **   drop_rejects 1    not the lines that are no records
 **   count 1           read the whole file, to tell how many lines go
@@ -62,13 +62,18 @@ static int take_flag(const char *name, sqlite3_value *value, bool *flag, char **
 }
 
 static int take_time(const char *name, sqlite3_value *value, int64_t *time_us, char **message) {
-  if (sqlite3_value_numeric_type(value) == SQLITE_INTEGER) {
+  int type = sqlite3_value_type(value);
+  if (type == SQLITE_INTEGER) {
     *time_us = sqlite3_value_int64(value);
     return SQLITE_OK;
   }
-  const char *text = sqlite3_value_type(value) == SQLITE_TEXT ? (const char *)sqlite3_value_text(value) : NULL;
-  if (text && tr_timestamp_parse(text, (size_t)sqlite3_value_bytes(value), time_us)) return SQLITE_OK;
-  return value_error(name, "a time like '2026-01-31T12:00Z', or microseconds since 1970", message);
+  const char *text = type == SQLITE_TEXT ? (const char *)sqlite3_value_text(value) : NULL;
+  TrTimePoint point;
+  if (text && tr_time_parse(text, (size_t)sqlite3_value_bytes(value), tr_time_now_us(), &point)) {
+    *time_us = point.first_us;
+    return SQLITE_OK;
+  }
+  return value_error(name, "a time: " TR_TIME_FORMS "; or microseconds since 1970, an INTEGER", message);
 }
 
 static int take_dir(const char *name, sqlite3_value *value, TrSource *source, char **message) {
@@ -81,33 +86,47 @@ static int take_dir(const char *name, sqlite3_value *value, TrSource *source, ch
   return source->dir ? SQLITE_OK : SQLITE_NOMEM;
 }
 
-static int take_option(PruneCall *call, const char *name, sqlite3_value *value, char **message) {
+typedef enum Option { KEEP, SINCE, KEEP_FAILURES, DROP_REJECTS, COUNT, DRY_RUN, OFFLINE, DIR, OPTIONS } Option;
+
+/* OPTIONS: there is none of that name. */
+static Option option_named(const char *name, size_t length) {
+  static const char *const names[OPTIONS] = {"keep",  "since",   "keep_failures", "drop_rejects",
+                                             "count", "dry_run", "offline",       "dir"};
+  Option option = 0;
+  while (option < OPTIONS && (strlen(names[option]) != length || memcmp(names[option], name, length) != 0)) option++;
+  return option;
+}
+
+static int set_option(PruneCall *call, Option option, const char *name, sqlite3_value *value, char **message) {
   TrPruneOptions *options = &call->options;
-  if (strcmp(name, "keep") == 0) {
-    options->by_count = true;
-    return take_count(name, value, &options->keep, message);
+  switch (option) {
+  case KEEP: options->by_count = true; return take_count(name, value, &options->keep, message);
+  case SINCE: options->by_time = true; return take_time(name, value, &options->since_us, message);
+  case KEEP_FAILURES: return take_count(name, value, &options->keep_failures, message);
+  case DROP_REJECTS: return take_flag(name, value, &options->drop_rejects, message);
+  case COUNT: return take_flag(name, value, &options->count, message);
+  case DRY_RUN: return take_flag(name, value, &options->dry_run, message);
+  case OFFLINE: return take_flag(name, value, &options->offline, message);
+  case DIR: return take_dir(name, value, &call->source, message);
+  default: break;
   }
-  if (strcmp(name, "since") == 0) {
-    options->by_time = true;
-    return take_time(name, value, &options->since_us, message);
-  }
-  if (strcmp(name, "keep_failures") == 0) return take_count(name, value, &options->keep_failures, message);
-  if (strcmp(name, "drop_rejects") == 0) return take_flag(name, value, &options->drop_rejects, message);
-  if (strcmp(name, "count") == 0) return take_flag(name, value, &options->count, message);
-  if (strcmp(name, "dry_run") == 0) return take_flag(name, value, &options->dry_run, message);
-  if (strcmp(name, "offline") == 0) return take_flag(name, value, &options->offline, message);
-  if (strcmp(name, "dir") == 0) return take_dir(name, value, &call->source, message);
   return tr_error(message, SQLITE_ERROR,
                   "unknown option '%s'; the options are keep, since, keep_failures, drop_rejects, count, dry_run, "
                   "offline and dir",
                   name);
 }
 
+/* What deletes has to understand all that it was told: an option that is there twice may be a slip in either. */
 static int take_options(PruneCall *call, int argc, sqlite3_value **argv, char **message) {
+  bool seen[OPTIONS + 1] = {false};
   int code = SQLITE_OK;
   for (int i = 0; i + 1 < argc && code == SQLITE_OK; i += 2) {
     const char *name = (const char *)sqlite3_value_text(argv[i]);
-    code = take_option(call, name ? name : "NULL", argv[i + 1], message);
+    Option option = name ? option_named(name, (size_t)sqlite3_value_bytes(argv[i])) : OPTIONS;
+    if (option < OPTIONS && seen[option])
+      return tr_error(message, SQLITE_ERROR, "the option '%s' is there twice", name);
+    seen[option] = true;
+    code = set_option(call, option, name ? name : "NULL", argv[i + 1], message);
   }
   if (code != SQLITE_OK) return code;
   if (argc % 2) return tr_error(message, SQLITE_ERROR, "options come in pairs: 'name', value");

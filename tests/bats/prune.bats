@@ -105,6 +105,19 @@ killed_prune() {
   assert_rows 1 "SELECT taskresults_prune('j', 'since', (SELECT max(time_us) FROM task_results))->>'kept' = 2"
 }
 
+@test "since takes what the commands take" {
+  append_record j old 2026-01-31T23:59:59.999999Z
+  append_record j day 2026-02-01T00:00:00Z
+  append_record j soon "$(date -u -d '1 day' +%FT%TZ)"
+  for since in 2026-02-01 '2026-02-01 00:00' 2026-02-01T01:00+01:00; do
+    assert_rows 1 "SELECT taskresults_prune('j', 'since', '$since', 'dry_run', 1)->>'dropped'"
+  done
+  for since in 90s '12 hours' 3mo 'yesterday' now '2 weeks ago' "' || datetime('now', '-1 day') || '"; do
+    assert_rows 2 "SELECT taskresults_prune('j', 'since', '$since', 'dry_run', 1)->>'dropped'"
+  done
+  assert_rows 0 "SELECT taskresults_prune('j', 'since', '99y', 'dry_run', 1)->>'dropped'"
+}
+
 @test "since agrees with time_us on times of every spelling" {
   python3 - "$results/j.jsonl" <<'PYTHON'
 import json, random, sys
@@ -258,6 +271,17 @@ PYTHON
   assert_sql_error "the value of 'keep'" "SELECT taskresults_prune('j', 'keep', NULL)"
   assert_sql_error "the value of 'since'" "SELECT taskresults_prune('j', 'keep', 1, 'since', NULL)"
   assert_sql_error "the value of 'since'" "SELECT taskresults_prune('j', 'since', 'last week')"
+  for value in "'90 dayz'" "''" "'2026'" "'90'" "'1771156800000000'" "'2026-02-30'" 3.7 "x'00'" "'90d' || char(0) || 'x'"; do
+    assert_sql_error "the value of 'since' has to be a time: 2026-02-14, " "SELECT taskresults_prune('j', 'since', $value)"
+  done
+  for value in "'10abc'" 3.7 "'3.7'" "''" "x'3130'" "'1 0'" 99999999999999999999 "'10' || char(0)" "'ten'"; do
+    assert_sql_error "the value of 'keep'" "SELECT taskresults_prune('j', 'keep', $value)"
+    assert_sql_error "the value of 'keep_failures'" "SELECT taskresults_prune('j', 'keep', 3, 'keep_failures', $value)"
+    assert_sql_error "the value of 'drop_rejects'" "SELECT taskresults_prune('j', 'keep', 3, 'drop_rejects', $value)"
+  done
+  assert_sql_error "the option 'keep' is there twice" "SELECT taskresults_prune('j', 'keep', 1, 'keep', 3)"
+  assert_sql_error "unknown option 'keep'" "SELECT taskresults_prune('j', 'keep' || char(0) || 'x', 1)"
+  assert_sql_error "unknown option 'KEEP'" "SELECT taskresults_prune('j', 'KEEP', 1)"
   assert_sql_error "the value of 'dry_run'" "SELECT taskresults_prune('j', 'keep', 1, 'dry_run', 'yes')"
   assert_sql_error "the first argument" "SELECT taskresults_prune()"
   assert_sql_error "the first argument" "SELECT taskresults_prune(NULL, 'keep', 1)"
