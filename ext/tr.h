@@ -706,7 +706,8 @@ bool tr_joins_names_outer(const char *sql); /* LEFT, RIGHT or FULL as a word */
 /* ------------------------------------------------------------------------------------------------------------------
 ** sql/patterns.c - are the pattern operators of this connection SQLite's own?
 */
-int tr_patterns_are_builtin(sqlite3 *db, bool *builtin); /* SQLITE_OK, or SQLITE_INTERRUPT */
+int tr_patterns_are_builtin(sqlite3 *db, bool *builtin);       /* SQLITE_OK, or SQLITE_INTERRUPT */
+bool tr_pattern_is_short(sqlite3_value *pattern, sqlite3 *db); /* a long one is an error that SQLite has to raise */
 
 /* ------------------------------------------------------------------------------------------------------------------
 ** sql/phrase.c - a LIKE pattern -> bytes that a text must hold to match it
@@ -729,13 +730,13 @@ bool tr_phrase_is_missing(const TrPhrase *phrase, const TrLine *line, const TrRe
 typedef struct TrText {
   char *text;    /* owned, NUL-terminated */
   size_t length; /* bytes */
-  bool numeric;  /* reads as a number, so affinity may turn it into one */
 } TrText;
 
 typedef struct TrJobTerm {
-  bool glob;      /* one pattern, in choice[0] */
-  int count;      /* names */
-  TrText *choice; /* owned */
+  bool judged;    /* false: something is in it that must be left to SQLite */
+  TrText glob;    /* a pattern; or with no text: */
+  TrNames *names; /* owned; NULL: none. A job must be one of them, */
+  bool numeric;   /* or read as a number: affinity may turn one of the values into it */
 } TrJobTerm;
 
 typedef struct TrFilter {
@@ -758,7 +759,7 @@ typedef struct TrFilter {
   TrPhrase *phrase; /* owned; a text must hold each */
 } TrFilter;
 
-int tr_filter_bind(TrFilter *filter, const TrPlan *plan, int argc, sqlite3_value **argv);
+int tr_filter_bind(TrFilter *filter, const TrPlan *plan, int argc, sqlite3_value **argv, TrPoll *poll);
 int tr_filter_for_job(TrFilter *filter, const char *job_id, size_t length, TrOrder order);
 void tr_filter_free(TrFilter *filter);
 bool tr_filter_wants_job(const TrFilter *filter, const char *job_id, size_t length);

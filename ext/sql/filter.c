@@ -71,90 +71,104 @@ static int numeric_type(sqlite3_value *value) {
   return is_exact && is_whole_number(text, length) ? SQLITE_INTEGER : SQLITE_FLOAT;
 }
 
+/* --- lists ---------------------------------------------------------------------------------------------------------- */
+
+#define POLL_EVERY 256 /* values: of a list that SQLite gives without asking anybody whether to stop */
+
+typedef int (*TrVisit)(void *context, sqlite3_value *value);
+
+/* Calls visit for each value of IN (...). */
+static int visit_list(sqlite3_value *list, TrPoll *poll, TrVisit visit, void *context) {
+  sqlite3_value *value = NULL;
+  int code = sqlite3_vtab_in_first(list, &value);
+  for (unsigned count = 1; code == SQLITE_OK; count++) {
+    code = visit(context, value);
+    if (code == SQLITE_OK && count % POLL_EVERY == 0) code = tr_poll(poll);
+    if (code == SQLITE_OK) code = sqlite3_vtab_in_next(list, &value);
+  }
+  return code == SQLITE_DONE ? SQLITE_OK : code;
+}
+
 /* --- job_id ------------------------------------------------------------------------------------------------------- */
 
 static int copy_text(TrText *text, sqlite3_value *value) {
-  bool is_text = sqlite3_value_type(value) == SQLITE_TEXT;
   const unsigned char *bytes = sqlite3_value_text(value);
   if (bytes == NULL) return SQLITE_NOMEM;
   text->length = (size_t)sqlite3_value_bytes(value);
   text->text = sqlite3_malloc64(text->length + 1);
   if (text->text == NULL) return SQLITE_NOMEM;
   memcpy(text->text, bytes, text->length + 1);
-  text->numeric = !is_text || tr_looks_numeric(text->text, text->length);
   return SQLITE_OK;
 }
 
 static void free_job_term(TrJobTerm *term) {
-  for (int i = 0; i < term->count; i++) sqlite3_free(term->choice[i].text);
-  sqlite3_free(term->choice);
+  sqlite3_free(term->glob.text);
+  tr_names_free(term->names);
   *term = (TrJobTerm){0};
 }
 
-static int add_choice(TrJobTerm *term, sqlite3_value *value) {
-  if ((term->count & (term->count - 1)) == 0) { /* grows at every power of two */
-    sqlite3_uint64 room = term->count ? 2 * (sqlite3_uint64)term->count : 1;
-    TrText *choice = sqlite3_realloc64(term->choice, room * sizeof *choice);
-    if (choice == NULL) return SQLITE_NOMEM;
-    term->choice = choice;
-  }
-  int code = copy_text(&term->choice[term->count], value);
-  if (code == SQLITE_OK) term->count++;
-  return code;
+static int add_name(TrJobTerm *term, const char *text, size_t length) {
+  uint32_t unused;
+  if (term->names == NULL) term->names = tr_names_new();
+  if (term->names == NULL) return SQLITE_NOMEM;
+  return tr_names_intern(term->names, text, length, &unused);
 }
 
-/* *judged is false when the list holds something that must be left to SQLite. */
-static int bind_job_list(TrJobTerm *term, sqlite3_value *list, bool *judged) {
-  sqlite3_value *value = NULL;
-  int code = sqlite3_vtab_in_first(list, &value);
-  for (; code == SQLITE_OK; code = sqlite3_vtab_in_next(list, &value)) {
-    int type = sqlite3_value_type(value);
-    if (type == SQLITE_NULL) continue; /* equals nothing */
-    if (type == SQLITE_BLOB) *judged = false;
-    int added = add_choice(term, value);
-    if (added != SQLITE_OK) return added;
-  }
-  return code == SQLITE_DONE ? SQLITE_OK : code;
-}
-
-static int bind_job(TrFilter *filter, TrOp op, sqlite3_value *value) {
-  TrJobTerm *term = &filter->job[filter->job_count++];
-  bool judged = true;
-  int code = SQLITE_OK;
+/* What no file is named for is left out, so that the names can be taken one by one: tr_filter_exact_jobs(). */
+static int add_choice(void *context, sqlite3_value *value) {
+  TrJobTerm *term = context;
   int type = sqlite3_value_type(value);
+  if (type == SQLITE_NULL) return SQLITE_OK; /* equals nothing */
+  if (type == SQLITE_BLOB) term->judged = false;
+  if (!term->judged) return SQLITE_OK;
+  const char *text = (const char *)sqlite3_value_text(value);
+  if (text == NULL) return SQLITE_NOMEM;
+  size_t length = (size_t)sqlite3_value_bytes(value);
+  if (type != SQLITE_TEXT || tr_looks_numeric(text, length)) term->numeric = true;
+  if (length >= TR_NAME_SIZE || memchr(text, '\0', length)) return SQLITE_OK;
+  int code = add_name(term, text, length);
+  if (code == SQLITE_FULL) term->judged = false; /* more than a map holds */
+  return code == SQLITE_FULL ? SQLITE_OK : code;
+}
+
+static int bind_glob(TrJobTerm *term, sqlite3_value *value, TrPoll *poll) {
+  term->judged = sqlite3_value_type(value) == SQLITE_TEXT && tr_pattern_is_short(value, poll->db);
+  return term->judged ? copy_text(&term->glob, value) : SQLITE_OK;
+}
+
+static int bind_job(TrFilter *filter, TrOp op, sqlite3_value *value, TrPoll *poll) {
+  TrJobTerm *term = &filter->job[filter->job_count++];
+  int code = SQLITE_OK;
+  *term = (TrJobTerm){.judged = true};
   if (op == TR_IN) {
-    code = bind_job_list(term, value, &judged);
-  } else if (type == SQLITE_NULL) {
+    code = visit_list(value, poll, add_choice, term);
+  } else if (sqlite3_value_type(value) == SQLITE_NULL) {
     filter->nothing |= op != TR_IS;
-    judged = false;
-  } else if (type == SQLITE_BLOB || (op == TR_GLOB && type != SQLITE_TEXT)) {
-    judged = false;
+    term->judged = false;
+  } else if (op == TR_GLOB) {
+    code = bind_glob(term, value, poll);
   } else {
-    term->glob = op == TR_GLOB;
     code = add_choice(term, value);
   }
-  if (!judged) {
+  if (!term->judged) {
     free_job_term(term);
     filter->job_count--;
   }
   return code;
 }
 
+static bool matches_glob(const char *pattern, const char *job_id, size_t length) {
+  char copy[TR_NAME_SIZE];
+  memcpy(copy, job_id, length);
+  copy[length] = '\0';
+  return sqlite3_strglob(pattern, copy) == 0;
+}
+
 static bool matches_term(const TrJobTerm *term, const char *job_id, size_t length) {
-  bool numeric = tr_looks_numeric(job_id, length);
-  for (int i = 0; i < term->count; i++) {
-    const TrText *choice = &term->choice[i];
-    if (term->glob) {
-      char copy[TR_NAME_SIZE];
-      memcpy(copy, job_id, length);
-      copy[length] = '\0';
-      if (sqlite3_strglob(choice->text, copy) == 0) return true;
-    } else if ((choice->length == length && memcmp(choice->text, job_id, length) == 0) ||
-               (choice->numeric && numeric)) {
-      return true;
-    }
-  }
-  return false;
+  uint32_t unused;
+  if (term->glob.text) return matches_glob(term->glob.text, job_id, length);
+  if (term->names && tr_names_find(term->names, job_id, length, &unused)) return true;
+  return term->numeric && tr_looks_numeric(job_id, length);
 }
 
 bool tr_filter_wants_job(const TrFilter *filter, const char *job_id, size_t length) {
@@ -167,9 +181,7 @@ bool tr_filter_wants_job(const TrFilter *filter, const char *job_id, size_t leng
 const TrJobTerm *tr_filter_exact_jobs(const TrFilter *filter) {
   for (int i = 0; i < filter->job_count; i++) {
     const TrJobTerm *term = &filter->job[i];
-    bool exact = !term->glob;
-    for (int k = 0; k < term->count && exact; k++) exact = !term->choice[k].numeric;
-    if (exact) return term;
+    if (term->glob.text == NULL && !term->numeric) return term;
   }
   return NULL;
 }
@@ -197,23 +209,27 @@ static bool is_number(sqlite3_value *value) {
   return type == SQLITE_INTEGER || type == SQLITE_FLOAT;
 }
 
-static int bind_truth_list(sqlite3_value *list, bool *can_be_true, bool *can_be_false) {
-  sqlite3_value *value = NULL;
-  int code = sqlite3_vtab_in_first(list, &value);
-  for (; code == SQLITE_OK; code = sqlite3_vtab_in_next(list, &value)) {
-    if (!is_number(value)) continue;
-    *can_be_true |= can_be(1, TR_IN, sqlite3_value_double(value));
-    *can_be_false |= can_be(0, TR_IN, sqlite3_value_double(value));
-  }
-  return code == SQLITE_DONE ? SQLITE_OK : code;
+typedef struct Truths {
+  bool can_be_true, can_be_false;
+} Truths;
+
+static int add_truth(void *context, sqlite3_value *value) {
+  Truths *truths = context;
+  if (!is_number(value)) return SQLITE_OK;
+  truths->can_be_true |= can_be(1, TR_IN, sqlite3_value_double(value));
+  truths->can_be_false |= can_be(0, TR_IN, sqlite3_value_double(value));
+  return SQLITE_OK;
 }
 
-static int bind_truth(TrFilter *filter, TrOp op, sqlite3_value *value, bool *skip_true, bool *skip_false) {
+static int bind_truth(TrFilter *filter, TrOp op, sqlite3_value *value, TrPoll *poll, bool *skip_true,
+                      bool *skip_false) {
   bool can_be_true = true, can_be_false = true;
   if (op == TR_IN) {
-    can_be_true = can_be_false = false;
-    int code = bind_truth_list(value, &can_be_true, &can_be_false);
+    Truths truths = {0};
+    int code = visit_list(value, poll, add_truth, &truths);
     if (code != SQLITE_OK) return code;
+    can_be_true = truths.can_be_true;
+    can_be_false = truths.can_be_false;
   } else if (op == TR_ISNULL || sqlite3_value_type(value) == SQLITE_NULL) {
     if (op == TR_ISNULL || op == TR_IS)
       can_be_true = can_be_false = false;
@@ -229,8 +245,8 @@ static int bind_truth(TrFilter *filter, TrOp op, sqlite3_value *value, bool *ski
 }
 
 /* What is true or false is told as for `success`, which is most of it; skips_by_ok() judges the rest. */
-static int bind_ok(TrFilter *filter, TrOp op, sqlite3_value *value) {
-  int code = bind_truth(filter, op, value, &filter->skip_ok, &filter->skip_not_ok);
+static int bind_ok(TrFilter *filter, TrOp op, sqlite3_value *value, TrPoll *poll) {
+  int code = bind_truth(filter, op, value, poll, &filter->skip_ok, &filter->skip_not_ok);
   filter->skip_true |= filter->skip_ok;
   filter->skip_false |= filter->skip_not_ok;
   return code;
@@ -284,7 +300,7 @@ static int bind_timestamp(TrFilter *filter, TrOp op, sqlite3_value *value) {
   TrText *bound = &filter->text[filter->text_count].value;
   int code = copy_text(bound, value);
   if (code != SQLITE_OK) return code;
-  if (bound->numeric || (is_range(op) && !is_ascii(bound->text, bound->length))) {
+  if (tr_looks_numeric(bound->text, bound->length) || (is_range(op) && !is_ascii(bound->text, bound->length))) {
     sqlite3_free(bound->text);
     *bound = (TrText){0};
     return SQLITE_OK;
@@ -320,9 +336,9 @@ static bool skips_by_text(const TrFilter *filter, const TrLine *line, const TrSp
 
 /* --- output and error --------------------------------------------------------------------------------------------- */
 
-static int bind_phrase(TrFilter *filter, TrField field, sqlite3_value *value) {
+static int bind_phrase(TrFilter *filter, TrField field, sqlite3_value *value, TrPoll *poll) {
   if (sqlite3_value_type(value) == SQLITE_NULL) filter->nothing = true;
-  if (sqlite3_value_type(value) != SQLITE_TEXT) return SQLITE_OK;
+  if (sqlite3_value_type(value) != SQLITE_TEXT || !tr_pattern_is_short(value, poll->db)) return SQLITE_OK;
   const char *pattern = (const char *)sqlite3_value_text(value);
   TrPhrase *phrase = sqlite3_realloc64(filter->phrase, ((sqlite3_uint64)filter->phrase_count + 1) * sizeof *phrase);
   if (pattern == NULL || phrase == NULL) {
@@ -343,15 +359,15 @@ static bool lacks_phrase(const TrFilter *filter, const TrLine *line, const TrRec
 
 /* --- the whole ---------------------------------------------------------------------------------------------------- */
 
-static int bind_term(TrFilter *filter, TrColumn column, TrOp op, sqlite3_value *value) {
+static int bind_term(TrFilter *filter, TrColumn column, TrOp op, sqlite3_value *value, TrPoll *poll) {
   switch (column) {
-  case TR_COLUMN_JOB_ID: return bind_job(filter, op, value);
-  case TR_COLUMN_SUCCESS: return bind_truth(filter, op, value, &filter->skip_true, &filter->skip_false);
-  case TR_COLUMN_OK: return bind_ok(filter, op, value);
+  case TR_COLUMN_JOB_ID: return bind_job(filter, op, value, poll);
+  case TR_COLUMN_SUCCESS: return bind_truth(filter, op, value, poll, &filter->skip_true, &filter->skip_false);
+  case TR_COLUMN_OK: return bind_ok(filter, op, value, poll);
   case TR_COLUMN_TIME_US: bind_time_us(filter, op, value); return SQLITE_OK;
   case TR_COLUMN_TIMESTAMP: return bind_timestamp(filter, op, value);
-  case TR_COLUMN_OUTPUT: return bind_phrase(filter, TR_OUTPUT, value);
-  case TR_COLUMN_ERROR: return bind_phrase(filter, TR_ERROR, value);
+  case TR_COLUMN_OUTPUT: return bind_phrase(filter, TR_OUTPUT, value, poll);
+  case TR_COLUMN_ERROR: return bind_phrase(filter, TR_ERROR, value, poll);
   case TR_COLUMN_ROWID:
     filter->nothing |= sqlite3_value_type(value) == SQLITE_NULL;
     if (sqlite3_value_type(value) != SQLITE_INTEGER) return SQLITE_OK;
@@ -362,12 +378,12 @@ static int bind_term(TrFilter *filter, TrColumn column, TrOp op, sqlite3_value *
   }
 }
 
-int tr_filter_bind(TrFilter *filter, const TrPlan *plan, int argc, sqlite3_value **argv) {
+int tr_filter_bind(TrFilter *filter, const TrPlan *plan, int argc, sqlite3_value **argv, TrPoll *poll) {
   *filter = (TrFilter){.order = plan->order, .from_us = INT64_MIN, .to_us = INT64_MAX};
   int code = SQLITE_OK;
   for (int i = 0; i < plan->count && i < argc && code == SQLITE_OK; i++) {
     if (plan->term[i].op != TR_OP_COUNT)
-      code = bind_term(filter, (TrColumn)plan->term[i].column, (TrOp)plan->term[i].op, argv[i]);
+      code = bind_term(filter, (TrColumn)plan->term[i].column, (TrOp)plan->term[i].op, argv[i], poll);
   }
   if (code != SQLITE_OK) tr_filter_free(filter);
   return code;
@@ -376,16 +392,11 @@ int tr_filter_bind(TrFilter *filter, const TrPlan *plan, int argc, sqlite3_value
 /* Just one job's file, by its name: no value that affinity could turn into something else. */
 int tr_filter_for_job(TrFilter *filter, const char *job_id, size_t length, TrOrder order) {
   *filter = (TrFilter){.order = (uint8_t)order, .from_us = INT64_MIN, .to_us = INT64_MAX};
-  TrText *choice = sqlite3_malloc64(sizeof *choice);
-  char *text = sqlite3_mprintf("%.*s", (int)length, job_id);
-  if (choice == NULL || text == NULL) {
-    sqlite3_free(choice);
-    sqlite3_free(text);
-    return SQLITE_NOMEM;
-  }
-  *choice = (TrText){.text = text, .length = length};
-  filter->job[filter->job_count++] = (TrJobTerm){.count = 1, .choice = choice};
-  return SQLITE_OK;
+  filter->job_count = 1;
+  filter->job[0] = (TrJobTerm){.judged = true};
+  int code = add_name(&filter->job[0], job_id, length);
+  if (code != SQLITE_OK) tr_filter_free(filter);
+  return code;
 }
 
 void tr_filter_free(TrFilter *filter) {

@@ -32,3 +32,9 @@ int tr_patterns_are_builtin(sqlite3 *db, bool *builtin) {
   *builtin = code == SQLITE_DONE && !foreign;
   return code == SQLITE_INTERRUPT ? code : SQLITE_OK;
 }
+
+/* In bytes of UTF-8, as SQLite counts: the host sets the limit. */
+bool tr_pattern_is_short(sqlite3_value *pattern, sqlite3 *db) {
+  if (sqlite3_value_text(pattern) == NULL) return false;
+  return sqlite3_value_bytes(pattern) <= sqlite3_limit(db, SQLITE_LIMIT_LIKE_PATTERN_LENGTH, -1);
+}

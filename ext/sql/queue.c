@@ -23,9 +23,15 @@ static int enqueue(TrScan *scan, uint32_t ordinal) {
   return SQLITE_OK;
 }
 
-static int intern_and_enqueue(TrScan *scan, const char *name) {
+static int intern_and_enqueue(TrScan *scan, const char *name, char **message) {
   uint32_t ordinal;
   int code = tr_names_intern(scan->connection->names, name, strlen(name), &ordinal);
+  if (code == SQLITE_FULL) {
+    return tr_error(
+        message, SQLITE_ERROR,
+        "%s: this connection has seen %lld different files, more than rowids can tell apart; open a new one",
+        scan->dir_path, (long long)TR_MAX_ORDINAL + 1);
+  }
   return code == SQLITE_OK ? enqueue(scan, ordinal) : code;
 }
 
@@ -71,7 +77,7 @@ static int enqueue_listing(TrScan *scan, char **message) {
   int code = tr_dir_list(&scan->dir, scan->poll, visit_entry, &fresh, message);
   if (fresh.count > 1) qsort(fresh.name, fresh.count, sizeof *fresh.name, compare_names);
   for (size_t i = 0; i < fresh.count; i++) {
-    if (code == SQLITE_OK) code = intern_and_enqueue(scan, fresh.name[i]);
+    if (code == SQLITE_OK) code = intern_and_enqueue(scan, fresh.name[i], message);
     sqlite3_free(fresh.name[i]);
   }
   sqlite3_free(fresh.name);
@@ -79,16 +85,28 @@ static int enqueue_listing(TrScan *scan, char **message) {
 }
 
 /* Only names that exist are interned, or a join on many unknown jobs would fill the map. */
-static int enqueue_job(TrScan *scan, const TrText *job) {
+static int enqueue_job(TrScan *scan, const char *job_id, char **message) {
   char name[TR_NAME_SIZE];
   struct stat unused;
-  if (!tr_store_has_job(scan->store, job->text, job->length)) return SQLITE_OK;
-  if (!tr_filter_wants_job(&scan->filter, job->text, job->length)) return SQLITE_OK;
-  memcpy(name, job->text, job->length);
-  memcpy(name + job->length, scan->store->suffix, scan->store->suffix_length + 1);
+  size_t length = strlen(job_id);
+  if (!tr_store_has_job(scan->store, job_id, length)) return SQLITE_OK;
+  memcpy(name, job_id, length);
+  memcpy(name + length, scan->store->suffix, scan->store->suffix_length + 1);
   if (!wants_entry(scan, name)) return SQLITE_OK;
   if (fstatat(scan->dir.fd, name, &unused, AT_SYMLINK_NOFOLLOW) != 0 && errno == ENOENT) return SQLITE_OK;
-  return intern_and_enqueue(scan, name);
+  return intern_and_enqueue(scan, name, message);
+}
+
+#define POLL_EVERY 256 /* files that are looked for */
+
+static int enqueue_jobs(TrScan *scan, const TrNames *jobs, char **message) {
+  const char *job_id;
+  int code = SQLITE_OK;
+  for (uint32_t i = 0; jobs && code == SQLITE_OK && (job_id = tr_names_get(jobs, i)) != NULL; i++) {
+    code = enqueue_job(scan, job_id, message);
+    if (code == SQLITE_OK && i % POLL_EVERY == POLL_EVERY - 1) code = tr_poll(scan->poll);
+  }
+  return code;
 }
 
 static int enqueue_rowid(TrScan *scan) {
@@ -104,9 +122,7 @@ static int fill(TrScan *scan, char **message) {
   if (scan->filter.by_rowid) return enqueue_rowid(scan);
   const TrJobTerm *exact = scan->want != TR_WANT_REJECTS ? tr_filter_exact_jobs(&scan->filter) : NULL;
   if (exact == NULL) return enqueue_listing(scan, message);
-  int code = SQLITE_OK;
-  for (int i = 0; i < exact->count && code == SQLITE_OK; i++) code = enqueue_job(scan, &exact->choice[i]);
-  return code;
+  return enqueue_jobs(scan, exact->names, message);
 }
 
 static int compare_ordinals(const void *a, const void *b) {

@@ -110,7 +110,7 @@ static int bind_plan(TrCursor *cursor, const char *plan_text, int argc, sqlite3_
   }
   leave_outer_joins(plan, cursor, table->connection->db);
   int code = leave_foreign_patterns(plan, table->connection->db);
-  return code == SQLITE_OK ? tr_filter_bind(filter, plan, argc, argv) : code;
+  return code == SQLITE_OK ? tr_filter_bind(filter, plan, argc, argv, &table->poll) : code;
 }
 
 int tr_table_filter(sqlite3_vtab_cursor *base, int unused, const char *plan_text, int argc, sqlite3_value **argv) {

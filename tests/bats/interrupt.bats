@@ -105,6 +105,44 @@ assert calls > during, "the handler is gone"
 PYTHON
 }
 
+@test "60,000 names in an IN are collected and looked for with the host asked all along, and a stop is heard at once" {
+  make_job a 3
+  run_in_host <<'PYTHON'
+import sqlite3
+NAMES, EVERY = 60000, 10
+db.execute("CREATE TABLE names(n TEXT)")
+db.executemany("INSERT INTO names VALUES (?)", [("job-%d" % i,) for i in range(NAMES - 1)] + [("a",)])
+db.execute("CREATE TABLE plain AS SELECT job_id, success FROM task_results")
+calls, stop_at = 0, None
+def handler():
+    global calls
+    calls += 1
+    return stop_at is not None and calls >= stop_at
+db.set_progress_handler(handler, EVERY)
+def calls_of(query, stop=None):
+    """How often the handler was asked; and whether the query was stopped."""
+    global calls, stop_at
+    calls, stop_at = 0, stop
+    try:
+        assert db.execute(query).fetchone()[0] == 3, query
+        return calls, False
+    except sqlite3.OperationalError as error:
+        assert "interrupt" in str(error), error
+        return calls, True
+for column, names in (("job_id", "SELECT n FROM names"), ("success", "SELECT n FROM names UNION ALL SELECT 1")):
+    where = f" WHERE {column} IN ({names})"
+    plain, _ = calls_of("SELECT count(*) FROM plain" + where)
+    for table in ("task_results", "task_runs"):
+        query = f"SELECT count(*) FROM {table}" + where
+        ours, _ = calls_of(query)
+        # SQLite makes the list for both; over it we ask for ourselves, at least once in a thousand names.
+        assert ours - plain >= NAMES / 1000, (query, plain, ours)
+        for late in (1, (ours - plain) // 2, ours - plain - 20):
+            told, stopped = calls_of(query, plain + late)
+            assert stopped and told <= plain + late + 2, (query, plain, ours, late, told)
+PYTHON
+}
+
 @test "after an interrupt the same statement runs to its end on the same connection" {
   make_job a 3000
   run_in_host <<'PYTHON'

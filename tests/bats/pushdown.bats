@@ -99,9 +99,9 @@ all_went_well() {
 @test "a wrong skip planted into the code is noticed by that comparison" {
   answers "$extension" "$odd" "$few" >"$BATS_TEST_TMPDIR/right-UTF-8"
   answers "$extension" "$odd" "$few" UTF-16le >"$BATS_TEST_TMPDIR/right-UTF-16le"
-  beside assert_caught sql/filter.c '(choice->numeric && numeric)' 'false'
+  beside assert_caught sql/filter.c 'term->numeric && tr_looks_numeric(job_id, length)' 'false'
   beside assert_caught sql/filter.c 'if (tr_looks_numeric(text, span->length)) return false;' ''
-  beside assert_caught sql/filter.c 'bound->numeric ||' ''
+  beside assert_caught sql/filter.c 'tr_looks_numeric(bound->text, bound->length) ||' ''
   beside assert_caught sql/filter.c 'success == TR_FALSE && filter->skip_false' 'success != TR_TRUE && filter->skip_false'
   beside assert_caught sql/filter.c 'tr_record_is_ok(line, record) ? filter->skip_ok' 'true ? filter->skip_ok'
   beside assert_caught sql/filter.c 'filter->skip_true |= filter->skip_ok;' 'filter->skip_true |= filter->skip_not_ok;'
@@ -182,6 +182,48 @@ for every, query in ((50, "SELECT count(*) FROM task_results WHERE output LIKE '
     while stops_at(n, every, query): n += 1
     assert n > 1, "the handler never ran"
 PYTHON
+}
+
+# --- errors ----------------------------------------------------------------------------------------------------------------
+
+@test "a pattern that is too long for the connection is the error that it is without a pushdown" {
+  make_job a 3
+  run_in_host <<PYTHON
+import sqlite3
+LIKE_PATTERN_LENGTH = 8
+def error(where):
+    try: return db.execute("SELECT count(*) FROM task_results WHERE " + where).fetchone()
+    except sqlite3.OperationalError as error: return str(error)
+too_complex = "LIKE or GLOB pattern too complex"
+assert error("job_id GLOB hex(zeroblob(25001))") == too_complex
+assert error("job GLOB hex(zeroblob(25001)) AND success = 1") == too_complex
+assert error("output LIKE hex(zeroblob(25001))") == too_complex
+if not hasattr(db, "setlimit"): raise SystemExit(0)
+db.setlimit(LIKE_PATTERN_LENGTH, 20)
+for column in ("job_id", "output", "error"):
+    for op in ("GLOB", "LIKE"):
+        assert error(f"{column} {op} 'Finished: 1'") == (0,), (column, op)
+        assert error(f"{column} {op} '12345678901234567890'") == (0,), (column, op)
+        assert error(f"{column} {op} '123456789012345678901'") == too_complex, (column, op)
+        assert error(f"{column} {op} 'ééééééééééx'") == too_complex, (column, op)
+PYTHON
+}
+
+@test "more names than rowids can tell apart are told as that, and leave a list to SQLite" {
+  local job objects place
+  place=$(mktemp -d "$BATS_TEST_TMPDIR/few.XXXXXX")
+  for job in a b c d e; do make_job "$job" 1; done
+  mapfile -t objects < <(cd "$root" && printf '%s\n' ext/*/*.c | grep -v '/names.c$' | sed "s:\(.*\)\.c:$root/build/release/\1.o:")
+  sed 's:"../tr.h":"tr.h":; s/names->count > TR_MAX_ORDINAL/names->count > 3/' "$root/ext/read/names.c" >"$place/names.c"
+  # shellcheck disable=SC2046  # flags are words
+  ${CC:-cc} -std=c11 -O1 -fPIC -shared -fvisibility=hidden -I"$root/ext" -I"$root/include" $(pkg-config --cflags sqlite3) \
+    -o "$place/taskresults.so" "$place/names.c" "${objects[@]}" $(pkg-config --libs libcjson) -lm -pthread
+  few() { sqlite3 -batch -init /dev/null -cmd ".load $place/taskresults" :memory: "$1" 2>&1; }
+  run few "SELECT count(*) FROM task_results"
+  [[ $status -ne 0 && $output == *'has seen 8388608 different files'*'open a new one'* && $output != *'disk is full'* ]]
+  [[ $(few "SELECT count(*) FROM task_results WHERE job_id IN ('a', 'b', 'c', 'd')") == 4 ]]
+  [[ $(few "SELECT count(*) FROM task_results WHERE job_id GLOB 'b' AND job_id IN ('b', 'c', 'd', 'v', 'w', 'x', 'y', 'z')") == 1 ]]
+  [[ $(few "SELECT count(*) FROM task_results WHERE job_id GLOB 'b' AND job_id IN ('u', 'c', 'd', 'v', 'w', 'x', 'y', 'z')") == 0 ]]
 }
 
 # --- outer joins -----------------------------------------------------------------------------------------------------------
