@@ -159,14 +159,15 @@ static int compare_texts(const void *a, const void *b) {
   return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-static int intern_jobs(const TrJobs *jobs, TrNames *known) {
+static int intern_jobs(const TrJobs *jobs, TrNames *known, char **message) {
   int code = SQLITE_OK;
   for (size_t i = 0; i < jobs->count && code == SQLITE_OK; i++) {
     const char *id = tr_jobs_id(jobs, i);
     uint32_t unused;
     if (id) code = tr_names_intern(known, id, strlen(id), &unused);
   }
-  return code;
+  if (code != SQLITE_FULL) return code;
+  return tr_error(message, SQLITE_TOOBIG, "more than %lld jobs", (long long)TR_MAX_ORDINAL + 1);
 }
 
 /* The scheduler makes the results directory with the first result: where there is none, there are no orphans. */
@@ -176,7 +177,7 @@ static int find_orphans(JobsCursor *cursor, JobsTable *table, char **message) {
   const char *path = tr_source_dir(&table->results);
   if (stat(path, &unused) != 0 && errno == ENOENT) return SQLITE_OK;
   Hunt hunt = {.cursor = cursor, .known = tr_names_new(), .dir = &dir, .message = message};
-  int code = hunt.known ? intern_jobs(&cursor->jobs, hunt.known) : SQLITE_NOMEM;
+  int code = hunt.known ? intern_jobs(&cursor->jobs, hunt.known, message) : SQLITE_NOMEM;
   if (code == SQLITE_OK) code = tr_dir_open(&dir, &tr_results_store, path, message);
   if (code == SQLITE_OK) code = tr_dir_list(&dir, &table->poll, visit_entry, &hunt, message);
   if (cursor->orphan_count > 1) qsort(cursor->orphan, cursor->orphan_count, sizeof *cursor->orphan, compare_texts);

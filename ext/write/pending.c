@@ -77,6 +77,10 @@ static int find_batch(TrPending *pending, const char *name, uint32_t *index, cha
   if (batches == NULL) return SQLITE_NOMEM;
   pending->batch = batches;
   code = tr_names_intern(pending->jobs, name, length, index);
+  if (code == SQLITE_FULL) {
+    return tr_error(message, SQLITE_TOOBIG, "rows for more than %lld jobs in one transaction; commit more often",
+                    (long long)TR_MAX_ORDINAL + 1);
+  }
   if (code == SQLITE_OK) pending->batch[pending->batch_count++] = (TrBatch){0};
   return code;
 }
