@@ -14,7 +14,7 @@ READ   := thread names dir lines text field fast slow record ok value timestamp 
 WRITE  := encode pending append commit
 RETAIN := leftover io rules select copy lease trust journal exchange drain recover prune
 EXPORT := writer output formula csv
-SQL    := error poll connection argument source plan joins patterns phrase filter window block ahead queue lookahead scan tally signature kinds table results rejects stats \
+SQL    := error poll connection argument source plan joins patterns phrase filter window block ahead queue lookahead scan tally signature hash kinds table results rejects stats \
           errors logs jobs runs insert transaction acting writable prune_functions export_function time_functions extension
 SOURCES := $(READ:%=ext/read/%.c) $(WRITE:%=ext/write/%.c) $(RETAIN:%=ext/retain/%.c) $(EXPORT:%=ext/export/%.c) \
            $(SQL:%=ext/sql/%.c)

@@ -1193,6 +1193,11 @@ size_t tr_signature_of(TrBytes error, char out[TR_SIGNATURE_SIZE]); /* its lengt
 int tr_signature_register(sqlite3 *db);
 
 /* ------------------------------------------------------------------------------------------------------------------
+** sql/hash.c - taskresults_hash(record): a number by which a stored line is found again
+*/
+int tr_hash_register(sqlite3 *db);
+
+/* ------------------------------------------------------------------------------------------------------------------
 ** sql/time_functions.c - taskresults_time(), taskresults_span() and taskresults_untimed()
 */
 int tr_time_functions_register(TrConnection *connection);

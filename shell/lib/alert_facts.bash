@@ -42,11 +42,13 @@ CREATE TABLE has_file(job TEXT PRIMARY KEY) WITHOUT ROWID;
 CREATE TABLE unreadable(job TEXT PRIMARY KEY) WITHOUT ROWID;
 CREATE TABLE named(job TEXT PRIMARY KEY) WITHOUT ROWID;
 CREATE TABLE wanted(job TEXT PRIMARY KEY) WITHOUT ROWID;
-CREATE TABLE recent(id INTEGER PRIMARY KEY, job TEXT, place INTEGER, good INTEGER, at INTEGER, blank INTEGER, suspect INTEGER);
+CREATE TABLE recent(id INTEGER PRIMARY KEY, job TEXT, place INTEGER, begins INTEGER, good INTEGER, at INTEGER, blank INTEGER,
+  suspect INTEGER);
 CREATE TABLE known(job TEXT PRIMARY KEY, enabled INTEGER, created INTEGER, due INTEGER, running INTEGER, every INTEGER)
   WITHOUT ROWID;
 CREATE TABLE state_line(number INTEGER PRIMARY KEY, line TEXT);
-CREATE TABLE told(job TEXT, alert TEXT, fired INTEGER, sent INTEGER, upto INTEGER, line TEXT, PRIMARY KEY (job, alert));
+CREATE TABLE told(job TEXT, alert TEXT, fired INTEGER, sent INTEGER, upto INTEGER, line TEXT, offset INTEGER, hash INTEGER,
+  place INTEGER, is_refreshed INTEGER DEFAULT 0, PRIMARY KEY (job, alert));
 CREATE TABLE firing(job TEXT, alert TEXT, since INTEGER, is_new INTEGER DEFAULT 0, words TEXT, PRIMARY KEY (job, alert));"
 
 # known_jobs - SQL: the scheduler's list, if it is there.
@@ -84,21 +86,22 @@ recent_records() {
     suspect="coalesce($(whole_text output), '') GLOB $pattern OR coalesce($(whole_text error), '') GLOB $pattern"
   fi
   sql+="
-  CREATE TEMP VIEW newest AS SELECT job_id AS job, rowid AS place, ok AS good, time_us AS at,
+  -- begins: the place of the file's first byte.
+  CREATE TEMP VIEW newest AS SELECT job_id AS job, rowid AS place, rowid - offset AS begins, ok AS good, time_us AS at,
     $blank AS blank, $suspect AS suspect FROM task_results;"$'\n'
   ((${#jobs[@]} == 0)) || sql+=$(printf '%s\0' "${jobs[@]}" | sql_texts \
-    'INSERT INTO recent(job, place, good, at, blank, suspect) SELECT * FROM newest WHERE job = ' \
+    'INSERT INTO recent(job, place, begins, good, at, blank, suspect) SELECT * FROM newest WHERE job = ' \
     " ORDER BY place DESC LIMIT $reach;")$'\n'
 }
 
 # job_facts - SQL: a row for each job. A job's records have ids one after the other, from `head`, the newest.
 job_facts() {
   # SQLite numbers rows as they come, so that this reads as far back as it is read.
-  local numbered='SELECT good, at, row_number() OVER (ORDER BY place DESC) AS n FROM newest WHERE job = fact.job'
+  local numbered='SELECT good, at, place, row_number() OVER (ORDER BY place DESC) AS n FROM newest WHERE job = fact.job'
   sql+="
   CREATE TABLE fact AS
     SELECT job, count(id) AS seen, min(id) AS head, min(id) FILTER (WHERE good) AS good_id,
-      coalesce(min(id) FILTER (WHERE good) - min(id), count(id)) AS streak, NULL AS since, 0 AS bounded,
+      coalesce(min(id) FILTER (WHERE good) - min(id), count(id)) AS streak, NULL AS since, NULL AS first, 0 AS bounded,
       min(id) FILTER (WHERE at IS NOT NULL) AS timed_id, NULL AS at
     FROM wanted LEFT JOIN recent USING (job) GROUP BY job;
   -- Failures as far back as was read: on to the success behind them, or as far as is counted.
@@ -106,8 +109,8 @@ job_facts() {
     WHERE good_id IS NULL AND seen = $reach;
   UPDATE fact SET bounded = 0, streak = (SELECT count(*) FROM newest WHERE job = fact.job) WHERE streak IS NULL;
   UPDATE fact SET bounded = 1 WHERE good_id > head;
-  UPDATE fact SET since = (SELECT at FROM recent WHERE id = head + streak - 1) WHERE streak BETWEEN 1 AND seen;
-  UPDATE fact SET since = (SELECT at FROM ($numbered) WHERE n = fact.streak LIMIT 1) WHERE streak > seen;
+  UPDATE fact SET (since, first) = (SELECT at, place FROM recent WHERE id = head + streak - 1) WHERE streak BETWEEN 1 AND seen;
+  UPDATE fact SET (since, first) = (SELECT at, place FROM ($numbered) WHERE n = fact.streak LIMIT 1) WHERE streak > seen;
   UPDATE fact SET at = (SELECT at FROM recent WHERE id = timed_id);
   CREATE UNIQUE INDEX fact_job ON fact(job);"$'\n'
 }
@@ -125,7 +128,7 @@ find_alerts() {
   kinds=()
   if [[ -v opt[after] ]]; then
     kinds+=(failing)
-    sql+="INSERT INTO firing SELECT job, 'failing', since, bounded, CASE streak WHEN 1 THEN 'failed' ELSE 'failed ' || streak ||
+    sql+="INSERT INTO firing SELECT job, 'failing', since, 0, CASE streak WHEN 1 THEN 'failed' ELSE 'failed ' || streak ||
         ' times in a row' || coalesce(', since ' || nullif($(clock since), ''), '') END
       FROM fact WHERE streak >= ${opt[after]};"
   fi
@@ -172,7 +175,7 @@ told_before() {
   [[ ! -v state || ! -s $state ]] || sql+=$(tr '\0\n' '\n\0' <"$state" |
     sql_texts 'INSERT INTO state_line(line) VALUES(' ');')$'\n'
   sql+="INSERT OR IGNORE INTO told SELECT line->>'\$.job', line->>'\$.alert', line->>'\$.fired_us', line->>'\$.sent_us',
-    line->>'\$.upto_us', line $alerts;"
+    line->>'\$.upto_us', line, line->>'\$.offset', line->>'\$.hash', NULL, 0 $alerts;"
   fault="CASE
     WHEN NOT $whole THEN 'its last line is cut short'
     WHEN (SELECT count(*) FROM state_line) = 0 THEN 'it is empty'
@@ -187,6 +190,33 @@ told_before() {
     WHEN (SELECT line->>'\$.results' FROM state_line WHERE number = 1) IS NOT '$results_id'
       THEN 'it is of another directory of results' END"
   [[ -v state && -e $state ]] || fault=NULL
+}
+
+# find_news - SQL: which failing jobs are so anew, that is with a success behind what was told. Place in the file decides, for
+# clocks are set back. The state has where the last line was that was told, and its hash; where a prune moved it (to the
+# front), it is searched for. Of equal lines the first is taken: rather tell twice than not at all. If it is gone, or the
+# state is from before it held places, time decides.
+find_news() {
+  local told_failing="told.alert = 'failing' AND told.job IN (SELECT job FROM firing WHERE alert = 'failing')"
+  [[ -v opt[after] && -v state && -s $state ]] || return 0
+  sql+="
+  UPDATE told SET place = (SELECT r.rowid FROM fact CROSS JOIN recent ON id = head
+      CROSS JOIN task_results AS r ON r.rowid = begins + told.offset WHERE fact.job = told.job AND taskresults_hash(r.record) = told.hash)
+    WHERE $told_failing AND told.offset BETWEEN 0 AND 0xffffffffff;
+  UPDATE told SET is_refreshed = 1, place = (SELECT min(rowid) FROM task_results
+      WHERE job_id = told.job AND ok = 0 AND offset < told.offset AND taskresults_hash(record) = told.hash)
+    WHERE $told_failing AND place IS NULL AND told.hash IS NOT NULL;
+  UPDATE firing SET is_new = (SELECT CASE
+        WHEN told.place IS NULL AND told.hash IS NULL THEN bounded AND coalesce(fact.since > upto, 0)
+        WHEN told.place IS NULL THEN bounded AND coalesce(fact.since >= upto, 1)
+        WHEN first <= told.place THEN 0
+        WHEN bounded THEN 1
+        ELSE (SELECT good FROM newest WHERE job = fact.job AND (good OR newest.place <= told.place) ORDER BY place DESC LIMIT 1) END
+      FROM fact JOIN told USING (job) WHERE fact.job = firing.job AND told.alert = 'failing')
+    WHERE alert = 'failing' AND job IN (SELECT job FROM told WHERE told.alert = 'failing');
+  -- What is told of and goes on is found faster the next time by its newest line.
+  UPDATE told SET is_refreshed = 1 WHERE $told_failing AND place IS NOT NULL AND place < (SELECT first FROM fact WHERE fact.job = told.job);
+  UPDATE told SET is_refreshed = 1 WHERE $told_failing AND place IS NULL;"$'\n'
 }
 
 # telling_line TEXT ENDING - SQL: the line of an error that tells most: the last of a traceback, else the first.
@@ -206,7 +236,7 @@ NOTICE=(event alert job streak failures last_run since error message before afte
 # notices - SQL: the first row has what is wrong with the state, a named job that does not exist, and the count of what
 # fires; then a row for each alert that fires or was told.
 notices() {
-  local kind list='' evaluated ended row fe text quoted failures=NULL
+  local kind list='' evaluated ended row fe text quoted offset hash failures=NULL
   local ended_words="CASE alert WHEN 'rate' THEN 'failing too often' WHEN 'empty' THEN 'without output' ELSE alert END"
   [[ ! -v opt[rate] ]] ||
     failures="(SELECT count(*) FROM recent AS r WHERE NOT r.good AND r.id >= head AND r.id < head + min(seen, $rate_runs))"
@@ -219,17 +249,20 @@ notices() {
   ended="CASE WHEN $ended THEN 'recovered' ELSE 'dropped' END"
   [[ -v opt[recovered] ]] || ended="'forgotten'"
   sql+="CREATE TABLE notice AS
-    SELECT CASE WHEN told.job IS NULL OR (is_new AND firing.since > upto) THEN 'fired'
+    SELECT CASE WHEN told.job IS NULL OR is_new THEN 'fired'
         WHEN ${opt[cooldown]-NULL} <= $now - sent THEN 'repeated' ELSE 'kept' END AS event,
-      firing.alert, job, firing.since, words, coalesce(line, '') AS before, fired AS fired_before
+      firing.alert, job, firing.since, words, coalesce(line, '') AS before, fired AS fired_before, is_refreshed
     FROM firing LEFT JOIN told USING (job, alert)
     UNION ALL
-    SELECT CASE WHEN $evaluated THEN $ended ELSE 'kept' END, told.alert, told.job, told.fired, '', line, fired
+    SELECT CASE WHEN $evaluated THEN $ended ELSE 'kept' END, told.alert, told.job, told.fired, '', line, fired, 0
     FROM told LEFT JOIN fact USING (job)
     WHERE NOT EXISTS (SELECT 1 FROM firing WHERE firing.job = told.job AND firing.alert = told.alert);"
   # What a notice quotes, and of which record.
   text="(CASE WHEN alert = 'suspicious' AND NOT coalesce(($(whole_text output)) GLOB $pattern, 0) THEN error
     WHEN ok THEN output ELSE error END)"
+  # Where the last record is that is told of, and what it is.
+  offset="CASE alert WHEN 'failing' THEN place - begins END"
+  hash="CASE alert WHEN 'failing' THEN (SELECT taskresults_hash(record) FROM task_results WHERE rowid = place) END"
   # An unknown rowid would read every file.
   quoted="(CASE WHEN event NOT IN ('fired', 'repeated') THEN NULL WHEN alert IN ('failing', 'suspicious', 'empty') THEN place
     WHEN alert = 'rate' THEN (SELECT r.place FROM recent AS r WHERE NOT r.good AND r.id >= head AND r.id < head + seen ORDER BY r.id LIMIT 1) END)"
@@ -240,7 +273,10 @@ notices() {
       CASE WHEN $quoted IS NOT NULL THEN (SELECT substr($(printable "$text"), 1, 4000) FROM task_results WHERE rowid = $quoted) END AS error,
       CASE WHEN $quoted IS NOT NULL THEN (SELECT substr($(printable "$text"), -400) FROM task_results WHERE rowid = $quoted) END AS ending,
       CASE WHEN event IN ('fired', 'repeated') THEN json_object('job', notice.job, 'alert', alert,
-        'fired_us', CASE event WHEN 'fired' THEN $now ELSE fired_before END, 'sent_us', $now, 'upto_us', fact.at)
+        'fired_us', CASE event WHEN 'fired' THEN $now ELSE fired_before END, 'sent_us', $now, 'upto_us', fact.at,
+          'offset', $offset, 'hash', $hash)
+        WHEN event = 'kept' AND is_refreshed
+          THEN json_set(before, '\$.upto_us', fact.at, '\$.offset', $offset, '\$.hash', $hash)
         WHEN event = 'kept' THEN before END AS after
     FROM notice LEFT JOIN fact USING (job) LEFT JOIN recent ON recent.id = head;"
   text=$(telling_line error "rtrim(ending, ' ' || char(9, 10, 13))")
@@ -277,6 +313,7 @@ judge() {
   job_facts
   find_alerts
   told_before
+  find_news
   notices
   answer=$(query "$sql") || exit
   mapfile -td '' fields < <(LC_ALL=C tr '\376' '\000' <<<"$answer")

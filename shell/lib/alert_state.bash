@@ -47,8 +47,8 @@ tell_all() {
   local at lines=("${lines_before[@]}") unsaved='' saved_at=$SECONDS
   fired=0 failed=0
   for ((at = 0; at < ${#events[@]}; at++)); do
-    [[ ${events[at]} != kept ]] || continue
-    if [[ ${events[at]} != forgotten ]]; then
+    [[ ${events[at]} != kept || ${lines_after[at]} != "${lines[at]}" ]] || continue
+    if [[ ${events[at]} != forgotten && ${events[at]} != kept ]]; then
       if ! tell "$at"; then
         failed=$((failed + 1))
         continue

@@ -122,6 +122,186 @@ expect() {
   expect 1 'long: failed'
 }
 
+# --- what is new: place in the file decides -----------------------------------------------------------------------------
+
+# records JOB TIMESTAMP ok|fail ... - one record for each pair; - is a record without a time.
+records() {
+  local job=$1 time
+  shift
+  while (($#)); do
+    time="\"timestamp\": \"$1\", "
+    [[ $1 != - ]] || time=
+    printf '{%s"success": %s, "error": "no. %s"}\n' "$time" "$([[ $2 == ok ]] && echo true || echo false)" "$((++record_number))" \
+      >>"$results/$job.jsonl"
+    shift 2
+  done
+}
+
+@test "alerts: a failure behind a success is new, whatever the clock says: set back, the same, or none that can be read" {
+  setup_alerts
+  local job
+  for job in back same none; do records "$job" 2026-02-14T10:00:00Z fail; done
+  run taskresults alerts
+  expect 1 'back: failed: *' 'none: failed: *' 'same: failed: *'
+  records back 2026-02-14T09:00:00Z ok 2026-02-14T09:05:00Z fail
+  records same 2026-02-14T10:00:00Z ok 2026-02-14T10:00:00Z fail
+  records none - ok - fail
+  run taskresults alerts
+  expect 1 'back: failed: no. 5' 'none: failed: no. 9' 'same: failed: no. 7'
+  run taskresults alerts
+  expect 0
+  for job in back same none; do records "$job" - fail 2020-01-01T00:00:00Z fail; done
+  run taskresults alerts
+  expect 0
+}
+
+@test "alerts: a prune between two looks neither tells again nor hides what is new" {
+  setup_alerts
+  records a 2026-02-14T07:00:00Z ok 2026-02-14T08:00:00Z fail 2026-02-14T09:00:00Z ok 2026-02-14T10:00:00Z fail
+  run taskresults alerts
+  expect 1 'a: failed: no. 4'
+  records a 2026-02-14T11:00:00Z fail
+  taskresults prune a --keep 3 >/dev/null # what was told stays, and moves
+  run taskresults alerts
+  expect 0
+  records a 2026-02-14T09:30:00Z ok 2026-02-14T09:40:00Z fail
+  taskresults prune a --keep 4 >/dev/null
+  run taskresults alerts
+  expect 1 'a: failed: no. 7'
+  run taskresults alerts
+  expect 0
+  # What was told is gone: time decides, and the same time is rather told twice than not at all.
+  records a 2026-02-14T09:50:00Z ok 2026-02-14T09:55:00Z fail
+  taskresults prune a --keep 2 >/dev/null
+  run taskresults alerts
+  expect 1 'a: failed: no. 9'
+  records a 2026-02-14T09:55:00Z ok 2026-02-14T09:55:00Z fail
+  taskresults prune a --keep 2 >/dev/null
+  run taskresults alerts
+  expect 1 'a: failed: no. 11'
+  records a 2026-02-14T09:00:00Z fail 2026-02-14T09:10:00Z fail
+  taskresults prune a --keep 2 >/dev/null
+  run taskresults alerts
+  expect 0
+  # Seen to go on, though what was told is gone: from now on its newest line is what is known.
+  records a 2026-02-14T08:00:00Z ok 2026-02-14T08:10:00Z fail
+  run taskresults alerts
+  expect 1 'a: failed: no. 15'
+}
+
+@test "alerts: of lines that are all alike, moved by a prune, each failure behind a success is told" {
+  setup_alerts
+  local i
+  for i in 1 2 3; do append_raw a '{"success": false}\n{"success": true }\n'; done
+  append_raw a '{"success": false}\n'
+  run taskresults alerts
+  expect 1 'a: failed'
+  for i in 1 2; do append_raw a '{"success": true }\n{"success": false}\n'; done
+  printf '%s\n' "$(tail -n 6 "$results/a.jsonl")" >"$results/a.jsonl"
+  run taskresults alerts
+  expect 1 'a: failed'
+  run taskresults alerts
+  expect 0
+}
+
+@test "alerts: a job's file that another one replaces" {
+  setup_alerts
+  records a 2026-02-14T07:00:00Z ok 2026-02-14T08:00:00Z fail
+  run taskresults alerts
+  expect 1 'a: failed: no. 2'
+  cp "$results/a.jsonl" "$BATS_TEST_TMPDIR/copy"
+  rm "$results/a.jsonl"
+  records a 2026-02-14T12:00:00Z ok 2026-02-14T13:00:00Z fail # other lines
+  run taskresults alerts
+  expect 1 'a: failed: no. 4'
+  cp "$BATS_TEST_TMPDIR/copy" "$results/a.jsonl" # older ones
+  run taskresults alerts
+  expect 0
+  : >"$results/a.jsonl"
+  run taskresults alerts
+  expect 0
+  records a 2026-02-14T05:00:00Z fail
+  run taskresults alerts
+  expect 1 'a: failed: no. 5'
+}
+
+@test "alerts: a state file of the version before, without places, is read as before, and has them from then on" {
+  setup_alerts
+  records a 2026-02-14T10:00:00Z ok 2026-02-14T11:00:00Z fail
+  records b 2026-02-14T10:00:00Z ok 2026-02-14T11:00:00Z fail
+  run taskresults alerts
+  expect 1 'a: failed: no. 2' 'b: failed: no. 4'
+  [[ $(grep -c '"hash":-\?[0-9]' "$state") -eq 2 ]]
+  sed -i 's/,"offset":[0-9]*,"hash":-\?[0-9]*//' "$state"
+  [[ $(wc -l <"$state") -eq 3 && $(grep -c hash "$state") -eq 0 ]]
+  records a 2026-02-14T12:00:00Z ok 2026-02-14T13:00:00Z fail
+  run taskresults alerts
+  expect 1 'a: failed: no. 6'
+  run taskresults alerts
+  expect 0
+  [[ $(grep -c '"hash":-\?[0-9]' "$state") -eq 2 ]]
+  records b 2026-02-14T01:00:00Z ok 2026-02-14T02:00:00Z fail
+  run taskresults alerts
+  expect 1 'b: failed: no. 8'
+}
+
+@test "alerts: more failures than are counted, behind a success since the last look, are told" {
+  setup_alerts
+  records a 2026-02-14T10:00:00Z fail
+  run taskresults alerts
+  expect 1 'a: failed: no. 1'
+  append_raw a '{"success": true}\n'
+  make_job a 1500 1
+  run taskresults alerts
+  expect 1 'a: failed 1000 times in a row, *'
+  make_job a 1500 1
+  run taskresults alerts
+  expect 0
+}
+
+@test "alerts: whatever the clock does and however often the file is pruned, each outage is told once" {
+  setup_alerts
+  run python3 - "$(tool taskresults)" "$results" <<'PYTHON'
+import os, random, subprocess, sys
+taskresults, results = sys.argv[1:]
+rng = random.Random(14)
+JOBS = ["a", "b", "c", "d", "e", "f"]
+lines = {job: [] for job in JOBS}  # (is it a failure?, line), as in the file
+open_outage = {job: None for job in JOBS}  # the number of the record told of, while its outage goes on
+number = told_in_all = 0
+for look in range(40):
+    for job in JOBS:
+        for _ in range(rng.choice([0, 0, 1, 1, 2, 5])):
+            number += 1
+            failed = rng.random() < 0.6
+            time = rng.choice(['"timestamp": "2026-02-14T%02d:00:00Z", ' % rng.randrange(24), ""])
+            lines[job].append((failed, number, '{%s"success": %s, "error": "%d"}\n' % (time, "false" if failed else "true", number)))
+        at = next((i for i, line in enumerate(lines[job]) if line[1] == open_outage[job]), None)
+        if rng.random() < 0.4:  # a prune that leaves what was told, and maybe little more
+            del lines[job][:rng.randint(0, max(0, len(lines[job]) - 1 if at is None else at))]
+        open(f"{results}/{job}.jsonl.new", "w").writelines(line[2] for line in lines[job])
+        os.replace(f"{results}/{job}.jsonl.new", f"{results}/{job}.jsonl")
+    wanted = set()
+    for job in JOBS:
+        if not lines[job] or not lines[job][-1][0]:
+            open_outage[job] = None
+            continue
+        behind = [line for line in lines[job] if open_outage[job] is not None and line[1] > open_outage[job]]
+        if open_outage[job] is None or not all(line[0] for line in behind):
+            wanted.add(job)
+            open_outage[job] = lines[job][-1][1]
+    out = subprocess.run([taskresults, "alerts"], stdout=subprocess.PIPE, text=True, check=False).stdout
+    told = {line.split(":")[0] for line in out.splitlines()}
+    assert told == wanted, (look, told, wanted)
+    told_in_all += len(told)
+print(told_in_all)
+PYTHON
+  printf '%s\n' "$output"
+  [[ $status -eq 0 && $output -gt 40 ]]
+}
+
+# --- the other alerts ---------------------------------------------------------------------------------------------------
+
 @test "alerts: --rate counts the last K, or as many as there are" {
   setup_alerts
   runs_of few 10 fail ok

@@ -1,0 +1,35 @@
+#!/usr/bin/env bats
+# taskresults_hash(): FNV-1a with 64 bits, of the bytes, everywhere the same.
+
+load ../helpers
+load ../host
+
+@test "taskresults_hash is FNV-1a of the UTF-8 bytes, as its authors' test vectors have it, in a database of any encoding" {
+  # From the vectors at http://www.isthe.com/chongo/tech/comp/fnv/
+  local encoding
+  for encoding in UTF-8 UTF-16le UTF-16be; do
+    assert_rows 'CBF29CE484222325|AF63DC4C8601EC8C|85944171F73967E8|CBF29CE484222325|85944171F73967E8' \
+      "PRAGMA encoding = '$encoding'" "SELECT printf('%X', taskresults_hash('')), printf('%X', taskresults_hash('a')),
+        printf('%X', taskresults_hash('foobar')), printf('%X', taskresults_hash(x'')), printf('%X', taskresults_hash(x'666f6f626172'))"
+  done
+  assert_rows 'NULL|integer|1|1' "SELECT taskresults_hash(NULL), typeof(taskresults_hash('a')),
+    taskresults_hash(12) = taskresults_hash('12'), taskresults_hash('a' || char(0) || 'b') = taskresults_hash(x'610062')"
+}
+
+@test "a stored line is found again by its hash, and belongs to nobody's database to forbid" {
+  make_job a 5
+  run_in_host <<'PYTHON'
+def fnv(text):
+    hash = 14695981039346656037
+    for byte in text.encode():
+        hash = (hash ^ byte) * 1099511628211 % 2**64
+    return hash - 2**64 if hash >= 2**63 else hash
+rows = db.execute("SELECT rowid, record, taskresults_hash(record) FROM task_results").fetchall()
+assert len(rows) == 5 and all(fnv(record) == hash for _, record, hash in rows)
+for rowid, record, hash in rows:
+    assert db.execute("SELECT rowid FROM task_results('a') WHERE taskresults_hash(record) = ?", (hash,)).fetchall() == [(rowid,)]
+db.execute("CREATE TABLE t(x, h GENERATED ALWAYS AS (taskresults_hash(x)))")
+db.execute("INSERT INTO t VALUES ('a')")
+assert db.execute("SELECT h FROM t").fetchone()[0] == fnv("a")
+PYTHON
+}
