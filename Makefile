@@ -13,12 +13,12 @@ READ   := thread names dir lines text field fast slow record ok value timestamp 
           checkpoint
 WRITE  := encode pending append commit
 RETAIN := leftover io rules select copy lease trust journal exchange drain recover prune
-EXPORT := writer output formula csv
+EXPORT := writer target output formula csv
 SQL    := error poll connection argument source plan joins patterns phrase filter window block ahead queue lookahead scan tally signature hash kinds table results rejects stats \
           errors logs jobs runs insert transaction acting writable prune_functions export_function time_functions extension
 SOURCES := $(READ:%=ext/read/%.c) $(WRITE:%=ext/write/%.c) $(RETAIN:%=ext/retain/%.c) $(EXPORT:%=ext/export/%.c) \
            $(SQL:%=ext/sql/%.c)
-HEADERS := ext/tr.h ext/read/fast_walk.h ext/read/timespan.h include/taskresults.h
+HEADERS := ext/tr.h ext/read/fast_walk.h ext/export/target.h ext/read/timespan.h include/taskresults.h
 
 # Recursive on purpose: pkg-config is asked when something is compiled, after `deps` has installed it.
 PKG_CFLAGS = $(shell $(PKG_CONFIG) --cflags $(PKGS))
@@ -44,12 +44,16 @@ build/release/%.o: %.c $(HEADERS) | build-deps
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -c -o $@ $<
 
-# The program behind `taskresults run`.
-RUNNER := capture supervise
-taskresults-run: $(RUNNER:%=build/runner/%.o)
+# The program behind `taskresults run`, and behind -o FILE of the other commands.
+RUNNER := capture supervise write
+taskresults-run: $(RUNNER:%=build/runner/%.o) build/runner/target.o
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^
 
-build/runner/%.o: shell/runner/%.c shell/runner/runner.h | build-deps
+build/runner/target.o: ext/export/target.c ext/export/target.h | build-deps
+	@mkdir -p $(@D)
+	$(CC) -std=c11 $(WARNINGS) $(CFLAGS) -c -o $@ $<
+
+build/runner/%.o: shell/runner/%.c shell/runner/runner.h ext/export/target.h | build-deps
 	@mkdir -p $(@D)
 	$(CC) -std=c11 $(WARNINGS) $(CFLAGS) -c -o $@ $<
 

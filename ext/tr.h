@@ -35,6 +35,7 @@
 SQLITE_EXTENSION_INIT3
 #endif
 
+#include "export/target.h"
 #include "taskresults.h"
 
 #pragma GCC visibility push(hidden)
@@ -1134,25 +1135,23 @@ char *tr_writer_put(TrWriter *writer, char *buffer, size_t length);
 void tr_writer_stop(TrWriter *writer); /* NULL is allowed */
 
 /* ------------------------------------------------------------------------------------------------------------------
+** export/target.c (target.h) - a path -> an open file that nobody else can have put there
 ** export/output.c - bytes -> a file that is there whole or not at all, or a pipe
 */
 #define TR_OUTPUT_BYTES ((size_t)256 * 1024)
 
 typedef struct TrOutput {
-  const char *path;   /* borrowed: as it was given, for messages */
-  char *buffer;       /* owned: TR_OUTPUT_BYTES */
-  size_t length;      /* bytes in it */
-  int64_t written;    /* bytes that the system has taken */
-  int code;           /* the first failure; it sticks, and what is appended after it is dropped */
-  char **message;     /* borrowed: the first failure's words */
-  int fd;             /* owned */
-  int dir_fd;         /* owned: of the file and the temporary; -1: written to as it is (a FIFO, a device, stdout) */
-  char *name;         /* owned: the file's, in dir_fd */
-  char temporary[20]; /* its name; empty: there is none */
-  bool sync;          /* wait until the disk has it */
-  bool one_thread;    /* no writer; also when the output is no regular file */
-  TrWriter *writer;   /* owned; NULL: not yet, or none */
-  TrPoll *poll;       /* borrowed */
+  const char *path; /* borrowed: as it was given, for messages */
+  char *buffer;     /* owned: TR_OUTPUT_BYTES */
+  size_t length;    /* bytes in it */
+  int64_t written;  /* bytes that the system has taken */
+  int code;         /* the first failure; it sticks, and what is appended after it is dropped */
+  char **message;   /* borrowed: the first failure's words */
+  TrTarget target;  /* owned */
+  bool sync;        /* wait until the disk has it */
+  bool one_thread;  /* no writer; also when the output is no regular file */
+  TrWriter *writer; /* owned; NULL: not yet, or none */
+  TrPoll *poll;     /* borrowed */
 } TrOutput;
 
 /* Call order: open, append, commit, close; close without commit takes everything back (but not what a pipe took). */

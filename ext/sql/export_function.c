@@ -281,7 +281,7 @@ static void export_function(sqlite3_context *context, int argc, sqlite3_value **
   ExportCall call = {.connection = connection, .header = true, .sync = true, .max_chars = -1};
   tr_csv_delimiter(&call.csv, ",");
   call.poll.db = connection->db;
-  call.output.fd = call.output.dir_fd = -1;
+  call.output.target.fd = call.output.target.dir_fd = -1;
   char *message = NULL;
   int64_t rows = 0;
   if (!tr_acting_may_act(context)) return;

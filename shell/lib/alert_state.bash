@@ -18,12 +18,27 @@ lock_state() {
     (umask 077 && mkdir -p -- "${state%/*}") || exit "$EXIT_IO"
   fi
   [[ $state == /* ]] || state=./$state
-  { exec {lock}>>"$state.lock"; } 2>/dev/null || die "$EXIT_IO" "cannot write $state.lock, the lock of the state file"
-  flock -w 10 "$lock" || die "$EXIT_IO" "another run is still going on, with the state file $state"
+  open_lock "$state.lock"
+  while
+    flock -w 10 "$lock" || die "$EXIT_IO" "another run is still going on, with the state file $state"
+    [[ ! $state.lock -ef /dev/fd/$lock ]]
+  do
+    exec {lock}<&-
+    open_lock "$state.lock"
+  done
   if [[ -e $state || -L $state ]]; then
     [[ -f $state ]] || die "$EXIT_IO" "the state file $state is not a regular file"
     [[ -r $state ]] || die "$EXIT_IO" "the state file $state is not readable for $(id -un)"
   fi
+}
+
+# open_lock FILE - sets `lock`. It is made as the state is, and not by `>>`, which would make a file wherever a link leads
+# that somebody else has put there. So two runs may each make one: that of the second has the name, and is the lock.
+open_lock() {
+  if [[ ! -e $1 ]]; then
+    write_atomically "$1" true
+  fi
+  { exec {lock}<"$1"; } 2>/dev/null || die "$EXIT_IO" "cannot open $1, the lock of the state file"
 }
 
 # save_state - `lines` has the line of each alert, or nothing.

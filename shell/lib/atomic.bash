@@ -2,33 +2,32 @@
 
 # shellcheck shell=bash
 
-# write_atomically FILE COMMAND... - the command's standard output becomes the file: written beside it, flushed to the
-# disk, renamed. If anything fails or is interrupted, the file is what it was. A link is followed; what is no regular
-# file (a FIFO, /dev/stdout) is written to as it is.
+# write_atomically FILE COMMAND... - the command's standard output becomes the file, through `taskresults-run --write`, which
+# says how (shell/runner/write.c). If anything fails or is interrupted, the file is what it was.
 write_atomically() {
-  local target status
-  if [[ $1 == - ]]; then
-    "${@:2}"
-    return
-  fi
-  if [[ -e $1 && ! -f $1 && ! -d $1 ]]; then
-    "${@:2}" >"$1"
-    return
-  fi
-  target=$(readlink -f -- "$1") && [[ $1 != */ ]] || die "$EXIT_IO" "cannot write $1: no such directory"
+  local file=$1 seal=$EPOCHREALTIME.$$.$RANDOM.$RANDOM.$RANDOM.$RANDOM runner status
   shift
-  [[ ! -d $target ]] || die "$EXIT_IO" "cannot write $target: it is a directory"
-  unfinished=$(mktemp -- "$(dirname -- "$target")/.taskresults.XXXXXX") || exit "$EXIT_IO"
-  trap 'rm -f -- "$unfinished"' EXIT
+  if [[ $file == - ]]; then
+    "$@"
+    return
+  fi
+  find_runner || die "$EXIT_IO" 'taskresults-run is not beside the extension: build it with make'
+  exec {to_writer}> >(exec "$runner" --write "$file" "$seal")
+  writer=$!
+  trap stop_writer EXIT
   trap 'exit 143' TERM
   trap 'exit 129' HUP
-  if [[ -e $target ]]; then
-    chmod --reference="$target" -- "$unfinished"
-  else
-    chmod "$(printf '%o' "$((8#666 & ~8#$(umask)))")" -- "$unfinished"
-  fi || exit "$EXIT_IO"
-  ("$@") >"$unfinished"
+  ("$@") >&"$to_writer" {to_writer}>&-
   status=$?
+  # To a writer that is gone this fails, and need not end us: it has said why.
+  ((status)) || (trap '' PIPE && printf %s "$seal" 2>/dev/null) >&"$to_writer"
+  stop_writer || status=$EXIT_IO
+  trap - EXIT TERM HUP
   ((status == 0)) || exit "$status"
-  sync -- "$unfinished" && mv -fT -- "$unfinished" "$target" && sync -- "$(dirname -- "$target")" || exit "$EXIT_IO"
+}
+
+# Nothing of it is left when it has ended.
+stop_writer() {
+  exec {to_writer}>&-
+  wait "$writer"
 }

@@ -1,7 +1,8 @@
 /*
-** runner.h - what `taskresults run` needs from C: one program, two parts.
+** runner.h - what `taskresults run` needs from C: one program, three parts.
 **
 **   capture.c    a command's output, byte by byte -> the text that is recorded; knows nothing of processes
+**   write.c      standard input -> a file that is there whole or not at all; knows nothing of commands
 **   supervise.c  starts the command, shows or keeps what it prints, ends it in time, has the run recorded
 */
 #ifndef TASKRESULTS_RUNNER_H
@@ -37,5 +38,8 @@ void capture_end(Capture *capture); /* no more will come */
 
 /* The length of capture->stripped.text without the white space at the end of the whole output. */
 size_t capture_stripped_length(const Capture *capture);
+
+/* Standard input, up to the seal at its end, becomes the file. The exit status: see write.c. */
+int write_main(const char *path, const char *seal);
 
 #endif /* TASKRESULTS_RUNNER_H */

@@ -425,6 +425,7 @@ static int run_command(Run *run, char **command, int64_t timeout_ms) {
 int main(int argc, char **argv) {
   static Run run = {.out = {.name = "standard output", .verb = "shown", .from = -1, .to = STDOUT_FILENO},
                     .err = {.name = "standard error", .verb = "shown", .from = -1, .to = STDERR_FILENO}};
+  if (argc == 4 && strcmp(argv[1], "--write") == 0) return write_main(argv[2], argv[3]);
   int words = argc > 3 ? atoi(argv[3]) : 0;
   if (words < 1 || argc < 5 + words) {
     say("taskresults-run is a part of `taskresults run`, which starts it");

@@ -295,7 +295,7 @@ PYTHON
   [[ -L link && -L ahead && -L twice && $(stat -c %a old) == 604 && $(<old) == $'a\r\n1\r' && -f folder/later ]]
   assert_sql_error 'cannot write folder: Is a directory' "SELECT taskresults_export_csv('folder', $export"
   assert_sql_error 'cannot write new/: Not a directory' "SELECT taskresults_export_csv('new/', $export"
-  assert_sql_error 'cannot write none/: no such directory' "SELECT taskresults_export_csv('none/', $export"
+  assert_sql_error 'cannot write none/: its directory: No such file or directory' "SELECT taskresults_export_csv('none/', $export"
   assert_sql_error 'cannot write none/x: its directory: No such file or directory' \
     "SELECT taskresults_export_csv('none/x', $export"
   assert_sql_error 'cannot write loop: Too many levels of symbolic links' "SELECT taskresults_export_csv('loop', $export"

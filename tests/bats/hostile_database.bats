@@ -245,7 +245,7 @@ visited() {
   setup_hostile
   cd "$BATS_TEST_TMPDIR"
   : >hostile.db
-  local call table name
+  local call table
   for call in "${acting[@]}"; do
     visited sqlite3_taskresults_readonly_init "SELECT $call"
     [[ $status -ne 0 && $output == *"no such function: ${call%%(*}"* ]]

@@ -483,7 +483,7 @@ PYTHON
   setup_alerts
   runs_of a 10 fail
   run taskresults alerts --state "$BATS_TEST_TMPDIR/nowhere/state"
-  expect 3 'taskresults: cannot write */nowhere/state.lock, the lock of the state file'
+  expect 3 'taskresults: cannot write */nowhere/state.lock: its directory: No such file or directory'
   mkdir folder
   run taskresults alerts --state folder
   expect 3 'taskresults: the state file ./folder is not a regular file'

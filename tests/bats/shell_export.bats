@@ -125,10 +125,10 @@ assert rows == [["output", "success"], ["x;y\t\"z\"\nü", "1"]], rows' "$@"
   [[ $status -eq 3 ]]
   cmp out.csv before
   run taskresults export -o nowhere/out.csv
-  [[ $status -eq 3 && $output == *'cannot write nowhere/out.csv: no such directory'* ]]
+  [[ $status -eq 3 && $output == *'cannot write nowhere/out.csv: its directory: No such file or directory'* ]]
   mkdir folder
   run taskresults export -o folder
-  [[ $status -eq 3 && $output == *'it is a directory' ]]
+  [[ $status -eq 3 && $output == *'cannot write folder: Is a directory'* ]]
   [[ $(taskresults export -o - | wc -l) == $(taskresults export -o /dev/stdout | wc -l) ]]
   [[ -z $(find . -name '.taskresults.*') ]]
 }
@@ -142,8 +142,7 @@ assert rows == [["output", "success"], ["x;y\t\"z\"\nü", "1"]], rows' "$@"
   chmod +x slow
   TASKRESULTS_SQLITE3=$PWD/slow setsid "$(tool taskresults)" export -o out.csv 3>&- &
   exporter=$!
-  until [[ -e begun ]]; do sleep 0.02; done
-  [[ -n $(find . -name '.taskresults.*') ]]
+  until [[ -e begun && -n $(find . -name '.taskresults.*') ]]; do sleep 0.02; done
   kill -INT -- "-$exporter" || true
   kill -TERM -- "-$exporter"
   wait "$exporter" || true

@@ -1,0 +1,149 @@
+#!/usr/bin/env bats
+# -o FILE and taskresults_export_csv() in a directory that belongs to somebody else, as from root's crontab: whatever its
+# owner puts there, and whenever, nothing is written, made or given a mode but what he could have written himself.
+
+load ../helpers
+load ../shell
+
+# In `theirs`, which belongs to nobody; `precious` is root's, outside of it.
+setup_theirs() {
+  ((EUID == 0)) || skip 'only root can be led astray by another user'
+  open_results
+  make_job a 3
+  theirs=$open_place/theirs precious=$open_place/private/precious
+  mkdir "$theirs" "$open_place/private"
+  chown 65534:65534 "$theirs"
+  echo precious >"$precious"
+  chmod 600 "$precious"
+  as_owner=("${as_nobody[@]}")
+  cd "$theirs" || return
+}
+
+teardown() {
+  [[ -z ${open_place-} ]] || rm -rf "$open_place"
+}
+
+# all_ways FILE - runs each way to write it; sets `statuses` and `output`.
+all_ways() {
+  local way outputs=''
+  statuses=''
+  for way in 'taskresults metrics -o' 'taskresults export -o' 'taskresults export --format json -o' 'taskresults report -o' by_sql; do
+    run $way "$1"
+    ((status == 0)) || status=refused
+    statuses+=" $status" outputs+=$output$'\n'
+  done
+  output=$outputs
+}
+
+by_sql() {
+  sql "SELECT taskresults_export_csv('$1', 'SELECT 1')"
+}
+
+nothing_precious_changed() {
+  [[ $(<"$precious") == precious && $(stat -c '%a %u' "$precious") == '600 0' ]]
+  [[ $(ls -A "$open_place/private") == precious ]]
+}
+
+@test "a link that the owner planted leads nowhere: to a file of root's, to one that is not there, through a directory" {
+  setup_theirs
+  "${as_owner[@]}" ln -s "$precious" x.prom
+  "${as_owner[@]}" ln -s ../private/new ahead
+  "${as_owner[@]}" ln -s ../private through
+  "${as_owner[@]}" ln -s x.prom twice
+  "${as_owner[@]}" ln -s /dev/null device
+  mkdir root-owned
+  "${as_owner[@]}" ln -s root-owned/ahead inside
+  local path
+  for path in x.prom ahead through/precious through/new through/../private/new twice device inside; do
+    all_ways "$theirs/$path"
+    [[ $statuses == ' refused refused refused refused refused' ]] || { echo "$path: $statuses $output"; return 1; }
+    [[ $(grep -c "cannot write .*: a link of another user's leads there" <<<"$output") -eq 5 ]]
+    nothing_precious_changed
+    [[ -z $(ls root-owned) ]]
+  done
+}
+
+@test "links of one's own and of root's are followed, and so is the owner's into what is his" {
+  setup_theirs
+  ln -s "$open_place/private/page" ours
+  "${as_owner[@]}" ln -s later theirs-ahead
+  "${as_owner[@]}" mkdir folder
+  "${as_owner[@]}" ln -s folder/../folder through
+  local path
+  for path in ours theirs-ahead through/x; do
+    all_ways "$path"
+    [[ $statuses == ' 0 0 0 0 0' ]] || { echo "$path: $statuses $output"; return 1; }
+  done
+  [[ -L ours && -L theirs-ahead && -L through && -s "$open_place/private/page" && -s later && -s folder/x ]]
+}
+
+@test "the temporary file swapped for a link while it is written: an error, and the link's end is what it was" {
+  setup_theirs
+  cat >"$BATS_TEST_TMPDIR/swaps" <<SCRIPT
+#!/bin/bash
+[[ \$* != *-version* ]] || exec sqlite3 "\$@"
+until compgen -G '$theirs/.taskresults.*' >/dev/null; do sleep 0.02; done
+for file in $theirs/.taskresults.*; do
+  setpriv --reuid=65534 --regid=65534 --clear-groups bash -c 'rm -f "\$1" && ln -s "\$2" "\$1"' _ "\$file" "$precious"
+done
+exec sqlite3 "\$@"
+SCRIPT
+  chmod +x "$BATS_TEST_TMPDIR/swaps"
+  local command
+  for command in metrics export report; do
+    TASKRESULTS_SQLITE3=$BATS_TEST_TMPDIR/swaps run taskresults "$command" -o "$theirs/x.prom"
+    [[ $status -eq 3 && $output == *'the temporary file cannot take its place'* ]] || { echo "$status $output"; return 1; }
+    nothing_precious_changed
+    [[ ! -e $theirs/x.prom && ! -L $theirs/x.prom ]]
+  done
+}
+
+# What the owner could lead elsewhere is a name; so no call that makes, opens for writing, renames or gives a mode may take
+# one, but below a descriptor, alone, and as a new file.
+@test "in that directory nothing is made, opened for writing, renamed or given a mode by a path" {
+  command -v strace >/dev/null || skip 'no strace here'
+  strace -o /dev/null true 2>/dev/null || skip 'no process may be traced here'
+  setup_theirs
+  cd /
+  touch "$theirs/existing"
+  chmod 604 "$theirs/existing"
+  local program file
+  program=$(tool taskresults)
+  for file in existing new; do
+    for way in "metrics -o $theirs/$file" "export -o $theirs/$file" "report -o $theirs/$file"; do
+      # shellcheck disable=SC2086  # words
+      rm -f "$BATS_TEST_TMPDIR"/trace.*
+      strace -ff -y -o "$BATS_TEST_TMPDIR/trace" -e trace=%file,fchmod,fchown "$program" $way
+      cat "$BATS_TEST_TMPDIR"/trace.* | grep -F -e "$theirs" -e .taskresults. | grep -v -e execve >"$BATS_TEST_TMPDIR/calls"
+      python3 - "$BATS_TEST_TMPDIR/calls" <<'PYTHON'
+import re, sys
+opened = renamed = 0
+for line in open(sys.argv[1]):
+    name = re.match(r"(\w+)\(", line).group(1)
+    writes = re.search(r"O_WRONLY|O_RDWR|O_CREAT|O_APPEND|O_TRUNC", line)
+    if name in ("open", "openat", "creat") and (writes or name == "creat"):
+        assert re.search(r'openat\(\d+<[^>]*>, "[^/"]+", O_WRONLY\|O_CREAT\|O_EXCL\|O_NOFOLLOW', line), line
+        opened += 1
+    if name.startswith("rename"):
+        assert re.search(r'renameat2?\(\d+<[^>]*>, "[^/"]+", \d+<[^>]*>, "[^/"]+"', line), line
+        renamed += 1
+    assert not re.match(r"(chmod|fchmodat|chown|lchown|fchownat|link|symlink|truncate|utime)", name), line
+assert opened == renamed == 1, (opened, renamed)
+PYTHON
+    done
+  done
+  [[ $(stat -c %a "$theirs/existing") == 604 ]]
+}
+
+@test "the lock of the alerts' state makes no file where its owner's link leads" {
+  setup_theirs
+  "${as_owner[@]}" ln -s ../private/made state.lock
+  run taskresults alerts --state "$theirs/state"
+  [[ $status -eq 3 && $output == *"a link of another user's leads there"* ]]
+  nothing_precious_changed
+  rm state.lock
+  "${as_owner[@]}" ln -s ../private/made state
+  run taskresults alerts --state "$theirs/state"
+  [[ $status -eq 3 ]]
+  nothing_precious_changed
+}
