@@ -28,14 +28,16 @@ enum {
   COLUMN_LAST_RUN_US,
   COLUMN_OVERDUE_S,
   COLUMN_STATE,
-  COLUMN_RECORD
+  COLUMN_RECORD,
+  COLUMN_CREATED_US
 };
 
 static const char schema[] =
     "CREATE TABLE task_jobs("
     "job_id TEXT, name TEXT, schedule TEXT, enabled INTEGER, recurring INTEGER, notify INTEGER, created_at TEXT, "
     "next_run TEXT, last_run TEXT, agent TEXT, runtime TEXT, task TEXT, mode TEXT, cron TEXT, timeout, created_by, "
-    "next_run_us INTEGER, last_run_us INTEGER, overdue_s REAL, state TEXT, record TEXT)";
+    "next_run_us INTEGER, last_run_us INTEGER, overdue_s REAL, state TEXT, record TEXT, "
+    "created_us INTEGER HIDDEN)";
 
 static const char *const member_of_column[COLUMN_CREATED_BY + 1] = {
     "id",       "name",  "schedule", "enabled", "recurring", "notify", "created_at", "next_run",
@@ -245,6 +247,13 @@ static int jobs_rowid(sqlite3_vtab_cursor *base, sqlite3_int64 *rowid) {
 
 /* --- columns ------------------------------------------------------------------------------------------------------ */
 
+/* Has the current job a next run of which nobody can tell when that is? Not if it has none. */
+static bool is_next_run_unreadable(const JobsCursor *cursor) {
+  int64_t unused;
+  const TrJson *next_run = tr_json_member(cursor->jobs.job[cursor->at], "next_run");
+  return tr_json_is_truthy(next_run) && !tr_jobs_time_us(&cursor->jobs, cursor->at, "next_run", &unused);
+}
+
 /* Is the current job enabled and past its time, and by how much? */
 static bool is_overdue(const JobsCursor *cursor, int64_t *late_us) {
   int64_t next_us;
@@ -268,6 +277,8 @@ static int find_state(JobsCursor *cursor, char **message) {
     cursor->state = "died";
   } else if (!tr_jobs_is_enabled(&cursor->jobs, cursor->at)) {
     cursor->state = "paused";
+  } else if (is_next_run_unreadable(cursor)) {
+    cursor->state = "unknown";
   } else {
     cursor->state = is_overdue(cursor, &unused) ? "overdue" : "idle";
   }
@@ -293,6 +304,7 @@ static int job_column(sqlite3_context *context, JobsCursor *cursor, int column) 
   case COLUMN_JOB_ID: sqlite3_result_text(context, tr_jobs_id(&cursor->jobs, cursor->at), -1, SQLITE_TRANSIENT); break;
   case COLUMN_NEXT_RUN_US: result_time_us(context, cursor, "next_run"); break;
   case COLUMN_LAST_RUN_US: result_time_us(context, cursor, "last_run"); break;
+  case COLUMN_CREATED_US: result_time_us(context, cursor, "created_at"); break;
   case COLUMN_OVERDUE_S:
     if (is_overdue(cursor, &late_us)) sqlite3_result_double(context, (double)late_us / 1e6);
     break;

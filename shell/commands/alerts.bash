@@ -14,7 +14,8 @@
 #   silent         no record for longer than D (--silent-for). Of jobs in the scheduler's list only those that are enabled;
 #                  they count from their creation if they never ran. Without that list, all that have a file of results
 #   overdue        an enabled job, not running, whose next run ought to have begun (--overdue); if the list has no time for
-#                  it, one of a schedule `every N minutes` (hours, days), that long after its last record
+#                  it, one of a schedule `every N minutes` (hours, days), that long after its last record;
+#                  and one whose next run is at a time that cannot be read
 #   suspicious     the last run is a success, but its output or error contains PATTERN (--suspicious)
 #   empty          the last run is a success without output, and the three or more before it, of the last 50, all had some
 #                  (--empty)

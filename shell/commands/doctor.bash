@@ -125,7 +125,7 @@ check_state() {
 check_jobs() {
   local jobs_file=${SCHEDULER_JOBS_FILE:-/opt/.task-scheduler/jobs.json} rows kind hex job quoted count
   [[ -r $jobs_file ]] || return 0
-  rows=$(query "SELECT state, hex(job_id), count(*) FROM task_jobs WHERE state = 'died' GROUP BY 2
+  rows=$(query "SELECT state, hex(job_id), count(*) FROM task_jobs WHERE state IN ('died', 'unknown') GROUP BY 1, 2
     UNION ALL SELECT 'no id', '', count(*) FROM task_jobs WHERE job_id IS NULL GROUP BY NULL
     UNION ALL SELECT 'twice', hex(job_id), count(*) FROM task_jobs WHERE job_id IS NOT NULL GROUP BY 2 HAVING count(*) > 1;" 2>&1) || {
     fail "$rows" 'mend the file, or take it from a backup; the scheduler needs it too'
@@ -136,6 +136,7 @@ check_jobs() {
     set_job "$hex"
     case $kind in
       died) note "job $quoted: its checkpoint names no process that lives" 'the run died; the scheduler may have to be told' ;;
+      unknown) note "job $quoted: its next_run cannot be read as a time" 'so nothing can tell when it is overdue; mend it in jobs.json' ;;
       twice) note "job $quoted is $count times in $jobs_file" 'the scheduler may run either' ;;
       *) note "$count of the jobs in $jobs_file have no id" 'to see them: SELECT record FROM task_jobs WHERE job_id IS NULL' ;;
     esac

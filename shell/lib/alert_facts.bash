@@ -44,7 +44,8 @@ CREATE TABLE named(job TEXT PRIMARY KEY) WITHOUT ROWID;
 CREATE TABLE wanted(job TEXT PRIMARY KEY) WITHOUT ROWID;
 CREATE TABLE recent(id INTEGER PRIMARY KEY, job TEXT, place INTEGER, begins INTEGER, good INTEGER, at INTEGER, blank INTEGER,
   suspect INTEGER);
-CREATE TABLE known(job TEXT PRIMARY KEY, enabled INTEGER, created INTEGER, due INTEGER, running INTEGER, every INTEGER)
+CREATE TABLE known(job TEXT PRIMARY KEY, enabled INTEGER, created INTEGER, due INTEGER, running INTEGER, every INTEGER,
+  untold INTEGER)
   WITHOUT ROWID;
 CREATE TABLE state_line(number INTEGER PRIMARY KEY, line TEXT);
 CREATE TABLE told(job TEXT, alert TEXT, fired INTEGER, sent INTEGER, upto INTEGER, line TEXT, offset INTEGER, hash INTEGER,
@@ -65,8 +66,8 @@ known_jobs() {
     WHEN $schedule GLOB 'every [0-9]* hour*' THEN 3600 WHEN $schedule GLOB 'every [0-9]* day*' THEN 86400
     WHEN $schedule GLOB 'every [0-9]* week*' THEN 604800 END"
   sql+="INSERT OR REPLACE INTO known SELECT job_id, enabled IS NOT 0 AND enabled IS NOT NULL,
-      CAST(strftime('%s', created_at) AS INTEGER) * 1000000, next_run_us, state = 'running',
-      CAST(substr($schedule, 7) AS INTEGER) * ($unit) * 1000000
+      created_us, next_run_us, state = 'running',
+      CAST(substr($schedule, 7) AS INTEGER) * ($unit) * 1000000, state = 'unknown'
     FROM task_jobs WHERE record IS NOT NULL AND typeof(job_id) = 'text';"
 }
 
@@ -149,9 +150,11 @@ find_alerts() {
   fi
   if [[ -v opt[overdue] ]]; then
     kinds+=(overdue)
-    sql+="INSERT INTO firing SELECT job, 'overdue', due, 0, 'overdue for ' || ($(for_how_long due)) || ', since ' || $(clock due)
-      FROM (SELECT job, enabled, running, coalesce(due, fact.at + every) AS due FROM fact JOIN known USING (job))
-      WHERE enabled AND NOT running AND $now - due > ${opt[grace]-300000000};"
+    sql+="INSERT INTO firing SELECT job, 'overdue', due, 0, CASE
+        WHEN due IS NULL THEN 'overdue, for all one can tell: the time of its next run cannot be read'
+        ELSE 'overdue for ' || ($(for_how_long due)) || ', since ' || $(clock due) END
+      FROM (SELECT job, enabled, running, untold, coalesce(due, fact.at + every) AS due FROM fact JOIN known USING (job))
+      WHERE enabled AND NOT running AND ($now - due > ${opt[grace]-300000000} OR (untold AND due IS NULL));"
   fi
   if [[ -v opt[suspicious] ]]; then
     kinds+=(suspicious)

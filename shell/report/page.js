@@ -165,7 +165,8 @@
     if (job.state === "orphaned") return "results, but no job";
     if (job.state === "unreadable") return "its file cannot be read";
     if (job.state === "died") return "while it was running";
-    return streak(job) + (job.state === "failing" && job.scheduler_state === "running" ? ", running now" : "");
+    return [streak(job), job.state === "failing" && job.scheduler_state === "running" && "running now",
+      job.scheduler_state === "unknown" && "next run at an unreadable time"].filter(Boolean).join(", ");
   };
 
   const rate = (job, i) => {

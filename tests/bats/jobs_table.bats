@@ -93,9 +93,25 @@ paused|d,e,f,g,h' 'SELECT state, group_concat(job_id) FROM task_jobs GROUP BY st
     '{"id": "soon", "next_run": "9999-01-01T00:00:00Z"}' '{"id": "never", "next_run": null}' '{"id": "odd", "next_run": "soon"}'
   assert_rows 'late|1|overdue
 never|NULL|idle
-odd|NULL|idle
+odd|NULL|unknown
 off|NULL|paused
 soon|NULL|idle' 'SELECT job_id, overdue_s BETWEEN 99 AND 160, state FROM task_jobs ORDER BY 1'
+}
+
+@test "a next run in any spelling counts; where it cannot be read as a time, the state is unknown, and not idle" {
+  jobs '{"id": "a", "next_run": "2026-01-01T00:30:00+0100"}' '{"id": "b", "next_run": "2026-01-01 00:30:00,5+01"}' \
+    '{"id": "c", "next_run": "tomorrow"}' '{"id": "d", "next_run": 1767224000}' '{"id": "e", "next_run": ""}' '{"id": "f"}' \
+    '{"id": "g", "next_run": "tomorrow", "enabled": false}' '{"id": "h", "next_run": "9999-01-01T00:00z"}'
+  assert_rows 'a|overdue|1767223800000000
+b|overdue|1767223800500000
+c|unknown|NULL
+d|unknown|NULL
+e|idle|NULL
+f|idle|NULL
+g|paused|NULL
+h|idle|253370764800000000' 'SELECT job_id, state, next_run_us FROM task_jobs ORDER BY 1'
+  jobs '{"id": "a", "created_at": "2026-01-01T00:30:00+0100"}' '{"id": "b", "created_at": "tomorrow"}'
+  assert_rows $'a|1767223800000000\nb|NULL' 'SELECT job_id, created_us FROM task_jobs ORDER BY 1'
 }
 
 # --- running ----------------------------------------------------------------------------------------------------------------

@@ -344,6 +344,12 @@ PYTHON
   printf '{"job_id": "late", "started_at": "x", "pid": %d}' "$$" >"$BATS_TEST_TMPDIR/.checkpoint_late.json" # it runs now
   run taskresults alerts --overdue --grace 1m --recovered
   expect 0 'late: recovered: no longer overdue'
+  # Times as others write them; one that cannot be read is told, unless a schedule or a pause settles it.
+  list_jobs zone on 2026-01-01T00:30:00+0100 cron "$(ago 900)" odd on tomorrow cron "$(ago 900)" off off tomorrow cron "$(ago 900)" \
+    hourly on tomorrow 'every 1 hour' "$(ago 900)" daily on tomorrow 'every 1 days' "$(ago 900)"
+  run taskresults alerts --overdue --nagios
+  [[ $status -eq 2 && $output == *'3: hourly: overdue for 30m, since '* &&
+    $output == *'; odd: overdue, for all one can tell: the time of its next run cannot be read; zone: overdue for '*', since 2025-12-31 23:30:00 '* ]]
   rm "$SCHEDULER_JOBS_FILE"
   run taskresults alerts --overdue
   expect 3 "taskresults: --overdue wants the scheduler's list of jobs, and cannot read $SCHEDULER_JOBS_FILE"

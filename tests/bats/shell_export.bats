@@ -223,11 +223,12 @@ os.waitpid(pid, 0)\nsys.stdout.buffer.write(out)\n' >"$BATS_TEST_TMPDIR/type.py"
   export SCHEDULER_LOGS_DIR=$BATS_TEST_TMPDIR/logs SCHEDULER_JOBS_FILE=$BATS_TEST_TMPDIR/jobs.json
   mkdir "$SCHEDULER_LOGS_DIR"
   mkfifo "$SCHEDULER_LOGS_DIR/fifo.log"
-  printf '{"jobs": [{"id": "a"}, {"id": "o'"'"'b"}, {"id": "o'"'"'b"}, {"id": 5}]}' >"$SCHEDULER_JOBS_FILE"
+  printf '{"jobs": [{"id": "a"}, {"id": "o'"'"'b"}, {"id": "o'"'"'b"}, {"id": 5}, {"id": "odd", "next_run": "tomorrow"}]}' >"$SCHEDULER_JOBS_FILE"
   echo '{"pid": 0}' >"$BATS_TEST_TMPDIR/.checkpoint_a.json"
   run taskresults doctor
   [[ $status -eq 0 && $output == *'note  job a: its checkpoint names no process that lives'* ]]
   [[ $output == *"note  job o\\'b is 2 times in "* && $output == *'note  1 of the jobs in '*' have no id'* ]]
+  [[ $output == *'note  job odd: its next_run cannot be read as a time'* ]]
   [[ $output == *'/logs/fifo.log is no regular file, so it is no log'* ]]
   printf '{"jobs": [' >"$SCHEDULER_JOBS_FILE"
   run taskresults doctor
