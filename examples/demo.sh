@@ -26,7 +26,7 @@ FROM task_results('nightly-backup') ORDER BY rowid DESC LIMIT 4"
 show 'Statistics: every job' -box "
 SELECT job_id, count(*) AS runs, sum(NOT success) AS failures,
        round(100.0 * avg(success), 1) AS success_rate,
-       datetime(max(time_us) / 1000000, 'unixepoch') AS last_run
+       datetime(max(time_us) / 1000000 - (max(time_us) % 1000000 < 0), 'unixepoch') AS last_run
 FROM task_results GROUP BY job_id ORDER BY success_rate"
 
 show 'Nothing is dropped silently: lines that are not records' -box "

@@ -2,7 +2,7 @@
 --
 -- A cause is the telling line of an error, with its times, identifiers and numbers folded. A week begins on Monday.
 .mode box
-SELECT date(time_us / 1000000, 'unixepoch', '-6 days', 'weekday 1') AS week,
+SELECT date(time_us / 1000000 - (time_us % 1000000 < 0), 'unixepoch', '-6 days', 'weekday 1') AS week,
        taskresults_signature(error) AS cause, count(*) AS failures, count(DISTINCT job_id) AS jobs
 FROM task_results WHERE success = 0 AND time_us IS NOT NULL
 GROUP BY week, cause

@@ -47,8 +47,8 @@ select="SELECT sum(times) AS times, count(*) AS jobs, min(job_id) AS job_id, min
 for format in json jsonl csv; do
   if [[ -v opt[$format] ]]; then
     instant="strftime('%Y-%m-%dT%H:%M:%SZ'"
-    rows_as "$format" "SELECT times, jobs, job_id, $instant, first_us / 1000000, 'unixepoch') AS first_run,
-      $instant, last_us / 1000000, 'unixepoch') AS last_run, signature FROM ($select)" \
+    rows_as "$format" "SELECT times, jobs, job_id, $instant, $(seconds_of first_us), 'unixepoch') AS first_run,
+      $instant, $(seconds_of last_us), 'unixepoch') AS last_run, signature FROM ($select)" \
       times jobs job_id first_run last_run signature
     no_such_job
     say_unreadable

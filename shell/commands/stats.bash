@@ -36,7 +36,7 @@ job_argument
 [[ -v args[0] ]] || { readable_jobs && job_condition=$readable_condition; }
 exclusive json jsonl csv
 time_options since until
-at="time_us / 1000000, 'unixepoch'"
+at="$(seconds_of time_us), 'unixepoch'"
 condition="$(time_condition) AND $job_condition"
 case ${opt[by]-} in
   '') period=NULL ;;
@@ -77,7 +77,7 @@ for format in json jsonl csv; do
   if [[ -v opt[$format] ]]; then
     instant="strftime('%Y-%m-%dT%H:%M:%SZ'"
     rows_as "$format" "SELECT job_id, period, runs, successes, failures, percent,
-      $instant, first_us / 1000000, 'unixepoch') AS first_run, $instant, last_us / 1000000, 'unixepoch') AS last_run,
+      $instant, $(seconds_of first_us), 'unixepoch') AS first_run, $instant, $(seconds_of last_us), 'unixepoch') AS last_run,
       worst_streak, interval_seconds FROM ($select)" \
       job_id period runs successes failures percent first_run last_run worst_streak interval_seconds
     no_such_job

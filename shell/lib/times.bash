@@ -65,9 +65,16 @@ time_condition() {
   printf '1%s%s' "${opt[since]+ AND time_us >= ${opt[since]}}" "${opt[until]+ AND time_us <= ${opt[until]}}"
 }
 
+# seconds_of EXPRESSION - SQL: microseconds as whole seconds. SQL's division goes towards 1970 from either side, and half a
+# second before 1970 is in 1969.
+seconds_of() {
+  printf '((%s) / 1000000 - ((%s) %% 1000000 < 0))' "$1" "$1"
+}
+
 # relative_time EXPRESSION - SQL: microseconds as "5m ago".
 relative_time() {
-  local age="(CAST(strftime('%s', 'now') AS INTEGER) - ($1) / 1000000)"
+  local age
+  age="(CAST(strftime('%s', 'now') AS INTEGER) - $(seconds_of "$1"))"
   printf "CASE WHEN %s IS NULL THEN '' WHEN %s < 0 THEN 'in ' || (%s) ELSE (%s) || ' ago' END" \
     "$age" "$age" "$(duration "-$age")" "$(duration "$age")"
 }
@@ -80,5 +87,5 @@ duration() {
 
 # clock EXPRESSION - SQL: microseconds as 2026-02-14 09:30:00, UTC.
 clock() {
-  printf "coalesce(datetime((%s) / 1000000, 'unixepoch'), '')" "$1"
+  printf "coalesce(datetime(%s, 'unixepoch'), '')" "$(seconds_of "$1")"
 }

@@ -221,7 +221,7 @@ SQL
 data_rows() {
   local runs text other
   # A job without a run is not looked for: its file may be one that cannot be read.
-  runs="CASE WHEN runs THEN (SELECT group_concat(token, ' ') FROM (SELECT coalesce($ago time_us / 1000000, '?')
+  runs="CASE WHEN runs THEN (SELECT group_concat(token, ' ') FROM (SELECT coalesce($ago $(seconds_of time_us), '?')
     || CASE WHEN ok THEN '' ELSE '!' END AS token FROM task_results AS r
     WHERE r.job_id = job.id ORDER BY rowid DESC LIMIT (SELECT recent FROM share))) END"
   text=$(cut_text last.text share.characters)
@@ -240,18 +240,18 @@ SELECT '{"generated":' || (now_us / 1000000) || ',"days":' || days || ',"refresh
   || '"jobs":[' FROM clock;
 SELECT CASE WHEN row_number() OVER () > 1 THEN ',' ELSE '' END || row FROM (SELECT json_array(id,
     nullif(substr(coalesce(known_name, name), 1, 200), id), state, scheduler_state, substr(schedule, 1, 100),
-    $ago next_run_us / 1000000, CAST(overdue_s AS INTEGER), streak,
-    $ago last_run_us / 1000000, $ago last_success_us / 1000000, runs, failures, json(counts),
+    $ago $(seconds_of next_run_us), CAST(overdue_s AS INTEGER), streak,
+    $ago $(seconds_of last_run_us), $ago $(seconds_of last_success_us), runs, failures, json(counts),
     (SELECT group_concat(token, ' ') FROM (SELECT token FROM strip WHERE strip.number = job.number ORDER BY day)), $runs,
     json((SELECT json_group_array(json_array(n, times)) FROM (SELECT signature.number AS n, times FROM top_cause
       JOIN signature ON signature.text = top_cause.signature WHERE top_cause.number = job.number ORDER BY place))),
     (SELECT kinds FROM top_cause WHERE top_cause.number = job.number LIMIT 1),
-    $text, length(last.text), $other, length(other.text), $ago other.time_us / 1000000,
+    $text, length(last.text), $other, length(other.text), $ago $(seconds_of other.time_us),
     json((SELECT json_group_array(json_array(reason, lines)) FROM reject WHERE reject.job_id = job.id AND NOT entry))) AS row
   FROM (SELECT * FROM job ORDER BY $severity, id LIMIT -1 OFFSET 0) AS job
     CROSS JOIN share LEFT JOIN window USING (number) LEFT JOIN last USING (number) LEFT JOIN other USING (number));
 SELECT '],"signatures":' || (SELECT json_group_array(substr(text, 1, 160)) FROM (SELECT text FROM signature ORDER BY number))
-  || ',"common":' || (SELECT json_group_array(json_array(number, times, jobs, $ago last_us / 1000000))
+  || ',"common":' || (SELECT json_group_array(json_array(number, times, jobs, $ago $(seconds_of last_us)))
     FROM (SELECT * FROM common JOIN signature ON text = signature ORDER BY times DESC, text)) || '}';
 SQL
 }

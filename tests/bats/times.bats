@@ -225,3 +225,25 @@ $all
   run taskresults view a --since 2020-01-01
   [[ $status -eq 0 && $output == *'passed over 1 record without'* ]]
 }
+
+# --- times before 1970, and times that are ahead -----------------------------------------------------------------------
+
+@test "times before 1970 are shown as Python shows them, whatever their fraction" {
+  python3 - "$results" <<'PYTHON' >"$BATS_TEST_TMPDIR/expected"
+import json, random, sys
+from datetime import datetime, timedelta, timezone
+r = random.Random(5)
+us = [-1, -500000, -999999, -1000000, -1000001, -86400000000, -86400000001, 0, 1] + [r.randrange(-10**16, 10**16) for _ in range(60)]
+for number, us in enumerate(us):
+    at = datetime(1970, 1, 1, tzinfo=timezone.utc) + timedelta(microseconds=us)
+    with open(f"{sys.argv[1]}/j{number:03}.jsonl", "w") as file:
+        file.write(json.dumps({"timestamp": at.isoformat().replace("+00:00", "Z"), "success": False}) + "\n")
+    print(f"j{number:03} {at:%Y-%m-%d} {at:%H:%M:%S} {at:%Y-%m-%d} {at:%Y-%m-%d} {at:%H}:00 {at:%Y-%m} {at:%u} {at:%H} {at:%Y-%m-%dT%H:%M:%SZ}")
+PYTHON
+  period() { taskresults stats --by "$1" --csv | tail -n +2 | cut -d, -f2 | tr -d '\r'; }
+  paste -d ' ' <(taskresults list | tail -n +2 | awk '{ print $1, $5, $6 }') <(period day) <(period hour) <(period month) \
+    <(period weekday | cut -c1) <(period hour-of-day) <(taskresults stats --csv | tail -n +2 | cut -d, -f7) >"$BATS_TEST_TMPDIR/actual"
+  diff "$BATS_TEST_TMPDIR/expected" "$BATS_TEST_TMPDIR/actual"
+  taskresults report >"$BATS_TEST_TMPDIR/page.html"
+  [[ $(taskresults errors --json) == *'"first_run":"'[01]* ]]
+}
