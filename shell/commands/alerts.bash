@@ -110,7 +110,7 @@ nagios() {
   find_jobs
   ((${#unreadable[@]} == 0)) || die "$EXIT_IO" "${#unreadable[@]} jobs whose files are not readable for $(id -un)"
   judge
-  [[ -z $missing_job ]] || die "$EXIT_IO" "no such job: $missing_job"
+  [[ -z $missing_job ]] || no_job "$EXIT_IO" "$missing_job"
   local at text='' perfdata shown=0 worst=0 kind alerts=0
   local -A count=() words=([0]=OK [1]=WARNING [2]=CRITICAL)
   for kind in "${kinds[@]}"; do count[$kind]=0; done
@@ -152,7 +152,7 @@ find_jobs
 judge
 [[ -z $state_fault ]] ||
   die "$EXIT_IO" "the state file $state is not whole or not ours ($state_fault); move it away, and every alert is told anew"
-[[ -z $missing_job ]] || die "$EXIT_USAGE" "no such job: $missing_job"
+[[ -z $missing_job ]] || no_job "$EXIT_USAGE" "$missing_job"
 tell_all
 if ((fired == 0 && failed == 0)) && on_terminal; then
   say "nothing new; alerts going on: $firing_count"

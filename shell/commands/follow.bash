@@ -5,7 +5,8 @@
 # Follows the jobs that are named, or all, those included that appear later. Runs until it is interrupted, or until
 # nobody reads its output. A file that is pruned, replaced or cut short under it is noticed: what was shown before is
 # found again by its own bytes, or else by its time, and only what comes after it is shown. Without names, a job whose file
-# cannot be read is named on standard error, and is followed from when it can; so is a results directory that goes away.
+# cannot be read is named on standard error, and is followed from when it can; so is a results directory that goes away. A
+# named job without a file is waited for, which is said.
 #
 # Options:
 #   --limit N       begin with the last N records of each job (of those that are wanted); 0 is the default
@@ -53,6 +54,15 @@ dir=$(results_dir)
 [[ -d $dir ]] || no_results_dir "$dir"
 can_look() { [[ -r $dir && -x $dir ]]; }
 can_look || die "$EXIT_IO" "results directory $dir: Permission denied"
+
+# All that such a job ever gets is new, also what comes before the first look.
+declare -A awaited=()
+for job in "${args[@]}"; do
+  has_file "$job" && continue
+  awaited["=$job"]=1
+  say "job $(printf '%q' "$job") has no file yet; waiting for one"
+  suggest_job "$job"
+done
 
 # What is known of each file: job -> inode, size and time of change, as last seen by `changed_jobs`.
 declare -A state=()
@@ -157,7 +167,11 @@ feed() {
   printf '%s%s\n' "$prelude" "$tables"
   changed_jobs
   for job in "${changed[@]}"; do
-    begin_with "$(sql_text "$job")"
+    if [[ -v awaited["=$job"] ]]; then
+      catch_up "$(sql_text "$job")"
+    else
+      begin_with "$(sql_text "$job")"
+    fi
     echo
   done
   while goes_on; do

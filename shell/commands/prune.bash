@@ -95,7 +95,7 @@ fi
 
 rows=$(with_progress query "$statements") || {
   dir=$(results_dir)
-  [[ -v opt[all] || ! -x $dir || -e $dir/${args[0]}.jsonl || -L $dir/${args[0]}.jsonl ]] || exit "$EXIT_NO"
+  [[ -v opt[all] || ! -x $dir || -e $dir/${args[0]}.jsonl || -L $dir/${args[0]}.jsonl ]] || { suggest_job "${args[0]}"; exit "$EXIT_NO"; }
   exit "$EXIT_IO"
 }
 IFS=$'\x1f' read -r busy failed <<<"${rows##*$'\n'}"

@@ -236,6 +236,8 @@ case $format in
     ;;
 esac
 
+named_jobs_exist
+
 # The last line has the counts that decide on messages and on the exit status.
 answer=$(with_progress query "$tables
   $print_rows
@@ -246,7 +248,7 @@ rows=${answer%"$counts"}
 IFS=$'\x1f' read -r jobs missed_jobs timeless <<<"$counts"
 ((timeless == 0)) || say "$timeless record$( ((timeless == 1)) || echo s) without a readable time not counted"
 if ((jobs == 0 && ${#args[@]} > 0)); then
-  die "$EXIT_NO" "no such job: ${args[0]}"
+  no_job "$EXIT_NO" "${args[0]}"
 fi
 
 case $format in

@@ -76,6 +76,7 @@ for format in json jsonl csv; do
     printf -v list ', %s' "${columns[@]}"
     set_record_select "${list#, }"
     rows_as "$format" "$record_select" "${columns[@]}"
+    [[ ! -v args[0] ]] || suggest_job "${args[0]}"
     say_unreadable
     exit 0
   fi
@@ -104,5 +105,8 @@ query "SELECT block FROM ($record_select);" | print_blocks
 statuses=("${PIPESTATUS[@]}")
 finish "${statuses[0]}"
 say_unreadable
-((statuses[1] != NOTHING_CAME)) || die "$EXIT_NO" "no such record${args[0]+ of job: ${args[0]}}"
+if ((statuses[1] == NOTHING_CAME)); then
+  [[ ! -v args[0] ]] || has_file "${args[0]}" || no_job "$EXIT_NO" "${args[0]}"
+  die "$EXIT_NO" "no such record${args[0]+ of job: ${args[0]}}"
+fi
 finish "${statuses[1]}"

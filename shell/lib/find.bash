@@ -29,6 +29,12 @@ results_dir() {
   printf '%s\n' "${SCHEDULER_RESULTS_DIR:-/opt/.task-scheduler/results}"
 }
 
+# has_file JOB - or the directory cannot be looked into.
+has_file() {
+  local dir=${SCHEDULER_RESULTS_DIR:-/opt/.task-scheduler/results}
+  [[ -e $dir/$1.jsonl || -L $dir/$1.jsonl || ! -r $dir || ! -x $dir ]]
+}
+
 # suggest_schedulers - says where else on this machine a scheduler keeps results, when there is no results directory.
 suggest_schedulers() {
   # shellcheck source=shell/lib/scheduler.bash

@@ -16,7 +16,30 @@ no_such_job() {
   [[ -v args[0] ]] || return 0
   found=$(query "SELECT EXISTS (SELECT 1 FROM task_results WHERE $job_condition)
     OR EXISTS (SELECT 1 FROM task_rejects WHERE $job_condition);") || exit
-  ((found)) || die "$EXIT_NO" "no such job: ${args[0]}"
+  ((found)) || no_job "$EXIT_NO" "${args[0]}"
+}
+
+# no_job CODE JOB - complains that there is no such job, names one that may have been meant, and exits.
+no_job() {
+  say "no such job: $2"
+  suggest_job "$2"
+  exit "$1"
+}
+
+# named_jobs_exist - no_job for the first of `args` without a file.
+named_jobs_exist() {
+  local job
+  for job in "${args[@]}"; do
+    has_file "$job" || no_job "$EXIT_NO" "$job"
+  done
+}
+
+# suggest_job JOB - if it has no file: says which job may have been meant.
+suggest_job() {
+  ! has_file "$1" || return 0
+  # shellcheck source=shell/lib/suggest.bash
+  source "$shell_home/lib/suggest.bash"
+  say_near_job "$1"
 }
 
 # readable_jobs - for a query over all jobs, which one unreadable file would fail: sets `readable_condition`, SQL that

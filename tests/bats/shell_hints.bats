@@ -95,3 +95,105 @@ pasted() {
   SCHEDULER_LOGS_DIR=$BATS_TEST_TMPDIR/none run taskresults sql 'SELECT * FROM task_logs'
   [[ $status -eq 3 && $output == *'SCHEDULER_LOGS_DIR says where it is'* ]]
 }
+
+# --- no such job -----------------------------------------------------------------------------------------------------
+
+# job_file NAME - with one record.
+job_file() {
+  printf '{"timestamp":"2026-01-01T00:00:00Z","success":true}\n' >"$results/$1.jsonl"
+}
+
+@test "no such job: every command that takes one names a job that differs only in case" {
+  job_file my-backup
+  job_file other
+  for arguments in 'view My-Backup' 'view My-Backup --json' 'stats My-Backup' 'stats My-Backup --csv' 'errors My-Backup' \
+    'rejects My-Backup' 'export My-Backup' 'export other My-Backup' 'sla My-Backup' 'sla other My-Backup' 'alerts My-Backup' \
+    'prune My-Backup --keep 1' 'export --job My-Backup'; do
+    # shellcheck disable=SC2086  # words
+    XDG_STATE_HOME=$BATS_TEST_TMPDIR run taskresults $arguments
+    [[ $output == *'taskresults: did you mean my-backup? That is another name'* ]] || { echo "$arguments: $output"; return 1; }
+    [[ $(grep -c 'did you mean' <<<"$output") -eq 1 ]]
+  done
+  run view_results My-Backup
+  [[ $status -eq 0 && ${lines[0]} == 'No results found for job: My-Backup' && ${lines[1]} == *'did you mean my-backup?'* ]]
+  run view_results my-backup
+  [[ $output != *'did you mean'* ]]
+  run taskresults view other --errors
+  [[ $status -eq 1 && $output == 'taskresults: no such record of job: other' ]]
+  run taskresults view zebra
+  [[ $status -eq 1 && $output == 'taskresults: no such job: zebra' ]]
+}
+
+@test "follow: a name without a file is waited for with a word, and a job like it is named; then its records come" {
+  job_file my-backup
+  taskresults follow My-Backup my-backup --interval 0.05 --jsonl >"$BATS_TEST_TMPDIR/out" 2>"$BATS_TEST_TMPDIR/err" 3>&- &
+  scheduler_pid=$!
+  until grep -q 'did you mean' "$BATS_TEST_TMPDIR/err"; do kill -0 "$scheduler_pid"; done
+  [[ $(<"$BATS_TEST_TMPDIR/err") == 'taskresults: job My-Backup has no file yet; waiting for one'$'\n''taskresults: did you mean my-backup? '* ]]
+  job_file My-Backup
+  until [[ $(<"$BATS_TEST_TMPDIR/out") == *'"job_id":"My-Backup"'* ]]; do kill -0 "$scheduler_pid"; done
+}
+
+@test "no such job: accents stored otherwise, blanks, a file's name, a path, a pattern, a slip of the finger" {
+  names() { # WANTED NAME WORDS - with the one job NAME, WANTED is answered by WORDS
+    rm -f "$results"/*.jsonl
+    job_file "$2"
+    run taskresults stats -- "$1"
+    [[ $status -eq 1 && $output == "taskresults: no such job: $1"$'\n'"taskresults: $3"* ]] || { echo "$1 / $2: $output"; return 1; }
+  }
+  nfc=$'caf\303\251' nfd=$'cafe\314\201'
+  names "$nfc" "$nfd" "did you mean $nfd (\$'cafe\\314\\201')? That is another name"
+  names "$nfd" "$nfc" "did you mean $nfc (\$'caf\\303\\251')? That is another name"
+  names CAFE "$nfc" "did you mean $nfc ("
+  names 'a b ' 'a b' 'did you mean a\ b? That is another name'
+  names $'a\302\240b' 'a b' 'did you mean a\ b? That is another name'
+  names b ' b' 'did you mean \ b? That is another name'
+  names my-job.jsonl my-job 'did you mean my-job? A job is named as its file, without'
+  names "$results/my-job.jsonl" my-job 'did you mean my-job? A job is named as its file, without'
+  names results/my-job my-job 'did you mean my-job? A job is named as its file, without'
+  names 'my-*' my-job 'a job is named in full; names like that are my-job'
+  names mv-jbo my-job 'did you mean my-job?'
+  names nightly-bakup nightly-backup 'did you mean nightly-backup?'
+  for i in 1 2 3 4 5; do job_file "web-$i"; done
+  run taskresults stats web-x
+  [[ $output == *'did you mean web-1, web-2, web-3, and 2 more?' ]]
+  run taskresults stats 'web-*'
+  [[ $output == *'names like that are web-1, web-2, web-3, and 2 more' ]]
+  run taskresults stats zebra
+  [[ $output == 'taskresults: no such job: zebra' ]]
+  run taskresults stats "$(printf 'x%.0s' {1..5000})"
+  [[ $status -eq 1 && ${#lines[@]} -eq 1 ]]
+}
+
+@test "names that fold alike are those that Unicode takes for one without case and accents: every letter of the table, and Hangul" {
+  echo '{ print fold($0) }' >"$BATS_TEST_TMPDIR/print.awk"
+  LC_ALL=C python3 -X utf8 - "$root/shell/lib/fold.awk" "$BATS_TEST_TMPDIR/print.awk" <<'PYTHON'
+import subprocess, sys, unicodedata as u
+def folded(names):
+    program = ["awk", "-f", sys.argv[1], "-f", sys.argv[2]]
+    run = subprocess.run(program, input="\n".join(names).encode() + b"\n", stdout=subprocess.PIPE, check=True)
+    return run.stdout.decode().split("\n")[:-1]
+ranges = [(0xC0, 0x700), (0x1E00, 0x2000), (0x3041, 0x3100), (0xAC00, 0xD7A4)]
+letters = [chr(p) for low, high in ranges for p in range(low, high) if u.category(chr(p))[0] == "L"]
+def marks_only(text): return all(u.category(c) == "Mn" for c in text)
+composed = [c for c in letters if u.normalize("NFD", c) != c]
+# Stored either way, a letter is the same.
+for form in ("NFC", "NFD"):
+    other = folded(["x" + u.normalize(form, c) + "y" for c in composed])
+    plain = folded(["x" + c + "y" for c in composed])
+    wrong = [(c, a, b) for c, a, b in zip(composed, other, plain, strict=True) if a != b]
+    assert not wrong, wrong[:5]
+# Upper and lower case are the same, and an accented letter is its plain one.
+pairs = [(c, d) for c in letters for d in (c.upper(), c.lower()) if len(d) == 1 and d in set(letters)]
+pairs += [(c, u.normalize("NFD", c)[0]) for c in composed if marks_only(u.normalize("NFD", c)[1:])]
+assert len(pairs) > 3000
+wrong = [(p, a, b) for p, a, b in zip(pairs, folded([p[0] for p in pairs]), folded([p[1] for p in pairs]), strict=True) if a != b]
+assert not wrong, wrong[:5]
+# And no two letters are the same that have another base.
+def base(c): return u.normalize("NFD", u.normalize("NFD", c)[0].casefold())[0] if not 0xAC00 <= ord(c) < 0xD7A4 else c
+alike = {}
+for c, f in zip(letters, folded(letters), strict=True): alike.setdefault(f, set()).add(base(c))
+wrong = {f: bases for f, bases in alike.items() if len(bases) > 1}
+assert not wrong, wrong
+PYTHON
+}
