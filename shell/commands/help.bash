@@ -22,7 +22,7 @@ list_commands() {
 parse_options '' "$@"
 at_most 1
 if [[ -v args[0] ]]; then
-  [[ ${args[0]} =~ ^[a-z]+$ && -f $shell_home/commands/${args[0]}.bash ]] || usage_error "no command '${args[0]}'"
+  [[ ${args[0]} =~ ^[a-z]+$ && -f $shell_home/commands/${args[0]}.bash ]] || no_command "${args[0]}"
   show_help "${args[0]}"
 fi
 to_output list_commands

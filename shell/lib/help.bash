@@ -12,6 +12,21 @@ summary_of() {
   awk '/^#!/ { next } { sub(/^# ?/, ""); print; exit }' "$1"
 }
 
+# no_command NAME - says so, with the command that may have been meant, and where the list is.
+no_command() {
+  local file commands=() near near_kind
+  # shellcheck source=shell/lib/suggest.bash
+  source "$shell_home/lib/suggest.bash"
+  for file in "$shell_home"/commands/*.bash; do
+    file=${file##*/}
+    commands+=("${file%.bash}")
+  done
+  near_names "${1##*-}" "${commands[@]}"
+  say "no command '$1'"
+  help_hint='taskresults help'
+  usage_error_near "${near[@]}"
+}
+
 # show_help COMMAND - prints it, and ends the script.
 show_help() {
   to_output command_help "$1"

@@ -31,12 +31,12 @@ parse_options() {
       --*) name=${word#--} value= ;;
       -?*)
         name=${long_of[${word:1:1}]-} value=${word:2}
-        [[ -n $name ]] || usage_error "unknown option: $word"
-        [[ -z $value || -n ${takes_value[$name]} ]] || usage_error "unknown option: $word"
+        [[ -n $name ]] || unknown_option "$word" "${!takes_value[@]}"
+        [[ -z $value || -n ${takes_value[$name]} ]] || unknown_option "$word" "${!takes_value[@]}"
         ;;
       *) args+=("$word"); continue ;;
     esac
-    [[ -n $name && -n ${takes_value[$name]+known} ]] || usage_error "unknown option: $word"
+    [[ -n $name && -n ${takes_value[$name]+known} ]] || unknown_option "$word" "${!takes_value[@]}"
     if [[ -z ${takes_value[$name]} ]]; then
       [[ $word != --*=* ]] || usage_error "--$name takes no value"
       opt[$name]=1
@@ -48,6 +48,24 @@ parse_options() {
       shift
     fi
   done
+}
+
+# unknown_option WORD NAME... - of the options, one may have been meant.
+unknown_option() {
+  local word=$1 near=() near_kind
+  # shellcheck source=shell/lib/suggest.bash
+  source "$shell_home/lib/suggest.bash"
+  say "unknown option: $word"
+  word=${word%%=*}
+  [[ $word != --?* ]] || near_names "${word#--}" "${@:2}"
+  usage_error_near "${near[@]/#/--}"
+}
+
+# usage_error_near NAME... - the rest of a usage error, with what may have been meant.
+usage_error_near() {
+  (($# == 0)) || say_names 'did you mean %?' "$@"
+  say "try: ${help_hint:-taskresults help}"
+  exit "$EXIT_USAGE"
 }
 
 # color_option --color[=WHEN] - alone it means always, as for ls and grep.

@@ -197,3 +197,26 @@ wrong = {f: bases for f, bases in alike.items() if len(bases) > 1}
 assert not wrong, wrong
 PYTHON
 }
+
+# --- no such command or option ---------------------------------------------------------------------------------------
+
+@test "a command or an option that there is not: what is like it, and where the list is" {
+  for words in bogus 'help bogus' '--bogus'; do
+    # shellcheck disable=SC2086  # words
+    run taskresults $words
+    [[ $status -eq 2 && ${#lines[@]} -eq 2 && ${lines[0]} == "taskresults: no command '${words#help }'" && ${lines[1]} == *'try: taskresults help' ]]
+  done
+  for words in exprot 'help exprot' EXPORT --export; do
+    # shellcheck disable=SC2086  # words
+    run taskresults $words
+    [[ $status -eq 2 && ${lines[1]} == 'taskresults: did you mean export?' && ${lines[2]} == *'try: taskresults help' ]]
+  done
+  run taskresults view a --lates
+  [[ $status -eq 2 && ${lines[0]} == *'unknown option: --lates' && ${lines[1]} == *'did you mean --latest?' && ${lines[2]} == *'help view' ]]
+  run taskresults export --Max-Chars=3
+  [[ $status -eq 2 && ${lines[1]} == *'did you mean --max-chars?' ]]
+  run taskresults list -x
+  [[ $status -eq 2 && ${#lines[@]} -eq 2 && ${lines[0]} == *'unknown option: -x' ]]
+  run view_results a --limt 3
+  [[ $status -eq 2 && ${lines[1]} == 'view_results: did you mean --limit?' ]]
+}
