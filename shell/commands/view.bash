@@ -106,7 +106,8 @@ statuses=("${PIPESTATUS[@]}")
 finish "${statuses[0]}"
 say_unreadable
 if ((statuses[1] == NOTHING_CAME)); then
-  [[ ! -v args[0] ]] || has_file "${args[0]}" || no_job "$EXIT_NO" "${args[0]}"
-  die "$EXIT_NO" "no such record${args[0]+ of job: ${args[0]}}"
+  say "no such record${args[0]+ of job: ${args[0]}}"
+  [[ ! -v args[0] ]] || suggest_job "${args[0]}"
+  exit "$EXIT_NO"
 fi
 finish "${statuses[1]}"

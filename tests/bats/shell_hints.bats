@@ -121,7 +121,7 @@ job_file() {
   run taskresults view other --errors
   [[ $status -eq 1 && $output == 'taskresults: no such record of job: other' ]]
   run taskresults view zebra
-  [[ $status -eq 1 && $output == 'taskresults: no such job: zebra' ]]
+  [[ $status -eq 1 && $output == 'taskresults: no such record of job: zebra' ]]
 }
 
 @test "follow: a name without a file is waited for with a word, and a job like it is named; then its records come" {
