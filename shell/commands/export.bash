@@ -29,7 +29,7 @@
 #   -o, --output F  write the file F, whole or not at all: until all is written, F is what it was
 #
 # Exit status:
-#   0 fine, also when there are no records; 2 usage; 3 input or output failed
+#   0 fine, also when there are no records; 1 no such job, and nothing was written; 2 usage; 3 input or output failed
 #
 # Examples:
 #   taskresults export -o results.csv
@@ -87,6 +87,7 @@ condition=$(time_condition)
 [[ ! -v opt[errors] ]] || condition+=' AND ok = 0'
 [[ ! -v opt[job] ]] || args+=("${opt[job]}")
 if ((${#args[@]})); then
+  require_jobs "${args[@]}"
   jobs=
   for job in "${args[@]}"; do
     jobs+=${jobs:+, }$(sql_text "$job")

@@ -42,6 +42,16 @@ suggest_job() {
   say_near_job "$1"
 }
 
+# require_jobs JOB... - complains, and exits with 1, unless each has a file, with records in it or without.
+require_jobs() {
+  local job dir
+  dir=$(results_dir)
+  [[ -r $dir && -x $dir ]] || return 0 # the query will say it
+  for job; do
+    [[ -n $job && $job != */* && -f $dir/$job.jsonl && ! -L $dir/$job.jsonl ]] || die "$EXIT_NO" "no such job: $job"
+  done
+}
+
 # readable_jobs - for a query over all jobs, which one unreadable file would fail: sets `readable_condition`, SQL that
 # chooses the files that can be read, and `unreadable`, the jobs of the others. say_unreadable tells of them at the end.
 # As long as all can be read, the condition is 1 and costs nothing.

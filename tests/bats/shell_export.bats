@@ -60,9 +60,10 @@ t,a,"a,b",,"q""q","x\ry"\r
   [[ $(taskresults export c --columns output --max-chars 4 --format jsonl) == '{"output":"é😀\u0000x"}' ]]
   [[ $(taskresults export c --columns record --format json | python3 -c 'import json, sys
 print(json.loads(json.load(sys.stdin)[0]["record"])["n"])') == inf ]]
-  run taskresults export nobody
+  : >"$results/empty.jsonl"
+  run taskresults export empty
   assert_output $'timestamp,job_id,job_name,success,output,error\r'
-  run taskresults export nobody --format json
+  run taskresults export empty --format json
   assert_output '[]'
 }
 
@@ -131,6 +132,51 @@ assert rows == [["output", "success"], ["x;y\t\"z\"\nü", "1"]], rows' "$@"
   [[ $status -eq 3 && $output == *'cannot write folder: Is a directory'* ]]
   [[ $(taskresults export -o - | wc -l) == $(taskresults export -o /dev/stdout | wc -l) ]]
   [[ -z $(find . -name '.taskresults.*') ]]
+}
+
+@test "export: a job that is not there is told, and the file is what it was; one without records is exported" {
+  make_job a 2
+  : >"$results/empty.jsonl"
+  ln -s a.jsonl "$results/link.jsonl"
+  mkdir "$results/folder.jsonl"
+  cd "$BATS_TEST_TMPDIR"
+  echo before >out.csv
+  local job format
+  for job in no-such-job A '' a.jsonl ../results/a link folder; do
+    for format in csv json jsonl; do
+      run taskresults export a "$job" --format "$format" -o out.csv
+      [[ $status -eq 1 && $output == "taskresults: no such job: $job" && $(<out.csv) == before ]]
+      run taskresults export --format "$format" --job="$job"
+      [[ $status -eq 1 && $output == "taskresults: no such job: $job" ]]
+    done
+  done
+  taskresults export empty -o out.csv
+  [[ $(<out.csv) == $'timestamp,job_id,job_name,success,output,error\r' ]]
+  taskresults export a --since 2030-01-01 -o out.csv
+  [[ $(wc -l <out.csv) -eq 1 ]]
+}
+
+@test "export, metrics, report: a query that fails or is killed half-way leaves the file as it was" {
+  make_job a 2
+  cd "$BATS_TEST_TMPDIR"
+  echo before >out
+  # The first rows come, and then no more.
+  cat >breaks <<'SCRIPT'
+#!/bin/bash
+[[ $* != *-version* ]] || exec sqlite3 "$@"
+cat >/dev/null
+echo row
+case $HOW in killed) kill -KILL $$ ;; *) echo 'Error: disk I/O error' >&2; exit 1 ;; esac
+SCRIPT
+  chmod +x breaks
+  local command
+  for command in export 'export a' 'export --format json' 'export --format jsonl' metrics report; do
+    for HOW in killed failed; do
+      export HOW
+      TASKRESULTS_SQLITE3=$PWD/breaks run taskresults $command -o out
+      [[ $status -eq 3 && $(<out) == before && -z $(find . -name '.taskresults.*') ]] || { echo "$command $HOW: $status $output"; return 1; }
+    done
+  done
 }
 
 @test "export: interrupted, it leaves the file as it was, and nothing beside it" {
