@@ -104,7 +104,8 @@ read_options() {
   [[ ! -v opt[exec] || -n ${opt[exec]} ]] || usage_error '--exec wants a command'
 }
 
-# A check for Nagios: one line, whatever happens, and its exit status.
+# A check for Nagios. Its last line is the answer, if it ends with the status that the line says.
+NAGIOS_WORDS=(OK WARNING CRITICAL)
 nagios() {
   read_options "$@"
   find_jobs
@@ -112,7 +113,7 @@ nagios() {
   judge
   [[ -z $missing_job ]] || no_job "$EXIT_IO" "$missing_job"
   local at text='' perfdata shown=0 worst=0 kind alerts=0
-  local -A count=() words=([0]=OK [1]=WARNING [2]=CRITICAL)
+  local -A count=()
   for kind in "${kinds[@]}"; do count[$kind]=0; done
   for ((at = 0; at < ${#events[@]}; at++)); do
     kind=${alerts_of[at]}
@@ -126,25 +127,35 @@ nagios() {
   perfdata="jobs=$job_count;;;0 alerts=$alerts;;;0"
   for kind in "${kinds[@]}"; do perfdata+=" $kind=${count[$kind]};;;0"; done
   # What follows a | is performance data.
-  printf 'TASKRESULTS %s - %s | %s\n' "${words[$worst]}" "${text:+$alerts: }$(tr '|' '!' <<<"${text:-no alerts}")" "$perfdata"
+  text="${text:+$alerts: }${text:-no alerts}"
+  printf 'TASKRESULTS %s - %s | %s\n' "${NAGIOS_WORDS[worst]}" "${text//|/!}" "$perfdata"
   exit "$worst"
 }
 
-for argument; do
-  [[ $argument != -- ]] || break
-  [[ $argument == --nagios ]] || continue
+# check ARGUMENT... - prints one line, whatever fails, and exits with what it says.
+check() {
+  local answer line status
   EXIT_USAGE=3
-  {
-    complaint=$(nagios "$@" 2>&1 >&4 4>&-)
-    status=$?
-  } 4>&1
-  if ((status > 2)); then
-    complaint=${complaint%%$'\n'*}
-    printf 'TASKRESULTS UNKNOWN - %s\n' "$(tr '|' '!' <<<"${complaint#taskresults: }")"
-    status=3
+  answer=$(nagios "$@" 2>&1)
+  status=$? line=${answer##*$'\n'}
+  if ((status > 2)) || [[ $line != "TASKRESULTS ${NAGIOS_WORDS[status]} - "* ]]; then
+    line=${answer%%$'\n'*} line=${line#taskresults: }
+    [[ -n $line ]] || line="ended with status $status, without a word"
+    line=${line//[[:cntrl:]]/ } line="TASKRESULTS UNKNOWN - ${line//|/!}" status=3
   fi
+  printf '%s\n' "$line" || status=3
   exit "$status"
+}
+
+asks_nagios=
+for argument; do
+  case $argument in
+    --) break ;;
+    --nagios) asks_nagios=1 ;;
+    -h | --help) asks_nagios= && break ;;
+  esac
 done
+[[ -z $asks_nagios ]] || check "$@"
 
 read_options "$@"
 lock_state

@@ -319,7 +319,8 @@ judge() {
   find_news
   notices
   answer=$(query "$sql") || exit
-  mapfile -td '' fields < <(LC_ALL=C tr '\376' '\000' <<<"$answer")
+  mapfile -td '' fields < <(printf '%s\n' "$answer" | LC_ALL=C tr '\376' '\000')
+  ((${#fields[@]} >= 4)) || die "$EXIT_IO" 'no answer from sqlite3'
   state_fault=${fields[0]} missing_job=${fields[1]} firing_count=${fields[2]} job_count=${fields[3]}
   events=() alerts_of=() jobs_of=() streaks=() failures_of=() last_runs=() sinces=() errors_of=() messages=()
   lines_before=() lines_after=()

@@ -12,8 +12,9 @@ lock_state() {
     state=${opt[state]}
     [[ -n $state ]] || usage_error '--state wants a file'
   else
-    [[ $home == /* ]] || home=${HOME:+$HOME/.local/state}
-    [[ -n $home ]] || die "$EXIT_IO" 'no HOME to keep the state in: name a file, with --state'
+    [[ $home == /* ]] || home=$(home_directory)/.local/state
+    [[ $home == /?*/.local/state || -n ${XDG_STATE_HOME-} ]] ||
+      die "$EXIT_IO" 'no home directory to keep the state in: name a file, with --state, or set HOME'
     state=$home/taskresults/alerts
     (umask 077 && mkdir -p -- "${state%/*}") || exit "$EXIT_IO"
   fi
@@ -39,6 +40,17 @@ open_lock() {
     write_atomically "$1" true
   fi
   { exec {lock}<"$1"; } 2>/dev/null || die "$EXIT_IO" "cannot open $1, the lock of the state file"
+}
+
+# home_directory - prints $HOME; or, as services have none, what the system knows of the user, which is bash's ~ then. Nothing
+# if that is not there, or is the root directory that bash takes for users it does not find.
+home_directory() {
+  local home=${HOME-}
+  if [[ -z $home ]]; then
+    home=$(unset HOME; printf '%s' ~)
+    [[ -d $home && ! $home -ef / ]] || home=
+  fi
+  printf '%s' "$home"
 }
 
 # save_state - `lines` has the line of each alert, or nothing.

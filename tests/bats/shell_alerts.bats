@@ -493,8 +493,6 @@ PYTHON
   mkdir folder
   run taskresults alerts --state folder
   expect 3 'taskresults: the state file ./folder is not a regular file'
-  HOME='' XDG_STATE_HOME='' run taskresults alerts
-  expect 3 'taskresults: no HOME to keep the state in: name a file, with --state'
 }
 
 @test "alerts: what cannot be printed is told at the next run" {
@@ -637,6 +635,52 @@ PYTHON
   SCHEDULER_RESULTS_DIR=$BATS_TEST_TMPDIR/nowhere run taskresults alerts --nagios
   expect 3 'TASKRESULTS UNKNOWN - results directory *'
   [[ ! -e $state ]]
+}
+
+@test "alerts --nagios: exactly one line, whatever fails, and the status that it says" {
+  setup_alerts
+  runs_of a 10 fail
+  local broken
+  broken() { printf '#!/bin/sh\n%s\n' "$1" >sqlite3 && chmod +x sqlite3; }
+  for broken in 'exit 0' 'exit 1' 'exit 2' 'kill -9 $$' 'kill -SEGV $$' 'echo; exit 1' 'echo "TASKRESULTS OK - x" >&2; exit 0' \
+    'case $* in *" :memory: .mode"* | *-version*) exec '"$(command -v sqlite3)"' "$@" ;; esac; exit 0' \
+    'case $* in *" :memory: .mode"* | *-version*) exec '"$(command -v sqlite3)"' "$@" ;; esac; printf "a\nb|c\033[1m\n" >&2; exit 1'; do
+    broken "$broken"
+    TASKRESULTS_SQLITE3=$PWD/sqlite3 run taskresults alerts --nagios
+    expect 3 'TASKRESULTS UNKNOWN - ?*'
+    [[ $output != *$'\e'* && $output != *'|'* ]]
+  done
+  TASKRESULTS_SQLITE3=/nowhere/sqlite3 run taskresults alerts --nagios
+  expect 3 'TASKRESULTS UNKNOWN - no /nowhere/sqlite3 program*'
+  TASKRESULTS_EXTENSION=/nowhere run taskresults alerts --nagios
+  expect 3 'TASKRESULTS UNKNOWN - *'
+  run taskresults alerts --nagios $'no\nsuch\ejob'
+  expect 3 'TASKRESULTS UNKNOWN - no such job: *'
+  run taskresults alerts --nagios --help
+  [[ $status -eq 0 && ${lines[0]} == 'taskresults alerts '* ]]
+  run sh -c '"$1" alerts --nagios >/dev/full' sh "$(tool taskresults)"
+  [[ $status -eq 3 ]]
+  run env -u HOME "$(tool taskresults)" alerts --nagios
+  expect 2 'TASKRESULTS CRITICAL - 1: a: failed: broken | *'
+}
+
+@test "alerts: without HOME the state is where the system says that the user is at home, or the message says what to set" {
+  setup_alerts
+  unset XDG_STATE_HOME
+  runs_of a 10 fail
+  # Namespaces of the test's own, so that the user has the home that this passwd says.
+  printf 'root:x:0:0::%s:/bin/sh\nother:x:12:12:::/bin/sh\n' "$PWD/home" >passwd
+  mkdir home
+  in_it() { unshare -rm sh -c 'mount --bind passwd /etc/passwd && exec "$@"' sh "$@"; }
+  in_it true 2>/dev/null || skip 'no namespaces here'
+  run in_it env -u HOME "$(tool taskresults)" alerts
+  expect 1 'a: failed: broken'
+  [[ -s home/.local/state/taskresults/alerts ]]
+  run in_it env HOME= "$(tool taskresults)" alerts
+  expect 0
+  rm -r home
+  run in_it env -u HOME "$(tool taskresults)" alerts
+  expect 3 'taskresults: no home directory to keep the state in: name a file, with --state, or set HOME'
 }
 
 @test "alerts: usage" {
