@@ -16,7 +16,7 @@ echo "export SCHEDULER_RESULTS_DIR=$SCHEDULER_RESULTS_DIR"
 show 'A table: the latest failures' -box "
 SELECT timestamp, job_id,
        replace(substr(error, 1, 45), char(10), ' ') AS error
-FROM task_results WHERE success = 0 ORDER BY time_us DESC LIMIT 5"
+FROM task_results WHERE ok = 0 ORDER BY time_us DESC LIMIT 5"
 
 show 'A CSV: one job, texts cut to 50 characters' '-csv -header' "
 SELECT timestamp, job_id, success,
@@ -24,8 +24,8 @@ SELECT timestamp, job_id, success,
 FROM task_results('nightly-backup') ORDER BY rowid DESC LIMIT 4"
 
 show 'Statistics: every job' -box "
-SELECT job_id, count(*) AS runs, sum(NOT success) AS failures,
-       round(100.0 * avg(success), 1) AS success_rate,
+SELECT job_id, count(*) AS runs, sum(NOT ok) AS failures,
+       1000 * sum(ok) / count(*) / 10.0 AS success_rate,
        datetime(max(time_us) / 1000000 - (max(time_us) % 1000000 < 0), 'unixepoch') AS last_run
 FROM task_results GROUP BY job_id ORDER BY success_rate"
 

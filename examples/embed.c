@@ -22,7 +22,7 @@ static int use_directory(sqlite3 *db, const char *directory) {
 static int print_jobs(sqlite3 *db) {
   sqlite3_stmt *query = NULL;
   int code = sqlite3_prepare_v2(db,
-                                "SELECT job_id, count(*), sum(success = 0) FROM results "
+                                "SELECT job_id, count(*), sum(ok = 0) FROM results "
                                 "GROUP BY job_id ORDER BY job_id",
                                 -1, &query, NULL);
   if (code != SQLITE_OK) return code;

@@ -1,7 +1,7 @@
 /*
 ** export_function.c - taskresults_export_csv(path, select, option, value, ...): the rows of any one SELECT -> a CSV file.
 **
-**   SELECT taskresults_export_csv('/tmp/failures.csv', 'SELECT * FROM task_results WHERE success = 0');
+**   SELECT taskresults_export_csv('/tmp/failures.csv', 'SELECT * FROM task_results WHERE ok = 0');
 **   SELECT taskresults_export_csv('/dev/stdout', 'SELECT a, b FROM t', 'header', 0, 'guard', 1);
 **
 ** Returns the number of rows, an INTEGER. Options, each 'name', value:

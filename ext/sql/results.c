@@ -2,7 +2,7 @@
 ** results.c - task_results: one row per record.
 **
 **   SELECT * FROM task_results('my-job') ORDER BY rowid DESC LIMIT 5;
-**   SELECT job_id, count(*), avg(success) FROM task_results GROUP BY job_id;
+**   SELECT job_id, count(*), avg(ok) FROM task_results GROUP BY job_id;
 **   CREATE VIRTUAL TABLE temp.old USING task_results(dir='/backup/results');
 **   INSERT INTO old(job_id, success, output) VALUES ('my-job', 1, 'done');
 **

@@ -1,7 +1,6 @@
 /*
 ** signature.c - taskresults_signature(error): what kind of failure an error text tells of, so that failures can be
-** counted by kind: SELECT taskresults_signature(error) AS kind, count(*) FROM task_results WHERE success = 0 GROUP
-** BY 1.
+** counted by kind: SELECT taskresults_signature(error) AS kind, count(*) FROM task_results WHERE ok = 0 GROUP BY 1.
 **
 ** It takes the line that tells most (the last one of a Python traceback, else the first that is not blank), and folds
 ** in it what differs from run to run: times become <time>, identifiers <id>, other numbers <n>.

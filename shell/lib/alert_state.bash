@@ -12,9 +12,11 @@ lock_state() {
     state=${opt[state]}
     [[ -n $state ]] || usage_error '--state wants a file'
   else
-    [[ $home == /* ]] || home=$(home_directory)/.local/state
-    [[ $home == /?*/.local/state || -n ${XDG_STATE_HOME-} ]] ||
-      die "$EXIT_IO" 'no home directory to keep the state in: name a file, with --state, or set HOME'
+    if [[ $home != /* ]]; then
+      home=$(home_directory)
+      [[ -n $home ]] || die "$EXIT_IO" 'no home directory to keep the state in: name a file, with --state, or set HOME'
+      home+=/.local/state
+    fi
     state=$home/taskresults/alerts
     (umask 077 && mkdir -p -- "${state%/*}") || exit "$EXIT_IO"
   fi

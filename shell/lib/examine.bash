@@ -106,7 +106,7 @@ check_lines() {
 # `strange` to those jobs.
 check_records() {
   local rows hex job quoted runs known
-  rows=$(with_progress query "SELECT hex(job_id), count(*), sum(success IS NOT NULL) AS known FROM task_results
+  rows=$(with_progress query "SELECT hex(job_id), count(*), sum(success IS NOT NULL OR ok) AS known FROM task_results
     WHERE $readable_condition GROUP BY job_id HAVING known < count(*) ORDER BY job_id;") || {
     fail 'the records cannot be read' 'see the message above'
     return

@@ -8,7 +8,7 @@ load ../helpers
   [[ $status -eq 0 ]]
   [[ $output == *'│ 2026-02-14T23:00:39.775034Z │ price-watch │'* ]]
   [[ $output == *'2026-02-14T02:00:45Z,nightly-backup,1,"Backup finished: 1491 files'* ]]
-  [[ $output == *'│ nightly-backup │ 14   │ 3        │ 78.6         │ 2026-02-14 02:00:45 │'* ]]
+  [[ $output == *'│ nightly-backup │ 14   │ 3        │ 78.5         │ 2026-02-14 02:00:45 │'* ]]
   [[ $output == *'│ api-monitor │ 4996   │ cut short: a write was interrupted │'* ]]
 }
 
