@@ -45,17 +45,17 @@ build/release/%.o: %.c $(HEADERS) | build-deps
 	$(CC) $(ALL_CFLAGS) -c -o $@ $<
 
 # The program behind `taskresults run`, and behind -o FILE of the other commands.
-RUNNER := capture supervise write
-taskresults-run: $(RUNNER:%=build/runner/%.o) build/runner/target.o
+RUNNER := capture timeout supervise write
+taskresults-run: $(RUNNER:%=build/runner/%.o) build/runner/target.o build/release/ext/read/timespan.o
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^
 
 build/runner/target.o: ext/export/target.c ext/export/target.h | build-deps
 	@mkdir -p $(@D)
 	$(CC) -std=c11 $(WARNINGS) $(CFLAGS) -c -o $@ $<
 
-build/runner/%.o: shell/runner/%.c shell/runner/runner.h ext/export/target.h | build-deps
+build/runner/%.o: shell/runner/%.c shell/runner/runner.h ext/export/target.h ext/read/timespan.h | build-deps
 	@mkdir -p $(@D)
-	$(CC) -std=c11 $(WARNINGS) $(CFLAGS) -c -o $@ $<
+	$(CC) -std=c11 $(WARNINGS) $(CFLAGS) -Iext -c -o $@ $<
 
 # A build with tiny limits, so that tests reach them: a read buffer of 7 bytes (every boundary falls everywhere; its rows
 # are compared with the real ones), files shared by two threads from 64 bytes on, transactions of at most 100,000 bytes.

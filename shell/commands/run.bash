@@ -16,7 +16,8 @@
 #
 # Options:
 #   --name N        the job's name in the record; without it, JOB
-#   --timeout T     end it after T: 90, 90s, 5m, 2h or 1d; first by TERM, 5 seconds later by KILL, with all its children
+#   --timeout T     end it after T, which is seconds or a length of time: 90, 1.5, 90s, 5m, '2 hours' and the like (all forms:
+#                   `taskresults help`); first by TERM, 5 seconds later by KILL, with all its children
 #   --quiet         show its output only if it fails, as cron wants it
 #
 # Exit status:
@@ -47,28 +48,8 @@ if [[ $job$name == *[!\ -~]* ]]; then
   printf '%s%s' "$job" "$name" | iconv -f UTF-8 -t UTF-8 >/dev/null 2>&1 || usage_error 'the job and its name have to be UTF-8'
 fi
 
-# timeout_option - sets `timeout_ms`, and `timeout_words` as the scheduler would say it.
-timeout_ms=0 timeout_words=
-timeout_option() {
-  local text=${opt[timeout]} seconds unit
-  [[ $text =~ ^([0-9]{1,9})(\.([0-9]{1,3})[0-9]*)?([smhd]?)$ ]] || usage_error "--timeout wants 90s, 5m, 2h or 1d, not '$text'"
-  local -A factor=([s]=1 [m]=60 [h]=3600 [d]=86400)
-  timeout_ms=${BASH_REMATCH[3]}000
-  timeout_ms=$(((10#${BASH_REMATCH[1]} * 1000 + 10#${timeout_ms:0:3}) * ${factor[${BASH_REMATCH[4]:-s}]}))
-  ((timeout_ms)) || usage_error '--timeout wants more than nothing'
-  seconds=$((timeout_ms / 1000)) unit=second
-  if ((timeout_ms % 60000 == 0)); then
-    seconds=$((seconds / 60)) unit=minute
-  elif ((timeout_ms % 1000)); then
-    printf -v seconds '%d.%03d' "$seconds" "$((timeout_ms % 1000))"
-    seconds=${seconds%"${seconds##*[1-9]}"}
-  fi
-  [[ $seconds == 1 ]] || unit+=s
-  timeout_words="Execution timed out ($seconds $unit)"
-}
-[[ ! -v opt[timeout] ]] || timeout_option
-
+[[ ${opt[timeout]-} != - ]] || usage_error "--timeout wants a length of time, not '-'" # which is none, for the runner
 find_runner || die "$EXIT_IO" "taskresults-run is not at $runner, so the command was not run: build it with make"
-recorder=("$BASH" "$shell_home/lib/record_run.bash" "$job" "$name" "$timeout_words")
-exec "$runner" "$timeout_ms" "$([[ -v opt[quiet] ]] && echo quiet || echo show)" "${#recorder[@]}" "${recorder[@]}" \
+recorder=("$BASH" "$shell_home/lib/record_run.bash" "$job" "$name")
+exec "$runner" "${opt[timeout]--}" "$([[ -v opt[quiet] ]] && echo quiet || echo show)" "${#recorder[@]}" "${recorder[@]}" \
   "${words[@]}"

@@ -42,4 +42,9 @@ size_t capture_stripped_length(const Capture *capture);
 /* Standard input, up to the seal at its end, becomes the file. The exit status: see write.c. */
 int write_main(const char *path, const char *seal);
 
+/* `timeout.c`: false if the text is no length of time, or too short a one. */
+bool timeout_parse(const char *text, int64_t *timeout_ms);
+#define TIMEOUT_WORDS_SIZE 64
+void timeout_words(int64_t timeout_ms, char out[TIMEOUT_WORDS_SIZE]);
+
 #endif /* TASKRESULTS_RUNNER_H */

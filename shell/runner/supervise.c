@@ -1,9 +1,10 @@
 /*
 ** supervise.c - runs a command as `taskresults run` promises: shown or kept, ended in time, recorded.
 **
-**   taskresults-run TIMEOUT_MS show|quiet N RECORDER... COMMAND...
+**   taskresults-run TIMEOUT show|quiet N RECORDER... COMMAND...
 **
-** TIMEOUT_MS is 0 for none. RECORDER, N words of it, is a program that is told on its standard input how the command
+** TIMEOUT is a length of time as people write it, or - for none. RECORDER, N words of it, to which one is added, what to say
+** of a timeout, is a program that is told on its standard input how the command
 ** ended, in one line: `success`, `failure` or `timed_out`, a blank, and the text to be recorded, in hexadecimal. If it
 ** fails, the run was not recorded.
 **
@@ -18,6 +19,8 @@
 */
 #define _GNU_SOURCE
 #include "runner.h"
+
+#include "read/timespan.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -37,7 +40,7 @@
 #define DRAIN_MS 500        /* after KILL, for what is still in the pipes */
 #define SHOW_BYTES PIPE_BUF /* a pipe that polls writable takes as much without blocking */
 
-enum { EXIT_IO = 3, EXIT_TIMED_OUT = 124, EXIT_NOT_STARTED = 126, EXIT_NOT_FOUND = 127 };
+enum { EXIT_USAGE = 2, EXIT_IO = 3, EXIT_TIMED_OUT = 124, EXIT_NOT_STARTED = 126, EXIT_NOT_FOUND = 127 };
 
 /* One of the command's two streams. */
 typedef struct Stream {
@@ -422,6 +425,19 @@ static int run_command(Run *run, char **command, int64_t timeout_ms) {
   return wait_status;
 }
 
+/* 0: none. Ends the process if it is no length of time: nothing has been done yet. Changes the text then: control characters
+** are shown, not obeyed. */
+static int64_t take_timeout(char *text) {
+  int64_t timeout_ms = 0;
+  if (strcmp(text, "-") == 0 || timeout_parse(text, &timeout_ms)) return timeout_ms;
+  for (char *p = text; *p; p++) {
+    if ((unsigned char)*p < ' ' || *p == 0x7f) *p = '?';
+  }
+  say("--timeout wants seconds, or a length of time (" TR_TIMESPAN_FORMS "), and more than nothing, not '%s'", text);
+  say("try: taskresults help run");
+  exit(EXIT_USAGE);
+}
+
 int main(int argc, char **argv) {
   static Run run = {.out = {.name = "standard output", .verb = "shown", .from = -1, .to = STDOUT_FILENO},
                     .err = {.name = "standard error", .verb = "shown", .from = -1, .to = STDERR_FILENO}};
@@ -429,13 +445,16 @@ int main(int argc, char **argv) {
   int words = argc > 3 ? atoi(argv[3]) : 0;
   if (words < 1 || argc < 5 + words) {
     say("taskresults-run is a part of `taskresults run`, which starts it");
-    return 2;
+    return EXIT_USAGE;
   }
   char **recorder = argv + 4, **command = recorder + words;
-  char *name = command[0];
+  char *name = command[0], said_of_timeout[TIMEOUT_WORDS_SIZE];
+  int64_t timeout_ms = take_timeout(argv[1]);
+  timeout_words(timeout_ms, said_of_timeout);
   bool kept = strcmp(argv[2], "quiet") == 0 && keep_output(&run);
-  int status = exit_status(&run, run_command(&run, command, atoll(argv[1])));
-  command[0] = NULL; /* the end of the recorder's words */
+  int status = exit_status(&run, run_command(&run, command, timeout_ms));
+  command[0] = said_of_timeout; /* the recorder's last word */
+  command[1] = NULL;
   bool recorded = record(&run, status, recorder, name);
   if (!recorded) say("THIS RUN WAS NOT RECORDED");
   if (kept && (status || !recorded)) {

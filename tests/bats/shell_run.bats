@@ -131,18 +131,17 @@ PYTHON
 }
 
 @test "how a timeout is worded" {
-  words() {
-    sed -n 's/^parse_options.*//; /^timeout_ms=0/,/^}/p' "$root/shell/commands/run.bash" >"$BATS_TEST_TMPDIR/words"
-    # shellcheck disable=SC2034,SC2030,SC1091
-    (declare -A opt=([timeout]=$1); source "$BATS_TEST_TMPDIR/words"; timeout_option; echo "$timeout_ms $timeout_words")
-  }
-  [[ $(words 5m) == '300000 Execution timed out (5 minutes)' ]]
-  [[ $(words 300) == '300000 Execution timed out (5 minutes)' ]]
-  [[ $(words 60s) == '60000 Execution timed out (1 minute)' ]]
-  [[ $(words 2h) == '7200000 Execution timed out (120 minutes)' ]]
-  [[ $(words 90s) == '90000 Execution timed out (90 seconds)' ]]
-  [[ $(words 1.5) == '1500 Execution timed out (1.5 seconds)' ]]
-  [[ $(words 0.050) == '50 Execution timed out (0.05 seconds)' ]]
+  words() { "$(runner)" "$1" show 3 sh -c 'cat >/dev/null; printf "%s\n" "$0"' true; }
+  [[ $(words 5m) == 'Execution timed out (5 minutes)' ]]
+  [[ $(words 300) == 'Execution timed out (5 minutes)' ]]
+  [[ $(words 60s) == 'Execution timed out (1 minute)' ]]
+  [[ $(words 2h) == 'Execution timed out (120 minutes)' ]]
+  [[ $(words '1 day 30s') == 'Execution timed out (86430 seconds)' ]]
+  [[ $(words '1 Month') == 'Execution timed out (43200 minutes)' ]]
+  [[ $(words 1.0009) == 'Execution timed out (1 second)' ]]
+  [[ $(words 90s) == 'Execution timed out (90 seconds)' ]]
+  [[ $(words 1.5) == 'Execution timed out (1.5 seconds)' ]]
+  [[ $(words 0.050) == 'Execution timed out (0.05 seconds)' ]]
 }
 
 @test "commands that cannot be started: 127, 126, and Python's words" {
@@ -229,7 +228,7 @@ is_stopped() {
   [[ $status -eq 0 && $output == $'taskresults: cannot keep the output, so it is shown: No such file or directory\nout' ]]
   run env TMPDIR= "$(tool taskresults)" run a --quiet -- sh -c 'echo out; exit 4' # is /tmp
   [[ $status -eq 4 && $output == out ]]
-  run env TMPDIR="$(printf '/%04999d' 0)" "$(runner)" 0 quiet 1 cat echo out
+  run env TMPDIR="$(printf '/%04999d' 0)" "$(runner)" - quiet 3 sh -c cat echo out
   [[ $status -eq 0 && $output == $'taskresults: cannot keep the output, so it is shown: File name too long\nout\nsuccess 6f7574' ]]
 }
 
@@ -340,16 +339,17 @@ PYTHON
 }
 
 @test "the runner alone: too few words are refused, and a timeout of months is waited for" {
-  run "$(runner)" 0 show 3 cat true
+  run "$(runner)" - show 3 cat true
   [[ $status -eq 2 && $output == *'which starts it' ]]
-  run "$(runner)" 9000000000 show 1 cat echo out
+  run "$(runner)" 100000y show 3 sh -c cat echo out
   [[ $status -eq 0 && $output == $'out\nsuccess 6f7574' ]]
 }
 
 @test "usage: what is wrong is said before anything runs" {
   cd "$BATS_TEST_TMPDIR"
   for arguments in '' 'a' 'a --' '-- touch x' 'a touch x' 'a b -- touch x' '-- a touch x' 'a/b -- touch x' 'a --timeout 0 -- touch x' 'a --timeout x -- touch x' \
-    'a --timeout 0.0001 -- touch x' 'a --oops -- touch x' "$(printf 'x%.0s' {1..250}) -- touch x"; do
+    'a --timeout 0.0001 -- touch x' 'a --timeout - -- touch x' 'a --timeout 5w3 -- touch x' 'a --timeout 300000y -- touch x' \
+    'a --timeout=-1s -- touch x' 'a --timeout= -- touch x' 'a --oops -- touch x' "$(printf 'x%.0s' {1..250}) -- touch x"; do
     # shellcheck disable=SC2086  # words
     run taskresults run $arguments
     [[ $status -eq 2 && $output == *'try: taskresults help run' ]] || { echo "$arguments: $status $output"; return 1; }

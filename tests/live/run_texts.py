@@ -27,7 +27,7 @@ def as_python(data):
 
 def reported(script):
     report = os.path.join(directory, "report")
-    subprocess.run([runner, "0", "show", "4", "sh", "-c", 'cat >"$0"', report, "sh", "-c", script], cwd=directory, check=False,
+    subprocess.run([runner, "-", "show", "4", "sh", "-c", 'cat >"$0"', report, "sh", "-c", script], cwd=directory, check=False,
                    stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     with open(report) as file:
         how, _, text = file.read().rstrip("\n").partition(" ")
