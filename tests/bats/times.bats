@@ -247,3 +247,27 @@ PYTHON
   taskresults report >"$BATS_TEST_TMPDIR/page.html"
   [[ $(taskresults errors --json) == *'"first_run":"'[01]* ]]
 }
+
+@test "a time that is ahead, after the clock was set back or by mistake, is shown as ahead" {
+  local job hours
+  for hours in -2.5 2.5 -100 100; do
+    runs_of_hours_ago "$hours"
+    mv "$results/a.jsonl" "$results/j$hours.jsonl"
+  done
+  # job, and how long ago by list, stats and errors
+  for command in list stats errors; do
+    # shellcheck disable=SC2086  # words
+    taskresults $command >"$BATS_TEST_TMPDIR/$command"
+  done
+  for job in 'j-2.5=in 2h' 'j2.5=2h ago' 'j-100=in 4d' 'j100=4d ago'; do
+    for command in list stats; do
+      grep -qE "^${job%=*} .* ${job#*=}( |\$)" "$BATS_TEST_TMPDIR/$command" || { echo "$command $job"; return 1; }
+    done
+    [[ $(taskresults errors "${job%=*}") == *"  ${job#*=}  "* ]]
+    [[ $(on_pty 120 "$(tool taskresults)" view "${job%=*}") == *"(${job#*=})"* ]]
+  done
+  [[ $(shown --since now) == '-100 -2.5 ' && $(shown --until now) == '100 2.5 ' && $(shown --since 3h) == '-100 -2.5 2.5 ' ]]
+  [[ $(taskresults report) =~ ,-89[0-9][0-9],.*,-35999[0-9], || $(taskresults report) =~ ,-35999[0-9],.*,-89[0-9][0-9], ]]
+  run taskresults alerts --nagios --silent-for 1h
+  [[ $status -eq 2 && $output == *'2: j100: silent for 4d'*'j2.5: silent for 2h'* ]]
+}
