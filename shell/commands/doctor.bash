@@ -140,7 +140,7 @@ check_jobs() {
       twice) note "job $quoted is $count times in $jobs_file" 'the scheduler may run either' ;;
       *) note "$count of the jobs in $jobs_file have no id" 'to see them: SELECT record FROM task_jobs WHERE job_id IS NULL' ;;
     esac
-  done <<<"$rows"
+  done < <(printf '%s\n' "$rows")
 }
 
 # Entries that task_logs could not read as a log.

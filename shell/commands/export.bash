@@ -60,7 +60,7 @@ esac
 [[ ${#delimiter} -eq 1 && $'\t!#$%&()*,/:;<=>?@[\\]^_`{|}~' == *"$delimiter"* ]] ||
   usage_error "--delimiter wants ';', '|', tab or another sign of ASCII, but none of \" ' + - and ., not '$delimiter'"
 [[ ! -v opt[output] || -n ${opt[output]} ]] || usage_error '--output wants a file'
-IFS=, read -ra columns <<<"${opt[columns]-timestamp,job_id,job_name,success,output,error}"
+mapfile -td, columns < <(printf %s "${opt[columns]-timestamp,job_id,job_name,success,output,error}")
 ((${#columns[@]})) || usage_error '--columns wants at least one'
 
 csv_options=(guard "${opt[guard]-0}" bom "${opt[bom]-0}" delimiter "$delimiter")

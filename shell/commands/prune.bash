@@ -98,7 +98,7 @@ rows=$(with_progress query "$statements") || {
   [[ -v opt[all] || ! -x $dir || -e $dir/${args[0]}.jsonl || -L $dir/${args[0]}.jsonl ]] || { suggest_job "${args[0]}"; exit "$EXIT_NO"; }
   exit "$EXIT_IO"
 }
-IFS=$'\x1f' read -r busy failed <<<"${rows##*$'\n'}"
+counts=${rows##*$'\n'} busy=${counts%%$'\x1f'*} failed=${counts##*$'\x1f'}
 rows=${rows%"${rows##*$'\n'}"}
 if [[ $format == human ]]; then
   # Without a row, no headings.

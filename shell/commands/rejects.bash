@@ -59,4 +59,4 @@ if [[ $rows != *$'\n'* ]]; then
   say 'no rejects: every line is a record'
   exit 0
 fi
-show_table "$align" "$shrink" <<<"$rows"
+show_table "$align" "$shrink" < <(printf '%s\n' "$rows")

@@ -54,7 +54,7 @@ text_as_html() {
 policy_hash() {
   local hex
   hex=$(sha256sum <"$1") || return
-  printf 'sha256-%s' "$(printf '%b' "$(sed 's/ .*//; s/../\\x&/g' <<<"$hex")" | base64)"
+  printf 'sha256-%s' "$(printf '%b' "$(printf %s "${hex%% *}" | sed 's/../\\x&/g')" | base64)"
 }
 
 # icon COLOUR PATH - an SVG as a data: URL.

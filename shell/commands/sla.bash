@@ -239,13 +239,14 @@ esac
 named_jobs_exist
 
 # The last line has the counts that decide on messages and on the exit status.
+sorts_all_runs
 answer=$(with_progress query "$tables
   $print_rows
   SELECT (SELECT count(*) FROM sla), (SELECT count(*) FROM sla WHERE $missed),
     (SELECT count(*) FROM event WHERE at IS NULL);") || exit
 counts=${answer##*$'\n'}
 rows=${answer%"$counts"}
-IFS=$'\x1f' read -r jobs missed_jobs timeless <<<"$counts"
+jobs=${counts%%$'\x1f'*} timeless=${counts##*$'\x1f'} missed_jobs=${counts#*$'\x1f'} missed_jobs=${missed_jobs%$'\x1f'*}
 ((timeless == 0)) || say "$timeless record$( ((timeless == 1)) || echo s) without a readable time not counted"
 if ((jobs == 0 && ${#args[@]} > 0)); then
   no_job "$EXIT_NO" "${args[0]}"

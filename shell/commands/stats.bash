@@ -52,6 +52,7 @@ if [[ -v opt[by] ]]; then
   condition+=' AND time_us > -9223372036854775808' # any time; and records without one are counted
   count_untimed
 fi
+sorts_all_runs
 job=job_id
 [[ ! -v opt[total] ]] || job=NULL
 
@@ -93,5 +94,5 @@ rows=$(with_progress query "
     coalesce($(duration 'CAST(interval_seconds AS INTEGER)'), ''), $(clock first_us), $(clock last_us),
     $(relative_time last_us) FROM ($select);") || exit
 no_such_job
-show_table llrrrrrrllr 1 <<<"$rows"
+show_table llrrrrrrllr 1 < <(printf '%s\n' "$rows")
 say_unreadable

@@ -54,6 +54,7 @@ else
   ((${#args[@]} == 1)) || usage_error 'which job? (or --all)'
   table="task_results($(sql_text "${args[0]}"))" order=rowid reverse='rowid DESC'
 fi
+[[ ! -v opt[all] ]] || ((limit)) || sorts_all_runs
 unreadable=() readable_condition=1
 [[ ! -v opt[all] ]] || readable_jobs
 condition="$readable_condition AND $(time_condition)"

@@ -98,7 +98,7 @@ check_lines() {
     else
       fail "job $quoted: $reason" "move it out of $dir, or rename it so that it does not end in .jsonl"
     fi
-  done <<<"$rows"
+  done < <(printf '%s\n' "$rows")
   ((found)) || ok 'every line is a record'
 }
 
@@ -123,7 +123,7 @@ check_records() {
         'if another program writes the file, move it elsewhere; if the scheduler should read it, each line needs
       "success": true or false'
     fi
-  done <<<"$rows"
+  done < <(printf '%s\n' "$rows")
 }
 
 # Jobs that failed so often, or for so long, that nobody seems to look.
@@ -145,7 +145,7 @@ check_failing() {
     ((all)) && words="all of its $failures runs failed"
     [[ -z $since ]] || { ((all)) && words+=", the first on $since" || words+="; its last success was on $since"; }
     note "job $quoted: $words" "to see why: taskresults view --errors --latest -- $quoted"
-  done <<<"$rows"
+  done < <(printf '%s\n' "$rows")
   ((count <= MOST_FAILING)) || note "$((count - MOST_FAILING)) more jobs have failed for long" 'taskresults list --failing'
 }
 

@@ -42,13 +42,13 @@ suggest_job() {
   say_near_job "$1"
 }
 
-# require_jobs JOB... - complains, and exits with 1, unless each has a file, with records in it or without.
+# require_jobs JOB... - no_job for the first that has no file of records, be it empty.
 require_jobs() {
   local job dir
   dir=$(results_dir)
   [[ -r $dir && -x $dir ]] || return 0 # the query will say it
   for job; do
-    [[ -n $job && $job != */* && -f $dir/$job.jsonl && ! -L $dir/$job.jsonl ]] || die "$EXIT_NO" "no such job: $job"
+    [[ -n $job && $job != */* && -f $dir/$job.jsonl && ! -L $dir/$job.jsonl ]] || no_job "$EXIT_NO" "$job"
   done
 }
 

@@ -4,6 +4,21 @@
 
 OLDEST_SQLITE=3038000
 
+# What sorting needs is kept in memory: where there is no room for temporary files, an answer is not to be missing.
+keep_in_memory=$'PRAGMA temp_store=memory;\n'
+
+# sorts_all_runs - ahead of a query that sorts every run, and might take much memory: temporary files, if where SQLite makes
+# them there is plenty of room.
+PLENTY_BYTES=$((1 << 30))
+sorts_all_runs() {
+  local dir blocks size
+  for dir in "${SQLITE_TMPDIR-}" "${TMPDIR-}" /var/tmp /usr/tmp /tmp .; do
+    [[ -n $dir && -d $dir && -w $dir && -x $dir ]] || continue
+    read -r blocks size < <(stat -f -c '%a %S' -- "$dir") && ((blocks >= PLENTY_BYTES / size)) && keep_in_memory=''
+    return
+  done
+}
+
 # sqlite_setup - sets `prelude`, the lines to send ahead of any statement: load the extension, print one plain text a row.
 # The path is spelled in octal, where no quote or backslash can end it.
 sqlite_setup() {
@@ -15,7 +30,7 @@ sqlite_setup() {
   octal_of "$extension"
   # From 3.50 on the program rewrites control characters unless told not to.
   ((version < 3050000)) || escape=' --escape off'
-  prelude=".load \"$octal\""$'\n'".mode list$escape"$'\n.separator "\\037" "\\n"\n'
+  prelude=".load \"$octal\""$'\n'".mode list$escape"$'\n.separator "\\037" "\\n"\n'$keep_in_memory
 }
 
 no_sqlite() {
@@ -117,7 +132,7 @@ die_of_sqlite() {
 # The program's own "Runtime error near line 3: " tells a user nothing, and who gave no SQL is not helped by any.
 say_sqlite_error() {
   local line variable=
-  line=$(sed -E 's/^(Error|Parse error|Runtime error)( near line [0-9]+)?: //; s/^stepping, //; s/ \([0-9]+\)$//' <<<"$1")
+  line=$(printf '%s\n' "$1" | sed -E 's/^(Error|Parse error|Runtime error)( near line [0-9]+)?: //; s/^stepping, //; s/ \([0-9]+\)$//')
   if [[ $line =~ ^(.*)' (set '(SCHEDULER_[A-Z_]+)', or name one: CREATE VIRTUAL TABLE '[^$'\n']*$ ]]; then
     variable=${BASH_REMATCH[2]}
     [[ ${command-} == sql ]] || line=${BASH_REMATCH[1]}

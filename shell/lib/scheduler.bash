@@ -74,7 +74,7 @@ look_at_unit() {
         consider_results "${word%%[\"\' ]*}"
         ;;
       ExecStart=*)
-        read -ra words <<<"${line#*=}"
+        read -ra words < <(printf '%s\n' "${line#*=}")
         for word in "${words[@]}"; do
           [[ $word != /*/* ]] || consider_above "${word%/*}"
         done

@@ -71,8 +71,7 @@ page_tables() {
   day_of="(cell + $((today - back + 1))) / 2"
   age_of="$back - cell + $day_of"
   jobs_table
-  cat <<SQL
-CREATE TEMP TABLE clock AS SELECT $now AS now_us, $days AS days;
+  printf '%s\n' "CREATE TEMP TABLE clock AS SELECT $now AS now_us, $days AS days;
 CREATE TEMP TABLE calendar AS WITH RECURSIVE c(day) AS (VALUES (0) UNION ALL SELECT day + 1 FROM c WHERE day + 1 < $days)
   SELECT day FROM c;
 CREATE TEMP TABLE stats AS SELECT job_id, runs, failures, streak, last_run_us, last_success_us FROM task_stats
@@ -117,7 +116,7 @@ INSERT INTO strip SELECT number, day, CASE WHEN day - before > 1 THEN '~' || (da
   FROM (SELECT *, lag(day, 1, -1) OVER each AS before, lag(runs) OVER each AS runs_before,
       lag(failures) OVER each AS failures_before FROM day WINDOW each AS (PARTITION BY number ORDER BY day));
 
--- A job's last run, and the last one that ended the other way. No NULL goes into "rowid =": it would read every file.
+-- A job's last run, and the last one that ended the other way. No NULL goes into \"rowid =\": it would read every file.
 CREATE TEMP TABLE place AS SELECT number, streak, $(newest 1) AS last, CASE WHEN failures = 0 OR failures = runs THEN NULL
     WHEN streak < 0 THEN $(newest 'ok = 1') ELSE $(newest 'ok = 0') END AS other FROM job WHERE runs > 0;
 CREATE TEMP TABLE last(number INTEGER PRIMARY KEY, name, text);
@@ -138,16 +137,14 @@ CREATE INDEX temp.top_cause_number ON top_cause(number);
 CREATE TEMP TABLE common AS SELECT signature, sum(times) AS times, count(*) AS jobs, max(last_us) AS last_us FROM cause
   GROUP BY signature ORDER BY times DESC, signature LIMIT 8;
 CREATE TEMP TABLE signature(number INTEGER PRIMARY KEY, text UNIQUE);
-INSERT INTO signature(text) SELECT signature FROM common UNION SELECT signature FROM top_cause;
-SQL
+INSERT INTO signature(text) SELECT signature FROM common UNION SELECT signature FROM top_cause;"
 }
 
 # page_rows - SQL. Seconds are counted back from when the page was made.
 page_rows() {
   local us="CAST(x'1f' AS TEXT)" ago="(SELECT now_us FROM clock) / 1000000 -"
   local generated="strftime('%Y-%m-%dT%H:%M:%SZ', now_us / 1000000, 'unixepoch')"
-  cat <<SQL
-CREATE TEMP TABLE tally AS SELECT count(*) AS jobs, coalesce(sum(state = 'failing'), 0) AS failing,
+  printf '%s\n' "CREATE TEMP TABLE tally AS SELECT count(*) AS jobs, coalesce(sum(state = 'failing'), 0) AS failing,
   coalesce(sum(state = 'overdue'), 0) AS overdue, coalesce(sum(state = 'died'), 0) AS died,
   coalesce(sum(state = 'unreadable'), 0) AS unreadable,
   coalesce(sum(state = 'running'), 0) AS running, coalesce(sum(state = 'paused'), 0) AS paused,
@@ -177,14 +174,12 @@ SELECT 'summary' || $us || CASE WHEN jobs = 0 THEN 'As soon as the scheduler has
     || CASE WHEN orphaned THEN ', ' || orphaned || ' with results but no job' ELSE '' END, 3) END FROM tally;
 $(plain_rows)
 $(notes)
-$(data_rows)
-SQL
+$(data_rows)"
 }
 
 # notes - what the page does not show, and why.
 notes() {
-  cat <<SQL
-SELECT 'notes';
+  printf '%s\n' "SELECT 'notes';
 SELECT '<li>Lines that are no records, and so in no count: ' || sum(lines) || ' (see taskresults rejects).'
   FROM reject WHERE NOT entry GROUP BY NULL;
 SELECT '<li>Entries of the directory that cannot be read as a job''s file: ' || sum(lines) || ' (see taskresults rejects).'
@@ -196,8 +191,7 @@ SELECT '<li>Runs without a time that can be read, in the totals, but in no day a
 SELECT '<li>Of each job: the last ' || recent || ' runs, texts up to ' || characters
   || ' characters (fewer, if they are mostly not ASCII), the ' || causes || ' commonest causes of its failures.' FROM share;
 SELECT '<li>$( [[ -n $jobs_known ]] && echo "Paused, overdue and running are as of when the page was made." ||
-  echo "The scheduler''s list of jobs was not there: what is paused, overdue or running is not known." )';
-SQL
+  echo "The scheduler''s list of jobs was not there: what is paused, overdue or running is not known." )';"
 }
 
 # plain_rows - the table for a browser without JavaScript. Rates are cut, not rounded, as the script does.
@@ -208,12 +202,10 @@ plain_rows() {
     cells+=" || '<td>' || CASE WHEN 1000 * ($runs - $failures) < $runs AND $failures < $runs THEN '&lt;0.1'
       ELSE coalesce((1000 * ($runs - $failures) / $runs) / 10.0, '') END"
   done
-  cat <<SQL
-SELECT 'rows';
-SELECT '<tr><th scope="row">' || $(html id) || '<td>' || CASE state WHEN 'new' THEN 'no runs' ELSE state END $cells ||
+  printf '%s\n' "SELECT 'rows';
+SELECT '<tr><th scope=\"row\">' || $(html id) || '<td>' || CASE state WHEN 'new' THEN 'no runs' ELSE state END $cells ||
   '<td>' || $(clock last_run_us)
-  FROM job LEFT JOIN window USING (number) ORDER BY $severity, id;
-SQL
+  FROM job LEFT JOIN window USING (number) ORDER BY $severity, id;"
 }
 
 # data_rows - the page's data: one JSON object, a line for each job; `columns` names what stands at each place. What comes
@@ -226,18 +218,17 @@ data_rows() {
     WHERE r.job_id = job.id ORDER BY rowid DESC LIMIT (SELECT recent FROM share))) END"
   text=$(cut_text last.text share.characters)
   other=$(cut_text other.text '(share.characters / 3)')
-  cat <<SQL
-SELECT 'data';
-SELECT '{"generated":' || (now_us / 1000000) || ',"days":' || days || ',"refresh":${opt[refresh]-0},"all":' || json_object(
+  printf '%s\n' "SELECT 'data';
+SELECT '{\"generated\":' || (now_us / 1000000) || ',\"days\":' || days || ',\"refresh\":${opt[refresh]-0},\"all\":' || json_object(
     'windows', json((SELECT json_group_array(n) FROM
       (SELECT key, sum(value) AS n FROM window, json_each(counts) GROUP BY key ORDER BY key))),
     'days', (SELECT group_concat(token, ' ') FROM (SELECT coalesce(runs, 0) || '-' || coalesce(failures, 0) AS token
       FROM calendar LEFT JOIN (SELECT day, sum(runs) AS runs, sum(failures) AS failures FROM day GROUP BY day) USING (day)
       ORDER BY day)))
-  || ',"columns":["id","name","state","scheduler_state","schedule","next","overdue","streak","last","last_success","runs",'
-  || '"failures","windows","days","recent","causes","kinds","text","text_length","other","other_length","other_at",'
-  || '"rejects"],'
-  || '"jobs":[' FROM clock;
+  || ',\"columns\":[\"id\",\"name\",\"state\",\"scheduler_state\",\"schedule\",\"next\",\"overdue\",\"streak\",\"last\",\"last_success\",\"runs\",'
+  || '\"failures\",\"windows\",\"days\",\"recent\",\"causes\",\"kinds\",\"text\",\"text_length\",\"other\",\"other_length\",\"other_at\",'
+  || '\"rejects\"],'
+  || '\"jobs\":[' FROM clock;
 SELECT CASE WHEN row_number() OVER () > 1 THEN ',' ELSE '' END || row FROM (SELECT json_array(id,
     nullif(substr(coalesce(known_name, name), 1, 200), id), state, scheduler_state, substr(schedule, 1, 100),
     $ago $(seconds_of next_run_us), CAST(overdue_s AS INTEGER), streak,
@@ -250,8 +241,7 @@ SELECT CASE WHEN row_number() OVER () > 1 THEN ',' ELSE '' END || row FROM (SELE
     json((SELECT json_group_array(json_array(reason, lines)) FROM reject WHERE reject.job_id = job.id AND NOT entry))) AS row
   FROM (SELECT * FROM job ORDER BY $severity, id LIMIT -1 OFFSET 0) AS job
     CROSS JOIN share LEFT JOIN window USING (number) LEFT JOIN last USING (number) LEFT JOIN other USING (number));
-SELECT '],"signatures":' || (SELECT json_group_array(substr(text, 1, 160)) FROM (SELECT text FROM signature ORDER BY number))
-  || ',"common":' || (SELECT json_group_array(json_array(number, times, jobs, $ago $(seconds_of last_us)))
-    FROM (SELECT * FROM common JOIN signature ON text = signature ORDER BY times DESC, text)) || '}';
-SQL
+SELECT '],\"signatures\":' || (SELECT json_group_array(substr(text, 1, 160)) FROM (SELECT text FROM signature ORDER BY number))
+  || ',\"common\":' || (SELECT json_group_array(json_array(number, times, jobs, $ago $(seconds_of last_us)))
+    FROM (SELECT * FROM common JOIN signature ON text = signature ORDER BY times DESC, text)) || '}';"
 }
