@@ -50,6 +50,8 @@ fi
 
 [[ ${opt[timeout]-} != - ]] || usage_error "--timeout wants a length of time, not '-'" # which is none, for the runner
 find_runner || die "$EXIT_IO" "taskresults-run is not at $runner, so the command was not run: build it with make"
-recorder=("$BASH" "$shell_home/lib/record_run.bash" "$job" "$name")
-exec "$runner" "${opt[timeout]--}" "$([[ -v opt[quiet] ]] && echo quiet || echo show)" "${#recorder[@]}" "${recorder[@]}" \
-  "${words[@]}"
+recorder=("$BASH" -p "$shell_home/lib/record_run.bash" "$job" "$name")
+how=show
+[[ ! -v opt[quiet] ]] || how=quiet
+exec {environment}< <(((${#user_environment[@]} == 0)) || printf '%s\0' "${user_environment[@]}")
+exec "$runner" "${opt[timeout]--}" "$how" "$environment" "${#recorder[@]}" "${recorder[@]}" "${words[@]}"

@@ -35,9 +35,10 @@ settings=(-cmd "$load" -cmd ".mode $mode")
 
 if ((${#args[@]} == 0)) && [[ -t 0 ]]; then
   # -init would replace ~/.sqliterc.
-  exec "$sqlite3_program" -interactive "${settings[@]}" "$database"
+  exec_as_user "$sqlite3_program" -interactive "${settings[@]}" "$database"
 fi
 sqlite_database=$database
+run_as=(exec_as_user) # for .shell, and for local times
 if ((${#args[@]})); then
   to_output run_sqlite "${settings[@]}" < <(printf '%s\n;\n' "${args[@]}")
 else

@@ -99,10 +99,12 @@ tell() {
     printf '%s\n' "${messages[$1]}"
     return
   fi
-  TASKRESULTS_EVENT=${events[$1]} TASKRESULTS_ALERT=${alerts_of[$1]} TASKRESULTS_JOB=${jobs_of[$1]} \
-    TASKRESULTS_MESSAGE=${messages[$1]} TASKRESULTS_STREAK=${streaks[$1]} TASKRESULTS_FAILURES=${failures_of[$1]} \
-    TASKRESULTS_LAST_RUN=${last_runs[$1]} TASKRESULTS_SINCE=${sinces[$1]} TASKRESULTS_ERROR=${errors_of[$1]} \
-    timeout -k 5 "$((${opt[exec-timeout]-60000000} / 1000000))" sh -c "${opt[exec]}" </dev/null {lock}>&-
+  (
+    exported_by_user+=("TASKRESULTS_EVENT=${events[$1]}" "TASKRESULTS_ALERT=${alerts_of[$1]}" "TASKRESULTS_JOB=${jobs_of[$1]}"
+      "TASKRESULTS_MESSAGE=${messages[$1]}" "TASKRESULTS_STREAK=${streaks[$1]}" "TASKRESULTS_FAILURES=${failures_of[$1]}"
+      "TASKRESULTS_LAST_RUN=${last_runs[$1]}" "TASKRESULTS_SINCE=${sinces[$1]}" "TASKRESULTS_ERROR=${errors_of[$1]}")
+    exec_as_user timeout -k 5 "$((${opt[exec-timeout]-60000000} / 1000000))" sh -c "${opt[exec]}"
+  ) </dev/null {lock}>&-
   status=$?
   ((status == 0)) || say "--exec failed with status $status; it is tried again at the next run: ${messages[$1]}"
   return "$status"

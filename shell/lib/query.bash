@@ -109,12 +109,16 @@ say_untimed() {
     "time holds; to see them: taskresults sql 'SELECT job_id, timestamp FROM task_results WHERE time_us IS NULL'"
 }
 
+# Words to stand before the sqlite3 program; `sql`, which is the user's own, has exec_as_user.
+run_as=()
+
 # run_sqlite [OPTION...] - the program itself, on what comes in: the prelude, then statements. Rows go out as soon as their
 # statement has ended.
 run_sqlite() {
   local status complaint
   {
-    complaint=$("$sqlite3_program" -init /dev/null -batch -bail "$@" "${sqlite_database:-:memory:}" 2>&1 >&3 3>&-)
+    complaint=$("${run_as[@]}" "$sqlite3_program" -init /dev/null -batch -bail "$@" \
+      "${sqlite_database:-:memory:}" 2>&1 >&3 3>&-)
     status=$?
   } 3>&1
   case $status in

@@ -4,7 +4,7 @@
 # shellcheck shell=bash
 
 set -uo pipefail
-shell_home=$(dirname "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")")
+shell_home=${0%/lib/*}
 for part in say find sql_text query; do
   # shellcheck source=/dev/null
   source "$shell_home/lib/$part.bash"

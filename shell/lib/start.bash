@@ -1,6 +1,10 @@
-# start.bash - what both scripts begin with: signals, then the library. The script has set `shell_home`.
+# start.bash - what both scripts begin with: the environment, signals, then the library. The script has set `shell_home`.
 
 # shellcheck shell=bash
+
+# POSIXLY_CORRECT=1 in the environment switches it on, and then some of what follows is another language.
+set +o posix
+set -uo pipefail
 
 # A closed standard descriptor would become that of whatever is opened next, and `run` would read back what it shows. These
 # stand in: what is written to a closed one has to fail (which sed takes for success if it is told EBADF).
@@ -9,6 +13,9 @@ if [[ -d /proc/self/fd ]]; then
   [[ -e /proc/self/fd/1 ]] || exec 1>/dev/full
   [[ -e /proc/self/fd/2 ]] || exec 2</dev/null
 fi
+
+# shellcheck source=shell/lib/environment.bash
+source "$shell_home/lib/environment.bash" || exit 3
 
 # bash keeps descriptors of its own from 10 on, and where it cannot it leaves without a word.
 exec {spare}</dev/null || exit 3
@@ -25,7 +32,7 @@ pipe_is_ignored() {
   ((16#${value: -4} & 0x1000))
 }
 if pipe_is_ignored 2>/dev/null; then
-  exec env --default-signal=PIPE -- "$0" "$@"
+  exec_as_user env --default-signal=PIPE -- "$0" "$@"
 fi
 trap 'exit 130' INT
 

@@ -1,9 +1,11 @@
 /*
-** runner.h - what `taskresults run` needs from C: one program, three parts.
+** runner.h - what `taskresults run` needs from C: one program.
 **
-**   capture.c    a command's output, byte by byte -> the text that is recorded; knows nothing of processes
-**   write.c      standard input -> a file that is there whole or not at all; knows nothing of commands
-**   supervise.c  starts the command, shows or keeps what it prints, ends it in time, has the run recorded
+**   capture.c      a command's output, byte by byte -> the text that is recorded; knows nothing of processes
+**   environment.c  the environment that the command gets
+**   supervise.c    starts the command, shows or keeps what it prints, ends it in time, has the run recorded
+**   timeout.c      --timeout, read and worded
+**   write.c        standard input -> a file that is there whole or not at all; knows nothing of commands
 */
 #ifndef TASKRESULTS_RUNNER_H
 #define TASKRESULTS_RUNNER_H
@@ -46,5 +48,8 @@ int write_main(const char *path, const char *seal);
 bool timeout_parse(const char *text, int64_t *timeout_ms);
 #define TIMEOUT_WORDS_SIZE 64
 void timeout_words(int64_t timeout_ms, char out[TIMEOUT_WORDS_SIZE]);
+
+/* The words that come from fd, each ended by a NUL byte, to be used as `environ` until the end; NULL with errno set. */
+char **environment_read(int fd);
 
 #endif /* TASKRESULTS_RUNNER_H */

@@ -1,10 +1,11 @@
 /*
 ** supervise.c - runs a command as `taskresults run` promises: shown or kept, ended in time, recorded.
 **
-**   taskresults-run TIMEOUT show|quiet N RECORDER... COMMAND...
+**   taskresults-run TIMEOUT show|quiet ENVIRONMENT N RECORDER... COMMAND...
 **
-** TIMEOUT is a length of time as people write it, or - for none. RECORDER, N words of it, to which one is added, what to say
-** of a timeout, is a program that is told on its standard input how the command
+** TIMEOUT is a length of time as people write it, or - for none. ENVIRONMENT is the descriptor that the command's environment
+** comes from, or - for ours. RECORDER, N words of it, to which one is added, what to say of a timeout, is a program that is
+** told on its standard input how the command
 ** ended, in one line: `success`, `failure` or `timed_out`, a blank, and the text to be recorded, in hexadecimal. If it
 ** fails, the run was not recorded.
 **
@@ -57,7 +58,8 @@ typedef enum Pressure { PRESSURE_NONE, PRESSURE_TERM, PRESSURE_KILL, PRESSURE_AB
 
 typedef struct Run {
   Stream out, err;
-  bool lost; /* some output was not read, or neither shown nor kept */
+  bool lost;          /* some output was not read, or neither shown nor kept */
+  char **environment; /* the command's */
   pid_t command;
   int start_error;     /* errno, if the command could not be started */
   int signals;         /* signalfd */
@@ -193,6 +195,7 @@ static void become_command(const Run *run, char **argv, int out, int err, int co
   dup2(err, STDERR_FILENO);
   signal(SIGPIPE, SIG_DFL);
   sigprocmask(SIG_SETMASK, &run->outer_mask, NULL);
+  environ = run->environment;
   execvp(argv[0], argv);
   int error = errno;
   ssize_t written = write(complaint, &error, sizeof error);
@@ -438,16 +441,27 @@ static int64_t take_timeout(char *text) {
   exit(EXIT_USAGE);
 }
 
+/* The command's environment, from the descriptor whose number is the text; the descriptor is not the command's. */
+static char **take_environment(const char *text) {
+  if (strcmp(text, "-") == 0) return environ;
+  int fd = atoi(text);
+  char **environment = environment_read(fd);
+  if (environment == NULL) fail("the environment");
+  close(fd);
+  return environment;
+}
+
 int main(int argc, char **argv) {
   static Run run = {.out = {.name = "standard output", .verb = "shown", .from = -1, .to = STDOUT_FILENO},
                     .err = {.name = "standard error", .verb = "shown", .from = -1, .to = STDERR_FILENO}};
   if (argc == 4 && strcmp(argv[1], "--write") == 0) return write_main(argv[2], argv[3]);
-  int words = argc > 3 ? atoi(argv[3]) : 0;
-  if (words < 1 || argc < 5 + words) {
+  int words = argc > 4 ? atoi(argv[4]) : 0;
+  if (words < 1 || argc < 6 + words) {
     say("taskresults-run is a part of `taskresults run`, which starts it");
     return EXIT_USAGE;
   }
-  char **recorder = argv + 4, **command = recorder + words;
+  run.environment = take_environment(argv[3]);
+  char **recorder = argv + 5, **command = recorder + words;
   char *name = command[0], said_of_timeout[TIMEOUT_WORDS_SIZE];
   int64_t timeout_ms = take_timeout(argv[1]);
   timeout_words(timeout_ms, said_of_timeout);

@@ -131,7 +131,7 @@ PYTHON
 }
 
 @test "how a timeout is worded" {
-  words() { "$(runner)" "$1" show 3 sh -c 'cat >/dev/null; printf "%s\n" "$0"' true; }
+  words() { "$(runner)" "$1" show - 3 sh -c 'cat >/dev/null; printf "%s\n" "$0"' true; }
   [[ $(words 5m) == 'Execution timed out (5 minutes)' ]]
   [[ $(words 300) == 'Execution timed out (5 minutes)' ]]
   [[ $(words 60s) == 'Execution timed out (1 minute)' ]]
@@ -228,7 +228,7 @@ is_stopped() {
   [[ $status -eq 0 && $output == $'taskresults: cannot keep the output, so it is shown: No such file or directory\nout' ]]
   run env TMPDIR= "$(tool taskresults)" run a --quiet -- sh -c 'echo out; exit 4' # is /tmp
   [[ $status -eq 4 && $output == out ]]
-  run env TMPDIR="$(printf '/%04999d' 0)" "$(runner)" - quiet 3 sh -c cat echo out
+  run env TMPDIR="$(printf '/%04999d' 0)" "$(runner)" - quiet - 3 sh -c cat echo out
   [[ $status -eq 0 && $output == $'taskresults: cannot keep the output, so it is shown: File name too long\nout\nsuccess 6f7574' ]]
 }
 
@@ -339,9 +339,9 @@ PYTHON
 }
 
 @test "the runner alone: too few words are refused, and a timeout of months is waited for" {
-  run "$(runner)" - show 3 cat true
+  run "$(runner)" - show - 3 cat true
   [[ $status -eq 2 && $output == *'which starts it' ]]
-  run "$(runner)" 100000y show 3 sh -c cat echo out
+  run "$(runner)" 100000y show - 3 sh -c cat echo out
   [[ $status -eq 0 && $output == $'out\nsuccess 6f7574' ]]
 }
 

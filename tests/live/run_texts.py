@@ -27,8 +27,8 @@ def as_python(data):
 
 def reported(script):
     report = os.path.join(directory, "report")
-    subprocess.run([runner, "-", "show", "4", "sh", "-c", 'cat >"$0"', report, "sh", "-c", script], cwd=directory, check=False,
-                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    subprocess.run([runner, "-", "show", "-", "4", "sh", "-c", 'cat >"$0"', report, "sh", "-c", script], cwd=directory,
+                   check=False, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     with open(report) as file:
         how, _, text = file.read().rstrip("\n").partition(" ")
     return how, bytes.fromhex(text).decode("utf-8")

@@ -1,0 +1,109 @@
+#!/usr/bin/env bats
+# The environment changes what help says that it changes, and nothing else; a command of the user's gets it as it came.
+
+load ../helpers
+load ../shell
+
+# every_command NAME=VALUE... - what every command prints in that environment, in $BATS_TEST_TMPDIR/got.
+every_command() {
+  "$root/tests/environment/every_command" "$(dirname "$(tool taskresults)")" "$BATS_TEST_TMPDIR/work" \
+    "$root/build/shim/clock.so" "$@" >"$BATS_TEST_TMPDIR/got" </dev/null
+  ! grep -aq 'build/shim/clock.so.* cannot be preloaded' "$BATS_TEST_TMPDIR/got"
+}
+
+# expect - every_command in a plain environment; assert_as_expected NAME=VALUE... - the same in that one.
+expect() {
+  every_command LC_ALL=C.UTF-8
+  mv "$BATS_TEST_TMPDIR/got" "$BATS_TEST_TMPDIR/expected"
+  (($(grep -ac '^status 0$' "$BATS_TEST_TMPDIR/expected") > 50))
+}
+
+assert_as_expected() {
+  every_command "$@"
+  diff -a "$BATS_TEST_TMPDIR/expected" "$BATS_TEST_TMPDIR/got" >"$BATS_TEST_TMPDIR/differences" || {
+    echo "other output with ${*:0:3}:"
+    head -n 20 "$BATS_TEST_TMPDIR/differences" | cut -c -200
+    return 1
+  }
+}
+
+# own_variables - the names that our scripts assign, without those that they are to read: what stands before a =, and each
+# word of a line that declares or reads. A name too many does no harm.
+own_variables() {
+  local scripts=("$root"/shell/{taskresults,view_results} "$root"/shell/{lib,commands,report}/*.bash)
+  {
+    grep -ohE '\b[A-Za-z_][A-Za-z0-9_]*(\[[^]]*\])?\+?=' "${scripts[@]}" | grep -oE '^[A-Za-z0-9_]+'
+    grep -hE '\b(local|declare|read|for|mapfile|printf -v|exec \{)' "${scripts[@]}" | grep -v '^ *#' |
+      grep -oE '\b[A-Za-z_][A-Za-z0-9_]*'
+  } | sort -u | grep -vE '^(PATH|HOME|TERM|COLUMNS|NO_COLOR|XDG_STATE_HOME|LC_ALL|BASH_.*|(TASKRESULTS|SCHEDULER)_.*)$'
+}
+
+@test "no variable of ours is inherited, and no value is evaluated" {
+  expect
+  mapfile -t words < <(own_variables)
+  ((${#words[@]} > 300))
+  # shellcheck disable=SC2016  # it is not to be evaluated
+  assert_as_expected "${words[@]/%/=x[\$(touch evaluated)]}" 'x[$(touch evaluated)]=1'
+  [[ ! -e $BATS_TEST_TMPDIR/work/evaluated ]]
+}
+
+@test "what switches bash and other programs changes nothing" {
+  expect
+  echo 'echo from the environment' >"$BATS_TEST_TMPDIR/junk.bash"
+  functions=()
+  for name in printf echo read exec source set unset trap local declare mapfile shift exit return cd test true kill \
+    sed awk tr cat find head od sort sqlite3 readlink mktemp say query; do
+    functions+=("BASH_FUNC_$name%%=() { builtin echo from the environment; }")
+  done
+  assert_as_expected "${functions[@]}" BASH_ENV="$BATS_TEST_TMPDIR/junk.bash" ENV="$BATS_TEST_TMPDIR/junk.bash" \
+    SHELLOPTS=braceexpand:errexit:noglob:noexec:posix:xtrace BASHOPTS=nullglob:nocasematch:extglob:compat31 \
+    BASH_COMPAT=3.1 CDPATH=/:/tmp IFS=a GLOBIGNORE='*' EXECIGNORE='*' FUNCNEST=1 TMOUT=1 PS4='$(touch evaluated)' BASH_XTRACEFD=1 \
+    PIPESTATUS=0 BASH_SOURCE=/junk FUNCNAME=junk REPLY=junk OPTIND=7 SECONDS=junk UID=junk
+  assert_as_expected GREP_OPTIONS=-v GREP_COLORS='mt=01' AWKPATH=/junk TZ=Asia/Kathmandu \
+    TIME_STYLE=iso BLOCK_SIZE=7 _POSIX2_VERSION=199209 LANGUAGE=de:tr SHLVL=junk PWD=/junk OLDPWD=/junk \
+    _=junk CHILD_MAX=1
+}
+
+# The words that a command's environment is given, each with something that our scripts or bash would change.
+given() {
+  printf '%s\n' "PATH=$PATH" LC_ALL=tr_TR.UTF-8 LANG=junk POSIXLY_CORRECT=1 args=1 job=2 opt=3 name=4 IFS=ab SHLVL=7 \
+    PWD=/junk SHELLOPTS=braceexpand:noexec PIPESTATUS=5 BASH_ENV=/junk TMOUT=1 TZ=junk "SCHEDULER_RESULTS_DIR=$results"
+}
+
+@test "the command of run gets the environment byte for byte, and no descriptor of ours" {
+  mapfile -t words < <(given)
+  words+=('BASH_FUNC_f%%=() { :; }' 'a[0]=6' UID=junk SECONDS=8 BASH_XTRACEFD=99 two='line
+break')
+  env -i "${words[@]}" "$(tool taskresults)" run a -- cat /proc/self/environ >"$BATS_TEST_TMPDIR/environ"
+  cmp "$BATS_TEST_TMPDIR/environ" <(printf '%s\0' "${words[@]}")
+  # No environment at all; and one of more than a pipe holds.
+  env -i "$(tool taskresults)" run a -- /bin/cat /proc/self/environ >"$BATS_TEST_TMPDIR/environ" 2>/dev/null ||
+    [[ $? -eq 3 ]] # there may be no results
+  [[ ! -s $BATS_TEST_TMPDIR/environ ]]
+  words+=("big1=$(printf '%100000s' x)" "big2=$(printf '%100000s' y)")
+  env -i "${words[@]}" "$(tool taskresults)" run a -- cat /proc/self/environ >"$BATS_TEST_TMPDIR/environ"
+  cmp "$BATS_TEST_TMPDIR/environ" <(printf '%s\0' "${words[@]}")
+  # A parent that ignores SIGPIPE makes the script start anew.
+  mapfile -t words < <(given | grep -vE '^(SHELLOPTS|PIPESTATUS)')
+  env --ignore-signal=PIPE env -i "${words[@]}" "$(tool taskresults)" run a -- cat /proc/self/environ |
+    grep -zv '^_=' | sort -z >"$BATS_TEST_TMPDIR/environ"
+  cmp "$BATS_TEST_TMPDIR/environ" <(printf '%s\0' "${words[@]}" | sort -z)
+  [[ $(taskresults run a -- ls /proc/self/fd) == "$(ls /proc/self/fd)" ]]
+}
+
+@test "what alerts --exec and sql start gets the environment as it came" {
+  make_job a 2 1
+  mapfile -t words < <(given)
+  # A shell sets some itself.
+  settled='^$|^(_|IFS|PWD|TASKRESULTS_[A-Z_]*|PIPESTATUS|SHELLOPTS|SHLVL)='
+  printf '%s\n' "${words[@]}" | grep -vE "$settled" | sort >"$BATS_TEST_TMPDIR/expected"
+  same() { diff <(tr '\0' '\n' <"$BATS_TEST_TMPDIR/got" | grep -vE "$settled" | sort) "$BATS_TEST_TMPDIR/expected"; }
+  env -i "${words[@]}" "$(tool taskresults)" alerts --state "$BATS_TEST_TMPDIR/state" \
+    --exec "cat /proc/self/environ >'$BATS_TEST_TMPDIR/got'; printf '%s' \"\$TASKRESULTS_JOB\" >'$BATS_TEST_TMPDIR/job'" \
+    ||
+    [[ $? -eq 1 ]]
+  [[ $(<"$BATS_TEST_TMPDIR/job") == a ]]
+  same
+  env -i "${words[@]}" "$(tool taskresults)" sql ".shell cat /proc/self/environ >'$BATS_TEST_TMPDIR/got'"
+  same
+}
