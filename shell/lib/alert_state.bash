@@ -36,10 +36,14 @@ lock_state() {
 }
 
 # open_lock FILE - sets `lock`. It is made as the state is, and not by `>>`, which would make a file wherever a link leads
-# that somebody else has put there. So two runs may each make one: that of the second has the name, and is the lock.
+# that somebody else has put there. Of two runs that make one the second would take the name from the first, which has locked
+# its own: so one makes it while it has locked the directory.
 open_lock() {
+  local making
   if [[ ! -e $1 ]]; then
-    write_atomically "$1" true
+    { exec {making}<"${1%/*}/."; } 2>/dev/null && flock -w 10 "$making"
+    [[ -e $1 ]] || write_atomically "$1" true
+    [[ -z $making ]] || exec {making}<&-
   fi
   { exec {lock}<"$1"; } 2>/dev/null || die "$EXIT_IO" "cannot open $1, the lock of the state file"
 }
