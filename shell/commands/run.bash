@@ -18,7 +18,7 @@
 #   --name N        the job's name in the record; without it, JOB
 #   --timeout T     end it after T, which is seconds or a length of time: 90, 1.5, 90s, 5m, '2 hours' and the like (all forms:
 #                   `taskresults help`); first by TERM, 5 seconds later by KILL, with all its children
-#   --quiet         show its output only if it fails, as cron wants it
+#   --quiet         show its output only if it fails, as cron wants it; or if there is more than can be kept
 #
 # Exit status:
 #   the command's own; 128 and the signal's number, if one ended it; 124 timed out; 127 no such command; 126 it cannot be

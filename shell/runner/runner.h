@@ -3,6 +3,7 @@
 **
 **   capture.c      a command's output, byte by byte -> the text that is recorded; knows nothing of processes
 **   environment.c  the environment that the command gets
+**   keep.c         what --quiet keeps of the output until it is known whether it is shown
 **   supervise.c    starts the command, shows or keeps what it prints, ends it in time, has the run recorded
 **   timeout.c      --timeout, read and worded
 **   write.c        standard input -> a file that is there whole or not at all; knows nothing of commands
@@ -13,6 +14,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #define CAPTURE_POINTS 5000 /* code points of a text that the scheduler keeps */
 
@@ -40,6 +42,27 @@ void capture_end(Capture *capture); /* no more will come */
 
 /* The length of capture->stripped.text without the white space at the end of the whole output. */
 size_t capture_stripped_length(const Capture *capture);
+
+#define KEPT_HEAD_BYTES (1024 * 1024)
+#define KEPT_TAIL_BYTES 4096 /* the most that is added at once */
+
+/* What one stream printed, to be shown later or never. A zeroed Kept is ready. */
+typedef struct Kept {
+  unsigned char head[KEPT_HEAD_BYTES];
+  size_t head_length, head_taken;
+  bool has_file; /* only behind a full head */
+  int file;
+  off_t file_length, file_taken;
+  unsigned char tail[KEPT_TAIL_BYTES]; /* what the file did not take */
+  size_t tail_length, tail_taken;
+} Kept;
+
+/* 0, or errno if nothing more can be kept. Also then these bytes are, and everything before them. */
+int kept_add(Kept *kept, const unsigned char *bytes, size_t length);
+ssize_t kept_take(Kept *kept, unsigned char *out,
+                  size_t size); /* the next bytes; 0: none are left; -1 with errno set */
+bool kept_is_empty(const Kept *kept);
+void kept_drop(Kept *kept);
 
 /* Standard input, up to the seal at its end, becomes the file. The exit status: see write.c. */
 int write_main(const char *path, const char *seal);

@@ -45,27 +45,32 @@ enum { EXIT_USAGE = 2, EXIT_IO = 3, EXIT_TIMED_OUT = 124, EXIT_NOT_STARTED = 126
 
 /* One of the command's two streams. */
 typedef struct Stream {
-  const char *name, *verb; /* for messages */
-  int from;                /* the pipe's end that we read; -1 behind the last byte */
-  int to;                  /* where it is shown; or, with --quiet, an unlinked file that keeps it */
+  const char *name; /* for messages */
+  int from;         /* the pipe's end that we read; -1 behind the last byte */
+  int to;           /* where it is shown */
   unsigned char buffer[SHOW_BYTES];
   size_t length, written; /* of what is in the buffer */
   bool refused;           /* nothing more can be written there */
   Capture capture;
+  Kept kept;
 } Stream;
+
+_Static_assert(SHOW_BYTES <= KEPT_TAIL_BYTES, "all that is read at once can be kept");
 
 typedef enum Pressure { PRESSURE_NONE, PRESSURE_TERM, PRESSURE_KILL, PRESSURE_ABANDON } Pressure;
 
 typedef struct Run {
   Stream out, err;
-  bool lost;          /* some output was not read, or neither shown nor kept */
+  bool keeping;       /* --quiet: what is printed is kept, not shown */
+  bool lost;          /* some output was not read, or not shown */
   char **environment; /* the command's */
   pid_t command;
-  int start_error;     /* errno, if the command could not be started */
-  int signals;         /* signalfd */
-  sigset_t outer_mask; /* as it was when we came */
-  bool ended;          /* the command itself; its pipes may still be open */
-  int interrupted_by;  /* the first signal that was passed on, or 0 */
+  int start_error;          /* errno, if the command could not be started */
+  int signals;              /* signalfd */
+  sigset_t outer_mask;      /* as it was when we came */
+  void (*outer_limit)(int); /* what SIGXFSZ did then */
+  bool ended;               /* the command itself; its pipes may still be open */
+  int interrupted_by;       /* the first signal that was passed on, or 0 */
   bool timed_out;
   Pressure pressure;    /* what has been done to end it */
   int64_t next_step_ms; /* when more is to be done; -1 never */
@@ -93,41 +98,14 @@ static void fail(const char *what) {
 
 /* --- showing and keeping ------------------------------------------------------------------------------------------ */
 
-/* A file without a name, or -1. */
-static int open_spool(void) {
-  char path[PATH_MAX];
-  const char *directory = getenv("TMPDIR");
-  if (directory == NULL || *directory == '\0') directory = "/tmp";
-  if (snprintf(path, sizeof path, "%s/taskresults.XXXXXX", directory) >= (int)sizeof path) {
-    errno = ENAMETOOLONG;
-    return -1;
-  }
-  int fd = mkostemp(path, O_CLOEXEC);
-  if (fd >= 0) unlink(path);
-  return fd;
-}
-
-/* Without a place to keep it, the output is shown as it comes. */
-static bool keep_output(Run *run) {
-  int out = open_spool(), err = out < 0 ? -1 : open_spool();
-  if (err < 0) {
-    say("cannot keep the output, so it is shown: %s", strerror(errno));
-    if (out >= 0) close(out);
-    return false;
-  }
-  run->out.to = out;
-  run->err.to = err;
-  run->out.verb = run->err.verb = "kept";
-  return true;
-}
-
 /* Nobody who reads is no failure. */
 static void refuse(Run *run, Stream *stream) {
   stream->refused = true;
   stream->length = stream->written = 0;
+  kept_drop(&stream->kept);
   if (errno == EPIPE) return;
   run->lost = true;
-  say("%s cannot be %s any more: %s", stream->name, stream->verb, strerror(errno));
+  say("%s cannot be shown any more: %s", stream->name, strerror(errno));
 }
 
 static void write_some(Run *run, Stream *stream) {
@@ -147,6 +125,14 @@ static void end_stream(Stream *stream) {
   capture_end(&stream->capture);
 }
 
+/* Without a place to keep more, all is shown: what was kept so far, and then the rest as it comes. */
+static void keep(Run *run, Stream *stream, size_t length) {
+  int reason = kept_add(&stream->kept, stream->buffer, length);
+  if (reason == 0) return;
+  say("cannot keep the output, so it is shown: %s", strerror(reason));
+  run->keeping = false;
+}
+
 static void read_some(Run *run, Stream *stream) {
   ssize_t count = read(stream->from, stream->buffer, sizeof stream->buffer);
   if (count < 0 && errno == EINTR) return;
@@ -159,11 +145,15 @@ static void read_some(Run *run, Stream *stream) {
     return;
   }
   capture_bytes(&stream->capture, stream->buffer, (size_t)count);
-  stream->length = stream->refused ? 0 : (size_t)count;
+  if (run->keeping) {
+    keep(run, stream, (size_t)count);
+  } else {
+    stream->length = stream->refused ? 0 : (size_t)count;
+  }
 }
 
-static bool stream_is_done(const Stream *stream) {
-  return stream->from < 0 && stream->length == 0;
+static bool stream_is_done(const Run *run, const Stream *stream) {
+  return stream->from < 0 && stream->length == 0 && (run->keeping || kept_is_empty(&stream->kept));
 }
 
 /* --- starting ----------------------------------------------------------------------------------------------------- */
@@ -186,6 +176,7 @@ static void take_signals(Run *run) {
   sigprocmask(SIG_BLOCK, &ours, &run->outer_mask);
   signal(SIGCHLD, SIG_DFL);
   signal(SIGPIPE, SIG_IGN);
+  run->outer_limit = signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is to be an error like others */
 }
 
 /* In the new process. Does not return; what went wrong goes into the pipe. */
@@ -194,6 +185,7 @@ static void become_command(const Run *run, char **argv, int out, int err, int co
   dup2(out, STDOUT_FILENO);
   dup2(err, STDERR_FILENO);
   signal(SIGPIPE, SIG_DFL);
+  signal(SIGXFSZ, run->outer_limit);
   sigprocmask(SIG_SETMASK, &run->outer_mask, NULL);
   environ = run->environment;
   execvp(argv[0], argv);
@@ -281,8 +273,21 @@ static void take_signal(Run *run) {
   signal_group(run, number);
 }
 
+/* What was kept is shown before anything that is read later. */
+static void take_kept(Run *run, Stream *stream) {
+  ssize_t count = kept_take(&stream->kept, stream->buffer, sizeof stream->buffer);
+  if (count < 0) {
+    run->lost = true;
+    say("what was kept of %s cannot be read: %s", stream->name, strerror(errno));
+    kept_drop(&stream->kept);
+  } else {
+    stream->length = (size_t)count;
+  }
+}
+
 /* What a stream waits for: more to read, or room for what was read. */
-static struct pollfd wanted(const Stream *stream) {
+static struct pollfd wanted(Run *run, Stream *stream) {
+  if (!run->keeping && stream->length == 0) take_kept(run, stream);
   if (stream->length) return (struct pollfd){.fd = stream->to, .events = POLLOUT};
   return (struct pollfd){.fd = stream->from, .events = POLLIN}; /* -1 is passed over */
 }
@@ -304,8 +309,8 @@ static int milliseconds_left(const Run *run) {
 
 /* Until the command has ended and all its output has gone where it goes. */
 static void attend(Run *run) {
-  while (!run->ended || !stream_is_done(&run->out) || !stream_is_done(&run->err)) {
-    struct pollfd ready[] = {{.fd = run->signals, .events = POLLIN}, wanted(&run->out), wanted(&run->err)};
+  while (!run->ended || !stream_is_done(run, &run->out) || !stream_is_done(run, &run->err)) {
+    struct pollfd ready[] = {{.fd = run->signals, .events = POLLIN}, wanted(run, &run->out), wanted(run, &run->err)};
     int left = milliseconds_left(run);
     if (left == 0) {
       press(run);
@@ -375,6 +380,7 @@ static void write_report(const Run *run, int status, const char *command, FILE *
 static void become_recorder(const Run *run, char **argv, int in) {
   for (size_t i = 0; i < sizeof passed_on / sizeof *passed_on; i++) signal(passed_on[i], SIG_IGN);
   signal(SIGPIPE, SIG_DFL);
+  signal(SIGXFSZ, run->outer_limit);
   sigprocmask(SIG_SETMASK, &run->outer_mask, NULL);
   dup2(in, STDIN_FILENO);
   execvp(argv[0], argv);
@@ -401,18 +407,17 @@ static bool record(const Run *run, int status, char **recorder, const char *comm
   return sent && WIFEXITED(result) && WEXITSTATUS(result) == 0;
 }
 
-static void show_kept(Run *run, Stream *stream, int shown) {
-  int kept = stream->to;
-  ssize_t count;
-  lseek(kept, 0, SEEK_SET);
-  stream->to = shown;
-  stream->verb = "shown";
-  stream->refused = false;
-  while (!stream->refused && (count = read(kept, stream->buffer, sizeof stream->buffer)) > 0) {
-    stream->length = (size_t)count;
-    while (stream->length) write_some(run, stream);
+/* When all else is done. A signal ends it: whoever reads may have stopped. */
+static void show_kept(Run *run, Stream *stream) {
+  run->keeping = false;
+  while (!stream_is_done(run, stream)) {
+    struct pollfd ready[] = {{.fd = run->signals, .events = POLLIN}, wanted(run, stream)};
+    struct signalfd_siginfo info;
+    if (poll(ready, 2, -1) <= 0) continue;
+    if (ready[1].revents) write_some(run, stream);
+    if (ready[0].revents == 0 || read(run->signals, &info, sizeof info) != sizeof info) continue;
+    if (info.ssi_signo != SIGCHLD && info.ssi_signo != SIGTSTP) exit(128 + (int)info.ssi_signo);
   }
-  close(kept);
 }
 
 /* What it ends with, as wait() tells it. */
@@ -452,8 +457,8 @@ static char **take_environment(const char *text) {
 }
 
 int main(int argc, char **argv) {
-  static Run run = {.out = {.name = "standard output", .verb = "shown", .from = -1, .to = STDOUT_FILENO},
-                    .err = {.name = "standard error", .verb = "shown", .from = -1, .to = STDERR_FILENO}};
+  static Run run = {.out = {.name = "standard output", .from = -1, .to = STDOUT_FILENO},
+                    .err = {.name = "standard error", .from = -1, .to = STDERR_FILENO}};
   if (argc == 4 && strcmp(argv[1], "--write") == 0) return write_main(argv[2], argv[3]);
   int words = argc > 4 ? atoi(argv[4]) : 0;
   if (words < 1 || argc < 6 + words) {
@@ -465,15 +470,15 @@ int main(int argc, char **argv) {
   char *name = command[0], said_of_timeout[TIMEOUT_WORDS_SIZE];
   int64_t timeout_ms = take_timeout(argv[1]);
   timeout_words(timeout_ms, said_of_timeout);
-  bool kept = strcmp(argv[2], "quiet") == 0 && keep_output(&run);
+  run.keeping = strcmp(argv[2], "quiet") == 0;
   int status = exit_status(&run, run_command(&run, command, timeout_ms));
   command[0] = said_of_timeout; /* the recorder's last word */
   command[1] = NULL;
   bool recorded = record(&run, status, recorder, name);
   if (!recorded) say("THIS RUN WAS NOT RECORDED");
-  if (kept && (status || !recorded)) {
-    show_kept(&run, &run.out, STDOUT_FILENO);
-    show_kept(&run, &run.err, STDERR_FILENO);
+  if (status || !recorded) {
+    show_kept(&run, &run.out);
+    show_kept(&run, &run.err);
   }
   return status == 0 && (!recorded || run.lost) ? EXIT_IO : status;
 }

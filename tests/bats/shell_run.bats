@@ -224,12 +224,75 @@ is_stopped() {
   [[ $status -eq 4 && $(<"$BATS_TEST_TMPDIR/out") == out && $(<"$BATS_TEST_TMPDIR/err") == err ]]
   run taskresults run a --quiet --timeout 0.2 -- sh -c 'echo out; sleep 40'
   [[ $status -eq 124 && $output == out ]]
-  run env TMPDIR=/nowhere "$(tool taskresults)" run a --quiet -- echo out
-  [[ $status -eq 0 && $output == $'taskresults: cannot keep the output, so it is shown: No such file or directory\nout' ]]
   run env TMPDIR= "$(tool taskresults)" run a --quiet -- sh -c 'echo out; exit 4' # is /tmp
   [[ $status -eq 4 && $output == out ]]
-  run env TMPDIR="$(printf '/%04999d' 0)" "$(runner)" - quiet - 3 sh -c cat echo out
-  [[ $status -eq 0 && $output == $'taskresults: cannot keep the output, so it is shown: File name too long\nout\nsuccess 6f7574' ]]
+}
+
+# megabytes N - N MiB of numbered lines.
+megabytes() {
+  seq 1 9999999 | head -c "$(($1 * 1048576))"
+}
+
+# is_lossless STATUS EXPECTED - of a --quiet run that printed 3 MiB and failed with 7: all was shown, and recorded.
+is_lossless() {
+  [[ $1 -eq 7 ]]
+  megabytes 3 | cmp - "$BATS_TEST_TMPDIR/out"
+  assert_record 0 '' "${2-$'err\n'}"
+}
+noisy='seq 1 9999999 | head -c 3145728; echo err >&2; exit 7'
+
+@test "--quiet keeps what fits into memory without any disk, and more in a file without a name" {
+  cd "$BATS_TEST_TMPDIR"
+  TMPDIR=/nowhere run taskresults run a --quiet -- sh -c 'head -c 500000 /dev/zero; echo err >&2'
+  [[ $status -eq 0 && -z $output ]]
+  TMPDIR=/nowhere run taskresults run a --quiet -- sh -c 'echo precious; exit 7'
+  [[ $status -eq 7 && $output == precious ]]
+  assert_record 0 '' $'precious\n'
+  mkdir spool
+  TMPDIR=$PWD/spool taskresults run a --quiet -- sh -c "$noisy" >out 2>err || status=$?
+  is_lossless "$status"
+  [[ $(<err) == err && -z $(ls spool) ]]
+  TMPDIR=$PWD/spool taskresults run a --quiet -- sh -c 'seq 1 9999999 | head -c 3145728' >out
+  [[ ! -s out ]]
+}
+
+@test "--quiet without a place to keep more: all is shown, what was kept first, and the record is whole" {
+  cd "$BATS_TEST_TMPDIR"
+  local long
+  long=$(printf '/%04999d' 0)
+  for place in /nowhere "$long" /dev/null; do
+    status=0
+    TMPDIR=$place taskresults run a --quiet -- sh -c "$noisy" >out 2>err || status=$?
+    is_lossless "$status"
+    [[ $(<err) == 'taskresults: cannot keep the output, so it is shown: '*$'\nerr' ]]
+  done
+  # A file that may not grow, which is noticed in the middle of a write.
+  (ulimit -f 100; taskresults run a --quiet -- sh -c "$noisy" 2>err || echo "$?" >status) | cat >out
+  is_lossless "$(<status)"
+  [[ $(<err) == 'taskresults: cannot keep the output, so it is shown: File too large'$'\nerr' ]]
+  status=0
+  (ulimit -f 100; taskresults run a -- sh -c 'seq 1 9999999 | head -c 3145728; echo >&2' >limited 2>err) || status=$?
+  [[ $status -eq 3 && $(<err) == 'taskresults: standard output cannot be shown any more: File too large' ]]
+  # A success is one nevertheless.
+  TMPDIR=/nowhere taskresults run a --quiet -- sh -c 'seq 1 9999999 | head -c 3145728' >out 2>err
+  megabytes 3 | cmp - out
+}
+
+@test "--quiet on a full disk: all is shown, and the record is whole" {
+  ((EUID == 0)) || skip 'needs root, to mount a small disk'
+  cd "$BATS_TEST_TMPDIR"
+  mkdir small
+  for room in 4k 400k; do
+    status=0
+    unshare -m bash -c 'mount -t tmpfs -o size="$1" none small && head -c 4096 /dev/zero >small/some && export TMPDIR=$PWD/small &&
+      shift && "$@"' - "$room" "$(tool taskresults)" run a --quiet -- sh -c "$noisy" >out 2>err || status=$?
+    ! grep -q '^unshare: \|^mount: ' err || skip 'no mounting here'
+    is_lossless "$status"
+    [[ $(<err) == 'taskresults: cannot keep the output, so it is shown: No space left on device'$'\nerr' ]]
+  done
+  unshare -m bash -c 'mount -t tmpfs -o size=4k none small && head -c 4096 /dev/zero >small/some && export TMPDIR=$PWD/small &&
+    "$@"' - "$(tool taskresults)" run a --quiet -- sh -c 'echo precious; echo err >&2; exit 7' >out 2>err || status=$?
+  [[ $status -eq 7 && $(<out) == precious && $(<err) == err ]]
 }
 
 @test "standard input, arguments and the environment reach the command as they are" {
