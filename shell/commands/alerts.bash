@@ -62,6 +62,8 @@
 # Alerts of kinds and jobs that a run is not asked for stay as they are: runs with different options can share the file,
 # unless they judge the same kind of the same job differently.
 #
+# Where the scheduler's list of jobs is there but cannot be read, alerts that need it neither fire nor end; the others do.
+#
 # With --nagios: 0 OK, 1 WARNING (rate, suspicious, empty), 2 CRITICAL (failing, silent, overdue), 3 UNKNOWN (wrong usage,
 # something cannot be read).
 #
@@ -111,7 +113,7 @@ nagios() {
   find_jobs
   ((${#unreadable[@]} == 0)) || die "$EXIT_IO" "${#unreadable[@]} jobs whose files are not readable for $(id -un)"
   judge
-  [[ -z $missing_job ]] || no_job "$EXIT_IO" "$missing_job"
+  [[ -z $missing_job || -n $jobs_fault ]] || no_job "$EXIT_IO" "$missing_job"
   local at text='' perfdata shown=0 worst=0 kind alerts=0
   local -A count=()
   for kind in "${kinds[@]}"; do count[$kind]=0; done
@@ -124,6 +126,7 @@ nagios() {
     shown=$((shown + 1))
   done
   if ((shown > 5)); then text+="; and $((shown - 5)) more"; fi
+  ((worst > 0)) || [[ -z $jobs_fault ]] || exit "$EXIT_IO" # which was said
   perfdata="jobs=$job_count;;;0 alerts=$alerts;;;0"
   for kind in "${kinds[@]}"; do perfdata+=" $kind=${count[$kind]};;;0"; done
   # What follows a | is performance data.
@@ -163,10 +166,10 @@ find_jobs
 judge
 [[ -z $state_fault ]] ||
   die "$EXIT_IO" "the state file $state is not whole or not ours ($state_fault); move it away, and every alert is told anew"
-[[ -z $missing_job ]] || no_job "$EXIT_USAGE" "$missing_job"
+[[ -z $missing_job || -n $jobs_fault ]] || no_job "$EXIT_USAGE" "$missing_job"
 tell_all
 if ((fired == 0 && failed == 0)) && on_terminal; then
   say "nothing new; alerts going on: $firing_count"
 fi
-((failed == 0 && ${#unreadable[@]} == 0)) || exit "$EXIT_IO"
+((failed == 0 && ${#unreadable[@]} == 0)) && [[ -z $jobs_fault ]] || exit "$EXIT_IO"
 ((fired == 0)) || exit "$EXIT_NO"

@@ -101,8 +101,6 @@ else
   fi
 fi
 
-for job in "${args[@]}"; do suggest_job "$job"; done
-
 select="SELECT $list FROM task_results WHERE $condition"
 export_rows() {
   if [[ $format == csv ]]; then

@@ -9,7 +9,8 @@
 #
 # A job is failing if its last run failed. Paused, overdue, running and died (a run whose process is gone) are known if
 # the scheduler's jobs.json can be read; a paused job, and one that is no longer there, counts as neither failing nor
-# overdue. A job whose file cannot be read is unreadable: the page says so, and shows the others.
+# overdue. A job whose file cannot be read is unreadable: the page says so, and shows the others. So it does if the list is
+# there, but cannot be read: then nothing of that is known.
 #
 # Days are those of UTC. With many jobs, less of each is shown; the page's last lines say what was cut.
 #
@@ -24,8 +25,8 @@
 #   SCHEDULER_JOBS_FILE      the scheduler's list of jobs; /opt/.task-scheduler/jobs.json
 #
 # Exit status:
-#   0 fine, whatever the jobs' state; 2 usage; 3 input or output failed, or a job's file cannot be read: the page is there,
-#   F was replaced, and both say which job it is
+#   0 fine, whatever the jobs' state; 2 usage; 3 input or output failed, or a job's file or the list of jobs cannot be read:
+#   the page is there, F was replaced, and both say what is missing
 #
 # Examples:
 #   taskresults report -o status.html
@@ -64,11 +65,10 @@ icon() {
 }
 
 readable_jobs
-jobs_known=
-[[ ! -r ${SCHEDULER_JOBS_FILE:-/opt/.task-scheduler/jobs.json} ]] || jobs_known=1
+look_at_jobs_file
 
 # What page.awk takes from the environment.
-export page_style page_script page_title page_policy page_refresh
+export page_style page_script page_title page_policy page_refresh page_fault
 export page_icon_healthy page_icon_failing page_icon_died page_icon_overdue page_icon_unreadable page_icon_empty
 page_style=$shell_home/report/page.css
 page_script=$shell_home/report/page.js
@@ -77,6 +77,9 @@ page_policy="default-src 'none'; script-src '$(policy_hash "$page_script")'; sty
 page_policy+="; img-src data:; base-uri 'none'; form-action 'none'"
 page_refresh=
 [[ ! -v opt[refresh] ]] || page_refresh="<meta http-equiv=\"refresh\" content=\"${opt[refresh]}\">"
+page_fault=
+[[ -z $jobs_fault ]] || page_fault="<p class=\"stale\" id=\"fault\" role=\"alert\">What is paused, overdue or running is not known: the \
+scheduler's list of jobs cannot be read. $(text_as_html "$jobs_fault")</p>"
 page_icon_healthy=$(icon 2a8f57 'M10 1a9 9 0 1 0 .1 0z')
 page_icon_failing=$(icon d03b2f 'M10 0l10 10-10 10L0 10z')
 page_icon_died=$page_icon_failing
@@ -95,4 +98,6 @@ if [[ -v opt[output] && ${opt[output]} != - ]]; then
 else
   page
 fi
+say_unknown_jobs 'paused, overdue and running jobs are not marked'
 say_unreadable
+[[ -z $jobs_fault ]] || exit "$EXIT_IO"

@@ -236,7 +236,7 @@ case $format in
     ;;
 esac
 
-named_jobs_exist
+require_jobs "${args[@]}"
 
 # The last line has the counts that decide on messages and on the exit status.
 sorts_all_runs

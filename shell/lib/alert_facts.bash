@@ -52,15 +52,23 @@ CREATE TABLE told(job TEXT, alert TEXT, fired INTEGER, sent INTEGER, upto INTEGE
   place INTEGER, is_refreshed INTEGER DEFAULT 0, PRIMARY KEY (job, alert));
 CREATE TABLE firing(job TEXT, alert TEXT, since INTEGER, is_new INTEGER DEFAULT 0, words TEXT, PRIMARY KEY (job, alert));"
 
-# known_jobs - SQL: the scheduler's list, if it is there.
+# known_jobs - SQL: the scheduler's list, if it is there. One that cannot be read, though it is, leaves out what depends on it:
+# those alerts neither fire nor end.
 known_jobs() {
   local file=${SCHEDULER_JOBS_FILE:-/opt/.task-scheduler/jobs.json} schedule='CAST(schedule AS TEXT)' unit
-  list_known=0
-  if [[ ! -r $file ]]; then
+  list_known=0 jobs_fault=
+  if [[ ! -e $file && ! -L $file ]]; then
     [[ ! -v opt[overdue] ]] || die "$EXIT_IO" "--overdue wants the scheduler's list of jobs, and cannot read $file"
     return
   fi
   [[ -v opt[overdue] || -v opt[silent-for] || ${#args[@]} -gt 0 ]] || return 0
+  look_at_jobs_file
+  if [[ -v opt[overdue] || -v opt[silent-for] ]]; then
+    say_unknown_jobs 'alerts of overdue and silent jobs are left out'
+  else
+    say_unknown_jobs 'jobs that have not run yet are left out'
+  fi
+  [[ -z $jobs_fault ]] || return 0
   list_known=1
   unit="CASE WHEN $schedule GLOB 'every [0-9]* second*' THEN 1 WHEN $schedule GLOB 'every [0-9]* minute*' THEN 60
     WHEN $schedule GLOB 'every [0-9]* hour*' THEN 3600 WHEN $schedule GLOB 'every [0-9]* day*' THEN 86400
@@ -139,7 +147,7 @@ find_alerts() {
       FROM fact JOIN recent ON id >= head AND id < head + min(seen, $rate_runs) WHERE NOT good
       GROUP BY fact.job HAVING count(*) >= $rate_failures;"
   fi
-  if [[ -v opt[silent-for] ]]; then
+  if [[ -v opt[silent-for] && -z $jobs_fault ]]; then
     kinds+=(silent)
     ((!list_known)) || enabled='enabled'
     sql+="INSERT INTO firing SELECT job, 'silent', last, 0, CASE WHEN seen = 0 THEN 'never ran'
@@ -148,7 +156,7 @@ find_alerts() {
       FROM (SELECT *, coalesce(fact.at, CASE seen WHEN 0 THEN created END) AS last FROM fact LEFT JOIN known USING (job))
       WHERE $enabled AND (last IS NULL OR $now - last > ${opt[silent-for]});"
   fi
-  if [[ -v opt[overdue] ]]; then
+  if [[ -v opt[overdue] && -z $jobs_fault ]]; then
     kinds+=(overdue)
     sql+="INSERT INTO firing SELECT job, 'overdue', due, 0, CASE
         WHEN due IS NULL THEN 'overdue, for all one can tell: the time of its next run cannot be read'

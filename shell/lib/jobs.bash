@@ -26,14 +26,6 @@ no_job() {
   exit "$1"
 }
 
-# named_jobs_exist - no_job for the first of `args` without a file.
-named_jobs_exist() {
-  local job
-  for job in "${args[@]}"; do
-    has_file "$job" || no_job "$EXIT_NO" "$job"
-  done
-}
-
 # suggest_job JOB - if it has no file: says which job may have been meant.
 suggest_job() {
   ! has_file "$1" || return 0
@@ -50,6 +42,26 @@ require_jobs() {
   for job; do
     [[ -n $job && $job != */* && -f $dir/$job.jsonl && ! -L $dir/$job.jsonl ]] || no_job "$EXIT_NO" "$job"
   done
+}
+
+# look_at_jobs_file - sets `jobs_known`, if the scheduler's list of jobs can be read; and `jobs_fault`, why it cannot, though
+# it is there. Of what else may be wrong the command's own query tells.
+look_at_jobs_file() {
+  local file=${SCHEDULER_JOBS_FILE:-/opt/.task-scheduler/jobs.json}
+  jobs_known='' jobs_fault=''
+  [[ -e $file || -L $file ]] || return 0
+  sqlite_setup
+  if ! jobs_fault=$(in_progress=1 send_query 'SELECT 1 FROM task_jobs LIMIT 1;' 2>&1 >/dev/null) &&
+    [[ $jobs_fault == "taskresults: jobs file "* ]]; then
+    jobs_fault=${jobs_fault#taskresults: } jobs_fault=${jobs_fault%%$'\n'*}
+  else
+    jobs_known=1 jobs_fault=''
+  fi
+}
+
+# say_unknown_jobs WORDS - of a list that cannot be read: what is missing without it.
+say_unknown_jobs() {
+  [[ -z $jobs_fault ]] || say "$1, since the scheduler's list cannot be read: $jobs_fault"
 }
 
 # readable_jobs - for a query over all jobs, which one unreadable file would fail: sets `readable_condition`, SQL that

@@ -179,6 +179,8 @@ $(data_rows)"
 
 # notes - what the page does not show, and why.
 notes() {
+  local missing='was not there'
+  [[ -z $jobs_fault ]] || missing='could not be read'
   printf '%s\n' "SELECT 'notes';
 SELECT '<li>Lines that are no records, and so in no count: ' || sum(lines) || ' (see taskresults rejects).'
   FROM reject WHERE NOT entry GROUP BY NULL;
@@ -191,7 +193,7 @@ SELECT '<li>Runs without a time that can be read, in the totals, but in no day a
 SELECT '<li>Of each job: the last ' || recent || ' runs, texts up to ' || characters
   || ' characters (fewer, if they are mostly not ASCII), the ' || causes || ' commonest causes of its failures.' FROM share;
 SELECT '<li>$( [[ -n $jobs_known ]] && echo "Paused, overdue and running are as of when the page was made." ||
-  echo "The scheduler''s list of jobs was not there: what is paused, overdue or running is not known." )';"
+  echo "The scheduler''s list of jobs $missing: what is paused, overdue or running is not known." )';"
 }
 
 # plain_rows - the table for a browser without JavaScript. Rates are cut, not rounded, as the script does.

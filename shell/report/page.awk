@@ -48,6 +48,7 @@ BEGIN {
   if (more <= 0) fail()
   value["title"] = ENVIRON["page_title"]
   value["policy"] = ENVIRON["page_policy"]
+  value["fault"] = ENVIRON["page_fault"]
   value["refresh"] = ENVIRON["page_refresh"]
   value["icon"] = ENVIRON["page_icon_" value["health"]]
   value["style"] = file(ENVIRON["page_style"])

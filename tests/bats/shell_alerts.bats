@@ -709,3 +709,33 @@ PYTHON
   run timeout 5 "$(tool taskresults)" alerts
   expect 1 'a: failed: broken'
 }
+
+@test "alerts: a list of jobs that is broken leaves out what needs it; the rest is told, nothing ends, status 3" {
+  setup_alerts
+  run_of fine 1 ok
+  run_of late 1 ok
+  list_jobs late on "$(ago 30)" '0 * * * *' '' fine on '' '' ''
+  run taskresults alerts --overdue --silent-for 1h --after 1 --recovered
+  expect 1 'late: overdue for 30m, since *'
+  cp "$state" before
+  echo '{"jobs": [' >"$SCHEDULER_JOBS_FILE"
+  said="taskresults: alerts of overdue and silent jobs are left out, since the scheduler's list cannot be read: jobs file *"
+  run taskresults alerts --overdue --silent-for 1h --after 1 --recovered
+  expect 3 "$said" # and late has not recovered
+  run_of fine 0 fail
+  run taskresults alerts --overdue --silent-for 1h --after 1 --recovered
+  expect 3 "$said" 'fine: failed*'
+  run taskresults alerts --nagios --overdue --after 1
+  [[ $status -eq 2 && $output == 'TASKRESULTS CRITICAL - 1: fine: failed'* ]]
+  run_of fine 0 ok
+  run taskresults alerts --nagios --overdue --after 1
+  expect 3 "TASKRESULTS UNKNOWN - alerts of overdue and silent jobs are left out, since *"
+  run taskresults alerts fine unborn
+  expect 3 "taskresults: jobs that have not run yet are left out, since *"
+  # What does not need the list does not look at it.
+  run taskresults alerts
+  [[ $status -eq 0 ]]
+  list_jobs late on '' '0 * * * *' '' fine on '' '' ''
+  run taskresults alerts --overdue --silent-for 1h --after 1 --recovered
+  expect 0 'late: recovered: no longer overdue'
+}

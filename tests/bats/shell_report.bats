@@ -266,3 +266,26 @@ PYTHON
   taskresults report -o "$page"
   [[ $(page_data '[(job["id"], job["name"]) for job in data["jobs"] if job["id"]]') == "[('twice', 'new')]" ]]
 }
+
+@test "report: a list of jobs that is broken leaves a page without it, which says so at its top; status 3" {
+  report_setup
+  with_time good now true
+  with_time bad now false
+  taskresults report -o "$page" # without a list: nothing to say
+  [[ $(grep -c 'id="fault"' "$page") -eq 0 ]]
+  echo before >"$page"
+  for broken in '{"jobs": [{"id": "good"' '[]' '{"jobs": [1, <b>]}' ''; do
+    printf '%s' "$broken" >"$SCHEDULER_JOBS_FILE"
+    run taskresults report -o "$page"
+    [[ $status -eq 3 && $output == *"paused, overdue and running jobs are not marked, since the scheduler's list cannot be read: jobs file $SCHEDULER_JOBS_FILE: "* ]]
+    [[ ${#lines[@]} -eq 1 ]]
+    [[ $(page_data 'sorted((job["id"], job["state"]) for job in data["jobs"])') == "[('bad', 'failing'), ('good', 'healthy')]" ]]
+    grep -q "^  <p class=\"stale\" id=\"fault\" role=\"alert\">What is paused, overdue or running is not known: the scheduler's list of jobs cannot be read. jobs file .*</p>$" "$page"
+    [[ $(sed -n '/id="fault"/=' "$page") -lt $(sed -n '/<main/=' "$page") && $(grep -c '<b>' "$page") -eq 0 ]]
+    grep -q '^<li>.*list of jobs could not be read: what is paused' "$page"
+    cmp <(taskresults report 2>/dev/null | grep -c 'id="fault"') <(echo 1)
+  done
+  printf '{"jobs": [{"id": "good", "enabled": false}]}' >"$SCHEDULER_JOBS_FILE"
+  run taskresults report -o "$page"
+  [[ $status -eq 0 && -z $output && $(grep -c 'id="fault"' "$page") -eq 0 ]]
+}
