@@ -64,6 +64,6 @@ no_such_job
 if [[ $rows != *$'\n'* ]]; then
   say 'no failures'
 else
-  show_table rllllll '6 2' < <(printf '%s\n' "$rows")
+  show_table rllllll '6:24 2' '3 4 2' < <(printf '%s\n' "$rows")
 fi
 say_unreadable

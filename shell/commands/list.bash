@@ -59,5 +59,5 @@ rows=$(with_progress query "SELECT 'JOB', 'RUNS', 'SUCCESS', 'LAST RUN', '', 'LA
   SELECT $(cell job_id), runs, $percent_text, coalesce(nullif($(clock last_us), ''), $(cell last_run)),
     $(relative_time last_us),
     CASE WHEN last_success THEN $(paint green "'ok'") ELSE $(paint red "'failed'") END, streak FROM ($select);") || exit
-show_table lrrlrlr 1 < <(printf '%s\n' "$rows")
+show_table lrrlrlr 1 '4 2 7 3' < <(printf '%s\n' "$rows")
 say_unreadable

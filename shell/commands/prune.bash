@@ -102,7 +102,7 @@ counts=${rows##*$'\n'} busy=${counts%%$'\x1f'*} failed=${counts##*$'\x1f'}
 rows=${rows%"${rows##*$'\n'}"}
 if [[ $format == human ]]; then
   # Without a row, no headings.
-  [[ -v opt[quiet] && $rows != *$'\n'*$'\n'* ]] || printf '%s' "$rows" | show_table llrrrl '6 1'
+  [[ -v opt[quiet] && $rows != *$'\n'*$'\n'* ]] || printf '%s' "$rows" | show_table llrrrl '6:11 1:8' '5 3 4'
   finish "${PIPESTATUS[@]}"
 else
   printf '%s' "$rows" | json_lines "$format"

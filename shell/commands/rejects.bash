@@ -32,13 +32,13 @@ if [[ -v opt[count] ]]; then
   columns=(job_id reason lines first_offset)
   select="SELECT job_id, reason, count(*) AS lines, min(offset) AS first_offset FROM task_rejects WHERE $job_condition
     GROUP BY job_id, reason ORDER BY job_id, reason"
-  header="'JOB', 'REASON', 'LINES', 'FIRST OFFSET'" align=llrr shrink='1 2'
+  header="'JOB', 'REASON', 'LINES', 'FIRST OFFSET'" align=llrr shrink='1 2:16' drop=4
   cells="$(cell job_id), $(cell reason), lines, coalesce(first_offset, '')"
 else
   columns=(job_id offset length reason line line_hex)
   select="SELECT job_id, offset, length, reason, CASE typeof(line) WHEN 'text' THEN line END AS line,
     CASE typeof(line) WHEN 'blob' THEN hex(line) END AS line_hex FROM task_rejects WHERE $job_condition"
-  header="'JOB', 'OFFSET', 'LENGTH', 'REASON', 'LINE'" align=lrrll shrink='5 1'
+  header="'JOB', 'OFFSET', 'LENGTH', 'REASON', 'LINE'" align=lrrll shrink='5 1 4:16' drop='3 5 2'
   cells="$(cell job_id), coalesce(offset, ''), coalesce(length, ''), $(cell reason),
     $(cell "coalesce(substr(line, 1, 200), 'x''' || substr(line_hex, 1, 200) || '''', '')")"
 fi
@@ -59,4 +59,4 @@ if [[ $rows != *$'\n'* ]]; then
   say 'no rejects: every line is a record'
   exit 0
 fi
-show_table "$align" "$shrink" < <(printf '%s\n' "$rows")
+show_table "$align" "$shrink" "$drop" < <(printf '%s\n' "$rows")

@@ -263,9 +263,9 @@ case $format in
   table)
     {
       printf '%s\x1f' JOB RUNS SUCCESS UPTIME DOWN OUTAGES MTBF MTTR
-      if [[ $target == NULL ]]; then printf '\x1f\x1f\n'; else printf 'TIME LEFT\x1fRUNS LEFT\x1f\n'; fi
+      if [[ $target == NULL ]]; then printf '\x1f\x1f\n'; else printf 'TIME LEFT\x1fRUNS LEFT\x1f \n'; fi
       printf '%s' "$rows"
-    } | show_table lrrrrrrrrrl 1
+    } | show_table lrrrrrrrrrl 1 '7 8 2 6 5 9 10 4'
     finish "${PIPESTATUS[@]}"
     ;;
 esac

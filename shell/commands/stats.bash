@@ -94,5 +94,5 @@ rows=$(with_progress query "
     coalesce($(duration 'CAST(interval_seconds AS INTEGER)'), ''), $(clock first_us), $(clock last_us),
     $(relative_time last_us) FROM ($select);") || exit
 no_such_job
-show_table llrrrrrrllr 1 < <(printf '%s\n' "$rows")
+show_table llrrrrrrllr 1 '9 10 7 8 11 4 3 5' < <(printf '%s\n' "$rows")
 say_unreadable

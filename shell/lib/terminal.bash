@@ -80,12 +80,13 @@ show() {
   fi
 }
 
-# show_table ALIGN SHRINK - rows from `query`, the first a header, as an aligned table. ALIGN has one letter, l or r, for
-# each column; SHRINK lists the columns that may be cut when the terminal is too narrow, first the one to cut first.
+# show_table ALIGN SHRINK [DROP] - rows from `query`, the first a header, as an aligned table. ALIGN has one letter, l or r, for
+# each column. When the terminal is too narrow: DROP lists the columns that may be left out, first the one to leave out first,
+# and SHRINK those that may be cut, as COLUMN or COLUMN:PLACES, to no less than that.
 # Cells are made visible wherever the table goes, since one line is one row; --raw leaves all but line breaks.
 show_table() {
   LC_ALL=C awk -f "$shell_home/lib/width.awk" -f "$shell_home/lib/table.awk" \
-    -v align="$1" -v shrink="$2" -v width="$terminal_columns" -v bold="$(in_colour && echo 1)" |
+    -v align="$1" -v shrink="$2" -v drop="${3-}" -v width="$terminal_columns" -v bold="$(in_colour && echo 1)" |
     if [[ -v opt[raw] ]]; then
       show
     else

@@ -230,3 +230,39 @@ assert rows[0] == rows[1] == rows[2] == 90, rows'
   TERM=dumb run on_pty 90 "$(tool taskresults)" list
   [[ $output != *$'\e'* ]]
 }
+
+@test "on a narrow terminal no table is wider than it, and what tells most stays: the job, its state, the error" {
+  make_job 日本の長い名前のジョブです 4 2
+  make_job a-job-with-a-rather-long-name 30 3
+  append_raw a-job-with-a-rather-long-name '[]\n{"success": true, "timestamp": "2026-01-01T10:00:00Z"'
+  append_raw err '{"timestamp":"2026-01-01T00:00:00Z","success":false,"error":"Connection to database.example.org refused by peer"}\n'
+  for width in 40 60 80; do
+    for arguments in list 'list --sort runs' stats 'stats --by hour' 'stats --by weekday' 'stats --total' errors rejects 'rejects --count' \
+      'sla --window 2026-01-01..2026-01-02' 'sla --target 99.9 --window 2026-01-01..2026-01-02' 'prune --all --keep 3 --dry-run' 'view --all'; do
+      # shellcheck disable=SC2086  # words
+      COLUMNS=$width SCHEDULER_LOGS_DIR=$results on_pty 200 "$(tool taskresults)" $arguments >"$BATS_TEST_TMPDIR/table" || [[ $arguments == sla* ]]
+      python3 - "$width" "$BATS_TEST_TMPDIR/table" "$arguments" <<'PYTHON'
+import re, sys, unicodedata
+width, path, arguments = int(sys.argv[1]), *sys.argv[2:]
+lines = open(path, encoding="utf-8", newline="").read().split("\n")
+lines = [re.sub(r"\x1b\[\d*m|\r", "", line) for line in lines if not line.startswith("taskresults: ")]
+assert len(lines) > 2 or "total" in arguments, lines
+for line in lines:
+    columns = sum(2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in line)
+    assert columns <= width, (arguments, width, columns, line)
+    assert line == line.rstrip(), (arguments, line)
+head, text = lines[0], "\n".join(lines)
+kept = {"list": ["JOB", "LAST RUN", "LAST STATE"], "stats": ["JOB", "SUCCESS"], "errors": ["TIMES", "LAST RUN", "ERROR"],
+        "rejects": ["JOB", "REASON"], "sla": ["JOB", "SUCCESS"], "prune": ["JOB", "RESULT", "DROPPED"], "view": []}
+for name in kept[arguments.split()[0]]:
+    assert name in head or "total" in arguments and name == "JOB", (arguments, width, head)
+if arguments == "list": assert "failed" in text and "d ago" in text, text
+if arguments == "errors": assert "Connection to database" in text, text
+if arguments == "list" and width == 60: assert "SUCCESS" in head and "a-job-with-a" in text, text
+if arguments == "stats --by hour": assert "2026-01-01 00:00" in text, text
+PYTHON
+    done
+  done
+  # Elsewhere nothing is left out.
+  [[ $(COLUMNS=40 taskresults list | head -n 1) == 'JOB '*'RUNS  SUCCESS  LAST RUN '*'LAST STATE  STREAK' ]]
+}
