@@ -12,7 +12,7 @@ PKG_CONFIG ?= pkg-config
 READ   := thread names dir lines text field fast slow record ok value timestamp timespan time messages event durations json_file jobs_file \
           checkpoint
 WRITE  := encode pending append commit
-RETAIN := leftover io rules select copy lease trust journal exchange drain recover prune
+RETAIN := leftover io rules select guard copy lease trust journal exchange drain recover prune
 EXPORT := writer target output formula csv
 SQL    := error poll connection argument source plan joins patterns phrase filter window block ahead queue lookahead scan tally signature hash kinds table results rejects stats \
           errors logs jobs runs insert transaction acting writable prune_functions export_function time_functions extension

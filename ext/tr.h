@@ -983,6 +983,7 @@ typedef struct TrPruneOptions {
   bool count;             /* read everything, to tell how many lines go */
   bool dry_run;           /* look, change nothing; implies count */
   bool one_thread;        /* no helper */
+  bool force;             /* do it although a guard would refuse */
   bool offline;           /* the caller says that no writer runs: do without what this file system lacks */
 } TrPruneOptions;
 
@@ -1070,6 +1071,11 @@ typedef struct TrPrune {
   TrSelection selection;
   TrJournal journal;
 } TrPrune;
+
+/* Would that be a slip of the hand? *refusal (owned) says why, and what would go; or it is NULL. `name`: of the one job's
+** file that is to be pruned; NULL: of all. */
+int tr_guard(TrDir *dir, TrPoll *poll, const TrPruneOptions *options, size_t max_line, const char *name, char **refusal,
+             char **message);
 
 typedef enum TrPruneResult { TR_PRUNED, TR_PRUNE_UNCHANGED, TR_PRUNE_DRY_RUN, TR_PRUNE_BUSY } TrPruneResult;
 

@@ -15,22 +15,27 @@
 **   drop_rejects 1    not the lines that are no records
 **   count 1           read the whole file, to tell how many lines go
 **   dry_run 1         tell what would go, change nothing (counts, takes no lock)
+**   force 1           although a guard refuses it (see ext/retain/guard.c): a `since` later than now, `keep` 0 alone, or
+**                     what would leave no record in any job
 **   offline 1         no writer runs: prune where leases or an atomic exchange are missing, too
 **   dir PATH          the results directory; without it, the one that task_results reads
 **
 ** The result is JSON: {"job_id": TEXT, "result": "pruned" | "unchanged" | "dry_run" | "busy", "kept": records or null,
 ** "dropped": lines or null if they were not counted, "bytes_freed": INTEGER}, with "recovered": true if an interrupted
 ** prune was finished first, and with a "reason" if busy. prune_all gives an array of these, one for each job, in which
-** a job that could not be pruned has "result": "failed" and its reason; the others go on.
+** a job that could not be pruned has "result": "failed" and its reason; the others go on. What a guard refuses is an error,
+** with nothing changed; in a dry run it is told as "refused" in each report.
 **
 ** Both are SQLITE_DIRECTONLY: nothing in the schema of a hostile database can prune.
 */
 #include "../tr.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 typedef struct PruneCall {
+  char *refusal;            /* owned: what a guard says; a dry run goes on */
   TrConnection *connection; /* borrowed */
   TrPruneOptions options;
   TrSource source; /* owned */
@@ -86,12 +91,12 @@ static int take_dir(const char *name, sqlite3_value *value, TrSource *source, ch
   return source->dir ? SQLITE_OK : SQLITE_NOMEM;
 }
 
-typedef enum Option { KEEP, SINCE, KEEP_FAILURES, DROP_REJECTS, COUNT, DRY_RUN, OFFLINE, DIR, OPTIONS } Option;
+typedef enum Option { KEEP, SINCE, KEEP_FAILURES, DROP_REJECTS, COUNT, DRY_RUN, OFFLINE, FORCE, DIR, OPTIONS } Option;
 
 /* OPTIONS: there is none of that name. */
 static Option option_named(const char *name, size_t length) {
-  static const char *const names[OPTIONS] = {"keep",  "since",   "keep_failures", "drop_rejects",
-                                             "count", "dry_run", "offline",       "dir"};
+  static const char *const names[OPTIONS] = {"keep",    "since",   "keep_failures", "drop_rejects", "count",
+                                             "dry_run", "offline", "force",         "dir"};
   Option option = 0;
   while (option < OPTIONS && (strlen(names[option]) != length || memcmp(names[option], name, length) != 0)) option++;
   return option;
@@ -107,12 +112,13 @@ static int set_option(PruneCall *call, Option option, const char *name, sqlite3_
   case COUNT: return take_flag(name, value, &options->count, message);
   case DRY_RUN: return take_flag(name, value, &options->dry_run, message);
   case OFFLINE: return take_flag(name, value, &options->offline, message);
+  case FORCE: return take_flag(name, value, &options->force, message);
   case DIR: return take_dir(name, value, &call->source, message);
   default: break;
   }
   return tr_error(message, SQLITE_ERROR,
                   "unknown option '%s'; the options are keep, since, keep_failures, drop_rejects, count, dry_run, "
-                  "offline and dir",
+                  "offline, force and dir",
                   name);
 }
 
@@ -147,7 +153,19 @@ static int begin_call(PruneCall *call, sqlite3_context *context, int argc, sqlit
   return code;
 }
 
+/* `job_id`: NULL is every job. */
+static int ask_guard(PruneCall *call, const char *job_id, size_t length, char **message) {
+  char name[TR_NAME_SIZE];
+  if (job_id) snprintf(name, sizeof name, "%.*s" TR_SUFFIX, (int)length, job_id);
+  int code =
+      tr_guard(&call->dir, &call->poll, &call->options, call->max_line, job_id ? name : NULL, &call->refusal, message);
+  if (code != SQLITE_OK || call->refusal == NULL || call->options.dry_run) return code;
+  return tr_error(message, SQLITE_ERROR, "refused: %s; nothing was changed (if that is meant: 'force', 1, or --force)",
+                  call->refusal);
+}
+
 static void end_call(PruneCall *call) {
+  sqlite3_free(call->refusal);
   tr_dir_close(&call->dir);
   tr_poll_close(&call->poll);
   tr_source_free(&call->source);
@@ -182,13 +200,14 @@ static void append_number(sqlite3_str *out, const char *name, int64_t number) {
   }
 }
 
-static void append_reason(sqlite3_str *out, const char *reason) {
-  if (reason == NULL) return;
-  sqlite3_str_appendall(out, ",\"reason\":");
-  append_string(out, reason, strlen(reason));
+static void append_text(sqlite3_str *out, const char *name, const char *text) {
+  if (text == NULL) return;
+  sqlite3_str_appendf(out, ",\"%s\":", name);
+  append_string(out, text, strlen(text));
 }
 
-static void append_report(sqlite3_str *out, const char *job_id, size_t length, const TrPruneReport *report) {
+static void append_report(sqlite3_str *out, const char *job_id, size_t length, const TrPruneReport *report,
+                          const char *refusal) {
   static const char *const word[] = {[TR_PRUNED] = "pruned",
                                      [TR_PRUNE_UNCHANGED] = "unchanged",
                                      [TR_PRUNE_DRY_RUN] = "dry_run",
@@ -200,7 +219,8 @@ static void append_report(sqlite3_str *out, const char *job_id, size_t length, c
   append_number(out, "dropped", report->dropped);
   append_number(out, "bytes_freed", report->bytes_freed);
   if (report->recovered) sqlite3_str_appendall(out, ",\"recovered\":true");
-  append_reason(out, report->reason);
+  append_text(out, "reason", report->reason);
+  append_text(out, "refused", refusal);
   sqlite3_str_appendchar(out, 1, '}');
 }
 
@@ -208,7 +228,7 @@ static void append_failure(sqlite3_str *out, const char *job_id, size_t length, 
   sqlite3_str_appendall(out, "{\"job_id\":");
   append_string(out, job_id, length);
   sqlite3_str_appendall(out, ",\"result\":\"failed\",\"kept\":null,\"dropped\":null,\"bytes_freed\":0");
-  append_reason(out, reason ? reason : "out of memory");
+  append_text(out, "reason", reason ? reason : "out of memory");
   sqlite3_str_appendchar(out, 1, '}');
 }
 
@@ -237,7 +257,7 @@ static void finish_function(sqlite3_context *context, int code, sqlite3_str *out
 static int prune_one(PruneCall *call, const char *job_id, size_t length, sqlite3_str *out, char **message) {
   TrPruneReport report;
   int code = tr_prune_job(&call->dir, &call->poll, &call->options, call->max_line, job_id, length, &report, message);
-  if (code == SQLITE_OK) append_report(out, job_id, length, &report);
+  if (code == SQLITE_OK) append_report(out, job_id, length, &report, call->refusal);
   sqlite3_free(report.reason);
   return code;
 }
@@ -264,6 +284,7 @@ static void prune_function(sqlite3_context *context, int argc, sqlite3_value **a
   sqlite3_str *out = NULL;
   int code = take_job_id(argc, argv, &job_id, &length, &message);
   if (code == SQLITE_OK) code = begin_call(&call, context, argc - 1, argv + 1, &message);
+  if (code == SQLITE_OK) code = ask_guard(&call, job_id, length, &message);
   if (code == SQLITE_OK) {
     out = sqlite3_str_new(call.connection->db);
     code = prune_one(&call, job_id, length, out, &message);
@@ -342,6 +363,7 @@ static void prune_all_function(sqlite3_context *context, int argc, sqlite3_value
   char *message = NULL;
   sqlite3_str *out = NULL;
   int code = begin_call(&call, context, argc, argv, &message);
+  if (code == SQLITE_OK) code = ask_guard(&call, NULL, 0, &message);
   if (code == SQLITE_OK) code = list_jobs(&list, &message);
   if (code == SQLITE_OK) {
     out = sqlite3_str_new(call.connection->db);

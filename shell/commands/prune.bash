@@ -5,7 +5,8 @@
 #
 # --keep or --since has to be given; with both, a record stays that either of them keeps. Lines that are no records stay,
 # as evidence, and so do records whose timestamp cannot be read, unless --keep alone decides. What an interrupted prune
-# left behind is finished first. README.md tells what a prune promises, and what it refuses.
+# left behind is finished first. Of each job that was pruned, an empty file .taskresults-*.lock stays in the directory.
+# README.md tells what a prune promises, and what it refuses.
 #
 # Options:
 #   --all           every job; one that cannot be pruned does not keep the others from it
@@ -13,7 +14,9 @@
 #   --since T       records as new as T stay: 2026-02-14, 2026-02-14T09:30:00Z, 90s, 30m, 12h, 7d, yesterday; in UTC
 #   --keep-failures N  and so do the last N failures of those that would go
 #   --drop-rejects  lines that are no records go, too
-#   --dry-run       tell what would go; change nothing
+#   --dry-run       tell what would go, and whether it would be refused; change nothing
+#   --force         do what is refused without it, as it may be a slip: a --since later than now; --keep 0 and no other
+#                   rule; and what would leave no record in any job of the directory
 #   --offline       no writer is running: prune where the file system has no leases, or cannot exchange files
 #   --quiet         only what could not be pruned, as cron wants it
 #   --raw           control characters as they are (line breaks stay visible)
@@ -24,8 +27,8 @@
 # recovered (whether an interrupted prune was finished) and reason; what does not apply is null.
 #
 # Exit status:
-#   0 fine, also when there was nothing to drop; 1 no such job; 2 usage; 3 a job could not be pruned; 75 a job was busy (a
-#   writer kept its file open), and its note tells what was done: try again later
+#   0 fine, also when there was nothing to drop; 1 no such job, or refused for want of --force; 2 usage; 3 a job could
+#   not be pruned; 75 a job was busy (a writer kept its file open), and its note tells what was done: try again later
 #
 # Examples:
 #   taskresults prune my-job --keep 1000 --dry-run
@@ -33,7 +36,7 @@
 
 # shellcheck shell=bash
 
-parse_options 'all keep= since= keep-failures= drop-rejects dry-run offline quiet raw json jsonl' "$@"
+parse_options 'all keep= since= keep-failures= drop-rejects dry-run force offline quiet raw json jsonl' "$@"
 exclusive json jsonl
 for name in keep keep-failures; do number_option "$name"; done
 time_options since
@@ -43,7 +46,7 @@ rules=
 [[ ! -v opt[keep] ]] || rules+=", 'keep', ${opt[keep]}"
 [[ ! -v opt[since] ]] || rules+=", 'since', ${opt[since]}"
 [[ ! -v opt[keep-failures] ]] || rules+=", 'keep_failures', ${opt[keep-failures]}"
-for name in drop-rejects dry-run offline; do
+for name in drop-rejects dry-run force offline; do
   [[ ! -v opt[$name] ]] || rules+=", '${name//-/_}', 1"
 done
 
@@ -59,14 +62,16 @@ fi
 told=1
 [[ ! -v opt[quiet] ]] || told="result IN ('busy', 'failed')"
 
-# The last line tells how many jobs were busy, and how many failed.
+# The last line tells how many jobs were busy, how many failed, and what the run would have been refused for.
 select_reports() {
   local row=$1
   printf '%s' "CREATE TEMP TABLE report AS SELECT key, value->>'\$.job_id' AS job_id, value->>'\$.result' AS result,
       value->>'\$.kept' AS kept, value->>'\$.dropped' AS dropped, value->>'\$.bytes_freed' AS bytes_freed,
-      value->'\$.recovered' IS NOT NULL AS recovered, value->>'\$.reason' AS reason FROM json_each($reports);
+      value->'\$.recovered' IS NOT NULL AS recovered, value->>'\$.reason' AS reason, value->>'\$.refused' AS refused
+      FROM json_each($reports);
     $row FROM report WHERE $told ORDER BY key;
-    SELECT count(*) FILTER (WHERE result = 'busy'), count(*) FILTER (WHERE result = 'failed') FROM report;"
+    SELECT count(*) FILTER (WHERE result = 'busy'), count(*) FILTER (WHERE result = 'failed'), $(cell 'max(refused)')
+      FROM report;"
 }
 
 # human_size EXPRESSION - SQL: bytes as "1.2 MB".
@@ -83,8 +88,10 @@ if [[ $format == human ]]; then
   would=
   [[ ! -v opt[dry-run] ]] || would='WOULD BE '
   statements="SELECT 'JOB', 'RESULT', 'KEPT', '${would}DROPPED', '${would}FREED', 'NOTE';
-    $(select_reports "SELECT $(cell job_id), CASE result WHEN 'dry_run' THEN 'not changed' WHEN 'unchanged' THEN 'nothing to drop'
-      WHEN 'pruned' THEN $(paint green "'pruned'") ELSE $(paint red result) END, coalesce(kept, ''),
+    $(select_reports "SELECT $(cell job_id), CASE
+      WHEN result = 'dry_run' AND bytes_freed THEN 'would be pruned'
+      WHEN result IN ('dry_run', 'unchanged') THEN 'nothing to drop'
+      WHEN result = 'pruned' THEN $(paint green "'pruned'") ELSE $(paint red result) END, coalesce(kept, ''),
       coalesce(dropped, CASE WHEN result IN ('busy', 'failed') THEN '' ELSE 'not counted' END),
       CASE WHEN result IN ('busy', 'failed') THEN '' ELSE $(human_size bytes_freed) END,
       CASE WHEN recovered THEN 'an interrupted prune was finished; ' ELSE '' END || $(cell reason)")"
@@ -94,12 +101,15 @@ else
 fi
 
 rows=$(with_progress query "$statements") || {
+  (($? != EXIT_NO)) || exit "$EXIT_NO"
   dir=$(results_dir)
   [[ -v opt[all] || ! -x $dir || -e $dir/${args[0]}.jsonl || -L $dir/${args[0]}.jsonl ]] || { suggest_job "${args[0]}"; exit "$EXIT_NO"; }
   exit "$EXIT_IO"
 }
-counts=${rows##*$'\n'} busy=${counts%%$'\x1f'*} failed=${counts##*$'\x1f'}
-rows=${rows%"${rows##*$'\n'}"}
+counts=${rows##*$'\n'}
+rows=${rows%"$counts"}
+busy=${counts%%$'\x1f'*} counts=${counts#*$'\x1f'}
+failed=${counts%%$'\x1f'*} refused=${counts#*$'\x1f'}
 if [[ $format == human ]]; then
   # Without a row, no headings.
   [[ -v opt[quiet] && $rows != *$'\n'*$'\n'* ]] || printf '%s' "$rows" | show_table llrrrl '6:11 1:8' '5 3 4'
@@ -108,7 +118,9 @@ else
   printf '%s' "$rows" | json_lines "$format"
   finish "${PIPESTATUS[@]}"
 fi
-((busy == 0)) || say "$busy job$( ((busy == 1)) || echo s) busy: try again later; what is in the way, and what was done, stands beside the job"
+[[ -z $refused ]] || say "without --force that would be refused: $refused"
+((busy == 0)) || say "$busy job$( ((busy == 1)) || echo s) busy: try again later;" \
+  'what is in the way, and what was done, stands beside the job'
 if ((failed)); then
   say "$failed job$( ((failed == 1)) || echo s) could not be pruned"
   exit "$EXIT_IO"

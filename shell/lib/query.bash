@@ -124,7 +124,11 @@ run_sqlite() {
   case $status in
     0) say_untimed "$complaint" ;;
     130 | 141) return "$status" ;;
-    *) say_sqlite_error "$complaint"; return "$EXIT_IO" ;;
+    *)
+      say_sqlite_error "$complaint"
+      [[ ${command-} != prune || $complaint != *[,:]' refused: '* ]] || return "$EXIT_NO"
+      return "$EXIT_IO"
+      ;;
   esac
 }
 

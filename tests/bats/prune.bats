@@ -68,7 +68,7 @@ killed_prune() {
 @test "count tells how many lines went; keep 0 leaves an empty file" {
   make_job j 10
   [[ $(prune j "'keep', 4, 'count', 1") == *'"kept":4,"dropped":6,'* ]]
-  [[ $(prune j "'keep', 0, 'count', 1") == *'"kept":0,"dropped":4,'* ]]
+  [[ $(prune j "'keep', 0, 'count', 1, 'force', 1") == *'"kept":0,"dropped":4,'* ]]
   [[ -f $results/j.jsonl && ! -s $results/j.jsonl ]]
 }
 
@@ -155,6 +155,11 @@ PYTHON
   "$host_python" "$root/tests/prune/choices.py" "$root/build/tiny/taskresults" 150
 }
 
+@test "random rules over generated directories: what a slip of the hand would cost is refused, with what would go" {
+  require_host
+  "$host_python" "$root/tests/prune/guards.py" "$extension" 300
+}
+
 @test "a buffer of seven bytes chooses the same lines" {
   cp "$root"/tests/data/odd-lines/*.jsonl "$results"
   make_job j 30 4
@@ -218,7 +223,7 @@ PYTHON
 @test "keep 0 keeps an unfinished last line all the same: a record may become of it" {
   make_job j 3
   append_raw j '{"timestamp": "2026-06-01T'
-  prune j "'keep', 0"
+  prune j "'keep', 0, 'force', 1"
   [[ $(cat "$results/j.jsonl") == '{"timestamp": "2026-06-01T' ]]
 }
 

@@ -28,7 +28,7 @@ killed_prune() {
   taskresults prune a --since 2026-01-01T00:08:00Z --keep=3
   [[ $(minutes a) == '07 08 09 ' ]]
   grep -q junk "$results/a.jsonl"
-  taskresults prune a --since 7d --drop-rejects
+  taskresults prune a --since 7d --drop-rejects --force
   [[ ! -s $results/a.jsonl ]]
 }
 
@@ -36,14 +36,57 @@ killed_prune() {
   make_job a 10
   cp "$results/a.jsonl" "$BATS_TEST_TMPDIR/whole"
   run taskresults prune a --keep 4 --dry-run
-  [[ $status -eq 0 && ${lines[0]} == 'JOB  RESULT       KEPT  WOULD BE DROPPED  WOULD BE FREED  NOTE' ]]
-  [[ ${lines[1]} == 'a    not changed     4                 6 '*' B' ]]
+  [[ $status -eq 0 && ${lines[0]} == 'JOB  RESULT           KEPT  WOULD BE DROPPED  WOULD BE FREED  NOTE' ]]
+  [[ ${lines[1]} == 'a    would be pruned     4                 6 '*' B' ]]
   cmp "$results/a.jsonl" "$BATS_TEST_TMPDIR/whole"
   run taskresults prune a --keep 20
   [[ ${lines[1]} == 'a    nothing to drop'* ]]
+  run taskresults prune a --keep 20 --dry-run
+  [[ ${lines[1]} == 'a    nothing to drop'* && $output != *changed* ]]
   make_job b 20000
   run taskresults prune b --keep 1 --dry-run
   [[ ${lines[1]} == *' 2.6 MB' ]]
+}
+
+@test "what may be a slip is refused without --force, with what would go, and changes nothing" {
+  make_job a 10
+  make_job b 5
+  append_raw b 'junk\n'
+  cp -r "$results" "$BATS_TEST_TMPDIR/whole"
+  unchanged() { diff -r "$results" "$BATS_TEST_TMPDIR/whole"; }
+  went='15 records and 1 other line of 2 jobs would go, from 2026-01-01T00:00:00Z to 2026-01-01T00:09:00Z'
+  [[ -n $(sql "SELECT taskresults_time('2026-02-01') < taskresults_time('now')") ]]
+  while IFS='|' read -r arguments words; do
+    # shellcheck disable=SC2086  # words
+    run taskresults prune $arguments
+    [[ $status -eq 1 && ${#lines[@]} -eq 1 && $output == "taskresults: refused: $words; nothing was changed (if that is meant: 'force', 1, or --force)" ]] ||
+      { echo "$arguments: $status $output"; return 1; }
+    unchanged
+    # shellcheck disable=SC2086
+    run taskresults prune $arguments --dry-run
+    [[ $status -eq 0 && ${lines[-1]} == "taskresults: without --force that would be refused: $words" ]]
+    unchanged
+  done <<RUNS
+--all --since 7d --drop-rejects|no record would be left in any job of $results: $went
+--all --since 7d --quiet|no record would be left in any job of $results: ${went/ and 1 other line}
+--all --keep 0 --jsonl|'keep', 0 keeps nothing, and no other rule does: $went
+a --keep 0 --keep-failures 0|'keep', 0 keeps nothing, and no other rule does: ${went/15 records and 1 other line of 2 jobs/10 records of 1 job}
+--all --since 2200-01-01 --keep 3|'since' is later than now (2200-01-01T00:00:00Z): 9 records of 2 jobs would go, from 2026-01-01T00:00:00Z to 2026-01-01T00:06:00Z
+RUNS
+  run taskresults prune nobody --keep 0
+  [[ $status -eq 1 && $output == *'there is no such job'* ]]
+  # One job that is emptied is ordinary expiry; the last one is not.
+  taskresults prune a --since 7d
+  [[ ! -s $results/a.jsonl ]]
+  run taskresults prune b --since 7d
+  [[ $status -eq 1 && $output == *"no record would be left in any job of $results: 5 records of 1 job would go"* ]]
+  printf '{"timestamp": "%s"}\n' "$(date -u +%FT%TZ)" >>"$results/a.jsonl"
+  taskresults prune --all --since 90d --quiet
+  [[ $(cat "$results/b.jsonl") == junk && $(wc -l <"$results/a.jsonl") == 1 ]]
+  taskresults prune --all --keep 0 --force
+  [[ ! -s $results/a.jsonl && ! -s $results/b.jsonl ]]
+  run taskresults prune --all --since 7d
+  [[ $status -eq 0 && $output != *refused* ]]
 }
 
 @test "machine formats: a report for each job" {
@@ -78,7 +121,7 @@ killed_prune() {
   [[ $status -eq 75 && ${lines[0]} == '{"job_id":"a","result":"busy","kept":null,"dropped":null,"bytes_freed":0,"recovered":false,"reason":"'* ]]
   # What failed counts more than what was busy.
   ln "$results/b.jsonl" "$BATS_TEST_TMPDIR/link"
-  run taskresults prune --all --keep 0
+  run taskresults prune --all --keep 0 --force
   [[ $status -eq 3 && $output == *'1 job busy'* && $output == *'1 job could not be pruned' ]]
   exec {writer}>&-
   run taskresults prune a --keep 1
@@ -141,6 +184,6 @@ killed_prune() {
 reports = [json.loads(line) for line in open("reports")]
 assert [r["job_id"] for r in reports] == sys.argv[1:]
 assert all(r["result"] == "pruned" for r in reports)' "${hostile_jobs[@]}"
-  [[ $(taskresults prune --all --keep 0 | wc -l) == $((${#hostile_jobs[@]} + 1)) ]]
+  [[ $(taskresults prune --all --keep 0 --force | wc -l) == $((${#hostile_jobs[@]} + 1)) ]]
   [[ ! -e pwned && $(cat "$results"/* "$results"/.*.jsonl | wc -c) == 0 ]]
 }

@@ -54,7 +54,7 @@ def make_line(i):
 def make_options():
     options = {"keep": rng.choice([None, 0, 1, 3, 10, 1000]), "since": rng.choice([None, "2026-02-10T10:00Z", "2026-03-20"]),
                "keep_failures": rng.choice([None, 0, 1, 3]), "drop_rejects": rng.choice([None, 1]),
-               "count": rng.choice([None, 1])}
+               "count": rng.choice([None, 1]), "force": 1}  # what is refused without it, guards.py tells
     if options["since"] == "2026-03-20":
         options["since"] += "T00:00Z"
     if options["keep"] is None and options["since"] is None:
@@ -139,4 +139,5 @@ def main():
             try_one(db, directory)
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -75,8 +75,8 @@ static void an_interrupt_takes_everything_back(void) {
     sqlite3 *db = open_connection();
     int open_files = count_entries("/proc/self/fd"), countdown = polls;
     sqlite3_progress_handler(db, 1, stop_when_told, &countdown);
-    code =
-        prune(db, "SELECT taskresults_prune('j', 'since', '2027-01-01T00:00Z', 'keep', 15000, 'dir', ?)", result, 256);
+    code = prune(db, "SELECT taskresults_prune('j', 'since', '2027-01-01T00:00Z', 'keep', 15000, 'force', 1, 'dir', ?)",
+                 result, 256);
     CHECK(code == SQLITE_OK || code == SQLITE_INTERRUPT);
     CHECK(file_size() == before ? code == SQLITE_INTERRUPT : labs(file_size() - after) < before / 10);
     unchanged += file_size() == before;
@@ -96,7 +96,8 @@ static void an_interrupt_ends_the_second_thread(void) {
   long before = file_size();
   sqlite3 *db = open_connection();
   int open_files = count_entries("/proc/self/fd");
-  const char *sql = "SELECT taskresults_prune('j', 'since', '2027-01-01T00:00Z', 'count', 1, 'dir', ?)->>'dropped'";
+  const char *sql =
+      "SELECT taskresults_prune('j', 'since', '2027-01-01T00:00Z', 'count', 1, 'force', 1, 'dir', ?)->>'dropped'";
   for (int polls = 5; polls < 45; polls += 4) { /* before it has begun, and while it is at work */
     int countdown = polls * STEPS_OF_A_POLL;
     sqlite3_progress_handler(db, 1, stop_when_told, &countdown);

@@ -305,6 +305,13 @@ static void prunes_that_fail(void) {
   CHECK(prune(some_jobs, "SELECT taskresults_prune('a', 'keep', 1, 'dir', '/none')") == SQLITE_CANTOPEN);
 }
 
+static void refusals(void) {
+  CHECK(prune(some_jobs, "SELECT taskresults_prune('a', 'keep', 0)") == SQLITE_ERROR);
+  CHECK(prune(some_jobs, "SELECT taskresults_prune_all('since', '2200-01-01')") == SQLITE_ERROR);
+  CHECK(prune(some_jobs, "SELECT taskresults_prune_all('since', '2026-06-01')") == SQLITE_ERROR);
+  CHECK(prune(some_jobs, "SELECT taskresults_prune_all('since', '2026-06-01', 'dry_run', 1)") == SQLITE_OK);
+}
+
 static void dry_runs(void) {
   CHECK(prune(some_jobs, "SELECT taskresults_prune('a', 'keep', 2, 'dry_run', 1)") == SQLITE_OK);
   CHECK(prune(some_jobs, "SELECT taskresults_prune_all('since', '2026-01-15T00:00Z', 'dry_run', 1)") == SQLITE_OK);
@@ -331,6 +338,7 @@ int main(void) {
   RUN(statements_that_fail);
   RUN(prunes);
   RUN(prunes_that_fail);
+  RUN(refusals);
   RUN(dry_runs);
   RUN(prunes_of_all_jobs);
   RUN(recoveries);
