@@ -28,7 +28,7 @@ WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wco
 ALL_CFLAGS = -std=c11 -fPIC -fvisibility=hidden $(WARNINGS) -Iinclude $(PKG_CFLAGS) $(CFLAGS) $(VARIANT_CFLAGS)
 
 
-.PHONY: all static demo test check unit bats deps asan tsan valgrind matrix coverage faults fuzz lint format bench instructions install uninstall clean help
+.PHONY: all static demo test check unit bats deps asan tsan valgrind matrix locales coverage faults fuzz lint format bench instructions install uninstall clean help
 
 all: taskresults.so taskresults-run ## build the loadable extension, taskresults.so, and what `taskresults run` needs
 
@@ -151,6 +151,10 @@ valgrind: all test-binaries ## run a SQL session and the C units under memcheck,
 matrix: ## run the SQL tests on eight versions of SQLite from 3.38.5 to 3.54.1 (from npm), or on VERSIONS
 	@.ci/deps build test matrix
 	@tests/matrix/run $(VERSIONS)
+
+locales: test-binaries ## every command under every locale there is (Debian: locales-all); minutes
+	@.ci/deps build test
+	@TASKRESULTS_LOCALES=all TASKRESULTS_EXTRAS=1 TASKRESULTS_ROOT="$(CURDIR)" bats --tap -f 'every locale' tests/bats/environment.bats
 
 coverage: ## lines and branches that the tests take, with a reason for each that is not; see tests/coverage/REPORT.md
 	@.ci/deps build test coverage

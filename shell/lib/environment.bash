@@ -30,13 +30,17 @@ for entry in "${user_environment[@]}"; do
     user_environment | exported_by_user | shell_home) declare +x "$name" ;;
     *[a-z]*) unset -v "$name" ;;
     PIPESTATUS | FUNCNAME | FUNCNEST | BASH_REMATCH | BASH_SOURCE | BASH_LINENO | BASH_COMPAT | BASH_ENV | \
-      ENV | GLOBIGNORE | CDPATH | REPLY | MAPFILE | TMOUT | PS4 | CHILD_MAX | GREP_* | AWK* | LC_* | LANG* | \
+      ENV | GLOBIGNORE | CDPATH | REPLY | MAPFILE | TMOUT | PS4 | CHILD_MAX | GREP_* | AWK* | POSIX* | LC_* | LANG* | \
       LOCPATH | NLSPATH | _POSIX2_VERSION | TIME_STYLE | BLOCK_SIZE | BLOCKSIZE)
       unset -v "$name"
       ;;
   esac
 done 2>/dev/null
 unset -v entry name
+
+# What we read and print is UTF-8, whatever the user's locale is, and a range such as [a-z] holds what it seems to hold (in
+# Turkish it lacks the i). Where there is no such locale, it is C.
+export LC_ALL=C.UTF-8 2>/dev/null
 
 # exec_as_user COMMAND... - becomes the command, in the environment as it came. No local variables: they would hide the
 # user's of the same name.

@@ -107,3 +107,53 @@ break')
   env -i "${words[@]}" "$(tool taskresults)" sql ".shell cat /proc/self/environ >'$BATS_TEST_TMPDIR/got'"
   same
 }
+
+# have_locales - those of Debian's locales-all; skips the test without them.
+have_locales() {
+  locale -a 2>/dev/null | grep -qx 'tr_TR.utf8' || missing_extra 'the locales (Debian: apt-get install locales-all)'
+}
+
+@test "every command prints the same under locales that differ in kind" {
+  have_locales
+  expect
+  for locale in C POSIX tr_TR.UTF-8 az_AZ.UTF-8 de_DE.ISO-8859-1 ar_SA.UTF-8 fa_IR.UTF-8 th_TH.TIS-620 ja_JP.EUC-JP \
+    zh_CN.GB18030 zh_TW.BIG5; do
+    [[ ${TASKRESULTS_LOCALES-} != all ]] || break # the next test has them all
+    assert_as_expected "LC_ALL=$locale"
+  done
+  assert_as_expected LANG=tr_TR.UTF-8 LC_NUMERIC=de_DE.UTF-8 LC_TIME=hi_IN.UTF-8 LC_COLLATE=cs_CZ.UTF-8
+}
+
+@test "list prints the same under every locale there is; with make locales, every command does" {
+  have_locales
+  make_job INDIGO-ıI 4 2
+  under() { env -i "PATH=$PATH" LC_ALL="$1" "SCHEDULER_RESULTS_DIR=$results" "$(tool taskresults)" list 2>&1; }
+  expected=$(under C.UTF-8)
+  [[ $expected == JOB*INDIGO-ıI* ]]
+  [[ ${TASKRESULTS_LOCALES-} != all ]] || expect
+  count=0
+  for locale in $(LC_ALL=C locale -a | grep '[.@]'); do # de_DE is another name of de_DE.iso88591
+    if [[ ${TASKRESULTS_LOCALES-} == all ]]; then
+      assert_as_expected "LC_ALL=$locale"
+    else
+      [[ $(under "$locale") == "$expected" ]] || { echo "under $locale:"; under "$locale"; return 1; }
+    fi
+    count=$((count + 1))
+  done
+  ((count > 200))
+}
+
+@test "POSIXLY_CORRECT and its kin change nothing" {
+  expect
+  assert_as_expected POSIXLY_CORRECT=1 POSIX_PEDANTIC=1 _POSIX2_VERSION=199209
+}
+
+@test "options are completed in Turkish, too" {
+  have_locales
+  completed=$(LC_ALL=tr_TR.UTF-8 PATH="$(dirname "$(tool taskresults)"):$PATH" bash -c '
+    source "$0/shell/completions/taskresults.bash"
+    COMP_WORDS=(taskresults view a --li) COMP_CWORD=3 COMP_LINE="${COMP_WORDS[*]}"
+    _taskresults
+    printf "%s\n" "${COMPREPLY[@]}"' "$root")
+  [[ $completed == --limit ]]
+}
