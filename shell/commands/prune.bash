@@ -11,7 +11,8 @@
 # Options:
 #   --all           every job; one that cannot be pruned does not keep the others from it
 #   --keep N        the last N records stay
-#   --since T       records as new as T stay: 2026-02-14, 2026-02-14T09:30:00Z, 90s, 30m, 12h, 7d, yesterday; in UTC
+#   --since T       records as new as T stay: 7d, '90 days', 2026-02-14, 2026-02-14T09:30:00Z, yesterday and the like, in UTC;
+#                   all forms: `taskresults help`
 #   --keep-failures N  and so do the last N failures of those that would go
 #   --drop-rejects  lines that are no records go, too
 #   --dry-run       tell what would go, and whether it would be refused; change nothing
