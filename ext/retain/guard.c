@@ -36,7 +36,8 @@ typedef struct Look {
   int64_t most_lines; /* of each file */
   Loss *loss;         /* NULL: stop at the first record that stays */
   bool stays;         /* one was found */
-  int unread_errno;   /* of a file that could not be read; or 0 */
+  int64_t unread;     /* files that could not be read, */
+  int unread_errno;   /* the last one for this reason */
   TrLines lines;      /* owned, during look_at() */
 } Look;
 
@@ -73,6 +74,11 @@ static int look_at_lines(Look *look, const TrFile *file) {
   return code == SQLITE_DONE ? SQLITE_OK : code;
 }
 
+static void note_unread(Look *look, int reason) {
+  look->unread_errno = reason;
+  look->unread++;
+}
+
 /* SQLITE_DONE: enough was seen. */
 static int look_at_file(void *context, const char *name) {
   Look *look = context;
@@ -80,7 +86,7 @@ static int look_at_file(void *context, const char *name) {
   TrEntry entry;
   if (!tr_name_is_job_file(name, strlen(name)) || (look->except && strcmp(name, look->except) == 0)) return SQLITE_OK;
   int code = tr_dir_open_file(look->dir, name, look->poll, &file, &entry);
-  if (code == SQLITE_OK && entry == TR_ENTRY_UNREADABLE) look->unread_errno = file.error_number;
+  if (code == SQLITE_OK && entry == TR_ENTRY_UNREADABLE) note_unread(look, file.error_number);
   if (code != SQLITE_OK || entry != TR_ENTRY_READABLE) return code;
   int64_t lost = look->loss ? look->loss->records + look->loss->others : 0;
   code = look_at_lines(look, &file);
@@ -89,7 +95,7 @@ static int look_at_file(void *context, const char *name) {
   if (look->loss && look->loss->records + look->loss->others > lost) look->loss->jobs++;
   if (code == SQLITE_OK) return look->stays && !look->loss ? SQLITE_DONE : SQLITE_OK;
   if (code == SQLITE_INTERRUPT || code == SQLITE_NOMEM) return code;
-  look->unread_errno = reason ? reason : EIO;
+  note_unread(look, reason ? reason : EIO);
   return SQLITE_OK;
 }
 
@@ -139,6 +145,12 @@ static void append_loss(sqlite3_str *out, const Loss *loss) {
   if (loss->untimed) sqlite3_str_appendf(out, ", %lld without a readable time", (long long)loss->untimed);
 }
 
+static void append_unread(sqlite3_str *out, const Look *look) {
+  if (look->unread == 0) return;
+  sqlite3_str_appendf(out, "; not counting %lld job%s that cannot be read (%s)", (long long)look->unread,
+                      look->unread == 1 ? "" : "s", strerror(look->unread_errno));
+}
+
 static void append_cause(sqlite3_str *out, const Look *look, bool is_late) {
   char cut[TR_TIMESTAMP_SIZE];
   if (is_late) {
@@ -168,6 +180,7 @@ static int refuse(const Look *pruned, const char *name, bool is_late, bool is_as
   append_cause(out, pruned, is_late);
   sqlite3_str_appendall(out, ": ");
   append_loss(out, &loss);
+  append_unread(out, &look);
   code = sqlite3_str_errcode(out);
   *refusal = sqlite3_str_finish(out);
   return code;

@@ -83,8 +83,8 @@ LONG = {"results/long.jsonl": "".join(record("01-01T00:%02d:%02d" % (i // 60, i 
 Scenario = collections.namedtuple("Scenario", "name words sql allows build status files")
 
 
-def sql(name, statements, allows="nothing", build="", files=FILES):
-    return Scenario(name, None, statements, allows, build, 0, files)
+def sql(name, statements, allows="nothing", build="", files=FILES, status=0):
+    return Scenario(name, None, statements, allows, build, status, files)
 
 
 def command(words, allows="nothing", status=0):
@@ -122,6 +122,9 @@ SCENARIOS = [
         + (ROW % ("new", "one")).replace("task_results(", "t(") + "DROP TABLE t", "append"),
     sql("prune", "SELECT taskresults_prune('a', 'keep', 1)", "prune"),
     sql("prune, dry", "SELECT taskresults_prune('a', 'keep', 1, 'dry_run', 1)"),
+    sql("prune, refused", "SELECT taskresults_prune('a', 'keep', 0)", status=1),
+    sql("prune_all, refused", "SELECT taskresults_prune_all('keep', 0)", status=1),
+    sql("prune_all, refused, dry", "SELECT taskresults_prune_all('since', '2001-04-01', 'dry_run', 1)"),
     sql("prune_all", "SELECT taskresults_prune_all('since', '2001-02-15T00:00Z')", "prune"),
     sql("prune, two threads", "SELECT taskresults_prune('a', 'since', '2001-02-15T00:00Z', 'count', 1)", "prune", "tiny"),
     command("view a"), command("view --all"), command("list"), command("stats"), command("errors"), command("rejects"),
