@@ -9,7 +9,8 @@
 #
 # A command that cannot be started, and one that is ended by a signal or by the timeout, has failed. A background process
 # that keeps the command's output open is waited for. TERM, INT, HUP and QUIT are passed on to the command, and the run is
-# recorded as a failure then, whatever the command makes of it.
+# recorded as a failure then, whatever the command makes of it. What the command leaves behind when it ends, such as a
+# daemon, lives on; but after the timeout or such a signal it is ended too, wherever it has gone.
 #
 # That the record cannot be written is known only when the command has run: it is said on standard error, and the output
 # is shown then even with --quiet. A job that cannot be a file's name is refused before anything runs.
@@ -17,7 +18,7 @@
 # Options:
 #   --name N        the job's name in the record; without it, JOB
 #   --timeout T     end it after T, which is seconds or a length of time: 90, 1.5, 90s, 5m, '2 hours' and the like (all forms:
-#                   `taskresults help`); first by TERM, 5 seconds later by KILL, with all its children
+#                   `taskresults help`); first by TERM, 5 seconds later by KILL, with all that it has started
 #   --quiet         show its output only if it fails, as cron wants it; or if there is more than can be kept
 #
 # Exit status:

@@ -4,6 +4,7 @@
 **   capture.c      a command's output, byte by byte -> the text that is recorded; knows nothing of processes
 **   environment.c  the environment that the command gets
 **   keep.c         what --quiet keeps of the output until it is known whether it is shown
+**   offspring.c    the processes that a command leaves behind
 **   supervise.c    starts the command, shows or keeps what it prints, ends it in time, has the run recorded
 **   timeout.c      --timeout, read and worded
 **   write.c        standard input -> a file that is there whole or not at all; knows nothing of commands
@@ -63,6 +64,23 @@ ssize_t kept_take(Kept *kept, unsigned char *out,
                   size_t size); /* the next bytes; 0: none are left; -1 with errno set */
 bool kept_is_empty(const Kept *kept);
 void kept_drop(Kept *kept);
+
+typedef struct Pids {
+  pid_t *list;
+  size_t count, room;
+} Pids;
+
+/* All processes that come from the command, but not the command itself. */
+typedef struct Offspring {
+  pid_t command;
+  Pids strangers; /* children that were ours before */
+  Pids told;      /* who got TERM */
+} Offspring;
+
+void offspring_begin(Offspring *offspring); /* before the command is started; then `command` is to be set */
+/* Sends the signal to all that can be reached by now. False: there are none, which is final if the command has ended. */
+bool offspring_tell(Offspring *offspring, int number);
+void offspring_reap(const Offspring *offspring);
 
 /* Standard input, up to the seal at its end, becomes the file. The exit status: see write.c. */
 int write_main(const char *path, const char *seal);

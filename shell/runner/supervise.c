@@ -12,8 +12,9 @@
 ** The command gets our standard input, a process group of its own, and pipes for its output: a background process that
 ** it leaves behind with these pipes open is waited for, as Python's subprocess.run() waits. Signals reach us through a
 ** descriptor, so nothing happens between two steps; those that are meant to end us are passed on to the group, and
-** the run counts as failed. On the timeout the group gets TERM, and KILL when it has not gone GRACE_MS later. The
-** command is not reaped before the last signal is sent, so its group's number cannot be somebody else's by then.
+** the run counts as failed. On the timeout the group and whoever left it get TERM, and KILL when they have not gone
+** GRACE_MS later; so does what is left when a command has ended to which a signal was passed on. The command is not
+** reaped before the last signal is sent, so its group's number cannot be somebody else's by then.
 **
 ** Exit status: the command's own; 128 + signal; 124 timed out; 126, 127 it could not be started. If that would be 0,
 ** but the run could not be recorded, or its output not be shown: 3.
@@ -38,7 +39,7 @@
 #include <unistd.h>
 
 #define GRACE_MS 5000       /* between TERM and KILL */
-#define DRAIN_MS 500        /* after KILL, for what is still in the pipes */
+#define DRAIN_MS 2000       /* after KILL, until it has worked, and for what is still in the pipes */
 #define SHOW_BYTES PIPE_BUF /* a pipe that polls writable takes as much without blocking */
 
 enum { EXIT_USAGE = 2, EXIT_IO = 3, EXIT_TIMED_OUT = 124, EXIT_NOT_STARTED = 126, EXIT_NOT_FOUND = 127 };
@@ -65,6 +66,9 @@ typedef struct Run {
   bool lost;          /* some output was not read, or not shown */
   char **environment; /* the command's */
   pid_t command;
+  Offspring offspring;
+  bool has_offspring;       /* as far as is known; looked after only when there is pressure */
+  int complaint;            /* where the new process says why it could not become the command; -1 when that is over */
   int start_error;          /* errno, if the command could not be started */
   int signals;              /* signalfd */
   sigset_t outer_mask;      /* as it was when we came */
@@ -197,7 +201,8 @@ static void become_command(const Run *run, char **argv, int out, int err, int co
 static void start(Run *run, char **argv) {
   int out[2], err[2], complaint[2];
   if (pipe2(out, O_CLOEXEC) || pipe2(err, O_CLOEXEC) || pipe2(complaint, O_CLOEXEC)) fail("pipe");
-  run->command = fork();
+  offspring_begin(&run->offspring);
+  run->command = run->offspring.command = fork();
   if (run->command < 0) fail("fork");
   if (run->command == 0) become_command(run, argv, out[1], err[1], complaint[1]);
   setpgid(run->command, run->command); /* whoever comes first */
@@ -206,11 +211,19 @@ static void start(Run *run, char **argv) {
   close(complaint[1]);
   run->out.from = out[0];
   run->err.from = err[0];
-  ssize_t length;
-  do { /* ends when the command has begun */
-    length = read(complaint[0], &run->start_error, sizeof run->start_error);
-  } while (length < 0 && errno == EINTR);
-  close(complaint[0]);
+  run->complaint = complaint[0];
+}
+
+/* The pipe's end without a word: the command has begun. */
+static void hear_complaint(Run *run, const char *command) {
+  int error;
+  ssize_t length = read(run->complaint, &error, sizeof error);
+  if (length < 0 && errno == EINTR) return;
+  close(run->complaint);
+  run->complaint = -1;
+  if (length != sizeof error) return;
+  run->start_error = error;
+  say("%s: %s", command, strerror(error));
 }
 
 /* --- the course of things ----------------------------------------------------------------------------------------- */
@@ -219,23 +232,43 @@ static void signal_group(const Run *run, int number) {
   kill(-run->command, number);
 }
 
+static void abandon(Stream *stream, bool *lost) {
+  end_stream(stream);
+  if (stream->length == 0) return;
+  stream->length = stream->written = 0;
+  kept_drop(&stream->kept);
+  *lost = true;
+  say("nobody reads %s, so not all of it was shown", stream->name);
+}
+
 /* It is time for more. */
 static void press(Run *run) {
   switch (++run->pressure) {
   case PRESSURE_TERM:
-    run->timed_out = true;
     signal_group(run, SIGTERM);
     signal_group(run, SIGCONT);
+    run->has_offspring = offspring_tell(&run->offspring, SIGTERM);
     run->next_step_ms = now_ms() + GRACE_MS;
     break;
   case PRESSURE_KILL:
     signal_group(run, SIGKILL);
+    run->has_offspring = offspring_tell(&run->offspring, SIGKILL);
     run->next_step_ms = now_ms() + DRAIN_MS;
     break;
-  default: /* somebody who left the group holds the pipes */
-    end_stream(&run->out);
-    end_stream(&run->err);
+  default: /* another user's, say */
+    if (!run->ended || offspring_tell(&run->offspring, SIGKILL)) say("not all of the command could be ended");
+    abandon(&run->out, &run->lost);
+    abandon(&run->err, &run->lost);
     run->next_step_ms = -1;
+  }
+}
+
+/* Whenever a child has ended, its own children may have become ours. */
+static void look_after_offspring(Run *run) {
+  if (run->pressure == PRESSURE_NONE) {
+    offspring_reap(&run->offspring);
+  } else {
+    run->has_offspring = offspring_tell(&run->offspring, run->pressure == PRESSURE_TERM ? SIGTERM : SIGKILL);
   }
 }
 
@@ -267,6 +300,7 @@ static void take_signal(Run *run) {
   int number = (int)info.ssi_signo;
   if (number == SIGCHLD) {
     look_after_command(run);
+    look_after_offspring(run);
     return;
   }
   if (number != SIGTSTP && run->interrupted_by == 0) run->interrupted_by = number;
@@ -307,20 +341,33 @@ static int milliseconds_left(const Run *run) {
   return left < 0 ? 0 : left > INT_MAX ? INT_MAX : (int)left;
 }
 
-/* Until the command has ended and all its output has gone where it goes. */
-static void attend(Run *run) {
-  while (!run->ended || !stream_is_done(run, &run->out) || !stream_is_done(run, &run->err)) {
-    struct pollfd ready[] = {{.fd = run->signals, .events = POLLIN}, wanted(run, &run->out), wanted(run, &run->err)};
+static bool is_over(const Run *run) {
+  if (run->pressure == PRESSURE_ABANDON) return true;
+  return run->ended && run->complaint < 0 && stream_is_done(run, &run->out) && stream_is_done(run, &run->err) &&
+         (run->pressure == PRESSURE_NONE ? run->interrupted_by == 0 : !run->has_offspring);
+}
+
+/* Until the command has ended and all its output has gone where it goes; and, if it was ended, until all is gone that it
+** has started. */
+static void attend(Run *run, const char *command) {
+  while (!is_over(run)) {
+    struct pollfd ready[] = {{.fd = run->signals, .events = POLLIN},
+                             {.fd = run->complaint, .events = POLLIN},
+                             wanted(run, &run->out),
+                             wanted(run, &run->err)};
     int left = milliseconds_left(run);
     if (left == 0) {
+      if (run->pressure == PRESSURE_NONE) run->timed_out = true;
       press(run);
-    } else if (poll(ready, 3, left) > 0) {
-      serve(run, &run->out, &ready[1]);
-      serve(run, &run->err, &ready[2]);
+    } else if (run->ended && run->interrupted_by && run->pressure == PRESSURE_NONE) {
+      press(run);
+    } else if (poll(ready, 4, left) > 0) {
+      if (ready[1].revents) hear_complaint(run, command);
+      serve(run, &run->out, &ready[2]);
+      serve(run, &run->err, &ready[3]);
       if (ready[0].revents) take_signal(run);
     }
   }
-  if (run->timed_out) signal_group(run, SIGKILL); /* whoever of the group prints elsewhere */
 }
 
 /* --- what is told ------------------------------------------------------------------------------------------------- */
@@ -425,10 +472,9 @@ static int run_command(Run *run, char **command, int64_t timeout_ms) {
   int wait_status = 0;
   take_signals(run);
   start(run, command);
-  if (run->start_error) say("%s: %s", command[0], strerror(run->start_error));
   run->next_step_ms = timeout_ms ? now_ms() + timeout_ms : -1;
-  attend(run);
-  while (waitpid(run->command, &wait_status, 0) < 0 && errno == EINTR) continue;
+  attend(run, command[0]);
+  while (run->ended && waitpid(run->command, &wait_status, 0) < 0 && errno == EINTR) continue;
   if (isatty(STDIN_FILENO) && tcgetpgrp(STDIN_FILENO) == run->command) tcsetpgrp(STDIN_FILENO, getpgrp());
   return wait_status;
 }

@@ -130,6 +130,128 @@ PYTHON
   await gone
 }
 
+# is_gone FILE - the process whose number is there has ended; it may still wait to be asked how.
+is_gone() {
+  ! kill -0 "$(<"$1")" || grep -q '^State:.Z' "/proc/$(<"$1")/status"
+}
+
+# A process that leaves the command's group, session and output, and writes its number to the file `escaped`.
+escape='setsid sh -c "echo \$\$ >escaped; exec sleep 1000" </dev/null >/dev/null 2>&1 & until test -s escaped; do sleep 0.02; done;'
+
+@test "a timeout ends what has left the command's group too: TERM first, and KILL for what does not go" {
+  cd "$BATS_TEST_TMPDIR"
+  run taskresults run a --timeout 1s -- sh -c 'setsid sleep 1000 & echo $! >escaped; sleep 1000'
+  [[ $status -eq 124 ]]
+  is_gone escaped
+  assert_record 0 '' 'Execution timed out (1 second)'
+  rm escaped
+  # Twice removed: the session's leader has a child in a session of its own, and both print elsewhere.
+  run taskresults run a --timeout 1s -- sh -c 'setsid sh -c "setsid sleep 1000 & echo \$! >deep; echo \$\$ >escaped; wait" >/dev/null 2>&1 &
+    exec sleep 1000'
+  [[ $status -eq 124 ]]
+  is_gone escaped
+  is_gone deep
+  rm escaped
+  # It has time to clean up after TERM ...
+  run taskresults run a --timeout 1s -- sh -c "setsid bash -c 'trap \"sleep 0.3; touch cleaned; exit\" TERM; echo \$\$ >escaped
+    while :; do sleep 0.02; done' >/dev/null 2>&1 & exec sleep 1000"
+  [[ $status -eq 124 && -e cleaned ]]
+  is_gone escaped
+  rm escaped
+  # ... but not for ever.
+  run taskresults run a --timeout 1s -- sh -c "setsid bash -c 'trap \"\" TERM; echo \$\$ >escaped; exec sleep 1000' & exec sleep 1000"
+  [[ $status -eq 124 ]]
+  is_gone escaped
+}
+
+@test "a timeout ends a process that moves from number to number, forking for ever" {
+  cd "$BATS_TEST_TMPDIR"
+  printf '%s\n' 'trap "" TERM; move() { (move &); }; move' >mover_of_this_test
+  run timeout 100 "$(tool taskresults)" run a --timeout 1s -- setsid bash "$PWD/mover_of_this_test"
+  [[ $status -eq 124 ]]
+  ! pgrep -f "$PWD/mover_of_this_test"
+}
+
+@test "a passed-on signal ends what has left the command's group too" {
+  cd "$BATS_TEST_TMPDIR"
+  for signal in TERM INT HUP QUIT; do
+    rm -f escaped
+    start "$(tool taskresults)" run a -- sh -c "ulimit -c 0; $escape touch begun; exec sleep 1000"
+    await test -e begun
+    ! is_gone escaped
+    kill "-$signal" "$pid"
+    wait "$pid" && return 1
+    is_gone escaped
+    assert_record 0 '' "Interrupted (SIG$signal)"
+    rm begun
+  done
+}
+
+@test "a signal is not kept waiting by a process that holds the output of a command that has ended" {
+  cd "$BATS_TEST_TMPDIR"
+  start timeout 100 "$(tool taskresults)" run a -- sh -c 'setsid sleep 1000 & echo $! >escaped; echo $$ >ran; echo done'
+  await test -s ran
+  has_ended() { grep -q '^State:.Z' "/proc/$(<ran)/status"; }
+  await has_ended
+  ! is_gone escaped
+  kill -TERM "$pid"
+  status=0
+  wait "$pid" || status=$?
+  [[ $status -eq 143 ]]
+  is_gone escaped
+  assert_record 0 '' $'done\n'
+}
+
+@test "a signal is not kept waiting by somebody who does not read" {
+  cd "$BATS_TEST_TMPDIR"
+  mkfifo pipe
+  exec {reader}<>pipe
+  setsid env --default-signal=INT,QUIT "$(tool taskresults)" run a -- sh -c 'touch begun; yes' >pipe 2>err 3>&- {reader}>&- &
+  pid=$!
+  await test -e begun
+  kill -INT "$pid"
+  status=0
+  wait "$pid" || status=$?
+  [[ $status -eq 130 && $(<err) == 'taskresults: nobody reads standard output, so not all of it was shown' ]]
+  assert_record 0 '' "$(yes | head -n 2500)"$'\n'
+}
+
+@test "a daemon lives on after a normal end, also of a failure" {
+  cd "$BATS_TEST_TMPDIR"
+  for code in 0 1; do
+    rm -f escaped
+    run taskresults run a --timeout 1h -- sh -c "$escape exit $code"
+    [[ $status -eq $code ]]
+    ! is_gone escaped
+    # A later run that is ended ends its own only.
+    run taskresults run a --timeout 0.5 -- sleep 1000
+    [[ $status -eq 124 ]]
+    ! is_gone escaped
+    kill "$(<escaped)"
+  done
+}
+
+@test "a process that the caller had started before exec is left alone by the timeout" {
+  cd "$BATS_TEST_TMPDIR"
+  run bash -c 'setsid sleep 1000 </dev/null >/dev/null 2>&1 & echo "$!" >stranger; exec "$@"' - \
+    "$(tool taskresults)" run a --timeout 0.5 -- sh -c "$escape exec sleep 1000"
+  [[ $status -eq 124 ]]
+  is_gone escaped
+  ! is_gone stranger
+  kill "$(<stranger)"
+}
+
+@test "in another namespace of processes, with the /proc of the first, a timeout ends what it has to, and nobody else" {
+  cd "$BATS_TEST_TMPDIR"
+  unshare -p -f true 2>/dev/null || skip 'no namespaces here'
+  status=0
+  timeout 100 unshare -p -f sh -c 'sleep 1000 & "$@"; code=$?; kill -0 $! && exit "$code"' - "$(tool taskresults)" run a --timeout 1s -- \
+    sh -c 'setsid sh -c "trap : TERM; touch escaped; while :; do sleep 0.02; done; touch survived" >/dev/null 2>&1 &
+    until test -e escaped; do sleep 0.02; done; exec sleep 1000' || status=$?
+  [[ $status -eq 124 && -e escaped ]]
+  assert_record 0 '' 'Execution timed out (1 second)'
+}
+
 @test "how a timeout is worded" {
   words() { "$(runner)" "$1" show - 3 sh -c 'cat >/dev/null; printf "%s\n" "$0"' true; }
   [[ $(words 5m) == 'Execution timed out (5 minutes)' ]]

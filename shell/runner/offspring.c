@@ -1,0 +1,138 @@
+/*
+** offspring.c - the processes that a command leaves behind, wherever they have gone: into other groups and sessions too.
+**
+** We are the subreaper: a process whose parent has ended becomes our child. So once the command has ended, each process
+** that it left is our child, or has an ancestor that is, and is our child when that one has ended. A child that we have
+** not waited for keeps its number, so nobody else can be met by it.
+**
+** /proc only says where to look: what it lists is believed if waitid() knows it for a child of ours. Where it does not
+** list our children (it is not mounted, or is that of another namespace), all numbers are tried.
+*/
+#define _GNU_SOURCE
+#include "runner.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define MOST_PIDS 4194304 /* the kernel gives no number above it */
+
+static bool has(const Pids *pids, pid_t pid) {
+  for (size_t i = 0; i < pids->count; i++) {
+    if (pids->list[i] == pid) return true;
+  }
+  return false;
+}
+
+/* Without memory it is not in the list. */
+static void add(Pids *pids, pid_t pid) {
+  if (pids->count == pids->room) {
+    size_t room = pids->room ? 2 * pids->room : 64;
+    pid_t *list = realloc(pids->list, room * sizeof *list);
+    if (list == NULL) return;
+    pids->list = list;
+    pids->room = room;
+  }
+  pids->list[pids->count++] = pid;
+}
+
+static void forget(Pids *pids, pid_t pid) {
+  for (size_t i = 0; i < pids->count; i++) {
+    if (pids->list[i] == pid) pids->list[i--] = pids->list[--pids->count];
+  }
+}
+
+static bool is_child(pid_t pid) {
+  siginfo_t info;
+  return waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0;
+}
+
+static bool list_from_proc(Pids *children) {
+  char path[64];
+  snprintf(path, sizeof path, "/proc/self/task/%ld/children", (long)getpid());
+  FILE *file = fopen(path, "re");
+  if (file == NULL) return false;
+  for (long pid; fscanf(file, "%ld", &pid) == 1;) {
+    if (is_child((pid_t)pid)) add(children, (pid_t)pid);
+  }
+  fclose(file);
+  return true;
+}
+
+static void list_by_trying(Pids *children) {
+  long most = MOST_PIDS;
+  FILE *file = fopen("/proc/sys/kernel/pid_max", "re");
+  if (file && fscanf(file, "%ld", &most) != 1) most = MOST_PIDS;
+  if (file) fclose(file);
+  for (pid_t pid = 2; pid <= most; pid++) {
+    if (is_child(pid)) add(children, pid);
+  }
+}
+
+static bool has_children(void) {
+  siginfo_t info;
+  return waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) == 0;
+}
+
+/* Call it before the command is started: `exec taskresults run` makes its caller's children ours, which are left alone. */
+void offspring_begin(Offspring *offspring) {
+  prctl(PR_SET_CHILD_SUBREAPER, 1);
+  if (has_children() && !list_from_proc(&offspring->strangers)) list_by_trying(&offspring->strangers);
+}
+
+static void forget_others(const Offspring *offspring, Pids *children) {
+  forget(children, offspring->command);
+  for (size_t i = 0; i < offspring->strangers.count; i++) forget(children, offspring->strangers.list[i]);
+}
+
+static void list_offspring(const Offspring *offspring, Pids *children) {
+  if (!list_from_proc(children)) list_by_trying(children);
+  forget_others(offspring, children);
+}
+
+/* TERM is told once; what is in the command's group has been told with it. */
+static void tell(Offspring *offspring, pid_t pid, int number) {
+  if (number == SIGTERM && (has(&offspring->told, pid) || getpgid(pid) == offspring->command)) return;
+  if (number == SIGTERM) add(&offspring->told, pid);
+  kill(pid, number);
+  if (number == SIGTERM) kill(pid, SIGCONT);
+}
+
+/* True: some had ended, so the list is out of date, as what they left is ours now. */
+static bool tell_list(Offspring *offspring, const Pids *children, int number) {
+  bool has_changed = false;
+  for (size_t i = 0; i < children->count; i++) {
+    pid_t pid = children->list[i];
+    if (waitpid(pid, NULL, WNOHANG) == pid) {
+      forget(&offspring->told, pid);
+      has_changed = true;
+    } else {
+      tell(offspring, pid, number);
+    }
+  }
+  return has_changed;
+}
+
+bool offspring_tell(Offspring *offspring, int number) {
+  Pids children = {0};
+  do {
+    children.count = 0;
+    list_offspring(offspring, &children);
+  } while (tell_list(offspring, &children, number));
+  free(children.list);
+  return children.count > 0;
+}
+
+/* Those that end while the command goes on. Where /proc does not list them, they wait until we end. */
+void offspring_reap(const Offspring *offspring) {
+  Pids children = {0};
+  if (list_from_proc(&children)) {
+    forget_others(offspring, &children);
+    for (size_t i = 0; i < children.count; i++) waitpid(children.list[i], NULL, WNOHANG);
+  }
+  free(children.list);
+}
