@@ -10,9 +10,11 @@ declare -g args_before_dashes=
 
 # parse_options SPEC ARGUMENT... - SPEC is a list of words: `name` is a flag, `name=` takes a value, and `x:name` gives
 # either a one-letter form. A value is the next argument or follows `=`; `--` ends the options, so that a job whose name
-# begins with `-` can be given; a lone `-` is an argument. --help ends it all. Every command takes --color.
+# begins with `-` can be given; a lone `-` is an argument. --help ends it all. Every command takes --color. Of a value that
+# is given twice the last one counts, and `repeated` is its option.
 parse_options() {
   local spec=$1 word name value
+  repeated=
   local -A takes_value=() long_of=()
   shift
   for word in $spec; do
@@ -37,6 +39,7 @@ parse_options() {
       *) args+=("$word"); continue ;;
     esac
     [[ -n $name && -n ${takes_value[$name]+known} ]] || unknown_option "$word" "${!takes_value[@]}"
+    [[ -z ${takes_value[$name]} || ! -v opt[$name] ]] || repeated=$name
     if [[ -z ${takes_value[$name]} ]]; then
       [[ $word != --*=* ]] || usage_error "--$name takes no value"
       opt[$name]=1

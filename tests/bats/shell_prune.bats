@@ -161,7 +161,9 @@ RUNS
   make_job a 2
   cp "$results/a.jsonl" "$BATS_TEST_TMPDIR/whole"
   for arguments in 'a' '--all' 'a --keep-failures 3' 'a --drop-rejects' '--keep 1' 'a --all --keep 1' 'a b --keep 1' \
-    'a --keep -1' 'a --keep x' 'a --keep' 'a --since sometime' 'a --keep 1 --csv' 'a --keep 1 --json --jsonl' 'a --keep= '; do
+    'a --keep -1' 'a --keep x' 'a --keep' 'a --since sometime' 'a --keep 1 --csv' 'a --keep 1 --json --jsonl' 'a --keep= ' \
+    'a --keep 1 --keep 2' 'a --keep 1 --keep=1' 'a --since 7d --keep 1 --since=2026-01-01' 'a --keep 1 --force=1' \
+    'a --since 90dayz' 'a --since 90' 'a --keep 1e3' 'a --keep 99999999999999999999' 'a --keep 1 --keep-failures 1,000'; do
     # shellcheck disable=SC2086  # words
     run taskresults prune $arguments
     [[ $status -eq 2 && $output == *'try: taskresults help prune' ]] || { echo "$arguments: $status $output"; return 1; }
