@@ -28,7 +28,7 @@ WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wco
 ALL_CFLAGS = -std=c11 -fPIC -fvisibility=hidden $(WARNINGS) -Iinclude $(PKG_CFLAGS) $(CFLAGS) $(VARIANT_CFLAGS)
 
 
-.PHONY: all static demo test check unit bats deps asan tsan valgrind matrix locales coverage faults fuzz lint format bench instructions install uninstall clean help
+.PHONY: all static demo test check unit bats deps asan tsan valgrind matrix locales widths coverage faults fuzz lint format bench instructions install uninstall clean help
 
 all: taskresults.so taskresults-run ## build the loadable extension, taskresults.so, and what `taskresults run` needs
 
@@ -170,6 +170,10 @@ faults: test-binaries taskresults-run ## fail every call into libc of every scen
 fuzz: ## fuzz each target for FUZZ_SECONDS (60) of CPU time with libFuzzer and AFL++; see tests/fuzz/run
 	@.ci/deps build fuzz
 	@tests/fuzz/run
+
+widths: ## make shell/lib/width_data.awk anew, from the Unicode tables of Perl
+	shell/make_widths >shell/lib/width_data.awk.new
+	mv shell/lib/width_data.awk.new shell/lib/width_data.awk
 
 format: ## lay out the C sources with clang-format
 	@.ci/deps lint

@@ -140,7 +140,7 @@ have_locales() {
     fi
     count=$((count + 1))
   done
-  ((count > 200))
+  ((count > 100))
 }
 
 @test "POSIXLY_CORRECT and its kin change nothing" {
