@@ -5,7 +5,7 @@
 
 set -uo pipefail
 shell_home=${0%/lib/*}
-for part in say find sql_text query; do
+for part in visible say find sql_text query; do
   # shellcheck source=/dev/null
   source "$shell_home/lib/$part.bash"
 done

@@ -9,10 +9,15 @@ EXIT_USAGE=2
 EXIT_IO=3
 EXIT_BUSY=75
 
-# say WORDS... - one message on standard error, behind the program's name. Control characters are shown, not obeyed.
+# say WORDS... - one message on standard error, behind the program's name. Control characters are shown, not obeyed: names are in it
+# as they were given.
 say() {
-  local text="$*" program=${program_name:-taskresults}
-  printf '%s: %s\n' "$program" "$text" | LC_ALL=C tr '\000-\010\013-\037\177' '?' >&2
+  local text="${program_name:-taskresults}: $*"
+  if is_plain "$text"; then
+    printf '%s\n' "$text" >&2
+  else
+    printf '%s\n' "$text" | LC_ALL=C sed "$(visible_message_program)" >&2
+  fi
 }
 
 # die CODE WORDS...

@@ -101,6 +101,6 @@ say_schedulers() {
   fi
   for results in "${schedulers[@]}"; do
     say "a scheduler's results, which belong to $(stat -c %U -- "$results"), are in $results; to use them:"
-    print_exports "$results" >&2
+    print_exports "$results" | LC_ALL=C sed "$(visible_message_program)" >&2
   done
 }

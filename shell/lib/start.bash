@@ -36,7 +36,7 @@ if pipe_is_ignored 2>/dev/null; then
 fi
 trap 'exit 130' INT
 
-for part in say options find sql_text query fields times terminal progress jobs atomic help; do
+for part in visible say options find sql_text query fields times terminal progress jobs atomic help; do
   # shellcheck source=/dev/null
   source "$shell_home/lib/$part.bash"
 done

@@ -47,21 +47,6 @@ paint() {
   printf '%s' "$text"
 }
 
-# The program for sed(1) that makes control characters visible: C0 and DEL as their pictures, C1 and the controls that
-# reorder text as U+FFFD.
-visible_program() {
-  local i byte
-  printf '/[\\x01-\\x08\\x0b-\\x1f\\x7f\\xff]/{\n'
-  for ((i = 1; i < 32; i++)); do
-    ((i == 9 || i == 10)) && continue
-    printf -v byte '%02x' "$i"
-    printf 's/\\x%s/\\xe2\\x90\\x%02x/g\n' "$byte" "$((0x80 + i))"
-  done
-  printf 's/\\x7f/\\xe2\\x90\\xa1/g\ns/\\xff/\\xe2\\x90\\x80/g\n}\n'
-  printf 's/\\xc2[\\x80-\\x9f]/\\xef\\xbf\\xbd/g\ns/\\xe2\\x80[\\xaa-\\xae]/\\xef\\xbf\\xbd/g\n'
-  printf 's/\\xe2\\x81[\\xa6-\\xa9]/\\xef\\xbf\\xbd/g\n'
-}
-
 colour_program() {
   printf 's/\\xf8/\\x1b[32m/g\ns/\\xf9/\\x1b[31m/g\ns/\\xfa/\\x1b[2m/g\ns/\\xfb/\\x1b[1m/g\ns/\\xfc/\\x1b[0m/g\n'
 }

@@ -5,6 +5,7 @@
 **   environment.c  the environment that the command gets
 **   keep.c         what --quiet keeps of the output until it is known whether it is shown
 **   offspring.c    the processes that a command leaves behind
+**   say.c          messages
 **   supervise.c    starts the command, shows or keeps what it prints, ends it in time, has the run recorded
 **   timeout.c      --timeout, read and worded
 **   write.c        standard input -> a file that is there whole or not at all; knows nothing of commands
@@ -81,6 +82,9 @@ void offspring_begin(Offspring *offspring); /* before the command is started; th
 /* Sends the signal to all that can be reached by now. False: there are none, which is final if the command has ended. */
 bool offspring_tell(Offspring *offspring, int number);
 void offspring_reap(const Offspring *offspring);
+
+/* One message on standard error, behind the program's name; control characters are made visible. */
+__attribute__((format(printf, 1, 2))) void say(const char *format, ...);
 
 /* Standard input, up to the seal at its end, becomes the file. The exit status: see write.c. */
 int write_main(const char *path, const char *seal);

@@ -47,12 +47,11 @@ static void hear_signals(void) {
 static int fail(const char *path, const TrTarget *target, int reason, long long written) {
   const char *what = target->what ? target->what : "", *state = target->dir_fd >= 0 ? "; the file is what it was" : "";
   if (target->in_place) {
-    fprintf(stderr, "taskresults: %s is written, but may not outlast a power cut: %s: %s\n", path, what,
-            strerror(reason));
+    say("%s is written, but may not outlast a power cut: %s: %s", path, what, strerror(reason));
   } else if (target->what == NULL) {
-    fprintf(stderr, "taskresults: cannot write %s: at byte %lld: %s%s\n", path, written, strerror(reason), state);
+    say("cannot write %s: at byte %lld: %s%s", path, written, strerror(reason), state);
   } else {
-    fprintf(stderr, "taskresults: cannot write %s: %s%s%s%s\n", path, what, *what ? ": " : "", strerror(reason), state);
+    say("cannot write %s: %s%s%s%s", path, what, *what ? ": " : "", strerror(reason), state);
   }
   return EXIT_IO;
 }
