@@ -1,5 +1,5 @@
-# examine.bash - what `doctor` looks for in the results themselves: in files that are not read, in lines, in records, in runs.
-# It says what it finds by `ok`, `note` and `fail`. However many jobs there are, no process is started for one of them.
+# examine.bash - what `doctor` looks for in the results themselves: in files that are not read, in lines, in records, in
+# runs. It says what it finds by `ok`, `note` and `fail`. However many jobs there are, no process is started for one.
 
 # shellcheck shell=bash
 
@@ -35,7 +35,8 @@ set_named() {
   printf -v "$name_" '%s' "$list_"
 }
 
-# Files that lie among the results and are not read, or are read as what they are not. Who looks for old runs has to know.
+# Files that lie among the results and are not read, or are read as what they are not: who looks for old runs has to
+# know.
 check_other_files() {
   local dir path inner name named rotated=() misnamed=() as_jobs=() folders=()
   dir=$(results_dir)
@@ -55,8 +56,8 @@ check_other_files() {
   ((${#rotated[@]} == 0)) || {
     set_named named "${rotated[@]}"
     note "rotated files in $dir, which are not read: $named" \
-      'only JOB.jsonl is; to read one, unpack it into another directory as JOB.jsonl, and name that in SCHEDULER_RESULTS_DIR.
-      taskresults prune keeps the files short without rotating them'
+      'only JOB.jsonl is; to read one, unpack it into another directory as JOB.jsonl, and name that directory in
+      SCHEDULER_RESULTS_DIR. taskresults prune keeps the files short without rotating them'
   }
   ((${#as_jobs[@]} == 0)) || {
     set_named named "${as_jobs[@]}"
@@ -65,7 +66,8 @@ check_other_files() {
   }
   ((${#misnamed[@]} == 0)) || {
     set_named named "${misnamed[@]}"
-    note "files in $dir which are not read, since their names do not end in .jsonl: $named" 'if they are results, rename them'
+    note "files in $dir which are not read, since their names do not end in .jsonl: $named" \
+      'if they are results, rename them'
   }
   ((${#folders[@]} == 0)) || {
     set_named named "${folders[@]}"
@@ -91,7 +93,8 @@ check_lines() {
       ((count == 1)) && count+=' line' || count+=' lines'
       note "job $quoted: $count: $reason" "to see them: taskresults rejects -- $quoted"
     elif [[ $reason == *'interrupted prune'* ]]; then
-      fail "job $quoted: $reason" "prune the job again, which brings the records back: taskresults prune -- $quoted --keep N"
+      fail "job $quoted: $reason" \
+        "prune the job again, which brings the records back: taskresults prune -- $quoted --keep N"
     elif [[ $reason == *'Permission denied'* ]]; then
       printf -v file '%q' "$dir/$job.jsonl"
       fail "job $quoted: $reason" "as its owner: chmod a+r -- $file"
@@ -132,7 +135,8 @@ check_failing() {
   rows=$(with_progress query "SELECT hex(job_id), -streak, runs = -streak, $(clock since_us) || coalesce(' (' ||
       nullif($(relative_time since_us), '') || ')', '')
     FROM (SELECT *, coalesce(last_success_us, first_run_us) AS since_us FROM task_stats WHERE $readable_condition)
-    WHERE streak <= -$LONG_STREAK OR (streak <= -2 AND since_us < (strftime('%s', 'now') - $LONG_FAILURE_DAYS * 86400) * 1000000)
+    WHERE streak <= -$LONG_STREAK OR
+      (streak <= -2 AND since_us < (strftime('%s', 'now') - $LONG_FAILURE_DAYS * 86400) * 1000000)
     ORDER BY streak, job_id;") || {
     fail 'the results cannot be counted' 'see the message above'
     return
@@ -146,7 +150,8 @@ check_failing() {
     [[ -z $since ]] || { ((all)) && words+=", the first on $since" || words+="; its last success was on $since"; }
     note "job $quoted: $words" "to see why: taskresults view --errors --latest -- $quoted"
   done < <(printf '%s\n' "$rows")
-  ((count <= MOST_FAILING)) || note "$((count - MOST_FAILING)) more jobs have failed for long" 'taskresults list --failing'
+  ((count <= MOST_FAILING)) ||
+    note "$((count - MOST_FAILING)) more jobs have failed for long" 'to see them: taskresults list --failing'
 }
 
 examine_results() {

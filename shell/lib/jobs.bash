@@ -44,8 +44,8 @@ require_jobs() {
   done
 }
 
-# look_at_jobs_file - sets `jobs_known`, if the scheduler's list of jobs can be read; and `jobs_fault`, why it cannot, though
-# it is there. Of what else may be wrong the command's own query tells.
+# look_at_jobs_file - sets `jobs_known`, if the scheduler's list of jobs can be read; and `jobs_fault`, why it cannot,
+# though it is there. Of what else may be wrong the command's own query tells.
 look_at_jobs_file() {
   local file=${SCHEDULER_JOBS_FILE:-/opt/.task-scheduler/jobs.json}
   jobs_known='' jobs_fault=''

@@ -1,12 +1,12 @@
-# scheduler.bash - where a scheduler on this machine keeps its state: for hints, when it is not where we look. Nothing else
-# uses what is found here. Sourced only then.
+# scheduler.bash - where a scheduler on this machine keeps its state: for hints, when it is not where we look. Nothing
+# else uses what is found here. Sourced only then.
 #
 # The state is a directory with `results`, `logs` and `jobs.json`, and is called .task-scheduler: below /opt with older
 # releases, in the scheduler's own repository with newer ones.
 
 # shellcheck shell=bash
 
-# find_schedulers - sets `schedulers`, the results directories that were found, each once, without the one that is in use.
+# find_schedulers - sets `schedulers`, the results directories that were found, each once, without the one in use.
 # Looked at are /opt, the processes whose program or script is called task-scheduler..., and the systemd units of that name.
 find_schedulers() {
   local state pid unit current
@@ -30,7 +30,8 @@ consider_results() {
   schedulers+=("$1")
 }
 
-# consider_above PATH - the state in the directory, or in one of the four above it: a script lies somewhere in its repository.
+# consider_above PATH - the state in the directory, or in one of the four above it: a script lies somewhere in its
+# repository.
 consider_above() {
   local dir=$1 i
   for ((i = 0; i < 5; i++)); do

@@ -4,18 +4,20 @@
 
 MOST_SUGGESTED=3
 
-# near_names WANTED NAME... - sets `near_kind` to "same" (they differ in case, accents or how these are stored, or blanks at
-# the ends), "near" (in a letter or two) or nothing, and `near` to those names.
+# near_names WANTED NAME... - sets `near_kind` to "same" (they differ in case, accents or how these are stored, or
+# blanks at the ends), "near" (in a letter or two) or nothing, and `near` to those names.
 near_names() {
   local kind name
   near_kind='' near=()
   [[ $1 != *$'\n'* ]] || return 0
   while read -r kind && IFS= read -r name; do
     near_kind=$kind near+=("$name")
-  done < <(printf '%s\n' "$@" | LC_ALL=C awk -f "$shell_home/lib/fold.awk" -f "$shell_home/lib/near.awk" | sed 's/ /\n/')
+  done < <(printf '%s\n' "$@" |
+    LC_ALL=C awk -f "$shell_home/lib/fold.awk" -f "$shell_home/lib/near.awk" | LC_ALL=C sed 's/ /\n/')
 }
 
-# say_names WORDS NAME... - the first few, and so that a shell reads back their very bytes, where what looks alike has to be told apart.
+# say_names WORDS NAME... - the first few in place of the %; and as a shell reads back their very bytes, where what
+# looks alike has to be told apart.
 say_names() {
   local LC_ALL=C words=$1 quoted list='' name
   shift
@@ -25,7 +27,7 @@ say_names() {
     list+=${list:+, }$quoted
   done
   (($# <= MOST_SUGGESTED)) || list+=", and $(($# - MOST_SUGGESTED)) more"
-  say "${words//%/$list}"
+  say "${words%%\%*}$list${words#*%}"
 }
 
 # say_near_job JOB - on standard error, if a job with a file comes near the name, which no job has.
@@ -51,7 +53,10 @@ say_near_job() {
   fi
   near_names "$stripped" "${names[@]}"
   case $near_kind in
-    same) say_names 'did you mean %? That is another name: case, blanks, accents and how these are stored all count' "${near[@]}" ;;
+    same)
+      say_names 'did you mean %? That is another name: case, blanks, accents and how these are stored all count' \
+        "${near[@]}"
+      ;;
     near) say_names 'did you mean %?' "${near[@]}" ;;
   esac
 }

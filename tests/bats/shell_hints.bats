@@ -152,6 +152,7 @@ job_file() {
   names "$results/my-job.jsonl" my-job 'did you mean my-job? A job is named as its file, without'
   names results/my-job my-job 'did you mean my-job? A job is named as its file, without'
   names 'my-*' my-job 'a job is named in full; names like that are my-job'
+  names 'A&%B' 'a&%b' 'did you mean a\&%b? That is another name'
   names mv-jbo my-job 'did you mean my-job?'
   names nightly-bakup nightly-backup 'did you mean nightly-backup?'
   for i in 1 2 3 4 5; do job_file "web-$i"; done
