@@ -67,3 +67,17 @@ for row in rows:
   run taskresults list --sort rate --csv
   [[ $(cut -d, -f1 <<<"$output" | paste -sd ' ') == 'job_id 0-5 1-9999 1-2999 2999-1 3999-1 9999-1 5-0' ]]
 }
+
+@test "the page's script cuts them as well" {
+  command -v node >/dev/null || skip 'no node'
+  rates "${some_rates[@]}"
+  node - "$root/shell/report/page.js" "${some_rates[@]}" <<'JAVASCRIPT' | assert_cut 1
+const [, , script, ...pairs] = process.argv;
+const source = /const percent = [^]*?\n {2}};/.exec(require("fs").readFileSync(script, "utf8"))[0];
+const percent = new Function(`${source}\nreturn percent;`)();
+for (const pair of pairs) {
+  const [good, bad] = pair.split("/").map(Number);
+  console.log(`${good}-${bad} ${percent(good + bad, bad).replace(" %", "").replace(/^100$/, "100.0")}`);
+}
+JAVASCRIPT
+}
