@@ -116,6 +116,17 @@ shown() {
   [[ ! -e out.csv && ! -e state && ! -e state.lock ]]
 }
 
+@test "a text of any length is wrong usage, and is not taken for a missing program" {
+  local text
+  make_job a 1
+  printf -v text '7%.0s' {1..100000}
+  for command in 'errors --since' 'alerts --nagios --silent-for' 'sla --window' 'follow --interval'; do
+    # shellcheck disable=SC2086  # words
+    run taskresults $command "${text}d"
+    [[ $output == *'--'*' wants '*'3mo, 1y'* && $output != *'program; on Debian'* ]] || { echo "$command: $status ${output:0:200}"; return 1; }
+  done
+}
+
 @test "sla: windows of days, of spans, and open ones" {
   local window
   append_raw a '{"timestamp":"2026-02-01T00:00:00Z","success":true}\n{"timestamp":"2026-02-28T23:59:59Z","success":true}\n'
