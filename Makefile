@@ -45,7 +45,7 @@ build/release/%.o: %.c $(HEADERS) | build-deps
 	$(CC) $(ALL_CFLAGS) -c -o $@ $<
 
 # The program behind `taskresults run`, and behind -o FILE of the other commands.
-RUNNER := capture environment keep offspring say timeout supervise write
+RUNNER := capture environment keep offspring report say timeout supervise write
 taskresults-run: $(RUNNER:%=build/runner/%.o) build/runner/target.o build/release/ext/read/timespan.o
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^
 
@@ -102,9 +102,10 @@ demo: all ## show a table, a CSV and statistics from the example data
 UNIT := $(basename $(notdir $(wildcard tests/unit/*.c)))
 UNIT_CFLAGS = -std=c11 $(WARNINGS) -Iinclude -Iext -Ishell/runner $(PKG_CFLAGS) $(CFLAGS) -DSQLITE_CORE
 
-build/unit/%: tests/unit/%.c $(wildcard tests/unit/*.h) $(CORE_OBJECTS) build/runner/capture.o
+UNIT_RUNNER := $(patsubst %,build/runner/%.o,capture keep report timeout)
+build/unit/%: tests/unit/%.c $(wildcard tests/unit/*.h) $(CORE_OBJECTS) $(UNIT_RUNNER)
 	@mkdir -p $(@D)
-	$(CC) $(UNIT_CFLAGS) -o $@ $< $(CORE_OBJECTS) build/runner/capture.o $(CJSON_LIBS) $(SQLITE_LIBS) -lm -pthread
+	$(CC) $(UNIT_CFLAGS) -o $@ $< $(CORE_OBJECTS) $(UNIT_RUNNER) $(CJSON_LIBS) $(SQLITE_LIBS) -lm -pthread
 
 build/shim/%.so: tests/shim/%.c
 	@mkdir -p $(@D)

@@ -2,15 +2,18 @@
 #
 # Usage: taskresults run JOB [OPTION...] -- COMMAND [ARGUMENT...]
 #
-# For what runs elsewhere: in cron, in a systemd timer, by hand. The command gets standard input, and its output is shown
-# as it comes. When it ends, one record is appended to the job's file, which is made if need be. Of a success its standard
-# output is kept, without the white space around it; of a failure its standard error, or standard output if that is empty;
-# 5000 characters of either. Bytes that are not UTF-8 become U+FFFD, and CR LF becomes LF.
+# For what runs elsewhere: in cron, in a systemd timer, by hand. The command gets standard input, and its output is
+# shown as it comes. When it ends, one record is appended to the job's file, which is made if need be. Of a success its
+# standard output is kept, without the white space around it; of a failure its standard error, or standard output if
+# that is empty; 5000 characters of either. Bytes that are not UTF-8 become U+FFFD, and CR LF becomes LF. A failure that
+# printed nothing has "exit status 42" or "killed by SIGKILL" for its error. Of a timeout, the error is its words alone
+# ("Execution timed out (90 seconds)"), and what was printed on standard output until then, or else on standard error,
+# is the output.
 #
-# A command that cannot be started, and one that is ended by a signal or by the timeout, has failed. A background process
-# that keeps the command's output open is waited for. TERM, INT, HUP and QUIT are passed on to the command, and the run is
-# recorded as a failure then, whatever the command makes of it. What the command leaves behind when it ends, such as a
-# daemon, lives on; but after the timeout or such a signal it is ended too, wherever it has gone.
+# A command that cannot be started, and one that is ended by a signal or by the timeout, has failed. A background
+# process that keeps the command's output open is waited for. TERM, INT, HUP and QUIT are passed on to the command, and
+# the run is recorded as a failure then, whatever the command makes of it. What the command leaves behind when it ends,
+# such as a daemon, lives on; but after the timeout or such a signal it is ended too, wherever it has gone.
 #
 # That the record cannot be written is known only when the command has run: it is said on standard error, and the output
 # is shown then even with --quiet. A job that cannot be a file's name is refused before anything runs.
@@ -19,6 +22,9 @@
 #   --name N        the job's name in the record; without it, JOB
 #   --timeout T     end it after T, which is seconds or a length of time: 90, 1.5, 90s, 5m, '2 hours' and the like (all forms:
 #                   `taskresults help`); first by TERM, 5 seconds later by KILL, with all that it has started
+#   --merge         the command's standard error goes where its standard output goes, as with 2>&1: all is shown on
+#                   standard output, in the order in which it was written; it is recorded as the output or, of a
+#                   failure, as the error
 #   --quiet         show its output only if it fails, as cron wants it; or if there is more than can be kept
 #
 # Exit status:
@@ -31,7 +37,7 @@
 
 # shellcheck shell=bash
 
-parse_options 'name= timeout= quiet' "$@"
+parse_options 'name= timeout= quiet merge' "$@"
 ((${#args[@]})) || usage_error 'which job?'
 job=${args[0]} name=${opt[name]-${args[0]}}
 words=("${args[@]:1}")
@@ -54,5 +60,6 @@ find_runner || die "$EXIT_IO" "taskresults-run is not at $runner, so the command
 recorder=("$BASH" -p "$shell_home/lib/record_run.bash" "$job" "$name")
 how=show
 [[ ! -v opt[quiet] ]] || how=quiet
+[[ ! -v opt[merge] ]] || how+=+merge
 exec {environment}< <(((${#user_environment[@]} == 0)) || printf '%s\0' "${user_environment[@]}")
 exec "$runner" "${opt[timeout]--}" "$how" "$environment" "${#recorder[@]}" "${recorder[@]}" "${words[@]}"

@@ -5,6 +5,7 @@
 **   environment.c  the environment that the command gets
 **   keep.c         what --quiet keeps of the output until it is known whether it is shown
 **   offspring.c    the processes that a command leaves behind
+**   report.c       how the command ended -> what is recorded
 **   say.c          messages
 **   supervise.c    starts the command, shows or keeps what it prints, ends it in time, has the run recorded
 **   timeout.c      --timeout, read and worded
@@ -16,6 +17,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <sys/types.h>
 
 #define CAPTURE_POINTS 5000 /* code points of a text that the scheduler keeps */
@@ -85,6 +87,20 @@ void offspring_reap(const Offspring *offspring);
 
 /* One message on standard error, behind the program's name; control characters are made visible. */
 __attribute__((format(printf, 1, 2))) void say(const char *format, ...);
+
+/* How a command ended, to be recorded. */
+typedef struct Ending {
+  const char *command;
+  const Capture *out, *err;
+  bool is_success;
+  int start_error; /* errno if it could not be started, or 0 */
+  bool timed_out;
+  const char *timeout_words;
+  int interrupted_by; /* a signal that was passed on, or 0 */
+  int wait_status;    /* as wait() tells it */
+} Ending;
+
+void report_write(const Ending *ending, FILE *out);
 
 /* Standard input, up to the seal at its end, becomes the file. The exit status: see write.c. */
 int write_main(const char *path, const char *seal);

@@ -1,12 +1,11 @@
 /*
 ** supervise.c - runs a command as `taskresults run` promises: shown or kept, ended in time, recorded.
 **
-**   taskresults-run TIMEOUT show|quiet ENVIRONMENT N RECORDER... COMMAND...
+**   taskresults-run TIMEOUT HOW ENVIRONMENT N RECORDER... COMMAND...
 **
-** TIMEOUT is a length of time as people write it, or - for none. ENVIRONMENT is the descriptor that the command's environment
-** comes from, or - for ours. RECORDER, N words of it, to which one is added, what to say of a timeout, is a program that is
-** told on its standard input how the command
-** ended, in one line: `success`, `failure` or `timed_out`, a blank, and the text to be recorded, in hexadecimal. If it
+** TIMEOUT is a length of time as people write it, or - for none. HOW is `show` or `quiet`, with `+merge` behind it if both
+** streams of the command are to be one. ENVIRONMENT is the descriptor that the command's environment comes from, or - for
+** ours. RECORDER, N words of it, is a program that is told on its standard input how the command ended (report.c). If it
 ** fails, the run was not recorded.
 **
 ** The command gets our standard input, a process group of its own, and pipes for its output: a background process that
@@ -61,6 +60,7 @@ typedef enum Pressure { PRESSURE_NONE, PRESSURE_TERM, PRESSURE_KILL, PRESSURE_AB
 
 typedef struct Run {
   Stream out, err;
+  bool merged;        /* the command's standard error goes where its standard output goes */
   bool keeping;       /* --quiet: what is printed is kept, not shown */
   bool lost;          /* some output was not read, or not shown */
   char **environment; /* the command's */
@@ -73,6 +73,7 @@ typedef struct Run {
   sigset_t outer_mask;      /* as it was when we came */
   void (*outer_limit)(int); /* what SIGXFSZ did then */
   bool ended;               /* the command itself; its pipes may still be open */
+  int wait_status;          /* then; as wait() tells it */
   int interrupted_by;       /* the first signal that was passed on, or 0 */
   bool timed_out;
   Pressure pressure;    /* what has been done to end it */
@@ -194,13 +195,13 @@ static void start(Run *run, char **argv) {
   offspring_begin(&run->offspring);
   run->command = run->offspring.command = fork();
   if (run->command < 0) fail("fork");
-  if (run->command == 0) become_command(run, argv, out[1], err[1], complaint[1]);
+  if (run->command == 0) become_command(run, argv, out[1], run->merged ? out[1] : err[1], complaint[1]);
   setpgid(run->command, run->command); /* whoever comes first */
   close(out[1]);
   close(err[1]);
   close(complaint[1]);
   run->out.from = out[0];
-  run->err.from = err[0];
+  run->err.from = err[0]; /* of merged streams, it ends at once */
   run->complaint = complaint[0];
 }
 
@@ -362,55 +363,12 @@ static void attend(Run *run, const char *command) {
 
 /* --- what is told ------------------------------------------------------------------------------------------------- */
 
-static int exit_status(const Run *run, int wait_status) {
+static int exit_status(const Run *run) {
   if (run->start_error) return run->start_error == ENOENT ? EXIT_NOT_FOUND : EXIT_NOT_STARTED;
   if (run->timed_out) return EXIT_TIMED_OUT;
-  if (WIFSIGNALED(wait_status)) return 128 + WTERMSIG(wait_status);
-  int status = WEXITSTATUS(wait_status);
+  if (WIFSIGNALED(run->wait_status)) return 128 + WTERMSIG(run->wait_status);
+  int status = WEXITSTATUS(run->wait_status);
   return status == 0 && run->interrupted_by ? 128 + run->interrupted_by : status;
-}
-
-static const char *signal_word(int number) {
-  switch (number) {
-  case SIGTERM: return "SIGTERM";
-  case SIGINT: return "SIGINT";
-  case SIGHUP: return "SIGHUP";
-  default: return "SIGQUIT";
-  }
-}
-
-static void write_hex(FILE *out, const void *text, size_t length) {
-  const unsigned char *bytes = text;
-  for (size_t i = 0; i < length; i++) fprintf(out, "%02x", bytes[i]);
-  fputc('\n', out);
-}
-
-/* The scheduler's own choice of text: what was printed, or else, of a failure, standard error before standard output. */
-static void write_report(const Run *run, int status, const char *command, FILE *out) {
-  const Capture *shown = &run->out.capture, *complaint = &run->err.capture;
-  char words[PATH_MAX + 64];
-  if (run->start_error) { /* Python's words */
-    snprintf(words, sizeof words, "[Errno %d] %s: '%s'", run->start_error, strerror(run->start_error), command);
-    Capture text = {0};
-    capture_bytes(&text, (const unsigned char *)words, strlen(words));
-    capture_end(&text);
-    fputs("failure ", out);
-    write_hex(out, text.whole.text, text.whole.length);
-  } else if (run->timed_out) {
-    fputs("timed_out \n", out);
-  } else if (status == 0) {
-    fputs("success ", out);
-    write_hex(out, shown->stripped.text, capture_stripped_length(shown));
-  } else {
-    const CaptureHead *head = complaint->whole.length ? &complaint->whole : &shown->whole;
-    fputs("failure ", out);
-    if (head->length == 0 && run->interrupted_by) {
-      snprintf(words, sizeof words, "Interrupted (%s)", signal_word(run->interrupted_by));
-      write_hex(out, words, strlen(words));
-    } else {
-      write_hex(out, head->text, head->length);
-    }
-  }
 }
 
 /* The recorder is left alone by signals: what is known by now is to be recorded. */
@@ -425,7 +383,7 @@ static void become_recorder(const Run *run, char **argv, int in) {
   _exit(EXIT_NOT_FOUND);
 }
 
-static bool record(const Run *run, int status, char **recorder, const char *command) {
+static bool record(const Run *run, const Ending *ending, char **recorder) {
   int in[2], result = -1;
   if (pipe2(in, O_CLOEXEC)) {
     say("pipe: %s", strerror(errno));
@@ -438,7 +396,7 @@ static bool record(const Run *run, int status, char **recorder, const char *comm
   FILE *report = pid < 0 ? NULL : fdopen(in[1], "w");
   if (pid > 0 && report == NULL) say("%s: %s", recorder[0], strerror(errno));
   if (report == NULL) return false;
-  write_report(run, status, command, report);
+  report_write(ending, report);
   bool sent = fclose(report) == 0;
   while (waitpid(pid, &result, 0) < 0 && errno == EINTR) continue;
   return sent && WIFEXITED(result) && WEXITSTATUS(result) == 0;
@@ -457,16 +415,13 @@ static void show_kept(Run *run, Stream *stream) {
   }
 }
 
-/* What it ends with, as wait() tells it. */
-static int run_command(Run *run, char **command, int64_t timeout_ms) {
-  int wait_status = 0;
+static void run_command(Run *run, char **command, int64_t timeout_ms) {
   take_signals(run);
   start(run, command);
   run->next_step_ms = timeout_ms ? now_ms() + timeout_ms : -1;
   attend(run, command[0]);
-  while (run->ended && waitpid(run->command, &wait_status, 0) < 0 && errno == EINTR) continue;
+  while (run->ended && waitpid(run->command, &run->wait_status, 0) < 0 && errno == EINTR) continue;
   if (isatty(STDIN_FILENO) && tcgetpgrp(STDIN_FILENO) == run->command) tcsetpgrp(STDIN_FILENO, getpgrp());
-  return wait_status;
 }
 
 /* 0: none. Ends the process if it is no length of time: nothing has been done yet. Changes the text then: control characters
@@ -503,14 +458,24 @@ int main(int argc, char **argv) {
   }
   run.environment = take_environment(argv[3]);
   char **recorder = argv + 5, **command = recorder + words;
-  char *name = command[0], said_of_timeout[TIMEOUT_WORDS_SIZE];
+  char said_of_timeout[TIMEOUT_WORDS_SIZE];
   int64_t timeout_ms = take_timeout(argv[1]);
   timeout_words(timeout_ms, said_of_timeout);
-  run.keeping = strcmp(argv[2], "quiet") == 0;
-  int status = exit_status(&run, run_command(&run, command, timeout_ms));
-  command[0] = said_of_timeout; /* the recorder's last word */
-  command[1] = NULL;
-  bool recorded = record(&run, status, recorder, name);
+  run.keeping = strncmp(argv[2], "quiet", 5) == 0;
+  run.merged = strstr(argv[2], "+merge") != NULL;
+  run_command(&run, command, timeout_ms);
+  int status = exit_status(&run);
+  Ending ending = {.command = command[0],
+                   .out = &run.out.capture,
+                   .err = &run.err.capture,
+                   .is_success = status == 0,
+                   .start_error = run.start_error,
+                   .timed_out = run.timed_out,
+                   .timeout_words = said_of_timeout,
+                   .interrupted_by = run.interrupted_by,
+                   .wait_status = run.wait_status};
+  command[0] = NULL; /* the end of the recorder's words */
+  bool recorded = record(&run, &ending, recorder);
   if (!recorded) say("THIS RUN WAS NOT RECORDED");
   if (status || !recorded) {
     show_kept(&run, &run.out);

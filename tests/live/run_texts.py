@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """run_texts.py RUNNER DIRECTORY COUNT - COUNT random outputs of commands: what taskresults-run reports of each is what
-Python's text mode, with undecodable bytes replaced, makes of the same bytes."""
+Python's text mode, with undecodable bytes replaced, makes of the same bytes; and what help promises of silent failures and
+of streams that are merged."""
 import os
 import random
 import subprocess
@@ -25,24 +26,36 @@ def as_python(data):
     return data.decode("utf-8", "replace").replace("\r\n", "\n").replace("\r", "\n")
 
 
-def reported(script):
+def reported(script, how="show", timeout="-"):
     report = os.path.join(directory, "report")
-    subprocess.run([runner, "-", "show", "-", "4", "sh", "-c", 'cat >"$0"', report, "sh", "-c", script], cwd=directory,
+    subprocess.run([runner, timeout, how, "-", "4", "sh", "-c", 'cat >"$0"', report, "sh", "-c", script], cwd=directory,
                    check=False, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     with open(report) as file:
-        how, _, text = file.read().rstrip("\n").partition(" ")
-    return how, bytes.fromhex(text).decode("utf-8")
+        success, out, error = file.read().split("\n")[:3]
+    return success, bytes.fromhex(out).decode("utf-8"), bytes.fromhex(error).decode("utf-8")
+
+
+def promised(ending, out, err):
+    """What help and README say of a command that prints these and then ends in that way."""
+    out, err = as_python(out), as_python(err)
+    if ending == "exit 0":
+        return "1", out.strip()[:5000], ""
+    silent = "killed by SIGKILL" if "kill" in ending else "exit status " + ending.split()[1]
+    return "0", "", ((err or out)[:5000] or silent)
 
 
 for _ in range(count):
-    out, err = output(), output()
+    out, err = (output() if rng.random() < 0.8 else b"" for _ in range(2))
     for name, data in (("out", out), ("err", err)):
         with open(os.path.join(directory, name), "wb") as file:
             file.write(data)
-    if rng.random() < 0.5:
-        got, expected = reported("cat out; cat err >&2"), ("success", as_python(out).strip()[:5000])
+    ending = rng.choice(("exit 0", "exit 0", "exit 1", "exit 42", "kill -KILL $$"))
+    if rng.random() < 0.3:  # half of each, in turns, in one stream
+        written = out[:len(out) // 2] + err[:len(err) // 2] + out[len(out) // 2:] + err[len(err) // 2:]
+        script = (f"head -c {len(out) // 2} out; head -c {len(err) // 2} err >&2; "
+                  f"tail -c +{len(out) // 2 + 1} out; tail -c +{len(err) // 2 + 1} err >&2; {ending}")
+        got, expected = reported(script, rng.choice(("show+merge", "quiet+merge"))), promised(ending, written, b"")
     else:
-        expected = ("failure", (as_python(err) or as_python(out))[:5000])
-        got = reported("cat out; cat err >&2; exit 1")
+        got, expected = reported(f"cat out; cat err >&2; {ending}", rng.choice(("show", "quiet"))), promised(ending, out, err)
     if got != expected:
-        sys.exit(f"out {out[:200]!r} err {err[:200]!r}\nexpected {expected!r:.400}\nreported {got!r:.400}")
+        sys.exit(f"{ending}: out {out[:200]!r} err {err[:200]!r}\nexpected {expected!r:.400}\nreported {got!r:.400}")
