@@ -192,7 +192,7 @@ feed() {
 # One by one, as they come.
 as_it_comes() {
   local status
-  if [[ -v opt[jsonl] ]]; then LC_ALL=C sed -u 's/\xff/\\u0000/g'; else show; fi
+  if [[ -v opt[jsonl] ]]; then LC_ALL=C sed -u "$(json_program)"; else show; fi
   status=$?
   echo >&"$ended"
   return "$status"

@@ -17,7 +17,7 @@ write_atomically() {
   trap stop_writer EXIT
   trap 'exit 143' TERM
   trap 'exit 129' HUP
-  ("$@") >&"$to_writer" {to_writer}>&-
+  (stdout_is_terminal='' && "$@") >&"$to_writer" {to_writer}>&- # the file is none, whatever the command began with
   status=$?
   # To a writer that is gone this fails, and need not end us: it has said why.
   ((status)) || (trap '' PIPE && printf %s "$seal" 2>/dev/null) >&"$to_writer"

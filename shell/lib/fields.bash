@@ -101,9 +101,21 @@ rows_as() {
   finish "${PIPESTATUS[@]}"
 }
 
+# json_program - the last step of JSON, for sed(1): NUL; and on a terminal, what JSON leaves as it is and the terminal obeys.
+# To who parses it the texts are the same.
+json_program() {
+  local i
+  printf '%s\n' 's/\xff/\\u0000/g'
+  on_terminal || return 0
+  printf '%s\n' 's/\x7f/\\u007f/g'
+  for ((i = 0x80; i < 0xa0; i++)); do printf 's/\\xc2\\x%02x/\\\\u00%02x/g\n' "$i" "$i"; done
+  for ((i = 0xaa; i < 0xaf; i++)); do printf 's/\\xe2\\x80\\x%02x/\\\\u20%02x/g\n' "$i" "$((i - 0x80))"; done
+  for ((i = 0xa6; i < 0xaa; i++)); do printf 's/\\xe2\\x81\\x%02x/\\\\u20%02x/g\n' "$i" "$((i - 0x40))"; done
+}
+
 # json_lines json|jsonl - one object a line comes in; an array or the lines come out.
 json_lines() {
-  LC_ALL=C sed 's/\xff/\\u0000/g' |
+  LC_ALL=C sed "$(json_program)" |
     if [[ $1 == jsonl ]]; then
       cat
     else

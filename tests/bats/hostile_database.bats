@@ -230,7 +230,7 @@ visited() {
   local statement insert="(job_id, success) VALUES ('own', 1)"
   for statement in "INSERT INTO task_results$insert" "INSERT INTO temp.r$insert" 'INSERT INTO t VALUES (1)' \
     "CREATE VIRTUAL TABLE temp.p USING task_results(dir='private')"; do
-    visited sqlite3_taskresults_init "SELECT taskresults_writable(1); CREATE TABLE t(x);
+    visited sqlite3_taskresults_init "PRAGMA trusted_schema=ON; SELECT taskresults_writable(1); CREATE TABLE t(x);
       CREATE TEMP TRIGGER a AFTER INSERT ON t BEGIN INSERT INTO task_results$insert; END;
       CREATE VIRTUAL TABLE temp.r USING task_results(dir='$results')" 'PRAGMA query_only=1' \
       'SELECT count(*) FROM task_results' "$statement"

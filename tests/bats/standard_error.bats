@@ -109,3 +109,27 @@ teardown() {
     heard "$program" "${words[@]}"
   done
 }
+
+@test "JSON on a terminal spells what the terminal would obey, and is the same to who parses it" {
+  local name
+  for name in $'c1\u009b31m\u0080\u009f' $'bidi\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069' $'del\x7f'; do
+    printf '{"timestamp":"2026-01-01T00:00:00Z","success":false,"output":"","error":"%s é 日本 ⁠"}\n' "$name" >"$results/$name.jsonl"
+  done
+  export SCHEDULER_LOGS_DIR=$BATS_TEST_TMPDIR
+  local command words
+  for command in 'list --json' 'stats --json' 'errors --json' 'view --all --json' 'export --format json' 'rejects --json' 'sla --json'; do
+    read -ra words <<<"$command"
+    on_pty 200 "$(tool taskresults)" "${words[@]}" >"$BATS_TEST_TMPDIR/shown"
+    taskresults "${words[@]}" >"$BATS_TEST_TMPDIR/piped"
+    python3 - "$BATS_TEST_TMPDIR/shown" "$BATS_TEST_TMPDIR/piped" <<'PYTHON' || { echo "$command"; return 1; }
+import json, sys, unicodedata
+shown, piped = (open(name, encoding="utf-8", newline="").read().replace("\r\n", "\n") for name in sys.argv[1:])
+for character in shown:
+    assert character == "\n" or unicodedata.category(character) != "Cc", shown
+    assert unicodedata.bidirectional(character) not in ("LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"), shown
+assert json.loads(shown) == json.loads(piped)
+PYTHON
+  done
+  on_pty 200 "$(tool taskresults)" export --format json -o "$BATS_TEST_TMPDIR/file"
+  cmp "$BATS_TEST_TMPDIR/file" <(taskresults export --format json)
+}
