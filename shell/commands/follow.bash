@@ -18,7 +18,7 @@
 #   --jsonl         JSON, one object a line
 #
 # Exit status:
-#   0 nobody reads any more; 2 usage; 3 input or output failed; 130 interrupted
+#   0 nobody reads any more; 2 usage; 3 input or output failed; 128 and the signal's number, as in 130: interrupted
 #
 # Examples:
 #   taskresults follow my-job --limit 5
@@ -198,6 +198,22 @@ as_it_comes() {
   return "$status"
 }
 
+# stop STATUS - for a signal to this shell alone: the feed is woken, and the others end behind it.
+stop() {
+  echo >&"$ended"
+  exit "$1"
+}
+
 sqlite_setup
-feed | run_sqlite | as_it_comes
-finish "${PIPESTATUS[@]:1}"
+trap 'stop 129' HUP
+trap 'stop 130' INT
+trap 'stop 131' QUIT
+trap 'stop 143' TERM
+# In the background, since bash hears a signal only when what runs in the foreground has ended. There a shell ignores INT
+# and QUIT, which a terminal sends to all of us.
+{
+  trap - INT QUIT
+  feed | run_sqlite | as_it_comes
+  finish "${PIPESTATUS[@]:1}"
+} &
+wait "$!"

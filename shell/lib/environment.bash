@@ -38,8 +38,8 @@ for entry in "${user_environment[@]}"; do
 done 2>/dev/null
 unset -v entry name
 
-# What we read and print is UTF-8, whatever the user's locale is, and a range such as [a-z] holds what it seems to hold (in
-# Turkish it lacks the i). Where there is no such locale, it is C.
+# What we read and print is UTF-8, whatever the user's locale is, and a range such as [a-z] holds what it seems to hold
+# (in Turkish it lacks the i). Where there is no such locale, it is C.
 export LC_ALL=C.UTF-8 2>/dev/null
 
 # exec_as_user COMMAND... - becomes the command, in the environment as it came. No local variables: they would hide the

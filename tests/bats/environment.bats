@@ -27,8 +27,8 @@ assert_as_expected() {
   }
 }
 
-# own_variables - the names that our scripts assign, without those that they are to read: what stands before a =, and each
-# word of a line that declares or reads. A name too many does no harm.
+# own_variables - the names that our scripts assign, without those that they are to read: what stands before a =, and
+# each word of a line that declares or reads. A name too many does no harm.
 own_variables() {
   local scripts=("$root"/shell/{taskresults,view_results} "$root"/shell/{lib,commands,report}/*.bash)
   {
@@ -57,10 +57,11 @@ own_variables() {
   done
   assert_as_expected "${functions[@]}" BASH_ENV="$BATS_TEST_TMPDIR/junk.bash" ENV="$BATS_TEST_TMPDIR/junk.bash" \
     SHELLOPTS=braceexpand:errexit:noglob:noexec:posix:xtrace BASHOPTS=nullglob:nocasematch:extglob:compat31 \
-    BASH_COMPAT=3.1 CDPATH=/:/tmp IFS=a GLOBIGNORE='*' EXECIGNORE='*' FUNCNEST=1 TMOUT=1 PS4='$(touch evaluated)' BASH_XTRACEFD=1 \
+    BASH_COMPAT=3.1 CDPATH=/:/tmp IFS=a GLOBIGNORE='*' EXECIGNORE='*' FUNCNEST=1 \
+    TMOUT=1 PS4='$(touch evaluated)' BASH_XTRACEFD=1 \
     PIPESTATUS=0 BASH_SOURCE=/junk FUNCNAME=junk REPLY=junk OPTIND=7 SECONDS=junk UID=junk
   assert_as_expected GREP_OPTIONS=-v GREP_COLORS='mt=01' AWKPATH=/junk TZ=Asia/Kathmandu \
-    TIME_STYLE=iso BLOCK_SIZE=7 _POSIX2_VERSION=199209 LANGUAGE=de:tr SHLVL=junk PWD=/junk OLDPWD=/junk \
+    TIME_STYLE=iso BLOCK_SIZE=7 _POSIX2_VERSION=199209 LANGUAGE=de:tr TMPDIR=/nonexistent SHLVL=junk PWD=/junk OLDPWD=/junk \
     _=junk CHILD_MAX=1
 }
 
@@ -99,8 +100,7 @@ break')
   printf '%s\n' "${words[@]}" | grep -vE "$settled" | sort >"$BATS_TEST_TMPDIR/expected"
   same() { diff <(tr '\0' '\n' <"$BATS_TEST_TMPDIR/got" | grep -vE "$settled" | sort) "$BATS_TEST_TMPDIR/expected"; }
   env -i "${words[@]}" "$(tool taskresults)" alerts --state "$BATS_TEST_TMPDIR/state" \
-    --exec "cat /proc/self/environ >'$BATS_TEST_TMPDIR/got'; printf '%s' \"\$TASKRESULTS_JOB\" >'$BATS_TEST_TMPDIR/job'" \
-    ||
+    --exec "cat /proc/self/environ >'$BATS_TEST_TMPDIR/got'; echo \"\$TASKRESULTS_JOB\" >'$BATS_TEST_TMPDIR/job'" ||
     [[ $? -eq 1 ]]
   [[ $(<"$BATS_TEST_TMPDIR/job") == a ]]
   same

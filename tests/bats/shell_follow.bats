@@ -182,6 +182,52 @@ numbers() {
   await no_process_left
 }
 
+# none_of SESSION - no process of it runs.
+none_of() { ! pgrep -s "$1" >/dev/null; }
+
+@test "INT, TERM, HUP or QUIT to it alone ends it at once, and what it has started; below nohup, HUP does nothing" {
+  make_job a 1
+  for expected in INT:130 TERM:143 HUP:129 QUIT:131; do
+    out=$BATS_TEST_TMPDIR/out
+    # It would look again after an hour. In the background a shell has INT and QUIT ignored.
+    setsid env --default-signal=INT,QUIT,HUP,TERM "$(tool taskresults)" follow --limit 1 --interval 3600 >"$out" \
+      2>"$BATS_TEST_TMPDIR/err" 3>&- &
+    follower=$!
+    await lines_are 3
+    kill "-${expected%:*}" "$follower"
+    status=0
+    wait "$follower" || status=$?
+    [[ $status -eq ${expected#*:} ]]
+    await none_of "$follower"
+    [[ ! -s $BATS_TEST_TMPDIR/err ]]
+  done
+  setsid env --ignore-signal=HUP "$(tool taskresults)" follow --limit 1 --interval 0.05 >"$out" \
+    2>"$BATS_TEST_TMPDIR/err" 3>&- &
+  follower=$!
+  await lines_are 3
+  kill -HUP "$follower"
+  record a 7
+  await lines_are 5
+  kill "$follower"
+  await none_of "$follower"
+}
+
+@test "a terminal's interrupt ends it, with status 130" {
+  make_job a 1
+  run env PATH="$PATH" python3 - "$(tool taskresults)" <<'PYTHON'
+import os, pty, sys
+pid, terminal = pty.fork()
+if pid == 0:
+    os.execv(sys.argv[1], [sys.argv[1], "follow", "--limit", "1", "--interval", "3600"])
+seen = b""
+while b"a job" not in seen.lower() and b"SUCCESS" not in seen:
+    seen += os.read(terminal, 65536)
+os.write(terminal, b"\x03")
+print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+PYTHON
+  [[ $status -eq 0 && $output == 130 ]]
+}
+
 @test "it ends when nobody reads; usage; a missing directory" {
   record a 1
   { taskresults follow --interval 0.05 --limit 1 --jsonl 2>"$BATS_TEST_TMPDIR/err" || echo "status $?"; } 3>&- |

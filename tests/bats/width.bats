@@ -7,7 +7,8 @@ load ../shell
 # width_program PROGRAM - runs the awk program behind width.awk.
 width_program() {
   printf '%s\n' "$1" >"$BATS_TEST_TMPDIR/program.awk"
-  LC_ALL=C "${AWK:-awk}" -f "$root/shell/lib/width_data.awk" -f "$root/shell/lib/width.awk" -f "$BATS_TEST_TMPDIR/program.awk"
+  LC_ALL=C "${AWK:-awk}" -f "$root/shell/lib/width_data.awk" -f "$root/shell/lib/width.awk" \
+    -f "$BATS_TEST_TMPDIR/program.awk"
 }
 
 @test "the width of every code point is what Python's Unicode tables make of it" {
@@ -42,7 +43,9 @@ END
 
 @test "a table of such names is aligned, and a cut never leaves more than there is room for" {
   for job in plain ⏰-a ✨-b हिन्दी 👨‍👩‍👧‍👦 ❤️x; do make_job "$job" 1; done
-  taskresults list | width_program '{ match($0, / (RUNS|   1)  /); print width_of(substr($0, 1, RSTART + 4)) }' >"$BATS_TEST_TMPDIR/columns"
+  taskresults list >"$BATS_TEST_TMPDIR/list"
+  width_program '{ match($0, / (RUNS|   1)  /); print width_of(substr($0, 1, RSTART + 4)) }' \
+    <"$BATS_TEST_TMPDIR/list" >"$BATS_TEST_TMPDIR/columns"
   [[ $(sort -u "$BATS_TEST_TMPDIR/columns" | wc -l) -eq 1 && $(wc -l <"$BATS_TEST_TMPDIR/columns") -eq 7 ]]
   for text in '❤️❤️❤️❤️❤️' '👨‍👩‍👧‍👦👨‍👩‍👧‍👦👨‍👩‍👧‍👦' 'हिन्दी हिन्दी' 'aé̄か🇩🇪b'; do
     for room in 1 2 3 4 5 6; do
