@@ -637,6 +637,8 @@ void tr_source_free(TrSource *source);
 const char *tr_source_dir(const TrSource *source); /* borrowed: until the environment changes */
 int tr_source_max_line(const TrSource *source, size_t *max_line, char **message);
 int tr_source_threads(unsigned *threads, char **message); /* the environment's, or the default */
+/* Are files of results that one may not read passed over? By the environment; or by default, they are an error. */
+int tr_source_skips_unreadable(bool *skips, char **message);
 int tr_source_sync(const TrSource *source, TrSync *sync, char **message);
 
 /* ------------------------------------------------------------------------------------------------------------------
@@ -873,6 +875,7 @@ typedef struct TrScan {
   const TrStore *store;
   TrFilter filter; /* owned */
   size_t max_line;
+  bool skips_unreadable;
   char *dir_path; /* owned */
   TrDir dir;
   uint32_t *queue; /* owned: ordinals of the files to scan, in the order of the scan */

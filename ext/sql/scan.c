@@ -30,6 +30,12 @@ static int reject_entry(TrScan *scan, const char *what, const char *detail) {
   return scan->entry_reason ? SQLITE_ROW : SQLITE_NOMEM;
 }
 
+/* May it be passed over? A file that cannot be opened for another reason, or a log, has somebody's attention. */
+static bool is_skipped(const TrScan *scan) {
+  bool is_forbidden = scan->file.error_number == EACCES || scan->file.error_number == EPERM;
+  return scan->skips_unreadable && is_forbidden && scan->want != TR_WANT_MESSAGES;
+}
+
 /* SQLITE_ROW: the entry is a reject. SQLITE_OK: scan->file is open, or there is nothing here to see. */
 static int judge_entry(TrScan *scan, TrEntry entry, char **message) {
   if (entry == TR_ENTRY_READABLE && scan->file.stat.st_size > TR_MAX_FILE_BYTES) {
@@ -39,6 +45,7 @@ static int judge_entry(TrScan *scan, TrEntry entry, char **message) {
   }
   if (entry == TR_ENTRY_READABLE || entry == TR_ENTRY_VANISHED) return SQLITE_OK;
   if (entry == TR_ENTRY_IRREGULAR && (scan->want == TR_WANT_RECORDS || scan->want == TR_WANT_FILES)) return SQLITE_OK;
+  if (entry == TR_ENTRY_UNREADABLE && scan->want != TR_WANT_REJECTS && is_skipped(scan)) return SQLITE_OK;
   if (entry == TR_ENTRY_UNREADABLE && scan->want != TR_WANT_REJECTS)
     return entry_error(scan, SQLITE_CANTOPEN, "cannot be opened", scan->file.error_number, message);
   if (entry == TR_ENTRY_IRREGULAR)
@@ -250,6 +257,7 @@ int tr_scan_begin(TrScan *scan, const TrSource *source, TrFilter *filter, char *
   tr_parser_init(&scan->parser);
   int code = tr_source_max_line(source, &scan->max_line, message);
   if (code == SQLITE_OK) code = tr_source_threads(&scan->ahead.threads, message);
+  if (code == SQLITE_OK) code = tr_source_skips_unreadable(&scan->skips_unreadable, message);
   if (code != SQLITE_OK) return code;
   scan->dir_path = sqlite3_mprintf("%s", tr_source_dir(source));
   if (scan->dir_path == NULL) return SQLITE_NOMEM;

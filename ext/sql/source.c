@@ -97,6 +97,13 @@ int tr_source_max_line(const TrSource *source, size_t *max_line, char **message)
   return max_line_error("TASKRESULTS_MAX_LINE", text, message);
 }
 
+int tr_source_skips_unreadable(bool *skips, char **message) {
+  const char *text = tr_environment("TASKRESULTS_UNREADABLE");
+  *skips = text && sqlite3_stricmp(text, "skip") == 0;
+  if (*skips || text == NULL || sqlite3_stricmp(text, "fail") == 0) return SQLITE_OK;
+  return tr_error(message, SQLITE_ERROR, "TASKRESULTS_UNREADABLE: '%s' is neither fail nor skip", text);
+}
+
 int tr_source_sync(const TrSource *source, TrSync *sync, char **message) {
   const char *text = tr_environment("TASKRESULTS_SYNC");
   *sync = source->sync == TR_SYNC_UNSET ? TR_SYNC_OFF : source->sync;

@@ -32,7 +32,7 @@
 parse_options 'since= until= limit= min= raw json jsonl csv' "$@"
 unreadable=()
 job_argument
-[[ -v args[0] ]] || { readable_jobs && job_condition=$readable_condition; }
+[[ -v args[0] ]] || readable_jobs
 exclusive json jsonl csv
 number_option limit
 number_option min

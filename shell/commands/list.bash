@@ -43,7 +43,7 @@ set_percent percent successes runs
 set_percent_text percent_text successes runs 1
 select="SELECT job_id, runs, successes, failures, $percent AS percent, last_run, last_run_us AS last_us,
     streak > 0 AS last_success, abs(streak) AS streak
-  FROM task_stats WHERE runs > 0 AND $failing AND $readable_condition ORDER BY $order"
+  FROM task_stats WHERE runs > 0 AND $failing ORDER BY $order"
 
 for format in json jsonl csv; do
   if [[ -v opt[$format] ]]; then

@@ -53,7 +53,7 @@ gauge() {
 
 statements() {
   echo "CREATE TEMP TABLE job AS SELECT job_id, '' AS labels, runs, successes, failures, streak, last_run_us,
-    last_success_us, rejects FROM task_stats WHERE $readable_condition;
+    last_success_us, rejects FROM task_stats;
     CREATE TEMP TABLE unreadable AS $(unreadable_jobs);"
   gauge taskresults_job_last_run_timestamp_seconds 'When the last run of the job finished.' "$(seconds last_run_us)"
   gauge taskresults_job_last_success_timestamp_seconds 'When the last successful run of the job finished.' \

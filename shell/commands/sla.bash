@@ -113,16 +113,18 @@ if ((${#args[@]})); then
   condition="job_id IN ($condition)"
 else
   readable_jobs
-  condition=$readable_condition
+  condition=1
 fi
 
 # leave_out_unreadable_logs - of a job whose log cannot be read, it is not known when it was paused. Sets `unreadable_logs`
 # and `readable_logs`, SQL that chooses the others.
 leave_out_unreadable_logs() {
-  local results_left_out=("${unreadable[@]}")
-  readable_files "$logs" .log
-  unreadable_logs=("${unreadable[@]}") readable_logs=$readable_condition unreadable=("${results_left_out[@]}")
-  ((${#unreadable_logs[@]} == 0)) || condition+=" AND job_id NOT IN $(jobs_in "${unreadable_logs[@]}")"
+  local readable results_left_out=("${unreadable[@]}")
+  find_unreadable "$logs" .log
+  unreadable_logs=("${unreadable[@]}") unreadable=("${results_left_out[@]}") readable_logs=1
+  ((${#unreadable_logs[@]})) || return 0
+  readable_logs="job_id IN $(jobs_in "${readable[@]}")"
+  condition+=" AND job_id NOT IN $(jobs_in "${unreadable_logs[@]}")"
 }
 
 logs=${SCHEDULER_LOGS_DIR:-/opt/.task-scheduler/logs}
@@ -269,9 +271,7 @@ case $format in
     finish "${PIPESTATUS[@]}"
     ;;
 esac
-for job in "${unreadable_logs[@]}"; do
-  say "left out: job $(printf '%q' "$job"), whose log cannot be read; as its owner: chmod a+r -- $(printf '%q' "$logs/$job.log")"
-done
+name_unreadable_files 'left out' log "$logs" .log "${unreadable_logs[@]}"
 say_unreadable
 ((${#unreadable_logs[@]} == 0)) || exit "$EXIT_IO"
 ((missed_jobs == 0)) || exit "$EXIT_NO"

@@ -33,7 +33,7 @@
 parse_options 'since= until= by= total raw json jsonl csv' "$@"
 unreadable=()
 job_argument
-[[ -v args[0] ]] || { readable_jobs && job_condition=$readable_condition; }
+[[ -v args[0] ]] || readable_jobs
 exclusive json jsonl csv
 time_options since until
 at="$(seconds_of time_us), 'unixepoch'"

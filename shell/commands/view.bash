@@ -55,9 +55,9 @@ else
   table="task_results($(sql_text "${args[0]}"))" order=rowid reverse='rowid DESC'
 fi
 [[ ! -v opt[all] ]] || ((limit)) || sorts_all_runs
-unreadable=() readable_condition=1
+unreadable=()
 [[ ! -v opt[all] ]] || readable_jobs
-condition="$readable_condition AND $(time_condition)"
+condition=$(time_condition)
 [[ ! -v opt[success] ]] || condition+=' AND ok = 1'
 [[ ! -v opt[errors] ]] || condition+=' AND ok = 0'
 

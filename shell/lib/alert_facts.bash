@@ -26,7 +26,14 @@ find_jobs() {
     if [[ $kind == r ]]; then jobs+=("$job"); else unreadable+=("$job"); fi
   done < <(LC_ALL=C find "$dir/" -maxdepth 1 -type f -name '*.jsonl' \
     \( -readable -printf 'r%f\0' -o -printf 'u%f\0' \) 2>/dev/null)
-  for job in "${unreadable[@]}"; do say "job $job: its file is not readable for $(id -un); no alerts for it"; done
+  ((${#unreadable[@]} == 0)) || say_unreadable_files
+}
+
+say_unreadable_files() {
+  local job user messages=()
+  user=$(id -un)
+  for job in "${unreadable[@]}"; do messages+=("job $job: its file is not readable for $user; no alerts for it"); done
+  say_each "${messages[@]}"
 }
 
 # each_text TABLE TEXT... - SQL: the texts go into the table.

@@ -110,7 +110,7 @@ check_lines() {
 check_records() {
   local rows hex job quoted runs known
   rows=$(with_progress query "SELECT hex(job_id), count(*), sum(success IS NOT NULL OR ok) AS known FROM task_results
-    WHERE $readable_condition GROUP BY job_id HAVING known < count(*) ORDER BY job_id;") || {
+    GROUP BY job_id HAVING known < count(*) ORDER BY job_id;") || {
     fail 'the records cannot be read' 'see the message above'
     return
   }
@@ -134,7 +134,7 @@ check_failing() {
   local rows hex job quoted failures all since words count=0
   rows=$(with_progress query "SELECT hex(job_id), -streak, runs = -streak, $(clock since_us) || coalesce(' (' ||
       nullif($(relative_time since_us), '') || ')', '')
-    FROM (SELECT *, coalesce(last_success_us, first_run_us) AS since_us FROM task_stats WHERE $readable_condition)
+    FROM (SELECT *, coalesce(last_success_us, first_run_us) AS since_us FROM task_stats)
     WHERE streak <= -$LONG_STREAK OR
       (streak <= -2 AND since_us < (strftime('%s', 'now') - $LONG_FAILURE_DAYS * 86400) * 1000000)
     ORDER BY streak, job_id;") || {
@@ -156,7 +156,7 @@ check_failing() {
 
 examine_results() {
   local -A strange=()
-  local readable_condition unreadable
+  local unreadable
   readable_jobs
   check_other_files
   check_lines

@@ -64,26 +64,26 @@ say_unknown_jobs() {
   [[ -z $jobs_fault ]] || say "$1, since the scheduler's list cannot be read: $jobs_fault"
 }
 
-# readable_jobs - for a query over all jobs, which one unreadable file would fail: sets `readable_condition`, SQL that
-# chooses the files that can be read, and `unreadable`, the jobs of the others. say_unreadable tells of them at the end.
-# As long as all can be read, the condition is 1 and costs nothing.
+# Only a command that tells which jobs it has left out may leave out any.
+unset TASKRESULTS_UNREADABLE
+
+# readable_jobs - for a query over all jobs, which one unreadable file would fail: sets `unreadable`, the jobs whose files
+# cannot be read, and has the queries to come pass over them. say_unreadable tells of them at the end.
 readable_jobs() {
-  readable_files "$(results_dir)" .jsonl
+  local readable
+  find_unreadable "$(results_dir)" .jsonl
+  ((${#unreadable[@]} == 0)) || export TASKRESULTS_UNREADABLE=skip
 }
 
-# readable_files DIRECTORY SUFFIX - the same for any directory with a file for each job.
-readable_files() {
-  local path dir=$1 suffix=$2 names=()
-  unreadable=() readable_condition=1
+# find_unreadable DIRECTORY SUFFIX - of a directory with a file for each job: sets `unreadable` and `readable`, names of jobs.
+find_unreadable() {
+  local path dir=$1 suffix=$2
+  unreadable=() readable=()
   [[ -r $dir && -x $dir ]] || return 0 # the query will say it
   for path in "$dir"/*"$suffix" "$dir"/.*"$suffix"; do
-    [[ ! -f $path || -L $path || -r $path ]] || unreadable+=("${path:${#dir}+1:-${#suffix}}")
+    [[ -f $path && ! -L $path ]] || continue
+    if [[ -r $path ]]; then readable+=("${path:${#dir}+1:-${#suffix}}"); else unreadable+=("${path:${#dir}+1:-${#suffix}}"); fi
   done
-  ((${#unreadable[@]})) || return 0
-  for path in "$dir"/*"$suffix" "$dir"/.*"$suffix"; do
-    [[ ! -f $path || -L $path || ! -r $path ]] || names+=("${path:${#dir}+1:-${#suffix}}")
-  done
-  readable_condition="job_id IN $(jobs_in "${names[@]}")"
 }
 
 # jobs_in JOB... - SQL: the jobs, to stand behind IN. No name holds a /, so the names are split at it, inside JSON, where a
@@ -102,12 +102,20 @@ unreadable_jobs() {
 
 # name_unreadable WORDS JOB... - names the jobs with the fix.
 name_unreadable() {
-  local job words=$1 dir
-  dir=$(results_dir)
-  shift
+  name_unreadable_files "$1" file "$(results_dir)" .jsonl "${@:2}"
+}
+
+# name_unreadable_files WORDS WHAT DIRECTORY SUFFIX JOB... - the same of any directory with a file for each job.
+name_unreadable_files() {
+  local job words=$1 what=$2 dir=$3 suffix=$4 quoted path messages=()
+  shift 4
+  (($#)) || return 0
   for job; do
-    say "$words: job $(printf '%q' "$job"), whose file cannot be read; as its owner: chmod a+r -- $(printf '%q' "$dir/$job.jsonl")"
+    printf -v quoted '%q' "$job"
+    printf -v path '%q' "$dir/$job$suffix"
+    messages+=("$words: job $quoted, whose $what cannot be read; as its owner: chmod a+r -- $path")
   done
+  say_each "${messages[@]}"
 }
 
 # say_unreadable - names those that were left out, and exits with 3, if there are any.

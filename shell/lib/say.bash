@@ -12,7 +12,14 @@ EXIT_BUSY=75
 # say WORDS... - one message on standard error, behind the program's name. Control characters are shown, not obeyed: names are in it
 # as they were given.
 say() {
-  local text="${program_name:-taskresults}: $*"
+  say_each "$*"
+}
+
+# say_each TEXT... - many messages in one go.
+say_each() {
+  local text program=${program_name:-taskresults}
+  printf -v text -- "${program//%/%%}: %s\n" "$@"
+  text=${text%$'\n'}
   if is_plain "$text"; then
     printf '%s\n' "$text" >&2
   else

@@ -13,11 +13,18 @@ sql_text() {
   printf '%s' "$text_"
 }
 
-# set_sql_text NAME TEXT - the same into the variable, without a process.
+LONGEST_BY_BASH=1000 # bytes: bash takes time in proportion to the square of them
+
+# set_sql_text NAME TEXT - the same into the variable, without a process, unless the text is long.
 set_sql_text() {
-  local LC_ALL=C i_ code_ hex_= # a character is a byte then
-  for ((i_ = 0; i_ < ${#2}; i_++)); do
-    printf -v code_ '%d' "'${2:i_:1}"
+  local LC_ALL=C bytes_=$2 i_ length_ code_ hex_= # a character is a byte then
+  length_=${#bytes_}
+  if ((length_ > LONGEST_BY_BASH)); then
+    hex_=$(printf '%s' "$bytes_" | od -An -v -tx1 | tr -d ' \n')
+    length_=0
+  fi
+  for ((i_ = 0; i_ < length_; i_++)); do
+    printf -v code_ '%d' "'${bytes_:i_:1}"
     printf -v code_ '%02x' "$((code_ & 255))"
     hex_+=$code_
   done

@@ -74,8 +74,7 @@ page_tables() {
   printf '%s\n' "CREATE TEMP TABLE clock AS SELECT $now AS now_us, $days AS days;
 CREATE TEMP TABLE calendar AS WITH RECURSIVE c(day) AS (VALUES (0) UNION ALL SELECT day + 1 FROM c WHERE day + 1 < $days)
   SELECT day FROM c;
-CREATE TEMP TABLE stats AS SELECT job_id, runs, failures, streak, last_run_us, last_success_us FROM task_stats
-  WHERE $readable_condition;
+CREATE TEMP TABLE stats AS SELECT job_id, runs, failures, streak, last_run_us, last_success_us FROM task_stats;
 CREATE TEMP TABLE unreadable AS $(unreadable_jobs);
 CREATE UNIQUE INDEX temp.stats_job ON stats(job_id);
 CREATE TEMP TABLE reject AS SELECT job_id, offset IS NULL AS entry, reason, count(*) AS lines
@@ -90,7 +89,7 @@ CREATE TEMP TABLE share AS SELECT $(budget 600000 120 2000) AS characters, $(bud
 
 CREATE TEMP TABLE failure AS SELECT stats.rowid AS number, cell, signature, times, f.last_us
   FROM (SELECT job_id, $cell AS cell, taskresults_signature(coalesce(error, '')) AS signature, count(*) AS times,
-    max(time_us) AS last_us FROM task_results WHERE ok = 0 AND $readable_condition GROUP BY 1, 2, 3) AS f CROSS JOIN stats USING (job_id);
+    max(time_us) AS last_us FROM task_results WHERE ok = 0 GROUP BY 1, 2, 3) AS f CROSS JOIN stats USING (job_id);
 CREATE TEMP TABLE bucket(number INTEGER, cell INTEGER, runs INTEGER, failures INTEGER,
   PRIMARY KEY (number, cell)) WITHOUT ROWID;
 INSERT INTO bucket SELECT stats.rowid, value >> 40, value & 0xffffffffff, 0 FROM stats CROSS JOIN json_each(
