@@ -1076,7 +1076,7 @@ typedef struct TrPrune {
 } TrPrune;
 
 /* Would that be a slip of the hand? *refusal (owned) says why, and what would go; or it is NULL. `name`: of the one job's
-** file that is to be pruned; NULL: of all. */
+** file that is to be pruned; NULL: of all. SQLITE_BUSY: another program has leased the one. */
 int tr_guard(TrDir *dir, TrPoll *poll, const TrPruneOptions *options, size_t max_line, const char *name, char **refusal,
              char **message);
 

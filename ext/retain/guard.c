@@ -15,6 +15,7 @@
 #include "../tr.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 
 #define LAST_LINES 64
@@ -125,6 +126,18 @@ static int find_one_that_stays(const Look *pruned, const char *name, bool *stays
   return code;
 }
 
+/* Records that the next prune of the job would bring back first. */
+static bool has_leftover(const TrDir *dir, const char *name) {
+  static const char *const suffix[] = {".new", ".journal"};
+  char leftover[TR_LEFTOVER_NAME_SIZE];
+  struct stat found;
+  for (int i = 0; i < 2; i++) {
+    tr_leftover_name(name, strlen(name) - TR_SUFFIX_LEN, suffix[i], leftover);
+    if (fstatat(dir->fd, leftover, &found, AT_SYMLINK_NOFOLLOW) == 0) return true;
+  }
+  return false;
+}
+
 /* --- the refusal -------------------------------------------------------------------------------------------------- */
 
 static void append_loss(sqlite3_str *out, const Loss *loss) {
@@ -180,22 +193,26 @@ static int refuse(const Look *pruned, const char *name, bool is_late, bool is_as
   append_cause(out, pruned, is_late);
   sqlite3_str_appendall(out, ": ");
   append_loss(out, &loss);
+  if (name && has_leftover(look.dir, name)) sqlite3_str_appendall(out, ", and what an interrupted prune left");
   append_unread(out, &look);
   code = sqlite3_str_errcode(out);
   *refusal = sqlite3_str_finish(out);
   return code;
 }
 
-/* *known: is it a file that can be judged? If not, the prune itself tells why. */
+/* *known: is it a file that can be judged, or one that a recovery would make? If not, the prune itself tells why. */
 static int check_one(const Look *look, const char *name, bool *known, char **message) {
   TrFile file = {.fd = -1};
   TrEntry entry;
   int code = tr_dir_open_file(look->dir, name, look->poll, &file, &entry);
-  *known = code == SQLITE_OK && entry == TR_ENTRY_READABLE;
+  if (code != SQLITE_OK) return code;
+  *known = entry == TR_ENTRY_READABLE || (entry == TR_ENTRY_VANISHED && has_leftover(look->dir, name));
   tr_file_close(&file);
-  bool is_leased = file.error_number == EAGAIN;
-  if (code != SQLITE_OK || entry != TR_ENTRY_UNREADABLE || is_leased) return code;
-  return unread_error(look, name, file.error_number, message);
+  if (entry != TR_ENTRY_UNREADABLE) return SQLITE_OK;
+  if (file.error_number != EAGAIN) return unread_error(look, name, file.error_number, message);
+  return tr_error(message, SQLITE_BUSY,
+                  "job '%.*s': %s/%s is busy: another program has leased it (nothing was changed)",
+                  (int)strlen(name) - TR_SUFFIX_LEN, name, look->dir->path, name);
 }
 
 int tr_guard(TrDir *dir, TrPoll *poll, const TrPruneOptions *options, size_t max_line, const char *name, char **refusal,

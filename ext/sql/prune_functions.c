@@ -285,8 +285,12 @@ static void prune_function(sqlite3_context *context, int argc, sqlite3_value **a
   int code = take_job_id(argc, argv, &job_id, &length, &message);
   if (code == SQLITE_OK) code = begin_call(&call, context, argc - 1, argv + 1, &message);
   if (code == SQLITE_OK) code = ask_guard(&call, job_id, length, &message);
-  if (code == SQLITE_OK) {
-    out = sqlite3_str_new(call.connection->db);
+  if (code == SQLITE_OK || code == SQLITE_BUSY) out = sqlite3_str_new(call.connection->db);
+  if (code == SQLITE_BUSY) {
+    TrPruneReport busy = {.result = TR_PRUNE_BUSY, .kept = -1, .dropped = -1, .reason = message};
+    append_report(out, job_id, length, &busy, NULL);
+    code = SQLITE_OK;
+  } else if (code == SQLITE_OK) {
     code = prune_one(&call, job_id, length, out, &message);
   }
   end_call(&call);

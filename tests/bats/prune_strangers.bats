@@ -252,6 +252,17 @@ PYTHON
   assert_no_leftovers
 }
 
+@test "what an interrupted prune left is guarded like the file: keep 0 is refused, and brings nothing back only to drop it" {
+  make_job j 10
+  killed_after_exchange
+  rm "$results/j.jsonl"
+  run prune j "'keep', 0"
+  [[ $status -ne 0 && $output == *"no other rule does: nothing would go, and what an interrupted prune left; nothing was changed"* ]]
+  [[ ! -e $results/j.jsonl && -e $(echo "$results"/.taskresults-*.new) && -e $(echo "$results"/.taskresults-*.journal) ]]
+  [[ $(prune j "'keep', 0, 'force', 1") == *'"recovered":true'* ]]
+  assert_no_leftovers
+}
+
 @test "a journal of which nothing is known belongs to no job, and names like a prune's are nobody's" {
   make_job j 3
   head -c 512 /dev/zero >"$results/.taskresults-0123456789abcdef.journal"
