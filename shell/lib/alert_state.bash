@@ -104,9 +104,9 @@ tell() {
     return
   fi
   (
-    exported_by_user+=("TASKRESULTS_EVENT=${events[$1]}" "TASKRESULTS_ALERT=${alerts_of[$1]}" "TASKRESULTS_JOB=${jobs_of[$1]}"
-      "TASKRESULTS_MESSAGE=${messages[$1]}" "TASKRESULTS_STREAK=${streaks[$1]}" "TASKRESULTS_FAILURES=${failures_of[$1]}"
-      "TASKRESULTS_LAST_RUN=${last_runs[$1]}" "TASKRESULTS_SINCE=${sinces[$1]}" "TASKRESULTS_ERROR=${errors_of[$1]}")
+    add_for_user "TASKRESULTS_EVENT=${events[$1]}" "TASKRESULTS_ALERT=${alerts_of[$1]}" "TASKRESULTS_JOB=${jobs_of[$1]}" \
+      "TASKRESULTS_MESSAGE=${messages[$1]}" "TASKRESULTS_STREAK=${streaks[$1]}" "TASKRESULTS_FAILURES=${failures_of[$1]}" \
+      "TASKRESULTS_LAST_RUN=${last_runs[$1]}" "TASKRESULTS_SINCE=${sinces[$1]}" "TASKRESULTS_ERROR=${errors_of[$1]}"
     exec_as_user timeout -k 5 "$((${opt[exec-timeout]-60000000} / 1000000))" sh -c "${opt[exec]}"
   ) </dev/null {lock}>&-
   status=$?
