@@ -76,7 +76,8 @@ statements() {
 }
 
 metrics() {
-  to_output query "$(statements)"
+  query "$(statements)" | if on_terminal; then LC_ALL=C sed "$(visible_program)"; else cat; fi
+  finish "${PIPESTATUS[@]}"
 }
 
 if [[ -v opt[output] && ${opt[output]} != - ]]; then

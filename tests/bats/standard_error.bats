@@ -130,6 +130,8 @@ for character in shown:
 assert json.loads(shown) == json.loads(piped)
 PYTHON
   done
+  on_pty 200 "$(tool taskresults)" metrics >"$BATS_TEST_TMPDIR/shown" # no JSON, but for a terminal only if it is one
+  ! LC_ALL=C grep -q -e $'\xc2[\x80-\x9f]' -e $'\xe2\x80[\xaa-\xae]' -e $'\x7f' "$BATS_TEST_TMPDIR/shown"
   on_pty 200 "$(tool taskresults)" export --format json -o "$BATS_TEST_TMPDIR/file"
   cmp "$BATS_TEST_TMPDIR/file" <(taskresults export --format json)
 }
