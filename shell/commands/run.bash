@@ -2,13 +2,13 @@
 #
 # Usage: taskresults run JOB [OPTION...] -- COMMAND [ARGUMENT...]
 #
-# For what runs elsewhere: in cron, in a systemd timer, by hand. The command gets standard input, and its output is
-# shown as it comes. When it ends, one record is appended to the job's file, which is made if need be. Of a success its
-# standard output is kept, without the white space around it; of a failure its standard error, or standard output if
-# that is empty; 5000 characters of either. Bytes that are not UTF-8 become U+FFFD, and CR LF becomes LF. A failure that
-# printed nothing has "exit status 42" or "killed by SIGKILL" for its error. Of a timeout, the error is its words alone
-# ("Execution timed out (90 seconds)"), and what was printed on standard output until then, or else on standard error,
-# is the output.
+# For what runs elsewhere: in cron, in a systemd timer, by hand. The command gets standard input and the environment as
+# they are, and its output is shown as it comes. When it ends, one record is appended to the job's file, which is made
+# if need be. Of a success its standard output is kept, without the white space around it; of a failure its standard
+# error, or standard output if that is empty; 5000 characters of either. Bytes that are not UTF-8 become U+FFFD, and
+# CR LF becomes LF. A failure that printed nothing has "exit status 42" or "killed by SIGKILL" for its error. Of a
+# timeout, the error is its words alone ("Execution timed out (90 seconds)"), and what was printed on standard output
+# until then, or else on standard error, is the output.
 #
 # A command that cannot be started, and one that is ended by a signal or by the timeout, has failed. A background
 # process that keeps the command's output open is waited for. TERM, INT, HUP and QUIT are passed on to the command, and
