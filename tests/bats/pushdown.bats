@@ -263,6 +263,19 @@ PYTHON
   [[ $(few "SELECT count(*) FROM task_results WHERE job_id GLOB 'b' AND job_id IN ('u', 'c', 'd', 'v', 'w', 'x', 'y', 'z')") == 0 ]]
 }
 
+# SQLite's own answer to a list of rows depends on whether its terms are pushed down; nothing tells them from other terms.
+@test "a list of rows of other types than the columns: what README says to write gives what a plain table does" {
+  printf '{"success": true}\n' | tee "$results/1.jsonl" >"$results/01.jsonl"
+  printf '{"success": false}\n' >>"$results/1.jsonl"
+  local setup="CREATE TABLE t(x, y); INSERT INTO t VALUES ('1', 1), (1, 1), ('01', '0');
+    CREATE TABLE typed(x TEXT, y INTEGER); INSERT INTO typed SELECT * FROM t;
+    CREATE TEMP TABLE plain(job_id TEXT, success INTEGER); INSERT INTO plain SELECT job_id, success FROM task_results;"
+  assert_rows '1|1' "$setup" "SELECT (SELECT count(*) FROM task_results WHERE (+job_id, +success) IN (SELECT x, y FROM t)),
+    (SELECT count(*) FROM plain WHERE (+job_id, +success) IN (SELECT x, y FROM t))"
+  assert_rows '1|1' "$setup" "SELECT (SELECT count(*) FROM task_results WHERE (job_id, success) IN (SELECT x, y FROM typed)),
+    (SELECT count(*) FROM plain WHERE (job_id, success) IN (SELECT x, y FROM typed))"
+}
+
 # --- outer joins -----------------------------------------------------------------------------------------------------------
 
 # Up to 3.50.4 SQLite offers some terms of an ON clause to the left table, whose rows stay whatever ON says.
