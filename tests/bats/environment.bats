@@ -157,3 +157,24 @@ have_locales() {
     printf "%s\n" "${COMPREPLY[@]}"' "$root")
   [[ $completed == --limit ]]
 }
+
+@test "no PATH, a umask that allows nothing, jobs that begin with -: the commands work as ever" {
+  make_job -n 2 1
+  (
+    tool=$(tool taskresults)
+    unset PATH
+    [[ $("$tool" list) == *$'\n-n '* ]]
+    "$tool" run -- -n -- /bin/true
+  )
+  (
+    umask 777
+    taskresults run --name=--help -- --help -- true
+    taskresults export -o "$BATS_TEST_TMPDIR/out.csv" -- --help
+    taskresults alerts --state "$BATS_TEST_TMPDIR/state" -- -n
+  )
+  [[ $(stat -c %a "$results/--help.jsonl" "$BATS_TEST_TMPDIR/out.csv") == $'0\n0' ]]
+  [[ $(wc -l <"$results/-n.jsonl") -eq 3 ]]
+  chmod 644 "$results/--help.jsonl"
+  [[ $(taskresults view --csv -- --help) == *',--help,--help,1,"",""'* ]]
+  for command in stats errors rejects view sla export; do taskresults $command -- -n >/dev/null; done
+}
