@@ -45,7 +45,7 @@ build/release/%.o: %.c $(HEADERS) | build-deps
 	$(CC) $(ALL_CFLAGS) -c -o $@ $<
 
 # The program behind `taskresults run`, and behind -o FILE of the other commands.
-RUNNER := capture environment keep offspring report say timeout supervise write
+RUNNER := capture environment keep offspring report say timeout supervise watch write
 taskresults-run: $(RUNNER:%=build/runner/%.o) build/runner/target.o build/release/ext/read/timespan.o
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^
 

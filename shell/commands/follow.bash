@@ -152,7 +152,8 @@ catch_up() {
   show_batch "$1"
 }
 
-# Whoever shows the records says in this pipe that it has ended. sqlite3 would notice it only at the next record.
+# Whoever shows the records says in this pipe that it has ended, and `watch` that nobody reads or that the script has ended.
+# sqlite3 would notice it only at the next record.
 exec {ended}<> <(:)
 
 # goes_on - waits until the next look. False: nothing more can be shown, or the script itself has ended.
@@ -198,22 +199,31 @@ as_it_comes() {
   return "$status"
 }
 
-# stop STATUS - for a signal to this shell alone: the feed is woken, and the others end behind it.
-stop() {
+# end_by SIGNAL - ends all that was started here, and then the script as the signal would have. Whoever shows the records may
+# be waiting for somebody who does not read, so that is killed; the others hear of it.
+end_by() {
+  local showing=${!-} children=
+  trap '' INT TERM HUP QUIT PIPE
   echo >&"$ended"
-  exit "$1"
+  {
+    read -r children <"/proc/$showing/task/$showing/children"
+    # shellcheck disable=SC2086  # numbers
+    kill "$showing" $children
+  } 2>/dev/null
+  trap - "$1"
+  [[ $1 == INT ]] || kill -s "$1" "$$"
+  exit "$((128 + $(kill -l "$1")))" # also of QUIT, which bash ignores
 }
+for signal in INT TERM HUP QUIT PIPE; do
+  # shellcheck disable=SC2064  # now
+  trap "end_by $signal" "$signal"
+done
 
 sqlite_setup
-trap 'stop 129' HUP
-trap 'stop 130' INT
-trap 'stop 131' QUIT
-trap 'stop 143' TERM
-# In the background, since bash hears a signal only when what runs in the foreground has ended. There a shell ignores INT
-# and QUIT, which a terminal sends to all of us.
-{
-  trap - INT QUIT
-  feed | run_sqlite | as_it_comes
-  finish "${PIPESTATUS[@]:1}"
-} &
+if find_runner; then
+  "$runner" --watch "$ended" "$$" &
+fi
+# In the background, so that a signal to the script alone is heard at once. Its status is that of the last that failed.
+feed | run_sqlite | as_it_comes &
 wait "$!"
+finish "$?"

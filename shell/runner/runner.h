@@ -9,6 +9,7 @@
 **   say.c          messages
 **   supervise.c    starts the command, shows or keeps what it prints, ends it in time, has the run recorded
 **   timeout.c      --timeout, read and worded
+**   watch.c        whether anybody reads what `follow` shows
 **   write.c        standard input -> a file that is there whole or not at all; knows nothing of commands
 */
 #ifndef TASKRESULTS_RUNNER_H
@@ -104,6 +105,9 @@ void report_write(const Ending *ending, FILE *out);
 
 /* Standard input, up to the seal at its end, becomes the file. The exit status: see write.c. */
 int write_main(const char *path, const char *seal);
+
+/* Until nobody reads standard output, or the parent has ended. The exit status. */
+int watch_main(const char *fd, const char *parent);
 
 /* `timeout.c`: false if the text is no length of time, or too short a one. */
 bool timeout_parse(const char *text, int64_t *timeout_ms);

@@ -451,6 +451,7 @@ int main(int argc, char **argv) {
   static Run run = {.out = {.name = "standard output", .from = -1, .to = STDOUT_FILENO},
                     .err = {.name = "standard error", .from = -1, .to = STDERR_FILENO}};
   if (argc == 4 && strcmp(argv[1], "--write") == 0) return write_main(argv[2], argv[3]);
+  if (argc == 4 && strcmp(argv[1], "--watch") == 0) return watch_main(argv[2], argv[3]);
   int words = argc > 4 ? atoi(argv[4]) : 0;
   if (words < 1 || argc < 6 + words) {
     say("taskresults-run is a part of `taskresults run`, which starts it");

@@ -173,12 +173,24 @@ numbers() {
   await lines_are "${#hostile_jobs[@]}"
 }
 
+no_process_left() { ! pgrep --session "$follower" >/dev/null; }
+
+# follow_alone ARGUMENT... - as start_following, but looking once in a day; INT and QUIT are not ignored, as they are in a
+# background process of a script.
+follow_alone() {
+  out=$BATS_TEST_TMPDIR/out
+  rm -f "$out" # of one before, which would be taken for its own
+  setsid env --default-signal=INT,QUIT "$@" "$(tool taskresults)" follow --interval 86400 --limit 1 --jsonl >"$out" \
+    2>"$BATS_TEST_TMPDIR/err" 3>&- &
+  follower=$!
+  await lines_are 1
+}
+
 @test "killed, it leaves no process behind" {
   record a 1
   start_following --jsonl --limit 1
   await lines_are 1
   kill "$follower"
-  no_process_left() { ! pgrep --session "$follower" >/dev/null; }
   await no_process_left
 }
 
@@ -189,6 +201,7 @@ none_of() { ! pgrep -s "$1" >/dev/null; }
   make_job a 1
   for expected in INT:130 TERM:143 HUP:129 QUIT:131; do
     out=$BATS_TEST_TMPDIR/out
+    rm -f "$out" # of the one before, which would be taken for its own
     # It would look again after an hour. In the background a shell has INT and QUIT ignored.
     setsid env --default-signal=INT,QUIT,HUP,TERM "$(tool taskresults)" follow --limit 1 --interval 3600 >"$out" \
       2>"$BATS_TEST_TMPDIR/err" 3>&- &
@@ -201,6 +214,7 @@ none_of() { ! pgrep -s "$1" >/dev/null; }
     await none_of "$follower"
     [[ ! -s $BATS_TEST_TMPDIR/err ]]
   done
+  rm -f "$out"
   setsid env --ignore-signal=HUP "$(tool taskresults)" follow --limit 1 --interval 0.05 >"$out" \
     2>"$BATS_TEST_TMPDIR/err" 3>&- &
   follower=$!
@@ -226,6 +240,63 @@ os.write(terminal, b"\x03")
 print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
 PYTHON
   [[ $status -eq 0 && $output == 130 ]]
+}
+
+@test "a signal to it alone ends it at once, and all that it has started, without a word" {
+  record a 1
+  ulimit -c 0
+  for signal in INT TERM HUP QUIT PIPE KILL; do
+    follow_alone
+    kill -s "$signal" "$follower"
+    status=0
+    wait "$follower" || status=$?
+    [[ $status -eq $((128 + $(kill -l "$signal"))) ]]
+    await no_process_left
+    [[ ! -s $BATS_TEST_TMPDIR/err ]]
+  done
+}
+
+@test "a signal ends it also while its reader does not read" {
+  record a 1
+  mkfifo "$BATS_TEST_TMPDIR/pipe"
+  exec {reader}<>"$BATS_TEST_TMPDIR/pipe"
+  dd if=/dev/zero of="$BATS_TEST_TMPDIR/pipe" oflag=nonblock bs=4096 2>/dev/null || true
+  setsid "$(tool taskresults)" follow --interval 86400 --limit 1 --jsonl >"$BATS_TEST_TMPDIR/pipe" 2>"$BATS_TEST_TMPDIR/err" 3>&- \
+    {reader}>&- &
+  follower=$!
+  await pgrep --session "$follower" --exact sed
+  kill -TERM "$follower"
+  status=0
+  wait "$follower" || status=$?
+  [[ $status -eq 143 ]]
+  await no_process_left
+}
+
+@test "an ignored signal stays so, as below nohup" {
+  record a 1
+  follow_alone env --ignore-signal=HUP,INT
+  kill -HUP "$follower"
+  kill -INT "$follower"
+  kill -TERM "$follower"
+  status=0
+  wait "$follower" || status=$?
+  [[ $status -eq 143 ]]
+  await no_process_left
+}
+
+@test "a reader that goes away ends it, though there is nothing to be written" {
+  record a 1
+  mkfifo "$BATS_TEST_TMPDIR/pipe"
+  for ignored in '' PIPE,HUP; do
+    setsid env --ignore-signal="$ignored" "$(tool taskresults)" follow --interval 86400 --limit 1 --jsonl >"$BATS_TEST_TMPDIR/pipe" \
+      2>"$BATS_TEST_TMPDIR/err" 3>&- &
+    follower=$!
+    read -r line <"$BATS_TEST_TMPDIR/pipe"
+    [[ $line == *'"output":"1"'* ]]
+    wait "$follower"
+    await no_process_left
+    [[ ! -s $BATS_TEST_TMPDIR/err ]]
+  done
 }
 
 @test "it ends when nobody reads; usage; a missing directory" {
