@@ -543,6 +543,32 @@ PYTHON
   assert_record 1 $'once\ntwice' ''
 }
 
+@test "closed standard descriptors: nothing is mixed up, and the record is whole" {
+  run bash -c '"$@" <&-' - "$(tool taskresults)" run a -- sh -c 'cat; echo out'
+  [[ $status -eq 0 && $output == out ]]
+  assert_record 1 out ''
+  # What cannot be shown is status 3 of a success.
+  run bash -c '"$@" <&- >&- 2>&-' - "$(tool taskresults)" run a -- sh -c 'cat; echo out; echo err >&2'
+  [[ $status -eq 3 && -z $output ]]
+  assert_record 1 out ''
+  run bash -c '"$@" <&- >&- 2>&-' - "$(tool taskresults)" run a --quiet -- sh -c 'cat; echo out; echo err >&2'
+  [[ $status -eq 0 ]]
+  assert_record 1 out ''
+  run bash -c '"$@" >&- 2>&-' - "$(tool taskresults)" run a --merge -- sh -c 'echo out; echo err >&2; exit 9'
+  [[ $status -eq 9 ]]
+  assert_record 0 '' $'out\nerr\n'
+}
+
+@test "a parent that ignores PIPE, CHLD or XFSZ: the command does not inherit what we do, and the run ends" {
+  # The bits of SIGPIPE, SIGCHLD and SIGXFSZ; the last stays as it came.
+  run env --ignore-signal=PIPE,CHLD "$(tool taskresults)" run a -- sed -n 's/^SigIgn:\t//p' /proc/self/status
+  [[ $status -eq 0 && $output == 0000000000000000 ]]
+  run env --ignore-signal=XFSZ "$(tool taskresults)" run a -- sed -n 's/^SigIgn:\t//p' /proc/self/status
+  [[ $status -eq 0 && $output == 0000000001000000 ]]
+  run env --ignore-signal=PIPE,CHLD "$(tool taskresults)" run a --timeout 1s -- sh -c 'setsid sleep 1000 & exec sleep 1000'
+  [[ $status -eq 124 ]]
+}
+
 @test "hostile job ids: one record in that job's file, the name too; nothing else happens" {
   cd "$BATS_TEST_TMPDIR"
   for job in "${hostile_jobs[@]}"; do
