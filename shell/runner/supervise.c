@@ -442,7 +442,7 @@ static char **take_environment(const char *text) {
   if (strcmp(text, "-") == 0) return environ;
   int fd = atoi(text);
   char **environment = environment_read(fd);
-  if (environment == NULL) fail("the environment");
+  if (environment == NULL) fail("the command's environment");
   close(fd);
   return environment;
 }
