@@ -67,22 +67,24 @@ say_unknown_jobs() {
 # Only a command that tells which jobs it has left out may leave out any.
 unset TASKRESULTS_UNREADABLE
 
-# readable_jobs - for a query over all jobs, which one unreadable file would fail: sets `unreadable`, the jobs whose files
-# cannot be read, and has the queries to come pass over them. say_unreadable tells of them at the end.
+# readable_jobs - for a query over all jobs, which one unreadable file would fail: sets `unreadable`, the jobs whose
+# files cannot be read, and has the queries to come pass over them. say_unreadable tells of them at the end.
 readable_jobs() {
   local readable
   find_unreadable "$(results_dir)" .jsonl
   ((${#unreadable[@]} == 0)) || export TASKRESULTS_UNREADABLE=skip
 }
 
-# find_unreadable DIRECTORY SUFFIX - of a directory with a file for each job: sets `unreadable` and `readable`, names of jobs.
+# find_unreadable DIRECTORY SUFFIX - of a directory with a file for each job: sets `unreadable` and `readable`, which are
+# names of jobs.
 find_unreadable() {
-  local path dir=$1 suffix=$2
+  local path job dir=$1 suffix=$2
   unreadable=() readable=()
   [[ -r $dir && -x $dir ]] || return 0 # the query will say it
   for path in "$dir"/*"$suffix" "$dir"/.*"$suffix"; do
     [[ -f $path && ! -L $path ]] || continue
-    if [[ -r $path ]]; then readable+=("${path:${#dir}+1:-${#suffix}}"); else unreadable+=("${path:${#dir}+1:-${#suffix}}"); fi
+    job=${path:${#dir}+1:-${#suffix}}
+    if [[ -r $path ]]; then readable+=("$job"); else unreadable+=("$job"); fi
   done
 }
 
