@@ -89,7 +89,7 @@ for name in json jsonl; do
 done
 if [[ $format == human ]]; then
   would=
-  [[ ! -v opt[dry-run] ]] || would='WOULD BE '
+  [[ ! -v opt[dry-run] ]] || would='TO BE '
   statements="SELECT 'JOB', 'RESULT', 'KEPT', '${would}DROPPED', '${would}FREED', 'NOTE';
     $(select_reports "SELECT $(cell job_id), CASE
       WHEN result = 'dry_run' AND bytes_freed THEN 'would be pruned'

@@ -36,8 +36,8 @@ killed_prune() {
   make_job a 10
   cp "$results/a.jsonl" "$BATS_TEST_TMPDIR/whole"
   run taskresults prune a --keep 4 --dry-run
-  [[ $status -eq 0 && ${lines[0]} == 'JOB  RESULT           KEPT  WOULD BE DROPPED  WOULD BE FREED  NOTE' ]]
-  [[ ${lines[1]} == 'a    would be pruned     4                 6 '*' B' ]]
+  [[ $status -eq 0 && ${lines[0]} == 'JOB  RESULT           KEPT  TO BE DROPPED  TO BE FREED  NOTE' ]]
+  [[ ${lines[1]} == 'a    would be pruned     4              6 '*' B' ]]
   cmp "$results/a.jsonl" "$BATS_TEST_TMPDIR/whole"
   run taskresults prune a --keep 20
   [[ ${lines[1]} == 'a    nothing to drop'* ]]
