@@ -152,8 +152,8 @@ catch_up() {
   show_batch "$1"
 }
 
-# Whoever shows the records says in this pipe that it has ended, and `watch` that nobody reads or that the script has ended.
-# sqlite3 would notice it only at the next record.
+# Whoever shows the records says in this pipe that it has ended, and --watch that nobody reads or that the script has
+# ended. sqlite3 would notice it only at the next record.
 exec {ended}<> <(:)
 
 # goes_on - waits until the next look. False: nothing more can be shown, or the script itself has ended.
@@ -199,8 +199,8 @@ as_it_comes() {
   return "$status"
 }
 
-# end_by SIGNAL - ends all that was started here, and then the script as the signal would have. Whoever shows the records may
-# be waiting for somebody who does not read, so that is killed; the others hear of it.
+# end_by SIGNAL - ends all that was started here, and then the script as the signal would have. Whoever shows the records
+# may be waiting for somebody who does not read, so that is killed; the others hear of it.
 end_by() {
   local showing=${!-} children=
   trap '' INT TERM HUP QUIT PIPE
