@@ -8,24 +8,16 @@ libdir  ?= $(PREFIX)/lib
 PKGS    := sqlite3 libcjson
 PKG_CONFIG ?= pkg-config
 
-# In the order in which a byte becomes a SQL value (ext/tr.h is the map).
-READ   := thread names dir lines text field fast slow record ok value timestamp timespan time messages event durations json_file jobs_file \
-          checkpoint
-WRITE  := encode pending append commit
-RETAIN := leftover io rules select guard copy lease trust journal exchange drain recover prune
-EXPORT := writer target output formula csv
-SQL    := error poll connection argument source plan joins patterns phrase filter window block ahead queue lookahead scan tally signature hash kinds table results rejects stats \
-          errors logs jobs runs insert transaction acting writable prune_functions export_function time_functions extension
-SOURCES := $(READ:%=ext/read/%.c) $(WRITE:%=ext/write/%.c) $(RETAIN:%=ext/retain/%.c) $(EXPORT:%=ext/export/%.c) \
-           $(SQL:%=ext/sql/%.c)
-HEADERS := ext/tr.h ext/read/fast_walk.h ext/export/target.h ext/read/timespan.h include/taskresults.h
+# From the lowest to the highest: each includes what stands before it (ext/tr.h is the map, .ci/lint keeps the order).
+FOLDERS := base read figures scheduler write export prune scan tables functions
+SOURCES := $(foreach folder,$(FOLDERS),$(sort $(wildcard ext/$(folder)/*.c))) ext/extension.c
 
 # Recursive on purpose: pkg-config is asked when something is compiled, after `deps` has installed it.
 PKG_CFLAGS = $(shell $(PKG_CONFIG) --cflags $(PKGS))
 CJSON_LIBS = $(shell $(PKG_CONFIG) --libs libcjson)
 SQLITE_LIBS = $(shell $(PKG_CONFIG) --libs sqlite3)
 WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wconversion -Wno-sign-conversion
-ALL_CFLAGS = -std=c11 -fPIC -fvisibility=hidden $(WARNINGS) -Iinclude $(PKG_CFLAGS) $(CFLAGS) $(VARIANT_CFLAGS)
+ALL_CFLAGS = -std=c11 -MMD -MP -fPIC -fvisibility=hidden $(WARNINGS) -Iinclude $(PKG_CFLAGS) $(CFLAGS) $(VARIANT_CFLAGS)
 
 
 .PHONY: all static demo test check unit bats deps asan tsan valgrind matrix locales widths coverage faults fuzz lint format bench instructions install uninstall clean help
@@ -40,22 +32,19 @@ OBJECTS := $(SOURCES:%.c=build/release/%.o)
 taskresults.so: $(OBJECTS)
 	$(LINK_SHARED) -o $@ $^ $(CJSON_LIBS) -lm -pthread
 
-build/release/%.o: %.c $(HEADERS) | build-deps
+build/release/%.o: %.c | build-deps
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -c -o $@ $<
 
 # The program behind `taskresults run`, and behind -o FILE of the other commands.
 RUNNER := capture environment keep offspring report say timeout supervise watch write
-taskresults-run: $(RUNNER:%=build/runner/%.o) build/runner/target.o build/release/ext/read/timespan.o
+RUNNER_OBJECTS := $(RUNNER:%=build/runner/shell/runner/%.o) build/runner/ext/base/target.o build/runner/ext/base/timespan.o
+taskresults-run: $(RUNNER_OBJECTS)
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^
 
-build/runner/target.o: ext/export/target.c ext/export/target.h | build-deps
+build/runner/%.o: %.c | build-deps
 	@mkdir -p $(@D)
-	$(CC) -std=c11 $(WARNINGS) $(CFLAGS) -c -o $@ $<
-
-build/runner/%.o: shell/runner/%.c shell/runner/runner.h ext/export/target.h ext/read/timespan.h | build-deps
-	@mkdir -p $(@D)
-	$(CC) -std=c11 $(WARNINGS) $(CFLAGS) -Iext -c -o $@ $<
+	$(CC) -std=c11 -MMD -MP $(WARNINGS) -Iinclude -Iext -DSQLITE_CORE $(PKG_CFLAGS) $(CFLAGS) -c -o $@ $<
 
 # A build with tiny limits, so that tests reach them: a read buffer of 7 bytes (every boundary falls everywhere; its rows
 # are compared with the real ones), files shared by two threads from 64 bytes on, transactions of at most 100,000 bytes.
@@ -64,14 +53,14 @@ TINY_LIMITS := $(SMALL_LIMITS) -DTR_READ_BYTES=7 -DTR_MAX_BATCH_BYTES=100000
 TINY_OBJECTS := $(SOURCES:%.c=build/tiny/%.o)
 build/tiny/taskresults.so: $(TINY_OBJECTS)
 	$(LINK_SHARED) -o $@ $^ $(CJSON_LIBS) -lm -pthread
-build/tiny/%.o: %.c $(HEADERS) | build-deps
+build/tiny/%.o: %.c | build-deps
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) $(TINY_LIMITS) -c -o $@ $<
 
 # A build that pushes nothing down: every answer must be the same without a plan.
 build/every_line/taskresults.so: $(filter-out %/plan.o,$(OBJECTS)) build/every_line/every_line.o
 	$(LINK_SHARED) -o $@ $^ $(CJSON_LIBS) -lm -pthread
-build/every_line/%.o: tests/live/%.c $(HEADERS) | build-deps
+build/every_line/%.o: tests/live/%.c | build-deps
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -Iext -c -o $@ $<
 
@@ -83,7 +72,7 @@ libtaskresults.a: $(CORE_OBJECTS)
 	$(LD) -r -o build/core/taskresults.o $^
 	objcopy $(EXPORTED:%=--keep-global-symbol=%) build/core/taskresults.o
 	rm -f $@ && $(AR) rcs $@ build/core/taskresults.o
-build/core/%.o: %.c $(HEADERS) | build-deps
+build/core/%.o: %.c | build-deps
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -DSQLITE_CORE -c -o $@ $<
 
@@ -102,8 +91,8 @@ demo: all ## show a table, a CSV and statistics from the example data
 UNIT := $(basename $(notdir $(wildcard tests/unit/*.c)))
 UNIT_CFLAGS = -std=c11 $(WARNINGS) -Iinclude -Iext -Ishell/runner $(PKG_CFLAGS) $(CFLAGS) -DSQLITE_CORE
 
-UNIT_RUNNER := $(patsubst %,build/runner/%.o,capture keep report timeout)
-build/unit/%: tests/unit/%.c $(wildcard tests/unit/*.h) $(CORE_OBJECTS) $(UNIT_RUNNER)
+UNIT_RUNNER := $(patsubst %,build/runner/shell/runner/%.o,capture keep report timeout)
+build/unit/%: tests/unit/%.c $(wildcard tests/unit/*.h ext/*.h ext/*/*.h) $(CORE_OBJECTS) $(UNIT_RUNNER)
 	@mkdir -p $(@D)
 	$(CC) $(UNIT_CFLAGS) -o $@ $< $(CORE_OBJECTS) $(UNIT_RUNNER) $(CJSON_LIBS) $(SQLITE_LIBS) -lm -pthread
 
@@ -178,7 +167,7 @@ widths: ## make shell/lib/width_data.awk anew, from the Unicode tables of Perl
 
 format: ## lay out the C sources with clang-format
 	@.ci/deps lint
-	clang-format -i $$(git ls-files '*.c' '*.cpp' '*.h')
+	clang-format -i $$(git ls-files '*.c' '*.cpp' '*.h' '*.inc')
 
 build/bench/%: tests/bench/%.c
 	@mkdir -p $(@D)
@@ -246,3 +235,6 @@ clean: ## remove everything that was built
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' Makefile
+
+# What each object was made from, as the compiler saw it.
+-include $(patsubst %.o,%.d,$(OBJECTS) $(RUNNER_OBJECTS) $(TINY_OBJECTS) $(CORE_OBJECTS)) build/every_line/every_line.d

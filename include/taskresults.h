@@ -38,7 +38,7 @@ struct sqlite3_api_routines;
 ** `db` was loaded without the power to act (below), or when it will not tell what is loaded (an authorizer that forbids
 ** PRAGMA function_list: set it after loading).
 ** Thread safety: as for any call on `db`. Nothing global is set up; calling it again on one connection is harmless.
-** Source: ext/sql/extension.c
+** Source: ext/extension.c
 */
 int sqlite3_taskresults_init(sqlite3 *db, char **message, const struct sqlite3_api_routines *api);
 
@@ -55,7 +55,7 @@ int sqlite3_modtaskresults_init(sqlite3 *db, char **message, const struct sqlite
 ** Calling it again is harmless. Arguments, codes and thread safety are those of sqlite3_taskresults_init().
 **
 ** This limits taskresults, not SQLite: what ATTACH, PRAGMA or other functions of the host can do, they can (ext/SECURITY.md).
-** Source: ext/sql/extension.c
+** Source: ext/extension.c
 */
 int sqlite3_taskresults_readonly_init(sqlite3 *db, char **message, const struct sqlite3_api_routines *api);
 

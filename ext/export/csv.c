@@ -7,7 +7,7 @@
 ** Most of an export's time would be spent here and in copying, so a text is searched as it is copied, sixteen bytes at a
 ** step, straight into the output's buffer, and copied again only if it turns out to need quotes.
 */
-#include "../tr.h"
+#include "export.h"
 
 #include <string.h>
 

@@ -9,7 +9,7 @@
 ** The answer is for a cell as its reader gets it, who knows the file's delimiter and quotes. It says nothing of readers
 ** that split at something else.
 */
-#include "../tr.h"
+#include "export.h"
 
 #include <string.h>
 

@@ -5,7 +5,7 @@
 **
 ** A failure sticks: what is appended after it is dropped, so that callers need to look once a row and not once a cell.
 */
-#include "../tr.h"
+#include "export.h"
 
 #include <errno.h>
 #include <poll.h>

@@ -4,7 +4,7 @@
 ** A quarter of an export's time is the system's, copying into its cache. The two threads change buffers, so there is one
 ** write at a time, in order, and at most one buffer whose fate the caller does not know yet.
 */
-#include "../tr.h"
+#include "export.h"
 
 #include <errno.h>
 #include <unistd.h>

@@ -5,7 +5,7 @@
 ** gone by the time it is opened. So everything is relative to one open directory, nothing is followed, nothing waits
 ** on a peer, and what was opened is checked with fstat(), not what was listed.
 */
-#include "../tr.h"
+#include "read.h"
 
 #include <dirent.h>
 #include <errno.h>

@@ -10,7 +10,7 @@
 ** a file are written by one program, the bytes between the values are those of the line before: comparing them is
 ** cheaper than parsing them, and proves as much.
 */
-#include "../tr.h"
+#include "read.h"
 
 #include <string.h>
 
@@ -160,7 +160,7 @@ static const unsigned char *portable_string(const unsigned char *p, bool *escape
 #define WALK_TARGET
 #define WALK_STRING portable_string
 #define WALK_SAME portable_same
-#include "fast_walk.h"
+#include "fast_walk.inc"
 
 /* --- x86 with AVX2: 32 bytes at a step ---------------------------------------------------------------------------- */
 
@@ -286,7 +286,7 @@ AVX2 static inline bool avx2_same(const unsigned char *p, const unsigned char *t
 #define WALK_TARGET AVX2
 #define WALK_STRING avx2_string
 #define WALK_SAME avx2_same
-#include "fast_walk.h"
+#include "fast_walk.inc"
 #endif
 
 TrFastLane tr_fast_lane(void) {

@@ -1,7 +1,7 @@
 /*
 ** field.c - which keys of a record have a column. `job_id` has none: the file is the job.
 */
-#include "../tr.h"
+#include "read.h"
 
 #include <string.h>
 

@@ -9,7 +9,7 @@
 ** become smaller than it was ever seen, what was just read may continue a line of another time, so it is thrown away
 ** and the scan ends with the last line that was whole before.
 */
-#include "../tr.h"
+#include "read.h"
 
 #include <errno.h>
 #include <string.h>

@@ -5,7 +5,7 @@
 ** mine"; every refusal comes from the slow lane, so there is one place that decides what is refused and why. The
 ** verdict is that of Python's json.loads(), the reader that the scheduler itself uses.
 */
-#include "../tr.h"
+#include "read.h"
 
 const char *tr_reason_text(TrReason reason) {
   static const char *const text[TR_REASON_COUNT] = {

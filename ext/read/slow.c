@@ -9,7 +9,7 @@
 **
 ** Containers are kept on a small stack of their own: 900 levels of hostile nesting must not be 900 frames of a host's.
 */
-#include "../tr.h"
+#include "read.h"
 
 #include <string.h>
 

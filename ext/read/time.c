@@ -11,7 +11,7 @@
 **
 ** Each is from the year 1 up to 9999, or it is no time. Where a zone comes in one day, days are the zone's.
 */
-#include "../tr.h"
+#include "read.h"
 
 #include <string.h>
 #include <time.h>

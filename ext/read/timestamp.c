@@ -9,7 +9,7 @@
 ** A fraction of any length is cut to microseconds. Second 60, a leap second, is the next second, in any minute. Anything
 ** else, a 30 February included, has no time. Years 0000 to 9999 of the proleptic Gregorian calendar.
 */
-#include "../tr.h"
+#include "read.h"
 
 #include <stdio.h>
 

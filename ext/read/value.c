@@ -2,7 +2,7 @@
 ** value.c - span -> SQL value: what json_extract() would give, exactly, and only when a column is asked for; or its text
 ** without SQLite in between, for who has no use for the value itself.
 */
-#include "../tr.h"
+#include "read.h"
 
 #include <errno.h>
 #include <math.h>

@@ -20,7 +20,7 @@
 ** The file is open only for these few calls: a pruner waits until nobody has it open for writing. It may exchange the
 ** file between our open and our write; it drains what comes late, so nothing is to be done about that here.
 */
-#include "../tr.h"
+#include "write.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -8,7 +8,7 @@
 **
 ** An interrupt is heeded only while nothing has been written.
 */
-#include "../tr.h"
+#include "write.h"
 
 #include <string.h>
 

@@ -8,7 +8,7 @@
 **
 ** The texts are known to be UTF-8; whoever made the row has checked.
 */
-#include "../tr.h"
+#include "write.h"
 
 #include <string.h>
 

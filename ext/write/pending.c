@@ -9,7 +9,7 @@
 ** first touches the table, and then tells of the innermost open savepoint only: the older ones all stand before the
 ** first row. "Back to -1" is back to the beginning of a transaction that SAVEPOINT opened; nothing announces it.
 */
-#include "../tr.h"
+#include "write.h"
 
 #include <string.h>
 

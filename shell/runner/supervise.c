@@ -19,9 +19,8 @@
 ** but the run could not be recorded, or its output not be shown: 3.
 */
 #define _GNU_SOURCE
+#include "base/base.h"
 #include "runner.h"
-
-#include "read/timespan.h"
 
 #include <errno.h>
 #include <fcntl.h>

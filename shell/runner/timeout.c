@@ -1,9 +1,8 @@
 /*
 ** timeout.c - the text of `run --timeout` -> milliseconds, and the scheduler's words for a run that took longer.
 */
+#include "base/base.h"
 #include "runner.h"
-
-#include "read/timespan.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -10,9 +10,8 @@
 ** Exit status: 0 written; 1 without a seal; 3 it could not be written, and we have said why.
 */
 #define _GNU_SOURCE
+#include "base/base.h"
 #include "runner.h"
-
-#include "../../ext/export/target.h"
 
 #include <errno.h>
 #include <poll.h>

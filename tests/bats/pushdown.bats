@@ -27,6 +27,20 @@ answers() {
     SCHEDULER_RESULTS_DIR=$2 sqlite3 -batch -bail -init /dev/null -cmd ".load $1" :memory:
 }
 
+# build_planted FILE FROM TO PLACE - the extension as PLACE/taskresults.so, with FROM replaced by TO in ext/FILE.
+build_planted() {
+  local file=$1 from=$2 to=$3 place=$4 objects
+  grep -qF "$from" "$root/ext/$file" || { echo "ext/$file has no longer: $from"; return 1; }
+  python3 -c 'import sys; print(open(sys.argv[1]).read().replace(sys.argv[2], sys.argv[3]))' \
+    "$root/ext/$file" "$from" "$to" >"$place/planted.c"
+  mapfile -t objects < <(cd "$root" && printf '%s\n' ext/*.c ext/*/*.c | grep -v "/$file$" |
+    sed "s:\(.*\)\.c:$root/build/release/\1.o:")
+  # shellcheck disable=SC2046  # flags are words
+  ${CC:-cc} -std=c11 -O1 -fPIC -shared -fvisibility=hidden -I"$root/ext/${file%/*}" -I"$root/include" \
+    $(pkg-config --cflags sqlite3) -o "$place/taskresults.so" "$place/planted.c" "${objects[@]}" \
+    $(pkg-config --libs libcjson) -lm -pthread
+}
+
 # assert_same EXPECTED ACTUAL COUNT - two files of answers are equal, and they are COUNT or more, most of them selective.
 assert_same() {
   [[ $(tail -n 1 "$2") =~ ^([0-9]+)\ queries,\ ([0-9]+)\ selective$ ]] || { tail -n 3 "$2"; return 1; }
@@ -82,13 +96,9 @@ joins_of() {
 }
 
 @test "what is offered of an ON clause is noticed by that comparison, where it is offered and taken" {
-  local objects place=$BATS_TEST_TMPDIR
+  local place=$BATS_TEST_TMPDIR
   (($(sqlite_version_number) < 3051001)) || skip 'this SQLite offers no such thing'
-  sed 's:"../tr.h":"tr.h":; s/sqlite3_libversion_number() >= 3051001/true/' "$root/ext/sql/joins.c" >"$place/joins.c"
-  mapfile -t objects < <(cd "$root" && printf '%s\n' ext/*/*.c | grep -v '/joins.c$' | sed "s:\(.*\)\.c:$root/build/release/\1.o:")
-  # shellcheck disable=SC2046  # flags are words
-  ${CC:-cc} -std=c11 -O1 -fPIC -shared -fvisibility=hidden -I"$root/ext" -I"$root/include" $(pkg-config --cflags sqlite3) \
-    -o "$place/taskresults.so" "$place/joins.c" "${objects[@]}" $(pkg-config --libs libcjson) -lm -pthread
+  build_planted scan/joins.c 'sqlite3_libversion_number() >= 3051001' true "$place"
   joins_of "$extension" >"$place/expected"
   joins_of "$place/taskresults" >"$place/actual"
   run cmp -s "$place/expected" "$place/actual"
@@ -100,18 +110,9 @@ joins_of() {
 # Builds the extension with `from` replaced by `to` in one file, and asserts that the answers differ then.
 # assert_caught FILE FROM TO [ENCODING]
 assert_caught() {
-  local file=$1 from=$2 to=$3 encoding=${4:-UTF-8} objects place
+  local file=$1 from=$2 to=$3 encoding=${4:-UTF-8} place
   place=$(mktemp -d "$BATS_TEST_TMPDIR/planted.XXXXXX")
-  grep -qF "$from" "$root/ext/$file" || { echo "ext/$file has no longer: $from"; return 1; }
-  python3 - "$root/ext/$file" "$from" "$to" >"$place/planted.c" <<'PYTHON'
-import sys
-print(open(sys.argv[1]).read().replace('"../tr.h"', '"tr.h"').replace(sys.argv[2], sys.argv[3]))
-PYTHON
-  mapfile -t objects < <(cd "$root" && printf '%s\n' ext/*/*.c | grep -v "/$file$" |
-    sed "s:\(.*\)\.c:$root/build/release/\1.o:")
-  # shellcheck disable=SC2046  # flags are words
-  ${CC:-cc} -std=c11 -O1 -fPIC -shared -fvisibility=hidden -I"$root/ext" -I"$root/include" $(pkg-config --cflags sqlite3) \
-    -o "$place/taskresults.so" "$place/planted.c" "${objects[@]}" $(pkg-config --libs libcjson) -lm -pthread
+  build_planted "$file" "$from" "$to" "$place" || return 1
   answers "$place/taskresults" "$odd" "$few" "$encoding" >"$place/answers"
   [[ $(tail -n 1 "$place/answers") == *' queries, '* ]]
   if cmp -s "$BATS_TEST_TMPDIR/right-$encoding" "$place/answers"; then
@@ -136,25 +137,25 @@ all_went_well() {
 @test "a wrong skip planted into the code is noticed by that comparison" {
   answers "$extension" "$odd" "$few" >"$BATS_TEST_TMPDIR/right-UTF-8"
   answers "$extension" "$odd" "$few" UTF-16le >"$BATS_TEST_TMPDIR/right-UTF-16le"
-  beside assert_caught sql/filter.c 'term->numeric && tr_looks_numeric(job_id, length)' 'false'
-  beside assert_caught sql/filter.c 'if (tr_looks_numeric(text, span->length)) return false;' ''
-  beside assert_caught sql/filter.c 'tr_looks_numeric(bound->text, bound->length) ||' ''
-  beside assert_caught sql/filter.c 'success == TR_FALSE && filter->skip_false' 'success != TR_TRUE && filter->skip_false'
-  beside assert_caught sql/filter.c 'tr_record_is_ok(line, record) ? filter->skip_ok' 'true ? filter->skip_ok'
-  beside assert_caught sql/filter.c 'filter->skip_true |= filter->skip_ok;' 'filter->skip_true |= filter->skip_not_ok;'
-  beside assert_caught sql/filter.c 'is_range(op) && !is_ascii(text, span->length)' 'false' UTF-16le
-  beside assert_caught sql/phrase.c 'return !span->escaped || !has_plain_escape(text, span->length);' 'return true;'
-  beside assert_caught sql/phrase.c 'folded(text[i]) != phrase' 'text[i] != phrase'
-  beside assert_caught sql/phrase.c '"%_\"\\/"' '"\"\\/"'
-  beside assert_caught sql/plan.c 'sqlite3_stricmp(sqlite3_vtab_collation(info, i), "BINARY") == 0' 'true'
-  beside assert_caught sql/plan.c 'by[0].desc ? TR_ORDER_ROWID_DESC : TR_ORDER_ROWID' 'TR_ORDER_ROWID'
-  beside assert_caught sql/plan.c 'by[0].desc ? TR_ORDER_JOB_DESC : TR_ORDER_JOB' 'TR_ORDER_JOB'
-  beside assert_caught sql/plan.c ' && !by[1].desc' ''
-  beside assert_caught sql/plan.c '(count > 1 && !ends_with_rowid)' 'false'
-  beside assert_caught sql/queue.c '(x_length > y_length) - (x_length < y_length)' '0'
-  beside assert_caught sql/queue.c 'order == TR_ORDER_JOB || order' 'order'
-  beside assert_caught sql/queue.c ' || order == TR_ORDER_JOB_DESC) turn' ') turn'
-  beside assert_caught sql/connection.c 'strcmp(encoding, "UTF-8") == 0' 'true' UTF-16le
+  beside assert_caught scan/filter.c 'term->numeric && tr_looks_numeric(job_id, length)' 'false'
+  beside assert_caught scan/filter.c 'if (tr_looks_numeric(text, span->length)) return false;' ''
+  beside assert_caught scan/filter.c 'tr_looks_numeric(bound->text, bound->length) ||' ''
+  beside assert_caught scan/filter.c 'success == TR_FALSE && filter->skip_false' 'success != TR_TRUE && filter->skip_false'
+  beside assert_caught scan/filter.c 'tr_record_is_ok(line, record) ? filter->skip_ok' 'true ? filter->skip_ok'
+  beside assert_caught scan/filter.c 'filter->skip_true |= filter->skip_ok;' 'filter->skip_true |= filter->skip_not_ok;'
+  beside assert_caught scan/filter.c 'is_range(op) && !is_ascii(text, span->length)' 'false' UTF-16le
+  beside assert_caught scan/like_phrase.c 'return !span->escaped || !has_plain_escape(text, span->length);' 'return true;'
+  beside assert_caught scan/like_phrase.c 'folded(text[i]) != phrase' 'text[i] != phrase'
+  beside assert_caught scan/like_phrase.c '"%_\"\\/"' '"\"\\/"'
+  beside assert_caught scan/plan.c 'sqlite3_stricmp(sqlite3_vtab_collation(info, i), "BINARY") == 0' 'true'
+  beside assert_caught scan/plan.c 'by[0].desc ? TR_ORDER_ROWID_DESC : TR_ORDER_ROWID' 'TR_ORDER_ROWID'
+  beside assert_caught scan/plan.c 'by[0].desc ? TR_ORDER_JOB_DESC : TR_ORDER_JOB' 'TR_ORDER_JOB'
+  beside assert_caught scan/plan.c ' && !by[1].desc' ''
+  beside assert_caught scan/plan.c '(count > 1 && !ends_with_rowid)' 'false'
+  beside assert_caught scan/file_list.c '(x_length > y_length) - (x_length < y_length)' '0'
+  beside assert_caught scan/file_list.c 'order == TR_ORDER_JOB || order' 'order'
+  beside assert_caught scan/file_list.c ' || order == TR_ORDER_JOB_DESC) turn' ') turn'
+  beside assert_caught base/connection.c 'strcmp(encoding, "UTF-8") == 0' 'true' UTF-16le
   all_went_well
 }
 
@@ -247,14 +248,10 @@ PYTHON
 }
 
 @test "more names than rowids can tell apart are told as that, and leave a list to SQLite" {
-  local job objects place
+  local job place
   place=$(mktemp -d "$BATS_TEST_TMPDIR/few.XXXXXX")
   for job in a b c d e; do make_job "$job" 1; done
-  mapfile -t objects < <(cd "$root" && printf '%s\n' ext/*/*.c | grep -v '/names.c$' | sed "s:\(.*\)\.c:$root/build/release/\1.o:")
-  sed 's:"../tr.h":"tr.h":; s/names->count > TR_MAX_ORDINAL/names->count > 3/' "$root/ext/read/names.c" >"$place/names.c"
-  # shellcheck disable=SC2046  # flags are words
-  ${CC:-cc} -std=c11 -O1 -fPIC -shared -fvisibility=hidden -I"$root/ext" -I"$root/include" $(pkg-config --cflags sqlite3) \
-    -o "$place/taskresults.so" "$place/names.c" "${objects[@]}" $(pkg-config --libs libcjson) -lm -pthread
+  build_planted base/names.c 'names->count > TR_MAX_ORDINAL' 'names->count > 3' "$place"
   few() { sqlite3 -batch -init /dev/null -cmd ".load $place/taskresults" :memory: "$1" 2>&1; }
   run few "SELECT count(*) FROM task_results"
   [[ $status -ne 0 && $output == *'has seen 8388608 different files'*'open a new one'* && $output != *'disk is full'* ]]

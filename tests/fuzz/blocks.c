@@ -3,7 +3,7 @@
 ** wanted once, with the spans that it has by itself, but for those that a block leaves to its caller: from a line that is
 ** too long, or when it has no room for another.
 **
-** Aimed at ext/sql/block.c.
+** Aimed at ext/scan/block.c.
 */
 #include "tr.h"
 
@@ -78,7 +78,7 @@ static size_t check_block(const TrBlock *block, TrWant want, const Line *line, s
   return at;
 }
 
-/* As in ahead.c, which is what makes them. */
+/* As in workers.c, which is what makes them. */
 static void make_block(TrBlock *block, int fd, size_t size, size_t max_line) {
   *block = (TrBlock){.room = TR_BLOCK_ALIGNMENT + TR_BLOCK_BYTES + max_line + 1};
   block->file.fd = fd;

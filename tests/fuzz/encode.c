@@ -1,7 +1,7 @@
 /*
 ** encode.c - fuzz target: any row of valid texts becomes one line that both lanes take, and that reads back as the row.
 **
-** Aimed at ext/write/encode.c and ext/read/text.c.
+** Aimed at ext/write/encode.c and ext/base/text.c.
 */
 #include "tr.h"
 

@@ -2,7 +2,7 @@
 ** jobs.c - fuzz target: a jobs file. What the strict lane refuses is refused; what is accepted has values that can all be
 ** read.
 **
-** Aimed at ext/read/json_file.c.
+** Aimed at ext/scheduler/json_file.c.
 */
 #include "tr.h"
 

@@ -3,7 +3,7 @@
 ** meets the layout of the one before. Where a fast lane says "a record", the slow lane says so too, with the same spans;
 ** and what was accepted can be decoded, what was refused repaired.
 **
-** Aimed at ext/read/fast.c, ext/read/fast_walk.h, ext/read/slow.c, ext/read/field.c and ext/read/text.c.
+** Aimed at ext/read/fast.c, ext/read/fast_walk.inc, ext/read/slow.c, ext/read/field.c and ext/base/text.c.
 */
 #include "tr.h"
 

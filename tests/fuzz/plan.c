@@ -1,7 +1,7 @@
 /*
 ** plan.c - fuzz target: what can be read as a plan is spelled in one way only, and reads the same again.
 **
-** Aimed at ext/sql/plan.c (its codec).
+** Aimed at ext/scan/plan.c (its codec).
 */
 #include "tr.h"
 

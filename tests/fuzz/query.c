@@ -10,8 +10,8 @@
 **
 ** Statements are prepared once; the file is on a file system in memory, where there is one.
 **
-** Aimed at ext/sql/scan.c, ext/sql/ahead.c, ext/sql/filter.c, ext/sql/phrase.c, ext/sql/window.c, ext/sql/results.c,
-** ext/sql/rejects.c, ext/sql/stats.c, ext/sql/tally.c, ext/sql/errors.c, ext/sql/kinds.c, ext/sql/signature.c and
+** Aimed at ext/scan/scan.c, ext/scan/workers.c, ext/scan/filter.c, ext/scan/like_phrase.c, ext/scan/time_window.c, ext/tables/results.c,
+** ext/tables/rejects.c, ext/tables/stats.c, ext/figures/job_figures.c, ext/tables/errors.c, ext/figures/error_groups.c, ext/figures/signature.c and
 ** ext/read/value.c.
 */
 #include "tr.h"

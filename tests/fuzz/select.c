@@ -3,7 +3,7 @@
 ** line and in plain words, and the ranges must be just the lines that those keep; with a second thread too, which takes
 ** its part of every file that is longer than TR_SHARE_BYTES.
 **
-** Aimed at ext/retain/select.c and ext/retain/rules.c.
+** Aimed at ext/prune/select.c and ext/prune/rules.c.
 */
 #include "tr.h"
 

@@ -13,7 +13,7 @@
 #include "taskresults.h"
 
 #define RECORDS 20000
-#define STEPS_OF_A_POLL 66 /* of SQLite's machine, at each of which a progress handler can be asked: see sql/poll.c */
+#define STEPS_OF_A_POLL 66 /* of SQLite's machine, at each of which a progress handler can be asked: see base/poll.c */
 
 static char directory[64], path[128];
 

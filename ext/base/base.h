@@ -1,0 +1,150 @@
+/*
+** base.h - what every other folder stands on: errors, polling, threads, names, text, the connection.
+*/
+#ifndef TR_BASE_H
+#define TR_BASE_H
+
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+#include <locale.h>
+#include <pthread.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/stat.h>
+#include <sys/types.h>
+
+#include <sqlite3ext.h>
+#ifndef TR_EXTENSION_MAIN
+SQLITE_EXTENSION_INIT3
+#endif
+
+#include "taskresults.h"
+
+#pragma GCC visibility push(hidden)
+
+#define TR_NAME_SIZE 256 /* NAME_MAX and a NUL */
+
+/* ------------------------------------------------------------------------------------------------------------------
+** base/error.c - messages that name the file, the place and the cause
+*/
+
+/* Sets *message (freeing what was there; NULL is allowed and means "not wanted") and returns `code`. A message that
+** cannot be allocated is left NULL: the code stands on its own. */
+int tr_error(char **message, int code, const char *format, ...);
+
+/* errno -> SQLITE_FULL, SQLITE_NOMEM, SQLITE_READONLY or SQLITE_IOERR: for what writes. */
+int tr_error_code(int error_number);
+
+/* ------------------------------------------------------------------------------------------------------------------
+** base/poll.c - may this go on? Asked about every 256 KiB, at each file, and in every wait
+*/
+typedef struct TrPoll {
+  sqlite3 *db;        /* borrowed; NULL means nobody can interrupt (tools, tests) */
+  sqlite3_stmt *tick; /* owned: a cached statement whose step notices interrupts and drives progress handlers */
+} TrPoll;
+
+int tr_poll(TrPoll *poll); /* SQLITE_OK, or SQLITE_INTERRUPT */
+int tr_poll_sleep(TrPoll *poll, int milliseconds);
+void tr_poll_close(TrPoll *poll); /* before the connection closes: in xDisconnect */
+
+/* ------------------------------------------------------------------------------------------------------------------
+** base/thread.c - a helper thread: how many there may be, and how one is started
+*/
+#define TR_MAX_THREADS 8
+#ifndef TR_SHARE_BYTES
+#define TR_SHARE_BYTES (4 * 1024 * 1024) /* less than this is read before a thread has started */
+#endif
+
+unsigned tr_threads_default(void); /* as many as are of use here, the caller's included; 1: no helper */
+bool tr_thread_start(pthread_t *thread, void *(*work)(void *), void *argument); /* false: there is none to be had */
+void tr_condition_init(pthread_cond_t *condition);
+void tr_condition_wait(pthread_cond_t *condition, pthread_mutex_t *mutex, int milliseconds); /* at the most */
+
+/* ------------------------------------------------------------------------------------------------------------------
+** base/names.c - file name -> ordinal, append-only, so that a rowid means the same line in every pass of a query
+*/
+typedef struct TrNames TrNames;
+
+TrNames *tr_names_new(void); /* NULL: out of memory */
+void tr_names_free(TrNames *names);
+bool tr_names_find(const TrNames *names, const char *name, size_t length, uint32_t *ordinal);
+int tr_names_intern(TrNames *names, const char *name, size_t length, uint32_t *ordinal); /* adds it if it is new */
+const char *tr_names_get(const TrNames *names,
+                         uint32_t ordinal); /* NUL-terminated, lives as long as the map; or NULL */
+
+/* rowid = ordinal of the file, offset of the line: 23 and 40 bits, which is 8 million names and files of 1 TiB. */
+#define TR_OFFSET_BITS 40
+#define TR_MAX_ORDINAL ((UINT32_C(1) << 23) - 1)
+#define TR_MAX_FILE_BYTES (INT64_C(1) << TR_OFFSET_BITS)
+
+/* ------------------------------------------------------------------------------------------------------------------
+** base/text.c - UTF-8 and JSON escapes
+*/
+
+/* The length of the UTF-8 sequence that begins at text[0] (>= 0x80), as Python's strict decoder sees it; 0 if it is not
+** valid. Reads at most `available` bytes. */
+unsigned tr_utf8_sequence(const unsigned char *text, size_t available);
+bool tr_utf8_is_valid(const void *text, size_t length);
+
+/* Decodes the inside of a JSON string that a lane has accepted. `out` has room for `length` bytes (decoding never
+** lengthens). Returns the bytes written. A lone surrogate becomes U+FFFD, \u0000 a NUL byte. */
+size_t tr_decode_string(const unsigned char *text, size_t length, unsigned char *out);
+
+/* Copies the text with U+FFFD for every byte that is part of no character. `out` has room for 3 * length bytes. */
+size_t tr_utf8_repair(const unsigned char *text, size_t length, unsigned char *out);
+
+/* ------------------------------------------------------------------------------------------------------------------
+** base/connection.c - what the tables and functions of one connection share
+*/
+typedef struct TrConnection {
+  unsigned references; /* one for each module and function registered */
+  sqlite3 *db;
+  TrNames *names;    /* owned */
+  locale_t c_locale; /* owned: numbers are read with '.', whatever the host's locale */
+  bool read_only;    /* loaded without the power to act: no function that acts, no INSERT, no path as an argument */
+  bool writable;     /* taskresults_writable(1): task_results without arguments takes INSERTs */
+  uint64_t written;  /* records that the COMMIT now under way has written, through any table */
+  uint64_t untimed;  /* records that conditions on time have passed over, since it cannot be read */
+  bool exporting;    /* inside taskresults_export_csv(), which must not nest */
+} TrConnection;
+
+TrConnection *tr_connection_new(sqlite3 *db, bool read_only);
+/* Are the texts of its databases? In doubt, they are not. SQLITE_OK, or SQLITE_INTERRUPT. */
+int tr_connection_is_utf8(const TrConnection *connection, bool *is_utf8);
+void tr_connection_unref(void *connection);
+
+/* ------------------------------------------------------------------------------------------------------------------
+** base/timespan.c - a length of time as people write it -> microseconds
+*/
+/* What is understood, for messages. */
+#define TR_TIMESPAN_FORMS "90s, 30m, 12h, 7d, 2w, 3mo, 1y, '90 days' or '1d 12h'"
+
+/* False: the text is no length of time, or int64_t cannot hold it. `plain_seconds`: a number alone is seconds, and numbers
+** may have a fraction, which is cut to microseconds. */
+bool tr_timespan_parse(const char *text, size_t length, bool plain_seconds, int64_t *span_us);
+
+/* ------------------------------------------------------------------------------------------------------------------
+** base/target.c - where an output goes: a file that takes its place whole, or a pipe, a device, a descriptor of ours
+*/
+typedef struct TrTarget {
+  int fd;             /* owned: what is written to; -1: closed */
+  int dir_fd;         /* owned: of the file and the temporary; -1: written to as it is */
+  char name[256];     /* the file's, in dir_fd */
+  char temporary[20]; /* its name; empty: there is none */
+  dev_t device;       /* of the temporary: */
+  ino_t inode;
+  bool in_place;    /* the temporary has become the file */
+  const char *what; /* static: what could not be done, beside errno; NULL: a write */
+} TrTarget;
+
+/* Call order: open, write to fd, commit, close; close without commit takes everything back (but not what a pipe took).
+** open and commit: 0, or errno. EAGAIN from open: a FIFO that nobody reads yet; ask again. `path` is needed no longer than
+** open. If commit fails with in_place, the file is written, but may not outlast a power cut. */
+int tr_target_open(TrTarget *target, const char *path);
+int tr_target_commit(TrTarget *target, bool sync);
+void tr_target_close(TrTarget *target);
+
+#pragma GCC visibility pop
+#endif /* TR_BASE_H */

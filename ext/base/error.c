@@ -1,0 +1,31 @@
+/*
+** error.c - messages that name the file, the place and the cause.
+**
+** One way to report: the code is returned, the words go to *message. There is no "last error" kept anywhere.
+*/
+#include "base.h"
+
+#include <errno.h>
+
+int tr_error(char **message, int code, const char *format, ...) {
+  if (message == NULL) return code;
+  va_list arguments;
+  va_start(arguments, format);
+  char *text = sqlite3_vmprintf(format, arguments);
+  va_end(arguments);
+  sqlite3_free(*message);
+  *message = text;
+  return code;
+}
+
+int tr_error_code(int error_number) {
+  switch (error_number) {
+  case ENOSPC:
+  case EDQUOT: return SQLITE_FULL;
+  case ENOMEM: return SQLITE_NOMEM;
+  case EACCES:
+  case EPERM:
+  case EROFS: return SQLITE_READONLY;
+  default: return SQLITE_IOERR;
+  }
+}

@@ -1,0 +1,299 @@
+/*
+** target.c - a path -> an open file that nobody else can have put there.
+**
+** A regular file is written beside its final name, flushed to the disk and renamed, so until all is written the old one
+** is what it was, and a reader sees one or the other. A link is followed to its end and stays a link; an existing file's
+** mode is kept. What is no regular file (a FIFO, a device) is written to as it is, and so are this process's own
+** descriptors (/dev/stdout, /dev/fd/63), which only their names tell: opening them anew would begin at the start of a
+** file that others may have written to already.
+**
+** The directory may belong to somebody else, and we may be root. So the path is walked once, a name at a time, with each
+** directory held open; all that follows is done in the last of them, through one descriptor: nothing is opened, given a
+** mode or written to by a name that its owner could lead elsewhere meanwhile. A link that belongs neither to us nor to
+** root is followed only into a directory of its owner's, who could have written there himself.
+**
+** A kill can leave the temporary file behind, `.taskresults.` and six letters; never half of the file itself.
+*/
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+#include "base.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#define MOST_LINKS 40 /* as the system's own limit */
+#define MOST_NAMES 100
+#define PROC_MAGIC 0x9fa0 /* <linux/magic.h> is not everywhere */
+
+/* --- the walk ---------------------------------------------------------------------------------------------------- */
+
+typedef struct Walk {
+  char rest[PATH_MAX];     /* what is still to be walked */
+  char name[NAME_MAX + 1]; /* the part in hand */
+  int dir_fd;              /* owned: where it is; O_PATH */
+  int object_fd;           /* owned: itself, O_PATH; -1: there is none */
+  struct stat object;
+  int descriptor; /* the path is that descriptor of ours; -1: it is none */
+  int links;
+  bool is_led;   /* by a link of somebody else's: */
+  uid_t led_by;  /* whose */
+  bool ends_dir; /* the path ends with a slash */
+} Walk;
+
+static int open_in(int dir_fd, const char *name, int flags) {
+  int fd;
+  do {
+    fd = openat(dir_fd, name, flags | O_CLOEXEC);
+  } while (fd < 0 && errno == EINTR);
+  return fd;
+}
+
+static void step_into(Walk *walk, int dir_fd) {
+  if (walk->dir_fd >= 0) close(walk->dir_fd);
+  walk->dir_fd = dir_fd;
+}
+
+static int step_to_root(Walk *walk) {
+  int root_fd = open_in(AT_FDCWD, "/", O_PATH | O_DIRECTORY);
+  if (root_fd < 0) return errno;
+  step_into(walk, root_fd);
+  return 0;
+}
+
+/* Cuts the next part off the rest, with the slashes behind it. 0, or errno. */
+static int take_name(Walk *walk) {
+  const char *begin = walk->rest + strspn(walk->rest, "/");
+  size_t length = strcspn(begin, "/"), slashes = strspn(begin + length, "/");
+  if (length > NAME_MAX) return ENAMETOOLONG;
+  memcpy(walk->name, begin, length);
+  walk->name[length] = '\0';
+  walk->ends_dir = slashes > 0;
+  memmove(walk->rest, begin + length + slashes, strlen(begin + length + slashes) + 1);
+  return 0;
+}
+
+/* /dev/stdout leads to /proc/self/fd/1, whose text is not a path. -1: it is not such a link. */
+static int descriptor_of(const Walk *walk) {
+  struct statfs system;
+  struct stat here, ours;
+  if (walk->name[strspn(walk->name, "0123456789")] != '\0') return -1;
+  if (fstatfs(walk->dir_fd, &system) != 0 || system.f_type != PROC_MAGIC) return -1;
+  if (fstat(walk->dir_fd, &here) != 0 || stat("/proc/self/fd", &ours) != 0) return -1;
+  return here.st_dev == ours.st_dev && here.st_ino == ours.st_ino ? atoi(walk->name) : -1;
+}
+
+static bool is_strange(uid_t owner) {
+  return owner != geteuid() && owner != 0;
+}
+
+/* The link's text goes before the rest. 0, or errno. */
+static int follow_link(Walk *walk, int link_fd, uid_t owner) {
+  char text[PATH_MAX], whole[PATH_MAX];
+  if (++walk->links > MOST_LINKS) return ELOOP;
+  if (is_strange(owner)) {
+    if (walk->is_led && walk->led_by != owner) return EPERM;
+    walk->is_led = true;
+    walk->led_by = owner;
+  }
+  ssize_t length = readlinkat(link_fd, "", text, sizeof text - 1);
+  if (length < 0) return errno;
+  text[length] = '\0';
+  const char *slash = walk->ends_dir ? "/" : "";
+  if (snprintf(whole, sizeof whole, "%s%s%s", text, slash, walk->rest) >= (int)sizeof whole) return ENAMETOOLONG;
+  memcpy(walk->rest, whole, sizeof whole);
+  return *text == '/' ? step_to_root(walk) : 0;
+}
+
+/* What the name in hand is; 0, or errno. With *is_end the walk has come to its end. */
+static int step(Walk *walk, bool *is_end) {
+  bool is_last = *walk->rest == '\0';
+  int fd = open_in(walk->dir_fd, walk->name, O_PATH | O_NOFOLLOW);
+  *is_end = fd < 0 && errno == ENOENT && is_last && !walk->ends_dir; /* a file that is to be made */
+  if (fd < 0) return *is_end ? 0 : errno;
+  int code = fstat(fd, &walk->object) != 0 ? errno : 0;
+  if (code == 0 && S_ISLNK(walk->object.st_mode)) {
+    walk->descriptor = is_last ? descriptor_of(walk) : -1;
+    *is_end = walk->descriptor >= 0;
+    if (!*is_end) code = follow_link(walk, fd, walk->object.st_uid);
+  } else if (code == 0 && is_last && !walk->ends_dir) {
+    *is_end = true;
+    walk->object_fd = fd;
+    return 0;
+  } else if (code == 0 && S_ISDIR(walk->object.st_mode)) {
+    step_into(walk, fd);
+    return 0;
+  } else if (code == 0) {
+    code = ENOTDIR;
+  }
+  close(fd);
+  return code;
+}
+
+/* May a stranger's link lead here? Only where he could have written himself: into a directory of his, whose entries he can
+** replace, whoever owns them; or to a pipe of his. */
+static int check_leader(const Walk *walk) {
+  struct stat dir;
+  if (!walk->is_led || walk->descriptor >= 0) return 0;
+  if (fstat(walk->dir_fd, &dir) != 0) return errno;
+  bool is_replaced = walk->object_fd < 0 || S_ISREG(walk->object.st_mode);
+  uid_t owner = is_replaced ? dir.st_uid : walk->object.st_uid;
+  return owner == walk->led_by ? 0 : EPERM;
+}
+
+static int walk_path(Walk *walk, const char *path) {
+  if (*path == '\0') return ENOENT;
+  if (strlen(path) >= PATH_MAX) return ENAMETOOLONG;
+  strcpy(walk->rest, path);
+  int code = *path == '/' ? step_to_root(walk) : 0;
+  if (code == 0 && walk->dir_fd < 0) {
+    walk->dir_fd = open_in(AT_FDCWD, ".", O_PATH | O_DIRECTORY);
+    code = walk->dir_fd < 0 ? errno : 0;
+  }
+  for (bool is_end = false; code == 0 && !is_end;) {
+    code = take_name(walk);
+    if (code == 0 && *walk->name == '\0') return EISDIR; /* the path ended in a directory */
+    if (code == 0) code = step(walk, &is_end);
+  }
+  return code == 0 ? check_leader(walk) : code;
+}
+
+/* --- a file beside the file --------------------------------------------------------------------------------------- */
+
+static int choose_name(TrTarget *target) {
+  static const char letters[] = "abcdefghijklmnopqrstuvwxyz012345";
+  unsigned char random[6];
+  if (getrandom(random, sizeof random, 0) != (ssize_t)sizeof random) return errno;
+  memcpy(target->temporary, ".taskresults.", 13);
+  for (int k = 0; k < 6; k++) target->temporary[13 + k] = letters[random[k] % 32];
+  target->temporary[19] = '\0';
+  return 0;
+}
+
+/* With the mode that the file has, or would get. */
+static int create_temporary(TrTarget *target, const struct stat *existing) {
+  int code = 0;
+  target->what = "no temporary file beside it";
+  for (int i = 0; i < MOST_NAMES && target->fd < 0; i++) {
+    code = choose_name(target);
+    if (code) break;
+    int flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
+    do {
+      target->fd = openat(target->dir_fd, target->temporary, flags, existing ? 0600 : 0666);
+    } while (target->fd < 0 && errno == EINTR);
+    code = target->fd < 0 ? errno : 0;
+    if (code != EEXIST) break;
+  }
+  struct stat made;
+  if (code) target->temporary[0] = '\0'; /* nothing to remove */
+  if (code == 0 && fstat(target->fd, &made) != 0) code = errno;
+  if (code) return code;
+  target->device = made.st_dev;
+  target->inode = made.st_ino;
+  target->what = "its mode cannot be kept";
+  return existing && fchmod(target->fd, existing->st_mode & 0777) != 0 ? errno : 0;
+}
+
+static int open_regular(TrTarget *target, const Walk *walk) {
+  target->what = "its directory";
+  memcpy(target->name, walk->name, sizeof walk->name);
+  target->dir_fd = open_in(walk->dir_fd, ".", O_RDONLY | O_DIRECTORY);
+  return target->dir_fd < 0 ? errno : create_temporary(target, walk->object_fd >= 0 ? &walk->object : NULL);
+}
+
+/* --- what is written to as it is ---------------------------------------------------------------------------------- */
+
+/* Without O_NONBLOCK, a FIFO that nobody reads would wait where no interrupt reaches us. */
+static int open_direct(TrTarget *target, const Walk *walk) {
+  struct stat opened;
+  target->fd = open_in(walk->dir_fd, walk->name, O_WRONLY | O_NONBLOCK | O_NOCTTY | O_NOFOLLOW);
+  if (target->fd < 0) return errno == ENXIO && S_ISFIFO(walk->object.st_mode) ? EAGAIN : errno;
+  if (fstat(target->fd, &opened) != 0) return errno;
+  target->what = "another file has been put in its place";
+  return opened.st_dev == walk->object.st_dev && opened.st_ino == walk->object.st_ino ? 0 : ESTALE;
+}
+
+/* A descriptor of ours is shared with others, so its flags are not ours to change; but a pipe can be opened anew. */
+static int open_descriptor(TrTarget *target, int fd) {
+  struct stat stat;
+  char path[32];
+  if (fstat(fd, &stat) != 0) return errno;
+  if (S_ISFIFO(stat.st_mode)) {
+    snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+    target->fd = open_in(AT_FDCWD, path, O_WRONLY | O_NONBLOCK);
+    if (target->fd >= 0) return 0;
+  }
+  target->fd = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+  return target->fd < 0 ? errno : 0;
+}
+
+/* --- the whole ---------------------------------------------------------------------------------------------------- */
+
+static int open_walked(TrTarget *target, const Walk *walk) {
+  if (walk->descriptor >= 0) return open_descriptor(target, walk->descriptor);
+  if (walk->object_fd < 0 || S_ISREG(walk->object.st_mode)) return open_regular(target, walk);
+  return S_ISDIR(walk->object.st_mode) ? EISDIR : open_direct(target, walk);
+}
+
+int tr_target_open(TrTarget *target, const char *path) {
+  Walk walk = {.dir_fd = -1, .object_fd = -1, .descriptor = -1};
+  *target = (TrTarget){.fd = -1, .dir_fd = -1, .what = ""};
+  if (strcmp(path, "/dev/stdout") == 0) return open_descriptor(target, STDOUT_FILENO); /* without /proc as well */
+  if (strcmp(path, "/dev/stderr") == 0) return open_descriptor(target, STDERR_FILENO);
+  int code = walk_path(&walk, path);
+  if (code == EPERM && walk.is_led) target->what = "a link of another user's leads there";
+  if (code == ENOENT && walk.ends_dir) target->what = "its directory";
+  if (code == 0) code = open_walked(target, &walk);
+  if (walk.dir_fd >= 0) close(walk.dir_fd);
+  if (walk.object_fd >= 0) close(walk.object_fd);
+  return code;
+}
+
+static int flush(int fd) {
+  int code;
+  do {
+    code = fsync(fd) != 0 ? errno : 0;
+  } while (code == EINTR);
+  return code;
+}
+
+/* Somebody who may write to the directory can take the temporary away, or put something else in its place. */
+static int take_place(TrTarget *target) {
+  struct stat made;
+  target->what = "the temporary file cannot take its place";
+  if (fstatat(target->dir_fd, target->temporary, &made, AT_SYMLINK_NOFOLLOW) != 0) return errno;
+  if (made.st_dev != target->device || made.st_ino != target->inode) return ESTALE;
+  if (renameat(target->dir_fd, target->temporary, target->dir_fd, target->name) != 0) return errno;
+  target->temporary[0] = '\0';
+  target->in_place = true;
+  return 0;
+}
+
+int tr_target_commit(TrTarget *target, bool sync) {
+  if (target->dir_fd < 0) return 0;
+  target->what = NULL;
+  int code = sync ? flush(target->fd) : 0;
+  if (code) return code;
+  int closed = close(target->fd); /* where a network's disk may yet say that it is full */
+  target->fd = -1;
+  if (closed != 0) return errno;
+  code = take_place(target);
+  if (code) return code;
+  target->what = "fsync of its directory";
+  return sync ? flush(target->dir_fd) : 0;
+}
+
+void tr_target_close(TrTarget *target) {
+  if (target->fd >= 0) close(target->fd);
+  if (target->temporary[0]) unlinkat(target->dir_fd, target->temporary, 0);
+  if (target->dir_fd >= 0) close(target->dir_fd);
+  *target = (TrTarget){.fd = -1, .dir_fd = -1};
+}

@@ -1,0 +1,56 @@
+/*
+** thread.c - a helper thread: how many there may be, and how one is started.
+**
+** Helpers work for one call or one cursor, and never outlive it. They call nothing of SQLite's (the host may have built
+** it for a single thread) and allocate nothing; so whatever cannot be done without either is left to the caller's thread,
+** which can do all of the work alone. No thread to be had is therefore no error.
+*/
+#include "base.h"
+
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <time.h>
+
+#define DEFAULT_THREADS 2        /* a query should not take the whole machine */
+#define STACK_BYTES (256 * 1024) /* what the default would reserve counts against `ulimit -v` */
+
+unsigned tr_threads_default(void) {
+  cpu_set_t processors;
+  if (sched_getaffinity(0, sizeof processors, &processors) != 0) return 1; /* more of them than this set can hold */
+  return CPU_COUNT(&processors) < DEFAULT_THREADS ? 1 : DEFAULT_THREADS;
+}
+
+/* Signals are the host's business: none is handled on a helper. */
+bool tr_thread_start(pthread_t *thread, void *(*work)(void *), void *argument) {
+  sigset_t all, before;
+  pthread_attr_t attributes;
+  sigfillset(&all);
+  if (pthread_attr_init(&attributes) != 0) return false;
+  bool started =
+      pthread_attr_setstacksize(&attributes, STACK_BYTES) == 0 && pthread_sigmask(SIG_SETMASK, &all, &before) == 0;
+  if (started) {
+    started = pthread_create(thread, &attributes, work, argument) == 0;
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+  }
+  pthread_attr_destroy(&attributes);
+  return started;
+}
+
+/* By a clock that nobody sets. None of this can fail on Linux. */
+void tr_condition_init(pthread_cond_t *condition) {
+  pthread_condattr_t attributes;
+  pthread_condattr_init(&attributes);
+  pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+  pthread_cond_init(condition, &attributes);
+  pthread_condattr_destroy(&attributes);
+}
+
+void tr_condition_wait(pthread_cond_t *condition, pthread_mutex_t *mutex, int milliseconds) {
+  struct timespec until;
+  clock_gettime(CLOCK_MONOTONIC, &until);
+  until.tv_nsec += milliseconds * 1000000L;
+  until.tv_sec += until.tv_nsec / 1000000000;
+  until.tv_nsec %= 1000000000;
+  pthread_cond_timedwait(condition, mutex, &until);
+}

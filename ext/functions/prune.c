@@ -1,0 +1,390 @@
+/*
+** functions/prune.c - taskresults_prune() and taskresults_prune_all(): retention from SQL.
+**
+**   SELECT taskresults_prune('my-job', 'keep', 1000);
+**   SELECT taskresults_prune('my-job', 'since', '90d', 'keep_failures', 50, 'dry_run', 1);
+**   SELECT value->>'$.job_id', value->>'$.result' FROM json_each(taskresults_prune_all('keep', 1000));
+**
+** After the job id, which is taken literally, come names and values in pairs. `keep` or `since` has to be there; with
+** both, a record stays that either of them keeps.
+**
+**   keep N            the last N records
+**   since TIME        records as new as this, and those without a readable time: TEXT as the commands take it
+**                     ('2026-02-14', '90d'; no zone means UTC), or an INTEGER as in time_us
+**   keep_failures N   and the last N failures that would go
+**   drop_rejects 1    not the lines that are no records
+**   count 1           read the whole file, to tell how many lines go
+**   dry_run 1         tell what would go, change nothing (counts, takes no lock)
+**   force 1           although a guard refuses it (see ext/prune/guard.c): a `since` later than now, `keep` 0 alone, or
+**                     what would leave no record in any job
+**   offline 1         no writer runs: prune where leases or an atomic exchange are missing, too
+**   dir PATH          the results directory; without it, the one that task_results reads
+**
+** The result is JSON: {"job_id": TEXT, "result": "pruned" | "unchanged" | "dry_run" | "busy", "kept": records or null,
+** "dropped": lines or null if they were not counted, "bytes_freed": INTEGER}, with "recovered": true if an interrupted
+** prune was finished first, and with a "reason" if busy. prune_all gives an array of these, one for each job, in which
+** a job that could not be pruned has "result": "failed" and its reason; the others go on. What a guard refuses is an error,
+** with nothing changed; in a dry run it is told as "refused" in each report.
+**
+** Both are SQLITE_DIRECTONLY: nothing in the schema of a hostile database can prune.
+*/
+#include "functions.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct PruneCall {
+  char *refusal;            /* owned: what a guard says; a dry run goes on */
+  TrConnection *connection; /* borrowed */
+  TrPruneOptions options;
+  TrSource source; /* owned */
+  size_t max_line;
+  TrPoll poll; /* owned */
+  TrDir dir;   /* owned */
+} PruneCall;
+
+/* --- options ------------------------------------------------------------------------------------------------------ */
+
+static int value_error(const char *name, const char *wanted, char **message) {
+  return tr_error(message, SQLITE_ERROR, "the value of '%s' has to be %s", name, wanted);
+}
+
+static int take_count(const char *name, sqlite3_value *value, int64_t *count, char **message) {
+  if (sqlite3_value_numeric_type(value) != SQLITE_INTEGER || sqlite3_value_int64(value) < 0) {
+    return value_error(name, "a number of records, 0 or more", message);
+  }
+  *count = sqlite3_value_int64(value);
+  return SQLITE_OK;
+}
+
+static int take_flag(const char *name, sqlite3_value *value, bool *flag, char **message) {
+  bool is_integer = sqlite3_value_numeric_type(value) == SQLITE_INTEGER;
+  int64_t number = is_integer ? sqlite3_value_int64(value) : -1;
+  if (number != 0 && number != 1) return value_error(name, "0 or 1", message);
+  *flag = number;
+  return SQLITE_OK;
+}
+
+static int take_time(const char *name, sqlite3_value *value, int64_t *time_us, char **message) {
+  int type = sqlite3_value_type(value);
+  if (type == SQLITE_INTEGER) {
+    *time_us = sqlite3_value_int64(value);
+    return SQLITE_OK;
+  }
+  const char *text = type == SQLITE_TEXT ? (const char *)sqlite3_value_text(value) : NULL;
+  TrTimePoint point;
+  if (text && tr_time_parse(text, (size_t)sqlite3_value_bytes(value), tr_time_now_us(), &point)) {
+    *time_us = point.first_us;
+    return SQLITE_OK;
+  }
+  return value_error(name, "a time: " TR_TIME_FORMS "; or microseconds since 1970, an INTEGER", message);
+}
+
+static int take_dir(const char *name, sqlite3_value *value, TrSource *source, char **message) {
+  const char *path = sqlite3_value_type(value) == SQLITE_TEXT ? (const char *)sqlite3_value_text(value) : NULL;
+  if (path == NULL || *path == '\0' || strlen(path) != (size_t)sqlite3_value_bytes(value)) {
+    return value_error(name, "the path of a directory", message);
+  }
+  sqlite3_free(source->dir);
+  source->dir = sqlite3_mprintf("%s", path);
+  return source->dir ? SQLITE_OK : SQLITE_NOMEM;
+}
+
+typedef enum Option { KEEP, SINCE, KEEP_FAILURES, DROP_REJECTS, COUNT, DRY_RUN, OFFLINE, FORCE, DIR, OPTIONS } Option;
+
+/* OPTIONS: there is none of that name. */
+static Option option_named(const char *name, size_t length) {
+  static const char *const names[OPTIONS] = {"keep",    "since",   "keep_failures", "drop_rejects", "count",
+                                             "dry_run", "offline", "force",         "dir"};
+  Option option = 0;
+  while (option < OPTIONS && (strlen(names[option]) != length || memcmp(names[option], name, length) != 0)) option++;
+  return option;
+}
+
+static int set_option(PruneCall *call, Option option, const char *name, sqlite3_value *value, char **message) {
+  TrPruneOptions *options = &call->options;
+  switch (option) {
+  case KEEP: options->by_count = true; return take_count(name, value, &options->keep, message);
+  case SINCE: options->by_time = true; return take_time(name, value, &options->since_us, message);
+  case KEEP_FAILURES: return take_count(name, value, &options->keep_failures, message);
+  case DROP_REJECTS: return take_flag(name, value, &options->drop_rejects, message);
+  case COUNT: return take_flag(name, value, &options->count, message);
+  case DRY_RUN: return take_flag(name, value, &options->dry_run, message);
+  case OFFLINE: return take_flag(name, value, &options->offline, message);
+  case FORCE: return take_flag(name, value, &options->force, message);
+  case DIR: return take_dir(name, value, &call->source, message);
+  default: break;
+  }
+  return tr_error(message, SQLITE_ERROR,
+                  "unknown option '%s'; the options are keep, since, keep_failures, drop_rejects, count, dry_run, "
+                  "offline, force and dir",
+                  name);
+}
+
+/* What deletes has to understand all that it was told: an option that is there twice may be a slip in either. */
+static int take_options(PruneCall *call, int argc, sqlite3_value **argv, char **message) {
+  bool seen[OPTIONS + 1] = {false};
+  int code = SQLITE_OK;
+  for (int i = 0; i + 1 < argc && code == SQLITE_OK; i += 2) {
+    const char *name = (const char *)sqlite3_value_text(argv[i]);
+    Option option = name ? option_named(name, (size_t)sqlite3_value_bytes(argv[i])) : OPTIONS;
+    if (option < OPTIONS && seen[option])
+      return tr_error(message, SQLITE_ERROR, "the option '%s' is there twice", name);
+    seen[option] = true;
+    code = set_option(call, option, name ? name : "NULL", argv[i + 1], message);
+  }
+  if (code != SQLITE_OK) return code;
+  if (argc % 2) return tr_error(message, SQLITE_ERROR, "options come in pairs: 'name', value");
+  if (call->options.by_count || call->options.by_time) return SQLITE_OK;
+  return tr_error(message, SQLITE_ERROR, "say what to keep: 'keep', NUMBER or 'since', TIME (or both)");
+}
+
+static int begin_call(PruneCall *call, sqlite3_context *context, int argc, sqlite3_value **argv, char **message) {
+  TrConnection *connection = sqlite3_user_data(context);
+  *call =
+      (PruneCall){.connection = connection, .source.store = &tr_results_store, .poll.db = connection->db, .dir.fd = -1};
+  int code = take_options(call, argc, argv, message);
+  unsigned threads = 1;
+  if (code == SQLITE_OK) code = tr_source_max_line(&call->source, &call->max_line, message);
+  if (code == SQLITE_OK) code = tr_source_threads(&threads, message);
+  call->options.one_thread = threads == 1;
+  if (code == SQLITE_OK) code = tr_dir_open(&call->dir, &tr_results_store, tr_source_dir(&call->source), message);
+  return code;
+}
+
+/* `job_id`: NULL is every job. */
+static int ask_guard(PruneCall *call, const char *job_id, size_t length, char **message) {
+  char name[TR_NAME_SIZE];
+  if (job_id) snprintf(name, sizeof name, "%.*s" TR_SUFFIX, (int)length, job_id);
+  int code =
+      tr_guard(&call->dir, &call->poll, &call->options, call->max_line, job_id ? name : NULL, &call->refusal, message);
+  if (code != SQLITE_OK || call->refusal == NULL || call->options.dry_run) return code;
+  return tr_error(message, SQLITE_ERROR, "refused: %s; nothing was changed (if that is meant: 'force', 1, or --force)",
+                  call->refusal);
+}
+
+static void end_call(PruneCall *call) {
+  sqlite3_free(call->refusal);
+  tr_dir_close(&call->dir);
+  tr_poll_close(&call->poll);
+  tr_source_free(&call->source);
+}
+
+/* --- results ------------------------------------------------------------------------------------------------------ */
+
+/* A JSON string. What is not UTF-8 (a file's name can be anything) becomes U+FFFD. */
+static void append_string(sqlite3_str *out, const char *text, size_t length) {
+  sqlite3_str_appendchar(out, 1, '"');
+  for (size_t i = 0; i < length;) {
+    unsigned char c = (unsigned char)text[i];
+    unsigned sequence = c < 0x80 ? 1 : tr_utf8_sequence((const unsigned char *)text + i, length - i);
+    if (c < 0x20 || c == 0x7f) {
+      sqlite3_str_appendf(out, "\\u%04x", c);
+    } else if (sequence == 0) {
+      sqlite3_str_appendall(out, "\xef\xbf\xbd");
+    } else {
+      if (c == '"' || c == '\\') sqlite3_str_appendchar(out, 1, '\\');
+      sqlite3_str_append(out, text + i, (int)sequence);
+    }
+    i += sequence ? sequence : 1;
+  }
+  sqlite3_str_appendchar(out, 1, '"');
+}
+
+static void append_number(sqlite3_str *out, const char *name, int64_t number) {
+  if (number < 0) {
+    sqlite3_str_appendf(out, ",\"%s\":null", name);
+  } else {
+    sqlite3_str_appendf(out, ",\"%s\":%lld", name, (long long)number);
+  }
+}
+
+static void append_text(sqlite3_str *out, const char *name, const char *text) {
+  if (text == NULL) return;
+  sqlite3_str_appendf(out, ",\"%s\":", name);
+  append_string(out, text, strlen(text));
+}
+
+static void append_report(sqlite3_str *out, const char *job_id, size_t length, const TrPruneReport *report,
+                          const char *refusal) {
+  static const char *const word[] = {[TR_PRUNED] = "pruned",
+                                     [TR_PRUNE_UNCHANGED] = "unchanged",
+                                     [TR_PRUNE_DRY_RUN] = "dry_run",
+                                     [TR_PRUNE_BUSY] = "busy"};
+  sqlite3_str_appendall(out, "{\"job_id\":");
+  append_string(out, job_id, length);
+  sqlite3_str_appendf(out, ",\"result\":\"%s\"", word[report->result]);
+  append_number(out, "kept", report->kept);
+  append_number(out, "dropped", report->dropped);
+  append_number(out, "bytes_freed", report->bytes_freed);
+  if (report->recovered) sqlite3_str_appendall(out, ",\"recovered\":true");
+  append_text(out, "reason", report->reason);
+  append_text(out, "refused", refusal);
+  sqlite3_str_appendchar(out, 1, '}');
+}
+
+static void append_failure(sqlite3_str *out, const char *job_id, size_t length, const char *reason) {
+  sqlite3_str_appendall(out, "{\"job_id\":");
+  append_string(out, job_id, length);
+  sqlite3_str_appendall(out, ",\"result\":\"failed\",\"kept\":null,\"dropped\":null,\"bytes_freed\":0");
+  append_text(out, "reason", reason ? reason : "out of memory");
+  sqlite3_str_appendchar(out, 1, '}');
+}
+
+/* Consumes `out` and `message`. */
+static void finish_function(sqlite3_context *context, int code, sqlite3_str *out, char *message) {
+  int out_code = out ? sqlite3_str_errcode(out) : SQLITE_OK;
+  int length = out ? sqlite3_str_length(out) : 0;
+  char *text = out ? sqlite3_str_finish(out) : NULL;
+  if (code == SQLITE_OK) code = out_code;
+  if (code == SQLITE_OK) {
+    sqlite3_result_text(context, text, length, sqlite3_free);
+    text = NULL;
+  } else if (code == SQLITE_NOMEM) {
+    sqlite3_result_error_nomem(context);
+  } else {
+    bool is_internal = code == SQLITE_NOTFOUND || code == SQLITE_ABORT || code == SQLITE_NOLFS;
+    if (message) sqlite3_result_error(context, message, -1);
+    sqlite3_result_error_code(context, is_internal ? SQLITE_ERROR : code);
+  }
+  sqlite3_free(text);
+  sqlite3_free(message);
+}
+
+/* --- one job ------------------------------------------------------------------------------------------------------ */
+
+static int prune_one(PruneCall *call, const char *job_id, size_t length, sqlite3_str *out, char **message) {
+  TrPruneReport report;
+  int code = tr_prune_job(&call->dir, &call->poll, &call->options, call->max_line, job_id, length, &report, message);
+  if (code == SQLITE_OK) append_report(out, job_id, length, &report, call->refusal);
+  sqlite3_free(report.reason);
+  return code;
+}
+
+static int take_job_id(int argc, sqlite3_value **argv, const char **job_id, size_t *length, char **message) {
+  *length = 0;
+  *job_id = argc > 0 && sqlite3_value_type(argv[0]) == SQLITE_TEXT ? (const char *)sqlite3_value_text(argv[0]) : NULL;
+  if (*job_id == NULL) {
+    return tr_error(message, SQLITE_ERROR,
+                    "taskresults_prune: the first argument is the job_id, a TEXT; then options: 'name', value");
+  }
+  *length = (size_t)sqlite3_value_bytes(argv[0]);
+  if (tr_job_id_is_usable(*job_id, *length)) return SQLITE_OK;
+  return tr_error(message, SQLITE_ERROR, "taskresults_prune: '%s' cannot be the name of a job's file", *job_id);
+}
+
+/* taskresults_prune(job_id, 'name', value, ...) -> TEXT */
+static void prune_function(sqlite3_context *context, int argc, sqlite3_value **argv) {
+  if (!tr_acting_may_act(context)) return;
+  PruneCall call = {.dir.fd = -1};
+  char *message = NULL;
+  const char *job_id;
+  size_t length;
+  sqlite3_str *out = NULL;
+  int code = take_job_id(argc, argv, &job_id, &length, &message);
+  if (code == SQLITE_OK) code = begin_call(&call, context, argc - 1, argv + 1, &message);
+  if (code == SQLITE_OK) code = ask_guard(&call, job_id, length, &message);
+  if (code == SQLITE_OK || code == SQLITE_BUSY) out = sqlite3_str_new(call.connection->db);
+  if (code == SQLITE_BUSY) {
+    TrPruneReport busy = {.result = TR_PRUNE_BUSY, .kept = -1, .dropped = -1, .reason = message};
+    append_report(out, job_id, length, &busy, NULL);
+    code = SQLITE_OK;
+  } else if (code == SQLITE_OK) {
+    code = prune_one(&call, job_id, length, out, &message);
+  }
+  end_call(&call);
+  finish_function(context, code, out, message);
+}
+
+/* --- every job ---------------------------------------------------------------------------------------------------- */
+
+typedef struct JobList {
+  PruneCall *call; /* borrowed */
+  char **job;      /* owned, each: NUL-terminated ids */
+  size_t count, room;
+} JobList;
+
+static int add_job(JobList *list, const char *job_id, size_t length) {
+  if (list->count == list->room) {
+    size_t room = list->room ? 2 * list->room : 64;
+    char **grown = sqlite3_realloc64(list->job, room * sizeof *grown);
+    if (grown == NULL) return SQLITE_NOMEM;
+    list->job = grown;
+    list->room = room;
+  }
+  list->job[list->count] = sqlite3_mprintf("%.*s", (int)length, job_id);
+  return list->job[list->count] ? (list->count++, SQLITE_OK) : SQLITE_NOMEM;
+}
+
+/* A job whose file is gone still counts if an interrupted prune left records of it. */
+static int visit_entry(void *context, const char *name) {
+  JobList *list = context;
+  char job_id[TR_NAME_SIZE];
+  size_t length = strlen(name);
+  if (tr_name_is_job_file(name, length)) return add_job(list, name, length - TR_SUFFIX_LEN);
+  if (!tr_leftover_is_named(name) || !tr_journal_job(list->call->dir.fd, name, job_id, &length)) return SQLITE_OK;
+  return add_job(list, job_id, length);
+}
+
+static int compare_jobs(const void *a, const void *b) {
+  return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+static int list_jobs(JobList *list, char **message) {
+  int code = tr_dir_list(&list->call->dir, &list->call->poll, visit_entry, list, message);
+  if (list->count > 1) qsort(list->job, list->count, sizeof *list->job, compare_jobs);
+  return code;
+}
+
+static void free_jobs(JobList *list) {
+  for (size_t i = 0; i < list->count; i++) sqlite3_free(list->job[i]);
+  sqlite3_free(list->job);
+}
+
+/* Only what concerns the caller, and not the job, ends it all. */
+static int prune_listed(PruneCall *call, const char *job_id, sqlite3_str *out, char **message) {
+  size_t length = strlen(job_id);
+  char *why = NULL;
+  if (sqlite3_str_length(out) > 1) sqlite3_str_appendchar(out, 1, ',');
+  int code = tr_poll(&call->poll);
+  if (code == SQLITE_OK) code = prune_one(call, job_id, length, out, &why);
+  if (code == SQLITE_INTERRUPT || code == SQLITE_NOMEM) {
+    sqlite3_free(*message);
+    *message = why;
+    return code;
+  }
+  if (code != SQLITE_OK) append_failure(out, job_id, length, why);
+  sqlite3_free(why);
+  return SQLITE_OK;
+}
+
+/* taskresults_prune_all('name', value, ...) -> TEXT */
+static void prune_all_function(sqlite3_context *context, int argc, sqlite3_value **argv) {
+  if (!tr_acting_may_act(context)) return;
+  PruneCall call;
+  JobList list = {.call = &call};
+  char *message = NULL;
+  sqlite3_str *out = NULL;
+  int code = begin_call(&call, context, argc, argv, &message);
+  if (code == SQLITE_OK) code = ask_guard(&call, NULL, 0, &message);
+  if (code == SQLITE_OK) code = list_jobs(&list, &message);
+  if (code == SQLITE_OK) {
+    out = sqlite3_str_new(call.connection->db);
+    sqlite3_str_appendchar(out, 1, '[');
+    for (size_t i = 0; i < list.count && code == SQLITE_OK; i++) {
+      bool is_again = i > 0 && strcmp(list.job[i], list.job[i - 1]) == 0; /* a file and its leftover */
+      if (!is_again) code = prune_listed(&call, list.job[i], out, &message);
+    }
+    sqlite3_str_appendchar(out, 1, ']');
+  }
+  free_jobs(&list);
+  end_call(&call);
+  finish_function(context, code, out, message);
+}
+
+int tr_prune_register(TrConnection *connection) {
+  int code = tr_acting_register(connection, "taskresults_prune", -1, prune_function);
+  if (code == SQLITE_OK) code = tr_acting_register(connection, "taskresults_prune_all", -1, prune_all_function);
+  return code;
+}

@@ -1,0 +1,61 @@
+/*
+** side_effects.c - the functions that act on files: who may call them, and when.
+**
+** DIRECTONLY keeps them out of views and triggers of a hostile database, but out of its CHECK constraints only if they are
+** called DETERMINISTIC, too: SQLite (3.40) does not look at others there. Called with constants, such a function then acts
+** once for each run of a statement, and not once for each row.
+**
+** A SQLite with SQLITE_ENABLE_STAT4 calls a deterministic function with constant arguments while it prepares a statement, to
+** estimate how many rows `indexed_column = f(1)` has, and so under EXPLAIN as well. Such a call has no statement to keep
+** auxiliary data with, which tells it from others.
+**
+** PRAGMA query_only is SQLite's word for "this connection changes nothing", and is asked at each call. In doubt (an
+** authorizer that forbids or ignores the pragma, an interrupt, no memory) nothing acts. INSERT needs no question of ours:
+** SQLite asks it of itself at the beginning of each statement that writes, to a virtual table as well. What was inserted
+** before is written by COMMIT, as in a table of SQLite's own.
+*/
+#include "functions.h"
+
+int tr_acting_register(TrConnection *connection, const char *name, int argc,
+                       void (*function)(sqlite3_context *, int, sqlite3_value **)) {
+  int flags = SQLITE_UTF8 | SQLITE_DIRECTONLY | SQLITE_DETERMINISTIC;
+  connection->references++;
+  return sqlite3_create_function_v2(connection->db, name, argc, flags, connection, function, NULL, NULL,
+                                    tr_connection_unref);
+}
+
+bool tr_acting_is_run(sqlite3_context *context) {
+  static char mark;
+  sqlite3_set_auxdata(context, 0, &mark, NULL);
+  if (sqlite3_get_auxdata(context, 0) == &mark) return true;
+  sqlite3_result_error(context, "a function that acts on files cannot be called while a statement is prepared", -1);
+  return false;
+}
+
+static void refuse(sqlite3_context *context, int code, const char *words) {
+  char *message = sqlite3_mprintf("a function that acts on files %s", words);
+  if (message == NULL || code == SQLITE_NOMEM) {
+    sqlite3_result_error_nomem(context);
+  } else {
+    sqlite3_result_error(context, message, -1);
+    sqlite3_result_error_code(context, code);
+  }
+  sqlite3_free(message);
+}
+
+/* SQLite reads the flag when it prepares this statement, and writes it when it prepares the one that sets it. So a
+** statement that is kept would answer what was true once. */
+bool tr_acting_may_act(sqlite3_context *context) {
+  if (!tr_acting_is_run(context)) return false;
+  sqlite3 *db = sqlite3_context_db_handle(context);
+  sqlite3_stmt *statement = NULL;
+  int code = sqlite3_prepare_v3(db, "PRAGMA query_only", -1, SQLITE_PREPARE_NO_VTAB, &statement, NULL);
+  if (code == SQLITE_OK) code = sqlite3_step(statement);
+  bool is_known = code == SQLITE_ROW && sqlite3_column_type(statement, 0) == SQLITE_INTEGER;
+  bool is_allowed = is_known && sqlite3_column_int(statement, 0) == 0;
+  sqlite3_finalize(statement);
+  if (is_known && !is_allowed) refuse(context, SQLITE_READONLY, "is refused under PRAGMA query_only");
+  if (!is_known && (code == SQLITE_ROW || code == SQLITE_DONE || code == SQLITE_OK)) code = SQLITE_AUTH;
+  if (!is_known) refuse(context, code, "must be able to ask PRAGMA query_only, and cannot");
+  return is_allowed;
+}

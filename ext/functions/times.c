@@ -1,0 +1,115 @@
+/*
+** times.c - times and lengths of time, as people write them, for SQL:
+**
+**   taskresults_time(TEXT)           microseconds since 1970: taskresults_time('7d'), taskresults_time('2026-02-14')
+**   taskresults_time(TEXT, 'until')  the same, but of a whole day ('2026-02-14', 'today') the last microsecond
+**   taskresults_span(TEXT)           microseconds: taskresults_span('90 days')
+**   taskresults_span(TEXT, 'seconds') the same, but a number alone is seconds, and may have a fraction
+**
+**   taskresults_untimed()            how many records conditions on time have passed over so far, through this connection, since
+**                                    their time cannot be read: no range has them, and nothing else tells
+**
+** The forms are those of read/time.c and base/timespan.c. NULL gives NULL, and an integer, which is microseconds already,
+** itself. What cannot be read is an error, never NULL: a condition with NULL would choose nothing, or, in a prune, all.
+**
+** The second argument is a word, so that the name of a zone can stand there one day.
+*/
+#include "functions.h"
+
+#include <string.h>
+
+/* True: the argument is NULL or an integer, and the result is set. */
+static bool passes_as_it_is(sqlite3_context *context, sqlite3_value *value) {
+  int type = sqlite3_value_type(value);
+  if (type != SQLITE_NULL && type != SQLITE_INTEGER) return false;
+  sqlite3_result_value(context, value);
+  return true;
+}
+
+static void result_error(sqlite3_context *context, const char *format, const char *text) {
+  char *message = sqlite3_mprintf(format, text);
+  if (message)
+    sqlite3_result_error(context, message, -1);
+  else
+    sqlite3_result_error_nomem(context);
+  sqlite3_free(message);
+}
+
+/* False: it is no text, and the error is set. Asked first, since SQLite turns what is read as text into one. */
+static bool read_text(sqlite3_context *context, sqlite3_value *value, const char *error, TrBytes *text) {
+  int type = sqlite3_value_type(value);
+  text->text = (const char *)sqlite3_value_text(value);
+  text->length = (size_t)sqlite3_value_bytes(value);
+  if (type == SQLITE_TEXT && text->text) return true;
+  if (type == SQLITE_TEXT)
+    sqlite3_result_error_nomem(context);
+  else
+    result_error(context, error, type == SQLITE_BLOB ? "(a BLOB)" : text->text);
+  return false;
+}
+
+/* Whether the second argument, if there is one, is `word` (*is_set) or `otherwise` (NULL: there is no other).
+** False: it is neither, and the error is set. */
+static bool read_word(sqlite3_context *context, int argc, sqlite3_value **argv, const char *word, const char *otherwise,
+                      const char *error, bool *is_set) {
+  *is_set = false;
+  if (argc < 2) return true;
+  const char *text = (const char *)sqlite3_value_text(argv[1]);
+  *is_set = text && strcmp(text, word) == 0;
+  if (*is_set || (text && otherwise && strcmp(text, otherwise) == 0)) return true;
+  result_error(context, error, text ? text : "NULL");
+  return false;
+}
+
+static void time_function(sqlite3_context *context, int argc, sqlite3_value **argv) {
+  static const char bad_word[] = "taskresults_time: the second argument is 'since' or 'until', not '%!.100s'";
+  static const char no_time[] = "taskresults_time: '%!.100s' is no time; write " TR_TIME_FORMS;
+  bool is_until;
+  TrTimePoint point;
+  TrBytes text;
+  if (!read_word(context, argc, argv, "until", "since", bad_word, &is_until)) return;
+  if (passes_as_it_is(context, argv[0])) return;
+  if (!read_text(context, argv[0], no_time, &text)) return;
+  if (tr_time_parse(text.text, text.length, tr_time_now_us(), &point))
+    sqlite3_result_int64(context, is_until ? point.last_us : point.first_us);
+  else
+    result_error(context, no_time, text.text);
+}
+
+static void span_function(sqlite3_context *context, int argc, sqlite3_value **argv) {
+  static const char bad_word[] = "taskresults_span: the second argument can be 'seconds' only, not '%!.100s'";
+  static const char no_span[] = "taskresults_span: '%!.100s' is no length of time; write " TR_TIMESPAN_FORMS;
+  bool plain_seconds;
+  int64_t us;
+  TrBytes text;
+  if (!read_word(context, argc, argv, "seconds", NULL, bad_word, &plain_seconds)) return;
+  if (passes_as_it_is(context, argv[0])) return;
+  if (!read_text(context, argv[0], no_span, &text)) return;
+  if (tr_timespan_parse(text.text, text.length, plain_seconds, &us))
+    sqlite3_result_int64(context, us);
+  else
+    result_error(context, no_span, text.text);
+}
+
+static void untimed_function(sqlite3_context *context, int argc, sqlite3_value **argv) {
+  (void)argc;
+  (void)argv;
+  const TrConnection *connection = sqlite3_user_data(context);
+  sqlite3_result_int64(context, (sqlite3_int64)connection->untimed);
+}
+
+int tr_time_functions_register(TrConnection *connection) {
+  sqlite3 *db = connection->db;
+  int flags = SQLITE_UTF8 | SQLITE_INNOCUOUS, code = SQLITE_OK;
+  for (int argc = 1; argc <= 2 && code == SQLITE_OK; argc++) { /* not deterministic: now goes on */
+    code = sqlite3_create_function_v2(db, "taskresults_time", argc, flags, NULL, time_function, NULL, NULL, NULL);
+  }
+  for (int argc = 1; argc <= 2 && code == SQLITE_OK; argc++) {
+    code = sqlite3_create_function_v2(db, "taskresults_span", argc, flags | SQLITE_DETERMINISTIC, NULL, span_function,
+                                      NULL, NULL, NULL);
+  }
+  if (code != SQLITE_OK) return code;
+  connection->references++;
+  return sqlite3_create_function_v2(db, "taskresults_untimed", 0, flags, connection, untimed_function, NULL, NULL,
+                                    tr_connection_unref);
+}

@@ -1,0 +1,170 @@
+/*
+** copy.c - the kept lines -> a temporary file that can take the old one's place.
+**
+** The temporary stands in the job's own directory (a rename cannot leave a file system), belongs to whom the old file
+** belongs to, and is readable by whom the old file was. It is synced before anything refers to it: a rename that
+** reached the disk before the data would leave an empty file after a power failure.
+**
+** A kill leaves the temporary, which nothing refers to; the next prune of the job deletes it.
+*/
+#include "prune.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/limits.h>
+#include <string.h>
+#include <sys/statvfs.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+#define COPY_BYTES (256 * 1024)
+#define SPARE_BYTES (1024 * 1024) /* for what is appended meanwhile, and the journal */
+
+static int copy_block(TrPrune *prune, unsigned char *buffer, TrRange *from, int64_t at, char **message) {
+  size_t count = from->to - from->from < COPY_BYTES ? (size_t)(from->to - from->from) : COPY_BYTES;
+  ssize_t got = TEMP_FAILURE_RETRY(pread(prune->old_fd, buffer, count, from->from));
+  if (got < 0) {
+    int reason = errno;
+    return tr_prune_error(prune, SQLITE_IOERR_READ, message, reason, "cannot be read at byte %lld",
+                          (long long)from->from);
+  }
+  if (got == 0) return tr_prune_error(prune, SQLITE_ABORT, message, 0, "shrank while it was being copied");
+  int reason = tr_write_at(prune->live_fd, buffer, (size_t)got, at);
+  if (reason) return tr_prune_error(prune, tr_error_code(reason), message, reason, "its copy cannot be written");
+  from->from += got;
+  return SQLITE_OK;
+}
+
+int tr_copy_bytes(TrPrune *prune, TrRange from, int64_t at, TrPoll *poll, char **message) {
+  unsigned char *buffer = sqlite3_malloc64(COPY_BYTES);
+  int code = buffer ? SQLITE_OK : SQLITE_NOMEM;
+  while (code == SQLITE_OK && from.from < from.to) {
+    int64_t before = from.from;
+    code = tr_poll(poll);
+    if (code == SQLITE_OK) code = copy_block(prune, buffer, &from, at, message);
+    at += from.from - before;
+  }
+  sqlite3_free(buffer);
+  return code;
+}
+
+static int copy_attribute(TrPrune *prune, const char *name, char *value, char **message) {
+  ssize_t size = fgetxattr(prune->old_fd, name, value, XATTR_SIZE_MAX);
+  if (size >= 0 && fsetxattr(prune->live_fd, name, value, (size_t)size, 0) == 0) return SQLITE_OK;
+  int reason = errno;
+  return tr_prune_error(prune, tr_error_code(reason), message, reason,
+                        "has an attribute %s that its copy cannot be given: remove it from the file (setfattr -x, "
+                        "setfacl -b), or see to the cause",
+                        name);
+}
+
+static int copy_listed(TrPrune *prune, const char *list, ssize_t length, char *value, char **message) {
+  int code = SQLITE_OK;
+  for (const char *name = list; name < list + length && code == SQLITE_OK; name += strlen(name) + 1) {
+    if (strncmp(name, "user.", 5) != 0 && strncmp(name, "system.posix_acl", 16) != 0) continue;
+    code = copy_attribute(prune, name, value, message);
+  }
+  return code;
+}
+
+/* Access lists and what users attached. Attributes that only the system can set (security.*) come by themselves. */
+static int copy_attributes(TrPrune *prune, char **message) {
+  char *buffer = sqlite3_malloc64(XATTR_LIST_MAX + XATTR_SIZE_MAX);
+  if (buffer == NULL) return SQLITE_NOMEM;
+  ssize_t length = flistxattr(prune->old_fd, buffer, XATTR_LIST_MAX);
+  int reason = errno, code = SQLITE_OK;
+  if (length >= 0) {
+    code = copy_listed(prune, buffer, length, buffer + XATTR_LIST_MAX, message);
+  } else if (reason != ENOTSUP && reason != ENOSYS) {
+    code = tr_prune_error(prune, tr_error_code(reason), message, reason, "its attributes cannot be listed");
+  }
+  sqlite3_free(buffer);
+  return code;
+}
+
+static int give_owner(TrPrune *prune, char **message) {
+  struct stat now;
+  int reason = fstat(prune->live_fd, &now) == 0 ? 0 : errno;
+  bool is_ours = reason == 0 && now.st_uid == prune->old_stat.st_uid && now.st_gid == prune->old_stat.st_gid;
+  if (is_ours) return SQLITE_OK;
+  if (reason == 0 && fchown(prune->live_fd, prune->old_stat.st_uid, prune->old_stat.st_gid) == 0) return SQLITE_OK;
+  if (reason) return tr_prune_error(prune, SQLITE_IOERR_FSTAT, message, reason, "its copy cannot be examined");
+  reason = errno;
+  return tr_prune_error(prune, tr_error_code(reason), message, reason,
+                        "belongs to user %u and group %u, and its successor cannot: prune as that user, or as root",
+                        (unsigned)prune->old_stat.st_uid, (unsigned)prune->old_stat.st_gid);
+}
+
+/* Owner before mode: a change of owner clears set-id bits. */
+int tr_copy_owner(TrPrune *prune, char **message) {
+  int code = give_owner(prune, message);
+  if (code == SQLITE_OK) code = copy_attributes(prune, message);
+  if (code != SQLITE_OK || fchmod(prune->live_fd, prune->old_stat.st_mode & 07777) == 0) return code;
+  int reason = errno;
+  return tr_prune_error(prune, tr_error_code(reason), message, reason, "its copy cannot be given its mode, %04o",
+                        (unsigned)(prune->old_stat.st_mode & 07777));
+}
+
+static int check_space(TrPrune *prune, char **message) {
+  struct statvfs now;
+  if (fstatvfs(prune->dir->fd, &now) != 0) return SQLITE_OK; /* not a reason to refuse: writing will tell */
+  uint64_t free_bytes = (uint64_t)now.f_bavail * now.f_frsize;
+  if (free_bytes >= (uint64_t)prune->selection.kept_bytes + SPARE_BYTES) return SQLITE_OK;
+  return tr_prune_error(prune, SQLITE_FULL, message, 0,
+                        "needs %lld bytes for the lines to keep, and the file system has %llu left: free some, or keep "
+                        "fewer",
+                        (long long)prune->selection.kept_bytes + SPARE_BYTES, (unsigned long long)free_bytes);
+}
+
+static int copy_ranges(TrPrune *prune, char **message) {
+  int64_t at = 0;
+  int code = SQLITE_OK;
+  for (size_t i = 0; i < prune->selection.count && code == SQLITE_OK; i++) {
+    TrRange range = prune->selection.range[i];
+    code = tr_copy_bytes(prune, range, at, prune->poll, message);
+    at += range.to - range.from;
+  }
+  return code;
+}
+
+/* A file that was cut and grew again while it was copied: what was copied is of no known time. */
+static int check_unshrunk(TrPrune *prune, char **message) {
+  struct stat now;
+  if (fstat(prune->old_fd, &now) != 0) {
+    int reason = errno;
+    return tr_prune_error(prune, SQLITE_IOERR_FSTAT, message, reason, "cannot be examined");
+  }
+  if (now.st_size >= prune->selection.end) return SQLITE_OK;
+  return tr_prune_error(prune, SQLITE_ABORT, message, 0, "shrank while it was being copied");
+}
+
+int tr_copy_kept(TrPrune *prune, char **message) {
+  int code = check_space(prune, message);
+  if (code != SQLITE_OK) return code;
+  prune->live_fd = tr_prune_open(prune, prune->new_name, O_RDWR | O_CREAT | O_EXCL, 0600);
+  if (prune->live_fd < 0) {
+    int reason = errno;
+    return tr_prune_error(prune, tr_error_code(reason), message, reason, "a temporary beside it cannot be created");
+  }
+  code = tr_copy_owner(prune, message);
+  if (code == SQLITE_OK) code = copy_ranges(prune, message);
+  if (code == SQLITE_OK) code = check_unshrunk(prune, message);
+  if (code == SQLITE_OK && TEMP_FAILURE_RETRY(fsync(prune->live_fd)) != 0) {
+    int reason = errno;
+    code = tr_prune_error(prune, tr_error_code(reason), message, reason, "its copy cannot be synced");
+  }
+  return code;
+}
+
+static int remove_name(TrPrune *prune, const char *name, char **message) {
+  if (TEMP_FAILURE_RETRY(unlinkat(prune->dir->fd, name, 0)) == 0 || errno == ENOENT) return SQLITE_OK;
+  int reason = errno;
+  return tr_prune_error(prune, tr_error_code(reason), message, reason, "%s beside it cannot be removed", name);
+}
+
+/* The journal last: as long as it is there, what stands under the temporary's name can be told apart. */
+int tr_copy_discard(TrPrune *prune, char **message) {
+  int code = remove_name(prune, prune->new_name, message);
+  if (code == SQLITE_OK) code = remove_name(prune, prune->journal_name, message);
+  return code;
+}

@@ -1,0 +1,124 @@
+/*
+** exchange.c - the temporary and the job's file change names.
+**
+** One system call, renameat2(RENAME_EXCHANGE), so that the job has a file at every instant, and the old file has a name
+** as long as it may hold a record that is nowhere else. Before it, a write lease on the temporary: whoever opens the
+** job's name from then on waits in the kernel until the drain is done, and then appends behind what was drained.
+**
+** A kill before the call leaves a temporary to delete, a kill after it an old file to drain; the journal, durable since
+** before this begins, tells which (see recover.c).
+*/
+#include "prune.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#define LEASE_PATIENCE_MS 200 /* a backup or a search may just be looking at the temporary */
+
+static int lease_temporary(TrPrune *prune, char **message) {
+  int64_t deadline_ms = tr_clock_ms() + LEASE_PATIENCE_MS;
+  int reason;
+  while ((reason = tr_lease_take(prune->live_fd, F_WRLCK)) == EAGAIN && tr_clock_ms() < deadline_ms) tr_lease_pause();
+  prune->exclusive_until_ms = tr_clock_ms() + tr_lease_budget_ms();
+  if (reason == 0) return SQLITE_OK;
+  int code = reason == EAGAIN ? SQLITE_BUSY : SQLITE_IOERR;
+  return tr_prune_error(prune, code, message, reason, "its copy %s cannot be leased: another program has it open",
+                        prune->new_name);
+}
+
+/* Is what we copied still what the job's name leads to? */
+static int check_unreplaced(TrPrune *prune, char **message) {
+  struct stat now;
+  if (fstatat(prune->dir->fd, prune->file_name, &now, AT_SYMLINK_NOFOLLOW) != 0) {
+    int reason = errno;
+    return tr_prune_error(prune, reason == ENOENT ? SQLITE_NOTFOUND : SQLITE_IOERR, message, reason,
+                          "cannot be examined");
+  }
+  bool same = now.st_dev == prune->old_stat.st_dev && now.st_ino == prune->old_stat.st_ino;
+  if (same && now.st_nlink == 1 && now.st_size >= prune->selection.end) return SQLITE_OK;
+  return tr_prune_error(prune, SQLITE_ABORT, message, 0,
+                        "was replaced, linked or cut while it was being pruned: somebody else works on it; stop that");
+}
+
+/* Between the check and the exchange there is an instant. If the file was replaced in it, the file that we took down is
+** not the one we copied, and all of it is drained. */
+static int check_exchanged(TrPrune *prune, char **message) {
+  struct stat now, live;
+  if (fstatat(prune->dir->fd, prune->new_name, &now, AT_SYMLINK_NOFOLLOW) != 0) {
+    int reason = errno;
+    return tr_prune_error(prune, SQLITE_IOERR, message, reason, "its predecessor %s cannot be examined",
+                          prune->new_name);
+  }
+  if (now.st_dev == prune->old_stat.st_dev && now.st_ino == prune->old_stat.st_ino) return SQLITE_OK;
+  int fd = tr_prune_open(prune, prune->new_name, O_RDONLY, 0);
+  if (fd < 0 || fstat(fd, &now) != 0 || fstat(prune->live_fd, &live) != 0) {
+    int reason = errno;
+    if (fd >= 0) close(fd);
+    return tr_prune_error(prune, SQLITE_IOERR, message, reason, "was replaced; the replacement, now %s, cannot be read",
+                          prune->new_name);
+  }
+  close(prune->old_fd);
+  prune->old_fd = fd;
+  int code = tr_trust_drain(prune, &now, &live, geteuid(), message);
+  if (code != SQLITE_OK) return code;
+  prune->journal.state.old_dev = now.st_dev;
+  prune->journal.state.old_ino = now.st_ino;
+  prune->journal.state.drained = 0;
+  return tr_journal_save(prune, message);
+}
+
+static int rename_error(TrPrune *prune, int reason, char **message) {
+  if (reason == ENOENT) return tr_prune_error(prune, SQLITE_NOTFOUND, message, reason, "vanished");
+  if (reason != EINVAL && reason != ENOSYS) {
+    return tr_prune_error(prune, tr_error_code(reason), message, reason, "cannot be exchanged with its copy");
+  }
+  if (prune->options->offline) return SQLITE_NOLFS;
+  return tr_prune_error(prune, SQLITE_NOLFS, message, 0,
+                        "is on a file system that cannot exchange two files (RENAME_EXCHANGE), so records could get "
+                        "lost beside a writer: stop all writers and prune with 'offline', 1");
+}
+
+/* SQLITE_NOLFS: this file system cannot do it, and nothing was changed. */
+int tr_exchange(TrPrune *prune, char **message) {
+  int code = lease_temporary(prune, message);
+  if (code == SQLITE_OK) code = check_unreplaced(prune, message);
+  if (code != SQLITE_OK) return code;
+  int dir = prune->dir->fd;
+  if (TEMP_FAILURE_RETRY(renameat2(dir, prune->new_name, dir, prune->file_name, RENAME_EXCHANGE)) != 0) {
+    return rename_error(prune, errno, message);
+  }
+  prune->state = TR_PRUNE_UNFINISHED;
+  code = check_exchanged(prune, message);
+  /* Before anyone may append to the new file: a power failure must not bring the old one back under the job's name. */
+  if (code == SQLITE_OK && TEMP_FAILURE_RETRY(fsync(dir)) != 0) {
+    int reason = errno;
+    code = tr_prune_error(prune, tr_error_code(reason), message, reason, "its directory cannot be synced");
+  }
+  return code;
+}
+
+/* No writer runs, says the caller; so one that was seen to is a reason to stop. */
+int tr_exchange_offline(TrPrune *prune, char **message) {
+  struct stat now;
+  int code = check_unreplaced(prune, message);
+  if (code != SQLITE_OK) return code;
+  TrRange unfinished = {prune->selection.end, prune->old_stat.st_size};
+  code = tr_copy_bytes(prune, unfinished, prune->selection.kept_bytes, prune->poll, message);
+  if (code != SQLITE_OK) return code;
+  if (fstat(prune->old_fd, &now) != 0 || now.st_size != prune->old_stat.st_size) {
+    return tr_prune_error(prune, SQLITE_ABORT, message, 0, "grew, so there is a writer: 'offline' is for when none is");
+  }
+  int dir = prune->dir->fd;
+  if (TEMP_FAILURE_RETRY(fsync(prune->live_fd)) != 0 ||
+      TEMP_FAILURE_RETRY(renameat(dir, prune->new_name, dir, prune->file_name)) != 0) {
+    int reason = errno;
+    return tr_prune_error(prune, tr_error_code(reason), message, reason, "cannot be replaced by its copy");
+  }
+  prune->state = TR_PRUNE_REPLACED;
+  if (TEMP_FAILURE_RETRY(fsync(dir)) == 0) return SQLITE_OK;
+  int reason = errno;
+  return tr_prune_error(prune, tr_error_code(reason), message, reason, "its directory cannot be synced");
+}

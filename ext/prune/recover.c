@@ -1,0 +1,157 @@
+/*
+** recover.c - finishes or discards what a killed prune left.
+**
+** What is on disk after a kill, a power failure or an error, and what the next prune of the job does first. N is the
+** job's file, T and J are the temporary's and the journal's names.
+**
+**   killed                         N          T              J          the next prune
+**   -----------------------------  ---------  -------------  ---------  --------------------------------------------
+**   taking the lock                old        -              -          nothing to do
+**   while it copies, up to J       old        part, or all   -          deletes T
+**   while it creates J             old        all            cut short  deletes T, then J
+**   before the exchange            old        temporary      whole      (T is J's temporary) deletes T, then J
+**   after the exchange             new        old            whole      (T is not J's temporary) drains T into N
+**   while it drains                new        old            region     fills the region in again, drains the rest
+**   before old is removed          new        old            whole      finds nothing to drain; deletes T, then J
+**   before J is removed            new        -              whole      deletes J
+**
+** Discarding deletes T before J and draining relies on J alone, so a recovery that is itself killed leaves one of the
+** same states. An orderly "busy" in the drain leaves the state "after the exchange". If somebody has replaced N since,
+** what T holds is appended to the replacement; if N is gone, a new N gets it. What others may have put under the names of
+** T and J is refused before anything is changed (trust.c).
+*/
+#include "prune.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+#define OPEN_PATIENCE_MS 2000
+
+static int leftover_error(const TrPrune *prune, const char *what, char **message) {
+  int reason = errno;
+  return tr_prune_error(prune, SQLITE_IOERR, message, reason, "an interrupted prune left %s, which cannot be %s",
+                        prune->new_name, what);
+}
+
+static bool is_inode(const struct stat *found, uint64_t dev, uint64_t ino) {
+  return found->st_dev == dev && found->st_ino == ino;
+}
+
+static int open_old(TrPrune *prune, char **message) {
+  prune->old_fd = tr_prune_open(prune, prune->new_name, O_RDONLY, 0);
+  if (prune->old_fd >= 0 && fstat(prune->old_fd, &prune->old_stat) == 0) return SQLITE_OK;
+  return leftover_error(prune, "opened", message);
+}
+
+static int live_error(const TrPrune *prune, char **message) {
+  int reason = errno;
+  return tr_prune_error(prune, tr_error_code(reason), message, reason,
+                        "cannot be opened to finish an interrupted prune");
+}
+
+/* N for writing: the file that the exchange made, or what others have put there since. If it is gone, live_fd stays -1. */
+static int open_live(TrPrune *prune, struct stat *found, char **message) {
+  int64_t deadline_ms = tr_clock_ms() + OPEN_PATIENCE_MS;
+  while ((prune->live_fd = tr_prune_open(prune, prune->file_name, O_RDWR, 0)) < 0 && errno == EAGAIN) {
+    if (tr_clock_ms() >= deadline_ms) {
+      return tr_prune_error(prune, SQLITE_BUSY, message, 0, "is busy: another program has leased it");
+    }
+    tr_lease_pause();
+  }
+  if (prune->live_fd < 0) return errno == ENOENT ? SQLITE_OK : live_error(prune, message);
+  if (fstat(prune->live_fd, found) != 0) return live_error(prune, message);
+  if (S_ISREG(found->st_mode)) return SQLITE_OK;
+  return tr_prune_error(prune, SQLITE_ERROR, message, 0, "is %s, and an interrupted prune cannot be finished",
+                        tr_file_type(found->st_mode));
+}
+
+/* A new one, for whoever could write the old one. */
+static int create_live(TrPrune *prune, struct stat *found, char **message) {
+  prune->live_fd = tr_prune_open(prune, prune->file_name, O_RDWR | O_CREAT | O_EXCL, 0600);
+  if (prune->live_fd < 0 || fstat(prune->live_fd, found) != 0) return live_error(prune, message);
+  return tr_copy_owner(prune, message);
+}
+
+/* T holds the old file, or (see exchange.c) one that had replaced it in the last instant: then nothing is drained. */
+static int update_journal(TrPrune *prune, const struct stat *live, char **message) {
+  TrJournalState *state = &prune->journal.state;
+  bool same_old = is_inode(&prune->old_stat, state->old_dev, state->old_ino);
+  bool same_live = is_inode(live, state->live_dev, state->live_ino);
+  if (same_old && same_live) return SQLITE_OK;
+  if (!same_old) {
+    state->old_dev = prune->old_stat.st_dev;
+    state->old_ino = prune->old_stat.st_ino;
+    state->drained = 0;
+  }
+  if (!same_live) {
+    state->live_dev = live->st_dev;
+    state->live_ino = live->st_ino;
+    state->region_at = state->region_length = 0;
+    state->region_adds_newline = state->region_reserved = 0;
+  }
+  return tr_journal_save(prune, message);
+}
+
+/* Judged by what is open, not by what was seen under its name before. */
+static int finish(TrPrune *prune, char **message) {
+  struct stat live;
+  int code = open_old(prune, message);
+  if (code == SQLITE_OK) code = open_live(prune, &live, message);
+  if (code != SQLITE_OK) return code;
+  bool has_live = prune->live_fd >= 0;
+  code = tr_trust_drain(prune, &prune->old_stat, has_live ? &live : NULL, prune->journal.owner, message);
+  if (code != SQLITE_OK) return code;
+  prune->state = TR_PRUNE_UNFINISHED;
+  if (!has_live) code = create_live(prune, &live, message);
+  if (code == SQLITE_OK) code = update_journal(prune, &live, message);
+  if (code == SQLITE_OK && TEMP_FAILURE_RETRY(fsync(prune->dir->fd)) != 0) {
+    code = leftover_error(prune, "secured", message);
+  }
+  return code == SQLITE_OK ? tr_drain(prune, message) : code;
+}
+
+static int discard(TrPrune *prune, char **message) {
+  prune->state = TR_PRUNE_UNFINISHED;
+  return tr_copy_discard(prune, message);
+}
+
+static void close_files(TrPrune *prune) {
+  if (prune->old_fd >= 0) close(prune->old_fd);
+  if (prune->live_fd >= 0) close(prune->live_fd);
+  prune->old_fd = prune->live_fd = -1;
+  prune->exclusive_until_ms = 0;
+  tr_journal_close(&prune->journal);
+}
+
+/* What stands under one of a prune's names, if it is there, has to be what a prune leaves. */
+static int examine(TrPrune *prune, const char *name, struct stat *found, bool *exists, char **message) {
+  *exists = fstatat(prune->dir->fd, name, found, AT_SYMLINK_NOFOLLOW) == 0;
+  if (*exists) return tr_trust_leftover(prune, name, found, message);
+  if (errno == ENOENT) return SQLITE_OK;
+  int reason = errno;
+  return tr_prune_error(prune, SQLITE_IOERR, message, reason, "%s beside it cannot be examined", name);
+}
+
+static int finish_or_discard(TrPrune *prune, const struct stat *new, char **message) {
+  bool is_complete;
+  int code = tr_journal_load(prune, &is_complete, message);
+  if (code != SQLITE_OK) return code;
+  const TrJournalState *state = &prune->journal.state;
+  bool is_old = new &&is_complete && !is_inode(new, state->live_dev, state->live_ino);
+  return is_old ? finish(prune, message) : discard(prune, message);
+}
+
+int tr_recover(TrPrune *prune, bool *recovered, char **message) {
+  struct stat new, journal;
+  bool has_new, has_journal;
+  *recovered = false;
+  int code = examine(prune, prune->new_name, &new, &has_new, message);
+  if (code == SQLITE_OK) code = examine(prune, prune->journal_name, &journal, &has_journal, message);
+  if (code != SQLITE_OK || (!has_new && !has_journal)) return code;
+  code = finish_or_discard(prune, has_new ? &new : NULL, message);
+  close_files(prune);
+  *recovered = code == SQLITE_OK;
+  if (*recovered) prune->state = TR_PRUNE_RECOVERED;
+  return code;
+}

@@ -1,0 +1,103 @@
+/*
+** rules.c - which lines a prune keeps.
+**
+** Asked line by line, newest first. The rules, for a record: it is among the last `keep`; or it is as new as `since` or
+** has no time that we can read; or it is a failure (no success, by the one rule of figures/success.c), and fewer than `keep_failures`
+** newer ones were kept for being just that. A line that is not a record is evidence: it is kept where a record in its place would be, that is among the last
+** `keep` records, or (having no time) anywhere under `since`. A blank line goes with the line behind it, or, where no
+** rule can keep anything older, goes.
+**
+** To tell a record from evidence, every byte of the line is validated, by the lanes that the tables use: what goes is
+** what they show as a record, with an old time.
+*/
+#include "prune.h"
+
+#include <string.h>
+
+#define DAY_LEN 11
+#define CLOCK_LEN 16
+#define US_PER_DAY (INT64_C(86400) * 1000000)
+
+_Static_assert(sizeof(((TrRules *)0)->old_day) == DAY_LEN, "old_day holds a day");
+
+void tr_rules_begin(TrRules *rules, const TrPruneOptions *options) {
+  *rules = (TrRules){.options = options};
+  tr_parser_init(&rules->parser);
+}
+
+bool tr_rules_are_done(const TrRules *rules) {
+  const TrPruneOptions *options = rules->options;
+  return !options->by_time && rules->records >= options->keep && rules->extra_failures >= options->keep_failures;
+}
+
+bool tr_rules_need_no_order(const TrPruneOptions *options) {
+  return options->by_time && !options->by_count && options->keep_failures == 0;
+}
+
+/* Each of the eight bytes is ASCII and between its lowest and its highest, which are ASCII too: then no sum carries, and
+** a byte's high bit tells. */
+static inline bool is_within(const char *text, const char *lowest, const char *highest) {
+  const uint64_t high = UINT64_C(0x8080808080808080);
+  uint64_t word, low_word, high_word;
+  memcpy(&word, text, sizeof word);
+  memcpy(&low_word, lowest, sizeof word);
+  memcpy(&high_word, highest, sizeof word);
+  uint64_t is_over = word + (~high - high_word), is_not_under = word + (high - low_word);
+  return ((is_over | ~is_not_under | word) & high) == 0;
+}
+
+/* "HH:MM:SS.ffffffZ" or "HH:MM:SSZ", as the scheduler writes them. A line is followed by bytes that may be read. */
+static bool is_usual_clock(const char *text, size_t length) {
+  if (length != CLOCK_LEN && length != 9) return false;
+  if (!is_within(text, "00:00:00", "29:59:59") || (text[0] == '2' && text[1] > '3')) return false;
+  return length == 9 ? text[8] == 'Z' : is_within(text + 8, ".000000Z", ".999999Z");
+}
+
+/* Newer than `since`, or without a time. Most lines to drop are of the same day as the one before, and told by that. */
+static bool keeps_time(TrRules *rules, const TrLine *line, const TrSpan *span) {
+  const char *text = (const char *)line->text + span->start;
+  if (span->kind == TR_STRING && span->length > DAY_LEN && memcmp(text, rules->old_day, DAY_LEN) == 0 &&
+      is_usual_clock(text + DAY_LEN, span->length - DAY_LEN)) {
+    return false;
+  }
+  int64_t time_us, since_us = rules->options->since_us;
+  if (!tr_span_time_us(line, span, &time_us) || time_us >= since_us) return true;
+  /* What has a time is longer than a day. */
+  if (is_usual_clock(text + DAY_LEN, span->length - DAY_LEN) && time_us < since_us - US_PER_DAY) {
+    memcpy(rules->old_day, text, DAY_LEN);
+  }
+  return false;
+}
+
+static bool keeps_record(TrRules *rules, const TrLine *line, const TrRecord *record) {
+  const TrPruneOptions *options = rules->options;
+  bool is_recent = options->by_count && rules->records < options->keep;
+  rules->records++;
+  if (is_recent) return true;
+  if (options->by_time && keeps_time(rules, line, &record->field[TR_TIMESTAMP])) return true;
+  if (rules->extra_failures >= options->keep_failures || tr_record_is_ok(line, record)) return false;
+  rules->extra_failures++;
+  return true;
+}
+
+static bool keeps_reject(const TrRules *rules) {
+  const TrPruneOptions *options = rules->options;
+  if (options->drop_rejects) return false;
+  return options->by_time || rules->records < options->keep;
+}
+
+static bool judge(TrRules *rules, const TrLine *line) {
+  TrRecord record;
+  if (tr_rules_are_done(rules)) return false;
+  TrReason reason = tr_parse(&rules->parser, line, &record);
+  if (reason == TR_BLANK) return rules->keeps_last;
+  if (reason != TR_OK) return keeps_reject(rules);
+  bool keeps = keeps_record(rules, line, &record);
+  rules->kept += keeps;
+  return keeps;
+}
+
+bool tr_rules_keep(TrRules *rules, const TrLine *line) {
+  rules->keeps_last = judge(rules, line);
+  return rules->keeps_last;
+}

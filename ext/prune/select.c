@@ -1,0 +1,235 @@
+/*
+** select.c - the lines that a prune keeps, as ranges of the file's bytes.
+**
+** The file is read backwards, newest first, and no further than the rules need: to keep the last 1,000 records of a
+** gigabyte, a few hundred KB are read. A last line without its newline may still be being written: the selection ends
+** before it, and the drain brings it along.
+**
+** Under a rule that judges each line by itself, which has to see all of a large file, a second thread reads the older
+** half meanwhile. It is a helper without duties: it calls nothing of SQLite's, allocates nothing, and stops at whatever
+** is not plain (a read error, a very long line, no room for another range). Where it stopped, the caller's thread goes
+** on when it is done with its own half; so every error and every odd line is met there, and without a helper (no thread
+** to be had) there is just more left to do. It never outlives tr_select().
+*/
+#include "prune.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <unistd.h>
+
+#define HELPER_MAX_LINE (128 * 1024) /* bytes; the scheduler's longest lines are 120,000 */
+#define HELPER_RANGES 4096
+
+/* One way through a part of the file, from its end to its start. */
+typedef struct Pass {
+  TrSelection *selection; /* borrowed */
+  TrRules rules;
+  TrLines lines;
+  int64_t reached;  /* start of the line read last, or where the pass began */
+  int64_t until;    /* the pass ends with the line that starts here */
+  int error_number; /* of a read that failed */
+} Pass;
+
+typedef struct Helper {
+  Pass pass;
+  TrSelection selection; /* of its part; the ranges are allocated beforehand */
+  pthread_t thread;
+  atomic_bool stop;
+  bool runs;
+} Helper;
+
+/* --- ranges, newest first ------------------------------------------------------------------------------------------ */
+
+static bool touches_last(const TrSelection *selection, int64_t to) {
+  return selection->count > 0 && selection->range[selection->count - 1].from == to;
+}
+
+/* Puts a range in front of what is kept so far. */
+static int add_range(TrSelection *selection, TrRange range) {
+  selection->kept_bytes += range.to - range.from;
+  if (touches_last(selection, range.to)) {
+    selection->range[selection->count - 1].from = range.from;
+    return SQLITE_OK;
+  }
+  if (selection->count == selection->room) {
+    size_t room = selection->room ? 2 * selection->room : 16;
+    TrRange *grown = sqlite3_realloc64(selection->range, room * sizeof *grown);
+    if (grown == NULL) return SQLITE_NOMEM;
+    selection->range = grown;
+    selection->room = room;
+  }
+  selection->range[selection->count++] = range;
+  return SQLITE_OK;
+}
+
+static void reverse(TrSelection *selection) {
+  for (size_t i = 0, j = selection->count; i + 1 < j; i++) {
+    TrRange swapped = selection->range[--j];
+    selection->range[j] = selection->range[i];
+    selection->range[i] = swapped;
+  }
+}
+
+/* --- a pass -------------------------------------------------------------------------------------------------------- */
+
+static int take_line(Pass *pass, const TrLine *line) {
+  TrSelection *selection = pass->selection;
+  pass->reached = line->offset;
+  if (!line->terminated) {
+    selection->end = line->offset;
+    return SQLITE_OK;
+  }
+  if (tr_rules_keep(&pass->rules, line)) {
+    return add_range(selection, (TrRange){line->offset, line->offset + (int64_t)line->length + 1});
+  }
+  selection->dropped += selection->dropped >= 0;
+  return SQLITE_OK;
+}
+
+/* SQLITE_DONE where the pass ends, or where nothing further matters. */
+static int select_line(Pass *pass) {
+  TrLine line;
+  const TrSelection *selection = pass->selection;
+  /* The last line is read even if none is to be kept: it may be an unfinished one. */
+  bool matters = selection->dropped >= 0 || !tr_rules_are_done(&pass->rules) || pass->reached == selection->end;
+  if (pass->reached == pass->until || !matters) return SQLITE_DONE;
+  int code = tr_lines_next(&pass->lines, &line);
+  /* A file that shrank ends the reading early: not the start of the file, but no basis for a decision either. */
+  if (code == SQLITE_DONE) return SQLITE_ABORT;
+  if (code == SQLITE_ROW) return take_line(pass, &line);
+  pass->error_number = errno;
+  return code;
+}
+
+static int select_lines(Pass *pass) {
+  int code = SQLITE_OK;
+  while (code == SQLITE_OK) code = select_line(pass);
+  return code == SQLITE_DONE ? SQLITE_OK : code;
+}
+
+/* --- the helper ---------------------------------------------------------------------------------------------------- */
+
+/* Whatever it stops at is left unread: pass->reached tells. */
+static void *help(void *argument) {
+  Helper *helper = argument;
+  Pass *pass = &helper->pass;
+  TrLine line;
+  while (pass->reached > 0 && !atomic_load_explicit(&helper->stop, memory_order_relaxed)) {
+    if (helper->selection.count == helper->selection.room) break;
+    if (tr_lines_next(&pass->lines, &line) != SQLITE_ROW || line.too_long) break;
+    take_line(pass, &line);
+  }
+  return NULL;
+}
+
+/* A line's start near the middle of the file; 0 if none is found soon. The line before it is not blank, because it ends
+** in a brace: what a blank line goes with would be in the other part. */
+static int64_t find_middle(const Helper *helper, int fd, int64_t size) {
+  const TrLines *lines = &helper->pass.lines;
+  ssize_t n = pread(fd, lines->buffer, lines->capacity, size / 2);
+  const unsigned char *end = n > 0 ? memmem(lines->buffer, (size_t)n, "}\n", 2) : NULL;
+  return end ? size / 2 + (end - lines->buffer) + 2 : 0;
+}
+
+/* Room for all that it may need, because it cannot ask for more. */
+static bool prepare_helper(Helper *helper, const Pass *whole, int fd, size_t max_line) {
+  TrLines *lines = &helper->pass.lines;
+  size_t longest = max_line < HELPER_MAX_LINE ? max_line : HELPER_MAX_LINE;
+  helper->selection = (TrSelection){.dropped = whole->selection->dropped, .room = HELPER_RANGES};
+  helper->selection.range = sqlite3_malloc64(HELPER_RANGES * sizeof(TrRange));
+  lines->capacity = 2 * longest + TR_READ_BYTES + 2; /* a line, its newline, and a read of that size, or more */
+  lines->buffer = sqlite3_malloc64(lines->capacity + TR_PADDING);
+  if (lines->buffer == NULL || helper->selection.range == NULL) return false;
+  int64_t middle = find_middle(helper, fd, whole->reached);
+  if (middle == 0) return false;
+  helper->pass.selection = &helper->selection;
+  helper->pass.rules = whole->rules;
+  helper->pass.reached = middle;
+  return tr_lines_open(lines, fd, 0, middle, longest, true, NULL) == SQLITE_OK;
+}
+
+/* Lets a helper take the older part of the pass, if that is of use and can be done. */
+static void start_helper(Helper *helper, Pass *whole, int fd, size_t max_line) {
+  const TrPruneOptions *options = whole->rules.options;
+  if (whole->reached < TR_SHARE_BYTES || options->one_thread || !tr_rules_need_no_order(options)) return;
+  if (!prepare_helper(helper, whole, fd, max_line)) return;
+  int64_t middle = helper->pass.reached; /* the thread's own, once it runs */
+  helper->runs = tr_thread_start(&helper->thread, help, helper);
+  if (helper->runs) whole->until = middle;
+}
+
+static void end_helper(Helper *helper) {
+  if (helper->runs) {
+    atomic_store(&helper->stop, true);
+    pthread_join(helper->thread, NULL);
+  }
+  helper->runs = false;
+}
+
+/* Waits until the helper stops by itself, or the user wants it to, and takes what it has. */
+static int take_over(Helper *helper, Pass *whole, TrPoll *poll) {
+  int code = SQLITE_OK;
+  while (code == SQLITE_OK && pthread_tryjoin_np(helper->thread, NULL) != 0) code = tr_poll_sleep(poll, 1);
+  if (code != SQLITE_OK) return code;
+  helper->runs = false;
+  for (size_t i = 0; i < helper->selection.count && code == SQLITE_OK; i++) {
+    code = add_range(whole->selection, helper->selection.range[i]);
+  }
+  if (whole->selection->dropped >= 0) whole->selection->dropped += helper->selection.dropped;
+  whole->rules.kept += helper->pass.rules.kept;
+  whole->rules.keeps_last = helper->pass.rules.keeps_last;
+  whole->reached = helper->pass.reached;
+  whole->until = 0;
+  return code;
+}
+
+static void free_helper(Helper *helper) {
+  end_helper(helper);
+  tr_lines_close(&helper->pass.lines);
+  sqlite3_free(helper->selection.range);
+}
+
+/* --- the whole ----------------------------------------------------------------------------------------------------- */
+
+static int select_all(Pass *whole, int fd, size_t max_line, TrPoll *poll) {
+  Helper helper = {0};
+  int64_t size = whole->reached;
+  start_helper(&helper, whole, fd, max_line);
+  int code = tr_lines_open(&whole->lines, fd, 0, size, max_line, true, poll);
+  if (code == SQLITE_OK) code = select_lines(whole);
+  if (code == SQLITE_OK && helper.runs) {
+    code = take_over(&helper, whole, poll);
+    if (code == SQLITE_OK) code = tr_lines_open(&whole->lines, fd, 0, whole->reached, max_line, true, poll);
+    if (code == SQLITE_OK) code = select_lines(whole);
+  }
+  free_helper(&helper);
+  return code;
+}
+
+int tr_select(TrSelection *selection, int fd, const TrPruneOptions *options, size_t max_line, TrPoll *poll,
+              char **message) {
+  struct stat now;
+  *selection = (TrSelection){.dropped = options->count || options->dry_run ? 0 : -1};
+  if (fstat(fd, &now) != 0) return tr_error(message, SQLITE_IOERR_FSTAT, "cannot be examined: %s", strerror(errno));
+  Pass whole = {.selection = selection, .reached = now.st_size};
+  tr_rules_begin(&whole.rules, options);
+  selection->end = now.st_size;
+  int code = select_all(&whole, fd, max_line, poll);
+  if (code == SQLITE_IOERR_READ || code == SQLITE_IOERR_FSTAT) {
+    tr_error(message, code, "cannot be read at byte %lld: %s", (long long)tr_lines_position(&whole.lines),
+             strerror(whole.error_number));
+  } else if (code == SQLITE_ABORT) {
+    tr_error(message, code, "shrank while it was being read: somebody else truncates it; stop that, or prune later");
+  }
+  tr_lines_close(&whole.lines);
+  selection->kept = whole.rules.kept;
+  reverse(selection);
+  return code;
+}
+
+void tr_selection_free(TrSelection *selection) {
+  sqlite3_free(selection->range);
+  *selection = (TrSelection){0};
+}

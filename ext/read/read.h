@@ -1,0 +1,267 @@
+/*
+** read.h - directory -> file -> lines -> record -> value.
+*/
+#ifndef TR_READ_H
+#define TR_READ_H
+
+#include "../base/base.h"
+
+#pragma GCC visibility push(hidden)
+
+#define TR_SUFFIX ".jsonl"
+#define TR_SUFFIX_LEN 6
+#define TR_DEFAULT_MAX_LINE (1024 * 1024)        /* bytes, without the newline */
+#define TR_HIGHEST_MAX_LINE (1024 * 1024 * 1024) /* spans count in 32 bits */
+#define TR_MAX_NESTING 900                       /* levels; the record itself is the first */
+#define TR_MAX_INT_DIGITS 4300                   /* Python's sys.int_info.default_max_str_digits */
+
+/* ------------------------------------------------------------------------------------------------------------------
+** read/dir.c - directory -> files
+*/
+
+/* A kind of directory with one file for each job. */
+typedef struct TrStore {
+  const char *suffix; /* of the files' names: what stands before it is the job's id */
+  size_t suffix_length;
+  const char *word;     /* what the directory holds, and ... */
+  const char *table;    /* ... what reads it, for messages */
+  const char *variable; /* the environment's name for it */
+  const char *default_dir;
+} TrStore;
+
+extern const TrStore tr_results_store, tr_logs_store;
+
+typedef struct TrDir {
+  int fd;               /* -1 when closed */
+  const TrStore *store; /* for messages, */
+  const char *path;     /* and so is this; borrowed */
+} TrDir;
+
+typedef enum TrEntry {
+  TR_ENTRY_READABLE,   /* a regular file, now open */
+  TR_ENTRY_VANISHED,   /* removed since it was listed */
+  TR_ENTRY_IRREGULAR,  /* a link, directory, FIFO, socket or device: never opened for reading */
+  TR_ENTRY_UNREADABLE, /* a regular file that the system will not let us read: see error_number */
+} TrEntry;
+
+typedef struct TrFile {
+  int fd;           /* owned while READABLE, else -1 */
+  struct stat stat; /* READABLE: of the open file; IRREGULAR: of the entry */
+  int error_number; /* UNREADABLE */
+} TrFile;
+
+int tr_dir_open(TrDir *dir, const TrStore *store, const char *path, char **message);
+void tr_dir_close(TrDir *dir);
+
+/* Calls visit() for every entry's name, in the directory's own order, until it returns other than SQLITE_OK. */
+int tr_dir_list(TrDir *dir, TrPoll *poll, int (*visit)(void *context, const char *name), void *context, char **message);
+
+/* Opens one entry for reading: never follows a link, never waits on a FIFO; waits out a pruner's lease.
+** Returns SQLITE_OK and *entry, or SQLITE_INTERRUPT. The caller closes file->fd with tr_file_close(). */
+int tr_dir_open_file(TrDir *dir, const char *name, TrPoll *poll, TrFile *file, TrEntry *entry);
+void tr_file_close(TrFile *file);
+const char *tr_file_type(mode_t mode); /* "a symbolic link", "a FIFO", ... for messages */
+
+/* Whether a directory entry is named as a job's file, and whether a job id can be a file's name at all. */
+bool tr_store_has_name(const TrStore *store, const char *name, size_t length);
+bool tr_store_has_job(const TrStore *store, const char *job_id, size_t length);
+bool tr_name_is_job_file(const char *name, size_t length); /* the same of the results directory */
+bool tr_job_id_is_usable(const char *job_id, size_t length);
+
+/* ------------------------------------------------------------------------------------------------------------------
+** read/lines.c - file -> lines, forwards or backwards, through one small buffer
+*/
+#ifndef TR_READ_BYTES
+#define TR_READ_BYTES (256 * 1024) /* the tests also build with a few bytes, to put a boundary everywhere */
+#endif
+#define TR_PADDING 64 /* readable bytes behind every line, so that the lanes may load whole blocks */
+
+typedef struct TrLine {
+  const unsigned char *text; /* without its newline; TR_PADDING more bytes may be loaded; NULL if too_long */
+  uint64_t length;           /* bytes, without the newline */
+  int64_t offset;            /* of its first byte in the file */
+  bool terminated;           /* false only for the last line of a file that does not end in a newline */
+  bool too_long;             /* longer than max_line: passed over without being held in memory */
+} TrLine;
+
+typedef struct TrLines {
+  int fd;                /* borrowed */
+  TrPoll *poll;          /* borrowed */
+  unsigned char *buffer; /* owned; `capacity` bytes and TR_PADDING more */
+  size_t capacity;
+  size_t length;     /* bytes of the file now in the buffer */
+  size_t read_bytes; /* size of the next read; grows, so that a short look at a file reads little of it */
+  int64_t base;      /* file offset of buffer[0] */
+  int64_t end;       /* where the scan ends: the size when it began, or where the file was seen to have shrunk to */
+  int64_t seen_size; /* largest size seen: a smaller one betrays a truncation */
+  size_t max_line;   /* bytes */
+  bool backwards;
+  size_t mark;     /* forwards: first byte not yet given out. backwards: end of what is not yet given out */
+  size_t searched; /* forwards: no newline in [mark, searched) */
+} TrLines;
+
+/* Call order: open, then next until SQLITE_DONE, then close. `size` is a snapshot: what is appended later is not read.
+** The buffer is kept when the same TrLines is opened on another file. A zeroed TrLines is a valid closed one. */
+int tr_lines_open(TrLines *lines, int fd, int64_t from, int64_t size, size_t max_line, bool backwards, TrPoll *poll);
+int tr_lines_next(TrLines *lines, TrLine *line); /* SQLITE_ROW, SQLITE_DONE, SQLITE_INTERRUPT, SQLITE_NOMEM, or
+                                                    SQLITE_IOERR_* with errno set; see tr_lines_position() */
+/* For who can tell by himself where a line ends: the bytes not yet given out, up to a NUL at the latest (NULL if there are
+** none at hand, or when reading backwards); and the taking of that many, which a newline must follow, as the next line.
+** False: not to be taken like that; ask tr_lines_next(). */
+const unsigned char *tr_lines_ahead(const TrLines *lines);
+bool tr_lines_take(TrLines *lines, size_t length, TrLine *line);
+/* Reads a stretch of the file once more. *got is less than `count` only if the file has shrunk. */
+int tr_lines_read_again(TrLines *lines, void *into, size_t count, int64_t offset, size_t *got);
+int64_t tr_lines_position(const TrLines *lines);                 /* where in the file the scan stands, for messages */
+static inline int64_t tr_lines_following(const TrLines *lines) { /* forwards: where the next line begins */
+  return lines->base + (int64_t)lines->mark;
+}
+void tr_lines_close(TrLines *lines);
+
+/* ------------------------------------------------------------------------------------------------------------------
+** read/field.c - which keys have a column
+** read/record.c - line -> record: which lane judges it
+** figures/success.c - is a record a success?
+** read/fast.c, fast_walk.inc - the fast lane: flat objects of scalars
+** read/slow.c - the slow lane: everything, and the reasons
+*/
+typedef enum TrField { TR_TIMESTAMP, TR_JOB_NAME, TR_SUCCESS, TR_OUTPUT, TR_ERROR, TR_FIELD_COUNT } TrField;
+
+/* Which column a key is: its raw bytes, without quotes. TR_FIELD_COUNT for every other key. */
+TrField tr_field_named(const unsigned char *key, size_t length);
+
+typedef enum TrKind {
+  TR_ABSENT, /* the key is not there, and nothing else in the span means anything */
+  TR_NULL,
+  TR_FALSE,
+  TR_TRUE,
+  TR_INTEGER, /* the digits, with sign */
+  TR_REAL,    /* has a fraction or an exponent */
+  TR_NAN,
+  TR_PLUS_INFINITY,
+  TR_MINUS_INFINITY,
+  TR_STRING, /* what stands between the quotes, escapes and all */
+  TR_NESTED, /* an object or array, brackets included */
+} TrKind;
+
+typedef struct TrSpan {
+  uint32_t start;  /* from the line's first byte */
+  uint32_t length; /* bytes */
+  uint8_t kind;    /* TrKind */
+  bool escaped;    /* TR_STRING: holds at least one backslash */
+} TrSpan;
+
+typedef struct TrRecord {
+  TrSpan field[TR_FIELD_COUNT + 1]; /* the last one takes the values of all other keys */
+} TrRecord;
+
+typedef enum TrReason {
+  TR_OK,
+  TR_BLANK, /* white space only: neither a record nor a reject */
+  TR_NOT_UTF8,
+  TR_BOM,
+  TR_CONTROL_CHARACTER,
+  TR_BAD_ESCAPE,
+  TR_CUT_SHORT,
+  TR_EXTRA_DATA,
+  TR_BAD_NUMBER,
+  TR_MALFORMED,
+  TR_NOT_AN_OBJECT,
+  TR_TOO_MANY_DIGITS,
+  TR_TOO_DEEP,
+  TR_TOO_LONG,
+  TR_UNFINISHED,
+  TR_REASON_COUNT
+} TrReason;
+
+const char *tr_reason_text(TrReason reason); /* stable, documented in README.md; static */
+
+#define TR_LAYOUT_MEMBERS 12
+#define TR_LAYOUT_TEXT 32
+
+/* What stood around the values of the line before: its keys and separators, as bytes to compare with. */
+typedef struct TrLayout {
+  unsigned count; /* members; 0: no layout known */
+  struct {
+    unsigned char text[TR_LAYOUT_TEXT]; /* from the end of the value before, up to this value */
+    uint8_t length;                     /* of text */
+    uint8_t field;                      /* TrField, or TR_FIELD_COUNT */
+  } member[TR_LAYOUT_MEMBERS];
+} TrLayout;
+
+/* A fast lane answers "a record, and here are its spans", by returning what its line ends before; or NULL, "not mine":
+** ask the slow lane. It need not be told where that is: it stops at the first newline or NUL, of which there must be one,
+** with TR_PADDING readable bytes from there on. */
+typedef const unsigned char *(*TrFastLane)(const unsigned char *text, TrLayout *layout, TrRecord *record);
+
+TrFastLane tr_fast_lane(void); /* the best for this processor */
+const unsigned char *tr_fast_lane_portable(const unsigned char *text, TrLayout *layout, TrRecord *record);
+#if defined(__x86_64__) || defined(__i386__)
+#define TR_HAVE_AVX2 1
+const unsigned char *tr_fast_lane_avx2(const unsigned char *text, TrLayout *layout, TrRecord *record);
+#endif
+
+TrReason tr_slow_lane(const unsigned char *text, size_t length, TrRecord *record);
+TrReason tr_slow_lane_at(const unsigned char *text, size_t length, size_t *at); /* and the byte where it was found */
+
+typedef struct TrParser {
+  TrFastLane fast;
+  TrLayout layout;
+  bool looks_ahead; /* the line before was one for the fast lane, so the next one may be */
+} TrParser;
+
+void tr_parser_init(TrParser *parser);
+TrReason tr_parse(TrParser *parser, const TrLine *line, TrRecord *record);
+
+/* tr_lines_next() and tr_parse() in one, which is faster: a record's end need not be searched for before it is parsed. */
+int tr_parse_next(TrParser *parser, TrLines *lines, TrLine *line, TrRecord *record, TrReason *reason);
+
+bool tr_record_is_ok(const TrLine *line, const TrRecord *record); /* the one meaning of success: see the file */
+
+/* ------------------------------------------------------------------------------------------------------------------
+** read/value.c - span -> SQL value
+** read/timestamp.c - text <-> microseconds
+*/
+
+/* Where texts are decoded, one after the other. A zeroed one is valid. */
+typedef struct TrScratch {
+  unsigned char *bytes; /* owned */
+  size_t room;
+} TrScratch;
+
+void tr_scratch_free(TrScratch *scratch);
+
+typedef struct TrBytes {
+  const char *text; /* borrowed; valid UTF-8; may hold NUL */
+  size_t length;    /* bytes */
+} TrBytes;
+
+/* Sets the result of a SQL function or column as json_extract() would; `c_locale` is for numbers. */
+void tr_result_span(sqlite3_context *context, const TrLine *line, const TrSpan *span, locale_t c_locale,
+                    TrScratch *scratch);
+/* The same as SQLite would cast it to text, and empty for NULL. It lives as long as the line and until the scratch is used
+** again. SQLITE_OK or SQLITE_NOMEM. */
+int tr_span_text(const TrLine *line, const TrSpan *span, locale_t c_locale, TrScratch *scratch, TrBytes *text);
+
+bool tr_timestamp_parse(const char *text, size_t length, int64_t *time_us); /* which forms: see the file */
+bool tr_span_time_us(const TrLine *line, const TrSpan *span, int64_t *time_us);
+#define TR_TIMESTAMP_SIZE 32
+void tr_timestamp_format(int64_t time_us, char out[TR_TIMESTAMP_SIZE]); /* as Python's isoformat() + "Z" */
+
+/* ------------------------------------------------------------------------------------------------------------------
+** read/time.c - a time as people write it -> microseconds
+*/
+#define TR_TIME_FORMS                                                                                                  \
+  "2026-02-14, 2026-02-14T09:30:00Z, today, yesterday, now, or how long ago: " TR_TIMESPAN_FORMS                       \
+  "; from the year 1 up to 9999"
+
+/* The first and the last microsecond that are meant: the same, or those of a day. */
+typedef struct TrTimePoint {
+  int64_t first_us, last_us;
+} TrTimePoint;
+
+bool tr_time_parse(const char *text, size_t length, int64_t now_us, TrTimePoint *point); /* which forms: see the file */
+int64_t tr_time_now_us(void);
+
+#pragma GCC visibility pop
+#endif /* TR_READ_H */

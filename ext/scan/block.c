@@ -1,0 +1,91 @@
+/*
+** block.c - a stretch of a file -> its lines, judged, all held at once.
+**
+** A line belongs to the block in which it begins; so the first one is behind the first newline that is seen from the byte
+** before the block on, and the last one may reach far into the next block. Whatever is not plain ends the work early: a
+** read error, a line longer than there is room for, too many lines. The block says where, and the rest is for the caller to
+** read line by line, as if there were no blocks; so every error is met there.
+**
+** Runs on any thread: no call to SQLite, no allocation.
+*/
+#include "scan.h"
+
+#include <string.h>
+
+#define TAIL_BYTES (TR_BLOCK_BYTES / 32) /* read with the block: most last lines end there */
+#define MORE_BYTES (TR_BLOCK_BYTES / 4)  /* read for those that do not */
+
+bool tr_wants_line(TrWant want, const TrFilter *filter, const TrLine *line, const TrRecord *record, TrReason reason,
+                   uint64_t *untimed) {
+  if (reason == TR_BLANK) return false;
+  if (reason != TR_OK) return want == TR_WANT_REJECTS || want == TR_WANT_FILES;
+  return want != TR_WANT_REJECTS && !tr_filter_skips(filter, line, record, untimed);
+}
+
+/* Has the line no end yet, although the file has? */
+static bool is_cut(const TrLines *lines, const TrLine *line, int64_t size) {
+  return !line->terminated && lines->end < size;
+}
+
+static bool append_read(TrBlock *block, TrLines *lines, size_t count) {
+  size_t got, most = block->room - lines->length;
+  if (count > most) count = most;
+  if ((int64_t)count > block->file.stat.st_size - lines->end) count = (size_t)(block->file.stat.st_size - lines->end);
+  if (count == 0 || tr_lines_read_again(lines, lines->buffer + lines->length, count, lines->end, &got) != SQLITE_OK)
+    return false;
+  block->shrunk = got < count;
+  if (block->shrunk) return false;
+  lines->length += count;
+  lines->end += (int64_t)count;
+  memset(lines->buffer + lines->length, 0, TR_PADDING);
+  return true;
+}
+
+/* Reads the block, and turns to the first line that begins in it. */
+static bool open_block(TrBlock *block, TrLines *lines, size_t max_line) {
+  int64_t start = block->from < TR_BLOCK_ALIGNMENT ? 0 : block->from - TR_BLOCK_ALIGNMENT;
+  *lines = (TrLines){.fd = block->file.fd,
+                     .buffer = block->buffer,
+                     .base = start,
+                     .end = start,
+                     .seen_size = block->file.stat.st_size,
+                     .max_line = max_line};
+  if (!append_read(block, lines, (size_t)(block->to - start) + TAIL_BYTES)) return false;
+  if (block->from > 0) {
+    size_t before = (size_t)(block->from - 1 - start);
+    const unsigned char *newline = memchr(lines->buffer + before, '\n', lines->length - before);
+    lines->mark = newline ? (size_t)(newline - lines->buffer) + 1 : lines->length;
+  }
+  lines->searched = lines->mark;
+  return true;
+}
+
+static void judge_lines(TrBlock *block, TrLines *lines, const TrWanted *wanted, TrParser *parser) {
+  while (tr_lines_following(lines) < block->to) {
+    TrJudged *judged = &block->judged[block->count];
+    block->stopped_at = tr_lines_following(lines);
+    if (block->count == TR_BLOCK_LINES) return;
+    if (tr_parse_next(parser, lines, &judged->line, &judged->record, &judged->reason) != SQLITE_ROW) return;
+    if (judged->line.too_long) return;
+    if (is_cut(lines, &judged->line, block->file.stat.st_size)) {
+      if (!append_read(block, lines, MORE_BYTES)) return;
+      lines->mark = (size_t)(judged->line.offset - lines->base);
+      continue;
+    }
+    block->count +=
+        tr_wants_line(wanted->want, wanted->filter, &judged->line, &judged->record, judged->reason, &block->untimed);
+  }
+  block->stopped_at = block->to;
+}
+
+void tr_block_judge(TrBlock *block, const TrWanted *wanted, TrParser *parser) {
+  TrLines lines;
+  block->count = 0;
+  block->untimed = 0;
+  block->shrunk = false;
+  block->unread = false;
+  block->stopped_at = block->from;
+  if (block->from == block->to) return;
+  block->unread = !open_block(block, &lines, wanted->max_line);
+  if (!block->unread) judge_lines(block, &lines, wanted, parser);
+}

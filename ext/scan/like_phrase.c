@@ -1,0 +1,81 @@
+/*
+** like_phrase.c - a LIKE pattern -> bytes that a text must hold to match it; and the search for them in a text as it is stored.
+**
+** Of the pattern the longest stretch is taken that stands for itself: no wildcard, and only characters that JSON seldom
+** spells in another way. What matches the pattern has these bytes, in either case. If they are not in the stored text,
+** they are not in the decoded one either, unless some of them are spelled \u0041: where such an escape is, SQLite decides.
+** So most texts without the phrase need not be decoded.
+**
+** Only for the built-in like(): host_like.c.
+*/
+#include "scan.h"
+
+#include <string.h>
+
+#define LONGEST_PATTERN 1000 /* bytes; a very long one is an error that SQLite has to raise */
+
+static unsigned char folded(unsigned char c) {
+  return c >= 'A' && c <= 'Z' ? (unsigned char)(c + 'a' - 'A') : c;
+}
+
+/* Does the character stand for itself in a pattern, and is it stored as it is? */
+static bool is_plain(unsigned char c) {
+  return c >= ' ' && c < 0x7F && strchr("%_\"\\/", c) == NULL;
+}
+
+bool tr_phrase_set(TrPhrase *phrase, TrField field, const char *pattern) {
+  size_t length = strnlen(pattern, LONGEST_PATTERN + 1), best = 0, best_length = 0;
+  if (length > LONGEST_PATTERN) return false;
+  for (size_t from = 0; from < length;) {
+    size_t to = from;
+    while (to < length && to - from < TR_PHRASE_BYTES && is_plain((unsigned char)pattern[to])) to++;
+    if (to - from > best_length) best = from, best_length = to - from;
+    from = to + (to == from);
+  }
+  phrase->field = (uint8_t)field;
+  phrase->length = (uint8_t)best_length;
+  if (best_length == 0) return false;
+  memset(phrase->shift, (int)best_length, sizeof phrase->shift);
+  for (size_t i = 0; i < best_length; i++) {
+    unsigned char c = folded((unsigned char)pattern[best + i]);
+    phrase->bytes[i] = c;
+    if (i + 1 == best_length) break;
+    phrase->shift[c] = (uint8_t)(best_length - 1 - i);
+    if (c >= 'a' && c <= 'z') phrase->shift[c - 'a' + 'A'] = phrase->shift[c];
+  }
+  return true;
+}
+
+static bool is_there(const TrPhrase *phrase, const unsigned char *text) {
+  for (unsigned i = 0; i < phrase->length; i++) {
+    if (folded(text[i]) != phrase->bytes[i]) return false;
+  }
+  return true;
+}
+
+/* Horspool's search: the byte under the phrase's end says how far it can be moved on. */
+static bool is_found(const TrPhrase *phrase, const unsigned char *text, size_t length) {
+  for (size_t at = 0; at + phrase->length <= length;) {
+    if (is_there(phrase, text + at)) return true;
+    at += phrase->shift[text[at + phrase->length - 1]];
+  }
+  return false;
+}
+
+/* May there be an escape for one of the characters that is_plain() knows? */
+static bool has_plain_escape(const unsigned char *text, size_t length) {
+  const unsigned char *end = text + length, *p = text;
+  while ((p = memmem(p, (size_t)(end - p), "\\u00", 4)) != NULL) {
+    if (p[4] >= '2' && p[4] <= '7') return true; /* four hexadecimal digits follow the u */
+    p += 4;
+  }
+  return false;
+}
+
+bool tr_phrase_is_missing(const TrPhrase *phrase, const TrLine *line, const TrRecord *record) {
+  const TrSpan *span = &record->field[phrase->field];
+  if (span->kind != TR_STRING) return false;
+  const unsigned char *text = line->text + span->start;
+  if (is_found(phrase, text, span->length)) return false;
+  return !span->escaped || !has_plain_escape(text, span->length);
+}

@@ -1,0 +1,264 @@
+/*
+** plan.c - what xBestIndex chose, in words that EXPLAIN QUERY PLAN shows and xFilter reads back.
+**
+** Grammar of idxStr:   plan  = [ term { " AND " term } ] [ " ORDER BY " ( "rowid" | "job_id" ) [ " DESC" ] ]
+**                      term  = column " " op [ " ?" ]
+** with the columns and operators of the two tables below; term i is bound to argv[i]. xBestIndex and xFilter both go
+** through this one codec, so they cannot disagree.
+**
+** Only a term that could be judged without its value's type is refused here (another collation than BINARY); what
+** depends on the value itself is decided in filter.c, when the value is known. `omit` is never set for them: SQLite
+** checks every row again, and a pushdown can only spare work.
+**
+** `since` and `until` are no columns of a row but arguments of a table (see time_window.c): they are bound before all other
+** terms, so that no lack of room can lose one, and SQLite need not check them, since NULL equals nothing.
+*/
+#include "scan.h"
+
+#include <string.h>
+
+static const char *const column_word[TR_COLUMN_OTHER] = {
+    [TR_COLUMN_JOB_ID] = "job_id",   [TR_COLUMN_SUCCESS] = "success", [TR_COLUMN_TIMESTAMP] = "timestamp",
+    [TR_COLUMN_TIME_US] = "time_us", [TR_COLUMN_OUTPUT] = "output",   [TR_COLUMN_ERROR] = "error",
+    [TR_COLUMN_ROWID] = "rowid",     [TR_COLUMN_SINCE] = "since",     [TR_COLUMN_UNTIL] = "until",
+    [TR_COLUMN_OK] = "ok",
+};
+
+static const char *const op_word[TR_OP_COUNT] = {
+    [TR_EQ] = "= ?",      [TR_IS] = "IS ?", [TR_IN] = "IN (?)", [TR_GLOB] = "GLOB ?",
+    [TR_LIKE] = "LIKE ?", [TR_NE] = "<> ?", [TR_LT] = "< ?",    [TR_IS_NOT] = "IS NOT ?",
+    [TR_LE] = "<= ?",     [TR_GT] = "> ?",  [TR_GE] = ">= ?",   [TR_ISNULL] = "IS NULL",
+};
+
+static const char *const order_word[TR_ORDER_COUNT] = {
+    [TR_ORDER_ROWID] = "ORDER BY rowid",
+    [TR_ORDER_ROWID_DESC] = "ORDER BY rowid DESC",
+    [TR_ORDER_JOB] = "ORDER BY job_id",
+    [TR_ORDER_JOB_DESC] = "ORDER BY job_id DESC",
+};
+
+/* --- choosing ----------------------------------------------------------------------------------------------------- */
+
+static TrOp op_of_constraint(unsigned char op) {
+  switch (op) {
+  case SQLITE_INDEX_CONSTRAINT_EQ: return TR_EQ;
+  case SQLITE_INDEX_CONSTRAINT_IS: return TR_IS;
+  case SQLITE_INDEX_CONSTRAINT_GLOB: return TR_GLOB;
+  case SQLITE_INDEX_CONSTRAINT_LIKE: return TR_LIKE;
+  case SQLITE_INDEX_CONSTRAINT_NE: return TR_NE;
+  case SQLITE_INDEX_CONSTRAINT_ISNOT: return TR_IS_NOT;
+  case SQLITE_INDEX_CONSTRAINT_LT: return TR_LT;
+  case SQLITE_INDEX_CONSTRAINT_LE: return TR_LE;
+  case SQLITE_INDEX_CONSTRAINT_GT: return TR_GT;
+  case SQLITE_INDEX_CONSTRAINT_GE: return TR_GE;
+  case SQLITE_INDEX_CONSTRAINT_ISNULL: return TR_ISNULL;
+  default: return TR_OP_COUNT;
+  }
+}
+
+bool tr_op_may_be_of_outer_join(TrOp op) {
+  return op == TR_LIKE || op == TR_GLOB || op == TR_NE || op == TR_IS_NOT;
+}
+
+/* Which operators filter.c can judge on which column. */
+static bool is_supported(TrColumn column, TrOp op) {
+  switch (column) {
+  case TR_COLUMN_JOB_ID: return op == TR_EQ || op == TR_IS || op == TR_GLOB;
+  case TR_COLUMN_SUCCESS:
+  case TR_COLUMN_OK: return op != TR_GLOB && op != TR_LIKE && op != TR_OP_COUNT;
+  case TR_COLUMN_OUTPUT:
+  case TR_COLUMN_ERROR: return op == TR_LIKE;
+  case TR_COLUMN_TIMESTAMP:
+  case TR_COLUMN_TIME_US: return op == TR_EQ || op == TR_IS || (op >= TR_LT && op <= TR_GE);
+  case TR_COLUMN_ROWID:
+  case TR_COLUMN_SINCE:
+  case TR_COLUMN_UNTIL: return op == TR_EQ;
+  default: return false;
+  }
+}
+
+/* GLOB does not go by collation; numbers have none. */
+static bool is_collation_fine(sqlite3_index_info *info, int i, TrColumn column, TrOp op) {
+  if (op == TR_GLOB || (column != TR_COLUMN_JOB_ID && column != TR_COLUMN_TIMESTAMP)) return true;
+  return sqlite3_stricmp(sqlite3_vtab_collation(info, i), "BINARY") == 0;
+}
+
+static bool takes_list(TrColumn column) {
+  return column == TR_COLUMN_JOB_ID || column == TR_COLUMN_SUCCESS || column == TR_COLUMN_OK;
+}
+
+static bool is_argument(TrColumn column) {
+  return column == TR_COLUMN_SINCE || column == TR_COLUMN_UNTIL;
+}
+
+static bool is_chosen(const TrPlan *plan, TrColumn column) {
+  for (int i = 0; i < plan->count; i++) {
+    if (plan->term[i].column == column) return true;
+  }
+  return false;
+}
+
+/* Some are not trusted where an outer join is possible: joins.c. */
+static void choose_term(sqlite3_index_info *info, int i, TrColumn column, bool trusts_all, TrPlan *plan) {
+  TrOp op = op_of_constraint(info->aConstraint[i].op);
+  if (!info->aConstraint[i].usable || plan->count == TR_PLAN_TERMS) return;
+  if (!is_supported(column, op) || !is_collation_fine(info, i, column, op)) return;
+  if (!trusts_all && tr_op_may_be_of_outer_join(op)) return;
+  if (op == TR_EQ && column != TR_COLUMN_ROWID && sqlite3_vtab_in(info, i, -1)) {
+    /* The whole list at once, or not at all: member by member, SQLite compares by the column's affinity alone, and
+    ** IN (SELECT untyped FROM t) with 2026 and '2026' in t would give rows twice. */
+    if (!takes_list(column)) return;
+    sqlite3_vtab_in(info, i, 1);
+    op = TR_IN;
+  }
+  plan->term[plan->count].column = (uint8_t)column;
+  plan->term[plan->count].op = (uint8_t)op;
+  info->aConstraintUsage[i].argvIndex = ++plan->count;
+}
+
+/* One value for each argument; were there a second, SQLite compares it with the column, which is the first. */
+static void choose_argument(sqlite3_index_info *info, int i, TrColumn column, TrPlan *plan) {
+  if (is_chosen(plan, column)) return;
+  choose_term(info, i, column, true, plan);
+  info->aConstraintUsage[i].omit = info->aConstraintUsage[i].argvIndex > 0;
+}
+
+/* Rough, but in the right order: a job is one file of many, a rowid one line. */
+static void estimate(const TrPlan *plan, sqlite3_index_info *info) {
+  double cost = 1e6, rows = 1e6;
+  for (int i = 0; i < plan->count; i++) {
+    TrOp op = plan->term[i].op;
+    switch ((TrColumn)plan->term[i].column) {
+    case TR_COLUMN_ROWID: cost = 1, rows = 1; break;
+    case TR_COLUMN_SINCE:
+    case TR_COLUMN_UNTIL: break;
+    case TR_COLUMN_JOB_ID: {
+      double share = op == TR_GLOB ? 0.1 : op == TR_IN ? 0.01 : 0.001;
+      cost *= share, rows *= share;
+      break;
+    }
+    default: cost *= 0.9, rows *= 0.3; break; /* every line is still read */
+    }
+  }
+  info->estimatedCost = cost + 1;
+  info->estimatedRows = (sqlite3_int64)rows + 1;
+}
+
+/* Which order the query asks for, if it is one that a scan can have. Sorted is more than GROUP BY wants, for which the rows
+** of a group need only follow one another; but SQLite has not always told (3.46 does not) if an ORDER BY counts on it too.
+** In UTF-16 it compares texts by other bytes than those of the jobs' names. SQLITE_OK, or SQLITE_INTERRUPT. */
+static int choose_order(const sqlite3_index_info *info, TrColumn (*column_of)(int table_column),
+                        const TrConnection *sorts_jobs, TrPlan *plan) {
+  const struct sqlite3_index_orderby *by = info->aOrderBy;
+  int count = info->nOrderBy;
+  if (count == 0) return SQLITE_OK;
+  if (count == 1 && by[0].iColumn < 0) plan->order = by[0].desc ? TR_ORDER_ROWID_DESC : TR_ORDER_ROWID;
+  bool begins_with_job = by[0].iColumn >= 0 && column_of(by[0].iColumn) == TR_COLUMN_JOB_ID;
+  bool ends_with_rowid = count == 2 && by[1].iColumn < 0 && !by[1].desc;
+  if (sorts_jobs == NULL || !begins_with_job || (count > 1 && !ends_with_rowid)) return SQLITE_OK;
+  bool is_utf8;
+  int code = tr_connection_is_utf8(sorts_jobs, &is_utf8);
+  if (is_utf8) plan->order = by[0].desc ? TR_ORDER_JOB_DESC : TR_ORDER_JOB;
+  return code;
+}
+
+static TrColumn column_of_constraint(const sqlite3_index_info *info, int i, TrColumn (*column_of)(int table_column)) {
+  int table_column = info->aConstraint[i].iColumn;
+  return table_column < 0 ? TR_COLUMN_ROWID : column_of(table_column);
+}
+
+/* Asked only where it matters: it takes statements. */
+static int ask_for_outer_joins(const sqlite3_index_info *info, TrColumn (*column_of)(int table_column),
+                               const TrConnection *connection, bool *possible) {
+  *possible = false;
+  for (int i = 0; i < info->nConstraint; i++) {
+    TrOp op = op_of_constraint(info->aConstraint[i].op);
+    if (!info->aConstraint[i].usable || !tr_op_may_be_of_outer_join(op)) continue;
+    if (is_supported(column_of_constraint(info, i, column_of), op))
+      return tr_joins_in_schemas(connection->db, possible);
+  }
+  return SQLITE_OK;
+}
+
+int tr_plan_choose(sqlite3_index_info *info, TrColumn (*column_of)(int table_column), const TrConnection *connection,
+                   bool sorts_jobs) {
+  TrPlan plan = {0};
+  bool outer_join;
+  int code = ask_for_outer_joins(info, column_of, connection, &outer_join);
+  if (code != SQLITE_OK) return code;
+  for (int pass = 0; pass < 2; pass++) {
+    for (int i = 0; i < info->nConstraint; i++) {
+      TrColumn column = column_of_constraint(info, i, column_of);
+      if (pass == 0 && is_argument(column)) choose_argument(info, i, column, &plan);
+      if (pass == 1 && !is_argument(column)) choose_term(info, i, column, !outer_join, &plan);
+    }
+  }
+  code = choose_order(info, column_of, sorts_jobs ? connection : NULL, &plan);
+  if (code != SQLITE_OK) return code;
+  info->orderByConsumed = plan.order != TR_ORDER_ANY;
+  for (int i = 0; i < plan.count; i++) {
+    if (plan.term[i].column == TR_COLUMN_ROWID) info->idxFlags = SQLITE_INDEX_SCAN_UNIQUE;
+  }
+  estimate(&plan, info);
+  info->idxStr = tr_plan_encode(&plan);
+  info->needToFreeIdxStr = 1;
+  return info->idxStr ? SQLITE_OK : SQLITE_NOMEM;
+}
+
+/* --- the codec ---------------------------------------------------------------------------------------------------- */
+
+char *tr_plan_encode(const TrPlan *plan) {
+  sqlite3_str *text = sqlite3_str_new(NULL);
+  for (int i = 0; i < plan->count; i++) {
+    sqlite3_str_appendf(text, "%s%s %s", i ? " AND " : "", column_word[plan->term[i].column],
+                        op_word[plan->term[i].op]);
+  }
+  if (plan->order != TR_ORDER_ANY) sqlite3_str_appendf(text, "%s%s", plan->count ? " " : "", order_word[plan->order]);
+  int code = sqlite3_str_errcode(text);
+  bool empty = sqlite3_str_length(text) == 0;
+  char *encoded = sqlite3_str_finish(text);
+  return empty && code == SQLITE_OK ? sqlite3_mprintf("every line") : encoded;
+}
+
+static bool take_word(const char **text, const char *word) {
+  size_t length = strlen(word);
+  if (strncmp(*text, word, length) != 0) return false;
+  *text += length;
+  return true;
+}
+
+/* The index of the word that the text begins with, or `count`. None of the words is the beginning of another. */
+static int take_one_of(const char **text, const char *const *words, int count) {
+  for (int i = 0; i < count; i++) {
+    if (take_word(text, words[i])) return i;
+  }
+  return count;
+}
+
+static bool take_term(const char **text, TrPlan *plan) {
+  int column = take_one_of(text, column_word, TR_COLUMN_OTHER);
+  if (column == TR_COLUMN_OTHER || !take_word(text, " ")) return false;
+  int op = take_one_of(text, op_word, TR_OP_COUNT);
+  if (op == TR_OP_COUNT || plan->count == TR_PLAN_TERMS) return false;
+  plan->term[plan->count].column = (uint8_t)column;
+  plan->term[plan->count++].op = (uint8_t)op;
+  return true;
+}
+
+static bool take_order(const char *text, TrPlan *plan) {
+  for (int order = TR_ORDER_ANY + 1; order < TR_ORDER_COUNT; order++) {
+    if (strcmp(text, order_word[order]) != 0) continue;
+    plan->order = (uint8_t)order;
+    return true;
+  }
+  return false;
+}
+
+bool tr_plan_decode(const char *text, TrPlan *plan) {
+  *plan = (TrPlan){0};
+  if (strcmp(text, "every line") == 0 || take_order(text, plan)) return true;
+  do {
+    if (!take_term(&text, plan)) return false;
+  } while (take_word(&text, " AND "));
+  return *text == '\0' || (take_word(&text, " ") && take_order(text, plan));
+}

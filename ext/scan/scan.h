@@ -1,0 +1,337 @@
+/*
+** scan.h - a query's plan -> the files, and the lines of them, that it wants.
+*/
+#ifndef TR_SCAN_H
+#define TR_SCAN_H
+
+#include "../base/base.h"
+#include "../scheduler/scheduler.h"
+#include "../write/write.h"
+#include "../prune/prune.h"
+
+#pragma GCC visibility push(hidden)
+
+/* ------------------------------------------------------------------------------------------------------------------
+** scan/argument.c - a module's argument, `name=value` -> which one it is, and its value
+*/
+
+/* `known` ends with NULL; each is a name, an equals sign and what the value looks like: "dir='PATH'". *which is the
+** index of the one that the argument names. The caller frees *value; white space alone gives *value NULL. A PATH must not
+** be empty, and is refused on a connection that was loaded without the power to act. */
+int tr_argument_parse(const TrConnection *connection, const char *table, const char *argument, const char *const *known,
+                      int *which, char **value, char **message);
+const char *tr_environment(const char *name); /* NULL if it is not set, or empty */
+
+/* ------------------------------------------------------------------------------------------------------------------
+** scan/settings.c - which directory, how long a line may be, when a write is synced: module arguments, environment,
+** defaults
+*/
+typedef struct TrSource {
+  const TrStore *store;
+  char *dir;       /* owned; NULL: the environment's, or the default */
+  size_t max_line; /* 0: the environment's, or the default */
+  TrSync sync;
+} TrSource;
+
+typedef enum TrSetting { TR_SOURCE_DIR, TR_SOURCE_MAX_LINE, TR_SOURCE_SYNC } TrSetting;
+
+/* Takes over `value`. */
+int tr_source_set(TrSource *source, TrSetting setting, char *value, char **message);
+int tr_source_parse(TrSource *source, const TrConnection *connection, const TrStore *store, const char *table, int argc,
+                    const char *const *argv, char **message);
+void tr_source_free(TrSource *source);
+const char *tr_source_dir(const TrSource *source); /* borrowed: until the environment changes */
+int tr_source_max_line(const TrSource *source, size_t *max_line, char **message);
+int tr_source_threads(unsigned *threads, char **message); /* the environment's, or the default */
+/* Are files of results that one may not read passed over? By the environment; or by default, they are an error. */
+int tr_source_skips_unreadable(bool *skips, char **message);
+int tr_source_sync(const TrSource *source, TrSync *sync, char **message);
+
+/* ------------------------------------------------------------------------------------------------------------------
+** scan/plan.c - what xBestIndex chose, in words that EXPLAIN QUERY PLAN shows and xFilter reads back
+*/
+typedef enum TrColumn {
+  TR_COLUMN_JOB_ID,
+  TR_COLUMN_SUCCESS,
+  TR_COLUMN_OK,
+  TR_COLUMN_TIMESTAMP,
+  TR_COLUMN_TIME_US,
+  TR_COLUMN_OUTPUT,
+  TR_COLUMN_ERROR,
+  TR_COLUMN_ROWID,
+  TR_COLUMN_SINCE, /* arguments: see time_window.c; not compared with anything */
+  TR_COLUMN_UNTIL,
+  TR_COLUMN_OTHER
+} TrColumn;
+typedef enum TrOp {
+  TR_EQ,
+  TR_IS,
+  TR_IN,
+  TR_GLOB,
+  TR_LIKE,
+  TR_NE,
+  TR_IS_NOT,
+  TR_LT,
+  TR_LE,
+  TR_GT,
+  TR_GE,
+  TR_ISNULL,
+  TR_OP_COUNT
+} TrOp;
+/* Of the rows; SQLite sorts what is wanted in any other. */
+typedef enum TrOrder {
+  TR_ORDER_ANY,
+  TR_ORDER_ROWID,
+  TR_ORDER_ROWID_DESC,
+  TR_ORDER_JOB, /* as memcmp() compares their names, and by rowid within a job */
+  TR_ORDER_JOB_DESC,
+  TR_ORDER_COUNT
+} TrOrder;
+#define TR_PLAN_TERMS 16
+
+typedef struct TrPlan {
+  int count;
+  struct {
+    uint8_t column;      /* TrColumn */
+    uint8_t op;          /* TrOp */
+  } term[TR_PLAN_TERMS]; /* term i is bound to argv[i] of xFilter */
+  uint8_t order;         /* TrOrder */
+} TrPlan;
+
+/* `sorts_jobs`: the table's scans can have the files in the order of their jobs. */
+int tr_plan_choose(sqlite3_index_info *info, TrColumn (*column_of)(int table_column), const TrConnection *connection,
+                   bool sorts_jobs);
+bool tr_op_may_be_of_outer_join(TrOp op); /* and so not hold for the table: see joins.c */
+char *tr_plan_encode(const TrPlan *plan); /* for sqlite3_free(); NULL: out of memory */
+bool tr_plan_decode(const char *text, TrPlan *plan);
+
+/* ------------------------------------------------------------------------------------------------------------------
+** scan/joins.c - could an outer join be at work, on a SQLite that confuses ON with WHERE? (On others: no.)
+*/
+int tr_joins_in_schemas(sqlite3 *db, bool *possible); /* SQLITE_OK, or SQLITE_INTERRUPT */
+bool tr_joins_in_statements(sqlite3 *db);
+bool tr_joins_names_outer(const char *sql); /* LEFT, RIGHT or FULL as a word */
+
+/* ------------------------------------------------------------------------------------------------------------------
+** scan/host_like.c - are the pattern operators of this connection SQLite's own?
+*/
+int tr_patterns_are_builtin(sqlite3 *db, bool *builtin);       /* SQLITE_OK, or SQLITE_INTERRUPT */
+bool tr_pattern_is_short(sqlite3_value *pattern, sqlite3 *db); /* a long one is an error that SQLite has to raise */
+
+/* ------------------------------------------------------------------------------------------------------------------
+** scan/like_phrase.c - a LIKE pattern -> bytes that a text must hold to match it
+*/
+#define TR_PHRASE_BYTES 64
+
+typedef struct TrPhrase {
+  uint8_t field;                        /* TrField */
+  uint8_t length;                       /* of bytes */
+  unsigned char bytes[TR_PHRASE_BYTES]; /* in lower case */
+  uint8_t shift[256];                   /* how far to move on, by the byte under the last one */
+} TrPhrase;
+
+bool tr_phrase_set(TrPhrase *phrase, TrField field, const char *pattern); /* false: nothing can be told from it */
+bool tr_phrase_is_missing(const TrPhrase *phrase, const TrLine *line, const TrRecord *record); /* provably */
+
+/* ------------------------------------------------------------------------------------------------------------------
+** scan/filter.c - the plan with its values: which files, and which lines can be passed over unseen
+*/
+typedef struct TrText {
+  char *text;    /* owned, NUL-terminated */
+  size_t length; /* bytes */
+} TrText;
+
+typedef struct TrJobTerm {
+  bool judged;    /* false: something is in it that must be left to SQLite */
+  TrText glob;    /* a pattern; or with no text: */
+  TrNames *names; /* owned; NULL: none. A job must be one of them, */
+  bool numeric;   /* or read as a number: affinity may turn one of the values into it */
+} TrJobTerm;
+
+typedef struct TrFilter {
+  bool nothing;  /* a comparison with NULL: no row at all */
+  uint8_t order; /* TrOrder */
+  bool by_rowid;
+  int64_t rowid;
+  int job_count;
+  TrJobTerm job[TR_PLAN_TERMS]; /* a file must satisfy each */
+  bool skip_true, skip_false;   /* records whose success is just that are provably not wanted */
+  bool skip_ok, skip_not_ok;    /* and those that are a success, or are none */
+  int64_t from_us, to_us;       /* inclusive */
+  bool timed;                   /* from_us and to_us count, and a record without time_us is not wanted */
+  int text_count;
+  struct {
+    uint8_t op;
+    TrText value;
+  } text[TR_PLAN_TERMS]; /* comparisons with timestamp as text */
+  int phrase_count;
+  TrPhrase *phrase; /* owned; a text must hold each */
+} TrFilter;
+
+int tr_filter_bind(TrFilter *filter, const TrPlan *plan, int argc, sqlite3_value **argv, TrPoll *poll);
+int tr_filter_for_job(TrFilter *filter, const char *job_id, size_t length, TrOrder order);
+void tr_filter_free(TrFilter *filter);
+bool tr_filter_wants_job(const TrFilter *filter, const char *job_id, size_t length);
+const TrJobTerm *tr_filter_exact_jobs(const TrFilter *filter); /* a term that names every file by itself, or NULL */
+/* Adds to *untimed if it skips the record since its time cannot be read. */
+bool tr_filter_skips(const TrFilter *filter, const TrLine *line, const TrRecord *record, uint64_t *untimed);
+bool tr_looks_numeric(const char *text, size_t length);
+
+/* ------------------------------------------------------------------------------------------------------------------
+** scan/time_window.c - since and until, the arguments of task_stats and task_errors
+*/
+typedef struct TrWindow {
+  sqlite3_value *since, *until; /* owned; as given, or NULL */
+} TrWindow;
+
+/* Bits of idxNum: SQLite compares the argument with the column all the same. */
+enum { TR_CHECKS_SINCE = 1, TR_CHECKS_UNTIL = 2, TR_CHECKS_END = 4 }; /* the last: the first one of the table's own */
+
+/* tr_plan_choose() for a table with the arguments; sets idxNum too. `table` is the table's name, for messages. */
+int tr_window_choose(sqlite3_index_info *info, const char *table, TrColumn (*column_of)(int table_column),
+                     const TrConnection *connection, char **message);
+/* The arguments that the plan has -> the filter's times. A zeroed window is a valid freed one. */
+int tr_window_bind(TrWindow *window, const char *table, const TrPlan *plan, int flags, sqlite3_value **argv,
+                   TrFilter *filter, char **message);
+void tr_window_free(TrWindow *window);
+void tr_window_result(sqlite3_context *context, sqlite3_value *argument); /* as it was given; NULL: it was not */
+
+/* ------------------------------------------------------------------------------------------------------------------
+** scan/block.c - a stretch of a file -> its lines, judged, all held at once
+*/
+typedef enum TrWant {
+  TR_WANT_RECORDS,
+  TR_WANT_REJECTS,
+  TR_WANT_FILES,    /* the files of jobs, with the records and rejects of each */
+  TR_WANT_MESSAGES, /* of logs */
+} TrWant;
+
+/* Is the line one that the scan wants? `reason` is the parser's; `record` counts where that is TR_OK. */
+bool tr_wants_line(TrWant want, const TrFilter *filter, const TrLine *line, const TrRecord *record, TrReason reason,
+                   uint64_t *untimed);
+
+#ifndef TR_BLOCK_BYTES /* the tests also build with blocks of a few bytes and lines */
+#define TR_BLOCK_BYTES (256 * 1024)
+#define TR_BLOCK_LINES 4096             /* that are wanted; as many as are found in a block of lines of 64 bytes */
+#define TR_BLOCK_LINE_BYTES (64 * 1024) /* a longer line is left to the caller */
+#endif
+/* Of the buffer, and a block is read from so much before it on: copies between places that differ in this can be four times
+** as slow. */
+#define TR_BLOCK_ALIGNMENT 64
+
+typedef struct TrJudged {
+  TrLine line; /* borrows from the block's buffer */
+  TrRecord record;
+  TrReason reason;
+} TrJudged;
+
+typedef struct TrBlock {
+  uint32_t ordinal;   /* of the file */
+  TrFile file;        /* a copy, all of whose blocks share the descriptor; its size is the snapshot */
+  bool owns_file;     /* the first of a file: whoever takes the file over clears this */
+  int64_t from, to;   /* bytes: the lines that begin here. None before `from`, unless there is a newline before it */
+  TrJudged *judged;   /* owned, room for TR_BLOCK_LINES and one: the lines that are wanted */
+  unsigned count;     /* of them */
+  uint64_t untimed;   /* records that are not, since their time cannot be read */
+  int64_t stopped_at; /* the line that was left to the caller, with all behind it; `to` if none was */
+  bool shrunk;        /* the file is smaller than it was: it ends here */
+  bool unread;        /* it could not be read, so it is not known where its first line begins */
+  bool done;          /* workers.c's */
+  unsigned char *allocated; /* owned */
+  unsigned char *buffer;    /* in it, aligned: `room` bytes and TR_PADDING more */
+  size_t room;
+} TrBlock;
+
+typedef struct TrWanted {
+  TrWant want;
+  const TrFilter *filter; /* borrowed */
+  size_t max_line;
+} TrWanted;
+
+void tr_block_judge(TrBlock *block, const TrWanted *wanted, TrParser *parser);
+
+/* ------------------------------------------------------------------------------------------------------------------
+** scan/workers.c - blocks, judged ahead of their turn, by helper threads and by the caller
+*/
+#define TR_AHEAD_BLOCKS 4
+
+typedef struct TrAhead TrAhead;
+
+/* What `wanted` borrows must live until tr_ahead_stop(). NULL: no threads, or no memory; do without. */
+TrAhead *tr_ahead_start(const TrWanted *wanted, unsigned threads);
+void tr_ahead_stop(TrAhead *ahead); /* NULL is allowed */
+/* Call order, any number of times: describe the block that room returns (NULL: all are in use) and post it; take the oldest
+** that was posted (*block NULL: there is none), and release it before the next one is taken. */
+TrBlock *tr_ahead_room(TrAhead *ahead);
+bool tr_ahead_is_low(const TrAhead *ahead); /* is it time to post more? */
+void tr_ahead_post(TrAhead *ahead);
+int tr_ahead_take(TrAhead *ahead, TrPoll *poll, TrBlock **block); /* SQLITE_OK or SQLITE_INTERRUPT */
+void tr_ahead_release(TrAhead *ahead);
+
+/* ------------------------------------------------------------------------------------------------------------------
+** scan/file_list.c - which entries a scan looks at, and in which order
+** scan/read_ahead.c - the files of a scan, as blocks, ahead of their turn
+** scan/scan.c - directory, files, lines and records put together: one pass over what a filter wants
+*/
+
+typedef struct TrScan {
+  TrConnection *connection; /* borrowed */
+  TrPoll *poll;             /* borrowed */
+  TrWant want;
+  const TrStore *store;
+  TrFilter filter; /* owned */
+  size_t max_line;
+  bool skips_unreadable;
+  char *dir_path; /* owned */
+  TrDir dir;
+  uint32_t *queue; /* owned: ordinals of the files to scan, in the order of the scan */
+  size_t queue_count, queue_room, queue_at;
+  uint32_t ordinal; /* of the current entry */
+  const char *name; /* of the current entry; lives with the connection */
+  TrFile file;      /* the current entry, while it is being read */
+  struct {
+    unsigned threads;  /* at most, the caller's included */
+    int64_t begins_at; /* of the current file: when so much of it has been read line by line */
+    int64_t passed;    /* bytes of the files so far, the current one included */
+    TrAhead *blocks;   /* owned; NULL: line by line */
+    TrBlock *block;    /* borrowed: the current one */
+    unsigned given;    /* of its lines */
+    bool by_line;      /* what it left is being read */
+    uint32_t ordinal;  /* of the file whose blocks are posted next, */
+    TrFile file;       /* a copy, */
+    int64_t from;      /* and the first of them */
+    bool waits;        /* for the entry at queue_at, which is not plain, to have its turn */
+  } ahead;
+  TrLines lines;
+  TrMessages messages; /* WANT_MESSAGES */
+  TrParser parser;
+  TrLine line;        /* the current line, or message */
+  TrReason reason;    /* TR_OK, or why it is not a record */
+  TrRecord record;    /* TR_OK: its spans */
+  char *entry_reason; /* owned. REJECTS, MESSAGES: why the entry as a whole is a row; there is no line then */
+} TrScan;
+
+int tr_queue_fill(TrScan *scan, char **message);
+
+/* All of these: SQLITE_OK or SQLITE_INTERRUPT, and scan->ahead.block is the block to go on with, or NULL. */
+int tr_lookahead_begin(TrScan *scan); /* from the next line of the current file on; NULL: not worth it, or no threads */
+int tr_lookahead_next_block(TrScan *scan); /* of the current file */
+int tr_lookahead_next_file(TrScan *scan);  /* the current file is then that one; NULL: no file was opened ahead */
+int tr_lookahead_leave_file(TrScan *scan); /* closes it; NULL: whatever is left of it is not wanted */
+
+/* Call order: init, begin, next until SQLITE_DONE, end. begin may be called again without end, for a cursor's next
+** xFilter. It takes over what `filter` owns. */
+void tr_scan_init(TrScan *scan, TrConnection *connection, TrPoll *poll, TrWant want);
+int tr_scan_begin(TrScan *scan, const TrSource *source, TrFilter *filter, char **message);
+int tr_scan_next(TrScan *scan, char **message); /* SQLITE_ROW, SQLITE_DONE, or an error */
+void tr_scan_end(TrScan *scan);
+int64_t tr_scan_rowid(const TrScan *scan);
+TrBytes tr_scan_words(const TrScan *scan);     /* WANT_MESSAGES: of the current message, as far as they are held */
+size_t tr_scan_job_length(const TrScan *scan); /* bytes of scan->name that are the job's id */
+
+/* TR_WANT_FILES: instead of tr_scan_next, next_file until SQLITE_DONE, and within each next_line until SQLITE_DONE. */
+int tr_scan_next_file(TrScan *scan, char **message);
+int tr_scan_next_line(TrScan *scan, char **message);
+
+#pragma GCC visibility pop
+#endif /* TR_SCAN_H */

@@ -1,0 +1,126 @@
+/*
+** settings.c - which directory, how long a line may be, and when a write is synced.
+**
+**   CREATE VIRTUAL TABLE temp.old USING task_results(dir='/backup/results', max_line=65536, sync=data)
+**
+** What the module's arguments leave open comes from the environment (SCHEDULER_RESULTS_DIR or SCHEDULER_LOGS_DIR,
+** TASKRESULTS_MAX_LINE, TASKRESULTS_SYNC), read at each query or transaction, and then from the defaults. sync=off is the default because
+** the scheduler itself never syncs: a power cut takes the last seconds of its records in any case, and waiting for the
+** disk at each COMMIT would cost a hundred times the append. Nothing here looks at the file system: a table whose
+** directory is missing must still be one that can be dropped.
+*/
+#include "scan.h"
+
+#include <string.h>
+
+static bool parse_max_line(const char *text, size_t *max_line) {
+  size_t value = 0;
+  if (*text == '\0') return false;
+  for (; *text; text++) {
+    if (*text < '0' || *text > '9') return false;
+    value = value * 10 + (size_t)(*text - '0');
+    if (value > TR_HIGHEST_MAX_LINE) return false;
+  }
+  *max_line = value;
+  return value > 0;
+}
+
+static int max_line_error(const char *where, const char *text, char **message) {
+  return tr_error(message, SQLITE_ERROR, "%s: '%s' is not a number of bytes from 1 to %d", where, text,
+                  TR_HIGHEST_MAX_LINE);
+}
+
+static bool parse_sync(const char *text, TrSync *sync) {
+  bool off = sqlite3_stricmp(text, "off") == 0, data = sqlite3_stricmp(text, "data") == 0;
+  if (off || data) *sync = data ? TR_SYNC_DATA : TR_SYNC_OFF;
+  return off || data;
+}
+
+static int sync_error(const char *where, const char *text, char **message) {
+  return tr_error(message, SQLITE_ERROR, "%s: '%s' is neither off nor data", where, text);
+}
+
+int tr_source_set(TrSource *source, TrSetting setting, char *value, char **message) {
+  int code = SQLITE_OK;
+  if (setting == TR_SOURCE_DIR) {
+    sqlite3_free(source->dir);
+    source->dir = value;
+    return SQLITE_OK;
+  } else if (setting == TR_SOURCE_MAX_LINE && !parse_max_line(value, &source->max_line)) {
+    code = max_line_error("max_line", value, message);
+  } else if (setting == TR_SOURCE_SYNC && !parse_sync(value, &source->sync)) {
+    code = sync_error("sync", value, message);
+  }
+  sqlite3_free(value);
+  return code;
+}
+
+/* In the order of TrSetting. Nobody writes where there is no sync. */
+static const char *const known_arguments[] = {"dir='PATH'", "max_line=BYTES", "sync=off|data", NULL};
+static const char *const known_without_sync[] = {"dir='PATH'", "max_line=BYTES", NULL};
+
+static int parse_argument(TrSource *source, const TrConnection *connection, const char *table, const char *argument,
+                          char **message) {
+  const char *const *known = source->store == &tr_results_store ? known_arguments : known_without_sync;
+  int which;
+  char *value;
+  int code = tr_argument_parse(connection, table, argument, known, &which, &value, message);
+  if (code != SQLITE_OK || value == NULL) return code;
+  return tr_source_set(source, (TrSetting)which, value, message);
+}
+
+int tr_source_parse(TrSource *source, const TrConnection *connection, const TrStore *store, const char *table, int argc,
+                    const char *const *argv, char **message) {
+  *source = (TrSource){.store = store};
+  int code = SQLITE_OK;
+  for (int i = 0; i < argc && code == SQLITE_OK; i++)
+    code = parse_argument(source, connection, table, argv[i], message);
+  if (code != SQLITE_OK) tr_source_free(source);
+  return code;
+}
+
+void tr_source_free(TrSource *source) {
+  sqlite3_free(source->dir);
+  source->dir = NULL;
+}
+
+const char *tr_source_dir(const TrSource *source) {
+  if (source->dir) return source->dir;
+  const char *dir = tr_environment(source->store->variable);
+  return dir ? dir : source->store->default_dir;
+}
+
+int tr_source_max_line(const TrSource *source, size_t *max_line, char **message) {
+  const char *text = tr_environment("TASKRESULTS_MAX_LINE");
+  *max_line = source->max_line ? source->max_line : TR_DEFAULT_MAX_LINE;
+  if (source->max_line || text == NULL || parse_max_line(text, max_line)) return SQLITE_OK;
+  return max_line_error("TASKRESULTS_MAX_LINE", text, message);
+}
+
+int tr_source_skips_unreadable(bool *skips, char **message) {
+  const char *text = tr_environment("TASKRESULTS_UNREADABLE");
+  *skips = text && sqlite3_stricmp(text, "skip") == 0;
+  if (*skips || text == NULL || sqlite3_stricmp(text, "fail") == 0) return SQLITE_OK;
+  return tr_error(message, SQLITE_ERROR, "TASKRESULTS_UNREADABLE: '%s' is neither fail nor skip", text);
+}
+
+int tr_source_sync(const TrSource *source, TrSync *sync, char **message) {
+  const char *text = tr_environment("TASKRESULTS_SYNC");
+  *sync = source->sync == TR_SYNC_UNSET ? TR_SYNC_OFF : source->sync;
+  if (source->sync != TR_SYNC_UNSET || text == NULL || parse_sync(text, sync)) return SQLITE_OK;
+  return sync_error("TASKRESULTS_SYNC", text, message);
+}
+
+int tr_source_threads(unsigned *threads, char **message) {
+  const char *text = tr_environment("TASKRESULTS_THREADS");
+  if (text == NULL) {
+    *threads = tr_threads_default();
+    return SQLITE_OK;
+  }
+  if (text[1] != '\0' || text[0] < '1' || text[0] > '0' + TR_MAX_THREADS) {
+    return tr_error(message, SQLITE_ERROR, "TASKRESULTS_THREADS: '%s' is not a number from 1 to %d", text,
+                    TR_MAX_THREADS);
+  }
+  *threads = (unsigned)(text[0] - '0');
+  return SQLITE_OK;
+}

@@ -1,0 +1,138 @@
+/*
+** time_window.c - since and until, the arguments of task_stats and task_errors: between planning and a filter's times.
+**
+** They are the first hidden columns, and restrict the records that count, both ends included: so they are no property of
+** a row that SQLite could check, and no other operator than = makes sense. Where the value is not there yet, in a join
+** whose other table comes later, the plan is refused: SQLite finds another order.
+*/
+#include "scan.h"
+
+#include <math.h>
+
+/* --- planning ----------------------------------------------------------------------------------------------------- */
+
+static const char *argument_name(TrColumn column) {
+  return column == TR_COLUMN_SINCE ? "since" : "until";
+}
+
+static bool is_of(const sqlite3_index_info *info, int i, TrColumn (*column_of)(int), TrColumn column) {
+  int table_column = info->aConstraint[i].iColumn;
+  return table_column >= 0 && column_of(table_column) == column;
+}
+
+/* SQLITE_CONSTRAINT: the argument has no value in this plan, but will have in another. */
+static int check_argument(sqlite3_index_info *info, const char *table, TrColumn (*column_of)(int), TrColumn column,
+                          char **message) {
+  bool given = false, usable = false;
+  for (int i = 0; i < info->nConstraint; i++) {
+    unsigned char op = info->aConstraint[i].op;
+    if (op == SQLITE_INDEX_CONSTRAINT_LIMIT || op == SQLITE_INDEX_CONSTRAINT_OFFSET) continue; /* of no column */
+    if (!is_of(info, i, column_of, column)) continue;
+    if (op != SQLITE_INDEX_CONSTRAINT_EQ || sqlite3_vtab_in(info, i, -1)) {
+      return tr_error(message, SQLITE_ERROR,
+                      "%s: %s is an argument, not a value to compare with: only = can be used; write "
+                      "%s(since, until)",
+                      table, argument_name(column), table);
+    }
+    given = true;
+    usable |= info->aConstraint[i].usable;
+  }
+  return given && !usable ? SQLITE_CONSTRAINT : SQLITE_OK;
+}
+
+/* SQLite heeds `omit` among the first 16 constraints only. */
+static bool is_checked(const sqlite3_index_info *info, TrColumn (*column_of)(int), TrColumn column) {
+  for (int i = 16; i < info->nConstraint; i++) {
+    if (is_of(info, i, column_of, column) && info->aConstraintUsage[i].omit) return true;
+  }
+  return false;
+}
+
+int tr_window_choose(sqlite3_index_info *info, const char *table, TrColumn (*column_of)(int table_column),
+                     const TrConnection *connection, char **message) {
+  int code = check_argument(info, table, column_of, TR_COLUMN_SINCE, message);
+  if (code == SQLITE_OK) code = check_argument(info, table, column_of, TR_COLUMN_UNTIL, message);
+  if (code == SQLITE_OK) code = tr_plan_choose(info, column_of, connection, false);
+  if (code != SQLITE_OK) return code;
+  info->idxNum = (is_checked(info, column_of, TR_COLUMN_SINCE) ? TR_CHECKS_SINCE : 0) |
+                 (is_checked(info, column_of, TR_COLUMN_UNTIL) ? TR_CHECKS_UNTIL : 0);
+  return SQLITE_OK;
+}
+
+/* --- values ------------------------------------------------------------------------------------------------------- */
+
+/* Bounds of int64, as doubles: the lower is exact, the upper one too high. */
+#define LOWEST -9223372036854775808.0
+#define TOO_HIGH 9223372036854775808.0
+
+/* A bound between two microseconds leaves out the one that is outside. */
+static int64_t whole_us(double us, bool is_since) {
+  us = is_since ? ceil(us) : floor(us);
+  if (us < LOWEST) return INT64_MIN;
+  return us >= TOO_HIGH ? INT64_MAX : (int64_t)us;
+}
+
+/* SQLITE_MISMATCH: it is no time. */
+static int read_bound(sqlite3_value *value, bool is_since, int64_t *us) {
+  switch (sqlite3_value_type(value)) {
+  case SQLITE_INTEGER: *us = sqlite3_value_int64(value); return SQLITE_OK;
+  case SQLITE_FLOAT: *us = whole_us(sqlite3_value_double(value), is_since); return SQLITE_OK;
+  case SQLITE_TEXT: {
+    const char *text = (const char *)sqlite3_value_text(value);
+    TrTimePoint point;
+    if (text == NULL) return SQLITE_NOMEM;
+    if (!tr_time_parse(text, (size_t)sqlite3_value_bytes(value), tr_time_now_us(), &point)) return SQLITE_MISMATCH;
+    *us = is_since ? point.first_us : point.last_us;
+    return SQLITE_OK;
+  }
+  default: return SQLITE_MISMATCH;
+  }
+}
+
+static int bound_error(const char *table, const char *name, sqlite3_value *value, char **message) {
+  bool is_text = sqlite3_value_type(value) == SQLITE_TEXT;
+  return tr_error(message, SQLITE_ERROR,
+                  "%s: %s: '%!.100s' is no time; write " TR_TIME_FORMS ", or microseconds since 1970 as an integer",
+                  table, name, is_text ? (const char *)sqlite3_value_text(value) : "(a BLOB)");
+}
+
+static int bind_argument(TrWindow *window, const char *table, TrColumn column, bool is_checked_again,
+                         sqlite3_value *value, TrFilter *filter, char **message) {
+  bool is_since = column == TR_COLUMN_SINCE;
+  sqlite3_value **kept = is_since ? &window->since : &window->until;
+  *kept = sqlite3_value_dup(value); /* only to be given back: a copy belongs to no connection, and SQLite may miss it */
+  if (*kept == NULL) return SQLITE_NOMEM;
+  if (sqlite3_value_type(value) == SQLITE_NULL) {
+    if (!is_checked_again) return SQLITE_OK;
+    return tr_error(message, SQLITE_ERROR,
+                    "%s: %s cannot be NULL beside so many conditions; put the table into a subquery", table,
+                    argument_name(column));
+  }
+  int code = read_bound(value, is_since, is_since ? &filter->from_us : &filter->to_us);
+  if (code == SQLITE_MISMATCH) return bound_error(table, argument_name(column), value, message);
+  filter->timed = true;
+  return code;
+}
+
+int tr_window_bind(TrWindow *window, const char *table, const TrPlan *plan, int flags, sqlite3_value **argv,
+                   TrFilter *filter, char **message) {
+  int code = SQLITE_OK;
+  tr_window_free(window);
+  for (int i = 0; i < plan->count && code == SQLITE_OK; i++) {
+    TrColumn column = (TrColumn)plan->term[i].column;
+    if (column != TR_COLUMN_SINCE && column != TR_COLUMN_UNTIL) continue;
+    bool is_checked_again = flags & (column == TR_COLUMN_SINCE ? TR_CHECKS_SINCE : TR_CHECKS_UNTIL);
+    code = bind_argument(window, table, column, is_checked_again, argv[i], filter, message);
+  }
+  return code;
+}
+
+void tr_window_free(TrWindow *window) {
+  sqlite3_value_free(window->since);
+  sqlite3_value_free(window->until);
+  *window = (TrWindow){0};
+}
+
+void tr_window_result(sqlite3_context *context, sqlite3_value *argument) {
+  if (argument) sqlite3_result_value(context, argument);
+}

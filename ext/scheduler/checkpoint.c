@@ -1,0 +1,111 @@
+/*
+** checkpoint.c - is a job running? `.checkpoint_{job_id}.json` beside jobs.json -> the state of the run it tells of.
+**
+** While a job runs, such a file may say so: {"job_id": ..., "started_at": ..., "pid": ...}. One that is left over names
+** a process that is gone; or, since numbers are given out again, another one, which began after the job did. So a
+** process counts only if it is no zombie and began at most a minute after `started_at`: the minute is for the scheduler,
+** which may write the file before it starts the process. Assumed: that the scheduler's process numbers are ours (no
+** other PID namespace), and that nobody has set the clock forward by more than that minute since. Where /proc cannot
+** tell, a process of that number is taken for the job's. Who may not be signalled is alive all the same.
+**
+** A file that is there but names no process (cut short by a kill, or no JSON) tells of a run that died.
+*/
+#include "scheduler.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#define HIDDEN (-1)     /* no errno */
+#define PATIENCE_MS 100 /* it is a single small write */
+#define SLACK_US INT64_C(60000000)
+#define PREFIX ".checkpoint_"
+#define SUFFIX ".json"
+
+static bool checkpoint_name(const char *job_id, char name[TR_NAME_SIZE]) {
+  size_t length = strlen(job_id);
+  if (strchr(job_id, '/') || length + strlen(PREFIX) + strlen(SUFFIX) >= TR_NAME_SIZE) return false;
+  snprintf(name, TR_NAME_SIZE, PREFIX "%s" SUFFIX, job_id);
+  return true;
+}
+
+static int64_t clock_us(clockid_t clock) {
+  struct timespec now = {0};
+  clock_gettime(clock, &now);
+  return now.tv_sec * INT64_C(1000000) + now.tv_nsec / 1000;
+}
+
+/* /proc/PID/stat: `pid (name) state ...`, in which the name may hold anything; the 22nd field is the start, in ticks since
+** boot. 0, or errno; HIDDEN: it cannot be told. */
+static int read_process(int64_t pid, char *state, int64_t *started_us) {
+  char path[64], text[1024];
+  snprintf(path, sizeof path, "/proc/%lld/stat", (long long)pid);
+  int fd = (int)TEMP_FAILURE_RETRY(open(path, O_RDONLY | O_CLOEXEC));
+  if (fd < 0) return errno == ENOENT || errno == EACCES || errno == EPERM ? HIDDEN : errno;
+  ssize_t got = TEMP_FAILURE_RETRY(read(fd, text, sizeof text - 1));
+  int reason = got < 0 && errno != ESRCH ? errno : HIDDEN; /* ESRCH: it ended behind the open() */
+  close(fd);
+  if (got <= 0) return reason;
+  text[got] = '\0';
+  const char *p = strrchr(text, ')');
+  if (p == NULL || p[1] != ' ' || p[2] == '\0') return HIDDEN;
+  *state = p[2];
+  for (int field = 2; field < 22 && p; field++) p = strchr(p + 1, ' ');
+  long ticks = sysconf(_SC_CLK_TCK);
+  if (p == NULL || ticks <= 0) return HIDDEN;
+  int64_t after_boot_us = (int64_t)((double)strtoull(p, NULL, 10) * 1e6 / (double)ticks);
+  *started_us = clock_us(CLOCK_REALTIME) - clock_us(CLOCK_BOOTTIME) + after_boot_us;
+  return 0;
+}
+
+/* 0, or errno. A process of which no more can be told than that it is there is taken for the job's. */
+static int find_alive(int64_t pid, const char *started_at, bool *alive) {
+  *alive = pid > 0 && pid <= INT32_MAX && (kill((pid_t)pid, 0) == 0 || errno == EPERM);
+  if (!*alive) return 0;
+  char state = 0;
+  int64_t process_us = 0, job_us;
+  int reason = read_process(pid, &state, &process_us);
+  if (reason) return reason == HIDDEN ? 0 : reason;
+  if (state == 'Z' || state == 'X') {
+    *alive = false;
+  } else if (started_at && tr_timestamp_parse(started_at, strlen(started_at), &job_us)) {
+    *alive = process_us <= job_us + SLACK_US;
+  }
+  return 0;
+}
+
+int tr_checkpoint_look(int state_fd, const char *job_id, TrPoll *poll, TrRun *run, char **message) {
+  char name[TR_NAME_SIZE], *cause = NULL;
+  TrJson *root;
+  struct stat entry;
+  *run = TR_RUN_NONE;
+  if (!checkpoint_name(job_id, name)) return SQLITE_OK;
+  if (fstatat(state_fd, name, &entry, AT_SYMLINK_NOFOLLOW) != 0 && errno == ENOENT) return SQLITE_OK;
+  int code = tr_json_load(state_fd, name, O_NOFOLLOW, PATIENCE_MS, poll, &root, &cause);
+  if (code == SQLITE_OK) {
+    int64_t pid = 0;
+    tr_json_integer(tr_json_member(root, "pid"), &pid);
+    bool alive;
+    int reason = find_alive(pid, tr_json_text(tr_json_member(root, "started_at")), &alive);
+    *run = alive ? TR_RUN_ALIVE : TR_RUN_DEAD;
+    tr_json_free(root);
+    if (reason) {
+      code = tr_error(message, SQLITE_IOERR_READ, "job '%s': its process %lld cannot be looked at: %s", job_id,
+                      (long long)pid, strerror(reason));
+    }
+  } else if (code == SQLITE_CORRUPT) {
+    *run = TR_RUN_DEAD;
+    code = SQLITE_OK;
+  } else if (code == SQLITE_NOTFOUND) {
+    code = SQLITE_OK; /* the run has just ended */
+  } else if (cause) {
+    code = tr_error(message, code, "job '%s': %s beside the jobs file: %s", job_id, name, cause);
+  }
+  sqlite3_free(cause);
+  return code;
+}

@@ -1,0 +1,96 @@
+/*
+** jobs_file.c - jobs.json -> the jobs that the scheduler knows.
+**
+** The file is {"jobs": [...]}. An element that is no object, or has no text for an id, is a job without an id; nothing is
+** left out, and two jobs of one id are two jobs.
+*/
+#include "scheduler.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#define PATIENCE_MS 1000 /* the scheduler rewrites the file in milliseconds */
+
+static int not_found(const char *path, int code, const char *cause, char **message) {
+  return tr_error(message, code,
+                  "jobs file %s: %s (set SCHEDULER_JOBS_FILE, or name one: "
+                  "CREATE VIRTUAL TABLE temp.j USING task_jobs(file='/path/jobs.json'))",
+                  path, cause);
+}
+
+static int not_understood(const char *path, const char *cause, char **message) {
+  return tr_error(message, SQLITE_ERROR, "jobs file %s: %s (and still so after %d ms: it has to be mended)", path,
+                  cause, PATIENCE_MS);
+}
+
+/* What tr_json_load() says, with the file's name. Not SQLITE_CORRUPT: that is SQLite's word for a broken database. */
+static int load_error(const char *path, int code, const char *cause, char **message) {
+  if (code == SQLITE_OK || code == SQLITE_INTERRUPT || code == SQLITE_NOMEM) return code;
+  if (code == SQLITE_CORRUPT) return not_understood(path, cause, message);
+  if (code == SQLITE_IOERR_READ) return tr_error(message, code, "jobs file %s: %s", path, cause);
+  return not_found(path, SQLITE_CANTOPEN, cause, message);
+}
+
+/* Opens the directory that the file is in, just to look things up in it, and finds the file's name. */
+static int open_state_dir(TrJobs *jobs, const char *path, const char **name, char **message) {
+  const char *slash = strrchr(path, '/');
+  *name = slash ? slash + 1 : path;
+  char *dir = sqlite3_mprintf("%.*s", slash ? (int)(slash - path + 1) : 1, slash ? path : ".");
+  if (dir == NULL) return SQLITE_NOMEM;
+  jobs->state_fd = (int)TEMP_FAILURE_RETRY(open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC));
+  int code = jobs->state_fd < 0 ? not_found(path, SQLITE_CANTOPEN, strerror(errno), message) : SQLITE_OK;
+  sqlite3_free(dir);
+  return code;
+}
+
+static int index_jobs(TrJobs *jobs, const TrJson *array) {
+  size_t room = 0;
+  for (const TrJson *job = tr_json_first(array); job; job = tr_json_next(job)) room++;
+  jobs->job = sqlite3_malloc64(room * sizeof(TrJson *) + 1);
+  if (jobs->job == NULL) return SQLITE_NOMEM;
+  for (const TrJson *job = tr_json_first(array); job; job = tr_json_next(job)) jobs->job[jobs->count++] = job;
+  return SQLITE_OK;
+}
+
+int tr_jobs_load(TrJobs *jobs, const char *path, TrPoll *poll, char **message) {
+  const char *name;
+  char *cause = NULL;
+  *jobs = (TrJobs){.state_fd = -1};
+  int code = open_state_dir(jobs, path, &name, message);
+  if (code == SQLITE_OK) {
+    code = tr_json_load(jobs->state_fd, name, 0, PATIENCE_MS, poll, &jobs->root, &cause);
+    code = load_error(path, code, cause, message);
+    sqlite3_free(cause);
+  }
+  if (code == SQLITE_OK) {
+    const TrJson *array = tr_json_member(jobs->root, "jobs");
+    bool found = tr_json_is_array(array);
+    code = found ? index_jobs(jobs, array) : not_understood(path, "no array \"jobs\" in it", message);
+  }
+  if (code != SQLITE_OK) tr_jobs_free(jobs);
+  return code;
+}
+
+void tr_jobs_free(TrJobs *jobs) {
+  tr_json_free(jobs->root);
+  sqlite3_free(jobs->job);
+  if (jobs->state_fd >= 0) close(jobs->state_fd);
+  *jobs = (TrJobs){.state_fd = -1};
+}
+
+const char *tr_jobs_id(const TrJobs *jobs, size_t i) {
+  return tr_json_text(tr_json_member(jobs->job[i], "id"));
+}
+
+/* A job that does not say is enabled, as the scheduler has it. */
+bool tr_jobs_is_enabled(const TrJobs *jobs, size_t i) {
+  const TrJson *enabled = tr_json_member(jobs->job[i], "enabled");
+  return enabled == NULL || tr_json_is_truthy(enabled);
+}
+
+bool tr_jobs_time_us(const TrJobs *jobs, size_t i, const char *key, int64_t *time_us) {
+  const char *text = tr_json_text(tr_json_member(jobs->job[i], key));
+  return text && tr_timestamp_parse(text, strlen(text), time_us);
+}

@@ -1,0 +1,238 @@
+/*
+** json_file.c - a small JSON file that others rewrite in place -> its values.
+**
+** The scheduler truncates and writes such a file with no lock, so one look may meet half of it. A look is good if the
+** file did not change while it was read and is what Python's json.loads() accepts: cJSON alone is too lax to judge (see
+** slow.c), so the strict lane judges first and cJSON builds the tree. A bad look is repeated until patience ends; then
+** the cause is told, with the byte.
+**
+** Two things that Python accepts and cJSON does not hold are put into its words first: the escapes of NUL and of lone
+** surrogates read as U+FFFD. NaN, Infinity and numbers of more than 63 characters it has no words for: an error. Numbers
+** are doubles. The tree is cJSON's, made by its default allocator, and freed here; nobody else looks inside.
+*/
+#include "scheduler.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <math.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cJSON.h>
+
+#define RETRY_MS 20
+#define MAX_FILE_BYTES (64 * 1024 * 1024)
+#define EXACT_DOUBLE 9007199254740992.0 /* 2^53 */
+
+typedef struct Look {
+  char *text; /* owned, NUL-terminated */
+  size_t length;
+} Look;
+
+/* --- one look ----------------------------------------------------------------------------------------------------- */
+
+static int open_error(int reason, char **message) {
+  return tr_error(message, reason == ENOENT ? SQLITE_NOTFOUND : SQLITE_CANTOPEN, "%s", strerror(reason));
+}
+
+static int read_error(int64_t at, int reason, char **message) {
+  return tr_error(message, SQLITE_IOERR_READ, "byte %lld: %s", (long long)at, strerror(reason));
+}
+
+/* SQLITE_BUSY: it changed meanwhile, and deserves another look. */
+static int read_open_file(int fd, const struct stat *before, TrPoll *poll, Look *look, char **message) {
+  size_t room = (size_t)before->st_size + 1; /* one more than there was: to see it grow */
+  look->text = sqlite3_malloc64(room + 1);
+  if (look->text == NULL) return SQLITE_NOMEM;
+  while (look->length < room) {
+    ssize_t got = pread(fd, look->text + look->length, room - look->length, (off_t)look->length);
+    if (got < 0 && errno != EINTR) return read_error((int64_t)look->length, errno, message);
+    int code = tr_poll(poll);
+    if (code != SQLITE_OK) return code;
+    if (got == 0) break;
+    if (got > 0) look->length += (size_t)got;
+  }
+  look->text[look->length] = '\0';
+  struct stat after;
+  if (fstat(fd, &after) != 0) return read_error(0, errno, message);
+  bool same = look->length == (size_t)before->st_size && after.st_size == before->st_size &&
+              after.st_mtim.tv_sec == before->st_mtim.tv_sec && after.st_mtim.tv_nsec == before->st_mtim.tv_nsec;
+  return same ? SQLITE_OK : tr_error(message, SQLITE_BUSY, "it changed while it was read");
+}
+
+static int read_file(int dirfd, const char *name, int flags, TrPoll *poll, Look *look, char **message) {
+  struct stat before;
+  int fd = openat(dirfd, name, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY | flags);
+  if (fd < 0 && errno == EINTR) return tr_error(message, SQLITE_BUSY, "%s", strerror(EINTR));
+  if (fd < 0) return open_error(errno, message);
+  int code = SQLITE_OK;
+  if (fstat(fd, &before) != 0) {
+    code = open_error(errno, message);
+  } else if (!S_ISREG(before.st_mode)) {
+    code = tr_error(message, SQLITE_CANTOPEN, "not a regular file, but %s", tr_file_type(before.st_mode));
+  } else if (before.st_size > MAX_FILE_BYTES) {
+    code = tr_error(message, SQLITE_CANTOPEN, "larger than %d MiB", MAX_FILE_BYTES / 1024 / 1024);
+  } else {
+    code = read_open_file(fd, &before, poll, look, message);
+  }
+  close(fd);
+  return code;
+}
+
+/* --- text -> tree ------------------------------------------------------------------------------------------------- */
+
+/* The strict lane knows lines. Between tokens a carriage return is as good as a newline, and within a string as bad. */
+static int judge(const Look *look, char **message) {
+  char *line = sqlite3_malloc64(look->length + TR_PADDING);
+  if (line == NULL) return SQLITE_NOMEM;
+  for (size_t i = 0; i < look->length; i++) line[i] = look->text[i] == '\n' ? '\r' : look->text[i];
+  memset(line + look->length, 0, TR_PADDING);
+  size_t at;
+  TrReason reason = tr_slow_lane_at((unsigned char *)line, look->length, &at);
+  sqlite3_free(line);
+  if (reason == TR_OK) return SQLITE_OK;
+  return tr_error(message, SQLITE_CORRUPT, "byte %lld: %s", (long long)at,
+                  reason == TR_BLANK ? "nothing in it" : tr_reason_text(reason));
+}
+
+static int hex_digit(char c) {
+  return c <= '9' ? c - '0' : (c | 0x20) - 'a' + 10;
+}
+
+/* The number of a \uXXXX escape, which is known to be well-formed; -1: it is another one, or none. */
+static int unicode_escape(const char *p) {
+  if (p[0] != '\\' || p[1] != 'u') return -1;
+  return hex_digit(p[2]) << 12 | hex_digit(p[3]) << 8 | hex_digit(p[4]) << 4 | hex_digit(p[5]);
+}
+
+static bool is_high(int code) {
+  return code >= 0xD800 && code < 0xDC00;
+}
+static bool is_low(int code) {
+  return code >= 0xDC00 && code < 0xE000;
+}
+
+/* Backslashes stand in strings only, and the text is well-formed. */
+static void replace_what_cjson_cannot_hold(Look *look) {
+  for (char *p = look->text; (p = strchr(p, '\\')) != NULL;) {
+    int code = unicode_escape(p);
+    if (code < 0) {
+      p += 2;
+    } else if (is_high(code) && is_low(unicode_escape(p + 6))) {
+      p += 12;
+    } else {
+      if (code == 0 || is_high(code) || is_low(code)) memcpy(p, "\\ufffd", 6);
+      p += 6;
+    }
+  }
+}
+
+static int build(Look *look, TrJson **root, char **message) {
+  const char *end = look->text;
+  int code = judge(look, message);
+  if (code != SQLITE_OK) return code;
+  replace_what_cjson_cannot_hold(look);
+  *root = (TrJson *)cJSON_ParseWithLengthOpts(look->text, look->length + 1, &end, 1);
+  if (*root) return SQLITE_OK;
+  return tr_error(message, SQLITE_CORRUPT, "byte %lld: NaN, Infinity or a number of more than 63 characters",
+                  (long long)(end - look->text));
+}
+
+/* *message is left to what the last look says. */
+static int look_once(int dirfd, const char *name, int flags, TrPoll *poll, TrJson **root, char **message) {
+  Look look = {0};
+  sqlite3_free(*message);
+  *message = NULL;
+  int code = read_file(dirfd, name, flags, poll, &look, message);
+  if (code == SQLITE_OK) code = build(&look, root, message);
+  sqlite3_free(look.text);
+  return code == SQLITE_BUSY ? SQLITE_CORRUPT : code;
+}
+
+int tr_json_load(int dirfd, const char *name, int flags, int patience_ms, TrPoll *poll, TrJson **root, char **message) {
+  *root = NULL;
+  for (int waited_ms = 0;; waited_ms += RETRY_MS) {
+    int code = look_once(dirfd, name, flags, poll, root, message);
+    if (code != SQLITE_CORRUPT || waited_ms >= patience_ms) return code;
+    code = tr_poll_sleep(poll, RETRY_MS);
+    if (code != SQLITE_OK) return code;
+  }
+}
+
+/* --- values ------------------------------------------------------------------------------------------------------- */
+
+void tr_json_free(TrJson *root) {
+  cJSON_Delete((cJSON *)root);
+}
+
+/* The last of duplicate keys, as Python has it. */
+const TrJson *tr_json_member(const TrJson *object, const char *key) {
+  const cJSON *found = NULL, *member;
+  if (!cJSON_IsObject((const cJSON *)object)) return NULL;
+  cJSON_ArrayForEach(member, (const cJSON *)object) {
+    if (strcmp(member->string, key) == 0) found = member;
+  }
+  return (const TrJson *)found;
+}
+
+bool tr_json_is_object(const TrJson *value) {
+  return cJSON_IsObject((const cJSON *)value);
+}
+
+bool tr_json_is_array(const TrJson *value) {
+  return cJSON_IsArray((const cJSON *)value);
+}
+
+const TrJson *tr_json_first(const TrJson *array) {
+  return (const TrJson *)((const cJSON *)array)->child;
+}
+
+const TrJson *tr_json_next(const TrJson *element) {
+  return (const TrJson *)((const cJSON *)element)->next;
+}
+
+const char *tr_json_text(const TrJson *value) {
+  return cJSON_GetStringValue((cJSON *)value);
+}
+
+bool tr_json_integer(const TrJson *value, int64_t *number) {
+  const cJSON *item = (const cJSON *)value;
+  if (!cJSON_IsNumber(item) || fabs(item->valuedouble) >= EXACT_DOUBLE) return false;
+  *number = (int64_t)item->valuedouble;
+  return (double)*number == item->valuedouble;
+}
+
+bool tr_json_is_truthy(const TrJson *value) {
+  const cJSON *item = (const cJSON *)value;
+  if (cJSON_IsNumber(item)) return item->valuedouble != 0;
+  if (cJSON_IsString(item)) return item->valuestring[0] != '\0';
+  if (cJSON_IsObject(item) || cJSON_IsArray(item)) return item->child != NULL;
+  return cJSON_IsTrue(item);
+}
+
+void tr_json_result_source(sqlite3_context *context, const TrJson *value) {
+  char *text = cJSON_PrintUnformatted((const cJSON *)value);
+  if (text == NULL) {
+    sqlite3_result_error_nomem(context);
+    return;
+  }
+  sqlite3_result_text(context, text, -1, SQLITE_TRANSIENT);
+  cJSON_free(text);
+}
+
+void tr_json_result(sqlite3_context *context, const TrJson *value) {
+  const cJSON *item = (const cJSON *)value;
+  int64_t number;
+  if (item == NULL || cJSON_IsNull(item)) return;
+  if (cJSON_IsBool(item)) {
+    sqlite3_result_int(context, cJSON_IsTrue(item));
+  } else if (cJSON_IsString(item)) {
+    sqlite3_result_text(context, item->valuestring, -1, SQLITE_TRANSIENT);
+  } else if (tr_json_integer(value, &number)) {
+    sqlite3_result_int64(context, number);
+  } else if (cJSON_IsNumber(item)) {
+    sqlite3_result_double(context, item->valuedouble);
+  } else {
+    tr_json_result_source(context, value);
+  }
+}

@@ -1,0 +1,132 @@
+/*
+** scheduler.h - what the scheduler keeps beside the results: logs, jobs.json, checkpoints.
+*/
+#ifndef TR_SCHEDULER_H
+#define TR_SCHEDULER_H
+
+#include "../base/base.h"
+#include "../read/read.h"
+
+#pragma GCC visibility push(hidden)
+
+/* ------------------------------------------------------------------------------------------------------------------
+** scheduler/messages.c - the lines of a log -> its messages, each with the lines that belong to it
+** scheduler/event.c - what a message tells of
+*/
+typedef struct TrMessages {
+  TrLines *lines;      /* borrowed: open, in the direction in which messages are wanted */
+  unsigned char *text; /* owned: the current message, as far as it is held: at most lines->max_line bytes */
+  size_t held, room;
+  TrLine ahead; /* forwards: the line that ended the message before, and begins the current one */
+  bool has_ahead;
+} TrMessages;
+
+/* Call order: open on lines that are open or about to be, next until SQLITE_DONE, close. A zeroed one is a valid closed
+** one. A message is a TrLine of several lines; its `length` is what it has in the file, and if it is `too_long`, only
+** the first max_line bytes are in `text`. It lives until the next one is read. */
+void tr_messages_open(TrMessages *messages, TrLines *lines);
+int tr_messages_next(TrMessages *messages, TrLine *message); /* as tr_lines_next() */
+void tr_messages_close(TrMessages *messages);
+
+/* A message as a record with nothing but a timestamp, which the lines before the first timestamp do not have. False: no
+** message begins there. */
+bool tr_message_parse(const TrLine *message, TrRecord *record);
+size_t tr_message_start(const TrRecord *record); /* where its words begin, behind the timestamp */
+#define TR_MESSAGE_HEAD 64                       /* bytes in which a timestamp with its brackets has to find room */
+
+typedef enum TrEvent {
+  TR_EVENT_SCHEDULED,
+  TR_EVENT_STARTED,
+  TR_EVENT_SUCCEEDED,
+  TR_EVENT_FAILED,
+  TR_EVENT_TIMED_OUT,
+  TR_EVENT_EXCEPTION,
+  TR_EVENT_NOTIFIED,
+  TR_EVENT_NOTIFY_FAILED,
+  TR_EVENT_NOTIFY_SKIPPED,
+  TR_EVENT_PAUSED,
+  TR_EVENT_RESUMED,
+  TR_EVENT_DELETED,
+  TR_EVENT_UPDATED,
+  TR_EVENT_MANUAL_RUN,
+  TR_EVENT_SKIPPED,
+  TR_EVENT_OTHER,
+  TR_EVENT_COUNT
+} TrEvent;
+
+TrEvent tr_event_of(const char *words, size_t length); /* a message behind its timestamp */
+const char *tr_event_name(TrEvent event);              /* static */
+
+/* ------------------------------------------------------------------------------------------------------------------
+** scheduler/json_file.c - a small JSON file that others rewrite in place -> its values
+** scheduler/jobs_file.c - jobs.json -> the jobs that the scheduler knows
+** scheduler/checkpoint.c - is a job running?
+*/
+typedef struct TrJson TrJson; /* a value of a tree, which tr_json_free() frees as a whole */
+
+/* Looks again for `patience_ms` while the file does not parse or changes under the read. `flags` are more for open().
+** SQLITE_NOTFOUND: it is not there. SQLITE_CORRUPT: it still does not parse. *message has the cause, without the name. */
+int tr_json_load(int dirfd, const char *name, int flags, int patience_ms, TrPoll *poll, TrJson **root, char **message);
+void tr_json_free(TrJson *root); /* NULL is allowed, as in all that follow but first and next */
+bool tr_json_is_object(const TrJson *value);
+bool tr_json_is_array(const TrJson *value);
+const TrJson *tr_json_member(const TrJson *object,
+                             const char *key);              /* the last of that name; NULL: none, or no object */
+const TrJson *tr_json_first(const TrJson *array);           /* NULL: it is empty */
+const TrJson *tr_json_next(const TrJson *element);          /* NULL: that was the last */
+const char *tr_json_text(const TrJson *value);              /* NULL: not a string. Lives as long as the tree */
+bool tr_json_integer(const TrJson *value, int64_t *number); /* below 2^53 */
+bool tr_json_is_truthy(const TrJson *value);                /* as Python's bool() */
+void tr_json_result(sqlite3_context *context, const TrJson *value);        /* as json_extract() would */
+void tr_json_result_source(sqlite3_context *context, const TrJson *value); /* as JSON */
+
+typedef struct TrJobs {
+  TrJson *root;       /* owned */
+  const TrJson **job; /* owned: the elements of "jobs" */
+  size_t count;
+  int state_fd; /* owned, O_PATH: the directory that the file is in */
+} TrJobs;
+
+int tr_jobs_load(TrJobs *jobs, const char *path, TrPoll *poll, char **message); /* on failure nothing is owned */
+void tr_jobs_free(TrJobs *jobs);
+const char *tr_jobs_id(const TrJobs *jobs, size_t i); /* NULL: it has none that is a text */
+bool tr_jobs_is_enabled(const TrJobs *jobs, size_t i);
+bool tr_jobs_time_us(const TrJobs *jobs, size_t i, const char *key, int64_t *time_us);
+
+typedef enum TrRun {
+  TR_RUN_NONE,  /* no checkpoint */
+  TR_RUN_ALIVE, /* it names a process, which lives */
+  TR_RUN_DEAD,  /* it names none that does */
+} TrRun;
+
+int tr_checkpoint_look(int state_fd, const char *job_id, TrPoll *poll, TrRun *run, char **message);
+
+/* ------------------------------------------------------------------------------------------------------------------
+** scheduler/durations.c - what a log says of starts and finishes -> the start of the run that ended at a given time
+*/
+#define TR_UNFINISHED_US INT64_MIN /* a finish that the log does not tell of */
+
+typedef struct TrTimedRun {
+  int64_t start_us, finish_us; /* as the log has them */
+} TrTimedRun;
+
+typedef struct TrDurations {
+  TrTimedRun *run; /* owned; after end(), in the order of finish_us */
+  size_t count, room;
+  int64_t finish_us;  /* while messages are added: of the run whose start comes next, */
+  bool finish_known;  /* if this is set */
+  bool executing;     /* the message before was `Executing (...)` */
+  bool finishes_told; /* there is a finish in this log */
+} TrDurations;
+
+/* Call order: begin, add for each message with a time, newest first, end, find, free. A zeroed one is a valid freed one,
+** and begin() may follow at any point. */
+void tr_durations_begin(TrDurations *durations);
+int tr_durations_add(TrDurations *durations, TrBytes words, int64_t time_us);
+bool tr_durations_are_full(const TrDurations *durations); /* add no more: enough is enough */
+void tr_durations_end(TrDurations *durations);
+bool tr_durations_find(const TrDurations *durations, int64_t time_us, int64_t *start_us);
+void tr_durations_free(TrDurations *durations);
+
+#pragma GCC visibility pop
+#endif /* TR_SCHEDULER_H */

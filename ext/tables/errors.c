@@ -1,0 +1,190 @@
+/*
+** errors.c - task_errors: one row for each kind of failure of each job.
+**
+**   SELECT job_id, signature, times FROM task_errors ORDER BY times DESC;
+**   SELECT signature, sum(times), count(*) AS jobs FROM task_errors GROUP BY signature;
+**   SELECT * FROM task_errors('2026-02-01T00:00:00Z', NULL) WHERE job_id = 'my-job';
+**
+** The rows of a job are made in one pass over its file, and handed out before the next file is opened; error_groups.c has what a
+** kind is, success.c what a failure is, time_window.c the arguments since and until. A job that did not fail has no row.
+**
+** The rowid is that of the first such record in task_results; the rows are in that order. A query by rowid reads the
+** file, and leaves it to SQLite to take the one row.
+*/
+#include "tables.h"
+
+#include <string.h>
+
+enum {
+  COLUMN_JOB_ID,
+  COLUMN_SIGNATURE,
+  COLUMN_TIMES,
+  COLUMN_FIRST_RUN,
+  COLUMN_LAST_RUN,
+  COLUMN_SINCE, /* the first hidden columns are the arguments */
+  COLUMN_UNTIL,
+  COLUMN_JOB,
+  COLUMN_FIRST_RUN_US,
+  COLUMN_LAST_RUN_US
+};
+
+static const char schema[] =
+    "CREATE TABLE task_errors("
+    "job_id TEXT, signature TEXT, times INTEGER, first_run TEXT, last_run TEXT, "
+    "since HIDDEN, until HIDDEN, job TEXT HIDDEN, " /* no type: SQLite must not convert what was given */
+    "first_run_us INTEGER HIDDEN, last_run_us INTEGER HIDDEN)";
+
+typedef struct ErrorsCursor {
+  TrCursor cursor;    /* first: table.c knows only this */
+  TrErrorKinds kinds; /* of the current job */
+  size_t passed;      /* how many of them have had their turn, the current row's included */
+  TrWindow window;
+} ErrorsCursor;
+
+static TrColumn column_of(int column) {
+  switch (column) {
+  case COLUMN_JOB_ID:
+  case COLUMN_JOB: return TR_COLUMN_JOB_ID;
+  case COLUMN_SINCE: return TR_COLUMN_SINCE;
+  case COLUMN_UNTIL: return TR_COLUMN_UNTIL;
+  default: return TR_COLUMN_OTHER;
+  }
+}
+
+static int errors_connect(sqlite3 *db, void *connection, int argc, const char *const *argv, sqlite3_vtab **vtab,
+                          char **message) {
+  return tr_table_connect(db, connection, &tr_results_store, schema, argc, argv, vtab, message);
+}
+
+static int errors_best_index(sqlite3_vtab *vtab, sqlite3_index_info *info) {
+  int code = tr_window_choose(info, "task_errors", column_of, ((TrTable *)vtab)->connection, &vtab->zErrMsg);
+  if (code == SQLITE_OK) info->estimatedRows = info->estimatedRows / 200 + 1; /* a few kinds a job */
+  return code;
+}
+
+/* --- the cursor --------------------------------------------------------------------------------------------------- */
+
+static int errors_open(sqlite3_vtab *vtab, sqlite3_vtab_cursor **out) {
+  TrTable *table = (TrTable *)vtab;
+  ErrorsCursor *errors = sqlite3_malloc64(sizeof *errors);
+  if (errors == NULL) return SQLITE_NOMEM;
+  *errors = (ErrorsCursor){.cursor.at_end = true, .kinds.c_locale = table->connection->c_locale};
+  tr_scan_init(&errors->cursor.scan, table->connection, &table->poll, TR_WANT_FILES);
+  *out = &errors->cursor.base;
+  return SQLITE_OK;
+}
+
+static int errors_close(sqlite3_vtab_cursor *base) {
+  ErrorsCursor *errors = (ErrorsCursor *)base;
+  tr_window_free(&errors->window);
+  tr_kinds_free(&errors->kinds);
+  return tr_table_close(base);
+}
+
+/* SQLITE_ROW: the kinds are those of the next job. */
+static int next_job(TrScan *scan, TrErrorKinds *kinds, char **message) {
+  int code = tr_scan_next_file(scan, message);
+  if (code != SQLITE_ROW) return code;
+  code = tr_kinds_begin(kinds);
+  while (code == SQLITE_OK && (code = tr_scan_next_line(scan, message)) == SQLITE_ROW) {
+    bool failed = scan->reason == TR_OK && !tr_record_is_ok(&scan->line, &scan->record);
+    code = failed ? tr_kinds_add(kinds, &scan->line, &scan->record) : SQLITE_OK;
+  }
+  return code == SQLITE_DONE ? SQLITE_ROW : code;
+}
+
+static const TrErrorKind *current(const ErrorsCursor *errors) {
+  const TrErrorKinds *kinds = &errors->kinds;
+  bool turned_round = errors->cursor.scan.filter.order == TR_ORDER_ROWID_DESC;
+  return &kinds->kind[turned_round ? kinds->count - errors->passed : errors->passed - 1];
+}
+
+static int64_t rowid(const ErrorsCursor *errors) {
+  return (int64_t)errors->cursor.scan.ordinal << TR_OFFSET_BITS | current(errors)->offset;
+}
+
+static int errors_next(sqlite3_vtab_cursor *base) {
+  ErrorsCursor *errors = (ErrorsCursor *)base;
+  int code = SQLITE_ROW;
+  while (errors->passed == errors->kinds.count && code == SQLITE_ROW) {
+    errors->passed = 0;
+    code = next_job(&errors->cursor.scan, &errors->kinds, &base->pVtab->zErrMsg);
+  }
+  if (code == SQLITE_ROW) {
+    errors->passed++;
+    return SQLITE_OK;
+  }
+  errors->cursor.at_end = true;
+  return code == SQLITE_DONE ? SQLITE_OK : code;
+}
+
+static int errors_filter(sqlite3_vtab_cursor *base, int flags, const char *plan_text, int argc, sqlite3_value **argv) {
+  ErrorsCursor *errors = (ErrorsCursor *)base;
+  errors->cursor.at_end = true;
+  errors->passed = 0;
+  int code = tr_kinds_begin(&errors->kinds);
+  if (code == SQLITE_OK)
+    code = tr_table_begin_window(base, &errors->window, "task_errors", true, flags, plan_text, argc, argv);
+  if (code != SQLITE_OK) return code;
+  errors->cursor.at_end = false;
+  return errors_next(base);
+}
+
+static int errors_rowid(sqlite3_vtab_cursor *base, sqlite3_int64 *out) {
+  *out = rowid((ErrorsCursor *)base);
+  return SQLITE_OK;
+}
+
+/* --- columns ------------------------------------------------------------------------------------------------------ */
+
+static void result_timestamp(sqlite3_context *context, const TrErrorKind *kind, int64_t time_us) {
+  char text[TR_TIMESTAMP_SIZE];
+  if (!kind->timed) return;
+  tr_timestamp_format(time_us, text);
+  sqlite3_result_text(context, text, -1, SQLITE_TRANSIENT);
+}
+
+static int errors_column(sqlite3_vtab_cursor *base, sqlite3_context *context, int column) {
+  const ErrorsCursor *errors = (ErrorsCursor *)base;
+  const char *name = errors->cursor.scan.name;
+  const TrErrorKind *kind = current(errors);
+  switch (column) {
+  case COLUMN_JOB_ID:
+  case COLUMN_JOB: sqlite3_result_text(context, name, (int)strlen(name) - TR_SUFFIX_LEN, SQLITE_TRANSIENT); break;
+  case COLUMN_SIGNATURE:
+    sqlite3_result_text64(context, kind->signature, kind->length, SQLITE_TRANSIENT, SQLITE_UTF8);
+    break;
+  case COLUMN_TIMES: sqlite3_result_int64(context, kind->times); break;
+  case COLUMN_FIRST_RUN: result_timestamp(context, kind, kind->first_us); break;
+  case COLUMN_LAST_RUN: result_timestamp(context, kind, kind->last_us); break;
+  case COLUMN_SINCE: tr_window_result(context, errors->window.since); break;
+  case COLUMN_UNTIL: tr_window_result(context, errors->window.until); break;
+  case COLUMN_FIRST_RUN_US:
+    if (kind->timed) sqlite3_result_int64(context, kind->first_us);
+    break;
+  default:
+    if (kind->timed) sqlite3_result_int64(context, kind->last_us);
+    break;
+  }
+  return SQLITE_OK;
+}
+
+int tr_errors_register(TrConnection *connection) {
+  static const sqlite3_module module = {
+      .iVersion = 2,
+      .xCreate = errors_connect,
+      .xConnect = errors_connect,
+      .xBestIndex = errors_best_index,
+      .xDisconnect = tr_table_disconnect,
+      .xDestroy = tr_table_disconnect,
+      .xOpen = errors_open,
+      .xClose = errors_close,
+      .xFilter = errors_filter,
+      .xNext = errors_next,
+      .xEof = tr_table_eof,
+      .xColumn = errors_column,
+      .xRowid = errors_rowid,
+  };
+  connection->references++;
+  return sqlite3_create_module_v2(connection->db, "task_errors", &module, connection, tr_connection_unref);
+}

@@ -1,0 +1,351 @@
+/*
+** jobs.c - task_jobs: one row per job of jobs.json, and one per orphan, which has results but is no job any more.
+**
+**   SELECT job_id, next_run, overdue_s FROM task_jobs WHERE state = 'overdue';
+**   CREATE VIRTUAL TABLE temp.j USING task_jobs(file='/backup/jobs.json', results='/backup/results');
+**
+** The file is read whole when a query begins, so a query sees the jobs as they were at one moment. A member of a job is
+** what json_extract() would give; `record` is the job as JSON, for those that have no column. An element that is no
+** object has nothing but a record; one whose id is no text has no job_id.
+*/
+#include "tables.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#define DEFAULT_FILE "/opt/.task-scheduler/jobs.json"
+
+enum {
+  COLUMN_JOB_ID,
+  COLUMN_NAME,
+  COLUMN_ENABLED = 3,
+  COLUMN_CREATED_BY = 15, /* the last that is simply a member of the job */
+  COLUMN_NEXT_RUN_US,
+  COLUMN_LAST_RUN_US,
+  COLUMN_OVERDUE_S,
+  COLUMN_STATE,
+  COLUMN_RECORD,
+  COLUMN_CREATED_US
+};
+
+static const char schema[] =
+    "CREATE TABLE task_jobs("
+    "job_id TEXT, name TEXT, schedule TEXT, enabled INTEGER, recurring INTEGER, notify INTEGER, created_at TEXT, "
+    "next_run TEXT, last_run TEXT, agent TEXT, runtime TEXT, task TEXT, mode TEXT, cron TEXT, timeout, created_by, "
+    "next_run_us INTEGER, last_run_us INTEGER, overdue_s REAL, state TEXT, record TEXT, "
+    "created_us INTEGER HIDDEN)";
+
+static const char *const member_of_column[COLUMN_CREATED_BY + 1] = {
+    "id",       "name",  "schedule", "enabled", "recurring", "notify", "created_at", "next_run",
+    "last_run", "agent", "runtime",  "task",    "mode",      "cron",   "timeout",    "created_by",
+};
+
+typedef struct JobsTable {
+  sqlite3_vtab base;
+  TrConnection *connection; /* counted reference */
+  TrPoll poll;
+  char *file;       /* owned; NULL: the environment's, or the default */
+  TrSource results; /* where orphans are looked for */
+} JobsTable;
+
+typedef struct JobsCursor {
+  sqlite3_vtab_cursor base;
+  TrJobs jobs;
+  char **orphan; /* owned: job ids, in alphabetical order */
+  size_t orphan_count, orphan_room;
+  size_t at; /* the current row: a job, or behind them an orphan */
+  int64_t now_us;
+  const char *state; /* static: the current job's, once it has been asked for */
+} JobsCursor;
+
+/* --- the table ---------------------------------------------------------------------------------------------------- */
+
+static void free_table(JobsTable *table) {
+  tr_poll_close(&table->poll);
+  sqlite3_free(table->file);
+  tr_source_free(&table->results);
+  tr_connection_unref(table->connection);
+  sqlite3_free(table);
+}
+
+static int parse_argument(JobsTable *table, const char *name, const char *argument, char **message) {
+  enum { FILE_PATH, RESULTS };
+  static const char *const known[] = {"file='PATH'", "results='PATH'", NULL};
+  int which;
+  char *value;
+  int code = tr_argument_parse(table->connection, name, argument, known, &which, &value, message);
+  if (code != SQLITE_OK || value == NULL) return code;
+  char **owner = which == FILE_PATH ? &table->file : &table->results.dir;
+  sqlite3_free(*owner);
+  *owner = value;
+  return SQLITE_OK;
+}
+
+static int jobs_connect(sqlite3 *db, void *aux, int argc, const char *const *argv, sqlite3_vtab **vtab,
+                        char **message) {
+  TrConnection *connection = aux;
+  JobsTable *table = sqlite3_malloc64(sizeof *table);
+  if (table == NULL) return SQLITE_NOMEM;
+  *table = (JobsTable){.connection = connection, .poll.db = db, .results.store = &tr_results_store};
+  connection->references++;
+  int code = SQLITE_OK;
+  for (int i = 3; i < argc && code == SQLITE_OK; i++) code = parse_argument(table, argv[0], argv[i], message);
+  if (code == SQLITE_OK) code = tr_table_declare(db, schema, argc, message);
+  if (code != SQLITE_OK) {
+    free_table(table);
+    return code;
+  }
+  *vtab = &table->base;
+  return SQLITE_OK;
+}
+
+static int jobs_disconnect(sqlite3_vtab *vtab) {
+  free_table((JobsTable *)vtab);
+  return SQLITE_OK;
+}
+
+/* Nothing is pushed down: the file is small and read whole, and SQLite indexes the rows itself for a join. */
+static int jobs_best_index(sqlite3_vtab *vtab, sqlite3_index_info *info) {
+  (void)vtab;
+  info->estimatedCost = 1e4;
+  info->estimatedRows = 100;
+  return SQLITE_OK;
+}
+
+/* --- orphans ------------------------------------------------------------------------------------------------------ */
+
+typedef struct Hunt {
+  JobsCursor *cursor;
+  TrNames *known; /* the ids of the jobs */
+  const TrDir *dir;
+  char **message;
+} Hunt;
+
+static int add_orphan(JobsCursor *cursor, const char *job_id, size_t length) {
+  if (cursor->orphan_count == cursor->orphan_room) {
+    size_t room = cursor->orphan_room ? 2 * cursor->orphan_room : 16;
+    char **grown = sqlite3_realloc64(cursor->orphan, room * sizeof *grown);
+    if (grown == NULL) return SQLITE_NOMEM;
+    cursor->orphan = grown;
+    cursor->orphan_room = room;
+  }
+  char *copy = sqlite3_mprintf("%.*s", (int)length, job_id);
+  if (copy == NULL) return SQLITE_NOMEM;
+  cursor->orphan[cursor->orphan_count++] = copy;
+  return SQLITE_OK;
+}
+
+/* What has no results that task_results would read is no orphan. */
+static int visit_entry(void *context, const char *name) {
+  Hunt *hunt = context;
+  size_t length = strlen(name);
+  uint32_t unused;
+  struct stat entry;
+  if (!tr_name_is_job_file(name, length) || !tr_utf8_is_valid(name, length)) return SQLITE_OK;
+  if (tr_names_find(hunt->known, name, length - TR_SUFFIX_LEN, &unused)) return SQLITE_OK;
+  if (fstatat(hunt->dir->fd, name, &entry, AT_SYMLINK_NOFOLLOW) != 0) {
+    int reason = errno;
+    if (reason == ENOENT) return SQLITE_OK; /* it has gone */
+    return tr_error(hunt->message, SQLITE_IOERR_FSTAT, "%s/%s cannot be looked at: %s", hunt->dir->path, name,
+                    strerror(reason));
+  }
+  if (!S_ISREG(entry.st_mode)) return SQLITE_OK;
+  return add_orphan(hunt->cursor, name, length - TR_SUFFIX_LEN);
+}
+
+static int compare_texts(const void *a, const void *b) {
+  return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+static int intern_jobs(const TrJobs *jobs, TrNames *known, char **message) {
+  int code = SQLITE_OK;
+  for (size_t i = 0; i < jobs->count && code == SQLITE_OK; i++) {
+    const char *id = tr_jobs_id(jobs, i);
+    uint32_t unused;
+    if (id) code = tr_names_intern(known, id, strlen(id), &unused);
+  }
+  if (code != SQLITE_FULL) return code;
+  return tr_error(message, SQLITE_TOOBIG, "more than %lld jobs", (long long)TR_MAX_ORDINAL + 1);
+}
+
+/* The scheduler makes the results directory with the first result: where there is none, there are no orphans. */
+static int find_orphans(JobsCursor *cursor, JobsTable *table, char **message) {
+  struct stat unused;
+  TrDir dir = {.fd = -1};
+  const char *path = tr_source_dir(&table->results);
+  if (stat(path, &unused) != 0 && errno == ENOENT) return SQLITE_OK;
+  Hunt hunt = {.cursor = cursor, .known = tr_names_new(), .dir = &dir, .message = message};
+  int code = hunt.known ? intern_jobs(&cursor->jobs, hunt.known, message) : SQLITE_NOMEM;
+  if (code == SQLITE_OK) code = tr_dir_open(&dir, &tr_results_store, path, message);
+  if (code == SQLITE_OK) code = tr_dir_list(&dir, &table->poll, visit_entry, &hunt, message);
+  if (cursor->orphan_count > 1) qsort(cursor->orphan, cursor->orphan_count, sizeof *cursor->orphan, compare_texts);
+  tr_dir_close(&dir);
+  tr_names_free(hunt.known);
+  return code;
+}
+
+/* --- the cursor --------------------------------------------------------------------------------------------------- */
+
+static void clear_cursor(JobsCursor *cursor) {
+  tr_jobs_free(&cursor->jobs);
+  for (size_t i = 0; i < cursor->orphan_count; i++) sqlite3_free(cursor->orphan[i]);
+  sqlite3_free(cursor->orphan);
+  cursor->orphan = NULL;
+  cursor->orphan_count = cursor->orphan_room = cursor->at = 0;
+  cursor->state = NULL;
+}
+
+static int jobs_open(sqlite3_vtab *vtab, sqlite3_vtab_cursor **out) {
+  (void)vtab;
+  JobsCursor *cursor = sqlite3_malloc64(sizeof *cursor);
+  if (cursor == NULL) return SQLITE_NOMEM;
+  *cursor = (JobsCursor){.jobs.state_fd = -1};
+  *out = &cursor->base;
+  return SQLITE_OK;
+}
+
+static int jobs_close(sqlite3_vtab_cursor *base) {
+  clear_cursor((JobsCursor *)base);
+  sqlite3_free(base);
+  return SQLITE_OK;
+}
+
+static int jobs_filter(sqlite3_vtab_cursor *base, int unused, const char *plan, int argc, sqlite3_value **argv) {
+  (void)unused, (void)plan, (void)argc, (void)argv;
+  JobsCursor *cursor = (JobsCursor *)base;
+  JobsTable *table = (JobsTable *)base->pVtab;
+  struct timespec now = {0};
+  clear_cursor(cursor);
+  const char *file = table->file ? table->file : tr_environment("SCHEDULER_JOBS_FILE");
+  int code = tr_jobs_load(&cursor->jobs, file ? file : DEFAULT_FILE, &table->poll, &table->base.zErrMsg);
+  if (code == SQLITE_OK) code = find_orphans(cursor, table, &table->base.zErrMsg);
+  clock_gettime(CLOCK_REALTIME, &now);
+  cursor->now_us = now.tv_sec * INT64_C(1000000) + now.tv_nsec / 1000;
+  return code;
+}
+
+static int jobs_next(sqlite3_vtab_cursor *base) {
+  JobsCursor *cursor = (JobsCursor *)base;
+  cursor->at++;
+  cursor->state = NULL;
+  return SQLITE_OK;
+}
+
+static int jobs_eof(sqlite3_vtab_cursor *base) {
+  const JobsCursor *cursor = (JobsCursor *)base;
+  return cursor->at >= cursor->jobs.count + cursor->orphan_count;
+}
+
+static int jobs_rowid(sqlite3_vtab_cursor *base, sqlite3_int64 *rowid) {
+  *rowid = (sqlite3_int64)((JobsCursor *)base)->at + 1;
+  return SQLITE_OK;
+}
+
+/* --- columns ------------------------------------------------------------------------------------------------------ */
+
+/* Has the current job a next run of which nobody can tell when that is? Not if it has none. */
+static bool is_next_run_unreadable(const JobsCursor *cursor) {
+  int64_t unused;
+  const TrJson *next_run = tr_json_member(cursor->jobs.job[cursor->at], "next_run");
+  return tr_json_is_truthy(next_run) && !tr_jobs_time_us(&cursor->jobs, cursor->at, "next_run", &unused);
+}
+
+/* Is the current job enabled and past its time, and by how much? */
+static bool is_overdue(const JobsCursor *cursor, int64_t *late_us) {
+  int64_t next_us;
+  if (!tr_jobs_is_enabled(&cursor->jobs, cursor->at)) return false;
+  if (!tr_jobs_time_us(&cursor->jobs, cursor->at, "next_run", &next_us)) return false;
+  *late_us = cursor->now_us - next_us;
+  return *late_us > 0;
+}
+
+/* Looked up once a row, so that one row cannot have two states. */
+static int find_state(JobsCursor *cursor, char **message) {
+  TrRun run = TR_RUN_NONE;
+  const char *id = tr_jobs_id(&cursor->jobs, cursor->at);
+  JobsTable *table = (JobsTable *)cursor->base.pVtab;
+  int64_t unused;
+  if (cursor->state) return SQLITE_OK;
+  int code = id ? tr_checkpoint_look(cursor->jobs.state_fd, id, &table->poll, &run, message) : SQLITE_OK;
+  if (run == TR_RUN_ALIVE) {
+    cursor->state = "running";
+  } else if (run == TR_RUN_DEAD) {
+    cursor->state = "died";
+  } else if (!tr_jobs_is_enabled(&cursor->jobs, cursor->at)) {
+    cursor->state = "paused";
+  } else if (is_next_run_unreadable(cursor)) {
+    cursor->state = "unknown";
+  } else {
+    cursor->state = is_overdue(cursor, &unused) ? "overdue" : "idle";
+  }
+  return code;
+}
+
+static void result_time_us(sqlite3_context *context, const JobsCursor *cursor, const char *member) {
+  int64_t time_us;
+  if (tr_jobs_time_us(&cursor->jobs, cursor->at, member, &time_us)) sqlite3_result_int64(context, time_us);
+}
+
+static void orphan_column(sqlite3_context *context, const JobsCursor *cursor, int column) {
+  const char *job_id = cursor->orphan[cursor->at - cursor->jobs.count];
+  if (column == COLUMN_JOB_ID) sqlite3_result_text(context, job_id, -1, SQLITE_TRANSIENT);
+  if (column == COLUMN_STATE) sqlite3_result_text(context, "orphaned", -1, SQLITE_STATIC);
+}
+
+static int job_column(sqlite3_context *context, JobsCursor *cursor, int column) {
+  const TrJson *job = cursor->jobs.job[cursor->at];
+  int64_t late_us;
+  int code = SQLITE_OK;
+  switch (column) {
+  case COLUMN_JOB_ID: sqlite3_result_text(context, tr_jobs_id(&cursor->jobs, cursor->at), -1, SQLITE_TRANSIENT); break;
+  case COLUMN_NEXT_RUN_US: result_time_us(context, cursor, "next_run"); break;
+  case COLUMN_LAST_RUN_US: result_time_us(context, cursor, "last_run"); break;
+  case COLUMN_CREATED_US: result_time_us(context, cursor, "created_at"); break;
+  case COLUMN_OVERDUE_S:
+    if (is_overdue(cursor, &late_us)) sqlite3_result_double(context, (double)late_us / 1e6);
+    break;
+  case COLUMN_STATE:
+    code = find_state(cursor, &cursor->base.pVtab->zErrMsg);
+    if (code == SQLITE_OK) sqlite3_result_text(context, cursor->state, -1, SQLITE_STATIC);
+    break;
+  case COLUMN_RECORD: tr_json_result_source(context, job); break;
+  default: tr_json_result(context, tr_json_member(job, member_of_column[column])); break;
+  }
+  return code;
+}
+
+static int jobs_column(sqlite3_vtab_cursor *base, sqlite3_context *context, int column) {
+  JobsCursor *cursor = (JobsCursor *)base;
+  if (cursor->at >= cursor->jobs.count) {
+    orphan_column(context, cursor, column);
+  } else if (tr_json_is_object(cursor->jobs.job[cursor->at])) {
+    return job_column(context, cursor, column);
+  } else if (column == COLUMN_RECORD) {
+    tr_json_result_source(context, cursor->jobs.job[cursor->at]);
+  }
+  return SQLITE_OK;
+}
+
+int tr_jobs_register(TrConnection *connection) {
+  static const sqlite3_module module = {
+      .iVersion = 2,
+      .xCreate = jobs_connect, /* the same as xConnect: the table is eponymous */
+      .xConnect = jobs_connect,
+      .xBestIndex = jobs_best_index,
+      .xDisconnect = jobs_disconnect,
+      .xDestroy = jobs_disconnect,
+      .xOpen = jobs_open,
+      .xClose = jobs_close,
+      .xFilter = jobs_filter,
+      .xNext = jobs_next,
+      .xEof = jobs_eof,
+      .xColumn = jobs_column,
+      .xRowid = jobs_rowid,
+  };
+  connection->references++;
+  return sqlite3_create_module_v2(connection->db, "task_jobs", &module, connection, tr_connection_unref);
+}

@@ -1,0 +1,103 @@
+/*
+** rejects.c - task_rejects: what task_results does not show, and why. Nothing is dropped silently.
+**
+**   SELECT job_id, reason, count(*) FROM task_rejects GROUP BY 1, 2;
+**
+** A row is a line that is not a record; or (offset NULL) an entry ending in .jsonl that cannot be read as a job's file;
+** or what an interrupted prune left behind. `line` is a BLOB when it is not UTF-8, and NULL when it is too long
+** to hold.
+*/
+#include "tables.h"
+
+#include <string.h>
+
+enum { COLUMN_JOB_ID, COLUMN_OFFSET, COLUMN_LENGTH, COLUMN_REASON, COLUMN_LINE, COLUMN_JOB };
+
+static const char schema[] = "CREATE TABLE task_rejects("
+                             "job_id TEXT, offset INTEGER, length INTEGER, reason TEXT, line TEXT, job TEXT HIDDEN)";
+
+static TrColumn column_of(int column) {
+  return column == COLUMN_JOB_ID || column == COLUMN_JOB ? TR_COLUMN_JOB_ID : TR_COLUMN_OTHER;
+}
+
+static int rejects_connect(sqlite3 *db, void *connection, int argc, const char *const *argv, sqlite3_vtab **vtab,
+                           char **message) {
+  return tr_table_connect(db, connection, &tr_results_store, schema, argc, argv, vtab, message);
+}
+
+static int rejects_best_index(sqlite3_vtab *vtab, sqlite3_index_info *info) {
+  return tr_plan_choose(info, column_of, ((TrTable *)vtab)->connection, false);
+}
+
+static int rejects_open(sqlite3_vtab *vtab, sqlite3_vtab_cursor **cursor) {
+  return tr_table_open(vtab, TR_WANT_REJECTS, cursor);
+}
+
+/* A leftover's name holds only a hash of its job; the job is known if its file is, or if there is a journal. */
+static void result_leftover_job(sqlite3_context *context, const TrScan *scan) {
+  char job_id[TR_NAME_SIZE];
+  size_t job_length;
+  if (tr_journal_job(scan->dir.fd, scan->name, job_id, &job_length)) {
+    tr_result_bytes(context, job_id, job_length);
+    return;
+  }
+  const char *name;
+  for (uint32_t i = 0; (name = tr_names_get(scan->connection->names, i)) != NULL; i++) {
+    size_t length = strlen(name);
+    if (!tr_name_is_job_file(name, length)) continue;
+    if (tr_leftover_belongs(scan->name, name, length - TR_SUFFIX_LEN)) {
+      tr_result_bytes(context, name, length - TR_SUFFIX_LEN);
+      return;
+    }
+  }
+}
+
+static void result_job(sqlite3_context *context, const TrScan *scan) {
+  size_t length = strlen(scan->name);
+  if (tr_name_is_job_file(scan->name, length)) {
+    tr_result_bytes(context, scan->name, length - TR_SUFFIX_LEN);
+  } else {
+    result_leftover_job(context, scan);
+  }
+}
+
+static int rejects_column(sqlite3_vtab_cursor *base, sqlite3_context *context, int column) {
+  const TrScan *scan = &((TrCursor *)base)->scan;
+  bool has_line = scan->entry_reason == NULL;
+  const char *reason = has_line ? tr_reason_text(scan->reason) : scan->entry_reason;
+  switch (column) {
+  case COLUMN_JOB_ID:
+  case COLUMN_JOB: result_job(context, scan); break;
+  case COLUMN_OFFSET:
+    if (has_line) sqlite3_result_int64(context, scan->line.offset);
+    break;
+  case COLUMN_LENGTH:
+    if (has_line) sqlite3_result_int64(context, (sqlite3_int64)scan->line.length);
+    break;
+  case COLUMN_REASON: sqlite3_result_text(context, reason, -1, SQLITE_TRANSIENT); break;
+  default:
+    if (scan->line.text) tr_result_bytes(context, scan->line.text, scan->line.length);
+    break;
+  }
+  return SQLITE_OK;
+}
+
+int tr_rejects_register(TrConnection *connection) {
+  static const sqlite3_module module = {
+      .iVersion = 2,
+      .xCreate = rejects_connect,
+      .xConnect = rejects_connect,
+      .xBestIndex = rejects_best_index,
+      .xDisconnect = tr_table_disconnect,
+      .xDestroy = tr_table_disconnect,
+      .xOpen = rejects_open,
+      .xClose = tr_table_close,
+      .xFilter = tr_table_filter,
+      .xNext = tr_table_next,
+      .xEof = tr_table_eof,
+      .xColumn = rejects_column,
+      .xRowid = tr_table_rowid,
+  };
+  connection->references++;
+  return sqlite3_create_module_v2(connection->db, "task_rejects", &module, connection, tr_connection_unref);
+}

@@ -1,0 +1,113 @@
+/*
+** results.c - task_results: one row per record.
+**
+**   SELECT * FROM task_results('my-job') ORDER BY rowid DESC LIMIT 5;
+**   SELECT job_id, count(*), avg(ok) FROM task_results GROUP BY job_id;
+**   CREATE VIRTUAL TABLE temp.old USING task_results(dir='/backup/results');
+**   INSERT INTO old(job_id, success, output) VALUES ('my-job', 1, 'done');
+**
+** The file is the job: job_id is the file's name, whatever the lines say. Columns are decoded when they are asked for.
+*/
+#include "tables.h"
+
+#include <string.h>
+
+static const char schema[] = "CREATE TABLE task_results("
+                             "timestamp TEXT, job_id TEXT, job_name TEXT, success INTEGER, output TEXT, error TEXT, "
+                             "job TEXT HIDDEN, time_us INTEGER HIDDEN, offset INTEGER HIDDEN, record TEXT HIDDEN, "
+                             "ok INTEGER HIDDEN)";
+
+static TrColumn column_of(int column) {
+  switch (column) {
+  case TR_RESULTS_JOB_ID:
+  case TR_RESULTS_JOB: return TR_COLUMN_JOB_ID;
+  case TR_RESULTS_SUCCESS: return TR_COLUMN_SUCCESS;
+  case TR_RESULTS_OK: return TR_COLUMN_OK;
+  case TR_RESULTS_TIMESTAMP: return TR_COLUMN_TIMESTAMP;
+  case TR_RESULTS_TIME_US: return TR_COLUMN_TIME_US;
+  case TR_RESULTS_OUTPUT: return TR_COLUMN_OUTPUT;
+  case TR_RESULTS_ERROR: return TR_COLUMN_ERROR;
+  default: return TR_COLUMN_OTHER;
+  }
+}
+
+static int results_connect(sqlite3 *db, void *connection, int argc, const char *const *argv, sqlite3_vtab **vtab,
+                           char **message) {
+  return tr_table_connect(db, connection, &tr_results_store, schema, argc, argv, vtab, message);
+}
+
+static int results_best_index(sqlite3_vtab *vtab, sqlite3_index_info *info) {
+  return tr_plan_choose(info, column_of, ((TrTable *)vtab)->connection, true);
+}
+
+static int results_open(sqlite3_vtab *vtab, sqlite3_vtab_cursor **cursor) {
+  return tr_table_open(vtab, TR_WANT_RECORDS, cursor);
+}
+
+/* With its NUL: see value.c on why. */
+static void result_job_id(sqlite3_context *context, const char *name) {
+  char job_id[TR_NAME_SIZE];
+  size_t length = strlen(name) - TR_SUFFIX_LEN;
+  memcpy(job_id, name, length);
+  job_id[length] = '\0';
+  sqlite3_result_text(context, job_id, -1, SQLITE_TRANSIENT);
+}
+
+static int results_column(sqlite3_vtab_cursor *base, sqlite3_context *context, int column) {
+  static const TrField field_of[] = {[TR_RESULTS_TIMESTAMP] = TR_TIMESTAMP,
+                                     [TR_RESULTS_JOB_NAME] = TR_JOB_NAME,
+                                     [TR_RESULTS_SUCCESS] = TR_SUCCESS,
+                                     [TR_RESULTS_OUTPUT] = TR_OUTPUT,
+                                     [TR_RESULTS_ERROR] = TR_ERROR};
+  TrCursor *cursor = (TrCursor *)base;
+  const TrScan *scan = &cursor->scan;
+  int64_t time_us;
+  switch (column) {
+  case TR_RESULTS_JOB_ID:
+  case TR_RESULTS_JOB: result_job_id(context, scan->name); break;
+  case TR_RESULTS_TIME_US:
+    if (tr_span_time_us(&scan->line, &scan->record.field[TR_TIMESTAMP], &time_us))
+      sqlite3_result_int64(context, time_us);
+    break;
+  case TR_RESULTS_OFFSET: sqlite3_result_int64(context, scan->line.offset); break;
+  case TR_RESULTS_RECORD:
+    sqlite3_result_text64(context, (const char *)scan->line.text, scan->line.length, SQLITE_TRANSIENT, SQLITE_UTF8);
+    break;
+  case TR_RESULTS_OK: sqlite3_result_int(context, tr_record_is_ok(&scan->line, &scan->record)); break;
+  default:
+    tr_result_span(context, &scan->line, &scan->record.field[field_of[column]], scan->connection->c_locale,
+                   &cursor->scratch);
+    break;
+  }
+  return SQLITE_OK;
+}
+
+/* DROP TABLE would drop the rows that wait for the commit, which no file would ever show. */
+static int results_destroy(sqlite3_vtab *vtab) {
+  return ((TrTable *)vtab)->pending.row_count ? SQLITE_LOCKED : tr_table_disconnect(vtab);
+}
+
+/* What reads. xCreate is xConnect: the table is eponymous. */
+#define READING                                                                                                        \
+  .iVersion = 2, .xCreate = results_connect, .xConnect = results_connect, .xBestIndex = results_best_index,            \
+  .xDisconnect = tr_table_disconnect, .xDestroy = results_destroy, .xOpen = results_open, .xClose = tr_table_close,    \
+  .xFilter = tr_table_filter, .xNext = tr_table_next, .xEof = tr_table_eof, .xColumn = results_column,                 \
+  .xRowid = tr_table_rowid
+
+int tr_results_register(TrConnection *connection) {
+  static const sqlite3_module reading = {READING};
+  static const sqlite3_module module = {
+      READING,
+      .xUpdate = tr_insert_update,
+      .xBegin = tr_transaction_begin,
+      .xSync = tr_transaction_sync,
+      .xCommit = tr_transaction_commit,
+      .xRollback = tr_transaction_rollback,
+      .xSavepoint = tr_transaction_savepoint,
+      .xRelease = tr_transaction_release,
+      .xRollbackTo = tr_transaction_rollback_to,
+  };
+  connection->references++;
+  return sqlite3_create_module_v2(connection->db, "task_results", connection->read_only ? &reading : &module,
+                                  connection, tr_connection_unref);
+}

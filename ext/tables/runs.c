@@ -1,0 +1,229 @@
+/*
+** runs.c - task_runs: one row per record, with the time its run took.
+**
+**   SELECT job_id, started, duration_s FROM task_runs ORDER BY duration_s DESC LIMIT 10;
+**   SELECT job_id, avg(duration_s), max(duration_s) FROM task_runs GROUP BY job_id;
+**   CREATE VIRTUAL TABLE temp.old_runs USING task_runs(dir='/backup/results', logs='/backup/logs');
+**
+** The rows are those of task_results, and so are what is pushed down and the rowids. The log of a job is read when a
+** start is first asked for in a pass, after the record's file was opened: so it has the start of every record in there.
+** Which start belongs to which record: see durations.c.
+*/
+#include "tables.h"
+
+#include <string.h>
+
+enum {
+  COLUMN_JOB_ID,
+  COLUMN_STARTED,
+  COLUMN_FINISHED,
+  COLUMN_DURATION_S,
+  COLUMN_SUCCESS,
+  COLUMN_OUTPUT,
+  COLUMN_ERROR,
+  COLUMN_JOB,
+  COLUMN_STARTED_US,
+  COLUMN_TIME_US,
+  COLUMN_OFFSET,
+  COLUMN_OK
+};
+
+static const char schema[] =
+    "CREATE TABLE task_runs("
+    "job_id TEXT, started TEXT, finished TEXT, duration_s REAL, success INTEGER, output TEXT, error TEXT, "
+    "job TEXT HIDDEN, started_us INTEGER HIDDEN, time_us INTEGER HIDDEN, offset INTEGER HIDDEN, "
+    "ok INTEGER HIDDEN)";
+
+typedef struct RunsTable {
+  TrTable table; /* of the results */
+  TrSource logs;
+} RunsTable;
+
+typedef struct RunsCursor {
+  TrCursor cursor; /* over the results */
+  TrScan log;
+  TrDurations durations;
+  bool loaded;          /* durations are those of ... */
+  uint32_t loaded_file; /* ... the job with this ordinal */
+} RunsCursor;
+
+static TrColumn column_of(int column) {
+  switch (column) {
+  case COLUMN_JOB_ID:
+  case COLUMN_JOB: return TR_COLUMN_JOB_ID;
+  case COLUMN_SUCCESS: return TR_COLUMN_SUCCESS;
+  case COLUMN_OK: return TR_COLUMN_OK;
+  case COLUMN_FINISHED: return TR_COLUMN_TIMESTAMP;
+  case COLUMN_TIME_US: return TR_COLUMN_TIME_US;
+  default: return TR_COLUMN_OTHER;
+  }
+}
+
+/* --- the table ---------------------------------------------------------------------------------------------------- */
+
+static int parse_argument(RunsTable *table, const char *name, const char *argument, char **message) {
+  enum { DIR, LOGS, MAX_LINE };
+  static const char *const known[] = {"dir='PATH'", "logs='PATH'", "max_line=BYTES", NULL};
+  int which;
+  char *value;
+  int code = tr_argument_parse(table->table.connection, name, argument, known, &which, &value, message);
+  if (code != SQLITE_OK || value == NULL) return code;
+  TrSource *source = which == LOGS ? &table->logs : &table->table.source;
+  code = tr_source_set(source, which == MAX_LINE ? TR_SOURCE_MAX_LINE : TR_SOURCE_DIR, value, message);
+  table->logs.max_line = table->table.source.max_line;
+  return code;
+}
+
+static int runs_disconnect(sqlite3_vtab *vtab) {
+  tr_source_free(&((RunsTable *)vtab)->logs);
+  return tr_table_disconnect(vtab);
+}
+
+static int runs_connect(sqlite3 *db, void *aux, int argc, const char *const *argv, sqlite3_vtab **vtab,
+                        char **message) {
+  TrConnection *connection = aux;
+  RunsTable *table = sqlite3_malloc64(sizeof *table);
+  if (table == NULL) return SQLITE_NOMEM;
+  *table = (RunsTable){.table = {.connection = connection, .poll.db = db, .source.store = &tr_results_store},
+                       .logs.store = &tr_logs_store};
+  connection->references++;
+  int code = SQLITE_OK;
+  for (int i = 3; i < argc && code == SQLITE_OK; i++) code = parse_argument(table, argv[0], argv[i], message);
+  if (code == SQLITE_OK) code = tr_table_declare(db, schema, argc, message);
+  if (code == SQLITE_OK) {
+    *vtab = &table->table.base;
+  } else {
+    runs_disconnect(&table->table.base);
+  }
+  return code;
+}
+
+static int runs_best_index(sqlite3_vtab *vtab, sqlite3_index_info *info) {
+  return tr_plan_choose(info, column_of, ((TrTable *)vtab)->connection, false);
+}
+
+/* --- the cursor --------------------------------------------------------------------------------------------------- */
+
+static int runs_open(sqlite3_vtab *vtab, sqlite3_vtab_cursor **out) {
+  TrTable *table = (TrTable *)vtab;
+  RunsCursor *cursor = sqlite3_malloc64(sizeof *cursor);
+  if (cursor == NULL) return SQLITE_NOMEM;
+  *cursor = (RunsCursor){.cursor.at_end = true};
+  tr_scan_init(&cursor->cursor.scan, table->connection, &table->poll, TR_WANT_RECORDS);
+  tr_scan_init(&cursor->log, table->connection, &table->poll, TR_WANT_MESSAGES);
+  *out = &cursor->cursor.base;
+  return SQLITE_OK;
+}
+
+static int runs_close(sqlite3_vtab_cursor *base) {
+  RunsCursor *cursor = (RunsCursor *)base;
+  tr_durations_free(&cursor->durations);
+  tr_scan_end(&cursor->log);
+  return tr_table_close(base);
+}
+
+static int runs_filter(sqlite3_vtab_cursor *base, int number, const char *plan, int argc, sqlite3_value **argv) {
+  ((RunsCursor *)base)->loaded = false; /* the log goes on, and this pass reads newer records */
+  return tr_table_filter(base, number, plan, argc, argv);
+}
+
+/* --- durations ---------------------------------------------------------------------------------------------------- */
+
+static int read_log(RunsCursor *cursor, char **message) {
+  int code = SQLITE_ROW;
+  tr_durations_begin(&cursor->durations);
+  while (code == SQLITE_ROW && !tr_durations_are_full(&cursor->durations)) {
+    int64_t time_us;
+    code = tr_scan_next(&cursor->log, message);
+    if (code != SQLITE_ROW || cursor->log.entry_reason) continue; /* what is no log: task_logs shows it */
+    if (!tr_span_time_us(&cursor->log.line, &cursor->log.record.field[TR_TIMESTAMP], &time_us)) continue;
+    int added = tr_durations_add(&cursor->durations, tr_scan_words(&cursor->log), time_us);
+    if (added != SQLITE_OK) return added;
+  }
+  tr_durations_end(&cursor->durations);
+  return code == SQLITE_ROW || code == SQLITE_DONE ? SQLITE_OK : code;
+}
+
+/* The starts of the current record's job are there after this. */
+static int load_durations(RunsCursor *cursor) {
+  const TrScan *results = &cursor->cursor.scan;
+  RunsTable *table = (RunsTable *)cursor->cursor.base.pVtab;
+  char **message = &table->table.base.zErrMsg;
+  TrFilter filter;
+  if (cursor->loaded && cursor->loaded_file == results->ordinal) return SQLITE_OK;
+  cursor->loaded = false;
+  int code = tr_filter_for_job(&filter, results->name, tr_scan_job_length(results), TR_ORDER_ROWID_DESC);
+  if (code == SQLITE_OK) code = tr_scan_begin(&cursor->log, &table->logs, &filter, message);
+  if (code == SQLITE_OK) code = read_log(cursor, message);
+  cursor->loaded = code == SQLITE_OK;
+  cursor->loaded_file = results->ordinal;
+  return code;
+}
+
+/* What the current record's start has to say. A clock that was set back during the run leaves no duration. */
+static int start_column(sqlite3_context *context, RunsCursor *cursor, int column) {
+  const TrScan *results = &cursor->cursor.scan;
+  int64_t time_us, start_us;
+  char text[TR_TIMESTAMP_SIZE];
+  if (!tr_span_time_us(&results->line, &results->record.field[TR_TIMESTAMP], &time_us)) return SQLITE_OK;
+  int code = load_durations(cursor);
+  if (code != SQLITE_OK || !tr_durations_find(&cursor->durations, time_us, &start_us)) return code;
+  if (column == COLUMN_STARTED_US) {
+    sqlite3_result_int64(context, start_us);
+  } else if (column == COLUMN_STARTED) {
+    tr_timestamp_format(start_us, text);
+    sqlite3_result_text(context, text, -1, SQLITE_TRANSIENT);
+  } else if (start_us <= time_us) {
+    sqlite3_result_double(context, (double)(time_us - start_us) / 1e6);
+  }
+  return SQLITE_OK;
+}
+
+static void result_field(sqlite3_context *context, RunsCursor *cursor, TrField field) {
+  const TrScan *scan = &cursor->cursor.scan;
+  tr_result_span(context, &scan->line, &scan->record.field[field], scan->connection->c_locale, &cursor->cursor.scratch);
+}
+
+static int runs_column(sqlite3_vtab_cursor *base, sqlite3_context *context, int column) {
+  RunsCursor *cursor = (RunsCursor *)base;
+  const TrScan *scan = &cursor->cursor.scan;
+  int64_t time_us;
+  switch (column) {
+  case COLUMN_JOB_ID:
+  case COLUMN_JOB: tr_result_bytes(context, scan->name, tr_scan_job_length(scan)); break;
+  case COLUMN_STARTED:
+  case COLUMN_STARTED_US:
+  case COLUMN_DURATION_S: return start_column(context, cursor, column);
+  case COLUMN_FINISHED: result_field(context, cursor, TR_TIMESTAMP); break;
+  case COLUMN_SUCCESS: result_field(context, cursor, TR_SUCCESS); break;
+  case COLUMN_OUTPUT: result_field(context, cursor, TR_OUTPUT); break;
+  case COLUMN_ERROR: result_field(context, cursor, TR_ERROR); break;
+  case COLUMN_TIME_US:
+    if (tr_span_time_us(&scan->line, &scan->record.field[TR_TIMESTAMP], &time_us))
+      sqlite3_result_int64(context, time_us);
+    break;
+  case COLUMN_OFFSET: sqlite3_result_int64(context, scan->line.offset); break;
+  case COLUMN_OK: sqlite3_result_int(context, tr_record_is_ok(&scan->line, &scan->record)); break;
+  }
+  return SQLITE_OK;
+}
+
+int tr_runs_register(TrConnection *connection) {
+  static const sqlite3_module module = {
+      .iVersion = 2,
+      .xCreate = runs_connect, /* the same as xConnect: the table is eponymous */
+      .xConnect = runs_connect,
+      .xBestIndex = runs_best_index,
+      .xDisconnect = runs_disconnect,
+      .xDestroy = runs_disconnect,
+      .xOpen = runs_open,
+      .xClose = runs_close,
+      .xFilter = runs_filter,
+      .xNext = tr_table_next,
+      .xEof = tr_table_eof,
+      .xColumn = runs_column,
+      .xRowid = tr_table_rowid,
+  };
+  connection->references++;
+  return sqlite3_create_module_v2(connection->db, "task_runs", &module, connection, tr_connection_unref);
+}

@@ -1,0 +1,212 @@
+/*
+** stats.c - task_stats: one row per job, with the figures of its history.
+**
+**   SELECT job_id, success_rate, streak, last_error FROM task_stats WHERE streak < 0;
+**   SELECT job_id, runs, mttr_s FROM task_stats('2026-02-01T00:00:00Z', NULL);
+**   SELECT * FROM task_stats WHERE job_id = 'my-job';
+**
+** A row is a file that task_results could read, also if none of its records counts; it is made in one pass over the
+** file, and handed out before the next file is opened. job_figures.c has the definitions; since and
+** until, the arguments, are time_window.c's.
+*/
+#include "tables.h"
+
+#include <string.h>
+
+enum {
+  COLUMN_JOB_ID,
+  COLUMN_RUNS,
+  COLUMN_SUCCESSES,
+  COLUMN_FAILURES,
+  COLUMN_SUCCESS_RATE,
+  COLUMN_FIRST_RUN,
+  COLUMN_LAST_RUN,
+  COLUMN_LAST_SUCCESS,
+  COLUMN_LAST_FAILURE,
+  COLUMN_LAST_ERROR,
+  COLUMN_STREAK,
+  COLUMN_LONGEST_FAILURE_STREAK,
+  COLUMN_MTBF_S,
+  COLUMN_MTTR_S,
+  COLUMN_REJECTS,
+  COLUMN_SINCE, /* the first hidden columns are the arguments */
+  COLUMN_UNTIL,
+  COLUMN_JOB,
+  COLUMN_FIRST_RUN_US,
+  COLUMN_LAST_RUN_US,
+  COLUMN_LAST_SUCCESS_US,
+  COLUMN_LAST_FAILURE_US
+};
+
+static const char schema[] =
+    "CREATE TABLE task_stats("
+    "job_id TEXT, runs INTEGER, successes INTEGER, failures INTEGER, success_rate REAL, "
+    "first_run TEXT, last_run TEXT, last_success TEXT, last_failure TEXT, last_error TEXT, "
+    "streak INTEGER, longest_failure_streak INTEGER, mtbf_s REAL, mttr_s REAL, rejects INTEGER, "
+    "since HIDDEN, until HIDDEN, job TEXT HIDDEN, " /* no type: SQLite must not convert what was given */
+    "first_run_us INTEGER HIDDEN, last_run_us INTEGER HIDDEN, last_success_us INTEGER HIDDEN, "
+    "last_failure_us INTEGER HIDDEN)";
+
+typedef struct StatsCursor {
+  TrCursor cursor; /* first: table.c knows only this */
+  TrTally tally;
+  TrWindow window;
+} StatsCursor;
+
+/* --- planning ----------------------------------------------------------------------------------------------------- */
+
+#define WANTS_TIMES TR_CHECKS_END /* in idxNum: the query uses the means of outages */
+
+static TrColumn column_of(int column) {
+  switch (column) {
+  case COLUMN_JOB_ID:
+  case COLUMN_JOB: return TR_COLUMN_JOB_ID;
+  case COLUMN_SINCE: return TR_COLUMN_SINCE;
+  case COLUMN_UNTIL: return TR_COLUMN_UNTIL;
+  default: return TR_COLUMN_OTHER;
+  }
+}
+
+static int stats_connect(sqlite3 *db, void *connection, int argc, const char *const *argv, sqlite3_vtab **vtab,
+                         char **message) {
+  return tr_table_connect(db, connection, &tr_results_store, schema, argc, argv, vtab, message);
+}
+
+static int stats_best_index(sqlite3_vtab *vtab, sqlite3_index_info *info) {
+  const sqlite3_uint64 times = UINT64_C(1) << COLUMN_MTBF_S | UINT64_C(1) << COLUMN_MTTR_S;
+  int code = tr_window_choose(info, "task_stats", column_of, ((TrTable *)vtab)->connection, &vtab->zErrMsg);
+  if (code != SQLITE_OK) return code;
+  if (info->colUsed & times) info->idxNum |= WANTS_TIMES;
+  info->estimatedRows = info->estimatedRows / 1000 + 1; /* records of a job */
+  return SQLITE_OK;
+}
+
+/* --- the cursor --------------------------------------------------------------------------------------------------- */
+
+static int stats_open(sqlite3_vtab *vtab, sqlite3_vtab_cursor **out) {
+  TrTable *table = (TrTable *)vtab;
+  StatsCursor *stats = sqlite3_malloc64(sizeof *stats);
+  if (stats == NULL) return SQLITE_NOMEM;
+  *stats = (StatsCursor){.cursor.at_end = true, .tally.c_locale = table->connection->c_locale};
+  tr_scan_init(&stats->cursor.scan, table->connection, &table->poll, TR_WANT_FILES);
+  *out = &stats->cursor.base;
+  return SQLITE_OK;
+}
+
+static int stats_close(sqlite3_vtab_cursor *base) {
+  StatsCursor *stats = (StatsCursor *)base;
+  tr_window_free(&stats->window);
+  tr_tally_free(&stats->tally);
+  return tr_table_close(base);
+}
+
+/* SQLITE_ROW: the tally is that of the next job. */
+static int next_job(TrScan *scan, TrTally *tally, char **message) {
+  int code = tr_scan_next_file(scan, message);
+  if (code != SQLITE_ROW) return code;
+  tr_tally_begin(tally);
+  while ((code = tr_scan_next_line(scan, message)) == SQLITE_ROW) {
+    if (scan->reason != TR_OK) {
+      tally->rejects++;
+      continue;
+    }
+    code = tr_tally_record(tally, &scan->line, &scan->record);
+    if (code != SQLITE_OK) return code;
+  }
+  return code == SQLITE_DONE ? SQLITE_ROW : code;
+}
+
+static int stats_next(sqlite3_vtab_cursor *base) {
+  StatsCursor *stats = (StatsCursor *)base;
+  int code = next_job(&stats->cursor.scan, &stats->tally, &base->pVtab->zErrMsg);
+  stats->cursor.at_end = code != SQLITE_ROW;
+  return code == SQLITE_ROW || code == SQLITE_DONE ? SQLITE_OK : code;
+}
+
+static int stats_filter(sqlite3_vtab_cursor *base, int flags, const char *plan_text, int argc, sqlite3_value **argv) {
+  StatsCursor *stats = (StatsCursor *)base;
+  stats->cursor.at_end = true;
+  stats->tally.wants_times = flags & WANTS_TIMES;
+  int code = tr_table_begin_window(base, &stats->window, "task_stats", false, flags, plan_text, argc, argv);
+  return code == SQLITE_OK ? stats_next(base) : code;
+}
+
+/* The rowid is the file, and no line in it. */
+static int stats_rowid(sqlite3_vtab_cursor *base, sqlite3_int64 *rowid) {
+  *rowid = (int64_t)((TrCursor *)base)->scan.ordinal << TR_OFFSET_BITS;
+  return SQLITE_OK;
+}
+
+/* --- columns ------------------------------------------------------------------------------------------------------ */
+
+static void result_kept(sqlite3_context *context, const TrKept *kept, locale_t c_locale, TrScratch *scratch) {
+  TrLine line = {.text = kept->bytes, .length = kept->span.length};
+  if (kept->span.kind != TR_ABSENT) tr_result_span(context, &line, &kept->span, c_locale, scratch);
+}
+
+static void result_time_us(sqlite3_context *context, const TrKept *kept) {
+  int64_t time_us;
+  if (tr_kept_time_us(kept, &time_us)) sqlite3_result_int64(context, time_us);
+}
+
+static void result_mean_s(sqlite3_context *context, const TrMean *mean) {
+  if (mean->count) sqlite3_result_double(context, mean->sum_us / 1e6 / (double)mean->count);
+}
+
+static void result_rate(sqlite3_context *context, const TrTally *tally) {
+  if (tally->runs) sqlite3_result_double(context, 100.0 * (double)tally->successes / (double)tally->runs);
+}
+
+static int stats_column(sqlite3_vtab_cursor *base, sqlite3_context *context, int column) {
+  StatsCursor *stats = (StatsCursor *)base;
+  TrScratch *scratch = &stats->cursor.scratch;
+  const TrScan *scan = &stats->cursor.scan;
+  const TrTally *tally = &stats->tally;
+  switch (column) {
+  case COLUMN_JOB_ID:
+  case COLUMN_JOB:
+    sqlite3_result_text(context, scan->name, (int)strlen(scan->name) - TR_SUFFIX_LEN, SQLITE_TRANSIENT);
+    break;
+  case COLUMN_RUNS: sqlite3_result_int64(context, tally->runs); break;
+  case COLUMN_SUCCESSES: sqlite3_result_int64(context, tally->successes); break;
+  case COLUMN_FAILURES: sqlite3_result_int64(context, tally->runs - tally->successes); break;
+  case COLUMN_SUCCESS_RATE: result_rate(context, tally); break;
+  case COLUMN_FIRST_RUN: result_kept(context, &tally->first_run, tally->c_locale, scratch); break;
+  case COLUMN_LAST_RUN: result_kept(context, tr_tally_last_run(tally), tally->c_locale, scratch); break;
+  case COLUMN_LAST_SUCCESS: result_kept(context, &tally->last_success, tally->c_locale, scratch); break;
+  case COLUMN_LAST_FAILURE: result_kept(context, &tally->last_failure, tally->c_locale, scratch); break;
+  case COLUMN_LAST_ERROR: result_kept(context, &tally->last_error, tally->c_locale, scratch); break;
+  case COLUMN_STREAK: sqlite3_result_int64(context, tally->streak); break;
+  case COLUMN_LONGEST_FAILURE_STREAK: sqlite3_result_int64(context, tally->longest_failure_streak); break;
+  case COLUMN_MTBF_S: result_mean_s(context, &tally->between); break;
+  case COLUMN_MTTR_S: result_mean_s(context, &tally->repair); break;
+  case COLUMN_REJECTS: sqlite3_result_int64(context, tally->rejects); break;
+  case COLUMN_SINCE: tr_window_result(context, stats->window.since); break;
+  case COLUMN_UNTIL: tr_window_result(context, stats->window.until); break;
+  case COLUMN_FIRST_RUN_US: result_time_us(context, &tally->first_run); break;
+  case COLUMN_LAST_RUN_US: result_time_us(context, tr_tally_last_run(tally)); break;
+  case COLUMN_LAST_SUCCESS_US: result_time_us(context, &tally->last_success); break;
+  default: result_time_us(context, &tally->last_failure); break;
+  }
+  return SQLITE_OK;
+}
+
+int tr_stats_register(TrConnection *connection) {
+  static const sqlite3_module module = {
+      .iVersion = 2,
+      .xCreate = stats_connect,
+      .xConnect = stats_connect,
+      .xBestIndex = stats_best_index,
+      .xDisconnect = tr_table_disconnect,
+      .xDestroy = tr_table_disconnect,
+      .xOpen = stats_open,
+      .xClose = stats_close,
+      .xFilter = stats_filter,
+      .xNext = stats_next,
+      .xEof = tr_table_eof,
+      .xColumn = stats_column,
+      .xRowid = stats_rowid,
+  };
+  connection->references++;
+  return sqlite3_create_module_v2(connection->db, "task_stats", &module, connection, tr_connection_unref);
+}

@@ -1,0 +1,159 @@
+/*
+** table.c - what the tables have in common as virtual tables: connecting, cursors, and the way from a plan to a scan.
+** What differs (columns, and what makes a row) is in results.c, rejects.c, stats.c, errors.c, logs.c and runs.c.
+*/
+#include "tables.h"
+
+#include <string.h>
+
+/* With a directory of its own a table must not be reachable from a hostile database's views and triggers; without, users
+** may build persistent views on it. */
+int tr_table_declare(sqlite3 *db, const char *schema, int argc, char **message) {
+  int code = sqlite3_declare_vtab(db, schema);
+  if (code != SQLITE_OK) return tr_error(message, code, "%s", sqlite3_errmsg(db)); /* "interrupted", most likely */
+  return argc > 3 ? sqlite3_vtab_config(db, SQLITE_VTAB_DIRECTONLY) : SQLITE_OK;
+}
+
+/* Before 3.40 SQLite lets a trigger write into a DIRECTONLY table; but a database's own triggers never reach `temp`. */
+static bool triggers_cannot_write(const char *schema_name) {
+  return sqlite3_libversion_number() >= 3040000 || sqlite3_stricmp(schema_name, "temp") == 0;
+}
+
+int tr_table_connect(sqlite3 *db, TrConnection *connection, const TrStore *store, const char *schema, int argc,
+                     const char *const *argv, sqlite3_vtab **vtab, char **message) {
+  TrSource source;
+  int code = tr_source_parse(&source, connection, store, argv[0], argc - 3, argv + 3, message);
+  if (code != SQLITE_OK) return code;
+  TrTable *table = sqlite3_malloc64(sizeof *table);
+  if (table == NULL) code = SQLITE_NOMEM;
+  if (code == SQLITE_OK) code = tr_table_declare(db, schema, argc, message);
+  if (code != SQLITE_OK) {
+    sqlite3_free(table);
+    tr_source_free(&source);
+    return code;
+  }
+  *table = (TrTable){.connection = connection, .poll.db = db, .source = source};
+  table->direct_only = argc > 3 && triggers_cannot_write(argv[1]);
+  connection->references++; /* a module may be unregistered while its tables live */
+  *vtab = &table->base;
+  return SQLITE_OK;
+}
+
+/* Also xDestroy: DROP TABLE touches no file. */
+int tr_table_disconnect(sqlite3_vtab *vtab) {
+  TrTable *table = (TrTable *)vtab;
+  tr_pending_end(&table->pending);
+  tr_poll_close(&table->poll);
+  tr_source_free(&table->source);
+  tr_connection_unref(table->connection);
+  sqlite3_free(table);
+  return SQLITE_OK;
+}
+
+int tr_table_open(sqlite3_vtab *vtab, TrWant want, sqlite3_vtab_cursor **out) {
+  TrTable *table = (TrTable *)vtab;
+  TrCursor *cursor = sqlite3_malloc64(sizeof *cursor);
+  if (cursor == NULL) return SQLITE_NOMEM;
+  memset(&cursor->base, 0, sizeof cursor->base);
+  cursor->scratch = (TrScratch){0};
+  cursor->joins_asked = cursor->outer_join = false;
+  cursor->at_end = true;
+  tr_scan_init(&cursor->scan, table->connection, &table->poll, want);
+  *out = &cursor->base;
+  return SQLITE_OK;
+}
+
+int tr_table_close(sqlite3_vtab_cursor *base) {
+  TrCursor *cursor = (TrCursor *)base;
+  tr_scan_end(&cursor->scan);
+  tr_scratch_free(&cursor->scratch);
+  sqlite3_free(cursor);
+  return SQLITE_OK;
+}
+
+int tr_table_next(sqlite3_vtab_cursor *base) {
+  TrCursor *cursor = (TrCursor *)base;
+  int code = tr_scan_next(&cursor->scan, &base->pVtab->zErrMsg);
+  cursor->at_end = code != SQLITE_ROW;
+  return code == SQLITE_ROW || code == SQLITE_DONE ? SQLITE_OK : code;
+}
+
+/* What may belong to an outer join is left to SQLite. A cursor is of one statement, so what is asked once holds for it. */
+static void leave_outer_joins(TrPlan *plan, TrCursor *cursor, sqlite3 *db) {
+  for (int i = 0; i < plan->count; i++) {
+    if (!tr_op_may_be_of_outer_join((TrOp)plan->term[i].op)) continue;
+    if (!cursor->joins_asked) cursor->outer_join = tr_joins_in_statements(db);
+    cursor->joins_asked = true;
+    if (cursor->outer_join) plan->term[i].op = TR_OP_COUNT;
+  }
+}
+
+/* What SQLite compares with a function of the host's is not ours to judge. */
+static int leave_foreign_patterns(TrPlan *plan, sqlite3 *db) {
+  bool asked = false, builtin = false;
+  for (int i = 0; i < plan->count; i++) {
+    if (plan->term[i].op != TR_GLOB && plan->term[i].op != TR_LIKE) continue;
+    int code = asked ? SQLITE_OK : tr_patterns_are_builtin(db, &builtin);
+    if (code != SQLITE_OK) return code;
+    asked = true;
+    if (!builtin) plan->term[i].op = TR_OP_COUNT;
+  }
+  return SQLITE_OK;
+}
+
+/* The first half of xFilter: the plan, and the filter, which is the caller's. */
+static int bind_plan(TrCursor *cursor, const char *plan_text, int argc, sqlite3_value **argv, TrPlan *plan,
+                     TrFilter *filter) {
+  TrTable *table = (TrTable *)cursor->base.pVtab;
+  if (!tr_plan_decode(plan_text, plan)) {
+    return tr_error(&table->base.zErrMsg, SQLITE_INTERNAL, "cannot read the plan '%s'", plan_text);
+  }
+  leave_outer_joins(plan, cursor, table->connection->db);
+  int code = leave_foreign_patterns(plan, table->connection->db);
+  return code == SQLITE_OK ? tr_filter_bind(filter, plan, argc, argv, &table->poll) : code;
+}
+
+int tr_table_filter(sqlite3_vtab_cursor *base, int unused, const char *plan_text, int argc, sqlite3_value **argv) {
+  (void)unused;
+  TrCursor *cursor = (TrCursor *)base;
+  TrTable *table = (TrTable *)base->pVtab;
+  TrPlan plan;
+  TrFilter filter;
+  cursor->at_end = true;
+  int code = bind_plan(cursor, plan_text, argc, argv, &plan, &filter);
+  if (code == SQLITE_OK) code = tr_scan_begin(&cursor->scan, &table->source, &filter, &table->base.zErrMsg);
+  return code == SQLITE_OK ? tr_table_next(base) : code;
+}
+
+int tr_table_begin_window(sqlite3_vtab_cursor *base, TrWindow *window, const char *name, bool failures_only, int flags,
+                          const char *plan_text, int argc, sqlite3_value **argv) {
+  TrCursor *cursor = (TrCursor *)base;
+  TrTable *table = (TrTable *)base->pVtab;
+  TrPlan plan;
+  TrFilter filter;
+  int code = bind_plan(cursor, plan_text, argc, argv, &plan, &filter);
+  if (code != SQLITE_OK) return code;
+  code = tr_window_bind(window, name, &plan, flags, argv, &filter, &table->base.zErrMsg);
+  filter.skip_true |= failures_only; /* success.c judges the rest */
+  if (code == SQLITE_OK) code = tr_scan_begin(&cursor->scan, &table->source, &filter, &table->base.zErrMsg);
+  tr_filter_free(&filter); /* if the scan has not taken it over */
+  return code;
+}
+
+int tr_table_eof(sqlite3_vtab_cursor *base) {
+  return ((TrCursor *)base)->at_end;
+}
+
+int tr_table_rowid(sqlite3_vtab_cursor *base, sqlite3_int64 *rowid) {
+  *rowid = tr_scan_rowid(&((TrCursor *)base)->scan);
+  return SQLITE_OK;
+}
+
+/* TEXT if it can be one: clients choke on a TEXT that is not UTF-8. */
+void tr_result_bytes(sqlite3_context *context, const void *bytes, size_t length) {
+  if (tr_utf8_is_valid(bytes, length)) {
+    sqlite3_result_text64(context, bytes, length, SQLITE_TRANSIENT, SQLITE_UTF8);
+  } else {
+    sqlite3_result_blob64(context, bytes, length, SQLITE_TRANSIENT);
+  }
+}

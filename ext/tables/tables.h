@@ -1,0 +1,89 @@
+/*
+** tables.h - one file a table: the virtual tables.
+*/
+#ifndef TR_TABLES_H
+#define TR_TABLES_H
+
+#include "../base/base.h"
+#include "../figures/figures.h"
+#include "../scan/scan.h"
+
+#pragma GCC visibility push(hidden)
+
+/* ------------------------------------------------------------------------------------------------------------------
+** tables/table.c - what the tables have in common
+** tables/results.c, tables/rejects.c, tables/stats.c, tables/errors.c, tables/logs.c, tables/jobs.c, tables/runs.c - the tables
+*/
+
+typedef struct TrTable {
+  sqlite3_vtab base;
+  TrConnection *connection; /* counted reference */
+  TrPoll poll;
+  TrSource source;
+  bool direct_only;  /* made with arguments, out of reach of triggers: INSERT needs no opt-in */
+  TrPending pending; /* task_results: what the open transaction has inserted */
+} TrTable;
+
+typedef struct TrCursor {
+  sqlite3_vtab_cursor base;
+  TrScan scan;
+  TrScratch scratch;
+  bool at_end;
+  bool joins_asked, outer_join; /* could the statement have one? */
+} TrCursor;
+
+int tr_table_connect(sqlite3 *db, TrConnection *connection, const TrStore *store, const char *schema, int argc,
+                     const char *const *argv, sqlite3_vtab **vtab, char **message);
+int tr_table_declare(sqlite3 *db, const char *schema, int argc, char **message); /* DIRECTONLY, if it has arguments */
+int tr_table_disconnect(sqlite3_vtab *vtab);
+int tr_table_open(sqlite3_vtab *vtab, TrWant want, sqlite3_vtab_cursor **cursor);
+int tr_table_close(sqlite3_vtab_cursor *cursor);
+int tr_table_filter(sqlite3_vtab_cursor *cursor, int unused, const char *plan, int argc, sqlite3_value **argv);
+/* The same for a table with the arguments since and until (see time_window.c), the beginning of its scan included. */
+int tr_table_begin_window(sqlite3_vtab_cursor *cursor, TrWindow *window, const char *name, bool failures_only,
+                          int flags, const char *plan, int argc, sqlite3_value **argv);
+int tr_table_next(sqlite3_vtab_cursor *cursor);
+int tr_table_eof(sqlite3_vtab_cursor *cursor);
+int tr_table_rowid(sqlite3_vtab_cursor *cursor, sqlite3_int64 *rowid);
+void tr_result_bytes(sqlite3_context *context, const void *bytes, size_t length); /* TEXT, or BLOB if it is not UTF-8 */
+
+/* ------------------------------------------------------------------------------------------------------------------
+** tables/insert.c - INSERT: SQL values -> row
+** tables/transaction.c - SQLite's transaction and savepoints -> the pending rows
+*/
+
+/* The columns of task_results. */
+enum {
+  TR_RESULTS_TIMESTAMP,
+  TR_RESULTS_JOB_ID,
+  TR_RESULTS_JOB_NAME,
+  TR_RESULTS_SUCCESS,
+  TR_RESULTS_OUTPUT,
+  TR_RESULTS_ERROR,
+  TR_RESULTS_JOB, /* the first hidden column is the argument of task_results('my-job') */
+  TR_RESULTS_TIME_US,
+  TR_RESULTS_OFFSET,
+  TR_RESULTS_RECORD,
+  TR_RESULTS_OK,
+  TR_RESULTS_COLUMNS
+};
+
+int tr_insert_update(sqlite3_vtab *vtab, int argc, sqlite3_value **argv, sqlite3_int64 *rowid);
+int tr_transaction_begin(sqlite3_vtab *vtab);
+int tr_transaction_sync(sqlite3_vtab *vtab);
+int tr_transaction_commit(sqlite3_vtab *vtab);
+int tr_transaction_rollback(sqlite3_vtab *vtab);
+int tr_transaction_savepoint(sqlite3_vtab *vtab, int savepoint);
+int tr_transaction_release(sqlite3_vtab *vtab, int savepoint);
+int tr_transaction_rollback_to(sqlite3_vtab *vtab, int savepoint);
+
+int tr_results_register(TrConnection *connection);
+int tr_rejects_register(TrConnection *connection);
+int tr_stats_register(TrConnection *connection);
+int tr_errors_register(TrConnection *connection);
+int tr_logs_register(TrConnection *connection);
+int tr_jobs_register(TrConnection *connection);
+int tr_runs_register(TrConnection *connection);
+
+#pragma GCC visibility pop
+#endif /* TR_TABLES_H */
