@@ -78,12 +78,16 @@ build/core/%.o: %.c | build-deps
 
 .PHONY: build-deps
 build-deps:
+	@.ci/deps --look build
+
+# The only targets that install packages are these two and `test`. All others name what is missing, and the command.
+DEPS := build test
+deps: ## install what building and testing need (Debian), or print the command; also DEPS='build lint'
+	@.ci/deps $(DEPS)
+
+demo: ## show a table, a CSV and statistics from the example data
 	@.ci/deps build
-
-deps: ## install what building and testing need (Debian), or print the command
-	@.ci/deps build test
-
-demo: all ## show a table, a CSV and statistics from the example data
+	@$(MAKE) --no-print-directory all
 	@examples/demo.sh
 
 # --- tests ---------------------------------------------------------------------------------------------------------
@@ -127,38 +131,38 @@ print-fuzz-limits: # with which targets are fuzzed, and their corpora replayed
 	@echo $(SMALL_LIMITS) -DTR_READ_BYTES=61
 
 asan: ## run the C units and the SQL differential test under ASan and UBSan
-	@.ci/deps build test lint
+	@.ci/deps --look build test lint
 	@.ci/asan
 
 tsan: ## run a host of many threads under ThreadSanitizer for TSAN_SECONDS (30)
-	@.ci/deps build
+	@.ci/deps --look build
 	@.ci/tsan $(or $(TSAN_SECONDS),30)
 
 valgrind: all test-binaries ## run a SQL session and the C units under memcheck, with a leak check
-	@.ci/deps build valgrind
+	@.ci/deps --look build valgrind
 	@.ci/valgrind
 
 matrix: ## run the SQL tests on eight versions of SQLite from 3.38.5 to 3.54.1 (from npm), or on VERSIONS
-	@.ci/deps build test matrix
+	@.ci/deps --look build test matrix
 	@tests/matrix/run $(VERSIONS)
 
 locales: test-binaries ## every command under every locale there is (Debian: locales-all); minutes
-	@.ci/deps build test
+	@.ci/deps --look build test
 	@TASKRESULTS_LOCALES=all TASKRESULTS_EXTRAS=1 TASKRESULTS_ROOT="$(CURDIR)" bats --tap -f 'every locale' tests/bats/environment.bats
 
 coverage: ## lines and branches that the tests take, with a reason for each that is not; see tests/coverage/REPORT.md
-	@.ci/deps build test coverage
+	@.ci/deps --look build test coverage
 	@tests/coverage/run
 
 lint: ## gcc and clang with -Werror, clang-format, shellcheck
-	@.ci/deps build test lint
+	@.ci/deps --look build test lint
 	@.ci/lint
 
 faults: test-binaries taskresults-run ## fail every call into libc of every scenario in turn; tests/live/each_call.py
 	@TASKRESULTS_ROOT="$(CURDIR)" python3 tests/live/each_call.py
 
 fuzz: ## fuzz each target for FUZZ_SECONDS (60) of CPU time with libFuzzer and AFL++; see tests/fuzz/run
-	@.ci/deps build fuzz
+	@.ci/deps --look build fuzz
 	@tests/fuzz/run
 
 widths: ## make shell/lib/width_data.awk anew, from the Unicode tables of Perl
@@ -166,7 +170,7 @@ widths: ## make shell/lib/width_data.awk anew, from the Unicode tables of Perl
 	mv shell/lib/width_data.awk.new shell/lib/width_data.awk
 
 format: ## lay out the C sources with clang-format
-	@.ci/deps lint
+	@.ci/deps --look lint
 	clang-format -i $$(git ls-files '*.c' '*.cpp' '*.h' '*.inc')
 
 build/bench/%: tests/bench/%.c
@@ -180,12 +184,12 @@ build/bench/simdjson_1 build/bench/simdjson_2: build/bench/simdjson_%: tests/ben
 	$(SIMDJSON_CXX) $(if $(filter 2,$*),-DSIMDJSON_THREADS_ENABLED=1) -o $@ $< -lsimdjson
 
 bench: all build/bench/append_host build/bench/one_run ## measure against grep, ripgrep, jq, python3, simdjson and DuckDB; see tests/bench/run
-	@.ci/deps build bench
+	@.ci/deps --look build bench
 	@$(MAKE) -s build/bench/simdjson_1 build/bench/simdjson_2 || echo "bench: simdjson is not measured"
 	@tests/bench/run
 
 instructions: all ## count the instructions of a small workload, and compare them with those of before
-	@.ci/deps build instructions
+	@.ci/deps --look build instructions
 	@tests/instructions/run
 
 # --- installing ----------------------------------------------------------------------------------------------------

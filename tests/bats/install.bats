@@ -35,6 +35,46 @@ load ../helpers
   [[ $output == *'apt-get install -y --no-install-recommends gcc libc6-dev pkg-config libsqlite3-dev libcjson-dev sqlite3'* ]]
 }
 
+# fake_packages - a machine on which Debian's tools know no package until apt-get has run, which only leaves a mark.
+fake_packages() {
+  fakes=$BATS_TEST_TMPDIR/fakes installed=$BATS_TEST_TMPDIR/installed
+  mkdir "$fakes"
+  printf '#!/bin/sh\n[ -e "%s" ] && printf installed\n' "$installed" >"$fakes/dpkg-query"
+  printf '#!/bin/sh\necho "$*" >>"%s"\n' "$installed" >"$fakes/apt-get"
+  chmod +x "$fakes"/*
+}
+
+@test "no target but deps, demo and test installs packages: what is missing is named with the command" {
+  fake_packages
+  local target targets
+  targets=$(make -s -C "$root" help | awk '$2 !~ /^(deps|demo|test|man|uninstall|clean|help|widths)$/ {print $2}')
+  [[ $targets == *all*install* ]]
+  for target in taskresults.so $targets; do
+    PATH=$fakes:$PATH run make -s -C "$root" "$target" DESTDIR="$BATS_TEST_TMPDIR/stage"
+    echo "$target: $output"
+    [[ $status -ne 0 && $output == *'apt-get install -y --no-install-recommends '*' Error 3'* && ! -e $installed ]]
+  done
+  [[ ! -e $BATS_TEST_TMPDIR/stage ]]
+}
+
+@test "deps, demo and test install what is missing, and go on" {
+  ((EUID == 0)) || skip 'only root installs packages'
+  fake_packages
+  PATH=$fakes:$PATH run make -s -C "$root" demo
+  echo "$output"
+  [[ $status -eq 0 && $output == 'Installing: gcc '* && $(wc -l <"$installed") -eq 2 ]] # update, install
+  rm "$installed"
+  mkdir "$BATS_TEST_TMPDIR/tree" "$BATS_TEST_TMPDIR/tree/tests"
+  cp -r "$root/Makefile" "$root/.ci" "$BATS_TEST_TMPDIR/tree"
+  printf '#!/bin/sh\necho the tests ran\n' >"$BATS_TEST_TMPDIR/tree/tests/run"
+  chmod +x "$BATS_TEST_TMPDIR/tree/tests/run"
+  PATH=$fakes:$PATH run make -s -C "$BATS_TEST_TMPDIR/tree" test
+  [[ $status -eq 0 && $output == 'Installing: gcc '*'bats'*'the tests ran' && $(wc -l <"$installed") -eq 2 ]]
+  rm "$installed"
+  PATH=$fakes:$PATH run make -s -C "$BATS_TEST_TMPDIR/tree" deps DEPS=lint
+  [[ $status -eq 0 && $(grep -c '^install .*shellcheck' "$installed") -eq 1 ]]
+}
+
 @test "make help lists every target that the README names" {
   run make -s -C "$root" help
   for target in all static demo test deps asan coverage lint format bench man install uninstall clean help; do
