@@ -60,23 +60,45 @@ static int register_acting_functions(TrConnection *connection) {
 
 /* --- what an earlier load has left -------------------------------------------------------------------------------- */
 
-/* Asked of SQLite, which alone knows what is registered: a function of ours that could answer may be replaced or, by an
-** authorizer, forbidden. In doubt, nothing is loaded. */
-static int find_earlier_load(sqlite3 *db, bool *is_loaded, bool *can_act, char **message) {
+/* What of ours the pragma names. Its first column is the name. */
+typedef struct Names {
+  int rows;
+  bool results, version, writable;
+} Names;
+
+static int look_through(sqlite3 *db, const char *pragma, Names *names) {
   sqlite3_stmt *statement = NULL;
-  int rows = 0, code = sqlite3_prepare_v3(db, "PRAGMA function_list", -1, SQLITE_PREPARE_NO_VTAB, &statement, NULL);
-  *is_loaded = *can_act = false;
+  int code = sqlite3_prepare_v3(db, pragma, -1, SQLITE_PREPARE_NO_VTAB, &statement, NULL);
+  *names = (Names){0};
   while (code == SQLITE_OK && (code = sqlite3_step(statement)) == SQLITE_ROW) {
     const char *name = (const char *)sqlite3_column_text(statement, 0);
     code = name ? SQLITE_OK : SQLITE_NOMEM;
-    if (name && strcmp(name, "taskresults_version") == 0) *is_loaded = true;
-    if (name && strcmp(name, "taskresults_writable") == 0) *can_act = true;
-    rows++;
+    if (name && strcmp(name, "task_results") == 0) names->results = true;
+    if (name && strcmp(name, "taskresults_version") == 0) names->version = true;
+    if (name && strcmp(name, "taskresults_writable") == 0) names->writable = true;
+    names->rows++;
   }
-  if (code != SQLITE_DONE) tr_error(message, code, "taskresults: PRAGMA function_list: %s", sqlite3_errmsg(db));
   sqlite3_finalize(statement);
-  if (code != SQLITE_DONE) return code;
-  if (rows > 0) return SQLITE_OK;
+  return code == SQLITE_DONE ? SQLITE_OK : code;
+}
+
+/* Asked of SQLite, which alone knows what is registered: a function of ours that could answer may be replaced or, by an
+** authorizer, forbidden. In doubt, nothing is loaded. There are hundreds of functions and a dozen modules, so that the
+** functions are asked for only if our module is there, or if the modules cannot be told. (A host that takes our modules
+** away again, by sqlite3_drop_modules(), has to know that our functions stay.) */
+static int find_earlier_load(sqlite3 *db, bool *is_loaded, bool *can_act, char **message) {
+  Names modules, functions;
+  *is_loaded = *can_act = false;
+  if (look_through(db, "PRAGMA module_list", &modules) == SQLITE_OK && modules.rows > 0 && !modules.results) {
+    return SQLITE_OK;
+  }
+  int code = look_through(db, "PRAGMA function_list", &functions);
+  if (code != SQLITE_OK) {
+    return tr_error(message, code, "taskresults: PRAGMA function_list: %s", sqlite3_errmsg(db));
+  }
+  *is_loaded = functions.version;
+  *can_act = functions.writable;
+  if (functions.rows > 0) return SQLITE_OK;
   return tr_error(message, SQLITE_ERROR,
                   "taskresults: PRAGMA function_list names no function (omitted, or ignored by an authorizer), so what "
                   "is loaded already cannot be told");

@@ -80,6 +80,22 @@ static void an_authorizer_that_forbids_or_ignores_the_pragma_means_no(void) {
   sqlite3_close(db);
 }
 
+static int hide_modules(void *answer, int action, const char *pragma, const char *b, const char *c, const char *d) {
+  (void)b, (void)c, (void)d;
+  return action == SQLITE_PRAGMA && strcmp(pragma, "module_list") == 0 ? *(int *)answer : SQLITE_OK;
+}
+
+static void where_the_modules_are_hidden_the_functions_tell_what_is_loaded(void) {
+  int answers[] = {SQLITE_DENY, SQLITE_IGNORE};
+  for (int i = 0; i < 2; i++) {
+    sqlite3 *db = open_connection();
+    sqlite3_set_authorizer(db, hide_modules, &answers[i]);
+    CHECK(sqlite3_taskresults_init(db, NULL, NULL) == SQLITE_OK);
+    CHECK(sqlite3_taskresults_readonly_init(db, NULL, NULL) == SQLITE_ERROR);
+    sqlite3_close(db);
+  }
+}
+
 static int stop(void *unused) {
   (void)unused;
   return 1;
