@@ -14,7 +14,7 @@ write_atomically() {
   find_runner || die "$EXIT_IO" 'taskresults-run is not beside the extension: build it with make'
   exec {to_writer}> >(exec "$runner" --write "$file" "$seal")
   writer=$!
-  trap stop_writer EXIT
+  trap drop_writer EXIT
   trap 'exit 143' TERM
   trap 'exit 129' HUP
   (stdout_is_terminal='' && "$@") >&"$to_writer" {to_writer}>&- # the file is none, whatever the command began with
@@ -24,6 +24,12 @@ write_atomically() {
   stop_writer || status=$EXIT_IO
   trap - EXIT TERM HUP
   ((status == 0)) || exit "$status"
+}
+
+# drop_writer - for an end before the end: it may be waiting for somebody who opens a FIFO, and bash has it ignore INT.
+drop_writer() {
+  kill -TERM "$writer" 2>/dev/null
+  stop_writer
 }
 
 # Nothing of it is left when it has ended.

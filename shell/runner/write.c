@@ -5,7 +5,8 @@
 **
 ** The end of the input does not tell whether the command that wrote it went well: it may have been killed. So whoever
 ** runs the command writes SEAL, a word that nobody can guess, as the last bytes. Without it, FILE is what it was. The
-** same holds for a signal, and for the death of the shell that started us.
+** same holds for a signal, and for the death of the shell that started us. INT and HUP stay ignored where they were when we
+** came, as below nohup.
 **
 ** Exit status: 0 written; 1 without a seal; 3 it could not be written, and we have said why.
 */
@@ -34,11 +35,15 @@ static void stop(int signal) {
   is_stopped = 1;
 }
 
-/* Without SA_RESTART: a read or a write that waits ends with EINTR. */
+/* Without SA_RESTART: a read or a write that waits ends with EINTR. TERM is what tells us that the shell has died. */
 static void hear_signals(void) {
-  static const int signals[] = {SIGINT, SIGTERM, SIGHUP};
-  struct sigaction action = {.sa_handler = stop};
-  for (size_t i = 0; i < sizeof signals / sizeof *signals; i++) sigaction(signals[i], &action, NULL);
+  static const int signals[] = {SIGINT, SIGHUP};
+  struct sigaction action = {.sa_handler = stop}, before;
+  for (size_t i = 0; i < sizeof signals / sizeof *signals; i++) {
+    sigaction(signals[i], NULL, &before);
+    if (before.sa_handler != SIG_IGN) sigaction(signals[i], &action, NULL);
+  }
+  sigaction(SIGTERM, &action, NULL);
   signal(SIGPIPE, SIG_IGN);
   prctl(PR_SET_PDEATHSIG, SIGTERM);
 }

@@ -195,6 +195,44 @@ SCRIPT
   [[ $(<out.csv) == before && -z $(find . -name '.taskresults.*') ]]
 }
 
+# exporting_to_fifo SIGNALS - starts an export to a FIFO that nobody reads yet, with these ignored; sets `exporter`, when the one
+# who is to write waits.
+exporting_to_fifo() {
+  local pid=
+  make_job a 1
+  cd "$BATS_TEST_TMPDIR"
+  mkfifo fifo
+  # In the background a shell has INT and QUIT ignored.
+  setsid env --default-signal=INT,QUIT ${1:+"--ignore-signal=$1"} "$(tool taskresults)" export -o fifo 2>words 3>&- &
+  exporter=$!
+  until
+    pid=$(pgrep -g "$exporter" -f -- '--write fifo') && [[ $pid != *[!0-9]* ]] &&
+      ! grep -q '^SigCgt:[[:space:]]*0*$' "/proc/$pid/status"
+  do sleep 0.02; done
+}
+
+@test "export -o: signals that are ignored from the start, as below nohup, do not end it" {
+  exporting_to_fifo HUP,INT
+  kill -HUP -- "-$exporter"
+  kill -INT -- "-$exporter"
+  [[ $(<fifo) == *job_id* ]]
+  wait "$exporter"
+  [[ ! -s words ]]
+}
+
+@test "export -o: a signal ends it while nobody opens the FIFO" {
+  local signal status
+  for signal in INT=130 TERM=143 HUP=129; do
+    exporting_to_fifo ''
+    kill "-${signal%=*}" "$exporter" # not to the writer
+    status=0
+    wait "$exporter" || status=$?
+    [[ $status == "${signal#*=}" ]] || { echo "$signal: $status"; return 1; }
+    ! pgrep -g "$exporter"
+    rm fifo
+  done
+}
+
 # --- sql -------------------------------------------------------------------------------------------------------------
 
 @test "sql: statements, modes, standard input, a database, errors" {
