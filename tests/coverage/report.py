@@ -13,7 +13,14 @@ import os
 import re
 import sys
 
-JUDGED = {"ext/read": "pipeline", "ext/sql": "pipeline, tables", "ext/write": "writer", "ext/retain": "pruner"}
+def judged_directories():
+    """All folders of ext, but export, whose failures most of all need the right call to fail at the right moment."""
+    with open("Makefile", encoding="utf-8") as makefile:
+        folders = re.search(r"^FOLDERS := (.+)$", makefile.read(), re.M).group(1).split()
+    return [f"ext/{folder}" for folder in folders if folder != "export"]
+
+
+JUDGED = judged_directories()
 LEAST = {"lines": 95.0, "branches": 90.0}
 Branch = collections.namedtuple("Branch", "file line column function side condition")
 
@@ -97,18 +104,18 @@ def row(name, total):
 
 def print_tables(summaries):
     """Returns what falls short."""
-    short = []
     directories = collections.defaultdict(dict)
     for file, summary in summaries.items():
         directories[os.path.dirname(file)][file] = summary
+    short = []
     print("| directory | lines | branches |\n|---|---|---|")
     for directory in sorted(directories, key=lambda name: (name not in JUDGED, name)):
         total = sum_up(directories[directory].values())
-        row(f"{directory}{f' ({JUDGED[directory]})' if directory in JUDGED else ''}", total)
+        row(f"**{directory}**" if directory in JUDGED else directory, total)
         if directory in JUDGED:
             short += [f"{directory}: {kind}" for kind in LEAST if percent(*total[kind]) < LEAST[kind]]
     judged = [summary for directory in JUDGED for summary in directories[directory].values()]
-    row("**pipeline, writer and pruner**", sum_up(judged))
+    row("**all of these**", sum_up(judged))
     print("\n| file | lines | branches |\n|---|---|---|")
     for directory in sorted(directories, key=lambda name: (name not in JUDGED, name)):
         for file in sorted(directories[directory]):
