@@ -117,7 +117,7 @@ static int refuse_other_load(sqlite3 *db, bool read_only, char **message) {
 
 /* --- the entry points ---------------------------------------------------------------------------------------------- */
 
-static int load(sqlite3 *db, bool read_only, char **message) {
+static int load_extension(sqlite3 *db, bool read_only, char **message) {
   if (sqlite3_libversion_number() < OLDEST_SQLITE) {
     return tr_error(message, SQLITE_ERROR, "taskresults needs SQLite 3.38 or newer; this is %s", sqlite3_libversion());
   }
@@ -137,7 +137,7 @@ static int load(sqlite3 *db, bool read_only, char **message) {
 ENTRY_POINT int sqlite3_taskresults_init(sqlite3 *db, char **message, const sqlite3_api_routines *api) {
   SQLITE_EXTENSION_INIT2(api);
   (void)api;
-  return load(db, false, message);
+  return load_extension(db, false, message);
 }
 
 ENTRY_POINT int sqlite3_modtaskresults_init(sqlite3 *db, char **message, const sqlite3_api_routines *api) {
@@ -147,5 +147,5 @@ ENTRY_POINT int sqlite3_modtaskresults_init(sqlite3 *db, char **message, const s
 ENTRY_POINT int sqlite3_taskresults_readonly_init(sqlite3 *db, char **message, const sqlite3_api_routines *api) {
   SQLITE_EXTENSION_INIT2(api);
   (void)api;
-  return load(db, true, message);
+  return load_extension(db, true, message);
 }

@@ -25,6 +25,8 @@ SQLITE_EXTENSION_INIT3
 #pragma GCC visibility push(hidden)
 
 #define TR_NAME_SIZE 256 /* NAME_MAX and a NUL */
+#define TR_US_PER_SECOND INT64_C(1000000)
+#define TR_EXACT_DOUBLE 9007199254740992.0 /* 2^53: every whole number up to it is a double */
 
 /* ------------------------------------------------------------------------------------------------------------------
 ** base/error.c - messages that name the file, the place and the cause
@@ -80,8 +82,22 @@ const char *tr_names_get(const TrNames *names,
 #define TR_MAX_FILE_BYTES (INT64_C(1) << TR_OFFSET_BITS)
 
 /* ------------------------------------------------------------------------------------------------------------------
-** base/text.c - UTF-8 and JSON escapes
+** base/text.c - ASCII, UTF-8 and JSON escapes
 */
+
+/* Of ASCII, whatever the host's locale. */
+static inline bool tr_is_digit(int c) {
+  return c >= '0' && c <= '9';
+}
+static inline bool tr_is_hex(int c) {
+  return tr_is_digit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
+}
+static inline bool tr_is_letter(int c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+static inline bool tr_is_blank(int c) {
+  return c == ' ' || (c >= '\t' && c <= '\r');
+}
 
 /* The length of the UTF-8 sequence that begins at text[0] (>= 0x80), as Python's strict decoder sees it; 0 if it is not
 ** valid. Reads at most `available` bytes. */

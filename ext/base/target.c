@@ -14,9 +14,6 @@
 **
 ** A kill can leave the temporary file behind, `.taskresults.` and six letters; never half of the file itself.
 */
-#ifndef _GNU_SOURCE
-#define _GNU_SOURCE
-#endif
 #include "base.h"
 
 #include <errno.h>

@@ -13,7 +13,6 @@
 
 #include <string.h>
 
-#define US_PER_SECOND INT64_C(1000000)
 #define DAY_S INT64_C(86400)
 
 typedef struct Unit {
@@ -29,33 +28,25 @@ static const Unit units[] = {
 };
 #define LONGEST_NAME 7
 
-static bool is_digit(char c) {
-  return c >= '0' && c <= '9';
-}
-
-static bool is_letter(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-}
-
 static void skip_blanks(const char **p, const char *end) {
   while (*p < end && (**p == ' ' || (**p >= '\t' && **p <= '\r'))) (*p)++;
 }
 
 /* One digit or more. False: none, or more than int64_t holds. */
-static bool take_number(const char **p, const char *end, int64_t *number) {
+static bool take_whole_number(const char **p, const char *end, int64_t *number) {
   const char *start = *p;
   *number = 0;
-  for (; *p < end && is_digit(**p); (*p)++) {
+  for (; *p < end && tr_is_digit(**p); (*p)++) {
     if (__builtin_mul_overflow(*number, 10, number) || __builtin_add_overflow(*number, **p - '0', number)) return false;
   }
   return *p > start;
 }
 
 /* Behind the point: one digit or more, as millionths. */
-static bool take_fraction(const char **p, const char *end, int64_t *millionths) {
+static bool take_millionths(const char **p, const char *end, int64_t *millionths) {
   const char *start = *p;
   *millionths = 0;
-  for (int weight = 100000; *p < end && is_digit(**p); (*p)++, weight /= 10) *millionths += (**p - '0') * weight;
+  for (int weight = 100000; *p < end && tr_is_digit(**p); (*p)++, weight /= 10) *millionths += (**p - '0') * weight;
   return *p > start;
 }
 
@@ -63,7 +54,7 @@ static bool take_fraction(const char **p, const char *end, int64_t *millionths) 
 static int64_t take_unit(const char **p, const char *end) {
   char name[LONGEST_NAME + 3] = " "; /* between blanks, too */
   size_t length = 1;
-  for (; *p < end && is_letter(**p); (*p)++) {
+  for (; *p < end && tr_is_letter(**p); (*p)++) {
     if (length > LONGEST_NAME) return 0;
     name[length++] = (char)(**p | 0x20); /* lower case */
   }
@@ -79,15 +70,15 @@ static int64_t take_unit(const char **p, const char *end) {
 static bool take_part(const char **p, const char *end, bool plain_seconds, bool is_first, int64_t *us) {
   int64_t number = 0, millionths = 0;
   bool may_be_fraction = plain_seconds && *p < end && **p == '.'; /* .5 */
-  if (!may_be_fraction && !take_number(p, end, &number)) return false;
+  if (!may_be_fraction && !take_whole_number(p, end, &number)) return false;
   if (plain_seconds && *p < end && **p == '.') {
     (*p)++;
-    if (!take_fraction(p, end, &millionths)) return false;
+    if (!take_millionths(p, end, &millionths)) return false;
   }
   skip_blanks(p, end);
   int64_t seconds = *p == end && is_first && plain_seconds ? 1 : take_unit(p, end);
   skip_blanks(p, end);
-  return seconds && !__builtin_mul_overflow(number, seconds * US_PER_SECOND, us) &&
+  return seconds && !__builtin_mul_overflow(number, seconds * TR_US_PER_SECOND, us) &&
          !__builtin_add_overflow(*us, millionths * seconds, us);
 }
 

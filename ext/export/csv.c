@@ -17,7 +17,7 @@
 /* Compilers turn this into whatever the processor has for sixteen bytes. */
 typedef unsigned char Block __attribute__((vector_size(BLOCK)));
 
-static inline Block load(const char *bytes) {
+static inline Block load_block(const char *bytes) {
   Block block;
   memcpy(&block, bytes, BLOCK);
   return block;
@@ -33,7 +33,7 @@ static inline Block is_quote(Block block) {
 }
 
 static inline Block is_special(Block block, const TrCsv *csv) {
-  return (Block)(block == each('"')) | (Block)(block == load(csv->delimiters)) | (Block)(block == each('\n')) |
+  return (Block)(block == each('"')) | (Block)(block == load_block(csv->delimiters)) | (Block)(block == each('\n')) |
          (Block)(block == each('\r'));
 }
 
@@ -48,16 +48,16 @@ static inline bool is_special_byte(char c, const TrCsv *csv) {
 }
 
 /* Copies the text, if no byte of it needs quotes. */
-static inline bool copy_plain(char *out, const char *text, size_t length, const TrCsv *csv) {
+static inline bool copy_if_plain(char *out, const char *text, size_t length, const TrCsv *csv) {
   size_t i = 0;
   for (; i + BLOCK <= length; i += BLOCK) {
-    Block block = load(text + i);
+    Block block = load_block(text + i);
     memcpy(out + i, &block, BLOCK);
     if (any(is_special(block, csv))) return false;
   }
   if (i == length) return true;
   if (length >= BLOCK) { /* the last block once more, in part */
-    Block block = load(text + length - BLOCK);
+    Block block = load_block(text + length - BLOCK);
     memcpy(out + length - BLOCK, &block, BLOCK);
     return !any(is_special(block, csv));
   }
@@ -76,7 +76,7 @@ static char *copy_doubled(char *out, const char *text, size_t length) {
     /* The last block may begin in what has been copied: if it has no quote, it was copied as it stands. */
     size_t again = length >= BLOCK ? BLOCK - step : 0;
     if (step + again == BLOCK) {
-      Block block = load(text + i - again);
+      Block block = load_block(text + i - again);
       if (!any(is_quote(block))) {
         memcpy(out - again, &block, BLOCK);
         out += step;
@@ -97,7 +97,7 @@ static char *copy_doubled(char *out, const char *text, size_t length) {
 static bool needs_quotes(const char *text, size_t length, const TrCsv *csv) {
   size_t i = 0;
   for (; i + BLOCK <= length; i += BLOCK) {
-    if (any(is_special(load(text + i), csv))) return true;
+    if (any(is_special(load_block(text + i), csv))) return true;
   }
   for (; i < length; i++) {
     if (is_special_byte(text[i], csv)) return true;
@@ -130,7 +130,7 @@ static inline void append_text(TrOutput *output, const TrCsv *csv, const char *t
   char *begin = output->buffer + output->length, *out = begin;
   bool is_empty = length == 0 && !guarded;
   if (guarded) *out++ = '\'';
-  if (!is_empty && copy_plain(out, text, length, csv)) {
+  if (!is_empty && copy_if_plain(out, text, length, csv)) {
     output->length += length + guarded;
     return;
   }

@@ -13,9 +13,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#define WAIT_MS 20
+#define OUTPUT_WAIT_MS 20
 
-static int failure(TrOutput *output, int code, int reason, const char *what) {
+static int output_failure(TrOutput *output, int code, int reason, const char *what) {
   const char *state = output->target.dir_fd >= 0 ? "; the file is what it was" : "";
   output->code = tr_error(output->message, code, "cannot write %s: %s%s%s%s", output->path, what,
                           *what && reason ? ": " : "", reason ? strerror(reason) : "", state);
@@ -30,14 +30,14 @@ int tr_output_open(TrOutput *output, const char *path, bool sync, bool one_threa
   int reason;
   while ((reason = tr_target_open(&output->target, path)) == EAGAIN) {
     tr_target_close(&output->target);
-    int code = tr_poll_sleep(output->poll, WAIT_MS);
+    int code = tr_poll_sleep(output->poll, OUTPUT_WAIT_MS);
     if (code != SQLITE_OK) return output->code = code;
   }
   struct stat stat;
   output->one_thread |= reason || fstat(output->target.fd, &stat) != 0 || !S_ISREG(stat.st_mode);
   if (reason == 0) return SQLITE_OK;
   bool is_found = output->target.dir_fd >= 0;
-  return failure(output, is_found ? tr_error_code(reason) : SQLITE_CANTOPEN, reason, output->target.what);
+  return output_failure(output, is_found ? tr_error_code(reason) : SQLITE_CANTOPEN, reason, output->target.what);
 }
 
 /* --- writing ----------------------------------------------------------------------------------------------------- */
@@ -45,12 +45,12 @@ int tr_output_open(TrOutput *output, const char *path, bool sync, bool one_threa
 static int write_failure(TrOutput *output, int reason) {
   char what[64];
   snprintf(what, sizeof what, "at byte %lld", (long long)output->written);
-  return failure(output, tr_error_code(reason), reason, what);
+  return output_failure(output, tr_error_code(reason), reason, what);
 }
 
 static int wait_writable(TrOutput *output) {
   struct pollfd wanted = {.fd = output->target.fd, .events = POLLOUT};
-  poll(&wanted, 1, WAIT_MS);
+  poll(&wanted, 1, OUTPUT_WAIT_MS);
   return output->code = tr_poll(output->poll);
 }
 
@@ -117,7 +117,7 @@ int tr_output_commit(TrOutput *output) {
   int reason = tr_target_commit(&output->target, output->sync);
   if (reason == 0) return SQLITE_OK;
   if (output->target.what == NULL) return write_failure(output, reason);
-  if (!output->target.in_place) return failure(output, tr_error_code(reason), reason, output->target.what);
+  if (!output->target.in_place) return output_failure(output, tr_error_code(reason), reason, output->target.what);
   output->code =
       tr_error(output->message, SQLITE_IOERR_DIR_FSYNC, "%s is written, but may not outlast a power cut: %s: %s",
                output->path, output->target.what, strerror(reason));

@@ -9,7 +9,7 @@
 #include <errno.h>
 #include <unistd.h>
 
-#define WAIT_MS 20 /* between two looks at whether the user has had enough */
+#define WRITER_WAIT_MS 20 /* between two looks at whether the user has had enough */
 
 struct TrWriter {
   int fd;          /* borrowed: a regular file */
@@ -77,7 +77,7 @@ int tr_writer_wait(TrWriter *writer, TrPoll *poll, int64_t *written, int *reason
   int code = SQLITE_OK;
   pthread_mutex_lock(&writer->mutex);
   while (writer->length > 0 && code == SQLITE_OK) {
-    tr_condition_wait(&writer->done, &writer->mutex, WAIT_MS);
+    tr_condition_wait(&writer->done, &writer->mutex, WRITER_WAIT_MS);
     if (writer->length == 0) break;
     pthread_mutex_unlock(&writer->mutex);
     code = tr_poll(poll);

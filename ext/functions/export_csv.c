@@ -250,7 +250,7 @@ static int write_rows(ExportCall *call, int64_t *rows, char **message) {
 
 /* --- the function ------------------------------------------------------------------------------------------------ */
 
-static int run(ExportCall *call, int argc, sqlite3_value **argv, int64_t *rows, char **message) {
+static int run_export(ExportCall *call, int argc, sqlite3_value **argv, int64_t *rows, char **message) {
   unsigned threads = 1;
   int code = take_arguments(call, argc, argv, message);
   if (code == SQLITE_OK) code = tr_source_threads(&threads, message);
@@ -262,7 +262,7 @@ static int run(ExportCall *call, int argc, sqlite3_value **argv, int64_t *rows, 
   return code;
 }
 
-static void finish(sqlite3_context *context, int code, int64_t rows, const char *message) {
+static void finish_export(sqlite3_context *context, int code, int64_t rows, const char *message) {
   if (code == SQLITE_OK) {
     sqlite3_result_int64(context, rows);
   } else if (code == SQLITE_NOMEM) {
@@ -290,13 +290,13 @@ static void export_function(sqlite3_context *context, int argc, sqlite3_value **
     return;
   }
   connection->exporting = true;
-  int code = run(&call, argc, argv, &rows, &message);
+  int code = run_export(&call, argc, argv, &rows, &message);
   tr_output_close(&call.output);
   sqlite3_finalize(call.statement);
   sqlite3_free(call.column_chars);
   tr_poll_close(&call.poll);
   connection->exporting = false;
-  finish(context, code, rows, message);
+  finish_export(context, code, rows, message);
   sqlite3_free(message);
 }
 

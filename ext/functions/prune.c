@@ -66,7 +66,7 @@ static int take_flag(const char *name, sqlite3_value *value, bool *flag, char **
   return SQLITE_OK;
 }
 
-static int take_time(const char *name, sqlite3_value *value, int64_t *time_us, char **message) {
+static int take_time_option(const char *name, sqlite3_value *value, int64_t *time_us, char **message) {
   int type = sqlite3_value_type(value);
   if (type == SQLITE_INTEGER) {
     *time_us = sqlite3_value_int64(value);
@@ -106,7 +106,7 @@ static int set_option(PruneCall *call, Option option, const char *name, sqlite3_
   TrPruneOptions *options = &call->options;
   switch (option) {
   case KEEP: options->by_count = true; return take_count(name, value, &options->keep, message);
-  case SINCE: options->by_time = true; return take_time(name, value, &options->since_us, message);
+  case SINCE: options->by_time = true; return take_time_option(name, value, &options->since_us, message);
   case KEEP_FAILURES: return take_count(name, value, &options->keep_failures, message);
   case DROP_REJECTS: return take_flag(name, value, &options->drop_rejects, message);
   case COUNT: return take_flag(name, value, &options->count, message);
@@ -200,7 +200,7 @@ static void append_number(sqlite3_str *out, const char *name, int64_t number) {
   }
 }
 
-static void append_text(sqlite3_str *out, const char *name, const char *text) {
+static void append_json_text(sqlite3_str *out, const char *name, const char *text) {
   if (text == NULL) return;
   sqlite3_str_appendf(out, ",\"%s\":", name);
   append_string(out, text, strlen(text));
@@ -219,8 +219,8 @@ static void append_report(sqlite3_str *out, const char *job_id, size_t length, c
   append_number(out, "dropped", report->dropped);
   append_number(out, "bytes_freed", report->bytes_freed);
   if (report->recovered) sqlite3_str_appendall(out, ",\"recovered\":true");
-  append_text(out, "reason", report->reason);
-  append_text(out, "refused", refusal);
+  append_json_text(out, "reason", report->reason);
+  append_json_text(out, "refused", refusal);
   sqlite3_str_appendchar(out, 1, '}');
 }
 
@@ -228,7 +228,7 @@ static void append_failure(sqlite3_str *out, const char *job_id, size_t length, 
   sqlite3_str_appendall(out, "{\"job_id\":");
   append_string(out, job_id, length);
   sqlite3_str_appendall(out, ",\"result\":\"failed\",\"kept\":null,\"dropped\":null,\"bytes_freed\":0");
-  append_text(out, "reason", reason ? reason : "out of memory");
+  append_json_text(out, "reason", reason ? reason : "out of memory");
   sqlite3_str_appendchar(out, 1, '}');
 }
 
@@ -318,7 +318,7 @@ static int add_job(JobList *list, const char *job_id, size_t length) {
 }
 
 /* A job whose file is gone still counts if an interrupted prune left records of it. */
-static int visit_entry(void *context, const char *name) {
+static int visit_prune_entry(void *context, const char *name) {
   JobList *list = context;
   char job_id[TR_NAME_SIZE];
   size_t length = strlen(name);
@@ -327,13 +327,13 @@ static int visit_entry(void *context, const char *name) {
   return add_job(list, job_id, length);
 }
 
-static int compare_jobs(const void *a, const void *b) {
+static int compare_job_ids(const void *a, const void *b) {
   return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
 static int list_jobs(JobList *list, char **message) {
-  int code = tr_dir_list(&list->call->dir, &list->call->poll, visit_entry, list, message);
-  if (list->count > 1) qsort(list->job, list->count, sizeof *list->job, compare_jobs);
+  int code = tr_dir_list(&list->call->dir, &list->call->poll, visit_prune_entry, list, message);
+  if (list->count > 1) qsort(list->job, list->count, sizeof *list->job, compare_job_ids);
   return code;
 }
 

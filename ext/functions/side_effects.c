@@ -32,7 +32,7 @@ bool tr_acting_is_run(sqlite3_context *context) {
   return false;
 }
 
-static void refuse(sqlite3_context *context, int code, const char *words) {
+static void refuse_to_act(sqlite3_context *context, int code, const char *words) {
   char *message = sqlite3_mprintf("a function that acts on files %s", words);
   if (message == NULL || code == SQLITE_NOMEM) {
     sqlite3_result_error_nomem(context);
@@ -54,8 +54,8 @@ bool tr_acting_may_act(sqlite3_context *context) {
   bool is_known = code == SQLITE_ROW && sqlite3_column_type(statement, 0) == SQLITE_INTEGER;
   bool is_allowed = is_known && sqlite3_column_int(statement, 0) == 0;
   sqlite3_finalize(statement);
-  if (is_known && !is_allowed) refuse(context, SQLITE_READONLY, "is refused under PRAGMA query_only");
+  if (is_known && !is_allowed) refuse_to_act(context, SQLITE_READONLY, "is refused under PRAGMA query_only");
   if (!is_known && (code == SQLITE_ROW || code == SQLITE_DONE || code == SQLITE_OK)) code = SQLITE_AUTH;
-  if (!is_known) refuse(context, code, "must be able to ask PRAGMA query_only, and cannot");
+  if (!is_known) refuse_to_act(context, code, "must be able to ask PRAGMA query_only, and cannot");
   return is_allowed;
 }

@@ -36,7 +36,7 @@ static void result_error(sqlite3_context *context, const char *format, const cha
 }
 
 /* False: it is no text, and the error is set. Asked first, since SQLite turns what is read as text into one. */
-static bool read_text(sqlite3_context *context, sqlite3_value *value, const char *error, TrBytes *text) {
+static bool read_text_argument(sqlite3_context *context, sqlite3_value *value, const char *error, TrBytes *text) {
   int type = sqlite3_value_type(value);
   text->text = (const char *)sqlite3_value_text(value);
   text->length = (size_t)sqlite3_value_bytes(value);
@@ -69,7 +69,7 @@ static void time_function(sqlite3_context *context, int argc, sqlite3_value **ar
   TrBytes text;
   if (!read_word(context, argc, argv, "until", "since", bad_word, &is_until)) return;
   if (passes_as_it_is(context, argv[0])) return;
-  if (!read_text(context, argv[0], no_time, &text)) return;
+  if (!read_text_argument(context, argv[0], no_time, &text)) return;
   if (tr_time_parse(text.text, text.length, tr_time_now_us(), &point))
     sqlite3_result_int64(context, is_until ? point.last_us : point.first_us);
   else
@@ -84,7 +84,7 @@ static void span_function(sqlite3_context *context, int argc, sqlite3_value **ar
   TrBytes text;
   if (!read_word(context, argc, argv, "seconds", NULL, bad_word, &plain_seconds)) return;
   if (passes_as_it_is(context, argv[0])) return;
-  if (!read_text(context, argv[0], no_span, &text)) return;
+  if (!read_text_argument(context, argv[0], no_span, &text)) return;
   if (tr_timespan_parse(text.text, text.length, plain_seconds, &us))
     sqlite3_result_int64(context, us);
   else

@@ -38,7 +38,7 @@
 #define GRACE_MS 10 /* while nobody does */
 #define SEARCH_BYTES 4096
 
-static int read_error(const TrPrune *prune, int reason, char **message) {
+static int drain_read_error(const TrPrune *prune, int reason, char **message) {
   return tr_prune_error(prune, SQLITE_IOERR_READ, message, reason, "cannot be drained from %s", prune->new_name);
 }
 
@@ -47,7 +47,7 @@ static int write_error(const TrPrune *prune, int reason, char **message) {
                         prune->new_name);
 }
 
-static int live_error(const TrPrune *prune, int reason, char **message) {
+static int live_read_error(const TrPrune *prune, int reason, char **message) {
   return tr_prune_error(prune, SQLITE_IOERR_READ, message, reason, "cannot be read to finish an interrupted prune");
 }
 
@@ -120,7 +120,7 @@ static int blank_region(TrPrune *prune, int64_t from, char **message) {
 static int fill_region(TrPrune *prune, char **message) {
   TrJournalState *state = &prune->journal.state;
   struct stat old;
-  if (fstat(prune->old_fd, &old) != 0) return read_error(prune, errno, message);
+  if (fstat(prune->old_fd, &old) != 0) return drain_read_error(prune, errno, message);
   TrRange from = undrained_range(state, old.st_size);
   int64_t filled_to = state->region_at + from.to - from.from;
   assert(from.from <= from.to && filled_to <= region_end(state));
@@ -203,9 +203,9 @@ static int compare_region(const TrPrune *prune, bool *same, char **message) {
     char live[SEARCH_BYTES], old[SEARCH_BYTES] = {0};
     bool unused;
     int reason = tr_read_at(prune->live_fd, live, count, state->region_at + done, same);
-    if (reason) return live_error(prune, reason, message);
+    if (reason) return live_read_error(prune, reason, message);
     reason = tr_read_at(prune->old_fd, old, count, state->drained + done, &unused);
-    if (reason) return read_error(prune, reason, message);
+    if (reason) return drain_read_error(prune, reason, message);
     for (size_t i = 0; i < count && *same; i++) *same = live[i] == '\0' || live[i] == old[i];
   }
   return SQLITE_OK;
@@ -215,7 +215,7 @@ static int find_live_byte(const TrPrune *prune, int64_t at, char wanted, bool *f
   char byte = 0;
   int reason = tr_read_at(prune->live_fd, &byte, 1, at, found);
   *found = *found && byte == wanted;
-  return reason ? live_error(prune, reason, message) : SQLITE_OK;
+  return reason ? live_read_error(prune, reason, message) : SQLITE_OK;
 }
 
 /* A region that a kill left: is it there? It is not if somebody cut the live file since, and wrote anew: then what
@@ -249,7 +249,7 @@ static int find_last_line_end(TrPrune *prune, int64_t from, int64_t to, int64_t 
     bool whole;
     to -= (int64_t)count;
     int reason = tr_read_at(prune->old_fd, block, count, to, &whole);
-    if (reason) return read_error(prune, reason, message);
+    if (reason) return drain_read_error(prune, reason, message);
     const char *newline = whole ? memrchr(block, '\n', count) : NULL;
     if (newline) {
       *end = to + (newline - block) + 1;
@@ -265,7 +265,7 @@ static int drain_once(TrPrune *prune, bool is_idle, int64_t deadline_ms, char **
   TrJournalState *state = &prune->journal.state;
   struct stat old;
   int64_t end;
-  if (fstat(prune->old_fd, &old) != 0) return read_error(prune, errno, message);
+  if (fstat(prune->old_fd, &old) != 0) return drain_read_error(prune, errno, message);
   /* Cut by its writer: what is written from here on is new. */
   if (old.st_size < state->drained) state->drained = old.st_size;
   int code = find_last_line_end(prune, state->drained, old.st_size, &end, message);

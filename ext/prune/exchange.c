@@ -16,10 +16,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#define LEASE_PATIENCE_MS 200 /* a backup or a search may just be looking at the temporary */
+#define EXCHANGE_PATIENCE_MS 200 /* a backup or a search may just be looking at the temporary */
 
 static int lease_temporary(TrPrune *prune, char **message) {
-  int64_t deadline_ms = tr_clock_ms() + LEASE_PATIENCE_MS;
+  int64_t deadline_ms = tr_clock_ms() + EXCHANGE_PATIENCE_MS;
   int reason;
   while ((reason = tr_lease_take(prune->live_fd, F_WRLCK)) == EAGAIN && tr_clock_ms() < deadline_ms) tr_lease_pause();
   prune->exclusive_until_ms = tr_clock_ms() + tr_lease_budget_ms();

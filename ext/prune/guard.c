@@ -181,7 +181,8 @@ static int unread_error(const Look *look, const char *name, int reason, char **m
                   (int)strlen(name) - TR_SUFFIX_LEN, name, look->dir->path, name, strerror(reason));
 }
 
-static int refuse(const Look *pruned, const char *name, bool is_late, bool is_asked, char **refusal, char **message) {
+static int refuse_loss(const Look *pruned, const char *name, bool is_late, bool is_asked, char **refusal,
+                       char **message) {
   Loss loss = {0};
   Look look = *pruned;
   look.loss = &loss;
@@ -226,5 +227,5 @@ int tr_guard(TrDir *dir, TrPoll *poll, const TrPruneOptions *options, size_t max
   int code = name ? check_one(&look, name, &known, message) : SQLITE_OK;
   if (code != SQLITE_OK || !known) return code;
   if (!is_asked) code = find_one_that_stays(&look, name, &stays, message);
-  return code == SQLITE_OK && !stays ? refuse(&look, name, is_late, is_asked, refusal, message) : code;
+  return code == SQLITE_OK && !stays ? refuse_loss(&look, name, is_late, is_asked, refusal, message) : code;
 }

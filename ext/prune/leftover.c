@@ -19,8 +19,8 @@
 #include <sys/file.h>
 #include <unistd.h>
 
-#define PREFIX ".taskresults-"
-#define PREFIX_LEN (sizeof PREFIX - 1)
+#define LEFTOVER_PREFIX ".taskresults-"
+#define PREFIX_LEN (sizeof LEFTOVER_PREFIX - 1)
 #define HASH_LEN 16
 
 static uint64_t hash_job(const char *job_id, size_t length) {
@@ -30,12 +30,13 @@ static uint64_t hash_job(const char *job_id, size_t length) {
 }
 
 void tr_leftover_name(const char *job_id, size_t length, const char *suffix, char out[TR_LEFTOVER_NAME_SIZE]) {
-  snprintf(out, TR_LEFTOVER_NAME_SIZE, PREFIX "%016llx%s", (unsigned long long)hash_job(job_id, length), suffix);
+  snprintf(out, TR_LEFTOVER_NAME_SIZE, LEFTOVER_PREFIX "%016llx%s", (unsigned long long)hash_job(job_id, length),
+           suffix);
 }
 
 bool tr_leftover_is_named(const char *name) {
   size_t length = strlen(name);
-  if (length <= PREFIX_LEN + HASH_LEN || memcmp(name, PREFIX, PREFIX_LEN) != 0) return false;
+  if (length <= PREFIX_LEN + HASH_LEN || memcmp(name, LEFTOVER_PREFIX, PREFIX_LEN) != 0) return false;
   const char *suffix = name + PREFIX_LEN + HASH_LEN;
   return strcmp(suffix, ".new") == 0 || strcmp(suffix, ".journal") == 0;
 }

@@ -75,7 +75,7 @@ static int lock_job(TrPrune *prune, char **message) {
 
 /* --- 2: inspect -------------------------------------------------------------------------------------------------- */
 
-static int open_error(TrPrune *prune, TrEntry entry, const TrFile *file, char **message) {
+static int prune_open_error(TrPrune *prune, TrEntry entry, const TrFile *file, char **message) {
   switch (entry) {
   case TR_ENTRY_VANISHED: return tr_prune_error(prune, SQLITE_NOTFOUND, message, ENOENT, "cannot be opened");
   case TR_ENTRY_IRREGULAR:
@@ -124,7 +124,7 @@ static int inspect(TrPrune *prune, char **message) {
   int code = prune->options->dry_run ? SQLITE_OK : check_writable(prune, message);
   if (code == SQLITE_OK) code = tr_dir_open_file(prune->dir, prune->file_name, prune->poll, &file, &entry);
   if (code != SQLITE_OK) return code;
-  if (entry != TR_ENTRY_READABLE) return open_error(prune, entry, &file, message);
+  if (entry != TR_ENTRY_READABLE) return prune_open_error(prune, entry, &file, message);
   prune->old_fd = file.fd;
   prune->old_stat = file.stat;
   if (prune->options->dry_run) return SQLITE_OK;
@@ -188,7 +188,7 @@ static int replace_file(TrPrune *prune, char **message) {
 
 /* --- the whole --------------------------------------------------------------------------------------------------- */
 
-static void begin(TrPrune *prune, const char *job_id, size_t job_length) {
+static void begin_prune(TrPrune *prune, const char *job_id, size_t job_length) {
   prune->job_id = job_id;
   prune->job_length = job_length;
   prune->lock_fd = prune->old_fd = prune->live_fd = prune->journal.fd = -1;
@@ -208,7 +208,7 @@ static void end(TrPrune *prune) {
   tr_selection_free(&prune->selection);
 }
 
-static int run(TrPrune *prune, TrPruneReport *report, char **message) {
+static int run_prune(TrPrune *prune, TrPruneReport *report, char **message) {
   const TrSelection *selection = &prune->selection;
   bool dry_run = prune->options->dry_run;
   int code = check_exists(prune, message);
@@ -229,8 +229,8 @@ int tr_prune_job(TrDir *dir, TrPoll *poll, const TrPruneOptions *options, size_t
                  size_t job_length, TrPruneReport *report, char **message) {
   TrPrune prune = {.dir = dir, .poll = poll, .options = options, .max_line = max_line};
   *report = (TrPruneReport){.kept = -1, .dropped = -1};
-  begin(&prune, job_id, job_length);
-  int code = run(&prune, report, message);
+  begin_prune(&prune, job_id, job_length);
+  int code = run_prune(&prune, report, message);
   if (code == SQLITE_BUSY) {
     *report = (TrPruneReport){.result = TR_PRUNE_BUSY, .kept = -1, .dropped = -1, .reason = *message};
     *message = NULL;

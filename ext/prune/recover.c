@@ -44,7 +44,7 @@ static int open_old(TrPrune *prune, char **message) {
   return leftover_error(prune, "opened", message);
 }
 
-static int live_error(const TrPrune *prune, char **message) {
+static int live_open_error(const TrPrune *prune, char **message) {
   int reason = errno;
   return tr_prune_error(prune, tr_error_code(reason), message, reason,
                         "cannot be opened to finish an interrupted prune");
@@ -59,8 +59,8 @@ static int open_live(TrPrune *prune, struct stat *found, char **message) {
     }
     tr_lease_pause();
   }
-  if (prune->live_fd < 0) return errno == ENOENT ? SQLITE_OK : live_error(prune, message);
-  if (fstat(prune->live_fd, found) != 0) return live_error(prune, message);
+  if (prune->live_fd < 0) return errno == ENOENT ? SQLITE_OK : live_open_error(prune, message);
+  if (fstat(prune->live_fd, found) != 0) return live_open_error(prune, message);
   if (S_ISREG(found->st_mode)) return SQLITE_OK;
   return tr_prune_error(prune, SQLITE_ERROR, message, 0, "is %s, and an interrupted prune cannot be finished",
                         tr_file_type(found->st_mode));
@@ -69,7 +69,7 @@ static int open_live(TrPrune *prune, struct stat *found, char **message) {
 /* A new one, for whoever could write the old one. */
 static int create_live(TrPrune *prune, struct stat *found, char **message) {
   prune->live_fd = tr_prune_open(prune, prune->file_name, O_RDWR | O_CREAT | O_EXCL, 0600);
-  if (prune->live_fd < 0 || fstat(prune->live_fd, found) != 0) return live_error(prune, message);
+  if (prune->live_fd < 0 || fstat(prune->live_fd, found) != 0) return live_open_error(prune, message);
   return tr_copy_owner(prune, message);
 }
 
@@ -94,7 +94,7 @@ static int update_journal(TrPrune *prune, const struct stat *live, char **messag
 }
 
 /* Judged by what is open, not by what was seen under its name before. */
-static int finish(TrPrune *prune, char **message) {
+static int finish_recovery(TrPrune *prune, char **message) {
   struct stat live;
   int code = open_old(prune, message);
   if (code == SQLITE_OK) code = open_live(prune, &live, message);
@@ -139,7 +139,7 @@ static int finish_or_discard(TrPrune *prune, const struct stat *new, char **mess
   if (code != SQLITE_OK) return code;
   const TrJournalState *state = &prune->journal.state;
   bool is_old = new &&is_complete && !is_inode(new, state->live_dev, state->live_ino);
-  return is_old ? finish(prune, message) : discard(prune, message);
+  return is_old ? finish_recovery(prune, message) : discard(prune, message);
 }
 
 int tr_recover(TrPrune *prune, bool *recovered, char **message) {

@@ -86,7 +86,7 @@ static bool keeps_reject(const TrRules *rules) {
   return options->by_time || rules->records < options->keep;
 }
 
-static bool judge(TrRules *rules, const TrLine *line) {
+static bool keeps_line(TrRules *rules, const TrLine *line) {
   TrRecord record;
   if (tr_rules_are_done(rules)) return false;
   TrReason reason = tr_parse(&rules->parser, line, &record);
@@ -98,6 +98,6 @@ static bool judge(TrRules *rules, const TrLine *line) {
 }
 
 bool tr_rules_keep(TrRules *rules, const TrLine *line) {
-  rules->keeps_last = judge(rules, line);
+  rules->keeps_last = keeps_line(rules, line);
   return rules->keeps_last;
 }

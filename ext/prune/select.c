@@ -112,7 +112,7 @@ static int select_lines(Pass *pass) {
 /* --- the helper ---------------------------------------------------------------------------------------------------- */
 
 /* Whatever it stops at is left unread: pass->reached tells. */
-static void *help(void *argument) {
+static void *help_select(void *argument) {
   Helper *helper = argument;
   Pass *pass = &helper->pass;
   TrLine line;
@@ -156,7 +156,7 @@ static void start_helper(Helper *helper, Pass *whole, int fd, size_t max_line) {
   if (whole->reached < TR_SHARE_BYTES || options->one_thread || !tr_rules_need_no_order(options)) return;
   if (!prepare_helper(helper, whole, fd, max_line)) return;
   int64_t middle = helper->pass.reached; /* the thread's own, once it runs */
-  helper->runs = tr_thread_start(&helper->thread, help, helper);
+  helper->runs = tr_thread_start(&helper->thread, help_select, helper);
   if (helper->runs) whole->until = middle;
 }
 

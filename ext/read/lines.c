@@ -29,7 +29,7 @@ static size_t larger(size_t a, size_t b) {
   return a > b ? a : b;
 }
 
-static int ensure_room(TrLines *lines, size_t capacity) {
+static int lines_reserve(TrLines *lines, size_t capacity) {
   if (capacity <= lines->capacity) return SQLITE_OK;
   unsigned char *buffer = sqlite3_realloc64(lines->buffer, capacity + TR_PADDING);
   if (buffer == NULL) return SQLITE_NOMEM;
@@ -47,7 +47,7 @@ int tr_lines_open(TrLines *lines, int fd, int64_t from, int64_t size, size_t max
   lines->end = lines->seen_size = size;
   lines->max_line = max_line;
   lines->backwards = backwards;
-  return ensure_room(lines, TR_READ_BYTES + ALIGNMENT);
+  return lines_reserve(lines, TR_READ_BYTES + ALIGNMENT);
 }
 
 void tr_lines_close(TrLines *lines) {
@@ -109,7 +109,7 @@ static void pad(TrLines *lines) {
   memset(lines->buffer + lines->length, 0, TR_PADDING);
 }
 
-static void give(TrLines *lines, TrLine *line, size_t start, size_t end, bool terminated) {
+static void give_line(TrLines *lines, TrLine *line, size_t start, size_t end, bool terminated) {
   line->text = lines->buffer + start;
   line->length = end - start;
   line->offset = lines->base + (int64_t)start;
@@ -136,7 +136,7 @@ static void make_room_behind(TrLines *lines) {
 static int fill_forwards(TrLines *lines, bool *shrunk) {
   make_room_behind(lines);
   int code = SQLITE_OK;
-  if (lines->length == lines->capacity) code = ensure_room(lines, lines->capacity * 2);
+  if (lines->length == lines->capacity) code = lines_reserve(lines, lines->capacity * 2);
   if (code != SQLITE_OK) return code;
   int64_t offset = lines->base + (int64_t)lines->length;
   size_t count = smaller(lines->read_bytes, lines->capacity - lines->length);
@@ -171,19 +171,19 @@ static int skip_forwards(TrLines *lines, TrLine *line) {
   }
 }
 
-static int next_forwards(TrLines *lines, TrLine *line) {
+static int next_line_forwards(TrLines *lines, TrLine *line) {
   for (;;) {
     const unsigned char *newline = memchr(lines->buffer + lines->searched, '\n', lines->length - lines->searched);
     if (newline) {
       size_t at = (size_t)(newline - lines->buffer);
-      give(lines, line, lines->mark, at, true);
+      give_line(lines, line, lines->mark, at, true);
       lines->mark = lines->searched = at + 1;
       return SQLITE_ROW;
     }
     lines->searched = lines->length;
     if (lines->base + (int64_t)lines->length >= lines->end) {
       if (lines->mark == lines->length) return SQLITE_DONE;
-      give(lines, line, lines->mark, lines->length, false);
+      give_line(lines, line, lines->mark, lines->length, false);
       lines->mark = lines->length;
       return SQLITE_ROW;
     }
@@ -209,7 +209,7 @@ static int fill_backwards(TrLines *lines, size_t keep, size_t *added, bool *shru
   size_t count = larger(lines->read_bytes, keep);
   if ((int64_t)count > lines->base) count = (size_t)lines->base;
   int code = SQLITE_OK;
-  if (keep + count > lines->capacity) code = ensure_room(lines, 2 * lines->capacity); /* neither is more than that */
+  if (keep + count > lines->capacity) code = lines_reserve(lines, 2 * lines->capacity); /* neither is more than that */
   if (code != SQLITE_OK) return code;
   memmove(lines->buffer + count, lines->buffer, keep);
   lines->base -= (int64_t)count;
@@ -237,7 +237,7 @@ static int skip_backwards(TrLines *lines, TrLine *line, int64_t line_end, bool t
   return SQLITE_ROW;
 }
 
-static int next_backwards(TrLines *lines, TrLine *line) {
+static int next_line_backwards(TrLines *lines, TrLine *line) {
   if (lines->mark == 0 && lines->base == 0) return SQLITE_DONE;
   if (lines->mark == 0) {
     size_t added;
@@ -254,7 +254,7 @@ static int next_backwards(TrLines *lines, TrLine *line) {
   for (;;) {
     ssize_t newline = last_newline(lines, 0, search_to);
     if (newline >= 0 || lines->base == 0) {
-      give(lines, line, (size_t)(newline + 1), end, terminated);
+      give_line(lines, line, (size_t)(newline + 1), end, terminated);
       lines->mark = (size_t)(newline + 1);
       return SQLITE_ROW;
     }
@@ -271,7 +271,7 @@ static int next_backwards(TrLines *lines, TrLine *line) {
 }
 
 int tr_lines_next(TrLines *lines, TrLine *line) {
-  int code = lines->backwards ? next_backwards(lines, line) : next_forwards(lines, line);
+  int code = lines->backwards ? next_line_backwards(lines, line) : next_line_forwards(lines, line);
   if (code == SQLITE_DONE) { /* and stay there: a file that shrank must not come back to life */
     lines->base = lines->end = 0;
     lines->mark = lines->length = lines->searched = 0;
@@ -286,7 +286,7 @@ const unsigned char *tr_lines_ahead(const TrLines *lines) {
 bool tr_lines_take(TrLines *lines, size_t length, TrLine *line) {
   size_t end = lines->mark + length;
   if (length > lines->max_line || end >= lines->length) return false;
-  give(lines, line, lines->mark, end, true);
+  give_line(lines, line, lines->mark, end, true);
   lines->mark = lines->searched = end + 1;
   return true;
 }

@@ -24,7 +24,7 @@ typedef struct Slow {
   char open[TR_MAX_NESTING]; /* '{' or '[' of each container we are in */
 } Slow;
 
-static bool refuse(Slow *slow, TrReason reason) {
+static bool slow_refuse(Slow *slow, TrReason reason) {
   slow->reason = slow->p >= slow->end ? TR_CUT_SHORT : reason;
   return false;
 }
@@ -37,26 +37,19 @@ static int peek(const Slow *slow) {
   return slow->p < slow->end ? *slow->p : -1;
 }
 
-static bool take(Slow *slow, char wanted) {
-  if (peek(slow) != wanted) return refuse(slow, TR_MALFORMED);
+static bool slow_take(Slow *slow, char wanted) {
+  if (peek(slow) != wanted) return slow_refuse(slow, TR_MALFORMED);
   slow->p++;
   return true;
-}
-
-static bool is_hex(int c) {
-  return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
-}
-static bool is_digit(int c) {
-  return c >= '0' && c <= '9';
 }
 
 /* p is behind a backslash. */
 static bool take_escape(Slow *slow) {
   int c = peek(slow);
-  if (c < 0 || strchr("\"\\/bfnrtu", c) == NULL || c == 0) return refuse(slow, TR_BAD_ESCAPE);
+  if (c < 0 || strchr("\"\\/bfnrtu", c) == NULL || c == 0) return slow_refuse(slow, TR_BAD_ESCAPE);
   slow->p++;
   for (int i = 0; c == 'u' && i < 4; i++) {
-    if (!is_hex(peek(slow))) return refuse(slow, TR_BAD_ESCAPE);
+    if (!tr_is_hex(peek(slow))) return slow_refuse(slow, TR_BAD_ESCAPE);
     slow->p++;
   }
   return true;
@@ -67,7 +60,7 @@ static bool take_string(Slow *slow, bool *escaped) {
   *escaped = false;
   for (;;) {
     int c = peek(slow);
-    if (c < 0x20) return refuse(slow, TR_CONTROL_CHARACTER);
+    if (c < 0x20) return slow_refuse(slow, TR_CONTROL_CHARACTER);
     slow->p++;
     if (c == '"') return true;
     if (c == '\\') {
@@ -77,39 +70,39 @@ static bool take_string(Slow *slow, bool *escaped) {
   }
 }
 
-static size_t take_digits(Slow *slow) {
+static size_t slow_take_digits(Slow *slow) {
   const unsigned char *start = slow->p;
-  while (is_digit(peek(slow))) slow->p++;
+  while (tr_is_digit(peek(slow))) slow->p++;
   return (size_t)(slow->p - start);
 }
 
-static bool take_word(Slow *slow, const char *word, TrKind kind, TrSpan *span) {
+static bool slow_take_word(Slow *slow, const char *word, TrKind kind, TrSpan *span) {
   size_t length = strlen(word), left = (size_t)(slow->end - slow->p);
-  if (memcmp(slow->p, word, left < length ? left : length) != 0) return refuse(slow, TR_MALFORMED);
+  if (memcmp(slow->p, word, left < length ? left : length) != 0) return slow_refuse(slow, TR_MALFORMED);
   slow->p += left < length ? left : length;
   span->kind = kind;
-  return left >= length || refuse(slow, TR_MALFORMED);
+  return left >= length || slow_refuse(slow, TR_MALFORMED);
 }
 
-static bool take_number(Slow *slow, TrSpan *span) {
+static bool slow_take_number(Slow *slow, TrSpan *span) {
   if (peek(slow) == '-') {
     slow->p++;
-    if (peek(slow) == 'I') return take_word(slow, "Infinity", TR_MINUS_INFINITY, span);
+    if (peek(slow) == 'I') return slow_take_word(slow, "Infinity", TR_MINUS_INFINITY, span);
   }
   span->kind = TR_INTEGER;
   bool zero = peek(slow) == '0';
-  size_t digits = take_digits(slow);
-  if (digits == 0 || (zero && digits > 1)) return refuse(slow, digits ? TR_BAD_NUMBER : TR_MALFORMED);
+  size_t digits = slow_take_digits(slow);
+  if (digits == 0 || (zero && digits > 1)) return slow_refuse(slow, digits ? TR_BAD_NUMBER : TR_MALFORMED);
   if (peek(slow) == '.') {
     span->kind = TR_REAL;
     slow->p++;
-    if (take_digits(slow) == 0) return refuse(slow, TR_BAD_NUMBER);
+    if (slow_take_digits(slow) == 0) return slow_refuse(slow, TR_BAD_NUMBER);
   }
   if (peek(slow) == 'e' || peek(slow) == 'E') {
     span->kind = TR_REAL;
     slow->p++;
     if (peek(slow) == '+' || peek(slow) == '-') slow->p++;
-    if (take_digits(slow) == 0) return refuse(slow, TR_BAD_NUMBER);
+    if (slow_take_digits(slow) == 0) return slow_refuse(slow, TR_BAD_NUMBER);
   }
   if (span->kind == TR_INTEGER && digits > TR_MAX_INT_DIGITS) {
     slow->reason = TR_TOO_MANY_DIGITS;
@@ -128,12 +121,12 @@ static bool take_scalar(Slow *slow, TrSpan *span) {
     span->escaped = escaped;
     return true;
   }
-  case 't': return take_word(slow, "true", TR_TRUE, span);
-  case 'f': return take_word(slow, "false", TR_FALSE, span);
-  case 'n': return take_word(slow, "null", TR_NULL, span);
-  case 'N': return take_word(slow, "NaN", TR_NAN, span);
-  case 'I': return take_word(slow, "Infinity", TR_PLUS_INFINITY, span);
-  default: return take_number(slow, span);
+  case 't': return slow_take_word(slow, "true", TR_TRUE, span);
+  case 'f': return slow_take_word(slow, "false", TR_FALSE, span);
+  case 'n': return slow_take_word(slow, "null", TR_NULL, span);
+  case 'N': return slow_take_word(slow, "NaN", TR_NAN, span);
+  case 'I': return slow_take_word(slow, "Infinity", TR_PLUS_INFINITY, span);
+  default: return slow_take_number(slow, span);
   }
 }
 
@@ -147,13 +140,13 @@ static TrField key_field(const unsigned char *key, size_t length, bool escaped) 
 
 /* p is at a key; leaves it at the value. */
 static bool take_key(Slow *slow, TrField *field) {
-  if (!take(slow, '"')) return false;
+  if (!slow_take(slow, '"')) return false;
   const unsigned char *key = slow->p;
   bool escaped;
   if (!take_string(slow, &escaped)) return false;
   *field = key_field(key, (size_t)(slow->p - 1 - key), escaped);
   skip_space(slow);
-  if (!take(slow, ':')) return false;
+  if (!slow_take(slow, ':')) return false;
   skip_space(slow);
   return true;
 }
@@ -204,7 +197,7 @@ static bool finish_value(Slow *slow, TrSpan span, bool *more) {
       span = (TrSpan){.kind = TR_NESTED};
       continue;
     }
-    if (!take(slow, ',')) return false;
+    if (!slow_take(slow, ',')) return false;
     skip_space(slow);
     *more = true;
     return true;
@@ -239,7 +232,7 @@ static void clear_record(TrRecord *record) {
 }
 
 /* Leaves slow->p where the reason was found; at the beginning if that is the whole line. */
-static TrReason judge(Slow *slow) {
+static TrReason slow_classify(Slow *slow) {
   size_t length = (size_t)(slow->end - slow->text);
   clear_record(slow->record);
   if (!tr_utf8_is_valid(slow->text, length)) return TR_NOT_UTF8;
@@ -253,19 +246,19 @@ static TrReason judge(Slow *slow) {
   return object ? TR_OK : TR_NOT_AN_OBJECT;
 }
 
-static Slow begin(const unsigned char *text, size_t length, TrRecord *record) {
+static Slow slow_begin(const unsigned char *text, size_t length, TrRecord *record) {
   return (Slow){.text = text, .end = text + length, .p = text, .record = record, .member = TR_FIELD_COUNT};
 }
 
 TrReason tr_slow_lane(const unsigned char *text, size_t length, TrRecord *record) {
-  Slow slow = begin(text, length, record);
-  return judge(&slow);
+  Slow slow = slow_begin(text, length, record);
+  return slow_classify(&slow);
 }
 
 TrReason tr_slow_lane_at(const unsigned char *text, size_t length, size_t *at) {
   TrRecord unused;
-  Slow slow = begin(text, length, &unused);
-  TrReason reason = judge(&slow);
+  Slow slow = slow_begin(text, length, &unused);
+  TrReason reason = slow_classify(&slow);
   *at = (size_t)(slow.p - text);
   if (reason != TR_NOT_UTF8) return reason;
   for (*at = 0; *at < length;) {

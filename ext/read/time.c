@@ -16,19 +16,14 @@
 #include <string.h>
 #include <time.h>
 
-#define US_PER_SECOND INT64_C(1000000)
-#define DAY_US (86400 * US_PER_SECOND)
+#define DAY_US (86400 * TR_US_PER_SECOND)
 #define EARLIEST_US INT64_C(-62135596800000000) /* 0001-01-01T00:00:00Z */
 #define LATEST_US INT64_C(253402300799999999)   /* 9999-12-31T23:59:59.999999Z */
 #define BARE_DAY_LENGTH 10                      /* 2026-02-14 */
 
-static bool is_blank(char c) {
-  return c == ' ' || (c >= '\t' && c <= '\r');
-}
-
-static TrBytes trimmed(TrBytes text) {
-  while (text.length && is_blank(text.text[0])) text.text++, text.length--;
-  while (text.length && is_blank(text.text[text.length - 1])) text.length--;
+static TrBytes trim_blanks(TrBytes text) {
+  while (text.length && tr_is_blank(text.text[0])) text.text++, text.length--;
+  while (text.length && tr_is_blank(text.text[text.length - 1])) text.length--;
   return text;
 }
 
@@ -60,13 +55,13 @@ static bool is_bare_day(TrBytes text, int64_t *us) {
 
 /* "90 days ago" -> "90 days" */
 static TrBytes without_ago(TrBytes text) {
-  if (text.length < 4 || !is_blank(text.text[text.length - 4])) return text;
+  if (text.length < 4 || !tr_is_blank(text.text[text.length - 4])) return text;
   if (!is_word((TrBytes){text.text + text.length - 3, 3}, "ago")) return text;
   return (TrBytes){text.text, text.length - 4};
 }
 
 bool tr_time_parse(const char *bytes, size_t length, int64_t now_us, TrTimePoint *point) {
-  TrBytes text = trimmed((TrBytes){bytes, length});
+  TrBytes text = trim_blanks((TrBytes){bytes, length});
   int64_t us;
   if (is_word(text, "now")) return set_instant(point, now_us);
   if (is_word(text, "today")) return set_day(point, start_of_day(now_us));
@@ -81,5 +76,5 @@ bool tr_time_parse(const char *bytes, size_t length, int64_t now_us, TrTimePoint
 int64_t tr_time_now_us(void) {
   struct timespec now;
   clock_gettime(CLOCK_REALTIME, &now);
-  return (int64_t)now.tv_sec * US_PER_SECOND + now.tv_nsec / 1000;
+  return (int64_t)now.tv_sec * TR_US_PER_SECOND + now.tv_nsec / 1000;
 }

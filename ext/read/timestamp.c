@@ -13,10 +13,8 @@
 
 #include <stdio.h>
 
-#define US_PER_SECOND INT64_C(1000000)
-
 /* Takes exactly `count` digits. False: they are not there. */
-static bool take_digits(const char **p, const char *end, int count, int *value) {
+static bool take_exact_digits(const char **p, const char *end, int count, int *value) {
   if (end - *p < count) return false;
   *value = 0;
   for (int i = 0; i < count; i++) {
@@ -64,8 +62,8 @@ static void civil_from_days(int64_t days, int *year, int *month, int *day) {
 
 static bool take_date(const char **p, const char *end, int64_t *days) {
   int year, month, day;
-  if (!take_digits(p, end, 4, &year) || !take_char(p, end, '-') || !take_digits(p, end, 2, &month) ||
-      !take_char(p, end, '-') || !take_digits(p, end, 2, &day)) {
+  if (!take_exact_digits(p, end, 4, &year) || !take_char(p, end, '-') || !take_exact_digits(p, end, 2, &month) ||
+      !take_char(p, end, '-') || !take_exact_digits(p, end, 2, &day)) {
     return false;
   }
   if (month < 1 || month > 12 || day < 1 || day > days_in_month(year, month)) return false;
@@ -74,23 +72,24 @@ static bool take_date(const char **p, const char *end, int64_t *days) {
 }
 
 /* Behind the point: one digit or more. */
-static bool take_fraction(const char **p, const char *end, int *us) {
+static bool take_fraction_us(const char **p, const char *end, int *us) {
   const char *start = *p;
   *us = 0;
   for (int weight = 100000; *p < end && **p >= '0' && **p <= '9'; (*p)++, weight /= 10) *us += (**p - '0') * weight;
   return *p > start;
 }
 
-static bool take_time(const char **p, const char *end, int64_t *us) {
+static bool take_clock_time(const char **p, const char *end, int64_t *us) {
   int hour, minute, second = 0, fraction = 0;
-  if (!take_digits(p, end, 2, &hour) || !take_char(p, end, ':') || !take_digits(p, end, 2, &minute)) return false;
+  if (!take_exact_digits(p, end, 2, &hour) || !take_char(p, end, ':') || !take_exact_digits(p, end, 2, &minute))
+    return false;
   if (take_char(p, end, ':')) {
-    if (!take_digits(p, end, 2, &second)) return false;
+    if (!take_exact_digits(p, end, 2, &second)) return false;
     bool has_fraction = take_char(p, end, '.') || take_char(p, end, ',');
-    if (has_fraction && !take_fraction(p, end, &fraction)) return false;
+    if (has_fraction && !take_fraction_us(p, end, &fraction)) return false;
   }
   if (hour > 23 || minute > 59 || second > 60) return false;
-  *us = (hour * 3600 + minute * 60 + second) * US_PER_SECOND + fraction;
+  *us = (hour * 3600 + minute * 60 + second) * TR_US_PER_SECOND + fraction;
   return true;
 }
 
@@ -101,9 +100,9 @@ static bool take_zone(const char **p, const char *end, int64_t *offset_s) {
   if (!west && **p != '+') return false;
   (*p)++;
   int hours, minutes = 0;
-  if (!take_digits(p, end, 2, &hours)) return false;
+  if (!take_exact_digits(p, end, 2, &hours)) return false;
   bool has_minutes = take_char(p, end, ':') || *p < end;
-  if (has_minutes && !take_digits(p, end, 2, &minutes)) return false;
+  if (has_minutes && !take_exact_digits(p, end, 2, &minutes)) return false;
   if (hours > 23 || minutes > 59) return false;
   *offset_s = (hours * 3600 + minutes * 60) * (west ? -1 : 1);
   return true;
@@ -114,8 +113,8 @@ bool tr_timestamp_parse(const char *text, size_t length, int64_t *time_us) {
   int64_t days, us, offset_s;
   if (!take_date(&p, end, &days)) return false;
   if (!take_char(&p, end, 'T') && !take_char(&p, end, ' ') && !take_char(&p, end, 't')) return false;
-  if (!take_time(&p, end, &us) || !take_zone(&p, end, &offset_s) || p != end) return false;
-  *time_us = (days * 86400 - offset_s) * US_PER_SECOND + us;
+  if (!take_clock_time(&p, end, &us) || !take_zone(&p, end, &offset_s) || p != end) return false;
+  *time_us = (days * 86400 - offset_s) * TR_US_PER_SECOND + us;
   return true;
 }
 
@@ -131,8 +130,8 @@ bool tr_span_time_us(const TrLine *line, const TrSpan *span, int64_t *time_us) {
 }
 
 void tr_timestamp_format(int64_t time_us, char out[TR_TIMESTAMP_SIZE]) {
-  int64_t seconds = time_us / US_PER_SECOND, us = time_us % US_PER_SECOND;
-  if (us < 0) us += US_PER_SECOND, seconds--;
+  int64_t seconds = time_us / TR_US_PER_SECOND, us = time_us % TR_US_PER_SECOND;
+  if (us < 0) us += TR_US_PER_SECOND, seconds--;
   int64_t days = seconds / 86400, second = seconds % 86400;
   if (second < 0) second += 86400, days--;
   int year, month, day;

@@ -13,7 +13,7 @@
 
 #define HIDDEN_BACKSLASH '\xFF'
 
-static bool ensure_room(TrScratch *scratch, size_t room) {
+static bool scratch_reserve(TrScratch *scratch, size_t room) {
   if (room <= scratch->room) return true;
   unsigned char *bytes = sqlite3_realloc64(scratch->bytes, 2 * room);
   if (bytes == NULL) return false;
@@ -26,7 +26,7 @@ static bool ensure_room(TrScratch *scratch, size_t room) {
 ** before. One that comes with its length it would allocate anew, to put a NUL there when the row is given out; but only
 ** so can a text hold a NUL of its own. */
 static void result_string(sqlite3_context *context, const unsigned char *text, const TrSpan *span, TrScratch *scratch) {
-  if (!ensure_room(scratch, (size_t)span->length + 1)) {
+  if (!scratch_reserve(scratch, (size_t)span->length + 1)) {
     sqlite3_result_error_nomem(context);
     return;
   }
@@ -143,7 +143,7 @@ static size_t print_integer(const unsigned char *text, const TrSpan *span, local
 int tr_span_text(const TrLine *line, const TrSpan *span, locale_t c_locale, TrScratch *scratch, TrBytes *text) {
   bool is_there = span->kind != TR_ABSENT;
   const unsigned char *source = is_there ? line->text + span->start : NULL;
-  if (!ensure_room(scratch, (is_there ? span->length : 0) + (size_t)NUMBER_SIZE)) return SQLITE_NOMEM;
+  if (!scratch_reserve(scratch, (is_there ? span->length : 0) + (size_t)NUMBER_SIZE)) return SQLITE_NOMEM;
   char *out = (char *)scratch->bytes;
   *text = (TrBytes){.text = out};
   switch ((TrKind)span->kind) {

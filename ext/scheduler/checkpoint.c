@@ -21,16 +21,16 @@
 #include <time.h>
 #include <unistd.h>
 
-#define HIDDEN (-1)     /* no errno */
-#define PATIENCE_MS 100 /* it is a single small write */
-#define SLACK_US INT64_C(60000000)
-#define PREFIX ".checkpoint_"
+#define HIDDEN (-1)                /* no errno */
+#define CHECKPOINT_PATIENCE_MS 100 /* it is a single small write */
+#define CHECKPOINT_SLACK_US INT64_C(60000000)
+#define CHECKPOINT_PREFIX ".checkpoint_"
 #define SUFFIX ".json"
 
 static bool checkpoint_name(const char *job_id, char name[TR_NAME_SIZE]) {
   size_t length = strlen(job_id);
-  if (strchr(job_id, '/') || length + strlen(PREFIX) + strlen(SUFFIX) >= TR_NAME_SIZE) return false;
-  snprintf(name, TR_NAME_SIZE, PREFIX "%s" SUFFIX, job_id);
+  if (strchr(job_id, '/') || length + strlen(CHECKPOINT_PREFIX) + strlen(SUFFIX) >= TR_NAME_SIZE) return false;
+  snprintf(name, TR_NAME_SIZE, CHECKPOINT_PREFIX "%s" SUFFIX, job_id);
   return true;
 }
 
@@ -74,7 +74,7 @@ static int find_alive(int64_t pid, const char *started_at, bool *alive) {
   if (state == 'Z' || state == 'X') {
     *alive = false;
   } else if (started_at && tr_timestamp_parse(started_at, strlen(started_at), &job_us)) {
-    *alive = process_us <= job_us + SLACK_US;
+    *alive = process_us <= job_us + CHECKPOINT_SLACK_US;
   }
   return 0;
 }
@@ -86,7 +86,7 @@ int tr_checkpoint_look(int state_fd, const char *job_id, TrPoll *poll, TrRun *ru
   *run = TR_RUN_NONE;
   if (!checkpoint_name(job_id, name)) return SQLITE_OK;
   if (fstatat(state_fd, name, &entry, AT_SYMLINK_NOFOLLOW) != 0 && errno == ENOENT) return SQLITE_OK;
-  int code = tr_json_load(state_fd, name, O_NOFOLLOW, PATIENCE_MS, poll, &root, &cause);
+  int code = tr_json_load(state_fd, name, O_NOFOLLOW, CHECKPOINT_PATIENCE_MS, poll, &root, &cause);
   if (code == SQLITE_OK) {
     int64_t pid = 0;
     tr_json_integer(tr_json_member(root, "pid"), &pid);

@@ -18,7 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SLACK_US INT64_C(5000000)
+#define DURATION_SLACK_US INT64_C(5000000)
 #define MAX_RUNS (1 << 20) /* 16 MiB */
 
 void tr_durations_begin(TrDurations *durations) {
@@ -111,8 +111,8 @@ bool tr_durations_find(const TrDurations *durations, int64_t time_us, int64_t *s
     if (before) *start_us = before->start_us;
     return before != NULL;
   }
-  if (before && time_us - before->finish_us > SLACK_US) before = NULL;
-  if (after && after->finish_us - time_us > SLACK_US) after = NULL;
+  if (before && time_us - before->finish_us > DURATION_SLACK_US) before = NULL;
+  if (after && after->finish_us - time_us > DURATION_SLACK_US) after = NULL;
   if (before == NULL && after == NULL) return false;
   bool take_before = after == NULL || (before && time_us - before->finish_us <= after->finish_us - time_us);
   *start_us = take_before ? before->start_us : after->start_us;

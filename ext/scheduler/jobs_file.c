@@ -11,7 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define PATIENCE_MS 1000 /* the scheduler rewrites the file in milliseconds */
+#define JOBS_FILE_PATIENCE_MS 1000 /* the scheduler rewrites the file in milliseconds */
 
 static int not_found(const char *path, int code, const char *cause, char **message) {
   return tr_error(message, code,
@@ -22,7 +22,7 @@ static int not_found(const char *path, int code, const char *cause, char **messa
 
 static int not_understood(const char *path, const char *cause, char **message) {
   return tr_error(message, SQLITE_ERROR, "jobs file %s: %s (and still so after %d ms: it has to be mended)", path,
-                  cause, PATIENCE_MS);
+                  cause, JOBS_FILE_PATIENCE_MS);
 }
 
 /* What tr_json_load() says, with the file's name. Not SQLITE_CORRUPT: that is SQLite's word for a broken database. */
@@ -60,7 +60,7 @@ int tr_jobs_load(TrJobs *jobs, const char *path, TrPoll *poll, char **message) {
   *jobs = (TrJobs){.state_fd = -1};
   int code = open_state_dir(jobs, path, &name, message);
   if (code == SQLITE_OK) {
-    code = tr_json_load(jobs->state_fd, name, 0, PATIENCE_MS, poll, &jobs->root, &cause);
+    code = tr_json_load(jobs->state_fd, name, 0, JOBS_FILE_PATIENCE_MS, poll, &jobs->root, &cause);
     code = load_error(path, code, cause, message);
     sqlite3_free(cause);
   }

@@ -22,31 +22,30 @@
 
 #define RETRY_MS 20
 #define MAX_FILE_BYTES (64 * 1024 * 1024)
-#define EXACT_DOUBLE 9007199254740992.0 /* 2^53 */
 
-typedef struct Look {
+typedef struct JsonLook {
   char *text; /* owned, NUL-terminated */
   size_t length;
-} Look;
+} JsonLook;
 
 /* --- one look ----------------------------------------------------------------------------------------------------- */
 
-static int open_error(int reason, char **message) {
+static int json_open_error(int reason, char **message) {
   return tr_error(message, reason == ENOENT ? SQLITE_NOTFOUND : SQLITE_CANTOPEN, "%s", strerror(reason));
 }
 
-static int read_error(int64_t at, int reason, char **message) {
+static int json_read_error(int64_t at, int reason, char **message) {
   return tr_error(message, SQLITE_IOERR_READ, "byte %lld: %s", (long long)at, strerror(reason));
 }
 
 /* SQLITE_BUSY: it changed meanwhile, and deserves another look. */
-static int read_open_file(int fd, const struct stat *before, TrPoll *poll, Look *look, char **message) {
+static int read_open_file(int fd, const struct stat *before, TrPoll *poll, JsonLook *look, char **message) {
   size_t room = (size_t)before->st_size + 1; /* one more than there was: to see it grow */
   look->text = sqlite3_malloc64(room + 1);
   if (look->text == NULL) return SQLITE_NOMEM;
   while (look->length < room) {
     ssize_t got = pread(fd, look->text + look->length, room - look->length, (off_t)look->length);
-    if (got < 0 && errno != EINTR) return read_error((int64_t)look->length, errno, message);
+    if (got < 0 && errno != EINTR) return json_read_error((int64_t)look->length, errno, message);
     int code = tr_poll(poll);
     if (code != SQLITE_OK) return code;
     if (got == 0) break;
@@ -54,20 +53,20 @@ static int read_open_file(int fd, const struct stat *before, TrPoll *poll, Look 
   }
   look->text[look->length] = '\0';
   struct stat after;
-  if (fstat(fd, &after) != 0) return read_error(0, errno, message);
+  if (fstat(fd, &after) != 0) return json_read_error(0, errno, message);
   bool same = look->length == (size_t)before->st_size && after.st_size == before->st_size &&
               after.st_mtim.tv_sec == before->st_mtim.tv_sec && after.st_mtim.tv_nsec == before->st_mtim.tv_nsec;
   return same ? SQLITE_OK : tr_error(message, SQLITE_BUSY, "it changed while it was read");
 }
 
-static int read_file(int dirfd, const char *name, int flags, TrPoll *poll, Look *look, char **message) {
+static int read_file(int dirfd, const char *name, int flags, TrPoll *poll, JsonLook *look, char **message) {
   struct stat before;
   int fd = openat(dirfd, name, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY | flags);
   if (fd < 0 && errno == EINTR) return tr_error(message, SQLITE_BUSY, "%s", strerror(EINTR));
-  if (fd < 0) return open_error(errno, message);
+  if (fd < 0) return json_open_error(errno, message);
   int code = SQLITE_OK;
   if (fstat(fd, &before) != 0) {
-    code = open_error(errno, message);
+    code = json_open_error(errno, message);
   } else if (!S_ISREG(before.st_mode)) {
     code = tr_error(message, SQLITE_CANTOPEN, "not a regular file, but %s", tr_file_type(before.st_mode));
   } else if (before.st_size > MAX_FILE_BYTES) {
@@ -82,7 +81,7 @@ static int read_file(int dirfd, const char *name, int flags, TrPoll *poll, Look 
 /* --- text -> tree ------------------------------------------------------------------------------------------------- */
 
 /* The strict lane knows lines. Between tokens a carriage return is as good as a newline, and within a string as bad. */
-static int judge(const Look *look, char **message) {
+static int validate_json(const JsonLook *look, char **message) {
   char *line = sqlite3_malloc64(look->length + TR_PADDING);
   if (line == NULL) return SQLITE_NOMEM;
   for (size_t i = 0; i < look->length; i++) line[i] = look->text[i] == '\n' ? '\r' : look->text[i];
@@ -113,7 +112,7 @@ static bool is_low(int code) {
 }
 
 /* Backslashes stand in strings only, and the text is well-formed. */
-static void replace_what_cjson_cannot_hold(Look *look) {
+static void replace_what_cjson_cannot_hold(JsonLook *look) {
   for (char *p = look->text; (p = strchr(p, '\\')) != NULL;) {
     int code = unicode_escape(p);
     if (code < 0) {
@@ -127,9 +126,9 @@ static void replace_what_cjson_cannot_hold(Look *look) {
   }
 }
 
-static int build(Look *look, TrJson **root, char **message) {
+static int build(JsonLook *look, TrJson **root, char **message) {
   const char *end = look->text;
-  int code = judge(look, message);
+  int code = validate_json(look, message);
   if (code != SQLITE_OK) return code;
   replace_what_cjson_cannot_hold(look);
   *root = (TrJson *)cJSON_ParseWithLengthOpts(look->text, look->length + 1, &end, 1);
@@ -140,7 +139,7 @@ static int build(Look *look, TrJson **root, char **message) {
 
 /* *message is left to what the last look says. */
 static int look_once(int dirfd, const char *name, int flags, TrPoll *poll, TrJson **root, char **message) {
-  Look look = {0};
+  JsonLook look = {0};
   sqlite3_free(*message);
   *message = NULL;
   int code = read_file(dirfd, name, flags, poll, &look, message);
@@ -197,7 +196,7 @@ const char *tr_json_text(const TrJson *value) {
 
 bool tr_json_integer(const TrJson *value, int64_t *number) {
   const cJSON *item = (const cJSON *)value;
-  if (!cJSON_IsNumber(item) || fabs(item->valuedouble) >= EXACT_DOUBLE) return false;
+  if (!cJSON_IsNumber(item) || fabs(item->valuedouble) >= TR_EXACT_DOUBLE) return false;
   *number = (int64_t)item->valuedouble;
   return (double)*number == item->valuedouble;
 }

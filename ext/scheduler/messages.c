@@ -84,7 +84,7 @@ static size_t most_held(const TrMessages *messages) {
   return messages->lines->max_line > LEAST_HELD ? messages->lines->max_line : LEAST_HELD;
 }
 
-static int ensure_room(TrMessages *messages, size_t wanted) {
+static int messages_reserve(TrMessages *messages, size_t wanted) {
   if (messages->text && wanted <= messages->room) return SQLITE_OK; /* an empty message has a place, too */
   size_t room = wanted > 2 * messages->room ? wanted : 2 * messages->room;
   if (room < 1024) room = 1024;
@@ -99,7 +99,7 @@ static int ensure_room(TrMessages *messages, size_t wanted) {
 static int hold_line(TrMessages *messages, const TrLine *line, bool *shrunk) {
   size_t left = most_held(messages) - messages->held;
   size_t count = line->length < left ? (size_t)line->length : left, got = count;
-  int code = ensure_room(messages, messages->held + count + 1); /* an empty message is a text too */
+  int code = messages_reserve(messages, messages->held + count + 1); /* an empty message is a text too */
   if (code != SQLITE_OK) return code;
   unsigned char *into = messages->text + messages->held;
   if (line->too_long) {
@@ -114,7 +114,7 @@ static int hold_line(TrMessages *messages, const TrLine *line, bool *shrunk) {
 
 static int hold_newline(TrMessages *messages) {
   if (messages->held == most_held(messages)) return SQLITE_OK;
-  int code = ensure_room(messages, messages->held + 1);
+  int code = messages_reserve(messages, messages->held + 1);
   if (code == SQLITE_OK) messages->text[messages->held++] = '\n';
   return code;
 }
@@ -126,7 +126,7 @@ static void trim_last_character(TrMessages *messages) {
   if (back < messages->held && messages->text[messages->held - 1 - back] >= 0xC0) messages->held -= back + 1;
 }
 
-static void give(TrMessages *messages, TrLine *message) {
+static void give_message(TrMessages *messages, TrLine *message) {
   message->too_long = message->length > messages->held;
   if (message->too_long) trim_last_character(messages);
   message->text = messages->text;
@@ -144,7 +144,7 @@ static int add_line(TrMessages *messages, TrLine *message, const TrLine *line, b
   return code;
 }
 
-static int next_forwards(TrMessages *messages, TrLine *message) {
+static int next_message_forwards(TrMessages *messages, TrLine *message) {
   TrLine line = messages->ahead;
   bool first = true, begins, shrunk = false;
   int code = messages->has_ahead ? SQLITE_ROW : tr_lines_next(messages->lines, &line);
@@ -165,7 +165,7 @@ static int next_forwards(TrMessages *messages, TrLine *message) {
     break;
   }
   if (first || (code != SQLITE_ROW && code != SQLITE_DONE)) return shrunk ? SQLITE_DONE : code;
-  give(messages, message);
+  give_message(messages, message);
   return SQLITE_ROW;
 }
 
@@ -182,7 +182,7 @@ static int hold_message(TrMessages *messages, const TrLine *message, const TrLin
 }
 
 /* Lines without a beginning are the first of the file; or the file has shrunk, and what they belonged to is gone. */
-static int next_backwards(TrMessages *messages, TrLine *message) {
+static int next_message_backwards(TrMessages *messages, TrLine *message) {
   TrLine line;
   int64_t end = -1;
   for (;;) {
@@ -201,10 +201,11 @@ static int next_backwards(TrMessages *messages, TrLine *message) {
   message->length = (uint64_t)(end - line.offset);
   int code = hold_message(messages, message, &line);
   if (code != SQLITE_OK) return code;
-  give(messages, message);
+  give_message(messages, message);
   return SQLITE_ROW;
 }
 
 int tr_messages_next(TrMessages *messages, TrLine *message) {
-  return messages->lines->backwards ? next_backwards(messages, message) : next_forwards(messages, message);
+  return messages->lines->backwards ? next_message_backwards(messages, message)
+                                    : next_message_forwards(messages, message);
 }

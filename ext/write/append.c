@@ -85,7 +85,7 @@ static int job_length(const char *name) {
   return (int)strlen(name) - TR_SUFFIX_LEN;
 }
 
-static int failure(const Appender *appender, int reason, int otherwise, const char *verb) {
+static int append_failure(const Appender *appender, int reason, int otherwise, const char *verb) {
   const char *name = appender->name;
   return tr_error(appender->message, code_of(reason, otherwise), "job '%.*s': cannot %s %s/%s: %s (%s)",
                   job_length(name), name, verb, appender->dir->path, name, strerror(reason), advice(reason));
@@ -114,10 +114,10 @@ int tr_append_check(const TrDir *dir, const char *name, char **message) {
   struct stat stat;
   bool exists = fstatat(dir->fd, name, &stat, AT_SYMLINK_NOFOLLOW) == 0;
   if (exists && !S_ISREG(stat.st_mode)) return irregular(&appender, stat.st_mode);
-  if (!exists && errno != ENOENT) return failure(&appender, errno, SQLITE_CANTOPEN, "append to");
+  if (!exists && errno != ENOENT) return append_failure(&appender, errno, SQLITE_CANTOPEN, "append to");
   int wanted = exists ? R_OK | W_OK : W_OK | X_OK;
   if (faccessat(dir->fd, exists ? name : ".", wanted, AT_EACCESS) == 0) return SQLITE_OK;
-  return errno == ENOENT ? SQLITE_OK : failure(&appender, errno, SQLITE_CANTOPEN, exists ? "append to" : "make");
+  return errno == ENOENT ? SQLITE_OK : append_failure(&appender, errno, SQLITE_CANTOPEN, exists ? "append to" : "make");
 }
 
 /* Reading too, for the bytes before ours. EAGAIN: a pruner holds a lease. */
@@ -128,14 +128,14 @@ static int open_file(Appender *appender, TrPoll *poll) {
     if (appender->fd >= 0) break;
     if (errno == EINTR) continue;
     if (errno != EAGAIN || waited_ms >= LEASE_PATIENCE_MS) {
-      return failure(appender, errno, SQLITE_CANTOPEN, "append to");
+      return append_failure(appender, errno, SQLITE_CANTOPEN, "append to");
     }
     int code = tr_poll_sleep(poll, LEASE_RETRY_MS);
     if (code != SQLITE_OK) return code;
     waited_ms += LEASE_RETRY_MS;
   }
   struct stat stat;
-  if (fstat(appender->fd, &stat) != 0) return failure(appender, errno, SQLITE_CANTOPEN, "append to");
+  if (fstat(appender->fd, &stat) != 0) return append_failure(appender, errno, SQLITE_CANTOPEN, "append to");
   if (!S_ISREG(stat.st_mode)) return irregular(appender, stat.st_mode);
   appender->is_new = stat.st_size == 0;
   return SQLITE_OK;
@@ -151,7 +151,7 @@ static int is_inside_line(Appender *appender, int64_t offset, bool *inside) {
   do {
     n = pread(appender->fd, &byte, 1, offset);
   } while (n < 0 && errno == EINTR);
-  if (n < 0) return failure(appender, errno, SQLITE_IOERR_READ, "read");
+  if (n < 0) return append_failure(appender, errno, SQLITE_IOERR_READ, "read");
   *inside = n == 1 && byte != '\n';
   return SQLITE_OK;
 }
@@ -164,7 +164,7 @@ static int ends_torn(Appender *appender, bool *torn) {
   for (int look = 0; look < MOST_LOOKS; look++) {
     struct stat stat;
     if (look > 0) nanosleep(&(struct timespec){.tv_nsec = BETWEEN_LOOKS_NS}, NULL);
-    if (fstat(appender->fd, &stat) != 0) return failure(appender, errno, SQLITE_IOERR_FSTAT, "read");
+    if (fstat(appender->fd, &stat) != 0) return append_failure(appender, errno, SQLITE_IOERR_FSTAT, "read");
     if (stat.st_size == size_before) return SQLITE_OK;
     appender->looked = stat.st_size;
     *torn = false;
@@ -188,7 +188,7 @@ static int write_once(Appender *appender, size_t from, size_t to, size_t *writte
     if (n >= 0 || errno != EAGAIN || waited_ms >= LEASE_PATIENCE_MS) break;
     tr_poll_sleep(NULL, LEASE_RETRY_MS);
   }
-  if (n <= 0) return failure(appender, n < 0 ? errno : EIO, SQLITE_IOERR_WRITE, "append to");
+  if (n <= 0) return append_failure(appender, n < 0 ? errno : EIO, SQLITE_IOERR_WRITE, "append to");
   off_t position = lseek(appender->fd, 0, SEEK_CUR); /* O_APPEND leaves it behind our last byte */
   *written = (size_t)n;
   *at = position > n ? position - n : 0;
@@ -270,7 +270,7 @@ static int sync_fd(int fd, int (*sync)(int)) {
 /* A new file is durable when its name is. */
 static int sync_file(Appender *appender) {
   if (sync_fd(appender->fd, fdatasync) != 0 || (appender->is_new && sync_fd(appender->dir->fd, fsync) != 0)) {
-    return failure(appender, errno, SQLITE_IOERR_FSYNC, "sync");
+    return append_failure(appender, errno, SQLITE_IOERR_FSYNC, "sync");
   }
   return SQLITE_OK;
 }

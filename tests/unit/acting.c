@@ -171,6 +171,7 @@ int main(void) {
   RUN(the_pragma_is_asked_at_each_call);
   RUN(a_pragma_that_is_only_prepared_counts);
   RUN(an_authorizer_that_forbids_or_ignores_the_pragma_means_no);
+  RUN(where_the_modules_are_hidden_the_functions_tell_what_is_loaded);
   RUN(an_interrupt_means_no);
   RUN(an_insert_is_refused_and_a_commit_is_not);
   RUN(a_connection_keeps_what_it_was_given_first);
