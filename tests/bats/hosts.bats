@@ -68,7 +68,7 @@ b c: 4 runs, 0 failed' ]]
 }
 
 @test "examples/embed.c works with the sources compiled in" {
-  build_embedded "$root"/ext/*/*.c
+  build_embedded "$root"/ext/*.c "$root"/ext/*/*.c
   assert_embedded
 }
 

@@ -175,6 +175,7 @@ int main(void) {
   RUN(an_interrupt_means_no);
   RUN(an_insert_is_refused_and_a_commit_is_not);
   RUN(a_connection_keeps_what_it_was_given_first);
+  RUN(where_the_modules_are_hidden_the_functions_tell_what_is_loaded);
   char command[128];
   snprintf(command, sizeof command, "rm -r %s", directory);
   return system(command) != 0 || check_result();
