@@ -4,23 +4,27 @@
 load ../helpers
 load ../shell
 
-# every_command NAME=VALUE... - what every command prints in that environment, in $BATS_TEST_TMPDIR/got.
+# every_command NAME=VALUE... - what every command prints in that environment, in $BATS_TEST_TMPDIR/got. A run of them takes
+# seconds, so the locales below are few: one or two of a kind. `make locales` has all.
 every_command() {
-  "$root/tests/environment/every_command" "$(dirname "$(tool taskresults)")" "$BATS_TEST_TMPDIR/work" \
+  "$root/tests/environment/every_command" "$(dirname "$(tool taskresults)")" "$BATS_FILE_TMPDIR/work" \
     "$root/build/shim/clock.so" "$@" >"$BATS_TEST_TMPDIR/got" </dev/null
   ! grep -aq 'build/shim/clock.so.* cannot be preloaded' "$BATS_TEST_TMPDIR/got"
 }
 
-# expect - every_command in a plain environment; assert_as_expected NAME=VALUE... - the same in that one.
+# expect - what every command prints in a plain environment, asked once for all tests; assert_as_expected NAME=VALUE... - the
+# same in that one.
 expect() {
+  expected=$BATS_FILE_TMPDIR/expected
+  [[ ! -e $expected ]] || return 0
   every_command LC_ALL=C.UTF-8
-  mv "$BATS_TEST_TMPDIR/got" "$BATS_TEST_TMPDIR/expected"
-  (($(grep -ac '^status 0$' "$BATS_TEST_TMPDIR/expected") > 50))
+  (($(grep -ac '^status 0$' "$BATS_TEST_TMPDIR/got") > 50))
+  mv "$BATS_TEST_TMPDIR/got" "$expected"
 }
 
 assert_as_expected() {
   every_command "$@"
-  diff -a "$BATS_TEST_TMPDIR/expected" "$BATS_TEST_TMPDIR/got" >"$BATS_TEST_TMPDIR/differences" || {
+  diff -a "$expected" "$BATS_TEST_TMPDIR/got" >"$BATS_TEST_TMPDIR/differences" || {
     echo "other output with ${*:0:3}:"
     head -n 20 "$BATS_TEST_TMPDIR/differences" | cut -c -200
     return 1
@@ -44,7 +48,7 @@ own_variables() {
   ((${#words[@]} > 300))
   # shellcheck disable=SC2016  # it is not to be evaluated
   assert_as_expected "${words[@]/%/=x[\$(touch evaluated)]}" 'x[$(touch evaluated)]=1'
-  [[ ! -e $BATS_TEST_TMPDIR/work/evaluated ]]
+  [[ ! -e $BATS_FILE_TMPDIR/work/evaluated ]]
 }
 
 @test "what switches bash and other programs changes nothing" {
@@ -116,8 +120,7 @@ have_locales() {
 @test "every command prints the same under locales that differ in kind" {
   have_locales
   expect
-  for locale in C POSIX tr_TR.UTF-8 az_AZ.UTF-8 de_DE.ISO-8859-1 ar_SA.UTF-8 fa_IR.UTF-8 th_TH.TIS-620 ja_JP.EUC-JP \
-    zh_CN.GB18030 zh_TW.BIG5; do
+  for locale in C tr_TR.UTF-8 de_DE.ISO-8859-1 fa_IR.UTF-8 zh_CN.GB18030; do
     [[ ${TASKRESULTS_LOCALES-} != all ]] || break # the next test has them all
     assert_as_expected "LC_ALL=$locale"
   done
