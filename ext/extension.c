@@ -96,8 +96,8 @@ static int find_earlier_load(sqlite3 *db, bool *is_loaded, bool *can_act, char *
   if (code != SQLITE_OK) {
     return tr_error(message, code, "taskresults: PRAGMA function_list: %s", sqlite3_errmsg(db));
   }
-  *is_loaded = functions.version;
   *can_act = functions.writable;
+  *is_loaded = functions.version || *can_act; /* for want of memory, a load may have ended half-way */
   if (functions.rows > 0) return SQLITE_OK;
   return tr_error(message, SQLITE_ERROR,
                   "taskresults: PRAGMA function_list names no function (omitted, or ignored by an authorizer), so what "
