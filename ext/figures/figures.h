@@ -24,7 +24,7 @@ typedef struct TrMean {
   int64_t count;
 } TrMean;
 
-typedef struct TrTally {
+typedef struct TrJobFigures {
   locale_t c_locale; /* borrowed */
   bool wants_times;  /* repair and between are asked for: the times of outages have to be read */
   int64_t runs, successes, rejects;
@@ -35,13 +35,14 @@ typedef struct TrTally {
   TrMean repair;     /* from an outage's first failure to the success that ended it */
   TrMean between;    /* from one outage's beginning to that of the next */
   TrKept first_run, last_success, last_failure, last_error; /* as in the record; of kind TR_ABSENT if there was none */
-} TrTally;
+} TrJobFigures;
 
-/* A zeroed TrTally but for c_locale and wants_times is a valid one. begin keeps the memory of the job before. */
-void tr_tally_begin(TrTally *tally);
-int tr_tally_record(TrTally *tally, const TrLine *line, const TrRecord *record); /* SQLITE_OK or SQLITE_NOMEM */
-void tr_tally_free(TrTally *tally);
-const TrKept *tr_tally_last_run(const TrTally *tally); /* the timestamp */
+/* A zeroed TrJobFigures but for c_locale and wants_times is a valid one. begin keeps the memory of the job before. */
+void tr_job_figures_begin(TrJobFigures *figures);
+int tr_job_figures_record(TrJobFigures *figures, const TrLine *line,
+                          const TrRecord *record); /* SQLITE_OK or SQLITE_NOMEM */
+void tr_job_figures_free(TrJobFigures *figures);
+const TrKept *tr_job_figures_last_run(const TrJobFigures *figures); /* the timestamp */
 bool tr_kept_time_us(const TrKept *kept, int64_t *time_us);
 
 /* ------------------------------------------------------------------------------------------------------------------
@@ -52,34 +53,34 @@ bool tr_kept_time_us(const TrKept *kept, int64_t *time_us);
 size_t tr_signature_of(TrBytes error, char out[TR_SIGNATURE_SIZE]); /* its length; no NUL is added */
 
 /* ------------------------------------------------------------------------------------------------------------------
-** figures/error_groups.c - the failures of one job -> how often each kind of them occurred
+** figures/error_groups.c - the failures of one job -> groups of like errors, and how often each occurred
 */
-typedef struct TrErrorKind {
+typedef struct TrErrorGroup {
   char *signature; /* owned; no NUL ends it, but there may be some in it */
   size_t length;   /* bytes */
   int64_t times;
   int64_t offset;            /* of the first one's line */
   bool timed;                /* the times of one at least could be read: */
   int64_t first_us, last_us; /* the earliest and the latest */
-} TrErrorKind;
+} TrErrorGroup;
 
-typedef struct TrMemo TrMemo; /* a text of this job whose kind is known */
+typedef struct TrMemo TrMemo; /* a text of this job whose group is known */
 
-typedef struct TrErrorKinds {
-  locale_t c_locale; /* borrowed */
-  TrErrorKind *kind; /* owned; in the order of the file */
+typedef struct TrErrorGroups {
+  locale_t c_locale;   /* borrowed */
+  TrErrorGroup *group; /* owned; in the order of the file */
   size_t count, room;
-  size_t *slot;      /* owned: index into kind[] + 1, or 0 */
+  size_t *slot;      /* owned: index into group[] + 1, or 0 */
   size_t slot_count; /* a power of two, twice the room */
   TrMemo *memo;      /* owned */
   uint64_t seed;
   TrScratch scratch;
-} TrErrorKinds;
+} TrErrorGroups;
 
-/* A zeroed TrErrorKinds but for c_locale is a valid one. begin forgets the job before. All: SQLITE_OK or SQLITE_NOMEM. */
-int tr_kinds_begin(TrErrorKinds *kinds);
-int tr_kinds_add(TrErrorKinds *kinds, const TrLine *line, const TrRecord *record);
-void tr_kinds_free(TrErrorKinds *kinds);
+/* A zeroed TrErrorGroups but for c_locale is a valid one. begin forgets the job before. All: SQLITE_OK or SQLITE_NOMEM. */
+int tr_error_groups_begin(TrErrorGroups *groups);
+int tr_error_groups_add(TrErrorGroups *groups, const TrLine *line, const TrRecord *record);
+void tr_error_groups_free(TrErrorGroups *groups);
 
 #pragma GCC visibility pop
 #endif /* TR_FIGURES_H */

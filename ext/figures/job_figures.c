@@ -59,69 +59,69 @@ static void add_duration(TrMean *mean, int64_t from_us, int64_t to_us) {
   mean->count++;
 }
 
-static void begin_outage(TrTally *tally, const TrLine *line, const TrSpan *timestamp) {
+static void begin_outage(TrJobFigures *figures, const TrLine *line, const TrSpan *timestamp) {
   int64_t time_us = 0;
   bool timed = tr_span_time_us(line, timestamp, &time_us);
-  if (timed && tally->outage_timed) add_duration(&tally->between, tally->outage_us, time_us);
-  tally->outage_timed = timed;
-  tally->outage_us = time_us;
+  if (timed && figures->outage_timed) add_duration(&figures->between, figures->outage_us, time_us);
+  figures->outage_timed = timed;
+  figures->outage_us = time_us;
 }
 
-static void end_outage(TrTally *tally, const TrLine *line, const TrSpan *timestamp) {
+static void end_outage(TrJobFigures *figures, const TrLine *line, const TrSpan *timestamp) {
   int64_t time_us;
-  if (!tally->outage_timed || !tr_span_time_us(line, timestamp, &time_us)) return;
-  add_duration(&tally->repair, tally->outage_us, time_us);
+  if (!figures->outage_timed || !tr_span_time_us(line, timestamp, &time_us)) return;
+  add_duration(&figures->repair, figures->outage_us, time_us);
 }
 
-/* --- the tally ---------------------------------------------------------------------------------------------------- */
+/* --- the figures -------------------------------------------------------------------------------------------------- */
 
-void tr_tally_begin(TrTally *tally) {
-  tally->runs = tally->successes = tally->rejects = 0;
-  tally->streak = tally->longest_failure_streak = 0;
-  tally->outage_timed = false;
-  tally->repair = tally->between = (TrMean){0};
-  tally->first_run.span = tally->last_success.span = (TrSpan){.kind = TR_ABSENT};
-  tally->last_failure.span = tally->last_error.span = (TrSpan){.kind = TR_ABSENT};
+void tr_job_figures_begin(TrJobFigures *figures) {
+  figures->runs = figures->successes = figures->rejects = 0;
+  figures->streak = figures->longest_failure_streak = 0;
+  figures->outage_timed = false;
+  figures->repair = figures->between = (TrMean){0};
+  figures->first_run.span = figures->last_success.span = (TrSpan){.kind = TR_ABSENT};
+  figures->last_failure.span = figures->last_error.span = (TrSpan){.kind = TR_ABSENT};
 }
 
-static int add_success(TrTally *tally, const TrLine *line, const TrRecord *record) {
+static int add_success(TrJobFigures *figures, const TrLine *line, const TrRecord *record) {
   const TrSpan *timestamp = &record->field[TR_TIMESTAMP];
-  if (tally->streak < 0) {
-    if (tally->wants_times) end_outage(tally, line, timestamp);
-    tally->streak = 0;
+  if (figures->streak < 0) {
+    if (figures->wants_times) end_outage(figures, line, timestamp);
+    figures->streak = 0;
   }
-  tally->streak++;
-  tally->successes++;
-  return keep(&tally->last_success, line, timestamp);
+  figures->streak++;
+  figures->successes++;
+  return keep(&figures->last_success, line, timestamp);
 }
 
-static int add_failure(TrTally *tally, const TrLine *line, const TrRecord *record) {
+static int add_failure(TrJobFigures *figures, const TrLine *line, const TrRecord *record) {
   const TrSpan *timestamp = &record->field[TR_TIMESTAMP];
-  if (tally->streak >= 0) {
-    if (tally->wants_times) begin_outage(tally, line, timestamp);
-    tally->streak = 0;
+  if (figures->streak >= 0) {
+    if (figures->wants_times) begin_outage(figures, line, timestamp);
+    figures->streak = 0;
   }
-  tally->streak--;
-  if (-tally->streak > tally->longest_failure_streak) tally->longest_failure_streak = -tally->streak;
-  int code = keep(&tally->last_failure, line, timestamp);
-  return code == SQLITE_OK ? keep(&tally->last_error, line, &record->field[TR_ERROR]) : code;
+  figures->streak--;
+  if (-figures->streak > figures->longest_failure_streak) figures->longest_failure_streak = -figures->streak;
+  int code = keep(&figures->last_failure, line, timestamp);
+  return code == SQLITE_OK ? keep(&figures->last_error, line, &record->field[TR_ERROR]) : code;
 }
 
-int tr_tally_record(TrTally *tally, const TrLine *line, const TrRecord *record) {
-  if (tally->runs++ == 0) {
-    int code = keep(&tally->first_run, line, &record->field[TR_TIMESTAMP]);
+int tr_job_figures_record(TrJobFigures *figures, const TrLine *line, const TrRecord *record) {
+  if (figures->runs++ == 0) {
+    int code = keep(&figures->first_run, line, &record->field[TR_TIMESTAMP]);
     if (code != SQLITE_OK) return code;
   }
-  return tr_record_is_ok(line, record) ? add_success(tally, line, record) : add_failure(tally, line, record);
+  return tr_record_is_ok(line, record) ? add_success(figures, line, record) : add_failure(figures, line, record);
 }
 
-const TrKept *tr_tally_last_run(const TrTally *tally) {
-  return tally->streak > 0 ? &tally->last_success : &tally->last_failure;
+const TrKept *tr_job_figures_last_run(const TrJobFigures *figures) {
+  return figures->streak > 0 ? &figures->last_success : &figures->last_failure;
 }
 
-void tr_tally_free(TrTally *tally) {
-  sqlite3_free(tally->first_run.bytes);
-  sqlite3_free(tally->last_success.bytes);
-  sqlite3_free(tally->last_failure.bytes);
-  sqlite3_free(tally->last_error.bytes);
+void tr_job_figures_free(TrJobFigures *figures) {
+  sqlite3_free(figures->first_run.bytes);
+  sqlite3_free(figures->last_success.bytes);
+  sqlite3_free(figures->last_failure.bytes);
+  sqlite3_free(figures->last_error.bytes);
 }

@@ -3,7 +3,7 @@
 **
 ** The scheduler's own viewer asks `if record.get("success")`, so the rule is Python's truth of the value: false are
 ** `false`, null, a missing key, every number that is 0, "", [] and {}; all else is true, the texts "0" and "[]" too. It is
-** judged from the record, where a text and an array differ, and not from the value that SQL sees, where they look alike.
+** read from the record, where a text and an array differ, and not from the value that SQL sees, where they look alike.
 ** Of a key that is there twice the last one counts, as everywhere.
 */
 #include "figures.h"

@@ -253,7 +253,7 @@ static int write_rows(ExportCall *call, int64_t *rows, char **message) {
 static int run_export(ExportCall *call, int argc, sqlite3_value **argv, int64_t *rows, char **message) {
   unsigned threads = 1;
   int code = take_arguments(call, argc, argv, message);
-  if (code == SQLITE_OK) code = tr_source_threads(&threads, message);
+  if (code == SQLITE_OK) code = tr_settings_threads(&threads, message);
   if (code == SQLITE_OK) code = prepare(call, message);
   if (code == SQLITE_OK)
     code = tr_output_open(&call->output, call->path, call->sync, threads == 1, &call->poll, message);

@@ -38,7 +38,7 @@ typedef struct PruneCall {
   char *refusal;            /* owned: what a guard says; a dry run goes on */
   TrConnection *connection; /* borrowed */
   TrPruneOptions options;
-  TrSource source; /* owned */
+  TrSettings settings; /* owned */
   size_t max_line;
   TrPoll poll; /* owned */
   TrDir dir;   /* owned */
@@ -81,14 +81,14 @@ static int take_time_option(const char *name, sqlite3_value *value, int64_t *tim
   return value_error(name, "a time: " TR_TIME_FORMS "; or microseconds since 1970, an INTEGER", message);
 }
 
-static int take_dir(const char *name, sqlite3_value *value, TrSource *source, char **message) {
+static int take_dir(const char *name, sqlite3_value *value, TrSettings *settings, char **message) {
   const char *path = sqlite3_value_type(value) == SQLITE_TEXT ? (const char *)sqlite3_value_text(value) : NULL;
   if (path == NULL || *path == '\0' || strlen(path) != (size_t)sqlite3_value_bytes(value)) {
     return value_error(name, "the path of a directory", message);
   }
-  sqlite3_free(source->dir);
-  source->dir = sqlite3_mprintf("%s", path);
-  return source->dir ? SQLITE_OK : SQLITE_NOMEM;
+  sqlite3_free(settings->dir);
+  settings->dir = sqlite3_mprintf("%s", path);
+  return settings->dir ? SQLITE_OK : SQLITE_NOMEM;
 }
 
 typedef enum Option { KEEP, SINCE, KEEP_FAILURES, DROP_REJECTS, COUNT, DRY_RUN, OFFLINE, FORCE, DIR, OPTIONS } Option;
@@ -113,7 +113,7 @@ static int set_option(PruneCall *call, Option option, const char *name, sqlite3_
   case DRY_RUN: return take_flag(name, value, &options->dry_run, message);
   case OFFLINE: return take_flag(name, value, &options->offline, message);
   case FORCE: return take_flag(name, value, &options->force, message);
-  case DIR: return take_dir(name, value, &call->source, message);
+  case DIR: return take_dir(name, value, &call->settings, message);
   default: break;
   }
   return tr_error(message, SQLITE_ERROR,
@@ -142,14 +142,14 @@ static int take_options(PruneCall *call, int argc, sqlite3_value **argv, char **
 
 static int begin_call(PruneCall *call, sqlite3_context *context, int argc, sqlite3_value **argv, char **message) {
   TrConnection *connection = sqlite3_user_data(context);
-  *call =
-      (PruneCall){.connection = connection, .source.store = &tr_results_store, .poll.db = connection->db, .dir.fd = -1};
+  *call = (PruneCall){
+      .connection = connection, .settings.store = &tr_results_store, .poll.db = connection->db, .dir.fd = -1};
   int code = take_options(call, argc, argv, message);
   unsigned threads = 1;
-  if (code == SQLITE_OK) code = tr_source_max_line(&call->source, &call->max_line, message);
-  if (code == SQLITE_OK) code = tr_source_threads(&threads, message);
+  if (code == SQLITE_OK) code = tr_settings_max_line(&call->settings, &call->max_line, message);
+  if (code == SQLITE_OK) code = tr_settings_threads(&threads, message);
   call->options.one_thread = threads == 1;
-  if (code == SQLITE_OK) code = tr_dir_open(&call->dir, &tr_results_store, tr_source_dir(&call->source), message);
+  if (code == SQLITE_OK) code = tr_dir_open(&call->dir, &tr_results_store, tr_settings_dir(&call->settings), message);
   return code;
 }
 
@@ -168,7 +168,7 @@ static void end_call(PruneCall *call) {
   sqlite3_free(call->refusal);
   tr_dir_close(&call->dir);
   tr_poll_close(&call->poll);
-  tr_source_free(&call->source);
+  tr_settings_free(&call->settings);
 }
 
 /* --- results ------------------------------------------------------------------------------------------------------ */

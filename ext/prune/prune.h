@@ -61,7 +61,7 @@ typedef struct TrRules {
 void tr_rules_begin(TrRules *rules, const TrPruneOptions *options);
 bool tr_rules_keep(TrRules *rules, const TrLine *line); /* a line with its newline, before all that were asked about */
 bool tr_rules_are_done(const TrRules *rules);           /* can no rule keep anything that is older? */
-bool tr_rules_need_no_order(const TrPruneOptions *options); /* is each line judged by itself? */
+bool tr_rules_need_no_order(const TrPruneOptions *options); /* is each line decided by itself? */
 
 typedef struct TrRange {
   int64_t from, to; /* bytes [from, to) of a file: whole lines */

@@ -93,7 +93,7 @@ static int update_journal(TrPrune *prune, const struct stat *live, char **messag
   return tr_journal_save(prune, message);
 }
 
-/* Judged by what is open, not by what was seen under its name before. */
+/* Decided by what is open, not by what was seen under its name before. */
 static int finish_recovery(TrPrune *prune, char **message) {
   struct stat live;
   int code = open_old(prune, message);

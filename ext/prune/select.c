@@ -5,7 +5,7 @@
 ** gigabyte, a few hundred KB are read. A last line without its newline may still be being written: the selection ends
 ** before it, and the drain brings it along.
 **
-** Under a rule that judges each line by itself, which has to see all of a large file, a second thread reads the older
+** Under a rule that decides each line by itself, which has to see all of a large file, a second thread reads the older
 ** half meanwhile. It is a helper without duties: it calls nothing of SQLite's, allocates nothing, and stops at whatever
 ** is not plain (a read error, a very long line, no room for another range). Where it stopped, the caller's thread goes
 ** on when it is done with its own half; so every error and every odd line is met there, and without a helper (no thread

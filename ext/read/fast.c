@@ -233,8 +233,8 @@ AVX2 static inline uint64_t avx2_bad_escapes(Block x, uint64_t is_escaped) {
   return bad;
 }
 
-/* Escapes are judged 64 bytes at a time, not one by one: texts are full of \n, and a branch for each is mispredicted.
-** Nothing is carried from block to block: what cannot be judged yet, because it reaches the end, begins the next one. How
+/* Escapes are validated 64 bytes at a time, not one by one: texts are full of \n, and a branch for each is mispredicted.
+** Nothing is carried from block to block: what cannot be validated yet, because it reaches the end, begins the next one. How
 ** far that is depends on the data only in those cases, so that the processor need not wait for it in all others. */
 AVX2 static inline __attribute__((always_inline)) const unsigned char *avx2_string(const unsigned char *p,
                                                                                    bool *escaped) {

@@ -279,7 +279,7 @@ int tr_lines_next(TrLines *lines, TrLine *line) {
   return code;
 }
 
-const unsigned char *tr_lines_ahead(const TrLines *lines) {
+const unsigned char *tr_lines_buffered(const TrLines *lines) {
   return lines->backwards || lines->mark == lines->length ? NULL : lines->buffer + lines->mark;
 }
 

@@ -108,7 +108,7 @@ int tr_lines_next(TrLines *lines, TrLine *line); /* SQLITE_ROW, SQLITE_DONE, SQL
 /* For who can tell by himself where a line ends: the bytes not yet given out, up to a NUL at the latest (NULL if there are
 ** none at hand, or when reading backwards); and the taking of that many, which a newline must follow, as the next line.
 ** False: not to be taken like that; ask tr_lines_next(). */
-const unsigned char *tr_lines_ahead(const TrLines *lines);
+const unsigned char *tr_lines_buffered(const TrLines *lines);
 bool tr_lines_take(TrLines *lines, size_t length, TrLine *line);
 /* Reads a stretch of the file once more. *got is less than `count` only if the file has shrunk. */
 int tr_lines_read_again(TrLines *lines, void *into, size_t count, int64_t offset, size_t *got);
@@ -120,7 +120,7 @@ void tr_lines_close(TrLines *lines);
 
 /* ------------------------------------------------------------------------------------------------------------------
 ** read/field.c - which keys have a column
-** read/record.c - line -> record: which lane judges it
+** read/record.c - line -> record: which lane parses it
 ** figures/success.c - is a record a success?
 ** read/fast.c, fast_walk.inc - the fast lane: flat objects of scalars
 ** read/slow.c - the slow lane: everything, and the reasons
@@ -207,7 +207,7 @@ TrReason tr_slow_lane_at(const unsigned char *text, size_t length, size_t *at); 
 typedef struct TrParser {
   TrFastLane fast;
   TrLayout layout;
-  bool looks_ahead; /* the line before was one for the fast lane, so the next one may be */
+  bool expects_record; /* the line before was one for the fast lane, so the next one may be */
 } TrParser;
 
 void tr_parser_init(TrParser *parser);

@@ -1,5 +1,5 @@
 /*
-** record.c - line -> record: which lane judges it, and the words for a refusal.
+** record.c - line -> record: which lane parses it, and the words for a refusal.
 **
 ** The contract of both lanes is one: the spans of a record, or a reason. The fast lane may only say "a record" or "not
 ** mine"; every refusal comes from the slow lane, so there is one place that decides what is refused and why. The
@@ -31,7 +31,7 @@ const char *tr_reason_text(TrReason reason) {
 void tr_parser_init(TrParser *parser) {
   parser->fast = tr_fast_lane();
   parser->layout.count = 0;
-  parser->looks_ahead = true;
+  parser->expects_record = true;
 }
 
 static bool fast_lane_takes(TrParser *parser, const TrLine *line, TrRecord *record) {
@@ -40,8 +40,8 @@ static bool fast_lane_takes(TrParser *parser, const TrLine *line, TrRecord *reco
 
 TrReason tr_parse(TrParser *parser, const TrLine *line, TrRecord *record) {
   if (line->too_long) return TR_TOO_LONG;
-  parser->looks_ahead = fast_lane_takes(parser, line, record);
-  if (parser->looks_ahead) return TR_OK;
+  parser->expects_record = fast_lane_takes(parser, line, record);
+  if (parser->expects_record) return TR_OK;
   TrReason reason = tr_slow_lane(line->text, line->length, record);
   if (reason == TR_OK || reason == TR_BLANK || line->terminated) return reason;
   return TR_UNFINISHED;
@@ -49,8 +49,8 @@ TrReason tr_parse(TrParser *parser, const TrLine *line, TrRecord *record) {
 
 /* Is there a record at the head of what was read? The fast lane finds the line's end as it goes. */
 static bool take_record(TrParser *parser, TrLines *lines, TrLine *line, TrRecord *record) {
-  const unsigned char *text = tr_lines_ahead(lines);
-  if (text == NULL || !parser->looks_ahead) return false;
+  const unsigned char *text = tr_lines_buffered(lines);
+  if (text == NULL || !parser->expects_record) return false;
   const unsigned char *end = parser->fast(text, &parser->layout, record);
   return end && *end == '\n' && tr_lines_take(lines, (size_t)(end - text), line);
 }

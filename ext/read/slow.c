@@ -3,7 +3,7 @@
 **
 ** The grammar is what Python's json.loads() accepts, which is neither RFC 8259 (NaN, Infinity and lone surrogates pass)
 ** nor cJSON's (which takes `01` and text after the value, refuses lone surrogates and NaN, cuts strings at \u0000 and
-** rounds integers to doubles: tests/unit/cjson_limits.c shows each). So the judge is our own, and it leaves spans into
+** rounds integers to doubles: tests/unit/cjson_limits.c shows each). So the parser is our own, and it leaves spans into
 ** the line like the fast lane, from which every value can still be had exactly. cJSON writes nested values out, in
 ** value.c.
 **

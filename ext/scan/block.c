@@ -1,5 +1,5 @@
 /*
-** block.c - a stretch of a file -> its lines, judged, all held at once.
+** block.c - a stretch of a file -> its lines, parsed, all held at once.
 **
 ** A line belongs to the block in which it begins; so the first one is behind the first newline that is seen from the byte
 ** before the block on, and the last one may reach far into the next block. Whatever is not plain ends the work early: a
@@ -60,25 +60,25 @@ static bool open_block(TrBlock *block, TrLines *lines, size_t max_line) {
   return true;
 }
 
-static void judge_lines(TrBlock *block, TrLines *lines, const TrWanted *wanted, TrParser *parser) {
+static void parse_lines(TrBlock *block, TrLines *lines, const TrWanted *wanted, TrParser *parser) {
   while (tr_lines_following(lines) < block->to) {
-    TrJudged *judged = &block->judged[block->count];
+    TrParsed *parsed = &block->parsed[block->count];
     block->stopped_at = tr_lines_following(lines);
     if (block->count == TR_BLOCK_LINES) return;
-    if (tr_parse_next(parser, lines, &judged->line, &judged->record, &judged->reason) != SQLITE_ROW) return;
-    if (judged->line.too_long) return;
-    if (is_cut(lines, &judged->line, block->file.stat.st_size)) {
+    if (tr_parse_next(parser, lines, &parsed->line, &parsed->record, &parsed->reason) != SQLITE_ROW) return;
+    if (parsed->line.too_long) return;
+    if (is_cut(lines, &parsed->line, block->file.stat.st_size)) {
       if (!append_read(block, lines, MORE_BYTES)) return;
-      lines->mark = (size_t)(judged->line.offset - lines->base);
+      lines->mark = (size_t)(parsed->line.offset - lines->base);
       continue;
     }
     block->count +=
-        tr_wants_line(wanted->want, wanted->filter, &judged->line, &judged->record, judged->reason, &block->untimed);
+        tr_wants_line(wanted->want, wanted->filter, &parsed->line, &parsed->record, parsed->reason, &block->untimed);
   }
   block->stopped_at = block->to;
 }
 
-void tr_block_judge(TrBlock *block, const TrWanted *wanted, TrParser *parser) {
+void tr_block_parse(TrBlock *block, const TrWanted *wanted, TrParser *parser) {
   TrLines lines;
   block->count = 0;
   block->untimed = 0;
@@ -87,5 +87,5 @@ void tr_block_judge(TrBlock *block, const TrWanted *wanted, TrParser *parser) {
   block->stopped_at = block->from;
   if (block->from == block->to) return;
   block->unread = !open_block(block, &lines, wanted->max_line);
-  if (!block->unread) judge_lines(block, &lines, wanted, parser);
+  if (!block->unread) parse_lines(block, &lines, wanted, parser);
 }

@@ -7,7 +7,7 @@
 **     ('01' = 1), so texts decide only when neither side reads as a number.
 **   - In a UTF-16 database BINARY orders text by its UTF-16 bytes, which is another order than that of UTF-8, but the
 **     same for ASCII: so ranges of text decide only over ASCII.
-**   - `success` can be any JSON value. Only true and false are judged; SQLite sees every other record. `ok` is 0 or 1.
+**   - `success` can be any JSON value. Only true and false are decided here; SQLite sees every other record. `ok` is 0 or 1.
 */
 #include "scan.h"
 
@@ -119,38 +119,38 @@ static int add_choice(void *context, sqlite3_value *value) {
   TrJobTerm *term = context;
   int type = sqlite3_value_type(value);
   if (type == SQLITE_NULL) return SQLITE_OK; /* equals nothing */
-  if (type == SQLITE_BLOB) term->judged = false;
-  if (!term->judged) return SQLITE_OK;
+  if (type == SQLITE_BLOB) term->decided = false;
+  if (!term->decided) return SQLITE_OK;
   const char *text = (const char *)sqlite3_value_text(value);
   if (text == NULL) return SQLITE_NOMEM;
   size_t length = (size_t)sqlite3_value_bytes(value);
   if (type != SQLITE_TEXT || tr_looks_numeric(text, length)) term->numeric = true;
   if (length >= TR_NAME_SIZE || memchr(text, '\0', length)) return SQLITE_OK;
   int code = add_name(term, text, length);
-  if (code == SQLITE_FULL) term->judged = false; /* more than a map holds */
+  if (code == SQLITE_FULL) term->decided = false; /* more than a map holds */
   return code == SQLITE_FULL ? SQLITE_OK : code;
 }
 
 static int bind_glob(TrJobTerm *term, sqlite3_value *value, TrPoll *poll) {
-  term->judged = sqlite3_value_type(value) == SQLITE_TEXT && tr_pattern_is_short(value, poll->db);
-  return term->judged ? copy_text(&term->glob, value) : SQLITE_OK;
+  term->decided = sqlite3_value_type(value) == SQLITE_TEXT && tr_host_like_is_short(value, poll->db);
+  return term->decided ? copy_text(&term->glob, value) : SQLITE_OK;
 }
 
 static int bind_job(TrFilter *filter, TrOp op, sqlite3_value *value, TrPoll *poll) {
   TrJobTerm *term = &filter->job[filter->job_count++];
   int code = SQLITE_OK;
-  *term = (TrJobTerm){.judged = true};
+  *term = (TrJobTerm){.decided = true};
   if (op == TR_IN) {
     code = visit_list(value, poll, add_choice, term);
   } else if (sqlite3_value_type(value) == SQLITE_NULL) {
     filter->nothing |= op != TR_IS;
-    term->judged = false;
+    term->decided = false;
   } else if (op == TR_GLOB) {
     code = bind_glob(term, value, poll);
   } else {
     code = add_choice(term, value);
   }
-  if (!term->judged) {
+  if (!term->decided) {
     free_job_term(term);
     filter->job_count--;
   }
@@ -244,7 +244,7 @@ static int bind_truth(TrFilter *filter, TrOp op, sqlite3_value *value, TrPoll *p
   return SQLITE_OK;
 }
 
-/* What is true or false is told as for `success`, which is most of it; skips_by_ok() judges the rest. */
+/* What is true or false is told as for `success`, which is most of it; skips_by_ok() decides the rest. */
 static int bind_ok(TrFilter *filter, TrOp op, sqlite3_value *value, TrPoll *poll) {
   int code = bind_truth(filter, op, value, poll, &filter->skip_ok, &filter->skip_not_ok);
   filter->skip_true |= filter->skip_ok;
@@ -338,21 +338,21 @@ static bool skips_by_text(const TrFilter *filter, const TrLine *line, const TrSp
 
 static int bind_phrase(TrFilter *filter, TrField field, sqlite3_value *value, TrPoll *poll) {
   if (sqlite3_value_type(value) == SQLITE_NULL) filter->nothing = true;
-  if (sqlite3_value_type(value) != SQLITE_TEXT || !tr_pattern_is_short(value, poll->db)) return SQLITE_OK;
+  if (sqlite3_value_type(value) != SQLITE_TEXT || !tr_host_like_is_short(value, poll->db)) return SQLITE_OK;
   const char *pattern = (const char *)sqlite3_value_text(value);
-  TrPhrase *phrase = sqlite3_realloc64(filter->phrase, ((sqlite3_uint64)filter->phrase_count + 1) * sizeof *phrase);
+  TrLikePhrase *phrase = sqlite3_realloc64(filter->phrase, ((sqlite3_uint64)filter->phrase_count + 1) * sizeof *phrase);
   if (pattern == NULL || phrase == NULL) {
     if (phrase) filter->phrase = phrase;
     return SQLITE_NOMEM;
   }
   filter->phrase = phrase;
-  filter->phrase_count += tr_phrase_set(&phrase[filter->phrase_count], field, pattern);
+  filter->phrase_count += tr_like_phrase_set(&phrase[filter->phrase_count], field, pattern);
   return SQLITE_OK;
 }
 
 static bool lacks_phrase(const TrFilter *filter, const TrLine *line, const TrRecord *record) {
   for (int i = 0; i < filter->phrase_count; i++) {
-    if (tr_phrase_is_missing(&filter->phrase[i], line, record)) return true;
+    if (tr_like_phrase_is_missing(&filter->phrase[i], line, record)) return true;
   }
   return false;
 }
@@ -393,7 +393,7 @@ int tr_filter_bind(TrFilter *filter, const TrPlan *plan, int argc, sqlite3_value
 int tr_filter_for_job(TrFilter *filter, const char *job_id, size_t length, TrOrder order) {
   *filter = (TrFilter){.order = (uint8_t)order, .from_us = INT64_MIN, .to_us = INT64_MAX};
   filter->job_count = 1;
-  filter->job[0] = (TrJobTerm){.judged = true};
+  filter->job[0] = (TrJobTerm){.decided = true};
   int code = add_name(&filter->job[0], job_id, length);
   if (code != SQLITE_OK) tr_filter_free(filter);
   return code;

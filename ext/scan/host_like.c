@@ -3,7 +3,7 @@
 **
 ** `x GLOB y` is glob(y, x), and a host may define its own glob() and like(), as ICU does for other alphabets' cases. SQLite
 ** offers both to a table as if nothing had happened; its list of functions tells. If that cannot be read, say because an
-** authorizer forbids it, the answer is no, and SQLite judges every row by itself. Asked for each query: a host may define
+** authorizer forbids it, the answer is no, and SQLite compares every row by itself. Asked for each query: a host may define
 ** one at any time, and PRAGMA case_sensitive_like does.
 **
 ** By the pragma, not the table pragma_function_list: a database may have a table or view of that name, which would be asked
@@ -21,7 +21,7 @@ static bool is_foreign(sqlite3_stmt *function) {
   return name == NULL || sqlite3_stricmp(name, "like") == 0 || sqlite3_stricmp(name, "glob") == 0;
 }
 
-int tr_patterns_are_builtin(sqlite3 *db, bool *builtin) {
+int tr_host_like_is_builtin(sqlite3 *db, bool *builtin) {
   sqlite3_stmt *function = NULL;
   bool foreign = false;
   int code = sqlite3_prepare_v2(db, "PRAGMA function_list", -1, &function, NULL);
@@ -34,7 +34,7 @@ int tr_patterns_are_builtin(sqlite3 *db, bool *builtin) {
 }
 
 /* In bytes of UTF-8, as SQLite counts: the host sets the limit. */
-bool tr_pattern_is_short(sqlite3_value *pattern, sqlite3 *db) {
+bool tr_host_like_is_short(sqlite3_value *pattern, sqlite3 *db) {
   if (sqlite3_value_text(pattern) == NULL) return false;
   return sqlite3_value_bytes(pattern) <= sqlite3_limit(db, SQLITE_LIMIT_LIKE_PATTERN_LENGTH, -1);
 }

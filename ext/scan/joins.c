@@ -4,7 +4,7 @@
 ** Before 3.51.1 SQLite offers `LIKE`, `GLOB`, `<>` and `IS NOT` of an ON clause to the table on the left of a LEFT JOIN, as if
 ** they stood in the WHERE clause, and nothing tells them apart (sqlite3 3.50.4, exprAnalyze(): such a term lacks the
 ** prerequisites that keep others away). But the left table's rows stay, whatever ON says of them. So there these four are
-** judged only where no outer join can be: neither the schemas, while a statement is prepared, nor the statements at work,
+** decided only where no outer join can be: neither the schemas, while a statement is prepared, nor the statements at work,
 ** while it runs, hold the word LEFT, RIGHT or FULL. In a string or a comment it counts, too; what cannot be read, as well.
 **
 ** Schemas are read where the statement's views and triggers are still those that SQLite sees: in xBestIndex. That must leave

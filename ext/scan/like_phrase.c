@@ -23,12 +23,12 @@ static bool is_plain(unsigned char c) {
   return c >= ' ' && c < 0x7F && strchr("%_\"\\/", c) == NULL;
 }
 
-bool tr_phrase_set(TrPhrase *phrase, TrField field, const char *pattern) {
+bool tr_like_phrase_set(TrLikePhrase *phrase, TrField field, const char *pattern) {
   size_t length = strnlen(pattern, LONGEST_PATTERN + 1), best = 0, best_length = 0;
   if (length > LONGEST_PATTERN) return false;
   for (size_t from = 0; from < length;) {
     size_t to = from;
-    while (to < length && to - from < TR_PHRASE_BYTES && is_plain((unsigned char)pattern[to])) to++;
+    while (to < length && to - from < TR_LIKE_PHRASE_BYTES && is_plain((unsigned char)pattern[to])) to++;
     if (to - from > best_length) best = from, best_length = to - from;
     from = to + (to == from);
   }
@@ -46,7 +46,7 @@ bool tr_phrase_set(TrPhrase *phrase, TrField field, const char *pattern) {
   return true;
 }
 
-static bool is_there(const TrPhrase *phrase, const unsigned char *text) {
+static bool is_there(const TrLikePhrase *phrase, const unsigned char *text) {
   for (unsigned i = 0; i < phrase->length; i++) {
     if (folded(text[i]) != phrase->bytes[i]) return false;
   }
@@ -54,7 +54,7 @@ static bool is_there(const TrPhrase *phrase, const unsigned char *text) {
 }
 
 /* Horspool's search: the byte under the phrase's end says how far it can be moved on. */
-static bool is_found(const TrPhrase *phrase, const unsigned char *text, size_t length) {
+static bool is_found(const TrLikePhrase *phrase, const unsigned char *text, size_t length) {
   for (size_t at = 0; at + phrase->length <= length;) {
     if (is_there(phrase, text + at)) return true;
     at += phrase->shift[text[at + phrase->length - 1]];
@@ -72,7 +72,7 @@ static bool has_plain_escape(const unsigned char *text, size_t length) {
   return false;
 }
 
-bool tr_phrase_is_missing(const TrPhrase *phrase, const TrLine *line, const TrRecord *record) {
+bool tr_like_phrase_is_missing(const TrLikePhrase *phrase, const TrLine *line, const TrRecord *record) {
   const TrSpan *span = &record->field[phrase->field];
   if (span->kind != TR_STRING) return false;
   const unsigned char *text = line->text + span->start;

@@ -6,7 +6,7 @@
 ** with the columns and operators of the two tables below; term i is bound to argv[i]. xBestIndex and xFilter both go
 ** through this one codec, so they cannot disagree.
 **
-** Only a term that could be judged without its value's type is refused here (another collation than BINARY); what
+** Only a term that could be classified without its value's type is refused here (another collation than BINARY); what
 ** depends on the value itself is decided in filter.c, when the value is known. `omit` is never set for them: SQLite
 ** checks every row again, and a pushdown can only spare work.
 **
@@ -60,7 +60,7 @@ bool tr_op_may_be_of_outer_join(TrOp op) {
   return op == TR_LIKE || op == TR_GLOB || op == TR_NE || op == TR_IS_NOT;
 }
 
-/* Which operators filter.c can judge on which column. */
+/* Which operators filter.c can decide on which column. */
 static bool is_supported(TrColumn column, TrOp op) {
   switch (column) {
   case TR_COLUMN_JOB_ID: return op == TR_EQ || op == TR_IS || op == TR_GLOB;

@@ -37,7 +37,7 @@ static bool is_skipped(const TrScan *scan) {
 }
 
 /* SQLITE_ROW: the entry is a reject. SQLITE_OK: scan->file is open, or there is nothing here to see. */
-static int judge_entry(TrScan *scan, TrEntry entry, char **message) {
+static int classify_entry(TrScan *scan, TrEntry entry, char **message) {
   if (entry == TR_ENTRY_READABLE && scan->file.stat.st_size > TR_MAX_FILE_BYTES) {
     tr_file_close(&scan->file);
     scan->file.error_number = EFBIG;
@@ -80,9 +80,9 @@ static int begin_lines(TrScan *scan, char **message) {
   int code = one_line ? seek_line(scan, &from, &size, message) : SQLITE_OK;
   if (code != SQLITE_OK) return code;
   tr_messages_open(&scan->messages, &scan->lines);
-  bool is_long = !one_line && !backwards && scan->want != TR_WANT_MESSAGES && scan->ahead.threads > 1;
-  scan->ahead.begins_at = is_long ? TR_SHARE_BYTES - scan->ahead.passed : INT64_MAX;
-  if (scan->ahead.passed < TR_SHARE_BYTES) scan->ahead.passed += size;
+  bool is_long = !one_line && !backwards && scan->want != TR_WANT_MESSAGES && scan->read_ahead.threads > 1;
+  scan->read_ahead.begins_at = is_long ? TR_SHARE_BYTES - scan->read_ahead.passed : INT64_MAX;
+  if (scan->read_ahead.passed < TR_SHARE_BYTES) scan->read_ahead.passed += size;
   return tr_lines_open(&scan->lines, scan->file.fd, from, size, scan->max_line, backwards, scan->poll);
 }
 
@@ -90,8 +90,8 @@ static int begin_lines(TrScan *scan, char **message) {
 
 /* Turns to the next entry of the queue. SQLITE_ROW: it is a reject as a whole. SQLITE_OK: look at its lines. */
 static int next_entry(TrScan *scan, char **message) {
-  int code = tr_lookahead_next_file(scan);
-  if (code != SQLITE_OK || scan->ahead.block) return code;
+  int code = tr_read_ahead_next_file(scan);
+  if (code != SQLITE_OK || scan->read_ahead.block) return code;
   if (scan->queue_at == scan->queue_count) return SQLITE_DONE;
   scan->ordinal = scan->queue[scan->queue_at++];
   scan->name = tr_names_get(scan->connection->names, scan->ordinal);
@@ -104,7 +104,7 @@ static int next_entry(TrScan *scan, char **message) {
   if (!tr_utf8_is_valid(scan->name, strlen(scan->name))) return reject_entry(scan, "file name is not valid UTF-8", "");
   TrEntry entry;
   code = tr_dir_open_file(&scan->dir, scan->name, scan->poll, &scan->file, &entry);
-  if (code == SQLITE_OK) code = judge_entry(scan, entry, message);
+  if (code == SQLITE_OK) code = classify_entry(scan, entry, message);
   if (code == SQLITE_OK && scan->file.fd >= 0) code = begin_lines(scan, message);
   return code;
 }
@@ -115,7 +115,7 @@ static bool wants_line(TrScan *scan) {
   return tr_wants_line(scan->want, &scan->filter, &scan->line, &scan->record, scan->reason, &scan->connection->untimed);
 }
 
-/* Reads the next line and judges it: scan->reason, and scan->record where that is TR_OK. */
+/* Reads the next line and parses it: scan->reason, and scan->record where that is TR_OK. */
 static int read_line(TrScan *scan) {
   if (scan->want != TR_WANT_MESSAGES)
     return tr_parse_next(&scan->parser, &scan->lines, &scan->line, &scan->record, &scan->reason);
@@ -133,7 +133,7 @@ static int line_error(TrScan *scan, int code, int reason, char **message) {
 /* Line by line. SQLITE_OK: far enough for blocks. */
 static int next_line(TrScan *scan, char **message) {
   bool one_line = is_one_line(scan);
-  while (tr_lines_following(&scan->lines) < scan->ahead.begins_at) {
+  while (tr_lines_following(&scan->lines) < scan->read_ahead.begins_at) {
     int code = read_line(scan);
     if (code == SQLITE_DONE) return code;
     if (code != SQLITE_ROW) return line_error(scan, code, errno, message);
@@ -148,7 +148,7 @@ static int next_line(TrScan *scan, char **message) {
 /* Turns to the first line that the current block has left. If the block was not read, that is the one behind the line
 ** that holds the byte before it. */
 static int open_lines_left(TrScan *scan) {
-  const TrBlock *block = scan->ahead.block;
+  const TrBlock *block = scan->read_ahead.block;
   bool skips = block->unread && block->from > 0;
   int code = tr_lines_open(&scan->lines, scan->file.fd, block->stopped_at - skips, scan->file.stat.st_size,
                            scan->max_line, false, scan->poll);
@@ -158,11 +158,11 @@ static int open_lines_left(TrScan *scan) {
 
 /* What the current block has left to the caller. SQLITE_DONE: that was all of it. */
 static int next_line_left(TrScan *scan, char **message) {
-  TrBlock *block = scan->ahead.block;
+  TrBlock *block = scan->read_ahead.block;
   int code = SQLITE_OK;
-  if (!scan->ahead.by_line) {
+  if (!scan->read_ahead.by_line) {
     code = open_lines_left(scan);
-    scan->ahead.by_line = code == SQLITE_OK;
+    scan->read_ahead.by_line = code == SQLITE_OK;
   }
   while (code == SQLITE_OK && tr_lines_following(&scan->lines) < block->to) {
     code = read_line(scan);
@@ -176,14 +176,14 @@ static int next_line_left(TrScan *scan, char **message) {
 }
 
 /* The same, from blocks. */
-static int next_judged(TrScan *scan, char **message) {
+static int next_from_blocks(TrScan *scan, char **message) {
   for (;;) {
-    TrBlock *block = scan->ahead.block;
-    if (scan->ahead.given < block->count) {
-      const TrJudged *judged = &block->judged[scan->ahead.given++];
-      scan->line = judged->line;
-      scan->record = judged->record;
-      scan->reason = judged->reason;
+    TrBlock *block = scan->read_ahead.block;
+    if (scan->read_ahead.given < block->count) {
+      const TrParsed *parsed = &block->parsed[scan->read_ahead.given++];
+      scan->line = parsed->line;
+      scan->record = parsed->record;
+      scan->reason = parsed->reason;
       return SQLITE_ROW;
     }
     if (block->stopped_at < block->to && !block->shrunk) {
@@ -191,20 +191,20 @@ static int next_judged(TrScan *scan, char **message) {
       if (code != SQLITE_DONE) return code;
     }
     if (block->shrunk || block->to == scan->file.stat.st_size) return SQLITE_DONE;
-    int code = tr_lookahead_next_block(scan);
+    int code = tr_read_ahead_next_block(scan);
     if (code != SQLITE_OK) return code;
   }
 }
 
 /* SQLITE_ROW, SQLITE_DONE at the end of the entry, or an error. */
 int tr_scan_next_line(TrScan *scan, char **message) {
-  while (scan->ahead.block == NULL) {
+  while (scan->read_ahead.block == NULL) {
     int code = next_line(scan, message);
     if (code != SQLITE_OK) return code;
-    code = tr_lookahead_begin(scan);
+    code = tr_read_ahead_begin(scan);
     if (code != SQLITE_OK) return code;
   }
-  return next_judged(scan, message);
+  return next_from_blocks(scan, message);
 }
 
 /* --- the scan ----------------------------------------------------------------------------------------------------- */
@@ -215,7 +215,7 @@ int tr_scan_next(TrScan *scan, char **message) {
     scan->entry_reason = NULL;
     if (scan->file.fd >= 0) {
       int code = tr_scan_next_line(scan, message);
-      if (code == SQLITE_DONE) code = tr_lookahead_leave_file(scan);
+      if (code == SQLITE_DONE) code = tr_read_ahead_leave_file(scan);
       if (code != SQLITE_OK) return code;
     }
     int code = next_entry(scan, message);
@@ -225,7 +225,7 @@ int tr_scan_next(TrScan *scan, char **message) {
 
 /* An entry that vanished, or is no file, is passed over. */
 int tr_scan_next_file(TrScan *scan, char **message) {
-  int code = tr_lookahead_leave_file(scan);
+  int code = tr_read_ahead_leave_file(scan);
   if (code == SQLITE_OK) {
     do {
       code = next_entry(scan, message);
@@ -236,8 +236,8 @@ int tr_scan_next_file(TrScan *scan, char **message) {
 
 /* Gives up everything but the buffers, which the next pass can use again. */
 static void release(TrScan *scan) {
-  tr_ahead_stop(scan->ahead.blocks);
-  memset(&scan->ahead, 0, sizeof scan->ahead);
+  tr_workers_stop(scan->read_ahead.blocks);
+  memset(&scan->read_ahead, 0, sizeof scan->read_ahead);
   tr_filter_free(&scan->filter);
   tr_file_close(&scan->file);
   tr_dir_close(&scan->dir);
@@ -249,17 +249,17 @@ static void release(TrScan *scan) {
   scan->queue_count = scan->queue_room = scan->queue_at = 0;
 }
 
-int tr_scan_begin(TrScan *scan, const TrSource *source, TrFilter *filter, char **message) {
+int tr_scan_begin(TrScan *scan, const TrSettings *settings, TrFilter *filter, char **message) {
   release(scan);
-  scan->store = source->store;
+  scan->store = settings->store;
   scan->filter = *filter;
   *filter = (TrFilter){0};
   tr_parser_init(&scan->parser);
-  int code = tr_source_max_line(source, &scan->max_line, message);
-  if (code == SQLITE_OK) code = tr_source_threads(&scan->ahead.threads, message);
-  if (code == SQLITE_OK) code = tr_source_skips_unreadable(&scan->skips_unreadable, message);
+  int code = tr_settings_max_line(settings, &scan->max_line, message);
+  if (code == SQLITE_OK) code = tr_settings_threads(&scan->read_ahead.threads, message);
+  if (code == SQLITE_OK) code = tr_settings_skips_unreadable(&scan->skips_unreadable, message);
   if (code != SQLITE_OK) return code;
-  scan->dir_path = sqlite3_mprintf("%s", tr_source_dir(source));
+  scan->dir_path = sqlite3_mprintf("%s", tr_settings_dir(settings));
   if (scan->dir_path == NULL) return SQLITE_NOMEM;
   code = tr_dir_open(&scan->dir, scan->store, scan->dir_path, message);
   if (code == SQLITE_OK) code = tr_queue_fill(scan, message);

@@ -26,26 +26,26 @@ const char *tr_environment(const char *name); /* NULL if it is not set, or empty
 ** scan/settings.c - which directory, how long a line may be, when a write is synced: module arguments, environment,
 ** defaults
 */
-typedef struct TrSource {
+typedef struct TrSettings {
   const TrStore *store;
   char *dir;       /* owned; NULL: the environment's, or the default */
   size_t max_line; /* 0: the environment's, or the default */
   TrSync sync;
-} TrSource;
+} TrSettings;
 
-typedef enum TrSetting { TR_SOURCE_DIR, TR_SOURCE_MAX_LINE, TR_SOURCE_SYNC } TrSetting;
+typedef enum TrSetting { TR_SETTING_DIR, TR_SETTING_MAX_LINE, TR_SETTING_SYNC } TrSetting;
 
 /* Takes over `value`. */
-int tr_source_set(TrSource *source, TrSetting setting, char *value, char **message);
-int tr_source_parse(TrSource *source, const TrConnection *connection, const TrStore *store, const char *table, int argc,
-                    const char *const *argv, char **message);
-void tr_source_free(TrSource *source);
-const char *tr_source_dir(const TrSource *source); /* borrowed: until the environment changes */
-int tr_source_max_line(const TrSource *source, size_t *max_line, char **message);
-int tr_source_threads(unsigned *threads, char **message); /* the environment's, or the default */
+int tr_settings_set(TrSettings *settings, TrSetting setting, char *value, char **message);
+int tr_settings_parse(TrSettings *settings, const TrConnection *connection, const TrStore *store, const char *table,
+                      int argc, const char *const *argv, char **message);
+void tr_settings_free(TrSettings *settings);
+const char *tr_settings_dir(const TrSettings *settings); /* borrowed: until the environment changes */
+int tr_settings_max_line(const TrSettings *settings, size_t *max_line, char **message);
+int tr_settings_threads(unsigned *threads, char **message); /* the environment's, or the default */
 /* Are files of results that one may not read passed over? By the environment; or by default, they are an error. */
-int tr_source_skips_unreadable(bool *skips, char **message);
-int tr_source_sync(const TrSource *source, TrSync *sync, char **message);
+int tr_settings_skips_unreadable(bool *skips, char **message);
+int tr_settings_sync(const TrSettings *settings, TrSync *sync, char **message);
 
 /* ------------------------------------------------------------------------------------------------------------------
 ** scan/plan.c - what xBestIndex chose, in words that EXPLAIN QUERY PLAN shows and xFilter reads back
@@ -115,23 +115,24 @@ bool tr_joins_names_outer(const char *sql); /* LEFT, RIGHT or FULL as a word */
 /* ------------------------------------------------------------------------------------------------------------------
 ** scan/host_like.c - are the pattern operators of this connection SQLite's own?
 */
-int tr_patterns_are_builtin(sqlite3 *db, bool *builtin);       /* SQLITE_OK, or SQLITE_INTERRUPT */
-bool tr_pattern_is_short(sqlite3_value *pattern, sqlite3 *db); /* a long one is an error that SQLite has to raise */
+int tr_host_like_is_builtin(sqlite3 *db, bool *builtin);         /* SQLITE_OK, or SQLITE_INTERRUPT */
+bool tr_host_like_is_short(sqlite3_value *pattern, sqlite3 *db); /* a long one is an error that SQLite has to raise */
 
 /* ------------------------------------------------------------------------------------------------------------------
 ** scan/like_phrase.c - a LIKE pattern -> bytes that a text must hold to match it
 */
-#define TR_PHRASE_BYTES 64
+#define TR_LIKE_PHRASE_BYTES 64
 
-typedef struct TrPhrase {
-  uint8_t field;                        /* TrField */
-  uint8_t length;                       /* of bytes */
-  unsigned char bytes[TR_PHRASE_BYTES]; /* in lower case */
-  uint8_t shift[256];                   /* how far to move on, by the byte under the last one */
-} TrPhrase;
+typedef struct TrLikePhrase {
+  uint8_t field;                             /* TrField */
+  uint8_t length;                            /* of bytes */
+  unsigned char bytes[TR_LIKE_PHRASE_BYTES]; /* in lower case */
+  uint8_t shift[256];                        /* how far to move on, by the byte under the last one */
+} TrLikePhrase;
 
-bool tr_phrase_set(TrPhrase *phrase, TrField field, const char *pattern); /* false: nothing can be told from it */
-bool tr_phrase_is_missing(const TrPhrase *phrase, const TrLine *line, const TrRecord *record); /* provably */
+bool tr_like_phrase_set(TrLikePhrase *phrase, TrField field,
+                        const char *pattern); /* false: nothing can be told from it */
+bool tr_like_phrase_is_missing(const TrLikePhrase *phrase, const TrLine *line, const TrRecord *record); /* provably */
 
 /* ------------------------------------------------------------------------------------------------------------------
 ** scan/filter.c - the plan with its values: which files, and which lines can be passed over unseen
@@ -142,7 +143,7 @@ typedef struct TrText {
 } TrText;
 
 typedef struct TrJobTerm {
-  bool judged;    /* false: something is in it that must be left to SQLite */
+  bool decided;   /* false: something is in it that must be left to SQLite */
   TrText glob;    /* a pattern; or with no text: */
   TrNames *names; /* owned; NULL: none. A job must be one of them, */
   bool numeric;   /* or read as a number: affinity may turn one of the values into it */
@@ -165,7 +166,7 @@ typedef struct TrFilter {
     TrText value;
   } text[TR_PLAN_TERMS]; /* comparisons with timestamp as text */
   int phrase_count;
-  TrPhrase *phrase; /* owned; a text must hold each */
+  TrLikePhrase *phrase; /* owned; a text must hold each */
 } TrFilter;
 
 int tr_filter_bind(TrFilter *filter, const TrPlan *plan, int argc, sqlite3_value **argv, TrPoll *poll);
@@ -180,24 +181,24 @@ bool tr_looks_numeric(const char *text, size_t length);
 /* ------------------------------------------------------------------------------------------------------------------
 ** scan/time_window.c - since and until, the arguments of task_stats and task_errors
 */
-typedef struct TrWindow {
+typedef struct TrTimeWindow {
   sqlite3_value *since, *until; /* owned; as given, or NULL */
-} TrWindow;
+} TrTimeWindow;
 
 /* Bits of idxNum: SQLite compares the argument with the column all the same. */
 enum { TR_CHECKS_SINCE = 1, TR_CHECKS_UNTIL = 2, TR_CHECKS_END = 4 }; /* the last: the first one of the table's own */
 
 /* tr_plan_choose() for a table with the arguments; sets idxNum too. `table` is the table's name, for messages. */
-int tr_window_choose(sqlite3_index_info *info, const char *table, TrColumn (*column_of)(int table_column),
-                     const TrConnection *connection, char **message);
+int tr_time_window_choose(sqlite3_index_info *info, const char *table, TrColumn (*column_of)(int table_column),
+                          const TrConnection *connection, char **message);
 /* The arguments that the plan has -> the filter's times. A zeroed window is a valid freed one. */
-int tr_window_bind(TrWindow *window, const char *table, const TrPlan *plan, int flags, sqlite3_value **argv,
-                   TrFilter *filter, char **message);
-void tr_window_free(TrWindow *window);
-void tr_window_result(sqlite3_context *context, sqlite3_value *argument); /* as it was given; NULL: it was not */
+int tr_time_window_bind(TrTimeWindow *window, const char *table, const TrPlan *plan, int flags, sqlite3_value **argv,
+                        TrFilter *filter, char **message);
+void tr_time_window_free(TrTimeWindow *window);
+void tr_time_window_result(sqlite3_context *context, sqlite3_value *argument); /* as it was given; NULL: it was not */
 
 /* ------------------------------------------------------------------------------------------------------------------
-** scan/block.c - a stretch of a file -> its lines, judged, all held at once
+** scan/block.c - a stretch of a file -> its lines, parsed, all held at once
 */
 typedef enum TrWant {
   TR_WANT_RECORDS,
@@ -219,18 +220,18 @@ bool tr_wants_line(TrWant want, const TrFilter *filter, const TrLine *line, cons
 ** as slow. */
 #define TR_BLOCK_ALIGNMENT 64
 
-typedef struct TrJudged {
+typedef struct TrParsed {
   TrLine line; /* borrows from the block's buffer */
   TrRecord record;
   TrReason reason;
-} TrJudged;
+} TrParsed;
 
 typedef struct TrBlock {
   uint32_t ordinal;   /* of the file */
   TrFile file;        /* a copy, all of whose blocks share the descriptor; its size is the snapshot */
   bool owns_file;     /* the first of a file: whoever takes the file over clears this */
   int64_t from, to;   /* bytes: the lines that begin here. None before `from`, unless there is a newline before it */
-  TrJudged *judged;   /* owned, room for TR_BLOCK_LINES and one: the lines that are wanted */
+  TrParsed *parsed;   /* owned, room for TR_BLOCK_LINES and one: the lines that are wanted */
   unsigned count;     /* of them */
   uint64_t untimed;   /* records that are not, since their time cannot be read */
   int64_t stopped_at; /* the line that was left to the caller, with all behind it; `to` if none was */
@@ -248,25 +249,25 @@ typedef struct TrWanted {
   size_t max_line;
 } TrWanted;
 
-void tr_block_judge(TrBlock *block, const TrWanted *wanted, TrParser *parser);
+void tr_block_parse(TrBlock *block, const TrWanted *wanted, TrParser *parser);
 
 /* ------------------------------------------------------------------------------------------------------------------
-** scan/workers.c - blocks, judged ahead of their turn, by helper threads and by the caller
+** scan/workers.c - blocks, parsed ahead of their turn, by helper threads and by the caller
 */
-#define TR_AHEAD_BLOCKS 4
+#define TR_WORKERS_BLOCKS 4
 
-typedef struct TrAhead TrAhead;
+typedef struct TrWorkers TrWorkers;
 
-/* What `wanted` borrows must live until tr_ahead_stop(). NULL: no threads, or no memory; do without. */
-TrAhead *tr_ahead_start(const TrWanted *wanted, unsigned threads);
-void tr_ahead_stop(TrAhead *ahead); /* NULL is allowed */
+/* What `wanted` borrows must live until tr_workers_stop(). NULL: no threads, or no memory; do without. */
+TrWorkers *tr_workers_start(const TrWanted *wanted, unsigned threads);
+void tr_workers_stop(TrWorkers *workers); /* NULL is allowed */
 /* Call order, any number of times: describe the block that room returns (NULL: all are in use) and post it; take the oldest
 ** that was posted (*block NULL: there is none), and release it before the next one is taken. */
-TrBlock *tr_ahead_room(TrAhead *ahead);
-bool tr_ahead_is_low(const TrAhead *ahead); /* is it time to post more? */
-void tr_ahead_post(TrAhead *ahead);
-int tr_ahead_take(TrAhead *ahead, TrPoll *poll, TrBlock **block); /* SQLITE_OK or SQLITE_INTERRUPT */
-void tr_ahead_release(TrAhead *ahead);
+TrBlock *tr_workers_room(TrWorkers *workers);
+bool tr_workers_is_low(const TrWorkers *workers); /* is it time to post more? */
+void tr_workers_post(TrWorkers *workers);
+int tr_workers_take(TrWorkers *workers, TrPoll *poll, TrBlock **block); /* SQLITE_OK or SQLITE_INTERRUPT */
+void tr_workers_release(TrWorkers *workers);
 
 /* ------------------------------------------------------------------------------------------------------------------
 ** scan/file_list.c - which entries a scan looks at, and in which order
@@ -293,7 +294,7 @@ typedef struct TrScan {
     unsigned threads;  /* at most, the caller's included */
     int64_t begins_at; /* of the current file: when so much of it has been read line by line */
     int64_t passed;    /* bytes of the files so far, the current one included */
-    TrAhead *blocks;   /* owned; NULL: line by line */
+    TrWorkers *blocks; /* owned; NULL: line by line */
     TrBlock *block;    /* borrowed: the current one */
     unsigned given;    /* of its lines */
     bool by_line;      /* what it left is being read */
@@ -301,7 +302,7 @@ typedef struct TrScan {
     TrFile file;       /* a copy, */
     int64_t from;      /* and the first of them */
     bool waits;        /* for the entry at queue_at, which is not plain, to have its turn */
-  } ahead;
+  } read_ahead;
   TrLines lines;
   TrMessages messages; /* WANT_MESSAGES */
   TrParser parser;
@@ -313,16 +314,17 @@ typedef struct TrScan {
 
 int tr_queue_fill(TrScan *scan, char **message);
 
-/* All of these: SQLITE_OK or SQLITE_INTERRUPT, and scan->ahead.block is the block to go on with, or NULL. */
-int tr_lookahead_begin(TrScan *scan); /* from the next line of the current file on; NULL: not worth it, or no threads */
-int tr_lookahead_next_block(TrScan *scan); /* of the current file */
-int tr_lookahead_next_file(TrScan *scan);  /* the current file is then that one; NULL: no file was opened ahead */
-int tr_lookahead_leave_file(TrScan *scan); /* closes it; NULL: whatever is left of it is not wanted */
+/* All of these: SQLITE_OK or SQLITE_INTERRUPT, and scan->read_ahead.block is the block to go on with, or NULL. */
+int tr_read_ahead_begin(
+    TrScan *scan); /* from the next line of the current file on; NULL: not worth it, or no threads */
+int tr_read_ahead_next_block(TrScan *scan); /* of the current file */
+int tr_read_ahead_next_file(TrScan *scan);  /* the current file is then that one; NULL: no file was opened ahead */
+int tr_read_ahead_leave_file(TrScan *scan); /* closes it; NULL: whatever is left of it is not wanted */
 
 /* Call order: init, begin, next until SQLITE_DONE, end. begin may be called again without end, for a cursor's next
 ** xFilter. It takes over what `filter` owns. */
 void tr_scan_init(TrScan *scan, TrConnection *connection, TrPoll *poll, TrWant want);
-int tr_scan_begin(TrScan *scan, const TrSource *source, TrFilter *filter, char **message);
+int tr_scan_begin(TrScan *scan, const TrSettings *settings, TrFilter *filter, char **message);
 int tr_scan_next(TrScan *scan, char **message); /* SQLITE_ROW, SQLITE_DONE, or an error */
 void tr_scan_end(TrScan *scan);
 int64_t tr_scan_rowid(const TrScan *scan);

@@ -40,15 +40,15 @@ static int sync_error(const char *where, const char *text, char **message) {
   return tr_error(message, SQLITE_ERROR, "%s: '%s' is neither off nor data", where, text);
 }
 
-int tr_source_set(TrSource *source, TrSetting setting, char *value, char **message) {
+int tr_settings_set(TrSettings *settings, TrSetting setting, char *value, char **message) {
   int code = SQLITE_OK;
-  if (setting == TR_SOURCE_DIR) {
-    sqlite3_free(source->dir);
-    source->dir = value;
+  if (setting == TR_SETTING_DIR) {
+    sqlite3_free(settings->dir);
+    settings->dir = value;
     return SQLITE_OK;
-  } else if (setting == TR_SOURCE_MAX_LINE && !parse_max_line(value, &source->max_line)) {
+  } else if (setting == TR_SETTING_MAX_LINE && !parse_max_line(value, &settings->max_line)) {
     code = max_line_error("max_line", value, message);
-  } else if (setting == TR_SOURCE_SYNC && !parse_sync(value, &source->sync)) {
+  } else if (setting == TR_SETTING_SYNC && !parse_sync(value, &settings->sync)) {
     code = sync_error("sync", value, message);
   }
   sqlite3_free(value);
@@ -59,59 +59,59 @@ int tr_source_set(TrSource *source, TrSetting setting, char *value, char **messa
 static const char *const known_arguments[] = {"dir='PATH'", "max_line=BYTES", "sync=off|data", NULL};
 static const char *const known_without_sync[] = {"dir='PATH'", "max_line=BYTES", NULL};
 
-static int parse_argument(TrSource *source, const TrConnection *connection, const char *table, const char *argument,
+static int parse_argument(TrSettings *settings, const TrConnection *connection, const char *table, const char *argument,
                           char **message) {
-  const char *const *known = source->store == &tr_results_store ? known_arguments : known_without_sync;
+  const char *const *known = settings->store == &tr_results_store ? known_arguments : known_without_sync;
   int which;
   char *value;
   int code = tr_argument_parse(connection, table, argument, known, &which, &value, message);
   if (code != SQLITE_OK || value == NULL) return code;
-  return tr_source_set(source, (TrSetting)which, value, message);
+  return tr_settings_set(settings, (TrSetting)which, value, message);
 }
 
-int tr_source_parse(TrSource *source, const TrConnection *connection, const TrStore *store, const char *table, int argc,
-                    const char *const *argv, char **message) {
-  *source = (TrSource){.store = store};
+int tr_settings_parse(TrSettings *settings, const TrConnection *connection, const TrStore *store, const char *table,
+                      int argc, const char *const *argv, char **message) {
+  *settings = (TrSettings){.store = store};
   int code = SQLITE_OK;
   for (int i = 0; i < argc && code == SQLITE_OK; i++)
-    code = parse_argument(source, connection, table, argv[i], message);
-  if (code != SQLITE_OK) tr_source_free(source);
+    code = parse_argument(settings, connection, table, argv[i], message);
+  if (code != SQLITE_OK) tr_settings_free(settings);
   return code;
 }
 
-void tr_source_free(TrSource *source) {
-  sqlite3_free(source->dir);
-  source->dir = NULL;
+void tr_settings_free(TrSettings *settings) {
+  sqlite3_free(settings->dir);
+  settings->dir = NULL;
 }
 
-const char *tr_source_dir(const TrSource *source) {
-  if (source->dir) return source->dir;
-  const char *dir = tr_environment(source->store->variable);
-  return dir ? dir : source->store->default_dir;
+const char *tr_settings_dir(const TrSettings *settings) {
+  if (settings->dir) return settings->dir;
+  const char *dir = tr_environment(settings->store->variable);
+  return dir ? dir : settings->store->default_dir;
 }
 
-int tr_source_max_line(const TrSource *source, size_t *max_line, char **message) {
+int tr_settings_max_line(const TrSettings *settings, size_t *max_line, char **message) {
   const char *text = tr_environment("TASKRESULTS_MAX_LINE");
-  *max_line = source->max_line ? source->max_line : TR_DEFAULT_MAX_LINE;
-  if (source->max_line || text == NULL || parse_max_line(text, max_line)) return SQLITE_OK;
+  *max_line = settings->max_line ? settings->max_line : TR_DEFAULT_MAX_LINE;
+  if (settings->max_line || text == NULL || parse_max_line(text, max_line)) return SQLITE_OK;
   return max_line_error("TASKRESULTS_MAX_LINE", text, message);
 }
 
-int tr_source_skips_unreadable(bool *skips, char **message) {
+int tr_settings_skips_unreadable(bool *skips, char **message) {
   const char *text = tr_environment("TASKRESULTS_UNREADABLE");
   *skips = text && sqlite3_stricmp(text, "skip") == 0;
   if (*skips || text == NULL || sqlite3_stricmp(text, "fail") == 0) return SQLITE_OK;
   return tr_error(message, SQLITE_ERROR, "TASKRESULTS_UNREADABLE: '%s' is neither fail nor skip", text);
 }
 
-int tr_source_sync(const TrSource *source, TrSync *sync, char **message) {
+int tr_settings_sync(const TrSettings *settings, TrSync *sync, char **message) {
   const char *text = tr_environment("TASKRESULTS_SYNC");
-  *sync = source->sync == TR_SYNC_UNSET ? TR_SYNC_OFF : source->sync;
-  if (source->sync != TR_SYNC_UNSET || text == NULL || parse_sync(text, sync)) return SQLITE_OK;
+  *sync = settings->sync == TR_SYNC_UNSET ? TR_SYNC_OFF : settings->sync;
+  if (settings->sync != TR_SYNC_UNSET || text == NULL || parse_sync(text, sync)) return SQLITE_OK;
   return sync_error("TASKRESULTS_SYNC", text, message);
 }
 
-int tr_source_threads(unsigned *threads, char **message) {
+int tr_settings_threads(unsigned *threads, char **message) {
   const char *text = tr_environment("TASKRESULTS_THREADS");
   if (text == NULL) {
     *threads = tr_threads_default();

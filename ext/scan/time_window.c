@@ -48,8 +48,8 @@ static bool is_checked(const sqlite3_index_info *info, TrColumn (*column_of)(int
   return false;
 }
 
-int tr_window_choose(sqlite3_index_info *info, const char *table, TrColumn (*column_of)(int table_column),
-                     const TrConnection *connection, char **message) {
+int tr_time_window_choose(sqlite3_index_info *info, const char *table, TrColumn (*column_of)(int table_column),
+                          const TrConnection *connection, char **message) {
   int code = check_argument(info, table, column_of, TR_COLUMN_SINCE, message);
   if (code == SQLITE_OK) code = check_argument(info, table, column_of, TR_COLUMN_UNTIL, message);
   if (code == SQLITE_OK) code = tr_plan_choose(info, column_of, connection, false);
@@ -96,7 +96,7 @@ static int bound_error(const char *table, const char *name, sqlite3_value *value
                   table, name, is_text ? (const char *)sqlite3_value_text(value) : "(a BLOB)");
 }
 
-static int bind_argument(TrWindow *window, const char *table, TrColumn column, bool is_checked_again,
+static int bind_argument(TrTimeWindow *window, const char *table, TrColumn column, bool is_checked_again,
                          sqlite3_value *value, TrFilter *filter, char **message) {
   bool is_since = column == TR_COLUMN_SINCE;
   sqlite3_value **kept = is_since ? &window->since : &window->until;
@@ -114,10 +114,10 @@ static int bind_argument(TrWindow *window, const char *table, TrColumn column, b
   return code;
 }
 
-int tr_window_bind(TrWindow *window, const char *table, const TrPlan *plan, int flags, sqlite3_value **argv,
-                   TrFilter *filter, char **message) {
+int tr_time_window_bind(TrTimeWindow *window, const char *table, const TrPlan *plan, int flags, sqlite3_value **argv,
+                        TrFilter *filter, char **message) {
   int code = SQLITE_OK;
-  tr_window_free(window);
+  tr_time_window_free(window);
   for (int i = 0; i < plan->count && code == SQLITE_OK; i++) {
     TrColumn column = (TrColumn)plan->term[i].column;
     if (column != TR_COLUMN_SINCE && column != TR_COLUMN_UNTIL) continue;
@@ -127,12 +127,12 @@ int tr_window_bind(TrWindow *window, const char *table, const TrPlan *plan, int 
   return code;
 }
 
-void tr_window_free(TrWindow *window) {
+void tr_time_window_free(TrTimeWindow *window) {
   sqlite3_value_free(window->since);
   sqlite3_value_free(window->until);
-  *window = (TrWindow){0};
+  *window = (TrTimeWindow){0};
 }
 
-void tr_window_result(sqlite3_context *context, sqlite3_value *argument) {
+void tr_time_window_result(sqlite3_context *context, sqlite3_value *argument) {
   if (argument) sqlite3_result_value(context, argument);
 }

@@ -2,8 +2,8 @@
 ** json_file.c - a small JSON file that others rewrite in place -> its values.
 **
 ** The scheduler truncates and writes such a file with no lock, so one look may meet half of it. A look is good if the
-** file did not change while it was read and is what Python's json.loads() accepts: cJSON alone is too lax to judge (see
-** slow.c), so the strict lane judges first and cJSON builds the tree. A bad look is repeated until patience ends; then
+** file did not change while it was read and is what Python's json.loads() accepts: cJSON alone is too lax to validate (see
+** slow.c), so the strict lane validates first and cJSON builds the tree. A bad look is repeated until patience ends; then
 ** the cause is told, with the byte.
 **
 ** Two things that Python accepts and cJSON does not hold are put into its words first: the escapes of NUL and of lone

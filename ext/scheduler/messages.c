@@ -19,7 +19,7 @@
 void tr_messages_open(TrMessages *messages, TrLines *lines) {
   messages->lines = lines;
   messages->held = 0;
-  messages->has_ahead = false;
+  messages->has_pushed_back = false;
 }
 
 void tr_messages_close(TrMessages *messages) {
@@ -145,10 +145,10 @@ static int add_line(TrMessages *messages, TrLine *message, const TrLine *line, b
 }
 
 static int next_message_forwards(TrMessages *messages, TrLine *message) {
-  TrLine line = messages->ahead;
+  TrLine line = messages->pushed_back;
   bool first = true, begins, shrunk = false;
-  int code = messages->has_ahead ? SQLITE_ROW : tr_lines_next(messages->lines, &line);
-  messages->has_ahead = false;
+  int code = messages->has_pushed_back ? SQLITE_ROW : tr_lines_next(messages->lines, &line);
+  messages->has_pushed_back = false;
   messages->held = 0;
   while (code == SQLITE_ROW) {
     code = add_line(messages, message, &line, first, &shrunk);
@@ -160,8 +160,8 @@ static int next_message_forwards(TrMessages *messages, TrLine *message) {
     int looked = begins_message(messages, &line, &begins);
     if (looked != SQLITE_OK) return looked;
     if (!begins) continue;
-    messages->ahead = line;
-    messages->has_ahead = true;
+    messages->pushed_back = line;
+    messages->has_pushed_back = true;
     break;
   }
   if (first || (code != SQLITE_ROW && code != SQLITE_DONE)) return shrunk ? SQLITE_DONE : code;

@@ -17,8 +17,8 @@ typedef struct TrMessages {
   TrLines *lines;      /* borrowed: open, in the direction in which messages are wanted */
   unsigned char *text; /* owned: the current message, as far as it is held: at most lines->max_line bytes */
   size_t held, room;
-  TrLine ahead; /* forwards: the line that ended the message before, and begins the current one */
-  bool has_ahead;
+  TrLine pushed_back; /* forwards: the line that ended the message before, and begins the current one */
+  bool has_pushed_back;
 } TrMessages;
 
 /* Call order: open on lines that are open or about to be, next until SQLITE_DONE, close. A zeroed one is a valid closed

@@ -5,8 +5,8 @@
 **   SELECT signature, sum(times), count(*) AS jobs FROM task_errors GROUP BY signature;
 **   SELECT * FROM task_errors('2026-02-01T00:00:00Z', NULL) WHERE job_id = 'my-job';
 **
-** The rows of a job are made in one pass over its file, and handed out before the next file is opened; error_groups.c has what a
-** kind is, success.c what a failure is, time_window.c the arguments since and until. A job that did not fail has no row.
+** The rows of a job are made in one pass over its file, and handed out before the next file is opened. error_groups.c says
+** what a group is, success.c what a failure is, time_window.c what since and until are. A job that did not fail has no row.
 **
 ** The rowid is that of the first such record in task_results; the rows are in that order. A query by rowid reads the
 ** file, and leaves it to SQLite to take the one row.
@@ -35,10 +35,10 @@ static const char schema[] =
     "first_run_us INTEGER HIDDEN, last_run_us INTEGER HIDDEN)";
 
 typedef struct ErrorsCursor {
-  TrCursor cursor;    /* first: table.c knows only this */
-  TrErrorKinds kinds; /* of the current job */
-  size_t passed;      /* how many of them have had their turn, the current row's included */
-  TrWindow window;
+  TrCursor cursor;      /* first: table.c knows only this */
+  TrErrorGroups groups; /* of the current job */
+  size_t passed;        /* how many of them have had their turn, the current row's included */
+  TrTimeWindow window;
 } ErrorsCursor;
 
 static TrColumn column_of(int column) {
@@ -57,8 +57,8 @@ static int errors_connect(sqlite3 *db, void *connection, int argc, const char *c
 }
 
 static int errors_best_index(sqlite3_vtab *vtab, sqlite3_index_info *info) {
-  int code = tr_window_choose(info, "task_errors", column_of, ((TrTable *)vtab)->connection, &vtab->zErrMsg);
-  if (code == SQLITE_OK) info->estimatedRows = info->estimatedRows / 200 + 1; /* a few kinds a job */
+  int code = tr_time_window_choose(info, "task_errors", column_of, ((TrTable *)vtab)->connection, &vtab->zErrMsg);
+  if (code == SQLITE_OK) info->estimatedRows = info->estimatedRows / 200 + 1; /* a few groups a job */
   return code;
 }
 
@@ -68,7 +68,7 @@ static int errors_open(sqlite3_vtab *vtab, sqlite3_vtab_cursor **out) {
   TrTable *table = (TrTable *)vtab;
   ErrorsCursor *errors = sqlite3_malloc64(sizeof *errors);
   if (errors == NULL) return SQLITE_NOMEM;
-  *errors = (ErrorsCursor){.cursor.at_end = true, .kinds.c_locale = table->connection->c_locale};
+  *errors = (ErrorsCursor){.cursor.at_end = true, .groups.c_locale = table->connection->c_locale};
   tr_scan_init(&errors->cursor.scan, table->connection, &table->poll, TR_WANT_FILES);
   *out = &errors->cursor.base;
   return SQLITE_OK;
@@ -76,27 +76,27 @@ static int errors_open(sqlite3_vtab *vtab, sqlite3_vtab_cursor **out) {
 
 static int errors_close(sqlite3_vtab_cursor *base) {
   ErrorsCursor *errors = (ErrorsCursor *)base;
-  tr_window_free(&errors->window);
-  tr_kinds_free(&errors->kinds);
+  tr_time_window_free(&errors->window);
+  tr_error_groups_free(&errors->groups);
   return tr_table_close(base);
 }
 
-/* SQLITE_ROW: the kinds are those of the next job. */
-static int next_job(TrScan *scan, TrErrorKinds *kinds, char **message) {
+/* SQLITE_ROW: the groups are those of the next job. */
+static int next_job(TrScan *scan, TrErrorGroups *groups, char **message) {
   int code = tr_scan_next_file(scan, message);
   if (code != SQLITE_ROW) return code;
-  code = tr_kinds_begin(kinds);
+  code = tr_error_groups_begin(groups);
   while (code == SQLITE_OK && (code = tr_scan_next_line(scan, message)) == SQLITE_ROW) {
     bool failed = scan->reason == TR_OK && !tr_record_is_ok(&scan->line, &scan->record);
-    code = failed ? tr_kinds_add(kinds, &scan->line, &scan->record) : SQLITE_OK;
+    code = failed ? tr_error_groups_add(groups, &scan->line, &scan->record) : SQLITE_OK;
   }
   return code == SQLITE_DONE ? SQLITE_ROW : code;
 }
 
-static const TrErrorKind *current(const ErrorsCursor *errors) {
-  const TrErrorKinds *kinds = &errors->kinds;
+static const TrErrorGroup *current(const ErrorsCursor *errors) {
+  const TrErrorGroups *groups = &errors->groups;
   bool turned_round = errors->cursor.scan.filter.order == TR_ORDER_ROWID_DESC;
-  return &kinds->kind[turned_round ? kinds->count - errors->passed : errors->passed - 1];
+  return &groups->group[turned_round ? groups->count - errors->passed : errors->passed - 1];
 }
 
 static int64_t rowid(const ErrorsCursor *errors) {
@@ -106,9 +106,9 @@ static int64_t rowid(const ErrorsCursor *errors) {
 static int errors_next(sqlite3_vtab_cursor *base) {
   ErrorsCursor *errors = (ErrorsCursor *)base;
   int code = SQLITE_ROW;
-  while (errors->passed == errors->kinds.count && code == SQLITE_ROW) {
+  while (errors->passed == errors->groups.count && code == SQLITE_ROW) {
     errors->passed = 0;
-    code = next_job(&errors->cursor.scan, &errors->kinds, &base->pVtab->zErrMsg);
+    code = next_job(&errors->cursor.scan, &errors->groups, &base->pVtab->zErrMsg);
   }
   if (code == SQLITE_ROW) {
     errors->passed++;
@@ -122,7 +122,7 @@ static int errors_filter(sqlite3_vtab_cursor *base, int flags, const char *plan_
   ErrorsCursor *errors = (ErrorsCursor *)base;
   errors->cursor.at_end = true;
   errors->passed = 0;
-  int code = tr_kinds_begin(&errors->kinds);
+  int code = tr_error_groups_begin(&errors->groups);
   if (code == SQLITE_OK)
     code = tr_table_begin_window(base, &errors->window, "task_errors", true, flags, plan_text, argc, argv);
   if (code != SQLITE_OK) return code;
@@ -137,9 +137,9 @@ static int errors_rowid(sqlite3_vtab_cursor *base, sqlite3_int64 *out) {
 
 /* --- columns ------------------------------------------------------------------------------------------------------ */
 
-static void result_timestamp(sqlite3_context *context, const TrErrorKind *kind, int64_t time_us) {
+static void result_timestamp(sqlite3_context *context, const TrErrorGroup *group, int64_t time_us) {
   char text[TR_TIMESTAMP_SIZE];
-  if (!kind->timed) return;
+  if (!group->timed) return;
   tr_timestamp_format(time_us, text);
   sqlite3_result_text(context, text, -1, SQLITE_TRANSIENT);
 }
@@ -147,23 +147,23 @@ static void result_timestamp(sqlite3_context *context, const TrErrorKind *kind, 
 static int errors_column(sqlite3_vtab_cursor *base, sqlite3_context *context, int column) {
   const ErrorsCursor *errors = (ErrorsCursor *)base;
   const char *name = errors->cursor.scan.name;
-  const TrErrorKind *kind = current(errors);
+  const TrErrorGroup *group = current(errors);
   switch (column) {
   case COLUMN_JOB_ID:
   case COLUMN_JOB: sqlite3_result_text(context, name, (int)strlen(name) - TR_SUFFIX_LEN, SQLITE_TRANSIENT); break;
   case COLUMN_SIGNATURE:
-    sqlite3_result_text64(context, kind->signature, kind->length, SQLITE_TRANSIENT, SQLITE_UTF8);
+    sqlite3_result_text64(context, group->signature, group->length, SQLITE_TRANSIENT, SQLITE_UTF8);
     break;
-  case COLUMN_TIMES: sqlite3_result_int64(context, kind->times); break;
-  case COLUMN_FIRST_RUN: result_timestamp(context, kind, kind->first_us); break;
-  case COLUMN_LAST_RUN: result_timestamp(context, kind, kind->last_us); break;
-  case COLUMN_SINCE: tr_window_result(context, errors->window.since); break;
-  case COLUMN_UNTIL: tr_window_result(context, errors->window.until); break;
+  case COLUMN_TIMES: sqlite3_result_int64(context, group->times); break;
+  case COLUMN_FIRST_RUN: result_timestamp(context, group, group->first_us); break;
+  case COLUMN_LAST_RUN: result_timestamp(context, group, group->last_us); break;
+  case COLUMN_SINCE: tr_time_window_result(context, errors->window.since); break;
+  case COLUMN_UNTIL: tr_time_window_result(context, errors->window.until); break;
   case COLUMN_FIRST_RUN_US:
-    if (kind->timed) sqlite3_result_int64(context, kind->first_us);
+    if (group->timed) sqlite3_result_int64(context, group->first_us);
     break;
   default:
-    if (kind->timed) sqlite3_result_int64(context, kind->last_us);
+    if (group->timed) sqlite3_result_int64(context, group->last_us);
     break;
   }
   return SQLITE_OK;

@@ -139,9 +139,9 @@ static int may_insert(const TrTable *table, char **message) {
 static int begin_rows(TrTable *table, char **message) {
   TrPending *pending = &table->pending;
   if (pending->path) return SQLITE_OK;
-  int code = tr_source_max_line(&table->source, &pending->max_line, message);
-  if (code == SQLITE_OK) code = tr_source_sync(&table->source, &pending->sync, message);
-  return code == SQLITE_OK ? tr_pending_open_dir(pending, tr_source_dir(&table->source), message) : code;
+  int code = tr_settings_max_line(&table->settings, &pending->max_line, message);
+  if (code == SQLITE_OK) code = tr_settings_sync(&table->settings, &pending->sync, message);
+  return code == SQLITE_OK ? tr_pending_open_dir(pending, tr_settings_dir(&table->settings), message) : code;
 }
 
 static int insert_row(TrTable *table, sqlite3_value **argv, char **message) {

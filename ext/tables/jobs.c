@@ -48,8 +48,8 @@ typedef struct JobsTable {
   sqlite3_vtab base;
   TrConnection *connection; /* counted reference */
   TrPoll poll;
-  char *file;       /* owned; NULL: the environment's, or the default */
-  TrSource results; /* where orphans are looked for */
+  char *file;         /* owned; NULL: the environment's, or the default */
+  TrSettings results; /* where orphans are looked for */
 } JobsTable;
 
 typedef struct JobsCursor {
@@ -67,7 +67,7 @@ typedef struct JobsCursor {
 static void free_table(JobsTable *table) {
   tr_poll_close(&table->poll);
   sqlite3_free(table->file);
-  tr_source_free(&table->results);
+  tr_settings_free(&table->results);
   tr_connection_unref(table->connection);
   sqlite3_free(table);
 }
@@ -176,7 +176,7 @@ static int intern_jobs(const TrJobs *jobs, TrNames *known, char **message) {
 static int find_orphans(JobsCursor *cursor, JobsTable *table, char **message) {
   struct stat unused;
   TrDir dir = {.fd = -1};
-  const char *path = tr_source_dir(&table->results);
+  const char *path = tr_settings_dir(&table->results);
   if (stat(path, &unused) != 0 && errno == ENOENT) return SQLITE_OK;
   Hunt hunt = {.cursor = cursor, .known = tr_names_new(), .dir = &dir, .message = message};
   int code = hunt.known ? intern_jobs(&cursor->jobs, hunt.known, message) : SQLITE_NOMEM;

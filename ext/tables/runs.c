@@ -36,7 +36,7 @@ static const char schema[] =
 
 typedef struct RunsTable {
   TrTable table; /* of the results */
-  TrSource logs;
+  TrSettings logs;
 } RunsTable;
 
 typedef struct RunsCursor {
@@ -68,14 +68,14 @@ static int parse_argument(RunsTable *table, const char *name, const char *argume
   char *value;
   int code = tr_argument_parse(table->table.connection, name, argument, known, &which, &value, message);
   if (code != SQLITE_OK || value == NULL) return code;
-  TrSource *source = which == LOGS ? &table->logs : &table->table.source;
-  code = tr_source_set(source, which == MAX_LINE ? TR_SOURCE_MAX_LINE : TR_SOURCE_DIR, value, message);
-  table->logs.max_line = table->table.source.max_line;
+  TrSettings *settings = which == LOGS ? &table->logs : &table->table.settings;
+  code = tr_settings_set(settings, which == MAX_LINE ? TR_SETTING_MAX_LINE : TR_SETTING_DIR, value, message);
+  table->logs.max_line = table->table.settings.max_line;
   return code;
 }
 
 static int runs_disconnect(sqlite3_vtab *vtab) {
-  tr_source_free(&((RunsTable *)vtab)->logs);
+  tr_settings_free(&((RunsTable *)vtab)->logs);
   return tr_table_disconnect(vtab);
 }
 
@@ -84,7 +84,7 @@ static int runs_connect(sqlite3 *db, void *aux, int argc, const char *const *arg
   TrConnection *connection = aux;
   RunsTable *table = sqlite3_malloc64(sizeof *table);
   if (table == NULL) return SQLITE_NOMEM;
-  *table = (RunsTable){.table = {.connection = connection, .poll.db = db, .source.store = &tr_results_store},
+  *table = (RunsTable){.table = {.connection = connection, .poll.db = db, .settings.store = &tr_results_store},
                        .logs.store = &tr_logs_store};
   connection->references++;
   int code = SQLITE_OK;

@@ -49,8 +49,8 @@ static const char schema[] =
 
 typedef struct StatsCursor {
   TrCursor cursor; /* first: table.c knows only this */
-  TrTally tally;
-  TrWindow window;
+  TrJobFigures figures;
+  TrTimeWindow window;
 } StatsCursor;
 
 /* --- planning ----------------------------------------------------------------------------------------------------- */
@@ -74,7 +74,7 @@ static int stats_connect(sqlite3 *db, void *connection, int argc, const char *co
 
 static int stats_best_index(sqlite3_vtab *vtab, sqlite3_index_info *info) {
   const sqlite3_uint64 times = UINT64_C(1) << COLUMN_MTBF_S | UINT64_C(1) << COLUMN_MTTR_S;
-  int code = tr_window_choose(info, "task_stats", column_of, ((TrTable *)vtab)->connection, &vtab->zErrMsg);
+  int code = tr_time_window_choose(info, "task_stats", column_of, ((TrTable *)vtab)->connection, &vtab->zErrMsg);
   if (code != SQLITE_OK) return code;
   if (info->colUsed & times) info->idxNum |= WANTS_TIMES;
   info->estimatedRows = info->estimatedRows / 1000 + 1; /* records of a job */
@@ -87,7 +87,7 @@ static int stats_open(sqlite3_vtab *vtab, sqlite3_vtab_cursor **out) {
   TrTable *table = (TrTable *)vtab;
   StatsCursor *stats = sqlite3_malloc64(sizeof *stats);
   if (stats == NULL) return SQLITE_NOMEM;
-  *stats = (StatsCursor){.cursor.at_end = true, .tally.c_locale = table->connection->c_locale};
+  *stats = (StatsCursor){.cursor.at_end = true, .figures.c_locale = table->connection->c_locale};
   tr_scan_init(&stats->cursor.scan, table->connection, &table->poll, TR_WANT_FILES);
   *out = &stats->cursor.base;
   return SQLITE_OK;
@@ -95,22 +95,22 @@ static int stats_open(sqlite3_vtab *vtab, sqlite3_vtab_cursor **out) {
 
 static int stats_close(sqlite3_vtab_cursor *base) {
   StatsCursor *stats = (StatsCursor *)base;
-  tr_window_free(&stats->window);
-  tr_tally_free(&stats->tally);
+  tr_time_window_free(&stats->window);
+  tr_job_figures_free(&stats->figures);
   return tr_table_close(base);
 }
 
-/* SQLITE_ROW: the tally is that of the next job. */
-static int next_job(TrScan *scan, TrTally *tally, char **message) {
+/* SQLITE_ROW: the figures is that of the next job. */
+static int next_job(TrScan *scan, TrJobFigures *figures, char **message) {
   int code = tr_scan_next_file(scan, message);
   if (code != SQLITE_ROW) return code;
-  tr_tally_begin(tally);
+  tr_job_figures_begin(figures);
   while ((code = tr_scan_next_line(scan, message)) == SQLITE_ROW) {
     if (scan->reason != TR_OK) {
-      tally->rejects++;
+      figures->rejects++;
       continue;
     }
-    code = tr_tally_record(tally, &scan->line, &scan->record);
+    code = tr_job_figures_record(figures, &scan->line, &scan->record);
     if (code != SQLITE_OK) return code;
   }
   return code == SQLITE_DONE ? SQLITE_ROW : code;
@@ -118,7 +118,7 @@ static int next_job(TrScan *scan, TrTally *tally, char **message) {
 
 static int stats_next(sqlite3_vtab_cursor *base) {
   StatsCursor *stats = (StatsCursor *)base;
-  int code = next_job(&stats->cursor.scan, &stats->tally, &base->pVtab->zErrMsg);
+  int code = next_job(&stats->cursor.scan, &stats->figures, &base->pVtab->zErrMsg);
   stats->cursor.at_end = code != SQLITE_ROW;
   return code == SQLITE_ROW || code == SQLITE_DONE ? SQLITE_OK : code;
 }
@@ -126,7 +126,7 @@ static int stats_next(sqlite3_vtab_cursor *base) {
 static int stats_filter(sqlite3_vtab_cursor *base, int flags, const char *plan_text, int argc, sqlite3_value **argv) {
   StatsCursor *stats = (StatsCursor *)base;
   stats->cursor.at_end = true;
-  stats->tally.wants_times = flags & WANTS_TIMES;
+  stats->figures.wants_times = flags & WANTS_TIMES;
   int code = tr_table_begin_window(base, &stats->window, "task_stats", false, flags, plan_text, argc, argv);
   return code == SQLITE_OK ? stats_next(base) : code;
 }
@@ -153,40 +153,40 @@ static void result_mean_s(sqlite3_context *context, const TrMean *mean) {
   if (mean->count) sqlite3_result_double(context, mean->sum_us / 1e6 / (double)mean->count);
 }
 
-static void result_rate(sqlite3_context *context, const TrTally *tally) {
-  if (tally->runs) sqlite3_result_double(context, 100.0 * (double)tally->successes / (double)tally->runs);
+static void result_rate(sqlite3_context *context, const TrJobFigures *figures) {
+  if (figures->runs) sqlite3_result_double(context, 100.0 * (double)figures->successes / (double)figures->runs);
 }
 
 static int stats_column(sqlite3_vtab_cursor *base, sqlite3_context *context, int column) {
   StatsCursor *stats = (StatsCursor *)base;
   TrScratch *scratch = &stats->cursor.scratch;
   const TrScan *scan = &stats->cursor.scan;
-  const TrTally *tally = &stats->tally;
+  const TrJobFigures *figures = &stats->figures;
   switch (column) {
   case COLUMN_JOB_ID:
   case COLUMN_JOB:
     sqlite3_result_text(context, scan->name, (int)strlen(scan->name) - TR_SUFFIX_LEN, SQLITE_TRANSIENT);
     break;
-  case COLUMN_RUNS: sqlite3_result_int64(context, tally->runs); break;
-  case COLUMN_SUCCESSES: sqlite3_result_int64(context, tally->successes); break;
-  case COLUMN_FAILURES: sqlite3_result_int64(context, tally->runs - tally->successes); break;
-  case COLUMN_SUCCESS_RATE: result_rate(context, tally); break;
-  case COLUMN_FIRST_RUN: result_kept(context, &tally->first_run, tally->c_locale, scratch); break;
-  case COLUMN_LAST_RUN: result_kept(context, tr_tally_last_run(tally), tally->c_locale, scratch); break;
-  case COLUMN_LAST_SUCCESS: result_kept(context, &tally->last_success, tally->c_locale, scratch); break;
-  case COLUMN_LAST_FAILURE: result_kept(context, &tally->last_failure, tally->c_locale, scratch); break;
-  case COLUMN_LAST_ERROR: result_kept(context, &tally->last_error, tally->c_locale, scratch); break;
-  case COLUMN_STREAK: sqlite3_result_int64(context, tally->streak); break;
-  case COLUMN_LONGEST_FAILURE_STREAK: sqlite3_result_int64(context, tally->longest_failure_streak); break;
-  case COLUMN_MTBF_S: result_mean_s(context, &tally->between); break;
-  case COLUMN_MTTR_S: result_mean_s(context, &tally->repair); break;
-  case COLUMN_REJECTS: sqlite3_result_int64(context, tally->rejects); break;
-  case COLUMN_SINCE: tr_window_result(context, stats->window.since); break;
-  case COLUMN_UNTIL: tr_window_result(context, stats->window.until); break;
-  case COLUMN_FIRST_RUN_US: result_time_us(context, &tally->first_run); break;
-  case COLUMN_LAST_RUN_US: result_time_us(context, tr_tally_last_run(tally)); break;
-  case COLUMN_LAST_SUCCESS_US: result_time_us(context, &tally->last_success); break;
-  default: result_time_us(context, &tally->last_failure); break;
+  case COLUMN_RUNS: sqlite3_result_int64(context, figures->runs); break;
+  case COLUMN_SUCCESSES: sqlite3_result_int64(context, figures->successes); break;
+  case COLUMN_FAILURES: sqlite3_result_int64(context, figures->runs - figures->successes); break;
+  case COLUMN_SUCCESS_RATE: result_rate(context, figures); break;
+  case COLUMN_FIRST_RUN: result_kept(context, &figures->first_run, figures->c_locale, scratch); break;
+  case COLUMN_LAST_RUN: result_kept(context, tr_job_figures_last_run(figures), figures->c_locale, scratch); break;
+  case COLUMN_LAST_SUCCESS: result_kept(context, &figures->last_success, figures->c_locale, scratch); break;
+  case COLUMN_LAST_FAILURE: result_kept(context, &figures->last_failure, figures->c_locale, scratch); break;
+  case COLUMN_LAST_ERROR: result_kept(context, &figures->last_error, figures->c_locale, scratch); break;
+  case COLUMN_STREAK: sqlite3_result_int64(context, figures->streak); break;
+  case COLUMN_LONGEST_FAILURE_STREAK: sqlite3_result_int64(context, figures->longest_failure_streak); break;
+  case COLUMN_MTBF_S: result_mean_s(context, &figures->between); break;
+  case COLUMN_MTTR_S: result_mean_s(context, &figures->repair); break;
+  case COLUMN_REJECTS: sqlite3_result_int64(context, figures->rejects); break;
+  case COLUMN_SINCE: tr_time_window_result(context, stats->window.since); break;
+  case COLUMN_UNTIL: tr_time_window_result(context, stats->window.until); break;
+  case COLUMN_FIRST_RUN_US: result_time_us(context, &figures->first_run); break;
+  case COLUMN_LAST_RUN_US: result_time_us(context, tr_job_figures_last_run(figures)); break;
+  case COLUMN_LAST_SUCCESS_US: result_time_us(context, &figures->last_success); break;
+  default: result_time_us(context, &figures->last_failure); break;
   }
   return SQLITE_OK;
 }

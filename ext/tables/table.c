@@ -21,18 +21,18 @@ static bool triggers_cannot_write(const char *schema_name) {
 
 int tr_table_connect(sqlite3 *db, TrConnection *connection, const TrStore *store, const char *schema, int argc,
                      const char *const *argv, sqlite3_vtab **vtab, char **message) {
-  TrSource source;
-  int code = tr_source_parse(&source, connection, store, argv[0], argc - 3, argv + 3, message);
+  TrSettings settings;
+  int code = tr_settings_parse(&settings, connection, store, argv[0], argc - 3, argv + 3, message);
   if (code != SQLITE_OK) return code;
   TrTable *table = sqlite3_malloc64(sizeof *table);
   if (table == NULL) code = SQLITE_NOMEM;
   if (code == SQLITE_OK) code = tr_table_declare(db, schema, argc, message);
   if (code != SQLITE_OK) {
     sqlite3_free(table);
-    tr_source_free(&source);
+    tr_settings_free(&settings);
     return code;
   }
-  *table = (TrTable){.connection = connection, .poll.db = db, .source = source};
+  *table = (TrTable){.connection = connection, .poll.db = db, .settings = settings};
   table->direct_only = argc > 3 && triggers_cannot_write(argv[1]);
   connection->references++; /* a module may be unregistered while its tables live */
   *vtab = &table->base;
@@ -44,7 +44,7 @@ int tr_table_disconnect(sqlite3_vtab *vtab) {
   TrTable *table = (TrTable *)vtab;
   tr_pending_end(&table->pending);
   tr_poll_close(&table->poll);
-  tr_source_free(&table->source);
+  tr_settings_free(&table->settings);
   tr_connection_unref(table->connection);
   sqlite3_free(table);
   return SQLITE_OK;
@@ -88,12 +88,12 @@ static void leave_outer_joins(TrPlan *plan, TrCursor *cursor, sqlite3 *db) {
   }
 }
 
-/* What SQLite compares with a function of the host's is not ours to judge. */
+/* What SQLite compares with a function of the host's is left to SQLite. */
 static int leave_foreign_patterns(TrPlan *plan, sqlite3 *db) {
   bool asked = false, builtin = false;
   for (int i = 0; i < plan->count; i++) {
     if (plan->term[i].op != TR_GLOB && plan->term[i].op != TR_LIKE) continue;
-    int code = asked ? SQLITE_OK : tr_patterns_are_builtin(db, &builtin);
+    int code = asked ? SQLITE_OK : tr_host_like_is_builtin(db, &builtin);
     if (code != SQLITE_OK) return code;
     asked = true;
     if (!builtin) plan->term[i].op = TR_OP_COUNT;
@@ -121,21 +121,21 @@ int tr_table_filter(sqlite3_vtab_cursor *base, int unused, const char *plan_text
   TrFilter filter;
   cursor->at_end = true;
   int code = bind_plan(cursor, plan_text, argc, argv, &plan, &filter);
-  if (code == SQLITE_OK) code = tr_scan_begin(&cursor->scan, &table->source, &filter, &table->base.zErrMsg);
+  if (code == SQLITE_OK) code = tr_scan_begin(&cursor->scan, &table->settings, &filter, &table->base.zErrMsg);
   return code == SQLITE_OK ? tr_table_next(base) : code;
 }
 
-int tr_table_begin_window(sqlite3_vtab_cursor *base, TrWindow *window, const char *name, bool failures_only, int flags,
-                          const char *plan_text, int argc, sqlite3_value **argv) {
+int tr_table_begin_window(sqlite3_vtab_cursor *base, TrTimeWindow *window, const char *name, bool failures_only,
+                          int flags, const char *plan_text, int argc, sqlite3_value **argv) {
   TrCursor *cursor = (TrCursor *)base;
   TrTable *table = (TrTable *)base->pVtab;
   TrPlan plan;
   TrFilter filter;
   int code = bind_plan(cursor, plan_text, argc, argv, &plan, &filter);
   if (code != SQLITE_OK) return code;
-  code = tr_window_bind(window, name, &plan, flags, argv, &filter, &table->base.zErrMsg);
-  filter.skip_true |= failures_only; /* success.c judges the rest */
-  if (code == SQLITE_OK) code = tr_scan_begin(&cursor->scan, &table->source, &filter, &table->base.zErrMsg);
+  code = tr_time_window_bind(window, name, &plan, flags, argv, &filter, &table->base.zErrMsg);
+  filter.skip_true |= failures_only; /* success.c decides the rest */
+  if (code == SQLITE_OK) code = tr_scan_begin(&cursor->scan, &table->settings, &filter, &table->base.zErrMsg);
   tr_filter_free(&filter); /* if the scan has not taken it over */
   return code;
 }

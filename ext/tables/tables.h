@@ -19,7 +19,7 @@ typedef struct TrTable {
   sqlite3_vtab base;
   TrConnection *connection; /* counted reference */
   TrPoll poll;
-  TrSource source;
+  TrSettings settings;
   bool direct_only;  /* made with arguments, out of reach of triggers: INSERT needs no opt-in */
   TrPending pending; /* task_results: what the open transaction has inserted */
 } TrTable;
@@ -40,7 +40,7 @@ int tr_table_open(sqlite3_vtab *vtab, TrWant want, sqlite3_vtab_cursor **cursor)
 int tr_table_close(sqlite3_vtab_cursor *cursor);
 int tr_table_filter(sqlite3_vtab_cursor *cursor, int unused, const char *plan, int argc, sqlite3_value **argv);
 /* The same for a table with the arguments since and until (see time_window.c), the beginning of its scan included. */
-int tr_table_begin_window(sqlite3_vtab_cursor *cursor, TrWindow *window, const char *name, bool failures_only,
+int tr_table_begin_window(sqlite3_vtab_cursor *cursor, TrTimeWindow *window, const char *name, bool failures_only,
                           int flags, const char *plan, int argc, sqlite3_value **argv);
 int tr_table_next(sqlite3_vtab_cursor *cursor);
 int tr_table_eof(sqlite3_vtab_cursor *cursor);

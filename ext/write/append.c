@@ -108,7 +108,7 @@ static int irregular(const Appender *appender, mode_t mode) {
 
 /* --- opening ----------------------------------------------------------------------------------------------------- */
 
-/* A missing file is judged by its directory, which will have to take it. */
+/* A missing file is checked by its directory, which will have to take it. */
 int tr_append_check(const TrDir *dir, const char *name, char **message) {
   Appender appender = {.dir = dir, .name = name, .message = message};
   struct stat stat;

@@ -1,5 +1,5 @@
 /*
-** blocks.c - fuzz target: a file cut into blocks, each of which is judged by itself. Together they give each line that is
+** blocks.c - fuzz target: a file cut into blocks, each of which is parsed by itself. Together they give each line that is
 ** wanted once, with the spans that it has by itself, but for those that a block leaves to its caller: from a line that is
 ** too long, or when it has no room for another.
 **
@@ -22,7 +22,7 @@ typedef struct Line {
 
 /* --- the model ---------------------------------------------------------------------------------------------------- */
 
-static Line judge(const unsigned char *file, size_t size, size_t from, size_t max_line) {
+static Line parse_line(const unsigned char *file, size_t size, size_t from, size_t max_line) {
   const unsigned char *newline = memchr(file + from, '\n', size - from);
   Line line = {.offset = (int64_t)from, .terminated = newline, .reason = TR_TOO_LONG};
   line.length = newline ? (size_t)(newline - file) - from : size - from;
@@ -37,7 +37,7 @@ static Line *split(const unsigned char *file, size_t size, size_t max_line, size
   Line *line = malloc((size + 1) * sizeof *line);
   *count = 0;
   for (size_t from = 0; from < size; from += line[(*count)++].length + 1) {
-    line[*count] = judge(file, size, from, max_line);
+    line[*count] = parse_line(file, size, from, max_line);
   }
   return line;
 }
@@ -49,12 +49,12 @@ static bool is_wanted(const Line *line, TrWant want) {
 
 /* --- a block ------------------------------------------------------------------------------------------------------ */
 
-static void check_judged(const TrJudged *judged, const Line *line, const unsigned char *file) {
-  MUST(judged->line.offset == line->offset && judged->line.length == line->length);
-  MUST(judged->line.terminated == line->terminated && !judged->line.too_long && judged->reason == line->reason);
-  MUST(memcmp(judged->line.text, file + line->offset, line->length) == 0);
+static void check_parsed(const TrParsed *parsed, const Line *line, const unsigned char *file) {
+  MUST(parsed->line.offset == line->offset && parsed->line.length == line->length);
+  MUST(parsed->line.terminated == line->terminated && !parsed->line.too_long && parsed->reason == line->reason);
+  MUST(memcmp(parsed->line.text, file + line->offset, line->length) == 0);
   for (int i = 0; line->reason == TR_OK && i < TR_FIELD_COUNT; i++) {
-    const TrSpan *a = &judged->record.field[i], *b = &line->record.field[i];
+    const TrSpan *a = &parsed->record.field[i], *b = &line->record.field[i];
     MUST(a->kind == b->kind);
     MUST(a->kind == TR_ABSENT || (a->start == b->start && a->length == b->length && a->escaped == b->escaped));
   }
@@ -67,7 +67,7 @@ static size_t check_block(const TrBlock *block, TrWant want, const Line *line, s
   for (; at < count && line[at].offset < block->stopped_at; at++) {
     if (!is_wanted(&line[at], want)) continue;
     MUST(given < block->count);
-    check_judged(&block->judged[given++], &line[at], file);
+    check_parsed(&block->parsed[given++], &line[at], file);
   }
   MUST(given == block->count && !block->shrunk && block->stopped_at <= block->to);
   if (block->stopped_at < block->to) {
@@ -85,7 +85,7 @@ static void make_block(TrBlock *block, int fd, size_t size, size_t max_line) {
   block->file.stat.st_size = (off_t)size;
   block->allocated = malloc(TR_BLOCK_ALIGNMENT + block->room + TR_PADDING);
   block->buffer = block->allocated + -(uintptr_t)block->allocated % TR_BLOCK_ALIGNMENT;
-  block->judged = malloc((TR_BLOCK_LINES + 1) * sizeof *block->judged);
+  block->parsed = malloc((TR_BLOCK_LINES + 1) * sizeof *block->parsed);
 }
 
 /* From one of the first lines on, as a scan does that has read those before by itself. */
@@ -104,12 +104,12 @@ static void check_blocks(const unsigned char *file, size_t size, int fd, size_t 
     block.from = from;
     block.to = from - from % TR_BLOCK_BYTES + TR_BLOCK_BYTES;
     if (block.to > (int64_t)size) block.to = (int64_t)size;
-    tr_block_judge(&block, &wanted, &parser);
+    tr_block_parse(&block, &wanted, &parser);
     at = check_block(&block, want, line, at, count, file);
   }
   MUST(at == count);
   free(block.allocated);
-  free(block.judged);
+  free(block.parsed);
   free(line);
 }
 

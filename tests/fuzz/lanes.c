@@ -43,8 +43,8 @@ static void check_refusal(const unsigned char *line, size_t length, TrReason rea
   free(repaired);
 }
 
-static void judge(TrFastLane lane, TrLayout *layout, const unsigned char *line, size_t length, TrReason reason,
-                  const TrRecord *expected) {
+static void check_lane(TrFastLane lane, TrLayout *layout, const unsigned char *line, size_t length, TrReason reason,
+                       const TrRecord *expected) {
   TrRecord record;
   TrLayout none = {0};
   bool takes = lane(line, &none, &record) == line + length;
@@ -72,9 +72,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
       check_spans(line, length, &expected);
     else
       check_refusal(line, length, reason);
-    judge(tr_fast_lane_portable, &portable, line, length, reason, &expected);
+    check_lane(tr_fast_lane_portable, &portable, line, length, reason, &expected);
 #ifdef TR_HAVE_AVX2
-    if (__builtin_cpu_supports("avx2")) judge(tr_fast_lane_avx2, &avx2, line, length, reason, &expected);
+    if (__builtin_cpu_supports("avx2")) check_lane(tr_fast_lane_avx2, &avx2, line, length, reason, &expected);
 #endif
     free(line);
     size_t taken = length + (newline != NULL);

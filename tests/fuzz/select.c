@@ -54,7 +54,7 @@ static bool is_true(const uint8_t *file, const TrSpan *value) {
   }
 }
 
-static Line judge(const uint8_t *file, size_t from, size_t length, size_t max_line) {
+static Line parse_line(const uint8_t *file, size_t from, size_t length, size_t max_line) {
   Line line = {.from = from, .to = from + length + 1, .reason = TR_TOO_LONG};
   TrRecord record;
   if (length > max_line) return line;
@@ -72,7 +72,7 @@ static Line *split(const uint8_t *file, size_t size, size_t max_line, size_t *co
   const uint8_t *newline;
   *count = *end = 0;
   while (*end < size && (newline = memchr(file + *end, '\n', size - *end)) != NULL) {
-    line[*count] = judge(file, *end, (size_t)(newline - file) - *end, max_line);
+    line[*count] = parse_line(file, *end, (size_t)(newline - file) - *end, max_line);
     *end = line[(*count)++].to;
   }
   return line;

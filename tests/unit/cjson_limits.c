@@ -1,5 +1,5 @@
 /*
-** cjson_limits.c - why the judge of a line is not cJSON, claim by claim (read/slow.c, read/value.c): what the library
+** cjson_limits.c - why the parser of a line is not cJSON, claim by claim (read/slow.c, read/value.c): what the library
 ** does with lines on which it and Python's json.loads() are of two minds. The last column of `verdicts` is Python's,
 ** and the slow lane is held to it here too.
 */

@@ -6,7 +6,7 @@
 **
 ** Each line stands at the end of a heap block of its very size and TR_PADDING, so that a sanitizer sees any overread;
 ** behind it comes what can come behind a line in the reader's buffer: zeros, or a newline and another line. And each is
-** judged with no layout, with the layout of the line before, and with that of any line: the answer may not depend on
+** checked with no layout, with the layout of the line before, and with that of any line: the answer may not depend on
 ** it.
 */
 #include "tr.h"
@@ -33,7 +33,7 @@ typedef struct Lane {
 
 static Lane lanes[2];
 static unsigned lane_count;
-static unsigned long judged, disagreements;
+static unsigned long checked, disagreements;
 
 typedef struct Text {
   unsigned char *bytes; /* owned */
@@ -139,7 +139,7 @@ static void disagree(const char *what, const Lane *lane, const unsigned char *te
 }
 
 /* The slow lane needs no padding: the line is alone in a block of its size. Also decodes what it found. */
-static TrReason judge_slowly(const unsigned char *text, size_t length, TrRecord *record) {
+static TrReason parse_slowly(const unsigned char *text, size_t length, TrRecord *record) {
   unsigned char *alone = malloc(length ? length : 1);
   memcpy(alone, text, length);
   memset(record, 0xA5, sizeof *record);
@@ -171,7 +171,7 @@ static void expect_same(Lane *lane, const TrLayout *before, const unsigned char 
 }
 
 /* Every lane, with every layout, over a line in its padded block. */
-static void judge_fast(const unsigned char *text, size_t length, TrReason reason, const TrRecord *expected) {
+static void check_fast(const unsigned char *text, size_t length, TrReason reason, const TrRecord *expected) {
   TrLayout none = {0};
   TrRecord record;
   TrLayout fresh = {0};
@@ -189,23 +189,23 @@ static void judge_fast(const unsigned char *text, size_t length, TrReason reason
 }
 
 /* `behind` is what stands in the buffer after the line's newline. */
-static void judge(const unsigned char *text, size_t length, const unsigned char *behind, size_t behind_length) {
+static void check_line(const unsigned char *text, size_t length, const unsigned char *behind, size_t behind_length) {
   TrRecord expected;
-  TrReason reason = judge_slowly(text, length, &expected);
+  TrReason reason = parse_slowly(text, length, &expected);
   unsigned char *block = malloc(length + TR_PADDING);
   memcpy(block, text, length);
   memset(block + length, 0, TR_PADDING);
-  judge_fast(block, length, reason, &expected);
+  check_fast(block, length, reason, &expected);
   block[length] = '\n';
   memcpy(block + length + 1, behind, behind_length < TR_PADDING - 1 ? behind_length : TR_PADDING - 1);
-  judge_fast(block, length, reason, &expected);
+  check_fast(block, length, reason, &expected);
   free(block);
-  judged++;
+  checked++;
 }
 
 /* --- many lines --------------------------------------------------------------------------------------------------- */
 
-static void judge_file(const char *path, bool keep) {
+static void check_file(const char *path, bool keep) {
   FILE *file = fopen(path, "rb");
   char *line = NULL;
   size_t room = 0;
@@ -213,7 +213,7 @@ static void judge_file(const char *path, bool keep) {
   CHECK(file != NULL);
   while (file && (length = getline(&line, &room, file)) > 0) {
     if (line[length - 1] == '\n') length--;
-    judge((unsigned char *)line, (size_t)length, (unsigned char *)line, (size_t)length);
+    check_line((unsigned char *)line, (size_t)length, (unsigned char *)line, (size_t)length);
     if (!keep || length > LONGEST_SEED || length == 0) continue;
     Text seed = {malloc((size_t)length), (size_t)length};
     memcpy(seed.bytes, line, seed.length);
@@ -233,14 +233,14 @@ static int is_job_file(const struct dirent *entry) {
 }
 
 /* In alphabetical order, so that every run sees the same sequence. */
-static void judge_directory(const char *directory, bool keep) {
+static void check_directory(const char *directory, bool keep) {
   struct dirent **entries = NULL;
   int count = scandir(directory, &entries, is_job_file, compare_entries);
   CHECK(count > 0);
   for (int i = 0; i < count; i++) {
     char path[4096];
     snprintf(path, sizeof path, "%s/%s", directory, entries[i]->d_name);
-    judge_file(path, keep);
+    check_file(path, keep);
     free(entries[i]);
   }
   free(entries);
@@ -248,13 +248,13 @@ static void judge_directory(const char *directory, bool keep) {
 
 static void both_lanes_agree_on_the_recorded_lines(void) {
   disagreements = 0;
-  judge_directory("tests/data/scheduler-state/results", true);
-  unsigned long lines = judged;
+  check_directory("tests/data/scheduler-state/results", true);
+  unsigned long lines = checked;
   for (unsigned i = 0; i < lane_count; i++) CHECK(lanes[i].accepted == 2 * lines); /* nothing there is odd */
-  judge_directory("tests/data/odd-lines", true);
+  check_directory("tests/data/odd-lines", true);
   for (size_t i = 0; i < sizeof inline_seeds / sizeof *inline_seeds; i++) {
     Text seed = {(unsigned char *)strdup(inline_seeds[i]), strlen(inline_seeds[i])};
-    judge(seed.bytes, seed.length, seed.bytes, seed.length);
+    check_line(seed.bytes, seed.length, seed.bytes, seed.length);
     seeds = realloc(seeds, (seed_count + 1) * sizeof *seeds);
     seeds[seed_count++] = seed;
   }
@@ -301,7 +301,7 @@ static void both_lanes_agree_wherever_an_escape_or_a_character_straddles_two_blo
       char line[300];
       int total = snprintf(line, sizeof line, "{\"output\": \"%.*s%s", length, filler, tails[i].tail);
       unsigned long before = lanes[0].accepted;
-      judge((unsigned char *)line, (size_t)total, (const unsigned char *)"\"}", 2);
+      check_line((unsigned char *)line, (size_t)total, (const unsigned char *)"\"}", 2);
       if (lanes[0].accepted - before != (tails[i].record ? 2 : 0)) {
         disagree("is not the answer that was expected", &lanes[0], (unsigned char *)line, (size_t)total);
       }
@@ -313,7 +313,7 @@ static void both_lanes_agree_wherever_an_escape_or_a_character_straddles_two_blo
 /* Runs of mutants of one seed, so that the layout of the line before fits, or nearly. */
 static void both_lanes_agree_on_mutated_lines(void) {
   unsigned char line[ROOM];
-  disagreements = judged = 0;
+  disagreements = checked = 0;
   for (unsigned i = 0; i < lane_count; i++) lanes[i].accepted = 0;
   const Text *seed = &seeds[0], *other = &seeds[0];
   for (int i = 0; i < MUTANTS; i++) {
@@ -331,10 +331,10 @@ static void both_lanes_agree_on_mutated_lines(void) {
     for (size_t k = 0; k < length; k++) { /* the reader gives no line with a newline in it */
       if (line[k] == '\n') line[k] = ' ';
     }
-    judge(line, length, other->bytes, other->length);
+    check_line(line, length, other->bytes, other->length);
   }
   CHECK(disagreements == 0);
-  CHECK(judged == MUTANTS);
+  CHECK(checked == MUTANTS);
   for (unsigned i = 0; i < lane_count; i++) { /* each says yes and no often enough for the above to mean something */
     CHECK(lanes[i].accepted > MUTANTS / 2);
     CHECK(lanes[i].accepted < 2 * MUTANTS - MUTANTS / 2);
@@ -345,9 +345,9 @@ static char **directories;
 
 static void both_lanes_agree_on_the_lines_of_the_given_directories(void) {
   disagreements = 0;
-  for (char **directory = directories; *directory; directory++) judge_directory(*directory, false);
-  printf("# %lu lines\n", judged);
-  CHECK(judged > 0);
+  for (char **directory = directories; *directory; directory++) check_directory(*directory, false);
+  printf("# %lu lines\n", checked);
+  CHECK(checked > 0);
   CHECK(disagreements == 0);
 }
 
