@@ -40,6 +40,27 @@ int tr_error(char **message, int code, const char *format, ...);
 int tr_error_code(int error_number);
 
 /* ------------------------------------------------------------------------------------------------------------------
+** base/array.c - arrays that grow, and lists of names
+*/
+void *tr_array_grow(void *items, size_t *room, size_t wanted, size_t item_bytes);
+
+/* The array with room for as many items as are wanted; if there is not enough, at least twice as much as before. NULL: out
+** of memory, and nothing changed. */
+static inline void *tr_array_reserve(void *items, size_t *room, size_t wanted, size_t item_bytes) {
+  return wanted <= *room ? items : tr_array_grow(items, room, wanted, item_bytes);
+}
+
+/* Zeroed, it is empty. */
+typedef struct TrNameList {
+  char **name; /* owned, each: NUL-terminated */
+  size_t count, room;
+} TrNameList;
+
+int tr_name_list_add(TrNameList *list, const char *name, size_t length); /* a copy */
+void tr_name_list_sort(TrNameList *list);                                /* by strcmp() */
+void tr_name_list_free(TrNameList *list);
+
+/* ------------------------------------------------------------------------------------------------------------------
 ** base/poll.c - may this go on? Asked about every 256 KiB, at each file, and in every wait
 */
 typedef struct TrPoll {
@@ -50,6 +71,16 @@ typedef struct TrPoll {
 int tr_poll(TrPoll *poll); /* SQLITE_OK, or SQLITE_INTERRUPT */
 int tr_poll_sleep(TrPoll *poll, int milliseconds);
 void tr_poll_close(TrPoll *poll); /* before the connection closes: in xDisconnect */
+
+/* ------------------------------------------------------------------------------------------------------------------
+** base/open.c - opening a file beside one who holds a lease on it
+*/
+#define TR_LEASE_RETRY_MS 2
+#define TR_LEASE_PATIENCE_MS 10000 /* a prune holds its lease for milliseconds; this is for a stopped one */
+
+/* Follows no link and waits for no peer; what is made has mode 0644. SQLITE_OK: *fd is open, or *reason tells why not
+** (EAGAIN: leased for too long). SQLITE_INTERRUPT: the wait was cut short. */
+int tr_open_leased(int dir_fd, const char *name, int flags, TrPoll *poll, int *fd, int *reason);
 
 /* ------------------------------------------------------------------------------------------------------------------
 ** base/thread.c - a helper thread: how many there may be, and how one is started
@@ -97,6 +128,19 @@ static inline bool tr_is_letter(int c) {
 }
 static inline bool tr_is_blank(int c) {
   return c == ' ' || (c >= '\t' && c <= '\r');
+}
+
+/* What the four hexadecimal digits of a \u escape stand for, and what that is. */
+static inline uint32_t tr_hex4(const unsigned char *p) {
+  uint32_t value = 0;
+  for (int i = 0; i < 4; i++) value = value << 4 | (uint32_t)(p[i] <= '9' ? p[i] - '0' : (p[i] | 0x20) - 'a' + 10);
+  return value;
+}
+static inline bool tr_is_high_surrogate(uint32_t code) {
+  return code >= 0xD800 && code < 0xDC00;
+}
+static inline bool tr_is_low_surrogate(uint32_t code) {
+  return code >= 0xDC00 && code < 0xE000;
 }
 
 /* The length of the UTF-8 sequence that begins at text[0] (>= 0x80), as Python's strict decoder sees it; 0 if it is not

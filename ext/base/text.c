@@ -75,33 +75,17 @@ static size_t utf8_put(uint32_t code, unsigned char *out) {
   return 4;
 }
 
-static uint32_t hex4(const unsigned char *p) {
-  uint32_t value = 0;
-  for (int i = 0; i < 4; i++) {
-    unsigned char c = p[i];
-    value = value << 4 | (uint32_t)(c <= '9' ? c - '0' : (c | 0x20) - 'a' + 10);
-  }
-  return value;
-}
-
-static bool is_high_surrogate(uint32_t code) {
-  return code >= 0xD800 && code < 0xDC00;
-}
-static bool is_low_surrogate(uint32_t code) {
-  return code >= 0xDC00 && code < 0xE000;
-}
-
 /* p is behind "\u". Sets *code and returns the bytes taken, a following low surrogate included. */
 static size_t decode_unicode(const unsigned char *p, const unsigned char *end, uint32_t *code) {
-  *code = hex4(p);
-  if (is_high_surrogate(*code) && end - p >= 10 && p[4] == '\\' && p[5] == 'u') {
-    uint32_t low = hex4(p + 6);
-    if (is_low_surrogate(low)) {
+  *code = tr_hex4(p);
+  if (tr_is_high_surrogate(*code) && end - p >= 10 && p[4] == '\\' && p[5] == 'u') {
+    uint32_t low = tr_hex4(p + 6);
+    if (tr_is_low_surrogate(low)) {
       *code = 0x10000 + ((*code - 0xD800) << 10) + (low - 0xDC00);
       return 10;
     }
   }
-  if (is_high_surrogate(*code) || is_low_surrogate(*code)) *code = 0xFFFD;
+  if (tr_is_high_surrogate(*code) || tr_is_low_surrogate(*code)) *code = 0xFFFD;
   return 4;
 }
 

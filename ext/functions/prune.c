@@ -31,7 +31,6 @@
 #include "functions.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 typedef struct PruneCall {
@@ -301,45 +300,23 @@ static void prune_function(sqlite3_context *context, int argc, sqlite3_value **a
 
 typedef struct JobList {
   PruneCall *call; /* borrowed */
-  char **job;      /* owned, each: NUL-terminated ids */
-  size_t count, room;
+  TrNameList jobs; /* their ids */
 } JobList;
-
-static int add_job(JobList *list, const char *job_id, size_t length) {
-  if (list->count == list->room) {
-    size_t room = list->room ? 2 * list->room : 64;
-    char **grown = sqlite3_realloc64(list->job, room * sizeof *grown);
-    if (grown == NULL) return SQLITE_NOMEM;
-    list->job = grown;
-    list->room = room;
-  }
-  list->job[list->count] = sqlite3_mprintf("%.*s", (int)length, job_id);
-  return list->job[list->count] ? (list->count++, SQLITE_OK) : SQLITE_NOMEM;
-}
 
 /* A job whose file is gone still counts if an interrupted prune left records of it. */
 static int visit_prune_entry(void *context, const char *name) {
   JobList *list = context;
   char job_id[TR_NAME_SIZE];
   size_t length = strlen(name);
-  if (tr_name_is_job_file(name, length)) return add_job(list, name, length - TR_SUFFIX_LEN);
+  if (tr_name_is_job_file(name, length)) return tr_name_list_add(&list->jobs, name, length - TR_SUFFIX_LEN);
   if (!tr_leftover_is_named(name) || !tr_journal_job(list->call->dir.fd, name, job_id, &length)) return SQLITE_OK;
-  return add_job(list, job_id, length);
-}
-
-static int compare_job_ids(const void *a, const void *b) {
-  return strcmp(*(char *const *)a, *(char *const *)b);
+  return tr_name_list_add(&list->jobs, job_id, length);
 }
 
 static int list_jobs(JobList *list, char **message) {
   int code = tr_dir_list(&list->call->dir, &list->call->poll, visit_prune_entry, list, message);
-  if (list->count > 1) qsort(list->job, list->count, sizeof *list->job, compare_job_ids);
+  tr_name_list_sort(&list->jobs);
   return code;
-}
-
-static void free_jobs(JobList *list) {
-  for (size_t i = 0; i < list->count; i++) sqlite3_free(list->job[i]);
-  sqlite3_free(list->job);
 }
 
 /* Only what concerns the caller, and not the job, ends it all. */
@@ -372,13 +349,13 @@ static void prune_all_function(sqlite3_context *context, int argc, sqlite3_value
   if (code == SQLITE_OK) {
     out = sqlite3_str_new(call.connection->db);
     sqlite3_str_appendchar(out, 1, '[');
-    for (size_t i = 0; i < list.count && code == SQLITE_OK; i++) {
-      bool is_again = i > 0 && strcmp(list.job[i], list.job[i - 1]) == 0; /* a file and its leftover */
-      if (!is_again) code = prune_listed(&call, list.job[i], out, &message);
+    for (size_t i = 0; i < list.jobs.count && code == SQLITE_OK; i++) {
+      bool is_again = i > 0 && strcmp(list.jobs.name[i], list.jobs.name[i - 1]) == 0; /* a file and its leftover */
+      if (!is_again) code = prune_listed(&call, list.jobs.name[i], out, &message);
     }
     sqlite3_str_appendchar(out, 1, ']');
   }
-  free_jobs(&list);
+  tr_name_list_free(&list.jobs);
   end_call(&call);
   finish_function(context, code, out, message);
 }

@@ -53,13 +53,9 @@ static int add_range(TrSelection *selection, TrRange range) {
     selection->range[selection->count - 1].from = range.from;
     return SQLITE_OK;
   }
-  if (selection->count == selection->room) {
-    size_t room = selection->room ? 2 * selection->room : 16;
-    TrRange *grown = sqlite3_realloc64(selection->range, room * sizeof *grown);
-    if (grown == NULL) return SQLITE_NOMEM;
-    selection->range = grown;
-    selection->room = room;
-  }
+  TrRange *grown = tr_array_reserve(selection->range, &selection->room, selection->count + 1, sizeof *grown);
+  if (grown == NULL) return SQLITE_NOMEM;
+  selection->range = grown;
   selection->range[selection->count++] = range;
   return SQLITE_OK;
 }

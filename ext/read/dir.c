@@ -14,9 +14,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#define LEASE_RETRY_MS 2
-#define LEASE_PATIENCE_MS 10000 /* a pruner holds its lease for milliseconds; this is for a stopped one */
-
 const TrStore tr_results_store = {.suffix = TR_SUFFIX,
                                   .suffix_length = TR_SUFFIX_LEN,
                                   .word = "results",
@@ -93,21 +90,15 @@ static TrEntry classify_failure(TrDir *dir, const char *name, int error_number, 
 }
 
 int tr_dir_open_file(TrDir *dir, const char *name, TrPoll *poll, TrFile *file, TrEntry *entry) {
-  int code = tr_poll(poll);
+  int reason, code = tr_poll(poll);
   file->fd = -1;
   file->error_number = 0;
-  for (int waited_ms = 0; code == SQLITE_OK; waited_ms += LEASE_RETRY_MS) {
-    file->fd = openat(dir->fd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
-    if (file->fd >= 0) break;
-    int reason = errno;
-    bool leased = reason == EAGAIN && waited_ms < LEASE_PATIENCE_MS;
-    if (!leased && reason != EINTR) {
-      *entry = classify_failure(dir, name, reason, file);
-      return SQLITE_OK;
-    }
-    code = leased ? tr_poll_sleep(poll, LEASE_RETRY_MS) : tr_poll(poll);
-  }
+  if (code == SQLITE_OK) code = tr_open_leased(dir->fd, name, O_RDONLY, poll, &file->fd, &reason);
   if (code != SQLITE_OK) return code;
+  if (file->fd < 0) {
+    *entry = classify_failure(dir, name, reason, file);
+    return SQLITE_OK;
+  }
   *entry = TR_ENTRY_READABLE;
   if (fstat(file->fd, &file->stat) != 0) {
     file->error_number = errno;

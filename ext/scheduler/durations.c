@@ -36,13 +36,9 @@ bool tr_durations_are_full(const TrDurations *durations) {
 }
 
 static int add_run(TrDurations *durations, int64_t start_us) {
-  if (durations->count == durations->room) {
-    size_t room = durations->room ? 2 * durations->room : 64;
-    TrTimedRun *run = sqlite3_realloc64(durations->run, room * sizeof *run);
-    if (run == NULL) return SQLITE_NOMEM;
-    durations->run = run;
-    durations->room = room;
-  }
+  TrTimedRun *run = tr_array_reserve(durations->run, &durations->room, durations->count + 1, sizeof *run);
+  if (run == NULL) return SQLITE_NOMEM;
+  durations->run = run;
   int64_t finish_us = durations->finish_known ? durations->finish_us : TR_UNFINISHED_US;
   durations->run[durations->count++] = (TrTimedRun){.start_us = start_us, .finish_us = finish_us};
   durations->finish_known = false;

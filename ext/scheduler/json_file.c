@@ -94,33 +94,23 @@ static int validate_json(const JsonLook *look, char **message) {
                   reason == TR_BLANK ? "nothing in it" : tr_reason_text(reason));
 }
 
-static int hex_digit(char c) {
-  return c <= '9' ? c - '0' : (c | 0x20) - 'a' + 10;
-}
-
-/* The number of a \uXXXX escape, which is known to be well-formed; -1: it is another one, or none. */
-static int unicode_escape(const char *p) {
-  if (p[0] != '\\' || p[1] != 'u') return -1;
-  return hex_digit(p[2]) << 12 | hex_digit(p[3]) << 8 | hex_digit(p[4]) << 4 | hex_digit(p[5]);
-}
-
-static bool is_high(int code) {
-  return code >= 0xD800 && code < 0xDC00;
-}
-static bool is_low(int code) {
-  return code >= 0xDC00 && code < 0xE000;
+/* The number of a \uXXXX escape, which is known to be well-formed. False: it is another one, or none. */
+static bool is_unicode_escape(const char *p, uint32_t *code) {
+  if (p[0] != '\\' || p[1] != 'u') return false;
+  *code = tr_hex4((const unsigned char *)p + 2);
+  return true;
 }
 
 /* Backslashes stand in strings only, and the text is well-formed. */
 static void replace_what_cjson_cannot_hold(JsonLook *look) {
   for (char *p = look->text; (p = strchr(p, '\\')) != NULL;) {
-    int code = unicode_escape(p);
-    if (code < 0) {
+    uint32_t code, next;
+    if (!is_unicode_escape(p, &code)) {
       p += 2;
-    } else if (is_high(code) && is_low(unicode_escape(p + 6))) {
+    } else if (tr_is_high_surrogate(code) && is_unicode_escape(p + 6, &next) && tr_is_low_surrogate(next)) {
       p += 12;
     } else {
-      if (code == 0 || is_high(code) || is_low(code)) memcpy(p, "\\ufffd", 6);
+      if (code == 0 || tr_is_high_surrogate(code) || tr_is_low_surrogate(code)) memcpy(p, "\\ufffd", 6);
       p += 6;
     }
   }

@@ -85,13 +85,10 @@ static size_t most_held(const TrMessages *messages) {
 }
 
 static int messages_reserve(TrMessages *messages, size_t wanted) {
-  if (messages->text && wanted <= messages->room) return SQLITE_OK; /* an empty message has a place, too */
-  size_t room = wanted > 2 * messages->room ? wanted : 2 * messages->room;
-  if (room < 1024) room = 1024;
-  unsigned char *text = sqlite3_realloc64(messages->text, room);
+  if (wanted < 1024) wanted = 1024; /* an empty message has a place, too */
+  unsigned char *text = tr_array_reserve(messages->text, &messages->room, wanted, 1);
   if (text == NULL) return SQLITE_NOMEM;
   messages->text = text;
-  messages->room = room;
   return SQLITE_OK;
 }
 

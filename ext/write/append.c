@@ -28,8 +28,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#define LEASE_RETRY_MS 2
-#define LEASE_PATIENCE_MS 10000 /* a pruner holds its lease for milliseconds; this is for a stopped one */
 #define BETWEEN_LOOKS_NS 500000
 #define MOST_LOOKS 10
 #define MOST_IN_VAIN 5 /* short writes, one after the other, of which none brings a whole line */
@@ -120,20 +118,12 @@ int tr_append_check(const TrDir *dir, const char *name, char **message) {
   return errno == ENOENT ? SQLITE_OK : append_failure(&appender, errno, SQLITE_CANTOPEN, exists ? "append to" : "make");
 }
 
-/* Reading too, for the bytes before ours. EAGAIN: a pruner holds a lease. */
+/* Reading too, for the bytes before ours. */
 static int open_file(Appender *appender, TrPoll *poll) {
-  int flags = O_RDWR | O_APPEND | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC | O_NOCTTY;
-  for (int waited_ms = 0;;) {
-    appender->fd = openat(appender->dir->fd, appender->name, flags, 0644);
-    if (appender->fd >= 0) break;
-    if (errno == EINTR) continue;
-    if (errno != EAGAIN || waited_ms >= LEASE_PATIENCE_MS) {
-      return append_failure(appender, errno, SQLITE_CANTOPEN, "append to");
-    }
-    int code = tr_poll_sleep(poll, LEASE_RETRY_MS);
-    if (code != SQLITE_OK) return code;
-    waited_ms += LEASE_RETRY_MS;
-  }
+  int reason, flags = O_RDWR | O_APPEND | O_CREAT;
+  int code = tr_open_leased(appender->dir->fd, appender->name, flags, poll, &appender->fd, &reason);
+  if (code != SQLITE_OK) return code;
+  if (appender->fd < 0) return append_failure(appender, reason, SQLITE_CANTOPEN, "append to");
   struct stat stat;
   if (fstat(appender->fd, &stat) != 0) return append_failure(appender, errno, SQLITE_CANTOPEN, "append to");
   if (!S_ISREG(stat.st_mode)) return irregular(appender, stat.st_mode);
@@ -181,12 +171,12 @@ static int ends_torn(Appender *appender, bool *torn) {
 /* One write(2) of bytes[from, to). *at becomes the offset in the file where they begin. */
 static int write_once(Appender *appender, size_t from, size_t to, size_t *written, int64_t *at) {
   ssize_t n;
-  for (int waited_ms = 0;; waited_ms += LEASE_RETRY_MS) {
+  for (int waited_ms = 0;; waited_ms += TR_LEASE_RETRY_MS) {
     do {
       n = write(appender->fd, appender->bytes + from, to - from);
     } while (n < 0 && errno == EINTR);
-    if (n >= 0 || errno != EAGAIN || waited_ms >= LEASE_PATIENCE_MS) break;
-    tr_poll_sleep(NULL, LEASE_RETRY_MS);
+    if (n >= 0 || errno != EAGAIN || waited_ms >= TR_LEASE_PATIENCE_MS) break;
+    tr_poll_sleep(NULL, TR_LEASE_RETRY_MS);
   }
   if (n <= 0) return append_failure(appender, n < 0 ? errno : EIO, SQLITE_IOERR_WRITE, "append to");
   off_t position = lseek(appender->fd, 0, SEEK_CUR); /* O_APPEND leaves it behind our last byte */

@@ -13,15 +13,6 @@
 
 #include <string.h>
 
-/* The array, with room for one more element. NULL: out of memory, and nothing changed. */
-static void *with_room(void *items, size_t count, size_t *room, size_t element_bytes) {
-  if (count < *room) return items;
-  size_t wanted = *room ? 2 * *room : 16;
-  void *grown = sqlite3_realloc64(items, wanted * element_bytes);
-  if (grown != NULL) *room = wanted;
-  return grown;
-}
-
 void tr_pending_begin(TrPending *pending) {
   pending->open = true;
 }
@@ -73,7 +64,7 @@ static int find_batch(TrPending *pending, const char *name, uint32_t *index, cha
   if (tr_names_find(pending->jobs, name, length, index)) return SQLITE_OK;
   int code = tr_append_check(&pending->dir, name, message);
   if (code != SQLITE_OK) return code;
-  TrBatch *batches = with_room(pending->batch, pending->batch_count, &pending->batch_room, sizeof *batches);
+  TrBatch *batches = tr_array_reserve(pending->batch, &pending->batch_room, pending->batch_count + 1, sizeof *batches);
   if (batches == NULL) return SQLITE_NOMEM;
   pending->batch = batches;
   code = tr_names_intern(pending->jobs, name, length, index);
@@ -116,7 +107,7 @@ int tr_pending_add(TrPending *pending, const char *name, const TrRow *row, char 
   TrBatch *batch = &pending->batch[index];
   code = reserve(batch, 1 + tr_encode_bound(row), row, message);
   if (code != SQLITE_OK) return code;
-  struct TrPendingRow *rows = with_room(pending->row, pending->row_count, &pending->row_room, sizeof *rows);
+  struct TrPendingRow *rows = tr_array_reserve(pending->row, &pending->row_room, pending->row_count + 1, sizeof *rows);
   if (rows == NULL) return SQLITE_NOMEM;
   pending->row = rows;
   if (batch->length == 0) batch->bytes[batch->length++] = '\n';
@@ -139,7 +130,8 @@ static void cut_back(TrPending *pending, size_t row_count) {
 int tr_pending_savepoint(TrPending *pending, int savepoint) {
   if (savepoint < 0) return SQLITE_OK;
   while (pending->mark_count <= savepoint) {
-    size_t *marks = with_room(pending->mark, (size_t)pending->mark_count, &pending->mark_room, sizeof *marks);
+    size_t *marks =
+        tr_array_reserve(pending->mark, &pending->mark_room, (size_t)pending->mark_count + 1, sizeof *marks);
     if (marks == NULL) return SQLITE_NOMEM;
     pending->mark = marks;
     /* Older than our xBegin, so nothing was there yet; or this very one, which is set below. */

@@ -1,0 +1,26 @@
+/*
+** open.c - opening a file beside one who holds a lease on it.
+**
+** A prune leases the file that it prunes. Under O_NONBLOCK an open that is against the lease fails with EAGAIN instead of
+** waiting in the kernel, where nobody could interrupt it; so it is tried again here.
+*/
+#include "base.h"
+
+#include <errno.h>
+#include <fcntl.h>
+
+int tr_open_leased(int dir_fd, const char *name, int flags, TrPoll *poll, int *fd, int *reason) {
+  int code = SQLITE_OK;
+  for (int waited_ms = 0; code == SQLITE_OK;) {
+    *fd = openat(dir_fd, name, flags | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC | O_NOCTTY, 0644);
+    *reason = *fd < 0 ? errno : 0;
+    if (*fd >= 0 || (*reason != EINTR && (*reason != EAGAIN || waited_ms >= TR_LEASE_PATIENCE_MS))) break;
+    if (*reason == EAGAIN) {
+      code = tr_poll_sleep(poll, TR_LEASE_RETRY_MS);
+      waited_ms += TR_LEASE_RETRY_MS;
+    } else {
+      code = tr_poll(poll);
+    }
+  }
+  return code;
+}
