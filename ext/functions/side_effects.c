@@ -54,7 +54,8 @@ bool tr_acting_may_act(sqlite3_context *context) {
   bool is_known = code == SQLITE_ROW && sqlite3_column_type(statement, 0) == SQLITE_INTEGER;
   bool is_allowed = is_known && sqlite3_column_int(statement, 0) == 0;
   sqlite3_finalize(statement);
-  if (is_known && !is_allowed) refuse_to_act(context, SQLITE_READONLY, "is refused under PRAGMA query_only");
+  if (is_known && !is_allowed)
+    refuse_to_act(context, SQLITE_READONLY, "is refused under PRAGMA query_only (PRAGMA query_only = 0 ends that)");
   if (!is_known && (code == SQLITE_ROW || code == SQLITE_DONE || code == SQLITE_OK)) code = SQLITE_AUTH;
   if (!is_known) refuse_to_act(context, code, "must be able to ask PRAGMA query_only, and cannot");
   return is_allowed;

@@ -97,7 +97,7 @@ read_options() {
   ((${opt[after]-1} >= 1 && ${opt[after]-1} <= LONGEST_STREAK)) || usage_error "--after wants 1 to $LONGEST_STREAK"
   if [[ -v opt[rate] ]]; then
     [[ ${opt[rate]} =~ ^0*([1-9][0-9]{0,3})/0*([1-9][0-9]{0,3})$ ]] && ((BASH_REMATCH[1] <= BASH_REMATCH[2])) ||
-      usage_error "--rate wants failures of runs, such as 3/10, not '${opt[rate]}'"
+      usage_error "--rate wants P/K: P failures among the last K runs, such as 3/10, not '${opt[rate]}'"
     rate_failures=${BASH_REMATCH[1]} rate_runs=${BASH_REMATCH[2]}
   fi
   span_options silent-for grace cooldown exec-timeout

@@ -84,7 +84,11 @@ check_results_dir() {
     return 1
   fi
   count=$(find "$dir/" -maxdepth 1 -name '*.jsonl' -printf x | wc -c)
-  ok "results $dir: $count file$( ((count == 1)) || echo s)"
+  if ((count)); then
+    ok "results $dir: $count file$( ((count == 1)) || echo s)"
+  else
+    note "no file of results in $dir" 'if there ought to be some, SCHEDULER_RESULTS_DIR names another directory than the scheduler'
+  fi
   name_other_schedulers
 }
 
@@ -107,12 +111,9 @@ beside_results() {
 
 check_state() {
   local jobs_file=${SCHEDULER_JOBS_FILE:-/opt/.task-scheduler/jobs.json} logs=${SCHEDULER_LOGS_DIR:-/opt/.task-scheduler/logs}
-  if [[ -r $jobs_file ]]; then
-    ok "jobs $jobs_file"
-  else
+  [[ -r $jobs_file ]] || # what is in it, check_jobs tells
     note "the scheduler's list of jobs, $jobs_file, is missing or not readable" \
       "task_jobs needs it; SCHEDULER_JOBS_FILE says where it is$(beside_results jobs.json SCHEDULER_JOBS_FILE)"
-  fi
   if [[ -r $logs && -x $logs ]]; then
     ok "logs $logs"
   else
@@ -128,9 +129,10 @@ check_jobs() {
   rows=$(query "SELECT state, hex(job_id), count(*) FROM task_jobs WHERE state IN ('died', 'unknown') GROUP BY 1, 2
     UNION ALL SELECT 'no id', '', count(*) FROM task_jobs WHERE job_id IS NULL GROUP BY NULL
     UNION ALL SELECT 'twice', hex(job_id), count(*) FROM task_jobs WHERE job_id IS NOT NULL GROUP BY 2 HAVING count(*) > 1;" 2>&1) || {
-    fail "$rows" 'mend the file, or take it from a backup; the scheduler needs it too'
+    fail "${rows#taskresults: }" 'mend the file, or take it from a backup; the scheduler needs it too'
     return
   }
+  ok "jobs $jobs_file"
   while IFS=$'\x1f' read -r kind hex count; do
     [[ -n $kind ]] || continue
     set_job "$hex"

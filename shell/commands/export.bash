@@ -52,13 +52,15 @@ case $format in
     delimiter=$'\t' format=csv
     ;;
   json*)
-    for name in guard bom delimiter; do [[ ! -v opt[$name] ]] || usage_error "--$name is for CSV"; done
+    [[ ! -v opt[delimiter] ]] || usage_error '--delimiter is for CSV'
+    for name in guard bom; do [[ ! -v opt[$name] ]] || usage_error "--$name is for CSV and TSV"; done
     ;;
 esac
 [[ $delimiter != tab && $delimiter != '\t' ]] || delimiter=$'\t'
 # shellcheck disable=SC1003  # the \ is itself
 [[ ${#delimiter} -eq 1 && $'\t!#$%&()*,/:;<=>?@[\\]^_`{|}~' == *"$delimiter"* ]] ||
-  usage_error "--delimiter wants ';', '|', tab or another sign of ASCII, but none of \" ' + - and ., not '$delimiter'"
+  usage_error "--delimiter wants ';', '|', tab or another sign of ASCII, but no letter, digit or blank and none of \" ' + - ." \
+    "(it is '$delimiter')"
 [[ ! -v opt[output] || -n ${opt[output]} ]] || usage_error '--output wants a file'
 mapfile -td, columns < <(printf %s "${opt[columns]-timestamp,job_id,job_name,success,output,error}")
 ((${#columns[@]})) || usage_error '--columns wants at least one'
@@ -67,7 +69,8 @@ csv_options=(guard "${opt[guard]-0}" bom "${opt[bom]-0}" delimiter "$delimiter")
 # column NAME - sets `column` to the SQL that gives it. CSV is cut and guarded where it is written, and a bare column is read
 # fastest.
 column() {
-  [[ $1 =~ ^(timestamp|job_id|job_name|success|output|error|time_us|offset|record)$ ]] || usage_error "no column '$1'"
+  [[ $1 =~ ^(timestamp|job_id|job_name|success|output|error|time_us|offset|record)$ ]] || usage_error "no column '$1':" \
+    'there are timestamp, job_id, job_name, success, output, error, time_us, offset and record'
   column=$1
   [[ $1 =~ ^(output|error)$ && -v opt[max-chars] ]] || return 0
   if [[ $format == csv ]]; then

@@ -38,17 +38,18 @@
 # shellcheck shell=bash
 
 parse_options 'name= timeout= quiet merge' "$@"
-((${#args[@]})) || usage_error 'which job?'
+((${#args[@]})) || usage_error 'which job? It goes before the --'
 job=${args[0]} name=${opt[name]-${args[0]}}
 words=("${args[@]:1}")
 # The -- is wanted: without it, the command's own options would be taken for ours. A job may be behind a -- of its own.
 if [[ $args_before_dashes == 0 && ${words[0]-} == -- ]]; then
   words=("${words[@]:1}")
 else
+  [[ $args_before_dashes != 0 ]] || usage_error 'which job? It goes before the --'
   [[ $args_before_dashes == 1 ]] || usage_error 'the command goes behind --'
 fi
 ((${#words[@]})) || usage_error 'which command?'
-[[ -n $job && $job != */* ]] || usage_error "'$job' cannot be a job: it has to be a file's name"
+[[ -n $job && $job != */* ]] || usage_error "'$job' cannot be a job: its file has that name, which cannot be empty or have a / in it"
 (($(LC_ALL=C; echo "${#job}") <= 249)) || usage_error 'a job of more than 249 bytes cannot be a file'\''s name'
 
 if [[ $job$name == *[!\ -~]* ]]; then

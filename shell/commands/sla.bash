@@ -84,7 +84,7 @@ set_window() {
   fi
   from=${values[0]} to=${values[1]}
   ((to <= now)) || to=$now
-  ((from < to)) || usage_error "--window wants a time that is not empty and not in the future, not '$text'"
+  ((from < to)) || usage_error "--window has to begin before it ends, and before now; '$text' does not"
 }
 set_window
 
@@ -249,7 +249,8 @@ answer=$(with_progress query "$tables
 counts=${answer##*$'\n'}
 rows=${answer%"$counts"}
 jobs=${counts%%$'\x1f'*} timeless=${counts##*$'\x1f'} missed_jobs=${counts#*$'\x1f'} missed_jobs=${missed_jobs%$'\x1f'*}
-((timeless == 0)) || say "$timeless record$( ((timeless == 1)) || echo s) without a readable time not counted"
+((timeless == 0)) || say "$timeless record$( ((timeless == 1)) || echo s) without a readable time not counted;" \
+  "to see them: taskresults sql 'SELECT job_id, timestamp FROM task_results WHERE time_us IS NULL'"
 if ((jobs == 0 && ${#args[@]} > 0)); then
   no_job "$EXIT_NO" "${args[0]}"
 fi

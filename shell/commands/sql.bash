@@ -23,8 +23,8 @@
 parse_options 'mode= header db=' "$@"
 if [[ -n $stdout_is_terminal ]]; then mode=box; else mode=list; fi
 mode=${opt[mode]-$mode}
-[[ $mode =~ ^(box|list|csv|json|line|column|markdown|table|quote|tabs|html|insert|ascii)$ ]] ||
-  usage_error "--mode: there is no '$mode'"
+modes='box list csv json line column markdown table quote tabs html insert ascii'
+[[ $mode =~ ^(${modes// /|})$ ]] || usage_error "--mode wants one of ${modes// /, }; not '$mode'"
 database=${opt[db]-:memory:}
 [[ $database != -* ]] || database=./$database
 

@@ -65,7 +65,8 @@ known_jobs() {
   local file=${SCHEDULER_JOBS_FILE:-/opt/.task-scheduler/jobs.json} schedule='CAST(schedule AS TEXT)' unit
   list_known=0 jobs_fault=
   if [[ ! -e $file && ! -L $file ]]; then
-    [[ ! -v opt[overdue] ]] || die "$EXIT_IO" "--overdue wants the scheduler's list of jobs, and cannot read $file"
+    [[ ! -v opt[overdue] ]] || die "$EXIT_IO" "--overdue wants the scheduler's list of jobs, and cannot read $file;" \
+      'SCHEDULER_JOBS_FILE says where it is'
     return
   fi
   [[ -v opt[overdue] || -v opt[silent-for] || ${#args[@]} -gt 0 ]] || return 0

@@ -352,7 +352,7 @@ PYTHON
     $output == *'; odd: overdue, for all one can tell: the time of its next run cannot be read; zone: overdue for '*', since 2025-12-31 23:30:00 '* ]]
   rm "$SCHEDULER_JOBS_FILE"
   run taskresults alerts --overdue
-  expect 3 "taskresults: --overdue wants the scheduler's list of jobs, and cannot read $SCHEDULER_JOBS_FILE"
+  expect 3 "taskresults: --overdue wants the scheduler's list of jobs, and cannot read $SCHEDULER_JOBS_FILE; SCHEDULER_JOBS_FILE says where it is"
 }
 
 @test "alerts: --suspicious" {

@@ -108,3 +108,17 @@ PYTHON
   [[ $(grep -c '^note' "$BATS_TEST_TMPDIR/said") -gt 600 ]]
   ((many <= few + 5)) || { echo "$few, then $many"; return 1; }
 }
+
+@test "doctor: a list of jobs that cannot be read is not said to be fine; a directory without results is told" {
+  make_job a 1
+  export SCHEDULER_JOBS_FILE=$BATS_TEST_TMPDIR/jobs.json
+  echo '{"jobs": [{"id": "a", ' >"$SCHEDULER_JOBS_FILE"
+  run taskresults doctor
+  [[ $status -eq 1 && $output == *'FAIL  jobs file '*'fix: mend the file'* && $output != *'ok    jobs'* ]]
+  echo '{"jobs": [{"id": "a", "enabled": false}]}' >"$SCHEDULER_JOBS_FILE"
+  mkdir "$BATS_TEST_TMPDIR/nothing"
+  SCHEDULER_RESULTS_DIR=$BATS_TEST_TMPDIR/nothing run taskresults doctor
+  [[ $status -eq 0 && $output == *"ok    jobs $SCHEDULER_JOBS_FILE"* ]]
+  note_about 'no file of results in '
+  [[ $advice == *SCHEDULER_RESULTS_DIR* ]]
+}

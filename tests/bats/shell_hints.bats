@@ -203,9 +203,11 @@ PYTHON
 
 @test "a command or an option that there is not: what is like it, and where the list is" {
   for words in bogus 'help bogus' '--bogus'; do
+    behind=''
+    [[ $words != --* ]] || behind=': the command comes first, then its options'
     # shellcheck disable=SC2086  # words
     run taskresults $words
-    [[ $status -eq 2 && ${#lines[@]} -eq 2 && ${lines[0]} == "taskresults: no command '${words#help }'" && ${lines[1]} == *'try: taskresults help' ]]
+    [[ $status -eq 2 && ${#lines[@]} -eq 2 && ${lines[0]} == "taskresults: no command '${words#help }'$behind" && ${lines[1]} == *'try: taskresults help' ]]
   done
   for words in exprot 'help exprot' EXPORT --export; do
     # shellcheck disable=SC2086  # words
@@ -220,4 +222,24 @@ PYTHON
   [[ $status -eq 2 && ${#lines[@]} -eq 2 && ${lines[0]} == *'unknown option: -x' ]]
   run view_results a --limt 3
   [[ $status -eq 2 && ${lines[1]} == 'view_results: did you mean --limit?' ]]
+}
+
+@test "wrong usage: the message says what would be right" {
+  make_job a 1
+  wrong() { # MESSAGE COMMAND...
+    run taskresults "${@:2}"
+    [[ $status -eq 2 && ${lines[0]} == "taskresults: "$1 ]] || { echo "${*:2}: $status $output"; return 1; }
+  }
+  wrong 'which job? It goes before the --' run -- true
+  wrong 'which job? It goes before the --' run
+  wrong 'the command goes behind --' run a true
+  wrong "'a/b' cannot be a job: *" run a/b -- true
+  wrong "no column 'when': there are timestamp, job_id, *" export --columns when
+  wrong '--bom is for CSV and TSV' export --format json --bom
+  wrong '--delimiter wants *no letter, digit or blank*' export --delimiter x
+  wrong '--mode wants one of box, list, csv, *' sql --mode xls 'SELECT 1'
+  wrong '--mode wants one of *' sql --mode 'box list' 'SELECT 1'
+  wrong '--window has to begin before it ends, *' sla --window 2026-02-10..2026-02-01
+  wrong '--rate wants P/K: *' alerts --rate 5/3
+  wrong "no command '--color=never': the command comes first, then its options" --color=never list
 }

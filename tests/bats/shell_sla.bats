@@ -154,7 +154,7 @@ worked_example() {
   run_at a 2026-03-01T00:00:00Z ok
   append_raw a '{"timestamp": "yesterday", "success": false}\n{"success": false}\n'
   run taskresults sla --window 2026-03-01..2026-03-02 --target 100 --jsonl
-  [[ $status -eq 0 && ${lines[0]} == 'taskresults: 2 records without a readable time not counted' ]]
+  [[ $status -eq 0 && ${lines[0]} == 'taskresults: 2 records without a readable time not counted; to see them: taskresults sql '* ]]
   [[ $(field runs) == 1 && $(field failures) == 0 ]]
 }
 
