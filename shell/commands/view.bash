@@ -86,15 +86,21 @@ done
 cut=200
 [[ ! -v opt[full] ]] || cut=0
 
-# An empty answer is told by the first byte that comes, not by a count, which would read the whole file. To a file or a
-# pipe, one process does it.
+# An empty answer is told by the first line that comes, not by a count, which would read the whole file. It is printed in one
+# go: where both streams go into one file, as in cron's mails, a message of the query must not stand within it. To a file or a
+# pipe, one process does the rest.
 NOTHING_CAME=100
+MOST_BYTES_AT_FIRST=65536
 print_blocks() {
-  local first
-  LC_ALL=C IFS= read -rn1 -d '' first || return "$NOTHING_CAME"
+  local LC_ALL=C first # a character is a byte then
+  if IFS= read -rn "$MOST_BYTES_AT_FIRST" first; then
+    ((${#first} == MOST_BYTES_AT_FIRST)) || first+=$'\n'
+  elif [[ -z $first ]]; then
+    return "$NOTHING_CAME"
+  fi
   if ! on_terminal && ! in_colour; then
-    if [[ $first == $'\xff' ]]; then printf '\0'; else printf '%s' "$first"; fi 2>/dev/null # tr will say it
-    LC_ALL=C exec tr '\377' '\000'
+    if [[ $first == *$'\xff'* ]]; then printf '%s' "$first" | nul_bytes; else printf '%s' "$first"; fi 2>/dev/null # tr will say it
+    exec tr '\377' '\000'
   fi
   { printf '%s' "$first"; cat; } | if [[ -v opt[full] ]] || ! on_terminal; then cat; else cut_lines; fi | show
   finish "${PIPESTATUS[@]}"

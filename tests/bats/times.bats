@@ -226,6 +226,19 @@ $all
   done
 }
 
+@test "where both streams go into one file, the word on records without a time does not stand within a line of another" {
+  printf '%s\n' '{"timestamp":"never","success":true}' '{"timestamp":"2026-01-01T00:00:00Z","success":true,"output":"\u0000"}' \
+    >"$results/a.jsonl"
+  mkdir "$BATS_TEST_TMPDIR/bin"
+  # The last step begins when the query has ended and said what it has to say.
+  printf '#!/bin/bash\nuntil grep -aq "passed over" "%s"; do sleep 0.02; done\nexec %s "$@"\n' "$BATS_TEST_TMPDIR/both" \
+    "$(command -v tr)" >"$BATS_TEST_TMPDIR/bin/tr"
+  chmod +x "$BATS_TEST_TMPDIR/bin/tr"
+  PATH=$BATS_TEST_TMPDIR/bin:$PATH taskresults view a --since 2025-01-01 >>"$BATS_TEST_TMPDIR/both" 2>&1
+  (($(grep -ac '^taskresults: passed over 1 record' "$BATS_TEST_TMPDIR/both") == 1))
+  (($(grep -ac '^2026-01-01T00:00:00Z |' "$BATS_TEST_TMPDIR/both") == 1))
+}
+
 @test "without a range, or without such records, nothing is said" {
   append_raw a '{"timestamp":"soon","success":false}\n{"timestamp":"2026-01-01T00:00:00Z","success":false}\n'
   make_job b 3
