@@ -64,7 +64,7 @@ YEAR_1=-62135596800000000
 
 # set_window - `from` and `to`, in microseconds; the window is [from, to).
 set_window() {
-  local text=${opt[window]-30d} now=$((EPOCHSECONDS * 1000000)) first last expressions=()
+  local text=${opt[window]-30d} now=${EPOCHREALTIME/[.,]/} first last expressions=()
   if [[ $text == *..* ]]; then
     set_sql_text first "${text%%..*}"
     set_sql_text last "${text#*..}"

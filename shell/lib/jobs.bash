@@ -10,10 +10,10 @@ job_argument() {
   job_condition="job_id = $(sql_text "${args[0]}")"
 }
 
-# no_such_job - complains, and exits with 1, if the job that was named has neither a record nor a reject.
+# no_such_job - complains, and exits with 1, if the job that was named has neither a file nor a reject.
 no_such_job() {
   local found
-  [[ -v args[0] ]] || return 0
+  [[ -v args[0] ]] && ! has_file "${args[0]}" || return 0
   found=$(query "SELECT EXISTS (SELECT 1 FROM task_results WHERE $job_condition)
     OR EXISTS (SELECT 1 FROM task_rejects WHERE $job_condition);") || exit
   ((found)) || no_job "$EXIT_NO" "${args[0]}"

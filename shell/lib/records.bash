@@ -11,22 +11,30 @@ set_as_python() {
     "$2" "$text_" "$type_" "$type_" "$2" "$2"
 }
 
+NARROW=60 # places of a terminal, below which a record's line has how it ended before its name
+
 # set_record_block NAME CUT - two lines or one: the head, and the output or error up to CUT code points (0: whole).
 set_record_block() {
-  local when name output error good bad
+  local when name output error good bad ended head
   set_as_python when timestamp
   set_as_python name job_name
-  if on_terminal; then # beside the absolute time
-    when="($when) || coalesce(' (' || nullif($(relative_time time_us), '') || ')', '')"
-  fi
   set_painted good green "'✅ SUCCESS'"
   set_painted bad red "'❌ FAILED'"
+  ended="CASE WHEN ok THEN $good ELSE $bad END"
+  if on_terminal && ((terminal_columns < NARROW)); then # what tells least is cut off
+    head="($when) || ' | ' || $ended || coalesce(' | ' || nullif(($name), ''), '')"
+  else
+    if on_terminal; then # beside the absolute time
+      when="($when) || coalesce(' (' || nullif($(relative_time time_us), '') || ')', '')"
+    fi
+    head="($when) || ' | ' || ($name) || ' | ' || $ended"
+  fi
   set_first_part output output "$2"
   set_first_part error error "$2"
-  printf -v "$1" "(%s) || ' | ' || (%s) || ' | ' || CASE WHEN ok THEN %s ELSE %s END || CASE
+  printf -v "$1" "%s || CASE
     WHEN ok AND output <> '' AND +output IS NOT 0 THEN char(10) || '  Output: ' || %s
     WHEN error <> '' AND +error IS NOT 0 THEN char(10) || '  Error: ' || %s ELSE '' END" \
-    "$when" "$name" "$good" "$bad" "$output" "$error"
+    "$head" "$output" "$error"
 }
 
 set_first_part() {

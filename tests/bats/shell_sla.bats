@@ -115,7 +115,7 @@ worked_example() {
   run_at a "$(date -u -d '-3 hours' +%FT%TZ)" ok "$(date -u -d '-1 hours' +%FT%TZ)" fail "$(date -u -d '+1 hour' +%FT%TZ)" ok
   run taskresults sla --window 2h --jsonl
   [[ $status -eq 0 && $(field runs) == 1 && $(field failures) == 1 && $(field outages) == 1 ]]
-  [[ $(field down_seconds) =~ ^36[0-9][0-9]\.0$ ]]
+  [[ $(field down_seconds) =~ ^36[0-9][0-9]\.[0-9]+$ ]]
   run taskresults sla --window 4h --jsonl
   [[ $(field runs) == 2 && $(field up_seconds) == 7200.0 ]]
 }
@@ -237,4 +237,9 @@ sys.stdout.write("".join(json.loads(x)["job_id"] + "\0" for x in sys.stdin))' | 
   [[ $status -eq 0 ]]
   run "${as_nobody[@]}" "$(tool taskresults)" sla "un'readable"
   [[ $status -eq 3 && $output == *'cannot be opened: Permission denied' && $output != *'left out'* ]]
+}
+
+@test "sla: a run that has just ended counts" {
+  taskresults run a -- true
+  [[ $(taskresults sla a --window 1d --json) == *'"runs":1,'* ]]
 }

@@ -113,6 +113,15 @@ steady,,4,4,0,100.0,2026-01-01T00:00:00Z,2026-01-01T00:03:00Z,0,60.0\r'
   [[ $status -eq 1 && $output == 'taskresults: no such job: nobody' ]]
 }
 
+@test "stats, errors, rejects: a job whose file is empty, as after a prune, is a job" {
+  make_job a 1
+  append_raw empty ''
+  for command in stats errors rejects; do
+    run taskresults "$command" empty
+    [[ $status -eq 0 && $output != *'no such job'* ]] || { echo "$command: $status $output"; return 1; }
+  done
+}
+
 # --- rejects ---------------------------------------------------------------------------------------------------------
 
 @test "rejects: lines, entries and reasons" {

@@ -102,6 +102,14 @@ PYTHON
   [[ $(taskresults view a | tail -n 1 | cat -v) == '  Output: ^[[31mred^@^G'* ]] # not a terminal: every byte
 }
 
+@test "view: on a narrow terminal, how a run ended is not cut off" {
+  append_raw a '{"timestamp": "2026-01-01T00:00:00.123456Z", "job_name": "A long name", "success": false, "error": "x"}\n'
+  run on_pty 40 env NO_COLOR=1 "$(tool taskresults)" view a
+  [[ ${lines[0]} == '2026-01-01T00:00:00.123456Z | ❌ FAILED'*$'\r' ]]
+  run on_pty 60 env NO_COLOR=1 "$(tool taskresults)" view a
+  [[ ${lines[0]} == '2026-01-01T00:00:00.123456Z ('*'d ago) | A long'* ]]
+}
+
 @test "hostile job ids go through view and export unharmed" {
   make_hostile_jobs
   cd "$BATS_TEST_TMPDIR"
