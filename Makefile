@@ -38,7 +38,7 @@ build/release/%.o: %.c | build-deps
 
 # The program behind `taskresults run`, and behind -o FILE of the other commands.
 RUNNER := capture environment keep offspring report say timeout supervise watch write
-RUNNER_OBJECTS := $(RUNNER:%=build/runner/shell/runner/%.o) build/runner/ext/base/target.o build/runner/ext/base/timespan.o
+RUNNER_OBJECTS := $(RUNNER:%=build/runner/shell/runner/%.o) build/runner/ext/base/target.o build/runner/ext/base/platform_linux.o build/runner/ext/base/timespan.o
 taskresults-run: $(RUNNER_OBJECTS)
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^
 

@@ -2,7 +2,7 @@
 ** tr.h - the map of taskresults: every folder below ext with its header, from the lowest to the highest. A folder's
 ** header includes those of lower folders only; .ci/lint keeps the order. Tests include this file, the sources do not.
 **
-**   base/       errors, polling, threads, names, text, time spans, output files: what every folder may use
+**   base/       errors, polling, threads, names, text, Linux, time spans, output files: what every folder may use
 **   read/       directory -> file -> lines -> record -> value
 **   figures/    records -> figures: the one meaning of success, a job's statistics, groups of its errors. No SQL
 **   scheduler/  what the scheduler keeps beside the results: logs, jobs.json, checkpoints

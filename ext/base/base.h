@@ -1,5 +1,5 @@
 /*
-** base.h - what every other folder stands on: errors, polling, threads, names, text, the connection.
+** base.h - what every other folder stands on: errors, polling, threads, names, text, Linux, the connection.
 */
 #ifndef TR_BASE_H
 #define TR_BASE_H
@@ -71,6 +71,24 @@ typedef struct TrPoll {
 int tr_poll(TrPoll *poll); /* SQLITE_OK, or SQLITE_INTERRUPT */
 int tr_poll_sleep(TrPoll *poll, int milliseconds);
 void tr_poll_close(TrPoll *poll); /* before the connection closes: in xDisconnect */
+
+/* ------------------------------------------------------------------------------------------------------------------
+** base/platform_linux.c - what Linux alone has. Reasons are 0, or errno
+*/
+int tr_lease_take(int fd, int type); /* F_RDLCK or F_WRLCK. EAGAIN: others are in the way */
+void tr_lease_drop(int fd);
+bool tr_lease_is_held(int fd, int type); /* and nobody waits for it */
+int tr_lease_budget_ms(void);            /* how long one surely holds against a waiting open */
+
+int tr_exchange_names(int dir_fd, const char *one, const char *other); /* each file gets the other's, at one instant */
+int tr_reserve_space(int fd, int64_t offset, int64_t length);          /* of the file system; the file's size stays */
+int tr_random_bytes(void *bytes, size_t count);                        /* a few */
+int tr_descriptor_named(int dir_fd, const char *name); /* which of ours the entry stands for; -1: for none */
+int tr_reopen_descriptor(int fd, int flags);           /* with flags of its own; -1 and errno */
+
+#define TR_PROCESS_HIDDEN (-1)                                      /* no errno: it cannot be told */
+int tr_process_read(int64_t pid, char *state, int64_t *started_us); /* its state as ps shows it */
+unsigned tr_processors(void);                                       /* that this process may run on */
 
 /* ------------------------------------------------------------------------------------------------------------------
 ** base/open.c - opening a file beside one who holds a lease on it

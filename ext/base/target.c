@@ -20,16 +20,12 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 #include <sys/stat.h>
-#include <sys/vfs.h>
 #include <unistd.h>
 
 #define MOST_LINKS 40 /* as the system's own limit */
 #define MOST_NAMES 100
-#define PROC_MAGIC 0x9fa0 /* <linux/magic.h> is not everywhere */
 
 /* --- the walk ---------------------------------------------------------------------------------------------------- */
 
@@ -78,16 +74,6 @@ static int take_name(Walk *walk) {
   return 0;
 }
 
-/* /dev/stdout leads to /proc/self/fd/1, whose text is not a path. -1: it is not such a link. */
-static int descriptor_of(const Walk *walk) {
-  struct statfs system;
-  struct stat here, ours;
-  if (walk->name[strspn(walk->name, "0123456789")] != '\0') return -1;
-  if (fstatfs(walk->dir_fd, &system) != 0 || system.f_type != PROC_MAGIC) return -1;
-  if (fstat(walk->dir_fd, &here) != 0 || stat("/proc/self/fd", &ours) != 0) return -1;
-  return here.st_dev == ours.st_dev && here.st_ino == ours.st_ino ? atoi(walk->name) : -1;
-}
-
 static bool is_strange(uid_t owner) {
   return owner != geteuid() && owner != 0;
 }
@@ -118,7 +104,7 @@ static int step(Walk *walk, bool *is_end) {
   if (fd < 0) return *is_end ? 0 : errno;
   int code = fstat(fd, &walk->object) != 0 ? errno : 0;
   if (code == 0 && S_ISLNK(walk->object.st_mode)) {
-    walk->descriptor = is_last ? descriptor_of(walk) : -1;
+    walk->descriptor = is_last ? tr_descriptor_named(walk->dir_fd, walk->name) : -1;
     *is_end = walk->descriptor >= 0;
     if (!*is_end) code = follow_link(walk, fd, walk->object.st_uid);
   } else if (code == 0 && is_last && !walk->ends_dir) {
@@ -168,7 +154,8 @@ static int walk_path(Walk *walk, const char *path) {
 static int choose_name(TrTarget *target) {
   static const char letters[] = "abcdefghijklmnopqrstuvwxyz012345";
   unsigned char random[6];
-  if (getrandom(random, sizeof random, 0) != (ssize_t)sizeof random) return errno;
+  int reason = tr_random_bytes(random, sizeof random);
+  if (reason) return reason;
   memcpy(target->temporary, ".taskresults.", 13);
   for (int k = 0; k < 6; k++) target->temporary[13 + k] = letters[random[k] % 32];
   target->temporary[19] = '\0';
@@ -221,11 +208,9 @@ static int open_direct(TrTarget *target, const Walk *walk) {
 /* A descriptor of ours is shared with others, so its flags are not ours to change; but a pipe can be opened anew. */
 static int open_descriptor(TrTarget *target, int fd) {
   struct stat stat;
-  char path[32];
   if (fstat(fd, &stat) != 0) return errno;
   if (S_ISFIFO(stat.st_mode)) {
-    snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
-    target->fd = open_in(AT_FDCWD, path, O_WRONLY | O_NONBLOCK);
+    target->fd = tr_reopen_descriptor(fd, O_WRONLY | O_NONBLOCK);
     if (target->fd >= 0) return 0;
   }
   target->fd = fcntl(fd, F_DUPFD_CLOEXEC, 3);

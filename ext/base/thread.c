@@ -8,7 +8,6 @@
 #include "base.h"
 
 #include <pthread.h>
-#include <sched.h>
 #include <signal.h>
 #include <time.h>
 
@@ -16,9 +15,7 @@
 #define STACK_BYTES (256 * 1024) /* what the default would reserve counts against `ulimit -v` */
 
 unsigned tr_threads_default(void) {
-  cpu_set_t processors;
-  if (sched_getaffinity(0, sizeof processors, &processors) != 0) return 1; /* more of them than this set can hold */
-  return CPU_COUNT(&processors) < DEFAULT_THREADS ? 1 : DEFAULT_THREADS;
+  return tr_processors() < DEFAULT_THREADS ? 1 : DEFAULT_THREADS;
 }
 
 /* Signals are the host's business: none is handled on a helper. */

@@ -138,11 +138,8 @@ static int fill_region(TrPrune *prune, char **message) {
 /* Takes the space first where that can be done: a full file system is then noticed before the region exists. */
 static int allocate_region(TrPrune *prune) {
   const TrJournalState *state = &prune->journal.state;
-  while (fallocate(prune->live_fd, FALLOC_FL_KEEP_SIZE, state->region_at, state->region_length) != 0) {
-    if (errno == ENOSPC || errno == EDQUOT || errno == EFBIG) return errno;
-    if (errno != EINTR) break; /* cannot be done here: then writing will tell */
-  }
-  return 0;
+  int reason = tr_reserve_space(prune->live_fd, state->region_at, state->region_length);
+  return reason == ENOSPC || reason == EDQUOT || reason == EFBIG ? reason : 0; /* others: writing will tell */
 }
 
 /* Before the first byte is filled in: from there on, the byte at its start tells nothing any more. */

@@ -86,15 +86,13 @@ int tr_exchange(TrPrune *prune, char **message) {
   int code = lease_temporary(prune, message);
   if (code == SQLITE_OK) code = check_unreplaced(prune, message);
   if (code != SQLITE_OK) return code;
-  int dir = prune->dir->fd;
-  if (TEMP_FAILURE_RETRY(renameat2(dir, prune->new_name, dir, prune->file_name, RENAME_EXCHANGE)) != 0) {
-    return rename_error(prune, errno, message);
-  }
+  int dir = prune->dir->fd, reason = tr_exchange_names(dir, prune->new_name, prune->file_name);
+  if (reason) return rename_error(prune, reason, message);
   prune->state = TR_PRUNE_UNFINISHED;
   code = check_exchanged(prune, message);
   /* Before anyone may append to the new file: a power failure must not bring the old one back under the job's name. */
   if (code == SQLITE_OK && TEMP_FAILURE_RETRY(fsync(dir)) != 0) {
-    int reason = errno;
+    reason = errno;
     code = tr_prune_error(prune, tr_error_code(reason), message, reason, "its directory cannot be synced");
   }
   return code;

@@ -162,12 +162,9 @@ int tr_copy_bytes(TrPrune *prune, TrRange from, int64_t at, TrPoll *poll, char *
 int tr_copy_owner(TrPrune *prune, char **message);   /* of the old file -> live file; its mode and access lists too */
 int tr_copy_discard(TrPrune *prune, char **message); /* temporary and journal */
 
-int64_t tr_clock_ms(void);           /* monotonic */
-void tr_lease_pause(void);           /* between two tries: 0.1 ms */
-int tr_lease_take(int fd, int type); /* F_RDLCK or F_WRLCK; 0, or errno: EAGAIN if others are in the way */
-void tr_lease_drop(int fd);
+int64_t tr_clock_ms(void);                                     /* monotonic */
+void tr_lease_pause(void);                                     /* between two tries: 0.1 ms */
 bool tr_lease_is_unbroken(int fd, int type, int milliseconds); /* nobody has wanted the file for so long */
-int tr_lease_budget_ms(void);                                  /* how long one surely holds against a waiting open */
 int tr_lease_wait_idle(TrPrune *prune, char **message);        /* step 4: nobody has the file open for writing */
 
 int tr_journal_create(TrPrune *prune, char **message);

@@ -16,12 +16,8 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <time.h>
-#include <unistd.h>
 
-#define HIDDEN (-1)                /* no errno */
 #define CHECKPOINT_PATIENCE_MS 100 /* it is a single small write */
 #define CHECKPOINT_SLACK_US INT64_C(60000000)
 #define CHECKPOINT_PREFIX ".checkpoint_"
@@ -34,43 +30,14 @@ static bool checkpoint_name(const char *job_id, char name[TR_NAME_SIZE]) {
   return true;
 }
 
-static int64_t clock_us(clockid_t clock) {
-  struct timespec now = {0};
-  clock_gettime(clock, &now);
-  return now.tv_sec * INT64_C(1000000) + now.tv_nsec / 1000;
-}
-
-/* /proc/PID/stat: `pid (name) state ...`, in which the name may hold anything; the 22nd field is the start, in ticks since
-** boot. 0, or errno; HIDDEN: it cannot be told. */
-static int read_process(int64_t pid, char *state, int64_t *started_us) {
-  char path[64], text[1024];
-  snprintf(path, sizeof path, "/proc/%lld/stat", (long long)pid);
-  int fd = (int)TEMP_FAILURE_RETRY(open(path, O_RDONLY | O_CLOEXEC));
-  if (fd < 0) return errno == ENOENT || errno == EACCES || errno == EPERM ? HIDDEN : errno;
-  ssize_t got = TEMP_FAILURE_RETRY(read(fd, text, sizeof text - 1));
-  int reason = got < 0 && errno != ESRCH ? errno : HIDDEN; /* ESRCH: it ended behind the open() */
-  close(fd);
-  if (got <= 0) return reason;
-  text[got] = '\0';
-  const char *p = strrchr(text, ')');
-  if (p == NULL || p[1] != ' ' || p[2] == '\0') return HIDDEN;
-  *state = p[2];
-  for (int field = 2; field < 22 && p; field++) p = strchr(p + 1, ' ');
-  long ticks = sysconf(_SC_CLK_TCK);
-  if (p == NULL || ticks <= 0) return HIDDEN;
-  int64_t after_boot_us = (int64_t)((double)strtoull(p, NULL, 10) * 1e6 / (double)ticks);
-  *started_us = clock_us(CLOCK_REALTIME) - clock_us(CLOCK_BOOTTIME) + after_boot_us;
-  return 0;
-}
-
 /* 0, or errno. A process of which no more can be told than that it is there is taken for the job's. */
 static int find_alive(int64_t pid, const char *started_at, bool *alive) {
   *alive = pid > 0 && pid <= INT32_MAX && (kill((pid_t)pid, 0) == 0 || errno == EPERM);
   if (!*alive) return 0;
   char state = 0;
   int64_t process_us = 0, job_us;
-  int reason = read_process(pid, &state, &process_us);
-  if (reason) return reason == HIDDEN ? 0 : reason;
+  int reason = tr_process_read(pid, &state, &process_us);
+  if (reason) return reason == TR_PROCESS_HIDDEN ? 0 : reason;
   if (state == 'Z' || state == 'X') {
     *alive = false;
   } else if (started_at && tr_timestamp_parse(started_at, strlen(started_at), &job_us)) {

@@ -38,3 +38,12 @@ assert_found() {
   mkdir "$tree/misc"
   assert_found 'misc: not in FOLDERS of the Makefile'
 }
+
+@test "what Linux alone has is found outside its file, and comments may name it" {
+  echo '/* renameat2() and /proc are in platform_linux.c */' >>"$tree/prune/io.c"
+  echo 'int tr_planted(int fd) { return fcntl(fd, F_SETLEASE, F_UNLCK); }' >>"$tree/prune/io.c"
+  assert_found 'prune/io.c: F_SETLEASE belongs in base/platform_linux.c'
+  cp "$root/ext/prune/io.c" "$tree/prune/io.c"
+  echo 'static const char planted[] = "/proc/self/maps";' >>"$tree/scan/scan.h"
+  assert_found 'scan/scan.h: /proc belongs in base/platform_linux.c'
+}
