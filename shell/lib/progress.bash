@@ -5,21 +5,20 @@
 
 # shellcheck shell=bash
 
-# start_progress - sets `ticker` and `progress_began`.
+# start_progress - sets `ticker`, `progress_began`, and `script_lives`, which is to be closed.
 start_progress() {
   progress_began=${EPOCHREALTIME/[.,]/}
-  (
+  # Its input ends with the script, however that ends: to kill(1), one that nobody has waited for yet would still live.
+  exec {script_lives}> >(
     trap - INT TERM
-    seconds=1
-    # Not sleep, which would be a process more to end.
-    exec {never}<> <(:)
-    until read -rt 1 -u "$never" || ! kill -0 "$$" 2>/dev/null; do
+    exec >/dev/null # who waits for the end of standard output is not to wait for this
+    for ((seconds = 1; ; seconds++)); do
+      read -rt 1
+      (($? > 128)) || exit # what timed out
       printf '\r%s: reading, %ds\033[K' "${program_name:-taskresults}" "$seconds" >&2
-      seconds=$((seconds + 1))
     done
-  ) >/dev/null &
+  )
   ticker=$!
-  disown "$ticker" # or bash tells of its end
 }
 
 # end_progress - may run in a subshell of the one that began.
@@ -31,7 +30,7 @@ end_progress() {
 # with_progress COMMAND... - runs it in a shell that it may leave: the line ends with the script. Its standard output must
 # not be a terminal's (a file, or a variable).
 with_progress() {
-  local in_progress=1 status ticker progress_began
+  local in_progress=1 status ticker progress_began script_lives
   if [[ ! -t 2 ]]; then
     "$@"
     return
@@ -40,12 +39,13 @@ with_progress() {
   "$@"
   status=$?
   end_progress
+  exec {script_lives}>&-
   return "$status"
 }
 
 # until_output COMMAND... - runs it, with the line until its first byte comes.
 until_output() {
-  local in_progress=1 ticker progress_began
+  local in_progress=1 status ticker progress_began script_lives
   start_progress
   "$@" | {
     LC_ALL=C IFS= read -rn1 -d '' first
@@ -53,5 +53,7 @@ until_output() {
     end_progress
     ((ended)) || { printf '%s' "$first" 2>/dev/null; exec cat; }
   }
-  return "${PIPESTATUS[0]}"
+  status=${PIPESTATUS[0]}
+  exec {script_lives}>&-
+  return "$status"
 }

@@ -264,3 +264,24 @@ SCRIPT
     "$(tool taskresults)" export -o "$BATS_TEST_TMPDIR/x.csv"
   [[ $status -eq 3 && $output == *'No such file or directory'* ]]
 }
+
+@test "nothing of a command that gave up is left on the terminal, though nobody has waited for the command yet" {
+  make_job a 1
+  # Who reads a terminal until its last process has closed it, and only then asks how the command ended.
+  python3 - "$(tool taskresults)" "$BATS_TEST_TMPDIR/nowhere/x" <<'EOF'
+import os, pty, select, subprocess, sys
+
+for command in ("metrics", "report", "export"):
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen([sys.argv[1], command, "-o", sys.argv[2]], stdin=subprocess.DEVNULL, stdout=theirs, stderr=theirs)
+    os.close(theirs)
+    while True:
+        assert select.select([ours], [], [], 20)[0], f"{command}: somebody holds the terminal"
+        try:
+            data = os.read(ours, 4096)
+        except OSError:  # EIO: it is closed
+            break
+        assert b"reading, 5s" not in data, f"{command}: it counts on"
+    assert process.wait() == 3, command
+EOF
+}
