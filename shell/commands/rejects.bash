@@ -28,25 +28,27 @@ parse_options 'count raw json jsonl csv' "$@"
 job_argument
 exclusive json jsonl csv
 
+# JSON has no place for a name that is not UTF-8, and a terminal might obey its bytes: it is spelled as SQL does, and the
+# reason says so.
+name="CASE typeof(job_id) WHEN 'blob' THEN 'x''' || hex(job_id) || '''' ELSE job_id END"
 if [[ -v opt[count] ]]; then
   columns=(job_id reason lines first_offset)
   select="SELECT job_id, reason, count(*) AS lines, min(offset) AS first_offset FROM task_rejects WHERE $job_condition
     GROUP BY job_id, reason ORDER BY job_id, reason"
   header="'JOB', 'REASON', 'LINES', 'FIRST OFFSET'" align=llrr shrink='1 2:16' drop=4
-  cells="$(cell job_id), $(cell reason), lines, coalesce(first_offset, '')"
+  cells="$(cell "$name"), $(cell reason), lines, coalesce(first_offset, '')"
 else
   columns=(job_id offset length reason line line_hex)
   select="SELECT job_id, offset, length, reason, CASE typeof(line) WHEN 'text' THEN line END AS line,
     CASE typeof(line) WHEN 'blob' THEN hex(line) END AS line_hex FROM task_rejects WHERE $job_condition"
   header="'JOB', 'OFFSET', 'LENGTH', 'REASON', 'LINE'" align=lrrll shrink='5 1 4:16' drop='3 5 2'
-  cells="$(cell job_id), coalesce(offset, ''), coalesce(length, ''), $(cell reason),
+  cells="$(cell "$name"), coalesce(offset, ''), coalesce(length, ''), $(cell reason),
     $(cell "coalesce(substr(line, 1, 200), 'x''' || substr(line_hex, 1, 200) || '''', '')")"
 fi
 
 for format in json jsonl csv; do
   if [[ -v opt[$format] ]]; then
-    # JSON has no place for a name that is not UTF-8; it is spelled as SQL does, and the reason says so.
-    rows_as "$format" "SELECT CASE typeof(job_id) WHEN 'blob' THEN 'x''' || hex(job_id) || '''' ELSE job_id END AS job_id,
+    rows_as "$format" "SELECT $name AS job_id,
       $(IFS=,; echo "${columns[*]:1}") FROM ($select)" "${columns[@]}"
     no_such_job
     exit 0

@@ -142,6 +142,20 @@ steady,,4,4,0,100.0,2026-01-01T00:00:00Z,2026-01-01T00:03:00Z,0,60.0\r'
   taskresults rejects --json | python3 -c 'import json, sys; assert len(json.load(sys.stdin)) == 4'
 }
 
+@test "rejects: a file name that is no UTF-8 is spelled in ASCII on a terminal, as in JSON" {
+  make_job a 1
+  printf 'torn\n' >"$results/"$'raw\x9b31m\xfa\xff.jsonl'
+  for arguments in rejects 'rejects --count'; do
+    # shellcheck disable=SC2086  # words
+    on_pty 120 "$(tool taskresults)" $arguments >"$BATS_TEST_TMPDIR/pty"
+    python3 -c '
+import re, sys
+text = re.sub(rb"\x1b\[[0-9;]*m", b"", open(sys.argv[1], "rb").read()).decode()
+assert "x\x277261779B33316DFAFF\x27" in text, text
+' "$BATS_TEST_TMPDIR/pty"
+  done
+}
+
 @test "rejects: --count, none, no such job" {
   make_job a 1
   append_raw b '[1]\n[2]\n{\n'
