@@ -41,10 +41,16 @@ int tr_settings_parse(TrSettings *settings, const TrConnection *connection, cons
                       int argc, const char *const *argv, char **message);
 void tr_settings_free(TrSettings *settings);
 const char *tr_settings_dir(const TrSettings *settings); /* borrowed: until the environment changes */
+/* What every scan needs to know; and what cannot be read of it is an error, whether this one would need it or not. */
+typedef struct TrScanSettings {
+  size_t max_line;
+  unsigned threads;      /* at most, the caller's included */
+  bool skips_unreadable; /* are files of results that one may not read passed over? By default, they are an error */
+} TrScanSettings;
+
+int tr_settings_read(const TrSettings *settings, TrScanSettings *read, char **message);
 int tr_settings_max_line(const TrSettings *settings, size_t *max_line, char **message);
 int tr_settings_threads(unsigned *threads, char **message); /* the environment's, or the default */
-/* Are files of results that one may not read passed over? By the environment; or by default, they are an error. */
-int tr_settings_skips_unreadable(bool *skips, char **message);
 int tr_settings_sync(const TrSettings *settings, TrSync *sync, char **message);
 
 /* ------------------------------------------------------------------------------------------------------------------
@@ -203,8 +209,7 @@ void tr_time_window_result(sqlite3_context *context, sqlite3_value *argument); /
 typedef enum TrWant {
   TR_WANT_RECORDS,
   TR_WANT_REJECTS,
-  TR_WANT_FILES,    /* the files of jobs, with the records and rejects of each */
-  TR_WANT_MESSAGES, /* of logs */
+  TR_WANT_FILES, /* the files of jobs, with the records and rejects of each */
 } TrWant;
 
 /* Is the line one that the scan wants? `reason` is the parser's; `record` counts where that is TR_OK. */
@@ -264,62 +269,114 @@ void tr_workers_stop(TrWorkers *workers); /* NULL is allowed */
 /* Call order, any number of times: describe the block that room returns (NULL: all are in use) and post it; take the oldest
 ** that was posted (*block NULL: there is none), and release it before the next one is taken. */
 TrBlock *tr_workers_room(TrWorkers *workers);
-bool tr_workers_is_low(const TrWorkers *workers); /* is it time to post more? */
+bool tr_workers_are_low(const TrWorkers *workers); /* is it time to post more? */
 void tr_workers_post(TrWorkers *workers);
 int tr_workers_take(TrWorkers *workers, TrPoll *poll, TrBlock **block); /* SQLITE_OK or SQLITE_INTERRUPT */
 void tr_workers_release(TrWorkers *workers);
 
 /* ------------------------------------------------------------------------------------------------------------------
-** scan/file_list.c - which entries a scan looks at, and in which order
-** scan/read_ahead.c - the files of a scan, as blocks, ahead of their turn
-** scan/scan.c - directory, files, lines and records put together: one pass over what a filter wants
+** scan/file_list.c - which entries of a directory a scan looks at, and in which order
 */
+typedef enum TrListPurpose {
+  TR_FOR_RECORDS,  /* what cannot be a job's file is left out */
+  TR_FOR_REJECTS,  /* what interrupted prunes have left behind is there, too */
+  TR_FOR_MESSAGES, /* of logs */
+} TrListPurpose;
 
-typedef struct TrScan {
-  TrConnection *connection; /* borrowed */
-  TrPoll *poll;             /* borrowed */
-  TrWant want;
+typedef struct TrFileList {
+  TrNames *names; /* borrowed: the connection's */
+  TrPoll *poll;   /* borrowed */
+  TrListPurpose purpose;
   const TrStore *store;
-  TrFilter filter; /* owned */
-  size_t max_line;
-  bool skips_unreadable;
   char *dir_path; /* owned */
   TrDir dir;
-  uint32_t *queue; /* owned: ordinals of the files to scan, in the order of the scan */
-  size_t queue_count, queue_room, queue_at;
-  uint32_t ordinal; /* of the current entry */
-  const char *name; /* of the current entry; lives with the connection */
-  TrFile file;      /* the current entry, while it is being read */
-  struct {
-    unsigned threads;  /* at most, the caller's included */
-    int64_t begins_at; /* of the current file: when so much of it has been read line by line */
-    int64_t passed;    /* bytes of the files so far, the current one included */
-    TrWorkers *blocks; /* owned; NULL: line by line */
-    TrBlock *block;    /* borrowed: the current one */
-    unsigned given;    /* of its lines */
-    bool by_line;      /* what it left is being read */
-    uint32_t ordinal;  /* of the file whose blocks are posted next, */
-    TrFile file;       /* a copy, */
-    int64_t from;      /* and the first of them */
-    bool waits;        /* for the entry at queue_at, which is not plain, to have its turn */
-  } read_ahead;
+  uint32_t *ordinal; /* owned: of the files, in the order of the scan */
+  size_t count, room;
+  size_t at; /* index of the next one to look at */
+} TrFileList;
+
+/* Call order: init, open, next and `at++`, close (after a failed open, too); and open again for the next pass. */
+void tr_file_list_init(TrFileList *list, TrNames *names, TrPoll *poll, TrListPurpose purpose);
+int tr_file_list_open(TrFileList *list, const TrSettings *settings, const TrFilter *filter, char **message);
+void tr_file_list_close(TrFileList *list);
+bool tr_file_list_next(const TrFileList *list, uint32_t *ordinal, const char **name); /* without turning to it */
+/* Whose is the entry, a file or a leftover? Adds no NUL. False: nobody knows. */
+bool tr_file_list_job(const TrFileList *list, const char *name, char job_id[TR_NAME_SIZE], size_t *length);
+
+/* ------------------------------------------------------------------------------------------------------------------
+** scan/scan_file.c - the file that a scan is at: opened, or why there is nothing in it to read
+*/
+typedef struct TrScanFile {
+  TrFileList *list; /* borrowed */
+  bool skips_unreadable;
+  uint32_t ordinal;
+  const char *name; /* lives with the connection */
+  TrFile file;      /* while it is being read */
+  char *reason;     /* owned: why the entry as a whole is a row; there is no line then */
+} TrScanFile;
+
+/* SQLITE_DONE: there is none. SQLITE_ROW: the entry is a row, see `reason`. SQLITE_OK: its file is open, or (fd < 0) there
+** is nothing to see. */
+int tr_scan_file_open_next(TrScanFile *current, char **message);
+void tr_scan_file_forget(TrScanFile *current); /* the reason */
+void tr_scan_file_close(TrScanFile *current);
+TrBytes tr_scan_file_job(const TrScanFile *current); /* its id; borrows from the name */
+/* A rowid is good only where a line begins: *from is there, or at the end. */
+int tr_scan_file_seek(const TrScanFile *current, int64_t rowid, int64_t *from, int64_t *size, char **message);
+/* A failure of tr_lines_next() and the like, with errno still set. */
+int tr_scan_file_line_error(const TrScanFile *current, const TrLines *lines, int code, char **message);
+
+/* ------------------------------------------------------------------------------------------------------------------
+** scan/read_ahead.c - the files of a list, as blocks, ahead of their turn
+*/
+typedef struct TrReadAhead {
+  TrFileList *list;   /* borrowed */
+  uint64_t *untimed;  /* borrowed: what blocks have counted is added here */
+  unsigned threads;   /* at most, the caller's included */
+  int64_t begins_at;  /* of the current file: when so much of it has been read line by line */
+  int64_t passed;     /* bytes of the files so far, the current one included */
+  TrWorkers *workers; /* owned; NULL: line by line */
+  TrBlock *block;     /* borrowed: the current one */
+  unsigned given;     /* of its lines */
+  bool by_line;       /* what it left is being read */
+  uint32_t ordinal;   /* of the file whose blocks are posted next, */
+  TrFile file;        /* a copy, */
+  int64_t from;       /* and the first of them */
+  bool waits;         /* for the list's next entry, which is not plain, to have its turn */
+} TrReadAhead;
+
+void tr_read_ahead_init(TrReadAhead *read_ahead, TrFileList *list, uint64_t *untimed);
+void tr_read_ahead_stop(TrReadAhead *read_ahead); /* it is then as after init */
+/* A file of that size is read from here on; may its lines come from blocks? */
+void tr_read_ahead_look_at(TrReadAhead *read_ahead, int64_t size, bool in_blocks);
+/* These: SQLITE_OK or SQLITE_INTERRUPT, and read_ahead->block is the block to go on with, or NULL.
+**   begin       goes over to blocks. NULL: not worth it, or no threads
+**   next_block  of the current file
+**   next_file   is then the current one. NULL: no file was opened ahead
+**   leave_file  closes it. NULL: its rest is not wanted */
+int tr_read_ahead_begin(TrReadAhead *read_ahead, const TrScanFile *current, int64_t from, const TrWanted *wanted);
+int tr_read_ahead_next_block(TrReadAhead *read_ahead);
+int tr_read_ahead_next_file(TrReadAhead *read_ahead, TrScanFile *current);
+int tr_read_ahead_leave_file(TrReadAhead *read_ahead, TrScanFile *current);
+
+/* ------------------------------------------------------------------------------------------------------------------
+** scan/scan.c - directory, files, lines and records put together: one pass over what a filter wants
+*/
+typedef struct TrScan {
+  TrPoll *poll;      /* borrowed */
+  uint64_t *untimed; /* borrowed: records that are not wanted since their time cannot be read are counted here */
+  TrWant want;
+  TrFilter filter; /* owned */
+  size_t max_line;
+  TrFileList files;
+  TrScanFile current;
+  TrReadAhead read_ahead;
   TrLines lines;
-  TrMessages messages; /* WANT_MESSAGES */
   TrParser parser;
-  TrLine line;        /* the current line, or message */
-  TrReason reason;    /* TR_OK, or why it is not a record */
-  TrRecord record;    /* TR_OK: its spans */
-  char *entry_reason; /* owned. REJECTS, MESSAGES: why the entry as a whole is a row; there is no line then */
+  TrLine line;     /* the current one */
+  TrReason reason; /* TR_OK, or why it is not a record */
+  TrRecord record; /* TR_OK: its spans */
 } TrScan;
-
-int tr_queue_fill(TrScan *scan, char **message);
-
-/* All of these: SQLITE_OK or SQLITE_INTERRUPT, and scan->read_ahead.block is the block to go on with, or NULL. */
-int tr_read_ahead_begin(
-    TrScan *scan); /* from the next line of the current file on; NULL: not worth it, or no threads */
-int tr_read_ahead_next_block(TrScan *scan); /* of the current file */
-int tr_read_ahead_next_file(TrScan *scan);  /* the current file is then that one; NULL: no file was opened ahead */
-int tr_read_ahead_leave_file(TrScan *scan); /* closes it; NULL: whatever is left of it is not wanted */
 
 /* Call order: init, begin, next until SQLITE_DONE, end. begin may be called again without end, for a cursor's next
 ** xFilter. It takes over what `filter` owns. */
@@ -327,13 +384,57 @@ void tr_scan_init(TrScan *scan, TrConnection *connection, TrPoll *poll, TrWant w
 int tr_scan_begin(TrScan *scan, const TrSettings *settings, TrFilter *filter, char **message);
 int tr_scan_next(TrScan *scan, char **message); /* SQLITE_ROW, SQLITE_DONE, or an error */
 void tr_scan_end(TrScan *scan);
-int64_t tr_scan_rowid(const TrScan *scan);
-TrBytes tr_scan_words(const TrScan *scan);     /* WANT_MESSAGES: of the current message, as far as they are held */
-size_t tr_scan_job_length(const TrScan *scan); /* bytes of scan->name that are the job's id */
 
 /* TR_WANT_FILES: instead of tr_scan_next, next_file until SQLITE_DONE, and within each next_line until SQLITE_DONE. */
 int tr_scan_next_file(TrScan *scan, char **message);
 int tr_scan_next_line(TrScan *scan, char **message);
+
+/* What a table asks the scan for; it does not look into it. All borrow, until the next row. */
+static inline const TrLine *tr_scan_line(const TrScan *scan) {
+  return &scan->line;
+}
+static inline const TrRecord *tr_scan_record(const TrScan *scan) {
+  return &scan->record;
+}
+static inline TrReason tr_scan_reason(const TrScan *scan) { /* TR_OK, or why the line is not a record */
+  return scan->reason;
+}
+const char *tr_scan_entry_reason(const TrScan *scan); /* why the entry as a whole is a row, without a line; or NULL */
+TrBytes tr_scan_job_id(const TrScan *scan);
+bool tr_scan_job_of_entry(const TrScan *scan, char job_id[TR_NAME_SIZE], size_t *length); /* of a reject, if known */
+int64_t tr_scan_rowid(const TrScan *scan);                                                /* of the line */
+int64_t tr_scan_file_rowid(const TrScan *scan, int64_t offset);                           /* of that byte in its file */
+bool tr_scan_is_backwards(const TrScan *scan); /* are the newest rows wanted first? */
+
+/* ------------------------------------------------------------------------------------------------------------------
+** scan/log_scan.c - the same for the messages of logs
+*/
+typedef struct TrLogScan {
+  TrPoll *poll;      /* borrowed */
+  uint64_t *untimed; /* borrowed, as a scan's */
+  TrFilter filter;   /* owned */
+  size_t max_line;
+  TrFileList logs;
+  TrScanFile current;
+  TrLines lines;
+  TrMessages messages;
+  TrLine line;     /* the current message */
+  TrRecord record; /* a timestamp, if it has one */
+} TrLogScan;
+
+/* Call order and results: as tr_scan_*(). */
+void tr_log_scan_init(TrLogScan *scan, TrConnection *connection, TrPoll *poll);
+int tr_log_scan_begin(TrLogScan *scan, const TrSettings *settings, TrFilter *filter, char **message);
+int tr_log_scan_next(TrLogScan *scan, char **message);
+void tr_log_scan_end(TrLogScan *scan);
+/* Of the current row: */
+const TrLine *tr_log_scan_line(const TrLogScan *scan);
+const TrSpan *tr_log_scan_timestamp(const TrLogScan *scan);
+const char *tr_log_scan_entry_reason(const TrLogScan *scan);
+TrBytes tr_log_scan_job_id(const TrLogScan *scan);
+TrBytes tr_log_scan_words(const TrLogScan *scan); /* what stands behind the timestamp, as far as it is held */
+uint64_t tr_log_scan_cut(const TrLogScan *scan);  /* bytes of them that are not */
+int64_t tr_log_scan_rowid(const TrLogScan *scan);
 
 #pragma GCC visibility pop
 #endif /* TR_SCAN_H */

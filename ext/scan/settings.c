@@ -97,13 +97,6 @@ int tr_settings_max_line(const TrSettings *settings, size_t *max_line, char **me
   return max_line_error("TASKRESULTS_MAX_LINE", text, message);
 }
 
-int tr_settings_skips_unreadable(bool *skips, char **message) {
-  const char *text = tr_environment("TASKRESULTS_UNREADABLE");
-  *skips = text && sqlite3_stricmp(text, "skip") == 0;
-  if (*skips || text == NULL || sqlite3_stricmp(text, "fail") == 0) return SQLITE_OK;
-  return tr_error(message, SQLITE_ERROR, "TASKRESULTS_UNREADABLE: '%s' is neither fail nor skip", text);
-}
-
 int tr_settings_sync(const TrSettings *settings, TrSync *sync, char **message) {
   const char *text = tr_environment("TASKRESULTS_SYNC");
   *sync = settings->sync == TR_SYNC_UNSET ? TR_SYNC_OFF : settings->sync;
@@ -123,4 +116,17 @@ int tr_settings_threads(unsigned *threads, char **message) {
   }
   *threads = (unsigned)(text[0] - '0');
   return SQLITE_OK;
+}
+
+static int read_skips_unreadable(bool *skips, char **message) {
+  const char *text = tr_environment("TASKRESULTS_UNREADABLE");
+  *skips = text && sqlite3_stricmp(text, "skip") == 0;
+  if (*skips || text == NULL || sqlite3_stricmp(text, "fail") == 0) return SQLITE_OK;
+  return tr_error(message, SQLITE_ERROR, "TASKRESULTS_UNREADABLE: '%s' is neither fail nor skip", text);
+}
+
+int tr_settings_read(const TrSettings *settings, TrScanSettings *read, char **message) {
+  int code = tr_settings_max_line(settings, &read->max_line, message);
+  if (code == SQLITE_OK) code = tr_settings_threads(&read->threads, message);
+  return code == SQLITE_OK ? read_skips_unreadable(&read->skips_unreadable, message) : code;
 }

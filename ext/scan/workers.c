@@ -127,7 +127,7 @@ TrBlock *tr_workers_room(TrWorkers *workers) {
   return workers->posted - workers->released < TR_WORKERS_BLOCKS ? block_at(workers, workers->posted) : NULL;
 }
 
-bool tr_workers_is_low(const TrWorkers *workers) {
+bool tr_workers_are_low(const TrWorkers *workers) {
   return workers->posted - workers->released <= TR_WORKERS_BLOCKS / 2;
 }
 

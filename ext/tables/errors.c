@@ -13,8 +13,6 @@
 */
 #include "tables.h"
 
-#include <string.h>
-
 enum {
   COLUMN_JOB_ID,
   COLUMN_SIGNATURE,
@@ -35,10 +33,9 @@ static const char schema[] =
     "first_run_us INTEGER HIDDEN, last_run_us INTEGER HIDDEN)";
 
 typedef struct ErrorsCursor {
-  TrCursor cursor;      /* first: table.c knows only this */
+  TrJobPass pass;       /* first: job_pass.c knows only this */
   TrErrorGroups groups; /* of the current job */
   size_t passed;        /* how many of them have had their turn, the current row's included */
-  TrTimeWindow window;
 } ErrorsCursor;
 
 static TrColumn column_of(int column) {
@@ -64,43 +61,36 @@ static int errors_best_index(sqlite3_vtab *vtab, sqlite3_index_info *info) {
 
 /* --- the cursor --------------------------------------------------------------------------------------------------- */
 
+static int begin_groups(TrJobPass *pass) {
+  return tr_error_groups_begin(&((ErrorsCursor *)pass)->groups);
+}
+
+static int add_to_groups(TrJobPass *pass, const TrLine *line, const TrRecord *record, TrReason reason) {
+  if (reason != TR_OK || tr_record_is_ok(line, record)) return SQLITE_OK;
+  return tr_error_groups_add(&((ErrorsCursor *)pass)->groups, line, record);
+}
+
 static int errors_open(sqlite3_vtab *vtab, sqlite3_vtab_cursor **out) {
-  TrTable *table = (TrTable *)vtab;
+  static const TrJobRows rows = {
+      .table = "task_errors", .failures_only = true, .begin = begin_groups, .add = add_to_groups};
   ErrorsCursor *errors = sqlite3_malloc64(sizeof *errors);
   if (errors == NULL) return SQLITE_NOMEM;
-  *errors = (ErrorsCursor){.cursor.at_end = true, .groups.c_locale = table->connection->c_locale};
-  tr_scan_init(&errors->cursor.scan, table->connection, &table->poll, TR_WANT_FILES);
-  *out = &errors->cursor.base;
+  *errors = (ErrorsCursor){.groups.c_locale = ((TrTable *)vtab)->connection->c_locale};
+  tr_job_pass_init(&errors->pass, vtab, &rows);
+  *out = &errors->pass.cursor.cursor.base;
   return SQLITE_OK;
 }
 
 static int errors_close(sqlite3_vtab_cursor *base) {
   ErrorsCursor *errors = (ErrorsCursor *)base;
-  tr_time_window_free(&errors->window);
   tr_error_groups_free(&errors->groups);
-  return tr_table_close(base);
-}
-
-/* SQLITE_ROW: the groups are those of the next job. */
-static int next_job(TrScan *scan, TrErrorGroups *groups, char **message) {
-  int code = tr_scan_next_file(scan, message);
-  if (code != SQLITE_ROW) return code;
-  code = tr_error_groups_begin(groups);
-  while (code == SQLITE_OK && (code = tr_scan_next_line(scan, message)) == SQLITE_ROW) {
-    bool failed = scan->reason == TR_OK && !tr_record_is_ok(&scan->line, &scan->record);
-    code = failed ? tr_error_groups_add(groups, &scan->line, &scan->record) : SQLITE_OK;
-  }
-  return code == SQLITE_DONE ? SQLITE_ROW : code;
+  return tr_job_pass_end(&errors->pass);
 }
 
 static const TrErrorGroup *current(const ErrorsCursor *errors) {
   const TrErrorGroups *groups = &errors->groups;
-  bool turned_round = errors->cursor.scan.filter.order == TR_ORDER_ROWID_DESC;
+  bool turned_round = tr_scan_is_backwards(&errors->pass.cursor.scan);
   return &groups->group[turned_round ? groups->count - errors->passed : errors->passed - 1];
-}
-
-static int64_t rowid(const ErrorsCursor *errors) {
-  return (int64_t)errors->cursor.scan.ordinal << TR_OFFSET_BITS | current(errors)->offset;
 }
 
 static int errors_next(sqlite3_vtab_cursor *base) {
@@ -108,57 +98,55 @@ static int errors_next(sqlite3_vtab_cursor *base) {
   int code = SQLITE_ROW;
   while (errors->passed == errors->groups.count && code == SQLITE_ROW) {
     errors->passed = 0;
-    code = next_job(&errors->cursor.scan, &errors->groups, &base->pVtab->zErrMsg);
+    code = tr_job_pass_next(&errors->pass);
   }
   if (code == SQLITE_ROW) {
     errors->passed++;
     return SQLITE_OK;
   }
-  errors->cursor.at_end = true;
+  errors->pass.cursor.cursor.at_end = true;
   return code == SQLITE_DONE ? SQLITE_OK : code;
 }
 
 static int errors_filter(sqlite3_vtab_cursor *base, int flags, const char *plan_text, int argc, sqlite3_value **argv) {
   ErrorsCursor *errors = (ErrorsCursor *)base;
-  errors->cursor.at_end = true;
+  TrCursor *cursor = &errors->pass.cursor.cursor;
+  cursor->at_end = true;
   errors->passed = 0;
   int code = tr_error_groups_begin(&errors->groups);
-  if (code == SQLITE_OK)
-    code = tr_table_begin_window(base, &errors->window, "task_errors", true, flags, plan_text, argc, argv);
+  if (code == SQLITE_OK) code = tr_job_pass_filter(&errors->pass, flags, plan_text, argc, argv);
   if (code != SQLITE_OK) return code;
-  errors->cursor.at_end = false;
+  cursor->at_end = false;
   return errors_next(base);
 }
 
-static int errors_rowid(sqlite3_vtab_cursor *base, sqlite3_int64 *out) {
-  *out = rowid((ErrorsCursor *)base);
+static int errors_rowid(sqlite3_vtab_cursor *base, sqlite3_int64 *rowid) {
+  const ErrorsCursor *errors = (ErrorsCursor *)base;
+  *rowid = tr_scan_file_rowid(&errors->pass.cursor.scan, current(errors)->offset);
   return SQLITE_OK;
 }
 
 /* --- columns ------------------------------------------------------------------------------------------------------ */
 
-static void result_timestamp(sqlite3_context *context, const TrErrorGroup *group, int64_t time_us) {
-  char text[TR_TIMESTAMP_SIZE];
-  if (!group->timed) return;
-  tr_timestamp_format(time_us, text);
-  sqlite3_result_text(context, text, -1, SQLITE_TRANSIENT);
-}
-
 static int errors_column(sqlite3_vtab_cursor *base, sqlite3_context *context, int column) {
   const ErrorsCursor *errors = (ErrorsCursor *)base;
-  const char *name = errors->cursor.scan.name;
+  TrBytes job = tr_scan_job_id(&errors->pass.cursor.scan);
   const TrErrorGroup *group = current(errors);
   switch (column) {
   case COLUMN_JOB_ID:
-  case COLUMN_JOB: sqlite3_result_text(context, name, (int)strlen(name) - TR_SUFFIX_LEN, SQLITE_TRANSIENT); break;
+  case COLUMN_JOB: sqlite3_result_text(context, job.text, (int)job.length, SQLITE_TRANSIENT); break;
   case COLUMN_SIGNATURE:
     sqlite3_result_text64(context, group->signature, group->length, SQLITE_TRANSIENT, SQLITE_UTF8);
     break;
   case COLUMN_TIMES: sqlite3_result_int64(context, group->times); break;
-  case COLUMN_FIRST_RUN: result_timestamp(context, group, group->first_us); break;
-  case COLUMN_LAST_RUN: result_timestamp(context, group, group->last_us); break;
-  case COLUMN_SINCE: tr_time_window_result(context, errors->window.since); break;
-  case COLUMN_UNTIL: tr_time_window_result(context, errors->window.until); break;
+  case COLUMN_FIRST_RUN:
+    if (group->timed) tr_result_timestamp(context, group->first_us);
+    break;
+  case COLUMN_LAST_RUN:
+    if (group->timed) tr_result_timestamp(context, group->last_us);
+    break;
+  case COLUMN_SINCE: tr_time_window_result(context, errors->pass.window.since); break;
+  case COLUMN_UNTIL: tr_time_window_result(context, errors->pass.window.until); break;
   case COLUMN_FIRST_RUN_US:
     if (group->timed) sqlite3_result_int64(context, group->first_us);
     break;

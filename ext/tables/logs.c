@@ -38,14 +38,62 @@ static int logs_best_index(sqlite3_vtab *vtab, sqlite3_index_info *info) {
   return tr_plan_choose(info, column_of, ((TrTable *)vtab)->connection, false);
 }
 
-static int logs_open(sqlite3_vtab *vtab, sqlite3_vtab_cursor **cursor) {
-  return tr_table_open(vtab, TR_WANT_MESSAGES, cursor);
+/* --- the cursor --------------------------------------------------------------------------------------------------- */
+
+typedef struct LogsCursor {
+  TrCursor cursor; /* first */
+  TrLogScan scan;
+} LogsCursor;
+
+static int logs_open(sqlite3_vtab *vtab, sqlite3_vtab_cursor **out) {
+  TrTable *table = (TrTable *)vtab;
+  LogsCursor *logs = sqlite3_malloc64(sizeof *logs);
+  if (logs == NULL) return SQLITE_NOMEM;
+  logs->cursor = (TrCursor){.at_end = true};
+  tr_log_scan_init(&logs->scan, table->connection, &table->poll);
+  *out = &logs->cursor.base;
+  return SQLITE_OK;
 }
 
-static void result_message(sqlite3_context *context, const TrScan *scan) {
-  TrBytes words = tr_scan_words(scan);
+static int logs_close(sqlite3_vtab_cursor *base) {
+  LogsCursor *logs = (LogsCursor *)base;
+  tr_log_scan_end(&logs->scan);
+  tr_scratch_free(&logs->cursor.scratch);
+  sqlite3_free(logs);
+  return SQLITE_OK;
+}
+
+static int logs_next(sqlite3_vtab_cursor *base) {
+  LogsCursor *logs = (LogsCursor *)base;
+  int code = tr_log_scan_next(&logs->scan, &base->pVtab->zErrMsg);
+  logs->cursor.at_end = code != SQLITE_ROW;
+  return code == SQLITE_ROW || code == SQLITE_DONE ? SQLITE_OK : code;
+}
+
+static int logs_filter(sqlite3_vtab_cursor *base, int unused, const char *plan_text, int argc, sqlite3_value **argv) {
+  (void)unused;
+  LogsCursor *logs = (LogsCursor *)base;
+  TrTable *table = (TrTable *)base->pVtab;
+  TrPlan plan;
+  TrFilter filter;
+  logs->cursor.at_end = true;
+  int code = tr_table_bind(&logs->cursor, plan_text, argc, argv, &plan, &filter);
+  if (code == SQLITE_OK) code = tr_log_scan_begin(&logs->scan, &table->settings, &filter, &table->base.zErrMsg);
+  return code == SQLITE_OK ? logs_next(base) : code;
+}
+
+static int logs_rowid(sqlite3_vtab_cursor *base, sqlite3_int64 *rowid) {
+  *rowid = tr_log_scan_rowid(&((LogsCursor *)base)->scan);
+  return SQLITE_OK;
+}
+
+/* --- columns ------------------------------------------------------------------------------------------------------ */
+
+static void result_message(sqlite3_context *context, const TrLogScan *scan) {
+  TrBytes words = tr_log_scan_words(scan);
+  uint64_t cut = tr_log_scan_cut(scan);
   char note[64] = "";
-  if (!scan->line.too_long && tr_utf8_is_valid(words.text, words.length)) {
+  if (cut == 0 && tr_utf8_is_valid(words.text, words.length)) {
     sqlite3_result_text64(context, words.text, words.length, SQLITE_TRANSIENT, SQLITE_UTF8);
     return;
   }
@@ -55,29 +103,27 @@ static void result_message(sqlite3_context *context, const TrScan *scan) {
     return;
   }
   size_t length = tr_utf8_repair((const unsigned char *)words.text, words.length, text);
-  if (scan->line.too_long) {
-    unsigned long long cut = scan->line.length - scan->messages.held;
-    sqlite3_snprintf(sizeof note, note, "… [%llu more bytes; see max_line]", cut);
-  }
+  if (cut) sqlite3_snprintf(sizeof note, note, "… [%llu more bytes; see max_line]", (unsigned long long)cut);
   memcpy(text + length, note, strlen(note));
   sqlite3_result_text64(context, (char *)text, length + strlen(note), sqlite3_free, SQLITE_UTF8);
 }
 
 /* An entry that is not a log. */
-static void entry_column(sqlite3_context *context, const TrScan *scan, int column) {
+static void entry_column(sqlite3_context *context, const char *reason, int column) {
   if (column == COLUMN_EVENT) sqlite3_result_text(context, tr_event_name(TR_EVENT_OTHER), -1, SQLITE_STATIC);
-  if (column == COLUMN_MESSAGE) sqlite3_result_text(context, scan->entry_reason, -1, SQLITE_TRANSIENT);
+  if (column == COLUMN_MESSAGE) sqlite3_result_text(context, reason, -1, SQLITE_TRANSIENT);
 }
 
-static void message_column(sqlite3_context *context, const TrScan *scan, TrScratch *scratch, int column) {
-  const TrSpan *stamp = &scan->record.field[TR_TIMESTAMP];
-  int64_t time_us;
-  TrBytes words = tr_scan_words(scan);
+static void message_column(sqlite3_context *context, LogsCursor *logs, int column) {
+  const TrLogScan *scan = &logs->scan;
+  const TrLine *line = tr_log_scan_line(scan);
+  const TrSpan *stamp = tr_log_scan_timestamp(scan);
+  TrBytes words = tr_log_scan_words(scan);
   switch (column) {
-  case COLUMN_TIME_US:
-    if (tr_span_time_us(&scan->line, stamp, &time_us)) sqlite3_result_int64(context, time_us);
+  case COLUMN_TIME_US: tr_result_time_us(context, line, stamp); break;
+  case COLUMN_TIMESTAMP:
+    tr_result_span(context, line, stamp, tr_table_connection(&logs->cursor)->c_locale, &logs->cursor.scratch);
     break;
-  case COLUMN_TIMESTAMP: tr_result_span(context, &scan->line, stamp, scan->connection->c_locale, scratch); break;
   case COLUMN_EVENT: {
     bool timed = stamp->kind == TR_STRING;
     TrEvent event = timed ? tr_event_of(words.text, words.length) : TR_EVENT_OTHER;
@@ -85,19 +131,20 @@ static void message_column(sqlite3_context *context, const TrScan *scan, TrScrat
     break;
   }
   case COLUMN_MESSAGE: result_message(context, scan); break;
-  case COLUMN_OFFSET: sqlite3_result_int64(context, scan->line.offset); break;
+  case COLUMN_OFFSET: sqlite3_result_int64(context, line->offset); break;
   }
 }
 
 static int logs_column(sqlite3_vtab_cursor *base, sqlite3_context *context, int column) {
-  TrCursor *cursor = (TrCursor *)base;
-  const TrScan *scan = &cursor->scan;
+  LogsCursor *logs = (LogsCursor *)base;
+  const char *reason = tr_log_scan_entry_reason(&logs->scan);
   if (column == COLUMN_JOB_ID || column == COLUMN_JOB) {
-    tr_result_bytes(context, scan->name, tr_scan_job_length(scan));
-  } else if (scan->entry_reason) {
-    entry_column(context, scan, column);
+    TrBytes job = tr_log_scan_job_id(&logs->scan);
+    tr_result_bytes(context, job.text, job.length);
+  } else if (reason) {
+    entry_column(context, reason, column);
   } else {
-    message_column(context, scan, &cursor->scratch, column);
+    message_column(context, logs, column);
   }
   return SQLITE_OK;
 }
@@ -111,12 +158,12 @@ int tr_logs_register(TrConnection *connection) {
       .xDisconnect = tr_table_disconnect,
       .xDestroy = tr_table_disconnect,
       .xOpen = logs_open,
-      .xClose = tr_table_close,
-      .xFilter = tr_table_filter,
-      .xNext = tr_table_next,
+      .xClose = logs_close,
+      .xFilter = logs_filter,
+      .xNext = logs_next,
       .xEof = tr_table_eof,
       .xColumn = logs_column,
-      .xRowid = tr_table_rowid,
+      .xRowid = logs_rowid,
   };
   connection->references++;
   return sqlite3_create_module_v2(connection->db, "task_logs", &module, connection, tr_connection_unref);

@@ -9,8 +9,6 @@
 */
 #include "tables.h"
 
-#include <string.h>
-
 enum { COLUMN_JOB_ID, COLUMN_OFFSET, COLUMN_LENGTH, COLUMN_REASON, COLUMN_LINE, COLUMN_JOB };
 
 static const char schema[] = "CREATE TABLE task_rejects("
@@ -33,50 +31,30 @@ static int rejects_open(sqlite3_vtab *vtab, sqlite3_vtab_cursor **cursor) {
   return tr_table_open(vtab, TR_WANT_REJECTS, cursor);
 }
 
-/* A leftover's name holds only a hash of its job; the job is known if its file is, or if there is a journal. */
-static void result_leftover_job(sqlite3_context *context, const TrScan *scan) {
-  char job_id[TR_NAME_SIZE];
-  size_t job_length;
-  if (tr_journal_job(scan->dir.fd, scan->name, job_id, &job_length)) {
-    tr_result_bytes(context, job_id, job_length);
-    return;
-  }
-  const char *name;
-  for (uint32_t i = 0; (name = tr_names_get(scan->connection->names, i)) != NULL; i++) {
-    size_t length = strlen(name);
-    if (!tr_name_is_job_file(name, length)) continue;
-    if (tr_leftover_belongs(scan->name, name, length - TR_SUFFIX_LEN)) {
-      tr_result_bytes(context, name, length - TR_SUFFIX_LEN);
-      return;
-    }
-  }
-}
-
 static void result_job(sqlite3_context *context, const TrScan *scan) {
-  size_t length = strlen(scan->name);
-  if (tr_name_is_job_file(scan->name, length)) {
-    tr_result_bytes(context, scan->name, length - TR_SUFFIX_LEN);
-  } else {
-    result_leftover_job(context, scan);
-  }
+  char job_id[TR_NAME_SIZE];
+  size_t length;
+  if (tr_scan_job_of_entry(scan, job_id, &length)) tr_result_bytes(context, job_id, length);
 }
 
 static int rejects_column(sqlite3_vtab_cursor *base, sqlite3_context *context, int column) {
-  const TrScan *scan = &((TrCursor *)base)->scan;
-  bool has_line = scan->entry_reason == NULL;
-  const char *reason = has_line ? tr_reason_text(scan->reason) : scan->entry_reason;
+  const TrScan *scan = &((TrScanCursor *)base)->scan;
+  const TrLine *line = tr_scan_line(scan);
+  const char *reason = tr_scan_entry_reason(scan);
+  bool has_line = reason == NULL;
+  if (has_line) reason = tr_reason_text(tr_scan_reason(scan));
   switch (column) {
   case COLUMN_JOB_ID:
   case COLUMN_JOB: result_job(context, scan); break;
   case COLUMN_OFFSET:
-    if (has_line) sqlite3_result_int64(context, scan->line.offset);
+    if (has_line) sqlite3_result_int64(context, line->offset);
     break;
   case COLUMN_LENGTH:
-    if (has_line) sqlite3_result_int64(context, (sqlite3_int64)scan->line.length);
+    if (has_line) sqlite3_result_int64(context, (sqlite3_int64)line->length);
     break;
   case COLUMN_REASON: sqlite3_result_text(context, reason, -1, SQLITE_TRANSIENT); break;
   default:
-    if (scan->line.text) tr_result_bytes(context, scan->line.text, scan->line.length);
+    if (line->text) tr_result_bytes(context, line->text, line->length);
     break;
   }
   return SQLITE_OK;

@@ -45,11 +45,10 @@ static int results_open(sqlite3_vtab *vtab, sqlite3_vtab_cursor **cursor) {
 }
 
 /* With its NUL: see value.c on why. */
-static void result_job_id(sqlite3_context *context, const char *name) {
+static void result_job_id(sqlite3_context *context, TrBytes job) {
   char job_id[TR_NAME_SIZE];
-  size_t length = strlen(name) - TR_SUFFIX_LEN;
-  memcpy(job_id, name, length);
-  job_id[length] = '\0';
+  memcpy(job_id, job.text, job.length);
+  job_id[job.length] = '\0';
   sqlite3_result_text(context, job_id, -1, SQLITE_TRANSIENT);
 }
 
@@ -59,25 +58,19 @@ static int results_column(sqlite3_vtab_cursor *base, sqlite3_context *context, i
                                      [TR_RESULTS_SUCCESS] = TR_SUCCESS,
                                      [TR_RESULTS_OUTPUT] = TR_OUTPUT,
                                      [TR_RESULTS_ERROR] = TR_ERROR};
-  TrCursor *cursor = (TrCursor *)base;
-  const TrScan *scan = &cursor->scan;
-  int64_t time_us;
+  TrScanCursor *cursor = (TrScanCursor *)base;
+  const TrLine *line = tr_scan_line(&cursor->scan);
+  const TrRecord *record = tr_scan_record(&cursor->scan);
   switch (column) {
   case TR_RESULTS_JOB_ID:
-  case TR_RESULTS_JOB: result_job_id(context, scan->name); break;
-  case TR_RESULTS_TIME_US:
-    if (tr_span_time_us(&scan->line, &scan->record.field[TR_TIMESTAMP], &time_us))
-      sqlite3_result_int64(context, time_us);
-    break;
-  case TR_RESULTS_OFFSET: sqlite3_result_int64(context, scan->line.offset); break;
+  case TR_RESULTS_JOB: result_job_id(context, tr_scan_job_id(&cursor->scan)); break;
+  case TR_RESULTS_TIME_US: tr_result_time_us(context, line, &record->field[TR_TIMESTAMP]); break;
+  case TR_RESULTS_OFFSET: sqlite3_result_int64(context, line->offset); break;
   case TR_RESULTS_RECORD:
-    sqlite3_result_text64(context, (const char *)scan->line.text, scan->line.length, SQLITE_TRANSIENT, SQLITE_UTF8);
+    sqlite3_result_text64(context, (const char *)line->text, line->length, SQLITE_TRANSIENT, SQLITE_UTF8);
     break;
-  case TR_RESULTS_OK: sqlite3_result_int(context, tr_record_is_ok(&scan->line, &scan->record)); break;
-  default:
-    tr_result_span(context, &scan->line, &scan->record.field[field_of[column]], scan->connection->c_locale,
-                   &cursor->scratch);
-    break;
+  case TR_RESULTS_OK: sqlite3_result_int(context, tr_record_is_ok(line, record)); break;
+  default: tr_result_field(context, cursor, field_of[column]); break;
   }
   return SQLITE_OK;
 }

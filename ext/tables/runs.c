@@ -11,8 +11,6 @@
 */
 #include "tables.h"
 
-#include <string.h>
-
 enum {
   COLUMN_JOB_ID,
   COLUMN_STARTED,
@@ -40,11 +38,11 @@ typedef struct RunsTable {
 } RunsTable;
 
 typedef struct RunsCursor {
-  TrCursor cursor; /* over the results */
-  TrScan log;
+  TrScanCursor results; /* first */
+  TrLogScan log;
   TrDurations durations;
-  bool loaded;          /* durations are those of ... */
-  uint32_t loaded_file; /* ... the job with this ordinal */
+  bool loaded;         /* durations are those of ... */
+  int64_t loaded_file; /* ... the job whose file has this rowid */
 } RunsCursor;
 
 static TrColumn column_of(int column) {
@@ -108,17 +106,17 @@ static int runs_open(sqlite3_vtab *vtab, sqlite3_vtab_cursor **out) {
   TrTable *table = (TrTable *)vtab;
   RunsCursor *cursor = sqlite3_malloc64(sizeof *cursor);
   if (cursor == NULL) return SQLITE_NOMEM;
-  *cursor = (RunsCursor){.cursor.at_end = true};
-  tr_scan_init(&cursor->cursor.scan, table->connection, &table->poll, TR_WANT_RECORDS);
-  tr_scan_init(&cursor->log, table->connection, &table->poll, TR_WANT_MESSAGES);
-  *out = &cursor->cursor.base;
+  *cursor = (RunsCursor){.results.cursor.at_end = true};
+  tr_scan_init(&cursor->results.scan, table->connection, &table->poll, TR_WANT_RECORDS);
+  tr_log_scan_init(&cursor->log, table->connection, &table->poll);
+  *out = &cursor->results.cursor.base;
   return SQLITE_OK;
 }
 
 static int runs_close(sqlite3_vtab_cursor *base) {
   RunsCursor *cursor = (RunsCursor *)base;
   tr_durations_free(&cursor->durations);
-  tr_scan_end(&cursor->log);
+  tr_log_scan_end(&cursor->log);
   return tr_table_close(base);
 }
 
@@ -134,10 +132,10 @@ static int read_log(RunsCursor *cursor, char **message) {
   tr_durations_begin(&cursor->durations);
   while (code == SQLITE_ROW && !tr_durations_are_full(&cursor->durations)) {
     int64_t time_us;
-    code = tr_scan_next(&cursor->log, message);
-    if (code != SQLITE_ROW || cursor->log.entry_reason) continue; /* what is no log: task_logs shows it */
-    if (!tr_span_time_us(&cursor->log.line, &cursor->log.record.field[TR_TIMESTAMP], &time_us)) continue;
-    int added = tr_durations_add(&cursor->durations, tr_scan_words(&cursor->log), time_us);
+    code = tr_log_scan_next(&cursor->log, message);
+    if (code != SQLITE_ROW || tr_log_scan_entry_reason(&cursor->log)) continue; /* what is no log: task_logs shows it */
+    if (!tr_span_time_us(tr_log_scan_line(&cursor->log), tr_log_scan_timestamp(&cursor->log), &time_us)) continue;
+    int added = tr_durations_add(&cursor->durations, tr_log_scan_words(&cursor->log), time_us);
     if (added != SQLITE_OK) return added;
   }
   tr_durations_end(&cursor->durations);
@@ -146,64 +144,58 @@ static int read_log(RunsCursor *cursor, char **message) {
 
 /* The starts of the current record's job are there after this. */
 static int load_durations(RunsCursor *cursor) {
-  const TrScan *results = &cursor->cursor.scan;
-  RunsTable *table = (RunsTable *)cursor->cursor.base.pVtab;
+  const TrScan *results = &cursor->results.scan;
+  RunsTable *table = (RunsTable *)cursor->results.cursor.base.pVtab;
   char **message = &table->table.base.zErrMsg;
+  int64_t file = tr_scan_file_rowid(results, 0);
   TrFilter filter;
-  if (cursor->loaded && cursor->loaded_file == results->ordinal) return SQLITE_OK;
+  if (cursor->loaded && cursor->loaded_file == file) return SQLITE_OK;
   cursor->loaded = false;
-  int code = tr_filter_for_job(&filter, results->name, tr_scan_job_length(results), TR_ORDER_ROWID_DESC);
-  if (code == SQLITE_OK) code = tr_scan_begin(&cursor->log, &table->logs, &filter, message);
+  TrBytes job = tr_scan_job_id(results);
+  int code = tr_filter_for_job(&filter, job.text, job.length, TR_ORDER_ROWID_DESC);
+  if (code == SQLITE_OK) code = tr_log_scan_begin(&cursor->log, &table->logs, &filter, message);
   if (code == SQLITE_OK) code = read_log(cursor, message);
   cursor->loaded = code == SQLITE_OK;
-  cursor->loaded_file = results->ordinal;
+  cursor->loaded_file = file;
   return code;
 }
 
 /* What the current record's start has to say. A clock that was set back during the run leaves no duration. */
 static int start_column(sqlite3_context *context, RunsCursor *cursor, int column) {
-  const TrScan *results = &cursor->cursor.scan;
+  const TrScan *results = &cursor->results.scan;
   int64_t time_us, start_us;
-  char text[TR_TIMESTAMP_SIZE];
-  if (!tr_span_time_us(&results->line, &results->record.field[TR_TIMESTAMP], &time_us)) return SQLITE_OK;
+  if (!tr_span_time_us(tr_scan_line(results), &tr_scan_record(results)->field[TR_TIMESTAMP], &time_us))
+    return SQLITE_OK;
   int code = load_durations(cursor);
   if (code != SQLITE_OK || !tr_durations_find(&cursor->durations, time_us, &start_us)) return code;
   if (column == COLUMN_STARTED_US) {
     sqlite3_result_int64(context, start_us);
   } else if (column == COLUMN_STARTED) {
-    tr_timestamp_format(start_us, text);
-    sqlite3_result_text(context, text, -1, SQLITE_TRANSIENT);
+    tr_result_timestamp(context, start_us);
   } else if (start_us <= time_us) {
     sqlite3_result_double(context, (double)(time_us - start_us) / 1e6);
   }
   return SQLITE_OK;
 }
 
-static void result_field(sqlite3_context *context, RunsCursor *cursor, TrField field) {
-  const TrScan *scan = &cursor->cursor.scan;
-  tr_result_span(context, &scan->line, &scan->record.field[field], scan->connection->c_locale, &cursor->cursor.scratch);
-}
-
 static int runs_column(sqlite3_vtab_cursor *base, sqlite3_context *context, int column) {
-  RunsCursor *cursor = (RunsCursor *)base;
-  const TrScan *scan = &cursor->cursor.scan;
-  int64_t time_us;
+  TrScanCursor *results = (TrScanCursor *)base;
+  const TrLine *line = tr_scan_line(&results->scan);
+  const TrRecord *record = tr_scan_record(&results->scan);
+  TrBytes job = tr_scan_job_id(&results->scan);
   switch (column) {
   case COLUMN_JOB_ID:
-  case COLUMN_JOB: tr_result_bytes(context, scan->name, tr_scan_job_length(scan)); break;
+  case COLUMN_JOB: tr_result_bytes(context, job.text, job.length); break;
   case COLUMN_STARTED:
   case COLUMN_STARTED_US:
-  case COLUMN_DURATION_S: return start_column(context, cursor, column);
-  case COLUMN_FINISHED: result_field(context, cursor, TR_TIMESTAMP); break;
-  case COLUMN_SUCCESS: result_field(context, cursor, TR_SUCCESS); break;
-  case COLUMN_OUTPUT: result_field(context, cursor, TR_OUTPUT); break;
-  case COLUMN_ERROR: result_field(context, cursor, TR_ERROR); break;
-  case COLUMN_TIME_US:
-    if (tr_span_time_us(&scan->line, &scan->record.field[TR_TIMESTAMP], &time_us))
-      sqlite3_result_int64(context, time_us);
-    break;
-  case COLUMN_OFFSET: sqlite3_result_int64(context, scan->line.offset); break;
-  case COLUMN_OK: sqlite3_result_int(context, tr_record_is_ok(&scan->line, &scan->record)); break;
+  case COLUMN_DURATION_S: return start_column(context, (RunsCursor *)base, column);
+  case COLUMN_FINISHED: tr_result_field(context, results, TR_TIMESTAMP); break;
+  case COLUMN_SUCCESS: tr_result_field(context, results, TR_SUCCESS); break;
+  case COLUMN_OUTPUT: tr_result_field(context, results, TR_OUTPUT); break;
+  case COLUMN_ERROR: tr_result_field(context, results, TR_ERROR); break;
+  case COLUMN_TIME_US: tr_result_time_us(context, line, &record->field[TR_TIMESTAMP]); break;
+  case COLUMN_OFFSET: sqlite3_result_int64(context, line->offset); break;
+  case COLUMN_OK: sqlite3_result_int(context, tr_record_is_ok(line, record)); break;
   }
   return SQLITE_OK;
 }

@@ -6,12 +6,9 @@
 **   SELECT * FROM task_stats WHERE job_id = 'my-job';
 **
 ** A row is a file that task_results could read, also if none of its records counts; it is made in one pass over the
-** file, and handed out before the next file is opened. job_figures.c has the definitions; since and
-** until, the arguments, are time_window.c's.
+** file (job_pass.c). job_figures.c has the definitions; since and until, the arguments, are time_window.c's.
 */
 #include "tables.h"
-
-#include <string.h>
 
 enum {
   COLUMN_JOB_ID,
@@ -48,9 +45,8 @@ static const char schema[] =
     "last_failure_us INTEGER HIDDEN)";
 
 typedef struct StatsCursor {
-  TrCursor cursor; /* first: table.c knows only this */
+  TrJobPass pass; /* first: job_pass.c knows only this */
   TrJobFigures figures;
-  TrTimeWindow window;
 } StatsCursor;
 
 /* --- planning ----------------------------------------------------------------------------------------------------- */
@@ -83,57 +79,51 @@ static int stats_best_index(sqlite3_vtab *vtab, sqlite3_index_info *info) {
 
 /* --- the cursor --------------------------------------------------------------------------------------------------- */
 
+static int begin_figures(TrJobPass *pass) {
+  tr_job_figures_begin(&((StatsCursor *)pass)->figures);
+  return SQLITE_OK;
+}
+
+static int add_to_figures(TrJobPass *pass, const TrLine *line, const TrRecord *record, TrReason reason) {
+  TrJobFigures *figures = &((StatsCursor *)pass)->figures;
+  if (reason == TR_OK) return tr_job_figures_record(figures, line, record);
+  figures->rejects++;
+  return SQLITE_OK;
+}
+
 static int stats_open(sqlite3_vtab *vtab, sqlite3_vtab_cursor **out) {
-  TrTable *table = (TrTable *)vtab;
+  static const TrJobRows rows = {.table = "task_stats", .begin = begin_figures, .add = add_to_figures};
   StatsCursor *stats = sqlite3_malloc64(sizeof *stats);
   if (stats == NULL) return SQLITE_NOMEM;
-  *stats = (StatsCursor){.cursor.at_end = true, .figures.c_locale = table->connection->c_locale};
-  tr_scan_init(&stats->cursor.scan, table->connection, &table->poll, TR_WANT_FILES);
-  *out = &stats->cursor.base;
+  *stats = (StatsCursor){.figures.c_locale = ((TrTable *)vtab)->connection->c_locale};
+  tr_job_pass_init(&stats->pass, vtab, &rows);
+  *out = &stats->pass.cursor.cursor.base;
   return SQLITE_OK;
 }
 
 static int stats_close(sqlite3_vtab_cursor *base) {
   StatsCursor *stats = (StatsCursor *)base;
-  tr_time_window_free(&stats->window);
   tr_job_figures_free(&stats->figures);
-  return tr_table_close(base);
-}
-
-/* SQLITE_ROW: the figures is that of the next job. */
-static int next_job(TrScan *scan, TrJobFigures *figures, char **message) {
-  int code = tr_scan_next_file(scan, message);
-  if (code != SQLITE_ROW) return code;
-  tr_job_figures_begin(figures);
-  while ((code = tr_scan_next_line(scan, message)) == SQLITE_ROW) {
-    if (scan->reason != TR_OK) {
-      figures->rejects++;
-      continue;
-    }
-    code = tr_job_figures_record(figures, &scan->line, &scan->record);
-    if (code != SQLITE_OK) return code;
-  }
-  return code == SQLITE_DONE ? SQLITE_ROW : code;
+  return tr_job_pass_end(&stats->pass);
 }
 
 static int stats_next(sqlite3_vtab_cursor *base) {
-  StatsCursor *stats = (StatsCursor *)base;
-  int code = next_job(&stats->cursor.scan, &stats->figures, &base->pVtab->zErrMsg);
-  stats->cursor.at_end = code != SQLITE_ROW;
+  int code = tr_job_pass_next((TrJobPass *)base);
+  ((TrCursor *)base)->at_end = code != SQLITE_ROW;
   return code == SQLITE_ROW || code == SQLITE_DONE ? SQLITE_OK : code;
 }
 
 static int stats_filter(sqlite3_vtab_cursor *base, int flags, const char *plan_text, int argc, sqlite3_value **argv) {
   StatsCursor *stats = (StatsCursor *)base;
-  stats->cursor.at_end = true;
+  stats->pass.cursor.cursor.at_end = true;
   stats->figures.wants_times = flags & WANTS_TIMES;
-  int code = tr_table_begin_window(base, &stats->window, "task_stats", false, flags, plan_text, argc, argv);
+  int code = tr_job_pass_filter(&stats->pass, flags, plan_text, argc, argv);
   return code == SQLITE_OK ? stats_next(base) : code;
 }
 
 /* The rowid is the file, and no line in it. */
 static int stats_rowid(sqlite3_vtab_cursor *base, sqlite3_int64 *rowid) {
-  *rowid = (int64_t)((TrCursor *)base)->scan.ordinal << TR_OFFSET_BITS;
+  *rowid = tr_scan_file_rowid(&((TrScanCursor *)base)->scan, 0);
   return SQLITE_OK;
 }
 
@@ -144,7 +134,7 @@ static void result_kept(sqlite3_context *context, const TrKept *kept, locale_t c
   if (kept->span.kind != TR_ABSENT) tr_result_span(context, &line, &kept->span, c_locale, scratch);
 }
 
-static void result_time_us(sqlite3_context *context, const TrKept *kept) {
+static void result_kept_us(sqlite3_context *context, const TrKept *kept) {
   int64_t time_us;
   if (tr_kept_time_us(kept, &time_us)) sqlite3_result_int64(context, time_us);
 }
@@ -159,14 +149,12 @@ static void result_rate(sqlite3_context *context, const TrJobFigures *figures) {
 
 static int stats_column(sqlite3_vtab_cursor *base, sqlite3_context *context, int column) {
   StatsCursor *stats = (StatsCursor *)base;
-  TrScratch *scratch = &stats->cursor.scratch;
-  const TrScan *scan = &stats->cursor.scan;
+  TrScratch *scratch = &stats->pass.cursor.cursor.scratch;
   const TrJobFigures *figures = &stats->figures;
+  TrBytes job = tr_scan_job_id(&stats->pass.cursor.scan);
   switch (column) {
   case COLUMN_JOB_ID:
-  case COLUMN_JOB:
-    sqlite3_result_text(context, scan->name, (int)strlen(scan->name) - TR_SUFFIX_LEN, SQLITE_TRANSIENT);
-    break;
+  case COLUMN_JOB: sqlite3_result_text(context, job.text, (int)job.length, SQLITE_TRANSIENT); break;
   case COLUMN_RUNS: sqlite3_result_int64(context, figures->runs); break;
   case COLUMN_SUCCESSES: sqlite3_result_int64(context, figures->successes); break;
   case COLUMN_FAILURES: sqlite3_result_int64(context, figures->runs - figures->successes); break;
@@ -181,12 +169,12 @@ static int stats_column(sqlite3_vtab_cursor *base, sqlite3_context *context, int
   case COLUMN_MTBF_S: result_mean_s(context, &figures->between); break;
   case COLUMN_MTTR_S: result_mean_s(context, &figures->repair); break;
   case COLUMN_REJECTS: sqlite3_result_int64(context, figures->rejects); break;
-  case COLUMN_SINCE: tr_time_window_result(context, stats->window.since); break;
-  case COLUMN_UNTIL: tr_time_window_result(context, stats->window.until); break;
-  case COLUMN_FIRST_RUN_US: result_time_us(context, &figures->first_run); break;
-  case COLUMN_LAST_RUN_US: result_time_us(context, tr_job_figures_last_run(figures)); break;
-  case COLUMN_LAST_SUCCESS_US: result_time_us(context, &figures->last_success); break;
-  default: result_time_us(context, &figures->last_failure); break;
+  case COLUMN_SINCE: tr_time_window_result(context, stats->pass.window.since); break;
+  case COLUMN_UNTIL: tr_time_window_result(context, stats->pass.window.until); break;
+  case COLUMN_FIRST_RUN_US: result_kept_us(context, &figures->first_run); break;
+  case COLUMN_LAST_RUN_US: result_kept_us(context, tr_job_figures_last_run(figures)); break;
+  case COLUMN_LAST_SUCCESS_US: result_kept_us(context, &figures->last_success); break;
+  default: result_kept_us(context, &figures->last_failure); break;
   }
   return SQLITE_OK;
 }

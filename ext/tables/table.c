@@ -50,34 +50,6 @@ int tr_table_disconnect(sqlite3_vtab *vtab) {
   return SQLITE_OK;
 }
 
-int tr_table_open(sqlite3_vtab *vtab, TrWant want, sqlite3_vtab_cursor **out) {
-  TrTable *table = (TrTable *)vtab;
-  TrCursor *cursor = sqlite3_malloc64(sizeof *cursor);
-  if (cursor == NULL) return SQLITE_NOMEM;
-  memset(&cursor->base, 0, sizeof cursor->base);
-  cursor->scratch = (TrScratch){0};
-  cursor->joins_asked = cursor->outer_join = false;
-  cursor->at_end = true;
-  tr_scan_init(&cursor->scan, table->connection, &table->poll, want);
-  *out = &cursor->base;
-  return SQLITE_OK;
-}
-
-int tr_table_close(sqlite3_vtab_cursor *base) {
-  TrCursor *cursor = (TrCursor *)base;
-  tr_scan_end(&cursor->scan);
-  tr_scratch_free(&cursor->scratch);
-  sqlite3_free(cursor);
-  return SQLITE_OK;
-}
-
-int tr_table_next(sqlite3_vtab_cursor *base) {
-  TrCursor *cursor = (TrCursor *)base;
-  int code = tr_scan_next(&cursor->scan, &base->pVtab->zErrMsg);
-  cursor->at_end = code != SQLITE_ROW;
-  return code == SQLITE_ROW || code == SQLITE_DONE ? SQLITE_OK : code;
-}
-
 /* What may belong to an outer join is left to SQLite. A cursor is of one statement, so what is asked once holds for it. */
 static void leave_outer_joins(TrPlan *plan, TrCursor *cursor, sqlite3 *db) {
   for (int i = 0; i < plan->count; i++) {
@@ -101,9 +73,8 @@ static int leave_foreign_patterns(TrPlan *plan, sqlite3 *db) {
   return SQLITE_OK;
 }
 
-/* The first half of xFilter: the plan, and the filter, which is the caller's. */
-static int bind_plan(TrCursor *cursor, const char *plan_text, int argc, sqlite3_value **argv, TrPlan *plan,
-                     TrFilter *filter) {
+int tr_table_bind(TrCursor *cursor, const char *plan_text, int argc, sqlite3_value **argv, TrPlan *plan,
+                  TrFilter *filter) {
   TrTable *table = (TrTable *)cursor->base.pVtab;
   if (!tr_plan_decode(plan_text, plan)) {
     return tr_error(&table->base.zErrMsg, SQLITE_INTERNAL, "cannot read the plan '%s'", plan_text);
@@ -113,41 +84,59 @@ static int bind_plan(TrCursor *cursor, const char *plan_text, int argc, sqlite3_
   return code == SQLITE_OK ? tr_filter_bind(filter, plan, argc, argv, &table->poll) : code;
 }
 
-int tr_table_filter(sqlite3_vtab_cursor *base, int unused, const char *plan_text, int argc, sqlite3_value **argv) {
-  (void)unused;
-  TrCursor *cursor = (TrCursor *)base;
-  TrTable *table = (TrTable *)base->pVtab;
-  TrPlan plan;
-  TrFilter filter;
-  cursor->at_end = true;
-  int code = bind_plan(cursor, plan_text, argc, argv, &plan, &filter);
-  if (code == SQLITE_OK) code = tr_scan_begin(&cursor->scan, &table->settings, &filter, &table->base.zErrMsg);
-  return code == SQLITE_OK ? tr_table_next(base) : code;
-}
-
-int tr_table_begin_window(sqlite3_vtab_cursor *base, TrTimeWindow *window, const char *name, bool failures_only,
-                          int flags, const char *plan_text, int argc, sqlite3_value **argv) {
-  TrCursor *cursor = (TrCursor *)base;
-  TrTable *table = (TrTable *)base->pVtab;
-  TrPlan plan;
-  TrFilter filter;
-  int code = bind_plan(cursor, plan_text, argc, argv, &plan, &filter);
-  if (code != SQLITE_OK) return code;
-  code = tr_time_window_bind(window, name, &plan, flags, argv, &filter, &table->base.zErrMsg);
-  filter.skip_true |= failures_only; /* success.c decides the rest */
-  if (code == SQLITE_OK) code = tr_scan_begin(&cursor->scan, &table->settings, &filter, &table->base.zErrMsg);
-  tr_filter_free(&filter); /* if the scan has not taken it over */
-  return code;
+TrConnection *tr_table_connection(const TrCursor *cursor) {
+  return ((TrTable *)cursor->base.pVtab)->connection;
 }
 
 int tr_table_eof(sqlite3_vtab_cursor *base) {
   return ((TrCursor *)base)->at_end;
 }
 
-int tr_table_rowid(sqlite3_vtab_cursor *base, sqlite3_int64 *rowid) {
-  *rowid = tr_scan_rowid(&((TrCursor *)base)->scan);
+/* --- a cursor over records or rejects ----------------------------------------------------------------------------- */
+
+int tr_table_open(sqlite3_vtab *vtab, TrWant want, sqlite3_vtab_cursor **out) {
+  TrTable *table = (TrTable *)vtab;
+  TrScanCursor *cursor = sqlite3_malloc64(sizeof *cursor);
+  if (cursor == NULL) return SQLITE_NOMEM;
+  cursor->cursor = (TrCursor){.at_end = true};
+  tr_scan_init(&cursor->scan, table->connection, &table->poll, want);
+  *out = &cursor->cursor.base;
   return SQLITE_OK;
 }
+
+int tr_table_close(sqlite3_vtab_cursor *base) {
+  TrScanCursor *cursor = (TrScanCursor *)base;
+  tr_scan_end(&cursor->scan);
+  tr_scratch_free(&cursor->cursor.scratch);
+  sqlite3_free(cursor);
+  return SQLITE_OK;
+}
+
+int tr_table_next(sqlite3_vtab_cursor *base) {
+  TrScanCursor *cursor = (TrScanCursor *)base;
+  int code = tr_scan_next(&cursor->scan, &base->pVtab->zErrMsg);
+  cursor->cursor.at_end = code != SQLITE_ROW;
+  return code == SQLITE_ROW || code == SQLITE_DONE ? SQLITE_OK : code;
+}
+
+int tr_table_filter(sqlite3_vtab_cursor *base, int unused, const char *plan_text, int argc, sqlite3_value **argv) {
+  (void)unused;
+  TrScanCursor *cursor = (TrScanCursor *)base;
+  TrTable *table = (TrTable *)base->pVtab;
+  TrPlan plan;
+  TrFilter filter;
+  cursor->cursor.at_end = true;
+  int code = tr_table_bind(&cursor->cursor, plan_text, argc, argv, &plan, &filter);
+  if (code == SQLITE_OK) code = tr_scan_begin(&cursor->scan, &table->settings, &filter, &table->base.zErrMsg);
+  return code == SQLITE_OK ? tr_table_next(base) : code;
+}
+
+int tr_table_rowid(sqlite3_vtab_cursor *base, sqlite3_int64 *rowid) {
+  *rowid = tr_scan_rowid(&((TrScanCursor *)base)->scan);
+  return SQLITE_OK;
+}
+
+/* --- columns ------------------------------------------------------------------------------------------------------ */
 
 /* TEXT if it can be one: clients choke on a TEXT that is not UTF-8. */
 void tr_result_bytes(sqlite3_context *context, const void *bytes, size_t length) {
@@ -156,4 +145,20 @@ void tr_result_bytes(sqlite3_context *context, const void *bytes, size_t length)
   } else {
     sqlite3_result_blob64(context, bytes, length, SQLITE_TRANSIENT);
   }
+}
+
+void tr_result_field(sqlite3_context *context, TrScanCursor *cursor, TrField field) {
+  tr_result_span(context, tr_scan_line(&cursor->scan), &tr_scan_record(&cursor->scan)->field[field],
+                 tr_table_connection(&cursor->cursor)->c_locale, &cursor->cursor.scratch);
+}
+
+void tr_result_time_us(sqlite3_context *context, const TrLine *line, const TrSpan *timestamp) {
+  int64_t time_us;
+  if (tr_span_time_us(line, timestamp, &time_us)) sqlite3_result_int64(context, time_us);
+}
+
+void tr_result_timestamp(sqlite3_context *context, int64_t time_us) {
+  char text[TR_TIMESTAMP_SIZE];
+  tr_timestamp_format(time_us, text);
+  sqlite3_result_text(context, text, -1, SQLITE_TRANSIENT);
 }

@@ -12,7 +12,7 @@
 
 /* ------------------------------------------------------------------------------------------------------------------
 ** tables/table.c - what the tables have in common
-** tables/results.c, tables/rejects.c, tables/stats.c, tables/errors.c, tables/logs.c, tables/jobs.c, tables/runs.c - the tables
+** tables/results.c, rejects.c, stats.c, errors.c, logs.c, jobs.c, runs.c - the tables
 */
 
 typedef struct TrTable {
@@ -26,26 +26,62 @@ typedef struct TrTable {
 
 typedef struct TrCursor {
   sqlite3_vtab_cursor base;
-  TrScan scan;
   TrScratch scratch;
   bool at_end;
   bool joins_asked, outer_join; /* could the statement have one? */
 } TrCursor;
 
+typedef struct TrScanCursor {
+  TrCursor cursor; /* first, here and in every cursor that is built on this one */
+  TrScan scan;
+} TrScanCursor;
+
 int tr_table_connect(sqlite3 *db, TrConnection *connection, const TrStore *store, const char *schema, int argc,
                      const char *const *argv, sqlite3_vtab **vtab, char **message);
 int tr_table_declare(sqlite3 *db, const char *schema, int argc, char **message); /* DIRECTONLY, if it has arguments */
 int tr_table_disconnect(sqlite3_vtab *vtab);
+TrConnection *tr_table_connection(const TrCursor *cursor);
+/* The first half of xFilter: the plan, and the filter, which is the caller's. */
+int tr_table_bind(TrCursor *cursor, const char *plan_text, int argc, sqlite3_value **argv, TrPlan *plan,
+                  TrFilter *filter);
+int tr_table_eof(sqlite3_vtab_cursor *cursor);
+
+/* Of a TrScanCursor. */
 int tr_table_open(sqlite3_vtab *vtab, TrWant want, sqlite3_vtab_cursor **cursor);
 int tr_table_close(sqlite3_vtab_cursor *cursor);
 int tr_table_filter(sqlite3_vtab_cursor *cursor, int unused, const char *plan, int argc, sqlite3_value **argv);
-/* The same for a table with the arguments since and until (see time_window.c), the beginning of its scan included. */
-int tr_table_begin_window(sqlite3_vtab_cursor *cursor, TrTimeWindow *window, const char *name, bool failures_only,
-                          int flags, const char *plan, int argc, sqlite3_value **argv);
 int tr_table_next(sqlite3_vtab_cursor *cursor);
-int tr_table_eof(sqlite3_vtab_cursor *cursor);
 int tr_table_rowid(sqlite3_vtab_cursor *cursor, sqlite3_int64 *rowid);
+
 void tr_result_bytes(sqlite3_context *context, const void *bytes, size_t length); /* TEXT, or BLOB if it is not UTF-8 */
+void tr_result_field(sqlite3_context *context, TrScanCursor *cursor, TrField field); /* of the current record */
+void tr_result_time_us(sqlite3_context *context, const TrLine *line, const TrSpan *timestamp); /* if it can be read */
+void tr_result_timestamp(sqlite3_context *context, int64_t time_us);
+
+/* ------------------------------------------------------------------------------------------------------------------
+** tables/job_pass.c - tables whose rows come from one pass over each job's file
+*/
+typedef struct TrJobPass TrJobPass;
+
+/* What such a table makes of a job's file. */
+typedef struct TrJobRows {
+  const char *table;             /* its name */
+  bool failures_only;            /* only failures are needed; others may come all the same */
+  int (*begin)(TrJobPass *pass); /* the next job's file is open: forget the one before */
+  int (*add)(TrJobPass *pass, const TrLine *line, const TrRecord *record, TrReason reason); /* a record or a reject */
+} TrJobRows;
+
+struct TrJobPass {
+  TrScanCursor cursor; /* first */
+  TrTimeWindow window;
+  const TrJobRows *rows; /* static */
+};
+
+/* Call order: init on a zeroed cursor; filter for each pass, and next until it is not SQLITE_ROW; end, which frees it. */
+void tr_job_pass_init(TrJobPass *pass, sqlite3_vtab *vtab, const TrJobRows *rows);
+int tr_job_pass_filter(TrJobPass *pass, int flags, const char *plan, int argc, sqlite3_value **argv);
+int tr_job_pass_next(TrJobPass *pass); /* SQLITE_ROW: a job's file has been read whole */
+int tr_job_pass_end(TrJobPass *pass);
 
 /* ------------------------------------------------------------------------------------------------------------------
 ** tables/insert.c - INSERT: SQL values -> row

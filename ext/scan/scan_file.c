@@ -1,0 +1,108 @@
+/*
+** scan_file.c - the file that a scan is at: the next one of its list, opened; or why there is nothing in it to read.
+**
+** What is no file to read is a row of task_rejects and of task_logs, as a whole. For a table of records it is passed over, or
+** an error. A file that may not be opened is an error for those, unless the environment says that it is passed over; for
+** another reason, or if it is a log, it has somebody's attention.
+*/
+#include "scan.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+void tr_scan_file_close(TrScanFile *current) {
+  tr_file_close(&current->file);
+  tr_scan_file_forget(current);
+}
+
+void tr_scan_file_forget(TrScanFile *current) {
+  sqlite3_free(current->reason);
+  current->reason = NULL;
+}
+
+TrBytes tr_scan_file_job(const TrScanFile *current) {
+  return (TrBytes){current->name, strlen(current->name) - current->list->store->suffix_length};
+}
+
+static int file_error(const TrScanFile *current, int code, const char *what, int reason, char **message) {
+  TrBytes job = tr_scan_file_job(current);
+  return tr_error(message, code, "job '%.*s': %s/%s %s: %s", (int)job.length, job.text, current->list->dir_path,
+                  current->name, what, strerror(reason));
+}
+
+int tr_scan_file_line_error(const TrScanFile *current, const TrLines *lines, int code, char **message) {
+  char what[64];
+  int reason = errno;
+  if (code != SQLITE_IOERR_READ && code != SQLITE_IOERR_FSTAT) return code;
+  sqlite3_snprintf(sizeof what, what, "cannot be read at byte %lld", (long long)tr_lines_position(lines));
+  return file_error(current, code, what, reason, message);
+}
+
+/* SQLITE_ROW: the entry as a whole is a row. */
+static int reject_entry(TrScanFile *current, const char *what, const char *detail) {
+  current->reason = sqlite3_mprintf("%s%s", what, detail);
+  return current->reason ? SQLITE_ROW : SQLITE_NOMEM;
+}
+
+static bool is_passed_over(const TrScanFile *current) {
+  bool is_forbidden = current->file.error_number == EACCES || current->file.error_number == EPERM;
+  return is_forbidden && current->skips_unreadable && current->list->purpose == TR_FOR_RECORDS;
+}
+
+static int classify_entry(TrScanFile *current, TrEntry entry, char **message) {
+  TrListPurpose purpose = current->list->purpose;
+  if (entry == TR_ENTRY_READABLE && current->file.stat.st_size > TR_MAX_FILE_BYTES) {
+    tr_file_close(&current->file);
+    current->file.error_number = EFBIG;
+    entry = TR_ENTRY_UNREADABLE;
+  }
+  switch (entry) {
+  case TR_ENTRY_READABLE:
+  case TR_ENTRY_VANISHED: return SQLITE_OK;
+  case TR_ENTRY_IRREGULAR:
+    if (purpose == TR_FOR_RECORDS) return SQLITE_OK;
+    return reject_entry(current, "not a regular file, but ", tr_file_type(current->file.stat.st_mode));
+  default:
+    if (is_passed_over(current)) return SQLITE_OK;
+    if (purpose == TR_FOR_REJECTS)
+      return reject_entry(current, "cannot be opened: ", strerror(current->file.error_number));
+    return file_error(current, SQLITE_CANTOPEN, "cannot be opened", current->file.error_number, message);
+  }
+}
+
+/* A name that is no job's. It may be gone by now: finished since it was listed, or asked for by the rowid it once had. */
+static int classify_leftover(TrScanFile *current) {
+  const char *name = current->name;
+  int dirfd = current->list->dir.fd;
+  bool gone = fstatat(dirfd, name, &current->file.stat, AT_SYMLINK_NOFOLLOW) != 0 && errno == ENOENT;
+  if (gone || tr_leftover_is_held(dirfd, name)) return SQLITE_OK;
+  return reject_entry(current, "left by an interrupted prune; the next prune of the job finishes it: ", name);
+}
+
+int tr_scan_file_open_next(TrScanFile *current, char **message) {
+  TrFileList *list = current->list;
+  TrEntry entry;
+  if (!tr_file_list_next(list, &current->ordinal, &current->name)) return SQLITE_DONE;
+  list->at++;
+  size_t length = strlen(current->name);
+  if (!tr_store_has_name(list->store, current->name, length)) return classify_leftover(current);
+  if (!tr_utf8_is_valid(current->name, length)) return reject_entry(current, "file name is not valid UTF-8", "");
+  int code = tr_dir_open_file(&list->dir, current->name, list->poll, &current->file, &entry);
+  return code == SQLITE_OK ? classify_entry(current, entry, message) : code;
+}
+
+int tr_scan_file_seek(const TrScanFile *current, int64_t rowid, int64_t *from, int64_t *size, char **message) {
+  *from = rowid & (TR_MAX_FILE_BYTES - 1);
+  char before = '\n';
+  ssize_t got = 1;
+  if (*from > 0 && *from < *size) {
+    do {
+      got = pread(current->file.fd, &before, 1, *from - 1);
+    } while (got < 0 && errno == EINTR);
+  }
+  if (got < 0) return file_error(current, SQLITE_IOERR_READ, "cannot be read", errno, message);
+  if (before != '\n' || *from >= *size) *from = *size;
+  return SQLITE_OK;
+}

@@ -1,0 +1,46 @@
+/*
+** job_pass.c - tables whose rows come from one pass over each job's file: task_stats and task_errors.
+**
+** A file is opened, read whole and closed before the next one is looked at, and what its lines amount to is handed out in
+** between. What that is differs, and is the table's: it is told when a file begins, and of each line that counts. since
+** and until, the arguments, are time_window.c's.
+*/
+#include "tables.h"
+
+void tr_job_pass_init(TrJobPass *pass, sqlite3_vtab *vtab, const TrJobRows *rows) {
+  TrTable *table = (TrTable *)vtab;
+  pass->rows = rows;
+  pass->cursor.cursor.at_end = true;
+  tr_scan_init(&pass->cursor.scan, table->connection, &table->poll, TR_WANT_FILES);
+}
+
+int tr_job_pass_end(TrJobPass *pass) {
+  tr_time_window_free(&pass->window);
+  return tr_table_close(&pass->cursor.cursor.base);
+}
+
+int tr_job_pass_filter(TrJobPass *pass, int flags, const char *plan_text, int argc, sqlite3_value **argv) {
+  TrCursor *cursor = &pass->cursor.cursor;
+  TrTable *table = (TrTable *)cursor->base.pVtab;
+  char **message = &table->base.zErrMsg;
+  TrPlan plan;
+  TrFilter filter;
+  int code = tr_table_bind(cursor, plan_text, argc, argv, &plan, &filter);
+  if (code != SQLITE_OK) return code;
+  code = tr_time_window_bind(&pass->window, pass->rows->table, &plan, flags, argv, &filter, message);
+  filter.skip_true |= pass->rows->failures_only; /* success.c decides the rest */
+  if (code == SQLITE_OK) code = tr_scan_begin(&pass->cursor.scan, &table->settings, &filter, message);
+  tr_filter_free(&filter); /* if the scan has not taken it over */
+  return code;
+}
+
+int tr_job_pass_next(TrJobPass *pass) {
+  TrScan *scan = &pass->cursor.scan;
+  char **message = &pass->cursor.cursor.base.pVtab->zErrMsg;
+  int code = tr_scan_next_file(scan, message);
+  if (code != SQLITE_ROW) return code;
+  code = pass->rows->begin(pass);
+  while (code == SQLITE_OK && (code = tr_scan_next_line(scan, message)) == SQLITE_ROW)
+    code = pass->rows->add(pass, tr_scan_line(scan), tr_scan_record(scan), tr_scan_reason(scan));
+  return code == SQLITE_DONE ? SQLITE_ROW : code;
+}
