@@ -101,7 +101,7 @@ static int intern(TrErrorGroups *groups, const char *signature, size_t length, i
   return SQLITE_OK;
 }
 
-static int fold(TrErrorGroups *groups, const TrLine *line, const TrSpan *error, size_t *at) {
+static int fold_error(TrErrorGroups *groups, const TrLine *line, const TrSpan *error, size_t *at) {
   TrBytes text;
   char signature[TR_SIGNATURE_SIZE];
   int code = tr_span_text(line, error, groups->c_locale, &groups->scratch, &text);
@@ -128,13 +128,13 @@ static void remember(TrMemo *memo, const unsigned char *text, size_t length, siz
 static int find_group(TrErrorGroups *groups, const TrLine *line, const TrSpan *error, size_t *at) {
   const unsigned char *text = line->text + error->start;
   size_t length = error->length;
-  if (error->kind != TR_STRING || length == 0 || length > MEMO_BYTES) return fold(groups, line, error, at);
+  if (error->kind != TR_STRING || length == 0 || length > MEMO_BYTES) return fold_error(groups, line, error, at);
   TrMemo *memo = &groups->memo[memo_slot(text, length)];
   if (memo->group && memo->length == length && memcmp(memo->text, text, length) == 0) {
     *at = memo->group - 1;
     return SQLITE_OK;
   }
-  int code = fold(groups, line, error, at);
+  int code = fold_error(groups, line, error, at);
   if (code == SQLITE_OK) remember(memo, text, length, *at);
   return code;
 }

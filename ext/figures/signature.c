@@ -16,27 +16,15 @@ typedef struct Text {
   const char *at, *end;
 } Text;
 
-static bool is_digit(char c) {
-  return c >= '0' && c <= '9';
-}
-
-static bool is_letter(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
-}
-
-static bool is_hex(char c) {
-  return is_digit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
-}
-
-static bool is_blank(char c) {
-  return c == ' ' || (c >= '\t' && c <= '\r');
+static bool is_word_letter(char c) {
+  return tr_is_letter(c) || c == '_';
 }
 
 /* --- which line -------------------------------------------------------------------------------------------------- */
 
 static Text trimmed(Text text) {
-  while (text.at < text.end && is_blank(*text.at)) text.at++;
-  while (text.at < text.end && is_blank(text.end[-1])) text.end--;
+  while (text.at < text.end && tr_is_blank(*text.at)) text.at++;
+  while (text.at < text.end && tr_is_blank(text.end[-1])) text.end--;
   return text;
 }
 
@@ -67,8 +55,8 @@ static const char *match(Text text, const char *pattern) {
   for (; *pattern; pattern++, text.at++) {
     if (text.at == text.end) return NULL;
     char c = *text.at;
-    bool fits = *pattern == '9'   ? is_digit(c)
-                : *pattern == 'h' ? is_hex(c)
+    bool fits = *pattern == '9'   ? tr_is_digit(c)
+                : *pattern == 'h' ? tr_is_hex(c)
                 : *pattern == 'T' ? c == 'T' || c == ' '
                 : *pattern == '+' ? c == '+' || c == '-'
                                   : c == *pattern;
@@ -85,7 +73,7 @@ static bool take(Text *text, const char *pattern) {
 }
 
 static void take_digits(Text *text) {
-  while (text->at < text->end && is_digit(*text->at)) text->at++;
+  while (text->at < text->end && tr_is_digit(*text->at)) text->at++;
 }
 
 /* A day, with or without a time of day, a fraction and a zone. */
@@ -103,8 +91,8 @@ static bool take_identifier(Text *text) {
   if (take(text, "hhhhhhhh-hhhh-hhhh-hhhh-hhhhhhhhhhhh")) return true;
   bool prefixed = take(&rest, "0x"), digits = false, letters = false;
   const char *start = rest.at;
-  for (; rest.at < rest.end && is_hex(*rest.at); rest.at++) *(is_digit(*rest.at) ? &digits : &letters) = true;
-  if (rest.at < rest.end && is_letter(*rest.at)) return false; /* no digit: those are hexadecimal */
+  for (; rest.at < rest.end && tr_is_hex(*rest.at); rest.at++) *(tr_is_digit(*rest.at) ? &digits : &letters) = true;
+  if (rest.at < rest.end && is_word_letter(*rest.at)) return false; /* no digit: those are hexadecimal */
   if (prefixed ? rest.at == start : rest.at - start < 8 || !digits || !letters) return false;
   text->at = rest.at;
   return true;
@@ -121,12 +109,12 @@ static size_t fold(Text text, char *out) {
   bool in_word = false;
   while (text.at < text.end) {
     const char *folded = NULL;
-    bool may_begin = !in_word && is_hex(*text.at); /* as all times and identifiers do */
+    bool may_begin = !in_word && tr_is_hex(*text.at); /* as all times and identifiers do */
     if (may_begin && take_identifier(&text))
       folded = "<id>";
     else if (may_begin && take_time(&text))
       folded = "<time>";
-    else if (is_digit(*text.at))
+    else if (tr_is_digit(*text.at))
       take_number(&text), folded = "<n>";
     if (folded) {
       size_t length = strlen(folded);
@@ -134,7 +122,7 @@ static size_t fold(Text text, char *out) {
       out += length;
       in_word = true;
     } else {
-      in_word = is_letter(*text.at);
+      in_word = is_word_letter(*text.at);
       *out++ = *text.at++;
     }
   }

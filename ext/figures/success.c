@@ -32,15 +32,11 @@ typedef struct Number {
   int64_t power; /* of ten, of the digit at `first` */
 } Number;
 
-static bool is_digit(unsigned char c) {
-  return c >= '0' && c <= '9';
-}
-
 static int64_t read_exponent(const unsigned char *text, size_t length) {
   bool negative = length > 0 && text[0] == '-';
   int64_t exponent = 0;
   for (size_t i = 0; i < length && exponent < FAR; i++) {
-    if (is_digit(text[i])) exponent = 10 * exponent + (text[i] - '0');
+    if (tr_is_digit(text[i])) exponent = 10 * exponent + (text[i] - '0');
   }
   return negative ? -exponent : exponent;
 }
@@ -68,7 +64,7 @@ static bool rounds_to_more_than_0(const unsigned char *text, const Number *numbe
   int count = 0;
   bool more = false;
   for (size_t i = number->first; i < number->end; i++) {
-    if (!is_digit(text[i])) continue;
+    if (!tr_is_digit(text[i])) continue;
     if (count < DIGITS) {
       digits[count++] = (char)text[i];
     } else {

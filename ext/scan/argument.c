@@ -18,7 +18,7 @@ typedef struct Piece {
   size_t length;
 } Piece;
 
-static Piece trimmed(const char *text, size_t length) {
+static Piece trimmed_argument(const char *text, size_t length) {
   while (length > 0 && isspace((unsigned char)text[0])) text++, length--;
   while (length > 0 && isspace((unsigned char)text[length - 1])) length--;
   return (Piece){text, length};
@@ -59,7 +59,7 @@ static int unknown_argument(const char *table, Piece name, const char *const *kn
 int tr_argument_parse(const TrConnection *connection, const char *table, const char *argument, const char *const *known,
                       int *which, char **value, char **message) {
   const char *equals = strchr(argument, '=');
-  Piece name = trimmed(argument, equals ? (size_t)(equals - argument) : strlen(argument));
+  Piece name = trimmed_argument(argument, equals ? (size_t)(equals - argument) : strlen(argument));
   *value = NULL;
   if (equals == NULL && name.length == 0) return SQLITE_OK;
   for (*which = 0; known[*which] && !is_named(name, known[*which]);) ++*which;
@@ -70,7 +70,7 @@ int tr_argument_parse(const TrConnection *connection, const char *table, const c
                     "%s: %.*s= is refused, because taskresults was loaded without the power to name a path", table,
                     (int)name.length, name.text);
   }
-  *value = unquoted(trimmed(equals + 1, strlen(equals + 1)));
+  *value = unquoted(trimmed_argument(equals + 1, strlen(equals + 1)));
   if (*value == NULL) return SQLITE_NOMEM;
   if (**value || !is_path) return SQLITE_OK;
   sqlite3_free(*value);

@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static int add_ordinal(TrFileList *list, uint32_t ordinal) {
+static int list_ordinal(TrFileList *list, uint32_t ordinal) {
   if (list->count == list->room) {
     size_t room = list->room ? 2 * list->room : 16;
     uint32_t *grown = sqlite3_realloc64(list->ordinal, room * sizeof *grown);
@@ -23,7 +23,7 @@ static int add_ordinal(TrFileList *list, uint32_t ordinal) {
   return SQLITE_OK;
 }
 
-static int add_name(TrFileList *list, const char *name, char **message) {
+static int list_name(TrFileList *list, const char *name, char **message) {
   uint32_t ordinal;
   int code = tr_names_intern(list->names, name, strlen(name), &ordinal);
   if (code == SQLITE_FULL) {
@@ -32,7 +32,7 @@ static int add_name(TrFileList *list, const char *name, char **message) {
         "%s: this connection has seen %lld different files, more than rowids can tell apart; open a new one",
         list->dir_path, (long long)TR_MAX_ORDINAL + 1);
   }
-  return code == SQLITE_OK ? add_ordinal(list, ordinal) : code;
+  return code == SQLITE_OK ? list_ordinal(list, ordinal) : code;
 }
 
 /* Is the entry anything for this scan? Leftovers are for task_rejects only, and bad names not for tables of records. */
@@ -52,12 +52,12 @@ typedef struct NewNames {
   size_t count, room;
 } NewNames;
 
-static int visit_entry(void *context, const char *name) {
+static int list_entry(void *context, const char *name) {
   NewNames *fresh = context;
   TrFileList *list = fresh->list;
   uint32_t ordinal;
   if (!wants_entry(list, fresh->filter, name)) return SQLITE_OK;
-  if (tr_names_find(list->names, name, strlen(name), &ordinal)) return add_ordinal(list, ordinal);
+  if (tr_names_find(list->names, name, strlen(name), &ordinal)) return list_ordinal(list, ordinal);
   if (fresh->count == fresh->room) {
     size_t room = fresh->room ? 2 * fresh->room : 16;
     char **grown = sqlite3_realloc64(fresh->name, room * sizeof *grown);
@@ -73,12 +73,12 @@ static int compare_names(const void *a, const void *b) {
   return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-static int add_listing(TrFileList *list, const TrFilter *filter, char **message) {
+static int list_directory(TrFileList *list, const TrFilter *filter, char **message) {
   NewNames fresh = {.list = list, .filter = filter};
-  int code = tr_dir_list(&list->dir, list->poll, visit_entry, &fresh, message);
+  int code = tr_dir_list(&list->dir, list->poll, list_entry, &fresh, message);
   if (fresh.count > 1) qsort(fresh.name, fresh.count, sizeof *fresh.name, compare_names);
   for (size_t i = 0; i < fresh.count; i++) {
-    if (code == SQLITE_OK) code = add_name(list, fresh.name[i], message);
+    if (code == SQLITE_OK) code = list_name(list, fresh.name[i], message);
     sqlite3_free(fresh.name[i]);
   }
   sqlite3_free(fresh.name);
@@ -86,7 +86,7 @@ static int add_listing(TrFileList *list, const TrFilter *filter, char **message)
 }
 
 /* Only names that exist are interned, or a join on many unknown jobs would fill the map. */
-static int add_job(TrFileList *list, const TrFilter *filter, const char *job_id, char **message) {
+static int list_named_job(TrFileList *list, const TrFilter *filter, const char *job_id, char **message) {
   char name[TR_NAME_SIZE];
   struct stat unused;
   size_t length = strlen(job_id);
@@ -95,35 +95,35 @@ static int add_job(TrFileList *list, const TrFilter *filter, const char *job_id,
   memcpy(name + length, list->store->suffix, list->store->suffix_length + 1);
   if (!wants_entry(list, filter, name)) return SQLITE_OK;
   if (fstatat(list->dir.fd, name, &unused, AT_SYMLINK_NOFOLLOW) != 0 && errno == ENOENT) return SQLITE_OK;
-  return add_name(list, name, message);
+  return list_name(list, name, message);
 }
 
 #define POLL_EVERY 256 /* files that are looked for */
 
-static int add_jobs(TrFileList *list, const TrFilter *filter, const TrNames *jobs, char **message) {
+static int list_named_jobs(TrFileList *list, const TrFilter *filter, const TrNames *jobs, char **message) {
   const char *job_id;
   int code = SQLITE_OK;
   for (uint32_t i = 0; jobs && code == SQLITE_OK && (job_id = tr_names_get(jobs, i)) != NULL; i++) {
-    code = add_job(list, filter, job_id, message);
+    code = list_named_job(list, filter, job_id, message);
     if (code == SQLITE_OK && i % POLL_EVERY == POLL_EVERY - 1) code = tr_poll(list->poll);
   }
   return code;
 }
 
-static int add_rowid(TrFileList *list, const TrFilter *filter) {
+static int list_rowid(TrFileList *list, const TrFilter *filter) {
   int64_t ordinal = filter->rowid >> TR_OFFSET_BITS;
   if (ordinal < 0) return SQLITE_OK; /* and no rowid has an ordinal beyond TR_MAX_ORDINAL */
   const char *name = tr_names_get(list->names, (uint32_t)ordinal);
-  return name && wants_entry(list, filter, name) ? add_ordinal(list, (uint32_t)ordinal) : SQLITE_OK;
+  return name && wants_entry(list, filter, name) ? list_ordinal(list, (uint32_t)ordinal) : SQLITE_OK;
 }
 
 /* A list of exact names is enough; but a leftover in task_rejects may belong to one of them all the same. */
 static int fill_list(TrFileList *list, const TrFilter *filter, char **message) {
   if (filter->nothing) return SQLITE_OK;
-  if (filter->by_rowid) return add_rowid(list, filter);
+  if (filter->by_rowid) return list_rowid(list, filter);
   const TrJobTerm *exact = list->purpose != TR_FOR_REJECTS ? tr_filter_exact_jobs(filter) : NULL;
-  if (exact == NULL) return add_listing(list, filter, message);
-  return add_jobs(list, filter, exact->names, message);
+  if (exact == NULL) return list_directory(list, filter, message);
+  return list_named_jobs(list, filter, exact->names, message);
 }
 
 static int compare_ordinals(const void *a, const void *b) {
@@ -194,7 +194,7 @@ bool tr_file_list_next(const TrFileList *list, uint32_t *ordinal, const char **n
   return true;
 }
 
-static bool take_job(const char *name, char job_id[TR_NAME_SIZE], size_t *length) {
+static bool copy_job(const char *name, char job_id[TR_NAME_SIZE], size_t *length) {
   *length = strlen(name) - TR_SUFFIX_LEN;
   memcpy(job_id, name, *length);
   return true;
@@ -203,11 +203,11 @@ static bool take_job(const char *name, char job_id[TR_NAME_SIZE], size_t *length
 /* A leftover's name holds only a hash of its job; the job is known if its file is, or if there is a journal. */
 bool tr_file_list_job(const TrFileList *list, const char *name, char job_id[TR_NAME_SIZE], size_t *length) {
   const char *known;
-  if (tr_name_is_job_file(name, strlen(name))) return take_job(name, job_id, length);
+  if (tr_name_is_job_file(name, strlen(name))) return copy_job(name, job_id, length);
   if (tr_journal_job(list->dir.fd, name, job_id, length)) return true;
   for (uint32_t i = 0; (known = tr_names_get(list->names, i)) != NULL; i++) {
     if (!tr_name_is_job_file(known, strlen(known))) continue;
-    if (tr_leftover_belongs(name, known, strlen(known) - TR_SUFFIX_LEN)) return take_job(known, job_id, length);
+    if (tr_leftover_belongs(name, known, strlen(known) - TR_SUFFIX_LEN)) return copy_job(known, job_id, length);
   }
   return false;
 }

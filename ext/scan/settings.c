@@ -59,8 +59,8 @@ int tr_settings_set(TrSettings *settings, TrSetting setting, char *value, char *
 static const char *const known_arguments[] = {"dir='PATH'", "max_line=BYTES", "sync=off|data", NULL};
 static const char *const known_without_sync[] = {"dir='PATH'", "max_line=BYTES", NULL};
 
-static int parse_argument(TrSettings *settings, const TrConnection *connection, const char *table, const char *argument,
-                          char **message) {
+static int parse_setting(TrSettings *settings, const TrConnection *connection, const char *table, const char *argument,
+                         char **message) {
   const char *const *known = settings->store == &tr_results_store ? known_arguments : known_without_sync;
   int which;
   char *value;
@@ -74,7 +74,7 @@ int tr_settings_parse(TrSettings *settings, const TrConnection *connection, cons
   *settings = (TrSettings){.store = store};
   int code = SQLITE_OK;
   for (int i = 0; i < argc && code == SQLITE_OK; i++)
-    code = parse_argument(settings, connection, table, argv[i], message);
+    code = parse_setting(settings, connection, table, argv[i], message);
   if (code != SQLITE_OK) tr_settings_free(settings);
   return code;
 }

@@ -14,19 +14,19 @@
 #include "tables.h"
 
 enum {
-  COLUMN_JOB_ID,
-  COLUMN_SIGNATURE,
-  COLUMN_TIMES,
-  COLUMN_FIRST_RUN,
-  COLUMN_LAST_RUN,
-  COLUMN_SINCE, /* the first hidden columns are the arguments */
-  COLUMN_UNTIL,
-  COLUMN_JOB,
-  COLUMN_FIRST_RUN_US,
-  COLUMN_LAST_RUN_US
+  ERRORS_JOB_ID,
+  ERRORS_SIGNATURE,
+  ERRORS_TIMES,
+  ERRORS_FIRST_RUN,
+  ERRORS_LAST_RUN,
+  ERRORS_SINCE, /* the first hidden columns are the arguments */
+  ERRORS_UNTIL,
+  ERRORS_JOB,
+  ERRORS_FIRST_RUN_US,
+  ERRORS_LAST_RUN_US
 };
 
-static const char schema[] =
+static const char errors_schema[] =
     "CREATE TABLE task_errors("
     "job_id TEXT, signature TEXT, times INTEGER, first_run TEXT, last_run TEXT, "
     "since HIDDEN, until HIDDEN, job TEXT HIDDEN, " /* no type: SQLite must not convert what was given */
@@ -38,23 +38,24 @@ typedef struct ErrorsCursor {
   size_t passed;        /* how many of them have had their turn, the current row's included */
 } ErrorsCursor;
 
-static TrColumn column_of(int column) {
+static TrColumn errors_column_of(int column) {
   switch (column) {
-  case COLUMN_JOB_ID:
-  case COLUMN_JOB: return TR_COLUMN_JOB_ID;
-  case COLUMN_SINCE: return TR_COLUMN_SINCE;
-  case COLUMN_UNTIL: return TR_COLUMN_UNTIL;
+  case ERRORS_JOB_ID:
+  case ERRORS_JOB: return TR_COLUMN_JOB_ID;
+  case ERRORS_SINCE: return TR_COLUMN_SINCE;
+  case ERRORS_UNTIL: return TR_COLUMN_UNTIL;
   default: return TR_COLUMN_OTHER;
   }
 }
 
 static int errors_connect(sqlite3 *db, void *connection, int argc, const char *const *argv, sqlite3_vtab **vtab,
                           char **message) {
-  return tr_table_connect(db, connection, &tr_results_store, schema, argc, argv, vtab, message);
+  return tr_table_connect(db, connection, &tr_results_store, errors_schema, argc, argv, vtab, message);
 }
 
 static int errors_best_index(sqlite3_vtab *vtab, sqlite3_index_info *info) {
-  int code = tr_time_window_choose(info, "task_errors", column_of, ((TrTable *)vtab)->connection, &vtab->zErrMsg);
+  int code =
+      tr_time_window_choose(info, "task_errors", errors_column_of, ((TrTable *)vtab)->connection, &vtab->zErrMsg);
   if (code == SQLITE_OK) info->estimatedRows = info->estimatedRows / 200 + 1; /* a few groups a job */
   return code;
 }
@@ -133,21 +134,21 @@ static int errors_column(sqlite3_vtab_cursor *base, sqlite3_context *context, in
   TrBytes job = tr_scan_job_id(&errors->pass.cursor.scan);
   const TrErrorGroup *group = current(errors);
   switch (column) {
-  case COLUMN_JOB_ID:
-  case COLUMN_JOB: sqlite3_result_text(context, job.text, (int)job.length, SQLITE_TRANSIENT); break;
-  case COLUMN_SIGNATURE:
+  case ERRORS_JOB_ID:
+  case ERRORS_JOB: sqlite3_result_text(context, job.text, (int)job.length, SQLITE_TRANSIENT); break;
+  case ERRORS_SIGNATURE:
     sqlite3_result_text64(context, group->signature, group->length, SQLITE_TRANSIENT, SQLITE_UTF8);
     break;
-  case COLUMN_TIMES: sqlite3_result_int64(context, group->times); break;
-  case COLUMN_FIRST_RUN:
+  case ERRORS_TIMES: sqlite3_result_int64(context, group->times); break;
+  case ERRORS_FIRST_RUN:
     if (group->timed) tr_result_timestamp(context, group->first_us);
     break;
-  case COLUMN_LAST_RUN:
+  case ERRORS_LAST_RUN:
     if (group->timed) tr_result_timestamp(context, group->last_us);
     break;
-  case COLUMN_SINCE: tr_time_window_result(context, errors->pass.window.since); break;
-  case COLUMN_UNTIL: tr_time_window_result(context, errors->pass.window.until); break;
-  case COLUMN_FIRST_RUN_US:
+  case ERRORS_SINCE: tr_time_window_result(context, errors->pass.window.since); break;
+  case ERRORS_UNTIL: tr_time_window_result(context, errors->pass.window.until); break;
+  case ERRORS_FIRST_RUN_US:
     if (group->timed) sqlite3_result_int64(context, group->first_us);
     break;
   default:

@@ -20,26 +20,26 @@
 #define DEFAULT_FILE "/opt/.task-scheduler/jobs.json"
 
 enum {
-  COLUMN_JOB_ID,
-  COLUMN_NAME,
-  COLUMN_ENABLED = 3,
-  COLUMN_CREATED_BY = 15, /* the last that is simply a member of the job */
-  COLUMN_NEXT_RUN_US,
-  COLUMN_LAST_RUN_US,
-  COLUMN_OVERDUE_S,
-  COLUMN_STATE,
-  COLUMN_RECORD,
-  COLUMN_CREATED_US
+  JOBS_JOB_ID,
+  JOBS_NAME,
+  JOBS_ENABLED = 3,
+  JOBS_CREATED_BY = 15, /* the last that is simply a member of the job */
+  JOBS_NEXT_RUN_US,
+  JOBS_LAST_RUN_US,
+  JOBS_OVERDUE_S,
+  JOBS_STATE,
+  JOBS_RECORD,
+  JOBS_CREATED_US
 };
 
-static const char schema[] =
+static const char jobs_schema[] =
     "CREATE TABLE task_jobs("
     "job_id TEXT, name TEXT, schedule TEXT, enabled INTEGER, recurring INTEGER, notify INTEGER, created_at TEXT, "
     "next_run TEXT, last_run TEXT, agent TEXT, runtime TEXT, task TEXT, mode TEXT, cron TEXT, timeout, created_by, "
     "next_run_us INTEGER, last_run_us INTEGER, overdue_s REAL, state TEXT, record TEXT, "
     "created_us INTEGER HIDDEN)";
 
-static const char *const member_of_column[COLUMN_CREATED_BY + 1] = {
+static const char *const member_of_column[JOBS_CREATED_BY + 1] = {
     "id",       "name",  "schedule", "enabled", "recurring", "notify", "created_at", "next_run",
     "last_run", "agent", "runtime",  "task",    "mode",      "cron",   "timeout",    "created_by",
 };
@@ -72,7 +72,7 @@ static void free_table(JobsTable *table) {
   sqlite3_free(table);
 }
 
-static int parse_argument(JobsTable *table, const char *name, const char *argument, char **message) {
+static int parse_jobs_argument(JobsTable *table, const char *name, const char *argument, char **message) {
   enum { FILE_PATH, RESULTS };
   static const char *const known[] = {"file='PATH'", "results='PATH'", NULL};
   int which;
@@ -93,8 +93,8 @@ static int jobs_connect(sqlite3 *db, void *aux, int argc, const char *const *arg
   *table = (JobsTable){.connection = connection, .poll.db = db, .results.store = &tr_results_store};
   connection->references++;
   int code = SQLITE_OK;
-  for (int i = 3; i < argc && code == SQLITE_OK; i++) code = parse_argument(table, argv[0], argv[i], message);
-  if (code == SQLITE_OK) code = tr_table_declare(db, schema, argc, message);
+  for (int i = 3; i < argc && code == SQLITE_OK; i++) code = parse_jobs_argument(table, argv[0], argv[i], message);
+  if (code == SQLITE_OK) code = tr_table_declare(db, jobs_schema, argc, message);
   if (code != SQLITE_OK) {
     free_table(table);
     return code;
@@ -292,8 +292,8 @@ static void result_time_us(sqlite3_context *context, const JobsCursor *cursor, c
 
 static void orphan_column(sqlite3_context *context, const JobsCursor *cursor, int column) {
   const char *job_id = cursor->orphan[cursor->at - cursor->jobs.count];
-  if (column == COLUMN_JOB_ID) sqlite3_result_text(context, job_id, -1, SQLITE_TRANSIENT);
-  if (column == COLUMN_STATE) sqlite3_result_text(context, "orphaned", -1, SQLITE_STATIC);
+  if (column == JOBS_JOB_ID) sqlite3_result_text(context, job_id, -1, SQLITE_TRANSIENT);
+  if (column == JOBS_STATE) sqlite3_result_text(context, "orphaned", -1, SQLITE_STATIC);
 }
 
 static int job_column(sqlite3_context *context, JobsCursor *cursor, int column) {
@@ -301,18 +301,18 @@ static int job_column(sqlite3_context *context, JobsCursor *cursor, int column) 
   int64_t late_us;
   int code = SQLITE_OK;
   switch (column) {
-  case COLUMN_JOB_ID: sqlite3_result_text(context, tr_jobs_id(&cursor->jobs, cursor->at), -1, SQLITE_TRANSIENT); break;
-  case COLUMN_NEXT_RUN_US: result_time_us(context, cursor, "next_run"); break;
-  case COLUMN_LAST_RUN_US: result_time_us(context, cursor, "last_run"); break;
-  case COLUMN_CREATED_US: result_time_us(context, cursor, "created_at"); break;
-  case COLUMN_OVERDUE_S:
+  case JOBS_JOB_ID: sqlite3_result_text(context, tr_jobs_id(&cursor->jobs, cursor->at), -1, SQLITE_TRANSIENT); break;
+  case JOBS_NEXT_RUN_US: result_time_us(context, cursor, "next_run"); break;
+  case JOBS_LAST_RUN_US: result_time_us(context, cursor, "last_run"); break;
+  case JOBS_CREATED_US: result_time_us(context, cursor, "created_at"); break;
+  case JOBS_OVERDUE_S:
     if (is_overdue(cursor, &late_us)) sqlite3_result_double(context, (double)late_us / 1e6);
     break;
-  case COLUMN_STATE:
+  case JOBS_STATE:
     code = find_state(cursor, &cursor->base.pVtab->zErrMsg);
     if (code == SQLITE_OK) sqlite3_result_text(context, cursor->state, -1, SQLITE_STATIC);
     break;
-  case COLUMN_RECORD: tr_json_result_source(context, job); break;
+  case JOBS_RECORD: tr_json_result_source(context, job); break;
   default: tr_json_result(context, tr_json_member(job, member_of_column[column])); break;
   }
   return code;
@@ -324,7 +324,7 @@ static int jobs_column(sqlite3_vtab_cursor *base, sqlite3_context *context, int 
     orphan_column(context, cursor, column);
   } else if (tr_json_is_object(cursor->jobs.job[cursor->at])) {
     return job_column(context, cursor, column);
-  } else if (column == COLUMN_RECORD) {
+  } else if (column == JOBS_RECORD) {
     tr_json_result_source(context, cursor->jobs.job[cursor->at]);
   }
   return SQLITE_OK;

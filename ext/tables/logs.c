@@ -13,29 +13,29 @@
 
 #include <string.h>
 
-enum { COLUMN_TIME_US, COLUMN_TIMESTAMP, COLUMN_JOB_ID, COLUMN_EVENT, COLUMN_MESSAGE, COLUMN_JOB, COLUMN_OFFSET };
+enum { LOGS_TIME_US, LOGS_TIMESTAMP, LOGS_JOB_ID, LOGS_EVENT, LOGS_MESSAGE, LOGS_JOB, LOGS_OFFSET };
 
-static const char schema[] = "CREATE TABLE task_logs("
-                             "time_us INTEGER, timestamp TEXT, job_id TEXT, event TEXT, message TEXT, "
-                             "job TEXT HIDDEN, offset INTEGER HIDDEN)";
+static const char logs_schema[] = "CREATE TABLE task_logs("
+                                  "time_us INTEGER, timestamp TEXT, job_id TEXT, event TEXT, message TEXT, "
+                                  "job TEXT HIDDEN, offset INTEGER HIDDEN)";
 
-static TrColumn column_of(int column) {
+static TrColumn logs_column_of(int column) {
   switch (column) {
-  case COLUMN_JOB_ID:
-  case COLUMN_JOB: return TR_COLUMN_JOB_ID;
-  case COLUMN_TIMESTAMP: return TR_COLUMN_TIMESTAMP;
-  case COLUMN_TIME_US: return TR_COLUMN_TIME_US;
+  case LOGS_JOB_ID:
+  case LOGS_JOB: return TR_COLUMN_JOB_ID;
+  case LOGS_TIMESTAMP: return TR_COLUMN_TIMESTAMP;
+  case LOGS_TIME_US: return TR_COLUMN_TIME_US;
   default: return TR_COLUMN_OTHER;
   }
 }
 
 static int logs_connect(sqlite3 *db, void *connection, int argc, const char *const *argv, sqlite3_vtab **vtab,
                         char **message) {
-  return tr_table_connect(db, connection, &tr_logs_store, schema, argc, argv, vtab, message);
+  return tr_table_connect(db, connection, &tr_logs_store, logs_schema, argc, argv, vtab, message);
 }
 
 static int logs_best_index(sqlite3_vtab *vtab, sqlite3_index_info *info) {
-  return tr_plan_choose(info, column_of, ((TrTable *)vtab)->connection, false);
+  return tr_plan_choose(info, logs_column_of, ((TrTable *)vtab)->connection, false);
 }
 
 /* --- the cursor --------------------------------------------------------------------------------------------------- */
@@ -110,8 +110,8 @@ static void result_message(sqlite3_context *context, const TrLogScan *scan) {
 
 /* An entry that is not a log. */
 static void entry_column(sqlite3_context *context, const char *reason, int column) {
-  if (column == COLUMN_EVENT) sqlite3_result_text(context, tr_event_name(TR_EVENT_OTHER), -1, SQLITE_STATIC);
-  if (column == COLUMN_MESSAGE) sqlite3_result_text(context, reason, -1, SQLITE_TRANSIENT);
+  if (column == LOGS_EVENT) sqlite3_result_text(context, tr_event_name(TR_EVENT_OTHER), -1, SQLITE_STATIC);
+  if (column == LOGS_MESSAGE) sqlite3_result_text(context, reason, -1, SQLITE_TRANSIENT);
 }
 
 static void message_column(sqlite3_context *context, LogsCursor *logs, int column) {
@@ -120,25 +120,25 @@ static void message_column(sqlite3_context *context, LogsCursor *logs, int colum
   const TrSpan *stamp = tr_log_scan_timestamp(scan);
   TrBytes words = tr_log_scan_words(scan);
   switch (column) {
-  case COLUMN_TIME_US: tr_result_time_us(context, line, stamp); break;
-  case COLUMN_TIMESTAMP:
+  case LOGS_TIME_US: tr_result_time_us(context, line, stamp); break;
+  case LOGS_TIMESTAMP:
     tr_result_span(context, line, stamp, tr_table_connection(&logs->cursor)->c_locale, &logs->cursor.scratch);
     break;
-  case COLUMN_EVENT: {
+  case LOGS_EVENT: {
     bool timed = stamp->kind == TR_STRING;
     TrEvent event = timed ? tr_event_of(words.text, words.length) : TR_EVENT_OTHER;
     sqlite3_result_text(context, tr_event_name(event), -1, SQLITE_STATIC);
     break;
   }
-  case COLUMN_MESSAGE: result_message(context, scan); break;
-  case COLUMN_OFFSET: sqlite3_result_int64(context, line->offset); break;
+  case LOGS_MESSAGE: result_message(context, scan); break;
+  case LOGS_OFFSET: sqlite3_result_int64(context, line->offset); break;
   }
 }
 
 static int logs_column(sqlite3_vtab_cursor *base, sqlite3_context *context, int column) {
   LogsCursor *logs = (LogsCursor *)base;
   const char *reason = tr_log_scan_entry_reason(&logs->scan);
-  if (column == COLUMN_JOB_ID || column == COLUMN_JOB) {
+  if (column == LOGS_JOB_ID || column == LOGS_JOB) {
     TrBytes job = tr_log_scan_job_id(&logs->scan);
     tr_result_bytes(context, job.text, job.length);
   } else if (reason) {

@@ -9,22 +9,23 @@
 */
 #include "tables.h"
 
-enum { COLUMN_JOB_ID, COLUMN_OFFSET, COLUMN_LENGTH, COLUMN_REASON, COLUMN_LINE, COLUMN_JOB };
+enum { REJECTS_JOB_ID, REJECTS_OFFSET, REJECTS_LENGTH, REJECTS_REASON, REJECTS_LINE, REJECTS_JOB };
 
-static const char schema[] = "CREATE TABLE task_rejects("
-                             "job_id TEXT, offset INTEGER, length INTEGER, reason TEXT, line TEXT, job TEXT HIDDEN)";
+static const char rejects_schema[] =
+    "CREATE TABLE task_rejects("
+    "job_id TEXT, offset INTEGER, length INTEGER, reason TEXT, line TEXT, job TEXT HIDDEN)";
 
-static TrColumn column_of(int column) {
-  return column == COLUMN_JOB_ID || column == COLUMN_JOB ? TR_COLUMN_JOB_ID : TR_COLUMN_OTHER;
+static TrColumn rejects_column_of(int column) {
+  return column == REJECTS_JOB_ID || column == REJECTS_JOB ? TR_COLUMN_JOB_ID : TR_COLUMN_OTHER;
 }
 
 static int rejects_connect(sqlite3 *db, void *connection, int argc, const char *const *argv, sqlite3_vtab **vtab,
                            char **message) {
-  return tr_table_connect(db, connection, &tr_results_store, schema, argc, argv, vtab, message);
+  return tr_table_connect(db, connection, &tr_results_store, rejects_schema, argc, argv, vtab, message);
 }
 
 static int rejects_best_index(sqlite3_vtab *vtab, sqlite3_index_info *info) {
-  return tr_plan_choose(info, column_of, ((TrTable *)vtab)->connection, false);
+  return tr_plan_choose(info, rejects_column_of, ((TrTable *)vtab)->connection, false);
 }
 
 static int rejects_open(sqlite3_vtab *vtab, sqlite3_vtab_cursor **cursor) {
@@ -44,15 +45,15 @@ static int rejects_column(sqlite3_vtab_cursor *base, sqlite3_context *context, i
   bool has_line = reason == NULL;
   if (has_line) reason = tr_reason_text(tr_scan_reason(scan));
   switch (column) {
-  case COLUMN_JOB_ID:
-  case COLUMN_JOB: result_job(context, scan); break;
-  case COLUMN_OFFSET:
+  case REJECTS_JOB_ID:
+  case REJECTS_JOB: result_job(context, scan); break;
+  case REJECTS_OFFSET:
     if (has_line) sqlite3_result_int64(context, line->offset);
     break;
-  case COLUMN_LENGTH:
+  case REJECTS_LENGTH:
     if (has_line) sqlite3_result_int64(context, (sqlite3_int64)line->length);
     break;
-  case COLUMN_REASON: sqlite3_result_text(context, reason, -1, SQLITE_TRANSIENT); break;
+  case REJECTS_REASON: sqlite3_result_text(context, reason, -1, SQLITE_TRANSIENT); break;
   default:
     if (line->text) tr_result_bytes(context, line->text, line->length);
     break;

@@ -12,12 +12,13 @@
 
 #include <string.h>
 
-static const char schema[] = "CREATE TABLE task_results("
-                             "timestamp TEXT, job_id TEXT, job_name TEXT, success INTEGER, output TEXT, error TEXT, "
-                             "job TEXT HIDDEN, time_us INTEGER HIDDEN, offset INTEGER HIDDEN, record TEXT HIDDEN, "
-                             "ok INTEGER HIDDEN)";
+static const char results_schema[] =
+    "CREATE TABLE task_results("
+    "timestamp TEXT, job_id TEXT, job_name TEXT, success INTEGER, output TEXT, error TEXT, "
+    "job TEXT HIDDEN, time_us INTEGER HIDDEN, offset INTEGER HIDDEN, record TEXT HIDDEN, "
+    "ok INTEGER HIDDEN)";
 
-static TrColumn column_of(int column) {
+static TrColumn results_column_of(int column) {
   switch (column) {
   case TR_RESULTS_JOB_ID:
   case TR_RESULTS_JOB: return TR_COLUMN_JOB_ID;
@@ -33,11 +34,11 @@ static TrColumn column_of(int column) {
 
 static int results_connect(sqlite3 *db, void *connection, int argc, const char *const *argv, sqlite3_vtab **vtab,
                            char **message) {
-  return tr_table_connect(db, connection, &tr_results_store, schema, argc, argv, vtab, message);
+  return tr_table_connect(db, connection, &tr_results_store, results_schema, argc, argv, vtab, message);
 }
 
 static int results_best_index(sqlite3_vtab *vtab, sqlite3_index_info *info) {
-  return tr_plan_choose(info, column_of, ((TrTable *)vtab)->connection, true);
+  return tr_plan_choose(info, results_column_of, ((TrTable *)vtab)->connection, true);
 }
 
 static int results_open(sqlite3_vtab *vtab, sqlite3_vtab_cursor **cursor) {

@@ -12,21 +12,21 @@
 #include "tables.h"
 
 enum {
-  COLUMN_JOB_ID,
-  COLUMN_STARTED,
-  COLUMN_FINISHED,
-  COLUMN_DURATION_S,
-  COLUMN_SUCCESS,
-  COLUMN_OUTPUT,
-  COLUMN_ERROR,
-  COLUMN_JOB,
-  COLUMN_STARTED_US,
-  COLUMN_TIME_US,
-  COLUMN_OFFSET,
-  COLUMN_OK
+  RUNS_JOB_ID,
+  RUNS_STARTED,
+  RUNS_FINISHED,
+  RUNS_DURATION_S,
+  RUNS_SUCCESS,
+  RUNS_OUTPUT,
+  RUNS_ERROR,
+  RUNS_JOB,
+  RUNS_STARTED_US,
+  RUNS_TIME_US,
+  RUNS_OFFSET,
+  RUNS_OK
 };
 
-static const char schema[] =
+static const char runs_schema[] =
     "CREATE TABLE task_runs("
     "job_id TEXT, started TEXT, finished TEXT, duration_s REAL, success INTEGER, output TEXT, error TEXT, "
     "job TEXT HIDDEN, started_us INTEGER HIDDEN, time_us INTEGER HIDDEN, offset INTEGER HIDDEN, "
@@ -45,21 +45,21 @@ typedef struct RunsCursor {
   int64_t loaded_file; /* ... the job whose file has this rowid */
 } RunsCursor;
 
-static TrColumn column_of(int column) {
+static TrColumn runs_column_of(int column) {
   switch (column) {
-  case COLUMN_JOB_ID:
-  case COLUMN_JOB: return TR_COLUMN_JOB_ID;
-  case COLUMN_SUCCESS: return TR_COLUMN_SUCCESS;
-  case COLUMN_OK: return TR_COLUMN_OK;
-  case COLUMN_FINISHED: return TR_COLUMN_TIMESTAMP;
-  case COLUMN_TIME_US: return TR_COLUMN_TIME_US;
+  case RUNS_JOB_ID:
+  case RUNS_JOB: return TR_COLUMN_JOB_ID;
+  case RUNS_SUCCESS: return TR_COLUMN_SUCCESS;
+  case RUNS_OK: return TR_COLUMN_OK;
+  case RUNS_FINISHED: return TR_COLUMN_TIMESTAMP;
+  case RUNS_TIME_US: return TR_COLUMN_TIME_US;
   default: return TR_COLUMN_OTHER;
   }
 }
 
 /* --- the table ---------------------------------------------------------------------------------------------------- */
 
-static int parse_argument(RunsTable *table, const char *name, const char *argument, char **message) {
+static int parse_runs_argument(RunsTable *table, const char *name, const char *argument, char **message) {
   enum { DIR, LOGS, MAX_LINE };
   static const char *const known[] = {"dir='PATH'", "logs='PATH'", "max_line=BYTES", NULL};
   int which;
@@ -86,8 +86,8 @@ static int runs_connect(sqlite3 *db, void *aux, int argc, const char *const *arg
                        .logs.store = &tr_logs_store};
   connection->references++;
   int code = SQLITE_OK;
-  for (int i = 3; i < argc && code == SQLITE_OK; i++) code = parse_argument(table, argv[0], argv[i], message);
-  if (code == SQLITE_OK) code = tr_table_declare(db, schema, argc, message);
+  for (int i = 3; i < argc && code == SQLITE_OK; i++) code = parse_runs_argument(table, argv[0], argv[i], message);
+  if (code == SQLITE_OK) code = tr_table_declare(db, runs_schema, argc, message);
   if (code == SQLITE_OK) {
     *vtab = &table->table.base;
   } else {
@@ -97,7 +97,7 @@ static int runs_connect(sqlite3 *db, void *aux, int argc, const char *const *arg
 }
 
 static int runs_best_index(sqlite3_vtab *vtab, sqlite3_index_info *info) {
-  return tr_plan_choose(info, column_of, ((TrTable *)vtab)->connection, false);
+  return tr_plan_choose(info, runs_column_of, ((TrTable *)vtab)->connection, false);
 }
 
 /* --- the cursor --------------------------------------------------------------------------------------------------- */
@@ -168,9 +168,9 @@ static int start_column(sqlite3_context *context, RunsCursor *cursor, int column
     return SQLITE_OK;
   int code = load_durations(cursor);
   if (code != SQLITE_OK || !tr_durations_find(&cursor->durations, time_us, &start_us)) return code;
-  if (column == COLUMN_STARTED_US) {
+  if (column == RUNS_STARTED_US) {
     sqlite3_result_int64(context, start_us);
-  } else if (column == COLUMN_STARTED) {
+  } else if (column == RUNS_STARTED) {
     tr_result_timestamp(context, start_us);
   } else if (start_us <= time_us) {
     sqlite3_result_double(context, (double)(time_us - start_us) / 1e6);
@@ -184,18 +184,18 @@ static int runs_column(sqlite3_vtab_cursor *base, sqlite3_context *context, int 
   const TrRecord *record = tr_scan_record(&results->scan);
   TrBytes job = tr_scan_job_id(&results->scan);
   switch (column) {
-  case COLUMN_JOB_ID:
-  case COLUMN_JOB: tr_result_bytes(context, job.text, job.length); break;
-  case COLUMN_STARTED:
-  case COLUMN_STARTED_US:
-  case COLUMN_DURATION_S: return start_column(context, (RunsCursor *)base, column);
-  case COLUMN_FINISHED: tr_result_field(context, results, TR_TIMESTAMP); break;
-  case COLUMN_SUCCESS: tr_result_field(context, results, TR_SUCCESS); break;
-  case COLUMN_OUTPUT: tr_result_field(context, results, TR_OUTPUT); break;
-  case COLUMN_ERROR: tr_result_field(context, results, TR_ERROR); break;
-  case COLUMN_TIME_US: tr_result_time_us(context, line, &record->field[TR_TIMESTAMP]); break;
-  case COLUMN_OFFSET: sqlite3_result_int64(context, line->offset); break;
-  case COLUMN_OK: sqlite3_result_int(context, tr_record_is_ok(line, record)); break;
+  case RUNS_JOB_ID:
+  case RUNS_JOB: tr_result_bytes(context, job.text, job.length); break;
+  case RUNS_STARTED:
+  case RUNS_STARTED_US:
+  case RUNS_DURATION_S: return start_column(context, (RunsCursor *)base, column);
+  case RUNS_FINISHED: tr_result_field(context, results, TR_TIMESTAMP); break;
+  case RUNS_SUCCESS: tr_result_field(context, results, TR_SUCCESS); break;
+  case RUNS_OUTPUT: tr_result_field(context, results, TR_OUTPUT); break;
+  case RUNS_ERROR: tr_result_field(context, results, TR_ERROR); break;
+  case RUNS_TIME_US: tr_result_time_us(context, line, &record->field[TR_TIMESTAMP]); break;
+  case RUNS_OFFSET: sqlite3_result_int64(context, line->offset); break;
+  case RUNS_OK: sqlite3_result_int(context, tr_record_is_ok(line, record)); break;
   }
   return SQLITE_OK;
 }

@@ -11,31 +11,31 @@
 #include "tables.h"
 
 enum {
-  COLUMN_JOB_ID,
-  COLUMN_RUNS,
-  COLUMN_SUCCESSES,
-  COLUMN_FAILURES,
-  COLUMN_SUCCESS_RATE,
-  COLUMN_FIRST_RUN,
-  COLUMN_LAST_RUN,
-  COLUMN_LAST_SUCCESS,
-  COLUMN_LAST_FAILURE,
-  COLUMN_LAST_ERROR,
-  COLUMN_STREAK,
-  COLUMN_LONGEST_FAILURE_STREAK,
-  COLUMN_MTBF_S,
-  COLUMN_MTTR_S,
-  COLUMN_REJECTS,
-  COLUMN_SINCE, /* the first hidden columns are the arguments */
-  COLUMN_UNTIL,
-  COLUMN_JOB,
-  COLUMN_FIRST_RUN_US,
-  COLUMN_LAST_RUN_US,
-  COLUMN_LAST_SUCCESS_US,
-  COLUMN_LAST_FAILURE_US
+  STATS_JOB_ID,
+  STATS_RUNS,
+  STATS_SUCCESSES,
+  STATS_FAILURES,
+  STATS_SUCCESS_RATE,
+  STATS_FIRST_RUN,
+  STATS_LAST_RUN,
+  STATS_LAST_SUCCESS,
+  STATS_LAST_FAILURE,
+  STATS_LAST_ERROR,
+  STATS_STREAK,
+  STATS_LONGEST_FAILURE_STREAK,
+  STATS_MTBF_S,
+  STATS_MTTR_S,
+  STATS_REJECTS,
+  STATS_SINCE, /* the first hidden columns are the arguments */
+  STATS_UNTIL,
+  STATS_JOB,
+  STATS_FIRST_RUN_US,
+  STATS_LAST_RUN_US,
+  STATS_LAST_SUCCESS_US,
+  STATS_LAST_FAILURE_US
 };
 
-static const char schema[] =
+static const char stats_schema[] =
     "CREATE TABLE task_stats("
     "job_id TEXT, runs INTEGER, successes INTEGER, failures INTEGER, success_rate REAL, "
     "first_run TEXT, last_run TEXT, last_success TEXT, last_failure TEXT, last_error TEXT, "
@@ -53,24 +53,24 @@ typedef struct StatsCursor {
 
 #define WANTS_TIMES TR_CHECKS_END /* in idxNum: the query uses the means of outages */
 
-static TrColumn column_of(int column) {
+static TrColumn stats_column_of(int column) {
   switch (column) {
-  case COLUMN_JOB_ID:
-  case COLUMN_JOB: return TR_COLUMN_JOB_ID;
-  case COLUMN_SINCE: return TR_COLUMN_SINCE;
-  case COLUMN_UNTIL: return TR_COLUMN_UNTIL;
+  case STATS_JOB_ID:
+  case STATS_JOB: return TR_COLUMN_JOB_ID;
+  case STATS_SINCE: return TR_COLUMN_SINCE;
+  case STATS_UNTIL: return TR_COLUMN_UNTIL;
   default: return TR_COLUMN_OTHER;
   }
 }
 
 static int stats_connect(sqlite3 *db, void *connection, int argc, const char *const *argv, sqlite3_vtab **vtab,
                          char **message) {
-  return tr_table_connect(db, connection, &tr_results_store, schema, argc, argv, vtab, message);
+  return tr_table_connect(db, connection, &tr_results_store, stats_schema, argc, argv, vtab, message);
 }
 
 static int stats_best_index(sqlite3_vtab *vtab, sqlite3_index_info *info) {
-  const sqlite3_uint64 times = UINT64_C(1) << COLUMN_MTBF_S | UINT64_C(1) << COLUMN_MTTR_S;
-  int code = tr_time_window_choose(info, "task_stats", column_of, ((TrTable *)vtab)->connection, &vtab->zErrMsg);
+  const sqlite3_uint64 times = UINT64_C(1) << STATS_MTBF_S | UINT64_C(1) << STATS_MTTR_S;
+  int code = tr_time_window_choose(info, "task_stats", stats_column_of, ((TrTable *)vtab)->connection, &vtab->zErrMsg);
   if (code != SQLITE_OK) return code;
   if (info->colUsed & times) info->idxNum |= WANTS_TIMES;
   info->estimatedRows = info->estimatedRows / 1000 + 1; /* records of a job */
@@ -153,27 +153,27 @@ static int stats_column(sqlite3_vtab_cursor *base, sqlite3_context *context, int
   const TrJobFigures *figures = &stats->figures;
   TrBytes job = tr_scan_job_id(&stats->pass.cursor.scan);
   switch (column) {
-  case COLUMN_JOB_ID:
-  case COLUMN_JOB: sqlite3_result_text(context, job.text, (int)job.length, SQLITE_TRANSIENT); break;
-  case COLUMN_RUNS: sqlite3_result_int64(context, figures->runs); break;
-  case COLUMN_SUCCESSES: sqlite3_result_int64(context, figures->successes); break;
-  case COLUMN_FAILURES: sqlite3_result_int64(context, figures->runs - figures->successes); break;
-  case COLUMN_SUCCESS_RATE: result_rate(context, figures); break;
-  case COLUMN_FIRST_RUN: result_kept(context, &figures->first_run, figures->c_locale, scratch); break;
-  case COLUMN_LAST_RUN: result_kept(context, tr_job_figures_last_run(figures), figures->c_locale, scratch); break;
-  case COLUMN_LAST_SUCCESS: result_kept(context, &figures->last_success, figures->c_locale, scratch); break;
-  case COLUMN_LAST_FAILURE: result_kept(context, &figures->last_failure, figures->c_locale, scratch); break;
-  case COLUMN_LAST_ERROR: result_kept(context, &figures->last_error, figures->c_locale, scratch); break;
-  case COLUMN_STREAK: sqlite3_result_int64(context, figures->streak); break;
-  case COLUMN_LONGEST_FAILURE_STREAK: sqlite3_result_int64(context, figures->longest_failure_streak); break;
-  case COLUMN_MTBF_S: result_mean_s(context, &figures->between); break;
-  case COLUMN_MTTR_S: result_mean_s(context, &figures->repair); break;
-  case COLUMN_REJECTS: sqlite3_result_int64(context, figures->rejects); break;
-  case COLUMN_SINCE: tr_time_window_result(context, stats->pass.window.since); break;
-  case COLUMN_UNTIL: tr_time_window_result(context, stats->pass.window.until); break;
-  case COLUMN_FIRST_RUN_US: result_kept_us(context, &figures->first_run); break;
-  case COLUMN_LAST_RUN_US: result_kept_us(context, tr_job_figures_last_run(figures)); break;
-  case COLUMN_LAST_SUCCESS_US: result_kept_us(context, &figures->last_success); break;
+  case STATS_JOB_ID:
+  case STATS_JOB: sqlite3_result_text(context, job.text, (int)job.length, SQLITE_TRANSIENT); break;
+  case STATS_RUNS: sqlite3_result_int64(context, figures->runs); break;
+  case STATS_SUCCESSES: sqlite3_result_int64(context, figures->successes); break;
+  case STATS_FAILURES: sqlite3_result_int64(context, figures->runs - figures->successes); break;
+  case STATS_SUCCESS_RATE: result_rate(context, figures); break;
+  case STATS_FIRST_RUN: result_kept(context, &figures->first_run, figures->c_locale, scratch); break;
+  case STATS_LAST_RUN: result_kept(context, tr_job_figures_last_run(figures), figures->c_locale, scratch); break;
+  case STATS_LAST_SUCCESS: result_kept(context, &figures->last_success, figures->c_locale, scratch); break;
+  case STATS_LAST_FAILURE: result_kept(context, &figures->last_failure, figures->c_locale, scratch); break;
+  case STATS_LAST_ERROR: result_kept(context, &figures->last_error, figures->c_locale, scratch); break;
+  case STATS_STREAK: sqlite3_result_int64(context, figures->streak); break;
+  case STATS_LONGEST_FAILURE_STREAK: sqlite3_result_int64(context, figures->longest_failure_streak); break;
+  case STATS_MTBF_S: result_mean_s(context, &figures->between); break;
+  case STATS_MTTR_S: result_mean_s(context, &figures->repair); break;
+  case STATS_REJECTS: sqlite3_result_int64(context, figures->rejects); break;
+  case STATS_SINCE: tr_time_window_result(context, stats->pass.window.since); break;
+  case STATS_UNTIL: tr_time_window_result(context, stats->pass.window.until); break;
+  case STATS_FIRST_RUN_US: result_kept_us(context, &figures->first_run); break;
+  case STATS_LAST_RUN_US: result_kept_us(context, tr_job_figures_last_run(figures)); break;
+  case STATS_LAST_SUCCESS_US: result_kept_us(context, &figures->last_success); break;
   default: result_kept_us(context, &figures->last_failure); break;
   }
   return SQLITE_OK;
