@@ -38,10 +38,10 @@ if in_colour; then red=$'\xf9' plain=$'\xfc'; fi
 
 check_programs() {
   local version extension runner
-  if ((BASH_VERSINFO[0] * 100 + BASH_VERSINFO[1] >= 404)); then
+  if ((BASH_VERSINFO[0] >= 5)); then # EPOCHREALTIME
     ok "bash $BASH_VERSION"
   else
-    fail "bash $BASH_VERSION is older than 4.4" 'install a newer bash'
+    fail "bash $BASH_VERSION is older than 5.0" 'install a newer bash'
   fi
   if ! sqlite_version; then
     fail "no $sqlite3_program program" 'apt-get install sqlite3'

@@ -5,7 +5,8 @@
 #
 # Prints each record as the scheduler's own viewer does, without that one's header and summary (`taskresults stats` has
 # the totals): so the last records of a file of any size are there at once. On a terminal, a relative time stands beside
-# the absolute one, control characters are made visible, and lines are cut to its width.
+# the absolute one, control characters are made visible, and lines are cut to its width; if that is below 60, how a run
+# ended stands before the job's name.
 #
 # Options:
 #   --success       only successful runs
