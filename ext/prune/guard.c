@@ -22,9 +22,10 @@
 #define ALL_LINES INT64_MAX
 
 typedef struct Loss {
-  int64_t jobs, records, untimed,
-      others;                /* of the records, how many are without a readable time; of the lines, no record */
-  int64_t first_us, last_us; /* if records > untimed */
+  int64_t jobs, records;
+  int64_t untimed;           /* of the records: those without a readable time */
+  int64_t others;            /* lines that are not records */
+  int64_t first_us, last_us; /* of the other records; set if records > untimed */
 } Loss;
 
 /* One look at jobs of the directory, up to the first record that stays, or to count all that goes. */

@@ -1,11 +1,16 @@
 /*
 ** rules.c - which lines a prune keeps.
 **
-** Asked line by line, newest first. The rules, for a record: it is among the last `keep`; or it is as new as `since` or
-** has no time that we can read; or it is a failure (no success, by the one rule of figures/success.c), and fewer than `keep_failures`
-** newer ones were kept for being just that. A line that is not a record is evidence: it is kept where a record in its place would be, that is among the last
-** `keep` records, or (having no time) anywhere under `since`. A blank line goes with the line behind it, or, where no
-** rule can keep anything older, goes.
+** Asked line by line, newest first. A record is kept if one of these holds:
+**
+**   - it is among the last `keep` records;
+**   - it is as new as `since`, or has no time that we can read;
+**   - it is a failure, by the one rule of figures/success.c, and fewer than `keep_failures` newer ones were kept for that
+**     reason alone.
+**
+** A line that is not a record is evidence. It is kept where a record in its place would be: among the last `keep` records,
+** or, since it has no time, anywhere under `since`. A blank line goes with the line behind it; where no rule can keep
+** anything older, it goes.
 **
 ** To tell a record from evidence, every byte of the line is validated, by the lanes that the tables use: what goes is
 ** what they show as a record, with an old time.

@@ -17,7 +17,7 @@ write_atomically() {
   trap drop_writer EXIT
   trap 'exit 143' TERM
   trap 'exit 129' HUP
-  (stdout_is_terminal='' && "$@") >&"$to_writer" {to_writer}>&- # the file is none, whatever the command began with
+  (stdout_is_terminal='' && "$@") >&"$to_writer" {to_writer}>&- # no terminal, though our output may be one
   status=$?
   # To a writer that is gone this fails, and need not end us: it has said why.
   ((status)) || (trap '' PIPE && printf %s "$seal" 2>/dev/null) >&"$to_writer"

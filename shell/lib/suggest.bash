@@ -1,4 +1,4 @@
-# suggest.bash - what may have been meant by a name that is none: a job's, a command's. Sourced only then.
+# suggest.bash - what may have been meant by a name that nothing has: a job's, a command's. Sourced only then.
 
 # shellcheck shell=bash
 

@@ -92,7 +92,7 @@ static void fail(const char *what) {
 
 /* --- showing and keeping ------------------------------------------------------------------------------------------ */
 
-/* Nobody who reads is no failure. */
+/* A closed pipe (EPIPE) is not an error: nobody wants the rest. */
 static void refuse(Run *run, Stream *stream) {
   stream->refused = true;
   stream->length = stream->written = 0;
@@ -231,7 +231,7 @@ static void abandon(Stream *stream, bool *lost) {
   say("nobody reads %s, so not all of it was shown", stream->name);
 }
 
-/* It is time for more. */
+/* Escalates: TERM, then KILL, then gives up on the pipes. */
 static void press(Run *run) {
   switch (++run->pressure) {
   case PRESSURE_TERM:
@@ -423,14 +423,10 @@ static void run_command(Run *run, char **command, int64_t timeout_ms) {
   if (isatty(STDIN_FILENO) && tcgetpgrp(STDIN_FILENO) == run->command) tcsetpgrp(STDIN_FILENO, getpgrp());
 }
 
-/* 0: none. Ends the process if it is no length of time: nothing has been done yet. Changes the text then: control characters
-** are shown, not obeyed. */
-static int64_t take_timeout(char *text) {
+/* 0: none. Ends the process if it is not a length of time: nothing has been done yet. */
+static int64_t take_timeout(const char *text) {
   int64_t timeout_ms = 0;
   if (strcmp(text, "-") == 0 || timeout_parse(text, &timeout_ms)) return timeout_ms;
-  for (char *p = text; *p; p++) {
-    if ((unsigned char)*p < ' ' || *p == 0x7f) *p = '?';
-  }
   say("--timeout wants seconds, or a length of time (" TR_TIMESPAN_FORMS "), and more than nothing, not '%s'", text);
   say("try: taskresults help run");
   exit(EXIT_USAGE);

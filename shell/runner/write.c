@@ -121,7 +121,7 @@ int write_main(const char *path, const char *seal) {
   }
   if (reason == 0 && is_sealed) reason = tr_target_commit(&target, true);
   if (reason == 0 && is_sealed) status = 0;
-  bool is_unread = is_open && target.dir_fd < 0 && reason == EPIPE; /* nobody reads on, which is no failure of ours */
+  bool is_unread = is_open && target.dir_fd < 0 && reason == EPIPE; /* a closed pipe is not an error */
   if (is_unread) status = 0;
   if (reason && !is_unread && !is_stopped) status = fail(path, &target, reason, written);
   tr_target_close(&target);
