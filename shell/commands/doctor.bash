@@ -71,7 +71,7 @@ check_programs() {
 # The directory, each above it, and what they let us do.
 check_results_dir() {
   local dir count
-  dir=$(results_dir)
+  dir=$results_dir
   [[ $dir == /* ]] || dir=./$dir
   if [[ ! -d $dir ]]; then
     fail "no results directory $dir" 'set SCHEDULER_RESULTS_DIR to where the scheduler writes its results'
@@ -105,26 +105,25 @@ name_other_schedulers() {
 # beside_results NAME VARIABLE - where it usually lies, if it does.
 beside_results() {
   local path
-  path=$(results_dir)/../$1
+  path=$results_dir/../$1
   [[ ! -r $path ]] || printf ': export %s=%q' "$2" "$(realpath -- "$path")"
 }
 
 check_state() {
-  local jobs_file=${SCHEDULER_JOBS_FILE:-/opt/.task-scheduler/jobs.json} logs=${SCHEDULER_LOGS_DIR:-/opt/.task-scheduler/logs}
   [[ -r $jobs_file ]] || # what is in it, check_jobs tells
     note "the scheduler's list of jobs, $jobs_file, is missing or not readable" \
       "task_jobs needs it; SCHEDULER_JOBS_FILE says where it is$(beside_results jobs.json SCHEDULER_JOBS_FILE)"
-  if [[ -r $logs && -x $logs ]]; then
-    ok "logs $logs"
+  if [[ -r $logs_dir && -x $logs_dir ]]; then
+    ok "logs $logs_dir"
   else
-    note "the directory of job logs, $logs, is missing or not readable" \
+    note "the directory of job logs, $logs_dir, is missing or not readable" \
       "task_logs and task_runs need it; SCHEDULER_LOGS_DIR says where it is$(beside_results logs SCHEDULER_LOGS_DIR)"
   fi
 }
 
 # The list of jobs, and those of which a run left its checkpoint behind.
 check_jobs() {
-  local jobs_file=${SCHEDULER_JOBS_FILE:-/opt/.task-scheduler/jobs.json} rows kind hex job quoted count
+  local rows kind hex job quoted count
   [[ -r $jobs_file ]] || return 0
   rows=$(query "SELECT state, hex(job_id), count(*) FROM task_jobs WHERE state IN ('died', 'unknown') GROUP BY 1, 2
     UNION ALL SELECT 'no id', '', count(*) FROM task_jobs WHERE job_id IS NULL GROUP BY NULL
@@ -147,7 +146,7 @@ check_jobs() {
 
 # Entries that task_logs could not read as a log.
 check_logs() {
-  local logs=${SCHEDULER_LOGS_DIR:-/opt/.task-scheduler/logs} entry quoted rotated=() named
+  local logs=$logs_dir entry quoted rotated=() named
   [[ -r $logs && -x $logs ]] || return 0
   [[ $logs == /* ]] || logs=./$logs
   while IFS= read -rd '' entry; do

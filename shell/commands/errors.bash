@@ -33,7 +33,7 @@ parse_options 'since= until= limit= min= raw json jsonl csv' "$@"
 unreadable=()
 job_argument
 [[ -v args[0] ]] || readable_jobs
-exclusive json jsonl csv
+format_option json jsonl csv
 number_option limit
 number_option min
 time_options since until
@@ -44,17 +44,15 @@ select="SELECT sum(times) AS times, count(*) AS jobs, min(job_id) AS job_id, min
   FROM task_errors(${opt[since]-NULL}, ${opt[until]-NULL}) WHERE $job_condition
   GROUP BY signature HAVING sum(times) >= ${opt[min]-0} ORDER BY 1 DESC, signature LIMIT $((limit ? limit : -1))"
 
-for format in json jsonl csv; do
-  if [[ -v opt[$format] ]]; then
-    instant="strftime('%Y-%m-%dT%H:%M:%SZ'"
-    rows_as "$format" "SELECT times, jobs, job_id, $instant, $(seconds_of first_us), 'unixepoch') AS first_run,
-      $instant, $(seconds_of last_us), 'unixepoch') AS last_run, signature FROM ($select)" \
-      times jobs job_id first_run last_run signature
-    no_such_job
-    say_unreadable
-    exit 0
-  fi
-done
+if [[ -n $format ]]; then
+  instant="strftime('%Y-%m-%dT%H:%M:%SZ'"
+  rows_as "$format" "SELECT times, jobs, job_id, $instant, $(seconds_of first_us), 'unixepoch') AS first_run,
+    $instant, $(seconds_of last_us), 'unixepoch') AS last_run, signature FROM ($select)" \
+    times jobs job_id first_run last_run signature
+  no_such_job
+  say_unreadable
+  exit 0
+fi
 
 rows=$(with_progress query "SELECT 'TIMES', 'JOBS', 'FIRST RUN', 'LAST RUN', '', 'ERROR';
   SELECT times, CASE jobs WHEN 1 THEN $(cell job_id) ELSE jobs || ' jobs' END, $(clock first_us), $(clock last_us),

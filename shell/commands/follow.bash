@@ -49,7 +49,7 @@ else
   set_record_block printed "$cut"
 fi
 
-dir=$(results_dir)
+dir=$results_dir
 [[ $dir == /* ]] || dir=./$dir
 [[ -d $dir ]] || no_results_dir "$dir"
 can_look() { [[ -r $dir && -x $dir ]]; }

@@ -27,7 +27,7 @@
 
 parse_options 'failing sort= raw json jsonl csv' "$@"
 at_most 0
-exclusive json jsonl csv
+format_option json jsonl csv
 case ${opt[sort]-name} in
   name) order=job_id ;;
   runs) order='runs DESC, job_id' ;;
@@ -46,15 +46,13 @@ select="SELECT job_id, runs, successes, failures, $percent AS percent, last_run,
     streak > 0 AS last_success, abs(streak) AS streak
   FROM task_stats WHERE runs > 0 AND $failing ORDER BY $order"
 
-for format in json jsonl csv; do
-  if [[ -v opt[$format] ]]; then
-    rows_as "$format" "SELECT job_id, runs, successes, failures, percent, last_run,
-      CASE WHEN last_success THEN json('true') ELSE json('false') END AS last_success, streak FROM ($select)" \
-      job_id runs successes failures percent last_run last_success streak
-    say_unreadable
-    exit 0
-  fi
-done
+if [[ -n $format ]]; then
+  rows_as "$format" "SELECT job_id, runs, successes, failures, percent, last_run,
+    CASE WHEN last_success THEN json('true') ELSE json('false') END AS last_success, streak FROM ($select)" \
+    job_id runs successes failures percent last_run last_success streak
+  say_unreadable
+  exit 0
+fi
 
 rows=$(with_progress query "SELECT 'JOB', 'RUNS', 'SUCCESS', 'LAST RUN', '', 'LAST STATE', 'STREAK';
   SELECT $(cell job_id), runs, $percent_text, coalesce(nullif($(clock last_us), ''), $(cell last_run)),

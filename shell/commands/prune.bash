@@ -40,7 +40,7 @@
 parse_options 'all keep= since= keep-failures= drop-rejects dry-run force offline quiet raw json jsonl' "$@"
 # What deletes has to understand all that it was told; either of two values may be the slip.
 [[ -z $repeated ]] || usage_error "--$repeated is there twice"
-exclusive json jsonl
+format_option json jsonl
 for name in keep keep-failures; do number_option "$name"; done
 time_options since
 [[ -v opt[keep] || -v opt[since] ]] || usage_error 'say what to keep: --keep N or --since T, or both'
@@ -83,11 +83,7 @@ human_size() {
     WHEN %s < 1e9 THEN printf('%%.1f MB', (%s) / 1e6) ELSE printf('%%.1f GB', (%s) / 1e9) END" "$1" "$1" "$1" "$1" "$1" "$1" "$1"
 }
 
-format=human
-for name in json jsonl; do
-  [[ ! -v opt[$name] ]] || format=$name
-done
-if [[ $format == human ]]; then
+if [[ -z $format ]]; then
   would=
   [[ ! -v opt[dry-run] ]] || would='TO BE '
   statements="SELECT 'JOB', 'RESULT', 'KEPT', '${would}DROPPED', '${would}FREED', 'NOTE';
@@ -105,7 +101,7 @@ fi
 
 rows=$(with_progress query "$statements") || {
   (($? != EXIT_NO)) || exit "$EXIT_NO"
-  dir=$(results_dir)
+  dir=$results_dir
   [[ -v opt[all] || ! -x $dir || -e $dir/${args[0]}.jsonl || -L $dir/${args[0]}.jsonl ]] || { suggest_job "${args[0]}"; exit "$EXIT_NO"; }
   exit "$EXIT_IO"
 }
@@ -113,7 +109,7 @@ counts=${rows##*$'\n'}
 rows=${rows%"$counts"}
 busy=${counts%%$'\x1f'*} counts=${counts#*$'\x1f'}
 failed=${counts%%$'\x1f'*} refused=${counts#*$'\x1f'}
-if [[ $format == human ]]; then
+if [[ -z $format ]]; then
   # Without a row, no headings.
   [[ -v opt[quiet] && $rows != *$'\n'*$'\n'* ]] || printf '%s' "$rows" | show_table llrrrl '6:11 1:8' '5 3 4'
   finish "${PIPESTATUS[@]}"

@@ -26,7 +26,7 @@
 
 parse_options 'count raw json jsonl csv' "$@"
 job_argument
-exclusive json jsonl csv
+format_option json jsonl csv
 
 # JSON has no place for a name that is not UTF-8, and a terminal might obey its bytes: it is spelled as SQL does, and the
 # reason says so.
@@ -46,14 +46,11 @@ else
     $(cell "coalesce(substr(line, 1, 200), 'x''' || substr(line_hex, 1, 200) || '''', '')")"
 fi
 
-for format in json jsonl csv; do
-  if [[ -v opt[$format] ]]; then
-    rows_as "$format" "SELECT $name AS job_id,
-      $(IFS=,; echo "${columns[*]:1}") FROM ($select)" "${columns[@]}"
-    no_such_job
-    exit 0
-  fi
-done
+if [[ -n $format ]]; then
+  rows_as "$format" "SELECT $name AS job_id, $(IFS=,; echo "${columns[*]:1}") FROM ($select)" "${columns[@]}"
+  no_such_job
+  exit 0
+fi
 
 rows=$(with_progress query "SELECT $header; SELECT $cells FROM ($select);") || exit
 no_such_job

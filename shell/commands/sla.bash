@@ -57,7 +57,7 @@
 # shellcheck shell=bash
 
 parse_options 'window= target= of= job= raw json jsonl csv' "$@"
-exclusive json jsonl csv
+format_option json jsonl csv
 [[ ! -v opt[job] ]] || args+=("${opt[job]}")
 
 YEAR_1=-62135596800000000
@@ -120,22 +120,21 @@ fi
 # and `readable_logs`, SQL that chooses the others.
 leave_out_unreadable_logs() {
   local readable results_left_out=("${unreadable[@]}")
-  find_unreadable "$logs" .log
+  find_unreadable "$logs_dir" .log
   unreadable_logs=("${unreadable[@]}") unreadable=("${results_left_out[@]}") readable_logs=1
   ((${#unreadable_logs[@]})) || return 0
   readable_logs="job_id IN $(jobs_in "${readable[@]}")"
   condition+=" AND job_id NOT IN $(jobs_in "${unreadable_logs[@]}")"
 }
 
-logs=${SCHEDULER_LOGS_DIR:-/opt/.task-scheduler/logs}
 switches="SELECT NULL AS job_id, NULL AS time_us, NULL AS offset, NULL AS pausing WHERE 0"
-if [[ -d $logs && -r $logs && -x $logs ]]; then
+if [[ -d $logs_dir && -r $logs_dir && -x $logs_dir ]]; then
   readable_logs=$condition
   ((${#args[@]})) || leave_out_unreadable_logs
   switches="SELECT job_id, time_us, offset, event = 'paused' AS pausing FROM task_logs
     WHERE event IN ('paused', 'resumed') AND time_us IS NOT NULL AND $readable_logs"
 else
-  say "no directory of logs $logs that can be read: it is not known when jobs were paused"
+  say "no directory of logs $logs_dir that can be read: it is not known when jobs were paused"
 fi
 
 # counted T - SQL: the instant T on the clock of a job, which stands still while the job is paused.
@@ -213,10 +212,6 @@ span() {
   printf '%s' "CASE WHEN $1 IS NULL THEN '' WHEN $1 < 0 THEN '-' || ($(duration "-$seconds")) ELSE $(duration "$seconds") END"
 }
 
-format=table
-for name in json jsonl csv; do
-  [[ ! -v opt[$name] ]] || format=$name
-done
 case $format in
   csv)
     cells=("${columns[@]}")
@@ -229,7 +224,7 @@ case $format in
     pairs[-1]="CASE WHEN missed THEN json('true') ELSE json('false') END"
     print_rows="SELECT $(json_row "${pairs[@]}") FROM ($select);"
     ;;
-  table)
+  '')
     print_rows="SELECT $(cell job_id), runs, $success_text, $uptime_text, CASE WHEN time THEN $(span 'down / 1000000') ELSE '' END,
       outages, $(span mtbf), $(span mttr), $(span '(time_budget - down) / 1000000'),
       CASE WHEN runs_budget IS NULL THEN '' ELSE printf('%.1f', (runs_budget - (runs - successes) * $WHOLE) / ${WHOLE}e0) END,
@@ -263,7 +258,7 @@ case $format in
     printf '%s' "$rows" | json_lines "$format"
     finish "${PIPESTATUS[@]}"
     ;;
-  table)
+  '')
     {
       printf '%s\x1f' JOB RUNS SUCCESS UPTIME DOWN OUTAGES MTBF MTTR
       if [[ $target == NULL ]]; then printf '\x1f\x1f\n'; else printf 'TIME LEFT\x1fRUNS LEFT\x1f \n'; fi
@@ -272,7 +267,7 @@ case $format in
     finish "${PIPESTATUS[@]}"
     ;;
 esac
-name_unreadable_files 'left out' log "$logs" .log "${unreadable_logs[@]}"
+name_unreadable_files 'left out' log "$logs_dir" .log "${unreadable_logs[@]}"
 say_unreadable
 ((${#unreadable_logs[@]} == 0)) || exit "$EXIT_IO"
 ((missed_jobs == 0)) || exit "$EXIT_NO"

@@ -34,7 +34,7 @@ parse_options 'since= until= by= total raw json jsonl csv' "$@"
 unreadable=()
 job_argument
 [[ -v args[0] ]] || readable_jobs
-exclusive json jsonl csv
+format_option json jsonl csv
 time_options since until
 at="$(seconds_of time_us), 'unixepoch'"
 condition="$(time_condition) AND $job_condition"
@@ -74,18 +74,16 @@ select="WITH
   FROM part LEFT JOIN worst ON part.job_id IS worst.job_id AND part.period IS worst.period
   ORDER BY part.job_id, part.period"
 
-for format in json jsonl csv; do
-  if [[ -v opt[$format] ]]; then
-    instant="strftime('%Y-%m-%dT%H:%M:%SZ'"
-    rows_as "$format" "SELECT job_id, period, runs, successes, failures, percent,
-      $instant, $(seconds_of first_us), 'unixepoch') AS first_run, $instant, $(seconds_of last_us), 'unixepoch') AS last_run,
-      worst_streak, interval_seconds FROM ($select)" \
-      job_id period runs successes failures percent first_run last_run worst_streak interval_seconds
-    no_such_job
-    say_unreadable
-    exit 0
-  fi
-done
+if [[ -n $format ]]; then
+  instant="strftime('%Y-%m-%dT%H:%M:%SZ'"
+  rows_as "$format" "SELECT job_id, period, runs, successes, failures, percent,
+    $instant, $(seconds_of first_us), 'unixepoch') AS first_run, $instant, $(seconds_of last_us), 'unixepoch') AS last_run,
+    worst_streak, interval_seconds FROM ($select)" \
+    job_id period runs successes failures percent first_run last_run worst_streak interval_seconds
+  no_such_job
+  say_unreadable
+  exit 0
+fi
 
 rows=$(with_progress query "
   SELECT 'JOB', '${opt[by]+PERIOD}', 'RUNS', 'OK', 'FAILED', 'SUCCESS', 'WORST STREAK', 'EVERY', 'FIRST RUN', 'LAST RUN', '';

@@ -42,7 +42,7 @@ source "$shell_home/lib/records.bash"
 parse_options 'success errors since= until= latest limit= all full raw json jsonl csv' "$@"
 at_most 1
 exclusive success errors
-exclusive json jsonl csv
+format_option json jsonl csv
 number_option limit
 time_options since until
 limit=${opt[limit]-0}
@@ -73,16 +73,14 @@ set_record_select() {
 }
 
 columns=(timestamp job_id job_name success output error)
-for format in json jsonl csv; do
-  if [[ -v opt[$format] ]]; then
-    printf -v list ', %s' "${columns[@]}"
-    set_record_select "${list#, }"
-    rows_as "$format" "$record_select" "${columns[@]}"
-    [[ ! -v args[0] ]] || suggest_job "${args[0]}"
-    say_unreadable
-    exit 0
-  fi
-done
+if [[ -n $format ]]; then
+  printf -v list ', %s' "${columns[@]}"
+  set_record_select "${list#, }"
+  rows_as "$format" "$record_select" "${columns[@]}"
+  [[ ! -v args[0] ]] || suggest_job "${args[0]}"
+  say_unreadable
+  exit 0
+fi
 
 cut=200
 [[ ! -v opt[full] ]] || cut=0

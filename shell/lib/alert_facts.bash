@@ -12,7 +12,7 @@ EMPTY_RUNS=50
 find_jobs() {
   local dir kind job
   local -A wanted=()
-  dir=$(results_dir)
+  dir=$results_dir
   [[ $dir == /* ]] || dir=./$dir
   [[ -d $dir ]] || no_results_dir "$dir"
   [[ -r $dir && -x $dir ]] || die "$EXIT_IO" "results directory $dir is not readable for $(id -un); no alerts at all"
@@ -62,10 +62,10 @@ CREATE TABLE firing(job TEXT, alert TEXT, since INTEGER, is_new INTEGER DEFAULT 
 # known_jobs - SQL: the scheduler's list, if it is there. One that cannot be read, though it is, leaves out what depends on it:
 # those alerts neither fire nor end.
 known_jobs() {
-  local file=${SCHEDULER_JOBS_FILE:-/opt/.task-scheduler/jobs.json} schedule='CAST(schedule AS TEXT)' unit
+  local schedule='CAST(schedule AS TEXT)' unit
   list_known=0 jobs_fault=
-  if [[ ! -e $file && ! -L $file ]]; then
-    [[ ! -v opt[overdue] ]] || die "$EXIT_IO" "--overdue wants the scheduler's list of jobs, and cannot read $file;" \
+  if [[ ! -e $jobs_file && ! -L $jobs_file ]]; then
+    [[ ! -v opt[overdue] ]] || die "$EXIT_IO" "--overdue wants the scheduler's list of jobs, and cannot read $jobs_file;" \
       'SCHEDULER_JOBS_FILE says where it is'
     return
   fi

@@ -39,7 +39,7 @@ set_named() {
 # know.
 check_other_files() {
   local dir path inner name named rotated=() misnamed=() as_jobs=() folders=()
-  dir=$(results_dir)
+  dir=$results_dir
   [[ $dir == /* ]] || dir=./$dir
   for path in "$dir"/*; do
     name=${path##*/}
@@ -79,7 +79,7 @@ check_other_files() {
 # One row for each job and reason: lines are counted, entries are named.
 check_lines() {
   local rows kind hex job quoted file reason count dir found=0
-  dir=$(results_dir)
+  dir=$results_dir
   rows=$(with_progress query "SELECT offset IS NULL, hex(job_id), $(cell reason), count(*) FROM task_rejects
     GROUP BY 1, 2, 3 ORDER BY 1 DESC, job_id, 3;") || {
     fail 'the results cannot be read' 'see the message above'

@@ -24,14 +24,16 @@ find_runner() {
   [[ -x $runner ]]
 }
 
-# The same rule as the extension's own (README: Which directory).
-results_dir() {
-  printf '%s\n' "${SCHEDULER_RESULTS_DIR:-/opt/.task-scheduler/results}"
-}
+# The scheduler's state, and where its parts are: the same rule as the extension's own (README: Which directory). The
+# completions, which stand alone, repeat it.
+DEFAULT_STATE=/opt/.task-scheduler
+results_dir=${SCHEDULER_RESULTS_DIR:-$DEFAULT_STATE/results}
+logs_dir=${SCHEDULER_LOGS_DIR:-$DEFAULT_STATE/logs}
+jobs_file=${SCHEDULER_JOBS_FILE:-$DEFAULT_STATE/jobs.json}
 
 # has_file JOB - or the directory cannot be looked into.
 has_file() {
-  local dir=${SCHEDULER_RESULTS_DIR:-/opt/.task-scheduler/results}
+  local dir=$results_dir
   [[ -e $dir/$1.jsonl || -L $dir/$1.jsonl || ! -r $dir || ! -x $dir ]]
 }
 

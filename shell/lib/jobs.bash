@@ -36,8 +36,7 @@ suggest_job() {
 
 # require_jobs JOB... - no_job for the first that has no file of records, be it empty.
 require_jobs() {
-  local job dir
-  dir=$(results_dir)
+  local job dir=$results_dir
   [[ -r $dir && -x $dir ]] || return 0 # the query will say it
   for job; do
     [[ -n $job && $job != */* && -f $dir/$job.jsonl && ! -L $dir/$job.jsonl ]] || no_job "$EXIT_NO" "$job"
@@ -47,9 +46,8 @@ require_jobs() {
 # look_at_jobs_file - sets `jobs_known`, if the scheduler's list of jobs can be read; and `jobs_fault`, why it cannot,
 # though it is there. Of what else may be wrong the command's own query tells.
 look_at_jobs_file() {
-  local file=${SCHEDULER_JOBS_FILE:-/opt/.task-scheduler/jobs.json}
   jobs_known='' jobs_fault=''
-  [[ -e $file || -L $file ]] || return 0
+  [[ -e $jobs_file || -L $jobs_file ]] || return 0
   sqlite_setup
   if ! jobs_fault=$(in_progress=1 send_query 'SELECT 1 FROM task_jobs LIMIT 1;' 2>&1 >/dev/null) &&
     [[ $jobs_fault == "taskresults: jobs file "* ]]; then
@@ -71,7 +69,7 @@ unset TASKRESULTS_UNREADABLE
 # files cannot be read, and has the queries to come pass over them. say_unreadable tells of them at the end.
 readable_jobs() {
   local readable
-  find_unreadable "$(results_dir)" .jsonl
+  find_unreadable "$results_dir" .jsonl
   ((${#unreadable[@]} == 0)) || export TASKRESULTS_UNREADABLE=skip
 }
 
@@ -104,7 +102,7 @@ unreadable_jobs() {
 
 # name_unreadable WORDS JOB... - names the jobs with the fix.
 name_unreadable() {
-  name_unreadable_files "$1" file "$(results_dir)" .jsonl "${@:2}"
+  name_unreadable_files "$1" file "$results_dir" .jsonl "${@:2}"
 }
 
 # name_unreadable_files WORDS WHAT DIRECTORY SUFFIX JOB... - the same of any directory with a file for each job.

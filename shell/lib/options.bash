@@ -91,6 +91,16 @@ number_option() {
   opt[$1]=${BASH_REMATCH[1]}
 }
 
+# format_option NAME... - sets `format` to the one of these options that was given, or to nothing.
+format_option() {
+  local name
+  exclusive "$@"
+  format=
+  for name; do
+    [[ ! -v opt[$name] ]] || format=$name
+  done
+}
+
 # exclusive NAME... - at most one of the options was given.
 exclusive() {
   local name given=()

@@ -152,7 +152,7 @@ say_sqlite_error() {
   say "${line:-sqlite3 failed}"
   case $variable in
     '') ;;
-    SCHEDULER_RESULTS_DIR) [[ -d $(results_dir) ]] || suggest_schedulers ;;
+    SCHEDULER_RESULTS_DIR) [[ -d $results_dir ]] || suggest_schedulers ;;
     *) say "$variable says where it is" ;;
   esac
 }

@@ -10,8 +10,8 @@
 # Looked at are /opt, the processes whose program or script is called task-scheduler..., and the systemd units of that name.
 find_schedulers() {
   local state pid unit current
-  current=$(results_dir) schedulers=()
-  for state in /opt/.task-scheduler /opt/*/.task-scheduler; do consider_state "$state"; done
+  current=$results_dir schedulers=()
+  for state in "$DEFAULT_STATE" /opt/*/.task-scheduler; do consider_state "$state"; done
   for pid in /proc/[0-9]*; do look_at_process "$pid"; done
   for unit in {/etc,/run,/usr/local/lib,/usr/lib,/lib}/systemd/{system,user}/task-scheduler*.service \
     "${XDG_CONFIG_HOME:-${HOME-}/.config}"/systemd/user/task-scheduler*.service; do

@@ -32,8 +32,7 @@ say_names() {
 
 # say_near_job JOB - on standard error, if a job with a file comes near the name, which no job has.
 say_near_job() {
-  local dir path name stripped=$1 names=() matching=() near near_kind
-  dir=$(results_dir)
+  local dir=$results_dir path name stripped=$1 names=() matching=() near near_kind
   stripped=${stripped%"${stripped##*[!/]}"}
   stripped=${stripped##*/} stripped=${stripped%.jsonl}
   for path in "$dir"/*.jsonl "$dir"/.*.jsonl; do
