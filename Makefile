@@ -165,9 +165,9 @@ fuzz: ## fuzz each target for FUZZ_SECONDS (60) of CPU time with libFuzzer and A
 	@.ci/deps --look build fuzz
 	@tests/fuzz/run
 
-widths: ## make shell/lib/width_data.awk anew, from the Unicode tables of Perl
-	shell/make_widths >shell/lib/width_data.awk.new
-	mv shell/lib/width_data.awk.new shell/lib/width_data.awk
+widths: ## make shell/terminal/width_data.awk anew, from the Unicode tables of Perl
+	shell/terminal/make_widths >shell/terminal/width_data.awk.new
+	mv shell/terminal/width_data.awk.new shell/terminal/width_data.awk
 
 format: ## lay out the C sources with clang-format
 	@.ci/deps --look lint
@@ -197,6 +197,9 @@ instructions: all ## count the instructions of a small workload, and compare the
 datadir ?= $(PREFIX)/share
 mandir  ?= $(datadir)/man
 SHELL_DIR = $(DESTDIR)$(datadir)/taskresults
+# What the commands read when they run, room by room.
+SHELL_ROOMS = alerts commands doctor hints lib report runner terminal
+SHELL_FILES = $(wildcard $(foreach type,bash awk css html js,$(SHELL_ROOMS:%=shell/%/*.$(type))))
 BASH_COMPLETIONS = $(DESTDIR)$(datadir)/bash-completion/completions
 ZSH_COMPLETIONS  = $(DESTDIR)$(datadir)/zsh/site-functions
 INSTALLED_FILES = "$(DESTDIR)$(libdir)/sqlite3/taskresults.so" "$(DESTDIR)$(libdir)/taskresults/taskresults-run" "$(DESTDIR)$(PREFIX)/include/taskresults.h" \
@@ -208,20 +211,18 @@ INSTALLED_FILES = "$(DESTDIR)$(libdir)/sqlite3/taskresults.so" "$(DESTDIR)$(libd
 .PHONY: man
 man: ## write the man pages to build/man
 	@rm -rf build/man
-	@shell/make_man build/man $(VERSION)
+	@shell/man/make_man build/man $(VERSION)
 
 # All links are relative: the tree works below any DESTDIR.
 install: all man ## copy the extension, its header, the commands and their man pages below DESTDIR/PREFIX
 	install -d "$(DESTDIR)$(libdir)/sqlite3" "$(DESTDIR)$(libdir)/taskresults" "$(DESTDIR)$(PREFIX)/include" \
-	  "$(DESTDIR)$(PREFIX)/bin" "$(SHELL_DIR)/lib" "$(SHELL_DIR)/commands" "$(SHELL_DIR)/report" "$(BASH_COMPLETIONS)" \
+	  "$(DESTDIR)$(PREFIX)/bin" "$(SHELL_DIR)" "$(BASH_COMPLETIONS)" \
 	  "$(ZSH_COMPLETIONS)" "$(DESTDIR)$(mandir)/man1"
 	install -m 755 taskresults.so "$(DESTDIR)$(libdir)/sqlite3/taskresults.so"
 	install -m 755 taskresults-run "$(DESTDIR)$(libdir)/taskresults/taskresults-run"
 	install -m 644 include/taskresults.h "$(DESTDIR)$(PREFIX)/include/taskresults.h"
 	install -m 755 shell/taskresults shell/view_results "$(SHELL_DIR)"
-	install -m 644 shell/lib/*.bash shell/lib/*.awk "$(SHELL_DIR)/lib"
-	install -m 644 shell/commands/*.bash "$(SHELL_DIR)/commands"
-	install -m 644 shell/report/* "$(SHELL_DIR)/report"
+	for file in $(SHELL_FILES); do install -D -m 644 "$$file" "$(SHELL_DIR)/$${file#shell/}" || exit; done
 	ln -srfT "$(DESTDIR)$(libdir)/sqlite3/taskresults.so" "$(SHELL_DIR)/taskresults.so"
 	ln -srfT "$(DESTDIR)$(libdir)/taskresults/taskresults-run" "$(SHELL_DIR)/taskresults-run"
 	ln -srf "$(SHELL_DIR)/taskresults" "$(SHELL_DIR)/view_results" "$(DESTDIR)$(PREFIX)/bin"

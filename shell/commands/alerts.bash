@@ -77,10 +77,11 @@
 
 # shellcheck shell=bash
 
-# shellcheck source=shell/lib/alert_facts.bash
-source "$shell_home/lib/alert_facts.bash"
-# shellcheck source=shell/lib/alert_state.bash
-source "$shell_home/lib/alert_state.bash"
+for part in judge state tell; do
+  # shellcheck source=/dev/null
+  source "$shell_home/alerts/$part.bash"
+done
+unset part
 
 # read_options ARGUMENT... - checks all that was given.
 read_options() {

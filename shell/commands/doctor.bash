@@ -17,10 +17,10 @@
 
 # shellcheck shell=bash
 
-# shellcheck source=shell/lib/scheduler.bash
-source "$shell_home/lib/scheduler.bash"
-# shellcheck source=shell/lib/examine.bash
-source "$shell_home/lib/examine.bash"
+# shellcheck source=shell/hints/schedulers.bash
+source "$shell_home/hints/schedulers.bash"
+# shellcheck source=shell/doctor/results.bash
+source "$shell_home/doctor/results.bash"
 
 parse_options '' "$@"
 at_most 0

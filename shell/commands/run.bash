@@ -58,7 +58,7 @@ fi
 
 [[ ${opt[timeout]-} != - ]] || usage_error "--timeout wants a length of time, not '-'" # which is none, for the runner
 find_runner || die "$EXIT_IO" "taskresults-run is not at $runner, so the command was not run: build it with make"
-recorder=("$BASH" -p "$shell_home/lib/record_run.bash" "$job" "$name")
+recorder=("$BASH" -p "$shell_home/runner/record_run.bash" "$job" "$name")
 how=show
 [[ ! -v opt[quiet] ]] || how=quiet
 [[ ! -v opt[merge] ]] || how+=+merge

@@ -39,8 +39,8 @@ has_file() {
 
 # suggest_schedulers - says where else on this machine a scheduler keeps results, when there is no results directory.
 suggest_schedulers() {
-  # shellcheck source=shell/lib/scheduler.bash
-  source "$shell_home/lib/scheduler.bash"
+  # shellcheck source=shell/hints/schedulers.bash
+  source "$shell_home/hints/schedulers.bash"
   say_schedulers
 }
 

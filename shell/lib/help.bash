@@ -15,8 +15,8 @@ summary_of() {
 # no_command NAME - says so, with the command that may have been meant, and where the list is.
 no_command() {
   local file commands=() near near_kind
-  # shellcheck source=shell/lib/suggest.bash
-  source "$shell_home/lib/suggest.bash"
+  # shellcheck source=shell/hints/names.bash
+  source "$shell_home/hints/names.bash"
   for file in "$shell_home"/commands/*.bash; do
     file=${file##*/}
     commands+=("${file%.bash}")

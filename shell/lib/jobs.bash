@@ -29,8 +29,8 @@ no_job() {
 # suggest_job JOB - if it has no file: says which job may have been meant.
 suggest_job() {
   ! has_file "$1" || return 0
-  # shellcheck source=shell/lib/suggest.bash
-  source "$shell_home/lib/suggest.bash"
+  # shellcheck source=shell/hints/names.bash
+  source "$shell_home/hints/names.bash"
   say_near_job "$1"
 }
 

@@ -56,8 +56,8 @@ parse_options() {
 # unknown_option WORD NAME... - of the options, one may have been meant.
 unknown_option() {
   local word=$1 near=() near_kind
-  # shellcheck source=shell/lib/suggest.bash
-  source "$shell_home/lib/suggest.bash"
+  # shellcheck source=shell/hints/names.bash
+  source "$shell_home/hints/names.bash"
   say "unknown option: $word"
   word=${word%%=*}
   [[ $word != --?* ]] || near_names "${word#--}" "${@:2}"

@@ -1,4 +1,12 @@
 # start.bash - what both scripts begin with: the environment, signals, then the library. The script has set `shell_home`.
+#
+# commands/ has a file for each command. Beside it:
+#   lib/        what every command needs: options, messages, SQL
+#   terminal/   output for people: width, colour, tables, progress
+#   hints/      what may have been meant: names that come near, schedulers on this machine
+#   alerts/     doctor/     report/     what one command alone needs
+#   runner/     the program behind `run`, and how it writes its record
+#   completions/     man/     what is made for other programs
 
 # shellcheck shell=bash
 
@@ -36,8 +44,9 @@ if pipe_is_ignored 2>/dev/null; then
 fi
 trap 'exit 130' INT
 
-for part in visible say options find sql_text query fields times terminal progress jobs atomic help; do
+for part in terminal/visible lib/{say,options,find,sql_text,query,fields,times} terminal/{terminal,progress} \
+  lib/{jobs,atomic,help}; do
   # shellcheck source=/dev/null
-  source "$shell_home/lib/$part.bash"
+  source "$shell_home/$part.bash"
 done
 unset part

@@ -168,7 +168,7 @@ job_file() {
 
 @test "names that fold alike are those that Unicode takes for one without case and accents: every letter of the table, and Hangul" {
   echo '{ print fold($0) }' >"$BATS_TEST_TMPDIR/print.awk"
-  LC_ALL=C python3 -X utf8 - "$root/shell/lib/fold.awk" "$BATS_TEST_TMPDIR/print.awk" <<'PYTHON'
+  LC_ALL=C python3 -X utf8 - "$root/shell/hints/fold.awk" "$BATS_TEST_TMPDIR/print.awk" <<'PYTHON'
 import subprocess, sys, unicodedata as u
 def folded(names):
     program = ["awk", "-f", sys.argv[1], "-f", sys.argv[2]]

@@ -7,7 +7,7 @@ load ../shell
 
 setup_pages() {
   pages=$BATS_TEST_TMPDIR/man
-  "$root/shell/make_man" "$pages" 1.2.3
+  "$root/shell/man/make_man" "$pages" 1.2.3
 }
 
 @test "every command has a man page with its name, synopsis, options and examples" {

@@ -7,12 +7,12 @@ load ../shell
 # width_program PROGRAM - runs the awk program behind width.awk.
 width_program() {
   printf '%s\n' "$1" >"$BATS_TEST_TMPDIR/program.awk"
-  LC_ALL=C "${AWK:-awk}" -f "$root/shell/lib/width_data.awk" -f "$root/shell/lib/width.awk" \
+  LC_ALL=C "${AWK:-awk}" -f "$root/shell/terminal/width_data.awk" -f "$root/shell/terminal/width.awk" \
     -f "$BATS_TEST_TMPDIR/program.awk"
 }
 
 @test "the width of every code point is what Python's Unicode tables make of it" {
-  python3 "$root/tests/width/compare.py" "$root/shell/lib"
+  python3 "$root/tests/width/compare.py" "$root/shell/terminal"
 }
 
 @test "what is more than one code point: emoji, flags, families, skin, keycaps, marks" {

@@ -70,7 +70,7 @@ show() {
 # and SHRINK those that may be cut, as COLUMN or COLUMN:PLACES, to no less than that.
 # Cells are made visible wherever the table goes, since one line is one row; --raw leaves all but line breaks.
 show_table() {
-  LC_ALL=C awk -f "$shell_home/lib/width_data.awk" -f "$shell_home/lib/width.awk" -f "$shell_home/lib/table.awk" \
+  LC_ALL=C awk -f "$shell_home/terminal/width_data.awk" -f "$shell_home/terminal/width.awk" -f "$shell_home/terminal/table.awk" \
     -v align="$1" -v shrink="$2" -v drop="${3-}" -v width="$terminal_columns" -v bold="$(in_colour && echo 1)" |
     if [[ -v opt[raw] ]]; then
       show
@@ -83,6 +83,6 @@ show_table() {
 # cut_lines - to the terminal's width, if there is one.
 cut_lines() {
   if ((terminal_columns == 0)); then cat; return; fi
-  LC_ALL=C awk -f "$shell_home/lib/width_data.awk" -f "$shell_home/lib/width.awk" -f "$shell_home/lib/cut.awk" \
+  LC_ALL=C awk -f "$shell_home/terminal/width_data.awk" -f "$shell_home/terminal/width.awk" -f "$shell_home/terminal/cut.awk" \
     -v width="$terminal_columns"
 }

@@ -1,4 +1,4 @@
-# examine.bash - what `doctor` looks for in the results themselves: in files that are not read, in lines, in records, in
+# results.bash - what `doctor` looks for in the results themselves: in files that are not read, in lines, in records, in
 # runs. It says what it finds by `ok`, `note` and `fail`. However many jobs there are, no process is started for one.
 
 # shellcheck shell=bash

@@ -4,10 +4,10 @@
 # shellcheck shell=bash
 
 set -uo pipefail
-shell_home=${0%/lib/*}
-for part in visible say find sql_text query; do
+shell_home=${0%/runner/*}
+for part in terminal/visible lib/{say,find,sql_text,query}; do
   # shellcheck source=/dev/null
-  source "$shell_home/lib/$part.bash"
+  source "$shell_home/$part.bash"
 done
 
 in_progress=1 # no line of progress: the output is the command's

@@ -1,4 +1,4 @@
-# suggest.bash - what may have been meant by a name that nothing has: a job's, a command's. Sourced only then.
+# names.bash - what may have been meant by a name that nothing has: a job's, a command's. Sourced only then.
 
 # shellcheck shell=bash
 
@@ -13,7 +13,7 @@ near_names() {
   while read -r kind && IFS= read -r name; do
     near_kind=$kind near+=("$name")
   done < <(printf '%s\n' "$@" |
-    LC_ALL=C awk -f "$shell_home/lib/fold.awk" -f "$shell_home/lib/near.awk" | LC_ALL=C sed 's/ /\n/')
+    LC_ALL=C awk -f "$shell_home/hints/fold.awk" -f "$shell_home/hints/near.awk" | LC_ALL=C sed 's/ /\n/')
 }
 
 # say_names WORDS NAME... - the first few in place of the %; and as a shell reads back their very bytes, where what

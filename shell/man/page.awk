@@ -1,4 +1,4 @@
-# man.awk - a command's help text -> its man page. Variables: name (of the page), title (the command), version.
+# page.awk - a command's help text -> its man page. Variables: name (of the page), title (the command), version.
 #
 # In: "NAME ARGUMENTS - summary", then paragraphs and sections. A section begins with "Word:" alone on its line (only
 # "Usage:" goes on behind it); in it, a line indented by two is an entry ("--flag  text", continued further in) or an

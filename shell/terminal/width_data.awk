@@ -1,4 +1,4 @@
-# width_data.awk - made by shell/make_widths from Unicode 14.0.0: first and last code point of each range.
+# width_data.awk - made by shell/terminal/make_widths from Unicode 14.0.0: first and last code point of each range.
 
 function load_ranges() {
   ranges("zero", "768 879 1155 1161 1425 1469 1471 1471 1473 1474 1476 1477 1479 1479")

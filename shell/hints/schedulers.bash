@@ -1,4 +1,4 @@
-# scheduler.bash - where a scheduler on this machine keeps its state: for hints, when it is not where we look. Nothing
+# schedulers.bash - where a scheduler on this machine keeps its state: for hints, when it is not where we look. Nothing
 # else uses what is found here. Sourced only then.
 #
 # The state is a directory with `results`, `logs` and `jobs.json`, and is called .task-scheduler: below /opt with older

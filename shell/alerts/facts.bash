@@ -1,0 +1,98 @@
+# facts.bash - SQL: what is known of each job.
+#
+# Of each job only the last few records are read, however long its file is.
+
+# shellcheck shell=bash
+
+# How far back the length of a streak is counted, and how many runs --empty looks at.
+LONGEST_STREAK=1000
+EMPTY_RUNS=50
+
+# The tables of the query: what there is, what was told before, what fires.
+tables="
+CREATE TABLE has_file(job TEXT PRIMARY KEY) WITHOUT ROWID;
+CREATE TABLE unreadable(job TEXT PRIMARY KEY) WITHOUT ROWID;
+CREATE TABLE named(job TEXT PRIMARY KEY) WITHOUT ROWID;
+CREATE TABLE wanted(job TEXT PRIMARY KEY) WITHOUT ROWID;
+CREATE TABLE recent(id INTEGER PRIMARY KEY, job TEXT, place INTEGER, begins INTEGER, good INTEGER, at INTEGER, blank INTEGER,
+  suspect INTEGER);
+CREATE TABLE known(job TEXT PRIMARY KEY, enabled INTEGER, created INTEGER, due INTEGER, running INTEGER, every INTEGER,
+  untold INTEGER)
+  WITHOUT ROWID;
+CREATE TABLE state_line(number INTEGER PRIMARY KEY, line TEXT);
+CREATE TABLE told(job TEXT, alert TEXT, fired INTEGER, sent INTEGER, upto INTEGER, line TEXT, offset INTEGER, hash INTEGER,
+  place INTEGER, is_refreshed INTEGER DEFAULT 0, PRIMARY KEY (job, alert));
+CREATE TABLE firing(job TEXT, alert TEXT, since INTEGER, is_new INTEGER DEFAULT 0, words TEXT, PRIMARY KEY (job, alert));"
+
+# known_jobs - SQL: the scheduler's list, if it is there. One that cannot be read, though it is, leaves out what depends on it:
+# those alerts neither fire nor end.
+known_jobs() {
+  local schedule='CAST(schedule AS TEXT)' unit
+  list_known=0 jobs_fault=
+  if [[ ! -e $jobs_file && ! -L $jobs_file ]]; then
+    [[ ! -v opt[overdue] ]] || die "$EXIT_IO" "--overdue wants the scheduler's list of jobs, and cannot read $jobs_file;" \
+      'SCHEDULER_JOBS_FILE says where it is'
+    return
+  fi
+  [[ -v opt[overdue] || -v opt[silent-for] || ${#args[@]} -gt 0 ]] || return 0
+  look_at_jobs_file
+  if [[ -v opt[overdue] || -v opt[silent-for] ]]; then
+    say_unknown_jobs 'alerts of overdue and silent jobs are left out'
+  else
+    say_unknown_jobs 'jobs that have not run yet are left out'
+  fi
+  [[ -z $jobs_fault ]] || return 0
+  list_known=1
+  unit="CASE WHEN $schedule GLOB 'every [0-9]* second*' THEN 1 WHEN $schedule GLOB 'every [0-9]* minute*' THEN 60
+    WHEN $schedule GLOB 'every [0-9]* hour*' THEN 3600 WHEN $schedule GLOB 'every [0-9]* day*' THEN 86400
+    WHEN $schedule GLOB 'every [0-9]* week*' THEN 604800 END"
+  sql+="INSERT OR REPLACE INTO known SELECT job_id, enabled IS NOT 0 AND enabled IS NOT NULL,
+      created_us, next_run_us, state = 'running',
+      CAST(substr($schedule, 7) AS INTEGER) * ($unit) * 1000000, state = 'unknown'
+    FROM task_jobs WHERE record IS NOT NULL AND typeof(job_id) = 'text';"
+}
+
+# recent_records - SQL: the last records of each job, newest first. Sets `reach`, how many, and `pattern`, SQL, what is
+# suspicious.
+recent_records() {
+  local blank=NULL suspect=NULL
+  pattern=NULL
+  reach=${opt[after]-1}
+  ((reach >= ${rate_runs-1})) || reach=$rate_runs
+  if [[ -v opt[empty] ]]; then
+    blank="trim(coalesce(output, ''), ' ' || char(9, 10, 13)) = ''"
+    ((reach >= EMPTY_RUNS)) || reach=$EMPTY_RUNS
+  fi
+  if [[ -v opt[suspicious] ]]; then
+    pattern="'*' || $(sql_text "${opt[suspicious]}") || '*'"
+    suspect="coalesce($(whole_text output), '') GLOB $pattern OR coalesce($(whole_text error), '') GLOB $pattern"
+  fi
+  sql+="
+  -- begins: the place of the file's first byte.
+  CREATE TEMP VIEW newest AS SELECT job_id AS job, rowid AS place, rowid - offset AS begins, ok AS good, time_us AS at,
+    $blank AS blank, $suspect AS suspect FROM task_results;"$'\n'
+  ((${#jobs[@]} == 0)) || sql+=$(printf '%s\0' "${jobs[@]}" | sql_texts \
+    'INSERT INTO recent(job, place, begins, good, at, blank, suspect) SELECT * FROM newest WHERE job = ' \
+    " ORDER BY place DESC LIMIT $reach;")$'\n'
+}
+
+# job_facts - SQL: a row for each job. A job's records have ids one after the other, from `head`, the newest.
+job_facts() {
+  # SQLite numbers rows as they come, so that this reads as far back as it is read.
+  local numbered='SELECT good, at, place, row_number() OVER (ORDER BY place DESC) AS n FROM newest WHERE job = fact.job'
+  sql+="
+  CREATE TABLE fact AS
+    SELECT job, count(id) AS seen, min(id) AS head, min(id) FILTER (WHERE good) AS good_id,
+      coalesce(min(id) FILTER (WHERE good) - min(id), count(id)) AS streak, NULL AS since, NULL AS first, 0 AS bounded,
+      min(id) FILTER (WHERE at IS NOT NULL) AS timed_id, NULL AS at
+    FROM wanted LEFT JOIN recent USING (job) GROUP BY job;
+  -- Failures as far back as was read: on to the success behind them, or as far as is counted.
+  UPDATE fact SET (streak, bounded) = (SELECT n - 1, good FROM ($numbered) WHERE good OR n > $LONGEST_STREAK LIMIT 1)
+    WHERE good_id IS NULL AND seen = $reach;
+  UPDATE fact SET bounded = 0, streak = (SELECT count(*) FROM newest WHERE job = fact.job) WHERE streak IS NULL;
+  UPDATE fact SET bounded = 1 WHERE good_id > head;
+  UPDATE fact SET (since, first) = (SELECT at, place FROM recent WHERE id = head + streak - 1) WHERE streak BETWEEN 1 AND seen;
+  UPDATE fact SET (since, first) = (SELECT at, place FROM ($numbered) WHERE n = fact.streak LIMIT 1) WHERE streak > seen;
+  UPDATE fact SET at = (SELECT at FROM recent WHERE id = timed_id);
+  CREATE UNIQUE INDEX fact_job ON fact(job);"$'\n'
+}

@@ -1,0 +1,36 @@
+# jobs.bash - which jobs there are to judge, and which of their files cannot be read.
+
+# shellcheck shell=bash
+
+# find_jobs - sets `jobs`, those that have a file (and were asked for), and `unreadable`, of which it complains.
+find_jobs() {
+  local dir kind job
+  local -A wanted=()
+  dir=$results_dir
+  [[ $dir == /* ]] || dir=./$dir
+  [[ -d $dir ]] || no_results_dir "$dir"
+  [[ -r $dir && -x $dir ]] || die "$EXIT_IO" "results directory $dir is not readable for $(id -un); no alerts at all"
+  results_id=$(printf '%s' "$(realpath -- "$dir")" | od -An -v -tx1 | tr -d ' \n')
+  jobs=() unreadable=()
+  for job in "${args[@]}"; do wanted["=$job"]=1; done
+  while IFS= read -rd '' job; do
+    kind=${job:0:1} job=${job:1}
+    job=${job%.jsonl}
+    ((${#args[@]} == 0)) || [[ -v wanted["=$job"] ]] || continue
+    if [[ $kind == r ]]; then jobs+=("$job"); else unreadable+=("$job"); fi
+  done < <(LC_ALL=C find "$dir/" -maxdepth 1 -type f -name '*.jsonl' \
+    \( -readable -printf 'r%f\0' -o -printf 'u%f\0' \) 2>/dev/null)
+  ((${#unreadable[@]} == 0)) || say_unreadable_files
+}
+
+say_unreadable_files() {
+  local job user messages=()
+  user=$(id -un)
+  for job in "${unreadable[@]}"; do messages+=("job $job: its file is not readable for $user; no alerts for it"); done
+  say_each "${messages[@]}"
+}
+
+# each_text TABLE TEXT... - SQL: the texts go into the table.
+each_text() {
+  (($# == 1)) || printf '%s\0' "${@:2}" | sql_texts "INSERT OR IGNORE INTO $1 VALUES(" ');'
+}

@@ -1,0 +1,78 @@
+# notices.bash - SQL: what is to be told.
+
+# shellcheck shell=bash
+
+# telling_line TEXT ENDING - SQL: the line of an error that tells most: the last of a traceback, else the first.
+telling_line() {
+  printf '%s' "substr(CASE WHEN $1 GLOB 'Traceback*' THEN replace($2, rtrim($2, replace($2, char(10), '')), '')
+    ELSE substr($1, 1, instr($1 || char(10), char(10)) - 1) END, 1, 200)"
+}
+
+# printable TEXT - SQL: the text with NUL, which neither a variable nor a line can hold, as its picture.
+printable() {
+  printf "replace(%s, CAST(x'ff' AS TEXT), '␀')" "$(whole_text "$1")"
+}
+
+# The rows of the answer: a notice each, in these columns.
+NOTICE=(event alert job streak failures last_run since error message before after)
+
+# notices - SQL: the first row has what is wrong with the state, a named job that does not exist, and the count of what
+# fires; then a row for each alert that fires or was told.
+notices() {
+  local kind list='' evaluated ended row fe text quoted offset hash failures=NULL
+  local ended_words="CASE alert WHEN 'rate' THEN 'failing too often' WHEN 'empty' THEN 'without output' ELSE alert END"
+  [[ ! -v opt[rate] ]] ||
+    failures="(SELECT count(*) FROM recent AS r WHERE NOT r.good AND r.id >= head AND r.id < head + min(seen, $rate_runs))"
+  for kind in "${kinds[@]}"; do list+="${list:+, }'$kind'"; done
+  # A job that was not looked at keeps its alerts.
+  evaluated="told.alert IN ($list) AND told.job NOT IN (SELECT job FROM unreadable)"
+  ((${#args[@]} == 0)) || evaluated+=' AND told.job IN (SELECT job FROM named)'
+  ended="CASE WHEN told.alert = 'silent' THEN $now - fact.at <= ${opt[silent-for]-0}
+    WHEN told.alert = 'overdue' THEN (SELECT enabled FROM known WHERE known.job = told.job) ELSE seen > 0 END"
+  ended="CASE WHEN $ended THEN 'recovered' ELSE 'dropped' END"
+  [[ -v opt[recovered] ]] || ended="'forgotten'"
+  sql+="CREATE TABLE notice AS
+    SELECT CASE WHEN told.job IS NULL OR is_new THEN 'fired'
+        WHEN ${opt[cooldown]-NULL} <= $now - sent THEN 'repeated' ELSE 'kept' END AS event,
+      firing.alert, job, firing.since, words, coalesce(line, '') AS before, fired AS fired_before, is_refreshed
+    FROM firing LEFT JOIN told USING (job, alert)
+    UNION ALL
+    SELECT CASE WHEN $evaluated THEN $ended ELSE 'kept' END, told.alert, told.job, told.fired, '', line, fired, 0
+    FROM told LEFT JOIN fact USING (job)
+    WHERE NOT EXISTS (SELECT 1 FROM firing WHERE firing.job = told.job AND firing.alert = told.alert);"
+  # What a notice quotes, and of which record.
+  text="(CASE WHEN alert = 'suspicious' AND NOT coalesce(($(whole_text output)) GLOB $pattern, 0) THEN error
+    WHEN ok THEN output ELSE error END)"
+  # Where the last record is that is told of, and what it is.
+  offset="CASE alert WHEN 'failing' THEN place - begins END"
+  hash="CASE alert WHEN 'failing' THEN (SELECT taskresults_hash(record) FROM task_results WHERE rowid = place) END"
+  # An unknown rowid would read every file.
+  quoted="(CASE WHEN event NOT IN ('fired', 'repeated') THEN NULL WHEN alert IN ('failing', 'suspicious', 'empty') THEN place
+    WHEN alert = 'rate' THEN (SELECT r.place FROM recent AS r WHERE NOT r.good AND r.id >= head AND r.id < head + seen ORDER BY r.id LIMIT 1) END)"
+  sql+="CREATE TABLE answer AS
+    SELECT event, alert, notice.job, CASE WHEN head THEN streak END AS streak,
+      $failures AS failures,
+      CASE WHEN place IS NOT NULL THEN (SELECT timestamp FROM task_results WHERE rowid = place) END AS last_run, notice.since, words, before,
+      CASE WHEN $quoted IS NOT NULL THEN (SELECT substr($(printable "$text"), 1, 4000) FROM task_results WHERE rowid = $quoted) END AS error,
+      CASE WHEN $quoted IS NOT NULL THEN (SELECT substr($(printable "$text"), -400) FROM task_results WHERE rowid = $quoted) END AS ending,
+      CASE WHEN event IN ('fired', 'repeated') THEN json_object('job', notice.job, 'alert', alert,
+        'fired_us', CASE event WHEN 'fired' THEN $now ELSE fired_before END, 'sent_us', $now, 'upto_us', fact.at,
+          'offset', $offset, 'hash', $hash)
+        WHEN event = 'kept' AND is_refreshed
+          THEN json_set(before, '\$.upto_us', fact.at, '\$.offset', $offset, '\$.hash', $hash)
+        WHEN event = 'kept' THEN before END AS after
+    FROM notice LEFT JOIN fact USING (job) LEFT JOIN recent ON recent.id = head;"
+  text=$(telling_line error "rtrim(ending, ' ' || char(9, 10, 13))")
+  row="event, alert, job, streak, failures, $(printable last_run), $(clock since), error,
+    $(cell job) || ': ' || CASE event WHEN 'repeated' THEN 'still: ' ELSE '' END ||
+      CASE event WHEN 'recovered' THEN 'recovered: no longer ' || $ended_words
+        WHEN 'dropped' THEN 'not looked at any more: no longer ' || $ended_words ELSE words ||
+        CASE WHEN trim(error) <> '' THEN ': ' || $(cell "$text") ELSE '' END END,
+    before, after"
+  fe="CAST(x'fe' AS TEXT)"
+  # shellcheck disable=SC1078  # it is closed
+  sql+="SELECT coalesce($fault, '') || $fe || coalesce((SELECT job FROM named WHERE job NOT IN has_file
+      AND job NOT IN unreadable AND job NOT IN (SELECT job FROM known) AND job NOT IN (SELECT job FROM told) LIMIT 1), '')
+    || $fe || (SELECT count(*) FROM firing) || $fe || (SELECT count(*) FROM wanted) || $fe;"$'\n'
+  sql+=$'.separator "\\376" "\\376\\n"\n'"SELECT $row FROM answer ORDER BY job, alert;"
+}
