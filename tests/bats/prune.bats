@@ -505,9 +505,9 @@ PYTHON
     rm -f "$results"/j.jsonl
     make_job j 10
     # killed right after the exchange; a record had come in after the copy
-    ! env LD_PRELOAD="$root/build/shim/prune_faults.so" PRUNE_APPEND="$results/j.jsonl" PRUNE_AT=renameat2 \
+    env LD_PRELOAD="$root/build/shim/prune_faults.so" PRUNE_APPEND="$results/j.jsonl" PRUNE_AT=renameat2 \
       PRUNE_FAULT=torn sqlite3 -batch -init /dev/null -cmd ".load $extension" :memory: \
-      "SELECT taskresults_prune('j', 'keep', 4)" >/dev/null 2>&1
+      "SELECT taskresults_prune('j', 'keep', 4)" >/dev/null 2>&1 && return 1
     count=$(wc -l <"$results/j.jsonl.numbers")
     rm "$results/j.jsonl" "$results/j.jsonl.numbers"
     [[ $change == rm ]] || append_record j other

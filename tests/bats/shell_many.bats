@@ -66,7 +66,7 @@ counts_of() {
   local command named
   make_many
   chmod 000 "$results"/1*.jsonl
-  mkdir -p -m 777 "$open_place/state"
+  mkdir -m 777 "$open_place/state"
   for command in list errors metrics "alerts --state $open_place/state/told"; do
     # shellcheck disable=SC2086  # words
     counts_of 3 $command

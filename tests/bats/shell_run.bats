@@ -183,6 +183,11 @@ is_gone() {
   ! kill -0 "$(<"$1")" || grep -q '^State:.Z' "/proc/$(<"$1")/status"
 }
 
+# Not `! is_gone`, whose failure bats would not count.
+is_alive() {
+  ! is_gone "$1"
+}
+
 # A process that leaves the command's group, session and output, and writes its number to the file `escaped`.
 escape='setsid sh -c "echo \$\$ >escaped; exec sleep 1000" </dev/null >/dev/null 2>&1 & until test -s escaped; do sleep 0.02; done;'
 
@@ -226,7 +231,7 @@ escape='setsid sh -c "echo \$\$ >escaped; exec sleep 1000" </dev/null >/dev/null
     rm -f escaped
     start "$(tool taskresults)" run a -- sh -c "ulimit -c 0; $escape touch begun; exec sleep 1000"
     await test -e begun
-    ! is_gone escaped
+    is_alive escaped
     kill "-$signal" "$pid"
     wait "$pid" && return 1
     is_gone escaped
@@ -241,7 +246,7 @@ escape='setsid sh -c "echo \$\$ >escaped; exec sleep 1000" </dev/null >/dev/null
   await test -s ran
   has_ended() { grep -q '^State:.Z' "/proc/$(<ran)/status"; }
   await has_ended
-  ! is_gone escaped
+  is_alive escaped
   kill -TERM "$pid"
   status=0
   wait "$pid" || status=$?
@@ -272,11 +277,11 @@ escape='setsid sh -c "echo \$\$ >escaped; exec sleep 1000" </dev/null >/dev/null
     rm -f escaped
     run taskresults run a --timeout 1h -- sh -c "$escape exit $code"
     [[ $status -eq $code ]]
-    ! is_gone escaped
+    is_alive escaped
     # A later run that is ended ends its own only.
     run taskresults run a --timeout 0.5 -- sleep 1000
     [[ $status -eq 124 ]]
-    ! is_gone escaped
+    is_alive escaped
     kill "$(<escaped)"
   done
 }
@@ -287,7 +292,7 @@ escape='setsid sh -c "echo \$\$ >escaped; exec sleep 1000" </dev/null >/dev/null
     "$(tool taskresults)" run a --timeout 0.5 -- sh -c "$escape exec sleep 1000"
   [[ $status -eq 124 ]]
   is_gone escaped
-  ! is_gone stranger
+  is_alive stranger
   kill "$(<stranger)"
 }
 
