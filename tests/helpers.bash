@@ -81,8 +81,8 @@ with_faults() {
   env "${settings[@]}" LD_PRELOAD="$root/build/shim/faults.so" "$@"
 }
 
-# missing_extra WHAT - for a test whose package, of the group `extras` in .ci/deps, is not here: it is skipped, but fails
-# where TASKRESULTS_EXTRAS is set, as .ci/run does.
+# missing_extra WHAT - for a test whose package, of the group `extras` in .ci/deps, is not here: it is skipped, but
+# fails where TASKRESULTS_EXTRAS is set, as .ci/run does.
 missing_extra() {
   [[ -z ${TASKRESULTS_EXTRAS-} ]] || { echo "not here: $1"; return 1; }
   skip "not here: $1"

@@ -15,7 +15,8 @@ import json, sys
 for job in sys.argv[2:]:
     with open(f"{sys.argv[1]}/{job}.jsonl", "a") as file:
         for success in (True, False):
-            file.write(json.dumps({"timestamp": "2026-01-01T00:00:00.5Z", "job_id": job, "job_name": job, "success": success,
-                                   "output": job if success else "", "error": "" if success else job}) + "\n")
+            file.write(json.dumps({"timestamp": "2026-01-01T00:00:00.5Z", "job_id": job, "job_name": job,
+                                   "success": success, "output": job if success else "",
+                                   "error": "" if success else job}) + "\n")
 PYTHON
 }

@@ -14,24 +14,26 @@ CREATE TABLE has_file(job TEXT PRIMARY KEY) WITHOUT ROWID;
 CREATE TABLE unreadable(job TEXT PRIMARY KEY) WITHOUT ROWID;
 CREATE TABLE named(job TEXT PRIMARY KEY) WITHOUT ROWID;
 CREATE TABLE wanted(job TEXT PRIMARY KEY) WITHOUT ROWID;
-CREATE TABLE recent(id INTEGER PRIMARY KEY, job TEXT, place INTEGER, begins INTEGER, good INTEGER, at INTEGER, blank INTEGER,
-  suspect INTEGER);
+CREATE TABLE recent(id INTEGER PRIMARY KEY, job TEXT, place INTEGER, begins INTEGER, good INTEGER, at INTEGER,
+  blank INTEGER, suspect INTEGER);
 CREATE TABLE known(job TEXT PRIMARY KEY, enabled INTEGER, created INTEGER, due INTEGER, running INTEGER, every INTEGER,
   untold INTEGER)
   WITHOUT ROWID;
 CREATE TABLE state_line(number INTEGER PRIMARY KEY, line TEXT);
-CREATE TABLE told(job TEXT, alert TEXT, fired INTEGER, sent INTEGER, upto INTEGER, line TEXT, offset INTEGER, hash INTEGER,
-  place INTEGER, is_refreshed INTEGER DEFAULT 0, PRIMARY KEY (job, alert));
-CREATE TABLE firing(job TEXT, alert TEXT, since INTEGER, is_new INTEGER DEFAULT 0, words TEXT, PRIMARY KEY (job, alert));"
+CREATE TABLE told(job TEXT, alert TEXT, fired INTEGER, sent INTEGER, upto INTEGER, line TEXT, offset INTEGER,
+  hash INTEGER, place INTEGER, is_refreshed INTEGER DEFAULT 0, PRIMARY KEY (job, alert));
+CREATE TABLE firing(job TEXT, alert TEXT, since INTEGER, is_new INTEGER DEFAULT 0, words TEXT,
+  PRIMARY KEY (job, alert));"
 
-# known_jobs - SQL: the scheduler's list, if it is there. One that cannot be read, though it is, leaves out what depends on it:
-# those alerts neither fire nor end.
+# known_jobs - SQL: the scheduler's list, if it is there. One that cannot be read, though it is, leaves out what depends
+# on it: those alerts neither fire nor end.
 known_jobs() {
   local schedule='CAST(schedule AS TEXT)' unit
   list_known=0 jobs_fault=
   if [[ ! -e $jobs_file && ! -L $jobs_file ]]; then
-    [[ ! -v opt[overdue] ]] || die "$EXIT_IO" "--overdue wants the scheduler's list of jobs, and cannot read $jobs_file;" \
-      'SCHEDULER_JOBS_FILE says where it is'
+    [[ ! -v opt[overdue] ]] ||
+      die "$EXIT_IO" "--overdue wants the scheduler's list of jobs, and cannot read $jobs_file;" \
+        'SCHEDULER_JOBS_FILE says where it is'
     return
   fi
   [[ -v opt[overdue] || -v opt[silent-for] || ${#args[@]} -gt 0 ]] || return 0
@@ -91,8 +93,10 @@ job_facts() {
     WHERE good_id IS NULL AND seen = $reach;
   UPDATE fact SET bounded = 0, streak = (SELECT count(*) FROM newest WHERE job = fact.job) WHERE streak IS NULL;
   UPDATE fact SET bounded = 1 WHERE good_id > head;
-  UPDATE fact SET (since, first) = (SELECT at, place FROM recent WHERE id = head + streak - 1) WHERE streak BETWEEN 1 AND seen;
-  UPDATE fact SET (since, first) = (SELECT at, place FROM ($numbered) WHERE n = fact.streak LIMIT 1) WHERE streak > seen;
+  UPDATE fact SET (since, first) = (SELECT at, place FROM recent WHERE id = head + streak - 1)
+    WHERE streak BETWEEN 1 AND seen;
+  UPDATE fact SET (since, first) = (SELECT at, place FROM ($numbered) WHERE n = fact.streak LIMIT 1)
+    WHERE streak > seen;
   UPDATE fact SET at = (SELECT at FROM recent WHERE id = timed_id);
   CREATE UNIQUE INDEX fact_job ON fact(job);"$'\n'
 }

@@ -8,8 +8,8 @@ for part in jobs facts kinds news notices; do
 done
 unset part
 
-# judge - runs the query; sets `state_fault`, `missing_job`, `firing_count`, `job_count`, and the columns of the notices,
-# each an array.
+# judge - runs the query; sets `state_fault`, `missing_job`, `firing_count`, `job_count`, and the columns of the
+# notices, each an array.
 judge() {
   local answer at fields
   now=$((EPOCHSECONDS * 1000000))

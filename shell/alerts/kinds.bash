@@ -13,13 +13,14 @@ find_alerts() {
   kinds=()
   if [[ -v opt[after] ]]; then
     kinds+=(failing)
-    sql+="INSERT INTO firing SELECT job, 'failing', since, 0, CASE streak WHEN 1 THEN 'failed' ELSE 'failed ' || streak ||
-        ' times in a row' || coalesce(', since ' || nullif($(clock since), ''), '') END
+    sql+="INSERT INTO firing SELECT job, 'failing', since, 0, CASE streak WHEN 1 THEN 'failed'
+        ELSE 'failed ' || streak || ' times in a row' || coalesce(', since ' || nullif($(clock since), ''), '') END
       FROM fact WHERE streak >= ${opt[after]};"
   fi
   if [[ -v opt[rate] ]]; then
     kinds+=(rate)
-    sql+="INSERT INTO firing SELECT fact.job, 'rate', fact.at, 0, 'failed ' || count(*) || ' of the last ' || min(seen, $rate_runs) || ' times'
+    sql+="INSERT INTO firing SELECT fact.job, 'rate', fact.at, 0,
+      'failed ' || count(*) || ' of the last ' || min(seen, $rate_runs) || ' times'
       FROM fact JOIN recent ON id >= head AND id < head + min(seen, $rate_runs) WHERE NOT good
       GROUP BY fact.job HAVING count(*) >= $rate_failures;"
   fi
@@ -29,7 +30,8 @@ find_alerts() {
     sql+="INSERT INTO firing SELECT job, 'silent', last, 0, CASE WHEN seen = 0 THEN 'never ran'
         WHEN last IS NULL THEN 'silent, for all one can tell: no record has a readable time'
         ELSE 'silent for ' || ($(for_how_long last)) || ', since ' || $(clock last) END
-      FROM (SELECT *, coalesce(fact.at, CASE seen WHEN 0 THEN created END) AS last FROM fact LEFT JOIN known USING (job))
+      FROM (SELECT *, coalesce(fact.at, CASE seen WHEN 0 THEN created END) AS last FROM fact
+        LEFT JOIN known USING (job))
       WHERE $enabled AND (last IS NULL OR $now - last > ${opt[silent-for]});"
   fi
   if [[ -v opt[overdue] && -z $jobs_fault ]]; then
@@ -37,7 +39,8 @@ find_alerts() {
     sql+="INSERT INTO firing SELECT job, 'overdue', due, 0, CASE
         WHEN due IS NULL THEN 'overdue, for all one can tell: the time of its next run cannot be read'
         ELSE 'overdue for ' || ($(for_how_long due)) || ', since ' || $(clock due) END
-      FROM (SELECT job, enabled, running, untold, coalesce(due, fact.at + every) AS due FROM fact JOIN known USING (job))
+      FROM (SELECT job, enabled, running, untold, coalesce(due, fact.at + every) AS due FROM fact
+        JOIN known USING (job))
       WHERE enabled AND NOT running AND ($now - due > ${opt[grace]-300000000} OR (untold AND due IS NULL));"
   fi
   if [[ -v opt[suspicious] ]]; then

@@ -14,28 +14,31 @@ told_before() {
     WHEN NOT $whole THEN 'its last line is cut short'
     WHEN (SELECT count(*) FROM state_line) = 0 THEN 'it is empty'
     WHEN NOT coalesce((SELECT json_valid(line) FROM state_line WHERE number = 1), 0) THEN 'line 1 is not its beginning'
-    WHEN (SELECT line->>'\$.taskresults_alerts' FROM state_line WHERE number = 1) IS NOT 1 THEN 'line 1 is not its beginning'
+    WHEN (SELECT line->>'\$.taskresults_alerts' FROM state_line WHERE number = 1) IS NOT 1
+      THEN 'line 1 is not its beginning'
     WHEN (SELECT line->>'\$.alerts' FROM state_line WHERE number = 1) IS NOT (SELECT count(*) - 1 FROM state_line)
       THEN 'it does not have as many alerts as line 1 says'
     WHEN EXISTS (SELECT 1 FROM state_line WHERE NOT json_valid(line))
       THEN 'line ' || (SELECT min(number) FROM state_line WHERE NOT json_valid(line)) || ' is damaged'
-    WHEN (SELECT count(*) FROM told WHERE job IS NOT NULL AND alert IS NOT NULL AND fired IS NOT NULL AND sent IS NOT NULL)
+    WHEN (SELECT count(*) FROM told
+        WHERE job IS NOT NULL AND alert IS NOT NULL AND fired IS NOT NULL AND sent IS NOT NULL)
       <> (SELECT count(*) - 1 FROM state_line) THEN 'an alert in it is damaged'
     WHEN (SELECT line->>'\$.results' FROM state_line WHERE number = 1) IS NOT '$results_id'
       THEN 'it is of another directory of results' END"
   [[ -v state && -e $state ]] || fault=NULL
 }
 
-# find_news - SQL: which failing jobs are so anew, that is with a success behind what was told. Place in the file decides, for
-# clocks are set back. The state has where the last line was that was told, and its hash; where a prune moved it (to the
-# front), it is searched for. Of equal lines the first is taken: rather tell twice than not at all. If it is gone, or the
-# state is from before it held places, time decides.
+# find_news - SQL: which failing jobs are so anew, that is with a success behind what was told. Place in the file
+# decides, for clocks are set back. The state has where the last line was that was told, and its hash; where a prune
+# moved it (to the front), it is searched for. Of equal lines the first is taken: rather tell twice than not at all. If
+# it is gone, or the state is from before it held places, time decides.
 find_news() {
   local told_failing="told.alert = 'failing' AND told.job IN (SELECT job FROM firing WHERE alert = 'failing')"
   [[ -v opt[after] && -v state && -s $state ]] || return 0
   sql+="
   UPDATE told SET place = (SELECT r.rowid FROM fact CROSS JOIN recent ON id = head
-      CROSS JOIN task_results AS r ON r.rowid = begins + told.offset WHERE fact.job = told.job AND taskresults_hash(r.record) = told.hash)
+      CROSS JOIN task_results AS r ON r.rowid = begins + told.offset
+      WHERE fact.job = told.job AND taskresults_hash(r.record) = told.hash)
     WHERE $told_failing AND told.offset BETWEEN 0 AND 0xffffffffff;
   UPDATE told SET is_refreshed = 1, place = (SELECT min(rowid) FROM task_results
       WHERE job_id = told.job AND ok = 0 AND offset < told.offset AND taskresults_hash(record) = told.hash)
@@ -45,10 +48,12 @@ find_news() {
         WHEN told.place IS NULL THEN bounded AND coalesce(fact.since >= upto, 1)
         WHEN first <= told.place THEN 0
         WHEN bounded THEN 1
-        ELSE (SELECT good FROM newest WHERE job = fact.job AND (good OR newest.place <= told.place) ORDER BY place DESC LIMIT 1) END
+        ELSE (SELECT good FROM newest WHERE job = fact.job AND (good OR newest.place <= told.place)
+          ORDER BY place DESC LIMIT 1) END
       FROM fact JOIN told USING (job) WHERE fact.job = firing.job AND told.alert = 'failing')
     WHERE alert = 'failing' AND job IN (SELECT job FROM told WHERE told.alert = 'failing');
   -- What is told of and goes on is found faster the next time by its newest line.
-  UPDATE told SET is_refreshed = 1 WHERE $told_failing AND place IS NOT NULL AND place < (SELECT first FROM fact WHERE fact.job = told.job);
+  UPDATE told SET is_refreshed = 1 WHERE $told_failing AND place IS NOT NULL
+    AND place < (SELECT first FROM fact WHERE fact.job = told.job);
   UPDATE told SET is_refreshed = 1 WHERE $told_failing AND place IS NULL;"$'\n'
 }

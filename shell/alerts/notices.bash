@@ -22,7 +22,8 @@ notices() {
   local kind list='' evaluated ended row fe text quoted offset hash failures=NULL
   local ended_words="CASE alert WHEN 'rate' THEN 'failing too often' WHEN 'empty' THEN 'without output' ELSE alert END"
   [[ ! -v opt[rate] ]] ||
-    failures="(SELECT count(*) FROM recent AS r WHERE NOT r.good AND r.id >= head AND r.id < head + min(seen, $rate_runs))"
+    failures="(SELECT count(*) FROM recent AS r WHERE NOT r.good AND r.id >= head
+      AND r.id < head + min(seen, $rate_runs))"
   for kind in "${kinds[@]}"; do list+="${list:+, }'$kind'"; done
   # A job that was not looked at keeps its alerts.
   evaluated="told.alert IN ($list) AND told.job NOT IN (SELECT job FROM unreadable)"
@@ -47,14 +48,19 @@ notices() {
   offset="CASE alert WHEN 'failing' THEN place - begins END"
   hash="CASE alert WHEN 'failing' THEN (SELECT taskresults_hash(record) FROM task_results WHERE rowid = place) END"
   # An unknown rowid would read every file.
-  quoted="(CASE WHEN event NOT IN ('fired', 'repeated') THEN NULL WHEN alert IN ('failing', 'suspicious', 'empty') THEN place
-    WHEN alert = 'rate' THEN (SELECT r.place FROM recent AS r WHERE NOT r.good AND r.id >= head AND r.id < head + seen ORDER BY r.id LIMIT 1) END)"
+  quoted="(CASE WHEN event NOT IN ('fired', 'repeated') THEN NULL
+    WHEN alert IN ('failing', 'suspicious', 'empty') THEN place
+    WHEN alert = 'rate' THEN (SELECT r.place FROM recent AS r
+      WHERE NOT r.good AND r.id >= head AND r.id < head + seen ORDER BY r.id LIMIT 1) END)"
   sql+="CREATE TABLE answer AS
     SELECT event, alert, notice.job, CASE WHEN head THEN streak END AS streak,
       $failures AS failures,
-      CASE WHEN place IS NOT NULL THEN (SELECT timestamp FROM task_results WHERE rowid = place) END AS last_run, notice.since, words, before,
-      CASE WHEN $quoted IS NOT NULL THEN (SELECT substr($(printable "$text"), 1, 4000) FROM task_results WHERE rowid = $quoted) END AS error,
-      CASE WHEN $quoted IS NOT NULL THEN (SELECT substr($(printable "$text"), -400) FROM task_results WHERE rowid = $quoted) END AS ending,
+      CASE WHEN place IS NOT NULL THEN (SELECT timestamp FROM task_results WHERE rowid = place) END AS last_run,
+      notice.since, words, before,
+      CASE WHEN $quoted IS NOT NULL THEN (SELECT substr($(printable "$text"), 1, 4000) FROM task_results
+        WHERE rowid = $quoted) END AS error,
+      CASE WHEN $quoted IS NOT NULL THEN (SELECT substr($(printable "$text"), -400) FROM task_results
+        WHERE rowid = $quoted) END AS ending,
       CASE WHEN event IN ('fired', 'repeated') THEN json_object('job', notice.job, 'alert', alert,
         'fired_us', CASE event WHEN 'fired' THEN $now ELSE fired_before END, 'sent_us', $now, 'upto_us', fact.at,
           'offset', $offset, 'hash', $hash)
@@ -72,7 +78,8 @@ notices() {
   fe="CAST(x'fe' AS TEXT)"
   # shellcheck disable=SC1078  # it is closed
   sql+="SELECT coalesce($fault, '') || $fe || coalesce((SELECT job FROM named WHERE job NOT IN has_file
-      AND job NOT IN unreadable AND job NOT IN (SELECT job FROM known) AND job NOT IN (SELECT job FROM told) LIMIT 1), '')
+      AND job NOT IN unreadable AND job NOT IN (SELECT job FROM known) AND job NOT IN (SELECT job FROM told)
+        LIMIT 1), '')
     || $fe || (SELECT count(*) FROM firing) || $fe || (SELECT count(*) FROM wanted) || $fe;"$'\n'
   sql+=$'.separator "\\376" "\\376\\n"\n'"SELECT $row FROM answer ORDER BY job, alert;"
 }

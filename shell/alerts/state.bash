@@ -34,9 +34,9 @@ lock_state() {
   fi
 }
 
-# open_lock FILE - sets `lock`. It is made as the state is, and not by `>>`, which would make a file wherever a link leads
-# that somebody else has put there. Of two runs that make one the second would take the name from the first, which has locked
-# its own: so one makes it while it has locked the directory.
+# open_lock FILE - sets `lock`. It is made as the state is, and not by `>>`, which would make a file wherever a link
+# leads that somebody else has put there. Of two runs that make one the second would take the name from the first, which
+# has locked its own: so one makes it while it has locked the directory.
 open_lock() {
   local making
   if [[ ! -e $1 ]]; then
@@ -47,8 +47,8 @@ open_lock() {
   { exec {lock}<"$1"; } 2>/dev/null || die "$EXIT_IO" "cannot open $1, the lock of the state file"
 }
 
-# home_directory - prints $HOME; or, as services have none, what the system knows of the user, which is bash's ~ then. Nothing
-# if that is not there, or is the root directory that bash takes for users it does not find.
+# home_directory - prints $HOME; or, as services have none, what the system knows of the user, which is bash's ~ then.
+# Nothing if that is not there, or is the root directory that bash takes for users it does not find.
 home_directory() {
   local home=${HOME-}
   if [[ -z $home ]]; then

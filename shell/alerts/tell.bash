@@ -2,8 +2,8 @@
 
 # shellcheck shell=bash
 
-# tell_all - tells the notices; sets `fired` and `failed`. What was told is saved at the end, and every second meanwhile, so
-# that a kill makes little be told twice. What could not be told stays as it was.
+# tell_all - tells the notices; sets `fired` and `failed`. What was told is saved at the end, and every second
+# meanwhile, so that a kill makes little be told twice. What could not be told stays as it was.
 tell_all() {
   local at lines=("${lines_before[@]}") unsaved='' saved_at=$SECONDS
   fired=0 failed=0
@@ -32,9 +32,10 @@ tell() {
     return
   fi
   (
-    add_for_user "TASKRESULTS_EVENT=${events[$1]}" "TASKRESULTS_ALERT=${alerts_of[$1]}" "TASKRESULTS_JOB=${jobs_of[$1]}" \
-      "TASKRESULTS_MESSAGE=${messages[$1]}" "TASKRESULTS_STREAK=${streaks[$1]}" "TASKRESULTS_FAILURES=${failures_of[$1]}" \
-      "TASKRESULTS_LAST_RUN=${last_runs[$1]}" "TASKRESULTS_SINCE=${sinces[$1]}" "TASKRESULTS_ERROR=${errors_of[$1]}"
+    add_for_user "TASKRESULTS_EVENT=${events[$1]}" "TASKRESULTS_ALERT=${alerts_of[$1]}" \
+      "TASKRESULTS_JOB=${jobs_of[$1]}" "TASKRESULTS_MESSAGE=${messages[$1]}" "TASKRESULTS_STREAK=${streaks[$1]}" \
+      "TASKRESULTS_FAILURES=${failures_of[$1]}" "TASKRESULTS_LAST_RUN=${last_runs[$1]}" \
+      "TASKRESULTS_SINCE=${sinces[$1]}" "TASKRESULTS_ERROR=${errors_of[$1]}"
     exec_as_user timeout -k 5 "$((${opt[exec-timeout]-60000000} / 1000000))" sh -c "${opt[exec]}"
   ) </dev/null {lock}>&-
   status=$?

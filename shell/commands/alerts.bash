@@ -11,14 +11,15 @@
 #
 #   failing        the last N runs failed (--after). It is a new one if there was a success in between
 #   rate           at least P of the last K runs failed (--rate)
-#   silent         no record for longer than D (--silent-for). Of jobs in the scheduler's list only those that are enabled;
-#                  they count from their creation if they never ran. Without that list, all that have a file of results
-#   overdue        an enabled job, not running, whose next run ought to have begun (--overdue); if the list has no time for
-#                  it, one of a schedule `every N minutes` (hours, days), that long after its last record;
+#   silent         no record for longer than D (--silent-for). Of jobs in the scheduler's list only those that are
+#                  enabled; they count from their creation if they never ran. Without that list, all that have a file of
+#                  results
+#   overdue        an enabled job, not running, whose next run ought to have begun (--overdue); if the list has no time
+#                  for it, one of a schedule `every N minutes` (hours, days), that long after its last record;
 #                  and one whose next run is at a time that cannot be read
 #   suspicious     the last run is a success, but its output or error contains PATTERN (--suspicious)
-#   empty          the last run is a success without output, and the three or more before it, of the last 50, all had some
-#                  (--empty)
+#   empty          the last run is a success without output, and the three or more before it, of the last 50, all had
+#                  some (--empty)
 #
 # With none of these options, it is --after 1.
 #
@@ -38,8 +39,8 @@
 #   --nagios          be a check for Nagios: one line, its exit status; no state, every alert each time
 #   --job JOB         the same as JOB: for a name that begins with -
 #
-# For --exec, the facts are in the environment, and nowhere else, since job ids and errors can hold anything: quote them,
-# as in --exec 'logger -t jobs -- "$TASKRESULTS_MESSAGE"'.
+# For --exec, the facts are in the environment, and nowhere else, since job ids and errors can hold anything: quote
+# them, as in --exec 'logger -t jobs -- "$TASKRESULTS_MESSAGE"'.
 #
 #   TASKRESULTS_EVENT      fired, repeated (--cooldown), recovered, or dropped: it ended since the job is gone or paused
 #   TASKRESULTS_ALERT      failing, rate, silent, overdue, suspicious or empty
@@ -55,17 +56,18 @@
 # What does not apply is empty. NUL, which the environment cannot hold, is written as its picture.
 #
 # The state advances only behind a line that was printed, or a CMD that exited with 0; another is run again at the next
-# run. So every alert is told at least once; one told just before a kill or a power cut may be told again. The state file
-# is replaced whole. One that is not whole, or is of another directory of results, is an error and stays as it is.
-# What is new is decided by place in the file, not by time: the state has the last line that was told, as its place and its
-# hash. Where a prune moved it, it is searched for; if it is gone, time decides.
+# run. So every alert is told at least once; one told just before a kill or a power cut may be told again. The state
+# file is replaced whole. One that is not whole, or is of another directory of results, is an error and stays as it is.
+# What is new is decided by place in the file, not by time: the state has the last line that was told, as its place and
+# its hash. Where a prune moved it, it is searched for; if it is gone, time decides.
 # Alerts of kinds and jobs that a run is not asked for stay as they are: runs with different options can share the file,
 # unless they judge the same kind of the same job differently.
 #
-# Where the scheduler's list of jobs is there but cannot be read, alerts that need it neither fire nor end; the others do.
+# Where the scheduler's list of jobs is there but cannot be read, alerts that need it neither fire nor end; the others
+# do.
 #
-# With --nagios: 0 OK, 1 WARNING (rate, suspicious, empty), 2 CRITICAL (failing, silent, overdue), 3 UNKNOWN (wrong usage,
-# something cannot be read).
+# With --nagios: 0 OK, 1 WARNING (rate, suspicious, empty), 2 CRITICAL (failing, silent, overdue), 3 UNKNOWN (wrong
+# usage, something cannot be read).
 #
 # Exit status:
 #   0 nothing fired; 1 an alert fired, or was repeated; 2 usage, no such job; 3 input or output failed, or a CMD did
@@ -86,8 +88,8 @@ unset part
 # read_options ARGUMENT... - checks all that was given.
 read_options() {
   local name given=0
-  parse_options 'after= rate= silent-for= overdue grace= suspicious= empty recovered cooldown= exec= exec-timeout= state=
-    nagios job=' "$@"
+  parse_options 'after= rate= silent-for= overdue grace= suspicious= empty recovered cooldown= exec= exec-timeout=
+    state= nagios job=' "$@"
   [[ ! -v opt[job] ]] || args+=("${opt[job]}")
   for name in recovered cooldown exec state; do exclusive nagios "$name"; done
   for name in after rate silent-for overdue suspicious empty; do
@@ -122,7 +124,10 @@ nagios() {
     kind=${alerts_of[at]}
     count[$kind]=$((${count[$kind]} + 1))
     alerts=$((alerts + 1))
-    if [[ $kind == failing || $kind == silent || $kind == overdue ]]; then worst=2; elif ((worst == 0)); then worst=1; fi
+    case $kind in
+      failing | silent | overdue) worst=2 ;;
+      *) ((worst > 0)) || worst=1 ;;
+    esac
     if ((shown < 5)); then text+="${text:+; }${messages[at]:0:200}"; fi
     shown=$((shown + 1))
   done
@@ -166,7 +171,8 @@ lock_state
 find_jobs
 judge
 [[ -z $state_fault ]] ||
-  die "$EXIT_IO" "the state file $state is not whole or not ours ($state_fault); move it away, and every alert is told anew"
+  die "$EXIT_IO" "the state file $state is not whole or not ours ($state_fault); move it away, and" \
+    "every alert is told anew"
 [[ -z $missing_job || -n $jobs_fault ]] || no_job "$EXIT_USAGE" "$missing_job"
 tell_all
 if ((fired == 0 && failed == 0)) && on_terminal; then

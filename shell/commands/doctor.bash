@@ -2,10 +2,11 @@
 #
 # Usage: taskresults doctor
 #
-# Checks the programs, the extension, the directories and their permissions, and whether a scheduler on this machine keeps
-# its state elsewhere; every file of results that cannot be read, or is not read since it was rotated or has another name;
-# every line that is not a record, and records that do not tell whether they succeeded; what an interrupted prune left
-# behind; jobs that have failed for long; the list of jobs, jobs that died, logs that cannot be read. Nothing is changed.
+# Checks the programs, the extension, the directories and their permissions, and whether a scheduler on this machine
+# keeps its state elsewhere; every file of results that cannot be read, or is not read since it was rotated or has
+# another name; every line that is not a record, and records that do not tell whether they succeeded; what an
+# interrupted prune left behind; jobs that have failed for long; the list of jobs, jobs that died, logs that cannot be
+# read. Nothing is changed.
 #
 # Each line begins with `ok`, with `note` (worth a look) or with `FAIL`, and then a `fix:` follows.
 #
@@ -87,7 +88,8 @@ check_results_dir() {
   if ((count)); then
     ok "results $dir: $count file$( ((count == 1)) || echo s)"
   else
-    note "no file of results in $dir" 'if there ought to be some, SCHEDULER_RESULTS_DIR names another directory than the scheduler'
+    note "no file of results in $dir" \
+      'if there ought to be some, SCHEDULER_RESULTS_DIR names another directory than the scheduler'
   fi
   name_other_schedulers
 }
@@ -97,7 +99,8 @@ name_other_schedulers() {
   local schedulers results
   find_schedulers
   for results in "${schedulers[@]}"; do
-    note "a scheduler on this machine has its results in $(printf '%q' "$results"), which are not those above" 'to use them:'
+    note "a scheduler on this machine has its results in $(printf '%q' "$results"), which are not those above" \
+      'to use them:'
     print_exports "$results" '        '
   done
 }
@@ -127,7 +130,8 @@ check_jobs() {
   [[ -r $jobs_file ]] || return 0
   rows=$(query "SELECT state, hex(job_id), count(*) FROM task_jobs WHERE state IN ('died', 'unknown') GROUP BY 1, 2
     UNION ALL SELECT 'no id', '', count(*) FROM task_jobs WHERE job_id IS NULL GROUP BY NULL
-    UNION ALL SELECT 'twice', hex(job_id), count(*) FROM task_jobs WHERE job_id IS NOT NULL GROUP BY 2 HAVING count(*) > 1;" 2>&1) || {
+    UNION ALL SELECT 'twice', hex(job_id), count(*) FROM task_jobs
+      WHERE job_id IS NOT NULL GROUP BY 2 HAVING count(*) > 1;" 2>&1) || {
     fail "${rows#taskresults: }" 'mend the file, or take it from a backup; the scheduler needs it too'
     return
   }
@@ -136,10 +140,19 @@ check_jobs() {
     [[ -n $kind ]] || continue
     set_job "$hex"
     case $kind in
-      died) note "job $quoted: its checkpoint names no process that lives" 'the run died; the scheduler may have to be told' ;;
-      unknown) note "job $quoted: its next_run cannot be read as a time" 'so nothing can tell when it is overdue; mend it in jobs.json' ;;
+      died)
+        note "job $quoted: its checkpoint names no process that lives" \
+          'the run died; the scheduler may have to be told'
+        ;;
+      unknown)
+        note "job $quoted: its next_run cannot be read as a time" \
+          'so nothing can tell when it is overdue; mend it in jobs.json'
+        ;;
       twice) note "job $quoted is $count times in $jobs_file" 'the scheduler may run either' ;;
-      *) note "$count of the jobs in $jobs_file have no id" 'to see them: SELECT record FROM task_jobs WHERE job_id IS NULL' ;;
+      *)
+        note "$count of the jobs in $jobs_file have no id" \
+          'to see them: SELECT record FROM task_jobs WHERE job_id IS NULL'
+        ;;
     esac
   done < <(printf '%s\n' "$rows")
 }

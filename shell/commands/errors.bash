@@ -6,8 +6,8 @@
 # differs only in times, identifiers and numbers, which are shown as <time>, <id> and <n>.
 #
 # Options:
-#   --since T       only runs at T or later: 7d, '90 days', 2026-02-14, 2026-02-14T09:30:00Z, yesterday and the like, in UTC;
-#                   all forms: `taskresults help`
+#   --since T       only runs at T or later: 7d, '90 days', 2026-02-14, 2026-02-14T09:30:00Z, yesterday and the like, in
+#                   UTC; all forms: `taskresults help`
 #   --until T       only runs at T or earlier; a bare day is included
 #   --limit N       only the N most frequent kinds
 #   --min N         only kinds that occurred at least N times
@@ -16,12 +16,12 @@
 #   --jsonl         JSON, one object a line
 #   --csv           CSV (RFC 4180) with a header
 #
-# The machine formats have times, jobs (how many different ones), job_id (the first of them by name), first_run, last_run
-# and signature.
+# The machine formats have times, jobs (how many different ones), job_id (the first of them by name), first_run,
+# last_run and signature.
 #
 # Exit status:
-#   0 fine, also when nothing failed; 1 no such job; 2 usage; 3 input or output failed, or a job was left out because its
-#   file cannot be read
+#   0 fine, also when nothing failed; 1 no such job; 2 usage; 3 input or output failed, or a job was left out because
+#   its file cannot be read
 #
 # Examples:
 #   taskresults errors --since 7d

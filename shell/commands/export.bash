@@ -2,30 +2,31 @@
 #
 # Usage: taskresults export [JOB...] [OPTION...]
 #
-# All jobs, or those that are named; each job's records oldest first. Texts are whole unless --max-chars cuts them. CSV is
-# that of RFC 4180: lines end in CR LF, cells are quoted where they must be, and a missing value (nothing at all) is told
-# from an empty text (""). TSV is the same with a tab between the cells: quotes, and no \t or \n for a tab or a line break,
-# as spreadsheets, pandas and the csv modules of most languages read it. In JSON, success is true or false, and a missing value is null. An export of all jobs has them
-# all: where one's file cannot be read, nothing is written.
+# All jobs, or those that are named; each job's records oldest first. Texts are whole unless --max-chars cuts them. CSV
+# is that of RFC 4180: lines end in CR LF, cells are quoted where they must be, and a missing value (nothing at all) is
+# told from an empty text (""). TSV is the same with a tab between the cells: quotes, and no \t or \n for a tab or a
+# line break, as spreadsheets, pandas and the csv modules of most languages read it. In JSON, success is true or false,
+# and a missing value is null. An export of all jobs has them all: where one's file cannot be read, nothing is written.
 #
 # Options:
 #   --format F      csv (the default), tsv, json (an array) or jsonl (one object a line)
 #   --delimiter C   CSV with another character between the cells: ';' (for an Excel whose language has a decimal comma),
 #                   '|', tab or another sign of ASCII, but none of " ' + - . and no letter or digit
 #   --bom           CSV, TSV: begin with a byte order mark, without which Excel takes UTF-8 for something else
-#   --columns LIST  of timestamp, job_id, job_name, success, output, error (these six are the default), time_us (microseconds
-#                   since 1970), offset (of the line in its file) and record (the line itself); separated by commas
+#   --columns LIST  of timestamp, job_id, job_name, success, output, error (these six are the default), time_us
+#                   (microseconds since 1970), offset (of the line in its file) and record (the line itself); separated
+#                   by commas
 #   --job JOB       the same as JOB: for a name that begins with -
 #   --success       only successful runs
 #   --errors        only failed runs
-#   --since T       only runs at T or later: 7d, '90 days', 2026-02-14, 2026-02-14T09:30:00Z, yesterday and the like, in UTC;
-#                   all forms: `taskresults help`
+#   --since T       only runs at T or later: 7d, '90 days', 2026-02-14, 2026-02-14T09:30:00Z, yesterday and the like, in
+#                   UTC; all forms: `taskresults help`
 #   --until T       only runs at T or earlier; a bare day is included
 #   --max-chars N   cut output and error to N characters
-#   --guard         CSV, TSV: put ' before texts that a spreadsheet would take for a formula: they begin with = + - @, whatever
-#                   blanks, quotes or invisible characters stand before it, or with a tab or a line break; numbers stay
-#                   numbers. This changes data, so it is not the default. It holds where the cells are split at the
-#                   file's own delimiter
+#   --guard         CSV, TSV: put ' before texts that a spreadsheet would take for a formula: they begin with = + - @,
+#                   whatever blanks, quotes or invisible characters stand before it, or with a tab or a line break;
+#                   numbers stay numbers. This changes data, so it is not the default. It holds where the cells are
+#                   split at the file's own delimiter
 #   -o, --output F  write the file F, whole or not at all: until all is written, F is what it was
 #
 # Exit status:
@@ -59,18 +60,19 @@ esac
 [[ $delimiter != tab && $delimiter != '\t' ]] || delimiter=$'\t'
 # shellcheck disable=SC1003  # the \ is itself
 [[ ${#delimiter} -eq 1 && $'\t!#$%&()*,/:;<=>?@[\\]^_`{|}~' == *"$delimiter"* ]] ||
-  usage_error "--delimiter wants ';', '|', tab or another sign of ASCII, but no letter, digit or blank and none of \" ' + - ." \
-    "(it is '$delimiter')"
+  usage_error "--delimiter wants ';', '|', tab or another sign of ASCII, but no letter, digit or blank" \
+    "and none of \" ' + - . (it is '$delimiter')"
 [[ ! -v opt[output] || -n ${opt[output]} ]] || usage_error '--output wants a file'
 mapfile -td, columns < <(printf %s "${opt[columns]-timestamp,job_id,job_name,success,output,error}")
 ((${#columns[@]})) || usage_error '--columns wants at least one'
 
 csv_options=(guard "${opt[guard]-0}" bom "${opt[bom]-0}" delimiter "$delimiter")
-# column NAME - sets `column` to the SQL that gives it. CSV is cut and guarded where it is written, and a bare column is read
-# fastest.
+# column NAME - sets `column` to the SQL that gives it. CSV is cut and guarded where it is written, and a bare column is
+# read fastest.
 column() {
-  [[ $1 =~ ^(timestamp|job_id|job_name|success|output|error|time_us|offset|record)$ ]] || usage_error "no column '$1':" \
-    'there are timestamp, job_id, job_name, success, output, error, time_us, offset and record'
+  [[ $1 =~ ^(timestamp|job_id|job_name|success|output|error|time_us|offset|record)$ ]] ||
+    usage_error "no column '$1':" \
+      'there are timestamp, job_id, job_name, success, output, error, time_us, offset and record'
   column=$1
   [[ $1 =~ ^(output|error)$ && -v opt[max-chars] ]] || return 0
   if [[ $format == csv ]]; then
@@ -100,7 +102,8 @@ else
   readable_jobs
   if ((${#unreadable[@]})); then
     name_unreadable 'not exported' "${unreadable[@]}"
-    die "$EXIT_IO" 'nothing was exported, for an export leaves no job out; to have the others, name them: taskresults export JOB...'
+    die "$EXIT_IO" 'nothing was exported, for an export leaves no job out;' \
+      'to have the others, name them: taskresults export JOB...'
   fi
 fi
 

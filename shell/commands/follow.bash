@@ -4,9 +4,9 @@
 #
 # Follows the jobs that are named, or all, those included that appear later. Runs until it is interrupted, or until
 # nobody reads its output. A file that is pruned, replaced or cut short under it is noticed: what was shown before is
-# found again by its own bytes, or else by its time, and only what comes after it is shown. Without names, a job whose file
-# cannot be read is named on standard error, and is followed from when it can; so is a results directory that goes away. A
-# named job without a file is waited for, which is said.
+# found again by its own bytes, or else by its time, and only what comes after it is shown. Without names, a job whose
+# file cannot be read is named on standard error, and is followed from when it can; so is a results directory that goes
+# away. A named job without a file is waited for, which is said.
 #
 # Options:
 #   --limit N       begin with the last N records of each job (of those that are wanted); 0 is the default
@@ -78,8 +78,8 @@ must_wait() {
   [[ -z ${state["=$1"]-} ]] || waiting["=$1"]=known
 }
 
-# changed_jobs - sets `changed` to the jobs whose files are not as they were at the last call. A directory that is gone may
-# come back, as when it is moved or mounted anew; until then nothing is shown, which has to be said.
+# changed_jobs - sets `changed` to the jobs whose files are not as they were at the last call. A directory that is gone
+# may come back, as when it is moved or mounted anew; until then nothing is shown, which has to be said.
 is_gone=
 changed_jobs() {
   local job now
@@ -129,7 +129,8 @@ begin_with() {
 # Everything is looked for from the end, up to the record that was the last when the search began. The batch is read in
 # one scan, of one file: if the anchor is not in it, the file was exchanged in between, and the next look will do.
 catch_up() {
-  local from_end="(SELECT offset, record, time_us, row_number() OVER (ORDER BY rowid DESC) AS place FROM task_results($1)
+  local from_end="(SELECT offset, record, time_us, row_number() OVER (ORDER BY rowid DESC) AS place
+    FROM task_results($1)
     WHERE offset <= (SELECT offset FROM top))"
   local seen="FROM seen WHERE job = $1"
   printf '%s' "DELETE FROM top; DELETE FROM anchor; DELETE FROM batch;
@@ -199,8 +200,8 @@ as_it_comes() {
   return "$status"
 }
 
-# end_by SIGNAL - ends all that was started here, and then the script as the signal would have. Whoever shows the records
-# may be waiting for somebody who does not read, so that is killed; the others hear of it.
+# end_by SIGNAL - ends all that was started here, and then the script as the signal would have. Whoever shows the
+# records may be waiting for somebody who does not read, so that is killed; the others hear of it.
 end_by() {
   local showing=${!-} children=
   trap '' INT TERM HUP QUIT PIPE

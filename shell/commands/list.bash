@@ -2,8 +2,8 @@
 #
 # Usage: taskresults list [OPTION...]
 #
-# A job's streak is how many times in a row, up to now, it has ended as it did last. Jobs are in the order of their names;
-# one without a record, as after a prune that dropped all, is not listed.
+# A job's streak is how many times in a row, up to now, it has ended as it did last. Jobs are in the order of their
+# names; one without a record, as after a prune that dropped all, is not listed.
 # Percentages are cut, not rounded: 100 % is only what never failed, 0 % only what never succeeded.
 #
 # Options:

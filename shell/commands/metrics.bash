@@ -12,17 +12,18 @@
 #   taskresults_job_runs                            runs that are kept, by result="success" and result="failure";
 #                                                   pruning lowers it, so it is no counter
 #   taskresults_job_rejected_lines                  lines of the file that are no records
-#   taskresults_job_readable                        1; or 0 if the file cannot be read, and then the job has no other sample
+#   taskresults_job_readable                        1; or 0 if the file cannot be read, and then the job has no other
+#                                                   sample
 #
-# And taskresults_build_info, with the label version; taskresults_metrics_timestamp_seconds, when this was made: alert on
-# its age, or a scrape that no longer runs looks like jobs that no longer fail.
+# And taskresults_build_info, with the label version; taskresults_metrics_timestamp_seconds, when this was made: alert
+# on its age, or a scrape that no longer runs looks like jobs that no longer fail.
 #
 # Options:
 #   -o, --output F  write the file F, whole or not at all: a collector never sees a part. node_exporter reads *.prom
 #
 # Exit status:
-#   0 fine, whatever the jobs' state; 2 usage; 3 input or output failed, or a job was left out because its file cannot be
-#   read: the metrics of the others are there, and FILE was replaced
+#   0 fine, whatever the jobs' state; 2 usage; 3 input or output failed, or a job was left out because its file cannot
+#   be read: the metrics of the others are there, and FILE was replaced
 #
 # Examples:
 #   taskresults metrics

@@ -3,16 +3,16 @@
 # Usage: taskresults prune JOB [OPTION...]
 #        taskresults prune --all [OPTION...]
 #
-# --keep or --since has to be given; with both, a record stays that either of them keeps. Lines that are no records stay,
-# as evidence, and so do records whose timestamp cannot be read, unless --keep alone decides. What an interrupted prune
-# left behind is finished first. Of each job that was pruned, an empty file .taskresults-*.lock stays in the directory.
-# README.md tells what a prune promises, and what it refuses.
+# --keep or --since has to be given; with both, a record stays that either of them keeps. Lines that are no records
+# stay, as evidence, and so do records whose timestamp cannot be read, unless --keep alone decides. What an interrupted
+# prune left behind is finished first. Of each job that was pruned, an empty file .taskresults-*.lock stays in the
+# directory. README.md tells what a prune promises, and what it refuses.
 #
 # Options:
 #   --all           every job; one that cannot be pruned does not keep the others from it
 #   --keep N        the last N records stay
-#   --since T       records as new as T stay: 7d, '90 days', 2026-02-14, 2026-02-14T09:30:00Z, yesterday and the like, in UTC;
-#                   all forms: `taskresults help`
+#   --since T       records as new as T stay: 7d, '90 days', 2026-02-14, 2026-02-14T09:30:00Z, yesterday and the like,
+#                   in UTC; all forms: `taskresults help`
 #   --keep-failures N  and so do the last N failures of those that would go
 #   --drop-rejects  lines that are no records go, too
 #   --dry-run       tell what would go, and whether it would be refused; change nothing
@@ -80,7 +80,8 @@ select_reports() {
 # human_size EXPRESSION - SQL: bytes as "1.2 MB".
 human_size() {
   printf "CASE WHEN %s < 1000 THEN (%s) || ' B' WHEN %s < 1e6 THEN printf('%%.1f kB', (%s) / 1e3)
-    WHEN %s < 1e9 THEN printf('%%.1f MB', (%s) / 1e6) ELSE printf('%%.1f GB', (%s) / 1e9) END" "$1" "$1" "$1" "$1" "$1" "$1" "$1"
+    WHEN %s < 1e9 THEN printf('%%.1f MB', (%s) / 1e6) ELSE printf('%%.1f GB', (%s) / 1e9) END" \
+    "$1" "$1" "$1" "$1" "$1" "$1" "$1"
 }
 
 if [[ -z $format ]]; then
@@ -102,7 +103,10 @@ fi
 rows=$(with_progress query "$statements") || {
   (($? != EXIT_NO)) || exit "$EXIT_NO"
   dir=$results_dir
-  [[ -v opt[all] || ! -x $dir || -e $dir/${args[0]}.jsonl || -L $dir/${args[0]}.jsonl ]] || { suggest_job "${args[0]}"; exit "$EXIT_NO"; }
+  [[ -v opt[all] || ! -x $dir || -e $dir/${args[0]}.jsonl || -L $dir/${args[0]}.jsonl ]] || {
+    suggest_job "${args[0]}"
+    exit "$EXIT_NO"
+  }
   exit "$EXIT_IO"
 }
 counts=${rows##*$'\n'}

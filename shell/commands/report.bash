@@ -9,8 +9,8 @@
 #
 # A job is failing if its last run failed. Paused, overdue, running and died (a run whose process is gone) are known if
 # the scheduler's jobs.json can be read; a paused job, and one that is no longer there, counts as neither failing nor
-# overdue. A job whose file cannot be read is unreadable: the page says so, and shows the others. So it does if the list is
-# there, but cannot be read: then nothing of that is known.
+# overdue. A job whose file cannot be read is unreadable: the page says so, and shows the others. So it does if the list
+# is there, but cannot be read: then nothing of that is known.
 #
 # Days are those of UTC. With many jobs, less of each is shown; the page's last lines say what was cut.
 #
@@ -18,15 +18,15 @@
 #   -o, --output F  write the file F, whole or not at all: until all is written, F is what it was
 #   --days N        how many days have a bar, 7 to 366; 90
 #   --title T       what the page is called; Scheduled jobs
-#   --refresh S     the browser reads the page anew every S seconds (or 5m and the like), as for a screen on a wall; and the
-#                   page says so if it was not made anew for three times as long (without --refresh: for a day)
+#   --refresh S     the browser reads the page anew every S seconds (or 5m and the like), as for a screen on a wall; and
+#                   the page says so if it was not made anew for three times as long (without --refresh: for a day)
 #
 # Environment:
 #   SCHEDULER_JOBS_FILE      the scheduler's list of jobs; /opt/.task-scheduler/jobs.json
 #
 # Exit status:
-#   0 fine, whatever the jobs' state; 2 usage; 3 input or output failed, or a job's file or the list of jobs cannot be read:
-#   the page is there, F was replaced, and both say what is missing
+#   0 fine, whatever the jobs' state; 2 usage; 3 input or output failed, or a job's file or the list of jobs cannot be
+#   read: the page is there, F was replaced, and both say what is missing
 #
 # Examples:
 #   taskresults report -o status.html
@@ -61,7 +61,8 @@ policy_hash() {
 # icon COLOUR PATH - an SVG as a data: URL.
 icon() {
   printf 'data:image/svg+xml,'
-  printf "%%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 20 20'%%3E%%3Cpath fill='%%23%s' d='%s'/%%3E%%3C/svg%%3E" "$1" "$2"
+  printf "%%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 20 20'%%3E"
+  printf "%%3Cpath fill='%%23%s' d='%s'/%%3E%%3C/svg%%3E" "$1" "$2"
 }
 
 readable_jobs
@@ -78,8 +79,8 @@ page_policy+="; img-src data:; base-uri 'none'; form-action 'none'"
 page_refresh=
 [[ ! -v opt[refresh] ]] || page_refresh="<meta http-equiv=\"refresh\" content=\"${opt[refresh]}\">"
 page_fault=
-[[ -z $jobs_fault ]] || page_fault="<p class=\"stale\" id=\"fault\" role=\"alert\">What is paused, overdue or running is not known: the \
-scheduler's list of jobs cannot be read. $(text_as_html "$jobs_fault")</p>"
+[[ -z $jobs_fault ]] || page_fault="<p class=\"stale\" id=\"fault\" role=\"alert\">What is paused, overdue or running \
+is not known: the scheduler's list of jobs cannot be read. $(text_as_html "$jobs_fault")</p>"
 page_icon_healthy=$(icon 2a8f57 'M10 1a9 9 0 1 0 .1 0z')
 page_icon_failing=$(icon d03b2f 'M10 0l10 10-10 10L0 10z')
 page_icon_died=$page_icon_failing

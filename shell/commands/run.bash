@@ -20,16 +20,16 @@
 #
 # Options:
 #   --name N        the job's name in the record; without it, JOB
-#   --timeout T     end it after T, which is seconds or a length of time: 90, 1.5, 90s, 5m, '2 hours' and the like (all forms:
-#                   `taskresults help`); first by TERM, 5 seconds later by KILL, with all that it has started
+#   --timeout T     end it after T, which is seconds or a length of time: 90, 1.5, 90s, 5m, '2 hours' and the like (all
+#                   forms: `taskresults help`); first by TERM, 5 seconds later by KILL, with all that it has started
 #   --merge         the command's standard error goes where its standard output goes, as with 2>&1: all is shown on
 #                   standard output, in the order in which it was written; it is recorded as the output or, of a
 #                   failure, as the error
 #   --quiet         show its output only if it fails, as cron wants it; or if there is more than can be kept
 #
 # Exit status:
-#   the command's own; 128 and the signal's number, if one ended it; 124 timed out; 127 no such command; 126 it cannot be
-#   started; 2 usage; 3 the command was fine, but the record could not be written or its output not be shown
+#   the command's own; 128 and the signal's number, if one ended it; 124 timed out; 127 no such command; 126 it cannot
+#   be started; 2 usage; 3 the command was fine, but the record could not be written or its output not be shown
 #
 # Examples:
 #   taskresults run my-job -- echo hello
@@ -49,11 +49,13 @@ else
   [[ $args_before_dashes == 1 ]] || usage_error 'the command goes behind --'
 fi
 ((${#words[@]})) || usage_error 'which command?'
-[[ -n $job && $job != */* ]] || usage_error "'$job' cannot be a job: its file has that name, which cannot be empty or have a / in it"
+[[ -n $job && $job != */* ]] ||
+  usage_error "'$job' cannot be a job: its file has that name, which cannot be empty or have a / in it"
 (($(LC_ALL=C; echo "${#job}") <= 249)) || usage_error 'a job of more than 249 bytes cannot be a file'\''s name'
 
 if [[ $job$name == *[!\ -~]* ]]; then
-  printf '%s%s' "$job" "$name" | iconv -f UTF-8 -t UTF-8 >/dev/null 2>&1 || usage_error 'the job and its name have to be UTF-8'
+  printf '%s%s' "$job" "$name" | iconv -f UTF-8 -t UTF-8 >/dev/null 2>&1 ||
+    usage_error 'the job and its name have to be UTF-8'
 fi
 
 [[ ${opt[timeout]-} != - ]] || usage_error "--timeout wants a length of time, not '-'" # which is none, for the runner

@@ -4,12 +4,12 @@
 #
 # All jobs, or those that are named. What the figures mean:
 #
-#   the window     from its beginning up to, but without, its end; nothing after the present is in it. Two windows side by
-#                  side count every run, and every microsecond, once
+#   the window     from its beginning up to, but without, its end; nothing after the present is in it. Two windows side
+#                  by side count every run, and every microsecond, once
 #   success        successful runs among the runs in the window
-#   down           from a failure until the next success. What a job is at the window's beginning, its last record before
-#                  it says. Before a job's first record ever nothing is known, and that time is not counted; nor is the
-#                  time while the job was paused
+#   down           from a failure until the next success. What a job is at the window's beginning, its last record
+#                  before it says. Before a job's first record ever nothing is known, and that time is not counted; nor
+#                  is the time while the job was paused
 #   uptime         the time that the job was up, among the time that is counted (up or down)
 #   outages        stretches of down time in the window, with one that began before it
 #   MTTR           mean time to recovery: of the outages that ended in the window, how long each was down in the window
@@ -19,8 +19,8 @@
 #                  less than nothing if overspent
 #
 # A target is missed if a budget is overspent. A job that did not run in the window has no success ratio. If it was down
-# it stayed down, and its uptime is 0 %; otherwise its uptime is unknown, and it misses no target: for jobs that ought to
-# have run there is `taskresults alerts --silent-for D --overdue`.
+# it stayed down, and its uptime is 0 %; otherwise its uptime is unknown, and it misses no target: for jobs that ought
+# to have run there is `taskresults alerts --silent-for D --overdue`.
 #
 # Records are put in the order of their timestamps, and of their places in the file where those are equal; so where the
 # clock was set back, the runs of that while are shuffled into those before. Records whose timestamp cannot be read as
@@ -28,8 +28,8 @@
 #
 # Options:
 #   --window W      24h, 7d, 30d (the default), '3 months' and the like, back from now; or FROM..TO with times such as
-#                   2026-02-14, 2026-02-14T09:30:00Z or 7d, in UTC, where a bare day as TO is included; FROM.. ends now, and
-#                   ..TO begins with each job's first record. All forms: `taskresults help`
+#                   2026-02-14, 2026-02-14T09:30:00Z or 7d, in UTC, where a bare day as TO is included; FROM.. ends now,
+#                   and ..TO begins with each job's first record. All forms: `taskresults help`
 #   --target P      a percentage, such as 99.9
 #   --of MEASURE    what the target is for: uptime, success, or both (the default)
 #   --job JOB       the same as JOB: for a name that begins with -
@@ -39,15 +39,15 @@
 #   --csv           CSV (RFC 4180) with a header
 #
 # The machine formats have job_id, runs, successes, failures, success_percent, uptime_percent, up_seconds, down_seconds,
-# paused_seconds, outages, mtbf_seconds, mttr_seconds, budget_seconds, budget_seconds_left, budget_runs, budget_runs_left
-# and missed (true or false). What is unknown is null, and so is the budget without --target.
+# paused_seconds, outages, mtbf_seconds, mttr_seconds, budget_seconds, budget_seconds_left, budget_runs,
+# budget_runs_left and missed (true or false). What is unknown is null, and so is the budget without --target.
 #
 # Environment:
 #   SCHEDULER_LOGS_DIR    where the jobs' logs are, which tell of pauses; /opt/.task-scheduler/logs
 #
 # Exit status:
-#   0 fine; 1 a target is missed, or there is no such job; 2 usage; 3 input or output failed, or a job was left out because
-#   its file or its log cannot be read
+#   0 fine; 1 a target is missed, or there is no such job; 2 usage; 3 input or output failed, or a job was left out
+#   because its file or its log cannot be read
 #
 # Examples:
 #   taskresults sla --window 90d
@@ -92,7 +92,8 @@ set_window
 WHOLE=100000000
 target=NULL
 if [[ -v opt[target] ]]; then
-  [[ ${opt[target]} =~ ^0*([0-9]{1,3})(\.([0-9]{1,6})0*)?%?$ ]] || usage_error "--target wants a percentage, not '${opt[target]}'"
+  [[ ${opt[target]} =~ ^0*([0-9]{1,3})(\.([0-9]{1,6})0*)?%?$ ]] ||
+    usage_error "--target wants a percentage, not '${opt[target]}'"
   digits=${BASH_REMATCH[3]}000000
   target=$((10#${BASH_REMATCH[1]} * 1000000 + 10#${digits:0:6}))
   ((target > 0 && target <= WHOLE)) || usage_error "--target wants a percentage up to 100, not '${opt[target]}'"
@@ -116,8 +117,8 @@ else
   condition=1
 fi
 
-# leave_out_unreadable_logs - of a job whose log cannot be read, it is not known when it was paused. Sets `unreadable_logs`
-# and `readable_logs`, SQL that chooses the others.
+# leave_out_unreadable_logs - of a job whose log cannot be read, it is not known when it was paused. Sets
+# `unreadable_logs` and `readable_logs`, SQL that chooses the others.
 leave_out_unreadable_logs() {
   local readable results_left_out=("${unreadable[@]}")
   find_unreadable "$logs_dir" .log
@@ -181,7 +182,8 @@ CREATE TABLE sla AS
       count(*) FILTER (WHERE NOT good) AS outages,
       avg(length) FILTER (WHERE NOT good AND ended IS NOT NULL) / 1e6 AS mttr,
       count(*) FILTER (WHERE NOT good AND began >= $from) AS begun,
-      max(clock) FILTER (WHERE NOT good AND began >= $from) - min(clock) FILTER (WHERE NOT good AND began >= $from) AS apart
+      max(clock) FILTER (WHERE NOT good AND began >= $from)
+        - min(clock) FILTER (WHERE NOT good AND began >= $from) AS apart
     FROM part GROUP BY job_id),
   -- A job that did not run was down all along, or else nothing shows that it was up.
   known AS (SELECT run.*, CASE WHEN up + down > 0 AND (runs > 0 OR down > 0) THEN up + down END AS time,
@@ -195,7 +197,8 @@ CREATE TABLE sla AS
 
 columns=(job_id runs successes failures success_percent uptime_percent up_seconds down_seconds paused_seconds outages
   mtbf_seconds mttr_seconds budget_seconds budget_seconds_left budget_runs budget_runs_left missed)
-select="SELECT job_id, runs, successes, runs - successes AS failures, 100.0 * successes / nullif(runs, 0) AS success_percent,
+select="SELECT job_id, runs, successes, runs - successes AS failures,
+  100.0 * successes / nullif(runs, 0) AS success_percent,
   100.0 * up / time AS uptime_percent, CASE WHEN time THEN up / 1e6 END AS up_seconds,
   CASE WHEN time THEN down / 1e6 END AS down_seconds, paused / 1e6 AS paused_seconds, outages,
   mtbf AS mtbf_seconds, mttr AS mttr_seconds, time_budget / 1e6 AS budget_seconds,
@@ -209,7 +212,8 @@ set_percent_text uptime_text up time 3
 # span SECONDS - SQL: they may be less than none.
 span() {
   local seconds="CAST(($1) AS INTEGER)"
-  printf '%s' "CASE WHEN $1 IS NULL THEN '' WHEN $1 < 0 THEN '-' || ($(duration "-$seconds")) ELSE $(duration "$seconds") END"
+  printf '%s' "CASE WHEN $1 IS NULL THEN '' WHEN $1 < 0 THEN '-' || ($(duration "-$seconds"))
+    ELSE $(duration "$seconds") END"
 }
 
 case $format in
@@ -225,9 +229,11 @@ case $format in
     print_rows="SELECT $(json_row "${pairs[@]}") FROM ($select);"
     ;;
   '')
-    print_rows="SELECT $(cell job_id), runs, $success_text, $uptime_text, CASE WHEN time THEN $(span 'down / 1000000') ELSE '' END,
+    print_rows="SELECT $(cell job_id), runs, $success_text, $uptime_text,
+      CASE WHEN time THEN $(span 'down / 1000000') ELSE '' END,
       outages, $(span mtbf), $(span mttr), $(span '(time_budget - down) / 1000000'),
-      CASE WHEN runs_budget IS NULL THEN '' ELSE printf('%.1f', (runs_budget - (runs - successes) * $WHOLE) / ${WHOLE}e0) END,
+      CASE WHEN runs_budget IS NULL THEN ''
+        ELSE printf('%.1f', (runs_budget - (runs - successes) * $WHOLE) / ${WHOLE}e0) END,
       CASE WHEN $missed THEN $(paint red "'missed'") ELSE '' END
       FROM sla ORDER BY job_id;"
     ;;

@@ -3,7 +3,8 @@
 # Usage: taskresults sql [OPTION...] [STATEMENT...]
 #
 # With statements (or with standard input that is no terminal) it runs them and stops at the first error; without, it is
-# an interactive shell. ~/.sqliterc is read only by the interactive one. The database is in memory, unless --db names one.
+# an interactive shell. ~/.sqliterc is read only by the interactive one. The database is in memory, unless --db names
+# one.
 #
 # Options:
 #   --mode MODE     how rows are printed: box (the default on a terminal), list (elsewhere), csv, json, line, column,

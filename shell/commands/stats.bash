@@ -6,8 +6,8 @@
 # Percentages are cut, not rounded: 100 % is only what never failed, 0 % only what never succeeded.
 #
 # Options:
-#   --since T       only runs at T or later: 7d, '90 days', 2026-02-14, 2026-02-14T09:30:00Z, yesterday and the like, in UTC;
-#                   all forms: `taskresults help`
+#   --since T       only runs at T or later: 7d, '90 days', 2026-02-14, 2026-02-14T09:30:00Z, yesterday and the like, in
+#                   UTC; all forms: `taskresults help`
 #   --until T       only runs at T or earlier; a bare day is included
 #   --by PERIOD     a row for each hour, day, month, weekday or hour-of-day (UTC), beside the job
 #   --total         all jobs together
@@ -43,7 +43,8 @@ case ${opt[by]-} in
   hour) period="strftime('%Y-%m-%d %H:00', $at)" ;;
   day) period="date($at)" ;;
   month) period="strftime('%Y-%m', $at)" ;;
-  weekday) period="CASE strftime('%w', $at) WHEN '1' THEN '1 Monday' WHEN '2' THEN '2 Tuesday' WHEN '3' THEN '3 Wednesday'
+  weekday) period="CASE strftime('%w', $at) WHEN '1' THEN '1 Monday' WHEN '2' THEN '2 Tuesday'
+    WHEN '3' THEN '3 Wednesday'
     WHEN '4' THEN '4 Thursday' WHEN '5' THEN '5 Friday' WHEN '6' THEN '6 Saturday' ELSE '7 Sunday' END" ;;
   hour-of-day) period="strftime('%H', $at)" ;;
   *) usage_error "--by wants hour, day, month, weekday or hour-of-day, not '${opt[by]}'" ;;
@@ -77,7 +78,8 @@ select="WITH
 if [[ -n $format ]]; then
   instant="strftime('%Y-%m-%dT%H:%M:%SZ'"
   rows_as "$format" "SELECT job_id, period, runs, successes, failures, percent,
-    $instant, $(seconds_of first_us), 'unixepoch') AS first_run, $instant, $(seconds_of last_us), 'unixepoch') AS last_run,
+    $instant, $(seconds_of first_us), 'unixepoch') AS first_run, $instant, $(seconds_of last_us),
+      'unixepoch') AS last_run,
     worst_streak, interval_seconds FROM ($select)" \
     job_id period runs successes failures percent first_run last_run worst_streak interval_seconds
   no_such_job
@@ -86,7 +88,8 @@ if [[ -n $format ]]; then
 fi
 
 rows=$(with_progress query "
-  SELECT 'JOB', '${opt[by]+PERIOD}', 'RUNS', 'OK', 'FAILED', 'SUCCESS', 'WORST STREAK', 'EVERY', 'FIRST RUN', 'LAST RUN', '';
+  SELECT 'JOB', '${opt[by]+PERIOD}', 'RUNS', 'OK', 'FAILED', 'SUCCESS', 'WORST STREAK', 'EVERY', 'FIRST RUN',
+    'LAST RUN', '';
   SELECT $(cell "coalesce(job_id, 'all')"), coalesce(period, ''), runs, successes,
     CASE WHEN failures THEN $(paint red failures) ELSE 0 END, $percent_text, worst_streak,
     coalesce($(duration 'CAST(interval_seconds AS INTEGER)'), ''), $(clock first_us), $(clock last_us),

@@ -11,8 +11,8 @@
 # Options:
 #   --success       only successful runs
 #   --errors        only failed runs
-#   --since T       only runs at T or later: 7d, '90 days', 2026-02-14, 2026-02-14T09:30:00Z, yesterday and the like, in UTC;
-#                   all forms: `taskresults help`
+#   --since T       only runs at T or later: 7d, '90 days', 2026-02-14, 2026-02-14T09:30:00Z, yesterday and the like, in
+#                   UTC; all forms: `taskresults help`
 #   --until T       only runs at T or earlier; a bare day is included
 #   --latest        of these, only the last
 #   --limit N       of these, only the last N; 0 means all
@@ -65,10 +65,12 @@ condition=$(time_condition)
 # set_record_select COLUMNS - the last few of one job are read from the end, and turned round.
 set_record_select() {
   if ((limit)) && [[ -n $reverse ]]; then
-    printf -v record_select 'SELECT * FROM (SELECT rowid AS place, %s FROM %s WHERE %s ORDER BY %s LIMIT %s) ORDER BY place' \
+    printf -v record_select \
+      'SELECT * FROM (SELECT rowid AS place, %s FROM %s WHERE %s ORDER BY %s LIMIT %s) ORDER BY place' \
       "$1" "$table" "$condition" "$reverse" "$limit"
   else
-    printf -v record_select 'SELECT %s FROM %s WHERE %s ORDER BY %s LIMIT %s' "$1" "$table" "$condition" "$order" "$((limit ? limit : -1))"
+    printf -v record_select 'SELECT %s FROM %s WHERE %s ORDER BY %s LIMIT %s' \
+      "$1" "$table" "$condition" "$order" "$((limit ? limit : -1))"
   fi
 }
 
@@ -85,9 +87,9 @@ fi
 cut=200
 [[ ! -v opt[full] ]] || cut=0
 
-# An empty answer is told by the first line that comes, not by a count, which would read the whole file. It is printed in one
-# go: where both streams go into one file, as in cron's mails, a message of the query must not stand within it. To a file or a
-# pipe, one process does the rest.
+# An empty answer is told by the first line that comes, not by a count, which would read the whole file. It is printed
+# in one go: where both streams go into one file, as in cron's mails, a message of the query must not stand within it.
+# To a file or a pipe, one process does the rest.
 NOTHING_CAME=100
 MOST_BYTES_AT_FIRST=65536
 print_blocks() {
@@ -98,7 +100,9 @@ print_blocks() {
     return "$NOTHING_CAME"
   fi
   if ! on_terminal && ! in_colour; then
-    if [[ $first == *$'\xff'* ]]; then printf '%s' "$first" | nul_bytes; else printf '%s' "$first"; fi 2>/dev/null # tr will say it
+    { # tr will say what is wrong
+      if [[ $first == *$'\xff'* ]]; then printf '%s' "$first" | nul_bytes; else printf '%s' "$first"; fi
+    } 2>/dev/null
     exec tr '\377' '\000'
   fi
   { printf '%s' "$first"; cat; } | if [[ -v opt[full] ]] || ! on_terminal; then cat; else cut_lines; fi | show

@@ -80,7 +80,8 @@ _taskresults() {
       --suspicious | --exec | --exec-timeout) COMPREPLY=(); return ;;
     esac
     if [[ $word == -* ]]; then
-      mapfile -t options < <("$program" help "$command" 2>/dev/null | LC_ALL=C sed -n 's/^  \(-., \)\{0,1\}\(--[a-z-]*\).*/\2/p')
+      mapfile -t options < <("$program" help "$command" 2>/dev/null |
+        LC_ALL=C sed -n 's/^  \(-., \)\{0,1\}\(--[a-z-]*\).*/\2/p')
       _taskresults_reply "${options[@]}" --help --color{,=auto,=always,=never}
       return
     fi

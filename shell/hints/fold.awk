@@ -1,8 +1,10 @@
-# fold.awk - a name without what people overlook in it: case, accents, how both are stored, and blanks at its ends. Two names
-# that fold to the same text are one for the eye. Bytes in (LC_ALL=C). Runs before another program, as width.awk does.
+# fold.awk - a name without what people overlook in it: case, accents, how both are stored, and blanks at its ends. Two
+# names that fold to the same text are one for the eye. Bytes in (LC_ALL=C). Runs before another program, as width.awk
+# does.
 #
-# Letters of Latin, Greek, Cyrillic, Armenian, Arabic and Kana are in the table, by what they fold to; Hangul is computed. The
-# table was made from Unicode's data: canonical decompositions without their marks, then case folding. A test compares.
+# Letters of Latin, Greek, Cyrillic, Armenian, Arabic and Kana are in the table, by what they fold to; Hangul is
+# computed. The table was made from Unicode's data: canonical decompositions without their marks, then case folding. A
+# test compares.
 
 BEGIN {
   for (byte = 1; byte < 256; byte++) code_of_byte[sprintf("%c", byte)] = byte
@@ -127,7 +129,8 @@ function hangul_parts(letter,    point, tail) {
   point += code_of_byte[substr(letter, 3, 1)] - 128 - 44032
   if (point < 0 || point >= 11172) return letter
   tail = point % 28
-  return three_bytes(4352 + int(point / 588)) three_bytes(4449 + int(point % 588 / 28)) (tail ? three_bytes(4519 + tail) : "")
+  return three_bytes(4352 + int(point / 588)) three_bytes(4449 + int(point % 588 / 28)) \
+    (tail ? three_bytes(4519 + tail) : "")
 }
 
 function three_bytes(point) {

@@ -7,7 +7,8 @@
 # shellcheck shell=bash
 
 # find_schedulers - sets `schedulers`, the results directories that were found, each once, without the one in use.
-# Looked at are /opt, the processes whose program or script is called task-scheduler..., and the systemd units of that name.
+# Looked at are /opt, the processes whose program or script is called task-scheduler..., and the systemd units of that
+# name.
 find_schedulers() {
   local state pid unit current
   current=$results_dir schedulers=()

@@ -2,8 +2,8 @@
 
 # shellcheck shell=bash
 
-# write_atomically FILE COMMAND... - the command's standard output becomes the file, through `taskresults-run --write`, which
-# says how (shell/runner/write.c). If anything fails or is interrupted, the file is what it was.
+# write_atomically FILE COMMAND... - the command's standard output becomes the file, through `taskresults-run --write`,
+# which says how (shell/runner/write.c). If anything fails or is interrupted, the file is what it was.
 write_atomically() {
   local file=$1 seal=$EPOCHREALTIME.$$.$RANDOM.$RANDOM.$RANDOM.$RANDOM runner status
   shift

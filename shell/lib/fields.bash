@@ -23,12 +23,13 @@ whole_text() {
   printf '%s' "$text"
 }
 
-# Percentages are cut, not rounded: 100 is only what is whole, and 0 only what is none. So less than the last digit shows is
-# <0.1 % in tables, and exact where programs read it.
+# Percentages are cut, not rounded: 100 is only what is whole, and 0 only what is none. So less than the last digit
+# shows is <0.1 % in tables, and exact where programs read it.
 
 # set_percent NAME PART WHOLE - sets NAME to SQL: the number, cut to one digit; NULL if WHOLE is 0.
 set_percent() {
-  printf -v "$1" "CASE WHEN %s * 1000 / nullif(%s, 0) = 0 THEN 100.0 * %s / %s ELSE %s * 1000 / nullif(%s, 0) / 10.0 END" \
+  printf -v "$1" "CASE WHEN %s * 1000 / nullif(%s, 0) = 0 THEN 100.0 * %s / %s
+    ELSE %s * 1000 / nullif(%s, 0) / 10.0 END" \
     "$2" "$3" "$2" "$3" "$2" "$3"
 }
 
@@ -41,16 +42,17 @@ set_percent_text() {
       CASE %s WHEN %s THEN $whole_ ELSE $whole_ - 1 END) * 100.0 / $whole_) END" "$3" "$2" "$2" "$3" "$2" "$3" "$2" "$3"
 }
 
-# cell EXPRESSION - a text for one cell of a table of ours: NULL is empty, line breaks and the separator are made visible.
+# cell EXPRESSION - a text for one cell of a table of ours: NULL is empty, line breaks and the separator are made
+# visible.
 cell() {
   local text
   set_whole_text text "$1"
   printf "replace(replace(coalesce(%s, ''), char(10), '␤'), char(31), '␟')" "$text"
 }
 
-# csv_statement SELECT [OPTION VALUE]... - SQL that prints its rows as CSV, with the columns' names above; the options are
-# those of taskresults_export_csv(), which writes to standard output past the sqlite3 program: many times as fast, and with
-# every NUL.
+# csv_statement SELECT [OPTION VALUE]... - SQL that prints its rows as CSV, with the columns' names above; the options
+# are those of taskresults_export_csv(), which writes to standard output past the sqlite3 program: many times as fast,
+# and with every NUL.
 csv_statement() {
   local select=$1 arguments=''
   shift
@@ -66,8 +68,9 @@ csv_rows() {
   query "$(csv_statement "$@")"
 }
 
-# json_row NAME EXPRESSION ... - an object. `success` becomes true or false; an infinite number, which JSON has not, null.
-# `last_success` is true or false already, but as a text: that it is JSON does not outlive a subquery everywhere (in 3.54.1).
+# json_row NAME EXPRESSION ... - an object. `success` becomes true or false; an infinite number, which JSON has not,
+# null. `last_success` is true or false already, but as a text: that it is JSON does not outlive a subquery everywhere
+# (in 3.54.1).
 json_row() {
   local row='' finite
   while (($#)); do
@@ -84,8 +87,8 @@ json_row() {
   printf 'json_object(%s)' "$row"
 }
 
-# rows_as FORMAT SELECT NAME... - prints the rows of a SELECT with these columns as csv, json or jsonl. ORDER BY and LIMIT
-# belong into the SELECT.
+# rows_as FORMAT SELECT NAME... - prints the rows of a SELECT with these columns as csv, json or jsonl. ORDER BY and
+# LIMIT belong into the SELECT.
 rows_as() {
   local format=$1 select=$2 name text parts=()
   shift 2
@@ -101,8 +104,8 @@ rows_as() {
   finish "${PIPESTATUS[@]}"
 }
 
-# json_program - the last step of JSON, for sed(1): NUL; and on a terminal, what JSON leaves as it is and the terminal obeys.
-# To who parses it the texts are the same.
+# json_program - the last step of JSON, for sed(1): NUL; and on a terminal, what JSON leaves as it is and the terminal
+# obeys. To who parses it the texts are the same.
 json_program() {
   local i
   printf '%s\n' 's/\xff/\\u0000/g'

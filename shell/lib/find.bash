@@ -51,7 +51,8 @@ no_results_dir() {
   exit "$EXIT_IO"
 }
 
-# sqlite_version - sets `version`, that of the sqlite3 program as one number: 3.40.1 is 3040001. `sqlite3_program` is its name.
+# sqlite_version - sets `version`, that of the sqlite3 program as one number: 3.40.1 is 3040001. `sqlite3_program` is
+# its name.
 sqlite3_program=${TASKRESULTS_SQLITE3:-sqlite3}
 sqlite_version() {
   local text

@@ -22,7 +22,11 @@ no_command() {
     commands+=("${file%.bash}")
   done
   near_names "${1##*-}" "${commands[@]}"
-  if [[ $1 == -* ]]; then say "no command '$1': the command comes first, then its options"; else say "no command '$1'"; fi
+  if [[ $1 == -* ]]; then
+    say "no command '$1': the command comes first, then its options"
+  else
+    say "no command '$1'"
+  fi
   help_hint='taskresults help'
   usage_error_near "${near[@]}"
 }

@@ -10,8 +10,8 @@ declare -g args_before_dashes=
 
 # parse_options SPEC ARGUMENT... - SPEC is a list of words: `name` is a flag, `name=` takes a value, and `x:name` gives
 # either a one-letter form. A value is the next argument or follows `=`; `--` ends the options, so that a job whose name
-# begins with `-` can be given; a lone `-` is an argument. --help ends it all. Every command takes --color. Of a value that
-# is given twice the last one counts, and `repeated` is its option.
+# begins with `-` can be given; a lone `-` is an argument. --help ends it all. Every command takes --color. Of a value
+# that is given twice the last one counts, and `repeated` is its option.
 parse_options() {
   local spec=$1 word name value
   repeated=

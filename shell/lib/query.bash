@@ -1,4 +1,5 @@
-# query.bash - running SQL safely: no start-up file of the user's, stop at the first error, statements on standard input.
+# query.bash - running SQL safely: no start-up file of the user's, stop at the first error, statements on standard
+# input.
 
 # shellcheck shell=bash
 
@@ -7,8 +8,8 @@ OLDEST_SQLITE=3038000
 # What sorting needs is kept in memory: where there is no room for temporary files, an answer is not to be missing.
 keep_in_memory=$'PRAGMA temp_store=memory;\n'
 
-# sorts_all_runs - ahead of a query that sorts every run, and might take much memory: temporary files, if where SQLite makes
-# them there is plenty of room.
+# sorts_all_runs - ahead of a query that sorts every run, and might take much memory: temporary files, if where SQLite
+# makes them there is plenty of room.
 PLENTY_BYTES=$((1 << 30))
 sorts_all_runs() {
   local dir blocks size
@@ -19,8 +20,8 @@ sorts_all_runs() {
   done
 }
 
-# sqlite_setup - sets `prelude`, the lines to send ahead of any statement: load the extension, print one plain text a row.
-# The path is spelled in octal, where no quote or backslash can end it.
+# sqlite_setup - sets `prelude`, the lines to send ahead of any statement: load the extension, print one plain text a
+# row. The path is spelled in octal, where no quote or backslash can end it.
 sqlite_setup() {
   [[ -z ${prelude-} ]] || return 0
   local extension version=$known_version octal escape=''
@@ -41,8 +42,8 @@ too_old() {
   die "$EXIT_IO" "$sqlite3_program is older than 3.38"
 }
 
-# evaluate EXPRESSION... - sets `values` to their values: all, or those before the first that SQLite calls an error, which is
-# `value_error` then. The version is asked for in the same process, so that sqlite_setup needs none of its own.
+# evaluate EXPRESSION... - sets `values` to their values: all, or those before the first that SQLite calls an error,
+# which is `value_error` then. The version is asked for in the same process, so that sqlite_setup needs none of its own.
 known_version=
 evaluate() {
   local extension version octal answer line loaded='' expression statements
@@ -100,8 +101,8 @@ send_query() {
   run_sqlite < <(printf '%s%s\n%s' "$prelude" "$1" "$query_end")
 }
 
-# count_untimed - from now on, queries end with a word on the records that their range of time has passed over, since their
-# time cannot be read. They are counted on the way; it comes in where complaints do.
+# count_untimed - from now on, queries end with a word on the records that their range of time has passed over, since
+# their time cannot be read. They are counted on the way; it comes in where complaints do.
 query_end=
 count_untimed() {
   query_end=$'.output /dev/fd/2\nSELECT \'untimed \' || taskresults_untimed();\n'
@@ -109,15 +110,16 @@ count_untimed() {
 
 say_untimed() {
   [[ $1 =~ (^|$'\n')untimed\ ([1-9][0-9]*) ]] || return 0
-  say "passed over ${BASH_REMATCH[2]} record$( ((BASH_REMATCH[2] == 1)) || echo s) without a readable time, which no range of" \
-    "time holds; to see them: taskresults sql 'SELECT job_id, timestamp FROM task_results WHERE time_us IS NULL'"
+  say "passed over ${BASH_REMATCH[2]} record$( ((BASH_REMATCH[2] == 1)) || echo s) without a readable time, which no" \
+    "range of time holds; to see them:" \
+    "taskresults sql 'SELECT job_id, timestamp FROM task_results WHERE time_us IS NULL'"
 }
 
 # Words to stand before the sqlite3 program; `sql`, which is the user's own, has exec_as_user.
 run_as=()
 
-# run_sqlite [OPTION...] - the program itself, on what comes in: the prelude, then statements. Rows go out as soon as their
-# statement has ended.
+# run_sqlite [OPTION...] - the program itself, on what comes in: the prelude, then statements. Rows go out as soon as
+# their statement has ended.
 run_sqlite() {
   local status complaint
   {
@@ -144,7 +146,8 @@ die_of_sqlite() {
 # The program's own "Runtime error near line 3: " tells a user nothing, and who gave no SQL is not helped by any.
 say_sqlite_error() {
   local line variable=
-  line=$(printf '%s\n' "$1" | sed -E 's/^(Error|Parse error|Runtime error)( near line [0-9]+)?: //; s/^stepping, //; s/ \([0-9]+\)$//')
+  line=$(printf '%s\n' "$1" |
+    sed -E 's/^(Error|Parse error|Runtime error)( near line [0-9]+)?: //; s/^stepping, //; s/ \([0-9]+\)$//')
   if [[ $line =~ ^(.*)' (set '(SCHEDULER_[A-Z_]+)', or name one: CREATE VIRTUAL TABLE '[^$'\n']*$ ]]; then
     variable=${BASH_REMATCH[2]}
     [[ ${command-} == sql ]] || line=${BASH_REMATCH[1]}
@@ -157,8 +160,8 @@ say_sqlite_error() {
   esac
 }
 
-# finish STATUS... - what a pipeline that begins with `query` ends with. The first failure counts; a reader that went away
-# is none, and a filter that failed could not write.
+# finish STATUS... - what a pipeline that begins with `query` ends with. The first failure counts; a reader that went
+# away is none, and a filter that failed could not write.
 finish() {
   local status
   for status; do

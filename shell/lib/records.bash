@@ -41,7 +41,8 @@ set_first_part() {
   local text_
   set_whole_text text_ "$2"
   if (($3)); then
-    printf -v "$1" "substr((%s), 1, %d) || CASE WHEN length((%s)) > %d THEN '...' ELSE '' END" "$text_" "$3" "$text_" "$3"
+    printf -v "$1" "substr((%s), 1, %d) || CASE WHEN length((%s)) > %d THEN '...' ELSE '' END" \
+      "$text_" "$3" "$text_" "$3"
   else
     printf -v "$1" '(%s)' "$text_"
   fi

@@ -9,8 +9,8 @@ EXIT_USAGE=2
 EXIT_IO=3
 EXIT_BUSY=75
 
-# say WORDS... - one message on standard error, behind the program's name. Control characters are shown, not obeyed: names are in it
-# as they were given.
+# say WORDS... - one message on standard error, behind the program's name. Control characters are shown, not obeyed:
+# names are in it as they were given.
 say() {
   say_each "$*"
 }

@@ -1,4 +1,5 @@
-# start.bash - what both scripts begin with: the environment, signals, then the library. The script has set `shell_home`.
+# start.bash - what both scripts begin with: the environment, signals, then the library. The script has set
+# `shell_home`.
 #
 # commands/ has a file for each command. Beside it:
 #   lib/        what every command needs: options, messages, SQL
@@ -14,8 +15,8 @@
 set +o posix
 set -uo pipefail
 
-# A closed standard descriptor would become that of whatever is opened next, and `run` would read back what it shows. These
-# stand in: what is written to a closed one has to fail (which sed takes for success if it is told EBADF).
+# A closed standard descriptor would become that of whatever is opened next, and `run` would read back what it shows.
+# These stand in: what is written to a closed one has to fail (which sed takes for success if it is told EBADF).
 if [[ -d /proc/self/fd ]]; then
   [[ -e /proc/self/fd/0 ]] || exec </dev/null
   [[ -e /proc/self/fd/1 ]] || exec 1>/dev/full

@@ -1,15 +1,15 @@
 # times.bash - times and spans: those of options, and those that are shown.
 #
-# No text of a user's is read here as a time: the extension's taskresults_time() and taskresults_span() do, for all commands
-# (README: Times and spans).
+# No text of a user's is read here as a time: the extension's taskresults_time() and taskresults_span() do, for all
+# commands (README: Times and spans).
 
 # shellcheck shell=bash
 
 SPAN_FORMS="90s, 5m, 12h, 7d, 2w, 3mo, 1y, '90 days' or '1d 12h'"
 TIME_FORMS="2026-02-14, 2026-02-14T09:30:00Z, today, yesterday, now, or how long ago: $SPAN_FORMS"
 
-# time_options NAME... - turns those of the options that are given, since or until or any other name, into microseconds since
-# the Unix epoch, in place. Of a bare day, `until` is the end and any other the beginning.
+# time_options NAME... - turns those of the options that are given, since or until or any other name, into microseconds
+# since the Unix epoch, in place. Of a bare day, `until` is the end and any other the beginning.
 time_options() {
   local name text names=() expressions=()
   for name; do
@@ -65,8 +65,8 @@ time_condition() {
   printf '1%s%s' "${opt[since]+ AND time_us >= ${opt[since]}}" "${opt[until]+ AND time_us <= ${opt[until]}}"
 }
 
-# seconds_of EXPRESSION - SQL: microseconds as whole seconds. SQL's division goes towards 1970 from either side, and half a
-# second before 1970 is in 1969.
+# seconds_of EXPRESSION - SQL: microseconds as whole seconds. SQL's division goes towards 1970 from either side, and
+# half a second before 1970 is in 1969.
 seconds_of() {
   printf '((%s) / 1000000 - ((%s) %% 1000000 < 0))' "$1" "$1"
 }

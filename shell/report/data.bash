@@ -40,16 +40,16 @@ newest() {
   printf '(SELECT rowid FROM task_results AS r WHERE r.job_id = job.id AND %s ORDER BY rowid DESC LIMIT 1)' "$1"
 }
 
-# jobs_table - SQL: `known`, what jobs.json says of the jobs, if it can be read; else it is empty. Of an id that is there
-# twice, the last counts.
+# jobs_table - SQL: `known`, what jobs.json says of the jobs, if it can be read; else it is empty. Of an id that is
+# there twice, the last counts.
 jobs_table() {
   local columns='name, schedule, next_run_us, overdue_s, state'
   echo "CREATE TEMP TABLE known(job_id UNIQUE, $columns);"
   [[ -z $jobs_known ]] || echo "INSERT OR REPLACE INTO known SELECT job_id, $columns FROM task_jobs;"
 }
 
-# A job's state is the worst that is true of it; one that is paused or gone is neither failing nor overdue. Of one whose file
-# cannot be read, only the scheduler's list can tell anything.
+# A job's state is the worst that is true of it; one that is paused or gone is neither failing nor overdue. Of one whose
+# file cannot be read, only the scheduler's list can tell anything.
 state_of="CASE WHEN known.state = 'died' THEN 'died' WHEN id IN unreadable THEN 'unreadable'
   WHEN known.state IN ('paused', 'orphaned') THEN known.state
   WHEN stats.streak < 0 THEN 'failing' WHEN known.state IN ('overdue', 'running') THEN known.state
@@ -57,12 +57,12 @@ state_of="CASE WHEN known.state = 'died' THEN 'died' WHEN id IN unreadable THEN 
 severity="CASE state WHEN 'died' THEN 0 WHEN 'failing' THEN 1 WHEN 'unreadable' THEN 2 WHEN 'overdue' THEN 3
   WHEN 'running' THEN 4 WHEN 'healthy' THEN 5 WHEN 'new' THEN 6 WHEN 'paused' THEN 7 ELSE 8 END"
 
-# page_tables NOW_US DAYS - SQL. Runs are counted by cells of time: a new one begins at each midnight, and at each time of
-# day that is now's. So a day is one cell or two, and so is each of the four windows, which end now. A cell's number is
-# its day's plus that of its day counted from now; days are told from it by `day_of`, windows by `age_of`. Older runs
+# page_tables NOW_US DAYS - SQL. Runs are counted by cells of time: a new one begins at each midnight, and at each time
+# of day that is now's. So a day is one cell or two, and so is each of the four windows, which end now. A cell's number
+# is its day's plus that of its day counted from now; days are told from it by `day_of`, windows by `age_of`. Older runs
 # share the cell before the first, runs without a time that can be read have cell 0, and a run that is dated later than
-# now counts as one of today. One number, since SQLite asks a virtual table anew for each use of a column; and a group by
-# job, since sorting a job's runs is cheaper than sorting all.
+# now counts as one of today. One number, since SQLite asks a virtual table anew for each use of a column; and a group
+# by job, since sorting a job's runs is cheaper than sorting all.
 page_tables() {
   local now=$1 days=$2 today first_day back oldest cell day_of age_of
   today=$((now / DAY_US)) first_day=$((now / DAY_US - days + 1)) back=1000 # keeps what is divided above 0
@@ -72,7 +72,8 @@ page_tables() {
   age_of="$back - cell + $day_of"
   jobs_table
   printf '%s\n' "CREATE TEMP TABLE clock AS SELECT $now AS now_us, $days AS days;
-CREATE TEMP TABLE calendar AS WITH RECURSIVE c(day) AS (VALUES (0) UNION ALL SELECT day + 1 FROM c WHERE day + 1 < $days)
+CREATE TEMP TABLE calendar AS WITH RECURSIVE c(day) AS (VALUES (0) UNION ALL
+    SELECT day + 1 FROM c WHERE day + 1 < $days)
   SELECT day FROM c;
 CREATE TEMP TABLE stats AS SELECT job_id, runs, failures, streak, last_run_us, last_success_us FROM task_stats;
 CREATE TEMP TABLE unreadable AS $(unreadable_jobs);
@@ -82,7 +83,8 @@ CREATE TEMP TABLE reject AS SELECT job_id, offset IS NULL AS entry, reason, coun
 CREATE TEMP TABLE job AS SELECT id, stats.rowid AS number, known.name AS known_name, known.schedule, known.next_run_us,
     known.overdue_s, known.state AS scheduler_state, $state_of AS state, coalesce(stats.runs, 0) AS runs,
     coalesce(stats.failures, 0) AS failures, coalesce(stats.streak, 0) AS streak, last_run_us, last_success_us
-  FROM (SELECT job_id AS id FROM stats UNION SELECT job_id FROM known UNION SELECT job_id FROM unreadable) LEFT JOIN stats ON stats.job_id = id
+  FROM (SELECT job_id AS id FROM stats UNION SELECT job_id FROM known UNION SELECT job_id FROM unreadable)
+    LEFT JOIN stats ON stats.job_id = id
     LEFT JOIN known ON known.job_id = id;
 CREATE TEMP TABLE share AS SELECT $(budget 600000 120 2000) AS characters, $(budget 30000 10 60) AS recent,
   $(budget 4000 2 6) AS causes;
@@ -104,8 +106,10 @@ INSERT INTO window SELECT number, json_array(sum(runs * (age <= 1)), sum(failure
     sum(failures * (age <= 7)), sum(runs * (age <= 30)), sum(failures * (age <= 30)), sum(runs), sum(failures))
   FROM (SELECT number, runs, failures, $age_of AS age FROM bucket) WHERE age <= 90 GROUP BY number;
 
--- A day's token: RUNS or RUNS-FAILURES; nothing if it is as the day before; ahead of it ~N, if N days were without runs.
-CREATE TEMP TABLE day(number INTEGER, day INTEGER, runs INTEGER, failures INTEGER, PRIMARY KEY (number, day)) WITHOUT ROWID;
+-- A day's token: RUNS or RUNS-FAILURES; nothing if it is as the day before; ahead of it ~N, if N days were without
+-- runs.
+CREATE TEMP TABLE day(number INTEGER, day INTEGER, runs INTEGER, failures INTEGER,
+  PRIMARY KEY (number, day)) WITHOUT ROWID;
 INSERT INTO day SELECT number, min($day_of, $today) - $first_day AS day, sum(runs), sum(failures) FROM bucket
   WHERE cell > 0 GROUP BY 1, 2 HAVING day >= 0;
 CREATE TEMP TABLE strip(number INTEGER, day INTEGER, token TEXT, PRIMARY KEY (number, day)) WITHOUT ROWID;
@@ -116,7 +120,8 @@ INSERT INTO strip SELECT number, day, CASE WHEN day - before > 1 THEN '~' || (da
       lag(failures) OVER each AS failures_before FROM day WINDOW each AS (PARTITION BY number ORDER BY day));
 
 -- A job's last run, and the last one that ended the other way. No NULL goes into \"rowid =\": it would read every file.
-CREATE TEMP TABLE place AS SELECT number, streak, $(newest 1) AS last, CASE WHEN failures = 0 OR failures = runs THEN NULL
+CREATE TEMP TABLE place AS SELECT number, streak, $(newest 1) AS last,
+  CASE WHEN failures = 0 OR failures = runs THEN NULL
     WHEN streak < 0 THEN $(newest 'ok = 1') ELSE $(newest 'ok = 0') END AS other FROM job WHERE runs > 0;
 CREATE TEMP TABLE last(number INTEGER PRIMARY KEY, name, text);
 INSERT INTO last SELECT number, $(whole_text job_name),
@@ -183,14 +188,17 @@ notes() {
   printf '%s\n' "SELECT 'notes';
 SELECT '<li>Lines that are no records, and so in no count: ' || sum(lines) || ' (see taskresults rejects).'
   FROM reject WHERE NOT entry GROUP BY NULL;
-SELECT '<li>Entries of the directory that cannot be read as a job''s file: ' || sum(lines) || ' (see taskresults rejects).'
+SELECT '<li>Entries of the directory that cannot be read as a job''s file: '
+  || sum(lines) || ' (see taskresults rejects).'
   FROM reject WHERE entry AND (job_id IN unreadable) IS NOT 1 GROUP BY NULL;
-SELECT '<li>Jobs whose file cannot be read, and so in no count: ' || count(*) || ' (taskresults doctor says how to mend it).'
+SELECT '<li>Jobs whose file cannot be read, and so in no count: ' || count(*)
+  || ' (taskresults doctor says how to mend it).'
   FROM unreadable GROUP BY NULL;
 SELECT '<li>Runs without a time that can be read, in the totals, but in no day and no rate: ' || sum(runs) || '.'
   FROM bucket WHERE cell = 0 GROUP BY NULL;
 SELECT '<li>Of each job: the last ' || recent || ' runs, texts up to ' || characters
-  || ' characters (fewer, if they are mostly not ASCII), the ' || causes || ' commonest causes of its failures.' FROM share;
+  || ' characters (fewer, if they are mostly not ASCII), the ' || causes || ' commonest causes of its failures.'
+  FROM share;
 SELECT '<li>$( [[ -n $jobs_known ]] && echo "Paused, overdue and running are as of when the page was made." ||
   echo "The scheduler''s list of jobs $missing: what is paused, overdue or running is not known." )';"
 }
@@ -209,8 +217,8 @@ SELECT '<tr><th scope=\"row\">' || $(html id) || '<td>' || CASE state WHEN 'new'
   FROM job LEFT JOIN window USING (number) ORDER BY $severity, id;"
 }
 
-# data_rows - the page's data: one JSON object, a line for each job; `columns` names what stands at each place. What comes
-# out of a subquery goes through json(): newer SQLites take it for a text otherwise.
+# data_rows - the page's data: one JSON object, a line for each job; `columns` names what stands at each place. What
+# comes out of a subquery goes through json(): newer SQLites take it for a text otherwise.
 data_rows() {
   local runs text other
   # A job without a run is not looked for: its file may be one that cannot be read.
@@ -220,29 +228,36 @@ data_rows() {
   text=$(cut_text last.text share.characters)
   other=$(cut_text other.text '(share.characters / 3)')
   printf '%s\n' "SELECT 'data';
-SELECT '{\"generated\":' || (now_us / 1000000) || ',\"days\":' || days || ',\"refresh\":${opt[refresh]-0},\"all\":' || json_object(
+SELECT '{\"generated\":' || (now_us / 1000000) || ',\"days\":' || days || ',\"refresh\":${opt[refresh]-0},\"all\":'
+  || json_object(
     'windows', json((SELECT json_group_array(n) FROM
       (SELECT key, sum(value) AS n FROM window, json_each(counts) GROUP BY key ORDER BY key))),
     'days', (SELECT group_concat(token, ' ') FROM (SELECT coalesce(runs, 0) || '-' || coalesce(failures, 0) AS token
-      FROM calendar LEFT JOIN (SELECT day, sum(runs) AS runs, sum(failures) AS failures FROM day GROUP BY day) USING (day)
+      FROM calendar LEFT JOIN (SELECT day, sum(runs) AS runs, sum(failures) AS failures FROM day
+        GROUP BY day) USING (day)
       ORDER BY day)))
-  || ',\"columns\":[\"id\",\"name\",\"state\",\"scheduler_state\",\"schedule\",\"next\",\"overdue\",\"streak\",\"last\",\"last_success\",\"runs\",'
-  || '\"failures\",\"windows\",\"days\",\"recent\",\"causes\",\"kinds\",\"text\",\"text_length\",\"other\",\"other_length\",\"other_at\",'
+  || ',\"columns\":[\"id\",\"name\",\"state\",\"scheduler_state\",\"schedule\",'
+  || '\"next\",\"overdue\",\"streak\",\"last\",\"last_success\",\"runs\",'
+  || '\"failures\",\"windows\",\"days\",\"recent\",\"causes\",\"kinds\",'
+  || '\"text\",\"text_length\",\"other\",\"other_length\",\"other_at\",'
   || '\"rejects\"],'
   || '\"jobs\":[' FROM clock;
 SELECT CASE WHEN row_number() OVER () > 1 THEN ',' ELSE '' END || row FROM (SELECT json_array(id,
     nullif(substr(coalesce(known_name, name), 1, 200), id), state, scheduler_state, substr(schedule, 1, 100),
     $ago $(seconds_of next_run_us), CAST(overdue_s AS INTEGER), streak,
     $ago $(seconds_of last_run_us), $ago $(seconds_of last_success_us), runs, failures, json(counts),
-    (SELECT group_concat(token, ' ') FROM (SELECT token FROM strip WHERE strip.number = job.number ORDER BY day)), $runs,
+    (SELECT group_concat(token, ' ') FROM (SELECT token FROM strip WHERE strip.number = job.number ORDER BY day)),
+    $runs,
     json((SELECT json_group_array(json_array(n, times)) FROM (SELECT signature.number AS n, times FROM top_cause
       JOIN signature ON signature.text = top_cause.signature WHERE top_cause.number = job.number ORDER BY place))),
     (SELECT kinds FROM top_cause WHERE top_cause.number = job.number LIMIT 1),
     $text, length(last.text), $other, length(other.text), $ago $(seconds_of other.time_us),
-    json((SELECT json_group_array(json_array(reason, lines)) FROM reject WHERE reject.job_id = job.id AND NOT entry))) AS row
+    json((SELECT json_group_array(json_array(reason, lines)) FROM reject
+      WHERE reject.job_id = job.id AND NOT entry))) AS row
   FROM (SELECT * FROM job ORDER BY $severity, id LIMIT -1 OFFSET 0) AS job
     CROSS JOIN share LEFT JOIN window USING (number) LEFT JOIN last USING (number) LEFT JOIN other USING (number));
-SELECT '],\"signatures\":' || (SELECT json_group_array(substr(text, 1, 160)) FROM (SELECT text FROM signature ORDER BY number))
+SELECT '],\"signatures\":' || (SELECT json_group_array(substr(text, 1, 160))
+  FROM (SELECT text FROM signature ORDER BY number))
   || ',\"common\":' || (SELECT json_group_array(json_array(number, times, jobs, $ago $(seconds_of last_us)))
     FROM (SELECT * FROM common JOIN signature ON text = signature ORDER BY times DESC, text)) || '}';"
 }

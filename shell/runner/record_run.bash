@@ -1,5 +1,5 @@
-# record_run.bash JOB NAME - the end of `taskresults run`: the record is written. taskresults-run starts it when the command
-# has ended, and tells on standard input how: 1 for a success or 0, output, error; the texts in hexadecimal.
+# record_run.bash JOB NAME - the end of `taskresults run`: the record is written. taskresults-run starts it when the
+# command has ended, and tells on standard input how: 1 for a success or 0, output, error; the texts in hexadecimal.
 
 # shellcheck shell=bash
 

@@ -1,7 +1,7 @@
 # table.awk - rows of fields separated by 0x1F, the first a header -> an aligned table. Behind width.awk.
-# Variables: align ("lrr..."), width (0: no limit), bold (mark the header); and for what is wider than that: drop ("4 2":
-# columns to leave out, in that order) until the rest can fit, then shrink ("6:30 1": columns to cut, in that order, to no
-# less than so many places, or 12), and at last the lines are cut. Columns without any content go first.
+# Variables: align ("lrr..."), width (0: no limit), bold (mark the header); and for what is wider than that: drop ("4
+# 2": columns to leave out, in that order) until the rest can fit, then shrink ("6:30 1": columns to cut, in that order,
+# to no less than so many places, or 12), and at last the lines are cut. Columns without any content go first.
 
 BEGIN { FS = "\037" }
 

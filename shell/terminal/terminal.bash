@@ -51,8 +51,9 @@ colour_program() {
   printf 's/\\xf8/\\x1b[32m/g\ns/\\xf9/\\x1b[31m/g\ns/\\xfa/\\x1b[2m/g\ns/\\xfb/\\x1b[1m/g\ns/\\xfc/\\x1b[0m/g\n'
 }
 
-# show - the last step: to a terminal, control characters visible and colours; elsewhere, and with --raw, every byte. Who
-# asks for colour elsewhere has a terminal at the other end (`| less -R`), which must not get the texts' own controls.
+# show - the last step: to a terminal, control characters visible and colours; elsewhere, and with --raw, every byte.
+# Who asks for colour elsewhere has a terminal at the other end (`| less -R`), which must not get the texts' own
+# controls.
 show() {
   if on_terminal || { in_colour && [[ ! -v opt[raw] ]]; }; then
     LC_ALL=C sed -u -e "$(visible_program)" -e "$(colour_program)"
@@ -65,13 +66,20 @@ show() {
   fi
 }
 
-# show_table ALIGN SHRINK [DROP] - rows from `query`, the first a header, as an aligned table. ALIGN has one letter, l or r, for
-# each column. When the terminal is too narrow: DROP lists the columns that may be left out, first the one to leave out first,
-# and SHRINK those that may be cut, as COLUMN or COLUMN:PLACES, to no less than that.
+# by_width NAME [OPTION...] - runs our awk program of that name, which knows how wide a text is.
+by_width() {
+  local room=$shell_home/terminal name=$1
+  shift
+  LC_ALL=C awk -f "$room/width_data.awk" -f "$room/width.awk" -f "$room/$name.awk" "$@"
+}
+
+# show_table ALIGN SHRINK [DROP] - rows from `query`, the first a header, as an aligned table. ALIGN has one letter, l
+# or r, for each column. When the terminal is too narrow: DROP lists the columns that may be left out, first the one to
+# leave out first, and SHRINK those that may be cut, as COLUMN or COLUMN:PLACES, to no less than that.
 # Cells are made visible wherever the table goes, since one line is one row; --raw leaves all but line breaks.
 show_table() {
-  LC_ALL=C awk -f "$shell_home/terminal/width_data.awk" -f "$shell_home/terminal/width.awk" -f "$shell_home/terminal/table.awk" \
-    -v align="$1" -v shrink="$2" -v drop="${3-}" -v width="$terminal_columns" -v bold="$(in_colour && echo 1)" |
+  by_width table -v align="$1" -v shrink="$2" -v drop="${3-}" -v width="$terminal_columns" \
+    -v bold="$(in_colour && echo 1)" |
     if [[ -v opt[raw] ]]; then
       show
     else
@@ -83,6 +91,5 @@ show_table() {
 # cut_lines - to the terminal's width, if there is one.
 cut_lines() {
   if ((terminal_columns == 0)); then cat; return; fi
-  LC_ALL=C awk -f "$shell_home/terminal/width_data.awk" -f "$shell_home/terminal/width.awk" -f "$shell_home/terminal/cut.awk" \
-    -v width="$terminal_columns"
+  by_width cut -v width="$terminal_columns"
 }

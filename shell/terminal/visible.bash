@@ -17,15 +17,17 @@ visible_program() {
   printf 's/\\xe2\\x81[\\xa6-\\xa9]/\\xef\\xbf\\xbd/g\n'
 }
 
-# The same for a message, which has no marks of ours in it: what is no UTF-8 is U+FFFD, too. Each part that is UTF-8 gets \x01
-# before it and \x02 behind it, which are free by then, and what is left outside of them is replaced.
+# The same for a message, which has no marks of ours in it: what is no UTF-8 is U+FFFD, too. Each part that is UTF-8
+# gets \x01 before it and \x02 behind it, which are free by then, and what is left outside of them is replaced.
 visible_message_program() {
   printf '%s\n' 's/\xff/\xef\xbf\xbd/g'
   visible_program
   printf 's/%s/\x01&\x02/g\n' '[\xc2-\xdf][\x80-\xbf]' '\xe0[\xa0-\xbf][\x80-\xbf]' \
     '[\xe1-\xec\xee\xef][\x80-\xbf]\{2\}' '\xed[\x80-\x9f][\x80-\xbf]' '\xf0[\x90-\xbf][\x80-\xbf]\{2\}' \
     '[\xf1-\xf3][\x80-\xbf]\{3\}' '\xf4[\x80-\x8f][\x80-\xbf]\{2\}'
-  printf '%s\n' ':again' 's/^\(\([\x03-\x7f]\|\x01[^\x02]*\x02\)*\)[\x80-\xff]/\1\x01\xef\xbf\xbd\x02/' 'tagain' 's/[\x01\x02]//g'
+  printf '%s\n' ':again' \
+    's/^\(\([\x03-\x7f]\|\x01[^\x02]*\x02\)*\)[\x80-\xff]/\1\x01\xef\xbf\xbd\x02/' \
+    'tagain' 's/[\x01\x02]//g'
 }
 
 # is_plain TEXT - in it is nothing but printable ASCII, tabs and newlines.

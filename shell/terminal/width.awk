@@ -1,9 +1,9 @@
-# width.awk - how many columns a UTF-8 text takes on a terminal, and its beginning that fits. Bytes in (LC_ALL=C), so that
-# mawk and gawk agree. Runs before another program: awk -f width_data.awk -f width.awk -f ...
+# width.awk - how many columns a UTF-8 text takes on a terminal, and its beginning that fits. Bytes in (LC_ALL=C), so
+# that mawk and gawk agree. Runs before another program: awk -f width_data.awk -f width.awk -f ...
 #
-# What takes no column, or two, comes from Unicode (width_data.awk). Beyond single code points: an emoji that is narrow by
-# itself is wide before U+FE0F; what U+200D joins to an emoji, and the tone of its skin, takes no column of its own. A flag
-# is two letters of one column each.
+# What takes no column, or two, comes from Unicode (width_data.awk). Beyond single code points: an emoji that is narrow
+# by itself is wide before U+FE0F; what U+200D joins to an emoji, and the tone of its skin, takes no column of its own.
+# A flag is two letters of one column each.
 
 BEGIN {
   for (byte = 1; byte < 256; byte++) code_of[sprintf("%c", byte)] = byte
@@ -44,8 +44,8 @@ function columns_of(point) {
   return known[point]
 }
 
-# The columns that the code point adds to what comes before it: `before` is the last that took some, `joins` is set behind a
-# joiner. Both begin as 0.
+# The columns that the code point adds to what comes before it: `before` is the last that took some, `joins` is set
+# behind a joiner. Both begin as 0.
 function columns_added(point,    columns) {
   if (point == 65039) { # U+FE0F, emoji presentation
     columns = before && columns_of_before == 1 && is_in("emoji", before) ? 1 : 0

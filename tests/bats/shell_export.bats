@@ -200,7 +200,7 @@ SCRIPT
 exporting_to_fifo() {
   local pid=
   make_job a 1
-  cd "$BATS_TEST_TMPDIR"
+  cd "$BATS_TEST_TMPDIR" || return
   mkfifo fifo
   # In the background a shell has INT and QUIT ignored.
   setsid env --default-signal=INT,QUIT ${1:+"--ignore-signal=$1"} "$(tool taskresults)" export -o fifo 2>words 3>&- &
