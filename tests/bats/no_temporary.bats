@@ -65,7 +65,7 @@ same_answer() {
   local job=a-job-with-a-name-of-some-length-0007 words large=0
   for words in list 'list --json' stats 'stats --by day' "stats $job" errors "errors $job" rejects "rejects $job" "view $job" \
     'view --all --limit 900' 'view --all' export 'export --format json' "export $job" metrics 'report -o -' sla "sla $job" doctor \
-    'alerts --nagios' 'alerts --nagios --failing 1' 'prune --all --keep 1 --dry-run' version help 'help view' 'sql .help' \
+    'alerts --nagios' 'alerts --nagios --after 1' 'prune --all --keep 1 --dry-run' version help 'help view' 'sql .help' \
     "view_results $job" view_results 'view no-such-job' 'list --oops' bogus; do
     [[ $words == view_results* ]] || words="taskresults $words"
     same_answer "$words" || { echo "$words"; return 1; }

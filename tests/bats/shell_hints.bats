@@ -22,11 +22,12 @@ start_scheduler() {
   until [[ -p $BATS_TEST_TMPDIR/fifo ]]; do kill -0 "$scheduler_pid"; done
 }
 
-# pasted - the directory that the printed lines lead to, when a shell gets them: `results logs jobs`.
+# pasted - the directory that the printed lines lead to, when a shell gets them: `results logs jobs`. Other schedulers of
+# this machine, and of a test beside this one, are not ours.
 pasted() {
   (
     unset SCHEDULER_RESULTS_DIR SCHEDULER_LOGS_DIR SCHEDULER_JOBS_FILE
-    eval "$(grep -o 'export SCHEDULER_[A-Z_]*=.*' <<<"$output")"
+    eval "$(grep -F "$BATS_TEST_TMPDIR" <<<"$output" | grep -o 'export SCHEDULER_[A-Z_]*=.*')"
     printf '%s\n' "${SCHEDULER_RESULTS_DIR-}" "${SCHEDULER_LOGS_DIR-}" "${SCHEDULER_JOBS_FILE-}"
   )
 }
@@ -69,7 +70,7 @@ pasted() {
   [[ $output == *"$BATS_TEST_TMPDIR/one/.task-scheduler/results; to use them:"* ]]
   printf '[Service]\nEnvironment="SCHEDULER_RESULTS_DIR=%s" X=1\n' "$BATS_TEST_TMPDIR/two/results" >"$unit"
   run taskresults list
-  [[ $output == *"$BATS_TEST_TMPDIR/two/results; to use them:"* && $output != *one/* ]]
+  [[ $output == *"$BATS_TEST_TMPDIR/two/results; to use them:"* && $output != *"$BATS_TEST_TMPDIR/one/"* ]]
   rm "$unit"
   # Beside the results lies the rest.
   SCHEDULER_RESULTS_DIR=$BATS_TEST_TMPDIR/two/results run taskresults doctor
