@@ -28,12 +28,12 @@ int tr_name_list_add(TrNameList *list, const char *name, size_t length) {
   return SQLITE_OK;
 }
 
-static int compare_names(const void *a, const void *b) {
+static int compare_listed_names(const void *a, const void *b) {
   return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
 void tr_name_list_sort(TrNameList *list) {
-  if (list->count > 1) qsort(list->name, list->count, sizeof *list->name, compare_names);
+  if (list->count > 1) qsort(list->name, list->count, sizeof *list->name, compare_listed_names);
 }
 
 void tr_name_list_free(TrNameList *list) {

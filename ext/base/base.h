@@ -24,6 +24,9 @@ SQLITE_EXTENSION_INIT3
 
 #pragma GCC visibility push(hidden)
 
+/* On a function whose result tells whether it went well: the compiler warns where nobody looks at it. */
+#define TR_CHECKED __attribute__((warn_unused_result))
+
 #define TR_NAME_SIZE 256 /* NAME_MAX and a NUL */
 #define TR_US_PER_SECOND INT64_C(1000000)
 #define TR_EXACT_DOUBLE 9007199254740992.0 /* 2^53: every whole number up to it is a double */
@@ -56,8 +59,8 @@ typedef struct TrNameList {
   size_t count, room;
 } TrNameList;
 
-int tr_name_list_add(TrNameList *list, const char *name, size_t length); /* a copy */
-void tr_name_list_sort(TrNameList *list);                                /* by strcmp() */
+TR_CHECKED int tr_name_list_add(TrNameList *list, const char *name, size_t length); /* a copy */
+void tr_name_list_sort(TrNameList *list);                                           /* by strcmp() */
 void tr_name_list_free(TrNameList *list);
 
 /* ------------------------------------------------------------------------------------------------------------------
@@ -68,27 +71,28 @@ typedef struct TrPoll {
   sqlite3_stmt *tick; /* owned: a cached statement whose step notices interrupts and drives progress handlers */
 } TrPoll;
 
-int tr_poll(TrPoll *poll); /* SQLITE_OK, or SQLITE_INTERRUPT */
-int tr_poll_sleep(TrPoll *poll, int milliseconds);
+TR_CHECKED int tr_poll(TrPoll *poll); /* SQLITE_OK, or SQLITE_INTERRUPT */
+TR_CHECKED int tr_poll_sleep(TrPoll *poll, int milliseconds);
 void tr_poll_close(TrPoll *poll); /* before the connection closes: in xDisconnect */
 
 /* ------------------------------------------------------------------------------------------------------------------
 ** base/platform_linux.c - what Linux alone has. Reasons are 0, or errno
 */
-int tr_lease_take(int fd, int type); /* F_RDLCK or F_WRLCK. EAGAIN: others are in the way */
+TR_CHECKED int tr_lease_take(int fd, int type); /* F_RDLCK or F_WRLCK. EAGAIN: others are in the way */
 void tr_lease_drop(int fd);
 bool tr_lease_is_held(int fd, int type); /* and nobody waits for it */
 int tr_lease_budget_ms(void);            /* how long one surely holds against a waiting open */
 
-int tr_exchange_names(int dir_fd, const char *one, const char *other); /* each file gets the other's, at one instant */
-int tr_reserve_space(int fd, int64_t offset, int64_t length);          /* of the file system; the file's size stays */
-int tr_random_bytes(void *bytes, size_t count);                        /* a few */
+TR_CHECKED int tr_exchange_names(int dir_fd, const char *one,
+                                 const char *other); /* each file gets the other's, at one instant */
+TR_CHECKED int tr_reserve_space(int fd, int64_t offset, int64_t length); /* of the file system; the file's size stays */
+TR_CHECKED int tr_random_bytes(void *bytes, size_t count);               /* a few */
 int tr_descriptor_named(int dir_fd, const char *name); /* which of ours the entry stands for; -1: for none */
 int tr_reopen_descriptor(int fd, int flags);           /* with flags of its own; -1 and errno */
 
-#define TR_PROCESS_HIDDEN (-1)                                      /* no errno: it cannot be told */
-int tr_process_read(int64_t pid, char *state, int64_t *started_us); /* its state as ps shows it */
-unsigned tr_processors(void);                                       /* that this process may run on */
+#define TR_PROCESS_HIDDEN (-1)                                                 /* no errno: it cannot be told */
+TR_CHECKED int tr_process_read(int64_t pid, char *state, int64_t *started_us); /* its state as ps shows it */
+unsigned tr_processors(void);                                                  /* that this process may run on */
 
 /* ------------------------------------------------------------------------------------------------------------------
 ** base/open.c - opening a file beside one who holds a lease on it
@@ -98,7 +102,7 @@ unsigned tr_processors(void);                                       /* that this
 
 /* Follows no link and waits for no peer; what is made has mode 0644. SQLITE_OK: *fd is open, or *reason tells why not
 ** (EAGAIN: leased for too long). SQLITE_INTERRUPT: the wait was cut short. */
-int tr_open_leased(int dir_fd, const char *name, int flags, TrPoll *poll, int *fd, int *reason);
+TR_CHECKED int tr_open_leased(int dir_fd, const char *name, int flags, TrPoll *poll, int *fd, int *reason);
 
 /* ------------------------------------------------------------------------------------------------------------------
 ** base/thread.c - a helper thread: how many there may be, and how one is started
@@ -121,7 +125,8 @@ typedef struct TrNames TrNames;
 TrNames *tr_names_new(void); /* NULL: out of memory */
 void tr_names_free(TrNames *names);
 bool tr_names_find(const TrNames *names, const char *name, size_t length, uint32_t *ordinal);
-int tr_names_intern(TrNames *names, const char *name, size_t length, uint32_t *ordinal); /* adds it if it is new */
+TR_CHECKED int tr_names_intern(TrNames *names, const char *name, size_t length,
+                               uint32_t *ordinal); /* adds it if it is new */
 const char *tr_names_get(const TrNames *names,
                          uint32_t ordinal); /* NUL-terminated, lives as long as the map; or NULL */
 
@@ -190,7 +195,7 @@ typedef struct TrConnection {
 
 TrConnection *tr_connection_new(sqlite3 *db, bool read_only);
 /* Are the texts of its databases? In doubt, they are not. SQLITE_OK, or SQLITE_INTERRUPT. */
-int tr_connection_is_utf8(const TrConnection *connection, bool *is_utf8);
+TR_CHECKED int tr_connection_is_utf8(const TrConnection *connection, bool *is_utf8);
 void tr_connection_unref(void *connection);
 
 /* ------------------------------------------------------------------------------------------------------------------
@@ -220,8 +225,8 @@ typedef struct TrTarget {
 /* Call order: open, write to fd, commit, close; close without commit takes everything back (but not what a pipe took).
 ** open and commit: 0, or errno. EAGAIN from open: a FIFO that nobody reads yet; ask again. `path` is needed no longer than
 ** open. If commit fails with in_place, the file is written, but may not outlast a power cut. */
-int tr_target_open(TrTarget *target, const char *path);
-int tr_target_commit(TrTarget *target, bool sync);
+TR_CHECKED int tr_target_open(TrTarget *target, const char *path);
+TR_CHECKED int tr_target_commit(TrTarget *target, bool sync);
 void tr_target_close(TrTarget *target);
 
 #pragma GCC visibility pop

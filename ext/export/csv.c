@@ -15,29 +15,29 @@
 #define LARGE (TR_OUTPUT_BYTES / 4) /* longer texts go piece by piece */
 
 /* Compilers turn this into whatever the processor has for sixteen bytes. */
-typedef unsigned char Block __attribute__((vector_size(BLOCK)));
+typedef unsigned char CsvBlock __attribute__((vector_size(BLOCK)));
 
-static inline Block load_block(const char *bytes) {
-  Block block;
+static inline CsvBlock load_block(const char *bytes) {
+  CsvBlock block;
   memcpy(&block, bytes, BLOCK);
   return block;
 }
 
-static inline Block each(char byte) {
+static inline CsvBlock each(char byte) {
   unsigned char b = (unsigned char)byte;
-  return (Block){b, b, b, b, b, b, b, b, b, b, b, b, b, b, b, b};
+  return (CsvBlock){b, b, b, b, b, b, b, b, b, b, b, b, b, b, b, b};
 }
 
-static inline Block is_quote(Block block) {
-  return (Block)(block == each('"'));
+static inline CsvBlock is_quote(CsvBlock block) {
+  return (CsvBlock)(block == each('"'));
 }
 
-static inline Block is_special(Block block, const TrCsv *csv) {
-  return (Block)(block == each('"')) | (Block)(block == load_block(csv->delimiters)) | (Block)(block == each('\n')) |
-         (Block)(block == each('\r'));
+static inline CsvBlock is_special(CsvBlock block, const TrCsv *csv) {
+  return (CsvBlock)(block == each('"')) | (CsvBlock)(block == load_block(csv->delimiters)) |
+         (CsvBlock)(block == each('\n')) | (CsvBlock)(block == each('\r'));
 }
 
-static inline bool any(Block mask) {
+static inline bool any(CsvBlock mask) {
   uint64_t half[2];
   memcpy(half, &mask, BLOCK);
   return (half[0] | half[1]) != 0;
@@ -51,13 +51,13 @@ static inline bool is_special_byte(char c, const TrCsv *csv) {
 static inline bool copy_if_plain(char *out, const char *text, size_t length, const TrCsv *csv) {
   size_t i = 0;
   for (; i + BLOCK <= length; i += BLOCK) {
-    Block block = load_block(text + i);
+    CsvBlock block = load_block(text + i);
     memcpy(out + i, &block, BLOCK);
     if (any(is_special(block, csv))) return false;
   }
   if (i == length) return true;
   if (length >= BLOCK) { /* the last block once more, in part */
-    Block block = load_block(text + length - BLOCK);
+    CsvBlock block = load_block(text + length - BLOCK);
     memcpy(out + length - BLOCK, &block, BLOCK);
     return !any(is_special(block, csv));
   }
@@ -76,7 +76,7 @@ static char *copy_doubled(char *out, const char *text, size_t length) {
     /* The last block may begin in what has been copied: if it has no quote, it was copied as it stands. */
     size_t again = length >= BLOCK ? BLOCK - step : 0;
     if (step + again == BLOCK) {
-      Block block = load_block(text + i - again);
+      CsvBlock block = load_block(text + i - again);
       if (!any(is_quote(block))) {
         memcpy(out - again, &block, BLOCK);
         out += step;

@@ -17,7 +17,7 @@ TrWriter *tr_writer_start(int fd); /* a regular file, borrowed. NULL: no thread,
 /* Call order: wait, then put, any number of times; wait, then stop. wait returns when nothing is left to write: SQLITE_OK,
 ** with *written counted on and *reason 0 or the errno of what failed; or SQLITE_INTERRUPT. put takes over the buffer, of
 ** TR_OUTPUT_BYTES, and returns another one. */
-int tr_writer_wait(TrWriter *writer, TrPoll *poll, int64_t *written, int *reason);
+TR_CHECKED int tr_writer_wait(TrWriter *writer, TrPoll *poll, int64_t *written, int *reason);
 char *tr_writer_put(TrWriter *writer, char *buffer, size_t length);
 void tr_writer_stop(TrWriter *writer); /* NULL is allowed */
 
@@ -41,14 +41,15 @@ typedef struct TrOutput {
 } TrOutput;
 
 /* Call order: open, append, commit, close; close without commit takes everything back (but not what a pipe took). */
-int tr_output_open(TrOutput *output, const char *path, bool sync, bool one_thread, TrPoll *poll, char **message);
+TR_CHECKED int tr_output_open(TrOutput *output, const char *path, bool sync, bool one_thread, TrPoll *poll,
+                              char **message);
 void tr_output_append(TrOutput *output, const char *bytes, size_t length);
 void tr_output_flush(TrOutput *output); /* empties the buffer, also when that fails */
 static inline void tr_output_byte(TrOutput *output, char byte) {
   if (output->length == TR_OUTPUT_BYTES) tr_output_flush(output);
   output->buffer[output->length++] = byte;
 }
-int tr_output_commit(TrOutput *output);
+TR_CHECKED int tr_output_commit(TrOutput *output);
 void tr_output_close(TrOutput *output);
 
 /* ------------------------------------------------------------------------------------------------------------------

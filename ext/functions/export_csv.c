@@ -53,13 +53,9 @@ static const char *plain_text(sqlite3_value *value) {
   return text && strlen(text) == (size_t)sqlite3_value_bytes(value) ? text : NULL;
 }
 
-static int take_flag(const char *name, sqlite3_value *value, bool *flag, char **message) {
-  sqlite3_int64 number = sqlite3_value_int64(value);
-  if (sqlite3_value_numeric_type(value) != SQLITE_INTEGER || (number != 0 && number != 1)) {
-    return tr_error(message, SQLITE_ERROR, "taskresults_export_csv: the value of '%s' has to be 0 or 1", name);
-  }
-  *flag = number;
-  return SQLITE_OK;
+static int take_export_flag(const char *name, sqlite3_value *value, bool *flag, char **message) {
+  if (tr_option_is_flag(value, flag)) return SQLITE_OK;
+  return tr_error(message, SQLITE_ERROR, "taskresults_export_csv: the value of '%s' has to be 0 or 1", name);
 }
 
 static int take_delimiter(ExportCall *call, sqlite3_value *value, char **message) {
@@ -95,11 +91,11 @@ static int take_cut(ExportCall *call, sqlite3_value *value, char **message) {
 }
 
 static int take_option(ExportCall *call, const char *name, sqlite3_value *value, char **message) {
-  if (strcmp(name, "header") == 0) return take_flag(name, value, &call->header, message);
-  if (strcmp(name, "guard") == 0) return take_flag(name, value, &call->csv.guard, message);
-  if (strcmp(name, "bom") == 0) return take_flag(name, value, &call->bom, message);
+  if (strcmp(name, "header") == 0) return take_export_flag(name, value, &call->header, message);
+  if (strcmp(name, "guard") == 0) return take_export_flag(name, value, &call->csv.guard, message);
+  if (strcmp(name, "bom") == 0) return take_export_flag(name, value, &call->bom, message);
   if (strcmp(name, "delimiter") == 0) return take_delimiter(call, value, message);
-  if (strcmp(name, "sync") == 0) return take_flag(name, value, &call->sync, message);
+  if (strcmp(name, "sync") == 0) return take_export_flag(name, value, &call->sync, message);
   if (strcmp(name, "newline") == 0) return take_newline(call, value, message);
   if (strcmp(name, "max_chars") == 0) return take_max_chars(call, value, message);
   if (strcmp(name, "cut") == 0) return take_cut(call, value, message);

@@ -14,26 +14,31 @@
 /* ------------------------------------------------------------------------------------------------------------------
 ** functions/hash.c - taskresults_hash(record): a number by which a stored line is found again
 */
-int tr_hash_register(sqlite3 *db);
+TR_CHECKED int tr_hash_register(sqlite3 *db);
 
 /* ------------------------------------------------------------------------------------------------------------------
 ** functions/times.c - taskresults_time(), taskresults_span() and taskresults_untimed()
 */
-int tr_time_functions_register(TrConnection *connection);
+TR_CHECKED int tr_time_functions_register(TrConnection *connection);
+
+/* ------------------------------------------------------------------------------------------------------------------
+** functions/option.c - values of options
+*/
+bool tr_option_is_flag(sqlite3_value *value, bool *flag); /* 0 or 1 */
 
 /* ------------------------------------------------------------------------------------------------------------------
 ** functions/register
 */
-int tr_signature_register(sqlite3 *db);
-int tr_writable_register(TrConnection *connection);
+TR_CHECKED int tr_signature_register(sqlite3 *db);
+TR_CHECKED int tr_writable_register(TrConnection *connection);
 /* functions/side_effects.c - the functions that act on files: who may call them, and when. */
-int tr_acting_register(TrConnection *connection, const char *name, int argc,
-                       void (*function)(sqlite3_context *, int, sqlite3_value **));
+TR_CHECKED int tr_acting_register(TrConnection *connection, const char *name, int argc,
+                                  void (*function)(sqlite3_context *, int, sqlite3_value **));
 /* Both: false, and the error is set. */
 bool tr_acting_is_run(sqlite3_context *context);  /* SQLite is not preparing */
 bool tr_acting_may_act(sqlite3_context *context); /* nor is the connection under PRAGMA query_only */
-int tr_prune_register(TrConnection *connection);
-int tr_export_register(TrConnection *connection);
+TR_CHECKED int tr_prune_register(TrConnection *connection);
+TR_CHECKED int tr_export_register(TrConnection *connection);
 
 #pragma GCC visibility pop
 #endif /* TR_FUNCTIONS_H */

@@ -57,12 +57,8 @@ static int take_count(const char *name, sqlite3_value *value, int64_t *count, ch
   return SQLITE_OK;
 }
 
-static int take_flag(const char *name, sqlite3_value *value, bool *flag, char **message) {
-  bool is_integer = sqlite3_value_numeric_type(value) == SQLITE_INTEGER;
-  int64_t number = is_integer ? sqlite3_value_int64(value) : -1;
-  if (number != 0 && number != 1) return value_error(name, "0 or 1", message);
-  *flag = number;
-  return SQLITE_OK;
+static int take_prune_flag(const char *name, sqlite3_value *value, bool *flag, char **message) {
+  return tr_option_is_flag(value, flag) ? SQLITE_OK : value_error(name, "0 or 1", message);
 }
 
 static int take_time_option(const char *name, sqlite3_value *value, int64_t *time_us, char **message) {
@@ -90,7 +86,18 @@ static int take_dir(const char *name, sqlite3_value *value, TrSettings *settings
   return settings->dir ? SQLITE_OK : SQLITE_NOMEM;
 }
 
-typedef enum Option { KEEP, SINCE, KEEP_FAILURES, DROP_REJECTS, COUNT, DRY_RUN, OFFLINE, FORCE, DIR, OPTIONS } Option;
+typedef enum Option {
+  OPTION_KEEP,
+  OPTION_SINCE,
+  OPTION_KEEP_FAILURES,
+  OPTION_DROP_REJECTS,
+  OPTION_COUNT,
+  OPTION_DRY_RUN,
+  OPTION_OFFLINE,
+  OPTION_FORCE,
+  OPTION_DIR,
+  OPTIONS
+} Option;
 
 /* OPTIONS: there is none of that name. */
 static Option option_named(const char *name, size_t length) {
@@ -104,15 +111,15 @@ static Option option_named(const char *name, size_t length) {
 static int set_option(PruneCall *call, Option option, const char *name, sqlite3_value *value, char **message) {
   TrPruneOptions *options = &call->options;
   switch (option) {
-  case KEEP: options->by_count = true; return take_count(name, value, &options->keep, message);
-  case SINCE: options->by_time = true; return take_time_option(name, value, &options->since_us, message);
-  case KEEP_FAILURES: return take_count(name, value, &options->keep_failures, message);
-  case DROP_REJECTS: return take_flag(name, value, &options->drop_rejects, message);
-  case COUNT: return take_flag(name, value, &options->count, message);
-  case DRY_RUN: return take_flag(name, value, &options->dry_run, message);
-  case OFFLINE: return take_flag(name, value, &options->offline, message);
-  case FORCE: return take_flag(name, value, &options->force, message);
-  case DIR: return take_dir(name, value, &call->settings, message);
+  case OPTION_KEEP: options->by_count = true; return take_count(name, value, &options->keep, message);
+  case OPTION_SINCE: options->by_time = true; return take_time_option(name, value, &options->since_us, message);
+  case OPTION_KEEP_FAILURES: return take_count(name, value, &options->keep_failures, message);
+  case OPTION_DROP_REJECTS: return take_prune_flag(name, value, &options->drop_rejects, message);
+  case OPTION_COUNT: return take_prune_flag(name, value, &options->count, message);
+  case OPTION_DRY_RUN: return take_prune_flag(name, value, &options->dry_run, message);
+  case OPTION_OFFLINE: return take_prune_flag(name, value, &options->offline, message);
+  case OPTION_FORCE: return take_prune_flag(name, value, &options->force, message);
+  case OPTION_DIR: return take_dir(name, value, &call->settings, message);
   default: break;
   }
   return tr_error(message, SQLITE_ERROR,
@@ -223,7 +230,7 @@ static void append_report(sqlite3_str *out, const char *job_id, size_t length, c
   sqlite3_str_appendchar(out, 1, '}');
 }
 
-static void append_failure(sqlite3_str *out, const char *job_id, size_t length, const char *reason) {
+static void append_json_failure(sqlite3_str *out, const char *job_id, size_t length, const char *reason) {
   sqlite3_str_appendall(out, "{\"job_id\":");
   append_string(out, job_id, length);
   sqlite3_str_appendall(out, ",\"result\":\"failed\",\"kept\":null,\"dropped\":null,\"bytes_freed\":0");
@@ -331,7 +338,7 @@ static int prune_listed(PruneCall *call, const char *job_id, sqlite3_str *out, c
     *message = why;
     return code;
   }
-  if (code != SQLITE_OK) append_failure(out, job_id, length, why);
+  if (code != SQLITE_OK) append_json_failure(out, job_id, length, why);
   sqlite3_free(why);
   return SQLITE_OK;
 }

@@ -77,8 +77,8 @@ typedef struct TrSelection {
 } TrSelection;
 
 /* Reads `fd` backwards, and no further than it has to. */
-int tr_select(TrSelection *selection, int fd, const TrPruneOptions *options, size_t max_line, TrPoll *poll,
-              char **message);
+TR_CHECKED int tr_select(TrSelection *selection, int fd, const TrPruneOptions *options, size_t max_line, TrPoll *poll,
+                         char **message);
 void tr_selection_free(TrSelection *selection);
 
 /* On disk, in the machine's own byte order: it names inodes of this machine. All of it is whole when `checksum` is. */
@@ -134,8 +134,8 @@ typedef struct TrPrune {
 
 /* Would that be a slip of the hand? *refusal (owned) says why, and what would go; or it is NULL. `name`: of the one job's
 ** file that is to be pruned; NULL: of all. SQLITE_BUSY: another program has leased the one. */
-int tr_guard(TrDir *dir, TrPoll *poll, const TrPruneOptions *options, size_t max_line, const char *name, char **refusal,
-             char **message);
+TR_CHECKED int tr_guard(TrDir *dir, TrPoll *poll, const TrPruneOptions *options, size_t max_line, const char *name,
+                        char **refusal, char **message);
 
 typedef enum TrPruneResult { TR_PRUNED, TR_PRUNE_UNCHANGED, TR_PRUNE_DRY_RUN, TR_PRUNE_BUSY } TrPruneResult;
 
@@ -149,40 +149,43 @@ typedef struct TrPruneReport {
 } TrPruneReport;
 
 /* Prunes one job. SQLITE_NOTFOUND: it has no file (and *message says so). The caller frees report->reason. */
-int tr_prune_job(TrDir *dir, TrPoll *poll, const TrPruneOptions *options, size_t max_line, const char *job_id,
-                 size_t job_length, TrPruneReport *report, char **message);
+TR_CHECKED int tr_prune_job(TrDir *dir, TrPoll *poll, const TrPruneOptions *options, size_t max_line,
+                            const char *job_id, size_t job_length, TrPruneReport *report, char **message);
 
 int tr_prune_error(const TrPrune *prune, int code, char **message, int error_number, const char *format, ...);
-int tr_prune_open(const TrPrune *prune, const char *name, int flags, mode_t mode); /* -1: see errno */
-int tr_write_at(int fd, const void *bytes, size_t length, int64_t at);             /* 0, or errno */
-int tr_read_at(int fd, void *bytes, size_t length, int64_t at, bool *whole); /* 0, or errno; not whole: it ends there */
+TR_CHECKED int tr_prune_open(const TrPrune *prune, const char *name, int flags, mode_t mode); /* -1: see errno */
+TR_CHECKED int tr_write_at(int fd, const void *bytes, size_t length, int64_t at);             /* 0, or errno */
+TR_CHECKED int tr_read_at(int fd, void *bytes, size_t length, int64_t at,
+                          bool *whole); /* 0, or errno; not whole: it ends there */
 
-int tr_copy_kept(TrPrune *prune, char **message); /* creates the temporary, and fsyncs it */
-int tr_copy_bytes(TrPrune *prune, TrRange from, int64_t at, TrPoll *poll, char **message); /* old file -> live file */
-int tr_copy_owner(TrPrune *prune, char **message);   /* of the old file -> live file; its mode and access lists too */
-int tr_copy_discard(TrPrune *prune, char **message); /* temporary and journal */
+TR_CHECKED int tr_copy_kept(TrPrune *prune, char **message); /* creates the temporary, and fsyncs it */
+TR_CHECKED int tr_copy_bytes(TrPrune *prune, TrRange from, int64_t at, TrPoll *poll,
+                             char **message); /* old file -> live file */
+TR_CHECKED int tr_copy_owner(TrPrune *prune,
+                             char **message); /* of the old file -> live file; its mode and access lists too */
+TR_CHECKED int tr_copy_discard(TrPrune *prune, char **message); /* temporary and journal */
 
-int64_t tr_clock_ms(void);                                     /* monotonic */
-void tr_lease_pause(void);                                     /* between two tries: 0.1 ms */
-bool tr_lease_is_unbroken(int fd, int type, int milliseconds); /* nobody has wanted the file for so long */
-int tr_lease_wait_idle(TrPrune *prune, char **message);        /* step 4: nobody has the file open for writing */
+int64_t tr_clock_ms(void);                                         /* monotonic */
+void tr_lease_pause(void);                                         /* between two tries: 0.1 ms */
+bool tr_lease_is_unbroken(int fd, int type, int milliseconds);     /* nobody has wanted the file for so long */
+TR_CHECKED int tr_lease_wait_idle(TrPrune *prune, char **message); /* step 4: nobody has the file open for writing */
 
-int tr_journal_create(TrPrune *prune, char **message);
-int tr_journal_load(TrPrune *prune, bool *complete, char **message); /* fd stays -1 if there is none */
-int tr_journal_save(TrPrune *prune, char **message);                 /* durable on return */
+TR_CHECKED int tr_journal_create(TrPrune *prune, char **message);
+TR_CHECKED int tr_journal_load(TrPrune *prune, bool *complete, char **message); /* fd stays -1 if there is none */
+TR_CHECKED int tr_journal_save(TrPrune *prune, char **message);                 /* durable on return */
 void tr_journal_close(TrJournal *journal);
 bool tr_journal_job(int dirfd, const char *leftover, char out[TR_NAME_SIZE], size_t *length); /* whose is it? */
 
 /* Whose files may be believed. `found` is the lock, the journal or the temporary; `live` may be NULL: there is none. */
-int tr_trust_file(const TrPrune *prune, const char *name, const struct stat *found, char **message);
-int tr_trust_leftover(const TrPrune *prune, const char *name, const struct stat *found, char **message);
-int tr_trust_drain(const TrPrune *prune, const struct stat *old, const struct stat *live, uid_t journal_owner,
-                   char **message);
+TR_CHECKED int tr_trust_file(const TrPrune *prune, const char *name, const struct stat *found, char **message);
+TR_CHECKED int tr_trust_leftover(const TrPrune *prune, const char *name, const struct stat *found, char **message);
+TR_CHECKED int tr_trust_drain(const TrPrune *prune, const struct stat *old, const struct stat *live,
+                              uid_t journal_owner, char **message);
 
-int tr_exchange(TrPrune *prune, char **message);         /* prune->state tells how far it came */
-int tr_exchange_offline(TrPrune *prune, char **message); /* a plain rename, for want of leases or exchange */
-int tr_drain(TrPrune *prune, char **message);            /* on success the old file and the journal are gone */
-int tr_recover(TrPrune *prune, bool *recovered, char **message);
+TR_CHECKED int tr_exchange(TrPrune *prune, char **message);         /* prune->state tells how far it came */
+TR_CHECKED int tr_exchange_offline(TrPrune *prune, char **message); /* a plain rename, for want of leases or exchange */
+TR_CHECKED int tr_drain(TrPrune *prune, char **message); /* on success the old file and the journal are gone */
+TR_CHECKED int tr_recover(TrPrune *prune, bool *recovered, char **message);
 
 #pragma GCC visibility pop
 #endif /* TR_PRUNE_H */

@@ -50,15 +50,16 @@ typedef struct TrFile {
   int error_number; /* UNREADABLE */
 } TrFile;
 
-int tr_dir_open(TrDir *dir, const TrStore *store, const char *path, char **message);
+TR_CHECKED int tr_dir_open(TrDir *dir, const TrStore *store, const char *path, char **message);
 void tr_dir_close(TrDir *dir);
 
 /* Calls visit() for every entry's name, in the directory's own order, until it returns other than SQLITE_OK. */
-int tr_dir_list(TrDir *dir, TrPoll *poll, int (*visit)(void *context, const char *name), void *context, char **message);
+TR_CHECKED int tr_dir_list(TrDir *dir, TrPoll *poll, int (*visit)(void *context, const char *name), void *context,
+                           char **message);
 
 /* Opens one entry for reading: never follows a link, never waits on a FIFO; waits out a pruner's lease.
 ** Returns SQLITE_OK and *entry, or SQLITE_INTERRUPT. The caller closes file->fd with tr_file_close(). */
-int tr_dir_open_file(TrDir *dir, const char *name, TrPoll *poll, TrFile *file, TrEntry *entry);
+TR_CHECKED int tr_dir_open_file(TrDir *dir, const char *name, TrPoll *poll, TrFile *file, TrEntry *entry);
 void tr_file_close(TrFile *file);
 const char *tr_file_type(mode_t mode); /* "a symbolic link", "a FIFO", ... for messages */
 
@@ -102,8 +103,10 @@ typedef struct TrLines {
 
 /* Call order: open, then next until SQLITE_DONE, then close. `size` is a snapshot: what is appended later is not read.
 ** The buffer is kept when the same TrLines is opened on another file. A zeroed TrLines is a valid closed one. */
-int tr_lines_open(TrLines *lines, int fd, int64_t from, int64_t size, size_t max_line, bool backwards, TrPoll *poll);
-int tr_lines_next(TrLines *lines, TrLine *line); /* SQLITE_ROW, SQLITE_DONE, SQLITE_INTERRUPT, SQLITE_NOMEM, or
+TR_CHECKED int tr_lines_open(TrLines *lines, int fd, int64_t from, int64_t size, size_t max_line, bool backwards,
+                             TrPoll *poll);
+TR_CHECKED int tr_lines_next(TrLines *lines,
+                             TrLine *line); /* SQLITE_ROW, SQLITE_DONE, SQLITE_INTERRUPT, SQLITE_NOMEM, or
                                                     SQLITE_IOERR_* with errno set; see tr_lines_position() */
 /* For who can tell by himself where a line ends: the bytes not yet given out, up to a NUL at the latest (NULL if there are
 ** none at hand, or when reading backwards); and the taking of that many, which a newline must follow, as the next line.
@@ -111,7 +114,7 @@ int tr_lines_next(TrLines *lines, TrLine *line); /* SQLITE_ROW, SQLITE_DONE, SQL
 const unsigned char *tr_lines_buffered(const TrLines *lines);
 bool tr_lines_take(TrLines *lines, size_t length, TrLine *line);
 /* Reads a stretch of the file once more. *got is less than `count` only if the file has shrunk. */
-int tr_lines_read_again(TrLines *lines, void *into, size_t count, int64_t offset, size_t *got);
+TR_CHECKED int tr_lines_read_again(TrLines *lines, void *into, size_t count, int64_t offset, size_t *got);
 int64_t tr_lines_position(const TrLines *lines);                 /* where in the file the scan stands, for messages */
 static inline int64_t tr_lines_following(const TrLines *lines) { /* forwards: where the next line begins */
   return lines->base + (int64_t)lines->mark;
@@ -214,7 +217,7 @@ void tr_parser_init(TrParser *parser);
 TrReason tr_parse(TrParser *parser, const TrLine *line, TrRecord *record);
 
 /* tr_lines_next() and tr_parse() in one, which is faster: a record's end need not be searched for before it is parsed. */
-int tr_parse_next(TrParser *parser, TrLines *lines, TrLine *line, TrRecord *record, TrReason *reason);
+TR_CHECKED int tr_parse_next(TrParser *parser, TrLines *lines, TrLine *line, TrRecord *record, TrReason *reason);
 
 bool tr_record_is_ok(const TrLine *line, const TrRecord *record); /* the one meaning of success: see the file */
 
@@ -241,7 +244,8 @@ void tr_result_span(sqlite3_context *context, const TrLine *line, const TrSpan *
                     TrScratch *scratch);
 /* The same as SQLite would cast it to text, and empty for NULL. It lives as long as the line and until the scratch is used
 ** again. SQLITE_OK or SQLITE_NOMEM. */
-int tr_span_text(const TrLine *line, const TrSpan *span, locale_t c_locale, TrScratch *scratch, TrBytes *text);
+TR_CHECKED int tr_span_text(const TrLine *line, const TrSpan *span, locale_t c_locale, TrScratch *scratch,
+                            TrBytes *text);
 
 bool tr_timestamp_parse(const char *text, size_t length, int64_t *time_us); /* which forms: see the file */
 bool tr_span_time_us(const TrLine *line, const TrSpan *span, int64_t *time_us);

@@ -25,7 +25,7 @@ typedef struct TrMessages {
 ** one. A message is a TrLine of several lines; its `length` is what it has in the file, and if it is `too_long`, only
 ** the first max_line bytes are in `text`. It lives until the next one is read. */
 void tr_messages_open(TrMessages *messages, TrLines *lines);
-int tr_messages_next(TrMessages *messages, TrLine *message); /* as tr_lines_next() */
+TR_CHECKED int tr_messages_next(TrMessages *messages, TrLine *message); /* as tr_lines_next() */
 void tr_messages_close(TrMessages *messages);
 
 /* A message as a record with nothing but a timestamp, which the lines before the first timestamp do not have. False: no
@@ -66,7 +66,8 @@ typedef struct TrJson TrJson; /* a value of a tree, which tr_json_free() frees a
 
 /* Looks again for `patience_ms` while the file does not parse or changes under the read. `flags` are more for open().
 ** SQLITE_NOTFOUND: it is not there. SQLITE_CORRUPT: it still does not parse. *message has the cause, without the name. */
-int tr_json_load(int dirfd, const char *name, int flags, int patience_ms, TrPoll *poll, TrJson **root, char **message);
+TR_CHECKED int tr_json_load(int dirfd, const char *name, int flags, int patience_ms, TrPoll *poll, TrJson **root,
+                            char **message);
 void tr_json_free(TrJson *root); /* NULL is allowed, as in all that follow but first and next */
 bool tr_json_is_object(const TrJson *value);
 bool tr_json_is_array(const TrJson *value);
@@ -87,7 +88,8 @@ typedef struct TrJobs {
   int state_fd; /* owned, O_PATH: the directory that the file is in */
 } TrJobs;
 
-int tr_jobs_load(TrJobs *jobs, const char *path, TrPoll *poll, char **message); /* on failure nothing is owned */
+TR_CHECKED int tr_jobs_load(TrJobs *jobs, const char *path, TrPoll *poll,
+                            char **message); /* on failure nothing is owned */
 void tr_jobs_free(TrJobs *jobs);
 const char *tr_jobs_id(const TrJobs *jobs, size_t i); /* NULL: it has none that is a text */
 bool tr_jobs_is_enabled(const TrJobs *jobs, size_t i);
@@ -99,7 +101,7 @@ typedef enum TrRun {
   TR_RUN_DEAD,  /* it names none that does */
 } TrRun;
 
-int tr_checkpoint_look(int state_fd, const char *job_id, TrPoll *poll, TrRun *run, char **message);
+TR_CHECKED int tr_checkpoint_look(int state_fd, const char *job_id, TrPoll *poll, TrRun *run, char **message);
 
 /* ------------------------------------------------------------------------------------------------------------------
 ** scheduler/durations.c - what a log says of starts and finishes -> the start of the run that ended at a given time
@@ -122,7 +124,7 @@ typedef struct TrDurations {
 /* Call order: begin, add for each message with a time, newest first, end, find, free. A zeroed one is a valid freed one,
 ** and begin() may follow at any point. */
 void tr_durations_begin(TrDurations *durations);
-int tr_durations_add(TrDurations *durations, TrBytes words, int64_t time_us);
+TR_CHECKED int tr_durations_add(TrDurations *durations, TrBytes words, int64_t time_us);
 bool tr_durations_are_full(const TrDurations *durations); /* add no more: enough is enough */
 void tr_durations_end(TrDurations *durations);
 bool tr_durations_find(const TrDurations *durations, int64_t time_us, int64_t *start_us);

@@ -176,7 +176,7 @@ static int write_once(Appender *appender, size_t from, size_t to, size_t *writte
       n = write(appender->fd, appender->bytes + from, to - from);
     } while (n < 0 && errno == EINTR);
     if (n >= 0 || errno != EAGAIN || waited_ms >= TR_LEASE_PATIENCE_MS) break;
-    tr_poll_sleep(NULL, TR_LEASE_RETRY_MS);
+    if (tr_poll_sleep(NULL, TR_LEASE_RETRY_MS) != SQLITE_OK) break; /* nobody is asked, so it never is */
   }
   if (n <= 0) return append_failure(appender, n < 0 ? errno : EIO, SQLITE_IOERR_WRITE, "append to");
   off_t position = lseek(appender->fd, 0, SEEK_CUR); /* O_APPEND leaves it behind our last byte */

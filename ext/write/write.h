@@ -66,10 +66,11 @@ typedef struct TrPending {
 /* A zeroed TrPending is a valid one without a transaction. */
 void tr_pending_begin(TrPending *pending);
 void tr_pending_end(TrPending *pending); /* drops what there is: after the commit, or on ROLLBACK */
-int tr_pending_open_dir(TrPending *pending, const char *path, char **message);              /* before the first row */
-int tr_pending_add(TrPending *pending, const char *name, const TrRow *row, char **message); /* name: of the file */
+TR_CHECKED int tr_pending_open_dir(TrPending *pending, const char *path, char **message); /* before the first row */
+TR_CHECKED int tr_pending_add(TrPending *pending, const char *name, const TrRow *row,
+                              char **message); /* name: of the file */
 void tr_pending_written(TrPending *pending); /* the rows are in their files; savepoints can no longer take them back */
-int tr_pending_savepoint(TrPending *pending, int savepoint);
+TR_CHECKED int tr_pending_savepoint(TrPending *pending, int savepoint);
 void tr_pending_release(TrPending *pending, int savepoint);
 void tr_pending_rollback_to(TrPending *pending, int savepoint); /* -1: to the beginning of the transaction */
 
@@ -82,12 +83,12 @@ typedef struct TrAppend {
 } TrAppend;
 
 /* Would appending to this file fail for a reason that can be seen beforehand? SQLITE_OK if it would not. */
-int tr_append_check(const TrDir *dir, const char *name, char **message);
+TR_CHECKED int tr_append_check(const TrDir *dir, const char *name, char **message);
 
 /* Appends a batch with one write(2), if the system takes it whole. `poll` may be NULL: then nothing interrupts the wait
 ** for a pruner's lease. On failure *done tells what is in the file all the same. Never returns SQLITE_BUSY. */
-int tr_append(const TrDir *dir, const char *name, const TrBatch *batch, TrSync sync, TrPoll *poll, TrAppend *done,
-              char **message);
+TR_CHECKED int tr_append(const TrDir *dir, const char *name, const TrBatch *batch, TrSync sync, TrPoll *poll,
+                         TrAppend *done, char **message);
 
 /* ------------------------------------------------------------------------------------------------------------------
 ** write/commit.c - the batches of a transaction -> their files, job by job
@@ -95,7 +96,7 @@ int tr_append(const TrDir *dir, const char *name, const TrBatch *batch, TrSync s
 
 /* Writes every batch, then marks all as written; after a failure the rest is dropped, and the message names what was
 ** written and what was not. `elsewhere`: records that this COMMIT wrote through other tables; counted on. */
-int tr_commit(TrPending *pending, TrPoll *poll, uint64_t *elsewhere, char **message);
+TR_CHECKED int tr_commit(TrPending *pending, TrPoll *poll, uint64_t *elsewhere, char **message);
 
 #pragma GCC visibility pop
 #endif /* TR_WRITE_H */
