@@ -39,8 +39,8 @@ typedef struct TrJobFigures {
 
 /* A zeroed TrJobFigures but for c_locale and wants_times is a valid one. begin keeps the memory of the job before. */
 void tr_job_figures_begin(TrJobFigures *figures);
-int tr_job_figures_record(TrJobFigures *figures, const TrLine *line,
-                          const TrRecord *record); /* SQLITE_OK or SQLITE_NOMEM */
+TR_CHECKED int tr_job_figures_record(TrJobFigures *figures, const TrLine *line,
+                                     const TrRecord *record); /* SQLITE_OK or SQLITE_NOMEM */
 void tr_job_figures_free(TrJobFigures *figures);
 const TrKept *tr_job_figures_last_run(const TrJobFigures *figures); /* the timestamp */
 bool tr_kept_time_us(const TrKept *kept, int64_t *time_us);
@@ -78,8 +78,8 @@ typedef struct TrErrorGroups {
 } TrErrorGroups;
 
 /* A zeroed TrErrorGroups but for c_locale is a valid one. begin forgets the job before. All: SQLITE_OK or SQLITE_NOMEM. */
-int tr_error_groups_begin(TrErrorGroups *groups);
-int tr_error_groups_add(TrErrorGroups *groups, const TrLine *line, const TrRecord *record);
+TR_CHECKED int tr_error_groups_begin(TrErrorGroups *groups);
+TR_CHECKED int tr_error_groups_add(TrErrorGroups *groups, const TrLine *line, const TrRecord *record);
 void tr_error_groups_free(TrErrorGroups *groups);
 
 #pragma GCC visibility pop

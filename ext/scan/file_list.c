@@ -12,13 +12,9 @@
 #include <string.h>
 
 static int list_ordinal(TrFileList *list, uint32_t ordinal) {
-  if (list->count == list->room) {
-    size_t room = list->room ? 2 * list->room : 16;
-    uint32_t *grown = sqlite3_realloc64(list->ordinal, room * sizeof *grown);
-    if (grown == NULL) return SQLITE_NOMEM;
-    list->ordinal = grown;
-    list->room = room;
-  }
+  uint32_t *grown = tr_array_reserve(list->ordinal, &list->room, list->count + 1, sizeof *grown);
+  if (grown == NULL) return SQLITE_NOMEM;
+  list->ordinal = grown;
   list->ordinal[list->count++] = ordinal;
   return SQLITE_OK;
 }
@@ -48,8 +44,7 @@ static bool wants_entry(const TrFileList *list, const TrFilter *filter, const ch
 typedef struct NewNames {
   TrFileList *list;
   const TrFilter *filter;
-  char **name; /* owned */
-  size_t count, room;
+  TrNameList names; /* owned */
 } NewNames;
 
 static int list_entry(void *context, const char *name) {
@@ -58,30 +53,17 @@ static int list_entry(void *context, const char *name) {
   uint32_t ordinal;
   if (!wants_entry(list, fresh->filter, name)) return SQLITE_OK;
   if (tr_names_find(list->names, name, strlen(name), &ordinal)) return list_ordinal(list, ordinal);
-  if (fresh->count == fresh->room) {
-    size_t room = fresh->room ? 2 * fresh->room : 16;
-    char **grown = sqlite3_realloc64(fresh->name, room * sizeof *grown);
-    if (grown == NULL) return SQLITE_NOMEM;
-    fresh->name = grown;
-    fresh->room = room;
-  }
-  fresh->name[fresh->count] = sqlite3_mprintf("%s", name);
-  return fresh->name[fresh->count] ? (fresh->count++, SQLITE_OK) : SQLITE_NOMEM;
-}
-
-static int compare_names(const void *a, const void *b) {
-  return strcmp(*(char *const *)a, *(char *const *)b);
+  return tr_name_list_add(&fresh->names, name, strlen(name));
 }
 
 static int list_directory(TrFileList *list, const TrFilter *filter, char **message) {
   NewNames fresh = {.list = list, .filter = filter};
   int code = tr_dir_list(&list->dir, list->poll, list_entry, &fresh, message);
-  if (fresh.count > 1) qsort(fresh.name, fresh.count, sizeof *fresh.name, compare_names);
-  for (size_t i = 0; i < fresh.count; i++) {
-    if (code == SQLITE_OK) code = list_name(list, fresh.name[i], message);
-    sqlite3_free(fresh.name[i]);
+  tr_name_list_sort(&fresh.names);
+  for (size_t i = 0; i < fresh.names.count && code == SQLITE_OK; i++) {
+    code = list_name(list, fresh.names.name[i], message);
   }
-  sqlite3_free(fresh.name);
+  tr_name_list_free(&fresh.names);
   return code;
 }
 

@@ -56,8 +56,6 @@ static bool is_whole_number(const char *p, size_t length) {
   return true;
 }
 
-#define EXACT_DOUBLE 9007199254740992.0 /* 2^53: below, doubles and integers compare without surprises */
-
 /* SQLITE_INTEGER or SQLITE_FLOAT, if numeric affinity makes a number of the value; else its type. The value itself keeps
 ** its type, for SQLite compares it again. sqlite3_value_numeric_type() would change it, and crashes with a copy of it: a
 ** copy belongs to no connection, which SQLite 3.52 and 3.53 follow without looking. */
@@ -67,13 +65,13 @@ static int numeric_type(sqlite3_value *value) {
   const char *text = (const char *)sqlite3_value_text(value);
   size_t length = (size_t)sqlite3_value_bytes(value);
   if (text == NULL || !tr_looks_numeric(text, length)) return type;
-  bool is_exact = fabs(sqlite3_value_double(value)) < EXACT_DOUBLE;
+  bool is_exact = fabs(sqlite3_value_double(value)) < TR_EXACT_DOUBLE;
   return is_exact && is_whole_number(text, length) ? SQLITE_INTEGER : SQLITE_FLOAT;
 }
 
 /* --- lists ---------------------------------------------------------------------------------------------------------- */
 
-#define POLL_EVERY 256 /* values: of a list that SQLite gives without asking anybody whether to stop */
+#define POLL_VALUES_EVERY 256 /* values: of a list that SQLite gives without asking anybody whether to stop */
 
 typedef int (*TrVisit)(void *context, sqlite3_value *value);
 
@@ -83,7 +81,7 @@ static int visit_list(sqlite3_value *list, TrPoll *poll, TrVisit visit, void *co
   int code = sqlite3_vtab_in_first(list, &value);
   for (unsigned count = 1; code == SQLITE_OK; count++) {
     code = visit(context, value);
-    if (code == SQLITE_OK && count % POLL_EVERY == 0) code = tr_poll(poll);
+    if (code == SQLITE_OK && count % POLL_VALUES_EVERY == 0) code = tr_poll(poll);
     if (code == SQLITE_OK) code = sqlite3_vtab_in_next(list, &value);
   }
   return code == SQLITE_DONE ? SQLITE_OK : code;
@@ -274,7 +272,7 @@ static void bind_time_us(TrFilter *filter, TrOp op, sqlite3_value *value) {
   } else if (type == SQLITE_INTEGER) {
     int64_t bound = sqlite3_value_int64(value); /* kept even by < and >: SQLite drops it */
     narrow(filter, op, bound, bound);
-  } else if (type == SQLITE_FLOAT && fabs(sqlite3_value_double(value)) < EXACT_DOUBLE) {
+  } else if (type == SQLITE_FLOAT && fabs(sqlite3_value_double(value)) < TR_EXACT_DOUBLE) {
     double bound = sqlite3_value_double(value);
     narrow(filter, op, (int64_t)floor(bound), (int64_t)ceil(bound));
   }

@@ -18,8 +18,8 @@
 /* `known` ends with NULL; each is a name, an equals sign and what the value looks like: "dir='PATH'". *which is the
 ** index of the one that the argument names. The caller frees *value; white space alone gives *value NULL. A PATH must not
 ** be empty, and is refused on a connection that was loaded without the power to act. */
-int tr_argument_parse(const TrConnection *connection, const char *table, const char *argument, const char *const *known,
-                      int *which, char **value, char **message);
+TR_CHECKED int tr_argument_parse(const TrConnection *connection, const char *table, const char *argument,
+                                 const char *const *known, int *which, char **value, char **message);
 const char *tr_environment(const char *name); /* NULL if it is not set, or empty */
 
 /* ------------------------------------------------------------------------------------------------------------------
@@ -36,9 +36,9 @@ typedef struct TrSettings {
 typedef enum TrSetting { TR_SETTING_DIR, TR_SETTING_MAX_LINE, TR_SETTING_SYNC } TrSetting;
 
 /* Takes over `value`. */
-int tr_settings_set(TrSettings *settings, TrSetting setting, char *value, char **message);
-int tr_settings_parse(TrSettings *settings, const TrConnection *connection, const TrStore *store, const char *table,
-                      int argc, const char *const *argv, char **message);
+TR_CHECKED int tr_settings_set(TrSettings *settings, TrSetting setting, char *value, char **message);
+TR_CHECKED int tr_settings_parse(TrSettings *settings, const TrConnection *connection, const TrStore *store,
+                                 const char *table, int argc, const char *const *argv, char **message);
 void tr_settings_free(TrSettings *settings);
 const char *tr_settings_dir(const TrSettings *settings); /* borrowed: until the environment changes */
 /* What every scan needs to know; and what cannot be read of it is an error, whether this one would need it or not. */
@@ -48,10 +48,10 @@ typedef struct TrScanSettings {
   bool skips_unreadable; /* are files of results that one may not read passed over? By default, they are an error */
 } TrScanSettings;
 
-int tr_settings_read(const TrSettings *settings, TrScanSettings *read, char **message);
-int tr_settings_max_line(const TrSettings *settings, size_t *max_line, char **message);
-int tr_settings_threads(unsigned *threads, char **message); /* the environment's, or the default */
-int tr_settings_sync(const TrSettings *settings, TrSync *sync, char **message);
+TR_CHECKED int tr_settings_read(const TrSettings *settings, TrScanSettings *read, char **message);
+TR_CHECKED int tr_settings_max_line(const TrSettings *settings, size_t *max_line, char **message);
+TR_CHECKED int tr_settings_threads(unsigned *threads, char **message); /* the environment's, or the default */
+TR_CHECKED int tr_settings_sync(const TrSettings *settings, TrSync *sync, char **message);
 
 /* ------------------------------------------------------------------------------------------------------------------
 ** scan/plan.c - what xBestIndex chose, in words that EXPLAIN QUERY PLAN shows and xFilter reads back
@@ -105,8 +105,8 @@ typedef struct TrPlan {
 } TrPlan;
 
 /* `sorts_jobs`: the table's scans can have the files in the order of their jobs. */
-int tr_plan_choose(sqlite3_index_info *info, TrColumn (*column_of)(int table_column), const TrConnection *connection,
-                   bool sorts_jobs);
+TR_CHECKED int tr_plan_choose(sqlite3_index_info *info, TrColumn (*column_of)(int table_column),
+                              const TrConnection *connection, bool sorts_jobs);
 bool tr_op_may_be_of_outer_join(TrOp op); /* and so not hold for the table: see joins.c */
 char *tr_plan_encode(const TrPlan *plan); /* for sqlite3_free(); NULL: out of memory */
 bool tr_plan_decode(const char *text, TrPlan *plan);
@@ -114,14 +114,14 @@ bool tr_plan_decode(const char *text, TrPlan *plan);
 /* ------------------------------------------------------------------------------------------------------------------
 ** scan/joins.c - could an outer join be at work, on a SQLite that confuses ON with WHERE? (On others: no.)
 */
-int tr_joins_in_schemas(sqlite3 *db, bool *possible); /* SQLITE_OK, or SQLITE_INTERRUPT */
+TR_CHECKED int tr_joins_in_schemas(sqlite3 *db, bool *possible); /* SQLITE_OK, or SQLITE_INTERRUPT */
 bool tr_joins_in_statements(sqlite3 *db);
 bool tr_joins_names_outer(const char *sql); /* LEFT, RIGHT or FULL as a word */
 
 /* ------------------------------------------------------------------------------------------------------------------
 ** scan/host_like.c - are the pattern operators of this connection SQLite's own?
 */
-int tr_host_like_is_builtin(sqlite3 *db, bool *builtin);         /* SQLITE_OK, or SQLITE_INTERRUPT */
+TR_CHECKED int tr_host_like_is_builtin(sqlite3 *db, bool *builtin); /* SQLITE_OK, or SQLITE_INTERRUPT */
 bool tr_host_like_is_short(sqlite3_value *pattern, sqlite3 *db); /* a long one is an error that SQLite has to raise */
 
 /* ------------------------------------------------------------------------------------------------------------------
@@ -175,8 +175,8 @@ typedef struct TrFilter {
   TrLikePhrase *phrase; /* owned; a text must hold each */
 } TrFilter;
 
-int tr_filter_bind(TrFilter *filter, const TrPlan *plan, int argc, sqlite3_value **argv, TrPoll *poll);
-int tr_filter_for_job(TrFilter *filter, const char *job_id, size_t length, TrOrder order);
+TR_CHECKED int tr_filter_bind(TrFilter *filter, const TrPlan *plan, int argc, sqlite3_value **argv, TrPoll *poll);
+TR_CHECKED int tr_filter_for_job(TrFilter *filter, const char *job_id, size_t length, TrOrder order);
 void tr_filter_free(TrFilter *filter);
 bool tr_filter_wants_job(const TrFilter *filter, const char *job_id, size_t length);
 const TrJobTerm *tr_filter_exact_jobs(const TrFilter *filter); /* a term that names every file by itself, or NULL */
@@ -195,11 +195,12 @@ typedef struct TrTimeWindow {
 enum { TR_CHECKS_SINCE = 1, TR_CHECKS_UNTIL = 2, TR_CHECKS_END = 4 }; /* the last: the first one of the table's own */
 
 /* tr_plan_choose() for a table with the arguments; sets idxNum too. `table` is the table's name, for messages. */
-int tr_time_window_choose(sqlite3_index_info *info, const char *table, TrColumn (*column_of)(int table_column),
-                          const TrConnection *connection, char **message);
+TR_CHECKED int tr_time_window_choose(sqlite3_index_info *info, const char *table,
+                                     TrColumn (*column_of)(int table_column), const TrConnection *connection,
+                                     char **message);
 /* The arguments that the plan has -> the filter's times. A zeroed window is a valid freed one. */
-int tr_time_window_bind(TrTimeWindow *window, const char *table, const TrPlan *plan, int flags, sqlite3_value **argv,
-                        TrFilter *filter, char **message);
+TR_CHECKED int tr_time_window_bind(TrTimeWindow *window, const char *table, const TrPlan *plan, int flags,
+                                   sqlite3_value **argv, TrFilter *filter, char **message);
 void tr_time_window_free(TrTimeWindow *window);
 void tr_time_window_result(sqlite3_context *context, sqlite3_value *argument); /* as it was given; NULL: it was not */
 
@@ -271,7 +272,7 @@ void tr_workers_stop(TrWorkers *workers); /* NULL is allowed */
 TrBlock *tr_workers_room(TrWorkers *workers);
 bool tr_workers_are_low(const TrWorkers *workers); /* is it time to post more? */
 void tr_workers_post(TrWorkers *workers);
-int tr_workers_take(TrWorkers *workers, TrPoll *poll, TrBlock **block); /* SQLITE_OK or SQLITE_INTERRUPT */
+TR_CHECKED int tr_workers_take(TrWorkers *workers, TrPoll *poll, TrBlock **block); /* SQLITE_OK or SQLITE_INTERRUPT */
 void tr_workers_release(TrWorkers *workers);
 
 /* ------------------------------------------------------------------------------------------------------------------
@@ -297,7 +298,7 @@ typedef struct TrFileList {
 
 /* Call order: init, open, next and `at++`, close (after a failed open, too); and open again for the next pass. */
 void tr_file_list_init(TrFileList *list, TrNames *names, TrPoll *poll, TrListPurpose purpose);
-int tr_file_list_open(TrFileList *list, const TrSettings *settings, const TrFilter *filter, char **message);
+TR_CHECKED int tr_file_list_open(TrFileList *list, const TrSettings *settings, const TrFilter *filter, char **message);
 void tr_file_list_close(TrFileList *list);
 bool tr_file_list_next(const TrFileList *list, uint32_t *ordinal, const char **name); /* without turning to it */
 /* Whose is the entry, a file or a leftover? Adds no NUL. False: nobody knows. */
@@ -317,14 +318,15 @@ typedef struct TrScanFile {
 
 /* SQLITE_DONE: there is none. SQLITE_ROW: the entry is a row, see `reason`. SQLITE_OK: its file is open, or (fd < 0) there
 ** is nothing to see. */
-int tr_scan_file_open_next(TrScanFile *current, char **message);
+TR_CHECKED int tr_scan_file_open_next(TrScanFile *current, char **message);
 void tr_scan_file_forget(TrScanFile *current); /* the reason */
 void tr_scan_file_close(TrScanFile *current);
 TrBytes tr_scan_file_job(const TrScanFile *current); /* its id; borrows from the name */
 /* A rowid is good only where a line begins: *from is there, or at the end. */
-int tr_scan_file_seek(const TrScanFile *current, int64_t rowid, int64_t *from, int64_t *size, char **message);
+TR_CHECKED int tr_scan_file_seek(const TrScanFile *current, int64_t rowid, int64_t *from, int64_t *size,
+                                 char **message);
 /* A failure of tr_lines_next() and the like, with errno still set. */
-int tr_scan_file_line_error(const TrScanFile *current, const TrLines *lines, int code, char **message);
+TR_CHECKED int tr_scan_file_line_error(const TrScanFile *current, const TrLines *lines, int code, char **message);
 
 /* ------------------------------------------------------------------------------------------------------------------
 ** scan/read_ahead.c - the files of a list, as blocks, ahead of their turn
@@ -354,10 +356,11 @@ void tr_read_ahead_look_at(TrReadAhead *read_ahead, int64_t size, bool in_blocks
 **   next_block  of the current file
 **   next_file   is then the current one. NULL: no file was opened ahead
 **   leave_file  closes it. NULL: its rest is not wanted */
-int tr_read_ahead_begin(TrReadAhead *read_ahead, const TrScanFile *current, int64_t from, const TrWanted *wanted);
-int tr_read_ahead_next_block(TrReadAhead *read_ahead);
-int tr_read_ahead_next_file(TrReadAhead *read_ahead, TrScanFile *current);
-int tr_read_ahead_leave_file(TrReadAhead *read_ahead, TrScanFile *current);
+TR_CHECKED int tr_read_ahead_begin(TrReadAhead *read_ahead, const TrScanFile *current, int64_t from,
+                                   const TrWanted *wanted);
+TR_CHECKED int tr_read_ahead_next_block(TrReadAhead *read_ahead);
+TR_CHECKED int tr_read_ahead_next_file(TrReadAhead *read_ahead, TrScanFile *current);
+TR_CHECKED int tr_read_ahead_leave_file(TrReadAhead *read_ahead, TrScanFile *current);
 
 /* ------------------------------------------------------------------------------------------------------------------
 ** scan/scan.c - directory, files, lines and records put together: one pass over what a filter wants
@@ -381,13 +384,13 @@ typedef struct TrScan {
 /* Call order: init, begin, next until SQLITE_DONE, end. begin may be called again without end, for a cursor's next
 ** xFilter. It takes over what `filter` owns. */
 void tr_scan_init(TrScan *scan, TrConnection *connection, TrPoll *poll, TrWant want);
-int tr_scan_begin(TrScan *scan, const TrSettings *settings, TrFilter *filter, char **message);
-int tr_scan_next(TrScan *scan, char **message); /* SQLITE_ROW, SQLITE_DONE, or an error */
+TR_CHECKED int tr_scan_begin(TrScan *scan, const TrSettings *settings, TrFilter *filter, char **message);
+TR_CHECKED int tr_scan_next(TrScan *scan, char **message); /* SQLITE_ROW, SQLITE_DONE, or an error */
 void tr_scan_end(TrScan *scan);
 
 /* TR_WANT_FILES: instead of tr_scan_next, next_file until SQLITE_DONE, and within each next_line until SQLITE_DONE. */
-int tr_scan_next_file(TrScan *scan, char **message);
-int tr_scan_next_line(TrScan *scan, char **message);
+TR_CHECKED int tr_scan_next_file(TrScan *scan, char **message);
+TR_CHECKED int tr_scan_next_line(TrScan *scan, char **message);
 
 /* What a table asks the scan for; it does not look into it. All borrow, until the next row. */
 static inline const TrLine *tr_scan_line(const TrScan *scan) {
@@ -424,8 +427,8 @@ typedef struct TrLogScan {
 
 /* Call order and results: as tr_scan_*(). */
 void tr_log_scan_init(TrLogScan *scan, TrConnection *connection, TrPoll *poll);
-int tr_log_scan_begin(TrLogScan *scan, const TrSettings *settings, TrFilter *filter, char **message);
-int tr_log_scan_next(TrLogScan *scan, char **message);
+TR_CHECKED int tr_log_scan_begin(TrLogScan *scan, const TrSettings *settings, TrFilter *filter, char **message);
+TR_CHECKED int tr_log_scan_next(TrLogScan *scan, char **message);
 void tr_log_scan_end(TrLogScan *scan);
 /* Of the current row: */
 const TrLine *tr_log_scan_line(const TrLogScan *scan);

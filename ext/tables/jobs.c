@@ -55,9 +55,8 @@ typedef struct JobsTable {
 typedef struct JobsCursor {
   sqlite3_vtab_cursor base;
   TrJobs jobs;
-  char **orphan; /* owned: job ids, in alphabetical order */
-  size_t orphan_count, orphan_room;
-  size_t at; /* the current row: a job, or behind them an orphan */
+  TrNameList orphans; /* owned: job ids, in alphabetical order */
+  size_t at;          /* the current row: a job, or behind them an orphan */
   int64_t now_us;
   const char *state; /* static: the current job's, once it has been asked for */
 } JobsCursor;
@@ -125,20 +124,6 @@ typedef struct Hunt {
   char **message;
 } Hunt;
 
-static int add_orphan(JobsCursor *cursor, const char *job_id, size_t length) {
-  if (cursor->orphan_count == cursor->orphan_room) {
-    size_t room = cursor->orphan_room ? 2 * cursor->orphan_room : 16;
-    char **grown = sqlite3_realloc64(cursor->orphan, room * sizeof *grown);
-    if (grown == NULL) return SQLITE_NOMEM;
-    cursor->orphan = grown;
-    cursor->orphan_room = room;
-  }
-  char *copy = sqlite3_mprintf("%.*s", (int)length, job_id);
-  if (copy == NULL) return SQLITE_NOMEM;
-  cursor->orphan[cursor->orphan_count++] = copy;
-  return SQLITE_OK;
-}
-
 /* What has no results that task_results would read is no orphan. */
 static int visit_entry(void *context, const char *name) {
   Hunt *hunt = context;
@@ -154,11 +139,7 @@ static int visit_entry(void *context, const char *name) {
                     strerror(reason));
   }
   if (!S_ISREG(entry.st_mode)) return SQLITE_OK;
-  return add_orphan(hunt->cursor, name, length - TR_SUFFIX_LEN);
-}
-
-static int compare_texts(const void *a, const void *b) {
-  return strcmp(*(char *const *)a, *(char *const *)b);
+  return tr_name_list_add(&hunt->cursor->orphans, name, length - TR_SUFFIX_LEN);
 }
 
 static int intern_jobs(const TrJobs *jobs, TrNames *known, char **message) {
@@ -182,7 +163,7 @@ static int find_orphans(JobsCursor *cursor, JobsTable *table, char **message) {
   int code = hunt.known ? intern_jobs(&cursor->jobs, hunt.known, message) : SQLITE_NOMEM;
   if (code == SQLITE_OK) code = tr_dir_open(&dir, &tr_results_store, path, message);
   if (code == SQLITE_OK) code = tr_dir_list(&dir, &table->poll, visit_entry, &hunt, message);
-  if (cursor->orphan_count > 1) qsort(cursor->orphan, cursor->orphan_count, sizeof *cursor->orphan, compare_texts);
+  tr_name_list_sort(&cursor->orphans);
   tr_dir_close(&dir);
   tr_names_free(hunt.known);
   return code;
@@ -192,10 +173,8 @@ static int find_orphans(JobsCursor *cursor, JobsTable *table, char **message) {
 
 static void clear_cursor(JobsCursor *cursor) {
   tr_jobs_free(&cursor->jobs);
-  for (size_t i = 0; i < cursor->orphan_count; i++) sqlite3_free(cursor->orphan[i]);
-  sqlite3_free(cursor->orphan);
-  cursor->orphan = NULL;
-  cursor->orphan_count = cursor->orphan_room = cursor->at = 0;
+  tr_name_list_free(&cursor->orphans);
+  cursor->at = 0;
   cursor->state = NULL;
 }
 
@@ -237,7 +216,7 @@ static int jobs_next(sqlite3_vtab_cursor *base) {
 
 static int jobs_eof(sqlite3_vtab_cursor *base) {
   const JobsCursor *cursor = (JobsCursor *)base;
-  return cursor->at >= cursor->jobs.count + cursor->orphan_count;
+  return cursor->at >= cursor->jobs.count + cursor->orphans.count;
 }
 
 static int jobs_rowid(sqlite3_vtab_cursor *base, sqlite3_int64 *rowid) {
@@ -291,7 +270,7 @@ static void result_time_us(sqlite3_context *context, const JobsCursor *cursor, c
 }
 
 static void orphan_column(sqlite3_context *context, const JobsCursor *cursor, int column) {
-  const char *job_id = cursor->orphan[cursor->at - cursor->jobs.count];
+  const char *job_id = cursor->orphans.name[cursor->at - cursor->jobs.count];
   if (column == JOBS_JOB_ID) sqlite3_result_text(context, job_id, -1, SQLITE_TRANSIENT);
   if (column == JOBS_STATE) sqlite3_result_text(context, "orphaned", -1, SQLITE_STATIC);
 }

@@ -36,22 +36,24 @@ typedef struct TrScanCursor {
   TrScan scan;
 } TrScanCursor;
 
-int tr_table_connect(sqlite3 *db, TrConnection *connection, const TrStore *store, const char *schema, int argc,
-                     const char *const *argv, sqlite3_vtab **vtab, char **message);
-int tr_table_declare(sqlite3 *db, const char *schema, int argc, char **message); /* DIRECTONLY, if it has arguments */
-int tr_table_disconnect(sqlite3_vtab *vtab);
+TR_CHECKED int tr_table_connect(sqlite3 *db, TrConnection *connection, const TrStore *store, const char *schema,
+                                int argc, const char *const *argv, sqlite3_vtab **vtab, char **message);
+TR_CHECKED int tr_table_declare(sqlite3 *db, const char *schema, int argc,
+                                char **message); /* DIRECTONLY, if it has arguments */
+TR_CHECKED int tr_table_disconnect(sqlite3_vtab *vtab);
 TrConnection *tr_table_connection(const TrCursor *cursor);
 /* The first half of xFilter: the plan, and the filter, which is the caller's. */
-int tr_table_bind(TrCursor *cursor, const char *plan_text, int argc, sqlite3_value **argv, TrPlan *plan,
-                  TrFilter *filter);
+TR_CHECKED int tr_table_bind(TrCursor *cursor, const char *plan_text, int argc, sqlite3_value **argv, TrPlan *plan,
+                             TrFilter *filter);
 int tr_table_eof(sqlite3_vtab_cursor *cursor);
 
 /* Of a TrScanCursor. */
-int tr_table_open(sqlite3_vtab *vtab, TrWant want, sqlite3_vtab_cursor **cursor);
-int tr_table_close(sqlite3_vtab_cursor *cursor);
-int tr_table_filter(sqlite3_vtab_cursor *cursor, int unused, const char *plan, int argc, sqlite3_value **argv);
-int tr_table_next(sqlite3_vtab_cursor *cursor);
-int tr_table_rowid(sqlite3_vtab_cursor *cursor, sqlite3_int64 *rowid);
+TR_CHECKED int tr_table_open(sqlite3_vtab *vtab, TrWant want, sqlite3_vtab_cursor **cursor);
+TR_CHECKED int tr_table_close(sqlite3_vtab_cursor *cursor);
+TR_CHECKED int tr_table_filter(sqlite3_vtab_cursor *cursor, int unused, const char *plan, int argc,
+                               sqlite3_value **argv);
+TR_CHECKED int tr_table_next(sqlite3_vtab_cursor *cursor);
+TR_CHECKED int tr_table_rowid(sqlite3_vtab_cursor *cursor, sqlite3_int64 *rowid);
 
 void tr_result_bytes(sqlite3_context *context, const void *bytes, size_t length); /* TEXT, or BLOB if it is not UTF-8 */
 void tr_result_field(sqlite3_context *context, TrScanCursor *cursor, TrField field); /* of the current record */
@@ -79,9 +81,9 @@ struct TrJobPass {
 
 /* Call order: init on a zeroed cursor; filter for each pass, and next until it is not SQLITE_ROW; end, which frees it. */
 void tr_job_pass_init(TrJobPass *pass, sqlite3_vtab *vtab, const TrJobRows *rows);
-int tr_job_pass_filter(TrJobPass *pass, int flags, const char *plan, int argc, sqlite3_value **argv);
-int tr_job_pass_next(TrJobPass *pass); /* SQLITE_ROW: a job's file has been read whole */
-int tr_job_pass_end(TrJobPass *pass);
+TR_CHECKED int tr_job_pass_filter(TrJobPass *pass, int flags, const char *plan, int argc, sqlite3_value **argv);
+TR_CHECKED int tr_job_pass_next(TrJobPass *pass); /* SQLITE_ROW: a job's file has been read whole */
+TR_CHECKED int tr_job_pass_end(TrJobPass *pass);
 
 /* ------------------------------------------------------------------------------------------------------------------
 ** tables/insert.c - INSERT: SQL values -> row
@@ -104,22 +106,22 @@ enum {
   TR_RESULTS_COLUMNS
 };
 
-int tr_insert_update(sqlite3_vtab *vtab, int argc, sqlite3_value **argv, sqlite3_int64 *rowid);
-int tr_transaction_begin(sqlite3_vtab *vtab);
-int tr_transaction_sync(sqlite3_vtab *vtab);
-int tr_transaction_commit(sqlite3_vtab *vtab);
-int tr_transaction_rollback(sqlite3_vtab *vtab);
-int tr_transaction_savepoint(sqlite3_vtab *vtab, int savepoint);
-int tr_transaction_release(sqlite3_vtab *vtab, int savepoint);
-int tr_transaction_rollback_to(sqlite3_vtab *vtab, int savepoint);
+TR_CHECKED int tr_insert_update(sqlite3_vtab *vtab, int argc, sqlite3_value **argv, sqlite3_int64 *rowid);
+TR_CHECKED int tr_transaction_begin(sqlite3_vtab *vtab);
+TR_CHECKED int tr_transaction_sync(sqlite3_vtab *vtab);
+TR_CHECKED int tr_transaction_commit(sqlite3_vtab *vtab);
+TR_CHECKED int tr_transaction_rollback(sqlite3_vtab *vtab);
+TR_CHECKED int tr_transaction_savepoint(sqlite3_vtab *vtab, int savepoint);
+TR_CHECKED int tr_transaction_release(sqlite3_vtab *vtab, int savepoint);
+TR_CHECKED int tr_transaction_rollback_to(sqlite3_vtab *vtab, int savepoint);
 
-int tr_results_register(TrConnection *connection);
-int tr_rejects_register(TrConnection *connection);
-int tr_stats_register(TrConnection *connection);
-int tr_errors_register(TrConnection *connection);
-int tr_logs_register(TrConnection *connection);
-int tr_jobs_register(TrConnection *connection);
-int tr_runs_register(TrConnection *connection);
+TR_CHECKED int tr_results_register(TrConnection *connection);
+TR_CHECKED int tr_rejects_register(TrConnection *connection);
+TR_CHECKED int tr_stats_register(TrConnection *connection);
+TR_CHECKED int tr_errors_register(TrConnection *connection);
+TR_CHECKED int tr_logs_register(TrConnection *connection);
+TR_CHECKED int tr_jobs_register(TrConnection *connection);
+TR_CHECKED int tr_runs_register(TrConnection *connection);
 
 #pragma GCC visibility pop
 #endif /* TR_TABLES_H */

@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# Each folder below ext includes only what is lower: .ci/layers.
+# Each folder below ext includes only what is lower: .ci/layers. Names are unique over all of them: .ci/names.
 
 load ../helpers
 
@@ -46,4 +46,30 @@ assert_found() {
   cp "$root/ext/prune/io.c" "$tree/prune/io.c"
   echo 'static const char planted[] = "/proc/self/maps";' >>"$tree/scan/scan.h"
   assert_found 'scan/scan.h: /proc belongs in base/platform_linux.c'
+}
+
+@test "a name that two files give to different things is found: functions, variables, types, macros" {
+  run "$root/.ci/names" "$tree"
+  [[ $status -eq 0 && -z $output ]]
+  local planted file=$tree/base/planted.c
+  for planted in 'static int planted(int a) { return a; }' 'static inline __attribute__((unused)) bool planted(void) {' \
+    'static const char planted[] = "";' 'typedef struct planted { int a; } planted;' '#define planted 7'; do
+    printf '%s\n' "$planted" >"$file"
+    cp "$file" "$tree/scan/planted.c"
+    run "$root/.ci/names" "$tree"
+    echo "$planted: $output"
+    [[ $status -eq 1 && ${#lines[@]} -eq 1 && $output == *'base/planted.c: '*' planted is also in '*'scan/planted.c' ]]
+  done
+  { cat "$file"; echo '#undef planted'; } >"$tree/scan/planted.c"
+  run "$root/.ci/names" "$tree"
+  [[ $status -eq 0 ]]
+}
+
+@test "all sources compile as one file, but not with a name that is there twice" {
+  local flags
+  read -ra flags <<<"-std=c11 -fsyntax-only -Wall -Wextra -Werror -I$root/include $(pkg-config --cflags sqlite3 libcjson)"
+  "$root/.ci/amalgamate" "$tree" | gcc "${flags[@]}" -x c -
+  echo 'enum { STATS_JOB_ID };' >>"$tree/read/lines.c" # an enumerator of tables/stats.c
+  run gcc "${flags[@]}" -x c - < <("$root/.ci/amalgamate" "$tree")
+  [[ $status -ne 0 && $output == *STATS_JOB_ID* ]]
 }
