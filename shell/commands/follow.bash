@@ -34,7 +34,7 @@ number_option limit
 limit=${opt[limit]-0}
 seconds_option interval
 interval=${opt[interval]-1000000}
-((interval > 0 && interval < 10 ** 12)) || usage_error '--interval wants more than nothing, and less than 12 days'
+((interval > 0 && interval < 10 ** 12)) || usage_error '--interval has to be longer than 0 and shorter than 12 days'
 printf -v interval '%d.%06d' "$((interval / 1000000))" "$((interval % 1000000))"
 
 condition=1

@@ -20,6 +20,9 @@ time_options() {
   done
   evaluate_options "a time ($TIME_FORMS)"
   ((${#names[@]} == 0)) || count_untimed
+  # Two that were mixed up would otherwise be "no failures".
+  [[ ! -v opt[since] || ! -v opt[until] ]] || ((opt[since] <= opt[until])) ||
+    usage_error '--since is later than --until: no time is in between'
 }
 
 # span_options NAME... - turns those of the options that are given into microseconds, in place.

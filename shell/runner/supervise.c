@@ -427,7 +427,7 @@ static void run_command(Run *run, char **command, int64_t timeout_ms) {
 static int64_t take_timeout(const char *text) {
   int64_t timeout_ms = 0;
   if (strcmp(text, "-") == 0 || timeout_parse(text, &timeout_ms)) return timeout_ms;
-  say("--timeout wants seconds, or a length of time (" TR_TIMESPAN_FORMS "), and more than nothing, not '%s'", text);
+  say("--timeout wants seconds, or a length of time (" TR_TIMESPAN_FORMS "), longer than 0, not '%s'", text);
   say("try: taskresults help run");
   exit(EXIT_USAGE);
 }

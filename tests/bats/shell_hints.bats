@@ -242,5 +242,13 @@ PYTHON
   wrong '--mode wants one of *' sql --mode 'box list' 'SELECT 1'
   wrong '--window has to begin before it ends, *' sla --window 2026-02-10..2026-02-01
   wrong '--rate wants P/K: *' alerts --rate 5/3
+  wrong '--interval has to be longer than 0 *' follow --interval 0
+  for command in errors stats 'view a' export; do
+    # shellcheck disable=SC2086  # words
+    wrong '--since is later than --until: *' $command --since 2026-01-02 --until 2026-01-01
+    # shellcheck disable=SC2086  # words
+    run taskresults $command --since 2026-01-01 --until 2026-01-01
+    [[ $status -le 1 && $output != *'is later than'* ]]
+  done
   wrong "no command '--color=never': the command comes first, then its options" --color=never list
 }

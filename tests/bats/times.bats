@@ -142,7 +142,7 @@ shown() {
     [[ $status -eq 2 && $output == *"--window wants "*"not '$window'"* ]] || { echo "$window: $status $output"; return 1; }
   done
   run taskresults sla --window 2w..3w
-  [[ $status -eq 2 && $output == *'not empty'* ]]
+  [[ $status -eq 2 && $output == *'begin before it ends'* ]]
 }
 
 @test "seconds may be a number alone, or a length of time" {
