@@ -31,7 +31,8 @@ told_before() {
 # find_news - SQL: which failing jobs are so anew, that is with a success behind what was told. Place in the file
 # decides, for clocks are set back. The state has where the last line was that was told, and its hash; where a prune
 # moved it (to the front), it is searched for. Of equal lines the first is taken: rather tell twice than not at all. If
-# it is gone, or the state is from before it held places, time decides.
+# it is gone, a success before the failures makes them new: a prune takes the oldest lines first, so both are newer. Where the
+# state is from before it held places, time decides.
 find_news() {
   local told_failing="told.alert = 'failing' AND told.job IN (SELECT job FROM firing WHERE alert = 'failing')"
   [[ -v opt[after] && -v state && -s $state ]] || return 0
@@ -45,7 +46,7 @@ find_news() {
     WHERE $told_failing AND place IS NULL AND told.hash IS NOT NULL;
   UPDATE firing SET is_new = (SELECT CASE
         WHEN told.place IS NULL AND told.hash IS NULL THEN bounded AND coalesce(fact.since > upto, 0)
-        WHEN told.place IS NULL THEN bounded AND coalesce(fact.since >= upto, 1)
+        WHEN told.place IS NULL THEN bounded
         WHEN first <= told.place THEN 0
         WHEN bounded THEN 1
         ELSE (SELECT good FROM newest WHERE job = fact.job AND (good OR newest.place <= told.place)

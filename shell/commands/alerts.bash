@@ -59,7 +59,7 @@
 # run. So every alert is told at least once; one told just before a kill or a power cut may be told again. The state
 # file is replaced whole. One that is not whole, or is of another directory of results, is an error and stays as it is.
 # What is new is decided by place in the file, not by time: the state has the last line that was told, as its place and
-# its hash. Where a prune moved it, it is searched for; if it is gone, time decides.
+# its hash. Where a prune moved it, it is searched for; if it is gone, failures with a success before them are new.
 # Alerts of kinds and jobs that a run is not asked for stay as they are: runs with different options can share the file,
 # unless they judge the same kind of the same job differently.
 #
