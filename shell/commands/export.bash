@@ -93,11 +93,8 @@ condition=$(time_condition)
 [[ ! -v opt[job] ]] || args+=("${opt[job]}")
 if ((${#args[@]})); then
   require_jobs "${args[@]}"
-  jobs=
-  for job in "${args[@]}"; do
-    jobs+=${jobs:+, }$(sql_text "$job")
-  done
-  condition+=" AND job_id IN ($jobs)"
+  named_jobs "${args[@]}"
+  condition+=" AND $job_condition"
 else
   readable_jobs
   if ((${#unreadable[@]})); then

@@ -107,11 +107,8 @@ esac
 
 unreadable=() unreadable_logs=()
 if ((${#args[@]})); then
-  condition=
-  for job in "${args[@]}"; do
-    condition+=${condition:+, }$(sql_text "$job")
-  done
-  condition="job_id IN ($condition)"
+  named_jobs "${args[@]}"
+  condition=$job_condition
 else
   readable_jobs
   condition=1

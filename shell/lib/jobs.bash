@@ -10,6 +10,16 @@ job_argument() {
   job_condition="job_id = $(sql_text "${args[0]}")"
 }
 
+# named_jobs JOB... - sets `job_condition`, SQL: these jobs. However many there are, no process is started for one.
+named_jobs() {
+  local job text list=''
+  for job; do
+    set_sql_text text "$job"
+    list+=${list:+, }$text
+  done
+  job_condition="job_id IN ($list)"
+}
+
 # no_such_job - complains, and exits with 1, if the job that was named has neither a file nor a reject.
 no_such_job() {
   local found
