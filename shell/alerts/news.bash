@@ -31,8 +31,8 @@ told_before() {
 # find_news - SQL: which failing jobs are so anew, that is with a success behind what was told. Place in the file
 # decides, for clocks are set back. The state has where the last line was that was told, and its hash; where a prune
 # moved it (to the front), it is searched for. Of equal lines the first is taken: rather tell twice than not at all. If
-# it is gone, a success before the failures makes them new: a prune takes the oldest lines first, so both are newer. Where the
-# state is from before it held places, time decides.
+# it is gone, a success before the failures makes them new: a prune takes the oldest lines first, so both are newer.
+# Where the state is from before it held places, time decides.
 find_news() {
   local told_failing="told.alert = 'failing' AND told.job IN (SELECT job FROM firing WHERE alert = 'failing')"
   [[ -v opt[after] && -v state && -s $state ]] || return 0
