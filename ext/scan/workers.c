@@ -12,6 +12,7 @@
 */
 #include "scan.h"
 
+#include <assert.h>
 #include <pthread.h>
 #include <unistd.h>
 
@@ -43,6 +44,7 @@ static bool is_forked(const TrWorkers *workers) {
 
 /* With the mutex, which is let go meanwhile. */
 static void parse_oldest(TrWorkers *workers, TrParser *parser) {
+  assert(workers->taken < workers->posted);
   TrBlock *block = block_at(workers, workers->taken++);
   pthread_mutex_unlock(&workers->mutex);
   tr_block_parse(block, &workers->wanted, parser);
@@ -134,6 +136,7 @@ bool tr_workers_are_low(const TrWorkers *workers) {
 void tr_workers_post(TrWorkers *workers) {
   bool forked = is_forked(workers);
   if (!forked) pthread_mutex_lock(&workers->mutex);
+  assert(workers->posted - workers->released < TR_WORKERS_BLOCKS);
   block_at(workers, workers->posted)->done = false;
   workers->posted++;
   if (forked) return;
@@ -168,5 +171,6 @@ int tr_workers_take(TrWorkers *workers, TrPoll *poll, TrBlock **block) {
 }
 
 void tr_workers_release(TrWorkers *workers) {
+  assert(workers->released < workers->posted);
   workers->released++;
 }
