@@ -4,6 +4,8 @@
 
 # shellcheck shell=bash
 
+load lib/atomic
+
 # lock_state - sets `state`; waits for another run, and keeps others out until this one ends.
 lock_state() {
   local home=${XDG_STATE_HOME-}

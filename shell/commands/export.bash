@@ -40,6 +40,8 @@
 
 # shellcheck shell=bash
 
+load lib/formats
+
 parse_options 'format= delimiter= bom columns= job= success errors since= until= max-chars= guard o:output=' "$@"
 exclusive success errors
 number_option max-chars
@@ -115,6 +117,7 @@ export_rows() {
 }
 
 if [[ -v opt[output] && ${opt[output]} != - ]]; then
+  load lib/atomic
   with_progress write_atomically "${opt[output]}" export_rows
 else
   export_rows

@@ -27,6 +27,7 @@
 # shellcheck shell=bash
 # shellcheck source=shell/lib/records.bash
 source "$shell_home/lib/records.bash"
+load lib/formats
 
 parse_options 'limit= success errors interval= full raw jsonl' "$@"
 exclusive success errors

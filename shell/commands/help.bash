@@ -9,6 +9,8 @@
 
 # shellcheck shell=bash
 
+load lib/help
+
 list_commands() {
   local file summary
   header_of "$shell_home/taskresults"

@@ -82,6 +82,7 @@ metrics() {
 }
 
 if [[ -v opt[output] && ${opt[output]} != - ]]; then
+  load lib/atomic
   with_progress write_atomically "${opt[output]}" metrics || exit
 else
   metrics

@@ -95,6 +95,7 @@ page() {
 }
 
 if [[ -v opt[output] && ${opt[output]} != - ]]; then
+  load lib/atomic
   with_progress write_atomically "${opt[output]}" page || exit
 else
   page

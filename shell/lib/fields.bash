@@ -1,4 +1,4 @@
-# fields.bash - SQL expressions for what our commands print: texts with every byte, verdicts, CSV and JSON.
+# fields.bash - SQL expressions for what our commands print: texts with every byte, percentages, cells of tables.
 #
 # The sqlite3 program prints a text only up to its first NUL. No text of ours holds the byte FF (all are UTF-8), so FF
 # stands for NUL on the way through the program, and `nul_bytes` turns it back.
@@ -48,80 +48,4 @@ cell() {
   local text
   set_whole_text text "$1"
   printf "replace(replace(coalesce(%s, ''), char(10), '␤'), char(31), '␟')" "$text"
-}
-
-# csv_statement SELECT [OPTION VALUE]... - SQL that prints its rows as CSV, with the columns' names above; the options
-# are those of taskresults_export_csv(), which writes to standard output past the sqlite3 program: many times as fast,
-# and with every NUL.
-csv_statement() {
-  local select=$1 arguments=''
-  shift
-  while (($#)); do
-    arguments+=", $(sql_text "$1"), $(sql_text "$2")"
-    shift 2
-  done
-  # The condition is there so that the number of rows is not printed.
-  printf '%s' "SELECT 1 WHERE taskresults_export_csv('/dev/stdout', $(sql_text "$select")$arguments) < 0;"
-}
-
-csv_rows() {
-  query "$(csv_statement "$@")"
-}
-
-# json_row NAME EXPRESSION ... - an object. `success` becomes true or false; an infinite number, which JSON has not,
-# null. `last_success` is true or false already, but as a text: that it is JSON does not outlive a subquery everywhere
-# (in 3.54.1).
-json_row() {
-  local row='' finite
-  while (($#)); do
-    finite="CASE WHEN typeof($2) <> 'real' OR abs($2) <= 1.7976931348623157e308 THEN $2 END"
-    case $1 in
-      success)
-        row+="${row:+, }'success', CASE WHEN $2 IS 1 THEN json('true') WHEN $2 IS 0 THEN json('false') ELSE $finite END"
-        ;;
-      last_success) row+="${row:+, }'last_success', json($2)" ;;
-      *) row+="${row:+, }'$1', $finite" ;;
-    esac
-    shift 2
-  done
-  printf 'json_object(%s)' "$row"
-}
-
-# rows_as FORMAT SELECT NAME... - prints the rows of a SELECT with these columns as csv, json or jsonl. ORDER BY and
-# LIMIT belong into the SELECT.
-rows_as() {
-  local format=$1 select=$2 name text parts=()
-  shift 2
-  case $format in
-    csv)
-      csv_rows "SELECT $(IFS=,; echo "$*") FROM ($select)"
-      ;;
-    *)
-      for name; do parts+=("$name" "$name"); done
-      query "SELECT $(json_row "${parts[@]}") FROM ($select);" | json_lines "$format"
-      ;;
-  esac
-  finish "${PIPESTATUS[@]}"
-}
-
-# json_program - the last step of JSON, for sed(1): NUL; and on a terminal, what JSON leaves as it is and the terminal
-# obeys. To who parses it the texts are the same.
-json_program() {
-  local i
-  printf '%s\n' 's/\xff/\\u0000/g'
-  on_terminal || return 0
-  printf '%s\n' 's/\x7f/\\u007f/g'
-  for ((i = 0x80; i < 0xa0; i++)); do printf 's/\\xc2\\x%02x/\\\\u00%02x/g\n' "$i" "$i"; done
-  for ((i = 0xaa; i < 0xaf; i++)); do printf 's/\\xe2\\x80\\x%02x/\\\\u20%02x/g\n' "$i" "$((i - 0x80))"; done
-  for ((i = 0xa6; i < 0xaa; i++)); do printf 's/\\xe2\\x81\\x%02x/\\\\u20%02x/g\n' "$i" "$((i - 0x40))"; done
-}
-
-# json_lines json|jsonl - one object a line comes in; an array or the lines come out.
-json_lines() {
-  LC_ALL=C sed "$(json_program)" |
-    if [[ $1 == jsonl ]]; then
-      cat
-    else
-      LC_ALL=C awk '{ printf "%s%s", NR == 1 ? "[\n" : ",\n", $0 } END { print NR ? "\n]" : "[]" }'
-    fi
 }

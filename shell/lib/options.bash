@@ -27,7 +27,7 @@ parse_options() {
     shift
     case $word in
       --) args_before_dashes=${#args[@]}; args+=("$@"); return ;;
-      -h | --help) [[ -n ${command-} ]] && show_help "$command" ;;&
+      -h | --help) [[ -n ${command-} ]] && load lib/help && show_help "$command" ;;&
       --color | --color=*) [[ -n ${command-} ]] && color_option "$word" && continue ;;&
       --*=*) name=${word%%=*} name=${name#--} value=${word#*=} ;;
       --*) name=${word#--} value= ;;
@@ -99,6 +99,7 @@ format_option() {
   for name; do
     [[ ! -v opt[$name] ]] || format=$name
   done
+  [[ -z $format ]] || load lib/formats
 }
 
 # exclusive NAME... - at most one of the options was given.

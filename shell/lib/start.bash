@@ -45,9 +45,14 @@ if pipe_is_ignored 2>/dev/null; then
 fi
 trap 'exit 130' INT
 
-for part in terminal/visible lib/{say,options,find,sql_text,query,fields,times} terminal/{terminal,progress} \
-  lib/{jobs,atomic,help}; do
-  # shellcheck source=/dev/null
-  source "$shell_home/$part.bash"
-done
-unset part
+# load PART... - sources files of ours, such as lib/help. Reading one takes bash longer than what most of it does, so
+# what only some commands need is loaded by those.
+load() {
+  local part
+  for part; do
+    # shellcheck source=/dev/null
+    source "$shell_home/$part.bash"
+  done
+}
+
+load terminal/visible lib/{say,options,find,sql_text,query,fields,times} terminal/{terminal,progress} lib/jobs
