@@ -24,7 +24,7 @@ lock_state() {
   [[ $state == /* ]] || state=./$state
   open_lock "$state.lock"
   while
-    flock -w 10 "$lock" || die "$EXIT_IO" "another run is still going on, with the state file $state"
+    wait_for_lock "$lock"
     [[ ! $state.lock -ef /dev/fd/$lock ]]
   do
     exec {lock}<&-
@@ -36,13 +36,17 @@ lock_state() {
   fi
 }
 
+wait_for_lock() {
+  flock -w 10 "$1" || die "$EXIT_IO" "another run is still going on, with the state file $state"
+}
+
 # open_lock FILE - sets `lock`. It is made as the state is, and not by `>>`, which would make a file wherever a link
 # leads that somebody else has put there. Of two runs that make one the second would take the name from the first, which
 # has locked its own: so one makes it while it has locked the directory.
 open_lock() {
-  local making
+  local making=''
   if [[ ! -e $1 ]]; then
-    { exec {making}<"${1%/*}/."; } 2>/dev/null && flock -w 10 "$making"
+    ! { exec {making}<"${1%/*}/."; } 2>/dev/null || wait_for_lock "$making"
     [[ -e $1 ]] || write_atomically "$1" true
     [[ -z $making ]] || exec {making}<&-
   fi
