@@ -34,7 +34,7 @@ taskresults.so: $(OBJECTS)
 
 build/release/%.o: %.c | build-deps
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -c -o $@ $<
+	$(CC) $(ALL_CFLAGS) $(RELEASE) -c -o $@ $<
 
 # The program behind `taskresults run`, and behind -o FILE of the other commands.
 RUNNER := capture environment keep offspring report say timeout supervise watch write
@@ -45,6 +45,10 @@ taskresults-run: $(RUNNER_OBJECTS)
 build/runner/%.o: %.c | build-deps
 	@mkdir -p $(@D)
 	$(CC) -std=c11 -MMD -MP $(WARNINGS) -Iinclude -Iext -DSQLITE_CORE $(PKG_CFLAGS) $(CFLAGS) -c -o $@ $<
+
+# Invariants are asserted in every build for tests alone: the tiny one, those of .ci/asan and .ci/tsan, and of the fuzzers. What
+# is installed goes without (NDEBUG): a host must not be ended by us.
+RELEASE := -DNDEBUG
 
 # A build with tiny limits, so that tests reach them: a read buffer of 7 bytes (every boundary falls everywhere; its rows
 # are compared with the real ones), files shared by two threads from 64 bytes on, transactions of at most 100,000 bytes.
@@ -74,7 +78,7 @@ libtaskresults.a: $(CORE_OBJECTS)
 	rm -f $@ && $(AR) rcs $@ build/core/taskresults.o
 build/core/%.o: %.c | build-deps
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -DSQLITE_CORE -c -o $@ $<
+	$(CC) $(ALL_CFLAGS) $(RELEASE) -DSQLITE_CORE -c -o $@ $<
 
 .PHONY: build-deps
 build-deps:

@@ -3,6 +3,7 @@
 */
 #include "base.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,6 +14,7 @@ void *tr_array_grow(void *items, size_t *room, size_t wanted, size_t item_bytes)
   if (enough < LEAST_ROOM) enough = LEAST_ROOM;
   void *grown = sqlite3_realloc64(items, enough * item_bytes);
   if (grown != NULL) *room = enough;
+  assert(grown == NULL || wanted <= *room);
   return grown;
 }
 

@@ -7,6 +7,7 @@
 */
 #include "base.h"
 
+#include <assert.h>
 #include <string.h>
 
 struct TrNames {
@@ -41,6 +42,7 @@ static uint32_t names_hash(const TrNames *names, const char *name, size_t length
 }
 
 static int names_grow(TrNames *names) {
+  assert(names->count <= names->room);
   uint32_t room = names->room ? names->room * 2 : 64;
   char **name = sqlite3_realloc64(names->name, room * sizeof *name);
   if (name == NULL) return SQLITE_NOMEM;

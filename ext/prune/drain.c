@@ -28,6 +28,7 @@
 #include "prune.h"
 
 #include <assert.h>
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -268,6 +269,7 @@ static int drain_once(TrPrune *prune, bool is_idle, int64_t deadline_ms, char **
   int code = find_last_line_end(prune, state->drained, old.st_size, &end, message);
   bool add_newline = is_idle && end < old.st_size;
   if (add_newline) end = old.st_size;
+  assert(code != SQLITE_OK || (state->drained <= end && end <= old.st_size));
   if (code != SQLITE_OK || end == state->drained) return code;
   code = claim_live(prune, deadline_ms, message);
   return code == SQLITE_OK ? append_region(prune, end, add_newline, message) : code;

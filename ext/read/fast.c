@@ -165,8 +165,9 @@ static const unsigned char *portable_string(const unsigned char *p, bool *escape
 /* --- x86 with AVX2: 32 bytes at a step ---------------------------------------------------------------------------- */
 
 #ifdef TR_HAVE_AVX2
+#include <cpuid.h>
 #include <immintrin.h>
-#define AVX2 __attribute__((target("avx2,bmi,bmi2,lzcnt,popcnt")))
+#define AVX2 __attribute__((target("avx2,bmi,bmi2,lzcnt")))
 
 typedef struct Block {
   __m256i low, high; /* 64 bytes */
@@ -289,9 +290,27 @@ AVX2 static inline bool avx2_same(const unsigned char *p, const unsigned char *t
 #include "fast_walk.inc"
 #endif
 
+#ifdef TR_HAVE_AVX2
+static bool has_lzcnt(void) {
+#if defined(__clang__) || __GNUC__ < 11 /* they know no word for it */
+  unsigned eax, ebx, ecx, edx;
+  return __get_cpuid(0x80000001, &eax, &ebx, &ecx, &edx) && (ecx & 1U << 5) != 0;
+#else
+  return __builtin_cpu_supports("lzcnt");
+#endif
+}
+
+/* All that AVX2 names: a virtual machine may have one without the others, and without LZCNT its instruction would count
+** from the other end. */
+static bool has_avx2(void) {
+  return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi") && __builtin_cpu_supports("bmi2") &&
+         has_lzcnt();
+}
+#endif
+
 TrFastLane tr_fast_lane(void) {
 #ifdef TR_HAVE_AVX2
-  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi2")) return tr_fast_lane_avx2;
+  if (has_avx2()) return tr_fast_lane_avx2;
 #endif
   return tr_fast_lane_portable;
 }

@@ -11,6 +11,7 @@
 */
 #include "read.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <string.h>
 #include <unistd.h>
@@ -270,12 +271,21 @@ static int next_line_backwards(TrLines *lines, TrLine *line) {
   }
 }
 
+#ifndef NDEBUG
+static bool is_consistent(const TrLines *lines) {
+  if (lines->backwards) return lines->mark <= lines->length && lines->length <= lines->capacity;
+  return lines->mark <= lines->searched && lines->searched <= lines->length && lines->length <= lines->capacity;
+}
+#endif
+
 int tr_lines_next(TrLines *lines, TrLine *line) {
+  assert(is_consistent(lines));
   int code = lines->backwards ? next_line_backwards(lines, line) : next_line_forwards(lines, line);
   if (code == SQLITE_DONE) { /* and stay there: a file that shrank must not come back to life */
     lines->base = lines->end = 0;
     lines->mark = lines->length = lines->searched = 0;
   }
+  assert(is_consistent(lines));
   return code;
 }
 

@@ -157,6 +157,8 @@ int tr_workers_take(TrWorkers *workers, TrPoll *poll, TrBlock **block) {
       return SQLITE_OK;
     }
     pthread_mutex_lock(&workers->mutex);
+    assert(workers->released <= workers->taken && workers->taken <= workers->posted);
+    assert(workers->posted - workers->released <= TR_WORKERS_BLOCKS);
     if (!oldest->done && workers->taken < workers->posted) {
       parse_oldest(workers, &workers->parser);
     } else if (!oldest->done) {
