@@ -27,6 +27,8 @@ BLANK = " \t\n\v\f\r"
 
 def length(text, decimals=False):
     """Microseconds, or None. Python's integers have no end, so what is too long is seen at the end."""
+    if re.search("(?<![A-Za-z])M(?![A-Za-z])", text):  # minutes or months?
+        return None
     text = text.strip(BLANK).lower()
     if decimals and re.fullmatch(r"[0-9]+(\.[0-9]+)?|\.[0-9]+", text):
         text += "s"

@@ -7,7 +7,8 @@
 **   d day days                         w week weeks
 **   mo month months (30 days)          y yr yrs year years (365 days)
 **
-** in upper or lower case. White space may stand around numbers and units. Nothing is negative.
+** in upper or lower case; but M alone is refused, since some mean minutes by it and some months. White space may stand
+** around numbers and units. Nothing is negative.
 */
 #include "base.h"
 
@@ -58,7 +59,8 @@ static int64_t take_unit(const char **p, const char *end) {
     if (length > LONGEST_NAME) return 0;
     name[length++] = (char)(**p | 0x20); /* lower case */
   }
-  if (length == 1) return 0;
+  bool is_ambiguous = length == 2 && (*p)[-1] == 'M';
+  if (length == 1 || is_ambiguous) return 0;
   name[length] = ' ';
   for (size_t i = 0; i < sizeof units / sizeof *units; i++) {
     if (strstr(units[i].names, name)) return units[i].seconds;

@@ -53,7 +53,7 @@ static void reads_parts_and_capitals(void) {
   CHECK(spans("1d 12h", DAY + 43200 * SECOND));
   CHECK(spans("1d12h", DAY + 43200 * SECOND));
   CHECK(spans("1 Year 2 MONTHS  3 days", (365 + 60 + 3) * DAY));
-  CHECK(spans("5M", 300 * SECOND));
+  CHECK(spans("5MIN", 300 * SECOND));
   CHECK(spans("5MO", 150 * DAY));
   CHECK(spans("0s", 0));
   CHECK(spans("9223372036854s", INT64_C(9223372036854000000)));
@@ -86,6 +86,8 @@ static void refuses_what_is_no_length_of_time(void) {
       "7 d d",
       "1z",
       "1mon",
+      "1M",
+      "1d 5 M",
       "7d ago",
       "7 fortnights",
       "1d,12h",
