@@ -135,7 +135,7 @@ static int errors_column(sqlite3_vtab_cursor *base, sqlite3_context *context, in
   const TrErrorGroup *group = current(errors);
   switch (column) {
   case ERRORS_JOB_ID:
-  case ERRORS_JOB: sqlite3_result_text(context, job.text, (int)job.length, SQLITE_TRANSIENT); break;
+  case ERRORS_JOB: tr_result_job_id(context, job); break;
   case ERRORS_SIGNATURE:
     sqlite3_result_text64(context, group->signature, group->length, SQLITE_TRANSIENT, SQLITE_UTF8);
     break;

@@ -45,14 +45,6 @@ static int results_open(sqlite3_vtab *vtab, sqlite3_vtab_cursor **cursor) {
   return tr_table_open(vtab, TR_WANT_RECORDS, cursor);
 }
 
-/* With its NUL: see value.c on why. */
-static void result_job_id(sqlite3_context *context, TrBytes job) {
-  char job_id[TR_NAME_SIZE];
-  memcpy(job_id, job.text, job.length);
-  job_id[job.length] = '\0';
-  sqlite3_result_text(context, job_id, -1, SQLITE_TRANSIENT);
-}
-
 static int results_column(sqlite3_vtab_cursor *base, sqlite3_context *context, int column) {
   static const TrField field_of[] = {[TR_RESULTS_TIMESTAMP] = TR_TIMESTAMP,
                                      [TR_RESULTS_JOB_NAME] = TR_JOB_NAME,
@@ -64,7 +56,7 @@ static int results_column(sqlite3_vtab_cursor *base, sqlite3_context *context, i
   const TrRecord *record = tr_scan_record(&cursor->scan);
   switch (column) {
   case TR_RESULTS_JOB_ID:
-  case TR_RESULTS_JOB: result_job_id(context, tr_scan_job_id(&cursor->scan)); break;
+  case TR_RESULTS_JOB: tr_result_job_id(context, tr_scan_job_id(&cursor->scan)); break;
   case TR_RESULTS_TIME_US: tr_result_time_us(context, line, &record->field[TR_TIMESTAMP]); break;
   case TR_RESULTS_OFFSET: sqlite3_result_int64(context, line->offset); break;
   case TR_RESULTS_RECORD:

@@ -185,7 +185,7 @@ static int runs_column(sqlite3_vtab_cursor *base, sqlite3_context *context, int 
   TrBytes job = tr_scan_job_id(&results->scan);
   switch (column) {
   case RUNS_JOB_ID:
-  case RUNS_JOB: tr_result_bytes(context, job.text, job.length); break;
+  case RUNS_JOB: tr_result_job_id(context, job); break;
   case RUNS_STARTED:
   case RUNS_STARTED_US:
   case RUNS_DURATION_S: return start_column(context, (RunsCursor *)base, column);

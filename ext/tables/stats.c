@@ -154,7 +154,7 @@ static int stats_column(sqlite3_vtab_cursor *base, sqlite3_context *context, int
   TrBytes job = tr_scan_job_id(&stats->pass.cursor.scan);
   switch (column) {
   case STATS_JOB_ID:
-  case STATS_JOB: sqlite3_result_text(context, job.text, (int)job.length, SQLITE_TRANSIENT); break;
+  case STATS_JOB: tr_result_job_id(context, job); break;
   case STATS_RUNS: sqlite3_result_int64(context, figures->runs); break;
   case STATS_SUCCESSES: sqlite3_result_int64(context, figures->successes); break;
   case STATS_FAILURES: sqlite3_result_int64(context, figures->runs - figures->successes); break;

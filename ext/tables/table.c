@@ -139,6 +139,14 @@ int tr_table_rowid(sqlite3_vtab_cursor *base, sqlite3_int64 *rowid) {
 /* --- columns ------------------------------------------------------------------------------------------------------ */
 
 /* TEXT if it can be one: clients choke on a TEXT that is not UTF-8. */
+/* With its NUL: see value.c on why. */
+void tr_result_job_id(sqlite3_context *context, TrBytes job) {
+  char job_id[TR_NAME_SIZE];
+  memcpy(job_id, job.text, job.length);
+  job_id[job.length] = '\0';
+  sqlite3_result_text(context, job_id, -1, SQLITE_TRANSIENT);
+}
+
 void tr_result_bytes(sqlite3_context *context, const void *bytes, size_t length) {
   if (tr_utf8_is_valid(bytes, length)) {
     sqlite3_result_text64(context, bytes, length, SQLITE_TRANSIENT, SQLITE_UTF8);

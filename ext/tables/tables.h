@@ -55,6 +55,7 @@ TR_CHECKED int tr_table_filter(sqlite3_vtab_cursor *cursor, int unused, const ch
 TR_CHECKED int tr_table_next(sqlite3_vtab_cursor *cursor);
 TR_CHECKED int tr_table_rowid(sqlite3_vtab_cursor *cursor, sqlite3_int64 *rowid);
 
+void tr_result_job_id(sqlite3_context *context, TrBytes job); /* of a file that is a job's: its name is UTF-8 */
 void tr_result_bytes(sqlite3_context *context, const void *bytes, size_t length); /* TEXT, or BLOB if it is not UTF-8 */
 void tr_result_field(sqlite3_context *context, TrScanCursor *cursor, TrField field); /* of the current record */
 void tr_result_time_us(sqlite3_context *context, const TrLine *line, const TrSpan *timestamp); /* if it can be read */
