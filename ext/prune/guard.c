@@ -169,9 +169,9 @@ static void append_cause(sqlite3_str *out, const Look *look, bool is_late) {
   char cut[TR_TIMESTAMP_SIZE];
   if (is_late) {
     tr_timestamp_format(look->options->since_us, cut);
-    sqlite3_str_appendf(out, "'since' is later than now (%s)", cut);
+    sqlite3_str_appendf(out, "since is later than now (%s)", cut);
   } else if (look->options->keep == 0 && !look->options->by_time && look->options->keep_failures == 0) {
-    sqlite3_str_appendall(out, "'keep', 0 keeps nothing, and no other rule does");
+    sqlite3_str_appendall(out, "keep 0 keeps nothing, and no other rule does");
   } else {
     sqlite3_str_appendf(out, "no record would be left in any job of %s", look->dir->path);
   }

@@ -69,9 +69,9 @@ killed_prune() {
   done <<RUNS
 --all --since 7d --drop-rejects|no record would be left in any job of $results: $went
 --all --since 7d --quiet|no record would be left in any job of $results: ${went/ and 1 other line}
---all --keep 0 --jsonl|'keep', 0 keeps nothing, and no other rule does: $went
-a --keep 0 --keep-failures 0|'keep', 0 keeps nothing, and no other rule does: ${went/15 records and 1 other line of 2 jobs/10 records of 1 job}
---all --since 2200-01-01 --keep 3|'since' is later than now (2200-01-01T00:00:00Z): 9 records of 2 jobs would go, from 2026-01-01T00:00:00Z to 2026-01-01T00:06:00Z
+--all --keep 0 --jsonl|keep 0 keeps nothing, and no other rule does: $went
+a --keep 0 --keep-failures 0|keep 0 keeps nothing, and no other rule does: ${went/15 records and 1 other line of 2 jobs/10 records of 1 job}
+--all --since 2200-01-01 --keep 3|since is later than now (2200-01-01T00:00:00Z): 9 records of 2 jobs would go, from 2026-01-01T00:00:00Z to 2026-01-01T00:06:00Z
 RUNS
   run taskresults prune nobody --keep 0
   [[ $status -eq 1 && $output == *'there is no such job'* ]]

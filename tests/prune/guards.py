@@ -72,9 +72,9 @@ def expected_refusal(options, pruned, others):
     """None, or the words that the refusal has to contain."""
     lost = Lost(pruned, options)
     if options.get("since") == "2200-01-01T00:00Z":
-        return "'since' is later than now (2200-01-01T00:00:00Z): " + lost.words()
+        return "since is later than now (2200-01-01T00:00:00Z): " + lost.words()
     if "since" not in options and not options["keep"] and not options.get("keep_failures"):
-        return "'keep', 0 keeps nothing, and no other rule does: " + lost.words()
+        return "keep 0 keeps nothing, and no other rule does: " + lost.words()
     if lost.records and not lost.is_left and not Lost(others, {"keep": 10**9}).is_left:
         return "no record would be left in any job of "
     return None
