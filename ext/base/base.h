@@ -170,6 +170,8 @@ static inline bool tr_is_low_surrogate(uint32_t code) {
 ** valid. Reads at most `available` bytes. */
 unsigned tr_utf8_sequence(const unsigned char *text, size_t available);
 bool tr_utf8_is_valid(const void *text, size_t length);
+size_t tr_utf8_put(uint32_t code_point,
+                   unsigned char *out); /* `out` has room for 4 bytes; returns how many were written */
 
 /* Decodes the inside of a JSON string that a lane has accepted. `out` has room for `length` bytes (decoding never
 ** lengthens). Returns the bytes written. A lone surrogate becomes U+FFFD, \u0000 a NUL byte. */

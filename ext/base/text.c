@@ -52,7 +52,7 @@ size_t tr_utf8_repair(const unsigned char *text, size_t length, unsigned char *o
   return (size_t)(o - out);
 }
 
-static size_t utf8_put(uint32_t code, unsigned char *out) {
+size_t tr_utf8_put(uint32_t code, unsigned char *out) {
   if (code < 0x80) {
     out[0] = (unsigned char)code;
     return 1;
@@ -132,7 +132,7 @@ size_t tr_decode_string(const unsigned char *text, size_t length, unsigned char 
     case 't': *o++ = '\t'; break;
     case 'u':
       p += decode_unicode(p, end, &code);
-      o += utf8_put(code, o);
+      o += tr_utf8_put(code, o);
       break;
     default: *o++ = escape; break; /* quote, slash, backslash */
     }

@@ -10,6 +10,11 @@
 #pragma GCC visibility push(hidden)
 
 /* ------------------------------------------------------------------------------------------------------------------
+** figures/success.c - is a record a success? What Python calls true of its `success`
+*/
+bool tr_record_is_ok(const TrLine *line, const TrRecord *record);
+
+/* ------------------------------------------------------------------------------------------------------------------
 ** figures/job_figures.c - the records and rejects of one job -> its figures
 */
 typedef struct TrKept {

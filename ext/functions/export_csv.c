@@ -280,7 +280,7 @@ static void export_function(sqlite3_context *context, int argc, sqlite3_value **
   call.output.target.fd = call.output.target.dir_fd = -1;
   char *message = NULL;
   int64_t rows = 0;
-  if (!tr_acting_may_act(context)) return;
+  if (!tr_side_effects_are_allowed(context)) return;
   if (connection->exporting) {
     sqlite3_result_error(context, "taskresults_export_csv: cannot be used inside its own SELECT", -1);
     return;
@@ -297,5 +297,5 @@ static void export_function(sqlite3_context *context, int argc, sqlite3_value **
 }
 
 int tr_export_register(TrConnection *connection) {
-  return tr_acting_register(connection, "taskresults_export_csv", -1, export_function);
+  return tr_side_effects_register(connection, "taskresults_export_csv", -1, export_function);
 }

@@ -32,11 +32,11 @@ bool tr_option_is_flag(sqlite3_value *value, bool *flag); /* 0 or 1 */
 TR_CHECKED int tr_signature_register(sqlite3 *db);
 TR_CHECKED int tr_writable_register(TrConnection *connection);
 /* functions/side_effects.c - the functions that act on files: who may call them, and when. */
-TR_CHECKED int tr_acting_register(TrConnection *connection, const char *name, int argc,
-                                  void (*function)(sqlite3_context *, int, sqlite3_value **));
+TR_CHECKED int tr_side_effects_register(TrConnection *connection, const char *name, int argc,
+                                        void (*function)(sqlite3_context *, int, sqlite3_value **));
 /* Both: false, and the error is set. */
-bool tr_acting_is_run(sqlite3_context *context);  /* SQLite is not preparing */
-bool tr_acting_may_act(sqlite3_context *context); /* nor is the connection under PRAGMA query_only */
+bool tr_side_effects_is_run(sqlite3_context *context);      /* SQLite is not preparing */
+bool tr_side_effects_are_allowed(sqlite3_context *context); /* nor is the connection under PRAGMA query_only */
 TR_CHECKED int tr_prune_register(TrConnection *connection);
 TR_CHECKED int tr_export_register(TrConnection *connection);
 

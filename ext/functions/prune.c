@@ -282,7 +282,7 @@ static int take_job_id(int argc, sqlite3_value **argv, const char **job_id, size
 
 /* taskresults_prune(job_id, 'name', value, ...) -> TEXT */
 static void prune_function(sqlite3_context *context, int argc, sqlite3_value **argv) {
-  if (!tr_acting_may_act(context)) return;
+  if (!tr_side_effects_are_allowed(context)) return;
   PruneCall call = {.dir.fd = -1};
   char *message = NULL;
   const char *job_id;
@@ -345,7 +345,7 @@ static int prune_listed(PruneCall *call, const char *job_id, sqlite3_str *out, c
 
 /* taskresults_prune_all('name', value, ...) -> TEXT */
 static void prune_all_function(sqlite3_context *context, int argc, sqlite3_value **argv) {
-  if (!tr_acting_may_act(context)) return;
+  if (!tr_side_effects_are_allowed(context)) return;
   PruneCall call;
   JobList list = {.call = &call};
   char *message = NULL;
@@ -368,7 +368,7 @@ static void prune_all_function(sqlite3_context *context, int argc, sqlite3_value
 }
 
 int tr_prune_register(TrConnection *connection) {
-  int code = tr_acting_register(connection, "taskresults_prune", -1, prune_function);
-  if (code == SQLITE_OK) code = tr_acting_register(connection, "taskresults_prune_all", -1, prune_all_function);
+  int code = tr_side_effects_register(connection, "taskresults_prune", -1, prune_function);
+  if (code == SQLITE_OK) code = tr_side_effects_register(connection, "taskresults_prune_all", -1, prune_all_function);
   return code;
 }

@@ -16,15 +16,15 @@
 */
 #include "functions.h"
 
-int tr_acting_register(TrConnection *connection, const char *name, int argc,
-                       void (*function)(sqlite3_context *, int, sqlite3_value **)) {
+int tr_side_effects_register(TrConnection *connection, const char *name, int argc,
+                             void (*function)(sqlite3_context *, int, sqlite3_value **)) {
   int flags = SQLITE_UTF8 | SQLITE_DIRECTONLY | SQLITE_DETERMINISTIC;
   connection->references++;
   return sqlite3_create_function_v2(connection->db, name, argc, flags, connection, function, NULL, NULL,
                                     tr_connection_unref);
 }
 
-bool tr_acting_is_run(sqlite3_context *context) {
+bool tr_side_effects_is_run(sqlite3_context *context) {
   static char mark;
   sqlite3_set_auxdata(context, 0, &mark, NULL);
   if (sqlite3_get_auxdata(context, 0) == &mark) return true;
@@ -45,8 +45,8 @@ static void refuse_to_act(sqlite3_context *context, int code, const char *words)
 
 /* SQLite reads the flag when it prepares this statement, and writes it when it prepares the one that sets it. So a
 ** statement that is kept would answer what was true once. */
-bool tr_acting_may_act(sqlite3_context *context) {
-  if (!tr_acting_is_run(context)) return false;
+bool tr_side_effects_are_allowed(sqlite3_context *context) {
+  if (!tr_side_effects_is_run(context)) return false;
   sqlite3 *db = sqlite3_context_db_handle(context);
   sqlite3_stmt *statement = NULL;
   int code = sqlite3_prepare_v3(db, "PRAGMA query_only", -1, SQLITE_PREPARE_NO_VTAB, &statement, NULL);

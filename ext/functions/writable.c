@@ -12,7 +12,7 @@
 
 static void writable_function(sqlite3_context *context, int argc, sqlite3_value **argv) {
   TrConnection *connection = sqlite3_user_data(context);
-  if (argc == 0 ? !tr_acting_is_run(context) : !tr_acting_may_act(context)) return;
+  if (argc == 0 ? !tr_side_effects_is_run(context) : !tr_side_effects_are_allowed(context)) return;
   if (argc == 1) {
     sqlite3_int64 wanted = sqlite3_value_int64(argv[0]);
     if (sqlite3_value_numeric_type(argv[0]) != SQLITE_INTEGER || (wanted != 0 && wanted != 1)) {
@@ -27,7 +27,7 @@ static void writable_function(sqlite3_context *context, int argc, sqlite3_value 
 int tr_writable_register(TrConnection *connection) {
   int code = SQLITE_OK;
   for (int argc = 0; argc <= 1 && code == SQLITE_OK; argc++) {
-    code = tr_acting_register(connection, "taskresults_writable", argc, writable_function);
+    code = tr_side_effects_register(connection, "taskresults_writable", argc, writable_function);
   }
   return code;
 }

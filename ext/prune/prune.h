@@ -5,6 +5,7 @@
 #define TR_PRUNE_H
 
 #include "../base/base.h"
+#include "../figures/figures.h"
 #include "../read/read.h"
 
 #pragma GCC visibility push(hidden)

@@ -219,8 +219,6 @@ TrReason tr_parse(TrParser *parser, const TrLine *line, TrRecord *record);
 /* tr_lines_next() and tr_parse() in one, which is faster: a record's end need not be searched for before it is parsed. */
 TR_CHECKED int tr_parse_next(TrParser *parser, TrLines *lines, TrLine *line, TrRecord *record, TrReason *reason);
 
-bool tr_record_is_ok(const TrLine *line, const TrRecord *record); /* the one meaning of success: see the file */
-
 /* ------------------------------------------------------------------------------------------------------------------
 ** read/value.c - span -> SQL value
 ** read/timestamp.c - text <-> microseconds

@@ -1,5 +1,5 @@
 /*
-** filter.c - the plan with its values: which files to open, and which lines to pass over unseen.
+** filter.c - the plan with its values: which jobs it can be about, and which lines to pass over unseen.
 **
 ** SQLite checks every row again, so the rule is: skip only what is provably false, and when in doubt, do not skip. What
 ** makes for doubt:

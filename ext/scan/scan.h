@@ -5,6 +5,7 @@
 #define TR_SCAN_H
 
 #include "../base/base.h"
+#include "../figures/figures.h"
 #include "../scheduler/scheduler.h"
 #include "../write/write.h"
 #include "../prune/prune.h"

@@ -8,6 +8,7 @@
 **     latter. Which of the two is wanted is known when the command ends, so both are kept.
 ** The output may be endless: nothing is held but the two heads.
 */
+#include "base/base.h"
 #include "runner.h"
 
 #define REPLACEMENT 0xfffd
@@ -19,31 +20,8 @@ static bool is_space(uint32_t point) {
          point == 0x202f || point == 0x205f || point == 0x3000;
 }
 
-static size_t encode(uint32_t point, unsigned char *out) {
-  if (point < 0x80) {
-    out[0] = (unsigned char)point;
-    return 1;
-  }
-  if (point < 0x800) {
-    out[0] = (unsigned char)(0xc0 | point >> 6);
-    out[1] = (unsigned char)(0x80 | (point & 0x3f));
-    return 2;
-  }
-  if (point < 0x10000) {
-    out[0] = (unsigned char)(0xe0 | point >> 12);
-    out[1] = (unsigned char)(0x80 | (point >> 6 & 0x3f));
-    out[2] = (unsigned char)(0x80 | (point & 0x3f));
-    return 3;
-  }
-  out[0] = (unsigned char)(0xf0 | point >> 18);
-  out[1] = (unsigned char)(0x80 | (point >> 12 & 0x3f));
-  out[2] = (unsigned char)(0x80 | (point >> 6 & 0x3f));
-  out[3] = (unsigned char)(0x80 | (point & 0x3f));
-  return 4;
-}
-
 static void add_to_head(CaptureHead *head, uint32_t point, bool space) {
-  head->length += encode(point, head->text + head->length);
+  head->length += tr_utf8_put(point, head->text + head->length);
   head->points++;
   if (!space) head->solid_length = head->length;
 }

@@ -5,7 +5,7 @@
 **   environment.c  the environment that the command gets
 **   keep.c         what --quiet keeps of the output until it is known whether it is shown
 **   offspring.c    the processes that a command leaves behind
-**   report.c       how the command ended -> what is recorded
+**   outcome.c      how the command ended -> what is recorded
 **   say.c          messages
 **   supervise.c    starts the command, shows or keeps what it prints, ends it in time, has the run recorded
 **   timeout.c      --timeout, read and worded

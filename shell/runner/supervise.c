@@ -5,7 +5,7 @@
 **
 ** TIMEOUT is a length of time as people write it, or - for none. HOW is `show` or `quiet`, with `+merge` behind it if both
 ** streams of the command are to be one. ENVIRONMENT is the descriptor that the command's environment comes from, or - for
-** ours. RECORDER, N words of it, is a program that is told on its standard input how the command ended (report.c). If it
+** ours. RECORDER, N words of it, is a program that is told on its standard input how the command ended (outcome.c). If it
 ** fails, the run was not recorded.
 **
 ** The command gets our standard input, a process group of its own, and pipes for its output: a background process that

@@ -1,4 +1,4 @@
-/* report.c, timeout.c, keep.c - what is recorded of a command, and what --quiet keeps of it. */
+/* outcome.c, timeout.c, keep.c - what is recorded of a command, and what --quiet keeps of it. */
 #define _GNU_SOURCE
 #include "runner.h"
 

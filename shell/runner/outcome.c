@@ -1,5 +1,5 @@
 /*
-** report.c - how a command ended -> what the recorder is told: three lines, `1` for a success or `0`, and the texts that
+** outcome.c - how a command ended -> what the recorder is told: three lines, `1` for a success or `0`, and the texts that
 ** are recorded as output and as error, in hexadecimal.
 **
 ** The texts are the scheduler's own choice: of a success standard output; of a failure standard error, or standard output
