@@ -91,9 +91,9 @@ counts_of() {
   }
   LC_ALL=C.UTF-8 commands_for 3
   LC_ALL=C.UTF-8 commands_for 400
-  commands_for 20000
+  commands_for 2000
   short=$commands
-  commands_for 200000
+  commands_for 20000
   long=$commands
   ((short > 0 && long <= short + 10)) || { echo "$short commands, then $long"; return 1; }
   [[ $(printf '%s\0' "a'b" '' é | sql_texts 'f(' ');') == "f(CAST(x'612762' AS TEXT));
