@@ -1,10 +1,9 @@
 /*
 ** encode.c - row -> line: byte for byte what the scheduler writes, which is Python's json.dumps(record) + "\n".
 **
-** Keys in the scheduler's order, ", " and ": " between them, and ensure_ascii: every character outside ' ' to '~'
-** leaves
-** as \uXXXX in lower-case hex (DEL too), those above U+FFFF as two surrogates, except for the five that have a short
-** escape. So a line is ASCII, and its only newline is its last byte: pending.c and append.c build on that.
+** Keys in the scheduler's order, ", " and ": " between them, and ensure_ascii: every character outside ' ' to '~' is
+** written as \uXXXX in lower-case hex (DEL too), those above U+FFFF as two surrogates, except for the five that have a
+** short escape. So a line is ASCII, and its only newline is its last byte: pending.c and append.c build on that.
 **
 ** The texts are known to be UTF-8; whoever made the row has checked.
 */
