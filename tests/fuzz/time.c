@@ -12,14 +12,14 @@
 #define LATEST_US INT64_C(253402300799999999)
 #define DAY_US INT64_C(86400000000)
 
-/* The same with every letter in the other case, between blanks. The caller
-** frees it. */
+/* The same with every letter in the other case, between blanks; but not m, since M alone is refused. The caller frees
+** it. */
 static char *other_spelling(const uint8_t *text, size_t size) {
   char *spelled = malloc(size + 2);
   spelled[0] = '\t';
   for (size_t i = 0; i < size; i++) {
     bool is_letter = (text[i] >= 'a' && text[i] <= 'z') || (text[i] >= 'A' && text[i] <= 'Z');
-    spelled[i + 1] = (char)(is_letter ? text[i] ^ 0x20 : text[i]);
+    spelled[i + 1] = (char)(is_letter && (text[i] | 0x20) != 'm' ? text[i] ^ 0x20 : text[i]);
   }
   spelled[size + 1] = ' ';
   return spelled;
