@@ -127,7 +127,7 @@ job_file() {
 
 @test "follow: a name without a file is waited for with a word, and a job like it is named; then its records come" {
   job_file my-backup
-  taskresults follow My-Backup my-backup --interval 0.05 --jsonl >"$BATS_TEST_TMPDIR/out" 2>"$BATS_TEST_TMPDIR/err" 3>&- &
+  "$(tool taskresults)" follow My-Backup my-backup --interval 0.05 --jsonl >"$BATS_TEST_TMPDIR/out" 2>"$BATS_TEST_TMPDIR/err" 3>&- &
   scheduler_pid=$!
   until grep -q 'did you mean' "$BATS_TEST_TMPDIR/err"; do kill -0 "$scheduler_pid"; done
   [[ $(<"$BATS_TEST_TMPDIR/err") == 'taskresults: job My-Backup has no file yet; waiting for one'$'\n''taskresults: did you mean my-backup? '* ]]
