@@ -260,8 +260,8 @@ def judge(scenario, clean, fault, name, place, before):
         return f"status {status}, and it is not said where", said
     if "out.html" in after and not after["out.html"].endswith(b"</html>\n"):
         return f"status {status}, and half a page", said
-    page_tells = os.strerror(getattr(errno, word, 0)).encode() in after.get("out.html", b"") if word != "SHORT" else False
-    new_page_is_fine = status == clean_status or page_tells  # a report is written without jobs.json, too, and says so
+    # A report is written without jobs.json, too, and says so at its top; for no other reason is it written with a failure.
+    new_page_is_fine = status == clean_status or b"list of jobs cannot be read" in after.get("out.html", b"")
     if not changes_are_allowed(scenario, before, after, clean_files, new_page_is_fine) and name not in ("unlinkat", "unlink"):
         changed = [n for n in set(before) | set(after) if before.get(n) != after.get(n)]
         return f"status {status}, and it left changes in {sorted(changed)}", said
