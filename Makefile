@@ -152,7 +152,7 @@ matrix: ## run the SQL tests on eight versions of SQLite from 3.38.5 to 3.54.1 (
 
 locales: test-binaries ## every command under every locale there is (Debian: locales-all); minutes
 	@.ci/deps --look build test
-	@TASKRESULTS_LOCALES=all TASKRESULTS_EXTRAS=1 TASKRESULTS_ROOT="$(CURDIR)" bats --tap -f 'every locale' tests/bats/environment.bats
+	@TASKRESULTS_LOCALES=all TASKRESULTS_EXTRAS=1 TASKRESULTS_ROOT="$(CURDIR)" bats --tap -f 'every locale' tests/bats/shell/environment.bats
 
 coverage: ## lines and branches that the tests take, with a reason for each that is not; see tests/coverage/REPORT.md
 	@.ci/deps --look build test coverage

@@ -2,8 +2,8 @@
 # Long scans, which threads work ahead of: the rows, their order and the errors are those of one thread, whatever is in
 # the files and whatever happens to them. build/tiny has blocks of 61 bytes and of at most 3 lines.
 
-load ../helpers
-load ../host
+load ../lib/helpers
+load ../lib/host
 
 # every_table - all there is to see of the tables that read results, each in the order in which it comes.
 every_table() {

@@ -1,8 +1,8 @@
 #!/usr/bin/env bats
 # How an INSERT reaches its file: one write, torn tails, other writers, failing systems.
 
-load ../helpers
-load ../host
+load ../lib/helpers
+load ../lib/host
 
 # insert JOB OUTPUT... - inserts a record for each output, in one transaction.
 insert() {

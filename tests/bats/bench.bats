@@ -1,6 +1,6 @@
 # bench.bats - the report of a bench run, made from figures that are known. What is measured is not tested here.
 
-load ../helpers
+load ../lib/helpers
 
 # figures ANSWER AT_MOST - raw figures of one comparison: the ratios of its rounds are 0.5, 2 and 0.9, that of its medians 1.
 figures() {

@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # What the README and the demo promise: their commands run, and print what they say.
 
-load ../helpers
+load ../lib/helpers
 
 @test "make demo prints a table, a CSV and statistics" {
   run "$root/examples/demo.sh"

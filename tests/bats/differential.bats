@@ -2,7 +2,7 @@
 # What SQL says of a line is what Python's json.loads() says of it, verdict and values, over 160,000 lines; and both lanes
 # and every buffer size say the same. tests/differential makes the lines (the same ones in every run) and judges them.
 
-load ../helpers
+load ../lib/helpers
 
 setup_file() {
   export all_lines=$BATS_FILE_TMPDIR/all_lines short_lines=$BATS_FILE_TMPDIR/short_lines
@@ -22,7 +22,7 @@ assert_as_python_reads() {
   export SCHEDULER_RESULTS_DIR=$1
   dump rows
   dump rejects
-  run python3 "$root/tests/differential/oracle.py" "$1" "$BATS_TEST_TMPDIR/rows" "$BATS_TEST_TMPDIR/rejects"
+  run python3 "$root/tests/oracles/rows.py" "$1" "$BATS_TEST_TMPDIR/rows" "$BATS_TEST_TMPDIR/rejects"
   printf '%s\n' "$output"
   [[ $status -eq 0 && $output == *' 0 disagreements' ]]
 }

@@ -1,8 +1,8 @@
 #!/usr/bin/env bats
 # The directory belongs to others: which entries are jobs, which are rejects, and what is an error.
 
-load ../helpers
-load ../host
+load ../lib/helpers
+load ../lib/host
 
 good='{"timestamp": "2026-02-15T01:44:15Z", "success": true, "output": "ok"}'
 

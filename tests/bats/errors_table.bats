@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # task_errors: the failures of each job by kind, in one pass over its file.
 
-load ../helpers
+load ../lib/helpers
 
 # failure JOB TIME ERROR - a record; ERROR is JSON.
 failure() {
@@ -134,7 +134,7 @@ assert_as_sql_counts() {
 }
 
 @test "hostile job ids; a file that cannot be read fails the query by job and cause" {
-  load ../hostile
+  load ../lib/hostile
   make_hostile_jobs
   assert_rows "${#hostile_jobs[@]}|${#hostile_jobs[@]}" 'SELECT count(DISTINCT job_id), sum(times) FROM task_errors'
   run env FAULTS_OPEN_ERRNO=13 FAULTS_OPEN_NAME=null.jsonl LD_PRELOAD="$root/build/shim/faults.so" sqlite3 -bail -init /dev/null \

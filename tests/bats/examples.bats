@@ -1,8 +1,8 @@
 #!/usr/bin/env bats
 # The examples run, and do what they say: SQL files, cron and systemd recipes.
 
-load ../helpers
-load ../shell
+load ../lib/helpers
+load ../lib/shell
 
 example_data() {
   cd "$root" || return

@@ -1,8 +1,8 @@
 #!/usr/bin/env bats
 # taskresults_export_csv(): the rows of one SELECT -> a CSV file.
 
-load ../helpers
-load ../host
+load ../lib/helpers
+load ../lib/host
 
 setup_place() {
   place=$BATS_TEST_TMPDIR/place

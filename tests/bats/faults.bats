@@ -3,9 +3,9 @@
 
 # shellcheck disable=SC2154  # helpers.bash and bats set them
 
-load ../helpers
-load ../shell
-load ../state
+load ../lib/helpers
+load ../lib/shell
+load ../lib/state
 
 teardown() {
   [[ -z ${follower-} ]] || kill "$follower" 2>/dev/null || true

@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # The names, the columns and the recorded state of a real scheduler.
 
-load ../helpers
+load ../lib/helpers
 
 @test "the extension loads under the names that users give it" {
   cp "$root/taskresults.so" "$BATS_TEST_TMPDIR/"

@@ -1,8 +1,8 @@
 #!/usr/bin/env bats
 # taskresults_hash(): FNV-1a with 64 bits, of the bytes, everywhere the same.
 
-load ../helpers
-load ../host
+load ../lib/helpers
+load ../lib/host
 
 @test "taskresults_hash is FNV-1a of the UTF-8 bytes, as its authors' test vectors have it, in a database of any encoding" {
   # From the vectors at http://www.isthe.com/chongo/tech/comp/fnv/

@@ -1,8 +1,8 @@
 #!/usr/bin/env bats
 # Failing disks, interrupted system calls, lying sizes, patterns and names made to hurt.
 
-load ../helpers
-load ../host
+load ../lib/helpers
+load ../lib/host
 
 # faulty VARIABLE=VALUE... -- STATEMENT... - one sqlite3 under the shim; sets $status and $output.
 faulty() {

@@ -1,8 +1,8 @@
 #!/usr/bin/env bats
 # Clocks that step: records whose times run backwards, records of the future, commands whose own clock is years off.
 
-load ../helpers
-load ../shell
+load ../lib/helpers
+load ../lib/shell
 
 YEARS10=315360000
 

@@ -2,7 +2,7 @@
 # A database file that somebody else made: what its views, triggers, constraints and names can do to the files that the
 # extension reads and writes. Each attack is refused by the flag that is named, or is shown as what remains possible.
 
-load ../helpers
+load ../lib/helpers
 
 setup_hostile() {
   hostile=$BATS_TEST_TMPDIR/hostile.db

@@ -5,9 +5,9 @@
 #
 # FULL_SIZE=1 takes 100,000 files for the commands, too; otherwise they have 5,000.
 
-load ../helpers
-load ../host
-load ../shell
+load ../lib/helpers
+load ../lib/host
+load ../lib/shell
 
 teardown() {
   [[ -z ${open_place-} ]] || rm -rf "$open_place"

@@ -1,8 +1,8 @@
 #!/usr/bin/env bats
 # The hosts that users bring: Python, and applications in C that link the extension.
 
-load ../helpers
-load ../host
+load ../lib/helpers
+load ../lib/host
 
 @test "Python's sqlite3 loads the extension and sees Python's types" {
   printf '{"success": true, "output": "é\\u0000\\ud83d\\ude00", "error": null, "job_name": 1.5}\n' >"$results/a.jsonl"

@@ -1,8 +1,8 @@
 #!/usr/bin/env bats
 # INSERT: the spelling, the defaults, the checks, the opt-in, and transactions.
 
-load ../helpers
-load ../host
+load ../lib/helpers
+load ../lib/host
 
 # insert STATEMENT... - runs the statements on a connection that may write.
 insert() {

@@ -1,12 +1,12 @@
 #!/usr/bin/env bats
 # Building, installing and the packages that are needed.
 
-load ../helpers
+load ../lib/helpers
 
 @test "make install puts the extension where it loads from, and uninstall takes it away" {
   make -s -C "$root" install DESTDIR="$BATS_TEST_TMPDIR/stage" PREFIX=/usr
   [[ -f $BATS_TEST_TMPDIR/stage/usr/include/taskresults.h ]]
-  # shellcheck disable=SC2034  # read by sql() in tests/helpers.bash
+  # shellcheck disable=SC2034  # read by sql() in tests/lib/helpers.bash
   extension=$BATS_TEST_TMPDIR/stage/usr/lib/sqlite3/taskresults
   make_job a 3
   assert_rows 3 'SELECT count(*) FROM task_results'

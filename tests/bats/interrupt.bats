@@ -1,8 +1,8 @@
 #!/usr/bin/env bats
 # A query that nobody wants any more ends within 50 ms, whatever it is reading.
 
-load ../helpers
-load ../host
+load ../lib/helpers
+load ../lib/host
 
 # Big files, made once: $big/good, $big/torn and $big/endless hold one job each. TASKRESULTS_TEST_BYTES makes them larger.
 setup_file() {

@@ -1,9 +1,9 @@
 #!/usr/bin/env bats
 # task_jobs: jobs.json as the scheduler left it, or is just writing it; what runs, what died, what is late, what is orphaned.
 
-load ../helpers
-load ../state
-load ../host
+load ../lib/helpers
+load ../lib/state
+load ../lib/host
 
 # jobs JSON... - the jobs file has these elements.
 jobs() {
@@ -148,7 +148,7 @@ unsaid|running' 'SELECT job_id, state FROM task_jobs'
   assert_rows 'unsaid|running
 theirs|running' 'SELECT job_id, state FROM task_jobs'
   ((EUID == 0)) || return 0
-  load ../shell
+  load ../lib/shell
   open_results
   cp "$jobs_file" "$BATS_TEST_TMPDIR"/.checkpoint_* "$open_place"
   run "${as_nobody[@]}" env SCHEDULER_JOBS_FILE="$open_place/jobs.json" sqlite3 -batch -init /dev/null \

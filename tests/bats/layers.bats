@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # Each folder below ext includes only what is lower: .ci/layers. Names are unique over all of them: .ci/names.
 
-load ../helpers
+load ../lib/helpers
 
 setup() {
   tree=$BATS_TEST_TMPDIR/ext

@@ -2,8 +2,8 @@
 # A directory in use: what readers see while others write, truncate, replace and remove.
 # TASKRESULTS_TEST_SECONDS makes the long version.
 
-load ../helpers
-load ../host
+load ../lib/helpers
+load ../lib/host
 
 seconds=${TASKRESULTS_TEST_SECONDS:-3}
 

@@ -1,9 +1,9 @@
 #!/usr/bin/env bats
 # task_logs: every byte of every log in a row, whatever the log holds and in whatever order it is read.
 
-load ../helpers
-load ../state
-load ../host
+load ../lib/helpers
+load ../lib/state
+load ../lib/host
 
 everything='SELECT job_id, offset, quote(time_us), quote(timestamp), event, quote(message) FROM task_logs'
 

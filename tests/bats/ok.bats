@@ -1,13 +1,13 @@
 #!/usr/bin/env bats
 # One rule of success: what Python's bool() says of the value, in every table and every command.
 
-load ../helpers
-load ../host
-load ../shell
+load ../lib/helpers
+load ../lib/host
+load ../lib/shell
 
 setup_file() {
   export every_kind=$BATS_FILE_TMPDIR/every_kind PYTHONDONTWRITEBYTECODE=1
-  python3 "${TASKRESULTS_ROOT:-$BATS_TEST_DIRNAME/../..}/tests/differential/ok.py" generate "$every_kind"
+  python3 "${TASKRESULTS_ROOT:-$BATS_TEST_DIRNAME/../..}/tests/oracles/ok.py" generate "$every_kind"
 }
 
 # assert_agrees COUNT - of the last `run` of ok.py: so many comparisons, or more, and no disagreement.
@@ -18,13 +18,13 @@ assert_agrees() {
 
 @test "ok of every record, its pushdown, task_stats and task_errors are what Python says, over every kind of value" {
   require_host
-  run host -c "import sys; sys.path.append('$root/tests/differential'); import ok; sys.exit(ok.main())" check \
+  run host -c "import sys; sys.path.append('$root/tests/oracles'); import ok; sys.exit(ok.main())" check \
     "$every_kind" "$root/tests/data/odd-lines" "$root/tests/data/scheduler-state/results"
   assert_agrees 1000
 }
 
 @test "list, stats, errors, sla, view and export count the successes that Python counts" {
-  run python3 "$root/tests/differential/ok.py" commands "$(tool taskresults)" "$every_kind" "$root/tests/data/odd-lines"
+  run python3 "$root/tests/oracles/ok.py" commands "$(tool taskresults)" "$every_kind" "$root/tests/data/odd-lines"
   assert_agrees 20
 }
 

@@ -2,8 +2,8 @@
 # -o FILE and taskresults_export_csv() in a directory that belongs to somebody else, as from root's crontab: whatever its
 # owner puts there, and whenever, nothing is written, made or given a mode but what he could have written himself.
 
-load ../helpers
-load ../shell
+load ../lib/helpers
+load ../lib/shell
 
 # In `theirs`, which belongs to nobody; `precious` is root's, outside of it.
 setup_theirs() {

@@ -1,8 +1,8 @@
 #!/usr/bin/env bats
 # What is pushed down, in the words of EXPLAIN QUERY PLAN and in files opened and bytes read.
 
-load ../helpers
-load ../host
+load ../lib/helpers
+load ../lib/host
 
 # assert_planned PLAN PREDICATE... - a query with any of the predicates has exactly that plan.
 assert_planned() {

@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # ext/SECURITY.md names a test for every promise; a test that was renamed or removed takes its promise with it.
 
-load ../helpers
+load ../lib/helpers
 
 @test "every test that ext/SECURITY.md names exists, every promise names one, and the README leads there" {
   python3 - "$root" <<'PYTHON'
@@ -11,7 +11,7 @@ text = open(f"{root}/ext/SECURITY.md").read()
 promises = text.split("## Promises", 1)[1].strip().splitlines()[2:]
 named = 0
 for row in promises:
-    cited = re.findall(r'`(\w+\.bats)`: "(.+?)"(?=; `| \|$)', row)
+    cited = re.findall(r'`([\w/]+\.bats)`: "(.+?)"(?=; `| \|$)', row)
     assert cited, f"names no test: {row}"
     for file, name in cited:
         tests = re.findall(r'^@test ["\'](.*)["\'] \{$', open(f"{root}/tests/bats/{file}").read(), re.M)

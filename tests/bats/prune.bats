@@ -5,8 +5,8 @@
 #   PRUNE_RECORDS=200000 PRUNE_KILLS=300 PRUNE_STRIDE=1 tests/run prune
 
 # shellcheck disable=SC2154  # helpers.bash sets root, results and extension
-load ../helpers
-load ../host
+load ../lib/helpers
+load ../lib/host
 
 setup_file() {
   export PRUNE_RECORDS=${PRUNE_RECORDS:-8000} PRUNE_KILLS=${PRUNE_KILLS:-15} PRUNE_STRIDE=${PRUNE_STRIDE:-29}

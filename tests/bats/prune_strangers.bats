@@ -3,7 +3,7 @@
 # What writers do, and what is kept, is in prune.bats.
 
 # shellcheck disable=SC2154  # helpers.bash sets root, results and extension
-load ../helpers
+load ../lib/helpers
 
 # prune JOB OPTIONS - the report of one prune.
 prune() {
@@ -191,7 +191,7 @@ PYTHON
 @test "what may not be read or written is refused with the cause" {
   mkdir "$results/d.jsonl"
   assert_sql_error "d.jsonl is a directory: only a regular file" "SELECT taskresults_prune('d', 'keep', 1)"
-  load ../shell
+  load ../lib/shell
   ((EUID == 0)) && command -v setpriv >/dev/null || skip "needs root and setpriv"
   open_results
   make_job j 5

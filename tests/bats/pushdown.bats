@@ -1,8 +1,8 @@
 #!/usr/bin/env bats
 # What is pushed down spares work and changes no answer.
 
-load ../helpers
-load ../host
+load ../lib/helpers
+load ../lib/host
 
 # Sets $odd and $plain, directories of results; $all, $few and $copy, files of queries (see tests/live/pushdown.py).
 setup_file() {

@@ -1,8 +1,8 @@
 #!/usr/bin/env bats
 # Nothing is dropped silently: what is not a record is a row of task_rejects, with its reason.
 
-load ../helpers
-load ../host
+load ../lib/helpers
+load ../lib/host
 
 good='{"timestamp": "2026-02-15T01:44:15Z", "success": true, "output": "ok"}'
 

@@ -1,9 +1,9 @@
 #!/usr/bin/env bats
 # task_runs: every record, with the start that the log has for it, or none.
 
-load ../helpers
-load ../state
-load ../host
+load ../lib/helpers
+load ../lib/state
+load ../lib/host
 
 @test "every recorded run has a duration, and those that timed out took a second and a half" {
   use_recorded

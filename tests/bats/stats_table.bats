@@ -1,8 +1,8 @@
 #!/usr/bin/env bats
 # task_stats: the figures of each job, in one pass over its file.
 
-load ../helpers
-load ../host
+load ../lib/helpers
+load ../lib/host
 
 # history JOB VERDICTS - a record for each letter, s or f, one a minute from 2026-01-01T00:00:00Z; a failure's error says
 # which it is.
@@ -83,23 +83,23 @@ ERRORS
 
 # --- against Python, and against SQL --------------------------------------------------------------------------------------
 
-# check_stats DIRECTORY... - leaves the words of tests/differential/stats.py in $output.
+# check_stats DIRECTORY... - leaves the words of tests/oracles/stats.py in $output.
 check_stats() {
   require_host
-  run host -c "import sys; sys.path.append('$root/tests/differential'); import stats; sys.exit(stats.main())" check "$@"
+  run host -c "import sys; sys.path.append('$root/tests/oracles'); import stats; sys.exit(stats.main())" check "$@"
   printf '%s\n' "$output"
   [[ $status -eq 0 && $output == *' 0 disagreements' ]]
 }
 
 @test "every figure is what Python makes of the same lines, in all windows, for all jobs and for one" {
-  python3 "$root/tests/differential/stats.py" generate "$BATS_TEST_TMPDIR/histories"
+  python3 "$root/tests/oracles/stats.py" generate "$BATS_TEST_TMPDIR/histories"
   check_stats "$BATS_TEST_TMPDIR/histories" "$root/tests/data/odd-lines" "$root/tests/data/scheduler-state/results"
   [[ $output =~ ([0-9]+)\ rows\ compared ]]
   ((BASH_REMATCH[1] > 9000))
 }
 
 @test "a read buffer of a few bytes gives the same figures, and so does a plan that pushes nothing down" {
-  python3 "$root/tests/differential/stats.py" generate "$results"
+  python3 "$root/tests/oracles/stats.py" generate "$results"
   local statement="SELECT *, first_run_us, last_run_us, last_success_us, last_failure_us FROM task_stats"
   sql "$statement" >"$BATS_TEST_TMPDIR/expected"
   [[ $(wc -l <"$BATS_TEST_TMPDIR/expected") -ge 120 ]]
@@ -236,7 +236,7 @@ check_stats() {
 }
 
 @test "hostile job ids" {
-  load ../hostile
+  load ../lib/hostile
   make_hostile_jobs
   assert_rows "${#hostile_jobs[@]}|0" 'SELECT count(*), sum(runs <> 2 OR last_error <> job_id OR streak <> -1) FROM task_stats'
 }

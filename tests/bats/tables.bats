@@ -1,8 +1,8 @@
 #!/usr/bin/env bats
 # What the two tables are made of: columns, types, arguments, and where they may be used.
 
-load ../helpers
-load ../host
+load ../lib/helpers
+load ../lib/host
 
 # record JOB JSON... - appends each text as a line of the job.
 record() {

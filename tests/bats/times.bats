@@ -1,13 +1,13 @@
 #!/usr/bin/env bats
 # Times and lengths of time as people write them: taskresults_time(), taskresults_span(), and the commands' options.
 
-load ../helpers
-load ../host
-load ../shell
+load ../lib/helpers
+load ../lib/host
+load ../lib/shell
 
 @test "times and spans agree with Python over 12,000 texts, good and bad ones" {
   require_host
-  run host "$root/tests/times_oracle.py" 6000 1
+  run host "$root/tests/oracles/times.py" 6000 1
   [[ $status -eq 0 ]] || { echo "$output"; return 1; }
 }
 

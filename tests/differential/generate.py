@@ -12,8 +12,10 @@ import json
 import os
 import random
 import struct
+import sys
 
-from oracle import nesting
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../oracles"))
+from rows import nesting
 
 FILES = 12
 LONGEST_SEED = 3000

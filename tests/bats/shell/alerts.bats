@@ -1,0 +1,752 @@
+#!/usr/bin/env bats
+# taskresults alerts: what fires, once; the state file; --exec; --nagios.
+
+load ../../lib/helpers
+load ../../lib/hostile
+load ../../lib/shell
+
+setup_alerts() {
+  export SCHEDULER_JOBS_FILE=$BATS_TEST_TMPDIR/jobs.json XDG_STATE_HOME=$BATS_TEST_TMPDIR/state
+  state=$XDG_STATE_HOME/taskresults/alerts
+  cd "$BATS_TEST_TMPDIR" || return
+}
+
+# ago MINUTES - a timestamp.
+ago() { TZ=UTC0 printf '%(%FT%TZ)T\n' "$((EPOCHSECONDS - 60 * $1))"; }
+
+# run_of JOB MINUTES_AGO ok|fail|empty [TEXT] - one record.
+run_of() {
+  local text=${4-} success=true output='' error=''
+  text=${text//\"/\\\"} text=${text//$'\n'/\\n} text=${text//$'\e'/\\u001b} text=${text//$'\x01'/\\u0001}
+  case $3 in
+    ok) output=${text:-fine} ;;
+    fail) success=false error=${text:-broken} ;;
+  esac
+  printf '{"timestamp": "%s", "job_id": "%s", "success": %s, "output": "%s", "error": "%s"}\n' \
+    "$(ago "$2")" "$1" "$success" "$output" "$error" >>"$results/$1.jsonl"
+}
+
+# runs_of JOB MINUTES_AGO ok|fail|empty ... - one a minute, from then on.
+runs_of() {
+  local job=$1 minutes=$2 verdict
+  shift 2
+  for verdict; do
+    run_of "$job" "$minutes" "$verdict"
+    minutes=$((minutes - 1))
+  done
+}
+
+# list_jobs JOB ENABLED NEXT_RUN SCHEDULE CREATED ... - the scheduler's list.
+list_jobs() {
+  python3 -c '
+import json, sys
+words = sys.argv[1:]
+jobs = [{"id": words[i], "name": words[i], "enabled": words[i + 1] == "on", "next_run": words[i + 2] or None,
+         "schedule": words[i + 3], "created_at": words[i + 4]} for i in range(0, len(words), 5)]
+json.dump({"jobs": jobs}, sys.stdout)' "$@" >"$SCHEDULER_JOBS_FILE"
+}
+
+# expect STATUS LINE... - the last `run` ended so, and printed exactly these lines (each a pattern).
+expect() {
+  local code=$1 i
+  shift
+  [[ $status -eq $code && ${#lines[@]} -eq $# ]] || { printf 'status %s\n%s\n' "$status" "$output"; return 1; }
+  for ((i = 0; i < $#; i++)); do
+    # shellcheck disable=SC2053  # a pattern
+    [[ ${lines[i]} == ${*:i+1:1} ]] || { printf 'line: %s\nwanted: %s\n' "${lines[i]}" "${*:i+1:1}"; return 1; }
+  done
+}
+
+# --- what fires ------------------------------------------------------------------------------------------------------
+
+@test "alerts: a failing job, once; again only after a success in between" {
+  setup_alerts
+  runs_of good 10 ok ok
+  runs_of bad 10 ok fail
+  run taskresults alerts
+  expect 1 'bad: failed: broken'
+  run taskresults alerts
+  expect 0
+  run_of bad 8 fail
+  run taskresults alerts
+  expect 0
+  runs_of bad 7 ok fail fail # recovered and failed again between two looks
+  run taskresults alerts
+  expect 1 'bad: failed 2 times in a row, since 20??-??-?? ??:??:??: broken'
+  run taskresults alerts
+  expect 0
+  run_of bad 1 ok
+  run taskresults alerts --recovered
+  expect 0 'bad: recovered: no longer failing'
+  run taskresults alerts --recovered
+  expect 0
+  run_of bad 0 fail
+  run taskresults alerts
+  expect 1 'bad: failed: broken'
+}
+
+@test "alerts: without --recovered a recovery is noted in silence" {
+  setup_alerts
+  runs_of a 10 fail
+  run taskresults alerts
+  expect 1 'a: failed: broken'
+  run_of a 9 ok
+  run taskresults alerts
+  expect 0
+  [[ $(wc -l <"$state") == 1 ]]
+}
+
+@test "alerts: --after N wants N in a row" {
+  setup_alerts
+  runs_of two 10 fail ok fail fail
+  runs_of three 10 ok fail fail fail
+  run taskresults alerts --after 3
+  expect 1 'three: failed 3 times in a row, since *: broken'
+}
+
+@test "alerts: a long streak is counted, and neither its length nor a prune makes it a new one" {
+  setup_alerts
+  make_job long 1500 1
+  make_job short 40 1
+  run taskresults alerts
+  expect 1 'long: failed 1000 times in a row, since 2026-01-01 08:20:00: *' 'short: failed 40 times in a row, since 2026-01-01 00:00:00: *'
+  # All that is left, or looked at, is newer than what was told.
+  for ((i = 0; i < 1100; i++)); do
+    printf '{"timestamp": "2026-01-02T%02d:%02d:00Z", "success": false}\n' $((2 + i / 60)) $((i % 60))
+  done | tee -a "$results/long.jsonl" >>"$results/short.jsonl"
+  printf '%s\n' "$(tail -n 5 "$results/short.jsonl")" >"$results/short.jsonl"
+  run taskresults alerts
+  expect 0
+  append_raw long '{"timestamp": "2026-01-03T00:00:00Z", "success": true}\n{"timestamp": "2026-01-03T01:00:00Z", "success": false}\n'
+  run taskresults alerts
+  expect 1 'long: failed'
+}
+
+# --- what is new: place in the file decides -----------------------------------------------------------------------------
+
+# records JOB TIMESTAMP ok|fail ... - one record for each pair; - is a record without a time.
+records() {
+  local job=$1 time
+  shift
+  while (($#)); do
+    time="\"timestamp\": \"$1\", "
+    [[ $1 != - ]] || time=
+    printf '{%s"success": %s, "error": "no. %s"}\n' "$time" "$([[ $2 == ok ]] && echo true || echo false)" "$((++record_number))" \
+      >>"$results/$job.jsonl"
+    shift 2
+  done
+}
+
+@test "alerts: a failure behind a success is new, whatever the clock says: set back, the same, or none that can be read" {
+  setup_alerts
+  local job
+  for job in back same none; do records "$job" 2026-02-14T10:00:00Z fail; done
+  run taskresults alerts
+  expect 1 'back: failed: *' 'none: failed: *' 'same: failed: *'
+  records back 2026-02-14T09:00:00Z ok 2026-02-14T09:05:00Z fail
+  records same 2026-02-14T10:00:00Z ok 2026-02-14T10:00:00Z fail
+  records none - ok - fail
+  run taskresults alerts
+  expect 1 'back: failed: no. 5' 'none: failed: no. 9' 'same: failed: no. 7'
+  run taskresults alerts
+  expect 0
+  for job in back same none; do records "$job" - fail 2020-01-01T00:00:00Z fail; done
+  run taskresults alerts
+  expect 0
+}
+
+@test "alerts: a prune between two looks neither tells again nor hides what is new" {
+  setup_alerts
+  records a 2026-02-14T07:00:00Z ok 2026-02-14T08:00:00Z fail 2026-02-14T09:00:00Z ok 2026-02-14T10:00:00Z fail
+  run taskresults alerts
+  expect 1 'a: failed: no. 4'
+  records a 2026-02-14T11:00:00Z fail
+  taskresults prune a --keep 3 >/dev/null # what was told stays, and moves
+  run taskresults alerts
+  expect 0
+  records a 2026-02-14T09:30:00Z ok 2026-02-14T09:40:00Z fail
+  taskresults prune a --keep 4 >/dev/null
+  run taskresults alerts
+  expect 1 'a: failed: no. 7'
+  run taskresults alerts
+  expect 0
+  # What was told is gone: a success before the failures makes them new, whatever the clock says.
+  records a 2026-02-14T09:50:00Z ok 2026-02-14T09:55:00Z fail
+  taskresults prune a --keep 2 >/dev/null
+  run taskresults alerts
+  expect 1 'a: failed: no. 9'
+  records a 2026-02-14T09:55:00Z ok 2026-02-14T09:55:00Z fail
+  taskresults prune a --keep 2 >/dev/null
+  run taskresults alerts
+  expect 1 'a: failed: no. 11'
+  records a 2026-02-13T00:00:00Z ok 2026-02-12T00:00:00Z fail
+  taskresults prune a --keep 2 >/dev/null
+  run taskresults alerts
+  expect 1 'a: failed: no. 13'
+  run taskresults alerts
+  expect 0
+  records a 2026-02-14T09:00:00Z fail 2026-02-14T09:10:00Z fail
+  taskresults prune a --keep 2 >/dev/null
+  run taskresults alerts
+  expect 0
+  # Seen to go on, though what was told is gone: from now on its newest line is what is known.
+  records a 2026-02-14T08:00:00Z ok 2026-02-14T08:10:00Z fail
+  run taskresults alerts
+  expect 1 'a: failed: no. 17'
+}
+
+@test "alerts: of lines that are all alike, moved by a prune, each failure behind a success is told" {
+  setup_alerts
+  local i
+  for i in 1 2 3; do append_raw a '{"success": false}\n{"success": true }\n'; done
+  append_raw a '{"success": false}\n'
+  run taskresults alerts
+  expect 1 'a: failed'
+  for i in 1 2; do append_raw a '{"success": true }\n{"success": false}\n'; done
+  printf '%s\n' "$(tail -n 6 "$results/a.jsonl")" >"$results/a.jsonl"
+  run taskresults alerts
+  expect 1 'a: failed'
+  run taskresults alerts
+  expect 0
+}
+
+@test "alerts: a job's file that another one replaces" {
+  setup_alerts
+  records a 2026-02-14T07:00:00Z ok 2026-02-14T08:00:00Z fail
+  run taskresults alerts
+  expect 1 'a: failed: no. 2'
+  cp "$results/a.jsonl" "$BATS_TEST_TMPDIR/copy"
+  rm "$results/a.jsonl"
+  records a 2026-02-14T12:00:00Z ok 2026-02-14T13:00:00Z fail # other lines
+  run taskresults alerts
+  expect 1 'a: failed: no. 4'
+  # Older ones: nothing tells them from those that a clock wrote which was set back, so they are rather told twice.
+  cp "$BATS_TEST_TMPDIR/copy" "$results/a.jsonl"
+  run taskresults alerts
+  expect 1 'a: failed: no. 2'
+  run taskresults alerts
+  expect 0
+  : >"$results/a.jsonl"
+  run taskresults alerts
+  expect 0
+  records a 2026-02-14T05:00:00Z fail
+  run taskresults alerts
+  expect 1 'a: failed: no. 5'
+}
+
+@test "alerts: a state file of the version before, without places, is read as before, and has them from then on" {
+  setup_alerts
+  records a 2026-02-14T10:00:00Z ok 2026-02-14T11:00:00Z fail
+  records b 2026-02-14T10:00:00Z ok 2026-02-14T11:00:00Z fail
+  run taskresults alerts
+  expect 1 'a: failed: no. 2' 'b: failed: no. 4'
+  [[ $(grep -c '"hash":-\?[0-9]' "$state") -eq 2 ]]
+  sed -i 's/,"offset":[0-9]*,"hash":-\?[0-9]*//' "$state"
+  [[ $(wc -l <"$state") -eq 3 && $(grep -c hash "$state") -eq 0 ]]
+  records a 2026-02-14T12:00:00Z ok 2026-02-14T13:00:00Z fail
+  run taskresults alerts
+  expect 1 'a: failed: no. 6'
+  run taskresults alerts
+  expect 0
+  [[ $(grep -c '"hash":-\?[0-9]' "$state") -eq 2 ]]
+  records b 2026-02-14T01:00:00Z ok 2026-02-14T02:00:00Z fail
+  run taskresults alerts
+  expect 1 'b: failed: no. 8'
+}
+
+@test "alerts: more failures than are counted, behind a success since the last look, are told" {
+  setup_alerts
+  records a 2026-02-14T10:00:00Z fail
+  run taskresults alerts
+  expect 1 'a: failed: no. 1'
+  append_raw a '{"success": true}\n'
+  make_job a 1500 1
+  run taskresults alerts
+  expect 1 'a: failed 1000 times in a row, *'
+  make_job a 1500 1
+  run taskresults alerts
+  expect 0
+}
+
+@test "alerts: whatever the clock does and however often the file is pruned, each outage is told once" {
+  setup_alerts
+  run python3 - "$(tool taskresults)" "$results" <<'PYTHON'
+import os, random, subprocess, sys
+taskresults, results = sys.argv[1:]
+rng = random.Random(14)
+JOBS = ["a", "b", "c", "d", "e", "f"]
+lines = {job: [] for job in JOBS}  # (is it a failure?, line), as in the file
+open_outage = {job: None for job in JOBS}  # the number of the record told of, while its outage goes on
+number = told_in_all = 0
+for look in range(40):
+    for job in JOBS:
+        for _ in range(rng.choice([0, 0, 1, 1, 2, 5])):
+            number += 1
+            failed = rng.random() < 0.6
+            time = rng.choice(['"timestamp": "2026-02-14T%02d:00:00Z", ' % rng.randrange(24), ""])
+            lines[job].append((failed, number, '{%s"success": %s, "error": "%d"}\n' % (time, "false" if failed else "true", number)))
+        at = next((i for i, line in enumerate(lines[job]) if line[1] == open_outage[job]), None)
+        if rng.random() < 0.4:  # a prune that leaves what was told, and maybe little more
+            del lines[job][:rng.randint(0, max(0, len(lines[job]) - 1 if at is None else at))]
+        open(f"{results}/{job}.jsonl.new", "w").writelines(line[2] for line in lines[job])
+        os.replace(f"{results}/{job}.jsonl.new", f"{results}/{job}.jsonl")
+    wanted = set()
+    for job in JOBS:
+        if not lines[job] or not lines[job][-1][0]:
+            open_outage[job] = None
+            continue
+        behind = [line for line in lines[job] if open_outage[job] is not None and line[1] > open_outage[job]]
+        if open_outage[job] is None or not all(line[0] for line in behind):
+            wanted.add(job)
+            open_outage[job] = lines[job][-1][1]
+    out = subprocess.run([taskresults, "alerts"], stdout=subprocess.PIPE, text=True, check=False).stdout
+    told = {line.split(":")[0] for line in out.splitlines()}
+    assert told == wanted, (look, told, wanted)
+    told_in_all += len(told)
+print(told_in_all)
+PYTHON
+  printf '%s\n' "$output"
+  [[ $status -eq 0 && $output -gt 40 ]]
+}
+
+# --- the other alerts ---------------------------------------------------------------------------------------------------
+
+@test "alerts: --rate counts the last K, or as many as there are" {
+  setup_alerts
+  runs_of few 10 fail ok
+  runs_of many 20 fail fail fail ok ok ok
+  runs_of mixed 20 fail ok fail ok fail ok
+  run taskresults alerts --rate 2/4
+  expect 1 'mixed: failed 2 of the last 4 times: broken'
+  run taskresults alerts --rate 1/4 --recovered
+  expect 1 'few: failed 1 of the last 2 times: broken' 'many: failed 1 of the last 4 times: broken'
+  runs_of mixed 5 ok ok ok ok
+  run taskresults alerts --rate 1/4 --recovered
+  expect 0 'mixed: recovered: no longer failing too often'
+}
+
+@test "alerts: --silent-for, with and without the scheduler's list" {
+  setup_alerts
+  runs_of fresh 10 ok
+  runs_of stale 200 ok
+  append_raw timeless '{"success": true}\n'
+  run taskresults alerts --silent-for 2h
+  expect 1 'stale: silent for 3h, since *' 'timeless: silent, for all one can tell: no record has a readable time'
+  list_jobs stale off '' cron "$(ago 9000)" fresh on '' cron "$(ago 9000)" never on '' cron "$(ago 9000)" new on '' cron "$(ago 5)"
+  run taskresults alerts --silent-for 2h --recovered
+  expect 1 'never: never ran' 'stale: not looked at any more: no longer silent' 'timeless: not looked at any more: no longer silent'
+  run_of never 0 ok
+  run taskresults alerts --silent-for 2h --recovered
+  expect 0 'never: recovered: no longer silent'
+}
+
+@test "alerts: --overdue, by the next run or by a schedule of every so often" {
+  setup_alerts
+  runs_of hourly 90 ok
+  runs_of daily 90 ok
+  list_jobs late on "$(ago 30)" cron "$(ago 900)" soon on "$(ago 2)" cron "$(ago 900)" off off "$(ago 30)" cron "$(ago 900)" \
+    hourly on '' 'every 1 hour' "$(ago 900)" daily on '' 'every 1 days' "$(ago 900)"
+  run taskresults alerts --overdue
+  expect 1 'hourly: overdue for 30m, since *' 'late: overdue for 30m, since *'
+  run taskresults alerts --overdue --grace 1m
+  expect 1 'soon: overdue for 2m, since *'
+  printf '{"job_id": "late", "started_at": "x", "pid": %d}' "$$" >"$BATS_TEST_TMPDIR/.checkpoint_late.json" # it runs now
+  run taskresults alerts --overdue --grace 1m --recovered
+  expect 0 'late: recovered: no longer overdue'
+  # Times as others write them; one that cannot be read is told, unless a schedule or a pause settles it.
+  list_jobs zone on 2026-01-01T00:30:00+0100 cron "$(ago 900)" odd on tomorrow cron "$(ago 900)" off off tomorrow cron "$(ago 900)" \
+    hourly on tomorrow 'every 1 hour' "$(ago 900)" daily on tomorrow 'every 1 days' "$(ago 900)"
+  run taskresults alerts --overdue --nagios
+  [[ $status -eq 2 && $output == *'3: hourly: overdue for 30m, since '* &&
+    $output == *'; odd: overdue, for all one can tell: the time of its next run cannot be read; zone: overdue for '*', since 2025-12-31 23:30:00 '* ]]
+  rm "$SCHEDULER_JOBS_FILE"
+  run taskresults alerts --overdue
+  expect 3 "taskresults: --overdue wants the scheduler's list of jobs, and cannot read $SCHEDULER_JOBS_FILE; SCHEDULER_JOBS_FILE says where it is"
+}
+
+@test "alerts: --suspicious" {
+  setup_alerts
+  runs_of clean 10 ok
+  run_of odd 10 ok $'all well\nTraceback (most recent call last)'
+  run_of failed 10 fail Traceback
+  append_raw warned '{"timestamp": "'"$(ago 3)"'", "success": true, "output": "done", "error": "Traceback: x"}\n'
+  append_raw behind '{"timestamp": "'"$(ago 3)"'", "success": true, "output": "a\\u0000 Traceback", "error": ""}\n'
+  run taskresults alerts --suspicious Traceback
+  expect 1 'behind: succeeded, but looks suspicious: a␀ Traceback' 'odd: succeeded, but looks suspicious: all well' \
+    'warned: succeeded, but looks suspicious: Traceback: x'
+  run taskresults alerts --suspicious '[Tt]race?ack*last'
+  expect 0
+  run taskresults alerts --suspicious "no'such\"thing"
+  expect 0
+}
+
+@test "alerts: --empty, where the outputs never are" {
+  setup_alerts
+  runs_of talks 20 ok ok ok empty empty
+  runs_of young 20 ok ok empty
+  runs_of sometimes 20 ok empty ok ok ok empty
+  runs_of fails 20 ok ok ok fail
+  run taskresults alerts --empty
+  expect 1 'talks: succeeded, but printed nothing'
+  run_of talks 1 ok
+  run taskresults alerts --empty --recovered
+  expect 0 'talks: recovered: no longer without output'
+}
+
+@test "alerts: an error is shown by its telling line, control characters visible" {
+  setup_alerts
+  run_of trace 10 fail $'Traceback (most recent call last):\n  File "x"\nKeyError: \'price\'\n'
+  run_of esc 10 fail $'red \e[31m\x01'
+  run taskresults alerts
+  expect 1 'esc: failed: red ␛\[31m␁' "trace: failed: KeyError: 'price'"
+}
+
+@test "alerts: named jobs; one that there is nowhere is an error" {
+  setup_alerts
+  runs_of a 10 fail
+  runs_of b 10 fail
+  run taskresults alerts a
+  expect 1 'a: failed: broken'
+  run taskresults alerts --job b
+  expect 1 'b: failed: broken'
+  run taskresults alerts a nobody
+  expect 2 'taskresults: no such job: nobody'
+  list_jobs nobody on '' cron "$(ago 9)"
+  run taskresults alerts a nobody
+  expect 0
+}
+
+# --- the state -------------------------------------------------------------------------------------------------------
+
+@test "alerts: --cooldown repeats" {
+  setup_alerts
+  runs_of a 10 fail
+  run taskresults alerts --cooldown 1h
+  expect 1 'a: failed: broken'
+  run taskresults alerts --cooldown 1h
+  expect 0
+  run taskresults alerts --cooldown 0s
+  expect 1 'a: still: failed: broken'
+}
+
+@test "alerts: a run leaves alone the alerts that it is not asked for" {
+  setup_alerts
+  runs_of a 200 fail fail
+  runs_of b 200 fail fail
+  taskresults alerts --after 1 a >/dev/null || true
+  taskresults alerts --silent-for 1h b >/dev/null || true
+  taskresults alerts --rate 1/1 >/dev/null || true
+  [[ $(wc -l <"$state") == 5 ]]
+  run taskresults alerts --after 1 a
+  expect 0
+  run taskresults alerts --silent-for 1h b
+  expect 0
+}
+
+@test "alerts: a job that is gone is dropped" {
+  setup_alerts
+  runs_of a 10 fail
+  taskresults alerts >/dev/null || true
+  rm "$results/a.jsonl"
+  run taskresults alerts --recovered
+  expect 0 'a: not looked at any more: no longer failing'
+  [[ $(wc -l <"$state") == 1 ]]
+}
+
+@test "alerts: a job whose file is not readable is told of each time, the others go on" {
+  ((EUID)) || skip 'root reads everything'
+  setup_alerts
+  runs_of a 10 fail
+  runs_of b 10 fail
+  chmod 0 "$results/a.jsonl"
+  run taskresults alerts
+  expect 3 'taskresults: job a: its file is not readable *' 'b: failed: broken'
+}
+
+@test "alerts: a damaged state file is an error, and stays as it is" {
+  setup_alerts
+  runs_of a 10 fail
+  runs_of b 10 fail
+  taskresults alerts >/dev/null || true
+  cp "$state" whole
+  damage() {
+    cp "$state" damaged
+    run taskresults alerts
+    [[ $status -eq 3 && $output == "taskresults: the state file $state is not whole or not ours ($1); move it away, "* ]] ||
+      { echo "$status $output"; return 1; }
+    cmp "$state" damaged
+    cp whole "$state"
+  }
+  : >"$state"; damage 'it is empty'
+  head -n 2 whole >"$state"; damage 'it does not have as many alerts as line 1 says'
+  tail -n 2 whole >"$state"; damage 'line 1 is not its beginning'
+  head -c -9 whole >"$state"; damage 'its last line is cut short'
+  sed '3s/{/x/' whole >"$state"; damage 'line 3 is damaged'
+  { cat whole; printf x; } >"$state"; damage 'its last line is cut short'
+  sed '2s/"job"/"jab"/' whole >"$state"; damage 'an alert in it is damaged'
+  tr '{' '\0' <whole >"$state"; damage 'line 1 is not its beginning'
+  printf '\x80\xff\n' >"$state"; damage 'line 1 is not its beginning'
+  run taskresults alerts
+  expect 0
+  mkdir other
+  cp "$results/a.jsonl" other
+  SCHEDULER_RESULTS_DIR=$PWD/other run taskresults alerts
+  [[ $status -eq 3 && $output == *'(it is of another directory of results)'* ]]
+}
+
+@test "alerts: a state that cannot be written is an error before anything is told" {
+  setup_alerts
+  runs_of a 10 fail
+  run taskresults alerts --state "$BATS_TEST_TMPDIR/nowhere/state"
+  expect 3 'taskresults: cannot write */nowhere/state.lock: its directory: No such file or directory'
+  mkdir folder
+  run taskresults alerts --state folder
+  expect 3 'taskresults: the state file ./folder is not a regular file'
+}
+
+@test "alerts: what cannot be printed is told at the next run" {
+  setup_alerts
+  runs_of a 10 fail
+  [[ -c /dev/full ]] || skip 'no /dev/full'
+  run bash -c '"$1" alerts >/dev/full 2>&1' - "$(tool taskresults)"
+  [[ $status -eq 3 ]]
+  run taskresults alerts
+  expect 1 'a: failed: broken'
+}
+
+@test "alerts: two runs at once tell each alert once" {
+  setup_alerts
+  for job in a b c d e f; do runs_of "$job" 10 fail; done
+  # Again and again from the beginning: what is made by the first run, state and lock, is where two can get in each other's way.
+  for ((i = 0; i < 10; i++)); do
+    rm -rf "$XDG_STATE_HOME"
+    for copy in 1 2 3 4; do
+      taskresults alerts >"told.$copy" 2>&1 &
+    done
+    wait
+    # On a busy machine a run may give up waiting for the others, and says so: then it has told nothing.
+    sed -i "\\|another run is still going on, with the state file |d" told.*
+    [[ $(cat told.* | sort) == "$(cat told.* | sort -u)" && $(cat told.* | wc -l) == 6 ]] || { sort told.* | uniq -c; return 1; }
+  done
+}
+
+@test "alerts: killed while telling, the state is whole, and nothing that was not told is lost" {
+  setup_alerts
+  for job in a b c; do runs_of "$job" 10 fail; done
+  mkfifo gate
+  # The command tells, and then hangs at the second alert until the run has been killed.
+  TOLD=$PWD/told GATE=$PWD/gate "$(tool taskresults)" alerts --exec 'echo "$TASKRESULTS_JOB" >>"$TOLD"
+    [ "$TASKRESULTS_JOB" = a ] || read -r line <"$GATE"' &
+  victim=$!
+  until [[ -e told && $(wc -l <told) -ge 2 ]]; do
+    kill -0 "$victim"
+    read -rt 0.02 <> <(:) || true
+  done
+  kill -KILL "$victim"
+  wait "$victim" || true
+  echo go >gate
+  [[ ! -e $state ]] || python3 -c 'import json, sys; [json.loads(x) for x in open(sys.argv[1])]' "$state"
+  TOLD=$PWD/told run taskresults alerts --exec 'echo "$TASKRESULTS_JOB" >>"$TOLD"'
+  [[ $status -eq 1 && $(sort -u told | tr '\n' ' ') == 'a b c ' ]]
+  TOLD=$PWD/told run taskresults alerts --exec 'echo again >>"$TOLD"'
+  [[ $status -eq 0 ]]
+  [[ $(<told) != *again* ]]
+}
+
+# --- --exec ----------------------------------------------------------------------------------------------------------
+
+@test "alerts: --exec has the facts in its environment" {
+  setup_alerts
+  runs_of a 10 ok fail fail
+  run taskresults alerts --after 2 --rate 2/3 --exec 'env | grep ^TASKRESULTS_ | sort; echo'
+  [[ $status -eq 1 ]]
+  for fact in EVENT=fired ALERT=failing ALERT=rate JOB=a STREAK=2 FAILURES=2 ERROR=broken; do
+    grep -qxF "TASKRESULTS_$fact" <<<"$output"
+  done
+  grep -qxF "TASKRESULTS_LAST_RUN=$(taskresults view a --latest --jsonl | python3 -c 'import json, sys; print(json.load(sys.stdin)["timestamp"])')" <<<"$output"
+  grep -qxE 'TASKRESULTS_SINCE=20[-0-9]{8} [0-9:]{8}' <<<"$output"
+  grep -qx 'TASKRESULTS_MESSAGE=a: failed 2 of the last 3 times: broken' <<<"$output"
+}
+
+@test "alerts: the mail of the help and the README is sent as they say" {
+  setup_alerts
+  run_of a 10 fail $'no route\nto "host"'
+  mkdir bin
+  printf '#!/bin/sh\nprintf "%%s|" "$@"; cat\n' >bin/mail
+  chmod +x bin/mail
+  for text in "$(taskresults help alerts)" "$(<"$root/README.md")"; do
+    command=$(grep -o "taskresults alerts --exec 'printf .*'" <<<"$text")
+    rm -f "$state"
+    PATH=$PWD/bin:$(dirname "$(tool taskresults)"):$PATH run bash -c "$command"
+    expect 1 '-s|a: failed: no route|me@example.org|no route' 'to "host"'
+  done
+}
+
+@test "alerts: an --exec that fails is run again, the others are not" {
+  setup_alerts
+  for job in a b c; do runs_of "$job" 10 fail; done
+  run taskresults alerts --exec '[ "$TASKRESULTS_JOB" != b ]'
+  expect 3 'taskresults: --exec failed with status 1; it is tried again at the next run: b: failed: broken'
+  run taskresults alerts --exec 'echo "$TASKRESULTS_JOB"'
+  expect 1 b
+  run_of b 1 ok
+  run taskresults alerts --recovered --exec false
+  expect 3 '*: b: recovered: no longer failing'
+  run taskresults alerts --recovered --exec 'echo "$TASKRESULTS_EVENT"'
+  expect 0 recovered
+}
+
+@test "alerts: --exec is stopped after --exec-timeout" {
+  setup_alerts
+  runs_of a 10 fail
+  run taskresults alerts --exec-timeout 1s --exec 'exec sleep 60'
+  expect 3 'taskresults: --exec failed with status 124; *'
+}
+
+@test "alerts: hostile job ids and errors reach the environment unharmed, and nothing else" {
+  setup_alerts
+  make_hostile_jobs # the last run of each failed, its error is the name
+  cd "$BATS_TEST_TMPDIR"
+  for job in "${hostile_jobs[@]}"; do printf '%s\0%s\0' "$job" "$job"; done | LC_ALL=C sort -z >expected
+  TOLD=$PWD/told run taskresults alerts --exec 'printf "%s\0%s\0" "$TASKRESULTS_JOB" "$TASKRESULTS_ERROR" >>"$TOLD"'
+  [[ $status -eq 1 && -z $output ]]
+  LC_ALL=C sort -z told | cmp - expected
+  run taskresults alerts
+  expect 0
+  run taskresults alerts --cooldown 0s -- "${hostile_jobs[@]}"
+  [[ $status -eq 1 && ${#lines[@]} -eq ${#hostile_jobs[@]} ]] # one alert is one line
+  run taskresults alerts --nagios
+  [[ $status -eq 2 && ${#lines[@]} -eq 1 && $(tr -cd '|' <<<"$output") == '|' ]]
+  [[ ! -e pwned ]]
+}
+
+@test "alerts: NUL in an error is shown, and a long error is cut" {
+  setup_alerts
+  append_raw a '{"timestamp": "2026-01-01T00:00:00Z", "success": false, "error": "x\\u0000'"$(printf 'ü%.0s' {1..5000})"'"}\n'
+  run taskresults alerts --exec 'printf %s "$TASKRESULTS_ERROR"'
+  [[ $status -eq 1 && $(python3 -c 'import sys; text = sys.stdin.read(); print(len(text), text[:3])' <<<"$output") == '4001 x␀ü' ]]
+}
+
+# --- --nagios --------------------------------------------------------------------------------------------------------
+
+@test "alerts --nagios: OK, WARNING, CRITICAL, UNKNOWN, each time" {
+  setup_alerts
+  runs_of 'a|b' 10 ok ok
+  run taskresults alerts --nagios
+  expect 0 'TASKRESULTS OK - no alerts | jobs=1;;;0 alerts=0;;;0 failing=0;;;0'
+  runs_of 'a|b' 8 fail ok
+  for _ in 1 2; do
+    run taskresults alerts --nagios --rate 1/3 --after 1
+    expect 1 'TASKRESULTS WARNING - 1: a!b: failed 1 of the last 3 times: broken | jobs=1;;;0 alerts=1;;;0 failing=0;;;0 rate=1;;;0'
+  done
+  runs_of 'a|b' 5 fail
+  run taskresults alerts --nagios
+  expect 2 'TASKRESULTS CRITICAL - 1: a!b: failed: broken | jobs=1;;;0 alerts=1;;;0 failing=1;;;0'
+  for bad in '--after x' '--nonsense' '--cooldown 1h' '--overdue' 'nobody'; do
+    # shellcheck disable=SC2086  # words
+    run taskresults alerts --nagios $bad
+    expect 3 'TASKRESULTS UNKNOWN - *'
+  done
+  SCHEDULER_RESULTS_DIR=$BATS_TEST_TMPDIR/nowhere run taskresults alerts --nagios
+  expect 3 'TASKRESULTS UNKNOWN - results directory *'
+  [[ ! -e $state ]]
+}
+
+@test "alerts --nagios: exactly one line, whatever fails, and the status that it says" {
+  setup_alerts
+  runs_of a 10 fail
+  local broken
+  broken() { printf '#!/bin/sh\n%s\n' "$1" >sqlite3 && chmod +x sqlite3; }
+  for broken in 'exit 0' 'exit 1' 'exit 2' 'kill -9 $$' 'kill -SEGV $$' 'echo; exit 1' 'echo "TASKRESULTS OK - x" >&2; exit 0' \
+    'case $* in *" :memory: .mode"* | *-version*) exec '"$(command -v sqlite3)"' "$@" ;; esac; exit 0' \
+    'case $* in *" :memory: .mode"* | *-version*) exec '"$(command -v sqlite3)"' "$@" ;; esac; printf "a\nb|c\033[1m\n" >&2; exit 1'; do
+    broken "$broken"
+    TASKRESULTS_SQLITE3=$PWD/sqlite3 run taskresults alerts --nagios
+    expect 3 'TASKRESULTS UNKNOWN - ?*'
+    [[ $output != *$'\e'* && $output != *'|'* ]]
+  done
+  TASKRESULTS_SQLITE3=/nowhere/sqlite3 run taskresults alerts --nagios
+  expect 3 'TASKRESULTS UNKNOWN - no /nowhere/sqlite3 program*'
+  TASKRESULTS_EXTENSION=/nowhere run taskresults alerts --nagios
+  expect 3 'TASKRESULTS UNKNOWN - *'
+  run taskresults alerts --nagios $'no\nsuch\ejob'
+  expect 3 'TASKRESULTS UNKNOWN - no such job: *'
+  run taskresults alerts --nagios --help
+  [[ $status -eq 0 && ${lines[0]} == 'taskresults alerts '* ]]
+  run sh -c '"$1" alerts --nagios >/dev/full' sh "$(tool taskresults)"
+  [[ $status -eq 3 ]]
+  run env -u HOME "$(tool taskresults)" alerts --nagios
+  expect 2 'TASKRESULTS CRITICAL - 1: a: failed: broken | *'
+}
+
+@test "alerts: without HOME the state is where the system says that the user is at home, or the message says what to set" {
+  setup_alerts
+  unset XDG_STATE_HOME
+  runs_of a 10 fail
+  # Namespaces of the test's own, so that the user has the home that this passwd says.
+  printf 'root:x:0:0::%s:/bin/sh\nother:x:12:12:::/bin/sh\n' "$PWD/home" >passwd
+  mkdir home
+  in_it() { unshare -rm sh -c 'mount --bind passwd /etc/passwd && exec "$@"' sh "$@"; }
+  in_it true 2>/dev/null || skip 'no namespaces here'
+  run in_it env -u HOME "$(tool taskresults)" alerts
+  expect 1 'a: failed: broken'
+  [[ -s home/.local/state/taskresults/alerts ]]
+  run in_it env HOME= "$(tool taskresults)" alerts
+  expect 0
+  rm -r home
+  run in_it env -u HOME "$(tool taskresults)" alerts
+  expect 3 'taskresults: no home directory to keep the state in: name a file, with --state, or set HOME'
+}
+
+@test "alerts: usage" {
+  setup_alerts
+  for bad in '--after 0' '--after 1001' '--after x' '--rate 3' '--rate 4/3' '--rate 0/3' '--silent-for soon' '--cooldown 1' \
+    '--exec-timeout 0s' '--grace x' '--state='; do
+    # shellcheck disable=SC2086  # words
+    run taskresults alerts $bad
+    [[ $status -eq 2 ]] || { echo "$bad: $status $output"; return 1; }
+  done
+  SCHEDULER_RESULTS_DIR=$BATS_TEST_TMPDIR/nowhere run taskresults alerts
+  [[ $status -eq 3 && ${lines[0]} == 'taskresults: results directory '*'/nowhere: no such directory' ]]
+}
+
+@test "alerts: reads the end of a big file only" {
+  setup_alerts
+  runs_of a 10 ok fail
+  # A gap that would take seconds to read, and none of the disk.
+  truncate -s 8G "$results/a.jsonl" || skip 'no sparse files'
+  append_raw a '\n'
+  runs_of a 5 ok ok ok fail
+  run timeout 5 "$(tool taskresults)" alerts
+  expect 1 'a: failed: broken'
+}
+
+@test "alerts: a list of jobs that is broken leaves out what needs it; the rest is told, nothing ends, status 3" {
+  setup_alerts
+  run_of fine 1 ok
+  run_of late 1 ok
+  list_jobs late on "$(ago 30)" '0 * * * *' '' fine on '' '' ''
+  run taskresults alerts --overdue --silent-for 1h --after 1 --recovered
+  expect 1 'late: overdue for 30m, since *'
+  cp "$state" before
+  echo '{"jobs": [' >"$SCHEDULER_JOBS_FILE"
+  said="taskresults: alerts of overdue and silent jobs are left out, since the scheduler's list cannot be read: jobs file *"
+  run taskresults alerts --overdue --silent-for 1h --after 1 --recovered
+  expect 3 "$said" # and late has not recovered
+  run_of fine 0 fail
+  run taskresults alerts --overdue --silent-for 1h --after 1 --recovered
+  expect 3 "$said" 'fine: failed*'
+  run taskresults alerts --nagios --overdue --after 1
+  [[ $status -eq 2 && $output == 'TASKRESULTS CRITICAL - 1: fine: failed'* ]]
+  run_of fine 0 ok
+  run taskresults alerts --nagios --overdue --after 1
+  expect 3 "TASKRESULTS UNKNOWN - alerts of overdue and silent jobs are left out, since *"
+  run taskresults alerts fine unborn
+  expect 3 "taskresults: jobs that have not run yet are left out, since *"
+  # What does not need the list does not look at it.
+  run taskresults alerts
+  [[ $status -eq 0 ]]
+  list_jobs late on '' '0 * * * *' '' fine on '' '' ''
+  run taskresults alerts --overdue --silent-for 1h --after 1 --recovered
+  expect 0 'late: recovered: no longer overdue'
+}

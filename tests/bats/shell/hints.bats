@@ -1,0 +1,254 @@
+#!/usr/bin/env bats
+# What commands say to people who asked for something that is not there: where it is, or what it is called.
+
+load ../../lib/helpers
+load ../../lib/shell
+
+teardown() {
+  [[ -z ${scheduler_pid-} ]] || kill "$scheduler_pid"
+  [[ -z ${opt_place-} ]] || rm -rf "$opt_place"
+}
+
+# make_state DIRECTORY - what a scheduler keeps.
+make_state() {
+  mkdir -p "$1/results" "$1/logs"
+  echo '{"jobs": []}' >"$1/jobs.json"
+}
+
+# start_scheduler NAME [SCRIPT] - a process of that name, in the current directory, which waits for its end.
+start_scheduler() {
+  ( exec -a "$1" bash -c 'mkfifo "$1" && : <"$1"' "${2-}" "$BATS_TEST_TMPDIR/fifo" ) 3>&- &
+  scheduler_pid=$!
+  until [[ -p $BATS_TEST_TMPDIR/fifo ]]; do kill -0 "$scheduler_pid"; done
+}
+
+# pasted - the directory that the printed lines lead to, when a shell gets them: `results logs jobs`. Other schedulers of
+# this machine, and of a test beside this one, are not ours.
+pasted() {
+  (
+    unset SCHEDULER_RESULTS_DIR SCHEDULER_LOGS_DIR SCHEDULER_JOBS_FILE
+    eval "$(grep -F "$BATS_TEST_TMPDIR" <<<"$output" | grep -o 'export SCHEDULER_[A-Z_]*=.*')"
+    printf '%s\n' "${SCHEDULER_RESULTS_DIR-}" "${SCHEDULER_LOGS_DIR-}" "${SCHEDULER_JOBS_FILE-}"
+  )
+}
+
+# --- no results directory --------------------------------------------------------------------------------------------
+
+@test "no results directory: every command says where a running scheduler keeps its own, in lines to paste; none talks SQL" {
+  repository="$BATS_TEST_TMPDIR/it's a \$(touch forged)"
+  make_state "$repository/.task-scheduler"
+  mkdir "$repository/src"
+  cd "$repository/src"
+  start_scheduler task-scheduler-daemon
+  cd "$BATS_TEST_TMPDIR"
+  export SCHEDULER_RESULTS_DIR=$BATS_TEST_TMPDIR/nowhere
+  state=$repository/.task-scheduler
+  for arguments in list 'view a' 'view --all' stats 'stats a' errors rejects export follow sla metrics alerts \
+    'report -o page' 'prune a --keep 1' doctor 'sql SELECT\ 1\ FROM\ task_results' 'run a -- true'; do
+    eval "run taskresults $arguments"
+    [[ $(pasted) == "$state/results"$'\n'"$state/logs"$'\n'"$state/jobs.json" ]] || { echo "$arguments: $output"; return 1; }
+    [[ ! -e forged && ($arguments == sql* || $output != *'CREATE VIRTUAL'*) ]]
+  done
+  run view_results a
+  [[ $status -eq 3 && $(pasted) == "$state/results"* && $output != *'CREATE VIRTUAL'* ]]
+  # Nothing was taken silently.
+  run taskresults list
+  [[ $status -eq 3 && ! -e page ]]
+}
+
+@test "no results directory: found by the settings of a process, by its script, in a unit, below /opt" {
+  export SCHEDULER_RESULTS_DIR=$BATS_TEST_TMPDIR/nowhere
+  run taskresults list
+  [[ $status -eq 3 && $output == *'nowhere: No such file or directory'* ]]
+  make_state "$BATS_TEST_TMPDIR/one/.task-scheduler"
+  make_state "$BATS_TEST_TMPDIR/two"
+  export XDG_CONFIG_HOME=$BATS_TEST_TMPDIR/config
+  mkdir -p "$XDG_CONFIG_HOME/systemd/user"
+  unit=$XDG_CONFIG_HOME/systemd/user/task-scheduler-x.service
+  printf '[Service]\nExecStart=/usr/bin/python3 -u %s/bin/task_scheduler.py --loop\n' "$BATS_TEST_TMPDIR/one" >"$unit"
+  run taskresults list
+  [[ $output == *"$BATS_TEST_TMPDIR/one/.task-scheduler/results; to use them:"* ]]
+  printf '[Service]\nEnvironment="SCHEDULER_RESULTS_DIR=%s" X=1\n' "$BATS_TEST_TMPDIR/two/results" >"$unit"
+  run taskresults list
+  [[ $output == *"$BATS_TEST_TMPDIR/two/results; to use them:"* && $output != *"$BATS_TEST_TMPDIR/one/"* ]]
+  rm "$unit"
+  # Beside the results lies the rest.
+  SCHEDULER_RESULTS_DIR=$BATS_TEST_TMPDIR/two/results run taskresults doctor
+  [[ $(pasted) == $'\n'"$BATS_TEST_TMPDIR/two/logs"$'\n'"$BATS_TEST_TMPDIR/two/jobs.json" ]]
+  # One that is in use is not suggested, and doctor names the others.
+  SCHEDULER_RESULTS_DIR=$BATS_TEST_TMPDIR/two/results start_scheduler python3 "$BATS_TEST_TMPDIR/one/bin/task-scheduler.py"
+  run taskresults list
+  [[ $output == *"$BATS_TEST_TMPDIR/one/.task-scheduler/results; to use them:"*"$BATS_TEST_TMPDIR/two/results; to use them:"* ||
+    $output == *"$BATS_TEST_TMPDIR/two/results; to use them:"*"$BATS_TEST_TMPDIR/one/.task-scheduler/results; to use them:"* ]]
+  SCHEDULER_RESULTS_DIR=$BATS_TEST_TMPDIR/one/.task-scheduler/../.task-scheduler/results run taskresults doctor
+  [[ $output == *"note  "*"$BATS_TEST_TMPDIR/two/results"* && $output != *"export SCHEDULER_RESULTS_DIR=$BATS_TEST_TMPDIR/one"* ]]
+  [[ -w /opt ]] || skip 'the rest needs to write into /opt'
+  opt_place=$(mktemp -d /opt/taskresults-test.XXXXXX)
+  make_state "$opt_place/.task-scheduler"
+  run taskresults list
+  [[ $output == *"$opt_place/.task-scheduler/results; to use them:"* ]]
+}
+
+@test "a jobs file or logs that are missing: the variable, no SQL" {
+  make_job a 1
+  SCHEDULER_JOBS_FILE=$BATS_TEST_TMPDIR/none.json run taskresults alerts --overdue
+  [[ $status -eq 3 && $output == *none.json* && $output != *'CREATE VIRTUAL'* ]]
+  SCHEDULER_LOGS_DIR=$BATS_TEST_TMPDIR/none run taskresults sql 'SELECT * FROM task_logs'
+  [[ $status -eq 3 && $output == *'SCHEDULER_LOGS_DIR says where it is'* ]]
+}
+
+# --- no such job -----------------------------------------------------------------------------------------------------
+
+# job_file NAME - with one record.
+job_file() {
+  printf '{"timestamp":"2026-01-01T00:00:00Z","success":true}\n' >"$results/$1.jsonl"
+}
+
+@test "no such job: every command that takes one names a job that differs only in case" {
+  job_file my-backup
+  job_file other
+  for arguments in 'view My-Backup' 'view My-Backup --json' 'stats My-Backup' 'stats My-Backup --csv' 'errors My-Backup' \
+    'rejects My-Backup' 'export My-Backup' 'export other My-Backup' 'sla My-Backup' 'sla other My-Backup' 'alerts My-Backup' \
+    'prune My-Backup --keep 1' 'export --job My-Backup'; do
+    # shellcheck disable=SC2086  # words
+    XDG_STATE_HOME=$BATS_TEST_TMPDIR run taskresults $arguments
+    [[ $output == *'taskresults: did you mean my-backup? That is another name'* ]] || { echo "$arguments: $output"; return 1; }
+    [[ $(grep -c 'did you mean' <<<"$output") -eq 1 ]]
+  done
+  run view_results My-Backup
+  [[ $status -eq 0 && ${lines[0]} == 'No results found for job: My-Backup' && ${lines[1]} == *'did you mean my-backup?'* ]]
+  run view_results my-backup
+  [[ $output != *'did you mean'* ]]
+  run taskresults view other --errors
+  [[ $status -eq 1 && $output == 'taskresults: no such record of job: other' ]]
+  run taskresults view zebra
+  [[ $status -eq 1 && $output == 'taskresults: no such record of job: zebra' ]]
+}
+
+@test "follow: a name without a file is waited for with a word, and a job like it is named; then its records come" {
+  job_file my-backup
+  "$(tool taskresults)" follow My-Backup my-backup --interval 0.05 --jsonl >"$BATS_TEST_TMPDIR/out" 2>"$BATS_TEST_TMPDIR/err" 3>&- &
+  scheduler_pid=$!
+  until grep -q 'did you mean' "$BATS_TEST_TMPDIR/err"; do kill -0 "$scheduler_pid"; done
+  [[ $(<"$BATS_TEST_TMPDIR/err") == 'taskresults: job My-Backup has no file yet; waiting for one'$'\n''taskresults: did you mean my-backup? '* ]]
+  job_file My-Backup
+  until [[ $(<"$BATS_TEST_TMPDIR/out") == *'"job_id":"My-Backup"'* ]]; do kill -0 "$scheduler_pid"; done
+}
+
+@test "no such job: accents stored otherwise, blanks, a file's name, a path, a pattern, a slip of the finger" {
+  names() { # WANTED NAME WORDS - with the one job NAME, WANTED is answered by WORDS
+    rm -f "$results"/*.jsonl
+    job_file "$2"
+    run taskresults stats -- "$1"
+    [[ $status -eq 1 && $output == "taskresults: no such job: $1"$'\n'"taskresults: $3"* ]] || { echo "$1 / $2: $output"; return 1; }
+  }
+  nfc=$'caf\303\251' nfd=$'cafe\314\201'
+  names "$nfc" "$nfd" "did you mean $nfd (\$'cafe\\314\\201')? That is another name"
+  names "$nfd" "$nfc" "did you mean $nfc (\$'caf\\303\\251')? That is another name"
+  names CAFE "$nfc" "did you mean $nfc ("
+  names 'a b ' 'a b' 'did you mean a\ b? That is another name'
+  names $'a\302\240b' 'a b' 'did you mean a\ b? That is another name'
+  names b ' b' 'did you mean \ b? That is another name'
+  names my-job.jsonl my-job 'did you mean my-job? A job is named as its file, without'
+  names "$results/my-job.jsonl" my-job 'did you mean my-job? A job is named as its file, without'
+  names results/my-job my-job 'did you mean my-job? A job is named as its file, without'
+  names 'my-*' my-job 'a job is named in full; names like that are my-job'
+  names 'A&%B' 'a&%b' 'did you mean a\&%b? That is another name'
+  names mv-jbo my-job 'did you mean my-job?'
+  names nightly-bakup nightly-backup 'did you mean nightly-backup?'
+  for i in 1 2 3 4 5; do job_file "web-$i"; done
+  run taskresults stats web-x
+  [[ $output == *'did you mean web-1, web-2, web-3, and 2 more?' ]]
+  run taskresults stats 'web-*'
+  [[ $output == *'names like that are web-1, web-2, web-3, and 2 more' ]]
+  run taskresults stats zebra
+  [[ $output == 'taskresults: no such job: zebra' ]]
+  run taskresults stats "$(printf 'x%.0s' {1..5000})"
+  [[ $status -eq 1 && ${#lines[@]} -eq 1 ]]
+}
+
+@test "names that fold alike are those that Unicode takes for one without case and accents: every letter of the table, and Hangul" {
+  echo '{ print fold($0) }' >"$BATS_TEST_TMPDIR/print.awk"
+  LC_ALL=C python3 -X utf8 - "$root/shell/hints/fold.awk" "$BATS_TEST_TMPDIR/print.awk" <<'PYTHON'
+import subprocess, sys, unicodedata as u
+def folded(names):
+    program = ["awk", "-f", sys.argv[1], "-f", sys.argv[2]]
+    run = subprocess.run(program, input="\n".join(names).encode() + b"\n", stdout=subprocess.PIPE, check=True)
+    return run.stdout.decode().split("\n")[:-1]
+ranges = [(0xC0, 0x700), (0x1E00, 0x2000), (0x3041, 0x3100), (0xAC00, 0xD7A4)]
+letters = [chr(p) for low, high in ranges for p in range(low, high) if u.category(chr(p))[0] == "L"]
+def marks_only(text): return all(u.category(c) == "Mn" for c in text)
+composed = [c for c in letters if u.normalize("NFD", c) != c]
+# Stored either way, a letter is the same.
+for form in ("NFC", "NFD"):
+    other = folded(["x" + u.normalize(form, c) + "y" for c in composed])
+    plain = folded(["x" + c + "y" for c in composed])
+    wrong = [(c, a, b) for c, a, b in zip(composed, other, plain, strict=True) if a != b]
+    assert not wrong, wrong[:5]
+# Upper and lower case are the same, and an accented letter is its plain one.
+pairs = [(c, d) for c in letters for d in (c.upper(), c.lower()) if len(d) == 1 and d in set(letters)]
+pairs += [(c, u.normalize("NFD", c)[0]) for c in composed if marks_only(u.normalize("NFD", c)[1:])]
+assert len(pairs) > 3000
+wrong = [(p, a, b) for p, a, b in zip(pairs, folded([p[0] for p in pairs]), folded([p[1] for p in pairs]), strict=True) if a != b]
+assert not wrong, wrong[:5]
+# And no two letters are the same that have another base.
+def base(c): return u.normalize("NFD", u.normalize("NFD", c)[0].casefold())[0] if not 0xAC00 <= ord(c) < 0xD7A4 else c
+alike = {}
+for c, f in zip(letters, folded(letters), strict=True): alike.setdefault(f, set()).add(base(c))
+wrong = {f: bases for f, bases in alike.items() if len(bases) > 1}
+assert not wrong, wrong
+PYTHON
+}
+
+# --- no such command or option ---------------------------------------------------------------------------------------
+
+@test "a command or an option that there is not: what is like it, and where the list is" {
+  for words in bogus 'help bogus' '--bogus'; do
+    behind=''
+    [[ $words != --* ]] || behind=': the command comes first, then its options'
+    # shellcheck disable=SC2086  # words
+    run taskresults $words
+    [[ $status -eq 2 && ${#lines[@]} -eq 2 && ${lines[0]} == "taskresults: no command '${words#help }'$behind" && ${lines[1]} == *'try: taskresults help' ]]
+  done
+  for words in exprot 'help exprot' EXPORT --export; do
+    # shellcheck disable=SC2086  # words
+    run taskresults $words
+    [[ $status -eq 2 && ${lines[1]} == 'taskresults: did you mean export?' && ${lines[2]} == *'try: taskresults help' ]]
+  done
+  run taskresults view a --lates
+  [[ $status -eq 2 && ${lines[0]} == *'unknown option: --lates' && ${lines[1]} == *'did you mean --latest?' && ${lines[2]} == *'help view' ]]
+  run taskresults export --Max-Chars=3
+  [[ $status -eq 2 && ${lines[1]} == *'did you mean --max-chars?' ]]
+  run taskresults list -x
+  [[ $status -eq 2 && ${#lines[@]} -eq 2 && ${lines[0]} == *'unknown option: -x' ]]
+  run view_results a --limt 3
+  [[ $status -eq 2 && ${lines[1]} == 'view_results: did you mean --limit?' ]]
+}
+
+@test "wrong usage: the message says what would be right" {
+  make_job a 1
+  wrong() { # MESSAGE COMMAND...
+    run taskresults "${@:2}"
+    [[ $status -eq 2 && ${lines[0]} == "taskresults: "$1 ]] || { echo "${*:2}: $status $output"; return 1; }
+  }
+  wrong 'which job? It goes before the --' run -- true
+  wrong 'which job? It goes before the --' run
+  wrong 'the command goes behind --' run a true
+  wrong "'a/b' cannot be a job: *" run a/b -- true
+  wrong "no column 'when': there are timestamp, job_id, *" export --columns when
+  wrong '--bom is for CSV and TSV' export --format json --bom
+  wrong '--delimiter wants *no letter, digit or blank*' export --delimiter x
+  wrong '--mode wants one of box, list, csv, *' sql --mode xls 'SELECT 1'
+  wrong '--mode wants one of *' sql --mode 'box list' 'SELECT 1'
+  wrong '--window has to begin before it ends, *' sla --window 2026-02-10..2026-02-01
+  wrong '--rate wants P/K: *' alerts --rate 5/3
+  wrong '--interval has to be longer than 0 *' follow --interval 0
+  for command in errors stats 'view a' export; do
+    # shellcheck disable=SC2086  # words
+    wrong '--since is later than --until: *' $command --since 2026-01-02 --until 2026-01-01
+    # shellcheck disable=SC2086  # words
+    run taskresults $command --since 2026-01-01 --until 2026-01-01
+    [[ $status -le 1 && $output != *'is later than'* ]]
+  done
+  wrong "no command '--color=never': the command comes first, then its options" --color=never list
+}

@@ -1,0 +1,103 @@
+#!/usr/bin/env bats
+# Man pages and completions.
+
+load ../../lib/helpers
+load ../../lib/hostile
+load ../../lib/shell
+
+setup_pages() {
+  pages=$BATS_TEST_TMPDIR/man
+  "$root/shell/man/make_man" "$pages" 1.2.3
+}
+
+@test "every command has a man page with its name, synopsis, options and examples" {
+  setup_pages
+  for file in "$root"/shell/commands/*.bash; do
+    command=$(basename "$file" .bash)
+    page=$pages/taskresults-$command.1
+    grep -q '^\.SH NAME$' "$page"
+    grep -q '^\.SH SYNOPSIS$' "$page"
+    grep -q '^\.SH EXAMPLES$' "$page"
+    grep -q '1\.2\.3' "$page"
+    grep -q "^taskresults\\\\-$command " "$page"
+    grep -q "taskresults-$command(1)\|taskresults\\\\-$command(1)" "$pages/taskresults.1"
+    for option in $(taskresults help "$command" | sed -n 's/^  \(-., \)\{0,1\}--\([a-z-]*\).*/\2/p'); do
+      grep -qF -- "\\-\\-${option//-/\\-}" "$page"
+    done
+  done
+  [[ -s $pages/view_results.1 ]]
+}
+
+@test "groff finds no fault with the man pages" {
+  command -v groff >/dev/null || skip 'no groff here'
+  setup_pages
+  for page in "$pages"/*.1; do
+    complaints=$(groff -man -Tutf8 -ww "$page" 2>&1 >/dev/null)
+    [[ -z $complaints ]]
+  done
+  run groff -man -Tascii "$pages/taskresults-export.1"
+  [[ $(sed 's/\x1b\[[0-9;]*m//g; s/.\x08//g' <<<"$output") == *"put ' before texts"* ]]
+}
+
+# complete_line WORD... - what bash offers for the last word.
+complete_line() {
+  # shellcheck source=shell/completions/taskresults.bash
+  source "$root/shell/completions/taskresults.bash"
+  PATH=$(dirname "$(tool taskresults)"):$PATH
+  COMP_WORDS=("$@")
+  COMP_CWORD=$(($# - 1))
+  COMP_LINE="$*"
+  _taskresults
+  printf '%s\n' "${COMPREPLY[@]}"
+}
+
+@test "bash completion: commands, options, values" {
+  [[ $(complete_line taskresults 'rej') == rejects && $(complete_line taskresults 'ru') == run ]]
+  [[ $(complete_line taskresults prune a '--keep' | tr '\n' ' ') == '--keep --keep-failures ' ]]
+  [[ $(complete_line taskresults '' | wc -l) == $(find "$root"/shell/commands -name '*.bash' | wc -l) ]]
+  [[ $(complete_line taskresults help 'd') == doctor ]]
+  [[ $(complete_line taskresults view a '--li') == --limit ]]
+  [[ $(complete_line taskresults export '--ou') == --output ]]
+  [[ $(complete_line taskresults export --format j | tr '\n' ' ') == 'json jsonl ' && $(complete_line taskresults export --format t) == tsv ]]
+  [[ $(complete_line taskresults list --col | tr '\n' ' ') == '--color --color=auto --color=always --color=never ' ]]
+  [[ $(complete_line taskresults sla --of s) == success ]]
+  [[ $(complete_line taskresults alerts --silent) == --silent-for ]]
+  [[ $(complete_line view_results a --l | tr '\n' ' ') == '--latest --limit ' ]]
+}
+
+@test "bash completion: job ids, quoted so that the shell reads them back" {
+  make_hostile_jobs
+  declare -A offered=()
+  for prefix in '' '-'; do
+    while IFS= read -r line; do
+      eval "offered[\$(printf %s $line; echo .)]=1"
+    done < <(complete_line taskresults view -- "$prefix")
+  done
+  for job in "${hostile_jobs[@]}"; do
+    [[ -v offered["$job."] ]] || { printf 'not offered: %q\n' "$job"; return 1; }
+  done
+  [[ $(complete_line taskresults view "o\\'br") == "o\\'brien\\'s-\\\"job\\\"" ]]
+  [[ $(complete_line taskresults view "'üb") == '' && $(complete_line taskresults view '"ün') == 'ünï-cödé' ]]
+  [[ $(complete_line taskresults view '') != *$'\n-n'* ]]
+  [[ $(complete_line view_results '-n') == '-n' ]]
+  [[ $(complete_line taskresults export --job 1e) == 1e3 ]]
+  [[ $(complete_line taskresults prune ünï) == 'ünï-cödé' && $(complete_line taskresults run ünï) == 'ünï-cödé' ]]
+}
+
+@test "bash completion: a colon in a job id, which ends a word for bash" {
+  make_job 'db:main:backup' 1
+  make_job 'db:other' 1
+  [[ $(complete_line taskresults view db | tr '\n' ' ') == 'db:main:backup db:other ' ]]
+  # bash splits db:ma into db, : and ma, and replaces only the last.
+  COMP_LINE='taskresults view db:ma'
+  # shellcheck source=shell/completions/taskresults.bash
+  source "$root/shell/completions/taskresults.bash"
+  COMP_WORDS=(taskresults view db : ma) COMP_CWORD=4
+  _taskresults
+  [[ ${COMPREPLY[*]} == main:backup ]]
+}
+
+@test "zsh reads its completion" {
+  command -v zsh >/dev/null || skip 'no zsh here'
+  zsh -n "$root/shell/completions/_taskresults"
+}

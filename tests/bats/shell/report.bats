@@ -1,0 +1,291 @@
+#!/usr/bin/env bats
+# taskresults report: what the page is made of. How it behaves in a browser: report_browser.bats.
+
+load ../../lib/helpers
+load ../../lib/hostile
+load ../../lib/shell
+
+teardown() {
+  [[ -z ${open_place-} ]] || rm -rf "$open_place"
+}
+
+report_setup() {
+  page=$BATS_TEST_TMPDIR/status.html
+  export SCHEDULER_JOBS_FILE=$BATS_TEST_TMPDIR/jobs.json # not there
+}
+
+# page_data EXPRESSION - a Python expression over the page's `data`.
+page_data() {
+  python3 "$root/tests/oracles/report.py" "$page" | python3 -c '
+import json, sys
+data = json.load(sys.stdin)
+jobs = {job["id"]: job for job in data["jobs"]}
+print(eval(sys.argv[1]))' "$1"
+}
+
+# with_time JOB AGO SUCCESS [TEXT] - appends a record of AGO (for date(1)).
+with_time() {
+  printf '{"timestamp": "%s", "job_name": "%s", "success": %s, "output": "%s", "error": "%s"}\n' \
+    "$(date -u -d "$2" +%Y-%m-%dT%H:%M:%S.%6NZ)" "$1" "$3" "${4-text}" "${4-text}" >>"$results/$1.jsonl"
+}
+
+@test "report agrees with Python about days, windows, streaks, texts and runs" {
+  report_setup
+  python3 - "$results" <<'PYTHON'
+import json, random, sys
+from datetime import datetime, timedelta, timezone
+random.seed(5)
+now = datetime.now(timezone.utc)
+for number in range(60):
+    rate = random.choice((0, 0, .02, .3, 1))
+    with open(f"{sys.argv[1]}/job-{number:02}.jsonl", "w") as file:
+        # From long ago to a little later than now; near the edges of the windows and of days, too.
+        span = random.choice((2, 40, 95, 500, 1200))
+        edges = [now - timedelta(days=d, seconds=s) for d in (1, 7, 30, 90) for s in (-20, 20)]
+        edges += [now.replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=d, microseconds=m)
+                  for d in (0, 1, 89, 90) for m in (-1, 0, 1)]
+        times = [now - timedelta(days=random.random() * span) for _ in range(random.randint(1, 200))]
+        times += random.sample(edges, random.randint(0, len(edges))) + [now + timedelta(days=random.random() * 9)]
+        times = sorted(times)
+        random.shuffle(times) if number % 7 == 0 else None
+        for i, when in enumerate(times):
+            failed = random.random() < rate
+            stamp = when.isoformat().replace("+00:00", "Z") if random.random() < .97 else random.choice(("", "nonsense"))
+            file.write(json.dumps({"timestamp": stamp, "success": not failed, "output": "" if failed else f"fine {i}",
+                                   "error": f"bad {i}" if failed else ""}) + "\n")
+PYTHON
+  for days in 90 7 366; do
+    taskresults report -o "$page" --days "$days"
+    python3 "$root/tests/oracles/report.py" "$page" "$results"
+  done
+}
+
+@test "report: one file, which asks for nothing, and whose policy names its script and style" {
+  report_setup
+  with_time a now true
+  taskresults report -o "$page"
+  python3 - "$page" <<'PYTHON'
+import base64, hashlib, re, sys
+page = open(sys.argv[1], encoding="utf-8").read()
+policy = re.search(r'http-equiv="Content-Security-Policy" content="([^"]*)"', page)[1]
+assert policy.startswith("default-src 'none'; "), policy
+assert "unsafe" not in policy and "http" not in policy
+for source, block in (("script-src", r"<script>(.*?)</script>"), ("style-src", r"<style>(.*?)</style>")):
+    (text,) = re.findall(block, page, re.S)
+    assert text.strip()
+    digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+    assert f"{source} 'sha256-{digest}'" in policy, (source, digest, policy)
+markup = re.sub(r"<(script|style)\b.*?</\1>", "", page, flags=re.S)
+assert not re.search(r"<[^>]*\s(on\w+|style)=", markup)
+assert not re.search(r"(src|href)=\"(?!#|data:image/svg)", markup)
+assert set(re.findall(r"https?://[^\s'\"]*", page)) == {"http://www.w3.org/2000/svg"}
+assert "{{" not in markup
+PYTHON
+}
+
+@test "report: every text is escaped, whatever jobs are called and print" {
+  report_setup
+  make_hostile_jobs
+  python3 - "$results" <<'PYTHON'
+import json, sys
+text = "</script><script>alert(1)</script><!--<script>]]>&amp;\u2028\0\x1b[31m{{rows}}\"'`"
+for name in ("<script>alert(1)<", "a&lt;b", "{{data}}", "rows", "notes"):
+    with open(f"{sys.argv[1]}/{name}.jsonl", "w") as file:
+        for success in (False, True):
+            file.write(json.dumps({"timestamp": "2026-01-01T00:00:00Z", "job_name": text, "success": success,
+                                   "output": text, "error": text}) + "\n")
+PYTHON
+  taskresults report -o "$page" --title "<script>alert(2)</script> & {{rows}} \"x\""
+  [[ $(grep -o '<script' "$page" | wc -l) == 2 && $(grep -o '</script' "$page" | wc -l) == 2 ]]
+  [[ $(grep -c '<!--' "$page") == 0 ]]
+  grep -qF '<p class="eyebrow">&lt;script&gt;alert(2)&lt;/script&gt; &amp; {{rows}} &quot;x&quot;</p>' "$page"
+  grep -qF '<th scope="row">&lt;script&gt;alert(1)&lt;<td>' "$page"
+  grep -qF '<th scope="row">a&amp;lt;b<td>' "$page"
+  python3 - "$page" "$results" "$root/tests/oracles" <<'PYTHON'
+import json, os, sys
+sys.path.insert(0, sys.argv[3])
+from report import data_of
+data = data_of(sys.argv[1])
+assert sorted(job["id"] for job in data["jobs"]) == sorted(name[:-6] for name in os.listdir(sys.argv[2]))
+(job,) = [job for job in data["jobs"] if job["id"] == "<script>alert(1)<"]
+text = "</script><script>alert(1)</script><!--<script>]]>&amp;\u2028\0\x1b[31m{{rows}}\"'`"
+assert job["name"] == job["text"] == job["other"] == text and job["text_length"] == len(text), job
+PYTHON
+}
+
+@test "report: the head tells the state of all" {
+  report_setup
+  head_of() {
+    taskresults report -o "$page"
+    sed -n 's/.*<h1>\(.*\)<\/h1>.*/\1/p; s/^ *<p class="sub">\(.*\)<\/p>$/\1/p; s/^<body data-health="\(.*\)">/\1/p' "$page" | head -3
+  }
+  [[ $(head_of) == $'empty\nNo jobs yet\n'* ]]
+  : >"$results/idle.jsonl"
+  [[ $(head_of) == $'healthy\nNo job has run\n1 without a run' ]]
+  with_time a '2 hours ago' true
+  [[ $(head_of) == $'healthy\nAll jobs healthy\n1 healthy, 1 without a run' ]]
+  with_time b '2 hours ago' true
+  with_time b '1 hour ago' false
+  [[ $(head_of) == $'failing\n1 of 3 jobs failing\n1 failing, 1 healthy, 1 without a run' ]]
+}
+
+@test "report: states from the scheduler's list of jobs" {
+  report_setup
+  for job in good bad bad-but-paused late gone; do
+    with_time "$job" '3 days ago' "$( [[ $job == bad* ]] && echo false || echo true)"
+  done
+  job() {
+    printf '{"id": "%s", "name": "The %s", "schedule": "every 5 minutes", "enabled": %s, "next_run": "%s"}' \
+      "$1" "$1" "$2" "$(date -u -d "$3" +%Y-%m-%dT%H:%M:%SZ)"
+  }
+  printf '{"jobs": [%s, %s, %s, %s, %s]}' "$(job good true '+1 hour')" "$(job bad true '+1 hour')" \
+    "$(job bad-but-paused false '+1 hour')" "$(job late true '-2 hours')" "$(job fresh true '+1 hour')" >"$SCHEDULER_JOBS_FILE"
+  taskresults report -o "$page"
+  [[ $(page_data '[(name, jobs[name]["state"]) for name in sorted(jobs)]') == \
+    "[('bad', 'failing'), ('bad-but-paused', 'paused'), ('fresh', 'new'), ('gone', 'orphaned'), ('good', 'healthy'), ('late', 'overdue')]" ]]
+  [[ $(page_data 'jobs["fresh"]["name"], jobs["fresh"]["runs"], jobs["late"]["overdue"] // 60, jobs["good"]["schedule"]') == \
+    "('The fresh', 0, 120, 'every 5 minutes')" ]]
+  grep -q '<h1>2 of 6 jobs need attention</h1>' "$page"
+  grep -q '<p class="sub">1 failing, 1 overdue, 1 healthy, 1 paused, 1 without a run, 1 with results but no job</p>' "$page"
+}
+
+@test "report: nothing is hidden: rejects, times that cannot be read, what was cut" {
+  report_setup
+  with_time a now true
+  append_raw a '[1]\n{"x": "\n'
+  append_raw a '{"timestamp": "no time", "success": true, "output": "x"}\n'
+  mkdir "$results/folder.jsonl"
+  taskresults report -o "$page"
+  grep -q '^<li>Lines that are no records, and so in no count: 2 ' "$page"
+  grep -q "^<li>Entries of the directory that cannot be read as a job's file: 1 " "$page"
+  grep -q '^<li>Runs without a time that can be read, .*: 1\.$' "$page"
+  grep -q "^<li>The scheduler's list of jobs was not there" "$page"
+  grep -q '^<li>Of each job: the last 60 runs, texts up to 2000 characters' "$page"
+  [[ $(page_data 'jobs["a"]["rejects"]') == "[['JSON, but not an object', 1], ['cut short: a write was interrupted', 1]]" ]]
+  [[ $(page_data 'jobs["a"]["last"], jobs["a"]["runs"]') == '(None, 2)' ]]
+}
+
+@test "report: causes, by what they have in common" {
+  report_setup
+  for n in 1 2 3; do with_time a "$n hours ago" false "timeout after $n s"; done
+  with_time a now false 'exit 1'
+  with_time b now false 'timeout after 9 s'
+  taskresults report -o "$page"
+  [[ $(page_data '[[data["signatures"][n - 1], times] for n, times in jobs["a"]["causes"]]') == \
+    "[['timeout after <n> s', 3], ['exit <n>', 1]]" ]]
+  [[ $(page_data '[[data["signatures"][c[0] - 1]] + c[1:3] for c in data["common"]]') == \
+    "[['timeout after <n> s', 4, 2], ['exit <n>', 1, 1]]" ]]
+}
+
+@test "report: a page of many jobs keeps to its budget, and says what was cut" {
+  report_setup
+  python3 - "$results" <<'PYTHON'
+import json, sys
+now = __import__("datetime").datetime.utcnow().isoformat() + "Z"
+for number in range(500):
+    with open(f"{sys.argv[1]}/job-{number}.jsonl", "w") as file:
+        for success in (False, True):
+            text = ("😀<\x1b" if number % 2 else "abc") * 1600
+            file.write(json.dumps({"timestamp": now, "success": success, "output": text, "error": text}) + "\n")
+PYTHON
+  taskresults report -o "$page"
+  (($(stat -c %s "$page") < 2000000))
+  grep -q '^<li>Of each job: the last 60 runs, texts up to 1200 characters' "$page"
+  [[ $(page_data '[len(jobs["job-0"]["text"]), len(jobs["job-1"]["text"]), jobs["job-1"]["text_length"]]') == '[1200, 400, 4800]' ]]
+}
+
+@test "report: without a script, the page is a table" {
+  report_setup
+  with_time a '2 days ago' true
+  with_time a '1 day ago 1 minute ago' false
+  with_time a '1 hour ago' true
+  taskresults report -o "$page"
+  grep -q '^<tr><th scope="row">a<td>healthy<td>100.0<td>66.6<td>66.6<td>66.6<td>20..-..-.. ..:..:..$' "$page"
+}
+
+@test "report: -o writes the page whole or not at all; to standard output it is the same" {
+  report_setup
+  with_time a now true
+  taskresults report >"$page"
+  [[ $(tail -n 1 "$page") == '</html>' ]]
+  cd "$BATS_TEST_TMPDIR"
+  cp "$page" before
+  SCHEDULER_RESULTS_DIR=$BATS_TEST_TMPDIR/nowhere run taskresults report -o "$page"
+  [[ $status -eq 3 && $output == 'taskresults: results directory '* ]]
+  cmp "$page" before
+  [[ -z $(find . -name '.taskresults.*') ]]
+  SCHEDULER_RESULTS_DIR=$BATS_TEST_TMPDIR/nowhere run taskresults report
+  [[ $status -eq 3 && $output != *'<'* ]]
+}
+
+@test "report: options, and wrong ones" {
+  report_setup
+  with_time a now true
+  taskresults report -o "$page" --refresh 60 --title 'Night shift'
+  grep -q '^<meta http-equiv="refresh" content="60">$' "$page"
+  grep -q '^<title>Night shift: All jobs healthy</title>$' "$page"
+  for arguments in '--days 6' '--days 367' '--days x' '--refresh 1' 'a' '--oops'; do
+    # shellcheck disable=SC2086  # words
+    run taskresults report $arguments
+    [[ $status -eq 2 && $output == *'try: taskresults help report' ]]
+  done
+  run taskresults report --output=
+  [[ $status -eq 2 ]]
+}
+
+@test "report: a job whose file cannot be read is on the page as that, the others as ever; FILE is replaced, and it is status 3" {
+  ((EUID == 0)) || skip 'needs root, to become somebody else'
+  open_results
+  export SCHEDULER_JOBS_FILE=$open_place/jobs.json
+  printf '{"jobs": [{"id": "shut"}, {"id": "good"}, {"id": "shut, paused", "enabled": false}]}' >"$SCHEDULER_JOBS_FILE"
+  local job
+  for job in good shut 'shut, paused' "orphan's"; do make_job "$job" 5; done
+  chmod 644 "$results"/* "$SCHEDULER_JOBS_FILE"
+  chmod 600 "$results"/shut* "$results/orphan's.jsonl"
+  "${as_nobody[@]}" test -r "$root/taskresults.so" || skip 'the checkout is closed to others'
+  mkdir -m 777 "$open_place/out"
+  page=$open_place/out/page.html
+  echo old >"$page" && chmod 666 "$page"
+  run "${as_nobody[@]}" "$(tool taskresults)" report -o "$page"
+  [[ $status -eq 3 && ${#lines[@]} -eq 3 ]]
+  [[ $output == *"left out: job shut, whose file cannot be read; as its owner: chmod a+r -- $results/shut.jsonl"* ]]
+  [[ $(page_data '[(job["id"], job["state"], job["runs"]) for job in data["jobs"]]') == \
+    "[(\"orphan's\", 'unreadable', 0), ('shut', 'unreadable', 0), ('shut, paused', 'unreadable', 0), ('good', 'healthy', 5)]" ]]
+  grep -q '<h1>3 of 4 jobs cannot be read</h1>' "$page"
+  grep -q '<p class="sub">3 unreadable, 1 healthy</p>' "$page"
+  grep -q '^<li>Jobs whose file cannot be read, and so in no count: 3 ' "$page"
+  [[ $(grep -c '^<li>Entries of the directory' "$page") -eq 0 ]]
+  grep -q '<tr><th scope="row">shut<td>unreadable<td><td><td><td><td>$' "$page"
+  grep -q '<symbol id="i-unreadable"' "$page"
+}
+
+@test "report: an id that is twice in the scheduler's list is one job, as the last of them has it" {
+  report_setup
+  with_time twice now true
+  printf '{"jobs": [{"id": "twice", "name": "old"}, {"id": "twice", "name": "new"}, {"name": "no id"}, {"id": null}]}' >"$SCHEDULER_JOBS_FILE"
+  taskresults report -o "$page"
+  [[ $(page_data '[(job["id"], job["name"]) for job in data["jobs"] if job["id"]]') == "[('twice', 'new')]" ]]
+}
+
+@test "report: a list of jobs that is broken leaves a page without it, which says so at its top; status 3" {
+  report_setup
+  with_time good now true
+  with_time bad now false
+  taskresults report -o "$page" # without a list: nothing to say
+  [[ $(grep -c 'id="fault"' "$page") -eq 0 ]]
+  echo before >"$page"
+  for broken in '{"jobs": [{"id": "good"' '[]' '{"jobs": [1, <b>]}' ''; do
+    printf '%s' "$broken" >"$SCHEDULER_JOBS_FILE"
+    run taskresults report -o "$page"
+    [[ $status -eq 3 && $output == *"paused, overdue and running jobs are not marked, since the scheduler's list cannot be read: jobs file $SCHEDULER_JOBS_FILE: "* ]]
+    [[ ${#lines[@]} -eq 1 ]]
+    [[ $(page_data 'sorted((job["id"], job["state"]) for job in data["jobs"])') == "[('bad', 'failing'), ('good', 'healthy')]" ]]
+    grep -q "^  <p class=\"stale\" id=\"fault\" role=\"alert\">What is paused, overdue or running is not known: the scheduler's list of jobs cannot be read. jobs file .*</p>$" "$page"
+    [[ $(sed -n '/id="fault"/=' "$page") -lt $(sed -n '/<main/=' "$page") && $(grep -c '<b>' "$page") -eq 0 ]]
+    grep -q '^<li>.*list of jobs could not be read: what is paused' "$page"
+    cmp <(taskresults report 2>/dev/null | grep -c 'id="fault"') <(echo 1)
+  done
+  printf '{"jobs": [{"id": "good", "enabled": false}]}' >"$SCHEDULER_JOBS_FILE"
+  run taskresults report -o "$page"
+  [[ $status -eq 0 && -z $output && $(grep -c 'id="fault"' "$page") -eq 0 ]]
+}

@@ -1,0 +1,123 @@
+#!/usr/bin/env bats
+# The status page in a browser: tests/browser/report.mjs says what is done with it. What the page is made of, and the
+# installed command: shell/report.bats.
+#
+# The packages that this needs (.ci/deps extras) are heavy: where they are not, these tests are skipped. Screenshots are
+# left in build/browser/shots.
+
+load ../../lib/helpers
+load ../../lib/shell
+
+setup_file() {
+  local root=${TASKRESULTS_ROOT:-$(cd "$BATS_TEST_DIRNAME/../../.." && pwd)}
+  command -v npm >/dev/null || return 0
+  mkdir -p "$root/build/browser/shots"
+  cd "$root/build/browser" || return
+  cmp -s "$root/tests/browser/package-lock.json" node_modules/.from && return
+  cp "$root"/tests/browser/package*.json .
+  npm ci --ignore-scripts --no-audit --no-fund >npm.log 2>&1 || return 0
+  cp package-lock.json node_modules/.from
+}
+
+# in_browser TEST OPTION... - makes a page of the results with these options, and runs the test on it. If `made_days_ago` is
+# set, the page is made by a clock that is so far behind.
+in_browser() {
+  local program
+  for program in node npm chromium; do
+    command -v "$program" >/dev/null || missing_extra "$program"
+  done
+  [[ -e $root/build/browser/node_modules/.from ]] || missing_extra "playwright-core ($(tail -n 1 "$root/build/browser/npm.log"))"
+  export SCHEDULER_JOBS_FILE=$BATS_TEST_TMPDIR/jobs.json # not there
+  LD_PRELOAD=$root/build/shim/clock.so CLOCK_OFFSET_S=$((-86400 * ${made_days_ago:-0})) \
+    taskresults report -o "$BATS_TEST_TMPDIR/status.html" "${@:2}"
+  node "$root/tests/browser/report.mjs" "$1" "$BATS_TEST_TMPDIR/status.html" "$root/build/browser/shots"
+}
+
+# four_jobs - one of each kind, up to now.
+four_jobs() {
+  python3 - "$results" <<'PYTHON'
+import json, sys
+from datetime import datetime, timedelta, timezone
+now = datetime.now(timezone.utc)
+def job(name, hours, fails):
+    with open(f"{sys.argv[1]}/{name}.jsonl", "w") as file:
+        for i, hour in enumerate(hours):
+            failed = fails(i)
+            file.write(json.dumps({"timestamp": (now - timedelta(hours=hour)).isoformat().replace("+00:00", "Z"), "job_id": name,
+                "job_name": name.title(), "success": not failed, "output": "" if failed else f"{i} files copied\nall is well",
+                "error": f"exit status 7 after {i} s" if failed else ""}) + "\n")
+job("steady", range(2100, -1, -6), lambda i: False)
+job("flaky", range(1500, -1, -12), lambda i: i % 9 == 3)
+job("broken", (3, 2), lambda i: True)
+job("idle", (), None)
+PYTHON
+}
+
+@test "the page is searched, filtered, sorted, unfolded, and asked about a day" {
+  four_jobs
+  in_browser use
+}
+
+@test "the page is used by keyboard alone" {
+  four_jobs
+  in_browser keyboard
+}
+
+@test "the page is light or dark, as the system is or the reader chooses" {
+  four_jobs
+  in_browser themes
+}
+
+@test "the page fits a phone" {
+  four_jobs
+  append_raw "$(printf 'x%.0s' {1..200})" '{"timestamp": "2026-01-01T00:00:00Z", "success": true, "output": "'"$(printf 'y%.0s' {1..400})"'"}\n'
+  in_browser phone
+}
+
+@test "axe finds no fault with the page, light, dark and narrow" {
+  four_jobs
+  in_browser accessible
+}
+
+@test "the page shows what is hostile as text" {
+  python3 - "$results" <<'PYTHON'
+import json, sys
+text = "</script><script>alert(2)</script><img src=x onerror=alert(3)>\u2028\u202e\0"
+for name in ("<script>alert(1)<", "'\"><svg onload=alert(5)>", "\U0001f600" * 60):
+    with open(f"{sys.argv[1]}/{name}.jsonl", "w") as file:
+        for success in (False, True):
+            file.write(json.dumps({"timestamp": "2026-01-01T00:00:00Z", "job_name": name, "success": success,
+                                   "output": text, "error": text}) + "\n")
+PYTHON
+  in_browser hostile --title '</title><script>alert(4)</script>'
+}
+
+@test "the page of 2,000 jobs opens, searches and sorts at once" {
+  python3 - "$results" <<'PYTHON'
+import json, sys
+from datetime import datetime, timedelta, timezone
+now = datetime.now(timezone.utc)
+for number in range(2000):
+    with open(f"{sys.argv[1]}/job-{number}.jsonl", "w") as file:
+        for hour in range(1200, -1, -40):
+            failed = (hour + number) % 70 == 0
+            file.write(json.dumps({"timestamp": (now - timedelta(hours=hour)).isoformat().replace("+00:00", "Z"),
+                "job_name": f"Job {number}", "success": not failed, "output": "x" * 400, "error": f"no {number}"}) + "\n")
+PYTHON
+  in_browser large
+  (($(stat -c %s "$BATS_TEST_TMPDIR/status.html") < 2000000))
+}
+
+@test "the page is a table without JavaScript" {
+  four_jobs
+  in_browser plain
+}
+
+@test "the page of no jobs says so" {
+  in_browser empty
+}
+
+@test "a page that is old says so" {
+  four_jobs
+  made_days_ago=3 in_browser stale
+}

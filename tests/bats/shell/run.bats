@@ -1,0 +1,615 @@
+#!/usr/bin/env bats
+# taskresults run: what is recorded is what the scheduler would have recorded, whatever the command does.
+
+bats_require_minimum_version 1.5.0
+load ../../lib/helpers
+load ../../lib/hostile
+load ../../lib/shell
+
+runner() {
+  local home
+  home=$(dirname "$(readlink -f "$(tool taskresults)")")
+  if [[ -e $home/taskresults-run ]]; then echo "$home/taskresults-run"; else echo "$root/taskresults-run"; fi
+}
+
+# assert_record SUCCESS OUTPUT ERROR [NAME] - the last record of job a, key for key.
+assert_record() {
+  python3 - "$results/a.jsonl" "$1" "$2" "$3" "${4-a}" <<'PYTHON'
+import json, re, sys
+path, success, output, error, name = sys.argv[1:]
+line = open(path).readlines()[-1]
+record = json.loads(line)
+assert json.dumps(record) + "\n" == line, line
+assert re.fullmatch(r"20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{6})?Z", record.pop("timestamp")), line
+expected = {"job_id": "a", "job_name": name, "success": success == "1", "output": output, "error": error}
+assert record == expected and list(record) == list(expected), line
+PYTHON
+}
+
+# start COMMAND... - in the background and in a session of its own; sets $pid.
+start() {
+  # In the background a shell has INT and QUIT ignored.
+  setsid env --default-signal=INT,QUIT "$@" >"$BATS_TEST_TMPDIR/out" 2>"$BATS_TEST_TMPDIR/err" 3>&- &
+  pid=$!
+}
+
+await() {
+  local tries
+  for ((tries = 0; tries < 1000; tries++)); do
+    if "$@" 2>/dev/null; then return; fi
+    sleep 0.02
+  done
+  echo "never: $*"
+  return 1
+}
+
+@test "a success: standard output, stripped; shown as it is" {
+  run taskresults run a -- printf ' \n\t two\nlines \n\n'
+  [[ $status -eq 0 ]]
+  assert_record 1 $'two\nlines' ''
+  taskresults run a --name 'The A' -- sh -c 'echo out; echo err >&2' >"$BATS_TEST_TMPDIR/out" 2>"$BATS_TEST_TMPDIR/err"
+  [[ $(<"$BATS_TEST_TMPDIR/out") == out && $(<"$BATS_TEST_TMPDIR/err") == err ]]
+  assert_record 1 out '' 'The A'
+  taskresults run a -- true
+  assert_record 1 '' ''
+}
+
+@test "a failure: standard error as it is, or standard output, or nothing; the status passes through" {
+  run taskresults run a -- sh -c 'echo out; echo " err" >&2; exit 3'
+  [[ $status -eq 3 && $output == $'out\n err' ]]
+  assert_record 0 '' $' err\n'
+  run taskresults run a -- sh -c 'echo out; exit 255'
+  [[ $status -eq 255 ]]
+  assert_record 0 '' $'out\n'
+}
+
+@test "a failure that prints nothing: its status, or the signal that ended it" {
+  run taskresults run a -- false
+  [[ $status -eq 1 && -z $output ]]
+  assert_record 0 '' 'exit status 1'
+  run taskresults run a -- sh -c 'exit 124'
+  [[ $status -eq 124 ]]
+  assert_record 0 '' 'exit status 124'
+  run taskresults run a --quiet --merge -- sh -c 'exit 42'
+  [[ $status -eq 42 && -z $output ]]
+  assert_record 0 '' 'exit status 42'
+  # All signals that end a process, by the names that Python has for them.
+  ulimit -c 0
+  python3 - "$(tool taskresults)" "$results/a.jsonl" <<'PYTHON'
+import json, signal, subprocess, sys
+tool, path = sys.argv[1:]
+for number in sorted(signal.valid_signals()):
+    if number in (signal.SIGCHLD, signal.SIGCONT, signal.SIGURG, signal.SIGWINCH, signal.SIGSTOP, signal.SIGTSTP, signal.SIGTTIN,
+                  signal.SIGTTOU) or signal.SIGRTMIN + 1 < number:
+        continue
+    name = f"signal {int(number)}" if number >= signal.SIGRTMIN else signal.Signals(number).name
+    status = subprocess.run([tool, "run", "a", "--", sys.executable, "-c", f"import os, signal; "
+                             f"signal.pthread_sigmask(signal.SIG_UNBLOCK, [{int(number)}]); "
+                             f"{int(number)} in (9, 19) or signal.signal({int(number)}, signal.SIG_DFL); os.kill(os.getpid(), {int(number)})"],
+                            capture_output=True).returncode
+    record = json.loads(open(path).readlines()[-1])
+    assert status == 128 + number and record["success"] is False and record["output"] == "", (number, status, record)
+    assert record["error"] == f"killed by {name}", (number, record)
+PYTHON
+}
+
+@test "a timeout keeps what was printed until then as the output, and its words alone as the error" {
+  run taskresults run a --timeout 1s -- sh -c 'echo " so far "; echo complaint >&2; exec sleep 1000'
+  [[ $status -eq 124 ]]
+  assert_record 0 'so far' 'Execution timed out (1 second)'
+  run taskresults run a --timeout 1s -- sh -c 'echo; echo " complaint " >&2; exec sleep 1000'
+  assert_record 0 'complaint' 'Execution timed out (1 second)'
+  run taskresults run a --timeout 1s --merge -- sh -c 'echo 1; echo 2 >&2; echo 3; exec sleep 1000'
+  assert_record 0 $'1\n2\n3' 'Execution timed out (1 second)'
+  [[ $(sql 'SELECT count(*), sum(times) FROM task_errors') == '1|3' ]] # one kind of failure
+}
+
+@test "--merge: one stream, in the order in which it was written, shown on standard output" {
+  cd "$BATS_TEST_TMPDIR"
+  taskresults run a --merge -- sh -c 'for i in 1 2 3 4 5; do echo "out $i"; echo "err $i" >&2; done' >out 2>err
+  expected=$(for i in 1 2 3 4 5; do echo "out $i"; echo "err $i"; done)
+  [[ $(<out) == "$expected" && ! -s err ]]
+  assert_record 1 "$expected" ''
+  taskresults run a --merge --quiet -- sh -c 'echo 1 >&2; echo 2; echo 3 >&2; exit 7' >out 2>err || status=$?
+  [[ $status -eq 7 && $(<out) == $'1\n2\n3' && ! -s err ]]
+  assert_record 0 '' $'1\n2\n3\n'
+  taskresults run a --merge -- sh -c 'echo on stderr >&2' >out
+  assert_record 1 'on stderr' ''
+}
+
+@test "the recorded state of the scheduler, run again: the same texts" {
+  results=$root/tests/data/scheduler-state/results
+  python3 - "$root/tests/data/scheduler-state" "$(tool taskresults)" "$SCHEDULER_RESULTS_DIR" <<'PYTHON'
+import json, subprocess, sys
+state, tool, directory = sys.argv[1:]
+for job in json.load(open(state + "/jobs.json"))["jobs"]:
+    if job["id"] in ("slow-job", "my-monitor", "flaky-api", "latin1-output", "traceback"):
+        continue # another time, another random number, another Python; latin1-output is below
+    subprocess.run([tool, "run", job["id"], "--name", job["name"], "--", "sh", "-c", job["task"]], stdout=subprocess.DEVNULL,
+                   stderr=subprocess.DEVNULL)
+    def last(where):
+        record = json.loads(open(f"{where}/{job['id']}.jsonl").readlines()[-1])
+        del record["timestamp"]
+        return record
+    assert last(directory) == last(state + "/results"), (last(directory), last(state + "/results"))
+PYTHON
+}
+
+@test "what is not UTF-8 is replaced, and does not fail the run; NULs stay" {
+  taskresults run a -- printf 'caf\351\n' >"$BATS_TEST_TMPDIR/out"
+  assert_record 1 $'caf\xef\xbf\xbd' ''
+  [[ $(od -An -tx1 <"$BATS_TEST_TMPDIR/out") == ' 63 61 66 e9 0a' ]]
+  taskresults run a -- printf 'a\000b' | cmp - <(printf 'a\000b')
+  grep -qF '"output": "a\u0000b"' "$results/a.jsonl"
+  python3 "$root/tests/live/run_texts.py" "$(runner)" "$BATS_TEST_TMPDIR" "${RUN_TEXTS:-60}"
+}
+
+@test "huge output takes no memory, and the head is exact" {
+  bash -c 'ulimit -v 200000; "$@"' - "$(tool taskresults)" run a -- \
+    sh -c 'head -c 200000000 /dev/zero | tr "\000" " "; seq 1 2000; head -c 100000000 /dev/zero' | wc -c >"$BATS_TEST_TMPDIR/count"
+  [[ $(<"$BATS_TEST_TMPDIR/count") == 300008893 ]]
+  assert_record 1 "$(seq 1 2000 | head -c 5000)" ''
+}
+
+@test "a timeout: the scheduler's words, status 124, and the whole group is gone" {
+  run taskresults run a --timeout 0.3 -- sh -c 'echo partial; sleep 40 & sleep 40'
+  [[ $status -eq 124 && $output == partial ]]
+  assert_record 0 'partial' 'Execution timed out (0.3 seconds)'
+  # One that prints elsewhere and ignores TERM.
+  cd "$BATS_TEST_TMPDIR"
+  run taskresults run a --timeout 1 -- bash -c '(trap "" TERM; echo $BASHPID; exec sleep 40) >pid 2>&1 & exec sleep 40'
+  [[ $status -eq 124 ]]
+  [[ $(<pid) =~ ^[0-9]+$ ]]
+  gone() { ! kill -0 "$(<pid)"; }
+  await gone
+  assert_record 0 '' 'Execution timed out (1 second)'
+  run taskresults run a --timeout 5m -- true
+  assert_record 1 '' ''
+}
+
+@test "a command that ignores TERM is killed" {
+  cd "$BATS_TEST_TMPDIR"
+  SECONDS=0
+  run taskresults run a --timeout 0.2 -- bash -c 'trap "" TERM; sleep 40 & echo $! >pid; wait; wait'
+  [[ $status -eq 124 ]]
+  ((SECONDS >= 4 && SECONDS < 60))
+  assert_record 0 '' 'Execution timed out (0.2 seconds)'
+  gone() { ! kill -0 "$(<pid)"; }
+  await gone
+}
+
+# is_gone FILE - the process whose number is there has ended; it may still wait to be asked how.
+is_gone() {
+  ! kill -0 "$(<"$1")" || grep -q '^State:.Z' "/proc/$(<"$1")/status"
+}
+
+# Not `! is_gone`, whose failure bats would not count.
+is_alive() {
+  ! is_gone "$1"
+}
+
+# A process that leaves the command's group, session and output, and writes its number to the file `escaped`.
+escape='setsid sh -c "echo \$\$ >escaped; exec sleep 1000" </dev/null >/dev/null 2>&1 & until test -s escaped; do sleep 0.02; done;'
+
+@test "a timeout ends what has left the command's group too: TERM first, and KILL for what does not go" {
+  cd "$BATS_TEST_TMPDIR"
+  run taskresults run a --timeout 1s -- sh -c 'setsid sleep 1000 & echo $! >escaped; sleep 1000'
+  [[ $status -eq 124 ]]
+  is_gone escaped
+  assert_record 0 '' 'Execution timed out (1 second)'
+  rm escaped
+  # Twice removed: the session's leader has a child in a session of its own, and both print elsewhere.
+  run taskresults run a --timeout 1s -- sh -c 'setsid sh -c "setsid sleep 1000 & echo \$! >deep; echo \$\$ >escaped; wait" >/dev/null 2>&1 &
+    exec sleep 1000'
+  [[ $status -eq 124 ]]
+  is_gone escaped
+  is_gone deep
+  rm escaped
+  # It has time to clean up after TERM ...
+  run taskresults run a --timeout 1s -- sh -c "setsid bash -c 'trap \"sleep 0.3; touch cleaned; exit\" TERM; echo \$\$ >escaped
+    while :; do sleep 0.02; done' >/dev/null 2>&1 & exec sleep 1000"
+  [[ $status -eq 124 && -e cleaned ]]
+  is_gone escaped
+  rm escaped
+  # ... but not for ever.
+  run taskresults run a --timeout 1s -- sh -c "setsid bash -c 'trap \"\" TERM; echo \$\$ >escaped; exec sleep 1000' & exec sleep 1000"
+  [[ $status -eq 124 ]]
+  is_gone escaped
+}
+
+@test "a timeout ends a process that moves from number to number, forking for ever" {
+  cd "$BATS_TEST_TMPDIR"
+  printf '%s\n' 'trap "" TERM; move() { (move &); }; move' >mover_of_this_test
+  run timeout 100 "$(tool taskresults)" run a --timeout 1s -- setsid bash "$PWD/mover_of_this_test"
+  [[ $status -eq 124 ]]
+  ! pgrep -f "$PWD/mover_of_this_test"
+}
+
+@test "a passed-on signal ends what has left the command's group too" {
+  cd "$BATS_TEST_TMPDIR"
+  for signal in TERM INT HUP QUIT; do
+    rm -f escaped
+    start "$(tool taskresults)" run a -- sh -c "ulimit -c 0; $escape touch begun; exec sleep 1000"
+    await test -e begun
+    is_alive escaped
+    kill "-$signal" "$pid"
+    wait "$pid" && return 1
+    is_gone escaped
+    assert_record 0 '' "Interrupted (SIG$signal)"
+    rm begun
+  done
+}
+
+@test "a signal is not kept waiting by a process that holds the output of a command that has ended" {
+  cd "$BATS_TEST_TMPDIR"
+  start timeout 100 "$(tool taskresults)" run a -- sh -c 'setsid sleep 1000 & echo $! >escaped; echo $$ >ran; echo done'
+  await test -s ran
+  has_ended() { grep -q '^State:.Z' "/proc/$(<ran)/status"; }
+  await has_ended
+  is_alive escaped
+  kill -TERM "$pid"
+  status=0
+  wait "$pid" || status=$?
+  [[ $status -eq 143 ]]
+  is_gone escaped
+  assert_record 0 '' $'done\n'
+}
+
+@test "a signal is not kept waiting by somebody who does not read" {
+  cd "$BATS_TEST_TMPDIR"
+  mkfifo pipe
+  exec {reader}<>pipe
+  # shellcheck disable=SC2094  # which is full then
+  dd if=/dev/zero of=pipe oflag=nonblock bs=4096 2>/dev/null || true
+  setsid env --default-signal=INT,QUIT "$(tool taskresults)" run a -- sh -c 'echo unread; touch begun; exec sleep 1000' >pipe 2>err 3>&- {reader}>&- &
+  pid=$!
+  await test -e begun
+  kill -INT "$pid"
+  status=0
+  wait "$pid" || status=$?
+  [[ $status -eq 130 && $(<err) == 'taskresults: nobody reads standard output, so not all of it was shown' ]]
+  assert_record 0 '' $'unread\n'
+}
+
+@test "a daemon lives on after a normal end, also of a failure" {
+  cd "$BATS_TEST_TMPDIR"
+  for code in 0 1; do
+    rm -f escaped
+    run taskresults run a --timeout 1h -- sh -c "$escape exit $code"
+    [[ $status -eq $code ]]
+    is_alive escaped
+    # A later run that is ended ends its own only.
+    run taskresults run a --timeout 0.5 -- sleep 1000
+    [[ $status -eq 124 ]]
+    is_alive escaped
+    kill "$(<escaped)"
+  done
+}
+
+@test "a process that the caller had started before exec is left alone by the timeout" {
+  cd "$BATS_TEST_TMPDIR"
+  run bash -c 'setsid sleep 1000 </dev/null >/dev/null 2>&1 & echo "$!" >stranger; exec "$@"' - \
+    "$(tool taskresults)" run a --timeout 0.5 -- sh -c "$escape exec sleep 1000"
+  [[ $status -eq 124 ]]
+  is_gone escaped
+  is_alive stranger
+  kill "$(<stranger)"
+}
+
+@test "in another namespace of processes, with the /proc of the first, a timeout ends what it has to, and nobody else" {
+  cd "$BATS_TEST_TMPDIR"
+  unshare -p -f true 2>/dev/null || skip 'no namespaces here'
+  status=0
+  timeout 100 unshare -p -f sh -c 'sleep 1000 & "$@"; code=$?; kill -0 $! && exit "$code"' - "$(tool taskresults)" run a --timeout 1s -- \
+    sh -c 'setsid sh -c "trap : TERM; touch escaped; while :; do sleep 0.02; done; touch survived" >/dev/null 2>&1 &
+    until test -e escaped; do sleep 0.02; done; exec sleep 1000' || status=$?
+  [[ $status -eq 124 && -e escaped ]]
+  assert_record 0 '' 'Execution timed out (1 second)'
+}
+
+@test "commands that cannot be started: 127, 126, and Python's words" {
+  run -127 taskresults run a -- "no such 'thing'" x
+  [[ $status -eq 127 && $output == "taskresults: no such 'thing': No such file or directory" ]]
+  assert_record 0 '' "[Errno 2] No such file or directory: 'no such 'thing''"
+  echo 'echo from a script' >"$BATS_TEST_TMPDIR/script"
+  run taskresults run a -- "$BATS_TEST_TMPDIR/script"
+  [[ $status -eq 126 && $output == *'Permission denied' ]]
+  assert_record 0 '' "[Errno 13] Permission denied: '$BATS_TEST_TMPDIR/script'"
+  chmod +x "$BATS_TEST_TMPDIR/script"
+  run taskresults run a -- "$BATS_TEST_TMPDIR/script"
+  [[ $status -eq 0 && $output == 'from a script' ]]
+}
+
+@test "a signal that ends the command is 128 and its number" {
+  run taskresults run a -- sh -c 'echo last words; kill -SEGV $$'
+  [[ $status -eq 139 ]]
+  assert_record 0 '' $'last words\n'
+}
+
+@test "TERM, INT, HUP and QUIT to us are passed on, and the run is a failure" {
+  cd "$BATS_TEST_TMPDIR"
+  ulimit -c 0
+  for signal in TERM INT HUP QUIT; do
+    start "$(tool taskresults)" run a -- bash -c 'touch begun; exec sleep 40'
+    await test -e begun
+    kill "-$signal" "$pid"
+    wait "$pid" && return 1
+    [[ $? -eq $((128 + $(kill -l "$signal"))) ]]
+    assert_record 0 '' "Interrupted (SIG$signal)"
+    rm begun
+  done
+  # Also if the command makes the best of it.
+  start "$(tool taskresults)" run a -- python3 -c 'import signal, sys
+signal.signal(signal.SIGTERM, lambda *_: sys.exit(print("cleaned up")))
+open("begun", "w").close()
+signal.pause()'
+  await test -e begun
+  kill -TERM "$pid"
+  wait "$pid" || status=$?
+  [[ $status -eq 143 && $(<out) == 'cleaned up' ]]
+  assert_record 0 '' $'cleaned up\n'
+}
+
+@test "a signal that is ignored from the start, as below nohup, stays so for us and for the command" {
+  cd "$BATS_TEST_TMPDIR"
+  start env --ignore-signal=HUP "$(tool taskresults)" run a -- sh -c 'touch begun; until test -e enough; do sleep 0.02; done'
+  await test -e begun
+  kill -HUP "-$pid"
+  touch enough
+  wait "$pid"
+  assert_record 1 '' ''
+}
+
+# is_stopped PID
+is_stopped() {
+  grep -q '^State:.T' "/proc/$1/status"
+}
+
+@test "a command that is stopped away from a terminal stays so until it is continued; the first signal is the cause" {
+  cd "$BATS_TEST_TMPDIR"
+  start "$(tool taskresults)" run a -- sh -c 'echo $$ >ran; exec sleep 40'
+  await test -s ran
+  kill -TSTP "$pid"
+  await is_stopped "$(<ran)"
+  kill -TERM "$pid"
+  await grep -q '^ShdPnd:.*4000$' "/proc/$(<ran)/status" # there TERM waits
+  kill -INT "$pid"
+  kill -CONT "$(<ran)"
+  wait "$pid" && return 1
+  assert_record 0 '' 'Interrupted (SIGTERM)'
+}
+
+@test "--quiet prints only on failure, both streams" {
+  run taskresults run a --quiet -- sh -c 'echo out; echo err >&2'
+  [[ $status -eq 0 && -z $output ]]
+  assert_record 1 out ''
+  taskresults run a --quiet -- sh -c 'echo out; echo err >&2; exit 4' >"$BATS_TEST_TMPDIR/out" 2>"$BATS_TEST_TMPDIR/err" || status=$?
+  [[ $status -eq 4 && $(<"$BATS_TEST_TMPDIR/out") == out && $(<"$BATS_TEST_TMPDIR/err") == err ]]
+  run taskresults run a --quiet --timeout 0.2 -- sh -c 'echo out; sleep 40'
+  [[ $status -eq 124 && $output == out ]]
+  run env TMPDIR= "$(tool taskresults)" run a --quiet -- sh -c 'echo out; exit 4' # is /tmp
+  [[ $status -eq 4 && $output == out ]]
+}
+
+# megabytes N - N MiB of numbered lines.
+megabytes() {
+  seq 1 9999999 | head -c "$(($1 * 1048576))"
+}
+
+# is_lossless STATUS EXPECTED - of a --quiet run that printed 3 MiB and failed with 7: all was shown, and recorded.
+is_lossless() {
+  [[ $1 -eq 7 ]]
+  megabytes 3 | cmp - "$BATS_TEST_TMPDIR/out"
+  assert_record 0 '' "${2-$'err\n'}"
+}
+noisy='seq 1 9999999 | head -c 3145728; echo err >&2; exit 7'
+
+@test "--quiet keeps what fits into memory without any disk, and more in a file without a name" {
+  cd "$BATS_TEST_TMPDIR"
+  TMPDIR=/nowhere run taskresults run a --quiet -- sh -c 'head -c 500000 /dev/zero; echo err >&2'
+  [[ $status -eq 0 && -z $output ]]
+  TMPDIR=/nowhere run taskresults run a --quiet -- sh -c 'echo precious; exit 7'
+  [[ $status -eq 7 && $output == precious ]]
+  assert_record 0 '' $'precious\n'
+  mkdir spool
+  TMPDIR=$PWD/spool taskresults run a --quiet -- sh -c "$noisy" >out 2>err || status=$?
+  is_lossless "$status"
+  [[ $(<err) == err && -z $(ls spool) ]]
+  TMPDIR=$PWD/spool taskresults run a --quiet -- sh -c 'seq 1 9999999 | head -c 3145728' >out
+  [[ ! -s out ]]
+}
+
+@test "--quiet without a place to keep more: all is shown, what was kept first, and the record is whole" {
+  cd "$BATS_TEST_TMPDIR"
+  local long
+  long=$(printf '/%04999d' 0)
+  for place in /nowhere "$long" /dev/null; do
+    status=0
+    TMPDIR=$place taskresults run a --quiet -- sh -c "$noisy" >out 2>err || status=$?
+    is_lossless "$status"
+    [[ $(<err) == 'taskresults: cannot keep the output, so it is shown: '*$'\nerr' ]]
+  done
+  # A file that may not grow, which is noticed in the middle of a write.
+  (ulimit -f 100; taskresults run a --quiet -- sh -c "$noisy" 2>err || echo "$?" >status) | cat >out
+  is_lossless "$(<status)"
+  [[ $(<err) == 'taskresults: cannot keep the output, so it is shown: File too large'$'\nerr' ]]
+  status=0
+  (ulimit -f 100; taskresults run a -- sh -c 'seq 1 9999999 | head -c 3145728; echo >&2' >limited 2>err) || status=$?
+  [[ $status -eq 3 && $(<err) == 'taskresults: standard output cannot be shown any more: File too large' ]]
+  # A success is one nevertheless.
+  TMPDIR=/nowhere taskresults run a --quiet -- sh -c 'seq 1 9999999 | head -c 3145728' >out 2>err
+  megabytes 3 | cmp - out
+}
+
+@test "--quiet on a full disk: all is shown, and the record is whole" {
+  ((EUID == 0)) || skip 'needs root, to mount a small disk'
+  cd "$BATS_TEST_TMPDIR"
+  mkdir small
+  for room in 4k 400k; do
+    status=0
+    unshare -m bash -c 'mount -t tmpfs -o size="$1" none small && head -c 4096 /dev/zero >small/some && export TMPDIR=$PWD/small &&
+      shift && "$@"' - "$room" "$(tool taskresults)" run a --quiet -- sh -c "$noisy" >out 2>err || status=$?
+    ! grep -q '^unshare: \|^mount: ' err || skip 'no mounting here'
+    is_lossless "$status"
+    [[ $(<err) == 'taskresults: cannot keep the output, so it is shown: No space left on device'$'\nerr' ]]
+  done
+  unshare -m bash -c 'mount -t tmpfs -o size=4k none small && head -c 4096 /dev/zero >small/some && export TMPDIR=$PWD/small &&
+    "$@"' - "$(tool taskresults)" run a --quiet -- sh -c 'echo precious; echo err >&2; exit 7' >out 2>err || status=$?
+  [[ $status -eq 7 && $(<out) == precious && $(<err) == err ]]
+}
+
+@test "standard input, arguments and the environment reach the command as they are" {
+  [[ $(printf 'a\nb' | taskresults run a -- cat) == $'a\nb' ]]
+  cd "$BATS_TEST_TMPDIR"
+  WORD='$(touch pwned)' taskresults run a -- python3 -c 'import os, sys; print(os.environ["WORD"], sys.argv[1:])' \
+    --quiet -- '' $'new\nline' '$(touch pwned)' >out
+  [[ $(<out) == "\$(touch pwned) ['--quiet', '--', '', 'new\\nline', '\$(touch pwned)']" && ! -e pwned ]]
+  [[ $(taskresults run a -- sh -c 'ls /proc/self/fd | wc -l') == $(sh -c 'ls /proc/self/fd | wc -l' </dev/null | cat) ]]
+}
+
+@test "the record cannot be written: said loudly, status 3, and the output is not lost" {
+  SCHEDULER_RESULTS_DIR=$BATS_TEST_TMPDIR/nowhere run taskresults run a --quiet -- echo precious
+  [[ $status -eq 3 && $output == *'nowhere: No such file or directory'*'THIS RUN WAS NOT RECORDED'*precious ]]
+  SCHEDULER_RESULTS_DIR=$BATS_TEST_TMPDIR/nowhere run taskresults run a -- sh -c 'echo precious; exit 9'
+  [[ $status -eq 9 && $output == *precious*'THIS RUN WAS NOT RECORDED' ]]
+  mkdir "$results/a.jsonl"
+  run taskresults run a --quiet -- echo precious
+  [[ $status -eq 3 && $output == *'NOT RECORDED'*precious ]]
+  TASKRESULTS_EXTENSION=/nowhere/x run taskresults run b --quiet -- echo precious
+  [[ $status -eq 3 && $output == *'the extension is not at'*'NOT RECORDED'*precious ]]
+}
+
+@test "a full disk under the record, or under what is shown" {
+  run bash -c '"$@" >/dev/full' - "$(tool taskresults)" run a -- echo out
+  [[ $status -eq 3 && $output == 'taskresults: standard output cannot be shown any more: No space left on device' ]]
+  assert_record 1 out ''
+  run bash -c '"$@" >/dev/full' - "$(tool taskresults)" run a --quiet -- sh -c 'echo out; exit 9'
+  [[ $status -eq 9 && $output == 'taskresults: standard output cannot be shown any more: No space left on device' ]]
+  ((EUID == 0)) || skip 'needs root, to mount a small disk'
+  mkdir "$BATS_TEST_TMPDIR/small"
+  unshare -m bash -c 'mount -t tmpfs -o size=4k none "$1" && head -c 4096 /dev/zero >"$1/full" && export SCHEDULER_RESULTS_DIR=$1 &&
+    shift && "$@"' - "$BATS_TEST_TMPDIR/small" "$(tool taskresults)" run a --quiet -- echo precious >"$BATS_TEST_TMPDIR/out" 2>&1 ||
+    status=$?
+  ! grep -q '^unshare: \|^mount: ' "$BATS_TEST_TMPDIR/out" || skip 'no mounting here'
+  [[ $status -eq 3 && $(<"$BATS_TEST_TMPDIR/out") == *'No space left on device'*'NOT RECORDED'*precious ]]
+}
+
+@test "a reader that goes away ends nothing: the command runs on, and is recorded whole" {
+  taskresults run a -- sh -c 'seq 1 100000; echo "the end" >&2; exit 5' 2>"$BATS_TEST_TMPDIR/err" | head -n 1 >/dev/null
+  [[ ${PIPESTATUS[0]} -eq 5 && $(<"$BATS_TEST_TMPDIR/err") == 'the end' ]]
+  assert_record 0 '' $'the end\n'
+}
+
+@test "a background process that keeps the output open is waited for; the timeout ends that" {
+  run taskresults run a -- sh -c '(sleep 0.3; echo late) & echo early'
+  [[ $output == $'early\nlate' ]]
+  assert_record 1 $'early\nlate' ''
+  # One that has left the group keeps the pipe for ever, and is given up.
+  run timeout 60 "$(tool taskresults)" run a --timeout 0.2 -- sh -c 'setsid sleep 20 2>/dev/null & exit 0'
+  [[ $status -eq 124 ]]
+}
+
+@test "on a terminal the command may read, and Ctrl-C reaches it" {
+  cat >"$BATS_TEST_TMPDIR/type.py" <<'PYTHON'
+import os, pty, sys
+pid, terminal = pty.fork()
+if pid == 0:
+    os.execvp(sys.argv[2], sys.argv[2:])
+os.write(terminal, sys.argv[1].encode().decode("unicode_escape").encode())
+out = b""
+while True:
+    try:
+        data = os.read(terminal, 9999)
+    except OSError:
+        break
+    out += data
+    if b"ready" in out and b"\3" not in out:
+        os.write(terminal, b"\3")
+        out += b"\3"
+print(out.decode().replace("\3", ""))
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+PYTHON
+  run timeout 60 python3 "$BATS_TEST_TMPDIR/type.py" 'hello\n' "$(tool taskresults)" run a -- sh -c 'read -r word; echo "got $word"'
+  [[ $status -eq 0 && $output == *'got hello'* ]]
+  assert_record 1 'got hello' ''
+  run timeout 60 python3 "$BATS_TEST_TMPDIR/type.py" '' "$(tool taskresults)" run a -- sh -c 'echo ready; exec sleep 40'
+  [[ $status -eq 130 ]]
+  assert_record 0 '' $'ready\n'
+  # One that sets the terminal up has asked for it as well.
+  run timeout 60 python3 "$BATS_TEST_TMPDIR/type.py" '' "$(tool taskresults)" run a -- sh -c 'stty -echo </dev/tty && echo set'
+  [[ $status -eq 0 && $output == *set* ]]
+  # And when it is stopped, so are we, until we are continued: here by itself, in place of a shell.
+  # shellcheck disable=SC2016  # the command's own
+  run timeout 60 python3 "$BATS_TEST_TMPDIR/type.py" '' "$(tool taskresults)" run a -- sh -c 'resume() {
+      (until grep -q "^State:.T" "/proc/$PPID/status"; do sleep 0.02; done; kill -CONT "$PPID") &
+    }
+    resume; kill -STOP $$; echo once; resume; kill -STOP $$; echo twice'
+  [[ $status -eq 0 && $output == *once*twice* ]]
+  assert_record 1 $'once\ntwice' ''
+}
+
+@test "closed standard descriptors: nothing is mixed up, and the record is whole" {
+  run bash -c '"$@" <&-' - "$(tool taskresults)" run a -- sh -c 'cat; echo out'
+  [[ $status -eq 0 && $output == out ]]
+  assert_record 1 out ''
+  # What cannot be shown is status 3 of a success.
+  run bash -c '"$@" <&- >&- 2>&-' - "$(tool taskresults)" run a -- sh -c 'cat; echo out; echo err >&2'
+  [[ $status -eq 3 && -z $output ]]
+  assert_record 1 out ''
+  run bash -c '"$@" <&- >&- 2>&-' - "$(tool taskresults)" run a --quiet -- sh -c 'cat; echo out; echo err >&2'
+  [[ $status -eq 0 ]]
+  assert_record 1 out ''
+  run bash -c '"$@" >&- 2>&-' - "$(tool taskresults)" run a --merge -- sh -c 'echo out; echo err >&2; exit 9'
+  [[ $status -eq 9 ]]
+  assert_record 0 '' $'out\nerr\n'
+}
+
+@test "a parent that ignores PIPE, CHLD or XFSZ: the command does not inherit what we do, and the run ends" {
+  # The bits of SIGPIPE and SIGCHLD; and of SIGXFSZ, which stays as it came. make leaves others ignored, too.
+  local ours=$((0x1011000)) show=(sed -n 's/^SigIgn:\t//p' /proc/self/status)
+  run env --default-signal --ignore-signal=PIPE,CHLD "$(tool taskresults)" run a -- "${show[@]}"
+  [[ $status -eq 0 && $((16#$output & ours)) -eq 0 ]] || { echo "$status: $output"; return 1; }
+  run env --default-signal --ignore-signal=XFSZ "$(tool taskresults)" run a -- "${show[@]}"
+  [[ $status -eq 0 && $((16#$output & ours)) -eq $((0x1000000)) ]] || { echo "$status: $output"; return 1; }
+  run env --default-signal --ignore-signal=PIPE,CHLD "$(tool taskresults)" run a --timeout 1s -- sh -c 'setsid sleep 1000 & exec sleep 1000'
+  [[ $status -eq 124 ]]
+}
+
+@test "hostile job ids: one record in that job's file, the name too; nothing else happens" {
+  cd "$BATS_TEST_TMPDIR"
+  for job in "${hostile_jobs[@]}"; do
+    taskresults run --quiet --name "$job" -- "$job" -- printf %s "$job" </dev/null
+  done
+  python3 - "$results" "${hostile_jobs[@]}" <<'PYTHON'
+import json, os, sys
+directory, jobs = sys.argv[1], sys.argv[2:]
+assert sorted(os.listdir(directory)) == sorted(job + ".jsonl" for job in jobs)
+for job in jobs:
+    record, = [json.loads(line) for line in open(f"{directory}/{job}.jsonl")]
+    assert record["job_id"] == record["job_name"] == job and record["output"] == job.strip(), record
+PYTHON
+  [[ ! -e pwned ]]
+}
+
+@test "the runner alone: too few words are refused, and a timeout of months is waited for" {
+  run "$(runner)" - show - 3 cat true
+  [[ $status -eq 2 && $output == *'which starts it' ]]
+  run "$(runner)" 100000y show - 3 sh -c cat echo out
+  [[ $status -eq 0 && $output == $'out\n1\n6f7574' ]]
+}
+
+@test "usage: what is wrong is said before anything runs" {
+  cd "$BATS_TEST_TMPDIR"
+  for arguments in '' 'a' 'a --' '-- touch x' 'a touch x' 'a b -- touch x' '-- a touch x' 'a/b -- touch x' 'a --timeout 0 -- touch x' 'a --timeout x -- touch x' \
+    'a --timeout 0.0001 -- touch x' 'a --timeout - -- touch x' 'a --timeout 5w3 -- touch x' 'a --timeout 300000y -- touch x' \
+    'a --timeout=-1s -- touch x' 'a --timeout= -- touch x' 'a --oops -- touch x' "$(printf 'x%.0s' {1..250}) -- touch x"; do
+    # shellcheck disable=SC2086  # words
+    run taskresults run $arguments
+    [[ $status -eq 2 && $output == *'try: taskresults help run' ]] || { echo "$arguments: $status $output"; return 1; }
+  done
+  for job in '' $'\xff'; do
+    run taskresults run "$job" -- touch x
+    [[ $status -eq 2 ]]
+  done
+  [[ ! -e x ]]
+}

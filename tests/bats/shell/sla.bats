@@ -1,0 +1,245 @@
+#!/usr/bin/env bats
+# taskresults sla: the worked example of the README, random histories against Python, and the edges.
+
+load ../../lib/helpers
+load ../../lib/hostile
+load ../../lib/shell
+
+teardown() {
+  [[ -z ${open_place-} ]] || rm -rf "$open_place"
+}
+
+setup_logs() {
+  export SCHEDULER_LOGS_DIR=$BATS_TEST_TMPDIR/logs
+  mkdir -p "$SCHEDULER_LOGS_DIR"
+}
+
+# run_at JOB TIME ok|fail ... - records, in the order given.
+run_at() {
+  local job=$1 success
+  shift
+  while (($#)); do
+    success=true
+    [[ $2 == ok ]] || success=false
+    append_raw "$job" "{\"timestamp\": \"$1\", \"job_id\": \"$job\", \"success\": $success}\n"
+    shift 2
+  done
+}
+
+# field NAME - that field of the one row that `sla --jsonl` printed into $output.
+field() {
+  python3 -c 'import json, sys; print(json.load(sys.stdin)[sys.argv[1]])' "$1" <<<"${lines[-1]}"
+}
+
+worked_example() {
+  setup_logs
+  run_at backup 2026-02-28T12:00:00Z ok 2026-03-02T00:00:00Z fail 2026-03-02T12:00:00Z ok 2026-03-05T00:00:00Z fail \
+    2026-03-05T06:00:00Z fail 2026-03-06T18:00:00Z ok 2026-03-09T00:00:00Z ok
+  printf '[2026-03-05T12:00:00Z] Job paused\n[2026-03-06T12:00:00Z] Job resumed\n' >"$SCHEDULER_LOGS_DIR/backup.log"
+}
+
+# Done by hand, in the README: 240 hours, 24 of them paused; down 12 + 18; 6 runs, 3 of them failed.
+@test "sla: the worked example" {
+  worked_example
+  run taskresults sla --window 2026-03-01..2026-03-10 --target 90 --csv
+  [[ $status -eq 1 ]]
+  [[ ${lines[1]} == "backup,6,3,3,50.0,86.1111111111111"*",$((186 * 3600)).0,$((30 * 3600)).0,$((24 * 3600)).0,2,$((72 * 3600)).0,$((15 * 3600)).0,$((216 * 360)).0,-30240.0,0.6,-2.4,true"$'\r' ]]
+  run taskresults sla backup --window 2026-03-01..2026-03-10 --target 90
+  [[ $status -eq 1 && ${#lines[@]} -eq 2 ]]
+  [[ ${lines[0]} == 'JOB     RUNS   SUCCESS    UPTIME  DOWN  OUTAGES  MTBF  MTTR  TIME LEFT  RUNS LEFT' ]]
+  [[ ${lines[1]} == 'backup     6  50.000 %  86.111 %   30h        2    3d   15h        -8h       -2.4  missed' ]]
+}
+
+@test "sla: the README tells the worked example with these figures" {
+  for figure in '| 2026-03-05 00:00 | failed |' '216 h' '86.111 %' '50 %' '15 h' '72 h' '21.6 h' '-8.4 h' '-2.4'; do
+    grep -qF -- "$figure" "$root/README.md" || { echo "not in the README: $figure"; return 1; }
+  done
+}
+
+@test "sla agrees with Python over random histories" {
+  setup_logs
+  cd "$BATS_TEST_TMPDIR"
+  compared=0
+  for seed in 1 2 3; do
+    rm -f results/* logs/*
+    python3 "$root/tests/oracles/sla.py" make "$seed" 60 results logs
+    for window in 2026-03-02T00:00:00Z..2026-03-09T00:00:00Z 2026-02-01T00:00:00Z..2026-05-01T00:00:00Z \
+      2026-03-20T00:00:00Z..2026-03-20T00:01:00Z; do
+      python3 "$root/tests/oracles/sla.py" judge "${window%..*}" "${window#*..}" 87.5 results logs >expected
+      taskresults sla --window "$window" --target 87.5 --jsonl >actual || [[ $? -eq 1 ]]
+      python3 "$root/tests/oracles/sla.py" compare expected actual
+      compared=$((compared + $(wc -l <actual)))
+    done
+  done
+  ((compared > 300))
+}
+
+@test "sla: without a run in the window there is no ratio, no uptime of 100 %, and no target is missed, unless it was down" {
+  setup_logs
+  run_at up 2026-02-01T00:00:00Z ok
+  run_at down 2026-02-01T00:00:00Z fail
+  run_at later 2026-04-01T00:00:00Z ok
+  run taskresults sla --window 2026-03-01..2026-03-10 --target 50 --csv
+  [[ $status -eq 1 ]]
+  [[ ${lines[1]} == $'down,0,0,0,,0.0,0.0,864000.0,0.0,1,,,432000.0,-432000.0,,,true\r' ]]
+  [[ ${lines[2]} == $'later,0,0,0,,,,,0.0,0,,,,,,,false\r' ]]
+  [[ ${lines[3]} == $'up,0,0,0,,,,,0.0,0,,,,,,,false\r' ]]
+  run taskresults sla up --window 2026-03-01..2026-03-10 --target 100
+  [[ $status -eq 0 && $output != *100* ]]
+}
+
+@test "sla: before the first record nothing is known, and it is not counted" {
+  setup_logs
+  run_at a 2026-03-06T00:00:00Z fail 2026-03-08T00:00:00Z ok
+  run taskresults sla --window 2026-03-01..2026-03-09T23:59:59Z --jsonl
+  [[ $(field down_seconds) == 172800.0 && $(field up_seconds) == 172799.0 ]]
+}
+
+@test "sla: the beginning of the window is in it, its end is not" {
+  setup_logs
+  run_at a 2026-03-01T00:00:00Z ok 2026-03-02T00:00:00Z fail 2026-03-03T00:00:00Z ok
+  runs() { taskresults sla --window "$1" --csv | tail -n 1 | cut -d, -f2,4; }
+  [[ $(runs 2026-03-01T00:00:00Z..2026-03-03T00:00:00Z) == 2,1 ]]
+  [[ $(runs 2026-03-01T00:00:00.000001Z..2026-03-03T00:00:00.000001Z) == 2,1 ]]
+  [[ $(runs 2026-03-01..2026-03-02) == 2,1 ]]
+  [[ $(runs ..2026-03-03) == 3,1 ]]
+  [[ $(runs 2026-03-02..) == 2,1 ]]
+  # An outage of no length, at the very beginning, is one.
+  run_at b 2026-03-01T00:00:00Z fail 2026-03-01T00:00:00Z ok
+  run taskresults sla b --window 2026-03-01..2026-03-02 --jsonl
+  [[ $(field outages) == 1 && $(field down_seconds) == 0.0 && $(field mttr_seconds) == 0.0 ]]
+}
+
+@test "sla: a window back from now, and what lies in the future" {
+  setup_logs
+  run_at a "$(date -u -d '-3 hours' +%FT%TZ)" ok "$(date -u -d '-1 hours' +%FT%TZ)" fail "$(date -u -d '+1 hour' +%FT%TZ)" ok
+  run taskresults sla --window 2h --jsonl
+  [[ $status -eq 0 && $(field runs) == 1 && $(field failures) == 1 && $(field outages) == 1 ]]
+  [[ $(field down_seconds) =~ ^36[0-9][0-9]\.[0-9]+$ ]]
+  run taskresults sla --window 4h --jsonl
+  [[ $(field runs) == 2 && $(field up_seconds) == 7200.0 ]]
+}
+
+@test "sla: a target is met or missed exactly" {
+  setup_logs
+  # 1 of 1000 seconds down, and 1 of 1000 runs failed.
+  run_at a 2026-03-01T00:00:00Z fail 2026-03-01T00:00:01Z ok
+  for ((i = 2; i < 1000; i++)); do
+    printf '{"timestamp": "2026-03-01T00:%02d:%02dZ", "success": true}\n' $((i / 60)) $((i % 60))
+  done >>"$results/a.jsonl"
+  window=2026-03-01T00:00:00Z..2026-03-01T00:16:40Z
+  run taskresults sla --window $window --target 99.9
+  [[ $status -eq 0 && $output == *'99.900 %  99.900 %'* ]]
+  run taskresults sla --window $window --target 99.900001
+  [[ $status -eq 1 ]]
+  # Now one second and one microsecond.
+  run_at b 2026-03-01T00:00:00Z fail 2026-03-01T00:00:01.000001Z ok
+  run taskresults sla b --window $window --target 99.9 --of uptime
+  [[ $status -eq 1 && $output == *' 99.899 % '* ]]
+  run taskresults sla b --window $window --target 50 --of success
+  [[ $status -eq 0 ]]
+  run taskresults sla b --window $window --target 50.1 --of success
+  [[ $status -eq 1 ]]
+}
+
+@test "sla: only what never failed has 100 %" {
+  setup_logs
+  run_at a 2020-01-01T00:00:00Z ok 2026-03-01T00:00:00Z fail 2026-03-01T00:00:00.000001Z ok
+  run taskresults sla --window 2020-01-01..2026-03-31
+  [[ ${lines[1]} == 'a       3  66.666 %  99.999 %    0s        1          0s' ]]
+}
+
+@test "sla: records without a readable time are counted in a message, not in the figures" {
+  setup_logs
+  run_at a 2026-03-01T00:00:00Z ok
+  append_raw a '{"timestamp": "yesterday", "success": false}\n{"success": false}\n'
+  run taskresults sla --window 2026-03-01..2026-03-02 --target 100 --jsonl
+  [[ $status -eq 0 && ${lines[0]} == 'taskresults: 2 records without a readable time not counted; to see them: taskresults sql '* ]]
+  [[ $(field runs) == 1 && $(field failures) == 0 ]]
+}
+
+@test "sla: without a directory of logs it says once that pauses are not known" {
+  export SCHEDULER_LOGS_DIR=$BATS_TEST_TMPDIR/nowhere
+  run_at a 2026-03-01T00:00:00Z ok
+  run_at b 2026-03-01T00:00:00Z ok
+  run taskresults sla --csv
+  [[ $status -eq 0 && $output == *"no directory of logs $SCHEDULER_LOGS_DIR "* ]]
+  [[ $(grep -c 'paused$' <<<"$output") == 1 && ${#lines[@]} -eq 4 ]]
+}
+
+@test "sla: paused twice, resumed without a pause, paused still, paused all along" {
+  setup_logs
+  day() { printf '[2026-03-%02dT00:00:00Z] Job %s\n' "$1" "$2"; }
+  for job in twice stray still all; do run_at "$job" 2026-03-01T00:00:00Z fail; done
+  { day 2 paused; day 3 paused; day 4 resumed; } >"$SCHEDULER_LOGS_DIR/twice.log"
+  { day 2 resumed; day 3 paused; day 4 resumed; day 5 resumed; } >"$SCHEDULER_LOGS_DIR/stray.log"
+  day 4 paused >"$SCHEDULER_LOGS_DIR/still.log"
+  printf '[2026-02-01T00:00:00Z] Job paused\n' >"$SCHEDULER_LOGS_DIR/all.log"
+  run taskresults sla --window 2026-03-01..2026-03-05 --target 99 --csv
+  [[ $status -eq 1 ]]
+  [[ ${lines[1]} == all,1,0,1,0.0,,,,432000.0,* ]]
+  [[ ${lines[2]} == still,1,0,1,0.0,0.0,0.0,259200.0,172800.0,* ]]
+  [[ ${lines[3]} == stray,1,0,1,0.0,0.0,0.0,345600.0,86400.0,* ]]
+  [[ ${lines[4]} == twice,1,0,1,0.0,0.0,0.0,259200.0,172800.0,* ]]
+}
+
+@test "sla: hostile job ids, named and not" {
+  setup_logs
+  make_hostile_jobs
+  cd "$BATS_TEST_TMPDIR"
+  for job in "${hostile_jobs[@]}"; do printf '%s\0' "$job"; done | LC_ALL=C sort -z >expected
+  taskresults sla --jsonl | python3 -c '
+import json, sys
+sys.stdout.write("".join(json.loads(x)["job_id"] + "\0" for x in sys.stdin))' | LC_ALL=C sort -z | cmp expected -
+  taskresults sla --jsonl -- "${hostile_jobs[@]}" | wc -l | grep -qx "${#hostile_jobs[@]}"
+  [[ $(taskresults sla --csv --job=-n | tail -n 1) == -n,* ]]
+  [[ $(taskresults sla --window 2026-01-01..2026-01-02 | wc -l) == $((${#hostile_jobs[@]} + 1)) ]]
+  [[ ! -e pwned ]]
+}
+
+@test "sla: usage, no jobs, no such job" {
+  setup_logs
+  for bad in '--window soon' '--window 2026-03-02..2026-03-01' '--window 2999-01-01..' '--target 0' '--target 100.1' \
+    '--target x' '--target 99.1234567' '--of all' '--json --csv' '--window soon..later'; do
+    # shellcheck disable=SC2086  # words
+    run taskresults sla $bad
+    [[ $status -eq 2 && $output == 'taskresults: --'* ]] || { echo "$bad: $status $output"; return 1; }
+  done
+  run taskresults sla --json
+  assert_output '[]'
+  run taskresults sla --csv
+  [[ $status -eq 0 && ${#lines[@]} -eq 1 && $output == job_id,runs,* ]]
+  run taskresults sla nobody
+  [[ $status -eq 1 && $output == 'taskresults: no such job: nobody' ]]
+  SCHEDULER_RESULTS_DIR=$BATS_TEST_TMPDIR/nowhere run taskresults sla
+  [[ $status -eq 3 && $output == 'taskresults: results directory '* ]]
+}
+
+@test "sla: a job whose file or log cannot be read is left out and named with the fix, and it is status 3" {
+  ((EUID == 0)) || skip 'needs root, to become somebody else'
+  open_results
+  mkdir -m 755 "$open_place/logs"
+  export SCHEDULER_LOGS_DIR=$open_place/logs
+  local job
+  for job in good "un'readable" 'no log' $'not\xffutf8'; do make_job "$job" 5; done
+  for job in good 'no log' no-job; do printf '[2026-01-01T00:00:00Z] Job resumed\n' >"$SCHEDULER_LOGS_DIR/$job.log"; done
+  chmod 644 "$results"/* "$SCHEDULER_LOGS_DIR"/*
+  chmod 600 "$results/un'readable.jsonl" "$results/"$'not\xffutf8.jsonl' "$SCHEDULER_LOGS_DIR/no log.log" "$SCHEDULER_LOGS_DIR/no-job.log"
+  "${as_nobody[@]}" test -r "$root/taskresults.so" || skip 'the checkout is closed to others'
+  status=0
+  "${as_nobody[@]}" "$(tool taskresults)" sla --window 2026-01-01..2026-01-02 --csv >"$BATS_TEST_TMPDIR/out" 2>"$BATS_TEST_TMPDIR/err" || status=$?
+  [[ $status -eq 3 && $(cut -d , -f 1-3 "$BATS_TEST_TMPDIR/out" | tr -d '\r') == $'job_id,runs,successes\ngood,5,5' ]]
+  grep -qF "left out: job un\\'readable, whose file cannot be read; as its owner: chmod a+r -- $results/un\\'readable.jsonl" "$BATS_TEST_TMPDIR/err"
+  grep -qF "left out: job no\\ log, whose log cannot be read; as its owner: chmod a+r -- $SCHEDULER_LOGS_DIR/no\\ log.log" "$BATS_TEST_TMPDIR/err"
+  run "${as_nobody[@]}" "$(tool taskresults)" sla --window 2026-01-01..2026-01-02 --target 100
+  [[ $status -eq 3 && $output == *'good'*'left out'* ]]
+  run "${as_nobody[@]}" "$(tool taskresults)" sla good --window 2026-01-01..2026-01-02
+  [[ $status -eq 0 ]]
+  run "${as_nobody[@]}" "$(tool taskresults)" sla "un'readable"
+  [[ $status -eq 3 && $output == *'cannot be opened: Permission denied' && $output != *'left out'* ]]
+}
+
+@test "sla: a run that has just ended counts" {
+  taskresults run a -- true
+  [[ $(taskresults sla a --window 1d --json) == *'"runs":1,'* ]]
+}

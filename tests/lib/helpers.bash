@@ -1,0 +1,89 @@
+# helpers.bash - what the bats files share. `load ../lib/helpers` at the top of each.
+#
+# Every test has a results directory of its own, $results, which the eponymous tables read.
+
+# shellcheck shell=bash disable=SC2154  # bats sets BATS_*, status and output
+
+root=${TASKRESULTS_ROOT:-$(cd "${BASH_SOURCE[0]%/*}/../.." && pwd)}
+
+setup() {
+  results=$BATS_TEST_TMPDIR/results
+  mkdir -p "$results"
+  export SCHEDULER_RESULTS_DIR=$results
+  unset TASKRESULTS_MAX_LINE
+  extension=$root/taskresults
+}
+
+# sql STATEMENT... - runs the statements in one sqlite3 with the extension loaded; columns are separated by |, NULL
+# prints as NULL. Statements are the tests' own texts; nothing is pasted into them.
+sql() {
+  sqlite3 -batch -bail -init /dev/null -nullvalue NULL -cmd ".load $extension" :memory: "$@"
+}
+
+# sqlite_version_number - that of the sqlite3 program: 3.40.1 is 3040001. For what older ones cannot be asked.
+sqlite_version_number() {
+  sqlite3 -version | awk '{ split($1, part, "."); printf "%d%03d%03d\n", part[1], part[2], part[3] }'
+}
+
+# append_raw JOB BYTES... - appends the bytes, as printf '%b' reads them, without a newline of its own.
+append_raw() {
+  local job=$1
+  shift
+  printf '%b' "$*" >>"$results/$job.jsonl"
+}
+
+# make_job JOB COUNT [FAIL_EVERY] - appends COUNT records as the scheduler writes them, one a minute from
+# 2026-01-01T00:00:00Z; every FAIL_EVERY-th fails.
+make_job() {
+  python3 "$root/tests/lib/make_job.py" "$results/$1.jsonl" "$1" "$2" "${3:-0}"
+}
+
+# assert_rows EXPECTED STATEMENT... - the statements print exactly that.
+assert_rows() {
+  local expected=$1 actual
+  shift
+  actual=$(sql "$@") || { echo "failed: $*"; return 1; }
+  [[ $actual == "$expected" ]] || {
+    printf 'statement: %s\nexpected:\n%s\nactual:\n%s\n' "$*" "$expected" "$actual"
+    return 1
+  }
+}
+
+# assert_sql_error WORDS STATEMENT... - the statements fail, and say WORDS.
+assert_sql_error() {
+  local words=$1
+  shift
+  run sql "$@"
+  [[ $status -ne 0 && $output == *"$words"* ]] || {
+    printf 'statement: %s\nwanted an error with: %s\nstatus %s, output:\n%s\n' "$*" "$words" "$status" "$output"
+    return 1
+  }
+}
+
+# assert_plan WORDS STATEMENT - EXPLAIN QUERY PLAN of the statement says WORDS.
+assert_plan() {
+  local plan
+  plan=$(sql "EXPLAIN QUERY PLAN $2") || return 1
+  [[ $plan == *"$1"* ]] || {
+    printf 'statement: %s\nwanted in the plan: %s\nplan:\n%s\n' "$2" "$1" "$plan"
+    return 1
+  }
+}
+
+# with_faults VARIABLE=VALUE... -- COMMAND... - runs the command with the system-call shim of tests/shim/faults.c.
+with_faults() {
+  local settings=()
+  while [[ $1 != -- ]]; do
+    settings+=("$1")
+    shift
+  done
+  shift
+  env "${settings[@]}" LD_PRELOAD="$root/build/shim/faults.so" "$@"
+}
+
+# missing_extra WHAT - for a test whose package, of the group `extras` in .ci/deps, is not here: it is skipped, but
+# fails where TASKRESULTS_EXTRAS is set, as .ci/run does.
+missing_extra() {
+  [[ -z ${TASKRESULTS_EXTRAS-} ]] || { echo "not here: $1"; return 1; }
+  skip "not here: $1"
+}

@@ -1,0 +1,42 @@
+# shell.bash - running the commands under test: those of the checkout, or those in TASKRESULTS_BIN.
+# `load ../lib/shell` below `load ../lib/helpers`.
+
+# shellcheck shell=bash disable=SC2154,SC2034  # bats and helpers.bash set some, tests use others
+
+unset COLUMNS NO_COLOR TASKRESULTS_EXTENSION TASKRESULTS_SQLITE3
+
+tool() {
+  printf '%s\n' "${TASKRESULTS_BIN:-$root/shell}/$1"
+}
+
+taskresults() {
+  "$(tool taskresults)" "$@"
+}
+
+view_results() {
+  "$(tool view_results)" "$@"
+}
+
+# on_pty COLUMNS COMMAND... - runs it on a terminal of that width, and prints what the terminal got.
+on_pty() {
+  python3 "$root/tests/lib/on_pty.py" "$@"
+}
+
+# assert_output EXPECTED - of the last `run`, with status 0.
+assert_output() {
+  [[ $status -eq 0 && $output == "$1" ]] || {
+    printf 'status %s\nexpected:\n%s\nactual:\n%s\n' "$status" "$1" "$output"
+    return 1
+  }
+}
+
+# open_results - results that others may read, in `open_place`, which the test's teardown removes; `as_nobody` are the
+# words that run a command as somebody else.
+open_results() {
+  open_place=$(mktemp -d /tmp/taskresults.XXXXXX) # the tests' own directories are closed to others
+  chmod 755 "$open_place"
+  results=$open_place/results
+  export SCHEDULER_RESULTS_DIR=$results
+  mkdir -m 755 "$results"
+  as_nobody=(setpriv --reuid=65534 --regid=65534 --clear-groups)
+}
