@@ -177,7 +177,7 @@ typedef enum TrReason {
   TR_REASON_COUNT
 } TrReason;
 
-const char *tr_reason_text(TrReason reason); /* stable, documented in README.md; static */
+const char *tr_reason_text(TrReason reason); /* stable, documented in ext/TABLES.md; static */
 
 #define TR_LAYOUT_MEMBERS 12
 #define TR_LAYOUT_TEXT 32

@@ -6,7 +6,7 @@
 # --keep or --since has to be given; with both, a record stays that either of them keeps. Lines that are no records
 # stay, as evidence, and so do records whose timestamp cannot be read, unless --keep alone decides. What an interrupted
 # prune left behind is finished first. Of each job that was pruned, an empty file .taskresults-*.lock stays in the
-# directory. README.md tells what a prune promises, and what it refuses.
+# directory. ext/PRUNING.md tells what a prune promises, and what it refuses.
 #
 # Options:
 #   --all           every job; one that cannot be pruned does not keep the others from it

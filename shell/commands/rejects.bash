@@ -3,7 +3,7 @@
 # Usage: taskresults rejects [JOB] [OPTION...]
 #
 # Also directory entries that cannot be read as a job's file, and what an interrupted prune left behind; these have no
-# offset. README.md explains the reasons.
+# offset. ext/TABLES.md explains the reasons.
 #
 # Options:
 #   --count         how many, by job and reason, instead of the lines

@@ -1,7 +1,7 @@
 # times.bash - times and spans: those of options, and those that are shown.
 #
 # No text of a user's is read here as a time: the extension's taskresults_time() and taskresults_span() do, for all
-# commands (README: Times and spans).
+# commands (ext/TABLES.md: Times and spans).
 
 # shellcheck shell=bash
 

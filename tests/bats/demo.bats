@@ -12,23 +12,6 @@ load ../lib/helpers
   [[ $output == *'│ api-monitor │ 4996   │ cut short: a write was interrupted │'* ]]
 }
 
-# The blocks marked ```sh run, in order, in one shell, from the top of the checkout.
-@test "every one-liner of the README runs and prints something" {
-  cd "$root"
-  awk '/^```sh run/ {on = 1; n++; next} /^```/ {on = 0} on {print > out "/" sprintf("%02d", n) ".sh"}' \
-    out="$BATS_TEST_TMPDIR" README.md
-  count=0
-  for block in "$BATS_TEST_TMPDIR"/??.sh; do
-    printf 'set -euo pipefail\nexport SCHEDULER_RESULTS_DIR=examples/results\nexport SCHEDULER_LOGS_DIR=examples/logs SCHEDULER_JOBS_FILE=examples/jobs.json\nsql() { %s; }\n' \
-      "$(sed -n 's/^sql() { \(.*\); }$/\1/p' README.md)" >"$BATS_TEST_TMPDIR/script"
-    cat "$block" >>"$BATS_TEST_TMPDIR/script"
-    run bash "$BATS_TEST_TMPDIR/script"
-    [[ $status -eq 0 && -n $output ]] || { cat "$block"; echo "$output"; return 1; }
-    count=$((count + 1))
-  done
-  ((count >= 10))
-}
-
 @test "the README's story is true: the obvious grep counts nothing" {
   run grep -c '"success":true' "$root/examples/results/daily-digest.jsonl"
   [[ $output == 0 ]]

@@ -261,7 +261,7 @@ PYTHON
 }
 
 # SQLite's own answer to a list of rows depends on whether its terms are pushed down; nothing tells them from other terms.
-@test "a list of rows of other types than the columns: what README says to write gives what a plain table does" {
+@test "a list of rows of other types than the columns: what ext/TABLES.md says to write gives what a plain table does" {
   printf '{"success": true}\n' | tee "$results/1.jsonl" >"$results/01.jsonl"
   printf '{"success": false}\n' >>"$results/1.jsonl"
   local setup="CREATE TABLE t(x, y); INSERT INTO t VALUES ('1', 1), (1, 1), ('01', '0');

@@ -36,7 +36,7 @@ def reported(script, how="show", timeout="-"):
 
 
 def promised(ending, out, err):
-    """What help and README say of a command that prints these and then ends in that way."""
+    """What help says of a command that prints these and then ends in that way."""
     out, err = as_python(out), as_python(err)
     if ending == "exit 0":
         return "1", out.strip()[:5000], ""

@@ -2,7 +2,7 @@
 """oracle.py RESULTS_DIR ROWS REJECTS - holds what SQL says of a results directory against what Python says.
 
 ROWS and REJECTS are dumps made with rows.sql and rejects.sql. What they ought to be is worked out here from the files, by
-json.loads(), the reader that the scheduler itself uses, and by the rules of README.md for what json.loads() leaves open:
+json.loads(), the reader that the scheduler itself uses, and by the rules of ext/TABLES.md for what json.loads() leaves open:
 how a value becomes a SQL value, and what is too long or too deep. Nothing of it shares code or method with the extension.
 Prints the first disagreements, and how many lines of each kind there were; exits 1 if any disagreed.
 """

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""times.py - what taskresults_time() and taskresults_span() must answer, from the words of README (Times and spans).
+"""times.py - what taskresults_time() and taskresults_span() must answer, from the words of ext/TABLES.md (Times and spans).
 
 As a module: meaning(text, now) and length(text, decimals). As a program (below tests/lib on PYTHONPATH): asks the extension
 for COUNT texts, good and bad ones, and compares.

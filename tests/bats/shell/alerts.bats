@@ -568,13 +568,13 @@ PYTHON
   grep -qx 'TASKRESULTS_MESSAGE=a: failed 2 of the last 3 times: broken' <<<"$output"
 }
 
-@test "alerts: the mail of the help and the README is sent as they say" {
+@test "alerts: the mail of the help and of shell/README.md is sent as they say" {
   setup_alerts
   run_of a 10 fail $'no route\nto "host"'
   mkdir bin
   printf '#!/bin/sh\nprintf "%%s|" "$@"; cat\n' >bin/mail
   chmod +x bin/mail
-  for text in "$(taskresults help alerts)" "$(<"$root/README.md")"; do
+  for text in "$(taskresults help alerts)" "$(<"$root/shell/README.md")"; do
     command=$(grep -o "taskresults alerts --exec 'printf .*'" <<<"$text")
     rm -f "$state"
     PATH=$PWD/bin:$(dirname "$(tool taskresults)"):$PATH run bash -c "$command"

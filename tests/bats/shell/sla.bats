@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# taskresults sla: the worked example of the README, random histories against Python, and the edges.
+# taskresults sla: the worked example of shell/README.md, random histories against Python, and the edges.
 
 load ../../lib/helpers
 load ../../lib/hostile
@@ -38,7 +38,7 @@ worked_example() {
   printf '[2026-03-05T12:00:00Z] Job paused\n[2026-03-06T12:00:00Z] Job resumed\n' >"$SCHEDULER_LOGS_DIR/backup.log"
 }
 
-# Done by hand, in the README: 240 hours, 24 of them paused; down 12 + 18; 6 runs, 3 of them failed.
+# Done by hand, in shell/README.md: 240 hours, 24 of them paused; down 12 + 18; 6 runs, 3 of them failed.
 @test "sla: the worked example" {
   worked_example
   run taskresults sla --window 2026-03-01..2026-03-10 --target 90 --csv
@@ -50,9 +50,9 @@ worked_example() {
   [[ ${lines[1]} == 'backup     6  50.000 %  86.111 %   30h        2    3d   15h        -8h       -2.4  missed' ]]
 }
 
-@test "sla: the README tells the worked example with these figures" {
+@test "sla: shell/README.md tells the worked example with these figures" {
   for figure in '| 2026-03-05 00:00 | failed |' '216 h' '86.111 %' '50 %' '15 h' '72 h' '21.6 h' '-8.4 h' '-2.4'; do
-    grep -qF -- "$figure" "$root/README.md" || { echo "not in the README: $figure"; return 1; }
+    grep -qF -- "$figure" "$root/shell/README.md" || { echo "not in it: $figure"; return 1; }
   done
 }
 
