@@ -52,7 +52,7 @@ size_t tr_utf8_repair(const unsigned char *text, size_t length, unsigned char *o
   return (size_t)(o - out);
 }
 
-size_t tr_utf8_put(uint32_t code, unsigned char *out) {
+static inline size_t put_utf8(uint32_t code, unsigned char *out) {
   if (code < 0x80) {
     out[0] = (unsigned char)code;
     return 1;
@@ -73,6 +73,10 @@ size_t tr_utf8_put(uint32_t code, unsigned char *out) {
   out[2] = (unsigned char)(0x80 | (code >> 6 & 0x3F));
   out[3] = (unsigned char)(0x80 | (code & 0x3F));
   return 4;
+}
+
+size_t tr_utf8_put(uint32_t code, unsigned char *out) {
+  return put_utf8(code, out);
 }
 
 /* p is behind "\u". Sets *code and returns the bytes taken, a following low surrogate included. */
@@ -132,7 +136,7 @@ size_t tr_decode_string(const unsigned char *text, size_t length, unsigned char 
     case 't': *o++ = '\t'; break;
     case 'u':
       p += decode_unicode(p, end, &code);
-      o += tr_utf8_put(code, o);
+      o += put_utf8(code, o);
       break;
     default: *o++ = escape; break; /* quote, slash, backslash */
     }

@@ -141,7 +141,7 @@ int tr_scan_next_line(TrScan *scan, char **message) {
 
 int tr_scan_next(TrScan *scan, char **message) {
   for (;;) {
-    tr_scan_file_forget(&scan->current);
+    if (scan->current.reason) tr_scan_file_forget(&scan->current);
     if (scan->current.file.fd >= 0) {
       int code = tr_scan_next_line(scan, message);
       if (code == SQLITE_DONE) code = tr_read_ahead_leave_file(&scan->read_ahead, &scan->current);
@@ -201,10 +201,6 @@ void tr_scan_end(TrScan *scan) {
 
 const char *tr_scan_entry_reason(const TrScan *scan) {
   return scan->current.reason;
-}
-
-TrBytes tr_scan_job_id(const TrScan *scan) {
-  return tr_scan_file_job(&scan->current);
 }
 
 bool tr_scan_job_of_entry(const TrScan *scan, char job_id[TR_NAME_SIZE], size_t *length) {

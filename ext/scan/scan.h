@@ -10,6 +10,8 @@
 #include "../write/write.h"
 #include "../prune/prune.h"
 
+#include <string.h>
+
 #pragma GCC visibility push(hidden)
 
 /* ------------------------------------------------------------------------------------------------------------------
@@ -322,7 +324,9 @@ typedef struct TrScanFile {
 TR_CHECKED int tr_scan_file_open_next(TrScanFile *current, char **message);
 void tr_scan_file_forget(TrScanFile *current); /* the reason */
 void tr_scan_file_close(TrScanFile *current);
-TrBytes tr_scan_file_job(const TrScanFile *current); /* its id; borrows from the name */
+static inline TrBytes tr_scan_file_job(const TrScanFile *current) { /* its id; borrows from the name */
+  return (TrBytes){current->name, strlen(current->name) - current->list->store->suffix_length};
+}
 /* A rowid is good only where a line begins: *from is there, or at the end. */
 TR_CHECKED int tr_scan_file_seek(const TrScanFile *current, int64_t rowid, int64_t *from, int64_t *size,
                                  char **message);
@@ -404,7 +408,9 @@ static inline TrReason tr_scan_reason(const TrScan *scan) { /* TR_OK, or why the
   return scan->reason;
 }
 const char *tr_scan_entry_reason(const TrScan *scan); /* why the entry as a whole is a row, without a line; or NULL */
-TrBytes tr_scan_job_id(const TrScan *scan);
+static inline TrBytes tr_scan_job_id(const TrScan *scan) {
+  return tr_scan_file_job(&scan->current);
+}
 bool tr_scan_job_of_entry(const TrScan *scan, char job_id[TR_NAME_SIZE], size_t *length); /* of a reject, if known */
 int64_t tr_scan_rowid(const TrScan *scan);                                                /* of the line */
 int64_t tr_scan_file_rowid(const TrScan *scan, int64_t offset);                           /* of that byte in its file */

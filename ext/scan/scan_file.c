@@ -22,10 +22,6 @@ void tr_scan_file_forget(TrScanFile *current) {
   current->reason = NULL;
 }
 
-TrBytes tr_scan_file_job(const TrScanFile *current) {
-  return (TrBytes){current->name, strlen(current->name) - current->list->store->suffix_length};
-}
-
 static int file_error(const TrScanFile *current, int code, const char *what, int reason, char **message) {
   TrBytes job = tr_scan_file_job(current);
   return tr_error(message, code, "job '%.*s': %s/%s %s: %s", (int)job.length, job.text, current->list->dir_path,

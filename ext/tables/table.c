@@ -84,10 +84,6 @@ int tr_table_bind(TrCursor *cursor, const char *plan_text, int argc, sqlite3_val
   return code == SQLITE_OK ? tr_filter_bind(filter, plan, argc, argv, &table->poll) : code;
 }
 
-TrConnection *tr_table_connection(const TrCursor *cursor) {
-  return ((TrTable *)cursor->base.pVtab)->connection;
-}
-
 int tr_table_eof(sqlite3_vtab_cursor *base) {
   return ((TrCursor *)base)->at_end;
 }
@@ -138,7 +134,6 @@ int tr_table_rowid(sqlite3_vtab_cursor *base, sqlite3_int64 *rowid) {
 
 /* --- columns ------------------------------------------------------------------------------------------------------ */
 
-/* TEXT if it can be one: clients choke on a TEXT that is not UTF-8. */
 /* With its NUL: see value.c on why. */
 void tr_result_job_id(sqlite3_context *context, TrBytes job) {
   char job_id[TR_NAME_SIZE];
@@ -147,17 +142,13 @@ void tr_result_job_id(sqlite3_context *context, TrBytes job) {
   sqlite3_result_text(context, job_id, -1, SQLITE_TRANSIENT);
 }
 
+/* TEXT if it can be one: clients choke on a TEXT that is not UTF-8. */
 void tr_result_bytes(sqlite3_context *context, const void *bytes, size_t length) {
   if (tr_utf8_is_valid(bytes, length)) {
     sqlite3_result_text64(context, bytes, length, SQLITE_TRANSIENT, SQLITE_UTF8);
   } else {
     sqlite3_result_blob64(context, bytes, length, SQLITE_TRANSIENT);
   }
-}
-
-void tr_result_field(sqlite3_context *context, TrScanCursor *cursor, TrField field) {
-  tr_result_span(context, tr_scan_line(&cursor->scan), &tr_scan_record(&cursor->scan)->field[field],
-                 tr_table_connection(&cursor->cursor)->c_locale, &cursor->cursor.scratch);
 }
 
 void tr_result_time_us(sqlite3_context *context, const TrLine *line, const TrSpan *timestamp) {

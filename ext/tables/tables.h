@@ -41,7 +41,9 @@ TR_CHECKED int tr_table_connect(sqlite3 *db, TrConnection *connection, const TrS
 TR_CHECKED int tr_table_declare(sqlite3 *db, const char *schema, int argc,
                                 char **message); /* DIRECTONLY, if it has arguments */
 TR_CHECKED int tr_table_disconnect(sqlite3_vtab *vtab);
-TrConnection *tr_table_connection(const TrCursor *cursor);
+static inline TrConnection *tr_table_connection(const TrCursor *cursor) {
+  return ((TrTable *)cursor->base.pVtab)->connection;
+}
 /* The first half of xFilter: the plan, and the filter, which is the caller's. */
 TR_CHECKED int tr_table_bind(TrCursor *cursor, const char *plan_text, int argc, sqlite3_value **argv, TrPlan *plan,
                              TrFilter *filter);
@@ -57,7 +59,11 @@ TR_CHECKED int tr_table_rowid(sqlite3_vtab_cursor *cursor, sqlite3_int64 *rowid)
 
 void tr_result_job_id(sqlite3_context *context, TrBytes job); /* of a file that is a job's: its name is UTF-8 */
 void tr_result_bytes(sqlite3_context *context, const void *bytes, size_t length); /* TEXT, or BLOB if it is not UTF-8 */
-void tr_result_field(sqlite3_context *context, TrScanCursor *cursor, TrField field); /* of the current record */
+/* Of the current record. */
+static inline void tr_result_field(sqlite3_context *context, TrScanCursor *cursor, TrField field) {
+  tr_result_span(context, tr_scan_line(&cursor->scan), &tr_scan_record(&cursor->scan)->field[field],
+                 tr_table_connection(&cursor->cursor)->c_locale, &cursor->cursor.scratch);
+}
 void tr_result_time_us(sqlite3_context *context, const TrLine *line, const TrSpan *timestamp); /* if it can be read */
 void tr_result_timestamp(sqlite3_context *context, int64_t time_us);
 
