@@ -37,10 +37,10 @@ build/release/%.o: %.c | build-deps
 	$(CC) $(ALL_CFLAGS) $(RELEASE) -c -o $@ $<
 
 # The program behind `taskresults run`, and behind -o FILE of the other commands.
-RUNNER := capture environment keep offspring outcome say timeout supervise watch write
+RUNNER := capture environment keep offspring outcome platform_linux say timeout supervise watch write
 RUNNER_OBJECTS := $(RUNNER:%=build/runner/shell/runner/%.o) build/runner/ext/base/target.o build/runner/ext/base/platform_linux.o build/runner/ext/base/text.o build/runner/ext/base/timespan.o
 taskresults-run: $(RUNNER_OBJECTS)
-	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^
+	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -pthread
 
 build/runner/%.o: %.c | build-deps
 	@mkdir -p $(@D)
@@ -99,7 +99,7 @@ demo: ## show a table, a CSV and statistics from the example data
 UNIT := $(basename $(notdir $(wildcard tests/unit/*.c)))
 UNIT_CFLAGS = -std=c11 $(WARNINGS) -Iinclude -Iext -Ishell/runner $(PKG_CFLAGS) $(CFLAGS) -DSQLITE_CORE
 
-UNIT_RUNNER := $(patsubst %,build/runner/shell/runner/%.o,capture keep outcome timeout)
+UNIT_RUNNER := $(patsubst %,build/runner/shell/runner/%.o,capture keep offspring outcome platform_linux timeout)
 build/unit/%: tests/unit/%.c $(wildcard tests/unit/*.h ext/*.h ext/*/*.h) $(CORE_OBJECTS) $(UNIT_RUNNER)
 	@mkdir -p $(@D)
 	$(CC) $(UNIT_CFLAGS) -o $@ $< $(CORE_OBJECTS) $(UNIT_RUNNER) $(CJSON_LIBS) $(SQLITE_LIBS) -lm -pthread

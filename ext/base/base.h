@@ -7,6 +7,7 @@
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
 #endif
+#include <errno.h>
 #include <locale.h>
 #include <pthread.h>
 #include <stdbool.h>
@@ -14,6 +15,7 @@
 #include <stdint.h>
 #include <sys/stat.h>
 #include <sys/types.h>
+#include <unistd.h>
 
 #include <sqlite3ext.h>
 #ifndef TR_EXTENSION_MAIN
@@ -26,6 +28,16 @@ SQLITE_EXTENSION_INIT3
 
 /* On a function whose result tells whether it went well: the compiler warns where nobody looks at it. */
 #define TR_CHECKED __attribute__((warn_unused_result))
+
+#ifndef TEMP_FAILURE_RETRY /* glibc has it */
+#define TEMP_FAILURE_RETRY(call)                                                                                       \
+  __extension__({                                                                                                      \
+    long retried;                                                                                                      \
+    do retried = (call);                                                                                               \
+    while (retried < 0 && errno == EINTR);                                                                             \
+    retried;                                                                                                           \
+  })
+#endif
 
 #define TR_NAME_SIZE 256 /* NAME_MAX and a NUL */
 #define TR_US_PER_SECOND INT64_C(1000000)
@@ -83,6 +95,16 @@ void tr_lease_drop(int fd);
 bool tr_lease_is_held(int fd, int type); /* and nobody waits for it */
 int tr_lease_budget_ms(void);            /* how long one surely holds against a waiting open */
 
+/* Descriptors that stand for an entry without opening it, so its own permissions do not matter. -1: see errno. */
+int tr_locate(int dir_fd, const char *name);     /* the entry itself, be it a link: for fstat() and tr_read_link() */
+int tr_locate_dir(int dir_fd, const char *path); /* for openat() and the like */
+ssize_t tr_read_link(int link_fd, char *text, size_t size);
+
+/* Access lists, and what users have attached to a file. *name is the one that cannot be given, in the buffer; NULL: they
+** cannot be listed. */
+#define TR_ATTRIBUTES_BYTES (128 * 1024)
+TR_CHECKED int tr_attributes_copy(int from_fd, int to_fd, char buffer[TR_ATTRIBUTES_BYTES], const char **name);
+
 TR_CHECKED int tr_exchange_names(int dir_fd, const char *one,
                                  const char *other); /* each file gets the other's, at one instant */
 TR_CHECKED int tr_reserve_space(int fd, int64_t offset, int64_t length); /* of the file system; the file's size stays */
@@ -93,6 +115,14 @@ int tr_reopen_descriptor(int fd, int flags);           /* with flags of its own;
 #define TR_PROCESS_HIDDEN (-1)                                                 /* no errno: it cannot be told */
 TR_CHECKED int tr_process_read(int64_t pid, char *state, int64_t *started_us); /* its state as ps shows it */
 unsigned tr_processors(void);                                                  /* that this process may run on */
+
+/* By a clock that nobody sets. */
+void tr_condition_init(pthread_cond_t *condition);
+void tr_condition_wait(pthread_cond_t *condition, pthread_mutex_t *mutex, int milliseconds); /* at the most */
+
+const void *tr_last_byte(const void *bytes, int byte, size_t length); /* NULL: there is none */
+void tr_sort(void *items, size_t count, size_t item_bytes, int (*compare)(const void *, const void *, void *),
+             void *context);
 
 /* ------------------------------------------------------------------------------------------------------------------
 ** base/open.c - opening a file beside one who holds a lease on it
@@ -114,8 +144,6 @@ TR_CHECKED int tr_open_leased(int dir_fd, const char *name, int flags, TrPoll *p
 
 unsigned tr_threads_default(void); /* as many as are of use here, the caller's included; 1: no helper */
 bool tr_thread_start(pthread_t *thread, void *(*work)(void *), void *argument); /* false: there is none to be had */
-void tr_condition_init(pthread_cond_t *condition);
-void tr_condition_wait(pthread_cond_t *condition, pthread_mutex_t *mutex, int milliseconds); /* at the most */
 
 /* ------------------------------------------------------------------------------------------------------------------
 ** base/names.c - file name -> ordinal, append-only, so that a rowid means the same line in every pass of a query

@@ -1,5 +1,6 @@
 /*
-** platform_linux.c - what Linux alone has. No other file asks for leases, exchanges, space ahead of time, or /proc.
+** platform_linux.c - what Linux alone has: the whole of the extension's, so that another system is another file. .ci/layers
+** keeps leases, exchanges of names, space ahead of time, O_PATH, attributes, /proc and the like out of all others.
 **
 ** Leases: a read lease is granted only when nobody has the file open for writing, a write lease only when nobody but us
 ** has it open at all; and while we hold one, an open() that is against it waits in the kernel until we let go (or fails
@@ -14,6 +15,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/limits.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -21,6 +23,7 @@
 #include <string.h>
 #include <sys/random.h>
 #include <sys/vfs.h>
+#include <sys/xattr.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -52,6 +55,38 @@ int tr_lease_budget_ms(void) {
 
 /* --- files -------------------------------------------------------------------------------------------------------- */
 
+int tr_locate(int dir_fd, const char *name) {
+  return (int)TEMP_FAILURE_RETRY(openat(dir_fd, name, O_PATH | O_NOFOLLOW | O_CLOEXEC));
+}
+
+int tr_locate_dir(int dir_fd, const char *path) {
+  return (int)TEMP_FAILURE_RETRY(openat(dir_fd, path, O_PATH | O_DIRECTORY | O_CLOEXEC));
+}
+
+ssize_t tr_read_link(int link_fd, char *text, size_t size) {
+  return readlinkat(link_fd, "", text, size);
+}
+
+/* Those that only the system can set (security.*) come by themselves. */
+static bool is_copied(const char *attribute) {
+  return strncmp(attribute, "user.", 5) == 0 || strncmp(attribute, "system.posix_acl", 16) == 0;
+}
+
+int tr_attributes_copy(int from_fd, int to_fd, char buffer[TR_ATTRIBUTES_BYTES], const char **name) {
+  _Static_assert(TR_ATTRIBUTES_BYTES == XATTR_LIST_MAX + XATTR_SIZE_MAX, "the names, and the value of one");
+  char *value = buffer + XATTR_LIST_MAX;
+  *name = NULL;
+  ssize_t length = flistxattr(from_fd, buffer, XATTR_LIST_MAX);
+  if (length < 0) return errno == ENOTSUP || errno == ENOSYS ? 0 : errno; /* then it has none */
+  for (const char *listed = buffer; listed < buffer + length; listed += strlen(listed) + 1) {
+    if (!is_copied(listed)) continue;
+    *name = listed;
+    ssize_t size = fgetxattr(from_fd, listed, value, XATTR_SIZE_MAX);
+    if (size < 0 || fsetxattr(to_fd, listed, value, (size_t)size, 0) != 0) return errno;
+  }
+  return 0;
+}
+
 int tr_exchange_names(int dir_fd, const char *one, const char *other) {
   return TEMP_FAILURE_RETRY(renameat2(dir_fd, one, dir_fd, other, RENAME_EXCHANGE)) == 0 ? 0 : errno;
 }
@@ -78,6 +113,37 @@ int tr_reopen_descriptor(int fd, int flags) {
   char path[32];
   snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
   return (int)TEMP_FAILURE_RETRY(open(path, flags | O_CLOEXEC));
+}
+
+/* --- threads ------------------------------------------------------------------------------------------------------ */
+
+/* None of this can fail. */
+void tr_condition_init(pthread_cond_t *condition) {
+  pthread_condattr_t attributes;
+  pthread_condattr_init(&attributes);
+  pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+  pthread_cond_init(condition, &attributes);
+  pthread_condattr_destroy(&attributes);
+}
+
+void tr_condition_wait(pthread_cond_t *condition, pthread_mutex_t *mutex, int milliseconds) {
+  struct timespec until;
+  clock_gettime(CLOCK_MONOTONIC, &until);
+  until.tv_nsec += milliseconds * 1000000L;
+  until.tv_sec += until.tv_nsec / 1000000000;
+  until.tv_nsec %= 1000000000;
+  pthread_cond_timedwait(condition, mutex, &until);
+}
+
+/* --- what only some C libraries have ------------------------------------------------------------------------------ */
+
+const void *tr_last_byte(const void *bytes, int byte, size_t length) {
+  return memrchr(bytes, byte, length);
+}
+
+void tr_sort(void *items, size_t count, size_t item_bytes, int (*compare)(const void *, const void *, void *),
+             void *context) {
+  qsort_r(items, count, item_bytes, compare, context);
 }
 
 /* --- processes and processors ------------------------------------------------------------------------------------- */

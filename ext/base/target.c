@@ -32,8 +32,8 @@
 typedef struct Walk {
   char rest[PATH_MAX];     /* what is still to be walked */
   char name[NAME_MAX + 1]; /* the part in hand */
-  int dir_fd;              /* owned: where it is; O_PATH */
-  int object_fd;           /* owned: itself, O_PATH; -1: there is none */
+  int dir_fd;              /* owned: where it is; tr_locate_dir() */
+  int object_fd;           /* owned: itself, tr_locate(); -1: there is none */
   struct stat object;
   int descriptor; /* the path is that descriptor of ours; -1: it is none */
   int links;
@@ -43,11 +43,7 @@ typedef struct Walk {
 } Walk;
 
 static int open_in(int dir_fd, const char *name, int flags) {
-  int fd;
-  do {
-    fd = openat(dir_fd, name, flags | O_CLOEXEC);
-  } while (fd < 0 && errno == EINTR);
-  return fd;
+  return (int)TEMP_FAILURE_RETRY(openat(dir_fd, name, flags | O_CLOEXEC));
 }
 
 static void step_into(Walk *walk, int dir_fd) {
@@ -56,7 +52,7 @@ static void step_into(Walk *walk, int dir_fd) {
 }
 
 static int step_to_root(Walk *walk) {
-  int root_fd = open_in(AT_FDCWD, "/", O_PATH | O_DIRECTORY);
+  int root_fd = tr_locate_dir(AT_FDCWD, "/");
   if (root_fd < 0) return errno;
   step_into(walk, root_fd);
   return 0;
@@ -87,7 +83,7 @@ static int follow_link(Walk *walk, int link_fd, uid_t owner) {
     walk->is_led = true;
     walk->led_by = owner;
   }
-  ssize_t length = readlinkat(link_fd, "", text, sizeof text - 1);
+  ssize_t length = tr_read_link(link_fd, text, sizeof text - 1);
   if (length < 0) return errno;
   text[length] = '\0';
   const char *slash = walk->ends_dir ? "/" : "";
@@ -99,7 +95,7 @@ static int follow_link(Walk *walk, int link_fd, uid_t owner) {
 /* What the name in hand is; 0, or errno. With *is_end the walk has come to its end. */
 static int step(Walk *walk, bool *is_end) {
   bool is_last = *walk->rest == '\0';
-  int fd = open_in(walk->dir_fd, walk->name, O_PATH | O_NOFOLLOW);
+  int fd = tr_locate(walk->dir_fd, walk->name);
   *is_end = fd < 0 && errno == ENOENT && is_last && !walk->ends_dir; /* a file that is to be made */
   if (fd < 0) return *is_end ? 0 : errno;
   int code = fstat(fd, &walk->object) != 0 ? errno : 0;
@@ -138,7 +134,7 @@ static int walk_path(Walk *walk, const char *path) {
   strcpy(walk->rest, path);
   int code = *path == '/' ? step_to_root(walk) : 0;
   if (code == 0 && walk->dir_fd < 0) {
-    walk->dir_fd = open_in(AT_FDCWD, ".", O_PATH | O_DIRECTORY);
+    walk->dir_fd = tr_locate_dir(AT_FDCWD, ".");
     code = walk->dir_fd < 0 ? errno : 0;
   }
   for (bool is_end = false; code == 0 && !is_end;) {
@@ -170,9 +166,7 @@ static int create_temporary(TrTarget *target, const struct stat *existing) {
     code = choose_name(target);
     if (code) break;
     int flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
-    do {
-      target->fd = openat(target->dir_fd, target->temporary, flags, existing ? 0600 : 0666);
-    } while (target->fd < 0 && errno == EINTR);
+    target->fd = (int)TEMP_FAILURE_RETRY(openat(target->dir_fd, target->temporary, flags, existing ? 0600 : 0666));
     code = target->fd < 0 ? errno : 0;
     if (code != EEXIST) break;
   }
@@ -240,11 +234,7 @@ int tr_target_open(TrTarget *target, const char *path) {
 }
 
 static int flush(int fd) {
-  int code;
-  do {
-    code = fsync(fd) != 0 ? errno : 0;
-  } while (code == EINTR);
-  return code;
+  return TEMP_FAILURE_RETRY(fsync(fd)) != 0 ? errno : 0;
 }
 
 /* Somebody who may write to the directory can take the temporary away, or put something else in its place. */

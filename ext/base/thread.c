@@ -9,7 +9,6 @@
 
 #include <pthread.h>
 #include <signal.h>
-#include <time.h>
 
 #define DEFAULT_THREADS 2        /* a query should not take the whole machine */
 #define STACK_BYTES (256 * 1024) /* what the default would reserve counts against `ulimit -v` */
@@ -32,22 +31,4 @@ bool tr_thread_start(pthread_t *thread, void *(*work)(void *), void *argument) {
   }
   pthread_attr_destroy(&attributes);
   return started;
-}
-
-/* By a clock that nobody sets. None of this can fail on Linux. */
-void tr_condition_init(pthread_cond_t *condition) {
-  pthread_condattr_t attributes;
-  pthread_condattr_init(&attributes);
-  pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-  pthread_cond_init(condition, &attributes);
-  pthread_condattr_destroy(&attributes);
-}
-
-void tr_condition_wait(pthread_cond_t *condition, pthread_mutex_t *mutex, int milliseconds) {
-  struct timespec until;
-  clock_gettime(CLOCK_MONOTONIC, &until);
-  until.tv_nsec += milliseconds * 1000000L;
-  until.tv_sec += until.tv_nsec / 1000000000;
-  until.tv_nsec %= 1000000000;
-  pthread_cond_timedwait(condition, mutex, &until);
 }

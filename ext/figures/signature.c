@@ -33,7 +33,7 @@ static Text telling_line(Text text) {
   text = trimmed(text);
   size_t length = (size_t)(text.end - text.at);
   if (length > sizeof traceback && memcmp(text.at, traceback, sizeof traceback - 1) == 0) {
-    const char *newline = memrchr(text.at, '\n', length);
+    const char *newline = tr_last_byte(text.at, '\n', length);
     if (newline) text.at = newline + 1;
   } else {
     const char *newline = memchr(text.at, '\n', length);

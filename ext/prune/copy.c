@@ -11,10 +11,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/limits.h>
 #include <string.h>
 #include <sys/statvfs.h>
-#include <sys/xattr.h>
 #include <unistd.h>
 
 #define COPY_BYTES (256 * 1024)
@@ -48,34 +46,17 @@ int tr_copy_bytes(TrPrune *prune, TrRange from, int64_t at, TrPoll *poll, char *
   return code;
 }
 
-static int copy_attribute(TrPrune *prune, const char *name, char *value, char **message) {
-  ssize_t size = fgetxattr(prune->old_fd, name, value, XATTR_SIZE_MAX);
-  if (size >= 0 && fsetxattr(prune->live_fd, name, value, (size_t)size, 0) == 0) return SQLITE_OK;
-  int reason = errno;
-  return tr_prune_error(prune, tr_error_code(reason), message, reason,
-                        "has an attribute %s that its copy cannot be given: remove it from the file (setfattr -x, "
-                        "setfacl -b), or see to the cause",
-                        name);
-}
-
-static int copy_listed(TrPrune *prune, const char *list, ssize_t length, char *value, char **message) {
-  int code = SQLITE_OK;
-  for (const char *name = list; name < list + length && code == SQLITE_OK; name += strlen(name) + 1) {
-    if (strncmp(name, "user.", 5) != 0 && strncmp(name, "system.posix_acl", 16) != 0) continue;
-    code = copy_attribute(prune, name, value, message);
-  }
-  return code;
-}
-
-/* Access lists and what users attached. Attributes that only the system can set (security.*) come by themselves. */
 static int copy_attributes(TrPrune *prune, char **message) {
-  char *buffer = sqlite3_malloc64(XATTR_LIST_MAX + XATTR_SIZE_MAX);
+  const char *name;
+  char *buffer = sqlite3_malloc64(TR_ATTRIBUTES_BYTES);
   if (buffer == NULL) return SQLITE_NOMEM;
-  ssize_t length = flistxattr(prune->old_fd, buffer, XATTR_LIST_MAX);
-  int reason = errno, code = SQLITE_OK;
-  if (length >= 0) {
-    code = copy_listed(prune, buffer, length, buffer + XATTR_LIST_MAX, message);
-  } else if (reason != ENOTSUP && reason != ENOSYS) {
+  int reason = tr_attributes_copy(prune->old_fd, prune->live_fd, buffer, &name), code = SQLITE_OK;
+  if (reason && name) {
+    code = tr_prune_error(prune, tr_error_code(reason), message, reason,
+                          "has an attribute %s that its copy cannot be given: remove it from the file (setfattr -x, "
+                          "setfacl -b), or see to the cause",
+                          name);
+  } else if (reason) {
     code = tr_prune_error(prune, tr_error_code(reason), message, reason, "its attributes cannot be listed");
   }
   sqlite3_free(buffer);

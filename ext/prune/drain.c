@@ -248,7 +248,7 @@ static int find_last_line_end(TrPrune *prune, int64_t from, int64_t to, int64_t 
     to -= (int64_t)count;
     int reason = tr_read_at(prune->old_fd, block, count, to, &whole);
     if (reason) return drain_read_error(prune, reason, message);
-    const char *newline = whole ? memrchr(block, '\n', count) : NULL;
+    const char *newline = whole ? tr_last_byte(block, '\n', count) : NULL;
     if (newline) {
       *end = to + (newline - block) + 1;
       break;

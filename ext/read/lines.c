@@ -200,7 +200,7 @@ static int next_line_forwards(TrLines *lines, TrLine *line) {
 
 /* The last newline in buffer[from, to), or -1. */
 static ssize_t last_newline(const TrLines *lines, size_t from, size_t to) {
-  const unsigned char *newline = memrchr(lines->buffer + from, '\n', to - from);
+  const unsigned char *newline = tr_last_byte(lines->buffer + from, '\n', to - from);
   return newline ? newline - lines->buffer : -1;
 }
 

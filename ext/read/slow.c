@@ -80,7 +80,7 @@ static bool slow_take_word(Slow *slow, const char *word, TrKind kind, TrSpan *sp
   size_t length = strlen(word), left = (size_t)(slow->end - slow->p);
   if (memcmp(slow->p, word, left < length ? left : length) != 0) return slow_refuse(slow, TR_MALFORMED);
   slow->p += left < length ? left : length;
-  span->kind = kind;
+  span->kind = (uint8_t)kind;
   return left >= length || slow_refuse(slow, TR_MALFORMED);
 }
 

@@ -140,7 +140,7 @@ static void put_in_order(TrFileList *list, TrOrder order) {
     if (ordinal[i] != ordinal[kept - 1]) ordinal[kept++] = ordinal[i];
   }
   list->count = kept;
-  if (order == TR_ORDER_JOB || order == TR_ORDER_JOB_DESC) qsort_r(ordinal, kept, sizeof *ordinal, compare_jobs, list);
+  if (order == TR_ORDER_JOB || order == TR_ORDER_JOB_DESC) tr_sort(ordinal, kept, sizeof *ordinal, compare_jobs, list);
   if (order == TR_ORDER_ROWID_DESC || order == TR_ORDER_JOB_DESC) turn_round(ordinal, kept);
 }
 

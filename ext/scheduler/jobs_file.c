@@ -39,7 +39,7 @@ static int open_state_dir(TrJobs *jobs, const char *path, const char **name, cha
   *name = slash ? slash + 1 : path;
   char *dir = sqlite3_mprintf("%.*s", slash ? (int)(slash - path + 1) : 1, slash ? path : ".");
   if (dir == NULL) return SQLITE_NOMEM;
-  jobs->state_fd = (int)TEMP_FAILURE_RETRY(open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC));
+  jobs->state_fd = tr_locate_dir(AT_FDCWD, dir);
   int code = jobs->state_fd < 0 ? not_found(path, SQLITE_CANTOPEN, strerror(errno), message) : SQLITE_OK;
   sqlite3_free(dir);
   return code;

@@ -85,7 +85,7 @@ typedef struct TrJobs {
   TrJson *root;       /* owned */
   const TrJson **job; /* owned: the elements of "jobs" */
   size_t count;
-  int state_fd; /* owned, O_PATH: the directory that the file is in */
+  int state_fd; /* owned, tr_locate_dir(): the directory that the file is in */
 } TrJobs;
 
 TR_CHECKED int tr_jobs_load(TrJobs *jobs, const char *path, TrPoll *poll,

@@ -5,21 +5,16 @@
 ** that it left is our child, or has an ancestor that is, and is our child when that one has ended. A child that we have
 ** not waited for keeps its number, so nobody else can be met by it.
 **
-** /proc only says where to look: what it lists is believed if waitid() knows it for a child of ours. Where it does not
-** list our children (it is not mounted, or is that of another namespace), all numbers are tried.
+** The system's list only says where to look: what is in it is believed if waitid() knows it for a child of ours. Where there
+** is none (/proc is not mounted, or is that of another namespace), all numbers are tried.
 */
-#define _GNU_SOURCE
 #include "runner.h"
 
 #include <errno.h>
 #include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-#define MOST_PIDS 4194304 /* the kernel gives no number above it */
 
 static bool has(const Pids *pids, pid_t pid) {
   for (size_t i = 0; i < pids->count; i++) {
@@ -29,7 +24,7 @@ static bool has(const Pids *pids, pid_t pid) {
 }
 
 /* Without memory it is not in the list. */
-static void add(Pids *pids, pid_t pid) {
+void pids_add(Pids *pids, pid_t pid) {
   if (pids->count == pids->room) {
     size_t room = pids->room ? 2 * pids->room : 64;
     pid_t *list = realloc(pids->list, room * sizeof *list);
@@ -51,25 +46,18 @@ static bool is_child(pid_t pid) {
   return waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0;
 }
 
-static bool list_from_proc(Pids *children) {
-  char path[64];
-  snprintf(path, sizeof path, "/proc/self/task/%ld/children", (long)getpid());
-  FILE *file = fopen(path, "re");
-  if (file == NULL) return false;
-  for (long pid; fscanf(file, "%ld", &pid) == 1;) {
-    if (is_child((pid_t)pid)) add(children, (pid_t)pid);
+static bool list_by_system(Pids *children) {
+  if (!children_listed(children)) return false;
+  for (size_t i = children->count; i-- > 0;) {
+    if (!is_child(children->list[i])) children->list[i] = children->list[--children->count];
   }
-  fclose(file);
   return true;
 }
 
 static void list_by_trying(Pids *children) {
-  long most = MOST_PIDS;
-  FILE *file = fopen("/proc/sys/kernel/pid_max", "re");
-  if (file && fscanf(file, "%ld", &most) != 1) most = MOST_PIDS;
-  if (file) fclose(file);
+  pid_t most = highest_pid();
   for (pid_t pid = 2; pid <= most; pid++) {
-    if (is_child(pid)) add(children, pid);
+    if (is_child(pid)) pids_add(children, pid);
   }
 }
 
@@ -80,8 +68,8 @@ static bool has_children(void) {
 
 /* Call it before the command is started: `exec taskresults run` makes its caller's children ours, which are left alone. */
 void offspring_begin(Offspring *offspring) {
-  prctl(PR_SET_CHILD_SUBREAPER, 1);
-  if (has_children() && !list_from_proc(&offspring->strangers)) list_by_trying(&offspring->strangers);
+  adopt_orphans();
+  if (has_children() && !list_by_system(&offspring->strangers)) list_by_trying(&offspring->strangers);
 }
 
 static void forget_others(const Offspring *offspring, Pids *children) {
@@ -90,14 +78,14 @@ static void forget_others(const Offspring *offspring, Pids *children) {
 }
 
 static void list_offspring(const Offspring *offspring, Pids *children) {
-  if (!list_from_proc(children)) list_by_trying(children);
+  if (!list_by_system(children)) list_by_trying(children);
   forget_others(offspring, children);
 }
 
 /* TERM is told once; what is in the command's group has been told with it. */
 static void tell(Offspring *offspring, pid_t pid, int number) {
   if (number == SIGTERM && (has(&offspring->told, pid) || getpgid(pid) == offspring->command)) return;
-  if (number == SIGTERM) add(&offspring->told, pid);
+  if (number == SIGTERM) pids_add(&offspring->told, pid);
   kill(pid, number);
   if (number == SIGTERM) kill(pid, SIGCONT);
 }
@@ -130,7 +118,7 @@ bool offspring_tell(Offspring *offspring, int number) {
 /* Those that end while the command goes on. Where /proc does not list them, they wait until we end. */
 void offspring_reap(const Offspring *offspring) {
   Pids children = {0};
-  if (list_from_proc(&children)) {
+  if (list_by_system(&children)) {
     forget_others(offspring, &children);
     for (size_t i = 0; i < children.count; i++) waitpid(children.list[i], NULL, WNOHANG);
   }

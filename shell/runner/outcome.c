@@ -6,7 +6,6 @@
 ** if that is empty. A failure that printed nothing gets words instead. Of a timeout the error is its words alone, so that
 ** such failures are counted as one kind; what was printed until then is the output.
 */
-#define _GNU_SOURCE
 #include "runner.h"
 
 #include <limits.h>
@@ -30,18 +29,9 @@ static void write_failure(FILE *out, const char *words) {
 }
 
 static void name_signal(int number, char *out, size_t size) {
-  static const struct {
-    int number;
-    const char *name;
-  } names[] = {{SIGHUP, "HUP"},       {SIGINT, "INT"},   {SIGQUIT, "QUIT"},     {SIGILL, "ILL"},   {SIGTRAP, "TRAP"},
-               {SIGABRT, "ABRT"},     {SIGBUS, "BUS"},   {SIGFPE, "FPE"},       {SIGKILL, "KILL"}, {SIGUSR1, "USR1"},
-               {SIGSEGV, "SEGV"},     {SIGUSR2, "USR2"}, {SIGPIPE, "PIPE"},     {SIGALRM, "ALRM"}, {SIGTERM, "TERM"},
-               {SIGXCPU, "XCPU"},     {SIGXFSZ, "XFSZ"}, {SIGVTALRM, "VTALRM"}, {SIGPROF, "PROF"}, {SIGIO, "IO"},
-               {SIGSTKFLT, "STKFLT"}, {SIGPWR, "PWR"},   {SIGSYS, "SYS"}};
-  snprintf(out, size, "signal %d", number);
-  for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-    if (names[i].number == number) snprintf(out, size, "SIG%s", names[i].name);
-  }
+  const char *name = signal_name(number);
+  if (name) snprintf(out, size, "SIG%s", name);
+  if (!name) snprintf(out, size, "signal %d", number);
 }
 
 static void write_not_started(const Ending *ending, FILE *out) {

@@ -1,20 +1,25 @@
 /*
 ** runner.h - what `taskresults run` needs from C: one program.
 **
-**   capture.c      a command's output, byte by byte -> the text that is recorded; knows nothing of processes
-**   environment.c  the environment that the command gets
-**   keep.c         what --quiet keeps of the output until it is known whether it is shown
-**   offspring.c    the processes that a command leaves behind
-**   outcome.c      how the command ended -> what is recorded
-**   say.c          messages
-**   supervise.c    starts the command, shows or keeps what it prints, ends it in time, has the run recorded
-**   timeout.c      --timeout, read and worded
-**   watch.c        whether anybody reads what `follow` shows
-**   write.c        standard input -> a file that is there whole or not at all; knows nothing of commands
+**   capture.c         a command's output, byte by byte -> the text that is recorded; knows nothing of processes
+**   environment.c     the environment that the command gets
+**   keep.c            what --quiet keeps of the output until it is known whether it is shown
+**   offspring.c       the processes that a command leaves behind
+**   outcome.c         how the command ended -> what is recorded
+**   platform_linux.c  what Linux alone has
+**   say.c             messages
+**   supervise.c       starts the command, shows or keeps what it prints, ends it in time, has the run recorded
+**   timeout.c         --timeout, read and worded
+**   watch.c           whether anybody reads what `follow` shows
+**   write.c           standard input -> a file that is there whole or not at all; knows nothing of commands
 */
 #ifndef TASKRESULTS_RUNNER_H
 #define TASKRESULTS_RUNNER_H
 
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+#include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -74,6 +79,8 @@ typedef struct Pids {
   size_t count, room;
 } Pids;
 
+void pids_add(Pids *pids, pid_t pid);
+
 /* All processes that come from the command, but not the command itself. */
 typedef struct Offspring {
   pid_t command;
@@ -85,6 +92,15 @@ void offspring_begin(Offspring *offspring); /* before the command is started; th
 /* Sends the signal to all that can be reached by now. False: there are none, which is final if the command has ended. */
 bool offspring_tell(Offspring *offspring, int number);
 void offspring_reap(const Offspring *offspring);
+
+/* `platform_linux.c`. A descriptor that tells of the signals, which are to be blocked; -1: see errno. */
+int signals_open(const sigset_t *signals);
+int signals_take(int fd);             /* the next one's number; 0: there is none */
+const char *signal_name(int number);  /* without SIG; NULL: it has none */
+void end_with_parent(void);           /* TERM, when our parent ends */
+void adopt_orphans(void);             /* what our children leave behind becomes our child */
+bool children_listed(Pids *children); /* adds those that the system lists for ours; false: it has no such list */
+pid_t highest_pid(void);
 
 /* One message on standard error, behind the program's name; control characters are made visible. */
 __attribute__((format(printf, 1, 2))) void say(const char *format, ...);

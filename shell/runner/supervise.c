@@ -18,7 +18,6 @@
 ** Exit status: the command's own; 128 + signal; 124 timed out; 126, 127 it could not be started. If that would be 0,
 ** but the run could not be recorded, or its output not be shown: 3.
 */
-#define _GNU_SOURCE
 #include "base/base.h"
 #include "runner.h"
 
@@ -30,7 +29,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/signalfd.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -68,7 +66,7 @@ typedef struct Run {
   bool has_offspring;       /* as far as is known; looked after only when there is pressure */
   int complaint;            /* where the new process says why it could not become the command; -1 when that is over */
   int start_error;          /* errno, if the command could not be started */
-  int signals;              /* signalfd */
+  int signals;              /* signals_open() */
   sigset_t outer_mask;      /* as it was when we came */
   void (*outer_limit)(int); /* what SIGXFSZ did then */
   bool ended;               /* the command itself; its pipes may still be open */
@@ -164,8 +162,8 @@ static void take_signals(Run *run) {
     sigaction(passed_on[i], NULL, &before);
     if (before.sa_handler != SIG_IGN) sigaddset(&ours, passed_on[i]);
   }
-  run->signals = signalfd(-1, &ours, SFD_CLOEXEC | SFD_NONBLOCK);
-  if (run->signals < 0) fail("signalfd");
+  run->signals = signals_open(&ours);
+  if (run->signals < 0) fail("signals");
   sigaddset(&ours, SIGTTOU); /* so that we can take the terminal back */
   sigprocmask(SIG_BLOCK, &ours, &run->outer_mask);
   signal(SIGCHLD, SIG_DFL);
@@ -285,9 +283,8 @@ static void look_after_command(Run *run) {
 }
 
 static void take_signal(Run *run) {
-  struct signalfd_siginfo info;
-  if (read(run->signals, &info, sizeof info) != sizeof info) return;
-  int number = (int)info.ssi_signo;
+  int number = signals_take(run->signals);
+  if (number == 0) return;
   if (number == SIGCHLD) {
     look_after_command(run);
     look_after_offspring(run);
@@ -406,11 +403,10 @@ static void show_kept(Run *run, Stream *stream) {
   run->keeping = false;
   while (!stream_is_done(run, stream)) {
     struct pollfd ready[] = {{.fd = run->signals, .events = POLLIN}, wanted(run, stream)};
-    struct signalfd_siginfo info;
     if (poll(ready, 2, -1) <= 0) continue;
     if (ready[1].revents) write_some(run, stream);
-    if (ready[0].revents == 0 || read(run->signals, &info, sizeof info) != sizeof info) continue;
-    if (info.ssi_signo != SIGCHLD && info.ssi_signo != SIGTSTP) exit(128 + (int)info.ssi_signo);
+    int number = ready[0].revents ? signals_take(run->signals) : 0;
+    if (number != 0 && number != SIGCHLD && number != SIGTSTP) exit(128 + number);
   }
 }
 

@@ -7,13 +7,11 @@
 ** A line is written to the descriptor FD then. PARENT is the script's process number. On a file there is nothing to wait
 ** for but the script's end.
 */
-#define _GNU_SOURCE
 #include "runner.h"
 
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
-#include <sys/prctl.h>
 #include <unistd.h>
 
 static void wake(int signal) {
@@ -27,7 +25,7 @@ int watch_main(const char *fd, const char *parent) {
   sigprocmask(SIG_BLOCK, &blocked, &outer);
   sigdelset(&outer, SIGTERM);
   sigaction(SIGTERM, &(struct sigaction){.sa_handler = wake}, NULL);
-  prctl(PR_SET_PDEATHSIG, SIGTERM);
+  end_with_parent();
   if (getppid() == (pid_t)atol(parent)) ppoll(&(struct pollfd){.fd = STDOUT_FILENO}, 1, NULL, &outer);
   return write(atoi(fd), "\n", 1) == 1 ? 0 : 1;
 }

@@ -10,7 +10,6 @@
 **
 ** Exit status: 0 written; 1 without a seal; 3 it could not be written, and we have said why.
 */
-#define _GNU_SOURCE
 #include "base/base.h"
 #include "runner.h"
 
@@ -19,7 +18,6 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <unistd.h>
 
 #define BLOCK_BYTES ((size_t)256 * 1024)
@@ -45,7 +43,7 @@ static void hear_signals(void) {
   }
   sigaction(SIGTERM, &action, NULL);
   signal(SIGPIPE, SIG_IGN);
-  prctl(PR_SET_PDEATHSIG, SIGTERM);
+  end_with_parent();
 }
 
 static int fail(const char *path, const TrTarget *target, int reason, long long written) {

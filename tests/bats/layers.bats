@@ -4,19 +4,20 @@
 load ../lib/helpers
 
 setup() {
-  tree=$BATS_TEST_TMPDIR/ext
+  tree=$BATS_TEST_TMPDIR/ext runner=$BATS_TEST_TMPDIR/runner
   cp -r "$root/ext" "$tree"
+  cp -r "$root/shell/runner" "$runner"
 }
 
 # assert_found WORDS - .ci/layers finds one fault in the tree, and says so.
 assert_found() {
-  run "$root/.ci/layers" "$tree"
+  run "$root/.ci/layers" "$tree" "$runner"
   echo "$output"
   [[ $status -eq 1 && ${#lines[@]} -eq 1 && $output == *"$1"* ]]
 }
 
 @test "the sources as they are include downwards only" {
-  run "$root/.ci/layers" "$tree"
+  run "$root/.ci/layers" "$tree" "$runner"
   [[ $status -eq 0 && -z $output ]]
 }
 
@@ -39,13 +40,23 @@ assert_found() {
   assert_found 'misc: not in FOLDERS of the Makefile'
 }
 
-@test "what Linux alone has is found outside its file, and comments may name it" {
+@test "what Linux alone has is found outside its files, and comments and messages may name it" {
   echo '/* renameat2() and /proc are in platform_linux.c */' >>"$tree/prune/io.c"
   echo 'int tr_planted(int fd) { return fcntl(fd, F_SETLEASE, F_UNLCK); }' >>"$tree/prune/io.c"
   assert_found 'prune/io.c: F_SETLEASE belongs in base/platform_linux.c'
   cp "$root/ext/prune/io.c" "$tree/prune/io.c"
   echo 'static const char planted[] = "/proc/self/maps";' >>"$tree/scan/scan.h"
   assert_found 'scan/scan.h: /proc belongs in base/platform_linux.c'
+  cp "$root/ext/scan/scan.h" "$tree/scan/scan.h"
+  echo 'static const char planted[] = "prctl() is told about in a message";' >>"$runner/say.c"
+  echo '#include <sys/signalfd.h>' >>"$runner/say.c"
+  assert_found 'runner/say.c: <sys/signalfd.h> belongs in platform_linux.c'
+  cp "$root/shell/runner/say.c" "$runner/say.c"
+  local name
+  for name in O_PATH memrchr fgetxattr pthread_condattr_setclock prctl SYS_getdents64 __linux__; do
+    echo "int planted = $name;" >"$tree/read/planted.c"
+    assert_found "read/planted.c: $name belongs in base/platform_linux.c"
+  done
 }
 
 @test "a name that two files give to different things is found: functions, variables, types, macros" {

@@ -58,7 +58,7 @@ NO_FAULT = {("task_jobs", "open", 3, "EACCES"), ("taskresults doctor", "open", 4
             ("taskresults report -o out.html", "open", 3, "EACCES")}
 # What a message may name: a file or a directory, a job, what `run` shows and starts, or memory.
 PLACES = (r"\b[ab]\.(jsonl|log)|\b(new|long)\.jsonl|jobs\.json|/results\b|results directory|/logs\b|\bjob '?(a|b|new|late)\b|\bout\.(csv|html)|/state\b|/dev/stdout"
-          r"|out of memory|NOT RECORDED|the output|the command's|standard (output|error)|taskresults: (pipe|fork|signalfd)\b|printf|sh:")
+          r"|out of memory|NOT RECORDED|the output|the command's|standard (output|error)|taskresults: (pipe|fork|signals)\b|printf|sh:")
 MUST_NOT_MATTER = ("EINTR", "SHORT")  # one of these is no reason to fail
 
 
