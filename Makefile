@@ -89,9 +89,11 @@ DEPS := build test
 deps: ## install what building and testing need (Debian), or print the command; also DEPS='build lint'
 	@.ci/deps $(DEPS)
 
-demo: ## show a table, a CSV and statistics from the example data
+# The compiler's lines are shown only if it fails.
+demo: ## build, and show the jobs, their errors and a status page of the example data
 	@.ci/deps build
-	@$(MAKE) --no-print-directory all
+	@mkdir -p build
+	@$(MAKE) -s all >build/demo.log 2>&1 || { cat build/demo.log >&2; exit 3; }
 	@examples/demo.sh
 
 # --- tests ---------------------------------------------------------------------------------------------------------

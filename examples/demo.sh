@@ -1,38 +1,30 @@
 #!/bin/bash
-# demo.sh - what `make demo` shows: one-liners over the example results, each printed before it is run.
+# demo.sh - what `make demo` shows: the jobs, why they fail, a status page and a statement of SQL, over the example data,
+# which ends now. Each command is printed before it is run.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-export SCHEDULER_RESULTS_DIR=examples/results
+examples/fresh.sh build/examples
+export SCHEDULER_RESULTS_DIR=build/examples/results SCHEDULER_LOGS_DIR=build/examples/logs
+export SCHEDULER_JOBS_FILE=build/examples/jobs.json
 
+# show WORD... - the command, as one would type it, and what it prints.
 show() {
-  local title=$1 mode=$2 statement=$3
-  printf '\n== %s ==\n$ sqlite3 -cmd ".load ./taskresults" %s :memory: "%s"\n' "$title" "$mode" "$statement"
-  # shellcheck disable=SC2086  # $mode is one option or two
-  sqlite3 -init /dev/null -batch -cmd '.load ./taskresults' $mode :memory: "$statement"
+  local word line='$'
+  for word; do
+    if [[ $word == *[!A-Za-z0-9_./:=,-]* ]]; then line+=" \"$word\""; else line+=" $word"; fi
+  done
+  printf '\n%s\n' "$line"
+  "$@"
 }
 
-echo "export SCHEDULER_RESULTS_DIR=$SCHEDULER_RESULTS_DIR"
-
-show 'A table: the latest failures' -box "
-SELECT timestamp, job_id,
-       replace(substr(error, 1, 45), char(10), ' ') AS error
-FROM task_results WHERE ok = 0 ORDER BY time_us DESC LIMIT 5"
-
-show 'A CSV: one job, texts cut to 50 characters' '-csv -header' "
-SELECT timestamp, job_id, success,
-       replace(substr(output, 1, 50), char(10), ' ') AS output
-FROM task_results('nightly-backup') ORDER BY rowid DESC LIMIT 4"
-
-show 'Statistics: every job' -box "
-SELECT job_id, count(*) AS runs, sum(NOT ok) AS failures,
-       1000 * sum(ok) / count(*) / 10.0 AS success_rate,
-       datetime(max(time_us) / 1000000 - (max(time_us) % 1000000 < 0), 'unixepoch') AS last_run
-FROM task_results GROUP BY job_id ORDER BY success_rate"
-
-show 'Nothing is dropped silently: lines that are not records' -box "
-SELECT job_id, offset, reason, substr(line, 1, 40) AS line FROM task_rejects"
-
-cat <<'TEXT'
-
-Now your own:  SCHEDULER_RESULTS_DIR=/path/to/results sqlite3 -cmd '.load ./taskresults'
-TEXT
+echo 'Example data, dated as if its jobs had run until now. To go on with it, paste:'
+echo "  export SCHEDULER_RESULTS_DIR=$SCHEDULER_RESULTS_DIR SCHEDULER_LOGS_DIR=$SCHEDULER_LOGS_DIR"
+echo "  export SCHEDULER_JOBS_FILE=$SCHEDULER_JOBS_FILE"
+show shell/taskresults list
+show shell/taskresults errors --min 2
+show shell/taskresults rejects
+show shell/taskresults report --days 14 -o build/status.html
+echo 'Written: open build/status.html in a browser.'
+show sqlite3 -box -cmd '.load ./taskresults' :memory: \
+  'SELECT job_id, duration_s, success FROM task_runs ORDER BY duration_s DESC LIMIT 3'
+printf '\nNow your own:  SCHEDULER_RESULTS_DIR=/path/to/results shell/taskresults list\n'

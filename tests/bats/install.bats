@@ -63,6 +63,7 @@ fake_packages() {
   PATH=$fakes:$PATH run make -s -C "$root" demo
   echo "$output"
   [[ $status -eq 0 && $output == 'Installing: gcc '* && $(wc -l <"$installed") -eq 2 ]] # update, install
+  [[ $(wc -l <<<"$output") -le 40 && $output == *'$ shell/taskresults list'*'$ shell/taskresults errors'*'build/status.html'* ]]
   rm "$installed"
   mkdir "$BATS_TEST_TMPDIR/tree" "$BATS_TEST_TMPDIR/tree/tests"
   cp -r "$root/Makefile" "$root/.ci" "$BATS_TEST_TMPDIR/tree"

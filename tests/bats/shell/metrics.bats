@@ -33,13 +33,13 @@ check_metrics() {
 # TYPE taskresults_job_last_run_timestamp_seconds gauge
 taskresults_job_last_run_timestamp_seconds{job_id="api-monitor"} 1771092083.092869
 taskresults_job_last_run_timestamp_seconds{job_id="daily-digest"} 1771059620.615306
-taskresults_job_last_run_timestamp_seconds{job_id="nightly-backup"} 1771034445.000000
+taskresults_job_last_run_timestamp_seconds{job_id="nightly-backup"} 1771034948.000000
 taskresults_job_last_run_timestamp_seconds{job_id="price-watch"} 1771110039.775034
 # HELP taskresults_job_last_success_timestamp_seconds When the last successful run of the job finished.
 # TYPE taskresults_job_last_success_timestamp_seconds gauge
 taskresults_job_last_success_timestamp_seconds{job_id="api-monitor"} 1771092083.092869
 taskresults_job_last_success_timestamp_seconds{job_id="daily-digest"} 1771059620.615306
-taskresults_job_last_success_timestamp_seconds{job_id="nightly-backup"} 1771034445.000000
+taskresults_job_last_success_timestamp_seconds{job_id="nightly-backup"} 1771034948.000000
 taskresults_job_last_success_timestamp_seconds{job_id="price-watch"} 1771099204.000000
 # HELP taskresults_job_last_run_success Whether the last run of the job succeeded.
 # TYPE taskresults_job_last_run_success gauge
