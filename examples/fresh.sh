@@ -4,9 +4,12 @@
 # script.
 #
 # Each job is moved by a multiple of its own interval, so that a job of 02:00 still runs at 02:00, and the next run of each
-# is ahead.
+# is ahead; but for cert-check, which has been overdue for a day.
 set -eu
-[ $# -ge 1 ] && [ $# -le 2 ] || { echo 'usage: fresh.sh DIRECTORY [NOW]' >&2; exit 2; }
+if [ $# -lt 1 ] || [ $# -gt 2 ]; then
+  echo 'usage: fresh.sh DIRECTORY [NOW]' >&2
+  exit 2
+fi
 from=$(dirname "$0") to=$1
 now=$(date -u -d "${2-now}" +%s)
 moved=$(mktemp -d)
@@ -70,11 +73,12 @@ job nightly-backup 2026-02-14T02:09:08Z $day
 job daily-digest 2026-02-14T09:00:20Z $day
 job price-watch 2026-02-14T23:00:39Z $hour
 job api-monitor 2026-02-14T18:01:23Z $((6 * hour))
+job cert-check 2026-02-14T07:00:00Z $day
 job disk-report 2026-02-14T08:00:00Z $((7 * day))
 job yearly-cleanup 2026-02-14T00:00:00Z $day
 {
   printf '{\n  "jobs": [\n'
-  for name in nightly-backup daily-digest price-watch disk-report yearly-cleanup; do
+  for name in nightly-backup daily-digest price-watch cert-check disk-report yearly-cleanup; do
     printf '    {\n'
     cat "$moved/$name"
   done

@@ -1,32 +1,91 @@
 #!/usr/bin/env bats
-# The documents: their blocks of shell run.
+# The documents: their code runs, and their links lead somewhere.
 
 load ../lib/helpers
 
-# documents - sets `documents`: the paths of all of them, from the top of the checkout.
-documents() {
-  cd "$root" || return
-  mapfile -t documents < <(find . -path ./build -prune -o -path ./.git -prune -o -name '*.md' -print | sed 's|^\./||' | sort)
-  ((${#documents[@]} >= 10))
+run_documents() {
+  env -u COLUMNS -u NO_COLOR PYTHONDONTWRITEBYTECODE=1 python3 "$root/tests/lib/documents.py" "$@"
 }
 
-# The blocks marked ```sh run, each in a shell of its own, from the top of the checkout. README's first block says what is
-# to be typed before them: where the example data is, and the function sql.
-@test "every block of shell of every document that is marked to be run runs, and prints something" {
-  documents
-  sed -n '/^export SCHEDULER_/p; /^sql() {/p' README.md >"$BATS_TEST_TMPDIR/setup"
-  [[ $(wc -l <"$BATS_TEST_TMPDIR/setup") -eq 3 ]]
-  local document block count=0
-  for document in "${documents[@]}"; do
-    rm -f "$BATS_TEST_TMPDIR"/block-*
-    awk '/^```sh run/ {on = 1; n++; next} /^```/ {on = 0} on {print > sprintf("%s/block-%02d", out, n)}' \
-      out="$BATS_TEST_TMPDIR" "$document"
-    for block in "$BATS_TEST_TMPDIR"/block-*; do
-      [[ -e $block ]] || continue
-      run bash -euo pipefail -c 'source "$1"; source "$2"' - "$BATS_TEST_TMPDIR/setup" "$block"
-      [[ $status -eq 0 && -n $output ]] || { echo "$document:"; cat "$block"; echo "$output"; return 1; }
-      count=$((count + 1))
-    done
-  done
-  ((count >= 20))
+check_links() {
+  PYTHONDONTWRITEBYTECODE=1 python3 "$root/tests/lib/document_links.py" "$1"
+}
+
+@test "every block of code of every document runs, or is listed with the reason why not" {
+  run run_documents "$root"
+  echo "$output"
+  [[ $status -eq 0 && ${lines[-1]} =~ ^([0-9]+)\ blocks,\ ([0-9]+)\ run,\ 0\ faults$ && ${BASH_REMATCH[2]} -ge 15 ]]
+}
+
+# plant LANGUAGE LINE... - a document with a block of that, in a directory of its own; `planted`: that directory.
+plant() {
+  planted=$BATS_TEST_TMPDIR/planted
+  mkdir -p "$planted/new"
+  { printf '# New\n\n   - in a list:\n\n      ```%s\n' "$1"; printf '      %s\n' "${@:2}"; printf '      ```\n'; } >"$planted/new/NEW.md"
+}
+
+# finds WORDS - the planted document is found, and the fault told.
+finds() {
+  run run_documents --part "$root" "$planted"
+  echo "$output"
+  [[ $status -eq 1 && $output == *"new/NEW.md:5: "*"$1"*'1 blocks, '*' 1 faults' ]]
+}
+
+@test "a new document with a wrong block is found, whatever its language" {
+  plant sh 'shell/taskresults list' 'shell/taskresults no-such-command' 'true'
+  finds 'status 2: '
+  plant sh 'false | true' 'echo behind'
+  finds 'status 1: '
+  plant sh 'true'
+  finds 'printed nothing'
+  plant 'sh run' "sql \"SELECT * FROM task_results('no-such-job')\"" 'echo behind'
+  finds 'printed nothing: SELECT'
+  plant sql 'SELECT 1;' 'SELECT no_such_column FROM task_results;' 'SELECT 2;'
+  finds 'no such column: no_such_column'
+  plant python 'import json' 'json.loads("{")'
+  finds 'JSONDecodeError'
+  plant c 'int main(void) { return no_such_thing; }'
+  finds 'no_such_thing'
+  plant crontab '0 3 * * *  taskresults prune --all --keep 10'
+  finds "cron's PATH lacks /usr/local/bin"
+  plant crontab '0 3 * *  /bin/true'
+  finds 'no line of a crontab'
+  plant crontab '0 3 * * *  date +%H'
+  finds 'cron ends the command at %'
+  plant json '{"a": }'
+  finds 'Expecting value'
+  plant cobol 'DISPLAY 1.'
+  finds "not known how to run 'cobol'"
+  plant '' 'true'
+  finds "not known how to run ''"
+  plant sh 'echo fine'
+  sed -i '$d' "$planted/new/NEW.md"
+  finds 'the fence is never closed'
+}
+
+@test "right blocks of a new document are no fault, and what they write stays in a place of their own" {
+  plant sql 'SELECT taskresults_writable(1);' "INSERT INTO task_results(job_id, success) VALUES ('new', 1);"
+  run run_documents --part "$root" "$planted"
+  [[ $status -eq 0 && $output == '1 blocks, 1 run, 0 faults' ]]
+  plant sh 'pwd >examples/results/new.jsonl; pwd'
+  run run_documents --part "$root" "$planted"
+  [[ $status -eq 0 && ! -e $root/examples/results/new.jsonl && ! -e $root/build/examples/results/new.jsonl ]]
+}
+
+# A list of what is not run that nobody needs any more would hide the next block that begins so.
+@test "an entry in the list of what is not run that fits no block is found" {
+  plant sh 'echo fine'
+  run run_documents "$root" "$planted"
+  [[ $status -eq 1 && $output == *"('README.md', 'make demo'): listed, but there is no such block"* ]]
+}
+
+@test "every link of every document leads to a file of the project, and to a heading of it" {
+  run check_links "$root"
+  echo "$output"
+  [[ $status -eq 0 && -z $output ]]
+  mkdir "$BATS_TEST_TMPDIR/links"
+  printf '# A *new* `heading`, here\n\n[1](B.md) [2](A.md#a-new-heading-here) [3](#a-new-heading) `[4](C.md)` [5](https://example.org/D.md)\n' \
+    >"$BATS_TEST_TMPDIR/links/A.md"
+  run check_links "$BATS_TEST_TMPDIR/links"
+  [[ $status -eq 1 && $output == $'A.md:3: B.md: no such file\nA.md:3: #a-new-heading: no such heading' ]]
 }
