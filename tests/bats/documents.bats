@@ -89,3 +89,19 @@ finds() {
   run check_links "$BATS_TEST_TMPDIR/links"
   [[ $status -eq 1 && $output == $'A.md:3: B.md: no such file\nA.md:3: #a-new-heading: no such heading' ]]
 }
+
+@test "README has at most 250 lines" {
+  [[ $(wc -l <"$root/README.md") -le 250 ]]
+}
+
+@test "every picture is shown by a document, and is small" {
+  cd "$root"
+  local picture shown pictures ours=(. \( -name build -o -name .git -o -name node_modules \) -prune -o)
+  shown=$(find "${ours[@]}" -name '*.md' -exec grep -oE '\]\([^)]+\)' {} +)
+  mapfile -t pictures < <(find "${ours[@]}" \( -name '*.png' -o -name '*.svg' \) -print)
+  ((${#pictures[@]} >= 3))
+  for picture in "${pictures[@]}"; do
+    echo "$picture"
+    [[ $shown == *"${picture##*/})"* && $(wc -c <"$picture") -le 150000 ]]
+  done
+}
