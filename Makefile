@@ -200,18 +200,12 @@ instructions: all ## count the instructions of a small workload, and compare the
 
 # --- installing ----------------------------------------------------------------------------------------------------
 
+bindir  ?= $(PREFIX)/bin
+includedir ?= $(PREFIX)/include
 datadir ?= $(PREFIX)/share
 mandir  ?= $(datadir)/man
-SHELL_DIR = $(DESTDIR)$(datadir)/taskresults
-# What the commands read when they run, room by room.
-SHELL_ROOMS = alerts commands doctor hints lib report runner terminal
-SHELL_FILES = $(wildcard $(foreach type,bash awk css html js,$(SHELL_ROOMS:%=shell/%/*.$(type))))
-BASH_COMPLETIONS = $(DESTDIR)$(datadir)/bash-completion/completions
-ZSH_COMPLETIONS  = $(DESTDIR)$(datadir)/zsh/site-functions
-INSTALLED_FILES = "$(DESTDIR)$(libdir)/sqlite3/taskresults.so" "$(DESTDIR)$(libdir)/taskresults/taskresults-run" "$(DESTDIR)$(PREFIX)/include/taskresults.h" \
-	"$(DESTDIR)$(PREFIX)/bin/taskresults" "$(DESTDIR)$(PREFIX)/bin/view_results" \
-	"$(BASH_COMPLETIONS)/taskresults" "$(BASH_COMPLETIONS)/view_results" "$(ZSH_COMPLETIONS)/_taskresults" \
-	"$(DESTDIR)$(mandir)/man1/view_results.1" "$(DESTDIR)$(mandir)"/man1/taskresults*.1
+docdir  ?= $(datadir)/doc/taskresults
+DIRECTORIES = $(foreach name,DESTDIR PREFIX bindir libdir includedir datadir mandir docdir VERSION,$(name)="$($(name))")
 
 # The man pages are the commands' header comments, laid out.
 .PHONY: man
@@ -219,27 +213,11 @@ man: ## write the man pages to build/man
 	@rm -rf build/man
 	@shell/man/make_man build/man $(VERSION)
 
-# All links are relative: the tree works below any DESTDIR.
-install: all man ## copy the extension, its header, the commands and their man pages below DESTDIR/PREFIX
-	install -d "$(DESTDIR)$(libdir)/sqlite3" "$(DESTDIR)$(libdir)/taskresults" "$(DESTDIR)$(PREFIX)/include" \
-	  "$(DESTDIR)$(PREFIX)/bin" "$(SHELL_DIR)" "$(BASH_COMPLETIONS)" \
-	  "$(ZSH_COMPLETIONS)" "$(DESTDIR)$(mandir)/man1"
-	install -m 755 taskresults.so "$(DESTDIR)$(libdir)/sqlite3/taskresults.so"
-	install -m 755 taskresults-run "$(DESTDIR)$(libdir)/taskresults/taskresults-run"
-	install -m 644 include/taskresults.h "$(DESTDIR)$(PREFIX)/include/taskresults.h"
-	install -m 755 shell/taskresults shell/view_results "$(SHELL_DIR)"
-	for file in $(SHELL_FILES); do install -D -m 644 "$$file" "$(SHELL_DIR)/$${file#shell/}" || exit; done
-	ln -srfT "$(DESTDIR)$(libdir)/sqlite3/taskresults.so" "$(SHELL_DIR)/taskresults.so"
-	ln -srfT "$(DESTDIR)$(libdir)/taskresults/taskresults-run" "$(SHELL_DIR)/taskresults-run"
-	ln -srf "$(SHELL_DIR)/taskresults" "$(SHELL_DIR)/view_results" "$(DESTDIR)$(PREFIX)/bin"
-	install -m 644 shell/completions/taskresults.bash "$(BASH_COMPLETIONS)/taskresults"
-	ln -sf taskresults "$(BASH_COMPLETIONS)/view_results"
-	install -m 644 shell/completions/_taskresults "$(ZSH_COMPLETIONS)/_taskresults"
-	install -m 644 build/man/*.1 "$(DESTDIR)$(mandir)/man1"
+install: all static man ## copy the library, commands, man pages, documents and examples below DESTDIR/PREFIX
+	@$(DIRECTORIES) .ci/install
 
 uninstall: ## remove what install copied
-	rm -f $(INSTALLED_FILES)
-	rm -rf "$(SHELL_DIR)"
+	@$(DIRECTORIES) .ci/install --remove
 
 clean: ## remove everything that was built
 	rm -rf build taskresults.so taskresults-run libtaskresults.a

@@ -2,8 +2,10 @@
 ** embed.c - an application with taskresults linked in: prints how often each job ran, and how often it failed.
 **
 **     make static
-**     cc -DSQLITE_CORE -Iinclude examples/embed.c libtaskresults.a -lcjson -lsqlite3 -lm -pthread -o embed
+**     cc -Iinclude examples/embed.c libtaskresults.a -lcjson -lsqlite3 -lm -pthread -o embed
 **     ./embed /opt/.task-scheduler/results
+**
+** After `make install`: cc embed.c $(pkg-config --cflags --libs --static taskresults) -o embed
 **
 ** Nothing is loaded at run time: every connection that is opened after sqlite3_auto_extension() has the tables.
 */

@@ -3,21 +3,81 @@
 
 load ../lib/helpers
 
-@test "make install puts the extension where it loads from, and uninstall takes it away" {
-  make -s -C "$root" install DESTDIR="$BATS_TEST_TMPDIR/stage" PREFIX=/usr
-  [[ -f $BATS_TEST_TMPDIR/stage/usr/include/taskresults.h ]]
-  # shellcheck disable=SC2034  # read by sql() in tests/lib/helpers.bash
-  extension=$BATS_TEST_TMPDIR/stage/usr/lib/sqlite3/taskresults
-  make_job a 3
-  assert_rows 3 'SELECT count(*) FROM task_results'
-  make -s -C "$root" uninstall DESTDIR="$BATS_TEST_TMPDIR/stage" PREFIX=/usr
-  [[ -z $(find "$BATS_TEST_TMPDIR/stage" ! -type d) ]]
+# listing DIRECTORY - its files, directories and links, with modes, times and contents.
+listing() {
+  (cd "$1" && find . -printf '%y %m %p %l %T@\n' | sort && find . -type f -exec sha256sum {} + | sort)
 }
 
-@test "libdir moves the extension" {
-  make -s -C "$root" install DESTDIR="$BATS_TEST_TMPDIR/stage" libdir=/usr/lib/there
+@test "make install brings everything; uninstall takes it away, and leaves what was there before" {
+  stage=$BATS_TEST_TMPDIR/'a stage'
+  mkdir -p "$stage/usr/share/man/man1"
+  echo theirs >"$stage/usr/share/man/man1/theirs.1"
+  before=$(listing "$stage" | sed 's/ [0-9.]*$//')
+  make -s -C "$root" install DESTDIR="$stage" PREFIX=/usr
+  cd "$stage/usr"
+  for file in lib/sqlite3/taskresults.so lib/libtaskresults.a lib/pkgconfig/taskresults.pc include/taskresults.h \
+    bin/taskresults bin/view_results share/man/man1/taskresults-list.1 share/man/man1/view_results.1 \
+    share/bash-completion/completions/{taskresults,view_results} share/zsh/site-functions/_taskresults \
+    share/doc/taskresults/{README.md,CHANGELOG.md,LICENSE,ext/TABLES.md,ext/WRITING.md,ext/PRUNING.md,ext/SECURITY.md} \
+    share/doc/taskresults/{shell/README.md,examples/fresh.sh,examples/embed.c,examples/sql/audit.sql}; do
+    [[ -f $file ]] || { echo "not installed: $file"; return 1; }
+  done
+  # Nothing points outside, at the checkout, or nowhere, and nothing is writable for others.
+  [[ -z $(find . -xtype l -o -perm /022 ! -type l) ]]
+  run grep -rlF "$root" share include lib/pkgconfig bin
+  [[ -z $output ]]
+  # shellcheck disable=SC2034  # read by sql() in tests/lib/helpers.bash
+  extension=lib/sqlite3/taskresults
+  make_job a 3
+  assert_rows 3 'SELECT count(*) FROM task_results'
+  [[ $(bin/taskresults list --csv) == *$'\na,3,'* ]]
+  once=$(listing "$stage")
+  make -s -C "$root" install DESTDIR="$stage" PREFIX=/usr
+  diff <(echo "$once") <(listing "$stage")
+  make -s -C "$root" uninstall DESTDIR="$stage" PREFIX=/usr
+  diff <(echo "$before") <(listing "$stage" | sed 's/ [0-9.]*$//')
+  make -s -C "$root" uninstall DESTDIR="$stage" PREFIX=/usr # again: nothing is there, which is fine
+  diff <(echo "$before") <(listing "$stage" | sed 's/ [0-9.]*$//')
+}
+
+@test "uninstall takes away what is not in this version any more, and nothing that install did not make" {
+  stage=$BATS_TEST_TMPDIR/stage
+  make -s -C "$root" install DESTDIR="$stage" PREFIX=/usr
+  note=$stage/usr/share/taskresults/installed
+  grep -qx /usr/bin/taskresults "$note"
+  mkdir "$stage/usr/share/taskresults/gone"
+  touch "$stage/usr/share/taskresults/gone/older.bash" "$stage/usr/share/theirs"
+  printf '%s\n' /usr/share/taskresults/gone/ /usr/share/taskresults/gone/older.bash >>"$note"
+  make -s -C "$root" install DESTDIR="$stage" PREFIX=/usr
+  make -s -C "$root" uninstall DESTDIR="$stage" PREFIX=/usr
+  [[ $(cd "$stage" && find . | sort | tr '\n' ' ') == '. ./usr ./usr/share ./usr/share/theirs ' ]]
+}
+
+@test "the C example is built from what is installed, as pkg-config says, and runs" {
+  prefix=$BATS_TEST_TMPDIR/prefix
+  make -s -C "$root" install PREFIX="$prefix"
+  export PKG_CONFIG_PATH=$prefix/lib/pkgconfig
+  [[ $(pkg-config --modversion taskresults) == "$(sed -n 's/^VERSION := //p' "$root/Makefile")" ]]
+  make_job a 3 3
+  cd "$BATS_TEST_TMPDIR"
+  for static in '' --static; do
+    read -ra flags < <(pkg-config --cflags --libs ${static:+"$static"} taskresults)
+    cc -Wall -Werror "$prefix/share/doc/taskresults/examples/embed.c" "${flags[@]}" -o embed
+    [[ $(./embed "$results") == 'a: 3 runs, 1 failed' ]]
+  done
+  # In a stage, by its own prefix.
+  make -s -C "$root" install DESTDIR="$BATS_TEST_TMPDIR/stage" PREFIX=/usr
+  PKG_CONFIG_PATH=$BATS_TEST_TMPDIR/stage/usr/lib/pkgconfig
+  [[ $(pkg-config --variable=includedir taskresults) == /usr/include ]]
+  [[ $(pkg-config --define-variable=prefix=/opt/x --variable=libdir taskresults) == /opt/x/lib ]]
+}
+
+@test "libdir and docdir move the libraries and the documents" {
+  make -s -C "$root" install DESTDIR="$BATS_TEST_TMPDIR/stage" libdir=/usr/lib/there docdir=/srv/doc
+  [[ -f $BATS_TEST_TMPDIR/stage/srv/doc/README.md && ! -e $BATS_TEST_TMPDIR/stage/usr/local/share/doc ]]
   [[ -f $BATS_TEST_TMPDIR/stage/usr/lib/there/sqlite3/taskresults.so ]]
   [[ $("$BATS_TEST_TMPDIR/stage/usr/local/bin/taskresults" version) == 'taskresults '* ]]
+  grep -qx 'libdir=/usr/lib/there' "$BATS_TEST_TMPDIR/stage/usr/lib/there/pkgconfig/taskresults.pc"
 }
 
 @test "deps does nothing when everything is there" {
