@@ -1,6 +1,6 @@
 /*
-** extension.c - the entry points: they register the tables and functions on one connection, with the power to act on files
-** or without it.
+** extension.c - the entry points: they register the tables and functions on one connection, with the power to act on
+** files or without it.
 **
 ** SQLite derives the entry point's name from the file's: taskresults.so, ./taskresults and libtaskresults.so all lead
 ** to sqlite3_taskresults_init, mod_taskresults.so to sqlite3_modtaskresults_init. sqlite3_taskresults_readonly_init has
@@ -115,7 +115,7 @@ static int refuse_other_load(sqlite3 *db, bool read_only, char **message) {
       can_act ? "with" : "without");
 }
 
-/* --- the entry points ---------------------------------------------------------------------------------------------- */
+/* --- the entry points --------------------------------------------------------------------------------------------- */
 
 static int load_extension(sqlite3 *db, bool read_only, char **message) {
   if (sqlite3_libversion_number() < OLDEST_SQLITE) {

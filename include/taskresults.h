@@ -46,16 +46,17 @@ int sqlite3_taskresults_init(sqlite3 *db, char **message, const struct sqlite3_a
 int sqlite3_modtaskresults_init(sqlite3 *db, char **message, const struct sqlite3_api_routines *api);
 
 /*
-** Registers what reads, and nothing that acts: the tables without INSERT, and the functions that touch no file. There is
-** no taskresults_prune(), taskresults_prune_all(), taskresults_export_csv() or taskresults_writable(), and no table takes
-** a path as an argument (dir=, logs=, file=, results=), so that visitors read the directories that the environment names
-** and no others. SQLite's loader wants the name: sqlite3_load_extension(db, file, "sqlite3_taskresults_readonly_init", ...).
+** Registers what reads, and nothing that acts: the tables without INSERT, and the functions that touch no file. There
+** is no taskresults_prune(), taskresults_prune_all(), taskresults_export_csv() or taskresults_writable(), and no table
+** takes a path as an argument (dir=, logs=, file=, results=), so that visitors read the directories that the
+** environment names and no others. SQLite's loader wants the name: sqlite3_load_extension(db, file,
+** "sqlite3_taskresults_readonly_init", ...).
 **
 ** What is loaded stays: it is an error on a connection that was loaded with the power to act, and the other way round.
 ** Calling it again is harmless. Arguments, codes and thread safety are those of sqlite3_taskresults_init().
 **
-** This limits taskresults, not SQLite: what ATTACH, PRAGMA or other functions of the host can do, they can (ext/SECURITY.md).
-** Source: ext/extension.c
+** This limits taskresults, not SQLite: what ATTACH, PRAGMA or other functions of the host can do, they can
+** (ext/SECURITY.md). Source: ext/extension.c
 */
 int sqlite3_taskresults_readonly_init(sqlite3 *db, char **message, const struct sqlite3_api_routines *api);
 

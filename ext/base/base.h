@@ -59,8 +59,8 @@ int tr_error_code(int error_number);
 */
 void *tr_array_grow(void *items, size_t *room, size_t wanted, size_t item_bytes);
 
-/* The array with room for as many items as are wanted; if there is not enough, at least twice as much as before. NULL: out
-** of memory, and nothing changed. */
+/* The array with room for as many items as are wanted; if there is not enough, at least twice as much as before. NULL:
+** out of memory, and nothing changed. */
 static inline void *tr_array_reserve(void *items, size_t *room, size_t wanted, size_t item_bytes) {
   return wanted <= *room ? items : tr_array_grow(items, room, wanted, item_bytes);
 }
@@ -100,8 +100,8 @@ int tr_locate(int dir_fd, const char *name);     /* the entry itself, be it a li
 int tr_locate_dir(int dir_fd, const char *path); /* for openat() and the like */
 ssize_t tr_read_link(int link_fd, char *text, size_t size);
 
-/* Access lists, and what users have attached to a file. *name is the one that cannot be given, in the buffer; NULL: they
-** cannot be listed. */
+/* Access lists, and what users have attached to a file. *name is the one that cannot be given, in the buffer; NULL:
+** they cannot be listed. */
 #define TR_ATTRIBUTES_BYTES (128 * 1024)
 TR_CHECKED int tr_attributes_copy(int from_fd, int to_fd, char buffer[TR_ATTRIBUTES_BYTES], const char **name);
 
@@ -234,8 +234,8 @@ void tr_connection_unref(void *connection);
 /* What is understood, for messages. */
 #define TR_TIMESPAN_FORMS "90s, 30m, 12h, 7d, 2w, 3mo, 1y, '90 days' or '1d 12h'"
 
-/* False: the text is no length of time, or int64_t cannot hold it. `plain_seconds`: a number alone is seconds, and numbers
-** may have a fraction, which is cut to microseconds. */
+/* False: the text is no length of time, or int64_t cannot hold it. `plain_seconds`: a number alone is seconds, and
+** numbers may have a fraction, which is cut to microseconds. */
 bool tr_timespan_parse(const char *text, size_t length, bool plain_seconds, int64_t *span_us);
 
 /* ------------------------------------------------------------------------------------------------------------------
@@ -253,8 +253,8 @@ typedef struct TrTarget {
 } TrTarget;
 
 /* Call order: open, write to fd, commit, close; close without commit takes everything back (but not what a pipe took).
-** open and commit: 0, or errno. EAGAIN from open: a FIFO that nobody reads yet; ask again. `path` is needed no longer than
-** open. If commit fails with in_place, the file is written, but may not outlast a power cut. */
+** open and commit: 0, or errno. EAGAIN from open: a FIFO that nobody reads yet; ask again. `path` is needed no longer
+** than open. If commit fails with in_place, the file is written, but may not outlast a power cut. */
 TR_CHECKED int tr_target_open(TrTarget *target, const char *path);
 TR_CHECKED int tr_target_commit(TrTarget *target, bool sync);
 void tr_target_close(TrTarget *target);

@@ -1,8 +1,8 @@
 /*
 ** open.c - opening a file beside one who holds a lease on it.
 **
-** A prune leases the file that it prunes. Under O_NONBLOCK an open that is against the lease fails with EAGAIN instead of
-** waiting in the kernel, where nobody could interrupt it; so it is tried again here.
+** A prune leases the file that it prunes. Under O_NONBLOCK an open that is against the lease fails with EAGAIN instead
+** of waiting in the kernel, where nobody could interrupt it; so it is tried again here.
 */
 #include "base.h"
 

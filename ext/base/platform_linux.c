@@ -1,6 +1,7 @@
 /*
-** platform_linux.c - what Linux alone has: the whole of the extension's, so that another system is another file. .ci/layers
-** keeps leases, exchanges of names, space ahead of time, O_PATH, attributes, /proc and the like out of all others.
+** platform_linux.c - what Linux alone has: the whole of the extension's, so that another system is another file.
+** .ci/layers keeps leases, exchanges of names, space ahead of time, O_PATH, attributes, /proc and the like out of all
+** others.
 **
 ** Leases: a read lease is granted only when nobody has the file open for writing, a write lease only when nobody but us
 ** has it open at all; and while we hold one, an open() that is against it waits in the kernel until we let go (or fails
@@ -154,8 +155,8 @@ static int64_t clock_us(clockid_t clock) {
   return now.tv_sec * TR_US_PER_SECOND + now.tv_nsec / 1000;
 }
 
-/* /proc/PID/stat: `pid (name) state ...`, in which the name may hold anything; the 22nd field is the start, in ticks since
-** boot. */
+/* /proc/PID/stat: `pid (name) state ...`, in which the name may hold anything; the 22nd field is the start, in ticks
+** since boot. */
 int tr_process_read(int64_t pid, char *state, int64_t *started_us) {
   char path[64], text[1024];
   snprintf(path, sizeof path, "/proc/%lld/stat", (long long)pid);

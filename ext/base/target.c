@@ -2,15 +2,15 @@
 ** target.c - a path -> an open file that nobody else can have put there.
 **
 ** A regular file is written beside its final name, flushed to the disk and renamed, so until all is written the old one
-** is what it was, and a reader sees one or the other. A link is followed to its end and stays a link; an existing file's
-** mode is kept. What is no regular file (a FIFO, a device) is written to as it is, and so are this process's own
+** is what it was, and a reader sees one or the other. A link is followed to its end and stays a link; an existing
+** file's mode is kept. What is no regular file (a FIFO, a device) is written to as it is, and so are this process's own
 ** descriptors (/dev/stdout, /dev/fd/63), which only their names tell: opening them anew would begin at the start of a
 ** file that others may have written to already.
 **
-** The directory may belong to somebody else, and we may be root. So the path is walked once, a name at a time, with each
-** directory held open; all that follows is done in the last of them, through one descriptor: nothing is opened, given a
-** mode or written to by a name that its owner could lead elsewhere meanwhile. A link that belongs neither to us nor to
-** root is followed only into a directory of its owner's, who could have written there himself.
+** The directory may belong to somebody else, and we may be root. So the path is walked once, a name at a time, with
+** each directory held open; all that follows is done in the last of them, through one descriptor: nothing is opened,
+** given a mode or written to by a name that its owner could lead elsewhere meanwhile. A link that belongs neither to us
+** nor to root is followed only into a directory of its owner's, who could have written there himself.
 **
 ** A kill can leave the temporary file behind, `.taskresults.` and six letters; never half of the file itself.
 */
@@ -117,8 +117,8 @@ static int step(Walk *walk, bool *is_end) {
   return code;
 }
 
-/* May a stranger's link lead here? Only where he could have written himself: into a directory of his, whose entries he can
-** replace, whoever owns them; or to a pipe of his. */
+/* May a stranger's link lead here? Only where he could have written himself: into a directory of his, whose entries he
+** can replace, whoever owns them; or to a pipe of his. */
 static int check_leader(const Walk *walk) {
   struct stat dir;
   if (!walk->is_led || walk->descriptor >= 0) return 0;

@@ -2,8 +2,8 @@
 ** thread.c - a helper thread: how many there may be, and how one is started.
 **
 ** Helpers work for one call or one cursor, and never outlive it. They call nothing of SQLite's (the host may have built
-** it for a single thread) and allocate nothing; so whatever cannot be done without either is left to the caller's thread,
-** which can do all of the work alone. No thread to be had is therefore no error.
+** it for a single thread) and allocate nothing; so whatever cannot be done without either is left to the caller's
+** thread, which can do all of the work alone. No thread to be had is therefore no error.
 */
 #include "base.h"
 

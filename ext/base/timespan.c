@@ -1,7 +1,7 @@
 /*
 ** timespan.c - a length of time as people write it -> microseconds.
 **
-** Understood: a whole number and a unit, or several of these, which add up: 90s, 12h, "90 days", "1d 12h". The units are
+** Understood: a whole number and a unit, or several of these, which add up: 90s, 12h, "90 days", "1d 12h". The units:
 **
 **   s sec secs second seconds          m min mins minute minutes          h hr hrs hour hours
 **   d day days                         w week weeks

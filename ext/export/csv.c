@@ -4,8 +4,8 @@
 ** Quoted only where a quote, the delimiter or a line break demands it, or where it is an empty text: "" is empty, and
 ** nothing at all is NULL. Texts and BLOBs keep every byte, NUL included; numbers are spelled as SQLite prints them.
 **
-** Most of an export's time would be spent here and in copying, so a text is searched as it is copied, sixteen bytes at a
-** step, straight into the output's buffer, and copied again only if it turns out to need quotes.
+** Most of an export's time would be spent here and in copying, so a text is searched as it is copied, sixteen bytes at
+** a step, straight into the output's buffer, and copied again only if it turns out to need quotes.
 */
 #include "export.h"
 
@@ -167,8 +167,8 @@ static void append_integer(TrOutput *output, int64_t value) {
 
 /* --- the delimiter ----------------------------------------------------------------------------------------------- */
 
-/* Numbers are written without quotes and NULL as nothing, so the delimiter must be none of what they are spelled with, nor
-** a character that has another part to play. */
+/* Numbers are written without quotes and NULL as nothing, so the delimiter must be none of what they are spelled with,
+** nor a character that has another part to play. */
 bool tr_csv_delimiter(TrCsv *csv, const char *text) {
   if (text[0] == '\0' || text[1] != '\0' || strchr("\t!#$%&()*,/:;<=>?@[\\]^_`{|}~", text[0]) == NULL) return false;
   memset(csv->delimiters, text[0], sizeof csv->delimiters);

@@ -14,9 +14,9 @@
 typedef struct TrWriter TrWriter;
 
 TrWriter *tr_writer_start(int fd); /* a regular file, borrowed. NULL: no thread, or no memory; do without */
-/* Call order: wait, then put, any number of times; wait, then stop. wait returns when nothing is left to write: SQLITE_OK,
-** with *written counted on and *reason 0 or the errno of what failed; or SQLITE_INTERRUPT. put takes over the buffer, of
-** TR_OUTPUT_BYTES, and returns another one. */
+/* Call order: wait, then put, any number of times; wait, then stop. wait returns when nothing is left to write:
+** SQLITE_OK, with *written counted on and *reason 0 or the errno of what failed; or SQLITE_INTERRUPT. put takes over
+** the buffer, of TR_OUTPUT_BYTES, and returns another one. */
 TR_CHECKED int tr_writer_wait(TrWriter *writer, TrPoll *poll, int64_t *written, int *reason);
 char *tr_writer_put(TrWriter *writer, char *buffer, size_t length);
 void tr_writer_stop(TrWriter *writer); /* NULL is allowed */

@@ -2,8 +2,8 @@
 ** formula.c - would a spreadsheet take this cell for a formula?
 **
 ** It does if the cell begins with = + - or @. What stands before that is no protection: some programs cut white space
-** off, or drop what cannot be seen, or take the wide forms of these characters (U+FF1D and others) for the plain ones. So
-** everything of that kind is passed over first. A tab or a line break at the very beginning counts by itself, since
+** off, or drop what cannot be seen, or take the wide forms of these characters (U+FF1D and others) for the plain ones.
+** So everything of that kind is passed over first. A tab or a line break at the very beginning counts by itself, since
 ** programs that split at them begin a new cell there.
 **
 ** The answer is for a cell as its reader gets it, who knows the file's delimiter and quotes. It says nothing of readers
@@ -43,8 +43,8 @@ static bool is_in(uint32_t point, const Range *ranges, size_t count) {
   return false;
 }
 
-/* The character that begins there, and its bytes in *taken. A byte that begins none (a BLOB may hold any) is a control's
-** equal: nobody knows what a reader makes of it. */
+/* The character that begins there, and its bytes in *taken. A byte that begins none (a BLOB may hold any) is a
+** control's equal: nobody knows what a reader makes of it. */
 static uint32_t character_at(const char *text, size_t length, size_t *taken) {
   const unsigned char *bytes = (const unsigned char *)text;
   size_t size = bytes[0] < 0x80 ? 1 : bytes[0] < 0xC2 ? 0 : bytes[0] < 0xE0 ? 2 : bytes[0] < 0xF0 ? 3 : 4;

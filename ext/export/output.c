@@ -1,7 +1,8 @@
 /*
 ** output.c - bytes -> a file that is there whole or not at all, or a pipe.
 **
-** Where they go, and how a file takes its place, is target.c's. When a few megabytes have been written to a regular file, a second thread writes on (writer.c).
+** Where they go, and how a file takes its place, is target.c's. When a few megabytes have been written to a regular
+** file, a second thread writes on (writer.c).
 **
 ** A failure sticks: what is appended after it is dropped, so that callers need to look once a row and not once a cell.
 */

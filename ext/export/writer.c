@@ -1,8 +1,8 @@
 /*
 ** writer.c - a second thread that writes one buffer to a file, while the caller fills another.
 **
-** A quarter of an export's time is the system's, copying into its cache. The two threads change buffers, so there is one
-** write at a time, in order, and at most one buffer whose fate the caller does not know yet.
+** A quarter of an export's time is the system's, copying into its cache. The two threads change buffers, so there is
+** one write at a time, in order, and at most one buffer whose fate the caller does not know yet.
 */
 #include "export.h"
 

@@ -1,15 +1,15 @@
 /*
-** error_groups.c - the failures of one job -> groups of like errors, and how often each occurred. Records come one by one,
-** in the order of the file.
+** error_groups.c - the failures of one job -> groups of like errors, and how often each occurred. Records come one by
+** one, in the order of the file.
 **
-** A group is what taskresults_signature() makes of the error. A job fails with the same few texts over and over, so a memo
-** leads from the text as it stands in the line, escapes and all, straight to its group: it is decoded and folded once. The
-** memo is of fixed size, one text a slot, the latest one to come by: a text that is not there, or is too long for it, is
-** folded again, which is slower and no less right.
+** A group is what taskresults_signature() makes of the error. A job fails with the same few texts over and over, so a
+** memo leads from the text as it stands in the line, escapes and all, straight to its group: it is decoded and folded
+** once. The memo is of fixed size, one text a slot, the latest one to come by: a text that is not there, or is too long
+** for it, is folded again, which is slower and no less right.
 **
 ** Memory: the memo, at most 2 MiB; and each group of this one job, up to 150 bytes and its signature (of at most
-** TR_SIGNATURE_SIZE): a million short ones take 108 MB. It comes from SQLite's allocator, whose limits hold; SQLITE_NOMEM
-** is then the answer, never a group left out.
+** TR_SIGNATURE_SIZE): a million short ones take 108 MB. It comes from SQLite's allocator, whose limits hold;
+** SQLITE_NOMEM is then the answer, never a group left out.
 */
 #include "figures.h"
 

@@ -82,7 +82,8 @@ typedef struct TrErrorGroups {
   TrScratch scratch;
 } TrErrorGroups;
 
-/* A zeroed TrErrorGroups but for c_locale is a valid one. begin forgets the job before. All: SQLITE_OK or SQLITE_NOMEM. */
+/* A zeroed TrErrorGroups but for c_locale is a valid one. begin forgets the job before. All: SQLITE_OK or
+** SQLITE_NOMEM. */
 TR_CHECKED int tr_error_groups_begin(TrErrorGroups *groups);
 TR_CHECKED int tr_error_groups_add(TrErrorGroups *groups, const TrLine *line, const TrRecord *record);
 void tr_error_groups_free(TrErrorGroups *groups);

@@ -4,8 +4,8 @@
 ** What it holds is a few numbers and four values, whatever the length of the history: the timestamps of the first run,
 ** the last success and the last failure, and the error of that failure. They are copied when they are seen, still
 ** spelled as JSON, and decoded by those who show them: copying is cheap beside parsing, and a file that is truncated
-** meanwhile cannot take the text away again. The time of a record is worked out only where an outage begins or ends, and
-** only if the means of outages are asked for.
+** meanwhile cannot take the text away again. The time of a record is worked out only where an outage begins or ends,
+** and only if the means of outages are asked for.
 **
 ** An outage goes from a failure that follows a success, or is the first record, to the next success. Clocks are set
 ** back now and then: a duration that comes out negative counts as 0, for something did begin and end. One that lacks a

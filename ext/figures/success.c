@@ -2,9 +2,9 @@
 ** success.c - is a record a success? The one rule, by which every table, command, alert and prune goes.
 **
 ** The scheduler's own viewer asks `if record.get("success")`, so the rule is Python's truth of the value: false are
-** `false`, null, a missing key, every number that is 0, "", [] and {}; all else is true, the texts "0" and "[]" too. It is
-** read from the record, where a text and an array differ, and not from the value that SQL sees, where they look alike.
-** Of a key that is there twice the last one counts, as everywhere.
+** `false`, null, a missing key, every number that is 0, "", [] and {}; all else is true, the texts "0" and "[]" too. It
+** is read from the record, where a text and an array differ, and not from the value that SQL sees, where they look
+** alike. Of a key that is there twice the last one counts, as everywhere.
 */
 #include "figures.h"
 
@@ -21,7 +21,8 @@ static bool is_filled(const unsigned char *text, size_t length) {
 
 /* --- numbers ------------------------------------------------------------------------------------------------------ */
 
-/* Python's float rounds to 0.0 what is at most 2^-1075, half of the least double: a number of 752 digits, 2.47…e-324. */
+/* Python's float rounds to 0.0 what is at most 2^-1075, half of the least double: a number of 752 digits,
+** 2.47…e-324. */
 #define LEAST_EXPONENT (-324)
 #define DIGITS 800
 #define FAR (INT64_C(1) << 50) /* farther than any line is long */
@@ -57,8 +58,8 @@ static bool find_digits(const unsigned char *text, size_t length, Number *number
   return true;
 }
 
-/* Written anew without its point, which strtod() would look for in the host's locale. Digits beyond those that can matter
-** become one that says that they are there. */
+/* Written anew without its point, which strtod() would look for in the host's locale. Digits beyond those that can
+** matter become one that says that they are there. */
 static bool rounds_to_more_than_0(const unsigned char *text, const Number *number) {
   char digits[DIGITS + 32];
   int count = 0;

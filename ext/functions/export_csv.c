@@ -16,13 +16,13 @@
 **
 ** RFC 4180 as csv.c has it; the file is there whole or not at all, as output.c has it.
 **
-** The statement has to be one SELECT (or WITH ... SELECT, or VALUES): its first word is looked at before SQLite sees it,
-** because some statements act when they are only prepared (PRAGMA), and some that change much count as read-only (BEGIN,
-** ATTACH). What it fails with is passed on in its own words. Functions that it calls may do what they do when the user
-** calls them directly, and no more: the rules for views and triggers hold inside it.
+** The statement has to be one SELECT (or WITH ... SELECT, or VALUES): its first word is looked at before SQLite sees
+** it, because some statements act when they are only prepared (PRAGMA), and some that change much count as read-only
+** (BEGIN, ATTACH). What it fails with is passed on in its own words. Functions that it calls may do what they do when
+** the user calls them directly, and no more: the rules for views and triggers hold inside it.
 **
-** The function is DIRECTONLY: nothing in the schema of a hostile database can write files. It cannot be used inside its own
-** SELECT, which could nest until the stack ends.
+** The function is DIRECTONLY: nothing in the schema of a hostile database can write files. It cannot be used inside its
+** own SELECT, which could nest until the stack ends.
 */
 #include "functions.h"
 

@@ -3,9 +3,9 @@
 **
 **   SELECT rowid FROM task_results('my-job') WHERE taskresults_hash(record) = 7215823642310093451;
 **
-** It is FNV-1a with 64 bits over the text's UTF-8 bytes, or a BLOB's, as a signed integer: the same on every machine, in
-** every version and in a database of any encoding, so that it can be kept in files. It tells lines apart that nobody made
-** to collide; it is no seal against somebody who does.
+** It is FNV-1a with 64 bits over the text's UTF-8 bytes, or a BLOB's, as a signed integer: the same on every machine,
+** in every version and in a database of any encoding, so that it can be kept in files. It tells lines apart that nobody
+** made to collide; it is no seal against somebody who does.
 */
 #include "functions.h"
 

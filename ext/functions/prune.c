@@ -23,8 +23,8 @@
 ** The result is JSON: {"job_id": TEXT, "result": "pruned" | "unchanged" | "dry_run" | "busy", "kept": records or null,
 ** "dropped": lines or null if they were not counted, "bytes_freed": INTEGER}, with "recovered": true if an interrupted
 ** prune was finished first, and with a "reason" if busy. prune_all gives an array of these, one for each job, in which
-** a job that could not be pruned has "result": "failed" and its reason; the others go on. What a guard refuses is an error,
-** with nothing changed; in a dry run it is told as "refused" in each report.
+** a job that could not be pruned has "result": "failed" and its reason; the others go on. What a guard refuses is an
+** error, with nothing changed; in a dry run it is told as "refused" in each report.
 **
 ** Both are SQLITE_DIRECTONLY: nothing in the schema of a hostile database can prune.
 */

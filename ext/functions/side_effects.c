@@ -1,18 +1,18 @@
 /*
 ** side_effects.c - the functions that act on files: who may call them, and when.
 **
-** DIRECTONLY keeps them out of views and triggers of a hostile database, but out of its CHECK constraints only if they are
-** called DETERMINISTIC, too: SQLite (3.40) does not look at others there. Called with constants, such a function then acts
-** once for each run of a statement, and not once for each row.
+** DIRECTONLY keeps them out of views and triggers of a hostile database, but out of its CHECK constraints only if they
+** are called DETERMINISTIC, too: SQLite (3.40) does not look at others there. Called with constants, such a function
+** then acts once for each run of a statement, and not once for each row.
 **
-** A SQLite with SQLITE_ENABLE_STAT4 calls a deterministic function with constant arguments while it prepares a statement, to
-** estimate how many rows `indexed_column = f(1)` has, and so under EXPLAIN as well. Such a call has no statement to keep
-** auxiliary data with, which tells it from others.
+** A SQLite with SQLITE_ENABLE_STAT4 calls a deterministic function with constant arguments while it prepares a
+** statement, to estimate how many rows `indexed_column = f(1)` has, and so under EXPLAIN as well. Such a call has no
+** statement to keep auxiliary data with, which tells it from others.
 **
 ** PRAGMA query_only is SQLite's word for "this connection changes nothing", and is asked at each call. In doubt (an
-** authorizer that forbids or ignores the pragma, an interrupt, no memory) nothing acts. INSERT needs no question of ours:
-** SQLite asks it of itself at the beginning of each statement that writes, to a virtual table as well. What was inserted
-** before is written by COMMIT, as in a table of SQLite's own.
+** authorizer that forbids or ignores the pragma, an interrupt, no memory) nothing acts. INSERT needs no question of
+** ours: SQLite asks it of itself at the beginning of each statement that writes, to a virtual table as well. What was
+** inserted before is written by COMMIT, as in a table of SQLite's own.
 */
 #include "functions.h"
 

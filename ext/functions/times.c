@@ -6,11 +6,13 @@
 **   taskresults_span(TEXT)           microseconds: taskresults_span('90 days')
 **   taskresults_span(TEXT, 'seconds') the same, but a number alone is seconds, and may have a fraction
 **
-**   taskresults_untimed()            how many records conditions on time have passed over so far, through this connection, since
-**                                    their time cannot be read: no range has them, and nothing else tells
+**   taskresults_untimed()            how many records conditions on time have passed over so far, through this
+**                                    connection, since their time cannot be read: no range has them, and nothing else
+**                                    tells
 **
-** The forms are those of read/time.c and base/timespan.c. NULL gives NULL, and an integer, which is microseconds already,
-** itself. What cannot be read is an error, never NULL: a condition with NULL would choose nothing, or, in a prune, all.
+** The forms are those of read/time.c and base/timespan.c. NULL gives NULL, and an integer, which is microseconds
+** already, itself. What cannot be read is an error, never NULL: a condition with NULL would choose nothing, or, in a
+** prune, all.
 **
 ** The second argument is a word, so that the name of a zone can stand there one day.
 */

@@ -7,8 +7,8 @@
 **   in any job
 **
 ** Asked before anything is locked or changed. The third is answered as soon as one record is found that stays, and that
-** is as a rule the last line of the first job that is looked at: so the last lines of all are looked at first, and whole
-** files only if none of those stays. Of all jobs, one that cannot be read counts as one without a record.
+** is as a rule the last line of the first job that is looked at: so the last lines of all are looked at first, and
+** whole files only if none of those stays. Of all jobs, one that cannot be read counts as one without a record.
 **
 ** What would go is counted, with its range of times, only when it is refused.
 */

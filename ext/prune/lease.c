@@ -1,6 +1,6 @@
 /*
-** lease.c - waiting on leases: until nobody has the file open for writing, and whether somebody has wanted it since. What a
-** lease is, tells base/platform_linux.c.
+** lease.c - waiting on leases: until nobody has the file open for writing, and whether somebody has wanted it since.
+** What a lease is, tells base/platform_linux.c.
 */
 #include "prune.h"
 

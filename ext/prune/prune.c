@@ -146,8 +146,8 @@ static int choose_lines(TrPrune *prune, char **message) {
 
 /* --- 3 to 7 ------------------------------------------------------------------------------------------------------ */
 
-/* What has T's name is deleted only if it is the temporary that we made, whatever an earlier call reported. False: it, or
-** the journal, is still there. */
+/* What has T's name is deleted only if it is the temporary that we made, whatever an earlier call reported. False: it,
+** or the journal, is still there. */
 static bool take_back(TrPrune *prune) {
   struct stat named, made;
   if (prune->live_fd < 0) return true;

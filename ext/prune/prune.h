@@ -133,8 +133,8 @@ typedef struct TrPrune {
   TrJournal journal;
 } TrPrune;
 
-/* Would that be a slip of the hand? *refusal (owned) says why, and what would go; or it is NULL. `name`: of the one job's
-** file that is to be pruned; NULL: of all. SQLITE_BUSY: another program has leased the one. */
+/* Would that be a slip of the hand? *refusal (owned) says why, and what would go; or it is NULL. `name`: of the one
+** job's file that is to be pruned; NULL: of all. SQLITE_BUSY: another program has leased the one. */
 TR_CHECKED int tr_guard(TrDir *dir, TrPoll *poll, const TrPruneOptions *options, size_t max_line, const char *name,
                         char **refusal, char **message);
 

@@ -17,8 +17,8 @@
 **
 ** Discarding deletes T before J and draining relies on J alone, so a recovery that is itself killed leaves one of the
 ** same states. An orderly "busy" in the drain leaves the state "after the exchange". If somebody has replaced N since,
-** what T holds is appended to the replacement; if N is gone, a new N gets it. What others may have put under the names of
-** T and J is refused before anything is changed (trust.c).
+** what T holds is appended to the replacement; if N is gone, a new N gets it. What others may have put under the names
+** of T and J is refused before anything is changed (trust.c).
 */
 #include "prune.h"
 
@@ -50,7 +50,8 @@ static int live_open_error(const TrPrune *prune, char **message) {
                         "cannot be opened to finish an interrupted prune");
 }
 
-/* N for writing: the file that the exchange made, or what others have put there since. If it is gone, live_fd stays -1. */
+/* N for writing: the file that the exchange made, or what others have put there since. If it is gone, live_fd stays
+** -1. */
 static int open_live(TrPrune *prune, struct stat *found, char **message) {
   int64_t deadline_ms = tr_clock_ms() + OPEN_PATIENCE_MS;
   while ((prune->live_fd = tr_prune_open(prune, prune->file_name, O_RDWR, 0)) < 0 && errno == EAGAIN) {
@@ -138,7 +139,7 @@ static int finish_or_discard(TrPrune *prune, const struct stat *new, char **mess
   int code = tr_journal_load(prune, &is_complete, message);
   if (code != SQLITE_OK) return code;
   const TrJournalState *state = &prune->journal.state;
-  bool is_old = new &&is_complete && !is_inode(new, state->live_dev, state->live_ino);
+  bool is_old = is_complete && new != NULL && !is_inode(new, state->live_dev, state->live_ino);
   return is_old ? finish_recovery(prune, message) : discard(prune, message);
 }
 

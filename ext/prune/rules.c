@@ -5,12 +5,12 @@
 **
 **   - it is among the last `keep` records;
 **   - it is as new as `since`, or has no time that we can read;
-**   - it is a failure, by the one rule of figures/success.c, and fewer than `keep_failures` newer ones were kept for that
-**     reason alone.
+**   - it is a failure, by the one rule of figures/success.c, and fewer than `keep_failures` newer ones were kept for
+**     that reason alone.
 **
-** A line that is not a record is evidence. It is kept where a record in its place would be: among the last `keep` records,
-** or, since it has no time, anywhere under `since`. A blank line goes with the line behind it; where no rule can keep
-** anything older, it goes.
+** A line that is not a record is evidence. It is kept where a record in its place would be: among the last `keep`
+** records, or, since it has no time, anywhere under `since`. A blank line goes with the line behind it; where no rule
+** can keep anything older, it goes.
 **
 ** To tell a record from evidence, every byte of the line is validated, by the lanes that the tables use: what goes is
 ** what they show as a record, with an old time.
@@ -39,8 +39,8 @@ bool tr_rules_need_no_order(const TrPruneOptions *options) {
   return options->by_time && !options->by_count && options->keep_failures == 0;
 }
 
-/* Each of the eight bytes is ASCII and between its lowest and its highest, which are ASCII too: then no sum carries, and
-** a byte's high bit tells. */
+/* Each of the eight bytes is ASCII and between its lowest and its highest, which are ASCII too: then no sum carries,
+** and a byte's high bit tells. */
 static inline bool is_within(const char *text, const char *lowest, const char *highest) {
   const uint64_t high = UINT64_C(0x8080808080808080);
   uint64_t word, low_word, high_word;

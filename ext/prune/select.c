@@ -40,7 +40,7 @@ typedef struct Helper {
   bool runs;
 } Helper;
 
-/* --- ranges, newest first ------------------------------------------------------------------------------------------ */
+/* --- ranges, newest first ----------------------------------------------------------------------------------------- */
 
 static bool touches_last(const TrSelection *selection, int64_t to) {
   return selection->count > 0 && selection->range[selection->count - 1].from == to;
@@ -68,7 +68,7 @@ static void reverse(TrSelection *selection) {
   }
 }
 
-/* --- a pass -------------------------------------------------------------------------------------------------------- */
+/* --- a pass ------------------------------------------------------------------------------------------------------- */
 
 static int take_line(Pass *pass, const TrLine *line) {
   TrSelection *selection = pass->selection;
@@ -105,7 +105,7 @@ static int select_lines(Pass *pass) {
   return code == SQLITE_DONE ? SQLITE_OK : code;
 }
 
-/* --- the helper ---------------------------------------------------------------------------------------------------- */
+/* --- the helper --------------------------------------------------------------------------------------------------- */
 
 /* Whatever it stops at is left unread: pass->reached tells. */
 static void *help_select(void *argument) {
@@ -187,7 +187,7 @@ static void free_helper(Helper *helper) {
   sqlite3_free(helper->selection.range);
 }
 
-/* --- the whole ----------------------------------------------------------------------------------------------------- */
+/* --- the whole ---------------------------------------------------------------------------------------------------- */
 
 static int select_all(Pass *whole, int fd, size_t max_line, TrPoll *poll) {
   Helper helper = {0};

@@ -13,9 +13,9 @@
 **      read the job's; and the journal belongs to that user or to us.
 **
 ** A prune leaves nothing else behind: the temporary belongs first to who prunes, then to the job's owner; the old file
-** to that one, with the mode that its successor got; the journal to who prunes. The lock is only held, never read, so it
-** may be anybody's. What is against the rules is refused, with nothing changed, and left to a person; task_rejects and
-** doctor go on telling of it.
+** to that one, with the mode that its successor got; the journal to who prunes. The lock is only held, never read, so
+** it may be anybody's. What is against the rules is refused, with nothing changed, and left to a person; task_rejects
+** and doctor go on telling of it.
 **
 ** The same holds for a file that takes the place of the job's in the last instant before the exchange.
 */

@@ -72,7 +72,8 @@ static const unsigned char *fast_plain_value(const unsigned char *p, uint8_t *ki
   }
 }
 
-/* Nothing but the closing brace and white space may follow the last value. Returns the newline or NUL behind, or NULL. */
+/* Nothing but the closing brace and white space may follow the last value. Returns the newline or NUL behind, or
+** NULL. */
 static inline const unsigned char *fast_close(const unsigned char *p) {
   p = fast_space(p);
   if (*p != '}') return NULL;
@@ -95,9 +96,9 @@ static bool fast_note_member(TrLayout *layout, const unsigned char *from, const 
   return true;
 }
 
-/* p is at the start of a block of 64 bytes inside a string, `specials` its bits, of which it goes through all, one by one.
-** Returns the closing quote; or NULL with *past telling how far the walk came (an escape may straddle the end), 0 for a
-** bad string. */
+/* p is at the start of a block of 64 bytes inside a string, `specials` its bits, of which it goes through all, one by
+** one. Returns the closing quote; or NULL with *past telling how far the walk came (an escape may straddle the end), 0
+** for a bad string. */
 static inline const unsigned char *fast_step_through(const unsigned char *p, uint64_t specials, bool *escaped,
                                                      unsigned *past) {
   *past = 64;
@@ -212,8 +213,8 @@ AVX2 static inline __m256i avx2_hex_32(__m256i x) {
   return _mm256_or_si256(is_digit, is_letter);
 }
 
-/* The bytes that follow an odd number of backslashes and are none themselves: those that are escaped. A run's carry runs
-** to the byte behind it; where a run began at an even place and ends before an odd one, it is of odd length. */
+/* The bytes that follow an odd number of backslashes and are none themselves: those that are escaped. A run's carry
+** runs to the byte behind it; where a run began at an even place and ends before an odd one, it is of odd length. */
 static inline uint64_t escaped_bits(uint64_t backslashes) {
   const uint64_t even = UINT64_C(0x5555555555555555);
   uint64_t starts = backslashes & ~(backslashes << 1);
@@ -222,8 +223,8 @@ static inline uint64_t escaped_bits(uint64_t backslashes) {
   return (behind_even & ~even) | (behind_odd & even);
 }
 
-/* Which of the bytes that follow a backslash cannot, or begin an escape that is not whole within the block. Not asked about
-** quotes and n, which most of them are. */
+/* Which of the bytes that follow a backslash cannot, or begin an escape that is not whole within the block. Not asked
+** about quotes and n, which most of them are. */
 AVX2 static inline uint64_t avx2_bad_escapes(Block x, uint64_t is_escaped) {
   uint64_t bad = is_escaped & ~avx2_bits(avx2_escapable_32(x.low), avx2_escapable_32(x.high));
   uint64_t unicode = is_escaped & avx2_equal(x, 'u');
@@ -234,9 +235,10 @@ AVX2 static inline uint64_t avx2_bad_escapes(Block x, uint64_t is_escaped) {
   return bad;
 }
 
-/* Escapes are validated 64 bytes at a time, not one by one: texts are full of \n, and a branch for each is mispredicted.
-** Nothing is carried from block to block: what cannot be validated yet, because it reaches the end, begins the next one. How
-** far that is depends on the data only in those cases, so that the processor need not wait for it in all others. */
+/* Escapes are validated 64 bytes at a time, not one by one: texts are full of \n, and a branch for each is
+** mispredicted. Nothing is carried from block to block: what cannot be validated yet, because it reaches the end,
+** begins the next one. How far that is depends on the data only in those cases, so that the processor need not wait for
+** it in all others. */
 AVX2 static inline __attribute__((always_inline)) const unsigned char *avx2_string(const unsigned char *p,
                                                                                    bool *escaped) {
   for (;;) {

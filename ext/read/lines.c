@@ -18,8 +18,8 @@
 
 #define FIRST_READ_BYTES (64 * 1024) /* a look at the last lines of a file should cost little */
 
-/* pread() copies up to 1.5 times as fast to an address that is a multiple of this; what malloc() returns for a buffer of
-** this size never is. */
+/* pread() copies up to 1.5 times as fast to an address that is a multiple of this; what malloc() returns for a buffer
+** of this size never is. */
 #define ALIGNMENT 64
 
 static size_t smaller(size_t a, size_t b) {
@@ -204,8 +204,8 @@ static ssize_t last_newline(const TrLines *lines, size_t from, size_t to) {
   return newline ? newline - lines->buffer : -1;
 }
 
-/* Reads what stands before the buffer in the file, in front of buffer[0, keep). At least as much as has to make room for
-** it: or a long line would be moved for every read. */
+/* Reads what stands before the buffer in the file, in front of buffer[0, keep). At least as much as has to make room
+** for it: or a long line would be moved for every read. */
 static int fill_backwards(TrLines *lines, size_t keep, size_t *added, bool *shrunk) {
   size_t count = larger(lines->read_bytes, keep);
   if ((int64_t)count > lines->base) count = (size_t)lines->base;

@@ -108,9 +108,9 @@ TR_CHECKED int tr_lines_open(TrLines *lines, int fd, int64_t from, int64_t size,
 TR_CHECKED int tr_lines_next(TrLines *lines,
                              TrLine *line); /* SQLITE_ROW, SQLITE_DONE, SQLITE_INTERRUPT, SQLITE_NOMEM, or
                                                     SQLITE_IOERR_* with errno set; see tr_lines_position() */
-/* For who can tell by himself where a line ends: the bytes not yet given out, up to a NUL at the latest (NULL if there are
-** none at hand, or when reading backwards); and the taking of that many, which a newline must follow, as the next line.
-** False: not to be taken like that; ask tr_lines_next(). */
+/* For who can tell by himself where a line ends: the bytes not yet given out, up to a NUL at the latest (NULL if there
+** are none at hand, or when reading backwards); and the taking of that many, which a newline must follow, as the next
+** line. False: not to be taken like that; ask tr_lines_next(). */
 const unsigned char *tr_lines_buffered(const TrLines *lines);
 bool tr_lines_take(TrLines *lines, size_t length, TrLine *line);
 /* Reads a stretch of the file once more. *got is less than `count` only if the file has shrunk. */
@@ -193,8 +193,8 @@ typedef struct TrLayout {
 } TrLayout;
 
 /* A fast lane answers "a record, and here are its spans", by returning what its line ends before; or NULL, "not mine":
-** ask the slow lane. It need not be told where that is: it stops at the first newline or NUL, of which there must be one,
-** with TR_PADDING readable bytes from there on. */
+** ask the slow lane. It need not be told where that is: it stops at the first newline or NUL, of which there must be
+** one, with TR_PADDING readable bytes from there on. */
 typedef const unsigned char *(*TrFastLane)(const unsigned char *text, TrLayout *layout, TrRecord *record);
 
 TrFastLane tr_fast_lane(void); /* the best for this processor */
@@ -216,7 +216,8 @@ typedef struct TrParser {
 void tr_parser_init(TrParser *parser);
 TrReason tr_parse(TrParser *parser, const TrLine *line, TrRecord *record);
 
-/* tr_lines_next() and tr_parse() in one, which is faster: a record's end need not be searched for before it is parsed. */
+/* tr_lines_next() and tr_parse() in one, which is faster: a record's end need not be searched for before it is
+** parsed. */
 TR_CHECKED int tr_parse_next(TrParser *parser, TrLines *lines, TrLine *line, TrRecord *record, TrReason *reason);
 
 /* ------------------------------------------------------------------------------------------------------------------
@@ -240,8 +241,8 @@ typedef struct TrBytes {
 /* Sets the result of a SQL function or column as json_extract() would; `c_locale` is for numbers. */
 void tr_result_span(sqlite3_context *context, const TrLine *line, const TrSpan *span, locale_t c_locale,
                     TrScratch *scratch);
-/* The same as SQLite would cast it to text, and empty for NULL. It lives as long as the line and until the scratch is used
-** again. SQLITE_OK or SQLITE_NOMEM. */
+/* The same as SQLite would cast it to text, and empty for NULL. It lives as long as the line and until the scratch is
+** used again. SQLITE_OK or SQLITE_NOMEM. */
 TR_CHECKED int tr_span_text(const TrLine *line, const TrSpan *span, locale_t c_locale, TrScratch *scratch,
                             TrBytes *text);
 

@@ -5,9 +5,9 @@
 **
 **   YYYY-MM-DD  T  HH:MM[:SS[.f...]]  [zone]
 **
-** where T may be `t` or a blank, the point a comma, and the zone Z, z, +HH:MM, +HHMM or +HH (or - for +). No zone means UTC.
-** A fraction of any length is cut to microseconds. Second 60, a leap second, is the next second, in any minute. Anything
-** else, a 30 February included, has no time. Years 0000 to 9999 of the proleptic Gregorian calendar.
+** where T may be `t` or a blank, the point a comma, and the zone Z, z, +HH:MM, +HHMM or +HH (or - for +). No zone means
+** UTC. A fraction of any length is cut to microseconds. Second 60, a leap second, is the next second, in any minute.
+** Anything else, a 30 February included, has no time. Years 0000 to 9999 of the proleptic Gregorian calendar.
 */
 #include "read.h"
 

@@ -1,6 +1,6 @@
 /*
-** value.c - span -> SQL value: what json_extract() would give, exactly, and only when a column is asked for; or its text
-** without SQLite in between, for who has no use for the value itself.
+** value.c - span -> SQL value: what json_extract() would give, exactly, and only when a column is asked for; or its
+** text without SQLite in between, for who has no use for the value itself.
 */
 #include "read.h"
 

@@ -1,10 +1,10 @@
 /*
 ** block.c - a stretch of a file -> its lines, parsed, all held at once.
 **
-** A line belongs to the block in which it begins; so the first one is behind the first newline that is seen from the byte
-** before the block on, and the last one may reach far into the next block. Whatever is not plain ends the work early: a
-** read error, a line longer than there is room for, too many lines. The block says where, and the rest is for the caller to
-** read line by line, as if there were no blocks; so every error is met there.
+** A line belongs to the block in which it begins; so the first one is behind the first newline that is seen from the
+** byte before the block on, and the last one may reach far into the next block. Whatever is not plain ends the work
+** early: a read error, a line longer than there is room for, too many lines. The block says where, and the rest is for
+** the caller to read line by line, as if there were no blocks; so every error is met there.
 **
 ** Runs on any thread: no call to SQLite, no allocation.
 */

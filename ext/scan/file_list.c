@@ -1,8 +1,8 @@
 /*
 ** file_list.c - which entries a scan looks at, and in which order.
 **
-** As ordinals in ascending order (descending for newest first), so that rowids come out in order, unless the jobs have to.
-** A filter that names its jobs exactly needs no listing, and opens just their files.
+** As ordinals in ascending order (descending for newest first), so that rowids come out in order, unless the jobs have
+** to. A filter that names its jobs exactly needs no listing, and opens just their files.
 */
 #include "scan.h"
 

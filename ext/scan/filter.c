@@ -7,7 +7,8 @@
 **     ('01' = 1), so texts decide only when neither side reads as a number.
 **   - In a UTF-16 database BINARY orders text by its UTF-16 bytes, which is another order than that of UTF-8, but the
 **     same for ASCII: so ranges of text decide only over ASCII.
-**   - `success` can be any JSON value. Only true and false are decided here; SQLite sees every other record. `ok` is 0 or 1.
+**   - `success` can be any JSON value. Only true and false are decided here; SQLite sees every other record. `ok` is 0
+**     or 1.
 */
 #include "scan.h"
 
@@ -56,9 +57,9 @@ static bool is_whole_number(const char *p, size_t length) {
   return true;
 }
 
-/* SQLITE_INTEGER or SQLITE_FLOAT, if numeric affinity makes a number of the value; else its type. The value itself keeps
-** its type, for SQLite compares it again. sqlite3_value_numeric_type() would change it, and crashes with a copy of it: a
-** copy belongs to no connection, which SQLite 3.52 and 3.53 follow without looking. */
+/* SQLITE_INTEGER or SQLITE_FLOAT, if numeric affinity makes a number of the value; else its type. The value itself
+** keeps its type, for SQLite compares it again. sqlite3_value_numeric_type() would change it, and crashes with a copy
+** of it: a copy belongs to no connection, which SQLite 3.52 and 3.53 follow without looking. */
 static int numeric_type(sqlite3_value *value) {
   int type = sqlite3_value_type(value);
   if (type != SQLITE_TEXT) return type;
@@ -69,7 +70,7 @@ static int numeric_type(sqlite3_value *value) {
   return is_exact && is_whole_number(text, length) ? SQLITE_INTEGER : SQLITE_FLOAT;
 }
 
-/* --- lists ---------------------------------------------------------------------------------------------------------- */
+/* --- lists -------------------------------------------------------------------------------------------------------- */
 
 #define POLL_VALUES_EVERY 256 /* values: of a list that SQLite gives without asking anybody whether to stop */
 

@@ -1,13 +1,13 @@
 /*
 ** host_like.c - are the pattern operators of this connection SQLite's own?
 **
-** `x GLOB y` is glob(y, x), and a host may define its own glob() and like(), as ICU does for other alphabets' cases. SQLite
-** offers both to a table as if nothing had happened; its list of functions tells. If that cannot be read, say because an
-** authorizer forbids it, the answer is no, and SQLite compares every row by itself. Asked for each query: a host may define
-** one at any time, and PRAGMA case_sensitive_like does.
+** `x GLOB y` is glob(y, x), and a host may define its own glob() and like(), as ICU does for other alphabets' cases.
+** SQLite offers both to a table as if nothing had happened; its list of functions tells. If that cannot be read, say
+** because an authorizer forbids it, the answer is no, and SQLite compares every row by itself. Asked for each query: a
+** host may define one at any time, and PRAGMA case_sensitive_like does.
 **
-** By the pragma, not the table pragma_function_list: a database may have a table or view of that name, which would be asked
-** instead.
+** By the pragma, not the table pragma_function_list: a database may have a table or view of that name, which would be
+** asked instead.
 */
 #include "scan.h"
 

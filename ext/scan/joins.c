@@ -1,14 +1,15 @@
 /*
 ** joins.c - could an outer join be at work?
 **
-** Before 3.51.1 SQLite offers `LIKE`, `GLOB`, `<>` and `IS NOT` of an ON clause to the table on the left of a LEFT JOIN, as if
-** they stood in the WHERE clause, and nothing tells them apart (sqlite3 3.50.4, exprAnalyze(): such a term lacks the
-** prerequisites that keep others away). But the left table's rows stay, whatever ON says of them. So there these four are
-** decided only where no outer join can be: neither the schemas, while a statement is prepared, nor the statements at work,
-** while it runs, hold the word LEFT, RIGHT or FULL. In a string or a comment it counts, too; what cannot be read, as well.
+** Before 3.51.1 SQLite offers `LIKE`, `GLOB`, `<>` and `IS NOT` of an ON clause to the table on the left of a LEFT
+** JOIN, as if they stood in the WHERE clause, and nothing tells them apart (sqlite3 3.50.4, exprAnalyze(): such a term
+** lacks the prerequisites that keep others away). But the left table's rows stay, whatever ON says of them. So there
+** these four are decided only where no outer join can be: neither the schemas, while a statement is prepared, nor the
+** statements at work, while it runs, hold the word LEFT, RIGHT or FULL. In a string or a comment it counts, too; what
+** cannot be read, as well.
 **
-** Schemas are read where the statement's views and triggers are still those that SQLite sees: in xBestIndex. That must leave
-** no lock on a database that the host has not read in its transaction.
+** Schemas are read where the statement's views and triggers are still those that SQLite sees: in xBestIndex. That must
+** leave no lock on a database that the host has not read in its transaction.
 */
 #include "scan.h"
 
@@ -23,7 +24,8 @@ static bool is_in_word(char c) {
          (unsigned char)c >= 0x80;
 }
 
-bool tr_joins_names_outer(const char *sql) {
+/* LEFT, RIGHT or FULL as a word. */
+static bool names_outer_join(const char *sql) {
   static const char *const words[] = {"left", "right", "full"};
   while (*sql) {
     size_t length = 0;
@@ -41,7 +43,7 @@ bool tr_joins_in_statements(sqlite3 *db) {
   for (sqlite3_stmt *at = sqlite3_next_stmt(db, NULL); at; at = sqlite3_next_stmt(db, at)) {
     if (!sqlite3_stmt_busy(at)) continue;
     const char *sql = sqlite3_sql(at);
-    if (sql == NULL || tr_joins_names_outer(sql)) return true;
+    if (sql == NULL || names_outer_join(sql)) return true;
   }
   return false;
 }
@@ -59,7 +61,7 @@ static bool may_name_outer(sqlite3_stmt *object) {
   const char *sql = (const char *)sqlite3_column_text(object, SQL);
   if (type == NULL) return true;
   if (sqlite3_stricmp(type, "view") != 0 && sqlite3_stricmp(type, "trigger") != 0) return false;
-  return sql == NULL || tr_joins_names_outer(sql);
+  return sql == NULL || names_outer_join(sql);
 }
 
 /* SQLITE_DONE: no view and no trigger of the database has such a word. */

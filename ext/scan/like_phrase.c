@@ -1,10 +1,11 @@
 /*
-** like_phrase.c - a LIKE pattern -> bytes that a text must hold to match it; and the search for them in a text as it is stored.
+** like_phrase.c - a LIKE pattern -> bytes that a text must hold to match it; and the search for them in a text as it is
+** stored.
 **
 ** Of the pattern the longest stretch is taken that stands for itself: no wildcard, and only characters that JSON seldom
 ** spells in another way. What matches the pattern has these bytes, in either case. If they are not in the stored text,
-** they are not in the decoded one either, unless some of them are spelled \u0041: where such an escape is, SQLite decides.
-** So most texts without the phrase need not be decoded.
+** they are not in the decoded one either, unless some of them are spelled \u0041: where such an escape is, SQLite
+** decides. So most texts without the phrase need not be decoded.
 **
 ** Only for the built-in like(): host_like.c.
 */

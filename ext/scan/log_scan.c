@@ -1,5 +1,6 @@
 /*
-** log_scan.c - one pass over the messages of logs that a filter wants: directory, files, lines and messages put together.
+** log_scan.c - one pass over the messages of logs that a filter wants: directory, files, lines and messages put
+** together.
 **
 ** Logs are small beside results, and a message is known only when the next one has begun: so there are no blocks and no
 ** threads here, as there are in scan.c.

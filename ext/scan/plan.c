@@ -10,8 +10,8 @@
 ** depends on the value itself is decided in filter.c, when the value is known. `omit` is never set for them: SQLite
 ** checks every row again, and a pushdown can only spare work.
 **
-** `since` and `until` are no columns of a row but arguments of a table (see time_window.c): they are bound before all other
-** terms, so that no lack of room can lose one, and SQLite need not check them, since NULL equals nothing.
+** `since` and `until` are no columns of a row but arguments of a table (see time_window.c): they are bound before all
+** other terms, so that no lack of room can lose one, and SQLite need not check them, since NULL equals nothing.
 */
 #include "scan.h"
 
@@ -144,9 +144,9 @@ static void estimate(const TrPlan *plan, sqlite3_index_info *info) {
   info->estimatedRows = (sqlite3_int64)rows + 1;
 }
 
-/* Which order the query asks for, if it is one that a scan can have. Sorted is more than GROUP BY wants, for which the rows
-** of a group need only follow one another; but SQLite has not always told (3.46 does not) if an ORDER BY counts on it too.
-** In UTF-16 it compares texts by other bytes than those of the jobs' names. SQLITE_OK, or SQLITE_INTERRUPT. */
+/* Which order the query asks for, if it is one that a scan can have. Sorted is more than GROUP BY wants, for which the
+** rows of a group need only follow one another; but SQLite has not always told (3.46 does not) if an ORDER BY counts on
+** it too. In UTF-16 it compares texts by other bytes than those of the jobs' names. SQLITE_OK, or SQLITE_INTERRUPT. */
 static int choose_order(const sqlite3_index_info *info, TrColumn (*column_of)(int table_column),
                         const TrConnection *sorts_jobs, TrPlan *plan) {
   const struct sqlite3_index_orderby *by = info->aOrderBy;

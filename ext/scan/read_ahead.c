@@ -1,9 +1,9 @@
 /*
 ** read_ahead.c - the files of a scan, as blocks, ahead of their turn.
 **
-** Whenever the ring (workers.c) is low, the next blocks are posted: of the file at hand, then of the next one of the list,
-** which is opened for that. Whatever is not plain, an entry that is no file or cannot be opened, stops it: it has to wait
-** until all that was posted is done with, and then has its turn in scan.c, as if there were no blocks.
+** Whenever the ring (workers.c) is low, the next blocks are posted: of the file at hand, then of the next one of the
+** list, which is opened for that. Whatever is not plain, an entry that is no file or cannot be opened, stops it: it has
+** to wait until all that was posted is done with, and then has its turn in scan.c, as if there were no blocks.
 **
 ** A file's descriptor belongs to the first of its blocks, until the scan turns to that.
 */

@@ -3,8 +3,8 @@
 **
 ** Entry by entry of the list, line by line, until there is one that the table wants to show. When a few megabytes have
 ** gone by like that, more is likely to follow, and threads are put to work ahead (workers.c): the lines then come from
-** blocks, the same ones in the same order. Whatever is not plain, be it an entry or a line, waits for its turn, and is read
-** as if there were no blocks.
+** blocks, the same ones in the same order. Whatever is not plain, be it an entry or a line, waits for its turn, and is
+** read as if there were no blocks.
 **
 ** For a table with a row for each file (TR_WANT_FILES), the caller takes the two steps itself: to the next file, and to
 ** its next line, be it a record or a reject. Each file is then read whole and forwards, in whatever order files come.

@@ -19,8 +19,8 @@
 */
 
 /* `known` ends with NULL; each is a name, an equals sign and what the value looks like: "dir='PATH'". *which is the
-** index of the one that the argument names. The caller frees *value; white space alone gives *value NULL. A PATH must not
-** be empty, and is refused on a connection that was loaded without the power to act. */
+** index of the one that the argument names. The caller frees *value; white space alone gives *value NULL. A PATH must
+** not be empty, and is refused on a connection that was loaded without the power to act. */
 TR_CHECKED int tr_argument_parse(const TrConnection *connection, const char *table, const char *argument,
                                  const char *const *known, int *which, char **value, char **message);
 const char *tr_environment(const char *name); /* NULL if it is not set, or empty */
@@ -119,7 +119,6 @@ bool tr_plan_decode(const char *text, TrPlan *plan);
 */
 TR_CHECKED int tr_joins_in_schemas(sqlite3 *db, bool *possible); /* SQLITE_OK, or SQLITE_INTERRUPT */
 bool tr_joins_in_statements(sqlite3 *db);
-bool tr_joins_names_outer(const char *sql); /* LEFT, RIGHT or FULL as a word */
 
 /* ------------------------------------------------------------------------------------------------------------------
 ** scan/host_like.c - are the pattern operators of this connection SQLite's own?
@@ -225,8 +224,8 @@ bool tr_wants_line(TrWant want, const TrFilter *filter, const TrLine *line, cons
 #define TR_BLOCK_LINES 4096             /* that are wanted; as many as are found in a block of lines of 64 bytes */
 #define TR_BLOCK_LINE_BYTES (64 * 1024) /* a longer line is left to the caller */
 #endif
-/* Of the buffer, and a block is read from so much before it on: copies between places that differ in this can be four times
-** as slow. */
+/* Of the buffer, and a block is read from so much before it on: copies between places that differ in this can be four
+** times as slow. */
 #define TR_BLOCK_ALIGNMENT 64
 
 typedef struct TrParsed {
@@ -263,15 +262,13 @@ void tr_block_parse(TrBlock *block, const TrWanted *wanted, TrParser *parser);
 /* ------------------------------------------------------------------------------------------------------------------
 ** scan/workers.c - blocks, parsed ahead of their turn, by helper threads and by the caller
 */
-#define TR_WORKERS_BLOCKS 4
-
 typedef struct TrWorkers TrWorkers;
 
 /* What `wanted` borrows must live until tr_workers_stop(). NULL: no threads, or no memory; do without. */
 TrWorkers *tr_workers_start(const TrWanted *wanted, unsigned threads);
 void tr_workers_stop(TrWorkers *workers); /* NULL is allowed */
-/* Call order, any number of times: describe the block that room returns (NULL: all are in use) and post it; take the oldest
-** that was posted (*block NULL: there is none), and release it before the next one is taken. */
+/* Call order, any number of times: describe the block that room returns (NULL: all are in use) and post it; take the
+** oldest that was posted (*block NULL: there is none), and release it before the next one is taken. */
 TrBlock *tr_workers_room(TrWorkers *workers);
 bool tr_workers_are_low(const TrWorkers *workers); /* is it time to post more? */
 void tr_workers_post(TrWorkers *workers);
@@ -319,8 +316,8 @@ typedef struct TrScanFile {
   char *reason;     /* owned: why the entry as a whole is a row; there is no line then */
 } TrScanFile;
 
-/* SQLITE_DONE: there is none. SQLITE_ROW: the entry is a row, see `reason`. SQLITE_OK: its file is open, or (fd < 0) there
-** is nothing to see. */
+/* SQLITE_DONE: there is none. SQLITE_ROW: the entry is a row, see `reason`. SQLITE_OK: its file is open, or (fd < 0)
+** there is nothing to see. */
 TR_CHECKED int tr_scan_file_open_next(TrScanFile *current, char **message);
 void tr_scan_file_forget(TrScanFile *current); /* the reason */
 void tr_scan_file_close(TrScanFile *current);

@@ -1,9 +1,9 @@
 /*
 ** scan_file.c - the file that a scan is at: the next one of its list, opened; or why there is nothing in it to read.
 **
-** What is no file to read is a row of task_rejects and of task_logs, as a whole. For a table of records it is passed over, or
-** an error. A file that may not be opened is an error for those, unless the environment says that it is passed over; for
-** another reason, or if it is a log, it has somebody's attention.
+** What is no file to read is a row of task_rejects and of task_logs, as a whole. For a table of records it is passed
+** over, or an error. A file that may not be opened is an error for those, unless the environment says that it is passed
+** over; for another reason, or if it is a log, it has somebody's attention.
 */
 #include "scan.h"
 
@@ -68,7 +68,8 @@ static int classify_entry(TrScanFile *current, TrEntry entry, char **message) {
   }
 }
 
-/* A name that is no job's. It may be gone by now: finished since it was listed, or asked for by the rowid it once had. */
+/* A name that is no job's. It may be gone by now: finished since it was listed, or asked for by the rowid it once
+** had. */
 static int classify_leftover(TrScanFile *current) {
   const char *name = current->name;
   int dirfd = current->list->dir.fd;

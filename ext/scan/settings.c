@@ -4,10 +4,10 @@
 **   CREATE VIRTUAL TABLE temp.old USING task_results(dir='/backup/results', max_line=65536, sync=data)
 **
 ** What the module's arguments leave open comes from the environment (SCHEDULER_RESULTS_DIR or SCHEDULER_LOGS_DIR,
-** TASKRESULTS_MAX_LINE, TASKRESULTS_SYNC), read at each query or transaction, and then from the defaults. sync=off is the default because
-** the scheduler itself never syncs: a power cut takes the last seconds of its records in any case, and waiting for the
-** disk at each COMMIT would cost a hundred times the append. Nothing here looks at the file system: a table whose
-** directory is missing must still be one that can be dropped.
+** TASKRESULTS_MAX_LINE, TASKRESULTS_SYNC), read at each query or transaction, and then from the defaults. sync=off is
+** the default because the scheduler itself never syncs: a power cut takes the last seconds of its records in any case,
+** and waiting for the disk at each COMMIT would cost a hundred times the append. Nothing here looks at the file system:
+** a table whose directory is missing must still be one that can be dropped.
 */
 #include "scan.h"
 

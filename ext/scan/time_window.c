@@ -1,9 +1,9 @@
 /*
 ** time_window.c - since and until, the arguments of task_stats and task_errors: between planning and a filter's times.
 **
-** They are the first hidden columns, and restrict the records that count, both ends included: so they are no property of
-** a row that SQLite could check, and no other operator than = makes sense. Where the value is not there yet, in a join
-** whose other table comes later, the plan is refused: SQLite finds another order.
+** They are the first hidden columns, and restrict the records that count, both ends included: so they are no property
+** of a row that SQLite could check, and no other operator than = makes sense. Where the value is not there yet, in a
+** join whose other table comes later, the plan is refused: SQLite finds another order.
 */
 #include "scan.h"
 

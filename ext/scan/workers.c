@@ -1,14 +1,14 @@
 /*
 ** workers.c - blocks, parsed ahead of their turn, by helper threads and by the caller.
 **
-** A ring of blocks. The caller describes them (post), in the order in which it wants them back; whoever is free parses the
-** oldest that nobody has: the helpers all the time, the caller while the one that it wants next is not done. So no thread
-** waits for another while there is work, and with no helper the caller just does it all.
+** A ring of blocks. The caller describes them (post), in the order in which it wants them back; whoever is free parses
+** the oldest that nobody has: the helpers all the time, the caller while the one that it wants next is not done. So no
+** thread waits for another while there is work, and with no helper the caller just does it all.
 **
 **   post -> [ released ... taken ... posted ] -> take, release
 **
-** Three counters say it all: blocks below `released` are free again, those below `taken` are being parsed or done, those
-** below `posted` are described. Block n is in ring[n % TR_WORKERS_BLOCKS].
+** Three counters say it all: blocks below `released` are free again, those below `taken` are being parsed or done,
+** those below `posted` are described. Block n is in ring[n % WORKERS_BLOCKS].
 */
 #include "scan.h"
 
@@ -16,12 +16,13 @@
 #include <pthread.h>
 #include <unistd.h>
 
+#define WORKERS_BLOCKS 4
 #define WAIT_MS 2 /* between two looks at whether the user has had enough */
 
 struct TrWorkers {
   TrWanted wanted;
   TrParser parser; /* the caller's */
-  TrBlock ring[TR_WORKERS_BLOCKS];
+  TrBlock ring[WORKERS_BLOCKS];
   pthread_mutex_t mutex; /* over what follows, and who has which block */
   pthread_cond_t work;   /* there is something to parse, or it is time to stop */
   pthread_cond_t done;   /* a helper has parsed a block */
@@ -33,11 +34,11 @@ struct TrWorkers {
 };
 
 static TrBlock *block_at(TrWorkers *workers, uint64_t n) {
-  return &workers->ring[n % TR_WORKERS_BLOCKS];
+  return &workers->ring[n % WORKERS_BLOCKS];
 }
 
-/* Another process that was forked from ours has no helpers, and its copy of the mutex may be locked for ever. What a helper
-** was parsing is left half done there: it is parsed anew. */
+/* Another process that was forked from ours has no helpers, and its copy of the mutex may be locked for ever. What a
+** helper was parsing is left half done there: it is parsed anew. */
 static bool is_forked(const TrWorkers *workers) {
   return workers->pid != getpid();
 }
@@ -69,11 +70,11 @@ static void *help(void *argument) {
   return NULL;
 }
 
-/* --- for the caller ------------------------------------------------------------------------------------------------ */
+/* --- for the caller ----------------------------------------------------------------------------------------------- */
 
 static bool allocate_blocks(TrWorkers *workers) {
   size_t max_line = workers->wanted.max_line, longest = max_line < TR_BLOCK_LINE_BYTES ? max_line : TR_BLOCK_LINE_BYTES;
-  for (unsigned i = 0; i < TR_WORKERS_BLOCKS; i++) {
+  for (unsigned i = 0; i < WORKERS_BLOCKS; i++) {
     TrBlock *block = &workers->ring[i];
     block->room = TR_BLOCK_ALIGNMENT + TR_BLOCK_BYTES + longest + 1;
     block->allocated = sqlite3_malloc64(TR_BLOCK_ALIGNMENT + block->room + TR_PADDING);
@@ -118,7 +119,7 @@ void tr_workers_stop(TrWorkers *workers) {
   for (uint64_t n = workers->released; n < workers->posted; n++) {
     if (block_at(workers, n)->owns_file) tr_file_close(&block_at(workers, n)->file);
   }
-  for (unsigned i = 0; i < TR_WORKERS_BLOCKS; i++) {
+  for (unsigned i = 0; i < WORKERS_BLOCKS; i++) {
     sqlite3_free(workers->ring[i].allocated);
     sqlite3_free(workers->ring[i].parsed);
   }
@@ -126,17 +127,17 @@ void tr_workers_stop(TrWorkers *workers) {
 }
 
 TrBlock *tr_workers_room(TrWorkers *workers) {
-  return workers->posted - workers->released < TR_WORKERS_BLOCKS ? block_at(workers, workers->posted) : NULL;
+  return workers->posted - workers->released < WORKERS_BLOCKS ? block_at(workers, workers->posted) : NULL;
 }
 
 bool tr_workers_are_low(const TrWorkers *workers) {
-  return workers->posted - workers->released <= TR_WORKERS_BLOCKS / 2;
+  return workers->posted - workers->released <= WORKERS_BLOCKS / 2;
 }
 
 void tr_workers_post(TrWorkers *workers) {
   bool forked = is_forked(workers);
   if (!forked) pthread_mutex_lock(&workers->mutex);
-  assert(workers->posted - workers->released < TR_WORKERS_BLOCKS);
+  assert(workers->posted - workers->released < WORKERS_BLOCKS);
   block_at(workers, workers->posted)->done = false;
   workers->posted++;
   if (forked) return;
@@ -158,7 +159,7 @@ int tr_workers_take(TrWorkers *workers, TrPoll *poll, TrBlock **block) {
     }
     pthread_mutex_lock(&workers->mutex);
     assert(workers->released <= workers->taken && workers->taken <= workers->posted);
-    assert(workers->posted - workers->released <= TR_WORKERS_BLOCKS);
+    assert(workers->posted - workers->released <= WORKERS_BLOCKS);
     if (!oldest->done && workers->taken < workers->posted) {
       parse_oldest(workers, &workers->parser);
     } else if (!oldest->done) {

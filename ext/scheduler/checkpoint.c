@@ -3,10 +3,10 @@
 **
 ** While a job runs, such a file may say so: {"job_id": ..., "started_at": ..., "pid": ...}. One that is left over names
 ** a process that is gone; or, since numbers are given out again, another one, which began after the job did. So a
-** process counts only if it is no zombie and began at most a minute after `started_at`: the minute is for the scheduler,
-** which may write the file before it starts the process. Assumed: that the scheduler's process numbers are ours (no
-** other PID namespace), and that nobody has set the clock forward by more than that minute since. Where /proc cannot
-** tell, a process of that number is taken for the job's. Who may not be signalled is alive all the same.
+** process counts only if it is no zombie and began at most a minute after `started_at`: the minute is for the
+** scheduler, which may write the file before it starts the process. Assumed: that the scheduler's process numbers are
+** ours (no other PID namespace), and that nobody has set the clock forward by more than that minute since. Where /proc
+** cannot tell, a process of that number is taken for the job's. Who may not be signalled is alive all the same.
 **
 ** A file that is there but names no process (cut short by a kill, or no JSON) tells of a run that died.
 */

@@ -1,10 +1,10 @@
 /*
 ** durations.c - what a log says of starts and finishes -> the start of the run that ended at a given time.
 **
-** A record has the time of its finish, but not of its start; the log has both. In the log a run is a start and the first
-** finish after it, before the next start: a start that is followed by another one was cut short (a crash, a power cut)
-** and left no record. The order of the lines decides, not their times, so a clock that is set back between two runs
-** does no harm. `Executing (...)` right behind `Starting execution ...` is the same start.
+** A record has the time of its finish, but not of its start; the log has both. In the log a run is a start and the
+** first finish after it, before the next start: a start that is followed by another one was cut short (a crash, a power
+** cut) and left no record. The order of the lines decides, not their times, so a clock that is set back between two
+** runs does no harm. `Executing (...)` right behind `Starting execution ...` is the same start.
 **
 ** A record belongs to the run whose finish, as the log has it, is nearest to its own time, and at most 5 seconds away:
 ** the scheduler writes the two one after the other, within milliseconds. So a record of another writer, and one whose

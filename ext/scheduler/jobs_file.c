@@ -1,8 +1,8 @@
 /*
 ** jobs_file.c - jobs.json -> the jobs that the scheduler knows.
 **
-** The file is {"jobs": [...]}. An element that is no object, or has no text for an id, is a job without an id; nothing is
-** left out, and two jobs of one id are two jobs.
+** The file is {"jobs": [...]}. An element that is no object, or has no text for an id, is a job without an id; nothing
+** is left out, and two jobs of one id are two jobs.
 */
 #include "scheduler.h"
 

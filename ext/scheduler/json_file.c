@@ -2,13 +2,13 @@
 ** json_file.c - a small JSON file that others rewrite in place -> its values.
 **
 ** The scheduler truncates and writes such a file with no lock, so one look may meet half of it. A look is good if the
-** file did not change while it was read and is what Python's json.loads() accepts: cJSON alone is too lax to validate (see
-** slow.c), so the strict lane validates first and cJSON builds the tree. A bad look is repeated until patience ends; then
-** the cause is told, with the byte.
+** file did not change while it was read and is what Python's json.loads() accepts: cJSON alone is too lax to validate
+** (see slow.c), so the strict lane validates first and cJSON builds the tree. A bad look is repeated until patience
+** ends; then the cause is told, with the byte.
 **
 ** Two things that Python accepts and cJSON does not hold are put into its words first: the escapes of NUL and of lone
-** surrogates read as U+FFFD. NaN, Infinity and numbers of more than 63 characters it has no words for: an error. Numbers
-** are doubles. The tree is cJSON's, made by its default allocator, and freed here; nobody else looks inside.
+** surrogates read as U+FFFD. NaN, Infinity and numbers of more than 63 characters it has no words for: an error.
+** Numbers are doubles. The tree is cJSON's, made by its default allocator, and freed here; nobody else looks inside.
 */
 #include "scheduler.h"
 

@@ -6,9 +6,9 @@
 ** without one, so that nothing is dropped. Only an ISO 8601 time with a T and a zone counts: what a command prints may
 ** begin with a bracket too.
 **
-** Forwards, a message is over when the next one begins, so one line is read ahead. Backwards, its first line is the last
-** to come by; if there was more than one, the whole is read again, which is simpler than putting it together from its
-** end. Either way a message is held up to max_line bytes, and its length counted beyond.
+** Forwards, a message is over when the next one begins, so one line is read ahead. Backwards, its first line is the
+** last to come by; if there was more than one, the whole is read again, which is simpler than putting it together from
+** its end. Either way a message is held up to max_line bytes, and its length counted beyond.
 */
 #include "scheduler.h"
 

@@ -65,7 +65,8 @@ const char *tr_event_name(TrEvent event);              /* static */
 typedef struct TrJson TrJson; /* a value of a tree, which tr_json_free() frees as a whole */
 
 /* Looks again for `patience_ms` while the file does not parse or changes under the read. `flags` are more for open().
-** SQLITE_NOTFOUND: it is not there. SQLITE_CORRUPT: it still does not parse. *message has the cause, without the name. */
+** SQLITE_NOTFOUND: it is not there. SQLITE_CORRUPT: it still does not parse. *message has the cause, without the
+** name. */
 TR_CHECKED int tr_json_load(int dirfd, const char *name, int flags, int patience_ms, TrPoll *poll, TrJson **root,
                             char **message);
 void tr_json_free(TrJson *root); /* NULL is allowed, as in all that follow but first and next */
@@ -121,8 +122,8 @@ typedef struct TrDurations {
   bool finishes_told; /* there is a finish in this log */
 } TrDurations;
 
-/* Call order: begin, add for each message with a time, newest first, end, find, free. A zeroed one is a valid freed one,
-** and begin() may follow at any point. */
+/* Call order: begin, add for each message with a time, newest first, end, find, free. A zeroed one is a valid freed
+** one, and begin() may follow at any point. */
 void tr_durations_begin(TrDurations *durations);
 TR_CHECKED int tr_durations_add(TrDurations *durations, TrBytes words, int64_t time_us);
 bool tr_durations_are_full(const TrDurations *durations); /* add no more: enough is enough */

@@ -5,8 +5,9 @@
 **   SELECT signature, sum(times), count(*) AS jobs FROM task_errors GROUP BY signature;
 **   SELECT * FROM task_errors('2026-02-01T00:00:00Z', NULL) WHERE job_id = 'my-job';
 **
-** The rows of a job are made in one pass over its file, and handed out before the next file is opened. error_groups.c says
-** what a group is, success.c what a failure is, time_window.c what since and until are. A job that did not fail has no row.
+** The rows of a job are made in one pass over its file, and handed out before the next file is opened. error_groups.c
+** says what a group is, success.c what a failure is, time_window.c what since and until are. A job that did not fail
+** has no row.
 **
 ** The rowid is that of the first such record in task_results; the rows are in that order. A query by rowid reads the
 ** file, and leaves it to SQLite to take the one row.

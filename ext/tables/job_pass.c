@@ -1,9 +1,9 @@
 /*
 ** job_pass.c - tables whose rows come from one pass over each job's file: task_stats and task_errors.
 **
-** A file is opened, read whole and closed before the next one is looked at, and what its lines amount to is handed out in
-** between. What that is differs, and is the table's: it is told when a file begins, and of each line that counts. since
-** and until, the arguments, are time_window.c's.
+** A file is opened, read whole and closed before the next one is looked at, and what its lines amount to is handed out
+** in between. What that is differs, and is the table's: it is told when a file begins, and of each line that counts.
+** since and until, the arguments, are time_window.c's.
 */
 #include "tables.h"
 

@@ -6,8 +6,8 @@
 
 #include <string.h>
 
-/* With a directory of its own a table must not be reachable from a hostile database's views and triggers; without, users
-** may build persistent views on it. */
+/* With a directory of its own a table must not be reachable from a hostile database's views and triggers; without,
+** users may build persistent views on it. */
 int tr_table_declare(sqlite3 *db, const char *schema, int argc, char **message) {
   int code = sqlite3_declare_vtab(db, schema);
   if (code != SQLITE_OK) return tr_error(message, code, "%s", sqlite3_errmsg(db)); /* "interrupted", most likely */
@@ -50,7 +50,8 @@ int tr_table_disconnect(sqlite3_vtab *vtab) {
   return SQLITE_OK;
 }
 
-/* What may belong to an outer join is left to SQLite. A cursor is of one statement, so what is asked once holds for it. */
+/* What may belong to an outer join is left to SQLite. A cursor is of one statement, so what is asked once holds for
+** it. */
 static void leave_outer_joins(TrPlan *plan, TrCursor *cursor, sqlite3 *db) {
   for (int i = 0; i < plan->count; i++) {
     if (!tr_op_may_be_of_outer_join((TrOp)plan->term[i].op)) continue;

@@ -86,7 +86,8 @@ struct TrJobPass {
   const TrJobRows *rows; /* static */
 };
 
-/* Call order: init on a zeroed cursor; filter for each pass, and next until it is not SQLITE_ROW; end, which frees it. */
+/* Call order: init on a zeroed cursor; filter for each pass, and next until it is not SQLITE_ROW; end, which frees
+** it. */
 void tr_job_pass_init(TrJobPass *pass, sqlite3_vtab *vtab, const TrJobRows *rows);
 TR_CHECKED int tr_job_pass_filter(TrJobPass *pass, int flags, const char *plan, int argc, sqlite3_value **argv);
 TR_CHECKED int tr_job_pass_next(TrJobPass *pass); /* SQLITE_ROW: a job's file has been read whole */
@@ -109,8 +110,7 @@ enum {
   TR_RESULTS_TIME_US,
   TR_RESULTS_OFFSET,
   TR_RESULTS_RECORD,
-  TR_RESULTS_OK,
-  TR_RESULTS_COLUMNS
+  TR_RESULTS_OK
 };
 
 TR_CHECKED int tr_insert_update(sqlite3_vtab *vtab, int argc, sqlite3_value **argv, sqlite3_int64 *rowid);

@@ -1,6 +1,6 @@
 /*
-** environment.c - the environment that the command gets: the user's, to the byte. The script that starts us has settled its
-** own, so it hands the original over in a pipe, each word ended by a NUL byte, where nobody else can read it.
+** environment.c - the environment that the command gets: the user's, to the byte. The script that starts us has settled
+** its own, so it hands the original over in a pipe, each word ended by a NUL byte, where nobody else can read it.
 */
 #include "runner.h"
 

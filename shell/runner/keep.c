@@ -1,6 +1,6 @@
 /*
-** keep.c - what --quiet keeps of one stream, to be shown later or never: the first KEPT_HEAD_BYTES in memory, so that most
-** commands need no disk, and what comes behind them in a file without a name.
+** keep.c - what --quiet keeps of one stream, to be shown later or never: the first KEPT_HEAD_BYTES in memory, so that
+** most commands need no disk, and what comes behind them in a file without a name.
 */
 #include "runner.h"
 

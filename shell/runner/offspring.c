@@ -1,12 +1,13 @@
 /*
-** offspring.c - the processes that a command leaves behind, wherever they have gone: into other groups and sessions too.
+** offspring.c - the processes that a command leaves behind, wherever they have gone: into other groups and sessions
+** too.
 **
 ** We are the subreaper: a process whose parent has ended becomes our child. So once the command has ended, each process
 ** that it left is our child, or has an ancestor that is, and is our child when that one has ended. A child that we have
 ** not waited for keeps its number, so nobody else can be met by it.
 **
-** The system's list only says where to look: what is in it is believed if waitid() knows it for a child of ours. Where there
-** is none (/proc is not mounted, or is that of another namespace), all numbers are tried.
+** The system's list only says where to look: what is in it is believed if waitid() knows it for a child of ours. Where
+** there is none (/proc is not mounted, or is that of another namespace), all numbers are tried.
 */
 #include "runner.h"
 
@@ -66,7 +67,8 @@ static bool has_children(void) {
   return waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) == 0;
 }
 
-/* Call it before the command is started: `exec taskresults run` makes its caller's children ours, which are left alone. */
+/* Call it before the command is started: `exec taskresults run` makes its caller's children ours, which are left
+** alone. */
 void offspring_begin(Offspring *offspring) {
   adopt_orphans();
   if (has_children() && !list_by_system(&offspring->strangers)) list_by_trying(&offspring->strangers);

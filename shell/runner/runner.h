@@ -89,7 +89,8 @@ typedef struct Offspring {
 } Offspring;
 
 void offspring_begin(Offspring *offspring); /* before the command is started; then `command` is to be set */
-/* Sends the signal to all that can be reached by now. False: there are none, which is final if the command has ended. */
+/* Sends the signal to all that can be reached by now. False: there are none, which is final if the command has
+** ended. */
 bool offspring_tell(Offspring *offspring, int number);
 void offspring_reap(const Offspring *offspring);
 

@@ -3,10 +3,10 @@
 **
 **   taskresults-run TIMEOUT HOW ENVIRONMENT N RECORDER... COMMAND...
 **
-** TIMEOUT is a length of time as people write it, or - for none. HOW is `show` or `quiet`, with `+merge` behind it if both
-** streams of the command are to be one. ENVIRONMENT is the descriptor that the command's environment comes from, or - for
-** ours. RECORDER, N words of it, is a program that is told on its standard input how the command ended (outcome.c). If it
-** fails, the run was not recorded.
+** TIMEOUT is a length of time as people write it, or - for none. HOW is `show` or `quiet`, with `+merge` behind it if
+** both streams of the command are to be one. ENVIRONMENT is the descriptor that the command's environment comes from,
+** or - for ours. RECORDER, N words of it, is a program that is told on its standard input how the command ended
+** (outcome.c). If it fails, the run was not recorded.
 **
 ** The command gets our standard input, a process group of its own, and pipes for its output: a background process that
 ** it leaves behind with these pipes open is waited for, as Python's subprocess.run() waits. Signals reach us through a
@@ -260,7 +260,8 @@ static void look_after_offspring(Run *run) {
   }
 }
 
-/* On a terminal: the command may have it when it asks; and when it is stopped, so are we, until a shell continues us. */
+/* On a terminal: the command may have it when it asks; and when it is stopped, so are we, until a shell continues
+** us. */
 static void command_stopped(Run *run, int number) {
   bool asks = number == SIGTTIN || number == SIGTTOU;
   pid_t ours = getpgrp();
@@ -334,8 +335,8 @@ static bool is_over(const Run *run) {
          (run->pressure == PRESSURE_NONE ? run->interrupted_by == 0 : !run->has_offspring);
 }
 
-/* Until the command has ended and all its output has gone where it goes; and, if it was ended, until all is gone that it
-** has started. */
+/* Until the command has ended and all its output has gone where it goes; and, if it was ended, until all is gone that
+** it has started. */
 static void attend(Run *run, const char *command) {
   while (!is_over(run)) {
     struct pollfd ready[] = {{.fd = run->signals, .events = POLLIN},

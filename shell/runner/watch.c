@@ -1,11 +1,11 @@
 /*
-** watch.c - waits until nobody reads our standard output any more, or until the script that started us has ended, and says
-** so: what `follow` goes by when there is nothing to be written, and so no write that could fail.
+** watch.c - waits until nobody reads our standard output any more, or until the script that started us has ended, and
+** says so: what `follow` goes by when there is nothing to be written, and so no write that could fail.
 **
 **   taskresults-run --watch FD PARENT
 **
-** A line is written to the descriptor FD then. PARENT is the script's process number. On a file there is nothing to wait
-** for but the script's end.
+** A line is written to the descriptor FD then. PARENT is the script's process number. On a file there is nothing to
+** wait for but the script's end.
 */
 #include "runner.h"
 

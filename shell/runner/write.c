@@ -5,8 +5,8 @@
 **
 ** The end of the input does not tell whether the command that wrote it went well: it may have been killed. So whoever
 ** runs the command writes SEAL, a word that nobody can guess, as the last bytes. Without it, FILE is what it was. The
-** same holds for a signal, and for the death of the shell that started us. INT and HUP stay ignored where they were when we
-** came, as below nohup.
+** same holds for a signal, and for the death of the shell that started us. INT and HUP stay ignored where they were
+** when we came, as below nohup.
 **
 ** Exit status: 0 written; 1 without a seal; 3 it could not be written, and we have said why.
 */

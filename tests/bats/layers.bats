@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
-# Each folder below ext includes only what is lower: .ci/layers. Names are unique over all of them: .ci/names.
+# Each folder below ext includes only what is lower: .ci/layers. Names are unique over all of them: .ci/names. Comments
+# name what there is: .ci/comments. What is written is used: .ci/unused.
 
 load ../lib/helpers
 
@@ -83,4 +84,48 @@ assert_found() {
   echo 'enum { STATS_JOB_ID };' >>"$tree/read/lines.c" # an enumerator of tables/stats.c
   run gcc "${flags[@]}" -x c - < <("$root/.ci/amalgamate" "$tree")
   [[ $status -ne 0 && $output == *STATS_JOB_ID* ]]
+}
+
+@test "a comment that names what there is not is found: a file, a folder, a name, a call, another file's title; and a long line" {
+  run "$root/.ci/comments" "$tree"
+  [[ $status -eq 0 && -z $output ]]
+  local planted file=$tree/base/planted.c
+  while IFS='|' read -r planted words; do
+    printf '/* A first line. */\n%s\n' "$planted" >"$file"
+    run "$root/.ci/comments" "$tree"
+    echo "$planted: $output"
+    [[ $status -eq 1 && ${#lines[@]} -eq 1 && $output == *"base/planted.c:2: $words" ]]
+  done < <(
+    printf '%s\n' '/* see gone.c */|there is no gone.c' '/* it is read/gone.c that reads */|there is no read/gone.c' \
+      '/* what retain/ did */|there is no retain/' '/* tr_gone_now() does it */|there is no tr_gone_now' \
+      '/* in a TrGone */|there is no TrGone' '/* gone_now() does it */|there is no gone_now()' \
+      '/* names.c - the names */|the comment is about names.c'
+    printf '/* %s */|longer than 120 columns\n' "$(printf 'x%.0s' {1..115})"
+  )
+  printf '/* planted.c - see lines.c, read/, build/a.h, tr_lines_next(), TR_OK and fsync(). */\nchar text[] = "gone.c";\n' >"$file"
+  run "$root/.ci/comments" "$tree"
+  [[ $status -eq 0 ]]
+}
+
+@test "what is written and used nowhere is found: a macro, a value, a type, a member, a function; tests may be who uses it" {
+  run "$root/.ci/unused" "$tree" "$runner"
+  [[ $status -eq 0 && -z $output ]]
+  local planted file=$tree/base/planted.h
+  while IFS='|' read -r planted words; do
+    echo "$planted" >"$file"
+    run "$root/.ci/unused" "$tree" "$runner"
+    echo "$planted: $output"
+    [[ $status -eq 1 && ${#lines[@]} -eq 1 && $output == *"base/planted.h: $words is not used" ]]
+  done < <(
+    printf '%s\n' '#define PLANTED 7|macro PLANTED' 'enum { PLANTED };|enumerator PLANTED' \
+      'enum { TR_EQ, PLANTED_COUNT };|enumerator PLANTED_COUNT' 'typedef int Planted;|type Planted' \
+      'struct { int planted; };|member planted' 'int tr_planted(int number);|function tr_planted'
+  )
+  echo 'int tr_planted(int number); /* tr_planted() */' >"$file"
+  echo 'int tr_planted(int number) { return number ? tr_planted(0) : 0; }' >"$tree/base/planted.c"
+  run "$root/.ci/unused" "$tree" "$runner"
+  [[ $output == *'planted.h: function tr_planted is not used' ]]
+  echo 'int second(void) { return tr_planted(1); }' >"$tree/read/planted.c"
+  run "$root/.ci/unused" "$tree" "$runner"
+  [[ $status -eq 0 ]]
 }

@@ -1,7 +1,8 @@
 /*
 ** append_host.c EXTENSION DIRECTORY TEXT COUNT MODE - what an INSERT costs in a host written in C: a prepared statement
-** for each of COUNT records of job nightly-backup, in MODE autocommit or transaction. Prints the seconds that the INSERTs
-** took, the second time that it makes the file (as append.py, whose records these are, so that the files can be compared).
+** for each of COUNT records of job nightly-backup, in MODE autocommit or transaction. Prints the seconds that the
+** INSERTs took, the second time that it makes the file (as append.py, whose records these are, so that the files can be
+** compared).
 */
 #define _POSIX_C_SOURCE 200809L
 #include <sqlite3.h>

@@ -3,7 +3,8 @@
 ** seconds (those of its children too), and the peak memory in KiB of the largest process, by wait4().
 **
 ** A small program of its own, since Linux counts the memory of the process that forks as the child's peak, up to its
-** exec: below Python, nothing would ever seem to take less than Python does. Exits as the command does, 128 + N by signal N.
+** exec: below Python, nothing would ever seem to take less than Python does. Exits as the command does, 128 + N by
+** signal N.
 */
 #define _GNU_SOURCE
 #include <stdio.h>

@@ -1,7 +1,7 @@
 // simdjson.cpp - the tasks of the bench with simdjson's On Demand, as fast as an honest program can be made with it.
 //
 //   version              simdjson's, and the kernel it runs
-//   count FILE           T1: how many records failed; the file loaded with padded_string::load, one iterate_many over all
+//   count FILE           T1: how many records failed; the file loaded with padded_string::load, one iterate_many
 //   count-blocks FILE    T1 in bounded memory: iterate_many over blocks of whole lines, in one buffer
 //   count-lines FILE     T1 with a verdict on each line: iterate() on every one; a bad one is counted and passed over
 //   stats DIR THREADS    T2: job|runs|successes of every *.jsonl, sorted; the files are divided among the threads
@@ -9,8 +9,8 @@
 //   phrase FILE PHRASE   T5: how many failed with the phrase in their error
 //
 // Keys are looked up by name, in any order. What is judged: stage 1 checks each batch as a whole for UTF-8, raw control
-// characters in strings and unclosed strings; a value is only checked when it is taken. Values that are passed over, what
-// stands between them, duplicate keys and the ends of lines are not. So these programs read less strictly than the
+// characters in strings and unclosed strings; a value is only checked when it is taken. Values that are passed over,
+// what stands between them, duplicate keys and the ends of lines are not. So these programs read less strictly than the
 // extension, which validates every byte.
 //
 // An error of simdjson's ends the program with a message and status 1, except in count-lines. Built twice: with
@@ -45,7 +45,8 @@ void check(error_code code) {
   if (code) fail(error_message(code));
 }
 
-// Calls record(document) for each of a text's documents. A batch of always the same size lets the parser keep its memory.
+// Calls record(document) for each of a text's documents. A batch of always the same size lets the parser keep its
+// memory.
 template <typename Record> void each_document(ondemand::parser &parser, const char *text, size_t size, Record record) {
   if (size == 0) return;
   ondemand::document_stream stream;
@@ -58,8 +59,8 @@ template <typename Record> void each_document(ondemand::parser &parser, const ch
   if (stream.truncated_bytes()) fail("the last document is not whole");
 }
 
-// The bytes of one file after the other in blocks that end behind a newline, with the padding that simdjson wants behind
-// each, in one buffer.
+// The bytes of one file after the other in blocks that end behind a newline, with the padding that simdjson wants
+// behind each, in one buffer.
 class Blocks {
 public:
   Blocks() : buffer(BLOCK_BYTES + SIMDJSON_PADDING) {}

@@ -1,7 +1,7 @@
 /*
-** blocks.c - fuzz target: a file cut into blocks, each of which is parsed by itself. Together they give each line that is
-** wanted once, with the spans that it has by itself, but for those that a block leaves to its caller: from a line that is
-** too long, or when it has no room for another.
+** blocks.c - fuzz target: a file cut into blocks, each of which is parsed by itself. Together they give each line that
+** is wanted once, with the spans that it has by itself, but for those that a block leaves to its caller: from a line
+** that is too long, or when it has no room for another.
 **
 ** Aimed at ext/scan/block.c.
 */

@@ -1,6 +1,6 @@
 /*
-** jobs.c - fuzz target: a jobs file. What the strict lane refuses is refused; what is accepted has values that can all be
-** read.
+** jobs.c - fuzz target: a jobs file. What the strict lane refuses is refused; what is accepted has values that can all
+** be read.
 **
 ** Aimed at ext/scheduler/json_file.c.
 */
@@ -27,7 +27,8 @@ static void read_value(const TrJson *value) {
   for (const TrJson *element = tr_json_first(value); element; element = tr_json_next(element)) read_value(element);
 }
 
-/* Is it JSON, an object, by the strict lane? That knows lines: between tokens a carriage return is as good as a newline. */
+/* Is it JSON, an object, by the strict lane? That knows lines: between tokens a carriage return is as good as a
+** newline. */
 static bool is_object(const uint8_t *data, size_t size) {
   TrRecord record;
   unsigned char *line = malloc(size + TR_PADDING);

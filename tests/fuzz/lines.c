@@ -1,6 +1,6 @@
 /*
-** lines.c - fuzz target: a file's lines, forwards, backwards, and as the fast lane takes them, through a buffer of a few
-** bytes. Put together they are the file, whichever way it was read.
+** lines.c - fuzz target: a file's lines, forwards, backwards, and as the fast lane takes them, through a buffer of a
+** few bytes. Put together they are the file, whichever way it was read.
 **
 ** Aimed at ext/read/lines.c and ext/read/record.c.
 */

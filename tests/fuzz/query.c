@@ -5,14 +5,14 @@
 ** One pass over task_results gives the rows, another one, without any condition, says which of these rows satisfy each
 ** condition: what SQLite computes by itself. Everything else has to agree with that: each condition pushed down, also
 ** with values of the file's own; the rows from the last to the first; one row by its rowid; task_rejects, which has the
-** lines that are left; task_stats and task_errors, of all the rows and of those within a window of time. Some inputs are
-** read by two threads.
+** lines that are left; task_stats and task_errors, of all the rows and of those within a window of time. Some inputs
+** are read by two threads.
 **
 ** Statements are prepared once; the file is on a file system in memory, where there is one.
 **
-** Aimed at ext/scan/scan.c, ext/scan/workers.c, ext/scan/filter.c, ext/scan/like_phrase.c, ext/scan/time_window.c, ext/tables/results.c,
-** ext/tables/rejects.c, ext/tables/stats.c, ext/figures/job_figures.c, ext/tables/errors.c, ext/figures/error_groups.c, ext/figures/signature.c and
-** ext/read/value.c.
+** Aimed at ext/scan/scan.c, ext/scan/workers.c, ext/scan/filter.c, ext/scan/like_phrase.c, ext/scan/time_window.c,
+** ext/tables/results.c, ext/tables/rejects.c, ext/tables/stats.c, ext/figures/job_figures.c, ext/tables/errors.c,
+** ext/figures/error_groups.c, ext/figures/signature.c and ext/read/value.c.
 */
 #include "tr.h"
 
@@ -25,8 +25,8 @@
 #define ROWS_BY_ROWID 3   /* of each input: each is a pass */
 #define END_OF_9999_US INT64_C(253402300800000000)
 
-/* ?1, ?2 and ?3 are timestamp, success and time_us of a row of the input, ?4 and ?5 patterns for parts of its error and its
-** output. */
+/* ?1, ?2 and ?3 are timestamp, success and time_us of a row of the input, ?4 and ?5 patterns for parts of its error and
+** its output. */
 static const char *const condition[] = {
     "success = 0",
     "success IS NOT 1",

@@ -1,7 +1,7 @@
 /*
-** select.c - fuzz target: which lines of a file a prune keeps, by any rules. The rules are spelled out once more, line by
-** line and in plain words, and the ranges must be just the lines that those keep; with a second thread too, which takes
-** its part of every file that is longer than TR_SHARE_BYTES.
+** select.c - fuzz target: which lines of a file a prune keeps, by any rules. The rules are spelled out once more, line
+** by line and in plain words, and the ranges must be just the lines that those keep; with a second thread too, which
+** takes its part of every file that is longer than TR_SHARE_BYTES.
 **
 ** Aimed at ext/prune/select.c and ext/prune/rules.c.
 */

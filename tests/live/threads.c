@@ -3,11 +3,11 @@
 **
 **   threads DIRECTORY SECONDS      (SCHEDULER_RESULTS_DIR is DIRECTORY too)
 **
-** Reads, writes, exports, prunes and fails at once: readers with a connection each, readers that share a serialized one,
-** cursors closed in mid-scan, interrupts from another thread in mid-scan, INSERT through two connections, exports large
-** enough for a writing thread, and a pruner; each scan of a large file with two helpers. What the queries answer is not
-** judged here, only that each ends as it may. Linked with libtaskresults.a, so that all of it is instrumented. Exits 1,
-** saying why, if a query ended otherwise.
+** Reads, writes, exports, prunes and fails at once: readers with a connection each, readers that share a serialized
+** one, cursors closed in mid-scan, interrupts from another thread in mid-scan, INSERT through two connections, exports
+** large enough for a writing thread, and a pruner; each scan of a large file with two helpers. What the queries answer
+** is not judged here, only that each ends as it may. Linked with libtaskresults.a, so that all of it is instrumented.
+** Exits 1, saying why, if a query ended otherwise.
 */
 #define _GNU_SOURCE
 #include <pthread.h>

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""oracle.py RESULTS_DIR ROWS REJECTS - holds what SQL says of a results directory against what Python says.
+"""rows.py RESULTS_DIR ROWS REJECTS - holds what SQL says of a results directory against what Python says.
 
 ROWS and REJECTS are dumps made with rows.sql and rejects.sql. What they ought to be is worked out here from the files, by
 json.loads(), the reader that the scheduler itself uses, and by the rules of ext/TABLES.md for what json.loads() leaves open:

@@ -5,8 +5,8 @@
 **
 **   EACH_CALL_STATE=PATH   a file of eight zero bytes, for the count
 **   EACH_CALL_LOG=PATH     each call's name is appended there, one a line; on another thread than the first, behind
-**                          "helper "; "fault NAME" for the one that fails; and "leak FD NAME", when a process ends, for a
-**                          descriptor that our code opened by the call NAME and did not close
+**                          "helper "; "fault NAME" for the one that fails; and "leak FD NAME", when a process ends, for
+**                          a descriptor that our code opened by the call NAME and did not close
 **   EACH_CALL_NAME=NAME    the calls of this name alone are counted, ...
 **   EACH_CALL_AT=N         and the N-th of them (from 1) ...
 **   EACH_CALL_ERRNO=E      ... fails with errno E, without doing anything (a close does close), ...
@@ -186,7 +186,7 @@ int fcntl(int fd, int operation, ...) {
   return MEET(fcntl) == FAIL ? -1 : REAL(fcntl)(fd, operation, argument);
 }
 
-/* --- what makes and ends descriptors ------------------------------------------------------------------------------- */
+/* --- what makes and ends descriptors ------------------------------------------------------------------------------ */
 
 static int watch(int fd, const char *name, const void *caller) {
   if (fd >= 0 && fd < WATCHED_FDS && is_ours(caller)) opened_by[fd] = name;
@@ -243,7 +243,7 @@ int signalfd(int fd, const sigset_t *mask, int flags) {
   return MEET(signalfd) == FAIL ? -1 : (signals = REAL(signalfd)(fd, mask, flags));
 }
 
-/* --- reading and writing ------------------------------------------------------------------------------------------- */
+/* --- reading and writing ------------------------------------------------------------------------------------------ */
 
 #define TRANSFER(name, parameters, arguments)                                                                          \
   ssize_t name parameters {                                                                                            \

@@ -1,7 +1,7 @@
 /*
-** export_faults.c - an LD_PRELOAD shim that lets the system calls of an export fail, or kills the process at one of them.
-** It counts the calls that write the temporary file (openat, fchmod, write, fsync, close, renameat) and the fsync of its
-** directory; all others are left alone.
+** export_faults.c - an LD_PRELOAD shim that lets the system calls of an export fail, or kills the process at one of
+** them. It counts the calls that write the temporary file (openat, fchmod, write, fsync, close, renameat) and the fsync
+** of its directory; all others are left alone.
 **
 **   EXPORT_FAULTS_AT=N      the Nth of them (1 is the first) ...
 **   EXPORT_FAULTS_ERRNO=E   ... fails with errno E, without doing anything ...

@@ -1,6 +1,7 @@
 /*
-** allocator.h - SQLite's allocator and cJSON's, made to fail when told to, and counting what SQLite's is not given back; and
-** the calls into libc that allocate there, which fail as if they could not. It calls CHECK: include check.h before it.
+** allocator.h - SQLite's allocator and cJSON's, made to fail when told to, and counting what SQLite's is not given
+** back; and the calls into libc that allocate there, which fail as if they could not. It calls CHECK: include check.h
+** before it.
 */
 #ifndef ALLOCATOR_H
 #define ALLOCATOR_H
@@ -52,7 +53,7 @@ static void *failing_cjson_malloc(size_t size) {
   return fails_now() ? NULL : malloc(size);
 }
 
-/* --- what allocates in libc: these take the place of its own ------------------------------------------------------- */
+/* --- what allocates in libc: these take the place of its own ------------------------------------------------------ */
 
 #define LIBC(name) (*(__typeof__(&name) *)&(void *){dlsym(RTLD_NEXT, #name)})
 

@@ -1,4 +1,5 @@
-/* messages.c - lines -> messages of a log, when the file changes under the reader. The rest is in bats/logs_table.bats. */
+/* messages.c - lines -> messages of a log, when the file changes under the reader. The rest is in
+** bats/logs_table.bats. */
 #include "tr.h"
 
 #include <stdlib.h>

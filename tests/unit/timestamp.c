@@ -115,7 +115,7 @@ static void every_day_round_trips(void) {
 
 static bool span_has_time(const char *line_text, TrKind kind, bool escaped) {
   TrLine line = {.text = (const unsigned char *)line_text, .length = strlen(line_text)};
-  TrSpan span = {.kind = (uint8_t)(kind), .escaped = escaped, .length = (uint32_t)strlen(line_text)};
+  TrSpan span = {.kind = (uint8_t)kind, .escaped = escaped, .length = (uint32_t)strlen(line_text)};
   int64_t us;
   return tr_span_time_us(&line, &span, &us);
 }

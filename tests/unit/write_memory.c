@@ -1,9 +1,9 @@
 /*
 ** write_memory.c - out of memory while writing and pruning: every allocation of every script below fails in turn, once
-** alone and once with all that follow. Whatever the statement says then, each job's file is the old or the new one, whole
-** (or, in the middle of a prune's drain, what is missing is in its leftover); no descriptor stays open, so no lock or
-** lease is left; the connection can be used; and the next try, on the same connection, does it all. No byte is left over
-** when the connection is closed.
+** alone and once with all that follow. Whatever the statement says then, each job's file is the old or the new one,
+** whole (or, in the middle of a prune's drain, what is missing is in its leftover); no descriptor stays open, so no
+** lock or lease is left; the connection can be used; and the next try, on the same connection, does it all. No byte is
+** left over when the connection is closed.
 */
 #include "tr.h"
 
@@ -38,7 +38,7 @@ static void append_text(const char *name, const char *text) {
   if (file == NULL || fputs(text, file) < 0 || fclose(file) != 0) abort();
 }
 
-/* --- system calls: a writer appends right before each exchange, and the exchange may be all that a prune gets to --- */
+/* --- system calls: a writer appends right before each exchange, and the exchange may be all that a prune gets to -- */
 
 static bool appends_late, fails_after_exchange, is_exchanged;
 
@@ -67,7 +67,7 @@ int nanosleep(const struct timespec *request, struct timespec *left) {
   return (int)syscall(SYS_nanosleep, &instant, NULL);
 }
 
-/* --- the directory ------------------------------------------------------------------------------------------------- */
+/* --- the directory ------------------------------------------------------------------------------------------------ */
 
 #define MOST_FILES 48
 
@@ -129,7 +129,7 @@ static int count_open_files(void) {
   return count;
 }
 
-/* --- scenes: what is there before a script ------------------------------------------------------------------------- */
+/* --- scenes: what is there before a script ------------------------------------------------------------------------ */
 
 static int run(sqlite3 *db, const char *sql) {
   return sqlite3_exec(db, sql, NULL, NULL, NULL);
@@ -173,7 +173,7 @@ static void an_interrupted_prune(void) {
   fails_after_exchange = false;
 }
 
-/* --- scripts ------------------------------------------------------------------------------------------------------- */
+/* --- scripts ------------------------------------------------------------------------------------------------------ */
 
 typedef struct Case {
   void (*scene)(void);
