@@ -1,17 +1,8 @@
-# page.awk - a command's help text -> its man page. Variables: name (of the page), title (the command), version.
+# page.awk - a command's help text -> its man page. With roff.awk. Variables: name (of the page), version.
 #
 # In: "NAME ARGUMENTS - summary", then paragraphs and sections. A section begins with "Word:" alone on its line (only
 # "Usage:" goes on behind it); in it, a line indented by two is an entry ("--flag  text", continued further in) or an
-# example. Everything else is running text; `code` is bold.
-
-function escaped(text) {
-  gsub(/\\/, "\\e", text)
-  gsub(/-/, "\\-", text)
-  gsub(/'/, "\\(aq", text)
-  gsub(/"/, "\\(dq", text)
-  sub(/^\./, "\\\\\\&.", text)
-  return text
-}
+# example; so is one before the first section, if it has such a gap. Everything else is running text; `code` is bold.
 
 function running(text,    out) {
   text = escaped(text)
@@ -20,11 +11,6 @@ function running(text,    out) {
     text = substr(text, RSTART + RLENGTH)
   }
   return out text
-}
-
-function heading(text) { # a page's section
-  print ".SH " toupper(text)
-  section = text
 }
 
 NR == 1 {
@@ -55,27 +41,29 @@ NR == 1 {
 
 section == "Examples" {
   sub(/^ */, "")
-  print ".PP\n.B " escaped($0)
+  paragraph()
+  print ".B " escaped($0)
   next
 }
 
 # An entry: its tag ends at two blanks.
-/^  [^ ]/ && section != "Exit status" && section != "Description" {
+/^  [^ ]/ && section != "Exit status" && section != "See also" && (section != "Description" || /[^ ]  +[^ ]/) {
   sub(/^  /, "")
   at = match($0, /  +/)
   print ".TP\n.B " escaped(at ? substr($0, 1, at - 1) : $0)
   if (at) print running(substr($0, at + RLENGTH))
-  blank = 0
+  blank = begun = 0
   next
 }
 
 # Text behind a section of entries, or in the beginning, is description.
 /^[^ ]/ && blank {
   if (section == "Synopsis") heading("Description")
-  else print ".PP"
+  else paragraph()
 }
 {
   blank = 0
   sub(/^ +/, "")
   print running($0)
+  begun = 0
 }

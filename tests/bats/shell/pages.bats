@@ -29,14 +29,40 @@ setup_pages() {
 }
 
 @test "groff finds no fault with the man pages" {
-  command -v groff >/dev/null || skip 'no groff here'
+  command -v groff >/dev/null || missing_extra groff
   setup_pages
-  for page in "$pages"/*.1; do
+  for page in "$pages"/*.[17]; do
     complaints=$(groff -man -Tutf8 -ww "$page" 2>&1 >/dev/null)
-    [[ -z $complaints ]]
+    [[ -z $complaints ]] || { echo "$page: $complaints"; return 1; }
   done
   run groff -man -Tascii "$pages/taskresults-export.1"
   [[ $(sed 's/\x1b\[[0-9;]*m//g; s/.\x08//g' <<<"$output") == *"put ' before texts"* ]]
+}
+
+# A date would make every build another one.
+@test "mandoc finds no fault with the man pages" {
+  command -v mandoc >/dev/null || missing_extra mandoc
+  setup_pages
+  run mandoc -Tlint -W warning "$pages"/*.[17]
+  complaints=$(grep -v 'WARNING: missing date, using "": TH$' <<<"$output") || true
+  [[ -z $complaints ]] || { echo "$complaints"; return 1; }
+}
+
+@test "man pages: each term is a term, a list in the description too; what to read next, and which files" {
+  setup_pages
+  for term in 'the window' success down uptime outages MTTR MTBF 'the budget' '\-\-target P'; do
+    grep -qxF ".B $term" "$pages/taskresults-sla.1" || { echo "no term: $term"; return 1; }
+  done
+  for page in "$pages"/*; do
+    [[ $(sed -n '/^\.SH SEE ALSO/,$p' "$page") == *taskresults* ]] || { echo "$page: no SEE ALSO"; return 1; }
+    # Each page that is named is there.
+    for name in $(sed 's/\\f[BR]//g; s/\\-/-/g' "$page" | grep -oE 'taskresults(-[a-z]+)?\([17]\)'); do
+      name=${name%)} && [[ -s $pages/${name/\(/.} ]] || { echo "$page: $name"; return 1; }
+    done
+  done
+  for file in results/JOB.jsonl logs/JOB.log jobs.json; do
+    grep -qxF ".B /opt/.task\-scheduler/$file" <(sed -n '/^\.SH FILES/,$p' "$pages/taskresults.1")
+  done
 }
 
 # complete_line WORD... - what bash offers for the last word.
