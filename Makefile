@@ -37,7 +37,8 @@ build/release/%.o: %.c | build-deps
 	$(CC) $(ALL_CFLAGS) $(RELEASE) -c -o $@ $<
 
 # The program behind `taskresults run`, and behind -o FILE of the other commands.
-RUNNER := capture environment keep offspring outcome platform_linux say timeout supervise watch write
+RUNNER := capture environment keep main offspring outcome platform_linux record say settings signals stream supervise \
+          timeout watch write
 RUNNER_OBJECTS := $(RUNNER:%=build/runner/shell/runner/%.o) build/runner/ext/base/target.o build/runner/ext/base/platform_linux.o build/runner/ext/base/text.o build/runner/ext/base/timespan.o
 taskresults-run: $(RUNNER_OBJECTS)
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -pthread

@@ -58,11 +58,11 @@ if [[ $job$name == *[!\ -~]* ]]; then
     usage_error 'the job and its name have to be UTF-8'
 fi
 
-[[ ${opt[timeout]-} != - ]] || usage_error "--timeout wants a length of time, not '-'" # which is none, for the runner
 find_runner || die "$EXIT_IO" "taskresults-run is not at $runner, so the command was not run: build it with make"
 recorder=("$BASH" -p "$shell_home/runner/record_run.bash" "$job" "$name")
-how=show
-[[ ! -v opt[quiet] ]] || how=quiet
-[[ ! -v opt[merge] ]] || how+=+merge
 exec {environment}< <(((${#user_environment[@]} == 0)) || printf '%s\0' "${user_environment[@]}")
-exec "$runner" "${opt[timeout]--}" "$how" "$environment" "${#recorder[@]}" "${recorder[@]}" "${words[@]}"
+settings=("environment=$environment")
+[[ ! -v opt[timeout] ]] || settings+=("timeout=${opt[timeout]}")
+[[ ! -v opt[quiet] ]] || settings+=(quiet)
+[[ ! -v opt[merge] ]] || settings+=(merge)
+exec "$runner" "${settings[@]}" "${#recorder[@]}" "${recorder[@]}" "${words[@]}"

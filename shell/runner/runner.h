@@ -1,15 +1,20 @@
 /*
 ** runner.h - what `taskresults run` needs from C: one program.
 **
-**   capture.c         a command's output, byte by byte -> the text that is recorded; knows nothing of processes
+**   main.c            the steps of a run, in their order
+**   settings.c        the words that we are started with -> what is to be done
 **   environment.c     the environment that the command gets
+**   signals.c         the signals that are meant for a run
+**   supervise.c       the course of a command: started, attended, ended in time
+**   stream.c          what it prints: captured, and shown or kept
+**   capture.c         a command's output, byte by byte -> the text that is recorded; knows nothing of processes
 **   keep.c            what --quiet keeps of the output until it is known whether it is shown
 **   offspring.c       the processes that a command leaves behind
-**   outcome.c         how the command ended -> what is recorded
-**   platform_linux.c  what Linux alone has
-**   say.c             messages
-**   supervise.c       starts the command, shows or keeps what it prints, ends it in time, has the run recorded
 **   timeout.c         --timeout, read and worded
+**   outcome.c         how the command ended -> what is recorded
+**   record.c          has it recorded, by another program
+**   say.c             messages
+**   platform_linux.c  what Linux alone has
 **   watch.c           whether anybody reads what `follow` shows
 **   write.c           standard input -> a file that is there whole or not at all; knows nothing of commands
 */
@@ -19,12 +24,46 @@
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
 #endif
+#include <limits.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <sys/types.h>
+
+enum { EXIT_USAGE = 2, EXIT_IO = 3, EXIT_TIMED_OUT = 124, EXIT_NOT_STARTED = 126, EXIT_NOT_FOUND = 127 };
+
+/* Says what failed, and errno's cause; ends with EXIT_IO. */
+_Noreturn void run_fail(const char *what);
+
+/* What is to be done, as settings.c reads it. Borrowed from the words that we were started with, but for the
+** recorder. */
+typedef struct Settings {
+  char **recorder;    /* owned */
+  char **command;     /* and its arguments */
+  char **environment; /* the command's */
+  bool is_quiet;      /* what is printed is kept, not shown */
+  bool is_merged;     /* the command's standard error goes where its standard output goes */
+  int64_t timeout_ms; /* 0: none */
+} Settings;
+
+/* False: these are no such words. Wrong values of options end it, with what is wrong. */
+bool settings_read(Settings *settings, char **words);
+
+typedef struct Signals {
+  int fd;                   /* tells of those that are meant for us, and of SIGCHLD */
+  sigset_t outer_mask;      /* as it was when we came */
+  void (*outer_limit)(int); /* what SIGXFSZ did then */
+} Signals;
+
+bool signals_begin(Signals *signals);                       /* false: see errno */
+void signals_give_back(const Signals *signals);             /* in a new process: as they were when we came */
+void signals_ignore(void);                                  /* there: whatever is meant to end it */
+int signals_wait(const Signals *signals, int64_t until_ms); /* the next one's number; 0: the time has come */
+int64_t now_ms(void);                                       /* of a clock that only goes forward */
+int milliseconds_until(int64_t then_ms);                    /* for poll(): -1 never, as `then_ms` < 0 is */
 
 #define CAPTURE_POINTS 5000 /* code points of a text that the scheduler keeps */
 
@@ -74,6 +113,35 @@ ssize_t kept_take(Kept *kept, unsigned char *out,
 bool kept_is_empty(const Kept *kept);
 void kept_drop(Kept *kept);
 
+/* Of both streams. */
+typedef struct Showing {
+  bool keeping; /* what is printed is kept, not shown */
+  bool lost;    /* some output was not read, or not shown */
+} Showing;
+
+#define SHOW_BYTES PIPE_BUF /* a pipe that polls writable takes as much without blocking */
+
+/* One of the command's two streams. */
+typedef struct Stream {
+  const char *name; /* for messages */
+  int from;         /* the pipe's end that we read; -1 behind the last byte */
+  int to;           /* where it is shown */
+  unsigned char buffer[SHOW_BYTES];
+  size_t length, written; /* of what is in the buffer */
+  bool refused;           /* nothing more can be written there */
+  Showing *showing;
+  Capture capture;
+  Kept kept;
+} Stream;
+
+void stream_begin(Stream *stream, const char *name, int to, Showing *showing); /* of a zeroed one */
+struct pollfd stream_wanted(Stream *stream); /* what it waits for: more to read, or room for what was read */
+void stream_serve(Stream *stream, const struct pollfd *ready);
+bool stream_is_done(const Stream *stream);
+void stream_abandon(Stream *stream); /* what has not been read or shown by now never will be */
+/* When all else is done. The number of a signal that ended it, since whoever reads may have stopped; or 0. */
+int stream_show_kept(Stream *stream, const Signals *signals);
+
 typedef struct Pids {
   pid_t *list;
   size_t count, room;
@@ -117,6 +185,32 @@ typedef struct Ending {
   int interrupted_by; /* a signal that was passed on, or 0 */
   int wait_status;    /* as wait() tells it */
 } Ending;
+
+typedef enum Pressure { PRESSURE_NONE, PRESSURE_TERM, PRESSURE_KILL, PRESSURE_ABANDON } Pressure;
+
+/* One command, from its start to its end. */
+typedef struct Run {
+  const Settings *settings;
+  const Signals *signals;
+  Stream out, err;
+  Showing showing;
+  pid_t command;
+  Offspring offspring;
+  bool has_offspring; /* as far as is known; looked after only when there is pressure */
+  int complaint;      /* where the new process says why it could not become the command; -1 when that is over */
+  int start_error;    /* errno, if the command could not be started */
+  bool ended;         /* the command itself; its pipes may still be open */
+  int wait_status;    /* then; as wait() tells it */
+  int interrupted_by; /* the first signal that was passed on, or 0 */
+  bool timed_out;
+  Pressure pressure;    /* what has been done to end it */
+  int64_t next_step_ms; /* when more is to be done; -1 never */
+} Run;
+
+void supervise(Run *run, const Settings *settings, const Signals *signals); /* a zeroed Run; until all is over */
+int run_exit_status(const Run *run);
+
+bool record(const Ending *ending, char **recorder, const Signals *signals); /* false: it was not */
 
 void report_write(const Ending *ending, FILE *out);
 

@@ -24,7 +24,7 @@
 #define MOST_SEAL_BYTES 64
 #define WAIT_MS 20
 
-enum { EXIT_UNSEALED = 1, EXIT_USAGE = 2, EXIT_IO = 3 };
+enum { EXIT_UNSEALED = 1 };
 
 static volatile sig_atomic_t is_stopped;
 

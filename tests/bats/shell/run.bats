@@ -592,9 +592,12 @@ PYTHON
 }
 
 @test "the runner alone: too few words are refused, and a timeout of months is waited for" {
-  run "$(runner)" - show - 3 cat true
-  [[ $status -eq 2 && $output == *'which starts it' ]]
-  run "$(runner)" 100000y show - 3 sh -c cat echo out
+  for words in '3 cat true' '0 true' 'quiet' '1 cat' 'quietly 1 cat true' 'timeout 1 cat true' 'x=1 1 cat true'; do
+    # shellcheck disable=SC2086  # words
+    run "$(runner)" $words
+    [[ $status -eq 2 && $output == *'which starts it' ]] || { echo "$words: $status $output"; return 1; }
+  done
+  run "$(runner)" timeout=100000y 3 sh -c cat echo out
   [[ $status -eq 0 && $output == $'out\n1\n6f7574' ]]
 }
 

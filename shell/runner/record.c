@@ -1,0 +1,43 @@
+/*
+** record.c - has a run recorded: another program is told on its standard input how the command ended, in the lines of
+** outcome.c. If it fails, the run was not recorded.
+*/
+#include "base/base.h"
+#include "runner.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { EXIT_NO_RECORDER = 127 };
+
+/* The recorder is left alone by signals: what is known by now is to be recorded. */
+_Noreturn static void become_recorder(const Signals *signals, char **argv, int in) {
+  signals_ignore();
+  signals_give_back(signals);
+  dup2(in, STDIN_FILENO);
+  execvp(argv[0], argv);
+  say("%s: %s", argv[0], strerror(errno));
+  _exit(EXIT_NO_RECORDER);
+}
+
+bool record(const Ending *ending, char **recorder, const Signals *signals) {
+  int in[2], result = -1;
+  if (pipe2(in, O_CLOEXEC)) {
+    say("pipe: %s", strerror(errno));
+    return false;
+  }
+  pid_t pid = fork();
+  if (pid == 0) become_recorder(signals, recorder, in[0]);
+  if (pid < 0) say("fork: %s", strerror(errno));
+  close(in[0]);
+  FILE *report = pid < 0 ? NULL : fdopen(in[1], "w");
+  if (pid > 0 && report == NULL) say("%s: %s", recorder[0], strerror(errno));
+  if (report == NULL) return false;
+  report_write(ending, report);
+  bool sent = fclose(report) == 0;
+  while (waitpid(pid, &result, 0) < 0 && errno == EINTR) continue;
+  return sent && WIFEXITED(result) && WEXITSTATUS(result) == 0;
+}
