@@ -20,7 +20,7 @@ WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wco
 ALL_CFLAGS = -std=c11 -MMD -MP -fPIC -fvisibility=hidden $(WARNINGS) -Iinclude $(PKG_CFLAGS) $(CFLAGS) $(VARIANT_CFLAGS)
 
 
-.PHONY: all static demo test check unit bats deps asan tsan valgrind matrix locales widths coverage faults fuzz lint format bench instructions install uninstall clean help
+.PHONY: all static demo test check check-quick test-loaded unit bats deps asan tsan valgrind matrix locales widths coverage faults fuzz lint format bench instructions install uninstall clean help
 
 all: taskresults.so taskresults-run ## build the loadable extension, taskresults.so, and what `taskresults run` needs
 
@@ -117,17 +117,57 @@ build/live/%: tests/live/%.c
 	@mkdir -p $(@D)
 	$(CC) -std=c11 $(WARNINGS) $(PKG_CFLAGS) $(CFLAGS) -o $@ $< $(SQLITE_LIBS) -lpthread
 
-test: ## run every test: C units, then bats; the last line counts them
-	@.ci/deps build test
-	@tests/run
+# A failure makes make say a line of its own, the last one; so it says the count.
+count-tests = $(if $(shell cat build/tests-failed 2>/dev/null),$(error $(shell cat build/tests-failed)))
+
+test: run-tests ## run every test: C units, then bats; the last line counts them (about 5 minutes)
+	@$(count-tests)
 
 check: test
 
+check-quick: run-quick-tests ## lint what has changed, and run the tests that find most in a minute
+	@$(count-tests)
+
+test-loaded: run-loaded-tests ## run every test beside ten busy processes (Debian: stress-ng)
+	@$(count-tests)
+
+unit: run-units ## run the C units
+	@$(count-tests)
+
+bats: run-bats ## run the bats files
+	@$(count-tests)
+
+.PHONY: run-tests run-quick-tests run-loaded-tests run-units run-bats
+run-tests run-quick-tests run-loaded-tests run-units run-bats: export TEST_FAILED_FILE := $(CURDIR)/build/tests-failed
+
+run-tests:
+	@.ci/deps build test
+	@tests/run
+
+run-quick-tests:
+	@.ci/deps --look build test lint
+	@.ci/lint --changed
+	@tests/run --quick
+
+run-loaded-tests:
+	@.ci/deps --look build test load
+	@tests/run --loaded
+
+run-units:
+	@.ci/deps --look build test
+	@tests/run tests/unit/
+
+run-bats:
+	@.ci/deps --look build test
+	@tests/run tests/bats/
+
 SHIMS := $(basename $(notdir $(wildcard tests/shim/*.c)))
-TEST_BINARIES := taskresults.so build/tiny/taskresults.so libtaskresults.a $(UNIT:%=build/unit/%) \
-                 $(SHIMS:%=build/shim/%.so) build/every_line/taskresults.so $(LIVE:%=build/live/%)
-.PHONY: test-binaries
-test-binaries: $(TEST_BINARIES)
+TEST_LIBRARIES := taskresults.so build/tiny/taskresults.so libtaskresults.a \
+                  $(SHIMS:%=build/shim/%.so) build/every_line/taskresults.so $(LIVE:%=build/live/%)
+.PHONY: test-binaries test-libraries test-units
+test-binaries: test-libraries test-units
+test-libraries: $(TEST_LIBRARIES)
+test-units: $(UNIT:%=build/unit/%)
 
 .PHONY: print-sources
 print-sources: # for .ci/asan, which builds them its own way
@@ -224,7 +264,7 @@ clean: ## remove everything that was built
 	rm -rf build taskresults.so taskresults-run libtaskresults.a
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' Makefile
 
 # What each object was made from, as the compiler saw it.
 -include $(patsubst %.o,%.d,$(OBJECTS) $(RUNNER_OBJECTS) $(TINY_OBJECTS) $(CORE_OBJECTS)) build/every_line/every_line.d

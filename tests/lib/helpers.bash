@@ -6,11 +6,16 @@
 
 root=${TASKRESULTS_ROOT:-$(cd "${BASH_SOURCE[0]%/*}/../.." && pwd)}
 
+# Whatever the surroundings were: none of the caller's settings, a plain locale, and no terminal to read from.
+unset SCHEDULER_LOGS_DIR SCHEDULER_JOBS_FILE TASKRESULTS_MAX_LINE TASKRESULTS_EXTENSION TASKRESULTS_SQLITE3
+unset COLUMNS NO_COLOR POSIXLY_CORRECT LANGUAGE "${!LC_@}"
+export LANG=C.UTF-8
+exec </dev/null
+
 setup() {
   results=$BATS_TEST_TMPDIR/results
   mkdir -p "$results"
   export SCHEDULER_RESULTS_DIR=$results
-  unset TASKRESULTS_MAX_LINE
   extension=$root/taskresults
 }
 

@@ -3,8 +3,6 @@
 
 # shellcheck shell=bash disable=SC2154,SC2034  # bats and helpers.bash set some, tests use others
 
-unset COLUMNS NO_COLOR TASKRESULTS_EXTENSION TASKRESULTS_SQLITE3
-
 tool() {
   printf '%s\n' "${TASKRESULTS_BIN:-$root/shell}/$1"
 }
