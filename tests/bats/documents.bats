@@ -105,3 +105,13 @@ finds() {
     [[ $shown == *"${picture##*/})"* && $(wc -c <"$picture") -le 150000 ]]
   done
 }
+
+@test "the pictures can be made again" {
+  command -v chromium >/dev/null || skip 'no chromium here'
+  run "$root/examples/pictures/make" "$BATS_TEST_TMPDIR/pictures"
+  echo "$output"
+  [[ $status -eq 0 ]]
+  cd "$BATS_TEST_TMPDIR/pictures"
+  [[ $(head -c 4 status.png | od -An -tx1) == ' 89 50 4e 47' && $(wc -c <status.png) -gt 20000 ]]
+  [[ $(<list.svg) == '<svg '*'>$ taskresults list</text>'*'>price-watch</text>'*'>failed</text>'*'</svg>' ]]
+}
