@@ -24,8 +24,8 @@ find_runner() {
   [[ -x $runner ]]
 }
 
-# The scheduler's state, and where its parts are: the same rule as the extension's own (ext/TABLES.md: Which directory). The
-# completions, which stand alone, repeat it.
+# The scheduler's state, and where its parts are: the same rule as the extension's own (ext/TABLES.md: Which
+# directory). The completions, which stand alone, repeat it.
 DEFAULT_STATE=/opt/.task-scheduler
 results_dir=${SCHEDULER_RESULTS_DIR:-$DEFAULT_STATE/results}
 logs_dir=${SCHEDULER_LOGS_DIR:-$DEFAULT_STATE/logs}
