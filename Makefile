@@ -117,6 +117,17 @@ build/live/%: tests/live/%.c
 	@mkdir -p $(@D)
 	$(CC) -std=c11 $(WARNINGS) $(PKG_CFLAGS) $(CFLAGS) -o $@ $< $(SQLITE_LIBS) -lpthread
 
+# A host whose every function of ours says in which folder it is: tests/live/walk.c. Not optimized, so that none is inlined.
+WALK_OBJECTS := $(SOURCES:%.c=build/walk/%.o)
+build/live/walk: tests/live/walk.c $(WALK_OBJECTS)
+	@mkdir -p $(@D)
+	$(CC) -std=c11 $(WARNINGS) -Iinclude $(PKG_CFLAGS) -DSQLITE_CORE -o $@ $^ $(CJSON_LIBS) $(SQLITE_LIBS) -lm -pthread
+build/walk/%.o: %.c | build-deps
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -O0 $(RELEASE) -DSQLITE_CORE -finstrument-functions -c -o $@ $<
+	objcopy --redefine-sym __cyg_profile_func_enter=walk_enter_$(basename $(word 2,$(subst /, ,$*))) \
+	  --redefine-sym __cyg_profile_func_exit=walk_leave $@
+
 # A failure makes make say a line of its own, the last one; so it says the count.
 count-tests = $(if $(shell cat build/tests-failed 2>/dev/null),$(error $(shell cat build/tests-failed)))
 
@@ -267,4 +278,4 @@ help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' Makefile
 
 # What each object was made from, as the compiler saw it.
--include $(patsubst %.o,%.d,$(OBJECTS) $(RUNNER_OBJECTS) $(TINY_OBJECTS) $(CORE_OBJECTS)) build/every_line/every_line.d
+-include $(patsubst %.o,%.d,$(OBJECTS) $(RUNNER_OBJECTS) $(TINY_OBJECTS) $(CORE_OBJECTS)) build/every_line/every_line.d $(WALK_OBJECTS:.o=.d)

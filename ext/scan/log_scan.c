@@ -24,20 +24,22 @@ static int begin_messages(TrLogScan *scan, char **message) {
 /* Turns to the next entry of the list. SQLITE_ROW: it is a row as a whole. SQLITE_OK: look at its messages. */
 static int next_log(TrLogScan *scan, char **message) {
   int code = tr_scan_file_open_next(&scan->current, message);
-  if (code == SQLITE_ROW) scan->line = (TrLine){0};
+  if (code == SQLITE_ROW) scan->message = (TrMessage){0};
   if (code == SQLITE_OK && scan->current.file.fd >= 0) code = begin_messages(scan, message);
   return code;
 }
 
 static bool wants_message(TrLogScan *scan) {
-  if (!tr_message_parse(&scan->line, &scan->record)) return false;
-  return !tr_filter_skips(&scan->filter, &scan->line, &scan->record, scan->untimed);
+  const TrMessage *message = &scan->message;
+  if (message->timestamp.kind == TR_ABSENT && message->line.offset > 0) return false;
+  TrRecord record = {.field[TR_TIMESTAMP] = message->timestamp};
+  return !tr_filter_skips(&scan->filter, &message->line, &record, scan->untimed);
 }
 
 /* SQLITE_DONE: the log has no more that is wanted. */
 static int next_message(TrLogScan *scan, char **message) {
   for (;;) {
-    int code = tr_messages_next(&scan->messages, &scan->line);
+    int code = tr_messages_next(&scan->messages, &scan->message);
     if (code == SQLITE_DONE) return code;
     if (code != SQLITE_ROW) return tr_scan_file_line_error(&scan->current, &scan->lines, code, message);
     bool wanted = wants_message(scan), one_message = scan->filter.by_rowid;
@@ -91,31 +93,6 @@ void tr_log_scan_end(TrLogScan *scan) {
 
 /* --- for the tables ----------------------------------------------------------------------------------------------- */
 
-const TrLine *tr_log_scan_line(const TrLogScan *scan) {
-  return &scan->line;
-}
-
-const TrSpan *tr_log_scan_timestamp(const TrLogScan *scan) {
-  return &scan->record.field[TR_TIMESTAMP];
-}
-
-const char *tr_log_scan_entry_reason(const TrLogScan *scan) {
-  return scan->current.reason;
-}
-
-TrBytes tr_log_scan_job_id(const TrLogScan *scan) {
-  return tr_scan_file_job(&scan->current);
-}
-
-TrBytes tr_log_scan_words(const TrLogScan *scan) {
-  size_t start = tr_message_start(&scan->record);
-  return (TrBytes){(const char *)scan->line.text + start, scan->messages.held - start};
-}
-
-uint64_t tr_log_scan_cut(const TrLogScan *scan) {
-  return scan->line.too_long ? scan->line.length - scan->messages.held : 0;
-}
-
 int64_t tr_log_scan_rowid(const TrLogScan *scan) {
-  return (int64_t)scan->current.ordinal << TR_OFFSET_BITS | scan->line.offset;
+  return (int64_t)scan->current.ordinal << TR_OFFSET_BITS | scan->message.line.offset;
 }

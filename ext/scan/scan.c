@@ -199,10 +199,6 @@ void tr_scan_end(TrScan *scan) {
 
 /* --- for the tables ----------------------------------------------------------------------------------------------- */
 
-const char *tr_scan_entry_reason(const TrScan *scan) {
-  return scan->current.reason;
-}
-
 bool tr_scan_job_of_entry(const TrScan *scan, char job_id[TR_NAME_SIZE], size_t *length) {
   return tr_file_list_job(&scan->files, scan->current.name, job_id, length);
 }

@@ -404,7 +404,10 @@ static inline const TrRecord *tr_scan_record(const TrScan *scan) {
 static inline TrReason tr_scan_reason(const TrScan *scan) { /* TR_OK, or why the line is not a record */
   return scan->reason;
 }
-const char *tr_scan_entry_reason(const TrScan *scan); /* why the entry as a whole is a row, without a line; or NULL */
+/* Why the entry as a whole is a row, without a line; or NULL. */
+static inline const char *tr_scan_entry_reason(const TrScan *scan) {
+  return scan->current.reason;
+}
 static inline TrBytes tr_scan_job_id(const TrScan *scan) {
   return tr_scan_file_job(&scan->current);
 }
@@ -425,8 +428,7 @@ typedef struct TrLogScan {
   TrScanFile current;
   TrLines lines;
   TrMessages messages;
-  TrLine line;     /* the current message */
-  TrRecord record; /* a timestamp, if it has one */
+  TrMessage message; /* the current one */
 } TrLogScan;
 
 /* Call order and results: as tr_scan_*(). */
@@ -435,12 +437,15 @@ TR_CHECKED int tr_log_scan_begin(TrLogScan *scan, const TrSettings *settings, Tr
 TR_CHECKED int tr_log_scan_next(TrLogScan *scan, char **message);
 void tr_log_scan_end(TrLogScan *scan);
 /* Of the current row: */
-const TrLine *tr_log_scan_line(const TrLogScan *scan);
-const TrSpan *tr_log_scan_timestamp(const TrLogScan *scan);
-const char *tr_log_scan_entry_reason(const TrLogScan *scan);
-TrBytes tr_log_scan_job_id(const TrLogScan *scan);
-TrBytes tr_log_scan_words(const TrLogScan *scan); /* what stands behind the timestamp, as far as it is held */
-uint64_t tr_log_scan_cut(const TrLogScan *scan);  /* bytes of them that are not */
+static inline const char *tr_log_scan_entry_reason(const TrLogScan *scan) { /* as tr_scan_entry_reason() */
+  return scan->current.reason;
+}
+static inline const TrMessage *tr_log_scan_message(const TrLogScan *scan) {
+  return &scan->message;
+}
+static inline TrBytes tr_log_scan_job_id(const TrLogScan *scan) {
+  return tr_scan_file_job(&scan->current);
+}
 int64_t tr_log_scan_rowid(const TrLogScan *scan);
 
 #pragma GCC visibility pop

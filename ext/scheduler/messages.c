@@ -12,9 +12,11 @@
 */
 #include "scheduler.h"
 
+#include <assert.h>
 #include <string.h>
 
-#define LEAST_HELD 128 /* more than TR_MESSAGE_HEAD, however small max_line is */
+#define MESSAGE_HEAD 64 /* bytes in which a timestamp with its brackets has to find room */
+#define LEAST_HELD 128  /* more than that, however small max_line is */
 
 void tr_messages_open(TrMessages *messages, TrLines *lines) {
   messages->lines = lines;
@@ -38,9 +40,9 @@ static bool names_a_zone(const char *stamp, size_t length) {
   return false;
 }
 
-/* The length of the timestamp in `[TIMESTAMP] `, or 0. Looks at no more than TR_MESSAGE_HEAD bytes. */
+/* The length of the timestamp in `[TIMESTAMP] `, or 0. Looks at no more than MESSAGE_HEAD bytes. */
 static size_t stamp_length(const unsigned char *text, size_t length) {
-  size_t head = length < TR_MESSAGE_HEAD ? length : TR_MESSAGE_HEAD;
+  size_t head = length < MESSAGE_HEAD ? length : MESSAGE_HEAD;
   if (head < 3 || text[0] != '[') return 0;
   const unsigned char *bracket = memchr(text, ']', head - 1);
   if (bracket == NULL || bracket[1] != ' ') return 0;
@@ -51,30 +53,17 @@ static size_t stamp_length(const unsigned char *text, size_t length) {
   return names_a_zone(stamp, count) ? count : 0;
 }
 
-bool tr_message_parse(const TrLine *message, TrRecord *record) {
-  for (int i = 0; i <= TR_FIELD_COUNT; i++) record->field[i] = (TrSpan){.kind = TR_ABSENT};
-  size_t length = stamp_length(message->text, message->length);
-  if (length == 0) return message->offset == 0;
-  record->field[TR_TIMESTAMP] = (TrSpan){.kind = TR_STRING, .start = 1, .length = (uint32_t)length};
-  return true;
-}
-
-size_t tr_message_start(const TrRecord *record) {
-  const TrSpan *stamp = &record->field[TR_TIMESTAMP];
-  return stamp->kind == TR_STRING ? stamp->length + 3 : 0;
-}
-
 /* A line that is too long to be held is looked at again. */
-static int begins_message(TrMessages *messages, const TrLine *line, bool *begins) {
-  unsigned char head[TR_MESSAGE_HEAD];
+static int find_stamp(TrMessages *messages, const TrLine *line, size_t *stamp) {
+  unsigned char head[MESSAGE_HEAD];
   size_t got = 0;
   if (!line->too_long) {
-    *begins = stamp_length(line->text, line->length) > 0;
+    *stamp = stamp_length(line->text, line->length);
     return SQLITE_OK;
   }
   size_t count = line->length < sizeof head ? line->length : sizeof head;
   int code = tr_lines_read_again(messages->lines, head, count, line->offset, &got);
-  *begins = stamp_length(head, got) > 0;
+  *stamp = stamp_length(head, got);
   return code;
 }
 
@@ -123,10 +112,17 @@ static void trim_last_character(TrMessages *messages) {
   if (back < messages->held && messages->text[messages->held - 1 - back] >= 0xC0) messages->held -= back + 1;
 }
 
-static void give_message(TrMessages *messages, TrLine *message) {
-  message->too_long = message->length > messages->held;
-  if (message->too_long) trim_last_character(messages);
-  message->text = messages->text;
+static void give_message(TrMessages *messages, size_t stamp, TrMessage *message) {
+  TrLine *line = &message->line;
+  size_t start = stamp ? stamp + strlen("[] ") : 0;
+  assert(start <= messages->held);
+  line->too_long = line->length > messages->held;
+  if (line->too_long) trim_last_character(messages);
+  line->text = messages->text;
+  message->cut = line->length - messages->held;
+  message->timestamp = (TrSpan){.kind = TR_ABSENT};
+  if (stamp) message->timestamp = (TrSpan){.kind = TR_STRING, .start = 1, .length = (uint32_t)stamp};
+  message->words = (TrBytes){(const char *)line->text + start, messages->held - start};
 }
 
 /* --- forwards ----------------------------------------------------------------------------------------------------- */
@@ -141,28 +137,40 @@ static int add_line(TrMessages *messages, TrLine *message, const TrLine *line, b
   return code;
 }
 
-static int next_message_forwards(TrMessages *messages, TrLine *message) {
-  TrLine line = messages->pushed_back;
-  bool first = true, begins, shrunk = false;
-  int code = messages->has_pushed_back ? SQLITE_ROW : tr_lines_next(messages->lines, &line);
-  messages->has_pushed_back = false;
+/* The next line, or the one that was pushed back, and how long its timestamp is. SQLITE_ROW, or as tr_lines_next(). */
+static int stamped_line(TrMessages *messages, TrLine *line, size_t *stamp) {
+  if (messages->has_pushed_back) {
+    messages->has_pushed_back = false;
+    *line = messages->pushed_back;
+    *stamp = messages->pushed_back_stamp;
+    return SQLITE_ROW;
+  }
+  int code = tr_lines_next(messages->lines, line);
+  if (code != SQLITE_ROW) return code;
+  code = find_stamp(messages, line, stamp);
+  return code == SQLITE_OK ? SQLITE_ROW : code;
+}
+
+static int next_message_forwards(TrMessages *messages, TrMessage *message) {
+  TrLine line;
+  size_t stamp = 0, next_stamp;
+  bool first = true, shrunk = false;
+  int code = stamped_line(messages, &line, &stamp);
   messages->held = 0;
   while (code == SQLITE_ROW) {
-    code = add_line(messages, message, &line, first, &shrunk);
+    code = add_line(messages, &message->line, &line, first, &shrunk);
     if (code != SQLITE_OK) return code;
     if (shrunk) break;
     first = false;
-    code = tr_lines_next(messages->lines, &line);
-    if (code != SQLITE_ROW) break;
-    int looked = begins_message(messages, &line, &begins);
-    if (looked != SQLITE_OK) return looked;
-    if (!begins) continue;
+    code = stamped_line(messages, &line, &next_stamp);
+    if (code != SQLITE_ROW || next_stamp == 0) continue;
     messages->pushed_back = line;
+    messages->pushed_back_stamp = next_stamp;
     messages->has_pushed_back = true;
     break;
   }
   if (first || (code != SQLITE_ROW && code != SQLITE_DONE)) return shrunk ? SQLITE_DONE : code;
-  give_message(messages, message);
+  give_message(messages, stamp, message);
   return SQLITE_ROW;
 }
 
@@ -179,30 +187,27 @@ static int hold_message(TrMessages *messages, const TrLine *message, const TrLin
 }
 
 /* Lines without a beginning are the first of the file; or the file has shrunk, and what they belonged to is gone. */
-static int next_message_backwards(TrMessages *messages, TrLine *message) {
+static int next_message_backwards(TrMessages *messages, TrMessage *message) {
   TrLine line;
+  size_t stamp;
   int64_t end = -1;
-  for (;;) {
-    int code = tr_lines_next(messages->lines, &line);
+  do {
+    int code = stamped_line(messages, &line, &stamp);
     if (code != SQLITE_ROW) return code;
     if (end < 0) {
       end = line.offset + (int64_t)line.length;
-      message->terminated = line.terminated;
+      message->line.terminated = line.terminated;
     }
-    bool begins;
-    code = begins_message(messages, &line, &begins);
-    if (code != SQLITE_OK) return code;
-    if (begins || line.offset == 0) break;
-  }
-  message->offset = line.offset;
-  message->length = (uint64_t)(end - line.offset);
-  int code = hold_message(messages, message, &line);
+  } while (stamp == 0 && line.offset > 0);
+  message->line.offset = line.offset;
+  message->line.length = (uint64_t)(end - line.offset);
+  int code = hold_message(messages, &message->line, &line);
   if (code != SQLITE_OK) return code;
-  give_message(messages, message);
+  give_message(messages, stamp, message);
   return SQLITE_ROW;
 }
 
-int tr_messages_next(TrMessages *messages, TrLine *message) {
+int tr_messages_next(TrMessages *messages, TrMessage *message) {
   return messages->lines->backwards ? next_message_backwards(messages, message)
                                     : next_message_forwards(messages, message);
 }

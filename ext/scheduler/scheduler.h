@@ -17,22 +17,25 @@ typedef struct TrMessages {
   TrLines *lines;      /* borrowed: open, in the direction in which messages are wanted */
   unsigned char *text; /* owned: the current message, as far as it is held: at most lines->max_line bytes */
   size_t held, room;
-  TrLine pushed_back; /* forwards: the line that ended the message before, and begins the current one */
+  TrLine pushed_back;       /* forwards: the line that ended the message before, and begins the current one */
+  size_t pushed_back_stamp; /* the length of its timestamp */
   bool has_pushed_back;
 } TrMessages;
 
-/* Call order: open on lines that are open or about to be, next until SQLITE_DONE, close. A zeroed one is a valid closed
-** one. A message is a TrLine of several lines; its `length` is what it has in the file, and if it is `too_long`, only
-** the first max_line bytes are in `text`. It lives until the next one is read. */
-void tr_messages_open(TrMessages *messages, TrLines *lines);
-TR_CHECKED int tr_messages_next(TrMessages *messages, TrLine *message); /* as tr_lines_next() */
-void tr_messages_close(TrMessages *messages);
+/* Borrows, as its line does: until the next one is read. */
+typedef struct TrMessage {
+  TrLine line;  /* several lines; `length` is what they have in the file. `too_long`: not all of it is in `text`, */
+  uint64_t cut; /* but so many bytes less */
+  TrSpan
+      timestamp; /* in `line`. TR_ABSENT: lines before the first timestamp, or, from elsewhere on, none begins there */
+  TrBytes words; /* behind the timestamp, as far as they are held */
+} TrMessage;
 
-/* A message as a record with nothing but a timestamp, which the lines before the first timestamp do not have. False: no
-** message begins there. */
-bool tr_message_parse(const TrLine *message, TrRecord *record);
-size_t tr_message_start(const TrRecord *record); /* where its words begin, behind the timestamp */
-#define TR_MESSAGE_HEAD 64                       /* bytes in which a timestamp with its brackets has to find room */
+/* Call order: open on lines that are open or about to be, next until SQLITE_DONE, close. A zeroed one is a valid closed
+** one. */
+void tr_messages_open(TrMessages *messages, TrLines *lines);
+TR_CHECKED int tr_messages_next(TrMessages *messages, TrMessage *message); /* as tr_lines_next() */
+void tr_messages_close(TrMessages *messages);
 
 typedef enum TrEvent {
   TR_EVENT_SCHEDULED,

@@ -89,9 +89,9 @@ static int logs_rowid(sqlite3_vtab_cursor *base, sqlite3_int64 *rowid) {
 
 /* --- columns ------------------------------------------------------------------------------------------------------ */
 
-static void result_message(sqlite3_context *context, const TrLogScan *scan) {
-  TrBytes words = tr_log_scan_words(scan);
-  uint64_t cut = tr_log_scan_cut(scan);
+static void result_message(sqlite3_context *context, const TrMessage *message) {
+  TrBytes words = message->words;
+  uint64_t cut = message->cut;
   char note[64] = "";
   if (cut == 0 && tr_utf8_is_valid(words.text, words.length)) {
     sqlite3_result_text64(context, words.text, words.length, SQLITE_TRANSIENT, SQLITE_UTF8);
@@ -115,10 +115,9 @@ static void entry_column(sqlite3_context *context, const char *reason, int colum
 }
 
 static void message_column(sqlite3_context *context, LogsCursor *logs, int column) {
-  const TrLogScan *scan = &logs->scan;
-  const TrLine *line = tr_log_scan_line(scan);
-  const TrSpan *stamp = tr_log_scan_timestamp(scan);
-  TrBytes words = tr_log_scan_words(scan);
+  const TrMessage *message = tr_log_scan_message(&logs->scan);
+  const TrLine *line = &message->line;
+  const TrSpan *stamp = &message->timestamp;
   switch (column) {
   case LOGS_TIME_US: tr_result_time_us(context, line, stamp); break;
   case LOGS_TIMESTAMP:
@@ -126,11 +125,11 @@ static void message_column(sqlite3_context *context, LogsCursor *logs, int colum
     break;
   case LOGS_EVENT: {
     bool timed = stamp->kind == TR_STRING;
-    TrEvent event = timed ? tr_event_of(words.text, words.length) : TR_EVENT_OTHER;
+    TrEvent event = timed ? tr_event_of(message->words.text, message->words.length) : TR_EVENT_OTHER;
     sqlite3_result_text(context, tr_event_name(event), -1, SQLITE_STATIC);
     break;
   }
-  case LOGS_MESSAGE: result_message(context, scan); break;
+  case LOGS_MESSAGE: result_message(context, message); break;
   case LOGS_OFFSET: sqlite3_result_int64(context, line->offset); break;
   }
 }

@@ -41,9 +41,8 @@ static void result_job(sqlite3_context *context, const TrScan *scan) {
 static int rejects_column(sqlite3_vtab_cursor *base, sqlite3_context *context, int column) {
   const TrScan *scan = &((TrScanCursor *)base)->scan;
   const TrLine *line = tr_scan_line(scan);
-  const char *reason = tr_scan_entry_reason(scan);
-  bool has_line = reason == NULL;
-  if (has_line) reason = tr_reason_text(tr_scan_reason(scan));
+  const char *entry_reason = tr_scan_entry_reason(scan);
+  bool has_line = entry_reason == NULL;
   switch (column) {
   case REJECTS_JOB_ID:
   case REJECTS_JOB: result_job(context, scan); break;
@@ -53,7 +52,9 @@ static int rejects_column(sqlite3_vtab_cursor *base, sqlite3_context *context, i
   case REJECTS_LENGTH:
     if (has_line) sqlite3_result_int64(context, (sqlite3_int64)line->length);
     break;
-  case REJECTS_REASON: sqlite3_result_text(context, reason, -1, SQLITE_TRANSIENT); break;
+  case REJECTS_REASON:
+    sqlite3_result_text(context, has_line ? tr_reason_text(tr_scan_reason(scan)) : entry_reason, -1, SQLITE_TRANSIENT);
+    break;
   default:
     if (line->text) tr_result_bytes(context, line->text, line->length);
     break;

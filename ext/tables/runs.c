@@ -134,8 +134,9 @@ static int read_log(RunsCursor *cursor, char **message) {
     int64_t time_us;
     code = tr_log_scan_next(&cursor->log, message);
     if (code != SQLITE_ROW || tr_log_scan_entry_reason(&cursor->log)) continue; /* what is no log: task_logs shows it */
-    if (!tr_span_time_us(tr_log_scan_line(&cursor->log), tr_log_scan_timestamp(&cursor->log), &time_us)) continue;
-    int added = tr_durations_add(&cursor->durations, tr_log_scan_words(&cursor->log), time_us);
+    const TrMessage *told = tr_log_scan_message(&cursor->log);
+    if (!tr_span_time_us(&told->line, &told->timestamp, &time_us)) continue;
+    int added = tr_durations_add(&cursor->durations, told->words, time_us);
     if (added != SQLITE_OK) return added;
   }
   tr_durations_end(&cursor->durations);

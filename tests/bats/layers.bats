@@ -129,3 +129,16 @@ assert_found() {
   run "$root/.ci/unused" "$tree" "$runner"
   [[ $status -eq 0 ]]
 }
+
+@test "ARCHITECTURE.md has a place for each source, and runner.h for each of the runner's" {
+  local file name
+  for file in "$root"/ext/*/*.c; do
+    name=${file#"$root/"}
+    echo "$name"
+    grep -qE "^\\| .*\`(${name%/*}/)?${name##*/}\`.* \\|$" "$root/ext/ARCHITECTURE.md"
+  done
+  for file in "$root"/shell/runner/*.c; do
+    echo "$file"
+    grep -qE "^\\*\\*   ${file##*/} " "$root/shell/runner/runner.h"
+  done
+}

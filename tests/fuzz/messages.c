@@ -24,21 +24,21 @@ typedef struct List {
   size_t count;
 } List;
 
-static Seen look_at(const TrMessages *messages, const TrLine *message, const uint8_t *file) {
-  TrRecord record;
-  MUST(tr_message_parse(message, &record));
-  size_t start = tr_message_start(&record);
-  MUST(start <= messages->held && messages->held <= message->length);
-  MUST(memcmp(message->text, file + message->offset, messages->held) == 0);
-  MUST(message->too_long || messages->held == message->length);
-  const char *words = (const char *)message->text + start;
-  return (Seen){.offset = message->offset,
-                .length = message->length,
-                .held = messages->held,
-                .terminated = message->terminated,
-                .too_long = message->too_long,
-                .timed = record.field[TR_TIMESTAMP].kind == TR_STRING,
-                .event = tr_event_of(words, messages->held - start)};
+static Seen look_at(const TrMessage *message, const uint8_t *file) {
+  const TrLine *line = &message->line;
+  bool timed = message->timestamp.kind == TR_STRING;
+  MUST(timed || line->offset == 0);
+  size_t start = timed ? message->timestamp.length + 3 : 0, held = start + message->words.length;
+  MUST(message->words.text == (const char *)line->text + start && held + message->cut == line->length);
+  MUST(memcmp(line->text, file + line->offset, held) == 0);
+  MUST(line->too_long == (message->cut > 0));
+  return (Seen){.offset = line->offset,
+                .length = line->length,
+                .held = held,
+                .terminated = line->terminated,
+                .too_long = line->too_long,
+                .timed = timed,
+                .event = tr_event_of(message->words.text, message->words.length)};
 }
 
 static List read_all(int fd, const uint8_t *file, size_t size, size_t max_line, bool backwards) {
@@ -46,13 +46,13 @@ static List read_all(int fd, const uint8_t *file, size_t size, size_t max_line, 
   TrLines lines = {0};
   TrMessages messages = {0};
   TrPoll poll = {0};
-  TrLine message;
+  TrMessage message;
   int code;
   MUST(tr_lines_open(&lines, fd, 0, (int64_t)size, max_line, backwards, &poll) == SQLITE_OK);
   tr_messages_open(&messages, &lines);
   while ((code = tr_messages_next(&messages, &message)) == SQLITE_ROW) {
-    MUST(list.count <= size && (uint64_t)message.offset + message.length <= size);
-    list.message[list.count++] = look_at(&messages, &message, file);
+    MUST(list.count <= size && (uint64_t)message.line.offset + message.line.length <= size);
+    list.message[list.count++] = look_at(&message, file);
   }
   MUST(code == SQLITE_DONE);
   tr_messages_close(&messages);

@@ -32,15 +32,16 @@ static void two_long_messages(char *text) {
   *text = '\0';
 }
 
-static bool is_message(const TrLine *message, int number) {
-  TrRecord record;
-  return message->too_long && message->length == LONG + 23 && message->text[10] == '0' + number &&
-         message->text[MAX_LINE - 1] == (unsigned char)('a' + number - 1) && tr_message_parse(message, &record);
+static bool is_message(const TrMessage *message, int number) {
+  const TrLine *line = &message->line;
+  return line->too_long && line->length == LONG + 23 && line->text[10] == '0' + number &&
+         line->text[MAX_LINE - 1] == (unsigned char)('a' + number - 1) && message->timestamp.length == 20 &&
+         message->words.length == MAX_LINE - 23 && message->cut == LONG + 23 - MAX_LINE;
 }
 
 static void a_message_longer_than_a_line_may_be_is_cut(void) {
   static char text[3 * LONG];
-  TrLine message;
+  TrMessage message;
   two_long_messages(text);
   for (int backwards = 0; backwards < 2; backwards++) {
     begin(text, backwards);
@@ -55,7 +56,7 @@ static void a_message_longer_than_a_line_may_be_is_cut(void) {
 /* It is looked at, given up, and read again when it is asked for: by then the file may be another. */
 static void a_long_message_that_is_gone_when_it_is_read_again_is_none(void) {
   static char text[3 * LONG];
-  TrLine message;
+  TrMessage message;
   two_long_messages(text);
   begin(text, false);
   CHECK(tr_messages_next(&messages, &message) == SQLITE_ROW && is_message(&message, 1));
@@ -67,15 +68,15 @@ static void a_long_message_that_is_gone_when_it_is_read_again_is_none(void) {
 /* Of three lines the third is long, and no longer there. The first two are a message all the same. */
 static void a_long_line_that_is_gone_ends_its_message(void) {
   static char text[3 * LONG];
-  TrLine message;
+  TrMessage message;
   int length = sprintf(text, "[2026-01-01T00:00:00Z] one\ntwo\n");
   memset(text + length, 'x', LONG);
   strcpy(text + length + LONG, "\n[2026-01-02T00:00:00Z] next\n");
   begin(text, false);
-  CHECK(tr_messages_next(&messages, &message) == SQLITE_ROW && message.too_long &&
-        message.length == (size_t)length + LONG);
-  CHECK(memcmp(message.text, text, (size_t)length) == 0);
-  CHECK(tr_messages_next(&messages, &message) == SQLITE_ROW && !message.too_long && message.length == 27);
+  CHECK(tr_messages_next(&messages, &message) == SQLITE_ROW && message.line.too_long &&
+        message.line.length == (size_t)length + LONG);
+  CHECK(memcmp(message.line.text, text, (size_t)length) == 0);
+  CHECK(tr_messages_next(&messages, &message) == SQLITE_ROW && !message.line.too_long && message.line.length == 27);
   CHECK(tr_messages_next(&messages, &message) == SQLITE_DONE);
 }
 
