@@ -9,19 +9,19 @@
 #
 # What an alert can be:
 #
-#   failing        the last N runs failed (--after). It is a new one if there was a success in between
+#   failing        the last N runs failed (--after). It fires again only after a success in between
 #   rate           at least P of the last K runs failed (--rate)
-#   silent         no record for longer than D (--silent-for). Of jobs in the scheduler's list only those that are
-#                  enabled; they count from their creation if they never ran. Without that list, all that have a file of
-#                  results
-#   overdue        an enabled job, not running, whose next run ought to have begun (--overdue); if the list has no time
-#                  for it, one of a schedule `every N minutes` (hours, days), that long after its last record;
-#                  and one whose next run is at a time that cannot be read
+#   silent         no record for longer than D (--silent-for). Of the jobs in the scheduler's list, only enabled ones
+#                  are looked at; one that never ran counts from its creation. Without that list, all jobs that have a
+#                  file of results are looked at
+#   overdue        the next run of an enabled job, which is not running, ought to have begun (--overdue). If the list
+#                  has no time for it, it is due N minutes (hours, days) after its last record, where its schedule is
+#                  `every N minutes`. A time that cannot be read fires, too
 #   suspicious     the last run is a success, but its output or error contains PATTERN (--suspicious)
 #   empty          the last run is a success without output, and the three or more before it, of the last 50, all had
 #                  some (--empty)
 #
-# With none of these options, it is --after 1.
+# Without any of these options, --after 1 is meant.
 #
 # Options:
 #   --after N         N failures in a row
@@ -60,8 +60,8 @@
 # file is replaced whole. One that is not whole, or is of another directory of results, is an error and stays as it is.
 # What is new is decided by place in the file, not by time: the state has the last line that was told, as its place and
 # its hash. Where a prune moved it, it is searched for; if it is gone, failures with a success before them are new.
-# Alerts of kinds and jobs that a run is not asked for stay as they are: runs with different options can share the file,
-# unless they judge the same kind of the same job differently.
+# A run leaves alone what it is not asked for. So runs with different options can share the file, as long as no two of
+# them ask for the same alert of the same job with different numbers.
 #
 # Where the scheduler's list of jobs is there but cannot be read, alerts that need it neither fire nor end; the others
 # do.

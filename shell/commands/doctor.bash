@@ -3,8 +3,8 @@
 # Usage: taskresults doctor
 #
 # Checks the programs, the extension, the directories and their permissions, and whether a scheduler on this machine
-# keeps its state elsewhere; every file of results that cannot be read, or is not read since it was rotated or has
-# another name; every line that is not a record, and records that do not tell whether they succeeded; what an
+# keeps its state elsewhere; every file of results that cannot be read, or is passed over because it was rotated or
+# has another name; every line that is not a record, and records that do not tell whether they succeeded; what an
 # interrupted prune left behind; jobs that have failed for long; the list of jobs, jobs that died, logs that cannot be
 # read. Nothing is changed.
 #

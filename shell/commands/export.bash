@@ -6,7 +6,7 @@
 # is that of RFC 4180: lines end in CR LF, cells are quoted where they must be, and a missing value (nothing at all) is
 # told from an empty text (""). TSV is the same with a tab between the cells: quotes, and no \t or \n for a tab or a
 # line break, as spreadsheets, pandas and the csv modules of most languages read it. In JSON, success is true or false,
-# and a missing value is null. An export of all jobs has them all: where one's file cannot be read, nothing is written.
+# and a missing value is null. If the file of one job cannot be read, an export of all jobs writes nothing.
 #
 # Options:
 #   --format F      csv (the default), tsv, json (an array) or jsonl (one object a line)

@@ -5,8 +5,8 @@
 # Follows the jobs that are named, or all, those included that appear later. Runs until it is interrupted, or until
 # nobody reads its output. A file that is pruned, replaced or cut short under it is noticed: what was shown before is
 # found again by its own bytes, or else by its time, and only what comes after it is shown. Without names, a job whose
-# file cannot be read is named on standard error, and is followed from when it can; so is a results directory that goes
-# away. A named job without a file is waited for, which is said.
+# file cannot be read is named on standard error, and followed as soon as it can be; the same holds for a results
+# directory that goes away. A named job without a file is waited for, and a message says so.
 #
 # Options:
 #   --limit N       begin with the last N records of each job (of those that are wanted); 0 is the default

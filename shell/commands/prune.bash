@@ -3,9 +3,9 @@
 # Usage: taskresults prune JOB [OPTION...]
 #        taskresults prune --all [OPTION...]
 #
-# --keep or --since has to be given; with both, a record stays that either of them keeps. Lines that are no records
-# stay, as evidence, and so do records whose timestamp cannot be read, unless --keep alone decides. What an interrupted
-# prune left behind is finished first. Of each job that was pruned, an empty file .taskresults-*.lock stays in the
+# --keep or --since has to be given; with both, a record stays that either of them keeps. With --since, lines that are
+# no records stay, as evidence, and so do records whose timestamp cannot be read. What an interrupted prune left behind
+# is finished first. Of each job that was pruned, an empty file .taskresults-*.lock stays in the
 # directory. ext/PRUNING.md tells what a prune promises, and what it refuses.
 #
 # Options:

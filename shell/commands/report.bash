@@ -9,8 +9,8 @@
 #
 # A job is failing if its last run failed. Paused, overdue, running and died (a run whose process is gone) are known if
 # the scheduler's jobs.json can be read; a paused job, and one that is no longer there, counts as neither failing nor
-# overdue. A job whose file cannot be read is unreadable: the page says so, and shows the others. So it does if the list
-# is there, but cannot be read: then nothing of that is known.
+# overdue. A job whose file cannot be read is unreadable: the page says so, and shows the others. If jobs.json is there
+# but cannot be read, the page says so, and shows what is known without it.
 #
 # Days are those of UTC. With many jobs, less of each is shown; the page's last lines say what was cut.
 #

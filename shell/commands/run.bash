@@ -15,8 +15,8 @@
 # the run is recorded as a failure then, whatever the command makes of it. What the command leaves behind when it ends,
 # such as a daemon, lives on; but after the timeout or such a signal it is ended too, wherever it has gone.
 #
-# That the record cannot be written is known only when the command has run: it is said on standard error, and the output
-# is shown then even with --quiet. A job that cannot be a file's name is refused before anything runs.
+# Whether the record can be written is known only when the command has run. If it cannot, that is said on standard
+# error, and the output is shown even with --quiet. A job that cannot be a file's name is refused before anything runs.
 #
 # Options:
 #   --name N        the job's name in the record; without it, JOB

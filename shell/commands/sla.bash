@@ -7,9 +7,9 @@
 #   the window     from its beginning up to, but without, its end; nothing after the present is in it. Two windows side
 #                  by side count every run, and every microsecond, once
 #   success        successful runs among the runs in the window
-#   down           from a failure until the next success. What a job is at the window's beginning, its last record
-#                  before it says. Before a job's first record ever nothing is known, and that time is not counted; nor
-#                  is the time while the job was paused
+#   down           from a failure until the next success. Whether a job is up or down when the window begins, its last
+#                  record before then says. Time before a job's first record ever, and time while it was paused, is not
+#                  counted
 #   uptime         the time that the job was up, among the time that is counted (up or down)
 #   outages        stretches of down time in the window, with one that began before it
 #   MTTR           mean time to recovery: of the outages that ended in the window, how long each was down in the window
@@ -23,7 +23,7 @@
 # to have run there is `taskresults alerts --silent-for D --overdue`.
 #
 # Records are put in the order of their timestamps, and of their places in the file where those are equal; so where the
-# clock was set back, the runs of that while are shuffled into those before. Records whose timestamp cannot be read as
+# clock was set back, runs after that stand among earlier ones. Records whose timestamp cannot be read as
 # one are not counted, and a message says how many. Percentages are cut, not rounded: only what never failed has 100 %.
 #
 # Options:
