@@ -37,9 +37,10 @@ build/release/%.o: %.c | build-deps
 	$(CC) $(ALL_CFLAGS) $(RELEASE) -c -o $@ $<
 
 # The program behind `taskresults run`, and behind -o FILE of the other commands.
-RUNNER := capture environment keep main offspring outcome platform_linux record say settings signals stream supervise \
-          timeout watch write
-RUNNER_OBJECTS := $(RUNNER:%=build/runner/shell/runner/%.o) build/runner/ext/base/target.o build/runner/ext/base/platform_linux.o build/runner/ext/base/text.o build/runner/ext/base/timespan.o
+RUNNER := capture delay environment keep line lock log main offspring outcome ping ping_text platform_linux record say \
+          settings signals stream supervise tail timeout watch write
+RUNNER_OBJECTS := $(RUNNER:%=build/runner/shell/runner/%.o) $(addprefix build/runner/ext/,base/target.o base/platform_linux.o \
+                  base/text.o base/timespan.o read/timestamp.o)
 taskresults-run: $(RUNNER_OBJECTS)
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -pthread
 
@@ -102,7 +103,9 @@ demo: ## build, and show the jobs, their errors and a status page of the example
 UNIT := $(basename $(notdir $(wildcard tests/unit/*.c)))
 UNIT_CFLAGS = -std=c11 $(WARNINGS) -Iinclude -Iext -Ishell/runner $(PKG_CFLAGS) $(CFLAGS) -DSQLITE_CORE
 
-UNIT_RUNNER := $(patsubst %,build/runner/shell/runner/%.o,capture keep offspring outcome platform_linux timeout)
+# What its units test, and what that calls.
+TESTED_RUNNER := capture delay keep line offspring outcome ping_text platform_linux say signals tail timeout
+UNIT_RUNNER := $(patsubst %,build/runner/shell/runner/%.o,$(TESTED_RUNNER))
 build/unit/%: tests/unit/%.c $(wildcard tests/unit/*.h ext/*.h ext/*/*.h) $(CORE_OBJECTS) $(UNIT_RUNNER)
 	@mkdir -p $(@D)
 	$(CC) $(UNIT_CFLAGS) -o $@ $< $(CORE_OBJECTS) $(UNIT_RUNNER) $(CJSON_LIBS) $(SQLITE_LIBS) -lm -pthread
@@ -183,6 +186,10 @@ test-units: $(UNIT:%=build/unit/%)
 .PHONY: print-sources
 print-sources: # for .ci/asan, which builds them its own way
 	@echo $(SOURCES)
+
+.PHONY: print-tested-runner
+print-tested-runner:
+	@echo $(TESTED_RUNNER:%=shell/runner/%.c)
 
 .PHONY: print-fuzz-limits
 print-fuzz-limits: # with which targets are fuzzed, and their corpora replayed

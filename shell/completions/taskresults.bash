@@ -71,11 +71,13 @@ _taskresults() {
       --sort) _taskresults_reply name runs rate last streak; return ;;
       --mode) _taskresults_reply box list csv json line column markdown table quote tabs html insert ascii; return ;;
       --of) _taskresults_reply uptime success both; return ;;
+      --lock) _taskresults_reply skip wait; return ;;
+      --ping) _taskresults_reply env @; return ;;
       --window) _taskresults_reply 24h 7d 30d 90d; return ;;
       --job) _taskresults_jobs "$word"; _taskresults_reply "${found[@]}"; return ;;
       -o | --output | --db | --state) compopt -o default 2>/dev/null; COMPREPLY=(); return ;;
       --limit | --min | --max-chars | --since | --until | --interval | --columns | --delimiter) COMPREPLY=(); return ;;
-      --keep | --keep-failures | --name | --timeout | --days | --title | --refresh) COMPREPLY=(); return ;;
+      --keep | --keep-failures | --name | --timeout | --jitter | --days | --title | --refresh) COMPREPLY=(); return ;;
       --target | --after | --rate | --silent-for | --grace | --cooldown) COMPREPLY=(); return ;;
       --suspicious | --exec | --exec-timeout) COMPREPLY=(); return ;;
     esac

@@ -2,12 +2,14 @@
 ** main.c - the steps of `taskresults run`, in their order; and the two other programs that are in this one.
 **
 ** Exit status: the command's own; 128 + signal; 124 timed out; 126, 127 it could not be started. If that would be 0,
-** but the run could not be recorded, or its output not be shown: 3.
+** but the run could not be recorded, or its output not be shown: 3. If it was not started at all: 75, if --lock skip
+** found another run; 128 + signal, if one came first; 3, if there is no lock to be had.
 */
 #include "base/base.h"
 #include "runner.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,33 +18,100 @@ void run_fail(const char *what) {
   exit(EXIT_IO);
 }
 
-static void show_kept(Run *run, const Signals *signals) {
+/* The number of a signal that ended it, or 0. */
+static int show_kept(Run *run, const Signals *signals) {
   int number = stream_show_kept(&run->out, signals);
-  if (number == 0) number = stream_show_kept(&run->err, signals);
-  if (number) exit(128 + number);
+  return number ? number : stream_show_kept(&run->err, signals);
+}
+
+/* --- before the command starts ------------------------------------------------------------------------------------ */
+
+#define GO_ON (-1)
+
+/* The exit status, if the lock is not ours. */
+static int take_lock(const Settings *settings, const Signals *signals, JobLog *log) {
+  int fd = lock_open(settings->results, settings->job), number = 0; /* it is held until we end */
+  int reason = fd < 0 ? errno : lock_try(fd);
+  if (reason == EWOULDBLOCK && settings->lock == LOCK_SKIP) {
+    log_skip(log, "another run of it goes on");
+    if (!settings->is_quiet) say("skipped: another run of '%s' goes on", settings->job);
+    return EXIT_BUSY;
+  }
+  if (reason == EWOULDBLOCK) number = lock_wait(fd, signals, &reason);
+  if (number) return 128 + number;
+  if (reason == 0) return GO_ON;
+  say("cannot lock '%s' in %s/.taskresults/locks, so the command was not run: %s", settings->job, settings->results,
+      strerror(reason));
+  return EXIT_IO;
+}
+
+/* The exit status, if it does not start at all: then there is neither a record nor a ping. */
+static int wait_for_start(const Settings *settings, const Signals *signals, JobLog *log) {
+  int number = settings->jitter_ms ? delay(signals, settings->jitter_ms) : 0;
+  if (number) return 128 + number;
+  return settings->lock == LOCK_NONE ? GO_ON : take_lock(settings, signals, log);
+}
+
+/* --- the whole ---------------------------------------------------------------------------------------------------- */
+
+static Ending ending_of(const Run *run, int status, const char *said_of_timeout) {
+  return (Ending){.command = run->settings->command[0],
+                  .out = &run->out.capture,
+                  .err = &run->err.capture,
+                  .is_success = status == 0,
+                  .start_error = run->start_error,
+                  .timed_out = run->timed_out,
+                  .timeout_words = said_of_timeout,
+                  .interrupted_by = run->interrupted_by,
+                  .wait_status = run->wait_status};
+}
+
+/* The log's line comes first, as from the scheduler. False: there is no record. */
+static bool tell_outcome(const Run *run, const Outcome *outcome, JobLog *log) {
+  int64_t time_us = log_time_us();
+  log_end(log, time_us, outcome);
+  bool recorded = record(outcome, time_us, run->settings->recorder, run->signals);
+  if (!recorded) say("THIS RUN WAS NOT RECORDED");
+  return recorded;
+}
+
+/* A failure without output is told by its error. */
+static void tell_ping(const Run *run, const Outcome *outcome, Ping *ping, int status) {
+  size_t length;
+  const unsigned char *output = tail_text(&run->showing.tail, &length);
+  if (length == 0) {
+    output = (const unsigned char *)outcome->error;
+    length = outcome->error_length;
+  }
+  ping_end(ping, status, output, length);
 }
 
 static int run_main(const Settings *settings) {
   static Run run;
+  static Outcome outcome;
   Signals signals;
+  Ping ping;
+  JobLog log = {.job = settings->job,
+                .directory = settings->logs ? settings->logs : settings->results,
+                .is_beside = settings->logs == NULL,
+                .is_quiet = settings->is_quiet};
   char said_of_timeout[TIMEOUT_WORDS_SIZE];
   timeout_words(settings->timeout_ms, said_of_timeout);
   if (!signals_begin(&signals)) run_fail("signals");
+  int status = wait_for_start(settings, &signals, &log);
+  if (status != GO_ON) return status;
+  ping_begin(&ping, settings, &signals);
+  log_begin(&log, settings->command, !settings->hides_command);
   supervise(&run, settings, &signals);
-  int status = run_exit_status(&run);
-  Ending ending = {.command = settings->command[0],
-                   .out = &run.out.capture,
-                   .err = &run.err.capture,
-                   .is_success = status == 0,
-                   .start_error = run.start_error,
-                   .timed_out = run.timed_out,
-                   .timeout_words = said_of_timeout,
-                   .interrupted_by = run.interrupted_by,
-                   .wait_status = run.wait_status};
-  bool recorded = record(&ending, settings->recorder, &signals);
-  if (!recorded) say("THIS RUN WAS NOT RECORDED");
-  if (status || !recorded) show_kept(&run, &signals);
-  return status == 0 && (!recorded || run.showing.lost) ? EXIT_IO : status;
+  status = run_exit_status(&run);
+  Ending ending = ending_of(&run, status, said_of_timeout);
+  outcome_judge(&ending, &outcome);
+  bool recorded = tell_outcome(&run, &outcome, &log);
+  int number = status || !recorded ? show_kept(&run, &signals) : 0;
+  if (number) status = 128 + number;
+  if (status == 0 && (!recorded || run.showing.lost)) status = EXIT_IO;
+  tell_ping(&run, &outcome, &ping, status);
+  return status;
 }
 
 int main(int argc, char **argv) {

@@ -13,19 +13,14 @@
 #include <string.h>
 #include <sys/wait.h>
 
-static void write_hex(FILE *out, const void *text, size_t length) {
-  const unsigned char *bytes = text;
-  for (size_t i = 0; i < length; i++) fprintf(out, "%02x", bytes[i]);
-  fputc('\n', out);
+static void set_error(Outcome *outcome, const void *text, size_t length) {
+  outcome->error = text;
+  outcome->error_length = length;
 }
 
-static void write_stripped(FILE *out, const Capture *capture) {
-  write_hex(out, capture->stripped.text, capture_stripped_length(capture));
-}
-
-static void write_failure(FILE *out, const char *words) {
-  fputs("0\n\n", out);
-  write_hex(out, words, strlen(words));
+static void set_output(Outcome *outcome, const Capture *capture) {
+  outcome->output = (const char *)capture->stripped.text;
+  outcome->output_length = capture_stripped_length(capture);
 }
 
 static void name_signal(int number, char *out, size_t size) {
@@ -34,51 +29,59 @@ static void name_signal(int number, char *out, size_t size) {
   if (!name) snprintf(out, size, "signal %d", number);
 }
 
-static void write_not_started(const Ending *ending, FILE *out) {
-  char words[PATH_MAX + 64]; /* Python's */
-  snprintf(words, sizeof words, "[Errno %d] %s: '%s'", ending->start_error, strerror(ending->start_error),
-           ending->command);
-  static Capture text; /* a name may have any bytes */
-  capture_bytes(&text, (const unsigned char *)words, strlen(words));
+/* Python's words. A name may have any bytes. */
+static void judge_not_started(const Ending *ending, Outcome *outcome) {
+  static Capture text;
+  int length = snprintf(outcome->words, sizeof outcome->words, "[Errno %d] %s: '%s'", ending->start_error,
+                        strerror(ending->start_error), ending->command);
+  size_t most = sizeof outcome->words - 1;
+  capture_bytes(&text, (const unsigned char *)outcome->words, (size_t)length < most ? (size_t)length : most);
   capture_end(&text);
-  fputs("0\n\n", out);
-  write_hex(out, text.whole.text, text.whole.length);
+  set_error(outcome, text.whole.text, text.whole.length);
 }
 
-static void write_silent_failure(const Ending *ending, FILE *out) {
-  char words[64], name[32];
+static void judge_silent_failure(const Ending *ending, Outcome *outcome) {
+  char *words = outcome->words, name[32];
   if (ending->interrupted_by) {
     name_signal(ending->interrupted_by, name, sizeof name);
-    snprintf(words, sizeof words, "Interrupted (%s)", name);
+    snprintf(words, sizeof outcome->words, "Interrupted (%s)", name);
   } else if (WIFSIGNALED(ending->wait_status)) {
     name_signal(WTERMSIG(ending->wait_status), name, sizeof name);
-    snprintf(words, sizeof words, "killed by %s", name);
+    snprintf(words, sizeof outcome->words, "killed by %s", name);
   } else {
-    snprintf(words, sizeof words, "exit status %d", WEXITSTATUS(ending->wait_status));
+    snprintf(words, sizeof outcome->words, "exit status %d", WEXITSTATUS(ending->wait_status));
   }
-  write_failure(out, words);
+  set_error(outcome, words, strlen(words));
 }
 
-void report_write(const Ending *ending, FILE *out) {
+void outcome_judge(const Ending *ending, Outcome *outcome) {
   const CaptureHead *shown = &ending->out->whole, *complaint = &ending->err->whole;
+  outcome->is_success = ending->is_success;
+  outcome->timed_out = ending->timed_out;
+  outcome->output = outcome->error = "";
+  outcome->output_length = outcome->error_length = 0;
   if (ending->start_error) {
-    write_not_started(ending, out);
+    judge_not_started(ending, outcome);
   } else if (ending->timed_out) {
-    fputs("0\n", out);
-    write_stripped(out, shown->solid_length ? ending->out : ending->err);
-    write_hex(out, ending->timeout_words, strlen(ending->timeout_words));
+    set_output(outcome, shown->solid_length ? ending->out : ending->err);
+    set_error(outcome, ending->timeout_words, strlen(ending->timeout_words));
   } else if (ending->is_success) {
-    fputs("1\n", out);
-    write_stripped(out, ending->out);
-    fputc('\n', out);
+    set_output(outcome, ending->out);
   } else if (complaint->length || shown->length) {
-    fputs("0\n\n", out);
-    if (complaint->length) {
-      write_hex(out, complaint->text, complaint->length);
-    } else {
-      write_hex(out, shown->text, shown->length);
-    }
+    if (complaint->length == 0) complaint = shown;
+    set_error(outcome, complaint->text, complaint->length);
   } else {
-    write_silent_failure(ending, out);
+    judge_silent_failure(ending, outcome);
   }
+}
+
+static void write_hex(FILE *out, const char *text, size_t length) {
+  for (size_t i = 0; i < length; i++) fprintf(out, "%02x", (unsigned char)text[i]);
+  fputc('\n', out);
+}
+
+void report_write(const Outcome *outcome, FILE *out) {
+  fputs(outcome->is_success ? "1\n" : "0\n", out);
+  write_hex(out, outcome->output, outcome->output_length);
+  write_hex(out, outcome->error, outcome->error_length);
 }

@@ -1,8 +1,10 @@
 /*
 ** record.c - has a run recorded: another program is told on its standard input how the command ended, in the lines of
-** outcome.c. If it fails, the run was not recorded.
+** outcome.c, and when: the log's last line and the record have the same time, however long the recorder takes, so that
+** durations are exact. If it fails, the run was not recorded.
 */
 #include "base/base.h"
+#include "read/read.h"
 #include "runner.h"
 
 #include <errno.h>
@@ -23,7 +25,8 @@ _Noreturn static void become_recorder(const Signals *signals, char **argv, int i
   _exit(EXIT_NO_RECORDER);
 }
 
-bool record(const Ending *ending, char **recorder, const Signals *signals) {
+bool record(const Outcome *outcome, int64_t time_us, char **recorder, const Signals *signals) {
+  char stamp[TR_TIMESTAMP_SIZE];
   int in[2], result = -1;
   if (pipe2(in, O_CLOEXEC)) {
     say("pipe: %s", strerror(errno));
@@ -36,7 +39,9 @@ bool record(const Ending *ending, char **recorder, const Signals *signals) {
   FILE *report = pid < 0 ? NULL : fdopen(in[1], "w");
   if (pid > 0 && report == NULL) say("%s: %s", recorder[0], strerror(errno));
   if (report == NULL) return false;
-  report_write(ending, report);
+  report_write(outcome, report);
+  tr_timestamp_format(time_us, stamp);
+  fprintf(report, "%s\n", stamp);
   bool sent = fclose(report) == 0;
   while (waitpid(pid, &result, 0) < 0 && errno == EINTR) continue;
   return sent && WIFEXITED(result) && WEXITSTATUS(result) == 0;

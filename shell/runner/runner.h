@@ -5,6 +5,8 @@
 **   settings.c        the words that we are started with -> what is to be done
 **   environment.c     the environment that the command gets
 **   signals.c         the signals that are meant for a run
+**   delay.c           --jitter: a random time before the start
+**   lock.c            --lock: one run of a job at a time
 **   supervise.c       the course of a command: started, attended, ended in time
 **   stream.c          what it prints: captured, and shown or kept
 **   capture.c         a command's output, byte by byte -> the text that is recorded; knows nothing of processes
@@ -13,6 +15,11 @@
 **   timeout.c         --timeout, read and worded
 **   outcome.c         how the command ended -> what is recorded
 **   record.c          has it recorded, by another program
+**   log.c             the lines in the job's log, as the scheduler leaves them
+**   line.c            texts -> one line of bounded length
+**   tail.c            the last bytes of what the command prints
+**   ping.c            --ping: tells a dead man's switch, by curl
+**   ping_text.c       a ping -> what curl is told
 **   say.c             messages
 **   platform_linux.c  what Linux alone has
 **   watch.c           whether anybody reads what `follow` shows
@@ -33,7 +40,14 @@
 #include <stdio.h>
 #include <sys/types.h>
 
-enum { EXIT_USAGE = 2, EXIT_IO = 3, EXIT_TIMED_OUT = 124, EXIT_NOT_STARTED = 126, EXIT_NOT_FOUND = 127 };
+enum {
+  EXIT_USAGE = 2,
+  EXIT_IO = 3,
+  EXIT_BUSY = 75,
+  EXIT_TIMED_OUT = 124,
+  EXIT_NOT_STARTED = 126,
+  EXIT_NOT_FOUND = 127
+};
 
 /* Says what failed, and errno's cause; ends with EXIT_IO. */
 _Noreturn void run_fail(const char *what);
@@ -47,6 +61,13 @@ typedef struct Settings {
   bool is_quiet;      /* what is printed is kept, not shown */
   bool is_merged;     /* the command's standard error goes where its standard output goes */
   int64_t timeout_ms; /* 0: none */
+  int64_t jitter_ms;  /* 0: none */
+  const char *job;
+  const char *results; /* the directory of results */
+  const char *logs;    /* that of logs; NULL: `logs` beside the results, if it is there */
+  bool hides_command;  /* from the log */
+  enum { LOCK_NONE, LOCK_SKIP, LOCK_WAIT } lock;
+  const char *ping; /* where its URL is: env, or @ and a file; NULL: no ping */
 } Settings;
 
 /* False: these are no such words. Wrong values of options end it, with what is wrong. */
@@ -64,6 +85,16 @@ void signals_ignore(void);                                  /* there: whatever i
 int signals_wait(const Signals *signals, int64_t until_ms); /* the next one's number; 0: the time has come */
 int64_t now_ms(void);                                       /* of a clock that only goes forward */
 int milliseconds_until(int64_t then_ms);                    /* for poll(): -1 never, as `then_ms` < 0 is */
+
+/* --jitter: waits between 0 and `most_ms`. The number of a signal that ended it, or 0. */
+int delay(const Signals *signals, int64_t most_ms);
+int64_t delay_choose(uint64_t random, int64_t most_ms);
+
+/* --lock. The descriptor of the job's lock; -1: see errno. */
+int lock_open(const char *results, const char *job);
+int lock_try(int fd); /* 0, EWOULDBLOCK or another errno */
+/* Until it is ours; or until a signal comes, whose number it returns; or *reason is errno. */
+int lock_wait(int fd, const Signals *signals, int *reason);
 
 #define CAPTURE_POINTS 5000 /* code points of a text that the scheduler keeps */
 
@@ -113,10 +144,22 @@ ssize_t kept_take(Kept *kept, unsigned char *out,
 bool kept_is_empty(const Kept *kept);
 void kept_drop(Kept *kept);
 
+#define TAIL_BYTES 10240
+
+/* A zeroed one is ready. */
+typedef struct Tail {
+  unsigned char bytes[2 * TAIL_BYTES];
+  size_t length;
+} Tail;
+
+void tail_add(Tail *tail, const unsigned char *bytes, size_t length); /* no more than TAIL_BYTES at once */
+const unsigned char *tail_text(const Tail *tail, size_t *length);     /* the last TAIL_BYTES */
+
 /* Of both streams. */
 typedef struct Showing {
   bool keeping; /* what is printed is kept, not shown */
   bool lost;    /* some output was not read, or not shown */
+  Tail tail;
 } Showing;
 
 #define SHOW_BYTES PIPE_BUF /* a pipe that polls writable takes as much without blocking */
@@ -171,6 +214,8 @@ void adopt_orphans(void);             /* what our children leave behind becomes 
 bool children_listed(Pids *children); /* adds those that the system lists for ours; false: it has no such list */
 pid_t highest_pid(void);
 
+bool steers_terminal(const unsigned char *text, size_t length); /* a character of several bytes */
+
 /* One message on standard error, behind the program's name; control characters are made visible. */
 __attribute__((format(printf, 1, 2))) void say(const char *format, ...);
 
@@ -210,9 +255,67 @@ typedef struct Run {
 void supervise(Run *run, const Settings *settings, const Signals *signals); /* a zeroed Run; until all is over */
 int run_exit_status(const Run *run);
 
-bool record(const Ending *ending, char **recorder, const Signals *signals); /* false: it was not */
+/* What is recorded of it. The texts are borrowed from the Ending, or are in `words`. */
+typedef struct Outcome {
+  bool is_success, timed_out;
+  const char *output, *error;
+  size_t output_length, error_length;
+  char words[PATH_MAX * 3 + 64];
+} Outcome;
 
-void report_write(const Ending *ending, FILE *out);
+void outcome_judge(const Ending *ending, Outcome *outcome);
+
+/* One line of text. Set `left` before something is added. */
+typedef struct Line {
+  char text[8192];
+  size_t length;
+  size_t left; /* how many characters may still be added */
+} Line;
+
+void line_add(Line *line, const char *text, size_t length);
+void line_add_words(Line *line, char *const *words); /* as a shell would have to be given them */
+
+/* A job's log. */
+typedef struct JobLog {
+  const char *job;
+  const char *directory;
+  bool is_beside; /* not in the directory itself: it is that of the results, and the log's is ../logs, if it is there */
+  bool is_quiet;
+  bool has_complained;
+} JobLog;
+
+int64_t log_time_us(void); /* the time, as it is logged and recorded */
+void log_begin(JobLog *log, char *const *command, bool tells_command);
+void log_end(JobLog *log, int64_t time_us, const Outcome *outcome);
+void log_skip(JobLog *log, const char *words);
+
+/* The pings of one run. */
+#define PING_SECONDS 10 /* each */
+typedef struct Ping {
+  char *url; /* owned; NULL: no pings */
+  const Signals *signals;
+  char **environment; /* curl's, which may name a proxy there */
+  bool is_quiet;
+  const char *what; /* for messages */
+  pid_t curl;       /* 0: none is under way */
+  int to, from;     /* its standard input, and error; or -1 */
+  char *config;     /* owned: what it is told */
+  size_t length, sent;
+  char complaint[512]; /* what it says */
+  size_t heard;
+  int64_t until_ms;
+} Ping;
+
+void ping_begin(Ping *ping, const Settings *settings, const Signals *signals);
+void ping_end(Ping *ping, int exit_status, const unsigned char *output, size_t length);
+
+/* The URL; or NULL, and *fault tells what is wrong. The caller frees it. */
+char *ping_url(const char *source, const char **fault);
+/* What curl is told, as a config file. NULL: without a body. */
+void ping_write(FILE *out, const char *url, const char *action, const unsigned char *body, size_t length);
+
+void report_write(const Outcome *outcome, FILE *out);
+bool record(const Outcome *outcome, int64_t time_us, char **recorder, const Signals *signals); /* false: it was not */
 
 /* Standard input, up to the seal at its end, becomes the file. The exit status: see write.c. */
 int write_main(const char *path, const char *seal);

@@ -11,7 +11,7 @@
 #include <string.h>
 
 /* C1 control characters, U+0080 to U+009F, and those that reorder text: U+202A to U+202E, U+2066 to U+2069. */
-static bool steers_terminal(const unsigned char *text, size_t length) {
+bool steers_terminal(const unsigned char *text, size_t length) {
   if (length == 2) return text[0] == 0xc2 && text[1] < 0xa0;
   return length == 3 && text[0] == 0xe2 &&
          ((text[1] == 0x80 && text[2] >= 0xaa && text[2] <= 0xae) ||

@@ -14,6 +14,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#define US_PER_MS 1000
+
 _Noreturn static void refuse_option(const char *option, const char *wanted, const char *text) {
   say("%s wants %s, not '%s'", option, wanted, text);
   say("try: taskresults help run");
@@ -33,6 +35,47 @@ static void set_environment(Settings *settings, const char *text) {
   close(fd);
 }
 
+static void set_jitter(Settings *settings, const char *text) {
+  int64_t jitter_us;
+  if (!tr_timespan_parse(text, strlen(text), true, &jitter_us)) {
+    refuse_option("--jitter", "seconds, or a length of time (" TR_TIMESPAN_FORMS ")", text);
+  }
+  settings->jitter_ms = jitter_us / US_PER_MS;
+}
+
+static void set_lock(Settings *settings, const char *text) {
+  if (strcmp(text, "skip") != 0 && strcmp(text, "wait") != 0) refuse_option("--lock", "skip or wait", text);
+  settings->lock = *text == 's' ? LOCK_SKIP : LOCK_WAIT;
+}
+
+/* A URL is not repeated in the message, which may be logged. */
+static void set_ping(Settings *settings, const char *text) {
+  settings->ping = text;
+  if (strcmp(text, "env") == 0 || (*text == '@' && text[1])) return;
+  if (strstr(text, "://") == NULL) refuse_option("--ping", "env or @FILE", text);
+  say("--ping takes no URL: it is a secret, which everybody could see in the list of processes. Put it into "
+      "TASKRESULTS_PING_URL and say --ping env, or into a file and say --ping @FILE");
+  say("try: taskresults help run");
+  exit(EXIT_USAGE);
+}
+
+static void set_job(Settings *settings, const char *text) {
+  settings->job = text;
+}
+
+static void set_results(Settings *settings, const char *text) {
+  settings->results = text;
+}
+
+static void set_logs(Settings *settings, const char *text) {
+  settings->logs = text;
+}
+
+static void set_hides_command(Settings *settings, const char *text) {
+  (void)text;
+  settings->hides_command = true;
+}
+
 static void set_quiet(Settings *settings, const char *text) {
   (void)text;
   settings->is_quiet = true;
@@ -48,8 +91,15 @@ static const struct {
   void (*set)(Settings *settings, const char *value);
 } known[] = {
     {"environment=", set_environment},
+    {"jitter=", set_jitter},
+    {"job=", set_job},
+    {"lock=", set_lock},
+    {"logs=", set_logs},
     {"merge", set_merge},
+    {"no-log-command", set_hides_command},
+    {"ping=", set_ping},
     {"quiet", set_quiet},
+    {"results=", set_results},
     {"timeout=", set_timeout},
 };
 

@@ -64,6 +64,7 @@ static void read_some(Stream *stream) {
     return;
   }
   capture_bytes(&stream->capture, stream->buffer, (size_t)count);
+  tail_add(&stream->showing->tail, stream->buffer, (size_t)count);
   if (stream->showing->keeping) {
     keep(stream, (size_t)count);
   } else {

@@ -32,6 +32,7 @@ static const char *next_text(FILE *report) {
 static bool is_told(Ending ending, const char *printed, const char *complaint, const char *success, const char *output,
                     const char *error) {
   Capture *out = calloc(1, sizeof *out), *err = calloc(1, sizeof *err);
+  Outcome *outcome = calloc(1, sizeof *outcome);
   FILE *report = tmpfile();
   capture_bytes(out, (const unsigned char *)printed, strlen(printed));
   capture_bytes(err, (const unsigned char *)complaint, strlen(complaint));
@@ -39,13 +40,15 @@ static bool is_told(Ending ending, const char *printed, const char *complaint, c
   capture_end(err);
   ending.out = out;
   ending.err = err;
-  report_write(&ending, report);
+  outcome_judge(&ending, outcome);
+  report_write(outcome, report);
   rewind(report);
   bool same = getc(report) == *success && getc(report) == '\n';
   same = strcmp(next_text(report), output) == 0 && same;
   same = strcmp(next_text(report), error) == 0 && same;
   same = getc(report) == EOF && same;
   fclose(report);
+  free(outcome);
   free(out);
   free(err);
   return same;

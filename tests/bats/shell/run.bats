@@ -5,43 +5,7 @@ bats_require_minimum_version 1.5.0
 load ../../lib/helpers
 load ../../lib/hostile
 load ../../lib/shell
-
-runner() {
-  local home
-  home=$(dirname "$(readlink -f "$(tool taskresults)")")
-  if [[ -e $home/taskresults-run ]]; then echo "$home/taskresults-run"; else echo "$root/taskresults-run"; fi
-}
-
-# assert_record SUCCESS OUTPUT ERROR [NAME] - the last record of job a, key for key.
-assert_record() {
-  python3 - "$results/a.jsonl" "$1" "$2" "$3" "${4-a}" <<'PYTHON'
-import json, re, sys
-path, success, output, error, name = sys.argv[1:]
-line = open(path).readlines()[-1]
-record = json.loads(line)
-assert json.dumps(record) + "\n" == line, line
-assert re.fullmatch(r"20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{6})?Z", record.pop("timestamp")), line
-expected = {"job_id": "a", "job_name": name, "success": success == "1", "output": output, "error": error}
-assert record == expected and list(record) == list(expected), line
-PYTHON
-}
-
-# start COMMAND... - in the background and in a session of its own; sets $pid.
-start() {
-  # In the background a shell has INT and QUIT ignored.
-  setsid env --default-signal=INT,QUIT "$@" >"$BATS_TEST_TMPDIR/out" 2>"$BATS_TEST_TMPDIR/err" 3>&- &
-  pid=$!
-}
-
-await() {
-  local tries
-  for ((tries = 0; tries < 1000; tries++)); do
-    if "$@" 2>/dev/null; then return; fi
-    sleep 0.02
-  done
-  echo "never: $*"
-  return 1
-}
+load ../../lib/run
 
 @test "a success: standard output, stripped; shown as it is" {
   run taskresults run a -- printf ' \n\t two\nlines \n\n'
@@ -176,16 +140,6 @@ PYTHON
   assert_record 0 '' 'Execution timed out (0.2 seconds)'
   gone() { ! kill -0 "$(<pid)"; }
   await gone
-}
-
-# is_gone FILE - the process whose number is there has ended; it may still wait to be asked how.
-is_gone() {
-  ! kill -0 "$(<"$1")" || grep -q '^State:.Z' "/proc/$(<"$1")/status"
-}
-
-# Not `! is_gone`, whose failure bats would not count.
-is_alive() {
-  ! is_gone "$1"
 }
 
 # A process that leaves the command's group, session and output, and writes its number to the file `escaped`.
@@ -598,7 +552,7 @@ PYTHON
     [[ $status -eq 2 && $output == *'which starts it' ]] || { echo "$words: $status $output"; return 1; }
   done
   run "$(runner)" timeout=100000y 3 sh -c cat echo out
-  [[ $status -eq 0 && $output == $'out\n1\n6f7574' ]]
+  [[ $status -eq 0 && $output == $'out\n1\n6f7574\n\n'20*Z ]]
 }
 
 @test "usage: what is wrong is said before anything runs" {

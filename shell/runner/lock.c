@@ -1,0 +1,133 @@
+/*
+** lock.c - --lock: one run of a job at a time.
+**
+** The lock is flock() on a file of its own, RESULTS/.taskresults/locks/JOB.lock. There, because it is then the same
+** for cron, a terminal and a service, whatever HOME they have, and for each way to spell the directory; the scheduler
+** looks at names ending in .jsonl only. Who may not write there cannot record a run anyway. The directories are 0700
+** and the file 0600, so no stranger can hold the lock. All are made on first need, owned like the results directory,
+** empty, and never removed: a file that was removed could be locked by two.
+**
+** The system lets go of the lock when we end, however that is. The descriptor is closed on exec, so neither the
+** command nor a daemon that it leaves holds it.
+*/
+#include "base/base.h"
+#include "runner.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* What root makes is to be the owner's, who may lock too. */
+static int give_to(int fd, uid_t owner, gid_t group) {
+  return owner == geteuid() || geteuid() != 0 || fchown(fd, owner, group) == 0 ? 0 : errno;
+}
+
+/* `parent` is closed. The directory's descriptor; -1 and errno. */
+static int enter(int parent, const char *name, const struct stat *results) {
+  struct stat stat;
+  bool is_new = mkdirat(parent, name, 0700) == 0;
+  int reason = is_new || errno == EEXIST ? 0 : errno, fd = -1;
+  if (reason == 0) {
+    fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    reason = fd < 0 ? errno : 0;
+  }
+  close(parent);
+  if (reason == 0 && is_new) reason = give_to(fd, results->st_uid, results->st_gid);
+  if (reason == 0 && fstat(fd, &stat) != 0) reason = errno;
+  if (reason == 0 && stat.st_uid != results->st_uid && stat.st_uid != geteuid() && stat.st_uid != 0) reason = EPERM;
+  if (reason && fd >= 0) close(fd);
+  errno = reason;
+  return reason ? -1 : fd;
+}
+
+static int open_file(int directory, const char *name, const struct stat *results) {
+  struct stat stat;
+  int flags = O_RDONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC;
+  int fd = openat(directory, name, flags | O_EXCL, 0600), reason = 0;
+  if (fd >= 0) reason = give_to(fd, results->st_uid, results->st_gid);
+  if (fd < 0 && errno == EEXIST) fd = openat(directory, name, flags & ~O_CREAT);
+  if (fd < 0) return -1;
+  if (reason == 0 && fstat(fd, &stat) != 0) reason = errno;
+  if (reason == 0 && !S_ISREG(stat.st_mode)) reason = EINVAL;
+  if (reason) close(fd);
+  errno = reason;
+  return reason ? -1 : fd;
+}
+
+int lock_open(const char *results, const char *job) {
+  struct stat stat;
+  char name[NAME_MAX + 1];
+  int directory = open(results, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (directory >= 0 && fstat(directory, &stat) != 0) {
+    close(directory);
+    return -1;
+  }
+  if (directory >= 0) directory = enter(directory, ".taskresults", &stat);
+  if (directory >= 0) directory = enter(directory, "locks", &stat);
+  if (directory < 0) return -1;
+  snprintf(name, sizeof name, "%s.lock", job);
+  int fd = open_file(directory, name, &stat), reason = errno;
+  close(directory);
+  errno = reason;
+  return fd;
+}
+
+int lock_try(int fd) {
+  int status;
+  do {
+    status = flock(fd, LOCK_EX | LOCK_NB);
+  } while (status != 0 && errno == EINTR);
+  return status == 0 ? 0 : errno;
+}
+
+/* --- waiting ------------------------------------------------------------------------------------------------------ */
+
+/* It shares the open file with us, so what it locks is ours. Only TERM ends it, when we have ended; and KILL. */
+_Noreturn static void wait_for_lock(int fd) {
+  sigset_t term;
+  int status;
+  sigemptyset(&term);
+  sigaddset(&term, SIGTERM);
+  signal(SIGTERM, SIG_DFL);
+  end_with_parent();
+  sigprocmask(SIG_UNBLOCK, &term, NULL);
+  do {
+    status = flock(fd, LOCK_EX);
+  } while (status != 0 && errno == EINTR);
+  _exit(status == 0 ? 0 : errno);
+}
+
+/* flock() waits where our signals, which are blocked, do not reach it: so a process of its own waits. */
+int lock_wait(int fd, const Signals *signals, int *reason) {
+  int status = 0;
+  *reason = 0;
+  for (;;) {
+    pid_t helper = fork();
+    if (helper == 0) wait_for_lock(fd);
+    if (helper < 0) {
+      *reason = errno;
+      return 0;
+    }
+    int number;
+    pid_t ended = 0;
+    do {
+      number = signals_wait(signals, -1);
+      if (number == SIGCHLD) ended = waitpid(helper, &status, WNOHANG);
+    } while (number == SIGCHLD && ended != helper);
+    if (ended != helper) {
+      kill(helper, SIGKILL);
+      while (waitpid(helper, &status, 0) < 0 && errno == EINTR) continue;
+      return number;
+    }
+    if (WIFEXITED(status)) {
+      *reason = WEXITSTATUS(status);
+      return 0;
+    }
+  }
+}
