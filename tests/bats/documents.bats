@@ -94,6 +94,27 @@ finds() {
   [[ $(wc -l <"$root/README.md") -le 250 ]]
 }
 
+# documented WORD DOCUMENT - stands there as code, alone or with what follows it.
+documented() {
+  grep -qE "\`(taskresults )?$1[\` (=]" "$root/$2" || { echo "$2 has no $1"; return 1; }
+}
+
+@test "every command, table, function and variable is in the document where one looks for it" {
+  local name names
+  names=$(cd "$root/shell/commands" && printf '%s\n' *.bash | sed 's/\.bash$//' | grep -vxE 'help|version')
+  for name in $names view_results; do
+    documented "$name" README.md
+    documented "$name" shell/README.md
+  done
+  names=$(sql "SELECT name FROM pragma_module_list WHERE name LIKE 'task%'
+    UNION SELECT name FROM pragma_function_list WHERE name LIKE 'taskresults%'")
+  [[ $names == *task_results*taskresults_version* ]]
+  for name in $names; do documented "$name" ext/TABLES.md; done
+  names=$("$root/shell/taskresults" help | grep -oE '(TASKRESULTS|SCHEDULER)_[A-Z0-9_]+' | sort -u)
+  [[ $names == *SCHEDULER_JOBS_FILE*TASKRESULTS_MAX_LINE* ]]
+  for name in $names; do documented "$name" ext/TABLES.md || documented "$name" shell/README.md; done
+}
+
 @test "every picture is shown by a document, and is small" {
   cd "$root"
   local picture shown pictures ours=(. \( -name build -o -name .git -o -name node_modules \) -prune -o)
