@@ -13,6 +13,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <sys/types.h>
 #include <unistd.h>
@@ -96,8 +97,9 @@ bool tr_lease_is_held(int fd, int type); /* and nobody waits for it */
 int tr_lease_budget_ms(void);            /* how long one surely holds against a waiting open */
 
 /* Descriptors that stand for an entry without opening it, so its own permissions do not matter. -1: see errno. */
-int tr_locate(int dir_fd, const char *name);     /* the entry itself, be it a link: for fstat() and tr_read_link() */
-int tr_locate_dir(int dir_fd, const char *path); /* for openat() and the like */
+TR_CHECKED int tr_locate(int dir_fd,
+                         const char *name); /* the entry itself, be it a link: for fstat() and tr_read_link() */
+TR_CHECKED int tr_locate_dir(int dir_fd, const char *path); /* for openat() and the like */
 ssize_t tr_read_link(int link_fd, char *text, size_t size);
 
 /* Access lists, and what users have attached to a file. *name is the one that cannot be given, in the buffer; NULL:
@@ -109,8 +111,8 @@ TR_CHECKED int tr_exchange_names(int dir_fd, const char *one,
                                  const char *other); /* each file gets the other's, at one instant */
 TR_CHECKED int tr_reserve_space(int fd, int64_t offset, int64_t length); /* of the file system; the file's size stays */
 TR_CHECKED int tr_random_bytes(void *bytes, size_t count);               /* a few */
-int tr_descriptor_named(int dir_fd, const char *name); /* which of ours the entry stands for; -1: for none */
-int tr_reopen_descriptor(int fd, int flags);           /* with flags of its own; -1 and errno */
+int tr_descriptor_named(int dir_fd, const char *name);  /* which of ours the entry stands for; -1: for none */
+TR_CHECKED int tr_reopen_descriptor(int fd, int flags); /* with flags of its own; -1 and errno */
 
 #define TR_PROCESS_HIDDEN (-1)                                                 /* no errno: it cannot be told */
 TR_CHECKED int tr_process_read(int64_t pid, char *state, int64_t *started_us); /* its state as ps shows it */
@@ -144,6 +146,13 @@ TR_CHECKED int tr_open_leased(int dir_fd, const char *name, int flags, TrPoll *p
 
 unsigned tr_threads_default(void); /* as many as are of use here, the caller's included; 1: no helper */
 bool tr_thread_start(pthread_t *thread, void *(*work)(void *), void *argument); /* false: there is none to be had */
+
+/* ------------------------------------------------------------------------------------------------------------------
+** base/clock.c, environment.c - what time it is; the variables that the process was given
+*/
+int64_t tr_clock_us(void);                    /* since the Unix epoch, UTC */
+int64_t tr_clock_ms(void);                    /* by a clock that nobody sets */
+const char *tr_environment(const char *name); /* NULL if it is not set, or empty */
 
 /* ------------------------------------------------------------------------------------------------------------------
 ** base/names.c - file name -> ordinal, append-only, so that a rowid means the same line in every pass of a query

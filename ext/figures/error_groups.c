@@ -68,10 +68,11 @@ static size_t group_slot(const TrErrorGroups *groups, const char *signature, siz
 /* --- a group that is new ------------------------------------------------------------------------------------------ */
 
 static int grow(TrErrorGroups *groups) {
-  size_t room = groups->room ? 2 * groups->room : 16, slot_count = 2 * room;
-  TrErrorGroup *group = sqlite3_realloc64(groups->group, room * sizeof *group);
+  size_t room = groups->room; /* until there are slots for as many */
+  TrErrorGroup *group = tr_array_grow(groups->group, &room, room + 1, sizeof *group);
   if (group == NULL) return SQLITE_NOMEM;
   groups->group = group;
+  size_t slot_count = 2 * room;
   size_t *slot = sqlite3_malloc64(slot_count * sizeof *slot);
   if (slot == NULL) return SQLITE_NOMEM;
   memset(slot, 0, slot_count * sizeof *slot);

@@ -20,22 +20,13 @@
 #define SHORT_BYTES 32 /* longer than any timestamp of the scheduler */
 _Static_assert(SHORT_BYTES <= TR_PADDING, "behind any span as many bytes can be read");
 
-static int grow_kept(TrKept *kept, size_t room) {
-  unsigned char *bytes = sqlite3_realloc64(kept->bytes, room);
-  if (bytes == NULL) return SQLITE_NOMEM;
-  kept->bytes = bytes;
-  kept->room = room;
-  return SQLITE_OK;
-}
-
 static int keep(TrKept *kept, const TrLine *line, const TrSpan *span) {
   size_t length = span->kind == TR_ABSENT ? 0 : span->length; /* an absent span has no place either */
   const unsigned char *text = span->kind == TR_ABSENT ? line->text : line->text + span->start;
   kept->span = (TrSpan){.length = (uint32_t)length, .kind = TR_ABSENT};
-  if (length + SHORT_BYTES >= kept->room) {
-    int code = grow_kept(kept, 2 * length + 2 * SHORT_BYTES);
-    if (code != SQLITE_OK) return code;
-  }
+  unsigned char *bytes = tr_array_reserve(kept->bytes, &kept->room, length + SHORT_BYTES + 1, 1);
+  if (bytes == NULL) return SQLITE_NOMEM;
+  kept->bytes = bytes;
   if (length < SHORT_BYTES) {
     memcpy(kept->bytes, text, SHORT_BYTES); /* of a known size, so that it is two instructions */
   } else {

@@ -72,7 +72,7 @@ static void time_function(sqlite3_context *context, int argc, sqlite3_value **ar
   if (!read_word(context, argc, argv, "until", "since", bad_word, &is_until)) return;
   if (passes_as_it_is(context, argv[0])) return;
   if (!read_text_argument(context, argv[0], no_time, &text)) return;
-  if (tr_time_parse(text.text, text.length, tr_time_now_us(), &point))
+  if (tr_time_parse(text.text, text.length, tr_clock_us(), &point))
     sqlite3_result_int64(context, is_until ? point.last_us : point.first_us);
   else
     result_error(context, no_time, text.text);

@@ -220,7 +220,7 @@ static int check_one(const Look *look, const char *name, bool *known, char **mes
 int tr_guard(TrDir *dir, TrPoll *poll, const TrPruneOptions *options, size_t max_line, const char *name, char **refusal,
              char **message) {
   Look look = {.dir = dir, .poll = poll, .options = options, .max_line = max_line};
-  bool is_late = options->by_time && options->since_us > tr_time_now_us();
+  bool is_late = options->by_time && options->since_us > tr_clock_us();
   bool is_asked = is_late || (!options->by_time && options->keep == 0 && options->keep_failures == 0);
   bool stays = false, known = true;
   *refusal = NULL;

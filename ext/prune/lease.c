@@ -10,12 +10,6 @@
 
 #define IDLE_PATIENCE_MS 2000
 
-int64_t tr_clock_ms(void) {
-  struct timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 /* Short, because a file that several writers use is idle for microseconds at a time. */
 void tr_lease_pause(void) {
   struct timespec pause = {.tv_nsec = 100000};

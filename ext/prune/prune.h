@@ -166,7 +166,6 @@ TR_CHECKED int tr_copy_owner(TrPrune *prune,
                              char **message); /* of the old file -> live file; its mode and access lists too */
 TR_CHECKED int tr_copy_discard(TrPrune *prune, char **message); /* temporary and journal */
 
-int64_t tr_clock_ms(void);                                         /* monotonic */
 void tr_lease_pause(void);                                         /* between two tries: 0.1 ms */
 bool tr_lease_is_unbroken(int fd, int type, int milliseconds);     /* nobody has wanted the file for so long */
 TR_CHECKED int tr_lease_wait_idle(TrPrune *prune, char **message); /* step 4: nobody has the file open for writing */

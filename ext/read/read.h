@@ -264,7 +264,6 @@ typedef struct TrTimePoint {
 } TrTimePoint;
 
 bool tr_time_parse(const char *text, size_t length, int64_t now_us, TrTimePoint *point); /* which forms: see the file */
-int64_t tr_time_now_us(void);
 
 #pragma GCC visibility pop
 #endif /* TR_READ_H */

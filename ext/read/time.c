@@ -14,7 +14,6 @@
 #include "read.h"
 
 #include <string.h>
-#include <time.h>
 
 #define DAY_US (86400 * TR_US_PER_SECOND)
 #define EARLIEST_US INT64_C(-62135596800000000) /* 0001-01-01T00:00:00Z */
@@ -71,10 +70,4 @@ bool tr_time_parse(const char *bytes, size_t length, int64_t now_us, TrTimePoint
   text = without_ago(text);
   if (!tr_timespan_parse(text.text, text.length, false, &us)) return false;
   return !__builtin_sub_overflow(now_us, us, &us) && set_instant(point, us);
-}
-
-int64_t tr_time_now_us(void) {
-  struct timespec now;
-  clock_gettime(CLOCK_REALTIME, &now);
-  return (int64_t)now.tv_sec * TR_US_PER_SECOND + now.tv_nsec / 1000;
 }

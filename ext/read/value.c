@@ -15,11 +15,9 @@
 
 static bool scratch_reserve(TrScratch *scratch, size_t room) {
   if (room <= scratch->room) return true;
-  unsigned char *bytes = sqlite3_realloc64(scratch->bytes, 2 * room);
-  if (bytes == NULL) return false;
-  scratch->bytes = bytes;
-  scratch->room = 2 * room;
-  return true;
+  unsigned char *bytes = tr_array_grow(scratch->bytes, &scratch->room, room, 1);
+  if (bytes) scratch->bytes = bytes;
+  return bytes != NULL;
 }
 
 /* SQLite copies a text whose end it has to find with the NUL behind it, into the room that its register had for the row

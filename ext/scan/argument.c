@@ -9,7 +9,6 @@
 #include "scan.h"
 
 #include <ctype.h>
-#include <stdlib.h>
 #include <string.h>
 
 /* The bytes of an argument without outer white space. */
@@ -76,9 +75,4 @@ int tr_argument_parse(const TrConnection *connection, const char *table, const c
   sqlite3_free(*value);
   *value = NULL;
   return tr_error(message, SQLITE_ERROR, "%s: %.*s= names nothing", table, (int)name.length, name.text);
-}
-
-const char *tr_environment(const char *name) {
-  const char *value = getenv(name);
-  return value && *value ? value : NULL;
 }

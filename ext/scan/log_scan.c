@@ -7,8 +7,6 @@
 */
 #include "scan.h"
 
-#include <string.h>
-
 static int begin_messages(TrLogScan *scan, char **message) {
   const TrFile *file = &scan->current.file;
   int64_t from = 0, size = file->stat.st_size;

@@ -11,8 +11,6 @@
 */
 #include "scan.h"
 
-#include <string.h>
-
 /* --- the next entry ----------------------------------------------------------------------------------------------- */
 
 /* Does the filter name one line, and not a file? */

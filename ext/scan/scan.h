@@ -10,8 +10,6 @@
 #include "../write/write.h"
 #include "../prune/prune.h"
 
-#include <string.h>
-
 #pragma GCC visibility push(hidden)
 
 /* ------------------------------------------------------------------------------------------------------------------
@@ -23,7 +21,6 @@
 ** not be empty, and is refused on a connection that was loaded without the power to act. */
 TR_CHECKED int tr_argument_parse(const TrConnection *connection, const char *table, const char *argument,
                                  const char *const *known, int *which, char **value, char **message);
-const char *tr_environment(const char *name); /* NULL if it is not set, or empty */
 
 /* ------------------------------------------------------------------------------------------------------------------
 ** scan/settings.c - which directory, how long a line may be, when a write is synced: module arguments, environment,

@@ -11,8 +11,6 @@
 */
 #include "scan.h"
 
-#include <string.h>
-
 static bool parse_max_line(const char *text, size_t *max_line) {
   size_t value = 0;
   if (*text == '\0') return false;

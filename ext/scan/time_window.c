@@ -81,7 +81,7 @@ static int read_bound(sqlite3_value *value, bool is_since, int64_t *us) {
     const char *text = (const char *)sqlite3_value_text(value);
     TrTimePoint point;
     if (text == NULL) return SQLITE_NOMEM;
-    if (!tr_time_parse(text, (size_t)sqlite3_value_bytes(value), tr_time_now_us(), &point)) return SQLITE_MISMATCH;
+    if (!tr_time_parse(text, (size_t)sqlite3_value_bytes(value), tr_clock_us(), &point)) return SQLITE_MISMATCH;
     *us = is_since ? point.first_us : point.last_us;
     return SQLITE_OK;
   }

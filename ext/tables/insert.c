@@ -13,7 +13,6 @@
 #include "tables.h"
 
 #include <string.h>
-#include <time.h>
 
 /* argv of xUpdate: the old rowid, the new one, the columns. */
 #define FIRST_COLUMN 2
@@ -73,13 +72,11 @@ static int read_job_id(sqlite3_value **column, TrBytes *job_id, char **message) 
 }
 
 static int read_timestamp(sqlite3_value *value, char now[TR_TIMESTAMP_SIZE], TrBytes *timestamp, char **message) {
-  struct timespec time;
   int64_t time_us;
   int code = read_text(value, "timestamp", timestamp, message);
   if (code != SQLITE_OK) return code;
   if (timestamp->text == NULL) {
-    clock_gettime(CLOCK_REALTIME, &time);
-    tr_timestamp_format((int64_t)time.tv_sec * 1000000 + time.tv_nsec / 1000, now);
+    tr_timestamp_format(tr_clock_us(), now);
     *timestamp = (TrBytes){now, strlen(now)};
   } else if (!tr_timestamp_parse(timestamp->text, timestamp->length, &time_us)) {
     return bad_value(message, "timestamp", "must be like 2026-02-15T01:44:15.821425Z, or NULL for now");

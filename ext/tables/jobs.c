@@ -12,10 +12,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 
 #define DEFAULT_FILE "/opt/.task-scheduler/jobs.json"
 
@@ -197,13 +195,11 @@ static int jobs_filter(sqlite3_vtab_cursor *base, int unused, const char *plan, 
   (void)unused, (void)plan, (void)argc, (void)argv;
   JobsCursor *cursor = (JobsCursor *)base;
   JobsTable *table = (JobsTable *)base->pVtab;
-  struct timespec now = {0};
   clear_cursor(cursor);
   const char *file = table->file ? table->file : tr_environment("SCHEDULER_JOBS_FILE");
   int code = tr_jobs_load(&cursor->jobs, file ? file : DEFAULT_FILE, &table->poll, &table->base.zErrMsg);
   if (code == SQLITE_OK) code = find_orphans(cursor, table, &table->base.zErrMsg);
-  clock_gettime(CLOCK_REALTIME, &now);
-  cursor->now_us = now.tv_sec * INT64_C(1000000) + now.tv_nsec / 1000;
+  cursor->now_us = tr_clock_us();
   return code;
 }
 

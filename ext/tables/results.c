@@ -10,8 +10,6 @@
 */
 #include "tables.h"
 
-#include <string.h>
-
 static const char results_schema[] =
     "CREATE TABLE task_results("
     "timestamp TEXT, job_id TEXT, job_name TEXT, success INTEGER, output TEXT, error TEXT, "

@@ -11,7 +11,6 @@
 */
 #include "runner.h"
 
-#include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/wait.h>

@@ -4,7 +4,6 @@
 */
 #include "runner.h"
 
-#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/prctl.h>

@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # Each folder below ext includes only what is lower: .ci/layers. Names are unique over all of them: .ci/names. Comments
-# name what there is: .ci/comments. What is written is used: .ci/unused.
+# name what there is: .ci/comments. What is written is used:
+# .ci/unused. Functions and headers are short: .ci/shape.
 
 load ../lib/helpers
 
@@ -128,6 +129,24 @@ assert_found() {
   echo 'int second(void) { return tr_planted(1); }' >"$tree/read/planted.c"
   run "$root/.ci/unused" "$tree" "$runner"
   [[ $status -eq 0 ]]
+}
+
+@test "a long function, a long header and a code that nobody has to look at are found" {
+  run "$root/.ci/shape" "$tree" "$runner"
+  [[ $status -eq 0 && -z $output ]]
+  { echo 'int planted(void) {' && printf '  ;\n%.0s' {1..38} && echo '}'; } >"$tree/read/planted.c"
+  run "$root/.ci/shape" "$tree" "$runner"
+  [[ $status -eq 0 ]]
+  { echo && sed '2i\ ;' "$tree/read/planted.c"; } >"$runner/planted.c"
+  run "$root/.ci/shape" "$tree" "$runner"
+  [[ $status -eq 1 && $output == *'runner/planted.c:2: planted() has 41 lines, of at most 40' ]]
+  rm "$runner/planted.c"
+  echo 'int tr_planted(int number);' >>"$tree/write/write.h"
+  run "$root/.ci/shape" "$tree" "$runner"
+  [[ $status -eq 1 && $output == *': tr_planted() returns a code and is not TR_CHECKED' ]]
+  printf '\n%.0s' {1..351} >"$tree/write/write.h"
+  run "$root/.ci/shape" "$tree" "$runner"
+  [[ $status -eq 1 && $output == *'write.h:1: 351 lines, of at most 350' ]]
 }
 
 @test "ARCHITECTURE.md has a place for each source, and runner.h for each of the runner's" {
