@@ -1,4 +1,5 @@
-/* line.c, delay.c, tail.c, ping_text.c - what `run` writes into a job's log and tells curl; how long it waits. */
+/* run_words.c - line.c, delay.c, tail.c, ping_text.c: what `run` writes into a job's log and tells curl,
+** and how long it waits. */
 #include "runner.h"
 
 #include <stdlib.h>
