@@ -1,6 +1,6 @@
 # run.bash - what the tests of `taskresults run` share. `load ../lib/run` below `load ../lib/shell`.
 
-# shellcheck shell=bash disable=SC2154  # helpers.bash and bats set them
+# shellcheck shell=bash disable=SC2154,SC2034  # helpers.bash and bats set some, tests use others
 
 runner() {
   local home

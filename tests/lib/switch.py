@@ -47,7 +47,7 @@ class Switch(http.server.BaseHTTPRequestHandler):
     def answer(self):
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         told = {"method": self.command, "path": self.path, "body": body.decode("utf-8"),
-                "type": self.headers.get("Content-Type")}
+                "type": self.headers.get("Content-Type"), "headers": dict(self.headers)}
         if secret:
             told["seen"] = command_lines()
         with open(os.path.join(directory, "requests"), "a", encoding="utf-8") as file:

@@ -145,7 +145,7 @@ waits_for_lock() {
     >/dev/null 2>&1 & until test -s fds; do sleep 0.02; done'
   daemon=$(<daemon)
   is_alive daemon
-  ! grep -q '\.lock' fds
+  run ! grep -q '\.lock' fds
   taskresults run a --lock skip -- true
   is_alive daemon
 }

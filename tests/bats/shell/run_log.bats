@@ -103,7 +103,7 @@ PYTHON
   [[ $(wc -l <"$logs/a.log") -eq 8 && $(grep -cF '\n[2026-11-28T05:00:00Z] Job paused\n' "$logs/a.log") -eq 5 ]]
   assert_rows 0 "SELECT count(*) FROM task_logs WHERE event IN ('paused', 'other')"
   assert_rows 0 "SELECT count(*) FROM task_jobs WHERE state = 'paused'"
-  ! LC_ALL=C grep -q '[^[:print:][:space:]]' "$logs/a.log"
+  run ! env LC_ALL=C grep -q '[^[:print:][:space:]]' "$logs/a.log"
   [[ $(LC_ALL=C tr -d '\n -~' <"$logs/a.log" | wc -c) -eq 0 ]]
 }
 
@@ -138,7 +138,7 @@ PYTHON
 @test "run: --no-log-command keeps the command out of the log, and the durations in" {
   taskresults run a --no-log-command -- true --password s3cret
   assert_log a "$PWD" 'Executing (command mode): working_dir=DIR, cmd=(not logged)' 'Command executed successfully'
-  ! grep -q s3cret "$logs/a.log"
+  run ! grep -q s3cret "$logs/a.log"
   assert_rows 1 'SELECT duration_s >= 0 FROM task_runs'
 }
 

@@ -18,7 +18,7 @@ eval "state_$(declare -f setup)"
 setup() {
   state_setup
   command -v curl >/dev/null || missing_extra curl
-  cd "$BATS_TEST_TMPDIR"
+  cd "$BATS_TEST_TMPDIR" || return
   unset http_proxy HTTP_PROXY all_proxy ALL_PROXY
 }
 
