@@ -37,6 +37,15 @@ append_raw() {
   printf '%b' "$*" >>"$results/$job.jsonl"
 }
 
+# await COMMAND... - until it succeeds. After minutes, which no busy machine explains, it gives up.
+await() {
+  local began=$SECONDS
+  until "$@" 2>/dev/null; do
+    ((SECONDS < began + 300)) || { echo "never: $*"; return 1; }
+    sleep 0.02
+  done
+}
+
 # make_job JOB COUNT [FAIL_EVERY] - appends COUNT records as the scheduler writes them, one a minute from
 # 2026-01-01T00:00:00Z; every FAIL_EVERY-th fails.
 make_job() {
