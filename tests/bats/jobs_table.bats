@@ -283,7 +283,7 @@ CASES
 
 @test "a jobs file that is no file is an error, and nothing waits" {
   mkfifo "$jobs_file"
-  run timeout 5 sqlite3 -batch -init /dev/null -cmd ".load $extension" :memory: 'SELECT * FROM task_jobs'
+  run timeout 300 sqlite3 -batch -init /dev/null -cmd ".load $extension" :memory: 'SELECT * FROM task_jobs'
   [[ $status -ne 0 && $status -ne 124 && $output == *"not a regular file, but a FIFO"* ]]
   export SCHEDULER_JOBS_FILE=$BATS_TEST_TMPDIR
   assert_sql_error "not a regular file, but a directory" 'SELECT * FROM task_jobs'

@@ -53,7 +53,7 @@ teardown() {
         read -ra words <<<"$command"
         heard env LC_ALL=$locale "${as_nobody[@]}" "$program" "${words[@]}" -- "$name"
       done
-      heard env LC_ALL=$locale "${as_nobody[@]}" timeout 5 "$program" run "$name" -- true
+      heard env LC_ALL=$locale "${as_nobody[@]}" timeout 300 "$program" run "$name" -- true
     done
   done
 }
