@@ -44,8 +44,8 @@ typedef struct TrJobFigures {
 
 /* A zeroed TrJobFigures but for c_locale and wants_times is a valid one. begin keeps the memory of the job before. */
 void tr_job_figures_begin(TrJobFigures *figures);
-TR_CHECKED int tr_job_figures_record(TrJobFigures *figures, const TrLine *line,
-                                     const TrRecord *record); /* SQLITE_OK or SQLITE_NOMEM */
+/* The next lines, all of which live. SQLITE_OK or SQLITE_NOMEM. */
+TR_CHECKED int tr_job_figures_add(TrJobFigures *figures, const TrParsed *lines, unsigned count);
 void tr_job_figures_free(TrJobFigures *figures);
 const TrKept *tr_job_figures_last_run(const TrJobFigures *figures); /* the timestamp */
 bool tr_kept_time_us(const TrKept *kept, int64_t *time_us);

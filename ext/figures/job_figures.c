@@ -17,21 +17,14 @@
 
 /* --- values that outlive their line ------------------------------------------------------------------------------- */
 
-#define SHORT_BYTES 32 /* longer than any timestamp of the scheduler */
-_Static_assert(SHORT_BYTES <= TR_PADDING, "behind any span as many bytes can be read");
-
-static int keep(TrKept *kept, const TrLine *line, const TrSpan *span) {
+static int keep(TrKept *kept, const TrParsed *parsed, TrField field) {
+  const TrSpan *span = &parsed->record.field[field];
   size_t length = span->kind == TR_ABSENT ? 0 : span->length; /* an absent span has no place either */
-  const unsigned char *text = span->kind == TR_ABSENT ? line->text : line->text + span->start;
   kept->span = (TrSpan){.length = (uint32_t)length, .kind = TR_ABSENT};
-  unsigned char *bytes = tr_array_reserve(kept->bytes, &kept->room, length + SHORT_BYTES + 1, 1);
+  unsigned char *bytes = tr_array_reserve(kept->bytes, &kept->room, length + 1, 1);
   if (bytes == NULL) return SQLITE_NOMEM;
   kept->bytes = bytes;
-  if (length < SHORT_BYTES) {
-    memcpy(kept->bytes, text, SHORT_BYTES); /* of a known size, so that it is two instructions */
-  } else {
-    memcpy(kept->bytes, text, length);
-  }
+  if (length > 0) memcpy(kept->bytes, parsed->line.text + span->start, length);
   kept->bytes[length] = '\0';
   kept->span.kind = span->kind;
   kept->span.escaped = span->kind == TR_STRING && span->escaped;
@@ -75,35 +68,51 @@ void tr_job_figures_begin(TrJobFigures *figures) {
   figures->last_failure.span = figures->last_error.span = (TrSpan){.kind = TR_ABSENT};
 }
 
-static int add_success(TrJobFigures *figures, const TrLine *line, const TrRecord *record) {
-  const TrSpan *timestamp = &record->field[TR_TIMESTAMP];
+static void add_success(TrJobFigures *figures, const TrParsed *parsed) {
   if (figures->streak < 0) {
-    if (figures->wants_times) end_outage(figures, line, timestamp);
+    if (figures->wants_times) end_outage(figures, &parsed->line, &parsed->record.field[TR_TIMESTAMP]);
     figures->streak = 0;
   }
   figures->streak++;
   figures->successes++;
-  return keep(&figures->last_success, line, timestamp);
 }
 
-static int add_failure(TrJobFigures *figures, const TrLine *line, const TrRecord *record) {
-  const TrSpan *timestamp = &record->field[TR_TIMESTAMP];
+static void add_failure(TrJobFigures *figures, const TrParsed *parsed) {
   if (figures->streak >= 0) {
-    if (figures->wants_times) begin_outage(figures, line, timestamp);
+    if (figures->wants_times) begin_outage(figures, &parsed->line, &parsed->record.field[TR_TIMESTAMP]);
     figures->streak = 0;
   }
   figures->streak--;
   if (-figures->streak > figures->longest_failure_streak) figures->longest_failure_streak = -figures->streak;
-  int code = keep(&figures->last_failure, line, timestamp);
-  return code == SQLITE_OK ? keep(&figures->last_error, line, &record->field[TR_ERROR]) : code;
 }
 
-int tr_job_figures_record(TrJobFigures *figures, const TrLine *line, const TrRecord *record) {
-  if (figures->runs++ == 0) {
-    int code = keep(&figures->first_run, line, &record->field[TR_TIMESTAMP]);
-    if (code != SQLITE_OK) return code;
+/* Success is judged here where it is spelled as the scheduler does: that is all but a few lines. */
+static inline bool is_ok(const TrParsed *parsed) {
+  uint8_t success = parsed->record.field[TR_SUCCESS].kind;
+  if (success == TR_TRUE) return true;
+  return success != TR_FALSE && tr_record_is_ok(&parsed->line, &parsed->record);
+}
+
+int tr_job_figures_add(TrJobFigures *figures, const TrParsed *lines, unsigned count) {
+  const TrParsed *first = NULL, *success = NULL, *failure = NULL;
+  for (const TrParsed *parsed = lines; parsed < lines + count; parsed++) {
+    if (parsed->reason != TR_OK) {
+      figures->rejects++;
+      continue;
+    }
+    if (figures->runs++ == 0) first = parsed;
+    if (is_ok(parsed)) {
+      add_success(figures, success = parsed);
+    } else {
+      add_failure(figures, failure = parsed);
+    }
   }
-  return tr_record_is_ok(line, record) ? add_success(figures, line, record) : add_failure(figures, line, record);
+  int code = SQLITE_OK;
+  if (first) code = keep(&figures->first_run, first, TR_TIMESTAMP);
+  if (success && code == SQLITE_OK) code = keep(&figures->last_success, success, TR_TIMESTAMP);
+  if (failure && code == SQLITE_OK) code = keep(&figures->last_failure, failure, TR_TIMESTAMP);
+  if (failure && code == SQLITE_OK) code = keep(&figures->last_error, failure, TR_ERROR);
+  return code;
 }
 
 const TrKept *tr_job_figures_last_run(const TrJobFigures *figures) {

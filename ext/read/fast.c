@@ -85,16 +85,59 @@ static inline void fast_clear(TrRecord *record) {
   for (int i = 0; i < TR_FIELD_COUNT; i++) record->field[i].kind = TR_ABSENT;
 }
 
-/* False when the layout cannot be kept: too many members, or too much text between two values. */
-static bool fast_note_member(TrLayout *layout, const unsigned char *from, const unsigned char *to, TrField field) {
-  size_t length = (size_t)(to - from);
-  if (layout->count == TR_LAYOUT_MEMBERS || length > TR_LAYOUT_TEXT) return false;
-  memcpy(layout->member[layout->count].text, from, length);
-  layout->member[layout->count].length = (uint8_t)length;
-  layout->member[layout->count].field = (uint8_t)field;
-  layout->count++;
-  return true;
+/* --- the layout of a line ----------------------------------------------------------------------------------------- */
+
+/* What is being noted of a line while it is parsed. */
+typedef struct FastNotes {
+  TrLayout *layout;
+  const unsigned char *line;
+  const unsigned char *step; /* in the line: where the last step's text begins */
+  bool fits;                 /* so far */
+} FastNotes;
+
+static inline FastNotes fast_notes(TrLayout *layout, const unsigned char *line) {
+  if (layout->repeats && layout->lines == 0) layout->varies = true;
+  layout->count = layout->lines = 0;
+  layout->repeats = false;
+  return (FastNotes){.layout = layout, .line = line, .fits = true};
 }
+
+/* Will the next lines have the same value? The guess costs little if it is wrong: then it is not made again. */
+static inline bool fast_repeats(const TrLayout *layout, TrField field, const TrSpan *value) {
+  return !layout->varies && (field == TR_JOB_NAME || field == TR_FIELD_COUNT) && value->kind == TR_STRING &&
+         !value->escaped;
+}
+
+/* The last step's value becomes part of its text, which ends before the next value. */
+static inline void fast_note_repeated(FastNotes *notes, const TrSpan *value) {
+  TrLayoutStep *step = &notes->layout->step[notes->layout->count - 1];
+  notes->layout->repeats = true;
+  if (step->field != TR_JOB_NAME) return; /* nobody asks for the values of other keys */
+  step->names_job = true;
+  step->name_at = (uint8_t)(notes->line + value->start - notes->step);
+  step->name_length = (uint8_t)value->length;
+}
+
+/* A value of the field begins at `value`; the one before ended at `behind`, its span is in the record. */
+static inline void fast_note_value(FastNotes *notes, const unsigned char *behind, const unsigned char *value,
+                                   TrField field, const TrRecord *record) {
+  TrLayout *layout = notes->layout;
+  TrLayoutStep *step = layout->count ? &layout->step[layout->count - 1] : NULL;
+  if (step && value - notes->step <= TR_LAYOUT_TEXT && fast_repeats(layout, step->field, &record->field[step->field])) {
+    fast_note_repeated(notes, &record->field[step->field]);
+  } else {
+    notes->fits = notes->fits && layout->count < TR_LAYOUT_STEPS && value - behind <= TR_LAYOUT_TEXT;
+    if (!notes->fits) return;
+    notes->step = behind;
+    step = &layout->step[layout->count++];
+    step->names_job = false;
+  }
+  step->length = (uint8_t)(value - notes->step);
+  step->field = (uint8_t)field;
+  memcpy(step->text, notes->step, step->length);
+}
+
+/* --- strings ------------------------------------------------------------------------------------------------------ */
 
 /* p is at the start of a block of 64 bytes inside a string, `specials` its bits, of which it goes through all, one by
 ** one. Returns the closing quote; or NULL with *past telling how far the walk came (an escape may straddle the end), 0
@@ -145,6 +188,9 @@ static inline uint64_t portable_specials(const unsigned char *p) {
 }
 
 static inline bool portable_same(const unsigned char *p, const unsigned char *text, unsigned length) {
+  for (; length > TR_PADDING; p += TR_PADDING, text += TR_PADDING, length -= TR_PADDING) {
+    if (memcmp(p, text, TR_PADDING) != 0) return false;
+  }
   return memcmp(p, text, length) == 0;
 }
 
@@ -163,134 +209,34 @@ static const unsigned char *portable_string(const unsigned char *p, bool *escape
 #define WALK_SAME portable_same
 #include "fast_walk.inc"
 
-/* --- x86 with AVX2: 32 bytes at a step ---------------------------------------------------------------------------- */
+/* --- processors that compare many bytes at once ------------------------------------------------------------------- */
+
+/* The bits up to the lowest one and that one itself; all of them if there is none. */
+static inline uint64_t through_first(uint64_t bits) {
+  return bits ^ (bits - 1);
+}
+
+/* The bytes that follow an odd number of backslashes and are none themselves: those that are escaped. Adding to a run's
+** first bit carries to the byte behind the run; so there the sum tells whether the run began at an even place. It is of
+** odd length if the byte behind is at an odd place then, or at an even place otherwise. */
+static inline uint64_t escaped_bits(uint64_t backslashes) {
+  const uint64_t even = UINT64_C(0x5555555555555555);
+  uint64_t behind = backslashes << 1, starts = backslashes & ~behind;
+  uint64_t carried = backslashes + (starts & even);
+  return behind & ~backslashes & (carried ^ even);
+}
 
 #ifdef TR_HAVE_AVX2
 #include <cpuid.h>
 #include <immintrin.h>
-#define AVX2 __attribute__((target("avx2,bmi,bmi2,lzcnt")))
 
-typedef struct Block {
-  __m256i low, high; /* 64 bytes */
-} Block;
-
-/* One bit for each byte, from its highest. */
-AVX2 static inline uint64_t avx2_bits(__m256i low, __m256i high) {
-  return (uint32_t)_mm256_movemask_epi8(low) | (uint64_t)(uint32_t)_mm256_movemask_epi8(high) << 32;
-}
-
-AVX2 static inline uint64_t avx2_equal(Block x, char byte) {
-  __m256i wanted = _mm256_set1_epi8(byte);
-  return avx2_bits(_mm256_cmpeq_epi8(x.low, wanted), _mm256_cmpeq_epi8(x.high, wanted));
-}
-
-/* As signed bytes, control characters and everything that is not ASCII are both less than a space. */
-AVX2 static inline uint64_t avx2_outside(Block x) {
-  __m256i space = _mm256_set1_epi8(' ');
-  return avx2_bits(_mm256_cmpgt_epi8(space, x.low), _mm256_cmpgt_epi8(space, x.high));
-}
-
-/* The bytes that may stand behind a backslash, u included: found by their halves. Each of the four high halves that
-** occur has a bit of its own, and a low half lists those that it goes with. */
-AVX2 static inline __m256i avx2_escapable_32(__m256i x) {
-  enum { H2 = 1, H5 = 2, H6 = 4, H7 = 8 };
-  const __m256i by_low = _mm256_broadcastsi128_si256(
-      _mm_setr_epi8(0, 0, H2 | H6 | H7, 0, H7, H7, H6, 0, 0, 0, 0, 0, H5, 0, H6, H2)); /* "br t u f \ n / */
-  const __m256i by_high =
-      _mm256_broadcastsi128_si256(_mm_setr_epi8(0, 0, H2, 0, 0, H5, H6, H7, 0, 0, 0, 0, 0, 0, 0, 0));
-  __m256i half = _mm256_set1_epi8(0x0F);
-  __m256i low = _mm256_shuffle_epi8(by_low, _mm256_and_si256(x, half));
-  __m256i high = _mm256_shuffle_epi8(by_high, _mm256_and_si256(_mm256_srli_epi16(x, 4), half));
-  return _mm256_cmpgt_epi8(_mm256_and_si256(low, high), _mm256_setzero_si256());
-}
-
-AVX2 static inline __m256i avx2_hex_32(__m256i x) {
-  __m256i digit = _mm256_sub_epi8(x, _mm256_set1_epi8('0'));
-  __m256i letter = _mm256_sub_epi8(_mm256_or_si256(x, _mm256_set1_epi8(0x20)), _mm256_set1_epi8('a'));
-  /* Unsigned "at most": the smaller of the two is the byte itself. */
-  __m256i is_digit = _mm256_cmpeq_epi8(_mm256_min_epu8(digit, _mm256_set1_epi8(9)), digit);
-  __m256i is_letter = _mm256_cmpeq_epi8(_mm256_min_epu8(letter, _mm256_set1_epi8(5)), letter);
-  return _mm256_or_si256(is_digit, is_letter);
-}
-
-/* The bytes that follow an odd number of backslashes and are none themselves: those that are escaped. A run's carry
-** runs to the byte behind it; where a run began at an even place and ends before an odd one, it is of odd length. */
-static inline uint64_t escaped_bits(uint64_t backslashes) {
-  const uint64_t even = UINT64_C(0x5555555555555555);
-  uint64_t starts = backslashes & ~(backslashes << 1);
-  uint64_t behind_even = (backslashes + (starts & even)) & ~backslashes;
-  uint64_t behind_odd = (backslashes + (starts & ~even)) & ~backslashes;
-  return (behind_even & ~even) | (behind_odd & even);
-}
-
-/* Which of the bytes that follow a backslash cannot, or begin an escape that is not whole within the block. Not asked
-** about quotes and n, which most of them are. */
-AVX2 static inline uint64_t avx2_bad_escapes(Block x, uint64_t is_escaped) {
-  uint64_t bad = is_escaped & ~avx2_bits(avx2_escapable_32(x.low), avx2_escapable_32(x.high));
-  uint64_t unicode = is_escaped & avx2_equal(x, 'u');
-  if (unicode) {
-    uint64_t hex = avx2_bits(avx2_hex_32(x.low), avx2_hex_32(x.high));
-    bad |= unicode & ~(hex >> 1 & hex >> 2 & hex >> 3 & hex >> 4);
-  }
-  return bad;
-}
-
-/* Escapes are validated 64 bytes at a time, not one by one: texts are full of \n, and a branch for each is
-** mispredicted. Nothing is carried from block to block: what cannot be validated yet, because it reaches the end,
-** begins the next one. How far that is depends on the data only in those cases, so that the processor need not wait for
-** it in all others. */
-AVX2 static inline __attribute__((always_inline)) const unsigned char *avx2_string(const unsigned char *p,
-                                                                                   bool *escaped) {
-  for (;;) {
-    Block x = {_mm256_loadu_si256((const __m256i *)(const void *)p),
-               _mm256_loadu_si256((const __m256i *)(const void *)(p + 32))};
-    uint64_t quotes = avx2_equal(x, '"'), backslashes = avx2_equal(x, '\\'), outside = avx2_outside(x);
-    if ((_blsmsk_u64(quotes) & (backslashes | outside)) == 0) { /* nothing before the first quote, or at all */
-      if (quotes) return p + _tzcnt_u64(quotes);
-      p += 64;
-      continue;
-    }
-    uint64_t is_escaped = escaped_bits(backslashes);
-    uint64_t ends = quotes & ~is_escaped, inside = _blsmsk_u64(ends);
-    if (outside & inside) {
-      unsigned past;
-      const unsigned char *quote = fast_step_through(p, quotes | backslashes | outside, escaped, &past);
-      if (quote || past == 0) return quote;
-      p += past;
-      continue;
-    }
-    *escaped = true;
-    uint64_t unusual = is_escaped & inside & ~(quotes | avx2_equal(x, 'n'));
-    uint64_t bad = unusual ? avx2_bad_escapes(x, unusual) : 0;
-    if (bad) {
-      unsigned at = (unsigned)_tzcnt_u64(bad);
-      if (at < 60 || p[at] != 'u') return NULL;
-      p += at - 1;
-      continue;
-    }
-    if (ends) return p + _tzcnt_u64(ends);
-    unsigned run = (unsigned)_lzcnt_u64(~backslashes); /* of backslashes that reach the end; 64 are so many pairs */
-    if (run && run < 64) {
-      p += 64 - run;
-      continue;
-    }
-    p += 64;
-  }
-}
-
-AVX2 static inline bool avx2_same(const unsigned char *p, const unsigned char *text, unsigned length) {
-  __m256i a = _mm256_loadu_si256((const __m256i *)(const void *)p);
-  __m256i b = _mm256_loadu_si256((const __m256i *)(const void *)text);
-  uint32_t different = ~(uint32_t)_mm256_movemask_epi8(_mm256_cmpeq_epi8(a, b));
-  return _bzhi_u32(different, length) == 0;
-}
-
-#define WALK tr_fast_lane_avx2
-#define WALK_TARGET AVX2
-#define WALK_STRING avx2_string
-#define WALK_SAME avx2_same
-#include "fast_walk.inc"
+#include "fast_avx2.inc"
 #endif
+#ifdef TR_HAVE_AVX512
+#include "fast_avx512.inc"
+#endif
+
+/* --- which one ---------------------------------------------------------------------------------------------------- */
 
 #ifdef TR_HAVE_AVX2
 static bool has_lzcnt(void) {
@@ -308,9 +254,19 @@ static bool has_avx2(void) {
   return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi") && __builtin_cpu_supports("bmi2") &&
          has_lzcnt();
 }
+
+#ifdef TR_HAVE_AVX512
+/* Also VBMI: the first processors with AVX-512 lack it, and slow down where it is used. */
+static bool has_avx512(void) {
+  return __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vbmi") && has_avx2();
+}
+#endif
 #endif
 
 TrFastLane tr_fast_lane(void) {
+#ifdef TR_HAVE_AVX512
+  if (has_avx512()) return tr_fast_lane_avx512;
+#endif
 #ifdef TR_HAVE_AVX2
   if (has_avx2()) return tr_fast_lane_avx2;
 #endif

@@ -290,18 +290,6 @@ int tr_lines_next(TrLines *lines, TrLine *line) {
   return code;
 }
 
-const unsigned char *tr_lines_buffered(const TrLines *lines) {
-  return lines->backwards || lines->mark == lines->length ? NULL : lines->buffer + lines->mark;
-}
-
-bool tr_lines_take(TrLines *lines, size_t length, TrLine *line) {
-  size_t end = lines->mark + length;
-  if (length > lines->max_line || end >= lines->length) return false;
-  give_line(lines, line, lines->mark, end, true);
-  lines->mark = lines->searched = end + 1;
-  return true;
-}
-
 int64_t tr_lines_position(const TrLines *lines) {
   return lines->base + (int64_t)(lines->backwards ? 0 : lines->length);
 }

@@ -111,8 +111,19 @@ TR_CHECKED int tr_lines_next(TrLines *lines,
 /* For who can tell by himself where a line ends: the bytes not yet given out, up to a NUL at the latest (NULL if there
 ** are none at hand, or when reading backwards); and the taking of that many, which a newline must follow, as the next
 ** line. False: not to be taken like that; ask tr_lines_next(). */
-const unsigned char *tr_lines_buffered(const TrLines *lines);
-bool tr_lines_take(TrLines *lines, size_t length, TrLine *line);
+static inline const unsigned char *tr_lines_buffered(const TrLines *lines) {
+  return lines->backwards || lines->mark == lines->length ? NULL : lines->buffer + lines->mark;
+}
+static inline bool tr_lines_take(TrLines *lines, size_t length, TrLine *line) {
+  size_t end = lines->mark + length;
+  if (length > lines->max_line || end >= lines->length) return false;
+  *line = (TrLine){.text = lines->buffer + lines->mark,
+                   .length = length,
+                   .offset = lines->base + (int64_t)lines->mark,
+                   .terminated = true};
+  lines->mark = lines->searched = end + 1;
+  return true;
+}
 /* Reads a stretch of the file once more. *got is less than `count` only if the file has shrunk. */
 TR_CHECKED int tr_lines_read_again(TrLines *lines, void *into, size_t count, int64_t offset, size_t *got);
 int64_t tr_lines_position(const TrLines *lines);                 /* where in the file the scan stands, for messages */
@@ -179,17 +190,25 @@ typedef enum TrReason {
 
 const char *tr_reason_text(TrReason reason); /* stable, documented in ext/TABLES.md; static */
 
-#define TR_LAYOUT_MEMBERS 12
-#define TR_LAYOUT_TEXT 32
+#define TR_LAYOUT_STEPS 12
+#define TR_LAYOUT_TEXT 128
 
-/* What stood around the values of the line before: its keys and separators, as bytes to compare with. */
+/* What stood before a value in the line before, as bytes to compare with: keys and separators, and whole members that
+** say the same in each line of a file (the job's id and name). */
+typedef struct TrLayoutStep {
+  unsigned char text[TR_LAYOUT_TEXT]; /* from the end of the value before, up to this value */
+  uint8_t length;                     /* of text */
+  uint8_t field;                      /* whose value follows: TrField, or TR_FIELD_COUNT */
+  uint8_t name_at, name_length;       /* the job's name within text, if names_job */
+  bool names_job;
+} TrLayoutStep;
+
 typedef struct TrLayout {
-  unsigned count; /* members; 0: no layout known */
-  struct {
-    unsigned char text[TR_LAYOUT_TEXT]; /* from the end of the value before, up to this value */
-    uint8_t length;                     /* of text */
-    uint8_t field;                      /* TrField, or TR_FIELD_COUNT */
-  } member[TR_LAYOUT_MEMBERS];
+  unsigned count; /* steps; 0: no layout known */
+  unsigned lines; /* that were like it */
+  bool varies;    /* members that were taken for the same in each line are not */
+  bool repeats;   /* there is such a member in it */
+  TrLayoutStep step[TR_LAYOUT_STEPS];
 } TrLayout;
 
 /* A fast lane answers "a record, and here are its spans", by returning what its line ends before; or NULL, "not mine":
@@ -203,9 +222,20 @@ const unsigned char *tr_fast_lane_portable(const unsigned char *text, TrLayout *
 #define TR_HAVE_AVX2 1
 const unsigned char *tr_fast_lane_avx2(const unsigned char *text, TrLayout *layout, TrRecord *record);
 #endif
+#if defined(__x86_64__)
+#define TR_HAVE_AVX512 1
+const unsigned char *tr_fast_lane_avx512(const unsigned char *text, TrLayout *layout, TrRecord *record);
+#endif
 
 TrReason tr_slow_lane(const unsigned char *text, size_t length, TrRecord *record);
 TrReason tr_slow_lane_at(const unsigned char *text, size_t length, size_t *at); /* and the byte where it was found */
+
+/* A line and what it was found to be. */
+typedef struct TrParsed {
+  TrLine line;
+  TrRecord record; /* TR_OK: its spans */
+  TrReason reason; /* TR_OK, or why it is not a record */
+} TrParsed;
 
 typedef struct TrParser {
   TrFastLane fast;
@@ -218,7 +248,7 @@ TrReason tr_parse(TrParser *parser, const TrLine *line, TrRecord *record);
 
 /* tr_lines_next() and tr_parse() in one, which is faster: a record's end need not be searched for before it is
 ** parsed. */
-TR_CHECKED int tr_parse_next(TrParser *parser, TrLines *lines, TrLine *line, TrRecord *record, TrReason *reason);
+TR_CHECKED int tr_parse_next(TrParser *parser, TrLines *lines, TrParsed *parsed);
 
 /* ------------------------------------------------------------------------------------------------------------------
 ** read/value.c - span -> SQL value

@@ -30,7 +30,7 @@ const char *tr_reason_text(TrReason reason) {
 
 void tr_parser_init(TrParser *parser) {
   parser->fast = tr_fast_lane();
-  parser->layout.count = 0;
+  parser->layout = (TrLayout){0};
   parser->expects_record = true;
 }
 
@@ -48,17 +48,17 @@ TrReason tr_parse(TrParser *parser, const TrLine *line, TrRecord *record) {
 }
 
 /* Is there a record at the head of what was read? The fast lane finds the line's end as it goes. */
-static bool take_record(TrParser *parser, TrLines *lines, TrLine *line, TrRecord *record) {
+static bool take_record(TrParser *parser, TrLines *lines, TrParsed *parsed) {
   const unsigned char *text = tr_lines_buffered(lines);
   if (text == NULL || !parser->expects_record) return false;
-  const unsigned char *end = parser->fast(text, &parser->layout, record);
-  return end && *end == '\n' && tr_lines_take(lines, (size_t)(end - text), line);
+  const unsigned char *end = parser->fast(text, &parser->layout, &parsed->record);
+  return end && *end == '\n' && tr_lines_take(lines, (size_t)(end - text), &parsed->line);
 }
 
-int tr_parse_next(TrParser *parser, TrLines *lines, TrLine *line, TrRecord *record, TrReason *reason) {
-  *reason = TR_OK;
-  if (take_record(parser, lines, line, record)) return SQLITE_ROW;
-  int code = tr_lines_next(lines, line);
-  if (code == SQLITE_ROW) *reason = tr_parse(parser, line, record);
+int tr_parse_next(TrParser *parser, TrLines *lines, TrParsed *parsed) {
+  parsed->reason = TR_OK;
+  if (take_record(parser, lines, parsed)) return SQLITE_ROW;
+  int code = tr_lines_next(lines, &parsed->line);
+  if (code == SQLITE_ROW) parsed->reason = tr_parse(parser, &parsed->line, &parsed->record);
   return code;
 }

@@ -15,11 +15,11 @@
 #define TAIL_BYTES (TR_BLOCK_BYTES / 32) /* read with the block: most last lines end there */
 #define MORE_BYTES (TR_BLOCK_BYTES / 4)  /* read for those that do not */
 
-bool tr_wants_line(TrWant want, const TrFilter *filter, const TrLine *line, const TrRecord *record, TrReason reason,
-                   uint64_t *untimed) {
-  if (reason == TR_BLANK) return false;
-  if (reason != TR_OK) return want == TR_WANT_REJECTS || want == TR_WANT_FILES;
-  return want != TR_WANT_REJECTS && !tr_filter_skips(filter, line, record, untimed);
+bool tr_wants_line(TrWant want, const TrFilter *filter, const TrParsed *parsed, uint64_t *untimed) {
+  if (parsed->reason == TR_BLANK) return false;
+  if (parsed->reason != TR_OK) return want == TR_WANT_REJECTS || want == TR_WANT_FILES;
+  if (want == TR_WANT_REJECTS) return false;
+  return !filter->of_records || !tr_filter_skips(filter, &parsed->line, &parsed->record, untimed);
 }
 
 /* Has the line no end yet, although the file has? */
@@ -65,15 +65,14 @@ static void parse_lines(TrBlock *block, TrLines *lines, const TrWanted *wanted, 
     TrParsed *parsed = &block->parsed[block->count];
     block->stopped_at = tr_lines_following(lines);
     if (block->count == TR_BLOCK_LINES) return;
-    if (tr_parse_next(parser, lines, &parsed->line, &parsed->record, &parsed->reason) != SQLITE_ROW) return;
+    if (tr_parse_next(parser, lines, parsed) != SQLITE_ROW) return;
     if (parsed->line.too_long) return;
     if (is_cut(lines, &parsed->line, block->file.stat.st_size)) {
       if (!append_read(block, lines, MORE_BYTES)) return;
       lines->mark = (size_t)(parsed->line.offset - lines->base);
       continue;
     }
-    block->count +=
-        tr_wants_line(wanted->want, wanted->filter, &parsed->line, &parsed->record, parsed->reason, &block->untimed);
+    block->count += tr_wants_line(wanted->want, wanted->filter, parsed, &block->untimed);
   }
   block->stopped_at = block->to;
 }

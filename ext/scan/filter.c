@@ -405,6 +405,11 @@ void tr_filter_free(TrFilter *filter) {
   *filter = (TrFilter){0};
 }
 
+bool tr_filter_is_of_records(const TrFilter *filter) {
+  return filter->skip_true || filter->skip_false || filter->skip_ok || filter->skip_not_ok || filter->text_count ||
+         filter->timed || filter->phrase_count;
+}
+
 bool tr_filter_skips(const TrFilter *filter, const TrLine *line, const TrRecord *record, uint64_t *untimed) {
   uint8_t success = record->field[TR_SUCCESS].kind;
   if ((success == TR_TRUE && filter->skip_true) || (success == TR_FALSE && filter->skip_false)) return true;

@@ -35,7 +35,10 @@ static int next_entry(TrScan *scan, char **message) {
   int code = tr_read_ahead_next_file(&scan->read_ahead, &scan->current);
   if (code != SQLITE_OK || scan->read_ahead.block) return code;
   code = tr_scan_file_open_next(&scan->current, message);
-  if (code == SQLITE_ROW) scan->line = (TrLine){0};
+  if (code == SQLITE_ROW) {
+    scan->own.line = (TrLine){0};
+    scan->parsed = &scan->own;
+  }
   if (code == SQLITE_OK && scan->current.file.fd >= 0) code = begin_lines(scan, message);
   return code;
 }
@@ -43,12 +46,12 @@ static int next_entry(TrScan *scan, char **message) {
 /* --- one line ----------------------------------------------------------------------------------------------------- */
 
 static bool wants_line(TrScan *scan) {
-  return tr_wants_line(scan->want, &scan->filter, &scan->line, &scan->record, scan->reason, scan->untimed);
+  return tr_wants_line(scan->want, &scan->filter, &scan->own, scan->untimed);
 }
 
-/* Reads the next line and parses it: scan->reason, and scan->record where that is TR_OK. */
 static int read_line(TrScan *scan) {
-  return tr_parse_next(&scan->parser, &scan->lines, &scan->line, &scan->record, &scan->reason);
+  scan->parsed = &scan->own;
+  return tr_parse_next(&scan->parser, &scan->lines, &scan->own);
 }
 
 /* Line by line. SQLITE_OK: far enough for blocks. */
@@ -73,7 +76,7 @@ static int open_lines_left(TrScan *scan) {
   bool skips = block->unread && block->from > 0;
   int code = tr_lines_open(&scan->lines, scan->current.file.fd, block->stopped_at - skips,
                            scan->current.file.stat.st_size, scan->max_line, false, scan->poll);
-  if (code == SQLITE_OK && skips) code = tr_lines_next(&scan->lines, &scan->line);
+  if (code == SQLITE_OK && skips) code = tr_lines_next(&scan->lines, &scan->own.line);
   return code == SQLITE_ROW ? SQLITE_OK : code;
 }
 
@@ -97,15 +100,15 @@ static int next_line_left(TrScan *scan, char **message) {
   return SQLITE_DONE;
 }
 
-/* The same, from blocks. */
-static int next_from_blocks(TrScan *scan, char **message) {
+/* The same, from blocks: as many as the current one has, and at most so many. */
+static int next_from_blocks(TrScan *scan, unsigned most, unsigned *count, char **message) {
   for (;;) {
     TrBlock *block = scan->read_ahead.block;
-    if (scan->read_ahead.given < block->count) {
-      const TrParsed *parsed = &block->parsed[scan->read_ahead.given++];
-      scan->line = parsed->line;
-      scan->record = parsed->record;
-      scan->reason = parsed->reason;
+    unsigned left = block->count - scan->read_ahead.given;
+    if (left > 0) {
+      *count = left < most ? left : most;
+      scan->parsed = &block->parsed[scan->read_ahead.given];
+      scan->read_ahead.given += *count;
       return SQLITE_ROW;
     }
     if (block->stopped_at < block->to && !block->shrunk) {
@@ -125,14 +128,21 @@ static int begin_blocks(TrScan *scan) {
 }
 
 /* SQLITE_ROW, SQLITE_DONE at the end of the entry, or an error. */
-int tr_scan_next_line(TrScan *scan, char **message) {
+static int next_lines(TrScan *scan, unsigned most, unsigned *count, char **message) {
+  *count = 1;
   while (scan->read_ahead.block == NULL) {
     int code = next_line(scan, message);
     if (code != SQLITE_OK) return code;
     code = begin_blocks(scan);
     if (code != SQLITE_OK) return code;
   }
-  return next_from_blocks(scan, message);
+  return next_from_blocks(scan, most, count, message);
+}
+
+int tr_scan_next_lines(TrScan *scan, unsigned most, const TrParsed **lines, unsigned *count, char **message) {
+  int code = next_lines(scan, most, count, message);
+  *lines = scan->parsed;
+  return code;
 }
 
 /* --- the scan ----------------------------------------------------------------------------------------------------- */
@@ -141,7 +151,8 @@ int tr_scan_next(TrScan *scan, char **message) {
   for (;;) {
     if (scan->current.reason) tr_scan_file_forget(&scan->current);
     if (scan->current.file.fd >= 0) {
-      int code = tr_scan_next_line(scan, message);
+      unsigned one;
+      int code = next_lines(scan, 1, &one, message);
       if (code == SQLITE_DONE) code = tr_read_ahead_leave_file(&scan->read_ahead, &scan->current);
       if (code != SQLITE_OK) return code;
     }
@@ -173,6 +184,7 @@ int tr_scan_begin(TrScan *scan, const TrSettings *settings, TrFilter *filter, ch
   TrScanSettings read;
   release_files(scan);
   scan->filter = *filter;
+  scan->filter.of_records = tr_filter_is_of_records(filter);
   *filter = (TrFilter){0};
   tr_parser_init(&scan->parser);
   int code = tr_settings_read(settings, &read, message);
@@ -202,7 +214,7 @@ bool tr_scan_job_of_entry(const TrScan *scan, char job_id[TR_NAME_SIZE], size_t 
 }
 
 int64_t tr_scan_rowid(const TrScan *scan) {
-  return tr_scan_file_rowid(scan, scan->line.offset);
+  return tr_scan_file_rowid(scan, scan->parsed->line.offset);
 }
 
 int64_t tr_scan_file_rowid(const TrScan *scan, int64_t offset) {

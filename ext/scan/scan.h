@@ -172,6 +172,7 @@ typedef struct TrFilter {
   } text[TR_PLAN_TERMS]; /* comparisons with timestamp as text */
   int phrase_count;
   TrLikePhrase *phrase; /* owned; a text must hold each */
+  bool of_records;      /* of the above, something is about records, not only about files */
 } TrFilter;
 
 TR_CHECKED int tr_filter_bind(TrFilter *filter, const TrPlan *plan, int argc, sqlite3_value **argv, TrPoll *poll);
@@ -179,6 +180,7 @@ TR_CHECKED int tr_filter_for_job(TrFilter *filter, const char *job_id, size_t le
 void tr_filter_free(TrFilter *filter);
 bool tr_filter_wants_job(const TrFilter *filter, const char *job_id, size_t length);
 const TrJobTerm *tr_filter_exact_jobs(const TrFilter *filter); /* a term that names every file by itself, or NULL */
+bool tr_filter_is_of_records(const TrFilter *filter);
 /* Adds to *untimed if it skips the record since its time cannot be read. */
 bool tr_filter_skips(const TrFilter *filter, const TrLine *line, const TrRecord *record, uint64_t *untimed);
 bool tr_looks_numeric(const char *text, size_t length);
@@ -197,10 +199,10 @@ enum { TR_CHECKS_SINCE = 1, TR_CHECKS_UNTIL = 2, TR_CHECKS_END = 4 }; /* the las
 TR_CHECKED int tr_time_window_choose(sqlite3_index_info *info, const char *table,
                                      TrColumn (*column_of)(int table_column), const TrConnection *connection,
                                      char **message);
-/* The arguments that the plan has -> the filter's times. A zeroed one is a valid freed one. */
-TR_CHECKED int tr_time_window_bind(TrTimeWindow *time_window, const char *table, const TrPlan *plan, int flags,
+/* The arguments that the plan has -> the filter's times. A zeroed window is a valid freed one. */
+TR_CHECKED int tr_time_window_bind(TrTimeWindow *window, const char *table, const TrPlan *plan, int flags,
                                    sqlite3_value **argv, TrFilter *filter, char **message);
-void tr_time_window_free(TrTimeWindow *time_window);
+void tr_time_window_free(TrTimeWindow *window);
 void tr_time_window_result(sqlite3_context *context, sqlite3_value *argument); /* as it was given; NULL: it was not */
 
 /* ------------------------------------------------------------------------------------------------------------------
@@ -212,9 +214,8 @@ typedef enum TrWant {
   TR_WANT_FILES, /* the files of jobs, with the records and rejects of each */
 } TrWant;
 
-/* Is the line one that the scan wants? `reason` is the parser's; `record` counts where that is TR_OK. */
-bool tr_wants_line(TrWant want, const TrFilter *filter, const TrLine *line, const TrRecord *record, TrReason reason,
-                   uint64_t *untimed);
+/* Is the line one that the scan wants? */
+bool tr_wants_line(TrWant want, const TrFilter *filter, const TrParsed *parsed, uint64_t *untimed);
 
 #ifndef TR_BLOCK_BYTES /* the tests also build with blocks of a few bytes and lines */
 #define TR_BLOCK_BYTES (256 * 1024)
@@ -224,12 +225,6 @@ bool tr_wants_line(TrWant want, const TrFilter *filter, const TrLine *line, cons
 /* Of the buffer, and a block is read from so much before it on: copies between places that differ in this can be four
 ** times as slow. */
 #define TR_BLOCK_ALIGNMENT 64
-
-typedef struct TrParsed {
-  TrLine line; /* borrows from the block's buffer */
-  TrRecord record;
-  TrReason reason;
-} TrParsed;
 
 typedef struct TrBlock {
   uint32_t ordinal;   /* of the file */
@@ -375,9 +370,8 @@ typedef struct TrScan {
   TrReadAhead read_ahead;
   TrLines lines;
   TrParser parser;
-  TrLine line;     /* the current one */
-  TrReason reason; /* TR_OK, or why it is not a record */
-  TrRecord record; /* TR_OK: its spans */
+  TrParsed own;           /* the current line, unless a block has it */
+  const TrParsed *parsed; /* the current line: that, or the block's */
 } TrScan;
 
 /* Call order: init, begin, next until SQLITE_DONE, end. begin may be called again without end, for a cursor's next
@@ -387,19 +381,20 @@ TR_CHECKED int tr_scan_begin(TrScan *scan, const TrSettings *settings, TrFilter 
 TR_CHECKED int tr_scan_next(TrScan *scan, char **message); /* SQLITE_ROW, SQLITE_DONE, or an error */
 void tr_scan_end(TrScan *scan);
 
-/* TR_WANT_FILES: instead of tr_scan_next, next_file until SQLITE_DONE, and within each next_line until SQLITE_DONE. */
+/* TR_WANT_FILES: instead of tr_scan_next, next_file until SQLITE_DONE, and within each next_lines until SQLITE_DONE: as
+** many lines as are at hand, and at most so many. They live until the next call. */
 TR_CHECKED int tr_scan_next_file(TrScan *scan, char **message);
-TR_CHECKED int tr_scan_next_line(TrScan *scan, char **message);
+TR_CHECKED int tr_scan_next_lines(TrScan *scan, unsigned most, const TrParsed **lines, unsigned *count, char **message);
 
 /* What a table asks the scan for; it does not look into it. All borrow, until the next row. */
 static inline const TrLine *tr_scan_line(const TrScan *scan) {
-  return &scan->line;
+  return &scan->parsed->line;
 }
 static inline const TrRecord *tr_scan_record(const TrScan *scan) {
-  return &scan->record;
+  return &scan->parsed->record;
 }
 static inline TrReason tr_scan_reason(const TrScan *scan) { /* TR_OK, or why the line is not a record */
-  return scan->reason;
+  return scan->parsed->reason;
 }
 /* Why the entry as a whole is a row, without a line; or NULL. */
 static inline const char *tr_scan_entry_reason(const TrScan *scan) {

@@ -16,8 +16,8 @@
 #include <pthread.h>
 #include <unistd.h>
 
-#define WORKERS_BLOCKS 4
-#define WAIT_MS 2 /* between two looks at whether the user has had enough */
+#define WORKERS_BLOCKS 6 /* with fewer, a helper is idle now and then; with more, less of them stays in the cache */
+#define WAIT_MS 2        /* between two looks at whether the user has had enough */
 
 struct TrWorkers {
   TrWanted wanted;

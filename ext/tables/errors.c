@@ -67,9 +67,13 @@ static int begin_groups(TrJobPass *pass) {
   return tr_error_groups_begin(&((ErrorsCursor *)pass)->groups);
 }
 
-static int add_to_groups(TrJobPass *pass, const TrLine *line, const TrRecord *record, TrReason reason) {
-  if (reason != TR_OK || tr_record_is_ok(line, record)) return SQLITE_OK;
-  return tr_error_groups_add(&((ErrorsCursor *)pass)->groups, line, record);
+static int add_to_groups(TrJobPass *pass, const TrParsed *lines, unsigned count) {
+  int code = SQLITE_OK;
+  for (const TrParsed *parsed = lines; parsed < lines + count && code == SQLITE_OK; parsed++) {
+    if (parsed->reason != TR_OK || tr_record_is_ok(&parsed->line, &parsed->record)) continue;
+    code = tr_error_groups_add(&((ErrorsCursor *)pass)->groups, &parsed->line, &parsed->record);
+  }
+  return code;
 }
 
 static int errors_open(sqlite3_vtab *vtab, sqlite3_vtab_cursor **out) {
@@ -147,8 +151,8 @@ static int errors_column(sqlite3_vtab_cursor *base, sqlite3_context *context, in
   case ERRORS_LAST_RUN:
     if (group->timed) tr_result_timestamp(context, group->last_us);
     break;
-  case ERRORS_SINCE: tr_time_window_result(context, errors->pass.time_window.since); break;
-  case ERRORS_UNTIL: tr_time_window_result(context, errors->pass.time_window.until); break;
+  case ERRORS_SINCE: tr_time_window_result(context, errors->pass.window.since); break;
+  case ERRORS_UNTIL: tr_time_window_result(context, errors->pass.window.until); break;
   case ERRORS_FIRST_RUN_US:
     if (group->timed) sqlite3_result_int64(context, group->first_us);
     break;

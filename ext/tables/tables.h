@@ -77,12 +77,12 @@ typedef struct TrJobRows {
   const char *table;             /* its name */
   bool failures_only;            /* only failures are needed; others may come all the same */
   int (*begin)(TrJobPass *pass); /* the next job's file is open: forget the one before */
-  int (*add)(TrJobPass *pass, const TrLine *line, const TrRecord *record, TrReason reason); /* a record or a reject */
+  int (*add)(TrJobPass *pass, const TrParsed *lines, unsigned count); /* records and rejects */
 } TrJobRows;
 
 struct TrJobPass {
   TrScanCursor cursor; /* first */
-  TrTimeWindow time_window;
+  TrTimeWindow window;
   const TrJobRows *rows; /* static */
 };
 

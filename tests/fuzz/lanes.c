@@ -48,6 +48,7 @@ static void check_lane(TrFastLane lane, TrLayout *layout, const unsigned char *l
   TrRecord record;
   TrLayout none = {0};
   bool takes = lane(line, &none, &record) == line + length;
+  layout->varies = false; /* or it would never again be supposed that a name repeats */
   MUST((lane(line, layout, &record) == line + length) == takes); /* whatever the line before was like */
   if (!takes) return;
   MUST(reason == TR_OK);
@@ -58,6 +59,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   TrLayout portable = {0};
 #ifdef TR_HAVE_AVX2
   TrLayout avx2 = {0};
+#endif
+#ifdef TR_HAVE_AVX512
+  TrLayout avx512 = {0};
 #endif
   while (size > 0) {
     const uint8_t *newline = memchr(data, '\n', size);
@@ -75,6 +79,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     check_lane(tr_fast_lane_portable, &portable, line, length, reason, &expected);
 #ifdef TR_HAVE_AVX2
     if (__builtin_cpu_supports("avx2")) check_lane(tr_fast_lane_avx2, &avx2, line, length, reason, &expected);
+#endif
+#ifdef TR_HAVE_AVX512
+    if (__builtin_cpu_supports("avx512vbmi")) check_lane(tr_fast_lane_avx512, &avx512, line, length, reason, &expected);
 #endif
     free(line);
     size_t taken = length + (newline != NULL);

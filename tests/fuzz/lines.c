@@ -36,18 +36,17 @@ static List read_all(int fd, const uint8_t *file, size_t size, size_t max_line, 
   TrLines lines = {0};
   TrPoll poll = {0};
   TrParser parser;
-  TrLine line;
   int code;
   tr_parser_init(&parser);
   MUST(tr_lines_open(&lines, fd, 0, (int64_t)size, max_line, backwards, &poll) == SQLITE_OK);
   for (;;) {
-    TrRecord record;
-    TrReason reason = TR_OK;
-    code = parse ? tr_parse_next(&parser, &lines, &line, &record, &reason) : tr_lines_next(&lines, &line);
+    TrParsed parsed = {.reason = TR_OK};
+    const TrLine *line = &parsed.line;
+    code = parse ? tr_parse_next(&parser, &lines, &parsed) : tr_lines_next(&lines, &parsed.line);
     if (code != SQLITE_ROW) break;
-    check_line(file, size, max_line, &line);
+    check_line(file, size, max_line, line);
     MUST(list.count <= size);
-    list.line[list.count++] = (Seen){line.offset, line.length, line.terminated, line.too_long, reason};
+    list.line[list.count++] = (Seen){line->offset, line->length, line->terminated, line->too_long, parsed.reason};
   }
   MUST(code == SQLITE_DONE);
   tr_lines_close(&lines);
