@@ -77,6 +77,21 @@ nothing_precious_changed() {
   [[ -L ours && -L theirs-ahead && -L through && -s "$open_place/private/page" && -s later && -s folder/x ]]
 }
 
+@test "two strangers' links in a row are not followed, though each of them alone is; one to our own output is" {
+  setup_theirs
+  mkdir "$open_place/third"
+  chown 65533:65533 "$open_place/third"
+  setpriv --reuid=65533 --regid=65533 --clear-groups ln -s page "$open_place/third/step"
+  "${as_owner[@]}" ln -s ../third/step chain
+  "${as_owner[@]}" ln -s /dev/stdout out
+  all_ways chain
+  [[ $statuses == ' refused refused refused refused refused' && ! -e $open_place/third/page ]]
+  [[ $(grep -c "cannot write chain: a link of another user's leads there" <<<"$output") -eq 5 ]]
+  all_ways "$open_place/third/step"
+  [[ $statuses == ' 0 0 0 0 0' && -s $open_place/third/page ]]
+  [[ $(by_sql out) == $'1\r\n1\r\n'* && $(find . -type f) == '' ]]
+}
+
 @test "the temporary file swapped for a link while it is written: an error, and the link's end is what it was" {
   setup_theirs
   cat >"$BATS_TEST_TMPDIR/swaps" <<SCRIPT
