@@ -40,9 +40,15 @@ records() {
   cat "$results/$1.jsonl" 2>/dev/null | wc -l
 }
 
-# waits_for_lock PID - somebody below it is blocked in flock().
+# waits_for_lock PID - a child of it, whose number goes into the file `helper`, is blocked in flock().
 waits_for_lock() {
-  grep -q '^[0-9]*: -> FLOCK' /proc/locks && pgrep -P "$1" >/dev/null
+  local child
+  for child in $(pgrep -P "$1"); do
+    grep -q "^[0-9]*: -> FLOCK *ADVISORY *WRITE *$child " /proc/locks || continue
+    echo "$child" >helper
+    return
+  done
+  return 1
 }
 
 @test "run --lock skip: while another run goes on, 75, the scheduler's Skipped in the log, no record" {
@@ -100,19 +106,16 @@ waits_for_lock() {
   for signal in TERM INT HUP QUIT; do
     start "$(tool taskresults)" run a --lock wait -- touch ran
     await waits_for_lock "$pid"
-    helper=$(pgrep -P "$pid")
     kill "-$signal" "$pid"
     status=0
     wait "$pid" || status=$?
     [[ $status -eq $((128 + $(kill -l "$signal"))) && ! -s out && ! -s err ]]
-    echo "$helper" >helper
     await is_gone helper
   done
   [[ ! -e ran && $(records a) -eq 0 && $(wc -l <"$logs/a.log") -eq $before ]]
   # Killed at once, it leaves nobody who waits, or who holds the lock later on.
   start "$(tool taskresults)" run a --lock wait -- touch ran
   await waits_for_lock "$pid"
-  pgrep -P "$pid" >helper
   kill -KILL "$pid"
   await is_gone helper
   let_go
