@@ -177,9 +177,9 @@ static void append_cause(sqlite3_str *out, const Look *look, bool is_late) {
   }
 }
 
-static int unread_error(const Look *look, const char *name, int reason, char **message) {
-  return tr_error(message, tr_error_code(reason), "job '%.*s': %s/%s cannot be opened: %s (nothing was changed)",
-                  (int)strlen(name) - TR_SUFFIX_LEN, name, look->dir->path, name, strerror(reason));
+static int unread_error(const Look *look, const char *name, const char *what, int reason, char **message) {
+  return tr_error(message, tr_error_code(reason), "job '%.*s': %s/%s cannot be %s: %s (nothing was changed)",
+                  (int)strlen(name) - TR_SUFFIX_LEN, name, look->dir->path, name, what, strerror(reason));
 }
 
 static int refuse_loss(const Look *pruned, const char *name, bool is_late, bool is_asked, char **refusal,
@@ -189,7 +189,8 @@ static int refuse_loss(const Look *pruned, const char *name, bool is_late, bool 
   look.loss = &loss;
   look.most_lines = ALL_LINES;
   int code = look_at(&look, name, message);
-  if (code == SQLITE_OK && name && look.unread_errno) return unread_error(&look, name, look.unread_errno, message);
+  if (code == SQLITE_OK && name && look.unread_errno)
+    return unread_error(&look, name, "read", look.unread_errno, message);
   if (code != SQLITE_OK || (!is_asked && loss.records == 0)) return code;
   sqlite3_str *out = sqlite3_str_new(NULL);
   append_cause(out, pruned, is_late);
@@ -211,7 +212,7 @@ static int check_one(const Look *look, const char *name, bool *known, char **mes
   *known = entry == TR_ENTRY_READABLE || (entry == TR_ENTRY_VANISHED && has_leftover(look->dir, name));
   tr_file_close(&file);
   if (entry != TR_ENTRY_UNREADABLE) return SQLITE_OK;
-  if (file.error_number != EAGAIN) return unread_error(look, name, file.error_number, message);
+  if (file.error_number != EAGAIN) return unread_error(look, name, "opened", file.error_number, message);
   return tr_error(message, SQLITE_BUSY,
                   "job '%.*s': %s/%s is busy: another program has leased it (nothing was changed)",
                   (int)strlen(name) - TR_SUFFIX_LEN, name, look->dir->path, name);

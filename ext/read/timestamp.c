@@ -13,16 +13,20 @@
 
 #include <stdio.h>
 
-/* Takes exactly `count` digits. False: they are not there. */
-static bool take_exact_digits(const char **p, const char *end, int count, int *value) {
-  if (end - *p < count) return false;
-  *value = 0;
-  for (int i = 0; i < count; i++) {
-    char c = (*p)[i];
-    if (c < '0' || c > '9') return false;
-    *value = *value * 10 + (c - '0');
-  }
-  *p += count;
+/* False: they are not there. */
+static inline bool take_two_digits(const char **p, const char *end, int *value) {
+  if (end - *p < 2) return false;
+  unsigned tens = (unsigned)(*p)[0] - '0', ones = (unsigned)(*p)[1] - '0';
+  if (tens > 9 || ones > 9) return false;
+  *value = (int)(tens * 10 + ones);
+  *p += 2;
+  return true;
+}
+
+static bool take_year(const char **p, const char *end, int *year) {
+  int century, in_century;
+  if (!take_two_digits(p, end, &century) || !take_two_digits(p, end, &in_century)) return false;
+  *year = century * 100 + in_century;
   return true;
 }
 
@@ -62,8 +66,8 @@ static void civil_from_days(int64_t days, int *year, int *month, int *day) {
 
 static bool take_date(const char **p, const char *end, int64_t *days) {
   int year, month, day;
-  if (!take_exact_digits(p, end, 4, &year) || !take_char(p, end, '-') || !take_exact_digits(p, end, 2, &month) ||
-      !take_char(p, end, '-') || !take_exact_digits(p, end, 2, &day)) {
+  if (!take_year(p, end, &year) || !take_char(p, end, '-') || !take_two_digits(p, end, &month) ||
+      !take_char(p, end, '-') || !take_two_digits(p, end, &day)) {
     return false;
   }
   if (month < 1 || month > 12 || day < 1 || day > days_in_month(year, month)) return false;
@@ -73,18 +77,19 @@ static bool take_date(const char **p, const char *end, int64_t *days) {
 
 /* Behind the point: one digit or more. */
 static bool take_fraction_us(const char **p, const char *end, int *us) {
-  const char *start = *p;
-  *us = 0;
-  for (int weight = 100000; *p < end && **p >= '0' && **p <= '9'; (*p)++, weight /= 10) *us += (**p - '0') * weight;
-  return *p > start;
+  const char *at = *p, *start = at;
+  int value = 0;
+  for (int weight = 100000; at < end && tr_is_digit(*at); at++, weight /= 10) value += (*at - '0') * weight;
+  *us = value;
+  *p = at;
+  return at > start;
 }
 
 static bool take_clock_time(const char **p, const char *end, int64_t *us) {
   int hour, minute, second = 0, fraction = 0;
-  if (!take_exact_digits(p, end, 2, &hour) || !take_char(p, end, ':') || !take_exact_digits(p, end, 2, &minute))
-    return false;
+  if (!take_two_digits(p, end, &hour) || !take_char(p, end, ':') || !take_two_digits(p, end, &minute)) return false;
   if (take_char(p, end, ':')) {
-    if (!take_exact_digits(p, end, 2, &second)) return false;
+    if (!take_two_digits(p, end, &second)) return false;
     bool has_fraction = take_char(p, end, '.') || take_char(p, end, ',');
     if (has_fraction && !take_fraction_us(p, end, &fraction)) return false;
   }
@@ -100,9 +105,9 @@ static bool take_zone(const char **p, const char *end, int64_t *offset_s) {
   if (!west && **p != '+') return false;
   (*p)++;
   int hours, minutes = 0;
-  if (!take_exact_digits(p, end, 2, &hours)) return false;
+  if (!take_two_digits(p, end, &hours)) return false;
   bool has_minutes = take_char(p, end, ':') || *p < end;
-  if (has_minutes && !take_exact_digits(p, end, 2, &minutes)) return false;
+  if (has_minutes && !take_two_digits(p, end, &minutes)) return false;
   if (hours > 23 || minutes > 59) return false;
   *offset_s = (hours * 3600 + minutes * 60) * (west ? -1 : 1);
   return true;

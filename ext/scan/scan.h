@@ -199,10 +199,10 @@ enum { TR_CHECKS_SINCE = 1, TR_CHECKS_UNTIL = 2, TR_CHECKS_END = 4 }; /* the las
 TR_CHECKED int tr_time_window_choose(sqlite3_index_info *info, const char *table,
                                      TrColumn (*column_of)(int table_column), const TrConnection *connection,
                                      char **message);
-/* The arguments that the plan has -> the filter's times. A zeroed window is a valid freed one. */
-TR_CHECKED int tr_time_window_bind(TrTimeWindow *window, const char *table, const TrPlan *plan, int flags,
+/* The arguments that the plan has -> the filter's times. A zeroed one is a valid freed one. */
+TR_CHECKED int tr_time_window_bind(TrTimeWindow *time_window, const char *table, const TrPlan *plan, int flags,
                                    sqlite3_value **argv, TrFilter *filter, char **message);
-void tr_time_window_free(TrTimeWindow *window);
+void tr_time_window_free(TrTimeWindow *time_window);
 void tr_time_window_result(sqlite3_context *context, sqlite3_value *argument); /* as it was given; NULL: it was not */
 
 /* ------------------------------------------------------------------------------------------------------------------

@@ -96,10 +96,10 @@ static int bound_error(const char *table, const char *name, sqlite3_value *value
                   table, name, is_text ? (const char *)sqlite3_value_text(value) : "(a BLOB)");
 }
 
-static int bind_argument(TrTimeWindow *window, const char *table, TrColumn column, bool is_checked_again,
+static int bind_argument(TrTimeWindow *time_window, const char *table, TrColumn column, bool is_checked_again,
                          sqlite3_value *value, TrFilter *filter, char **message) {
   bool is_since = column == TR_COLUMN_SINCE;
-  sqlite3_value **kept = is_since ? &window->since : &window->until;
+  sqlite3_value **kept = is_since ? &time_window->since : &time_window->until;
   *kept = sqlite3_value_dup(value); /* only to be given back: a copy belongs to no connection, and SQLite may miss it */
   if (*kept == NULL) return SQLITE_NOMEM;
   if (sqlite3_value_type(value) == SQLITE_NULL) {
@@ -114,23 +114,23 @@ static int bind_argument(TrTimeWindow *window, const char *table, TrColumn colum
   return code;
 }
 
-int tr_time_window_bind(TrTimeWindow *window, const char *table, const TrPlan *plan, int flags, sqlite3_value **argv,
-                        TrFilter *filter, char **message) {
+int tr_time_window_bind(TrTimeWindow *time_window, const char *table, const TrPlan *plan, int flags,
+                        sqlite3_value **argv, TrFilter *filter, char **message) {
   int code = SQLITE_OK;
-  tr_time_window_free(window);
+  tr_time_window_free(time_window);
   for (int i = 0; i < plan->count && code == SQLITE_OK; i++) {
     TrColumn column = (TrColumn)plan->term[i].column;
     if (column != TR_COLUMN_SINCE && column != TR_COLUMN_UNTIL) continue;
     bool is_checked_again = flags & (column == TR_COLUMN_SINCE ? TR_CHECKS_SINCE : TR_CHECKS_UNTIL);
-    code = bind_argument(window, table, column, is_checked_again, argv[i], filter, message);
+    code = bind_argument(time_window, table, column, is_checked_again, argv[i], filter, message);
   }
   return code;
 }
 
-void tr_time_window_free(TrTimeWindow *window) {
-  sqlite3_value_free(window->since);
-  sqlite3_value_free(window->until);
-  *window = (TrTimeWindow){0};
+void tr_time_window_free(TrTimeWindow *time_window) {
+  sqlite3_value_free(time_window->since);
+  sqlite3_value_free(time_window->until);
+  *time_window = (TrTimeWindow){0};
 }
 
 void tr_time_window_result(sqlite3_context *context, sqlite3_value *argument) {

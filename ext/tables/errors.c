@@ -151,8 +151,8 @@ static int errors_column(sqlite3_vtab_cursor *base, sqlite3_context *context, in
   case ERRORS_LAST_RUN:
     if (group->timed) tr_result_timestamp(context, group->last_us);
     break;
-  case ERRORS_SINCE: tr_time_window_result(context, errors->pass.window.since); break;
-  case ERRORS_UNTIL: tr_time_window_result(context, errors->pass.window.until); break;
+  case ERRORS_SINCE: tr_time_window_result(context, errors->pass.time_window.since); break;
+  case ERRORS_UNTIL: tr_time_window_result(context, errors->pass.time_window.until); break;
   case ERRORS_FIRST_RUN_US:
     if (group->timed) sqlite3_result_int64(context, group->first_us);
     break;

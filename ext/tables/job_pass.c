@@ -17,7 +17,7 @@ void tr_job_pass_init(TrJobPass *pass, sqlite3_vtab *vtab, const TrJobRows *rows
 }
 
 int tr_job_pass_end(TrJobPass *pass) {
-  tr_time_window_free(&pass->window);
+  tr_time_window_free(&pass->time_window);
   return tr_table_close(&pass->cursor.cursor.base);
 }
 
@@ -29,7 +29,7 @@ int tr_job_pass_filter(TrJobPass *pass, int flags, const char *plan_text, int ar
   TrFilter filter;
   int code = tr_table_bind(cursor, plan_text, argc, argv, &plan, &filter);
   if (code != SQLITE_OK) return code;
-  code = tr_time_window_bind(&pass->window, pass->rows->table, &plan, flags, argv, &filter, message);
+  code = tr_time_window_bind(&pass->time_window, pass->rows->table, &plan, flags, argv, &filter, message);
   filter.skip_true |= pass->rows->failures_only; /* success.c decides the rest */
   if (code == SQLITE_OK) code = tr_scan_begin(&pass->cursor.scan, &table->settings, &filter, message);
   tr_filter_free(&filter); /* if the scan has not taken it over */

@@ -166,8 +166,8 @@ static int stats_column(sqlite3_vtab_cursor *base, sqlite3_context *context, int
   case STATS_MTBF_S: result_mean_s(context, &figures->between); break;
   case STATS_MTTR_S: result_mean_s(context, &figures->repair); break;
   case STATS_REJECTS: sqlite3_result_int64(context, figures->rejects); break;
-  case STATS_SINCE: tr_time_window_result(context, stats->pass.window.since); break;
-  case STATS_UNTIL: tr_time_window_result(context, stats->pass.window.until); break;
+  case STATS_SINCE: tr_time_window_result(context, stats->pass.time_window.since); break;
+  case STATS_UNTIL: tr_time_window_result(context, stats->pass.time_window.until); break;
   case STATS_FIRST_RUN_US: result_kept_us(context, &figures->first_run); break;
   case STATS_LAST_RUN_US: result_kept_us(context, tr_job_figures_last_run(figures)); break;
   case STATS_LAST_SUCCESS_US: result_kept_us(context, &figures->last_success); break;

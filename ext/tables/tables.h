@@ -82,7 +82,7 @@ typedef struct TrJobRows {
 
 struct TrJobPass {
   TrScanCursor cursor; /* first */
-  TrTimeWindow window;
+  TrTimeWindow time_window;
   const TrJobRows *rows; /* static */
 };
 

@@ -459,7 +459,7 @@ interrupted_calls() {
   for target in x pipe stalled; do
     for how in interrupt progress:1000; do
       [[ $target == pipe && $how == progress:* ]] && how=progress:10
-      outcome=$(timeout 20 "$root/build/live/interrupt" "$extension" "$how" 100 "SELECT taskresults_export_csv('$target',
+      outcome=$(timeout 300 "$root/build/live/interrupt" "$extension" "$how" 100 "SELECT taskresults_export_csv('$target',
         'WITH RECURSIVE c(n) AS (VALUES (1) UNION ALL SELECT n + 1 FROM c) SELECT n FROM c')")
       echo "# $target $how: $outcome"
       [[ $outcome == interrupted\ * && ${outcome#interrupted } -lt 1000000 ]]

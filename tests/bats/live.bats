@@ -5,15 +5,16 @@
 load ../lib/helpers
 load ../lib/host
 
-seconds=${TASKRESULTS_TEST_SECONDS:-3}
+seconds=${TASKRESULTS_TEST_SECONDS:-1}
 
 @test "while a writer appends at full speed, readers see whole records only, in order, and never fewer" {
   require_host
-  export HOST_SECONDS=$((20 * seconds + 60))
+  export HOST_SECONDS=$((20 * seconds + 600))
   : >"$results/live.jsonl"
-  python3 "$root/tests/live/writer.py" "$results/live.jsonl" "$seconds" >"$BATS_TEST_TMPDIR/written" &
+  python3 "$root/tests/live/writer.py" "$results/live.jsonl" "$seconds" "$BATS_TEST_TMPDIR/enough" >"$BATS_TEST_TMPDIR/written" &
   local writer=$!
-  run host "$root/tests/live/reader.py" "$writer"
+  run host "$root/tests/live/reader.py" "$writer" "$BATS_TEST_TMPDIR/enough"
+  touch "$BATS_TEST_TMPDIR/enough" # also if it failed
   wait "$writer"
   echo "# written $(cat "$BATS_TEST_TMPDIR/written"); read, in passes: $output"
   [[ $status -eq 0 && ${output% *} -eq $(cat "$BATS_TEST_TMPDIR/written") ]]
@@ -22,10 +23,11 @@ seconds=${TASKRESULTS_TEST_SECONDS:-3}
 
 @test "while files are truncated, replaced and removed, readers neither fail nor make rows of pieces" {
   require_host
-  export HOST_SECONDS=$((20 * seconds + 60))
-  python3 "$root/tests/live/vandal.py" "$results" "$seconds" >"$BATS_TEST_TMPDIR/actions" &
+  export HOST_SECONDS=$((20 * seconds + 600))
+  python3 "$root/tests/live/vandal.py" "$results" "$seconds" "$BATS_TEST_TMPDIR/enough" >"$BATS_TEST_TMPDIR/actions" &
   local vandal=$!
-  run host "$root/tests/live/witness.py" "$vandal"
+  run host "$root/tests/live/witness.py" "$vandal" "$BATS_TEST_TMPDIR/enough"
+  touch "$BATS_TEST_TMPDIR/enough"
   wait "$vandal"
   echo "# actions $(cat "$BATS_TEST_TMPDIR/actions"); rows and passes: $output"
   [[ $status -eq 0 ]]

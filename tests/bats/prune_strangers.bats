@@ -209,6 +209,23 @@ PYTHON
   [[ $status -ne 0 && $output == *"cannot be opened: Permission denied"* ]]
 }
 
+@test "a read that fails while it is asked what would go: of one job an error, of all it is told, and nothing changes" {
+  make_job a 3
+  make_job b 3
+  local before
+  before=$(cat "$results"/*.jsonl)
+  unreadable() { # AFTER STATEMENT
+    run with_faults FAULTS_PREAD_AFTER="$1" -- sqlite3 -batch -bail -init /dev/null -cmd ".load $extension" :memory: "$2"
+    [[ $status -ne 0 && $(cat "$results"/*.jsonl) == "$before" ]]
+  }
+  unreadable 0 "SELECT taskresults_prune('a', 'keep', 0)"
+  [[ $output == *"job 'a': $results/a.jsonl cannot be read: Input/output error (nothing was changed)"* ]]
+  unreadable 0 "SELECT taskresults_prune_all('keep', 0)"
+  [[ $output == *"nothing would go; not counting 2 jobs that cannot be read (Input/output error); nothing was changed"* ]]
+  unreadable 1 "SELECT taskresults_prune_all('keep', 0)"
+  [[ $output == *"3 records of 1 job would go, from "*"; not counting 1 job that cannot be read (Input/output error); nothing was changed"* ]]
+}
+
 # --- after a kill --------------------------------------------------------------------------------------------------
 
 @test "files cut, replaced or torn between a kill and the recovery: nothing is lost, repeated or overwritten" {

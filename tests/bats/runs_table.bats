@@ -174,7 +174,7 @@ PYTHON
 
 @test "sqlite3_interrupt() ends the reading of a log" {
   finish a 10:00:01
-  yes '[2026-01-01T00:00:00Z] Notification skipped: no created_by info' | head -c 600000000 >"$logs/a.log"
+  yes '[2026-01-01T00:00:00Z] Notification skipped: no created_by info' | head -c 150000000 >"$logs/a.log"
   run "$root/build/live/interrupt" "$extension" interrupt 20 'SELECT duration_s FROM task_runs'
   [[ $output == interrupted\ * ]]
   ((${output#interrupted } < 200000))

@@ -285,18 +285,14 @@ PYTHON
   assert_sql_error 'may not be modified' "DELETE FROM task_stats"
 }
 
-@test "an interrupt and a progress handler end it within 50 ms, in the middle of a file" {
+@test "an interrupt and a progress handler end it within 50 ms of processor time, in the middle of a file" {
   local how outcome
   python3 "$root/tests/bench/generate.py" "$BATS_TEST_TMPDIR/block" 20000000
-  for _ in {1..15}; do cat "$BATS_TEST_TMPDIR/block"; done >"$results/a.jsonl"
+  for _ in {1..8}; do cat "$BATS_TEST_TMPDIR/block"; done >"$results/a.jsonl"
   for how in interrupt progress:1000; do
-    for _ in 1 2 3; do # the machine may have been busy with something else
-      outcome=$("$root/build/live/interrupt" "$extension" "$how" 20 'SELECT * FROM task_stats')
-      echo "# $how: $outcome"
-      [[ $outcome == interrupted\ * ]]
-      ((${outcome#interrupted } > 50000)) || break
-    done
-    ((${outcome#interrupted } <= 50000))
+    outcome=$("$root/build/live/interrupt" "$extension" "$how" 20 'SELECT * FROM task_stats')
+    echo "# $how: $outcome"
+    [[ $outcome == interrupted\ * ]] && ((${outcome#interrupted } <= 50000))
   done
   rm "$results/a.jsonl" "$BATS_TEST_TMPDIR/block"
 }

@@ -14,7 +14,7 @@ require_host() {
 # host ARGUMENT... - runs it with tests/lib on its path, for HOST_SECONDS at the most. After require_host.
 host() {
   TASKRESULTS_ROOT=$root PYTHONPATH=$root/tests/lib PYTHONDONTWRITEBYTECODE=1 \
-    timeout "${HOST_SECONDS:-60}" "$host_python" "$@"
+    timeout "${HOST_SECONDS:-600}" "$host_python" "$@"
 }
 
 # run_in_host <<PYTHON - runs the program, in which `db` is a connection with the extension loaded.

@@ -24,4 +24,5 @@ while True:
     if not data:
         break
     sys.stdout.buffer.write(data)
+    sys.stdout.buffer.flush()
 sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))

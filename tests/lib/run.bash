@@ -24,19 +24,22 @@ PYTHON
 
 # start COMMAND... - in the background and in a session of its own; sets $pid.
 start() {
-  # In the background a shell has INT and QUIT ignored.
-  setsid env --default-signal=INT,QUIT "$@" >"$BATS_TEST_TMPDIR/out" 2>"$BATS_TEST_TMPDIR/err" 3>&- &
+  # In the background a shell has INT and QUIT ignored, below nohup HUP as well.
+  setsid env --default-signal "$@" >"$BATS_TEST_TMPDIR/out" 2>"$BATS_TEST_TMPDIR/err" 3>&- &
   pid=$!
 }
 
-await() {
-  local tries
-  for ((tries = 0; tries < 1000; tries++)); do
-    if "$@" 2>/dev/null; then return; fi
-    sleep 0.02
+# run_until_timeout WORD... - `taskresults run a --timeout T WORD...`, T being the least of these with which the command
+# gets to make the file `begun`: on a busy machine a process may take seconds to begin. Sets $timeout_words, the error.
+run_until_timeout() {
+  local seconds
+  cd "$BATS_TEST_TMPDIR" || return
+  for seconds in 0.3 1.2 5 20 80; do
+    rm -f begun escaped
+    run taskresults run a --timeout "$seconds" "$@"
+    [[ ! -e begun ]] || break
   done
-  echo "never: $*"
-  return 1
+  timeout_words="Execution timed out ($seconds seconds)"
 }
 
 # is_gone FILE - the process whose number is there has ended; it may still wait to be asked how.

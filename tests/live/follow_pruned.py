@@ -47,7 +47,7 @@ try:
         append(number)
     finished.set()
     pruner.join()
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 600
     while len(shown) <= count and time.monotonic() < deadline:
         time.sleep(0.01)
     time.sleep(0.1)  # for what must not come

@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
-"""vandal.py DIRECTORY SECONDS - truncates, replaces, removes and rewrites job files at full speed, so that every record in
-them is `{"output": "<letter>*n", "job_name": "<letter>", "n": n}`: a reader can tell one made of pieces."""
+"""vandal.py DIRECTORY SECONDS ENOUGH - truncates, replaces, removes and rewrites job files at full speed, so that every
+record in them is `{"output": "<letter>*n", "job_name": "<letter>", "n": n}`: a reader can tell one made of pieces. Goes on
+for SECONDS and a hundred times, and until the file ENOUGH is there, which a reader makes when it has seen enough."""
 import os
 import random
 import sys
 import time
 
-directory, seconds = sys.argv[1], float(sys.argv[2])
+directory, seconds, enough = sys.argv[1], float(sys.argv[2]), sys.argv[3]
 rng = random.Random(3)
 end = time.monotonic() + seconds
 
@@ -32,7 +33,7 @@ def replace(path, letter):
 # A file that was cut does not grow again: once it is as large as before, nothing betrays to a reader what happened.
 cut = set()
 actions = 0
-while time.monotonic() < end:
+while time.monotonic() < end or actions <= 100 or not os.path.exists(enough):
     path = os.path.join(directory, rng.choice("abcd") + ".jsonl")
     letter = rng.choice("pqrstuvw")
     action = rng.randrange(6)

@@ -108,6 +108,24 @@ def live_readable_by_another_group(place):
     place.forge(ROOT)
 
 
+def live_with_two_names(place):
+    place.write(place.new, "old", MALLORY, 0o644)
+    os.link(place.path, place.path + ".2")
+    place.forge(ROOT)
+
+
+def moved_as_old_of_a_job_without_a_file(place):
+    os.rename(place.secret, place.new)
+    place.forge(ROOT)
+    os.remove(place.path)
+
+
+def old_of_root_of_a_job_without_a_file(place):
+    place.write(place.new, "secret", ROOT, 0o600)
+    place.forge(MALLORY)
+    os.remove(place.path)
+
+
 def journal_of_a_third(place):
     place.write(place.new, "old", MALLORY, 0o644)
     place.forge(VICTIM)
@@ -168,10 +186,11 @@ def lock_with_two_names(place):
 
 
 ATTACKS = (link_as_old, moved_as_old, moved_as_old_with_a_journal_of_root, link_as_live, moved_as_live,
-           closed_old_beside_an_open_live, live_readable_by_another_group, journal_of_a_third, journal_with_two_names,
-           journal_as_a_link, journal_as_a_fifo, journal_of_another_job, temporary_as_a_link, temporary_as_a_directory,
-           temporary_of_a_third, lock_as_a_link, lock_as_a_link_to_nothing, lock_as_a_fifo, lock_as_a_directory,
-           lock_with_two_names)
+           closed_old_beside_an_open_live, live_readable_by_another_group, live_with_two_names,
+           moved_as_old_of_a_job_without_a_file, old_of_root_of_a_job_without_a_file, journal_of_a_third,
+           journal_with_two_names, journal_as_a_link, journal_as_a_fifo, journal_of_another_job, temporary_as_a_link,
+           temporary_as_a_directory, temporary_of_a_third, lock_as_a_link, lock_as_a_link_to_nothing, lock_as_a_fifo,
+           lock_as_a_directory, lock_with_two_names)
 
 
 def leftovers_told(place):
@@ -247,12 +266,33 @@ def finished():
             yield "finished"
 
 
+def finished_for_its_readers():
+    """After the exchange, too, if the owner changed who may read, or removed the job's file: what is appended can be read
+    by those who could read it before, and by nobody else."""
+    for mode, group, is_gone, kept in ((0o644, VICTIM, False, 2), (0o600, VICTIM, False, 2), (0o640, MALLORY, True, 0)):
+        place = Place()
+        common.prune(place.directory, "j", "'keep', 3", {"LD_PRELOAD": common.SHIM, "PRUNE_AT": "renameat2", "PRUNE_FAULT": "torn"})
+        os.chmod(place.path, mode)
+        os.chmod(leftover(place, ".new"), mode)
+        os.chown(place.path, MALLORY, group)
+        if is_gone:
+            os.remove(place.path)
+        report, said = common.prune(place.directory, "j", "'keep', 2")
+        if not report or not report.get("recovered") or report["kept"] != kept or common.leftovers(place.directory):
+            sys.exit(f"mode {mode:o}, group {group}, gone {is_gone}: {report or said}; see {place.root}")
+        found = os.stat(place.path)
+        if (found.st_uid, found.st_gid, found.st_mode & 0o777) != (MALLORY, group, mode):
+            sys.exit(f"mode {mode:o}, group {group}, gone {is_gone}: {found}; see {place.root}")
+        shutil.rmtree(place.root)
+        yield "finished"
+
+
 def main():
     if os.geteuid() != 0:
         print("skip: needs root")
         return
     os.umask(0o022)
-    print(sum(1 for attack in (refused, path_as_a_job, last_instant, finished) for _ in attack()), "attacks")
+    print(sum(1 for attack in (refused, path_as_a_job, last_instant, finished, finished_for_its_readers) for _ in attack()), "attacks")
 
 
 if __name__ == "__main__":

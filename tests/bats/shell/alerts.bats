@@ -717,7 +717,7 @@ PYTHON
   truncate -s 8G "$results/a.jsonl" || skip 'no sparse files'
   append_raw a '\n'
   runs_of a 5 ok ok ok fail
-  run timeout 5 "$(tool taskresults)" alerts
+  run timeout 300 "$(tool taskresults)" alerts
   expect 1 'a: failed: broken'
 }
 

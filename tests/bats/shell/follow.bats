@@ -15,20 +15,8 @@ teardown() {
 # start_following ARGUMENT... - in the background, looking often; its output goes to $out.
 start_following() {
   out=$BATS_TEST_TMPDIR/out
-  setsid "${as_nobody[@]}" "$(tool taskresults)" follow --interval 0.05 "$@" >"$out" 2>"$BATS_TEST_TMPDIR/err" 3>&- &
+  setsid env --default-signal "${as_nobody[@]}" "$(tool taskresults)" follow --interval 0.05 "$@" >"$out" 2>"$BATS_TEST_TMPDIR/err" 3>&- &
   follower=$!
-}
-
-# await COMMAND... - until it succeeds; fails after 20 seconds.
-await() {
-  local tries
-  for ((tries = 0; tries < 400; tries++)); do
-    if "$@" 2>/dev/null; then return; fi
-    sleep 0.05
-  done
-  echo "never: $*"
-  cat "$out" "$BATS_TEST_TMPDIR/err"
-  return 1
 }
 
 lines_are() {
@@ -124,7 +112,7 @@ numbers() {
 }
 
 @test "exactly once beside the real pruner and a writer at full speed" {
-  run timeout 200 python3 "$root/tests/live/follow_pruned.py" "$(tool taskresults)" "$root/taskresults" "${FOLLOW_RECORDS:-1500}" 200
+  run timeout 900 python3 "$root/tests/live/follow_pruned.py" "$(tool taskresults)" "$root/taskresults" "${FOLLOW_RECORDS:-1500}" 200
   echo "$output"
   [[ $status -eq 0 ]]
 }

@@ -84,6 +84,8 @@ complete_line() {
   [[ $(complete_line taskresults help 'd') == doctor ]]
   [[ $(complete_line taskresults view a '--li') == --limit ]]
   [[ $(complete_line taskresults export '--ou') == --output ]]
+  [[ $(complete_line taskresults run a --lock '' | tr '\n' ' ') == 'skip wait ' && $(complete_line taskresults run a --ping e) == env ]]
+  [[ $(complete_line taskresults run a '--no') == --no-log-command && $(complete_line taskresults run a '--ji') == --jitter ]]
   [[ $(complete_line taskresults export --format j | tr '\n' ' ') == 'json jsonl ' && $(complete_line taskresults export --format t) == tsv ]]
   [[ $(complete_line taskresults list --col | tr '\n' ' ') == '--color --color=auto --color=always --color=never ' ]]
   [[ $(complete_line taskresults sla --of s) == success ]]

@@ -58,14 +58,15 @@ PYTHON
 }
 
 @test "a timeout keeps what was printed until then as the output, and its words alone as the error" {
-  run taskresults run a --timeout 1s -- sh -c 'echo " so far "; echo complaint >&2; exec sleep 1000'
+  run_until_timeout -- sh -c 'echo " so far "; echo complaint >&2; touch begun; exec sleep 1000'
   [[ $status -eq 124 ]]
-  assert_record 0 'so far' 'Execution timed out (1 second)'
-  run taskresults run a --timeout 1s -- sh -c 'echo; echo " complaint " >&2; exec sleep 1000'
-  assert_record 0 'complaint' 'Execution timed out (1 second)'
-  run taskresults run a --timeout 1s --merge -- sh -c 'echo 1; echo 2 >&2; echo 3; exec sleep 1000'
-  assert_record 0 $'1\n2\n3' 'Execution timed out (1 second)'
-  [[ $(sql 'SELECT count(*), sum(times) FROM task_errors') == '1|3' ]] # one kind of failure
+  assert_record 0 'so far' "$timeout_words"
+  run_until_timeout -- sh -c 'echo; echo " complaint " >&2; touch begun; exec sleep 1000'
+  assert_record 0 'complaint' "$timeout_words"
+  run_until_timeout --merge -- sh -c 'echo 1; echo 2 >&2; echo 3; touch begun; exec sleep 1000'
+  assert_record 0 $'1\n2\n3' "$timeout_words"
+  # One kind of failure; a busy machine may have seen more of them than these three.
+  [[ $(sql 'SELECT count(*), sum(times) >= 3 FROM task_errors') == '1|1' ]]
 }
 
 @test "--merge: one stream, in the order in which it was written, shown on standard output" {
@@ -116,67 +117,57 @@ PYTHON
 }
 
 @test "a timeout: the scheduler's words, status 124, and the whole group is gone" {
-  run taskresults run a --timeout 0.3 -- sh -c 'echo partial; sleep 40 & sleep 40'
+  run_until_timeout -- sh -c 'sleep 1000 & echo partial; touch begun; sleep 1000'
   [[ $status -eq 124 && $output == partial ]]
-  assert_record 0 'partial' 'Execution timed out (0.3 seconds)'
+  assert_record 0 'partial' "$timeout_words"
   # One that prints elsewhere and ignores TERM.
-  cd "$BATS_TEST_TMPDIR"
-  run taskresults run a --timeout 1 -- bash -c '(trap "" TERM; echo $BASHPID; exec sleep 40) >pid 2>&1 & exec sleep 40'
+  run_until_timeout -- bash -c '(trap "" TERM; echo $BASHPID >pid; touch begun; exec sleep 1000) >/dev/null 2>&1 & exec sleep 1000'
   [[ $status -eq 124 ]]
-  [[ $(<pid) =~ ^[0-9]+$ ]]
-  gone() { ! kill -0 "$(<pid)"; }
-  await gone
-  assert_record 0 '' 'Execution timed out (1 second)'
+  await is_gone pid
+  assert_record 0 '' "$timeout_words"
   run taskresults run a --timeout 5m -- true
   assert_record 1 '' ''
 }
 
 @test "a command that ignores TERM is killed" {
-  cd "$BATS_TEST_TMPDIR"
   SECONDS=0
-  run taskresults run a --timeout 0.2 -- bash -c 'trap "" TERM; sleep 40 & echo $! >pid; wait; wait'
+  run_until_timeout -- bash -c 'trap "" TERM; sleep 1000 & echo $! >pid; touch begun; wait; wait'
   [[ $status -eq 124 ]]
-  ((SECONDS >= 4 && SECONDS < 60))
-  assert_record 0 '' 'Execution timed out (0.2 seconds)'
-  gone() { ! kill -0 "$(<pid)"; }
-  await gone
+  ((SECONDS >= 4)) # so long it has after TERM
+  assert_record 0 '' "$timeout_words"
+  await is_gone pid
 }
 
 # A process that leaves the command's group, session and output, and writes its number to the file `escaped`.
 escape='setsid sh -c "echo \$\$ >escaped; exec sleep 1000" </dev/null >/dev/null 2>&1 & until test -s escaped; do sleep 0.02; done;'
 
 @test "a timeout ends what has left the command's group too: TERM first, and KILL for what does not go" {
-  cd "$BATS_TEST_TMPDIR"
-  run taskresults run a --timeout 1s -- sh -c 'setsid sleep 1000 & echo $! >escaped; sleep 1000'
+  run_until_timeout -- sh -c 'setsid sleep 1000 & echo $! >escaped; touch begun; sleep 1000'
   [[ $status -eq 124 ]]
   is_gone escaped
-  assert_record 0 '' 'Execution timed out (1 second)'
-  rm escaped
+  assert_record 0 '' "$timeout_words"
   # Twice removed: the session's leader has a child in a session of its own, and both print elsewhere.
-  run taskresults run a --timeout 1s -- sh -c 'setsid sh -c "setsid sleep 1000 & echo \$! >deep; echo \$\$ >escaped; wait" >/dev/null 2>&1 &
+  run_until_timeout -- sh -c 'setsid sh -c "setsid sleep 1000 & echo \$! >deep; echo \$\$ >escaped; touch begun; wait" >/dev/null 2>&1 &
     exec sleep 1000'
   [[ $status -eq 124 ]]
   is_gone escaped
   is_gone deep
-  rm escaped
   # It has time to clean up after TERM ...
-  run taskresults run a --timeout 1s -- sh -c "setsid bash -c 'trap \"sleep 0.3; touch cleaned; exit\" TERM; echo \$\$ >escaped
+  run_until_timeout -- sh -c "setsid bash -c 'trap \"sleep 0.3; touch cleaned; exit\" TERM; echo \$\$ >escaped; touch begun
     while :; do sleep 0.02; done' >/dev/null 2>&1 & exec sleep 1000"
   [[ $status -eq 124 && -e cleaned ]]
   is_gone escaped
-  rm escaped
   # ... but not for ever.
-  run taskresults run a --timeout 1s -- sh -c "setsid bash -c 'trap \"\" TERM; echo \$\$ >escaped; exec sleep 1000' & exec sleep 1000"
+  run_until_timeout -- sh -c "setsid bash -c 'trap \"\" TERM; echo \$\$ >escaped; touch begun; exec sleep 1000' & exec sleep 1000"
   [[ $status -eq 124 ]]
   is_gone escaped
 }
 
 @test "a timeout ends a process that moves from number to number, forking for ever" {
-  cd "$BATS_TEST_TMPDIR"
-  printf '%s\n' 'trap "" TERM; move() { (move &); }; move' >mover_of_this_test
-  run timeout 100 "$(tool taskresults)" run a --timeout 1s -- setsid bash "$PWD/mover_of_this_test"
+  printf '%s\n' 'trap "" TERM; move() { (move &); }; touch begun; move' >"$BATS_TEST_TMPDIR/mover_of_this_test"
+  run_until_timeout -- setsid bash "$BATS_TEST_TMPDIR/mover_of_this_test"
   [[ $status -eq 124 ]]
-  ! pgrep -f "$PWD/mover_of_this_test"
+  ! pgrep -f "$BATS_TEST_TMPDIR/mover_of_this_test"
 }
 
 @test "a passed-on signal ends what has left the command's group too" {
@@ -196,7 +187,7 @@ escape='setsid sh -c "echo \$\$ >escaped; exec sleep 1000" </dev/null >/dev/null
 
 @test "a signal is not kept waiting by a process that holds the output of a command that has ended" {
   cd "$BATS_TEST_TMPDIR"
-  start timeout 100 "$(tool taskresults)" run a -- sh -c 'setsid sleep 1000 & echo $! >escaped; echo $$ >ran; echo done'
+  start "$(tool taskresults)" run a -- sh -c 'setsid sleep 1000 & echo $! >escaped; echo $$ >ran; echo done'
   await test -s ran
   has_ended() { grep -q '^State:.Z' "/proc/$(<ran)/status"; }
   await has_ended
@@ -215,7 +206,7 @@ escape='setsid sh -c "echo \$\$ >escaped; exec sleep 1000" </dev/null >/dev/null
   exec {reader}<>pipe
   # shellcheck disable=SC2094  # which is full then
   dd if=/dev/zero of=pipe oflag=nonblock bs=4096 2>/dev/null || true
-  setsid env --default-signal=INT,QUIT "$(tool taskresults)" run a -- sh -c 'echo unread; touch begun; exec sleep 1000' >pipe 2>err 3>&- {reader}>&- &
+  setsid env --default-signal "$(tool taskresults)" run a -- sh -c 'echo unread; touch begun; exec sleep 1000' >pipe 2>err 3>&- {reader}>&- &
   pid=$!
   await test -e begun
   kill -INT "$pid"
@@ -233,7 +224,7 @@ escape='setsid sh -c "echo \$\$ >escaped; exec sleep 1000" </dev/null >/dev/null
     [[ $status -eq $code ]]
     is_alive escaped
     # A later run that is ended ends its own only.
-    run taskresults run a --timeout 0.5 -- sleep 1000
+    run taskresults run a --timeout 0.2 -- sleep 1000
     [[ $status -eq 124 ]]
     is_alive escaped
     kill "$(<escaped)"
@@ -241,24 +232,25 @@ escape='setsid sh -c "echo \$\$ >escaped; exec sleep 1000" </dev/null >/dev/null
 }
 
 @test "a process that the caller had started before exec is left alone by the timeout" {
-  cd "$BATS_TEST_TMPDIR"
-  run bash -c 'setsid sleep 1000 </dev/null >/dev/null 2>&1 & echo "$!" >stranger; exec "$@"' - \
-    "$(tool taskresults)" run a --timeout 0.5 -- sh -c "$escape exec sleep 1000"
+  taskresults() { bash -c 'setsid sleep 1000 </dev/null >/dev/null 2>&1 & echo "$!" >>strangers; exec "$@"' - "$(tool taskresults)" "$@"; }
+  run_until_timeout -- sh -c "$escape touch begun; exec sleep 1000"
   [[ $status -eq 124 ]]
   is_gone escaped
-  is_alive stranger
-  kill "$(<stranger)"
+  while read -r stranger; do
+    kill -0 "$stranger"
+    kill "$stranger"
+  done <strangers
 }
 
 @test "in another namespace of processes, with the /proc of the first, a timeout ends what it has to, and nobody else" {
-  cd "$BATS_TEST_TMPDIR"
   unshare -p -f true 2>/dev/null || skip 'no namespaces here'
-  status=0
-  timeout 100 unshare -p -f sh -c 'sleep 1000 & "$@"; code=$?; kill -0 $! && exit "$code"' - "$(tool taskresults)" run a --timeout 1s -- \
-    sh -c 'setsid sh -c "trap : TERM; touch escaped; while :; do sleep 0.02; done; touch survived" >/dev/null 2>&1 &
-    until test -e escaped; do sleep 0.02; done; exec sleep 1000' || status=$?
-  [[ $status -eq 124 && -e escaped ]]
-  assert_record 0 '' 'Execution timed out (1 second)'
+  taskresults() {
+    unshare -p -f sh -c 'sleep 1000 & "$@"; code=$?; kill -0 $! && exit "$code"' - "$(tool taskresults)" "$@"
+  }
+  run_until_timeout -- \
+    sh -c 'setsid sh -c "trap : TERM; touch begun; while :; do sleep 0.02; done; touch survived" >/dev/null 2>&1 & exec sleep 1000'
+  [[ $status -eq 124 && -e begun && ! -e survived ]]
+  assert_record 0 '' "$timeout_words"
 }
 
 @test "commands that cannot be started: 127, 126, and Python's words" {
@@ -284,7 +276,7 @@ escape='setsid sh -c "echo \$\$ >escaped; exec sleep 1000" </dev/null >/dev/null
   cd "$BATS_TEST_TMPDIR"
   ulimit -c 0
   for signal in TERM INT HUP QUIT; do
-    start "$(tool taskresults)" run a -- bash -c 'touch begun; exec sleep 40'
+    start "$(tool taskresults)" run a -- bash -c 'touch begun; exec sleep 1000'
     await test -e begun
     kill "-$signal" "$pid"
     wait "$pid" && return 1
@@ -321,7 +313,7 @@ is_stopped() {
 
 @test "a command that is stopped away from a terminal stays so until it is continued; the first signal is the cause" {
   cd "$BATS_TEST_TMPDIR"
-  start "$(tool taskresults)" run a -- sh -c 'echo $$ >ran; exec sleep 40'
+  start "$(tool taskresults)" run a -- sh -c 'echo $$ >ran; exec sleep 1000'
   await test -s ran
   kill -TSTP "$pid"
   await is_stopped "$(<ran)"
@@ -339,7 +331,7 @@ is_stopped() {
   assert_record 1 out ''
   taskresults run a --quiet -- sh -c 'echo out; echo err >&2; exit 4' >"$BATS_TEST_TMPDIR/out" 2>"$BATS_TEST_TMPDIR/err" || status=$?
   [[ $status -eq 4 && $(<"$BATS_TEST_TMPDIR/out") == out && $(<"$BATS_TEST_TMPDIR/err") == err ]]
-  run taskresults run a --quiet --timeout 0.2 -- sh -c 'echo out; sleep 40'
+  run_until_timeout --quiet -- sh -c 'echo out; touch begun; sleep 1000'
   [[ $status -eq 124 && $output == out ]]
   run env TMPDIR= "$(tool taskresults)" run a --quiet -- sh -c 'echo out; exit 4' # is /tmp
   [[ $status -eq 4 && $output == out ]]
@@ -459,7 +451,7 @@ noisy='seq 1 9999999 | head -c 3145728; echo err >&2; exit 7'
   [[ $output == $'early\nlate' ]]
   assert_record 1 $'early\nlate' ''
   # One that has left the group keeps the pipe for ever, and is given up.
-  run timeout 60 "$(tool taskresults)" run a --timeout 0.2 -- sh -c 'setsid sleep 20 2>/dev/null & exit 0'
+  run timeout 300 "$(tool taskresults)" run a --timeout 0.2 -- sh -c 'setsid sleep 1000 2>/dev/null & exit 0'
   [[ $status -eq 124 ]]
 }
 
@@ -483,18 +475,18 @@ while True:
 print(out.decode().replace("\3", ""))
 sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
 PYTHON
-  run timeout 60 python3 "$BATS_TEST_TMPDIR/type.py" 'hello\n' "$(tool taskresults)" run a -- sh -c 'read -r word; echo "got $word"'
+  run timeout 300 python3 "$BATS_TEST_TMPDIR/type.py" 'hello\n' "$(tool taskresults)" run a -- sh -c 'read -r word; echo "got $word"'
   [[ $status -eq 0 && $output == *'got hello'* ]]
   assert_record 1 'got hello' ''
-  run timeout 60 python3 "$BATS_TEST_TMPDIR/type.py" '' "$(tool taskresults)" run a -- sh -c 'echo ready; exec sleep 40'
+  run timeout 300 python3 "$BATS_TEST_TMPDIR/type.py" '' "$(tool taskresults)" run a -- sh -c 'echo ready; exec sleep 1000'
   [[ $status -eq 130 ]]
   assert_record 0 '' $'ready\n'
   # One that sets the terminal up has asked for it as well.
-  run timeout 60 python3 "$BATS_TEST_TMPDIR/type.py" '' "$(tool taskresults)" run a -- sh -c 'stty -echo </dev/tty && echo set'
+  run timeout 300 python3 "$BATS_TEST_TMPDIR/type.py" '' "$(tool taskresults)" run a -- sh -c 'stty -echo </dev/tty && echo set'
   [[ $status -eq 0 && $output == *set* ]]
   # And when it is stopped, so are we, until we are continued: here by itself, in place of a shell.
   # shellcheck disable=SC2016  # the command's own
-  run timeout 60 python3 "$BATS_TEST_TMPDIR/type.py" '' "$(tool taskresults)" run a -- sh -c 'resume() {
+  run timeout 300 python3 "$BATS_TEST_TMPDIR/type.py" '' "$(tool taskresults)" run a -- sh -c 'resume() {
       (until grep -q "^State:.T" "/proc/$PPID/status"; do sleep 0.02; done; kill -CONT "$PPID") &
     }
     resume; kill -STOP $$; echo once; resume; kill -STOP $$; echo twice'

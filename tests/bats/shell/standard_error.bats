@@ -5,22 +5,40 @@
 load ../../lib/helpers
 load ../../lib/shell
 
-hostile_names=($'c1\u009b31mx' $'csi\xc2\x9b' $'osc\xc2\x9d0;title' $'bidi\u202eevil' $'isolate\u2066x\u2069' $'esc\e[31mred' $'bell\a'
-  $'del\x7f' $'raw\x9b31m' $'overlong\xe0\x82\x9b' $'back\b\b\bspace' $'return\rx')
+# All that is UTF-8 in one name; a bidirectional override and an escape alone; and what is no UTF-8.
+hostile_names=($'c1\u009b31mx csi\xc2\x9b osc\xc2\x9d0;title isolate\u2066x\u2069 bell\a del\x7f back\b\b\bspace return\rx'
+  $'bidi\u202eevil' $'esc\e[31mred' $'raw\x9b31m' $'overlong\xe0\x82\x9b')
 
-# heard COMMAND... - runs it, and judges what it said. Python decodes UTF-8 as a terminal does.
+# heard COMMAND... - runs it, and keeps what it said for judge_all, which one process does for all of a test.
 heard() {
-  "$@" </dev/null >/dev/null 2>"$BATS_TEST_TMPDIR/err" || true
-  python3 - "$BATS_TEST_TMPDIR/err" <<'PYTHON' || { printf 'command: %q\n' "${@: -4}"; cat -v "$BATS_TEST_TMPDIR/err"; return 1; }
+  local said=$BATS_TEST_TMPDIR/said
+  mkdir -p "$said"
+  heard_number=$((${heard_number-0} + 1))
+  printf '%q ' "${@: -4}" >"$said/$heard_number.command"
+  "$@" </dev/null >/dev/null 2>"$said/$heard_number.err" || true
+  [[ -z ${must_complain-} || -s $said/$heard_number.err ]] || { printf 'not a word: %q\n' "$@"; return 1; }
+}
+
+# judge_all LEAST - of at least so many commands that were heard. Python decodes UTF-8 as a terminal does.
+judge_all() {
+  ((heard_number >= $1))
+  python3 - "$BATS_TEST_TMPDIR/said" "$heard_number" <<'PYTHON'
 import sys, unicodedata
-said = open(sys.argv[1], "rb").read()
-text = said.decode("utf-8")  # what is no UTF-8 is an error
-for character in text:
-    kind = unicodedata.category(character)
-    assert character in "\n\t" or kind not in ("Cc", "Cs"), (character, text)
-    assert unicodedata.bidirectional(character) not in ("LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"), text
+place, count = sys.argv[1], int(sys.argv[2])
+bad = 0
+for number in range(1, count + 1):
+    said = open(f"{place}/{number}.err", "rb").read()
+    try:
+        text = said.decode("utf-8")  # what is no UTF-8 is an error
+        for character in text:
+            kind = unicodedata.category(character)
+            assert character in "\n\t" or kind not in ("Cc", "Cs"), repr(character)
+            assert unicodedata.bidirectional(character) not in ("LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"), repr(character)
+    except (UnicodeDecodeError, AssertionError) as error:
+        bad += 1
+        print(open(f"{place}/{number}.command").read(), said, error)
+sys.exit(bad > 0)
 PYTHON
-  [[ -z ${must_complain-} || -s $BATS_TEST_TMPDIR/err ]] || { printf 'not a word: %q\n' "$@"; return 1; }
 }
 
 every_command=(list stats errors rejects export metrics 'report -o -' sla doctor 'prune --all --keep 1 --dry-run' 'alerts --state STATE'
@@ -53,9 +71,10 @@ teardown() {
         read -ra words <<<"$command"
         heard env LC_ALL=$locale "${as_nobody[@]}" "$program" "${words[@]}" -- "$name"
       done
-      heard env LC_ALL=$locale "${as_nobody[@]}" timeout 5 "$program" run "$name" -- true
+      heard env LC_ALL=$locale "${as_nobody[@]}" timeout 300 "$program" run "$name" -- true
     done
   done
+  judge_all 100
 }
 
 @test "names that are given come out visible, wherever they are given" {
@@ -96,6 +115,7 @@ teardown() {
     heard env TASKRESULTS_MAX_LINE="$name" "$program" list
     heard "$(tool view_results)" "$name" "$name" "$name"
   done
+  judge_all 150
 }
 
 @test "what a jobs.json holds comes out visible" {
@@ -108,6 +128,7 @@ teardown() {
     read -ra words <<<"$command"
     heard "$program" "${words[@]}"
   done
+  judge_all 3
 }
 
 @test "JSON on a terminal spells what the terminal would obey, and is the same to who parses it" {
