@@ -19,6 +19,15 @@ load ../lib/shell
     "SELECT taskresults_span('90', 'seconds'), taskresults_span('.5', 'seconds'), taskresults_span('1.5m', 'seconds');"
 }
 
+@test "taskresults_span: the longest is that of 64 bits, to the microsecond, and one more is refused" {
+  local text
+  assert_rows '9223372036854775807|9223372036854000000' \
+    "SELECT taskresults_span('9223372036854.775807', 'seconds'), taskresults_span('9223372036854s');"
+  for text in 9223372036854.775808 9223372036855 9223372036854775808 99999999999999999999 '9223372036854s 1s'; do
+    assert_sql_error "'$text' is no length of time" "SELECT taskresults_span('$text', 'seconds');"
+  done
+}
+
 @test "taskresults_time: microseconds since 1970; a bare day is whole; NULL and integers as they are" {
   assert_rows '1771027200000000|1771113599999999|1771027200000000' \
     "SELECT taskresults_time('2026-02-14'), taskresults_time('2026-02-14', 'until'), taskresults_time('2026-02-14', 'since');"
@@ -43,6 +52,7 @@ load ../lib/shell
   assert_sql_error "'7.0' is no time" "SELECT taskresults_time(7.0);"
   assert_sql_error "is 'since' or 'until', not 'end'" "SELECT taskresults_time('7d', 'end');"
   assert_sql_error "can be 'seconds' only, not 'NULL'" "SELECT taskresults_span('7d', NULL);"
+  assert_sql_error "can be 'seconds' only, not 'minutes'" "SELECT taskresults_span('7', 'minutes');"
 }
 
 @test "a length of time can be in an index, and both in views; a time, which moves, not in an index" {
