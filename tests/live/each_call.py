@@ -131,7 +131,7 @@ SCENARIOS = [
     command("export --format jsonl"), command("export -o out.csv", "export"), command("sla --window 2001-01-01..2001-04-01"),
     command("alerts --state state", "state"), command("metrics"), command("report -o out.html", "export"),
     command("doctor"), command("prune a --keep 1", "prune"),
-    command("run a -- printf hello", "append"), command("run a --quiet -- sh -c echo>&2;exit", "append"),
+    command("run a -- printf hello", "append"), command("run a --merge -- sh -c echo>&2;exit", "append"),
 ]
 
 FINE = ("right", "told", "failed", "unmet")
