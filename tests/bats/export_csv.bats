@@ -300,6 +300,11 @@ PYTHON
     "SELECT taskresults_export_csv('none/x', $export"
   assert_sql_error 'cannot write loop: Too many levels of symbolic links' "SELECT taskresults_export_csv('loop', $export"
   assert_sql_error 'File name too long' "SELECT taskresults_export_csv(replace(hex(zeroblob(3000)), '0', 'x'), $export"
+  assert_sql_error 'cannot write /: Is a directory' "SELECT taskresults_export_csv('/', $export"
+  assert_sql_error 'File name too long' "SELECT taskresults_export_csv(replace(hex(zeroblob(128)), '0', 'x'), $export"
+  python3 -c 'import os, socket; os.symlink("a/" * 2040, "long"); socket.socket(socket.AF_UNIX).bind("socket")'
+  assert_sql_error 'File name too long' "SELECT taskresults_export_csv('long/' || replace(hex(zeroblob(99)), '0', 'x'), $export"
+  assert_sql_error 'cannot write socket: No such device or address' "SELECT taskresults_export_csv('socket', $export"
   assert_rows 1 "SELECT taskresults_export_csv('$PWD/-o''; \$(x) ☃', $export"
   [[ -f "-o'; \$(x) ☃" ]]
   [[ -z $(leftovers) && $(<new) == $'a\r\n1\r' ]]

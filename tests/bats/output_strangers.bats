@@ -77,6 +77,23 @@ nothing_precious_changed() {
   [[ -L ours && -L theirs-ahead && -L through && -s "$open_place/private/page" && -s later && -s folder/x ]]
 }
 
+@test "somebody else than root follows root's links, and no third user's" {
+  setup_theirs
+  "${as_owner[@]}" test -r "$extension.so" || skip 'nobody cannot get there'
+  ln -s page roots
+  chmod 777 "$open_place"
+  setpriv --reuid=65533 --regid=65533 --clear-groups ln -s theirs/page "$open_place/thirds"
+  by_owner() {
+    run "${as_owner[@]}" sqlite3 -batch -bail -init /dev/null -cmd ".load $extension" :memory: \
+      "SELECT taskresults_export_csv('$1', 'SELECT 1')"
+  }
+  by_owner roots
+  [[ $status -eq 0 && -L roots && -f page ]]
+  rm page
+  by_owner "$open_place/thirds"
+  [[ $status -ne 0 && $output == *"a link of another user's leads there"* && ! -e page ]]
+}
+
 @test "two strangers' links in a row are not followed, though each of them alone is; one to our own output is" {
   setup_theirs
   mkdir "$open_place/third"
