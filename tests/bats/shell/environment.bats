@@ -140,7 +140,7 @@ locales_to_try() {
   grep -E '^(tr|az|ku|crh|tt|fa|ar|hi|my|th|ja|lt|et|cs|da|hu|sq|el|ps|ks)_.*utf8' <<<"$all" | awk -F _ '!seen[$1]++'
 }
 
-@test "list prints the same under locales of every encoding; with make locales, every command does under every one" {
+@test "list prints the same under a locale of every encoding; with make locales, every command does under every locale there is" {
   have_locales
   make_job INDIGO-ıI 4 2
   under() { env -i "PATH=$PATH" LC_ALL="$1" "SCHEDULER_RESULTS_DIR=$results" "$(tool taskresults)" list 2>&1; }
@@ -156,7 +156,7 @@ locales_to_try() {
     fi
     count=$((count + 1))
   done
-  ((count > 30))
+  ((count > 20))
 }
 
 @test "options are completed in Turkish, too" {
