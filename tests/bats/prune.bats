@@ -28,16 +28,6 @@ append_record() {
     "${3:-2026-06-01T00:00:00Z}" "$2" >>"$results/$1.jsonl"
 }
 
-# await FILE - until it exists; 20 s at the most.
-await() {
-  for ((i = 0; i < 4000; i++)); do
-    [[ -e $1 ]] && return
-    sleep 0.005
-  done
-  echo "never came: $1"
-  return 1
-}
-
 assert_no_leftovers() {
   local found
   found=$(find "$results" -name '*.new' -o -name '*.journal')
@@ -389,29 +379,25 @@ PYTHON
   make_job j 10
   cp "$results/j.jsonl" "$BATS_TEST_TMPDIR/copy"
   "$root/tests/prune/hold.py" "$results/j.jsonl" "$BATS_TEST_TMPDIR/hold" held 3>&- &
-  await "$BATS_TEST_TMPDIR/hold.open"
+  await test -e "$BATS_TEST_TMPDIR/hold.open"
   prune j "'keep', 1" >"$BATS_TEST_TMPDIR/report" &
   pruner=$!
-  until compgen -G "$results/.taskresults-*.lock" >/dev/null; do sleep 0.005; done
-  slowest=$(python3 - "$results/j.jsonl" "$pruner" <<'PYTHON'
+  await compgen -G "$results/.taskresults-*.lock" >/dev/null
+  # One that would have to wait for a lease gets EWOULDBLOCK here.
+  python3 - "$results/j.jsonl" "$pruner" <<'PYTHON'
 import os, sys, time
-slowest = 0
 while os.path.exists(f"/proc/{sys.argv[2]}") and open(f"/proc/{sys.argv[2]}/stat").read().split()[2] != "Z":
-    before = time.monotonic()
-    with open(sys.argv[1], "a") as file:
-        file.write("another\n")
-    slowest = max(slowest, time.monotonic() - before)
+    file = os.open(sys.argv[1], os.O_WRONLY | os.O_APPEND | os.O_NONBLOCK)
+    os.write(file, b"another\n")
+    os.close(file)
     time.sleep(0.01)
-print(int(slowest * 1000))
 PYTHON
-  )
   wait "$pruner"
   [[ $(cat "$BATS_TEST_TMPDIR/report") == *'"result":"busy","kept":null,"dropped":null,"bytes_freed":0,"reason":'*'has had it open'* ]]
-  ((slowest < 500)) || { echo "a writer waited $slowest ms"; return 1; }
   assert_no_leftovers
   cmp <(grep -v another "$results/j.jsonl") "$BATS_TEST_TMPDIR/copy"
   touch "$BATS_TEST_TMPDIR/hold.go"
-  await "$BATS_TEST_TMPDIR/hold.done"
+  await test -e "$BATS_TEST_TMPDIR/hold.done"
   [[ $(prune j "'keep', 1") == *'"result":"pruned"'* ]]
 }
 
@@ -421,15 +407,15 @@ PYTHON
     $root/tests/prune/hold.py $results/j.jsonl $BATS_TEST_TMPDIR/hold appended 3>&- >/dev/null 2>&1 &
     writer=\$!
     touch $BATS_TEST_TMPDIR/hold.go
-    until grep -q break_lease /proc/\$writer/wchan || ((n++ > 200)); do sleep 0.005; done
+    until grep -q break_lease /proc/\$writer/wchan || ((n++ > 1000)); do sleep 0.005; done
     [[ ! -e $BATS_TEST_TMPDIR/hold.open ]]
     sqlite3 -batch -init /dev/null -cmd '.load $extension' :memory: 'SELECT count(*) FROM task_results' \
       >$BATS_TEST_TMPDIR/count 3>&- &
     " j "'keep', 4" >"$BATS_TEST_TMPDIR/report"
   grep pruned "$BATS_TEST_TMPDIR/report"
-  await "$BATS_TEST_TMPDIR/hold.done"
+  await test -e "$BATS_TEST_TMPDIR/hold.done"
   [[ $(tail -n 1 "$results/j.jsonl") == appended ]]
-  until [[ -s $BATS_TEST_TMPDIR/count ]]; do sleep 0.005; done
+  await test -s "$BATS_TEST_TMPDIR/count"
   [[ $(cat "$BATS_TEST_TMPDIR/count") == 4 ]]
   assert_no_leftovers
 }
@@ -445,7 +431,7 @@ PYTHON
   assert_rows 0 "SELECT count(*) FROM task_rejects WHERE job_id = 'other'"
   [[ $(prune j "'keep', 4") == *busy* ]]
   touch "$BATS_TEST_TMPDIR/hold.go"
-  await "$BATS_TEST_TMPDIR/hold.done"
+  await test -e "$BATS_TEST_TMPDIR/hold.done"
   [[ $(prune j "'keep', 100") == *'"recovered":true'* ]]
   assert_rows $'meanwhile\nlate' "SELECT job_name FROM task_results LIMIT 2 OFFSET 4"
   assert_rows '6|0' "SELECT count(*), (SELECT count(*) FROM task_rejects) FROM task_results"
@@ -544,7 +530,8 @@ PYTHON
 }
 
 @test "the power failing at any system call: what was synced is there, once" {
-  run "$root/tests/prune/power.py" "$PRUNE_STRIDE"
+  unshare -m true 2>/dev/null || skip 'no mount namespace can be had here'
+  run unshare -m "$root/tests/prune/power.py" "$PRUNE_STRIDE"
   [[ $output != skip* ]] || skip "$output"
   [[ $status == 0 ]] || { echo "$output"; return 1; }
 }
