@@ -10,11 +10,12 @@ BEGIN {
   page_of["PRUNING.md"] = "pruning"
 }
 
-function linked(text, target) {
+function linked(text, target,    page) {
   sub(/#.*/, "", target)
   sub(/.*\//, "", target)
-  text = inline(text)
-  return target in page_of ? text " (\\fBtaskresults\\-" page_of[target] "\\fR(7))" : text
+  if (!(target in page_of)) return inline(text)
+  page = "\\fBtaskresults\\-" page_of[target] "\\fR(7)"
+  return text == target ? page : inline(text) " (" page ")"
 }
 
 function inline(text,    out, found, at) {
@@ -33,9 +34,13 @@ function inline(text,    out, found, at) {
   return out escaped(text)
 }
 
+function describe() { if (section == "Name") heading("Description") }
+
 # A paragraph, or an item of a list, is printed when it has ended: what is bold, or a link, may go over lines.
+# What stands before the first heading is the description, but for a list of what is in the document.
 function flush() {
-  if (text != "") {
+  if (text != "" && !(!below && item != "" && text ~ /\]\(#/)) {
+    describe()
     if (item == "") paragraph()
     else print ".IP " item
     print inline(text)
@@ -88,6 +93,7 @@ function table_line(    count, i) {
   flush()
   if (fenced) print ".fi\n.RE"
   else {
+    describe()
     paragraph()
     print ".RS 4\n.nf"
   }
@@ -112,6 +118,7 @@ fenced {
 }
 /^## / {
   flush()
+  below = 1
   heading(substr($0, 4))
   next
 }
@@ -125,9 +132,9 @@ fenced {
   flush()
   next
 }
-section == "Name" { heading("Description") }
 /^ *\|/ {
   flush()
+  describe()
   table_line()
   next
 }

@@ -65,6 +65,23 @@ setup_pages() {
   done
 }
 
+@test "the page of the tables describes every column of every table, the hidden ones too" {
+  setup_pages
+  tables=$(sql "SELECT name FROM pragma_module_list WHERE name GLOB 'task_*' ORDER BY name")
+  [[ $tables == *task_jobs*task_results*task_stats* ]]
+  for table in $tables; do
+    sql "SELECT name, type, hidden FROM pragma_table_xinfo('$table')" >"$BATS_TEST_TMPDIR/columns"
+    run python3 "$root/tests/oracles/columns.py" "$pages/taskresults-tables.7" "$table" <"$BATS_TEST_TMPDIR/columns"
+    [[ $status -eq 0 ]] || { echo "$output"; return 1; }
+  done
+  # And it would tell.
+  for line in 'new|TEXT|0' 'job_id|TEXT|1' 'job_id|INTEGER|0'; do
+    run python3 "$root/tests/oracles/columns.py" "$pages/taskresults-tables.7" task_results \
+      < <(sql "SELECT name, type, hidden FROM pragma_table_xinfo('task_results')" | grep -v '^job_id'; echo "$line")
+    [[ $status -eq 1 && $output == *"task_results.${line%%|*}: "* ]]
+  done
+}
+
 # complete_line WORD... - what bash offers for the last word.
 complete_line() {
   # shellcheck source=shell/completions/taskresults.bash
