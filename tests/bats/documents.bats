@@ -58,6 +58,10 @@ finds() {
   finds "not known how to run 'cobol'"
   plant '' 'true'
   finds "not known how to run ''"
+  plant sh 'make test'
+  finds 'no block calls make'
+  plant sh 'tests/run'
+  finds 'status 127: '
   plant sh 'echo fine'
   sed -i '$d' "$planted/new/NEW.md"
   finds 'the fence is never closed'
@@ -70,6 +74,9 @@ finds() {
   plant sh 'pwd >examples/results/new.jsonl; pwd'
   run run_documents --part "$root" "$planted"
   [[ $status -eq 0 && ! -e $root/examples/results/new.jsonl && ! -e $root/build/examples/results/new.jsonl ]]
+  plant sh 'for place in . ext ext/base shell shell/lib tests tests/bats .ci; do echo "$PWD" | tee "$place/NEW.md"; done'
+  run run_documents --part "$root" "$planted"
+  [[ $status -eq 0 && -z $(find "$root" -name NEW.md -not -path '*/build/*') ]]
 }
 
 # A list of what is not run that nobody needs any more would hide the next block that begins so.
@@ -135,4 +142,22 @@ documented() {
   cd "$BATS_TEST_TMPDIR/pictures"
   [[ $(head -c 4 status.png | od -An -tx1) == ' 89 50 4e 47' && $(wc -c <status.png) -gt 20000 ]]
   [[ $(<list.svg) == '<svg '*'>$ taskresults list</text>'*'>price-watch</text>'*'>failed</text>'*'</svg>' ]]
+}
+
+@test "what CONTRIBUTING names is there, and CI calls .ci/run" {
+  cd "$root"
+  run python3 tests/lib/contributing.py . .github/CONTRIBUTING.md
+  echo "$output"
+  [[ $status -eq 0 && ${output%% *} -ge 60 ]]
+  # And what is not there is found.
+  cat >"$BATS_TEST_TMPDIR/WRONG.md" <<'MARKDOWN'
+`ext/tables/no_such.c`, `tests/no_such/NAME.py`, `make no-such-target`, `no_such_function()`, `tr_NAME_no_such()`, `NO_SUCH_WORD`
+MARKDOWN
+  run python3 tests/lib/contributing.py . "$BATS_TEST_TMPDIR/WRONG.md"
+  [[ $status -eq 1 && ${lines[-1]} == '6 names' && ${#lines[@]} -eq 7 ]]
+  [[ -x .ci/run ]]
+  grep -qx '        run: .ci/run' .github/workflows/ci.yml
+  # On the versions of Debian that README says are tested.
+  grep -q 'Debian 12 and 13' README.md
+  grep -qx '        debian: \[bookworm, trixie\]' .github/workflows/ci.yml
 }

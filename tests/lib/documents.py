@@ -5,7 +5,7 @@ run as RUNNERS says, or stands in NOT_RUN with the reason. Each must succeed; on
 or stand in QUIET. Prints what failed, with the document and line, and exits 1; at the end, how many blocks ran.
 With --part, entries of the lists below that fit no block are not an error.
 
-A block runs in a place like the top of the checkout, of its own, with the example data in build/examples. README's block
+A block runs in a copy of the checkout, of its own, with the example data in build/examples. README's block
 that defines the function `sql` is typed first. The commands are in PATH, and so is a `mail` that sends nothing.
 """
 import json
@@ -20,6 +20,7 @@ import tempfile
 # (document, how the block's first line begins): why it is not run.
 NOT_RUN = {
     ("README.md", "make demo"): "demo.bats runs the demo, and `make test` is what runs this",
+    (".github/CONTRIBUTING.md", "make deps"): "installs packages and runs all tests; contributing.py looks for what it names",
 }
 # The same for blocks that rightly print nothing.
 QUIET = {
@@ -68,19 +69,20 @@ def blocks_of(path, name):
 
 
 def make_place(checkout, place):
-    """A top of the checkout in which blocks may write."""
-    for entry in os.listdir(checkout):
-        if entry not in ("build", ".git", "examples"):
-            os.symlink(checkout / entry, place / entry)
-    shutil.copytree(checkout / "examples", place / "examples")
+    """A copy of the checkout, in which blocks may write, without what would run all tests, or install packages."""
+    shutil.copytree(checkout, place, symlinks=True, dirs_exist_ok=True,
+                    ignore=shutil.ignore_patterns("build", ".git", "node_modules", "__pycache__"))
+    for name in ("tests/run", ".ci/run"):
+        (place / name).unlink()
     (place / "build").mkdir()
     subprocess.run([checkout / "examples/fresh.sh", place / "build/examples"], check=True)
     (place / "build/bin").mkdir()
     for name in ("taskresults", "view_results"):
-        os.symlink(checkout / "shell" / name, place / "build/bin" / name)
-    mail = place / "build/bin/mail"
-    mail.write_text("#!/bin/sh\ncat >/dev/null\n", encoding="utf-8")
-    mail.chmod(0o755)
+        os.symlink(place / "shell" / name, place / "build/bin" / name)
+    for name, script in {"mail": "cat >/dev/null", "make": "echo 'no block calls make: list it in NOT_RUN' >&2; exit 1"}.items():
+        path = place / "build/bin" / name
+        path.write_text(f"#!/bin/sh\n{script}\n", encoding="utf-8")
+        path.chmod(0o755)
 
 
 def crontab_faults(code):

@@ -4,8 +4,8 @@
 **   interrupt EXTENSION interrupt DELAY_MS SQL     sqlite3_interrupt() is called after DELAY_MS
 **   interrupt EXTENSION progress:N DELAY_MS SQL    a progress handler, asked every N steps, says stop after DELAY_MS
 **
-** All times are processor time of this process, so that a busy machine changes none of them; a query that only waits, and
-** uses none, is interrupted after twenty times DELAY_MS of the clock on the wall.
+** All times are processor time of this process, so that a busy machine changes none of them; a query that only waits,
+** and uses none, is interrupted after twenty times DELAY_MS of the clock on the wall.
 **
 ** Prints "RESULT MICROSECONDS", the result being "interrupted", "done" or an error message, and the time that of the
 ** return since the wish to stop ("done": since the start). The connection must close cleanly afterwards: exit 1 if not.
