@@ -12,13 +12,15 @@
 load lib/help
 
 list_commands() {
-  local file summary
-  header_of "$shell_home/taskresults"
-  printf '\nCommands:\n'
+  local file header summary line
+  set_header header "$shell_home/taskresults"
+  header+=$'\nCommands:\n'
   for file in "$shell_home"/commands/*.bash; do
-    summary=$(summary_of "$file")
-    printf '  %-20s %s\n' "${summary%% - *}" "${summary#* - }"
+    set_summary summary "$file"
+    printf -v line '  %-20s %s\n' "${summary%% - *}" "${summary#* - }"
+    header+=$line
   done
+  print_help "$header"
 }
 
 parse_options '' "$@"
@@ -27,4 +29,4 @@ if [[ -v args[0] ]]; then
   [[ ${args[0]} =~ ^[a-z]+$ && -f $shell_home/commands/${args[0]}.bash ]] || no_command "${args[0]}"
   show_help "${args[0]}"
 fi
-to_output list_commands
+list_commands

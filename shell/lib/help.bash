@@ -2,14 +2,29 @@
 
 # shellcheck shell=bash
 
-# header_of FILE - its first comment, without the #.
-header_of() {
-  awk '/^#!/ { next } !/^#/ { exit } { sub(/^# ?/, ""); print }' "$1"
+# set_header HEADER FILE - sets HEADER to the file's first comment, without the #.
+set_header() {
+  local line_ text_=
+  while IFS= read -r line_ && [[ $line_ == '#'* ]]; do
+    [[ $line_ != '#!'* ]] || continue
+    line_=${line_#'#'}
+    text_+=${line_# }$'\n'
+  done <"$2"
+  printf -v "$1" '%s' "$text_"
 }
 
-# summary_of FILE - "NAME ARGUMENTS - summary", the header's first line.
-summary_of() {
-  awk '/^#!/ { next } { sub(/^# ?/, ""); print; exit }' "$1"
+header_of() {
+  local header
+  set_header header "$1"
+  printf '%s' "$header"
+}
+
+# set_summary SUMMARY FILE - sets SUMMARY to "NAME ARGUMENTS - summary", the header's first line.
+set_summary() {
+  local line_
+  while IFS= read -r line_ && [[ $line_ == '#!'* ]]; do :; done <"$2"
+  line_=${line_#'#'}
+  printf -v "$1" '%s' "${line_# }"
 }
 
 # no_command NAME - says so, with the command that may have been meant, and where the list is.
@@ -33,11 +48,13 @@ no_command() {
 
 # show_help COMMAND - prints it, and ends the script.
 show_help() {
-  to_output command_help "$1"
-  exit
+  local header
+  set_header header "$shell_home/commands/$1.bash"
+  print_help "taskresults $header"
 }
 
-command_help() {
-  printf 'taskresults '
-  header_of "$shell_home/commands/$1.bash"
+# print_help TEXT - in one go, without any process, and ends the script. A reader that went away is no failure.
+print_help() {
+  printf '%s' "$1" || exit "$EXIT_IO"
+  exit 0
 }

@@ -10,6 +10,20 @@ setup_pages() {
   "$root/shell/man/make_man" "$pages" 1.2.3
 }
 
+@test "help starts no process: of the program, of each command, in either form" {
+  command -v strace >/dev/null || skip 'no strace'
+  local command words
+  for command in '' $(cd "$root/shell/commands" && printf '%s\n' *.bash | sed 's/\.bash$//'); do
+    for words in "help $command" "$command --help"; do
+      # shellcheck disable=SC2086  # words
+      strace -f -qq -o "$BATS_TEST_TMPDIR/calls" -e trace=clone,clone3,fork,vfork,execve "$(tool taskresults)" $words \
+        >"$BATS_TEST_TMPDIR/said"
+      [[ -s $BATS_TEST_TMPDIR/said ]]
+      [[ $(wc -l <"$BATS_TEST_TMPDIR/calls") -eq 1 ]] || { cat "$BATS_TEST_TMPDIR/calls"; return 1; }
+    done
+  done
+}
+
 @test "every command has a man page with its name, synopsis, options and examples" {
   setup_pages
   for file in "$root"/shell/commands/*.bash; do
