@@ -26,6 +26,10 @@ listing() {
   [[ -z $(find . -xtype l -o -perm /022 ! -type l) ]]
   run grep -rlF "$root" share include lib/pkgconfig bin
   [[ -z $output ]]
+  # A document for developers may lead to the sources, which are not installed; one for users leads to what is there.
+  run env PYTHONDONTWRITEBYTECODE=1 python3 "$root/tests/lib/document_links.py" share/doc/taskresults
+  run grep -E '^(README|CHANGELOG|shell/README|ext/WRITING|tests/bench/REPORT)\.md:' <<<"$output"
+  [[ -z $output ]] || { echo "$output"; return 1; }
   # shellcheck disable=SC2034  # read by sql() in tests/lib/helpers.bash
   extension=lib/sqlite3/taskresults
   make_job a 3
