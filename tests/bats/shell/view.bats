@@ -177,7 +177,8 @@ PYTHON
   chmod +x bin/mail
   PATH=$PWD/bin:$(dirname "$(tool taskresults)"):$PATH
   export XDG_STATE_HOME=$PWD/state
-  export SCHEDULER_JOBS_FILE=$root/examples/jobs.json SCHEDULER_LOGS_DIR=$root/examples/logs
+  cp -r "$root/examples/logs" "$logs.examples" # `run` writes there
+  export SCHEDULER_JOBS_FILE=$root/examples/jobs.json SCHEDULER_LOGS_DIR=$logs.examples
   for file in "$root"/shell/commands/*.bash "$root/shell/taskresults" "$root/shell/view_results"; do
     awk '/^# Examples:/ {on = 1; next} on && /^#   / {print substr($0, 5); next} {on = 0}' "$file"
   done >examples
