@@ -20,7 +20,7 @@ WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wco
 ALL_CFLAGS = -std=c11 -MMD -MP -fPIC -fvisibility=hidden $(WARNINGS) -Iinclude $(PKG_CFLAGS) $(CFLAGS) $(VARIANT_CFLAGS)
 
 
-.PHONY: all static demo test check check-quick test-loaded unit bats deps asan tsan valgrind matrix locales widths coverage faults fuzz lint format bench instructions install uninstall clean help
+.PHONY: all static demo test check check-quick test-loaded unit bats deps asan tsan valgrind matrix locales widths coverage faults fuzz lint format bench instructions schedules install uninstall clean help
 
 all: taskresults.so taskresults-run ## build the loadable extension, taskresults.so, and what `taskresults run` needs
 
@@ -229,6 +229,15 @@ faults: test-binaries taskresults-run ## fail every call into libc of every scen
 fuzz: ## fuzz each target for FUZZ_SECONDS (60) of CPU time with libFuzzer and AFL++; see tests/fuzz/run
 	@.ci/deps --look build fuzz
 	@tests/fuzz/run
+
+# Longer than in the suite: with croniter, 100,000 expressions take two minutes.
+SCHEDULES := TASKRESULTS_ROOT="$(CURDIR)" PYTHONPATH=tests/lib PYTHONDONTWRITEBYTECODE=1 /usr/bin/python3 tests/oracles/schedules.py
+schedules: all ## when schedules are due, against croniter and zoneinfo, over 100,000 random expressions; minutes
+	@.ci/deps --look build test
+	@$(SCHEDULES) cron 100000 7
+	@$(SCHEDULES) zones 2000 7
+	@$(SCHEDULES) words 100000 7
+	@$(SCHEDULES) times 100000 7
 
 widths: ## make shell/terminal/width_data.awk anew, from the Unicode tables of Perl
 	shell/terminal/make_widths >shell/terminal/width_data.awk.new

@@ -22,6 +22,11 @@ TR_CHECKED int tr_hash_register(sqlite3 *db);
 TR_CHECKED int tr_time_functions_register(TrConnection *connection);
 
 /* ------------------------------------------------------------------------------------------------------------------
+** functions/slots.c - taskresults_slots(schedule, since, until, zone): the times at which a schedule is due
+*/
+TR_CHECKED int tr_slots_function_register(TrConnection *connection);
+
+/* ------------------------------------------------------------------------------------------------------------------
 ** functions/option.c - values of options
 */
 bool tr_option_is_flag(sqlite3_value *value, bool *flag); /* 0 or 1 */

@@ -69,7 +69,7 @@ static int take_time_option(const char *name, sqlite3_value *value, int64_t *tim
   }
   const char *text = type == SQLITE_TEXT ? (const char *)sqlite3_value_text(value) : NULL;
   TrTimePoint point;
-  if (text && tr_time_parse(text, (size_t)sqlite3_value_bytes(value), tr_clock_us(), &point)) {
+  if (text && tr_time_parse(text, (size_t)sqlite3_value_bytes(value), tr_clock_us(), NULL, &point)) {
     *time_us = point.first_us;
     return SQLITE_OK;
   }

@@ -3,6 +3,9 @@
 **
 **   taskresults_time(TEXT)           microseconds since 1970: taskresults_time('7d'), taskresults_time('2026-02-14')
 **   taskresults_time(TEXT, 'until')  the same, but of a whole day ('2026-02-14', 'today') the last microsecond
+**   taskresults_time(TEXT, ZONE)     as with one argument, but days, and times without a zone of their own, are those
+**                                    of that zone: 'Europe/Berlin', 'UTC', 'local'
+**   taskresults_time(TEXT, 'until', ZONE)
 **   taskresults_span(TEXT)           microseconds: taskresults_span('90 days')
 **   taskresults_span(TEXT, 'seconds') the same, but a number alone is seconds, and may have a fraction
 **
@@ -14,7 +17,7 @@
 ** already, itself. What cannot be read is an error, never NULL: a condition with NULL would choose nothing, or, in a
 ** prune, all.
 **
-** The second argument is a word, so that the name of a zone can stand there one day.
+** Of a time that the clocks of the zone show twice, the first one is given, and with 'until' the last.
 */
 #include "functions.h"
 
@@ -50,32 +53,53 @@ static bool read_text_argument(sqlite3_context *context, sqlite3_value *value, c
   return false;
 }
 
-/* Whether the second argument, if there is one, is `word` (*is_set) or `otherwise` (NULL: there is no other).
-** False: it is neither, and the error is set. */
-static bool read_word(sqlite3_context *context, int argc, sqlite3_value **argv, const char *word, const char *otherwise,
-                      const char *error, bool *is_set) {
-  *is_set = false;
-  if (argc < 2) return true;
-  const char *text = (const char *)sqlite3_value_text(argv[1]);
+/* Whether the second argument, if there is one, is `word`. False: it is another, and the error is set. */
+static bool read_word(sqlite3_context *context, int argc, sqlite3_value **argv, const char *word, const char *error,
+                      bool *is_set) {
+  const char *text = argc > 1 ? (const char *)sqlite3_value_text(argv[1]) : NULL;
   *is_set = text && strcmp(text, word) == 0;
-  if (*is_set || (text && otherwise && strcmp(text, otherwise) == 0)) return true;
+  if (argc < 2 || *is_set) return true;
   result_error(context, error, text ? text : "NULL");
   return false;
 }
 
-static void time_function(sqlite3_context *context, int argc, sqlite3_value **argv) {
+/* The zone that the last argument names, behind `until` or `since` or instead of them. False: the error is set. */
+static bool read_time_words(sqlite3_context *context, int argc, sqlite3_value **argv, bool *is_until, TrZone **zone) {
   static const char bad_word[] = "taskresults_time: the second argument is 'since' or 'until', not '%!.100s'";
+  char *message = NULL;
+  *zone = NULL;
+  const char *word = argc > 1 ? (const char *)sqlite3_value_text(argv[1]) : "since";
+  *is_until = word && strcmp(word, "until") == 0;
+  bool is_word = *is_until || (word && strcmp(word, "since") == 0);
+  if (argc < 3 && is_word) return true;
+  if (argc == 3 && !is_word) {
+    result_error(context, bad_word, word ? word : "NULL");
+    return false;
+  }
+  const char *name = (const char *)sqlite3_value_text(argv[argc - 1]);
+  int code = tr_zone_load(name ? name : "", zone, &message);
+  if (code == SQLITE_OK) return true;
+  result_error(context,
+               argc < 3 ? "taskresults_time: neither 'since' nor 'until', and no zone: %s" : "taskresults_time: %s",
+               message ? message : "out of memory");
+  sqlite3_free(message);
+  return false;
+}
+
+static void time_function(sqlite3_context *context, int argc, sqlite3_value **argv) {
   static const char no_time[] = "taskresults_time: '%!.100s' is no time; write " TR_TIME_FORMS;
   bool is_until;
   TrTimePoint point;
   TrBytes text;
-  if (!read_word(context, argc, argv, "until", "since", bad_word, &is_until)) return;
-  if (passes_as_it_is(context, argv[0])) return;
-  if (!read_text_argument(context, argv[0], no_time, &text)) return;
-  if (tr_time_parse(text.text, text.length, tr_clock_us(), &point))
-    sqlite3_result_int64(context, is_until ? point.last_us : point.first_us);
-  else
-    result_error(context, no_time, text.text);
+  TrZone *zone;
+  if (!read_time_words(context, argc, argv, &is_until, &zone)) return;
+  if (!passes_as_it_is(context, argv[0]) && read_text_argument(context, argv[0], no_time, &text)) {
+    if (tr_time_parse(text.text, text.length, tr_clock_us(), zone, &point))
+      sqlite3_result_int64(context, is_until ? point.last_us : point.first_us);
+    else
+      result_error(context, no_time, text.text);
+  }
+  tr_zone_free(zone);
 }
 
 static void span_function(sqlite3_context *context, int argc, sqlite3_value **argv) {
@@ -84,7 +108,7 @@ static void span_function(sqlite3_context *context, int argc, sqlite3_value **ar
   bool plain_seconds;
   int64_t us;
   TrBytes text;
-  if (!read_word(context, argc, argv, "seconds", NULL, bad_word, &plain_seconds)) return;
+  if (!read_word(context, argc, argv, "seconds", bad_word, &plain_seconds)) return;
   if (passes_as_it_is(context, argv[0])) return;
   if (!read_text_argument(context, argv[0], no_span, &text)) return;
   if (tr_timespan_parse(text.text, text.length, plain_seconds, &us))
@@ -103,7 +127,7 @@ static void untimed_function(sqlite3_context *context, int argc, sqlite3_value *
 int tr_time_functions_register(TrConnection *connection) {
   sqlite3 *db = connection->db;
   int flags = SQLITE_UTF8 | SQLITE_INNOCUOUS, code = SQLITE_OK;
-  for (int argc = 1; argc <= 2 && code == SQLITE_OK; argc++) { /* not deterministic: now goes on */
+  for (int argc = 1; argc <= 3 && code == SQLITE_OK; argc++) { /* not deterministic: now goes on */
     code = sqlite3_create_function_v2(db, "taskresults_time", argc, flags, NULL, time_function, NULL, NULL, NULL);
   }
   for (int argc = 1; argc <= 2 && code == SQLITE_OK; argc++) {

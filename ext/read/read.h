@@ -281,6 +281,56 @@ bool tr_span_time_us(const TrLine *line, const TrSpan *span, int64_t *time_us);
 #define TR_TIMESTAMP_SIZE 32
 void tr_timestamp_format(int64_t time_us, char out[TR_TIMESTAMP_SIZE]); /* as Python's isoformat() + "Z" */
 
+/* Of the proleptic Gregorian calendar: months and days begin with 1; weekday 0 is a Sunday; days since 1970-01-01. */
+int32_t tr_days_in_month(int year, int month);
+int64_t tr_days_from_civil(int year, int month, int day);
+void tr_civil_from_days(int64_t days, int *year, int *month, int *day);
+int32_t tr_weekday_of(int64_t days);
+
+/* ------------------------------------------------------------------------------------------------------------------
+** read/zone_rule.c - the rule behind a zone's last change: CET-1CEST,M3.5.0,M10.5.0/3
+** read/tzif.c - the bytes of a TZif file -> a zone
+** read/zone.c - a zone by its name; what its clocks show, and when
+*/
+typedef struct TrRuleDay {
+  char form;                     /* 'M': a weekday of a month; 'J': a day, 29 February not counted; 'D': a day */
+  int month, week, weekday, day; /* week 5 is the last one; J counts days from 1 on, D from 0 on */
+  int32_t time_s;                /* of that day's local time */
+} TrRuleDay;
+
+typedef struct TrZoneRule {
+  int32_t standard_s, summer_s; /* ahead of UTC */
+  bool has_summer;              /* and it is from one day to the other: */
+  TrRuleDay begins, ends;
+} TrZoneRule;
+bool tr_zone_rule_parse(const char *text, size_t length, TrZoneRule *rule);
+int64_t tr_zone_rule_change(const TrZoneRule *rule, int year, bool begins); /* of summer in that year: seconds UTC */
+
+typedef struct TrZone {
+  int64_t *change_s;  /* owned: when the clocks change, seconds UTC, in ascending order */
+  int32_t *offset_s;  /* owned: from then on, ahead of UTC */
+  size_t count;       /* of changes */
+  int32_t earliest_s; /* the offset before all of them */
+  bool has_rule;
+  TrZoneRule rule; /* which counts from the last of them on */
+} TrZone;          /* everywhere, NULL is UTC */
+
+/* SQLITE_CORRUPT: it is damaged. On failure nothing is owned. */
+TR_CHECKED int tr_tzif_parse(const unsigned char *bytes, size_t length, TrZone *zone);
+TR_CHECKED int tr_zone_load(const char *name, TrZone **zone, char **message); /* *zone may be NULL, for UTC */
+void tr_zone_free(TrZone *zone);                                              /* NULL is allowed */
+
+/* A time from one change of the clocks up to the next: from_s <= t < to_s. */
+typedef struct TrStretch {
+  int64_t from_s, to_s; /* seconds UTC; INT64_MIN and INT64_MAX: without an end */
+  int32_t offset_s;
+} TrStretch;
+
+void tr_zone_stretch(const TrZone *zone, int64_t utc_s, TrStretch *stretch); /* the one that holds utc_s */
+int64_t tr_zone_local_us(const TrZone *zone, int64_t utc_us);                /* what clocks show, as if it were UTC */
+/* When the clocks show that: first and last time, which differ where they are set back. Or when they pass over it. */
+void tr_zone_utc_us(const TrZone *zone, int64_t local_us, int64_t *first_us, int64_t *last_us);
+
 /* ------------------------------------------------------------------------------------------------------------------
 ** read/time.c - a time as people write it -> microseconds
 */
@@ -293,7 +343,8 @@ typedef struct TrTimePoint {
   int64_t first_us, last_us;
 } TrTimePoint;
 
-bool tr_time_parse(const char *text, size_t length, int64_t now_us, TrTimePoint *point); /* which forms: see the file */
+/* Which forms: see the file. Days, and times that name no zone, are the zone's. */
+bool tr_time_parse(const char *text, size_t length, int64_t now_us, const TrZone *zone, TrTimePoint *point);
 
 #pragma GCC visibility pop
 #endif /* TR_READ_H */

@@ -3,13 +3,15 @@
 **
 ** Understood, in upper or lower case, with white space around it:
 **
-**   2026-02-14T09:30:00Z    whatever timestamp.c takes
+**   2026-02-14T09:30:00Z    whatever timestamp.c takes; without a zone of its own, it is in the zone that is asked for
 **   2026-02-14              a day, which is whole
 **   today, yesterday        days, too
 **   now
 **   90s, "90 days"          a length of time (timespan.c): that long ago; `ago` may stand behind it
 **
-** Each is from the year 1 up to 9999, or it is no time. Where a zone comes in one day, days are the zone's.
+** Each is from the year 1 up to 9999, or it is no time. Days are those of the zone, and have 23 hours or 25 where its
+** clocks change. Of a time that its clocks show twice, the first and the last one are meant; one that they pass over is
+** the moment at which they do.
 */
 #include "read.h"
 
@@ -35,9 +37,13 @@ static bool set_instant(TrTimePoint *point, int64_t us) {
   return us >= EARLIEST_US && us <= LATEST_US;
 }
 
-static bool set_day(TrTimePoint *point, int64_t first_us) {
-  *point = (TrTimePoint){first_us, first_us + DAY_US - 1};
-  return first_us >= EARLIEST_US && point->last_us <= LATEST_US;
+/* The day whose clocks begin with `local_us`. */
+static bool set_day(TrTimePoint *point, const TrZone *zone, int64_t local_us) {
+  int64_t unused, next_us;
+  tr_zone_utc_us(zone, local_us, &point->first_us, &unused);
+  tr_zone_utc_us(zone, local_us + DAY_US, &next_us, &unused);
+  point->last_us = next_us - 1;
+  return point->first_us >= EARLIEST_US && point->last_us <= LATEST_US;
 }
 
 static int64_t start_of_day(int64_t us) {
@@ -52,6 +58,22 @@ static bool is_bare_day(TrBytes text, int64_t *us) {
   return tr_timestamp_parse(midnight, sizeof midnight - 1, us);
 }
 
+/* Of a timestamp: Z, or a sign behind the date. */
+static bool names_zone(TrBytes text) {
+  char last = text.text[text.length - 1];
+  if (last == 'Z' || last == 'z') return true;
+  for (size_t i = BARE_DAY_LENGTH; i < text.length; i++) {
+    if (text.text[i] == '+' || text.text[i] == '-') return true;
+  }
+  return false;
+}
+
+static bool set_timestamp(TrTimePoint *point, const TrZone *zone, TrBytes text, int64_t us) {
+  if (zone == NULL || names_zone(text)) return set_instant(point, us);
+  tr_zone_utc_us(zone, us, &point->first_us, &point->last_us);
+  return point->first_us >= EARLIEST_US && point->last_us <= LATEST_US;
+}
+
 /* "90 days ago" -> "90 days" */
 static TrBytes without_ago(TrBytes text) {
   if (text.length < 4 || !tr_is_blank(text.text[text.length - 4])) return text;
@@ -59,14 +81,14 @@ static TrBytes without_ago(TrBytes text) {
   return (TrBytes){text.text, text.length - 4};
 }
 
-bool tr_time_parse(const char *bytes, size_t length, int64_t now_us, TrTimePoint *point) {
+bool tr_time_parse(const char *bytes, size_t length, int64_t now_us, const TrZone *zone, TrTimePoint *point) {
   TrBytes text = trim_blanks((TrBytes){bytes, length});
-  int64_t us;
+  int64_t us, today_us = start_of_day(tr_zone_local_us(zone, now_us));
   if (is_word(text, "now")) return set_instant(point, now_us);
-  if (is_word(text, "today")) return set_day(point, start_of_day(now_us));
-  if (is_word(text, "yesterday")) return set_day(point, start_of_day(now_us) - DAY_US);
-  if (is_bare_day(text, &us)) return set_day(point, us);
-  if (tr_timestamp_parse(text.text, text.length, &us)) return set_instant(point, us);
+  if (is_word(text, "today")) return set_day(point, zone, today_us);
+  if (is_word(text, "yesterday")) return set_day(point, zone, today_us - DAY_US);
+  if (is_bare_day(text, &us)) return set_day(point, zone, us);
+  if (tr_timestamp_parse(text.text, text.length, &us)) return set_timestamp(point, zone, text, us);
   text = without_ago(text);
   if (!tr_timespan_parse(text.text, text.length, false, &us)) return false;
   return !__builtin_sub_overflow(now_us, us, &us) && set_instant(point, us);

@@ -36,14 +36,14 @@ static bool take_char(const char **p, const char *end, char wanted) {
   return true;
 }
 
-static int days_in_month(int year, int month) {
+int32_t tr_days_in_month(int year, int month) {
   static const char days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
   bool leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
   return days[month - 1] + (month == 2 && leap);
 }
 
 /* Days from 1970-01-01, counting years from March so that the leap day comes last. */
-static int64_t days_from_civil(int year, int month, int day) {
+int64_t tr_days_from_civil(int year, int month, int day) {
   int64_t y = month <= 2 ? year - 1 : year;
   int64_t era = (y >= 0 ? y : y - 399) / 400;
   int64_t year_of_era = y - era * 400;
@@ -52,7 +52,7 @@ static int64_t days_from_civil(int year, int month, int day) {
   return era * 146097 + day_of_era - 719468;
 }
 
-static void civil_from_days(int64_t days, int *year, int *month, int *day) {
+void tr_civil_from_days(int64_t days, int *year, int *month, int *day) {
   days += 719468;
   int64_t era = (days >= 0 ? days : days - 146096) / 146097;
   int64_t day_of_era = days - era * 146097;
@@ -64,14 +64,18 @@ static void civil_from_days(int64_t days, int *year, int *month, int *day) {
   *year = (int)(year_of_era + era * 400 + (*month <= 2));
 }
 
+int32_t tr_weekday_of(int64_t days) {
+  return (int32_t)((days % 7 + 11) % 7);
+}
+
 static bool take_date(const char **p, const char *end, int64_t *days) {
   int year, month, day;
   if (!take_year(p, end, &year) || !take_char(p, end, '-') || !take_two_digits(p, end, &month) ||
       !take_char(p, end, '-') || !take_two_digits(p, end, &day)) {
     return false;
   }
-  if (month < 1 || month > 12 || day < 1 || day > days_in_month(year, month)) return false;
-  *days = days_from_civil(year, month, day);
+  if (month < 1 || month > 12 || day < 1 || day > tr_days_in_month(year, month)) return false;
+  *days = tr_days_from_civil(year, month, day);
   return true;
 }
 
@@ -140,7 +144,7 @@ void tr_timestamp_format(int64_t time_us, char out[TR_TIMESTAMP_SIZE]) {
   int64_t days = seconds / 86400, second = seconds % 86400;
   if (second < 0) second += 86400, days--;
   int year, month, day;
-  civil_from_days(days, &year, &month, &day);
+  tr_civil_from_days(days, &year, &month, &day);
   int n = snprintf(out, TR_TIMESTAMP_SIZE, "%04d-%02d-%02dT%02d:%02d:%02d", year, month, day, (int)(second / 3600),
                    (int)(second / 60 % 60), (int)(second % 60));
   if (us) n += snprintf(out + n, (size_t)(TR_TIMESTAMP_SIZE - n), ".%06d", (int)us); /* isoformat() drops a zero one */

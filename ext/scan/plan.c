@@ -10,8 +10,9 @@
 ** depends on the value itself is decided in filter.c, when the value is known. `omit` is never set for them: SQLite
 ** checks every row again, and a pushdown can only spare work.
 **
-** `since` and `until` are no columns of a row but arguments of a table (see time_window.c): they are bound before all
-** other terms, so that no lack of room can lose one, and SQLite need not check them, since NULL equals nothing.
+** `since`, `until`, `grace` and `zone` are no columns of a row but arguments of a table (see time_window.c): they are
+** bound before all other terms, so that no lack of room can lose one, and SQLite need not check them, since NULL equals
+** nothing.
 */
 #include "scan.h"
 
@@ -21,7 +22,7 @@ static const char *const column_word[TR_COLUMN_OTHER] = {
     [TR_COLUMN_JOB_ID] = "job_id",   [TR_COLUMN_SUCCESS] = "success", [TR_COLUMN_TIMESTAMP] = "timestamp",
     [TR_COLUMN_TIME_US] = "time_us", [TR_COLUMN_OUTPUT] = "output",   [TR_COLUMN_ERROR] = "error",
     [TR_COLUMN_ROWID] = "rowid",     [TR_COLUMN_SINCE] = "since",     [TR_COLUMN_UNTIL] = "until",
-    [TR_COLUMN_OK] = "ok",
+    [TR_COLUMN_GRACE] = "grace",     [TR_COLUMN_ZONE] = "zone",       [TR_COLUMN_OK] = "ok",
 };
 
 static const char *const op_word[TR_OP_COUNT] = {
@@ -72,7 +73,9 @@ static bool is_supported(TrColumn column, TrOp op) {
   case TR_COLUMN_TIME_US: return op == TR_EQ || op == TR_IS || (op >= TR_LT && op <= TR_GE);
   case TR_COLUMN_ROWID:
   case TR_COLUMN_SINCE:
-  case TR_COLUMN_UNTIL: return op == TR_EQ;
+  case TR_COLUMN_UNTIL:
+  case TR_COLUMN_GRACE:
+  case TR_COLUMN_ZONE: return op == TR_EQ;
   default: return false;
   }
 }
@@ -88,7 +91,8 @@ static bool takes_list(TrColumn column) {
 }
 
 static bool is_argument(TrColumn column) {
-  return column == TR_COLUMN_SINCE || column == TR_COLUMN_UNTIL;
+  return column == TR_COLUMN_SINCE || column == TR_COLUMN_UNTIL || column == TR_COLUMN_GRACE ||
+         column == TR_COLUMN_ZONE;
 }
 
 static bool is_chosen(const TrPlan *plan, TrColumn column) {
@@ -131,7 +135,9 @@ static void estimate(const TrPlan *plan, sqlite3_index_info *info) {
     switch ((TrColumn)plan->term[i].column) {
     case TR_COLUMN_ROWID: cost = 1, rows = 1; break;
     case TR_COLUMN_SINCE:
-    case TR_COLUMN_UNTIL: break;
+    case TR_COLUMN_UNTIL:
+    case TR_COLUMN_GRACE:
+    case TR_COLUMN_ZONE: break;
     case TR_COLUMN_JOB_ID: {
       double share = op == TR_GLOB ? 0.1 : op == TR_IN ? 0.01 : 0.001;
       cost *= share, rows *= share;

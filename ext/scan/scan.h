@@ -67,6 +67,8 @@ typedef enum TrColumn {
   TR_COLUMN_ROWID,
   TR_COLUMN_SINCE, /* arguments: see time_window.c; not compared with anything */
   TR_COLUMN_UNTIL,
+  TR_COLUMN_GRACE,
+  TR_COLUMN_ZONE,
   TR_COLUMN_OTHER
 } TrColumn;
 typedef enum TrOp {
@@ -192,8 +194,9 @@ typedef struct TrTimeWindow {
   sqlite3_value *since, *until; /* owned; as given, or NULL */
 } TrTimeWindow;
 
-/* Bits of idxNum: SQLite compares the argument with the column all the same. */
-enum { TR_CHECKS_SINCE = 1, TR_CHECKS_UNTIL = 2, TR_CHECKS_END = 4 }; /* the last: the first one of the table's own */
+/* Bits of idxNum: SQLite compares the argument with the column all the same. The last and above are a table's own. */
+#define TR_CHECKS(column) (1 << ((column)-TR_COLUMN_SINCE))
+#define TR_CHECKS_END 16
 
 /* tr_plan_choose() for a table with the arguments; sets idxNum too. `table` is the table's name, for messages. */
 TR_CHECKED int tr_time_window_choose(sqlite3_index_info *info, const char *table,
@@ -204,6 +207,9 @@ TR_CHECKED int tr_time_window_bind(TrTimeWindow *time_window, const char *table,
                                    sqlite3_value **argv, TrFilter *filter, char **message);
 void tr_time_window_free(TrTimeWindow *time_window);
 void tr_time_window_result(sqlite3_context *context, sqlite3_value *argument); /* as it was given; NULL: it was not */
+/* One argument by itself: *kept (if wanted) is a copy, to be given back, *us (if wanted) the time, if there is one. */
+TR_CHECKED int tr_time_argument(const char *table, TrColumn column, int flags, const TrZone *zone, sqlite3_value *value,
+                                sqlite3_value **kept, int64_t *us, char **message);
 
 /* ------------------------------------------------------------------------------------------------------------------
 ** scan/block.c - a stretch of a file -> its lines, parsed, all held at once

@@ -1,5 +1,6 @@
 /*
 ** time_window.c - since and until, the arguments of task_stats and task_errors: between planning and a filter's times.
+** task_slots has grace and zone, too.
 **
 ** They are the first hidden columns, and restrict the records that count, both ends included: so they are no property
 ** of a row that SQLite could check, and no other operator than = makes sense. Where the value is not there yet, in a
@@ -11,8 +12,12 @@
 
 /* --- planning ----------------------------------------------------------------------------------------------------- */
 
+/* The arguments that a table may have, from the first on. */
+enum { FIRST_ARGUMENT = TR_COLUMN_SINCE, ARGUMENTS_END = TR_COLUMN_ZONE + 1 };
+
 static const char *argument_name(TrColumn column) {
-  return column == TR_COLUMN_SINCE ? "since" : "until";
+  static const char *const names[] = {"since", "until", "grace", "zone"};
+  return names[column - FIRST_ARGUMENT];
 }
 
 static bool is_of(const sqlite3_index_info *info, int i, TrColumn (*column_of)(int), TrColumn column) {
@@ -50,12 +55,16 @@ static bool is_checked(const sqlite3_index_info *info, TrColumn (*column_of)(int
 
 int tr_time_window_choose(sqlite3_index_info *info, const char *table, TrColumn (*column_of)(int table_column),
                           const TrConnection *connection, char **message) {
-  int code = check_argument(info, table, column_of, TR_COLUMN_SINCE, message);
-  if (code == SQLITE_OK) code = check_argument(info, table, column_of, TR_COLUMN_UNTIL, message);
+  int code = SQLITE_OK;
+  for (int i = FIRST_ARGUMENT; i < ARGUMENTS_END && code == SQLITE_OK; i++) {
+    code = check_argument(info, table, column_of, (TrColumn)i, message);
+  }
   if (code == SQLITE_OK) code = tr_plan_choose(info, column_of, connection, false);
   if (code != SQLITE_OK) return code;
-  info->idxNum = (is_checked(info, column_of, TR_COLUMN_SINCE) ? TR_CHECKS_SINCE : 0) |
-                 (is_checked(info, column_of, TR_COLUMN_UNTIL) ? TR_CHECKS_UNTIL : 0);
+  info->idxNum = 0;
+  for (int i = FIRST_ARGUMENT; i < ARGUMENTS_END; i++) {
+    if (is_checked(info, column_of, (TrColumn)i)) info->idxNum |= TR_CHECKS(i);
+  }
   return SQLITE_OK;
 }
 
@@ -73,15 +82,16 @@ static int64_t whole_us(double us, bool is_since) {
 }
 
 /* SQLITE_MISMATCH: it is no time. */
-static int read_bound(sqlite3_value *value, bool is_since, int64_t *us) {
+static int read_bound(sqlite3_value *value, bool is_since, const TrZone *zone, int64_t *us) {
   switch (sqlite3_value_type(value)) {
+  case SQLITE_NULL: return SQLITE_OK;
   case SQLITE_INTEGER: *us = sqlite3_value_int64(value); return SQLITE_OK;
   case SQLITE_FLOAT: *us = whole_us(sqlite3_value_double(value), is_since); return SQLITE_OK;
   case SQLITE_TEXT: {
     const char *text = (const char *)sqlite3_value_text(value);
     TrTimePoint point;
     if (text == NULL) return SQLITE_NOMEM;
-    if (!tr_time_parse(text, (size_t)sqlite3_value_bytes(value), tr_clock_us(), &point)) return SQLITE_MISMATCH;
+    if (!tr_time_parse(text, (size_t)sqlite3_value_bytes(value), tr_clock_us(), zone, &point)) return SQLITE_MISMATCH;
     *us = is_since ? point.first_us : point.last_us;
     return SQLITE_OK;
   }
@@ -89,29 +99,37 @@ static int read_bound(sqlite3_value *value, bool is_since, int64_t *us) {
   }
 }
 
-static int bound_error(const char *table, const char *name, sqlite3_value *value, char **message) {
+static int read_time_argument(const char *table, TrColumn column, const TrZone *zone, sqlite3_value *value, int64_t *us,
+                              char **message) {
+  int code = read_bound(value, column == TR_COLUMN_SINCE, zone, us);
+  if (code != SQLITE_MISMATCH) return code;
   bool is_text = sqlite3_value_type(value) == SQLITE_TEXT;
   return tr_error(message, SQLITE_ERROR,
                   "%s: %s: '%!.100s' is no time; write " TR_TIME_FORMS ", or microseconds since 1970 as an integer",
-                  table, name, is_text ? (const char *)sqlite3_value_text(value) : "(a BLOB)");
+                  table, argument_name(column), is_text ? (const char *)sqlite3_value_text(value) : "(a BLOB)");
 }
 
-static int bind_argument(TrTimeWindow *time_window, const char *table, TrColumn column, bool is_checked_again,
-                         sqlite3_value *value, TrFilter *filter, char **message) {
-  bool is_since = column == TR_COLUMN_SINCE;
-  sqlite3_value **kept = is_since ? &time_window->since : &time_window->until;
-  *kept = sqlite3_value_dup(value); /* only to be given back: a copy belongs to no connection, and SQLite may miss it */
-  if (*kept == NULL) return SQLITE_NOMEM;
-  if (sqlite3_value_type(value) == SQLITE_NULL) {
-    if (!is_checked_again) return SQLITE_OK;
+int tr_time_argument(const char *table, TrColumn column, int flags, const TrZone *zone, sqlite3_value *value,
+                     sqlite3_value **kept, int64_t *us, char **message) {
+  if (kept) {
+    *kept = sqlite3_value_dup(value); /* only to be given back: a copy belongs to no connection; SQLite may miss it */
+    if (*kept == NULL) return SQLITE_NOMEM;
+  }
+  if (sqlite3_value_type(value) == SQLITE_NULL && flags & TR_CHECKS(column)) {
     return tr_error(message, SQLITE_ERROR,
                     "%s: %s cannot be NULL beside so many conditions; put the table into a subquery", table,
                     argument_name(column));
   }
-  int code = read_bound(value, is_since, is_since ? &filter->from_us : &filter->to_us);
-  if (code == SQLITE_MISMATCH) return bound_error(table, argument_name(column), value, message);
-  filter->timed = true;
-  return code;
+  return us ? read_time_argument(table, column, zone, value, us, message) : SQLITE_OK;
+}
+
+static int bind_argument(TrTimeWindow *time_window, const char *table, TrColumn column, int flags, sqlite3_value *value,
+                         TrFilter *filter, char **message) {
+  bool is_since = column == TR_COLUMN_SINCE;
+  sqlite3_value **kept = is_since ? &time_window->since : &time_window->until;
+  if (sqlite3_value_type(value) != SQLITE_NULL) filter->timed = true;
+  return tr_time_argument(table, column, flags, NULL, value, kept, is_since ? &filter->from_us : &filter->to_us,
+                          message);
 }
 
 int tr_time_window_bind(TrTimeWindow *time_window, const char *table, const TrPlan *plan, int flags,
@@ -121,8 +139,7 @@ int tr_time_window_bind(TrTimeWindow *time_window, const char *table, const TrPl
   for (int i = 0; i < plan->count && code == SQLITE_OK; i++) {
     TrColumn column = (TrColumn)plan->term[i].column;
     if (column != TR_COLUMN_SINCE && column != TR_COLUMN_UNTIL) continue;
-    bool is_checked_again = flags & (column == TR_COLUMN_SINCE ? TR_CHECKS_SINCE : TR_CHECKS_UNTIL);
-    code = bind_argument(time_window, table, column, is_checked_again, argv[i], filter, message);
+    code = bind_argument(time_window, table, column, flags, argv[i], filter, message);
   }
   return code;
 }

@@ -134,5 +134,47 @@ void tr_durations_end(TrDurations *durations);
 bool tr_durations_find(const TrDurations *durations, int64_t time_us, int64_t *start_us);
 void tr_durations_free(TrDurations *durations);
 
+/* ------------------------------------------------------------------------------------------------------------------
+** scheduler/schedule.c - a schedule as jobs.json has it -> when it is due
+** scheduler/cron.c - the five fields of a cron expression
+*/
+#define TR_LAST_DAY 1u /* the bit of `days` that stands for the last day of a month: there is no day 0 */
+
+typedef struct TrCron {
+  uint64_t minutes;              /* bit n: minute n; and so on */
+  uint32_t hours, days, months;  /* days and months from 1 on */
+  uint32_t weekdays;             /* 0: Sunday */
+  bool every_day, every_weekday; /* the field leaves nothing out */
+} TrCron;
+
+/* SQLITE_OK; SQLITE_MISMATCH, and *cause tells what is wrong with it; or SQLITE_NOMEM. */
+TR_CHECKED int tr_cron_parse(const char *text, size_t length, TrCron *cron, char **cause);
+bool tr_cron_has_day(const TrCron *cron, int64_t day, int year, int month, int day_of_month);
+
+typedef struct TrSchedule {
+  int64_t interval_us; /* `every N unit` and `in N unit`; 0: at the times of `cron` */
+  bool is_single;      /* `in N unit`: once, unless the job is recurring */
+  TrCron cron;
+} TrSchedule;
+
+TR_CHECKED int tr_schedule_parse(const char *text, size_t length, TrSchedule *schedule, char **cause); /* as above */
+
+/* ------------------------------------------------------------------------------------------------------------------
+** scheduler/due.c - a schedule, and a time to begin with -> the times at which it is due
+*/
+typedef struct TrDue {
+  const TrSchedule *schedule; /* borrowed, */
+  const TrZone *zone;         /* and so is this: whose clocks the times of `cron` are; NULL: UTC */
+  int64_t last_us;            /* the one given out before, or the time to begin with */
+  TrStretch stretch;          /* of the zone, at the current minute */
+  int64_t day;                /* the current one, on its clocks: days since 1970, */
+  int year, month, day_of_month;
+  uint32_t hours;   /* of it that are still to come, */
+  uint64_t minutes; /* and minutes of the first of them; all are 0 before the first day */
+} TrDue;
+
+void tr_due_begin(TrDue *due, const TrSchedule *schedule, const TrZone *zone, int64_t after_us);
+bool tr_due_next(TrDue *due, int64_t *due_us); /* the next one behind `after_us`; false: there is none up to 9999 */
+
 #pragma GCC visibility pop
 #endif /* TR_SCHEDULER_H */

@@ -50,7 +50,8 @@ load ../lib/shell
   assert_sql_error 'is no time' "SELECT taskresults_time(x'3764');"
   assert_sql_error 'is no length of time' "SELECT taskresults_span(x'3764');"
   assert_sql_error "'7.0' is no time" "SELECT taskresults_time(7.0);"
-  assert_sql_error "is 'since' or 'until', not 'end'" "SELECT taskresults_time('7d', 'end');"
+  assert_sql_error "neither 'since' nor 'until', and no zone: zone 'end': " "SELECT taskresults_time('7d', 'end');"
+  assert_sql_error "is 'since' or 'until', not 'end'" "SELECT taskresults_time('7d', 'end', 'UTC');"
   assert_sql_error "can be 'seconds' only, not 'NULL'" "SELECT taskresults_span('7d', NULL);"
   assert_sql_error "can be 'seconds' only, not 'minutes'" "SELECT taskresults_span('7', 'minutes');"
 }

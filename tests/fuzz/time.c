@@ -34,15 +34,15 @@ static void check_span(const char *text, const char *spelled, size_t size, int64
   if (!is_span) return;
   MUST(us >= 0 && us == again_us && is_plain && us == plain_us);
   TrTimePoint point;
-  bool is_time = tr_time_parse(text, size, now_us, &point);
+  bool is_time = tr_time_parse(text, size, now_us, NULL, &point);
   MUST(is_time == (us <= now_us - EARLIEST_US));
   MUST(!is_time || (point.first_us == now_us - us && point.last_us == now_us - us));
 }
 
 static void check_time(const char *text, const char *spelled, size_t size, int64_t now_us) {
   TrTimePoint point, again;
-  bool is_time = tr_time_parse(text, size, now_us, &point);
-  MUST(tr_time_parse(spelled, size + 2, now_us, &again) == is_time);
+  bool is_time = tr_time_parse(text, size, now_us, NULL, &point);
+  MUST(tr_time_parse(spelled, size + 2, now_us, NULL, &again) == is_time);
   if (!is_time) return;
   MUST(point.first_us == again.first_us && point.last_us == again.last_us);
   MUST(point.first_us >= EARLIEST_US && point.last_us <= LATEST_US);
