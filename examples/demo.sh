@@ -1,6 +1,6 @@
 #!/bin/bash
-# demo.sh - what `make demo` shows: the jobs, why they fail, a status page and a statement of SQL, over the example data,
-# which ends now. Each command is printed before it is run.
+# demo.sh - what `make demo` shows: the jobs, why they fail, a status page and a statement of SQL, over the example
+# data, which ends now. Each command is printed before it is run.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 examples/fresh.sh build/examples

@@ -1,10 +1,10 @@
 #!/bin/sh
-# fresh.sh DIRECTORY [NOW] - writes the example data to DIRECTORY, dated as if the jobs had run up to now: results/, logs/
-# and jobs.json. NOW is a time as `date` reads it, for tests: with '2026-02-14 23:30 UTC' the files are those beside this
-# script.
+# fresh.sh DIRECTORY [NOW] - writes the example data to DIRECTORY, dated as if the jobs had run up to now: results/,
+# logs/ and jobs.json. NOW is a time as `date` reads it, for tests: with '2026-02-14 23:30 UTC' the files are those
+# beside this script.
 #
-# Each job is moved by a multiple of its own interval, so that a job of 02:00 still runs at 02:00, and the next run of each
-# is ahead; but for cert-check, which has been overdue for a day.
+# Each job is moved by a multiple of its own interval, so that a job of 02:00 still runs at 02:00, and the next run of
+# each is ahead; but for cert-check, which has been overdue for a day.
 set -eu
 if [ $# -lt 1 ] || [ $# -gt 2 ]; then
   echo 'usage: fresh.sh DIRECTORY [NOW]' >&2

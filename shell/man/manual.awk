@@ -1,7 +1,7 @@
 # manual.awk - a manual in Markdown -> a man page. With roff.awk. Variables: name (of the page), version, chapter.
 #
-# Of Markdown it knows what the manuals use: headings, paragraphs, lists, fenced code, tables, `code`, **bold**, *emphasis*
-# and links. A table becomes a list: what stands first in a row is the term.
+# Of Markdown it knows what the manuals use: headings, paragraphs, lists, fenced code, tables, `code`, **bold**,
+# *emphasis* and links. A table becomes a list: what stands first in a row is the term.
 
 # The pages that come from manuals which link to each other.
 BEGIN {

@@ -13,9 +13,11 @@ done
 
 in_progress=1 # no line of progress: the output is the command's
 
-read -r success && read -r output && read -r error && read -r time && [[ $success == [01] && $output$error != *[!0-9a-f]* ]] ||
+read -r success && read -r output && read -r error && read -r time &&
+  [[ $success == [01] && $output$error != *[!0-9a-f]* ]] ||
   die "$EXIT_IO" 'how the command ended did not come through'
 [[ $time =~ ^[0-9]{4}- ]] || time= # a clock that is off by thousands of years
 query "SELECT taskresults_writable(1);
   INSERT INTO task_results(timestamp, job_id, job_name, success, output, error)
-  VALUES (nullif($(sql_text "$time"), ''), $(sql_text "$1"), $(sql_text "$2"), $success, CAST(x'$output' AS TEXT), CAST(x'$error' AS TEXT));" >/dev/null
+  VALUES (nullif($(sql_text "$time"), ''), $(sql_text "$1"), $(sql_text "$2"), $success,
+    CAST(x'$output' AS TEXT), CAST(x'$error' AS TEXT));" >/dev/null
