@@ -55,6 +55,7 @@ show_help() {
 
 # print_help TEXT - in one go, without any process, and ends the script. A reader that went away is no failure.
 print_help() {
-  printf '%s' "$1" || exit "$EXIT_IO"
+  trap 'exit 0' PIPE
+  printf '%s' "$1" 2>/dev/null || die "$EXIT_IO" 'the help cannot be written: standard output is full, or closed'
   exit 0
 }
