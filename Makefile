@@ -20,7 +20,7 @@ WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wco
 ALL_CFLAGS = -std=c11 -MMD -MP -fPIC -fvisibility=hidden $(WARNINGS) -Iinclude $(PKG_CFLAGS) $(CFLAGS) $(VARIANT_CFLAGS)
 
 
-.PHONY: all static demo test check check-quick test-loaded unit bats deps asan tsan valgrind matrix locales widths coverage faults fuzz lint format bench instructions schedules install uninstall clean help
+.PHONY: all static demo test check check-quick test-loaded test-surroundings unit bats deps asan tsan valgrind matrix locales widths coverage faults fuzz lint format bench instructions schedules install uninstall clean help
 
 all: taskresults.so taskresults-run ## build the loadable extension, taskresults.so, and what `taskresults run` needs
 
@@ -144,6 +144,10 @@ check-quick: run-quick-tests ## lint what has changed, and run the tests that fi
 
 test-loaded: run-loaded-tests ## run every test beside ten busy processes (Debian: stress-ng)
 	@$(count-tests)
+
+test-surroundings: test-binaries ## run tests with signals ignored, without input, on a terminal, in Turkish; minutes
+	@.ci/deps --look build test
+	@tests/surroundings
 
 unit: run-units ## run the C units
 	@$(count-tests)
