@@ -133,8 +133,7 @@ SCRIPT
 # What the owner could lead elsewhere is a name; so no call that makes, opens for writing, renames or gives a mode may take
 # one, but below a descriptor, alone, and as a new file.
 @test "in that directory nothing is made, opened for writing, renamed or given a mode by a path" {
-  command -v strace >/dev/null || skip 'no strace here'
-  strace -o /dev/null true 2>/dev/null || skip 'no process may be traced here'
+  require_strace
   setup_theirs
   cd /
   touch "$theirs/existing"

@@ -530,8 +530,9 @@ PYTHON
 }
 
 @test "the power failing at any system call: what was synced is there, once" {
-  unshare -m true 2>/dev/null || skip 'no mount namespace can be had here'
-  run unshare -m "$root/tests/prune/power.py" "$PRUNE_STRIDE"
+  local alone=(unshare -m) # copies of the mount in others' namespaces would keep the failed disk alive
+  unshare -m true 2>/dev/null || alone=()
+  run "${alone[@]}" "$root/tests/prune/power.py" "$PRUNE_STRIDE"
   [[ $output != skip* ]] || skip "$output"
   [[ $status == 0 ]] || { echo "$output"; return 1; }
 }

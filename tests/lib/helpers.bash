@@ -114,6 +114,12 @@ with_faults() {
   env "${settings[@]}" LD_PRELOAD="$root/build/shim/faults.so" "$@"
 }
 
+# require_strace - skips a test where there is none, or where no process may be traced.
+require_strace() {
+  command -v strace >/dev/null || missing_extra strace
+  strace -o /dev/null true 2>/dev/null || skip 'no process may be traced here'
+}
+
 # missing_extra WHAT - for a test whose package, of the group `extras` in .ci/deps, is not here: it is skipped, but
 # fails where TASKRESULTS_EXTRAS is set, as .ci/run does.
 missing_extra() {

@@ -2,8 +2,7 @@
 """power.py [STRIDE] - the power fails at every (STRIDE-th) system call of a prune, and of a recovery. Afterwards every
 record that was synced before the prune has to be there, once, and no other record twice.
 
-Needs root, and a mount namespace of its own (`unshare -m`): a copy of the mount in somebody else's would keep the failed
-disk alive. The job lives on an ext4 in a file of its own, which EXT4_IOC_SHUTDOWN stops without flushing anything; what
+Needs root: the job lives on an ext4 in a file of its own, which EXT4_IOC_SHUTDOWN stops without flushing anything; what
 a remount then finds is what a power failure would have left. What writers had not synced can be a hole then, a line that
 begins with NULs; that is theirs. Prints "skip" and exits 0 where that cannot be done.
 """

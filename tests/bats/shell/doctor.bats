@@ -92,7 +92,7 @@ PYTHON
 }
 
 @test "doctor: thousands of jobs with something to tell start no process each" {
-  command -v strace >/dev/null || skip 'no strace here'
+  require_strace
   processes() { # of doctor, with so many jobs of each kind
     rm -f "$results"/*
     for ((i = 0; i < $1; i++)); do

@@ -11,7 +11,7 @@ setup_pages() {
 }
 
 @test "help starts no process: of the program, of each command, in either form" {
-  command -v strace >/dev/null || skip 'no strace'
+  require_strace
   local command words
   for command in '' $(cd "$root/shell/commands" && printf '%s\n' *.bash | sed 's/\.bash$//'); do
     for words in "help $command" "$command --help"; do
