@@ -49,7 +49,7 @@ await() {
 # make_job JOB COUNT [FAIL_EVERY] - appends COUNT records as the scheduler writes them, one a minute from
 # 2026-01-01T00:00:00Z; every FAIL_EVERY-th fails.
 make_job() {
-  if [[ $1 =~ ^[a-z]+[0-9]*$ ]] && (($2 <= 300)); then
+  if [[ $1 =~ ^[a-z]+-?[0-9]*$ ]] && (($2 <= 300)); then
     make_small_job "$1" "$2" "${3:-0}" >>"$results/$1.jsonl"
     return
   fi
