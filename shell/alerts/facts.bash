@@ -37,6 +37,7 @@ known_jobs() {
     return
   fi
   [[ -v opt[overdue] || -v opt[silent-for] || ${#args[@]} -gt 0 ]] || return 0
+  load lib/jobs_file
   look_at_jobs_file
   if [[ -v opt[overdue] || -v opt[silent-for] ]]; then
     say_unknown_jobs 'alerts of overdue and silent jobs are left out'
@@ -66,6 +67,7 @@ recent_records() {
     ((reach >= EMPTY_RUNS)) || reach=$EMPTY_RUNS
   fi
   if [[ -v opt[suspicious] ]]; then
+    load lib/sql_text
     pattern="'*' || $(sql_text "${opt[suspicious]}") || '*'"
     suspect="coalesce($(whole_text output), '') GLOB $pattern OR coalesce($(whole_text error), '') GLOB $pattern"
   fi

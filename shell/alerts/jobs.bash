@@ -2,13 +2,15 @@
 
 # shellcheck shell=bash
 
+load lib/sql_texts
+
 # find_jobs - sets `jobs`, those that have a file (and were asked for), and `unreadable`, of which it complains.
 find_jobs() {
   local dir kind job
   local -A wanted=()
   dir=$results_dir
   [[ $dir == /* ]] || dir=./$dir
-  [[ -d $dir ]] || no_results_dir "$dir"
+  [[ -d $dir ]] || { load hints/schedulers; no_results_dir "$dir"; }
   [[ -r $dir && -x $dir ]] || die "$EXIT_IO" "results directory $dir is not readable for $(id -un); no alerts at all"
   results_id=$(printf '%s' "$(realpath -- "$dir")" | od -An -v -tx1 | tr -d ' \n')
   jobs=() unreadable=()
@@ -27,6 +29,7 @@ say_unreadable_files() {
   local job user messages=()
   user=$(id -un)
   for job in "${unreadable[@]}"; do messages+=("job $job: its file is not readable for $user; no alerts for it"); done
+  load lib/say
   say_each "${messages[@]}"
 }
 

@@ -2,11 +2,7 @@
 
 # shellcheck shell=bash
 
-for part in jobs facts kinds news notices; do
-  # shellcheck source=/dev/null
-  source "$shell_home/alerts/$part.bash"
-done
-unset part
+load alerts/{jobs,facts,kinds,news,notices} lib/{query,sql_texts,fields,times} terminal/visible
 
 # judge - runs the query; sets `state_fault`, `missing_job`, `firing_count`, `job_count`, and the columns of the
 # notices, each an array.

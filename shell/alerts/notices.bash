@@ -19,11 +19,14 @@ NOTICE=(event alert job streak failures last_run since error message before afte
 # notices - SQL: the first row has what is wrong with the state, a named job that does not exist, and the count of what
 # fires; then a row for each alert that fires or was told.
 notices() {
-  local kind list='' evaluated ended row fe text quoted offset hash failures=NULL
-  local ended_words="CASE alert WHEN 'rate' THEN 'failing too often' WHEN 'empty' THEN 'without output' ELSE alert END"
-  [[ ! -v opt[rate] ]] ||
-    failures="(SELECT count(*) FROM recent AS r WHERE NOT r.good AND r.id >= head
-      AND r.id < head + min(seen, $rate_runs))"
+  notice_table
+  answer_table
+  print_answer
+}
+
+# notice_table - what becomes of each alert: those that fire, and those that were told.
+notice_table() {
+  local kind list='' evaluated ended
   for kind in "${kinds[@]}"; do list+="${list:+, }'$kind'"; done
   # A job that was not looked at keeps its alerts.
   evaluated="told.alert IN ($list) AND told.job NOT IN (SELECT job FROM unreadable)"
@@ -41,6 +44,14 @@ notices() {
     SELECT CASE WHEN $evaluated THEN $ended ELSE 'kept' END, told.alert, told.job, told.fired, '', line, fired, 0
     FROM told LEFT JOIN fact USING (job)
     WHERE NOT EXISTS (SELECT 1 FROM firing WHERE firing.job = told.job AND firing.alert = told.alert);"
+}
+
+# answer_table - with what is to be told of each.
+answer_table() {
+  local text quoted offset hash failures=NULL
+  [[ ! -v opt[rate] ]] ||
+    failures="(SELECT count(*) FROM recent AS r WHERE NOT r.good AND r.id >= head
+      AND r.id < head + min(seen, $rate_runs))"
   # What a notice quotes, and of which record.
   text="(CASE WHEN alert = 'suspicious' AND NOT coalesce(($(whole_text output)) GLOB $pattern, 0) THEN error
     WHEN ok THEN output ELSE error END)"
@@ -68,6 +79,11 @@ notices() {
           THEN json_set(before, '\$.upto_us', fact.at, '\$.offset', $offset, '\$.hash', $hash)
         WHEN event = 'kept' THEN before END AS after
     FROM notice LEFT JOIN fact USING (job) LEFT JOIN recent ON recent.id = head;"
+}
+
+print_answer() {
+  local text row fe
+  local ended_words="CASE alert WHEN 'rate' THEN 'failing too often' WHEN 'empty' THEN 'without output' ELSE alert END"
   text=$(telling_line error "rtrim(ending, ' ' || char(9, 10, 13))")
   row="event, alert, job, streak, failures, $(printable last_run), $(clock since), error,
     $(cell job) || ': ' || CASE event WHEN 'repeated' THEN 'still: ' ELSE '' END ||

@@ -4,11 +4,10 @@
 
 # shellcheck shell=bash
 
-load lib/atomic
-
 # lock_state - sets `state`; waits for another run, and keeps others out until this one ends.
 lock_state() {
   local home=${XDG_STATE_HOME-}
+  load lib/atomic
   if [[ -v opt[state] ]]; then
     state=${opt[state]}
     [[ -n $state ]] || usage_error '--state wants a file'

@@ -32,6 +32,7 @@ tell() {
     return
   fi
   (
+    load lib/as_user
     add_for_user "TASKRESULTS_EVENT=${events[$1]}" "TASKRESULTS_ALERT=${alerts_of[$1]}" \
       "TASKRESULTS_JOB=${jobs_of[$1]}" "TASKRESULTS_MESSAGE=${messages[$1]}" "TASKRESULTS_STREAK=${streaks[$1]}" \
       "TASKRESULTS_FAILURES=${failures_of[$1]}" "TASKRESULTS_LAST_RUN=${last_runs[$1]}" \

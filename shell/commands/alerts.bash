@@ -79,11 +79,7 @@
 
 # shellcheck shell=bash
 
-for part in judge state tell; do
-  # shellcheck source=/dev/null
-  source "$shell_home/alerts/$part.bash"
-done
-unset part
+load alerts/judge
 
 # read_options ARGUMENT... - checks all that was given.
 read_options() {
@@ -116,7 +112,7 @@ nagios() {
   find_jobs
   ((${#unreadable[@]} == 0)) || die "$EXIT_IO" "${#unreadable[@]} jobs whose files are not readable for $(id -un)"
   judge
-  [[ -z $missing_job || -n $jobs_fault ]] || no_job "$EXIT_IO" "$missing_job"
+  [[ -z $missing_job || -n $jobs_fault ]] || { load lib/jobs; no_job "$EXIT_IO" "$missing_job"; }
   local at text='' perfdata shown=0 worst=0 kind alerts=0
   local -A count=()
   for kind in "${kinds[@]}"; do count[$kind]=0; done
@@ -166,6 +162,7 @@ for argument; do
 done
 [[ -z $asks_nagios ]] || check "$@"
 
+load alerts/{state,tell}
 read_options "$@"
 lock_state
 find_jobs
@@ -173,7 +170,7 @@ judge
 [[ -z $state_fault ]] ||
   die "$EXIT_IO" "the state file $state is not whole or not ours ($state_fault); move it away, and" \
     "every alert is told anew"
-[[ -z $missing_job || -n $jobs_fault ]] || no_job "$EXIT_USAGE" "$missing_job"
+[[ -z $missing_job || -n $jobs_fault ]] || { load lib/jobs; no_job "$EXIT_USAGE" "$missing_job"; }
 tell_all
 if ((fired == 0 && failed == 0)) && on_terminal; then
   say "nothing new; alerts going on: $firing_count"

@@ -18,12 +18,8 @@
 
 # shellcheck shell=bash
 
-# shellcheck source=shell/hints/schedulers.bash
-source "$shell_home/hints/schedulers.bash"
-# shellcheck source=shell/doctor/results.bash
-source "$shell_home/doctor/results.bash"
-
 parse_options '' "$@"
+load lib/{query,sqlite_version,runner} hints/schedulers doctor/results terminal/show
 at_most 0
 failures=0
 

@@ -30,15 +30,17 @@
 # shellcheck shell=bash
 
 parse_options 'since= until= limit= min= raw json jsonl csv' "$@"
+load lib/jobs
 unreadable=()
 job_argument
-[[ -v args[0] ]] || readable_jobs
+[[ -v args[0] ]] || { load lib/unreadable; readable_jobs; }
 format_option json jsonl csv
 number_option limit
 number_option min
 time_options since until
 limit=${opt[limit]-0}
 
+load lib/times
 select="SELECT sum(times) AS times, count(*) AS jobs, min(job_id) AS job_id, min(first_run_us) AS first_us,
     max(last_run_us) AS last_us, signature
   FROM task_errors(${opt[since]-NULL}, ${opt[until]-NULL}) WHERE $job_condition
@@ -50,18 +52,20 @@ if [[ -n $format ]]; then
     $instant, $(seconds_of last_us), 'unixepoch') AS last_run, signature FROM ($select)" \
     times jobs job_id first_run last_run signature
   no_such_job
-  say_unreadable
+  ((${#unreadable[@]} == 0)) || say_unreadable
   exit 0
 fi
 
-rows=$(with_progress query "SELECT 'TIMES', 'JOBS', 'FIRST RUN', 'LAST RUN', '', 'ERROR';
+load lib/{rows,fields}
+set_rows rows "SELECT 'TIMES', 'JOBS', 'FIRST RUN', 'LAST RUN', '', 'ERROR';
   SELECT times, CASE jobs WHEN 1 THEN $(cell job_id) ELSE jobs || ' jobs' END, $(clock first_us), $(clock last_us),
     $(relative_time last_us), CASE signature WHEN '' THEN $(paint dim "'(no error text)'") ELSE $(cell signature) END
-  FROM ($select);") || exit
+  FROM ($select);" || exit
 no_such_job
-if [[ $rows != *$'\n'* ]]; then
+if [[ $rows != *$'\n'*$'\n'* ]]; then
   say 'no failures'
 else
-  show_table rllllll '6:24 2' '3 4 2' < <(printf '%s\n' "$rows")
+  load terminal/table
+  show_table "$rows" rllllll '6:24 2' '3 4 2'
 fi
-say_unreadable
+((${#unreadable[@]} == 0)) || say_unreadable

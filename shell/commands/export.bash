@@ -40,9 +40,8 @@
 
 # shellcheck shell=bash
 
-load lib/formats
-
 parse_options 'format= delimiter= bom columns= job= success errors since= until= max-chars= guard o:output=' "$@"
+load lib/{query,formats}
 exclusive success errors
 number_option max-chars
 time_options since until
@@ -80,6 +79,7 @@ column() {
   if [[ $format == csv ]]; then
     [[ " ${csv_options[*]} " == *" cut $1 "* ]] || csv_options+=(max_chars "${opt[max-chars]}" cut "$1")
   else
+    load lib/fields
     column="substr($(whole_text "$1"), 1, ${opt[max-chars]}) AS $1"
   fi
 }
@@ -89,17 +89,20 @@ for name in "${columns[@]}"; do
   column "$name"
   list+=${list:+, }$column
 done
-condition=$(time_condition)
+set_time_condition condition
 [[ ! -v opt[success] ]] || condition+=' AND ok = 1'
 [[ ! -v opt[errors] ]] || condition+=' AND ok = 0'
 [[ ! -v opt[job] ]] || args+=("${opt[job]}")
 if ((${#args[@]})); then
+  load lib/jobs
   require_jobs "${args[@]}"
   named_jobs "${args[@]}"
   condition+=" AND $job_condition"
 else
+  load lib/unreadable
   readable_jobs
   if ((${#unreadable[@]})); then
+    load lib/name_unreadable
     name_unreadable 'not exported' "${unreadable[@]}"
     die "$EXIT_IO" 'nothing was exported, for an export leaves no job out;' \
       'to have the others, name them: taskresults export JOB...'

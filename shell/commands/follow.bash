@@ -25,11 +25,8 @@
 #   taskresults follow --errors --jsonl
 
 # shellcheck shell=bash
-# shellcheck source=shell/lib/records.bash
-source "$shell_home/lib/records.bash"
-load lib/formats
-
 parse_options 'limit= success errors interval= full raw jsonl' "$@"
+load lib/{query,sql_text,jobs,runner}
 exclusive success errors
 number_option limit
 limit=${opt[limit]-0}
@@ -45,14 +42,16 @@ cut=200
 [[ ! -v opt[full] ]] || cut=0
 columns='timestamp, job_id, job_name, success, output, error, record, time_us, offset, ok'
 if [[ -v opt[jsonl] ]]; then
+  load lib/formats
   printed=$(json_row timestamp timestamp job_id job_id job_name job_name success success output output error error)
 else
+  load lib/records terminal/show
   set_record_block printed "$cut"
 fi
 
 dir=$results_dir
 [[ $dir == /* ]] || dir=./$dir
-[[ -d $dir ]] || no_results_dir "$dir"
+[[ -d $dir ]] || { load hints/schedulers; no_results_dir "$dir"; }
 can_look() { [[ -r $dir && -x $dir ]]; }
 can_look || die "$EXIT_IO" "results directory $dir: Permission denied"
 
@@ -74,6 +73,7 @@ declare -A waiting=()
 must_wait() {
   ((${#args[@]} == 0)) && [[ -f $dir/$1.jsonl && ! -r $dir/$1.jsonl ]] || return
   [[ -z ${waiting["=$1"]-} ]] || return 0
+  load lib/name_unreadable
   name_unreadable 'not followed yet' "$1"
   waiting["=$1"]=new
   [[ -z ${state["=$1"]-} ]] || waiting["=$1"]=known
@@ -167,7 +167,7 @@ goes_on() {
 # feed - the statements, for as long as it goes on.
 feed() {
   local job
-  printf '%s%s\n' "$prelude" "$tables"
+  printf '%s\n' "$tables"
   changed_jobs
   for job in "${changed[@]}"; do
     if [[ -v awaited["=$job"] ]]; then
@@ -226,6 +226,6 @@ if find_runner; then
   "$runner" --watch "$ended" "$$" &
 fi
 # In the background, so that a signal to the script alone is heard at once. Its status is that of the last that failed.
-feed | run_sqlite | as_it_comes &
+feed | run_plain | as_it_comes &
 wait "$!"
 finish "$?"

@@ -26,6 +26,7 @@
 # shellcheck shell=bash
 
 parse_options 'failing sort= raw json jsonl csv' "$@"
+load lib/{unreadable,percent}
 at_most 0
 format_option json jsonl csv
 case ${opt[sort]-name} in
@@ -54,9 +55,15 @@ if [[ -n $format ]]; then
   exit 0
 fi
 
-rows=$(with_progress query "SELECT 'JOB', 'RUNS', 'SUCCESS', 'LAST RUN', '', 'LAST STATE', 'STREAK';
-  SELECT $(cell job_id), runs, $percent_text, coalesce(nullif($(clock last_us), ''), $(cell last_run)),
-    $(relative_time last_us),
-    CASE WHEN last_success THEN $(paint green "'ok'") ELSE $(paint red "'failed'") END, streak FROM ($select);") || exit
-show_table lrrlrlr 1 '4 2 7 3' < <(printf '%s\n' "$rows")
+load lib/{rows,times,fields} terminal/table
+set_cell job job_id
+set_clock at last_us
+set_cell written last_run
+set_relative_time ago last_us
+set_painted good green "'ok'"
+set_painted bad red "'failed'"
+set_rows rows "SELECT 'JOB', 'RUNS', 'SUCCESS', 'LAST RUN', '', 'LAST STATE', 'STREAK';
+  SELECT $job, runs, $percent_text, coalesce(nullif($at, ''), $written), $ago,
+    CASE WHEN last_success THEN $good ELSE $bad END, streak FROM ($select);" || exit
+show_table "$rows" lrrlrlr 1 '4 2 7 3'
 say_unreadable

@@ -32,6 +32,7 @@
 # shellcheck shell=bash
 
 parse_options 'o:output=' "$@"
+load lib/query lib/unreadable lib/jobs_in
 at_most 0
 [[ ! -v opt[output] || -n ${opt[output]} ]] || usage_error '--output wants a file'
 readable_jobs
@@ -77,7 +78,7 @@ statements() {
 }
 
 metrics() {
-  query "$(statements)" | if on_terminal; then LC_ALL=C sed "$(visible_program)"; else cat; fi
+  query "$(statements)" | if on_terminal; then load terminal/visible; LC_ALL=C sed "$(visible_program)"; else cat; fi
   finish "${PIPESTATUS[@]}"
 }
 

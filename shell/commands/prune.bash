@@ -38,6 +38,7 @@
 # shellcheck shell=bash
 
 parse_options 'all keep= since= keep-failures= drop-rejects dry-run force offline quiet raw json jsonl' "$@"
+load lib/query lib/fields
 # What deletes has to understand all that it was told; either of two values may be the slip.
 [[ -z $repeated ]] || usage_error "--$repeated is there twice"
 format_option json jsonl
@@ -59,6 +60,7 @@ if [[ -v opt[all] ]]; then
 else
   ((${#args[@]})) || usage_error 'which job? (or --all)'
   at_most 1
+  load lib/sql_text
   reports="json_array(json(taskresults_prune($(sql_text "${args[0]}")$rules)))"
 fi
 
@@ -104,6 +106,7 @@ rows=$(with_progress query "$statements") || {
   (($? != EXIT_NO)) || exit "$EXIT_NO"
   dir=$results_dir
   [[ -v opt[all] || ! -x $dir || -e $dir/${args[0]}.jsonl || -L $dir/${args[0]}.jsonl ]] || {
+    load lib/jobs
     suggest_job "${args[0]}"
     exit "$EXIT_NO"
   }
@@ -115,8 +118,7 @@ busy=${counts%%$'\x1f'*} counts=${counts#*$'\x1f'}
 failed=${counts%%$'\x1f'*} refused=${counts#*$'\x1f'}
 if [[ -z $format ]]; then
   # Without a row, no headings.
-  [[ -v opt[quiet] && $rows != *$'\n'*$'\n'* ]] || printf '%s' "$rows" | show_table llrrrl '6:11 1:8' '5 3 4'
-  finish "${PIPESTATUS[@]}"
+  [[ -v opt[quiet] && $rows != *$'\n'*$'\n'* ]] || { load terminal/table; show_table "$rows" llrrrl '6:11 1:8' '5 3 4'; }
 else
   printf '%s' "$rows" | json_lines "$format"
   finish "${PIPESTATUS[@]}"

@@ -25,6 +25,7 @@
 # shellcheck shell=bash
 
 parse_options 'count raw json jsonl csv' "$@"
+load lib/{jobs,fields}
 job_argument
 format_option json jsonl csv
 
@@ -52,10 +53,12 @@ if [[ -n $format ]]; then
   exit 0
 fi
 
-rows=$(with_progress query "SELECT $header; SELECT $cells FROM ($select);") || exit
+load lib/rows
+set_rows rows "SELECT $header; SELECT $cells FROM ($select);" || exit
 no_such_job
-if [[ $rows != *$'\n'* ]]; then
+if [[ $rows != *$'\n'*$'\n'* ]]; then
   say 'no rejects: every line is a record'
   exit 0
 fi
-show_table "$align" "$shrink" "$drop" < <(printf '%s\n' "$rows")
+load terminal/table
+show_table "$rows" "$align" "$shrink" "$drop"

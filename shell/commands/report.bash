@@ -33,10 +33,8 @@
 #   taskresults report -o wall.html --refresh 300 --title "Night shift"
 
 # shellcheck shell=bash
-# shellcheck source=shell/report/data.bash
-source "$shell_home/report/data.bash"
-
 parse_options 'o:output= days= title= refresh=' "$@"
+load lib/query report/{tables,rows} lib/unreadable lib/jobs_file
 at_most 0
 number_option days
 seconds_option refresh

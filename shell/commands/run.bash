@@ -65,6 +65,7 @@
 # shellcheck shell=bash
 
 parse_options 'name= timeout= jitter= lock= ping= no-log-command quiet merge' "$@"
+load lib/runner
 ((${#args[@]})) || usage_error 'which job? It goes before the --'
 job=${args[0]} name=${opt[name]-${args[0]}}
 words=("${args[@]:1}")

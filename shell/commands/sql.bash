@@ -22,6 +22,7 @@
 # shellcheck shell=bash
 
 parse_options 'mode= header db=' "$@"
+load lib/query
 if [[ -n $stdout_is_terminal ]]; then mode=box; else mode=list; fi
 mode=${opt[mode]-$mode}
 modes='box list csv json line column markdown table quote tabs html insert ascii'
@@ -29,14 +30,14 @@ modes='box list csv json line column markdown table quote tabs html insert ascii
 database=${opt[db]-:memory:}
 [[ $database != -* ]] || database=./$database
 
+load lib/as_user
 sqlite_setup
-load=${prelude%%$'\n'*}
-settings=(-cmd "$load" -cmd ".mode $mode")
+settings=(-cmd ".mode $mode")
 [[ ! -v opt[header] ]] || settings+=(-cmd '.headers on')
 
 if ((${#args[@]} == 0)) && [[ -t 0 ]]; then
   # -init would replace ~/.sqliterc.
-  exec_as_user "$sqlite3_program" -interactive "${settings[@]}" "$database"
+  exec_as_user "$sqlite3_program" -interactive "${settings[@]}" "${load_extension[@]}" "$database"
 fi
 sqlite_database=$database
 run_as=(exec_as_user) # for .shell, and for local times

@@ -31,13 +31,15 @@
 # shellcheck shell=bash
 
 parse_options 'since= until= by= total raw json jsonl csv' "$@"
+load lib/{jobs,times,percent,sorts}
 unreadable=()
 job_argument
-[[ -v args[0] ]] || readable_jobs
+[[ -v args[0] ]] || { load lib/unreadable; readable_jobs; }
 format_option json jsonl csv
 time_options since until
 at="$(seconds_of time_us), 'unixepoch'"
-condition="$(time_condition) AND $job_condition"
+set_time_condition condition
+condition+=" AND $job_condition"
 case ${opt[by]-} in
   '') period=NULL ;;
   hour) period="strftime('%Y-%m-%d %H:00', $at)" ;;
@@ -51,6 +53,7 @@ case ${opt[by]-} in
 esac
 if [[ -v opt[by] ]]; then
   condition+=' AND time_us > -9223372036854775808' # any time; and records without one are counted
+  load lib/query
   count_untimed
 fi
 sorts_all_runs
@@ -83,17 +86,18 @@ if [[ -n $format ]]; then
     worst_streak, interval_seconds FROM ($select)" \
     job_id period runs successes failures percent first_run last_run worst_streak interval_seconds
   no_such_job
-  say_unreadable
+  ((${#unreadable[@]} == 0)) || say_unreadable
   exit 0
 fi
 
-rows=$(with_progress query "
+load lib/{rows,fields} terminal/table
+set_rows rows "
   SELECT 'JOB', '${opt[by]+PERIOD}', 'RUNS', 'OK', 'FAILED', 'SUCCESS', 'WORST STREAK', 'EVERY', 'FIRST RUN',
     'LAST RUN', '';
   SELECT $(cell "coalesce(job_id, 'all')"), coalesce(period, ''), runs, successes,
     CASE WHEN failures THEN $(paint red failures) ELSE 0 END, $percent_text, worst_streak,
     coalesce($(duration 'CAST(interval_seconds AS INTEGER)'), ''), $(clock first_us), $(clock last_us),
-    $(relative_time last_us) FROM ($select);") || exit
+    $(relative_time last_us) FROM ($select);" || exit
 no_such_job
-show_table llrrrrrrllr 1 '9 10 7 8 11 4 3 5' < <(printf '%s\n' "$rows")
-say_unreadable
+show_table "$rows" llrrrrrrllr 1 '9 10 7 8 11 4 3 5'
+((${#unreadable[@]} == 0)) || say_unreadable

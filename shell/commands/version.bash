@@ -8,5 +8,6 @@
 # shellcheck shell=bash
 
 parse_options '' "$@"
+load lib/query
 at_most 0
 to_output query "SELECT 'taskresults ' || taskresults_version() || ' (SQLite ' || sqlite_version() || ')';"

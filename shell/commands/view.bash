@@ -36,9 +36,6 @@
 #   taskresults view --all --limit 20 --jsonl
 
 # shellcheck shell=bash
-# shellcheck source=shell/lib/records.bash
-source "$shell_home/lib/records.bash"
-
 parse_options 'success errors since= until= latest limit= all full raw json jsonl csv' "$@"
 at_most 1
 exclusive success errors
@@ -53,12 +50,17 @@ if [[ -v opt[all] ]]; then
   table=task_results order='time_us DESC, rowid DESC' reverse=
 else
   ((${#args[@]} == 1)) || usage_error 'which job? (or --all)'
-  table="task_results($(sql_text "${args[0]}"))" order=rowid reverse='rowid DESC'
+  load lib/sql_text
+  set_sql_text job "${args[0]}"
+  table="task_results($job)" order=rowid reverse='rowid DESC'
 fi
-[[ ! -v opt[all] ]] || ((limit)) || sorts_all_runs
 unreadable=()
-[[ ! -v opt[all] ]] || readable_jobs
-condition=$(time_condition)
+if [[ -v opt[all] ]]; then
+  load lib/unreadable
+  ((limit)) || { load lib/sorts; sorts_all_runs; }
+  readable_jobs
+fi
+set_time_condition condition
 [[ ! -v opt[success] ]] || condition+=' AND ok = 1'
 [[ ! -v opt[errors] ]] || condition+=' AND ok = 0'
 
@@ -74,50 +76,67 @@ set_record_select() {
   fi
 }
 
+# end_with_hints - which job may have been meant, and which were left out.
+end_with_hints() {
+  [[ ! -v args[0] ]] || has_file "${args[0]}" || { load lib/jobs; suggest_job "${args[0]}"; }
+  ((${#unreadable[@]} == 0)) || say_unreadable
+}
+
 columns=(timestamp job_id job_name success output error)
 if [[ -n $format ]]; then
   printf -v list ', %s' "${columns[@]}"
   set_record_select "${list#, }"
   rows_as "$format" "$record_select" "${columns[@]}"
-  [[ ! -v args[0] ]] || suggest_job "${args[0]}"
-  say_unreadable
+  end_with_hints
   exit 0
 fi
+
+load lib/records
 
 cut=200
 [[ ! -v opt[full] ]] || cut=0
 
 # An empty answer is told by the first line that comes, not by a count, which would read the whole file. It is printed
 # in one go: where both streams go into one file, as in cron's mails, a message of the query must not stand within it.
-# To a file or a pipe, one process does the rest.
 NOTHING_CAME=100
-MOST_BYTES_AT_FIRST=65536
-print_blocks() {
-  local LC_ALL=C first # a character is a byte then
-  if IFS= read -rn "$MOST_BYTES_AT_FIRST" first; then
-    ((${#first} == MOST_BYTES_AT_FIRST)) || first+=$'\n'
-  elif [[ -z $first ]]; then
-    return "$NOTHING_CAME"
+no_record() {
+  say "no such record${args[0]+ of job: ${args[0]}}"
+  end_with_hints
+  exit "$EXIT_NO"
+}
+
+# print_few - a few records in a variable, and so by as few processes as there can be.
+MOST_IN_VARIABLE=1000
+print_few() {
+  local text status
+  set_rows text "$statement"
+  status=$?
+  if [[ -n $text ]]; then print_text; fi
+  finish "$status"
+  [[ -n $text ]] || return "$NOTHING_CAME"
+}
+
+print_text() {
+  if [[ $text == *$'\xff'* ]] || on_terminal || in_colour; then
+    load view/show
+    printf '%s' "$text" | cut_and_show
+    finish "${PIPESTATUS[@]}"
+  else
+    trap reader_left=1 PIPE
+    printf '%s' "$text" 2>/dev/null || [[ -v reader_left ]] || die "$EXIT_IO" 'the output cannot be written'
+    trap - PIPE
   fi
-  if ! on_terminal && ! in_colour; then
-    { # tr will say what is wrong
-      if [[ $first == *$'\xff'* ]]; then printf '%s' "$first" | nul_bytes; else printf '%s' "$first"; fi
-    } 2>/dev/null
-    exec tr '\377' '\000'
-  fi
-  { printf '%s' "$first"; cat; } | if [[ -v opt[full] ]] || ! on_terminal; then cat; else cut_lines; fi | show
-  finish "${PIPESTATUS[@]}"
 }
 
 set_record_block block "$cut"
 set_record_select "$block AS block"
-query "SELECT block FROM ($record_select);" | print_blocks
-statuses=("${PIPESTATUS[@]}")
-finish "${statuses[0]}"
-say_unreadable
-if ((statuses[1] == NOTHING_CAME)); then
-  say "no such record${args[0]+ of job: ${args[0]}}"
-  [[ ! -v args[0] ]] || suggest_job "${args[0]}"
-  exit "$EXIT_NO"
+statement="SELECT block FROM ($record_select);"
+if ((limit > 0 && limit <= MOST_IN_VARIABLE && cut)); then
+  load lib/rows
+  print_few
+else
+  load view/many
+  print_many
 fi
-finish "${statuses[1]}"
+(($? != NOTHING_CAME)) || no_record
+end_with_hints

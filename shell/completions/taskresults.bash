@@ -44,53 +44,67 @@ _taskresults_reply() {
 }
 
 _taskresults() {
-  local word before quote found options command=${COMP_WORDS[1]-} program=${COMP_WORDS[0]} previous i dashed=
+  local word before quote found command=${COMP_WORDS[1]-} program=${COMP_WORDS[0]} i dashed=
   _taskresults_word
-  previous=${COMP_WORDS[COMP_CWORD - 1]}
   for ((i = 1; i < COMP_CWORD; i++)); do
     if [[ ${COMP_WORDS[i]} == -- ]]; then dashed=1; fi
   done
   if [[ ${program##*/} == view_results ]]; then
-    if ((COMP_CWORD == 1)); then
-      _taskresults_jobs "$word"
-      _taskresults_reply "${found[@]}"
-    else
-      _taskresults_reply --latest --limit --success --errors
-    fi
-    return
+    _taskresults_viewer
+  elif ((COMP_CWORD == 1)) || [[ $command == help ]]; then
+    _taskresults_commands
+  elif [[ -n $dashed ]] || ! _taskresults_option; then
+    _taskresults_argument
   fi
-  if ((COMP_CWORD == 1)) || [[ $command == help ]]; then
-    mapfile -t options < <("$program" help 2>/dev/null | awk '/^Commands:/ {on = 1; next} on {print $1}')
-    _taskresults_reply "${options[@]}"
-    return
+}
+
+# _taskresults_viewer - what view_results takes.
+_taskresults_viewer() {
+  if ((COMP_CWORD == 1)); then
+    _taskresults_jobs "$word"
+    _taskresults_reply "${found[@]}"
+  else
+    _taskresults_reply --latest --limit --success --errors
   fi
-  if [[ -z $dashed ]]; then
-    case $previous in
-      --format) _taskresults_reply csv tsv json jsonl; return ;;
-      --by) _taskresults_reply hour day month weekday hour-of-day; return ;;
-      --sort) _taskresults_reply name runs rate last streak; return ;;
-      --mode) _taskresults_reply box list csv json line column markdown table quote tabs html insert ascii; return ;;
-      --of) _taskresults_reply uptime success both; return ;;
-      --lock) _taskresults_reply skip wait; return ;;
-      --ping) _taskresults_reply env @; return ;;
-      --window) _taskresults_reply 24h 7d 30d 90d; return ;;
-      --job) _taskresults_jobs "$word"; _taskresults_reply "${found[@]}"; return ;;
-      -o | --output | --db | --state) compopt -o default 2>/dev/null; COMPREPLY=(); return ;;
-      --limit | --min | --max-chars | --since | --until | --interval | --columns | --delimiter) COMPREPLY=(); return ;;
-      --keep | --keep-failures | --name | --timeout | --jitter | --days | --title | --refresh) COMPREPLY=(); return ;;
-      --target | --after | --rate | --silent-for | --grace | --cooldown) COMPREPLY=(); return ;;
-      --suspicious | --exec | --exec-timeout) COMPREPLY=(); return ;;
-    esac
-    if [[ $word == -* ]]; then
-      mapfile -t options < <("$program" help "$command" 2>/dev/null |
-        LC_ALL=C sed -n 's/^  \(-., \)\{0,1\}\(--[a-z-]*\).*/\2/p')
-      _taskresults_reply "${options[@]}" --help --color{,=auto,=always,=never}
-      return
-    fi
-  fi
-  if [[ $command == run && -n $dashed ]]; then # what is run, and its files
+}
+
+_taskresults_commands() {
+  local commands
+  mapfile -t commands < <("$program" help 2>/dev/null | awk '/^Commands:/ {on = 1; next} on {print $1}')
+  _taskresults_reply "${commands[@]}"
+}
+
+# _taskresults_option - an option, or its value; false if there stands an argument.
+_taskresults_option() {
+  local options
+  case ${COMP_WORDS[COMP_CWORD - 1]} in
+    --format) _taskresults_reply csv tsv json jsonl; return ;;
+    --by) _taskresults_reply hour day month weekday hour-of-day; return ;;
+    --sort) _taskresults_reply name runs rate last streak; return ;;
+    --mode) _taskresults_reply box list csv json line column markdown table quote tabs html insert ascii; return ;;
+    --of) _taskresults_reply uptime success both; return ;;
+    --lock) _taskresults_reply skip wait; return ;;
+    --ping) _taskresults_reply env @; return ;;
+    --window) _taskresults_reply 24h 7d 30d 90d; return ;;
+    --job) _taskresults_jobs "$word"; _taskresults_reply "${found[@]}"; return ;;
+    -o | --output | --db | --state) compopt -o default 2>/dev/null; COMPREPLY=(); return ;;
+    --limit | --min | --max-chars | --since | --until | --interval | --columns | --delimiter) COMPREPLY=(); return ;;
+    --keep | --keep-failures | --name | --timeout | --jitter | --days | --title | --refresh) COMPREPLY=(); return ;;
+    --target | --after | --rate | --silent-for | --grace | --cooldown) COMPREPLY=(); return ;;
+    --suspicious | --exec | --exec-timeout) COMPREPLY=(); return ;;
+  esac
+  [[ $word == -* ]] || return 1
+  mapfile -t options < <("$program" help "$command" 2>/dev/null |
+    LC_ALL=C sed -n 's/^  \(-., \)\{0,1\}\(--[a-z-]*\).*/\2/p')
+  _taskresults_reply "${options[@]}" --help --color{,=auto,=always,=never}
+}
+
+# _taskresults_argument - a job; or behind run's --, a command and its files.
+_taskresults_argument() {
+  local i
+  COMPREPLY=()
+  if [[ $command == run && -n $dashed ]]; then
     compopt -o bashdefault -o default 2>/dev/null
-    COMPREPLY=()
     return
   fi
   case $command in
@@ -100,7 +114,6 @@ _taskresults() {
       [[ -n $dashed ]] || for i in "${!found[@]}"; do [[ ${found[i]} != -* ]] || unset "found[i]"; done
       _taskresults_reply "${found[@]}"
       ;;
-    *) COMPREPLY=() ;;
   esac
 }
 

@@ -3,6 +3,8 @@
 
 # shellcheck shell=bash
 
+load lib/query lib/unreadable lib/fields lib/times
+
 # So many failures in a row, or so long a time without a success, are worth a note.
 LONG_STREAK=20
 LONG_FAILURE_DAYS=7

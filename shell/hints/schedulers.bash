@@ -93,6 +93,13 @@ print_exports() {
   [[ ! -e $state/jobs.json ]] || printf '%sexport SCHEDULER_JOBS_FILE=%q\n' "$indent" "$state/jobs.json"
 }
 
+# no_results_dir DIR - ends a command that looked for itself.
+no_results_dir() {
+  say "results directory $1: no such directory"
+  say_schedulers
+  exit "$EXIT_IO"
+}
+
 # say_schedulers - on standard error, for a command that found no results.
 say_schedulers() {
   local schedulers results
@@ -101,6 +108,7 @@ say_schedulers() {
     say 'SCHEDULER_RESULTS_DIR has to say where the scheduler writes its results; on this machine none was found'
     return
   fi
+  load terminal/visible
   for results in "${schedulers[@]}"; do
     say "a scheduler's results, which belong to $(stat -c %U -- "$results"), are in $results; to use them:"
     print_exports "$results" | LC_ALL=C sed "$(visible_message_program)" >&2

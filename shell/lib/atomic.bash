@@ -11,6 +11,7 @@ write_atomically() {
     "$@"
     return
   fi
+  load lib/runner
   find_runner || die "$EXIT_IO" 'taskresults-run is not beside the extension: build it with make'
   exec {to_writer}> >(exec "$runner" --write "$file" "$seal")
   writer=$!

@@ -19,56 +19,22 @@ else
   mapfile -td '' user_environment < <(env -0)
 fi
 
-for name in "${user_environment[@]%%=*}"; do
-  case $name in
-    *[!a-zA-Z0-9_]* | [0-9]*) ;; # no name, though `unset` would evaluate a[$(...)]
-    user_environment | shell_home) declare +x "$name" ;;
-    *[a-z]*) unset -v "$name" ;;
-  esac
-done
-# Not BASH_XTRACEFD, whose descriptor would be closed.
-unset -v name PIPESTATUS FUNCNAME FUNCNEST BASH_REMATCH BASH_SOURCE BASH_LINENO BASH_COMPAT BASH_ENV ENV EXECIGNORE \
-  GLOBIGNORE CDPATH REPLY MAPFILE TMOUT PS4 CHILD_MAX GREP_OPTIONS GREP_COLOR GREP_COLORS AWKPATH AWKLIBPATH \
-  POSIXLY_CORRECT POSIX_PEDANTIC _POSIX2_VERSION TIME_STYLE BLOCK_SIZE BLOCKSIZE LOCPATH NLSPATH LANG LANGUAGE \
-  LC_COLLATE LC_CTYPE LC_MESSAGES LC_MONETARY LC_NUMERIC LC_TIME 2>/dev/null
-
-# What we read and print is UTF-8, whatever the user's locale is, and a range such as [a-z] holds what it seems to hold
-# (in Turkish it lacks the i). Where there is no such locale, it is C.
-export LC_ALL=C.UTF-8 2>/dev/null
-
-# add_for_user NAME=VALUE... - for exec_as_user, beside what came.
-add_for_user() {
-  user_environment+=("$@")
-}
-
-# exec_as_user COMMAND... - becomes the command, in the environment as it came, as far as bash can export it again. No
-# local variables: they would hide the user's of the same name.
-exec_as_user() {
-  keep_exportable
-  set -- "${#user_environment[@]}" "${user_environment[@]}" "$@"
-  export_only "${@:2:$1}"
-  shift "$(($1 + 1))"
-  # exec counts it down, but for a subshell.
-  ((BASH_SUBSHELL)) || [[ ! ${SHLVL-} =~ ^[1-9][0-9]{0,2}$ ]] || SHLVL=$((SHLVL + 1))
-  exec "$@"
-}
-
-# keep_exportable - leaves in user_environment what bash can export.
-keep_exportable() {
-  local entry exportable=()
-  for entry in "${user_environment[@]}"; do
-    case ${entry%%=*} in
-      '' | [0-9]* | *[!a-zA-Z0-9_]*) ;; # not a name
-      BASHOPTS | SHELLOPTS | BASH_VERSINFO | UID | EUID | PPID | _) ;; # bash's own
-      BASH_XTRACEFD | EXECIGNORE) ;; # which would hinder exec
-      *) exportable+=("$entry") ;;
+declare +x -a names=()
+names=("${user_environment[@]%%=*}")
+if [[ ${names[*]} == *[a-z]* ]]; then
+  for name in "${names[@]}"; do
+    case $name in
+      *[!a-zA-Z0-9_]* | [0-9]*) ;; # no name, though `unset` would evaluate a[$(...)]
+      user_environment | names | shell_home) declare +x "$name" ;;
+      *[a-z]*) unset -v "$name" ;;
     esac
   done
-  user_environment=("${exportable[@]}")
-}
+fi
+# Not BASH_XTRACEFD, whose descriptor would be closed.
+unset -v name names PIPESTATUS FUNCNAME FUNCNEST BASH_REMATCH BASH_SOURCE BASH_LINENO BASH_COMPAT BASH_ENV ENV EXECIGNORE \
+  GLOBIGNORE CDPATH REPLY MAPFILE TMOUT PS4 CHILD_MAX GREP_OPTIONS GREP_COLOR GREP_COLORS AWKPATH AWKLIBPATH \
+  POSIXLY_CORRECT POSIX_PEDANTIC _POSIX2_VERSION TIME_STYLE BLOCK_SIZE BLOCKSIZE LOCPATH NLSPATH LANGUAGE 2>/dev/null
 
-export_only() {
-  unset -v user_environment LC_ALL "${@%%=*}"
-  # shellcheck disable=SC2163  # names with their values
-  (($# == 0)) || export -- "$@"
-}
+# What we read and print is UTF-8, whatever the user's locale is, and a range such as [a-z] holds what it seems to hold
+# (in Turkish it lacks the i). LC_ALL goes before LANG and the others. Where there is no such locale, it is C.
+export LC_ALL=C.UTF-8 2>/dev/null

@@ -2,11 +2,14 @@
 
 # shellcheck shell=bash disable=SC2016  # the $ in '$' is JSON's
 
+load lib/query
+
 # csv_statement SELECT [OPTION VALUE]... - SQL that prints its rows as CSV, with the columns' names above; the options
 # are those of taskresults_export_csv(), which writes to standard output past the sqlite3 program: many times as fast,
 # and with every NUL.
 csv_statement() {
   local select=$1 arguments=''
+  load lib/sql_text
   shift
   while (($#)); do
     arguments+=", $(sql_text "$1"), $(sql_text "$2")"

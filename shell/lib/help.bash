@@ -4,12 +4,16 @@
 
 # set_header HEADER FILE - sets HEADER to the file's first comment, without the #.
 set_header() {
-  local line_ text_=
-  while IFS= read -r line_ && [[ $line_ == '#'* ]]; do
-    [[ $line_ != '#!'* ]] || continue
-    line_=${line_#'#'}
-    text_+=${line_# }$'\n'
-  done <"$2"
+  local line_ lines_ text_=''
+  mapfile -n 200 lines_ <"$2"
+  [[ ${lines_[0]} != '#!'* ]] || lines_=("${lines_[@]:1}")
+  for line_ in "${lines_[@]}"; do
+    case $line_ in
+      '# '*) text_+=${line_:2} ;;
+      '#'*) text_+=${line_:1} ;;
+      *) break ;;
+    esac
+  done
   printf -v "$1" '%s' "$text_"
 }
 
@@ -30,8 +34,7 @@ set_summary() {
 # no_command NAME - says so, with the command that may have been meant, and where the list is.
 no_command() {
   local file commands=() near near_kind
-  # shellcheck source=shell/hints/names.bash
-  source "$shell_home/hints/names.bash"
+  load hints/names lib/options_rare
   for file in "$shell_home"/commands/*.bash; do
     file=${file##*/}
     commands+=("${file%.bash}")

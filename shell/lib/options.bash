@@ -13,70 +13,35 @@ declare -g args_before_dashes=
 # begins with `-` can be given; a lone `-` is an argument. --help ends it all. Every command takes --color. Of a value
 # that is given twice the last one counts, and `repeated` is its option.
 parse_options() {
-  local spec=$1 word name value
+  local spec=" ${1//$'\n'/ } " word name value
   repeated=
-  local -A takes_value=() long_of=()
   shift
-  for word in $spec; do
-    name=${word#?:}
-    [[ $word == ?:* ]] && long_of[${word%%:*}]=${name%=}
-    takes_value[${name%=}]=${name##*[!=]}
-  done
   while (($#)); do
     word=$1
     shift
     case $word in
       --) args_before_dashes=${#args[@]}; args+=("$@"); return ;;
       -h | --help) [[ -n ${command-} ]] && load lib/help && show_help "$command" ;;&
-      --color | --color=*) [[ -n ${command-} ]] && color_option "$word" && continue ;;&
+      --color | --color=*) [[ -n ${command-} ]] && load lib/options_rare && color_option "$word" && continue ;;&
       --*=*) name=${word%%=*} name=${name#--} value=${word#*=} ;;
       --*) name=${word#--} value= ;;
-      -?*)
-        name=${long_of[${word:1:1}]-} value=${word:2}
-        [[ -n $name ]] || unknown_option "$word" "${!takes_value[@]}"
-        [[ -z $value || -n ${takes_value[$name]} ]] || unknown_option "$word" "${!takes_value[@]}"
-        ;;
+      -?*) load lib/options_rare; short_option ;;
       *) args+=("$word"); continue ;;
     esac
-    [[ -n $name && -n ${takes_value[$name]+known} ]] || unknown_option "$word" "${!takes_value[@]}"
-    [[ -z ${takes_value[$name]} || ! -v opt[$name] ]] || repeated=$name
-    if [[ -z ${takes_value[$name]} ]]; then
-      [[ $word != --*=* ]] || usage_error "--$name takes no value"
-      opt[$name]=1
-    elif [[ $word == --*=* || -n $value ]]; then
-      opt[$name]=$value
-    else
-      (($#)) || usage_error "$word needs a value"
-      opt[$name]=$1
-      shift
-    fi
+    [[ -n $name && $name != *[=:\ ]* ]] || { load lib/options_rare; wrong_option; }
+    case $spec in
+      *[\ :]"$name "*)
+        [[ $word != --*=* ]] || usage_error "--$name takes no value"
+        value=1
+        ;;
+      *[\ :]"$name= "*)
+        [[ ! -v opt[$name] ]] || repeated=$name
+        [[ $word == --*=* || -n $value ]] || { (($#)) || usage_error "$word needs a value"; value=$1; shift; }
+        ;;
+      *) load lib/options_rare; wrong_option ;;
+    esac
+    opt[$name]=$value
   done
-}
-
-# unknown_option WORD NAME... - of the options, one may have been meant.
-unknown_option() {
-  local word=$1 near=() near_kind
-  # shellcheck source=shell/hints/names.bash
-  source "$shell_home/hints/names.bash"
-  say "unknown option: $word"
-  word=${word%%=*}
-  [[ $word != --?* ]] || near_names "${word#--}" "${@:2}"
-  usage_error_near "${near[@]/#/--}"
-}
-
-# usage_error_near NAME... - the rest of a usage error, with what may have been meant.
-usage_error_near() {
-  (($# == 0)) || say_names 'did you mean %?' "$@"
-  say "try: ${help_hint:-taskresults help}"
-  exit "$EXIT_USAGE"
-}
-
-# color_option --color[=WHEN] - alone it means always, as for ls and grep.
-color_option() {
-  local when=${1#--color}
-  opt[color]=${when:+${when#=}}
-  [[ -n $when ]] || opt[color]=always
-  [[ ${opt[color]} =~ ^(auto|always|never)$ ]] || usage_error "--color wants auto, always or never, not '${opt[color]}'"
 }
 
 # at_most N - that many arguments beside the options.
@@ -109,4 +74,25 @@ exclusive() {
     [[ -v opt[$name] ]] && given+=("--$name")
   done
   ((${#given[@]} < 2)) || usage_error "${given[*]} cannot go together"
+}
+
+# time_options NAME...; span_options NAME...; seconds_option NAME - see lib/time_options, which puts the real ones in
+# place of these.
+time_options() { convert_times time_options "$@"; }
+span_options() { convert_times span_options "$@"; }
+seconds_option() { convert_times seconds_option "$@"; }
+
+convert_times() {
+  local name
+  for name in "${@:2}"; do
+    [[ -v opt[$name] ]] || continue
+    load lib/time_options
+    "$@"
+    return
+  done
+}
+
+# set_time_condition NAME - sets NAME to the SQL condition that --since and --until make; to be joined by AND.
+set_time_condition() {
+  printf -v "$1" '1%s%s' "${opt[since]+ AND time_us >= ${opt[since]}}" "${opt[until]+ AND time_us <= ${opt[until]}}"
 }

@@ -2,6 +2,8 @@
 
 # shellcheck shell=bash
 
+load lib/fields
+
 # set_as_python NAME COLUMN - a value as Python prints it: null is None, a missing key nothing, true is True.
 set_as_python() {
   local type_="CASE WHEN json_valid(record) THEN json_type(record, '\$.$2') END" text_
@@ -15,7 +17,7 @@ NARROW=60 # places of a terminal, below which a record's line has how it ended b
 
 # set_record_block NAME CUT - two lines or one: the head, and the output or error up to CUT code points (0: whole).
 set_record_block() {
-  local when name output error good bad ended head
+  local when name output error good bad ended head ago LC_ALL=C # a character is a byte then
   set_as_python when timestamp
   set_as_python name job_name
   set_painted good green "'✅ SUCCESS'"
@@ -25,7 +27,9 @@ set_record_block() {
     head="($when) || ' | ' || $ended || coalesce(' | ' || nullif(($name), ''), '')"
   else
     if on_terminal; then # beside the absolute time
-      when="($when) || coalesce(' (' || nullif($(relative_time time_us), '') || ')', '')"
+      load lib/times
+      set_relative_time ago time_us
+      when="($when) || coalesce(' (' || nullif($ago, '') || ')', '')"
     fi
     head="($when) || ' | ' || ($name) || ' | ' || $ended"
   fi

@@ -1,13 +1,6 @@
-# say.bash - messages on standard error, and the exit codes that all commands share.
-#   0 fine · 1 the answer is no (no such record, a check that failed) · 2 usage · 3 input, output or a missing part ·
-#   75 busy, try again (as sysexits.h has it)
+# say.bash - messages on standard error.
 
 # shellcheck shell=bash
-
-EXIT_NO=1
-EXIT_USAGE=2
-EXIT_IO=3
-EXIT_BUSY=75
 
 # say WORDS... - one message on standard error, behind the program's name. Control characters are shown, not obeyed:
 # names are in it as they were given.
@@ -23,6 +16,7 @@ say_each() {
   if is_plain "$text"; then
     printf '%s\n' "$text" >&2
   else
+    load terminal/visible
     printf '%s\n' "$text" | LC_ALL=C sed "$(visible_message_program)" >&2
   fi
 }
@@ -40,4 +34,10 @@ usage_error() {
   say "$@"
   say "try: ${help_hint:-taskresults help}"
   exit "$EXIT_USAGE"
+}
+
+# is_plain TEXT - in it is nothing but printable ASCII, tabs and newlines.
+is_plain() {
+  local LC_ALL=C # a character is a byte then
+  [[ $1 != *[!$'\t\n'\ -~]* ]]
 }

@@ -24,17 +24,8 @@ set_sql_text() {
     length_=0
   fi
   for ((i_ = 0; i_ < length_; i_++)); do
-    printf -v code_ '%d' "'${bytes_:i_:1}"
-    printf -v code_ '%02x' "$((code_ & 255))"
-    hex_+=$code_
+    printf -v code_ '%02x' "'${bytes_:i_:1}"
+    hex_+=${code_: -2} # a byte above 7F may count as negative
   done
   printf -v "$1" "CAST(x'%s' AS TEXT)" "$hex_"
-}
-
-# sql_texts BEFORE AFTER - texts come in, each ended by a NUL byte; a line of SQL for each goes out: BEFORE, the text as
-# `sql_text` spells it, AFTER. For thousands of texts, where one process each would take seconds.
-sql_texts() {
-  od -An -v -tx1 | awk -v before="$1" -v after="$2" '
-    { for (i = 1; i <= NF; i++) if ($i == "00") finish(); else hex = hex $i }
-    function finish() { print before "CAST(x\047" hex "\047 AS TEXT)" after; hex = "" }'
 }

@@ -2,10 +2,10 @@
 # `shell_home`.
 #
 # commands/ has a file for each command. Beside it:
-#   lib/        what every command needs: options, messages, SQL
+#   lib/        what several commands need: options, messages, SQL
 #   terminal/   output for people: width, colour, tables, progress
 #   hints/      what may have been meant: names that come near, schedulers on this machine
-#   alerts/     doctor/     report/     what one command alone needs
+#   alerts/     doctor/     report/     sla/     view/     what one command alone needs
 #   runner/     the program behind `run`, and how it writes its record
 #   completions/     man/     what is made for other programs
 
@@ -26,6 +26,9 @@ fi
 # shellcheck source=shell/lib/environment.bash
 source "$shell_home/lib/environment.bash" || exit 3
 
+# shellcheck source=shell/lib/load.bash
+source "$shell_home/lib/load.bash" || exit 3
+
 # bash keeps descriptors of its own from 10 on, and where it cannot it leaves without a word.
 exec {spare}</dev/null || exit 3
 exec {spare}<&-
@@ -34,25 +37,14 @@ exec {spare}<&-
 
 # A parent that ignores SIGPIPE (Python, some service managers) would turn `| head` into write errors.
 pipe_is_ignored() {
-  local name value
-  while read -r name value; do
-    [[ $name != SigIgn: ]] || break
-  done </proc/self/status
-  ((16#${value: -4} & 0x1000))
+  local lines
+  mapfile -t lines </proc/self/status
+  [[ ${lines[*]} =~ SigIgn:[[:blank:]]*[0-9a-f]*([0-9a-f]{4}) ]] && ((16#${BASH_REMATCH[1]} & 0x1000))
 }
 if pipe_is_ignored 2>/dev/null; then
+  load lib/as_user
   exec_as_user env --default-signal=PIPE -- "$0" "$@"
 fi
 trap 'exit 130' INT
 
-# load PART... - sources files of ours, such as lib/help. Reading one takes bash longer than what most of it does, so
-# what only some commands need is loaded by those.
-load() {
-  local part
-  for part; do
-    # shellcheck source=/dev/null
-    source "$shell_home/$part.bash"
-  done
-}
-
-load terminal/visible lib/{say,options,find,sql_text,query,fields,times} terminal/{terminal,progress} lib/jobs
+load lib/options lib/places terminal/terminal

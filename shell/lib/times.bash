@@ -1,94 +1,45 @@
-# times.bash - times and spans: those of options, and those that are shown.
-#
-# No text of a user's is read here as a time: the extension's taskresults_time() and taskresults_span() do, for all
-# commands (ext/TABLES.md: Times and spans).
+# times.bash - SQL: times and lengths of time as they are shown. Each function sets the variable NAME.
 
 # shellcheck shell=bash
 
-SPAN_FORMS="90s, 5m, 12h, 7d, 2w, 3mo, 1y, '90 days' or '1d 12h'"
-TIME_FORMS="2026-02-14, 2026-02-14T09:30:00Z, today, yesterday, now, or how long ago: $SPAN_FORMS"
-
-# time_options NAME... - turns those of the options that are given, since or until or any other name, into microseconds
-# since the Unix epoch, in place. Of a bare day, `until` is the end and any other the beginning.
-time_options() {
-  local name text names=() expressions=()
-  for name; do
-    [[ -v opt[$name] ]] || continue
-    set_sql_text text "${opt[$name]}"
-    [[ $name != until ]] || text+=", 'until'"
-    names+=("$name") expressions+=("taskresults_time($text)")
-  done
-  evaluate_options "a time ($TIME_FORMS)"
-  ((${#names[@]} == 0)) || count_untimed
-  # Two that were mixed up would otherwise be "no failures".
-  [[ ! -v opt[since] || ! -v opt[until] ]] || ((opt[since] <= opt[until])) ||
-    usage_error '--since is later than --until: no time is in between'
-}
-
-# span_options NAME... - turns those of the options that are given into microseconds, in place.
-span_options() {
-  local name text names=() expressions=()
-  for name; do
-    [[ -v opt[$name] ]] || continue
-    set_sql_text text "${opt[$name]}"
-    names+=("$name") expressions+=("taskresults_span($text)")
-  done
-  evaluate_options "a length of time ($SPAN_FORMS)"
-}
-
-# seconds_option NAME - the same, but a number alone is seconds, and may have a fraction.
-seconds_option() {
-  local text
-  [[ -v opt[$1] ]] || return 0
-  set_sql_text text "${opt[$1]}"
-  local names=("$1") expressions=("taskresults_span($text, 'seconds')")
-  evaluate_options "seconds, or a length of time ($SPAN_FORMS)"
-}
-
-# evaluate_options WORDS - each of the options in `names` gets the value of its expression; WORDS are what one wants.
-evaluate_options() {
-  local at
-  ((${#names[@]})) || return 0
-  evaluate "${expressions[@]}"
-  if ((${#values[@]} < ${#names[@]})); then
-    is_unreadable_time || die_of_sqlite "$value_error"
-    at=${names[${#values[@]}]}
-    usage_error "--$at wants $1, not '${opt[$at]}'"
-  fi
-  for ((at = 0; at < ${#names[@]}; at++)); do opt[${names[at]}]=${values[at]}; done
-}
-
-# is_unreadable_time - what `evaluate` met is a text that cannot be read, and not, say, a want of memory.
-is_unreadable_time() {
-  [[ $value_error == *'is no time;'* || $value_error == *'is no length of time;'* ]]
-}
-
-# time_condition - the SQL condition that --since and --until make; to be joined by AND.
-time_condition() {
-  printf '1%s%s' "${opt[since]+ AND time_us >= ${opt[since]}}" "${opt[until]+ AND time_us <= ${opt[until]}}"
-}
-
-# seconds_of EXPRESSION - SQL: microseconds as whole seconds. SQL's division goes towards 1970 from either side, and
+# set_seconds NAME EXPRESSION - microseconds as whole seconds. SQL's division goes towards 1970 from either side, and
 # half a second before 1970 is in 1969.
-seconds_of() {
-  printf '((%s) / 1000000 - ((%s) %% 1000000 < 0))' "$1" "$1"
+set_seconds() {
+  printf -v "$1" '((%s) / 1000000 - ((%s) %% 1000000 < 0))' "$2" "$2"
 }
 
-# relative_time EXPRESSION - SQL: microseconds as "5m ago".
-relative_time() {
-  local age
-  age="(CAST(strftime('%s', 'now') AS INTEGER) - $(seconds_of "$1"))"
-  printf "CASE WHEN %s IS NULL THEN '' WHEN %s < 0 THEN 'in ' || (%s) ELSE (%s) || ' ago' END" \
-    "$age" "$age" "$(duration "-$age")" "$(duration "$age")"
+# set_relative_time NAME EXPRESSION - microseconds as "5m ago".
+set_relative_time() {
+  local age_ ago_ ahead_
+  set_seconds age_ "$2"
+  age_="(CAST(strftime('%s', 'now') AS INTEGER) - $age_)"
+  set_duration ago_ "$age_"
+  set_duration ahead_ "-$age_"
+  printf -v "$1" "CASE WHEN %s IS NULL THEN '' WHEN %s < 0 THEN 'in ' || (%s) ELSE (%s) || ' ago' END" \
+    "$age_" "$age_" "$ahead_" "$ago_"
 }
 
-# duration EXPRESSION - SQL: seconds as "5m".
-duration() {
-  printf "CASE WHEN %s < 60 THEN (%s) || 's' WHEN %s < 3600 THEN ((%s) / 60) || 'm' WHEN %s < 172800
-    THEN ((%s) / 3600) || 'h' ELSE ((%s) / 86400) || 'd' END" "$1" "$1" "$1" "$1" "$1" "$1" "$1"
+# set_duration NAME EXPRESSION - seconds as "5m".
+set_duration() {
+  printf -v "$1" "CASE WHEN %s < 60 THEN (%s) || 's' WHEN %s < 3600 THEN ((%s) / 60) || 'm' WHEN %s < 172800
+    THEN ((%s) / 3600) || 'h' ELSE ((%s) / 86400) || 'd' END" "$2" "$2" "$2" "$2" "$2" "$2" "$2"
 }
 
-# clock EXPRESSION - SQL: microseconds as 2026-02-14 09:30:00, UTC.
-clock() {
-  printf "coalesce(datetime(%s, 'unixepoch'), '')" "$(seconds_of "$1")"
+# set_clock NAME EXPRESSION - microseconds as 2026-02-14 09:30:00, UTC.
+set_clock() {
+  local seconds_
+  set_seconds seconds_ "$2"
+  printf -v "$1" "coalesce(datetime(%s, 'unixepoch'), '')" "$seconds_"
+}
+
+# The same, printed.
+seconds_of() { print_sql set_seconds "$1"; }
+relative_time() { print_sql set_relative_time "$1"; }
+duration() { print_sql set_duration "$1"; }
+clock() { print_sql set_clock "$1"; }
+
+print_sql() {
+  local text
+  "$1" text "$2"
+  printf '%s' "$text"
 }

@@ -1,6 +1,6 @@
 # page.awk - puts the page together: the skeleton (file `skeleton`), with what stands for its {{marks}}.
 #
-# In: the rows of data.bash. A mark that is alone on its line is replaced by a group of lines, {{style}} and {{script}}
+# In: the rows of rows.bash. A mark that is alone on its line is replaced by a group of lines, {{style}} and {{script}}
 # by a file, any other by a value. Nothing is printed before the first row is there: an error prints nothing.
 
 function file(name,    line, text) {

@@ -1,5 +1,5 @@
 
-// The status page. The data is one JSON object in the page (shell/report/data.bash says how it is made); everything from
+// The status page. The data is one JSON object in the page (shell/report/json.bash says how it is made); everything from
 // it reaches the page as text, never as markup. A job is a line in the list at once, with its name; the rest of the line is
 // made when it comes near the window, and what it unfolds to when it is unfolded, so that 2,000 jobs are there at once.
 "use strict";

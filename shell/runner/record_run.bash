@@ -6,10 +6,9 @@
 
 set -uo pipefail
 shell_home=${0%/runner/*}
-for part in terminal/visible lib/{say,find,sql_text,query}; do
-  # shellcheck source=/dev/null
-  source "$shell_home/$part.bash"
-done
+# shellcheck source=shell/lib/load.bash
+source "$shell_home/lib/load.bash"
+load lib/{places,query,sql_text}
 
 in_progress=1 # no line of progress: the output is the command's
 

@@ -1,7 +1,7 @@
 # progress.bash - a line on standard error, on a terminal, while an operation takes longer than a second.
 #
-# `query` has it by itself: until the first row comes, if rows go to a terminal too; else until the last. What takes
-# longer than its query is wrapped in with_progress as a whole.
+# `query` has it by itself (lib/query): until the first row comes, if rows go to a terminal too; else until the last.
+# What takes longer than its query is wrapped in with_progress as a whole.
 
 # shellcheck shell=bash
 
@@ -27,14 +27,10 @@ end_progress() {
   ((${EPOCHREALTIME/[.,]/} - progress_began < 900000)) || printf '\r\033[K' >&2
 }
 
-# with_progress COMMAND... - runs it in a shell that it may leave: the line ends with the script. Its standard output
+# show_progress COMMAND... - runs it in a shell that it may leave: the line ends with the script. Its standard output
 # must not be a terminal's (a file, or a variable).
-with_progress() {
+show_progress() {
   local in_progress=1 status ticker progress_began script_lives
-  if [[ ! -t 2 ]]; then
-    "$@"
-    return
-  fi
   start_progress
   "$@"
   status=$?

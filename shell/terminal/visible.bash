@@ -29,9 +29,3 @@ visible_message_program() {
     's/^\(\([\x03-\x7f]\|\x01[^\x02]*\x02\)*\)[\x80-\xff]/\1\x01\xef\xbf\xbd\x02/' \
     'tagain' 's/[\x01\x02]//g'
 }
-
-# is_plain TEXT - in it is nothing but printable ASCII, tabs and newlines.
-is_plain() {
-  local LC_ALL=C # a character is a byte then
-  [[ $1 != *[!$'\t\n'\ -~]* ]]
-}

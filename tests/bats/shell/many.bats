@@ -78,6 +78,7 @@ counts_of() {
 
 @test "a long text becomes SQL with as many commands as one ten times as long" {
   source "$root/shell/lib/sql_text.bash"
+  source "$root/shell/lib/sql_texts.bash"
   local text short long commands
   commands_for() {
     commands=0

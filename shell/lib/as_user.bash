@@ -1,0 +1,40 @@
+# as_user.bash - the user's own commands, in the environment as it came (environment.bash keeps it).
+
+# shellcheck shell=bash
+
+# add_for_user NAME=VALUE... - for exec_as_user, beside what came.
+add_for_user() {
+  user_environment+=("$@")
+}
+
+# exec_as_user COMMAND... - becomes the command, in the environment as it came, as far as bash can export it again. No
+# local variables: they would hide the user's of the same name.
+exec_as_user() {
+  keep_exportable
+  set -- "${#user_environment[@]}" "${user_environment[@]}" "$@"
+  export_only "${@:2:$1}"
+  shift "$(($1 + 1))"
+  # exec counts it down, but for a subshell.
+  ((BASH_SUBSHELL)) || [[ ! ${SHLVL-} =~ ^[1-9][0-9]{0,2}$ ]] || SHLVL=$((SHLVL + 1))
+  exec "$@"
+}
+
+# keep_exportable - leaves in user_environment what bash can export.
+keep_exportable() {
+  local entry exportable=()
+  for entry in "${user_environment[@]}"; do
+    case ${entry%%=*} in
+      '' | [0-9]* | *[!a-zA-Z0-9_]*) ;; # not a name
+      BASHOPTS | SHELLOPTS | BASH_VERSINFO | UID | EUID | PPID | _) ;; # bash's own
+      BASH_XTRACEFD | EXECIGNORE) ;; # which would hinder exec
+      *) exportable+=("$entry") ;;
+    esac
+  done
+  user_environment=("${exportable[@]}")
+}
+
+export_only() {
+  unset -v user_environment LC_ALL "${@%%=*}"
+  # shellcheck disable=SC2163  # names with their values
+  (($# == 0)) || export -- "$@"
+}

@@ -1,0 +1,37 @@
+# evaluate.bash - values of SQL expressions, for the shell.
+
+# shellcheck shell=bash
+
+load lib/sqlite lib/sqlite_version
+
+# evaluate EXPRESSION... - sets `values` to their values: all, or those before the first that SQLite calls an error,
+# which is `value_error` then.
+evaluate() {
+  local extension version='' octal answer line loaded='' expression statements
+  values=() value_error=
+  find_extension || exit
+  octal_of "$extension"
+  statements=('.mode list' "SELECT '=' || sqlite_version();" ".load \"$octal\"" "SELECT '=';")
+  for expression; do
+    # What has no room among a program's arguments is no time.
+    ((${#expression} <= 10000)) || expression="taskresults_time('of thousands of characters')"
+    statements+=("SELECT '=' || ($expression);")
+  done
+  answer=$("$sqlite3_program" -init /dev/null -batch :memory: "${statements[@]}" 2>&1)
+  answer+=$'\n'
+  while [[ -n $answer ]]; do
+    line=${answer%%$'\n'*} answer=${answer#*$'\n'}
+    if [[ $line != =* ]]; then
+      value_error+=${value_error:+ }$line
+    elif [[ -z $version ]]; then
+      set_version "${line#=}"
+    elif [[ -z $loaded ]]; then
+      loaded=1
+    else
+      values+=("${line#=}")
+    fi
+  done
+  [[ -n $version ]] || no_sqlite
+  ((version >= OLDEST_SQLITE)) || too_old
+  [[ -n $loaded ]] || { load lib/sqlite_errors; die_of_sqlite "$value_error"; }
+}

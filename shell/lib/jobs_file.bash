@@ -1,0 +1,24 @@
+# jobs_file.bash - whether the scheduler's list of jobs can be read.
+
+# shellcheck shell=bash
+
+load lib/query
+
+# look_at_jobs_file - sets `jobs_known`, if the scheduler's list of jobs can be read; and `jobs_fault`, why it cannot,
+# though it is there. Of what else may be wrong the command's own query tells.
+look_at_jobs_file() {
+  jobs_known='' jobs_fault=''
+  [[ -e $jobs_file || -L $jobs_file ]] || return 0
+  sqlite_setup
+  if ! jobs_fault=$(in_progress=1 send_query 'SELECT 1 FROM task_jobs LIMIT 1;' 2>&1 >/dev/null) &&
+    [[ $jobs_fault == "taskresults: jobs file "* ]]; then
+    jobs_fault=${jobs_fault#taskresults: } jobs_fault=${jobs_fault%%$'\n'*}
+  else
+    jobs_known=1 jobs_fault=''
+  fi
+}
+
+# say_unknown_jobs WORDS - of a list that cannot be read: what is missing without it.
+say_unknown_jobs() {
+  [[ -z $jobs_fault ]] || say "$1, since the scheduler's list cannot be read: $jobs_fault"
+}

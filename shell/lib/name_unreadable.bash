@@ -1,0 +1,22 @@
+# name_unreadable.bash - names the jobs whose files cannot be read, with the fix.
+
+# shellcheck shell=bash
+
+# name_unreadable WORDS JOB... - names the jobs with the fix.
+name_unreadable() {
+  name_unreadable_files "$1" file "$results_dir" .jsonl "${@:2}"
+}
+
+# name_unreadable_files WORDS WHAT DIRECTORY SUFFIX JOB... - the same of any directory with a file for each job.
+name_unreadable_files() {
+  local job words=$1 what=$2 dir=$3 suffix=$4 quoted path messages=()
+  shift 4
+  (($#)) || return 0
+  for job; do
+    printf -v quoted '%q' "$job"
+    printf -v path '%q' "$dir/$job$suffix"
+    messages+=("$words: job $quoted, whose $what cannot be read; as its owner: chmod a+r -- $path")
+  done
+  load lib/say
+  say_each "${messages[@]}"
+}

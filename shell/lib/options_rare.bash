@@ -1,0 +1,44 @@
+# options_rare.bash - options: what few calls need. One of a letter, one that nothing has, and --color.
+
+# shellcheck shell=bash
+
+# unknown_option WORD NAME... - of the options, one may have been meant.
+unknown_option() {
+  local word=$1 near=() near_kind
+  load hints/names
+  say "unknown option: $word"
+  word=${word%%=*}
+  [[ $word != --?* ]] || near_names "${word#--}" "${@:2}"
+  usage_error_near "${near[@]/#/--}"
+}
+
+# usage_error_near NAME... - the rest of a usage error, with what may have been meant.
+usage_error_near() {
+  load hints/names
+  (($# == 0)) || say_names 'did you mean %?' "$@"
+  say "try: ${help_hint:-taskresults help}"
+  exit "$EXIT_USAGE"
+}
+
+# color_option --color[=WHEN] - alone it means always, as for ls and grep.
+color_option() {
+  local when=${1#--color}
+  opt[color]=${when:+${when#=}}
+  [[ -n $when ]] || opt[color]=always
+  [[ ${opt[color]} =~ ^(auto|always|never)$ ]] || usage_error "--color wants auto, always or never, not '${opt[color]}'"
+}
+
+# short_option - of parse_options: sets `name` and `value` by `word`, which is a letter, and perhaps a value behind it.
+short_option() {
+  name=${spec#*" ${word:1:1}:"} value=${word:2}
+  [[ $name != "$spec" ]] || wrong_option
+  name=${name%%[= ]*}
+  [[ -z $value || $spec == *":$name= "* ]] || wrong_option
+}
+
+# wrong_option - of parse_options: `word` is none of the options.
+wrong_option() {
+  spec=${spec//[![:space:]]:/}
+  # shellcheck disable=SC2086  # words
+  unknown_option "$word" ${spec//=/}
+}

@@ -1,0 +1,18 @@
+# sorts.bash - where a query may put what it sorts.
+
+# shellcheck shell=bash
+
+load lib/sqlite
+
+PLENTY_BYTES=$((1 << 30))
+
+# sorts_all_runs - ahead of a query that sorts every run, and might take much memory: temporary files, if where SQLite
+# makes them there is plenty of room.
+sorts_all_runs() {
+  local dir blocks size
+  for dir in "${SQLITE_TMPDIR-}" "${TMPDIR-}" /var/tmp /usr/tmp /tmp .; do
+    [[ -n $dir && -d $dir && -w $dir && -x $dir ]] || continue
+    read -r blocks size < <(stat -f -c '%a %S' -- "$dir") && ((blocks >= PLENTY_BYTES / size)) && keep_in_memory=';'
+    return
+  done
+}

@@ -1,0 +1,58 @@
+# sqlite.bash - how the sqlite3 program is started: no start-up file of the user's, the extension loaded.
+
+# shellcheck shell=bash
+
+sqlite3_program=${TASKRESULTS_SQLITE3:-sqlite3}
+
+# find_extension - sets `extension`, the path. `shell_home` is the directory of the running script, links resolved:
+# in it lies a link when installed, above it the build when run from a checkout. TASKRESULTS_EXTENSION overrides both.
+find_extension() {
+  local path candidates=("$shell_home/taskresults.so" "$shell_home/../taskresults.so")
+  [[ -z ${TASKRESULTS_EXTENSION-} ]] || candidates=("$(realpath -m -- "$TASKRESULTS_EXTENSION")")
+  for path in "${candidates[@]}"; do
+    if [[ -f $path || -f $path.so ]]; then
+      extension=$path
+      return
+    fi
+  done
+  say "the extension is not at $path: build it with make, or name it in TASKRESULTS_EXTENSION"
+  return "$EXIT_IO"
+}
+
+# octal_of TEXT - sets `octal`, the text as it stands between quotes in a dot command: in octal, where no quote or
+# backslash can end it.
+octal_of() {
+  local LC_ALL=C i code # a character is a byte then
+  octal=$1
+  [[ $1 == *[!a-zA-Z0-9/._-]* ]] || return 0
+  octal=
+  for ((i = 0; i < ${#1}; i++)); do
+    printf -v code '%d' "'${1:i:1}"
+    printf -v code '\\%03o' "$((code & 255))"
+    octal+=$code
+  done
+}
+
+# sqlite_setup - sets `load_extension` and `sqlite_start`, options of the sqlite3 program: it tells its version where
+# complaints go, so that no process is needed to ask for it; from then on it stops at an error; it loads the extension.
+# In that order: at 3.54, a statement of -cmd that comes after `.bail on` is the last that is run.
+VERSION_MARK='taskresults: this is sqlite3 '
+sqlite_setup() {
+  [[ ! -v sqlite_start ]] || return 0
+  local extension octal
+  find_extension || exit
+  octal_of "$extension"
+  load_extension=(-cmd ".load \"$octal\"")
+  sqlite_start=(-cmd '.output /dev/fd/2' -cmd "SELECT '$VERSION_MARK' || sqlite_version();" -cmd .output
+    -cmd '.bail on' "${load_extension[@]}")
+}
+
+# For one plain text a row. From 3.50 on the program rewrites control characters unless told not to; an older one
+# complains of that option, which is ignored, since it comes before `sqlite_start`.
+sqlite_plain=(-cmd '.mode list --escape off' -cmd '.separator "\037" "\n"')
+
+# What sorting needs is kept in memory: where there is no room for temporary files, an answer is not to be missing.
+keep_in_memory='PRAGMA temp_store=memory;'
+
+# What follows the statements of each query (see count_untimed).
+query_end=

@@ -1,0 +1,66 @@
+# time_options.bash - options that are times or lengths of time.
+#
+# No text of a user's is read here as a time: the extension's taskresults_time() and taskresults_span() do, for all
+# commands (ext/TABLES.md: Times and spans).
+
+# shellcheck shell=bash
+
+load lib/evaluate lib/sql_text
+
+SPAN_FORMS="90s, 5m, 12h, 7d, 2w, 3mo, 1y, '90 days' or '1d 12h'"
+TIME_FORMS="2026-02-14, 2026-02-14T09:30:00Z, today, yesterday, now, or how long ago: $SPAN_FORMS"
+
+# time_options NAME... - turns those of the options that are given, since or until or any other name, into microseconds
+# since the Unix epoch, in place. Of a bare day, `until` is the end and any other the beginning.
+time_options() {
+  local name text names=() expressions=()
+  for name; do
+    [[ -v opt[$name] ]] || continue
+    set_sql_text text "${opt[$name]}"
+    [[ $name != until ]] || text+=", 'until'"
+    names+=("$name") expressions+=("taskresults_time($text)")
+  done
+  evaluate_options "a time ($TIME_FORMS)"
+  ((${#names[@]} == 0)) || { load lib/query; count_untimed; }
+  # Two that were mixed up would otherwise be "no failures".
+  [[ ! -v opt[since] || ! -v opt[until] ]] || ((opt[since] <= opt[until])) ||
+    usage_error '--since is later than --until: no time is in between'
+}
+
+# span_options NAME... - turns those of the options that are given into microseconds, in place.
+span_options() {
+  local name text names=() expressions=()
+  for name; do
+    [[ -v opt[$name] ]] || continue
+    set_sql_text text "${opt[$name]}"
+    names+=("$name") expressions+=("taskresults_span($text)")
+  done
+  evaluate_options "a length of time ($SPAN_FORMS)"
+}
+
+# seconds_option NAME - the same, but a number alone is seconds, and may have a fraction.
+seconds_option() {
+  local text
+  [[ -v opt[$1] ]] || return 0
+  set_sql_text text "${opt[$1]}"
+  local names=("$1") expressions=("taskresults_span($text, 'seconds')")
+  evaluate_options "seconds, or a length of time ($SPAN_FORMS)"
+}
+
+# evaluate_options WORDS - each of the options in `names` gets the value of its expression; WORDS are what one wants.
+evaluate_options() {
+  local at
+  ((${#names[@]})) || return 0
+  evaluate "${expressions[@]}"
+  if ((${#values[@]} < ${#names[@]})); then
+    is_unreadable_time || { load lib/sqlite_errors; die_of_sqlite "$value_error"; }
+    at=${names[${#values[@]}]}
+    usage_error "--$at wants $1, not '${opt[$at]}'"
+  fi
+  for ((at = 0; at < ${#names[@]}; at++)); do opt[${names[at]}]=${values[at]}; done
+}
+
+# is_unreadable_time - what `evaluate` met is a text that cannot be read, and not, say, a want of memory.
+is_unreadable_time() {
+  [[ $value_error == *'is no time;'* || $value_error == *'is no length of time;'* ]]
+}

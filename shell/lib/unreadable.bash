@@ -1,0 +1,32 @@
+# unreadable.bash - which jobs' files cannot be read: a query over all jobs leaves them out, and says so.
+
+# shellcheck shell=bash
+
+# readable_jobs - for a query over all jobs, which one unreadable file would fail: sets `unreadable`, the jobs whose
+# files cannot be read, and has the queries to come pass over them. say_unreadable tells of them at the end.
+readable_jobs() {
+  local readable
+  find_unreadable "$results_dir" .jsonl
+  ((${#unreadable[@]} == 0)) || export TASKRESULTS_UNREADABLE=skip
+}
+
+# find_unreadable DIRECTORY SUFFIX - of a directory with a file for each job: sets `unreadable` and `readable`, which
+# are names of jobs.
+find_unreadable() {
+  local path job dir=$1 suffix=$2
+  unreadable=() readable=()
+  [[ -r $dir && -x $dir ]] || return 0 # the query will say it
+  for path in "$dir"/*"$suffix" "$dir"/.*"$suffix"; do
+    [[ -f $path && ! -L $path ]] || continue
+    job=${path:${#dir}+1:-${#suffix}}
+    if [[ -r $path ]]; then readable+=("$job"); else unreadable+=("$job"); fi
+  done
+}
+
+# say_unreadable - names those that were left out, and exits with 3, if there are any.
+say_unreadable() {
+  ((${#unreadable[@]})) || return 0
+  load lib/name_unreadable
+  name_unreadable 'left out' "${unreadable[@]}"
+  exit "$EXIT_IO"
+}

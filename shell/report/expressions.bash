@@ -1,0 +1,41 @@
+# expressions.bash - SQL expressions of the status page.
+
+# shellcheck shell=bash
+
+load lib/fields
+
+# budget TOTAL LEAST MOST - a job's share of the total: how many jobs there are is known only to SQL.
+budget() {
+  printf 'max(%s, min(%s, %s / max(1, (SELECT count(*) FROM job))))' "$2" "$3" "$1"
+}
+
+# html EXPRESSION - SQL: the text as HTML, on one line. NUL is shown as U+FFFD, since HTML has none.
+html() {
+  local text character
+  text="replace($(whole_text "coalesce($1, '')"), CAST(x'ff' AS TEXT), char(65533))"
+  for character in '&/amp' '</lt' '>/gt' '"/quot'; do
+    text="replace($text, '${character%%/*}', '&${character#*/};')"
+  done
+  printf "replace(replace(%s, char(10), ' '), char(13), ' ')" "$text"
+}
+
+# cut_text TEXT CHARACTERS - SQL: the beginning of a whole_text. One that JSON spells in more than two bytes a character
+# (emoji, control characters) is cut to a third, so that no text costs more than was planned.
+cut_text() {
+  printf "CASE WHEN length(CAST(replace(json_quote(substr(%s, 1, %s)), '<', '123456') AS BLOB)) <= 2 * %s + 2
+    THEN substr(%s, 1, %s) ELSE substr(%s, 1, %s / 3) END" "$1" "$2" "$2" "$1" "$2" "$1" "$2"
+}
+
+# newest CONDITION - SQL: the rowid of the job's newest record that meets the condition, looked for from the end.
+newest() {
+  printf '(SELECT rowid FROM task_results AS r WHERE r.job_id = job.id AND %s ORDER BY rowid DESC LIMIT 1)' "$1"
+}
+
+# A job's state is the worst that is true of it; one that is paused or gone is neither failing nor overdue. Of one whose
+# file cannot be read, only the scheduler's list can tell anything.
+state_of="CASE WHEN known.state = 'died' THEN 'died' WHEN id IN unreadable THEN 'unreadable'
+  WHEN known.state IN ('paused', 'orphaned') THEN known.state
+  WHEN stats.streak < 0 THEN 'failing' WHEN known.state IN ('overdue', 'running') THEN known.state
+  WHEN coalesce(stats.runs, 0) = 0 THEN 'new' ELSE 'healthy' END"
+severity="CASE state WHEN 'died' THEN 0 WHEN 'failing' THEN 1 WHEN 'unreadable' THEN 2 WHEN 'overdue' THEN 3
+  WHEN 'running' THEN 4 WHEN 'healthy' THEN 5 WHEN 'new' THEN 6 WHEN 'paused' THEN 7 ELSE 8 END"

@@ -1,0 +1,60 @@
+# json.bash - SQL for the status page: its data.
+
+# shellcheck shell=bash
+
+# data_rows - the page's data: one JSON object, a line for each job; `columns` names what stands at each place. What
+# comes out of a subquery goes through json(): newer SQLites take it for a text otherwise.
+data_rows() {
+  local runs text other
+  # A job without a run is not looked for: its file may be one that cannot be read.
+  runs="CASE WHEN runs THEN (SELECT group_concat(token, ' ') FROM (SELECT coalesce($ago $(seconds_of time_us), '?')
+    || CASE WHEN ok THEN '' ELSE '!' END AS token FROM task_results AS r
+    WHERE r.job_id = job.id ORDER BY rowid DESC LIMIT (SELECT recent FROM share))) END"
+  text=$(cut_text last.text share.characters)
+  other=$(cut_text other.text '(share.characters / 3)')
+  data_head
+  data_jobs
+  data_signatures
+}
+
+data_head() {
+  printf '%s\n' "SELECT 'data';
+SELECT '{\"generated\":' || (now_us / 1000000) || ',\"days\":' || days || ',\"refresh\":${opt[refresh]-0},\"all\":'
+  || json_object(
+    'windows', json((SELECT json_group_array(n) FROM
+      (SELECT key, sum(value) AS n FROM window, json_each(counts) GROUP BY key ORDER BY key))),
+    'days', (SELECT group_concat(token, ' ') FROM (SELECT coalesce(runs, 0) || '-' || coalesce(failures, 0) AS token
+      FROM calendar LEFT JOIN (SELECT day, sum(runs) AS runs, sum(failures) AS failures FROM day
+        GROUP BY day) USING (day)
+      ORDER BY day)))
+  || ',\"columns\":[\"id\",\"name\",\"state\",\"scheduler_state\",\"schedule\",'
+  || '\"next\",\"overdue\",\"streak\",\"last\",\"last_success\",\"runs\",'
+  || '\"failures\",\"windows\",\"days\",\"recent\",\"causes\",\"kinds\",'
+  || '\"text\",\"text_length\",\"other\",\"other_length\",\"other_at\",'
+  || '\"rejects\"],'
+  || '\"jobs\":[' FROM clock;"
+}
+
+data_jobs() {
+  printf '%s\n' "SELECT CASE WHEN row_number() OVER () > 1 THEN ',' ELSE '' END || row FROM (SELECT json_array(id,
+    nullif(substr(coalesce(known_name, name), 1, 200), id), state, scheduler_state, substr(schedule, 1, 100),
+    $ago $(seconds_of next_run_us), CAST(overdue_s AS INTEGER), streak,
+    $ago $(seconds_of last_run_us), $ago $(seconds_of last_success_us), runs, failures, json(counts),
+    (SELECT group_concat(token, ' ') FROM (SELECT token FROM strip WHERE strip.number = job.number ORDER BY day)),
+    $runs,
+    json((SELECT json_group_array(json_array(n, times)) FROM (SELECT signature.number AS n, times FROM top_cause
+      JOIN signature ON signature.text = top_cause.signature WHERE top_cause.number = job.number ORDER BY place))),
+    (SELECT kinds FROM top_cause WHERE top_cause.number = job.number LIMIT 1),
+    $text, length(last.text), $other, length(other.text), $ago $(seconds_of other.time_us),
+    json((SELECT json_group_array(json_array(reason, lines)) FROM reject
+      WHERE reject.job_id = job.id AND NOT entry))) AS row
+  FROM (SELECT * FROM job ORDER BY $severity, id LIMIT -1 OFFSET 0) AS job
+    CROSS JOIN share LEFT JOIN window USING (number) LEFT JOIN last USING (number) LEFT JOIN other USING (number));"
+}
+
+data_signatures() {
+  printf '%s\n' "SELECT '],\"signatures\":' || (SELECT json_group_array(substr(text, 1, 160))
+  FROM (SELECT text FROM signature ORDER BY number))
+  || ',\"common\":' || (SELECT json_group_array(json_array(number, times, jobs, $ago $(seconds_of last_us)))
+    FROM (SELECT * FROM common JOIN signature ON text = signature ORDER BY times DESC, text)) || '}';"
+}

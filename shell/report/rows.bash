@@ -1,0 +1,80 @@
+# rows.bash - SQL for the status page: what stands for each of its marks.
+
+# shellcheck shell=bash
+
+load lib/times report/{expressions,plain,json}
+
+# page_rows - SQL. Seconds are counted back from when the page was made.
+page_rows() {
+  local us="CAST(x'1f' AS TEXT)" ago="(SELECT now_us FROM clock) / 1000000 -"
+  local generated="strftime('%Y-%m-%dT%H:%M:%SZ', now_us / 1000000, 'unixepoch')"
+  tally_table
+  about_rows
+  headline_rows
+  summary_row
+  plain_rows
+  notes
+  data_rows
+}
+
+tally_table() {
+  printf '%s\n' "CREATE TEMP TABLE tally AS SELECT count(*) AS jobs, coalesce(sum(state = 'failing'), 0) AS failing,
+  coalesce(sum(state = 'overdue'), 0) AS overdue, coalesce(sum(state = 'died'), 0) AS died,
+  coalesce(sum(state = 'unreadable'), 0) AS unreadable,
+  coalesce(sum(state = 'running'), 0) AS running, coalesce(sum(state = 'paused'), 0) AS paused,
+  coalesce(sum(state = 'orphaned'), 0) AS orphaned, coalesce(sum(state = 'new'), 0) AS new,
+  coalesce(sum(state = 'healthy'), 0) AS healthy FROM job;"
+}
+
+about_rows() {
+  printf '%s\n' "SELECT 'generated' || $us || $generated FROM clock;
+SELECT 'version' || $us || taskresults_version();"
+}
+
+headline_rows() {
+  printf '%s\n' "SELECT 'health' || $us || CASE WHEN jobs = 0 THEN 'empty' WHEN died THEN 'died' WHEN failing THEN 'failing'
+  WHEN unreadable THEN 'unreadable' WHEN overdue THEN 'overdue' ELSE 'healthy' END FROM tally;
+SELECT 'headline' || $us || CASE WHEN jobs = 0 THEN 'No jobs yet'
+  WHEN (failing > 0) + (unreadable > 0) + (overdue > 0) + (died > 0) > 1
+    THEN (failing + unreadable + overdue + died) || ' of ' || jobs || ' jobs need attention'
+  WHEN failing THEN failing || ' of ' || jobs || ' jobs failing'
+  WHEN unreadable THEN unreadable || ' of ' || jobs || ' jobs cannot be read'
+  WHEN overdue THEN overdue || ' of ' || jobs || ' jobs overdue'
+  WHEN died THEN died || ' of ' || jobs || ' jobs died while running'
+  WHEN healthy + running = 0 THEN 'No job has run' ELSE 'All jobs healthy' END FROM tally;"
+}
+
+summary_row() {
+  printf '%s\n' "SELECT 'summary' || $us || CASE WHEN jobs = 0 THEN 'As soon as the scheduler has written a result, its job is here.'
+  ELSE substr(CASE WHEN failing THEN ', ' || failing || ' failing' ELSE '' END
+    || CASE WHEN died THEN ', ' || died || ' died' ELSE '' END
+    || CASE WHEN unreadable THEN ', ' || unreadable || ' unreadable' ELSE '' END
+    || CASE WHEN overdue THEN ', ' || overdue || ' overdue' ELSE '' END
+    || CASE WHEN healthy THEN ', ' || healthy || ' healthy' ELSE '' END
+    || CASE WHEN running THEN ', ' || running || ' running' ELSE '' END
+    || CASE WHEN paused THEN ', ' || paused || ' paused' ELSE '' END
+    || CASE WHEN new THEN ', ' || new || ' without a run' ELSE '' END
+    || CASE WHEN orphaned THEN ', ' || orphaned || ' with results but no job' ELSE '' END, 3) END FROM tally;"
+}
+
+# notes - what the page does not show, and why.
+notes() {
+  local missing='was not there'
+  [[ -z $jobs_fault ]] || missing='could not be read'
+  printf '%s\n' "SELECT 'notes';
+SELECT '<li>Lines that are no records, and so in no count: ' || sum(lines) || ' (see taskresults rejects).'
+  FROM reject WHERE NOT entry GROUP BY NULL;
+SELECT '<li>Entries of the directory that cannot be read as a job''s file: '
+  || sum(lines) || ' (see taskresults rejects).'
+  FROM reject WHERE entry AND (job_id IN unreadable) IS NOT 1 GROUP BY NULL;
+SELECT '<li>Jobs whose file cannot be read, and so in no count: ' || count(*)
+  || ' (taskresults doctor says how to mend it).'
+  FROM unreadable GROUP BY NULL;
+SELECT '<li>Runs without a time that can be read, in the totals, but in no day and no rate: ' || sum(runs) || '.'
+  FROM bucket WHERE cell = 0 GROUP BY NULL;
+SELECT '<li>Of each job: the last ' || recent || ' runs, texts up to ' || characters
+  || ' characters (fewer, if they are mostly not ASCII), the ' || causes || ' commonest causes of its failures.'
+  FROM share;
+SELECT '<li>$( [[ -n $jobs_known ]] && echo "Paused, overdue and running are as of when the page was made." ||
+  echo "The scheduler''s list of jobs $missing: what is paused, overdue or running is not known." )';"
+}

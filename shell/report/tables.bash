@@ -1,0 +1,133 @@
+# tables.bash - SQL for the status page: what is known of each job, in few passes.
+#
+# The page is a skeleton with {{marks}}; what stands for them comes from here, as the rows of one sqlite3 session:
+# "NAME<US>VALUE" for each mark of one line, then the lines of each mark of several, each group behind a row "NAME".
+# Everything is read first (`page_tables`), so that an error leaves no half of a page; then printed (`page_rows`).
+#
+# Passes over the results: every record once for the day counts, failures once for their causes, every line once for the
+# rejects, once more for task_stats. The last runs and texts are read from the ends of the files.
+#
+# A page has a budget: with many jobs, fewer characters and runs of each. What is cut says so.
+
+# shellcheck shell=bash
+
+load lib/fields lib/jobs_in report/expressions
+
+DAY_US=86400000000
+
+# jobs_table - SQL: `known`, what jobs.json says of the jobs, if it can be read; else it is empty. Of an id that is
+# there twice, the last counts.
+jobs_table() {
+  local columns='name, schedule, next_run_us, overdue_s, state'
+  echo "CREATE TEMP TABLE known(job_id UNIQUE, $columns);"
+  [[ -z $jobs_known ]] || echo "INSERT OR REPLACE INTO known SELECT job_id, $columns FROM task_jobs;"
+}
+
+# page_tables NOW_US DAYS - SQL. Runs are counted by cells of time: a new one begins at each midnight, and at each time
+# of day that is now's. So a day is one cell or two, and so is each of the four windows, which end now. A cell's number
+# is its day's plus that of its day counted from now; days are told from it by `day_of`, windows by `age_of`. Older runs
+# share the cell before the first, runs without a time that can be read have cell 0, and a run that is dated later than
+# now counts as one of today. One number, since SQLite asks a virtual table anew for each use of a column; and a group
+# by job, since sorting a job's runs is cheaper than sorting all.
+page_tables() {
+  local now=$1 days=$2 today first_day back oldest cell day_of age_of
+  today=$((now / DAY_US)) first_day=$((now / DAY_US - days + 1)) back=1000 # keeps what is divided above 0
+  oldest=$((today + back - 2 * 367 - 2))
+  cell="coalesce(max($oldest, time_us / $DAY_US + (time_us - $((now - back * DAY_US))) / $DAY_US), 0)"
+  day_of="(cell + $((today - back + 1))) / 2"
+  age_of="$back - cell + $day_of"
+  jobs_table
+  job_tables
+  count_tables
+  window_table
+  day_tables
+  text_tables
+  cause_tables
+}
+
+# job_tables - the jobs, and what one row for each tells.
+job_tables() {
+  printf '%s\n' "CREATE TEMP TABLE clock AS SELECT $now AS now_us, $days AS days;
+CREATE TEMP TABLE calendar AS WITH RECURSIVE c(day) AS (VALUES (0) UNION ALL
+    SELECT day + 1 FROM c WHERE day + 1 < $days)
+  SELECT day FROM c;
+CREATE TEMP TABLE stats AS SELECT job_id, runs, failures, streak, last_run_us, last_success_us FROM task_stats;
+CREATE TEMP TABLE unreadable AS $(unreadable_jobs);
+CREATE UNIQUE INDEX temp.stats_job ON stats(job_id);
+CREATE TEMP TABLE reject AS SELECT job_id, offset IS NULL AS entry, reason, count(*) AS lines
+  FROM task_rejects GROUP BY 1, 2, 3;
+CREATE TEMP TABLE job AS SELECT id, stats.rowid AS number, known.name AS known_name, known.schedule, known.next_run_us,
+    known.overdue_s, known.state AS scheduler_state, $state_of AS state, coalesce(stats.runs, 0) AS runs,
+    coalesce(stats.failures, 0) AS failures, coalesce(stats.streak, 0) AS streak, last_run_us, last_success_us
+  FROM (SELECT job_id AS id FROM stats UNION SELECT job_id FROM known UNION SELECT job_id FROM unreadable)
+    LEFT JOIN stats ON stats.job_id = id
+    LEFT JOIN known ON known.job_id = id;
+CREATE TEMP TABLE share AS SELECT $(budget 600000 120 2000) AS characters, $(budget 30000 10 60) AS recent,
+  $(budget 4000 2 6) AS causes;"
+}
+
+# count_tables - runs and failures by cell.
+count_tables() {
+  printf '%s\n' "CREATE TEMP TABLE failure AS SELECT stats.rowid AS number, cell, signature, times, f.last_us
+  FROM (SELECT job_id, $cell AS cell, taskresults_signature(coalesce(error, '')) AS signature, count(*) AS times,
+    max(time_us) AS last_us FROM task_results WHERE ok = 0 GROUP BY 1, 2, 3) AS f CROSS JOIN stats USING (job_id);
+CREATE TEMP TABLE bucket(number INTEGER, cell INTEGER, runs INTEGER, failures INTEGER,
+  PRIMARY KEY (number, cell)) WITHOUT ROWID;
+INSERT INTO bucket SELECT stats.rowid, value >> 40, value & 0xffffffffff, 0 FROM stats CROSS JOIN json_each(
+  '[' || (SELECT group_concat((cell << 40) + runs) FROM (SELECT $cell AS cell, count(*) AS runs FROM task_results AS r
+    WHERE r.job_id = stats.job_id GROUP BY 1)) || ']');
+UPDATE bucket SET failures = min(runs, f.failures)
+  FROM (SELECT number, cell, sum(times) AS failures FROM failure GROUP BY 1, 2) AS f
+  WHERE bucket.number = f.number AND bucket.cell = f.cell;"
+}
+
+# window_table - what the four windows hold.
+window_table() {
+  printf '%s\n' "CREATE TEMP TABLE window(number INTEGER PRIMARY KEY, counts);
+INSERT INTO window SELECT number, json_array(sum(runs * (age <= 1)), sum(failures * (age <= 1)), sum(runs * (age <= 7)),
+    sum(failures * (age <= 7)), sum(runs * (age <= 30)), sum(failures * (age <= 30)), sum(runs), sum(failures))
+  FROM (SELECT number, runs, failures, $age_of AS age FROM bucket) WHERE age <= 90 GROUP BY number;"
+}
+
+day_tables() {
+  printf '%s\n' "-- A day's token: RUNS or RUNS-FAILURES; nothing if it is as the day before; ahead of it ~N, if N days were without
+-- runs.
+CREATE TEMP TABLE day(number INTEGER, day INTEGER, runs INTEGER, failures INTEGER,
+  PRIMARY KEY (number, day)) WITHOUT ROWID;
+INSERT INTO day SELECT number, min($day_of, $today) - $first_day AS day, sum(runs), sum(failures) FROM bucket
+  WHERE cell > 0 GROUP BY 1, 2 HAVING day >= 0;
+CREATE TEMP TABLE strip(number INTEGER, day INTEGER, token TEXT, PRIMARY KEY (number, day)) WITHOUT ROWID;
+INSERT INTO strip SELECT number, day, CASE WHEN day - before > 1 THEN '~' || (day - before - 1) || ' ' ELSE '' END ||
+    CASE WHEN day - before = 1 AND runs = runs_before AND failures = failures_before THEN ''
+      WHEN failures THEN runs || '-' || failures ELSE runs END
+  FROM (SELECT *, lag(day, 1, -1) OVER each AS before, lag(runs) OVER each AS runs_before,
+      lag(failures) OVER each AS failures_before FROM day WINDOW each AS (PARTITION BY number ORDER BY day));"
+}
+
+text_tables() {
+  printf '%s\n' "-- A job's last run, and the last one that ended the other way. No NULL goes into \"rowid =\": it would read every file.
+CREATE TEMP TABLE place AS SELECT number, streak, $(newest 1) AS last,
+  CASE WHEN failures = 0 OR failures = runs THEN NULL
+    WHEN streak < 0 THEN $(newest 'ok = 1') ELSE $(newest 'ok = 0') END AS other FROM job WHERE runs > 0;
+CREATE TEMP TABLE last(number INTEGER PRIMARY KEY, name, text);
+INSERT INTO last SELECT number, $(whole_text job_name),
+    CASE WHEN streak < 0 THEN $(whole_text error) ELSE $(whole_text output) END
+  FROM place CROSS JOIN task_results AS r WHERE last IS NOT NULL AND r.rowid = last;
+CREATE TEMP TABLE other(number INTEGER PRIMARY KEY, time_us, text);
+INSERT INTO other SELECT number, time_us, CASE WHEN streak < 0 THEN $(whole_text output) ELSE $(whole_text error) END
+  FROM place CROSS JOIN task_results AS r WHERE other IS NOT NULL AND r.rowid = other;"
+}
+
+cause_tables() {
+  printf '%s\n' "-- The commonest causes of each job, and the texts they are made of, each once.
+CREATE TEMP TABLE cause AS SELECT number, signature, sum(times) AS times, max(last_us) AS last_us FROM failure
+  WHERE $day_of >= $first_day GROUP BY 1, 2;
+CREATE TEMP TABLE top_cause AS SELECT * FROM (SELECT *, count(*) OVER (PARTITION BY number) AS kinds,
+    row_number() OVER (PARTITION BY number ORDER BY times DESC, signature) AS place FROM cause)
+  WHERE place <= (SELECT share.causes FROM share);
+CREATE INDEX temp.top_cause_number ON top_cause(number);
+CREATE TEMP TABLE common AS SELECT signature, sum(times) AS times, count(*) AS jobs, max(last_us) AS last_us FROM cause
+  GROUP BY signature ORDER BY times DESC, signature LIMIT 8;
+CREATE TEMP TABLE signature(number INTEGER PRIMARY KEY, text UNIQUE);
+INSERT INTO signature(text) SELECT signature FROM common UNION SELECT signature FROM top_cause;"
+}

@@ -1,0 +1,75 @@
+# tables.bash - SQL: from records to what `sla` tells of each job, step by step.
+
+# shellcheck shell=bash
+
+# counted T - SQL: the instant T on the clock of a job, which stands still while the job is paused.
+counted() {
+  printf '%s' "($1 - coalesce((SELECT paused_before + min($1, resumed) - paused FROM pause
+    WHERE pause.job_id = spell.job_id AND paused <= $1 ORDER BY paused DESC LIMIT 1), 0))"
+}
+
+# Record by record into the order of time; of these, where a job went up or down; from one such change to the next, a
+# spell, of which the window shows the part between `since` and `until`.
+sla_tables() {
+  event_table
+  pause_table
+  spell_tables
+  sla_table
+}
+
+event_table() {
+  printf '%s\n' "CREATE TABLE event(place INTEGER PRIMARY KEY, job_id TEXT, at INTEGER, good INTEGER);
+INSERT INTO event(job_id, at, good)
+  SELECT job_id, time_us, ok FROM task_results WHERE $condition ORDER BY job_id, time_us, rowid;"
+}
+
+pause_table() {
+  printf '%s\n' "CREATE TABLE pause(job_id TEXT, paused INTEGER, resumed INTEGER, paused_before INTEGER,
+  PRIMARY KEY (job_id, paused))
+  WITHOUT ROWID;
+INSERT INTO pause
+  WITH switch AS MATERIALIZED ($switches),
+  change AS (SELECT *, lag(pausing, 1, 0) OVER (PARTITION BY job_id ORDER BY time_us, offset) AS was FROM switch),
+  stretch AS (SELECT job_id, pausing, min(time_us, $to) AS paused,
+      min(lead(time_us, 1, $to) OVER (PARTITION BY job_id ORDER BY time_us, offset), $to) AS resumed
+    FROM change WHERE pausing <> was)
+  SELECT job_id, paused, resumed,
+    sum(resumed - paused) OVER (PARTITION BY job_id ORDER BY paused) - (resumed - paused)
+  FROM stretch WHERE pausing AND resumed > paused;"
+}
+
+spell_tables() {
+  printf '%s\n' "CREATE TABLE spell AS
+  WITH change AS (SELECT this.* FROM event AS this LEFT JOIN event AS last ON last.place = this.place - 1
+      AND last.job_id = this.job_id AND last.at IS NOT NULL
+    WHERE this.at < $to AND this.good IS NOT last.good),
+  spell AS (SELECT job_id, good, at AS began, lead(at) OVER (PARTITION BY job_id ORDER BY place) AS ended FROM change)
+  SELECT *, max(began, $from) AS since, coalesce(ended, $to) AS until
+  FROM spell WHERE began >= $from OR coalesce(ended, $to) > $from;
+
+CREATE TABLE part AS SELECT job_id, good, began, ended, until - since AS elapsed,
+    $(counted since) AS clock, $(counted until) - $(counted since) AS length FROM spell;"
+}
+
+sla_table() {
+  printf '%s\n' "CREATE TABLE sla AS
+  WITH run AS (SELECT job_id, count(*) FILTER (WHERE at >= $from AND at < $to) AS runs,
+      coalesce(sum(good) FILTER (WHERE at >= $from AND at < $to), 0) AS successes FROM event GROUP BY job_id),
+  time AS (SELECT job_id, coalesce(sum(length) FILTER (WHERE good), 0) AS up,
+      coalesce(sum(length) FILTER (WHERE NOT good), 0) AS down, sum(elapsed - length) AS paused,
+      count(*) FILTER (WHERE NOT good) AS outages,
+      avg(length) FILTER (WHERE NOT good AND ended IS NOT NULL) / 1e6 AS mttr,
+      count(*) FILTER (WHERE NOT good AND began >= $from) AS begun,
+      max(clock) FILTER (WHERE NOT good AND began >= $from)
+        - min(clock) FILTER (WHERE NOT good AND began >= $from) AS apart
+    FROM part GROUP BY job_id),
+  -- A job that did not run was down all along, or else nothing shows that it was up.
+  known AS (SELECT run.*, CASE WHEN up + down > 0 AND (runs > 0 OR down > 0) THEN up + down END AS time,
+      up, down, coalesce(paused, 0) AS paused, coalesce(outages, 0) AS outages, mttr,
+      CASE WHEN begun > 1 THEN apart / 1e6 / (begun - 1) END AS mtbf
+    FROM run LEFT JOIN time USING (job_id)),
+  budget AS (SELECT *, time / $WHOLE * ($WHOLE - $target) + time % $WHOLE * ($WHOLE - $target) / $WHOLE AS time_budget,
+      nullif(runs, 0) * ($WHOLE - $target) AS runs_budget FROM known)
+  SELECT *, coalesce(down > time_budget, 0) AS time_missed,
+    coalesce((runs - successes) * $WHOLE > runs_budget, 0) AS runs_missed FROM budget;"
+}

@@ -1,0 +1,33 @@
+# window.bash - the stretch of time that `sla` looks at.
+
+# shellcheck shell=bash
+
+load lib/evaluate lib/sql_text
+
+YEAR_1=-62135596800000000
+
+# set_window - `from` and `to`, in microseconds; the window is [from, to).
+set_window() {
+  local text=${opt[window]-30d} now=${EPOCHREALTIME/[.,]/} first last expressions=()
+  if [[ $text == *..* ]]; then
+    set_sql_text first "${text%%..*}"
+    set_sql_text last "${text#*..}"
+    [[ $text == ..* ]] && expressions=("$YEAR_1") || expressions=("taskresults_time($first)")
+    # A whole day ends where the next one begins.
+    [[ $text == *.. ]] && expressions+=("$now") || expressions+=("taskresults_time($last, 'until')
+      + (taskresults_time($last, 'until') - taskresults_time($last) = 86399999999)")
+  else
+    set_sql_text first "$text"
+    expressions=("max($now - taskresults_span($first), $YEAR_1)" "$now")
+  fi
+  evaluate "${expressions[@]}"
+  if ((${#values[@]} < 2)); then
+    load lib/time_options
+    is_unreadable_time || { load lib/sqlite_errors; die_of_sqlite "$value_error"; }
+    usage_error "--window wants a length of time ($SPAN_FORMS), or FROM..TO, where each is a time, or nothing" \
+      "($TIME_FORMS), not '$text'"
+  fi
+  from=${values[0]} to=${values[1]}
+  ((to <= now)) || to=$now
+  ((from < to)) || usage_error "--window has to begin before it ends, and before now; '$text' does not"
+}

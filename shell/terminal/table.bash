@@ -1,0 +1,50 @@
+# table.bash - output for people in columns: tables, and lines cut to the width.
+
+# shellcheck shell=bash
+
+load lib/pipes
+
+# by_width NAME [OPTION...] - runs our awk program of that name, which knows how wide a text is.
+by_width() {
+  local room=$shell_home/terminal name=$1
+  shift
+  LC_ALL=C awk -f "$room/width_data.awk" -f "$room/width.awk" -f "$room/$name.awk" "$@"
+}
+
+# show_table ROWS ALIGN SHRINK [DROP] - rows from `query`, the first a header, as an aligned table. ALIGN has one letter,
+# l or r, for each column. When the terminal is too narrow: DROP lists the columns that may be left out, first the one to
+# leave out first, and SHRINK those that may be cut, as COLUMN or COLUMN:PLACES, to no less than that.
+# Cells are made visible wherever the table goes, since one line is one row; --raw leaves all but line breaks.
+show_table() {
+  local rows=${1%$'\n'} bold='' settings
+  ! in_colour || bold=1
+  settings=(-v align="$2" -v shrink="$3" -v drop="${4-}" -v width="$terminal_columns" -v bold="$bold")
+  if [[ -z $bold ]] && is_visible "$rows"; then
+    with_input "$rows" by_width table "${settings[@]}"
+    finish "$?"
+    return
+  fi
+  load terminal/show terminal/visible
+  with_input "$rows" by_width table "${settings[@]}" |
+    if [[ -v opt[raw] ]]; then
+      show
+    else
+      LC_ALL=C sed -e "$(visible_program)" -e "$(colour_program)"
+    fi
+  finish "${PIPESTATUS[@]}"
+}
+
+# is_visible ROWS - there is nothing in them that visible_program (terminal/visible) or colour_program would change.
+is_visible() {
+  local LC_ALL=C # a character is a byte then
+  local controls=$'*[\x01-\x08\x0b-\x1e\x7f\xf8-\xff]*' c1=$'*\xc2[\x80-\x9f]*'
+  local order=$'*\xe2\x80[\xaa-\xae]*' isolates=$'*\xe2\x81[\xa6-\xa9]*'
+  # shellcheck disable=SC2053  # patterns
+  [[ $1 != $controls && $1 != $c1 && $1 != $order && $1 != $isolates ]]
+}
+
+# cut_lines - to the terminal's width, if there is one.
+cut_lines() {
+  if ((terminal_columns == 0)); then cat; return; fi
+  by_width cut -v width="$terminal_columns"
+}

@@ -1,0 +1,56 @@
+#!/usr/bin/env bats
+# What a command costs before it does anything: processes, and files of ours that bash has to read. Counted, not timed.
+
+load ../../lib/helpers
+load ../../lib/shell
+
+setup_start_up() {
+  command -v strace >/dev/null || skip 'no strace here'
+  make_job a 3
+  make_job b 2 1
+}
+
+# processes WORDS... - sets `count`, how many there were in all, the first one too.
+processes() {
+  strace -f -qq -o "$BATS_TEST_TMPDIR/calls" -e trace=clone,clone3,fork,vfork,execve "$(tool taskresults)" "$@" \
+    >"$BATS_TEST_TMPDIR/said" 2>"$BATS_TEST_TMPDIR/complained"
+  count=$(cut -d ' ' -f 1 "$BATS_TEST_TMPDIR/calls" | sort -u | wc -l)
+}
+
+@test "view --latest and list start four processes at most: bash, sqlite3, awk for the table, and one to spare" {
+  setup_start_up
+  local words
+  for words in 'view a --latest' 'view b --limit 2' list 'list --failing'; do
+    # shellcheck disable=SC2086  # words
+    processes $words
+    [[ -s $BATS_TEST_TMPDIR/said ]]
+    ((count >= 2 && count <= 4)) || { echo "$words: $count"; cat "$BATS_TEST_TMPDIR/calls"; return 1; }
+  done
+}
+
+# The files that every command reads, and two that set variables only.
+CORE=' lib/start lib/environment lib/load lib/options lib/places lib/sqlite terminal/terminal '
+
+@test "no command reads a file of functions of which it calls none" {
+  setup_start_up
+  local words file path useless=() shell
+  shell=$(dirname "$(readlink -f "$(tool taskresults)")")
+  for words in 'view a --latest' 'view a' 'view a --json' 'view --all --limit 1' 'view a --since 2020-01-01' list \
+    'list --csv' stats 'stats a --by day' 'stats --json' errors 'errors --jsonl' rejects 'export a' 'export --format json' \
+    metrics 'report -o page' sla 'sla --csv' 'alerts --nagios' doctor version 'sql SELECT\ 1' 'help list' 'list --help' \
+    'prune a --keep 2 --dry-run'; do
+    eval "words=($words)"
+    (cd "$BATS_TEST_TMPDIR" && BASH_XTRACEFD=9 strace -f -qq -e trace=openat -e signal=none -o opened \
+      bash -p -x "$shell/taskresults" "${words[@]}" >/dev/null 2>&1 9>traced) || true
+    while read -r path; do
+      file=${path#"$shell/"} file=${file%.bash}
+      [[ $CORE != *" $file "* && $file != commands/* ]] || continue
+      grep -oE '^[a-z_]+\(\)' "$path" | tr -d '()' >"$BATS_TEST_TMPDIR/functions"
+      sed 's/^+* *//; s/ .*//' "$BATS_TEST_TMPDIR/traced" | grep -qFxf "$BATS_TEST_TMPDIR/functions" ||
+        useless+=("${words[*]}: $file")
+    done < <(grep -v ENOENT "$BATS_TEST_TMPDIR/opened" | grep -oE "\"$shell/[a-z_/]+\.bash\"" | tr -d '"' | sort -u)
+    unset -v words
+    local words
+  done
+  ((${#useless[@]} == 0)) || { printf '%s\n' "${useless[@]}"; return 1; }
+}
