@@ -49,8 +49,7 @@ move() {
     }
     BEGIN { by = floor_of((now - anchor) / interval) * interval }
     {
-      line = $0
-      out = ""
+      line = $0; out = ""
       while (match(line, /[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]T[0-9][0-9]:[0-9][0-9]:[0-9][0-9]/)) {
         out = out substr(line, 1, RSTART - 1) moved(substr(line, RSTART, RLENGTH))
         line = substr(line, RSTART + RLENGTH)

@@ -19,7 +19,7 @@
 # shellcheck shell=bash
 
 parse_options '' "$@"
-load lib/{query,sqlite_version,runner} hints/schedulers doctor/results terminal/show
+load lib/{query,sqlite_version,runner} hints/schedulers doctor/{names,results,logs} terminal/show
 at_most 0
 failures=0
 
@@ -151,26 +151,6 @@ check_jobs() {
         ;;
     esac
   done < <(printf '%s\n' "$rows")
-}
-
-# Entries that task_logs could not read as a log.
-check_logs() {
-  local logs=$logs_dir entry quoted rotated=() named
-  [[ -r $logs && -x $logs ]] || return 0
-  [[ $logs == /* ]] || logs=./$logs
-  while IFS= read -rd '' entry; do
-    printf -v quoted '%q' "$entry"
-    if [[ -f $entry && ! -L $entry ]]; then
-      fail "the log $quoted is not readable" "as its owner: chmod a+r -- $quoted"
-    else
-      note "$quoted is no regular file, so it is no log" 'move it away, or rename it so that it does not end in .log'
-    fi
-  done < <(find "$logs/" -maxdepth 1 -name '*.log' \( ! -type f -o ! -readable \) -print0)
-  for entry in "$logs"/*.log[.~_-]*; do [[ ! -f $entry ]] || rotated+=("${entry##*/}"); done
-  ((${#rotated[@]} == 0)) || {
-    set_named named "${rotated[@]}"
-    note "rotated logs in $logs, which are not read: $named" 'task_logs and task_runs know only what JOB.log has'
-  }
 }
 
 examine() {

@@ -8,34 +8,7 @@ load lib/query lib/unreadable lib/fields lib/times
 # So many failures in a row, or so long a time without a success, are worth a note.
 LONG_STREAK=20
 LONG_FAILURE_DAYS=7
-# Of what a note lists, so many are named.
-MOST_NAMED=5
 MOST_FAILING=20
-
-# set_bytes NAME HEX - sets NAME to the text that is spelled so.
-set_bytes() {
-  local i_ escaped_=
-  for ((i_ = 0; i_ < ${#2}; i_ += 2)); do escaped_+=\\x${2:i_:2}; done
-  printf -v "$1" '%b' "$escaped_"
-}
-
-# set_job HEX - sets `job`, and `quoted` as a shell reads it back.
-set_job() {
-  set_bytes job "$1"
-  printf -v quoted '%q' "$job"
-}
-
-# set_named NAME FILE... - sets NAME to the first few, quoted, and says how many more there are.
-set_named() {
-  local name_=$1 text_ list_='' i_
-  shift
-  for ((i_ = 1; i_ <= $# && i_ <= MOST_NAMED; i_++)); do
-    printf -v text_ '%q' "${!i_}"
-    list_+=${list_:+, }$text_
-  done
-  (($# <= MOST_NAMED)) || list_+=", and $(($# - MOST_NAMED)) more"
-  printf -v "$name_" '%s' "$list_"
-}
 
 # Files that lie among the results and are not read, or are read as what they are not: who looks for old runs has to
 # know.
@@ -50,7 +23,7 @@ check_other_files() {
         [[ ! ${name%.jsonl} =~ ^(.+)(\.[0-9]{1,3}|[.-][0-9]{8}|[.-][0-9]{4}-[0-9]{2}-[0-9]{2})$ ||
           ! -f $dir/${BASH_REMATCH[1]}.jsonl ]] || as_jobs+=("$name")
         ;;
-      *.jsonl[.~_-]*) [[ ! -f $path ]] || rotated+=("$name") ;;
+      *.jsonl$ROTATED) [[ ! -f $path ]] || rotated+=("$name") ;;
       *.[jJ][sS][oO][nN][lL] | *.ndjson | *.json | *.jsonlines) [[ ! -f $path ]] || misnamed+=("$name") ;;
       *) for inner in "$path"/*.jsonl; do [[ ! -f $inner ]] || { folders+=("$name"); break; }; done ;;
     esac
@@ -110,7 +83,7 @@ check_lines() {
 # Records without `success` count as failures; where no record has it, another program may have written the file. Sets
 # `strange` to those jobs.
 check_records() {
-  local rows hex job quoted runs known
+  local rows hex job quoted runs known words
   rows=$(with_progress query "SELECT hex(job_id), count(*), sum(success IS NOT NULL OR ok) AS known FROM task_results
     GROUP BY job_id HAVING known < count(*) ORDER BY job_id;") || {
     fail 'the records cannot be read' 'see the message above'
@@ -124,7 +97,9 @@ check_records() {
         "to see them: taskresults export --errors -- $quoted"
     else
       strange[$hex]=1
-      note "job $quoted: none of its $runs records has a value for success, so that all count as failures" \
+      words="none of its $runs records has a value for success, so that all count as failures"
+      ((runs > 1)) || words='its only record has no value for success, so that it counts as a failure'
+      note "job $quoted: $words" \
         'if another program writes the file, move it elsewhere; if the scheduler should read it, each line needs
       "success": true or false'
     fi

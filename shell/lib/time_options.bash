@@ -7,9 +7,6 @@
 
 load lib/evaluate lib/sql_text
 
-SPAN_FORMS="90s, 5m, 12h, 7d, 2w, 3mo, 1y, '90 days' or '1d 12h'"
-TIME_FORMS="2026-02-14, 2026-02-14T09:30:00Z, today, yesterday, now, or how long ago: $SPAN_FORMS"
-
 # time_options NAME... - turns those of the options that are given, since or until or any other name, into microseconds
 # since the Unix epoch, in place. Of a bare day, `until` is the end and any other the beginning.
 time_options() {
@@ -20,7 +17,7 @@ time_options() {
     [[ $name != until ]] || text+=", 'until'"
     names+=("$name") expressions+=("taskresults_time($text)")
   done
-  evaluate_options "a time ($TIME_FORMS)"
+  evaluate_options 'a time'
   ((${#names[@]} == 0)) || { load lib/query; count_untimed; }
   # Two that were mixed up would otherwise be "no failures".
   [[ ! -v opt[since] || ! -v opt[until] ]] || ((opt[since] <= opt[until])) ||
@@ -35,7 +32,7 @@ span_options() {
     set_sql_text text "${opt[$name]}"
     names+=("$name") expressions+=("taskresults_span($text)")
   done
-  evaluate_options "a length of time ($SPAN_FORMS)"
+  evaluate_options 'a length of time'
 }
 
 # seconds_option NAME - the same, but a number alone is seconds, and may have a fraction.
@@ -44,23 +41,29 @@ seconds_option() {
   [[ -v opt[$1] ]] || return 0
   set_sql_text text "${opt[$1]}"
   local names=("$1") expressions=("taskresults_span($text, 'seconds')")
-  evaluate_options "seconds, or a length of time ($SPAN_FORMS)"
+  evaluate_options 'seconds, or a length of time'
 }
 
 # evaluate_options WORDS - each of the options in `names` gets the value of its expression; WORDS are what one wants.
 evaluate_options() {
-  local at
+  local at forms
   ((${#names[@]})) || return 0
   evaluate "${expressions[@]}"
   if ((${#values[@]} < ${#names[@]})); then
-    is_unreadable_time || { load lib/sqlite_errors; die_of_sqlite "$value_error"; }
+    set_forms
     at=${names[${#values[@]}]}
-    usage_error "--$at wants $1, not '${opt[$at]}'"
+    usage_error "--$at wants $1 ($forms), not '${opt[$at]}'"
   fi
   for ((at = 0; at < ${#names[@]}; at++)); do opt[${names[at]}]=${values[at]}; done
 }
 
-# is_unreadable_time - what `evaluate` met is a text that cannot be read, and not, say, a want of memory.
-is_unreadable_time() {
-  [[ $value_error == *'is no time;'* || $value_error == *'is no length of time;'* ]]
+# set_forms - of a text that `evaluate` could not read as a time: sets `forms` to how one is written, as the extension's
+# message says. Any other error, say a want of memory, ends the command.
+set_forms() {
+  if [[ $value_error != *'is no time; write '* && $value_error != *'is no length of time; write '* ]]; then
+    load lib/sqlite_errors
+    die_of_sqlite "$value_error"
+  fi
+  forms=${value_error##*'; write '}
+  [[ ! $forms =~ ^(.*)' ('[0-9]+')'$ ]] || forms=${BASH_REMATCH[1]} # SQLite's own number of the error
 }

@@ -8,7 +8,7 @@ YEAR_1=-62135596800000000
 
 # set_window - `from` and `to`, in microseconds; the window is [from, to).
 set_window() {
-  local text=${opt[window]-30d} now=${EPOCHREALTIME/[.,]/} first last expressions=()
+  local text=${opt[window]-30d} now=${EPOCHREALTIME/[.,]/} first last forms expressions=()
   if [[ $text == *..* ]]; then
     set_sql_text first "${text%%..*}"
     set_sql_text last "${text#*..}"
@@ -23,9 +23,9 @@ set_window() {
   evaluate "${expressions[@]}"
   if ((${#values[@]} < 2)); then
     load lib/time_options
-    is_unreadable_time || { load lib/sqlite_errors; die_of_sqlite "$value_error"; }
-    usage_error "--window wants a length of time ($SPAN_FORMS), or FROM..TO, where each is a time, or nothing" \
-      "($TIME_FORMS), not '$text'"
+    set_forms
+    usage_error "--window wants a length of time, or FROM..TO, where each is a time or nothing ($forms)," \
+      "not '$text'"
   fi
   from=${values[0]} to=${values[1]}
   ((to <= now)) || to=$now

@@ -1,4 +1,5 @@
-# visible.bash - control characters, for a terminal that is to show them and not to obey them.
+# visible.bash - control characters, for a terminal that is to show them and not to obey them. The runner, which is
+# written in C, has the same in shell/runner/say.c.
 
 # shellcheck shell=bash
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # Each folder below ext includes only what is lower: .ci/layers. Names are unique over all of them: .ci/names. Comments
 # name what there is: .ci/comments. What is written is used:
-# .ci/unused. Functions and headers are short: .ci/shape.
+# .ci/unused. Functions and headers are short: .ci/shape; those of shell: .ci/functions.
 
 load ../lib/helpers
 
@@ -160,4 +160,17 @@ assert_found() {
     echo "$file"
     grep -qE "^\\*\\*   ${file##*/} " "$root/shell/runner/runner.h"
   done
+}
+
+@test "a long function of shell is found, with its line and its length, behind a short one" {
+  local planted=$BATS_TEST_TMPDIR/planted.bash
+  { echo 'short() {'; printf '  :\n%.0s' {1..38}; echo '}'; } >"$planted"
+  run "$root/.ci/functions" "$planted"
+  [[ $status -eq 0 && -z $output ]]
+  { echo; echo 'long_one() {'; printf '  :\n%.0s' {1..39}; echo '}'; } >>"$planted"
+  run "$root/.ci/functions" "$planted"
+  [[ $status -eq 1 && ${#lines[@]} -eq 1 && $output == "$planted:42: long_one() has 41 lines, more than 40" ]]
+  { echo 'in_a_subshell() ('; printf '  :\n%.0s' {1..39}; echo ')'; } >"$planted"
+  run "$root/.ci/functions" "$planted"
+  [[ $status -eq 1 && $output == *'in_a_subshell() has 41 lines'* ]]
 }

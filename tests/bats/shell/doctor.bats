@@ -33,9 +33,9 @@ no_note_about() {
   [[ $status -eq 0 ]]
   note_about "job o\\'ther: none of its 2 records has a value for success"
   [[ $advice == *'if another program writes the file, move it elsewhere; '* ]]
-  note_about 'job nulls: none of its 1 records'
+  note_about 'job nulls: its only record has no value for success'
   note_about 'job mixed: records without a value for success' '1 of 3'
-  for job in fine empty rejects; do no_note_about "job $job: none"; no_note_about "job $job: records"; done
+  for job in fine empty rejects; do no_note_about "job $job: none"; no_note_about "job $job: its only"; no_note_about "job $job: records"; done
 }
 
 @test "doctor: jobs that fail for long, by runs in a row or by days; other jobs' failures are their own affair" {

@@ -1,0 +1,34 @@
+# names.bash - what `doctor` calls jobs and files.
+
+# shellcheck shell=bash
+
+# Of what a note lists, so many are named.
+MOST_NAMED=5
+
+# What a rotated file has behind the name of the one that is read: a pattern.
+ROTATED='[.~_-]*'
+
+# set_bytes NAME HEX - sets NAME to the text that is spelled so.
+set_bytes() {
+  local i_ escaped_=
+  for ((i_ = 0; i_ < ${#2}; i_ += 2)); do escaped_+=\\x${2:i_:2}; done
+  printf -v "$1" '%b' "$escaped_"
+}
+
+# set_job HEX - sets `job`, and `quoted` as a shell reads it back.
+set_job() {
+  set_bytes job "$1"
+  printf -v quoted '%q' "$job"
+}
+
+# set_named NAME FILE... - sets NAME to the first few, quoted, and says how many more there are.
+set_named() {
+  local name_=$1 text_ list_='' i_
+  shift
+  for ((i_ = 1; i_ <= $# && i_ <= MOST_NAMED; i_++)); do
+    printf -v text_ '%q' "${!i_}"
+    list_+=${list_:+, }$text_
+  done
+  (($# <= MOST_NAMED)) || list_+=", and $(($# - MOST_NAMED)) more"
+  printf -v "$name_" '%s' "$list_"
+}
