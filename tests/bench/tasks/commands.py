@@ -5,7 +5,13 @@ import data
 from measure import Comparison, bar, ours, rival
 from settings import RUNS, WORK
 from tasks import jobs, one_file
-from tools import command, program, python, shell
+from tools import command, program, python, shell, sqlite
+
+# What `view --latest` prints, by a statement that somebody may have at hand: what bash adds is the difference.
+LATEST = """SELECT timestamp || ' | ' || job_name || ' | ' || CASE WHEN ok THEN '✅ SUCCESS' ELSE '❌ FAILED' END || CASE
+  WHEN ok AND output <> '' THEN char(10) || '  Output: ' || substr(output, 1, 200) || iif(length(output) > 200, '...', '')
+  WHEN error <> '' THEN char(10) || '  Error: ' || substr(error, 1, 200) || iif(length(error) > 200, '...', '') ELSE '' END
+  FROM task_results('big') ORDER BY rowid DESC LIMIT 1"""
 
 
 def on_one_file():
@@ -22,8 +28,9 @@ def on_one_file():
     ], size=size, bars=[bar("ratio", "view_results", 1.2, "grep -c"), bar("MiB", "view_results", 16)])
     yield Comparison("commands", "taskresults view --latest", [
         ours("taskresults view", command(directory, "taskresults", "view", "big", "--latest")),
+        rival("sqlite3", sqlite(directory, LATEST)),
         rival("tail | jq", shell('tail -n 1 "$1" | jq -r .timestamp', path, needs=["jq"]), asks=False),
-    ], size=size, bars=[bar("seconds", "taskresults view", 0.050)])
+    ], size=size, bars=[bar("seconds", "taskresults view", 0.050), bar("ratio", "taskresults view", 2.5, "sqlite3")])
 
 
 def on_many_jobs():
