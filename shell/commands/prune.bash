@@ -118,7 +118,10 @@ busy=${counts%%$'\x1f'*} counts=${counts#*$'\x1f'}
 failed=${counts%%$'\x1f'*} refused=${counts#*$'\x1f'}
 if [[ -z $format ]]; then
   # Without a row, no headings.
-  [[ -v opt[quiet] && $rows != *$'\n'*$'\n'* ]] || { load terminal/table; show_table "$rows" llrrrl '6:11 1:8' '5 3 4'; }
+  if [[ ! -v opt[quiet] || $rows == *$'\n'*$'\n'* ]]; then
+    load terminal/table
+    show_table "$rows" llrrrl '6:11 1:8' '5 3 4'
+  fi
 else
   printf '%s' "$rows" | json_lines "$format"
   finish "${PIPESTATUS[@]}"

@@ -4,8 +4,8 @@
 
 load lib/sqlite lib/pipes
 
-# set_rows NAME SQL - sets NAME to the rows of a query that only reads, with the newline of each. Returns as `query` does;
-# NAME then has the rows that came.
+# set_rows NAME SQL - sets NAME to the rows of a query that only reads, with the newline of each. Returns as `query`
+# does; NAME then has the rows that came.
 set_rows() {
   local text_ status_
   set_rows_at_once text_ "$2" && { printf -v "$1" '%s' "$text_"; return; }

@@ -32,8 +32,9 @@ SELECT 'version' || $us || taskresults_version();"
 }
 
 headline_rows() {
-  printf '%s\n' "SELECT 'health' || $us || CASE WHEN jobs = 0 THEN 'empty' WHEN died THEN 'died' WHEN failing THEN 'failing'
-  WHEN unreadable THEN 'unreadable' WHEN overdue THEN 'overdue' ELSE 'healthy' END FROM tally;
+  printf '%s\n' "SELECT 'health' || $us || CASE WHEN jobs = 0 THEN 'empty' WHEN died THEN 'died'
+  WHEN failing THEN 'failing' WHEN unreadable THEN 'unreadable' WHEN overdue THEN 'overdue'
+  ELSE 'healthy' END FROM tally;
 SELECT 'headline' || $us || CASE WHEN jobs = 0 THEN 'No jobs yet'
   WHEN (failing > 0) + (unreadable > 0) + (overdue > 0) + (died > 0) > 1
     THEN (failing + unreadable + overdue + died) || ' of ' || jobs || ' jobs need attention'
@@ -45,7 +46,8 @@ SELECT 'headline' || $us || CASE WHEN jobs = 0 THEN 'No jobs yet'
 }
 
 summary_row() {
-  printf '%s\n' "SELECT 'summary' || $us || CASE WHEN jobs = 0 THEN 'As soon as the scheduler has written a result, its job is here.'
+  printf '%s\n' "SELECT 'summary' || $us || CASE
+  WHEN jobs = 0 THEN 'As soon as the scheduler has written a result, its job is here.'
   ELSE substr(CASE WHEN failing THEN ', ' || failing || ' failing' ELSE '' END
     || CASE WHEN died THEN ', ' || died || ' died' ELSE '' END
     || CASE WHEN unreadable THEN ', ' || unreadable || ' unreadable' ELSE '' END

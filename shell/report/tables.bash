@@ -90,8 +90,8 @@ INSERT INTO window SELECT number, json_array(sum(runs * (age <= 1)), sum(failure
 }
 
 day_tables() {
-  printf '%s\n' "-- A day's token: RUNS or RUNS-FAILURES; nothing if it is as the day before; ahead of it ~N, if N days were without
--- runs.
+  printf '%s\n' "-- A day's token: RUNS or RUNS-FAILURES; nothing if it is as the day before; ahead of it ~N, if N
+-- days were without runs.
 CREATE TEMP TABLE day(number INTEGER, day INTEGER, runs INTEGER, failures INTEGER,
   PRIMARY KEY (number, day)) WITHOUT ROWID;
 INSERT INTO day SELECT number, min($day_of, $today) - $first_day AS day, sum(runs), sum(failures) FROM bucket
@@ -105,7 +105,8 @@ INSERT INTO strip SELECT number, day, CASE WHEN day - before > 1 THEN '~' || (da
 }
 
 text_tables() {
-  printf '%s\n' "-- A job's last run, and the last one that ended the other way. No NULL goes into \"rowid =\": it would read every file.
+  printf '%s\n' "-- A job's last run, and the last one that ended the other way. No NULL goes into \"rowid =\": it would
+-- read every file.
 CREATE TEMP TABLE place AS SELECT number, streak, $(newest 1) AS last,
   CASE WHEN failures = 0 OR failures = runs THEN NULL
     WHEN streak < 0 THEN $(newest 'ok = 1') ELSE $(newest 'ok = 0') END AS other FROM job WHERE runs > 0;

@@ -11,9 +11,9 @@ by_width() {
   LC_ALL=C awk -f "$room/width_data.awk" -f "$room/width.awk" -f "$room/$name.awk" "$@"
 }
 
-# show_table ROWS ALIGN SHRINK [DROP] - rows from `query`, the first a header, as an aligned table. ALIGN has one letter,
-# l or r, for each column. When the terminal is too narrow: DROP lists the columns that may be left out, first the one to
-# leave out first, and SHRINK those that may be cut, as COLUMN or COLUMN:PLACES, to no less than that.
+# show_table ROWS ALIGN SHRINK [DROP] - rows from `query`, the first a header, as an aligned table. ALIGN has one
+# letter, l or r, for each column. When the terminal is too narrow: DROP lists the columns that may be left out, first
+# the one to leave out first, and SHRINK those that may be cut, as COLUMN or COLUMN:PLACES, to no less than that.
 # Cells are made visible wherever the table goes, since one line is one row; --raw leaves all but line breaks.
 show_table() {
   local rows=${1%$'\n'} bold='' settings
