@@ -22,7 +22,7 @@ TR_CHECKED int tr_hash_register(sqlite3 *db);
 TR_CHECKED int tr_time_functions_register(TrConnection *connection);
 
 /* ------------------------------------------------------------------------------------------------------------------
-** functions/slots.c - taskresults_slots(schedule, since, until, zone): the times at which a schedule is due
+** functions/schedule_slots.c - taskresults_slots(schedule, since, until, zone): the times at which a schedule is due
 */
 TR_CHECKED int tr_slots_function_register(TrConnection *connection);
 

@@ -31,26 +31,34 @@ static bool checkpoint_name(const char *job_id, char name[TR_NAME_SIZE]) {
 }
 
 /* 0, or errno. A process of which no more can be told than that it is there is taken for the job's. */
-static int find_alive(int64_t pid, const char *started_at, bool *alive) {
+static int find_alive(int64_t pid, int64_t started_us, bool *alive) {
   *alive = pid > 0 && pid <= INT32_MAX && (kill((pid_t)pid, 0) == 0 || errno == EPERM);
   if (!*alive) return 0;
   char state = 0;
-  int64_t process_us = 0, job_us;
+  int64_t process_us = 0;
   int reason = tr_process_read(pid, &state, &process_us);
   if (reason) return reason == TR_PROCESS_HIDDEN ? 0 : reason;
   if (state == 'Z' || state == 'X') {
     *alive = false;
-  } else if (started_at && tr_timestamp_parse(started_at, strlen(started_at), &job_us)) {
-    *alive = process_us <= job_us + CHECKPOINT_SLACK_US;
+  } else if (started_us != TR_UNKNOWN_US) {
+    *alive = process_us <= started_us + CHECKPOINT_SLACK_US;
   }
   return 0;
 }
 
-int tr_checkpoint_look(int state_fd, const char *job_id, TrPoll *poll, TrRun *run, char **message) {
+static int64_t start_of_checkpoint(const TrJson *root) {
+  int64_t started_us;
+  const char *text = tr_json_text(tr_json_member(root, "started_at"));
+  return text && tr_timestamp_parse(text, strlen(text), &started_us) ? started_us : TR_UNKNOWN_US;
+}
+
+int tr_checkpoint_look(int state_fd, const char *job_id, TrPoll *poll, TrRun *run, int64_t *started_us,
+                       char **message) {
   char name[TR_NAME_SIZE], *cause = NULL;
   TrJson *root;
   struct stat entry;
   *run = TR_RUN_NONE;
+  *started_us = TR_UNKNOWN_US;
   if (!checkpoint_name(job_id, name)) return SQLITE_OK;
   if (fstatat(state_fd, name, &entry, AT_SYMLINK_NOFOLLOW) != 0 && errno == ENOENT) return SQLITE_OK;
   int code = tr_json_load(state_fd, name, O_NOFOLLOW, CHECKPOINT_PATIENCE_MS, poll, &root, &cause);
@@ -58,7 +66,8 @@ int tr_checkpoint_look(int state_fd, const char *job_id, TrPoll *poll, TrRun *ru
     int64_t pid = 0;
     tr_json_integer(tr_json_member(root, "pid"), &pid);
     bool alive;
-    int reason = find_alive(pid, tr_json_text(tr_json_member(root, "started_at")), &alive);
+    *started_us = start_of_checkpoint(root);
+    int reason = find_alive(pid, *started_us, &alive);
     *run = alive ? TR_RUN_ALIVE : TR_RUN_DEAD;
     tr_json_free(root);
     if (reason) {

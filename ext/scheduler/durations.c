@@ -22,7 +22,7 @@
 #define MAX_RUNS (1 << 20) /* 16 MiB */
 
 void tr_durations_begin(TrDurations *durations) {
-  durations->count = 0;
+  durations->count = durations->unfinished = 0;
   durations->finish_known = durations->executing = durations->finishes_told = false;
 }
 
@@ -79,8 +79,11 @@ void tr_durations_end(TrDurations *durations) {
   for (size_t i = 0; i < durations->count; i++) {
     TrTimedRun run = durations->run[i];
     if (!durations->finishes_told) run.finish_us = run.start_us;
-    if (run.finish_us != TR_UNFINISHED_US) durations->run[kept++] = run;
+    if (run.finish_us == TR_UNFINISHED_US) continue;
+    durations->run[i] = durations->run[kept];
+    durations->run[kept++] = run;
   }
+  durations->unfinished = durations->count - kept;
   durations->count = kept;
   if (kept > 1) qsort(durations->run, kept, sizeof *durations->run, compare_runs);
 }
@@ -99,18 +102,18 @@ static size_t runs_until(const TrDurations *durations, int64_t time_us) {
   return low;
 }
 
-bool tr_durations_find(const TrDurations *durations, int64_t time_us, int64_t *start_us) {
+bool tr_durations_find(const TrDurations *durations, int64_t time_us, size_t *which) {
   size_t until = runs_until(durations, time_us);
   const TrTimedRun *before = until > 0 ? &durations->run[until - 1] : NULL;
   const TrTimedRun *after = until < durations->count ? &durations->run[until] : NULL;
   if (!durations->finishes_told) {
-    if (before) *start_us = before->start_us;
+    if (before) *which = until - 1;
     return before != NULL;
   }
   if (before && time_us - before->finish_us > DURATION_SLACK_US) before = NULL;
   if (after && after->finish_us - time_us > DURATION_SLACK_US) after = NULL;
   if (before == NULL && after == NULL) return false;
   bool take_before = after == NULL || (before && time_us - before->finish_us <= after->finish_us - time_us);
-  *start_us = take_before ? before->start_us : after->start_us;
+  *which = take_before ? until - 1 : until;
   return true;
 }

@@ -105,7 +105,10 @@ typedef enum TrRun {
   TR_RUN_DEAD,  /* it names none that does */
 } TrRun;
 
-TR_CHECKED int tr_checkpoint_look(int state_fd, const char *job_id, TrPoll *poll, TrRun *run, char **message);
+#define TR_UNKNOWN_US INT64_MIN
+/* TR_RUN_ALIVE: since *started_us, or TR_UNKNOWN_US. */
+TR_CHECKED int tr_checkpoint_look(int state_fd, const char *job_id, TrPoll *poll, TrRun *run, int64_t *started_us,
+                                  char **message);
 
 /* ------------------------------------------------------------------------------------------------------------------
 ** scheduler/durations.c - what a log says of starts and finishes -> the start of the run that ended at a given time
@@ -117,8 +120,9 @@ typedef struct TrTimedRun {
 } TrTimedRun;
 
 typedef struct TrDurations {
-  TrTimedRun *run; /* owned; after end(), in the order of finish_us */
+  TrTimedRun *run; /* owned; after end(), in the order of finish_us, and behind `count` of them those without one */
   size_t count, room;
+  size_t unfinished;  /* after end(): how many those are */
   int64_t finish_us;  /* while messages are added: of the run whose start comes next, */
   bool finish_known;  /* if this is set */
   bool executing;     /* the message before was `Executing (...)` */
@@ -131,7 +135,7 @@ void tr_durations_begin(TrDurations *durations);
 TR_CHECKED int tr_durations_add(TrDurations *durations, TrBytes words, int64_t time_us);
 bool tr_durations_are_full(const TrDurations *durations); /* add no more: enough is enough */
 void tr_durations_end(TrDurations *durations);
-bool tr_durations_find(const TrDurations *durations, int64_t time_us, int64_t *start_us);
+bool tr_durations_find(const TrDurations *durations, int64_t time_us, size_t *which); /* of `run` */
 void tr_durations_free(TrDurations *durations);
 
 /* ------------------------------------------------------------------------------------------------------------------
@@ -175,6 +179,135 @@ typedef struct TrDue {
 
 void tr_due_begin(TrDue *due, const TrSchedule *schedule, const TrZone *zone, int64_t after_us);
 bool tr_due_next(TrDue *due, int64_t *due_us); /* the next one behind `after_us`; false: there is none up to 9999 */
+
+/* ------------------------------------------------------------------------------------------------------------------
+** scheduler/job_log.c - the messages of a job's log -> its runs, and what turned its schedule
+*/
+typedef enum TrTurnKind {
+  TR_TURN_PAUSED,
+  TR_TURN_RESUMED,
+  TR_TURN_SCHEDULED, /* made, and enabled */
+  TR_TURN_ENABLED,   /* an update of `enabled`, of which the log does not tell to what */
+  TR_TURN_CHANGED,   /* an update of the schedule */
+  TR_TURN_BY_HAND,   /* a run by hand was asked for */
+  TR_TURN_SKIPPED,
+} TrTurnKind;
+
+typedef struct TrTurn {
+  int64_t time_us;
+  uint32_t words; /* SKIPPED: where they begin in TrJobLog.words; they end with a NUL */
+  uint8_t kind;   /* TrTurnKind */
+} TrTurn;
+
+typedef struct TrJobLog {
+  TrDurations durations;
+  TrTurn *turn; /* owned; after end(), in the order of time_us */
+  size_t count, room;
+  char *words; /* owned */
+  size_t words_count, words_room;
+  bool is_empty;      /* no message with a time */
+  int64_t first_us;   /* the earliest time in it, as far as it was read */
+  int64_t horizon_us; /* what is older need not be known, */
+  size_t older_runs;  /* but how many have begun before it, */
+  bool knows_enabled; /* and whether the job was enabled then */
+  bool asked_by_hand; /* a run by hand was asked for after the run that comes next */
+} TrJobLog;
+
+/* Call order: begin, add for each message with a time, newest first, until it is enough, end; free. A zeroed one is a
+** valid freed one, and begin() may follow at any point. SQLITE_TOOBIG: it tells of more than can be held. */
+void tr_job_log_begin(TrJobLog *log, int64_t horizon_us);
+TR_CHECKED int tr_job_log_add(TrJobLog *log, TrBytes words, int64_t time_us);
+bool tr_job_log_is_enough(const TrJobLog *log);
+void tr_job_log_end(TrJobLog *log);
+void tr_job_log_free(TrJobLog *log);
+
+/* ------------------------------------------------------------------------------------------------------------------
+** scheduler/slots.c - a job's schedule, its runs and its log -> what became of each slot
+*/
+typedef enum TrSlotRunKind {
+  TR_RUN_OF_RECORD,
+  TR_RUN_OF_LOG, /* the log tells of its end, but there is no record */
+  TR_RUN_GOING_ON,
+  TR_RUN_CUT_SHORT, /* the log tells of no end, and there is no record */
+} TrSlotRunKind;
+
+typedef struct TrSlotRun {
+  int64_t start_us, finish_us; /* finish_us: of the first two kinds */
+  int64_t offset;              /* OF_RECORD: of its line, */
+  bool ok;                     /* and whether it was a success */
+  bool is_logged;              /* start_us is from the log */
+  bool is_by_hand;
+  uint8_t kind; /* TrSlotRunKind */
+} TrSlotRun;
+
+typedef enum TrSlotState {
+  TR_SLOT_RAN,
+  TR_SLOT_LATE,
+  TR_SLOT_MISSED,
+  TR_SLOT_PAUSED,
+  TR_SLOT_SKIPPED,
+  TR_SLOT_PENDING,
+  TR_SLOT_UNKNOWN,
+} TrSlotState;
+
+typedef enum TrSlotReason {
+  TR_SLOT_PLAIN,       /* the state tells all */
+  TR_SLOT_NO_RECORD,   /* RAN, LATE: of the run */
+  TR_SLOT_RUN_CUT,     /* MISSED: a run that began at reason_us left no record */
+  TR_SLOT_PAUSED_AT,   /* PAUSED: since reason_us */
+  TR_SLOT_WORDS,       /* SKIPPED: reason_words */
+  TR_SLOT_TO_COME,     /* PENDING */
+  TR_SLOT_IN_GRACE,    /* PENDING: until reason_us */
+  TR_SLOT_IS_RUNNING,  /* PENDING: since reason_us */
+  TR_SLOT_CHANGED_AT,  /* UNKNOWN: the schedule, at reason_us */
+  TR_SLOT_ENABLED_SET, /* UNKNOWN: at reason_us; to what? */
+  TR_SLOT_DISABLED,    /* UNKNOWN: it is not enabled; since when? */
+  TR_SLOT_IS_ENABLED,  /* UNKNOWN: it is enabled again; since when? */
+  TR_SLOT_TOO_OLD,     /* UNKNOWN: neither records nor log go back so far */
+} TrSlotReason;
+
+typedef struct TrSlot {
+  int64_t slot_us;
+  const TrSlotRun *run; /* NULL: none */
+  int64_t reason_us;
+  const char *reason_words;
+  TrSlotState state;
+  TrSlotReason reason;
+} TrSlot;
+
+/* What is known of a job. All is borrowed. */
+typedef struct TrSlotJob {
+  TrSchedule schedule;
+  const TrZone *zone;
+  bool is_recurring, is_enabled;
+  int64_t created_us, now_us;
+  int64_t grace_us; /* negative: the default */
+  TrSlotRun *run;   /* in the order of their start */
+  size_t run_count;
+  const TrJobLog *log;
+  int64_t earliest_us; /* what the records go back to; INT64_MAX: there are none */
+} TrSlotJob;
+
+typedef struct TrSlots {
+  const TrSlotJob *job;       /* borrowed */
+  int64_t changed_us;         /* the last change of the schedule; INT64_MIN: none */
+  int64_t from_us;            /* slots before that are not asked for */
+  int64_t end_us;             /* of the current slot: what begins then or later belongs to the next */
+  int64_t grace_us;           /* of the current slot, by default */
+  TrDue due;                  /* fixed times: */
+  int64_t following_us;       /* the next slot; INT64_MAX: there is none */
+  int64_t next_us;            /* an interval: the next slot, if nothing comes before; INT64_MAX: none */
+  size_t next_run, next_turn; /* what may come before */
+  size_t run_at, skip_at;     /* the first ones at or after the current slot */
+  size_t sign_turn, sign_run; /* the first ones behind it that may tell whether the job was enabled */
+  int64_t sign_us;            /* the last that did; INT64_MIN: none, and it was enabled when it was made */
+  uint8_t sign;               /* TrTurnKind */
+  int64_t last_sign_us;       /* the last of all */
+} TrSlots;
+
+/* Those from `from_us` on, in order, without an end (but that of the year 9999). Marks the runs by hand. */
+void tr_slots_begin(TrSlots *slots, TrSlotJob *job, int64_t from_us);
+bool tr_slots_next(TrSlots *slots, TrSlot *slot); /* false: there are no more */
 
 #pragma GCC visibility pop
 #endif /* TR_SCHEDULER_H */

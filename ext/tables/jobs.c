@@ -245,7 +245,7 @@ static int find_state(JobsCursor *cursor, char **message) {
   JobsTable *table = (JobsTable *)cursor->base.pVtab;
   int64_t unused;
   if (cursor->state) return SQLITE_OK;
-  int code = id ? tr_checkpoint_look(cursor->jobs.state_fd, id, &table->poll, &run, message) : SQLITE_OK;
+  int code = id ? tr_checkpoint_look(cursor->jobs.state_fd, id, &table->poll, &run, &unused, message) : SQLITE_OK;
   if (run == TR_RUN_ALIVE) {
     cursor->state = "running";
   } else if (run == TR_RUN_DEAD) {

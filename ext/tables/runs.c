@@ -164,11 +164,13 @@ static int load_durations(RunsCursor *cursor) {
 /* What the current record's start has to say. A clock that was set back during the run leaves no duration. */
 static int start_column(sqlite3_context *context, RunsCursor *cursor, int column) {
   const TrScan *results = &cursor->results.scan;
-  int64_t time_us, start_us;
+  int64_t time_us;
+  size_t which;
   if (!tr_span_time_us(tr_scan_line(results), &tr_scan_record(results)->field[TR_TIMESTAMP], &time_us))
     return SQLITE_OK;
   int code = load_durations(cursor);
-  if (code != SQLITE_OK || !tr_durations_find(&cursor->durations, time_us, &start_us)) return code;
+  if (code != SQLITE_OK || !tr_durations_find(&cursor->durations, time_us, &which)) return code;
+  int64_t start_us = cursor->durations.run[which].start_us;
   if (column == RUNS_STARTED_US) {
     sqlite3_result_int64(context, start_us);
   } else if (column == RUNS_STARTED) {

@@ -12,7 +12,7 @@
 
 /* ------------------------------------------------------------------------------------------------------------------
 ** tables/table.c - what the tables have in common
-** tables/results.c, rejects.c, stats.c, errors.c, logs.c, jobs.c, runs.c - the tables
+** tables/results.c, rejects.c, stats.c, errors.c, logs.c, jobs.c, runs.c, slots.c - the tables
 */
 
 typedef struct TrTable {
@@ -94,6 +94,30 @@ TR_CHECKED int tr_job_pass_next(TrJobPass *pass); /* SQLITE_ROW: a job's file ha
 TR_CHECKED int tr_job_pass_end(TrJobPass *pass);
 
 /* ------------------------------------------------------------------------------------------------------------------
+** tables/slot_job.c - a job of jobs.json -> what its records, its log and its checkpoint tell of its runs
+*/
+typedef struct TrSlotSource {
+  TrPoll *poll;               /* borrowed, */
+  TrSettings *results, *logs; /* and these */
+  TrScan records;
+  TrLogScan messages;
+  TrJobLog log;
+  TrSlotRun *run; /* owned */
+  size_t count, room;
+  bool *is_used; /* owned: of the runs of the log, that a record has it */
+  size_t used_room;
+  int64_t earliest_us; /* of the records */
+} TrSlotSource;
+
+/* Call order: init; load for each job, whose run, log and earliest_us are then set, until the next one; end. What is
+** older than horizon_us need not be known. */
+void tr_slot_source_init(TrSlotSource *source, TrConnection *connection, TrPoll *poll, TrSettings *results,
+                         TrSettings *logs);
+TR_CHECKED int tr_slot_source_load(TrSlotSource *source, const TrJobs *jobs, const char *job_id, int64_t horizon_us,
+                                   TrSlotJob *job, char **message);
+void tr_slot_source_end(TrSlotSource *source);
+
+/* ------------------------------------------------------------------------------------------------------------------
 ** tables/insert.c - INSERT: SQL values -> row
 ** tables/transaction.c - SQLite's transaction and savepoints -> the pending rows
 */
@@ -129,6 +153,7 @@ TR_CHECKED int tr_errors_register(TrConnection *connection);
 TR_CHECKED int tr_logs_register(TrConnection *connection);
 TR_CHECKED int tr_jobs_register(TrConnection *connection);
 TR_CHECKED int tr_runs_register(TrConnection *connection);
+TR_CHECKED int tr_slots_register(TrConnection *connection);
 
 #pragma GCC visibility pop
 #endif /* TR_TABLES_H */

@@ -32,8 +32,8 @@ static void read_log(const Line *line, size_t count) {
 
 /* The second in which the record's run began, or -1. The record comes a millisecond after the second. */
 static int64_t start_of(int64_t second) {
-  int64_t start_us;
-  return tr_durations_find(&durations, second * S + 1000, &start_us) ? start_us / S : -1;
+  size_t which;
+  return tr_durations_find(&durations, second * S + 1000, &which) ? durations.run[which].start_us / S : -1;
 }
 
 static void a_record_gets_the_start_of_its_run(void) {

@@ -1,5 +1,5 @@
 /*
-** slots.c - taskresults_slots(SCHEDULE [, SINCE [, UNTIL [, ZONE]]]): the times at which a schedule is due.
+** schedule_slots.c - taskresults_slots(SCHEDULE [, SINCE [, UNTIL [, ZONE]]]): the times at which a schedule is due.
 **
 **   SELECT slot FROM taskresults_slots('0 9 * * mon-fri') LIMIT 5;                       the next five
 **   SELECT count(*) FROM taskresults_slots('@hourly', '2026-02-01', '2026-02-28', 'Europe/Berlin');
@@ -15,8 +15,8 @@
 
 #include <string.h>
 
-enum { SLOTS_SLOT, SLOTS_SLOT_US, SLOTS_SCHEDULE, SLOTS_SINCE, SLOTS_UNTIL, SLOTS_ZONE, SLOTS_COLUMNS };
-enum { ARGUMENT_COUNT = SLOTS_COLUMNS - SLOTS_SCHEDULE };
+enum { DUE_SLOT, DUE_SLOT_US, DUE_SCHEDULE, DUE_SINCE, DUE_UNTIL, DUE_ZONE, DUE_COLUMN_COUNT };
+enum { ARGUMENT_COUNT = DUE_COLUMN_COUNT - DUE_SCHEDULE };
 
 static const char due_schema[] =
     "CREATE TABLE taskresults_slots(slot TEXT, slot_us INTEGER, "
@@ -80,7 +80,7 @@ static int due_best_index(sqlite3_vtab *vtab, sqlite3_index_info *info) {
   int bound = 0;
   for (int i = 0; i < ARGUMENT_COUNT; i++) {
     bool is_waiting;
-    int found = find_argument(info, SLOTS_SCHEDULE + i, &is_waiting);
+    int found = find_argument(info, DUE_SCHEDULE + i, &is_waiting);
     if (found < 0 && is_waiting) return SQLITE_CONSTRAINT;
     if (found < 0) continue;
     info->aConstraintUsage[found].argvIndex = ++bound;
@@ -92,7 +92,7 @@ static int due_best_index(sqlite3_vtab *vtab, sqlite3_index_info *info) {
                     "taskresults_slots: no schedule; write "
                     "taskresults_slots(schedule, since, until, zone)");
   }
-  bool is_ordered = info->nOrderBy == 1 && !info->aOrderBy[0].desc && info->aOrderBy[0].iColumn == SLOTS_SLOT_US;
+  bool is_ordered = info->nOrderBy == 1 && !info->aOrderBy[0].desc && info->aOrderBy[0].iColumn == DUE_SLOT_US;
   info->orderByConsumed = is_ordered;
   info->estimatedCost = 1e3;
   info->estimatedRows = 1000;
@@ -199,13 +199,13 @@ static int due_rowid(sqlite3_vtab_cursor *base, sqlite3_int64 *rowid) {
 static int due_column(sqlite3_vtab_cursor *base, sqlite3_context *context, int column) {
   const DueCursor *cursor = (DueCursor *)base;
   char text[TR_TIMESTAMP_SIZE];
-  if (column == SLOTS_SLOT) {
+  if (column == DUE_SLOT) {
     tr_timestamp_format(cursor->slot_us, text);
     sqlite3_result_text(context, text, -1, SQLITE_TRANSIENT);
-  } else if (column == SLOTS_SLOT_US) {
+  } else if (column == DUE_SLOT_US) {
     sqlite3_result_int64(context, cursor->slot_us);
-  } else if (cursor->argument[column - SLOTS_SCHEDULE]) {
-    sqlite3_result_value(context, cursor->argument[column - SLOTS_SCHEDULE]);
+  } else if (cursor->argument[column - DUE_SCHEDULE]) {
+    sqlite3_result_value(context, cursor->argument[column - DUE_SCHEDULE]);
   }
   return SQLITE_OK;
 }

@@ -1,0 +1,507 @@
+/*
+** slots.c - task_slots: one row per run that a job's schedule expects, and what became of it.
+**
+**   SELECT job_id, slot, reason FROM task_slots WHERE state = 'missed';
+**   SELECT job_id, count(*) FROM task_slots('30d', 'now', '10m', 'Europe/Berlin') WHERE state = 'late' GROUP BY job_id;
+**   CREATE VIRTUAL TABLE temp.s USING task_slots(file='/backup/jobs.json', results='/backup/results', logs='/b/logs');
+**
+** The jobs are those of jobs.json when the query begins, in the order of their ids; each one's records and log are read
+** when its turn comes, and forgotten after it, so memory is that of one job. What becomes of a slot does not depend on
+** the window that is asked for: what is older than a day before it decides nothing (see scheduler/job_log.c).
+**
+** A rowid is the ordinal of the job, and the slot in seconds: two slots of a job are a second apart at least.
+*/
+#include "tables.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define SLOTS_DEFAULT_FILE "/opt/.task-scheduler/jobs.json"
+#define DEFAULT_WINDOW_US (7 * 86400 * TR_US_PER_SECOND)
+#define HORIZON_US (86400 * TR_US_PER_SECOND) /* clocks are set back; a run by hand may be the last one */
+#define ROWID_BEGINS_S INT64_C(63000000000)   /* the year 1, more or less */
+
+enum {
+  SLOTS_JOB_ID,
+  SLOTS_SLOT,
+  SLOTS_SLOT_US,
+  SLOTS_OFFSET,
+  SLOTS_FINISHED,
+  SLOTS_LATE_S,
+  SLOTS_STATE,
+  SLOTS_REASON,
+  SLOTS_SINCE, /* the first hidden columns are the arguments */
+  SLOTS_UNTIL,
+  SLOTS_GRACE,
+  SLOTS_ZONE,
+  SLOTS_JOB,
+  SLOTS_OK,
+  SLOTS_STARTED_US,
+  SLOTS_FINISHED_US
+};
+enum { ARGUMENTS = SLOTS_JOB - SLOTS_SINCE };
+
+static const char slots_schema[] =
+    "CREATE TABLE task_slots("
+    "job_id TEXT, slot TEXT, slot_us INTEGER, offset INTEGER, finished TEXT, late_s REAL, state TEXT, reason TEXT, "
+    "since HIDDEN, until HIDDEN, grace HIDDEN, zone HIDDEN, " /* no types: SQLite must not convert what was given */
+    "job TEXT HIDDEN, ok INTEGER HIDDEN, started_us INTEGER HIDDEN, finished_us INTEGER HIDDEN)";
+
+typedef struct SlotsTable {
+  TrTable table; /* of the results */
+  TrSettings logs;
+  char *file; /* owned; NULL: the environment's, or the default */
+} SlotsTable;
+
+typedef struct SlotsCursor {
+  TrCursor cursor; /* first */
+  TrFilter filter;
+  sqlite3_value *argument[ARGUMENTS]; /* owned; as given, or NULL */
+  TrZone *zone;                       /* owned */
+  int64_t from_us, to_us;             /* the window */
+  int64_t now_us, grace_us;           /* grace_us negative: the default */
+  TrJobs jobs;
+  size_t *order; /* owned: of the jobs that are wanted, by their ids */
+  size_t order_count, at;
+  uint32_t ordinal; /* of the current job */
+  TrSlotSource source;
+  TrSlotJob job; /* the current one, */
+  bool in_job;   /* if there are slots to come */
+  TrSlots slots;
+  TrSlot slot;
+  bool has_slot;   /* the current row is one; or else it tells why the job has none: */
+  char *unknown;   /* owned */
+  uint64_t passed; /* slots, for polling */
+} SlotsCursor;
+
+/* --- the table ---------------------------------------------------------------------------------------------------- */
+
+static TrColumn slots_column_of(int column) {
+  switch (column) {
+  case SLOTS_JOB_ID:
+  case SLOTS_JOB: return TR_COLUMN_JOB_ID;
+  case SLOTS_SLOT_US: return TR_COLUMN_TIME_US;
+  case SLOTS_SINCE: return TR_COLUMN_SINCE;
+  case SLOTS_UNTIL: return TR_COLUMN_UNTIL;
+  case SLOTS_GRACE: return TR_COLUMN_GRACE;
+  case SLOTS_ZONE: return TR_COLUMN_ZONE;
+  default: return TR_COLUMN_OTHER;
+  }
+}
+
+static int parse_slots_argument(SlotsTable *table, const char *name, const char *argument, char **message) {
+  enum { FILE_PATH, RESULTS, LOGS, MAX_LINE };
+  static const char *const known[] = {"file='PATH'", "results='PATH'", "logs='PATH'", "max_line=BYTES", NULL};
+  int which;
+  char *value;
+  int code = tr_argument_parse(table->table.connection, name, argument, known, &which, &value, message);
+  if (code != SQLITE_OK || value == NULL) return code;
+  if (which == FILE_PATH) {
+    sqlite3_free(table->file);
+    table->file = value;
+    return SQLITE_OK;
+  }
+  TrSettings *settings = which == LOGS ? &table->logs : &table->table.settings;
+  code = tr_settings_set(settings, which == MAX_LINE ? TR_SETTING_MAX_LINE : TR_SETTING_DIR, value, message);
+  table->logs.max_line = table->table.settings.max_line;
+  return code;
+}
+
+static int slots_disconnect(sqlite3_vtab *vtab) {
+  SlotsTable *table = (SlotsTable *)vtab;
+  tr_settings_free(&table->logs);
+  sqlite3_free(table->file);
+  return tr_table_disconnect(vtab);
+}
+
+static int slots_connect(sqlite3 *db, void *aux, int argc, const char *const *argv, sqlite3_vtab **vtab,
+                         char **message) {
+  TrConnection *connection = aux;
+  SlotsTable *table = sqlite3_malloc64(sizeof *table);
+  if (table == NULL) return SQLITE_NOMEM;
+  *table = (SlotsTable){.table = {.connection = connection, .poll.db = db, .settings.store = &tr_results_store},
+                        .logs.store = &tr_logs_store};
+  connection->references++;
+  int code = SQLITE_OK;
+  for (int i = 3; i < argc && code == SQLITE_OK; i++) code = parse_slots_argument(table, argv[0], argv[i], message);
+  if (code == SQLITE_OK) code = tr_table_declare(db, slots_schema, argc, message);
+  if (code == SQLITE_OK) {
+    *vtab = &table->table.base;
+  } else {
+    slots_disconnect(&table->table.base);
+  }
+  return code;
+}
+
+/* job_id, then the slots. In UTF-16 SQLite compares texts by other bytes. */
+static int choose_slots_order(sqlite3_index_info *info, const TrConnection *connection) {
+  const struct sqlite3_index_orderby *by = info->aOrderBy;
+  bool is_utf8;
+  int count = info->nOrderBy;
+  if (count == 0 || count > 2 || by[0].desc || slots_column_of(by[0].iColumn) != TR_COLUMN_JOB_ID) return SQLITE_OK;
+  if (count == 2 && (by[1].desc || by[1].iColumn != SLOTS_SLOT_US)) return SQLITE_OK;
+  int code = tr_connection_is_utf8(connection, &is_utf8);
+  info->orderByConsumed = is_utf8;
+  return code;
+}
+
+static int slots_best_index(sqlite3_vtab *vtab, sqlite3_index_info *info) {
+  const TrConnection *connection = ((TrTable *)vtab)->connection;
+  int orders = info->nOrderBy;
+  info->nOrderBy = 0; /* a scan's orders are not ours */
+  int code = tr_time_window_choose(info, "task_slots", slots_column_of, connection, &vtab->zErrMsg);
+  info->nOrderBy = orders;
+  return code == SQLITE_OK ? choose_slots_order(info, connection) : code;
+}
+
+/* --- the arguments ------------------------------------------------------------------------------------------------ */
+
+static int read_zone_argument(SlotsCursor *cursor, sqlite3_value *value, char **message) {
+  if (sqlite3_value_type(value) == SQLITE_NULL) return SQLITE_OK;
+  const char *name = (const char *)sqlite3_value_text(value);
+  return name ? tr_zone_load(name, &cursor->zone, message) : SQLITE_NOMEM;
+}
+
+static int read_grace_argument(SlotsCursor *cursor, sqlite3_value *value, char **message) {
+  int type = sqlite3_value_type(value);
+  const char *text = (const char *)sqlite3_value_text(value);
+  if (type == SQLITE_NULL) return SQLITE_OK;
+  if (text == NULL) return SQLITE_NOMEM;
+  bool is_read = false;
+  if (type == SQLITE_INTEGER) {
+    cursor->grace_us = sqlite3_value_int64(value);
+    is_read = cursor->grace_us >= 0;
+  } else if (type == SQLITE_TEXT) {
+    is_read = tr_timespan_parse(text, (size_t)sqlite3_value_bytes(value), false, &cursor->grace_us);
+  }
+  if (is_read) return SQLITE_OK;
+  return tr_error(message, SQLITE_ERROR,
+                  "task_slots: grace: '%!.100s' is no length of time; write " TR_TIMESPAN_FORMS
+                  ", or microseconds as an integer",
+                  type == SQLITE_BLOB ? "(a BLOB)" : text);
+}
+
+static int read_argument(SlotsCursor *cursor, TrColumn column, int flags, sqlite3_value *value, char **message) {
+  sqlite3_value **kept = &cursor->argument[column - TR_COLUMN_SINCE];
+  int64_t *us = column == TR_COLUMN_SINCE ? &cursor->from_us : column == TR_COLUMN_UNTIL ? &cursor->to_us : NULL;
+  int code = tr_time_argument("task_slots", column, flags, cursor->zone, value, kept, us, message);
+  return code == SQLITE_OK && column == TR_COLUMN_GRACE ? read_grace_argument(cursor, value, message) : code;
+}
+
+/* The zone comes first, since the days of the others are its own. */
+static int read_arguments(SlotsCursor *cursor, const TrPlan *plan, int flags, sqlite3_value **argv, char **message) {
+  int code = SQLITE_OK;
+  for (int i = 0; i < plan->count && code == SQLITE_OK; i++) {
+    if (plan->term[i].column == TR_COLUMN_ZONE) code = read_zone_argument(cursor, argv[i], message);
+  }
+  for (int i = 0; i < plan->count && code == SQLITE_OK; i++) {
+    TrColumn column = (TrColumn)plan->term[i].column;
+    bool is_ours = column >= TR_COLUMN_SINCE && column <= TR_COLUMN_ZONE;
+    if (is_ours) code = read_argument(cursor, column, flags, argv[i], message);
+  }
+  return code;
+}
+
+/* --- jobs --------------------------------------------------------------------------------------------------------- */
+
+static int compare_ids(const void *a, const void *b, void *context) {
+  const TrJobs *jobs = context;
+  const size_t *x = a, *y = b;
+  int order = strcmp(tr_jobs_id(jobs, *x), tr_jobs_id(jobs, *y));
+  return order ? order : (*x > *y) - (*x < *y);
+}
+
+static int choose_jobs(SlotsCursor *cursor) {
+  cursor->order = sqlite3_malloc64(cursor->jobs.count * sizeof *cursor->order + 1);
+  if (cursor->order == NULL) return SQLITE_NOMEM;
+  for (size_t i = 0; i < cursor->jobs.count; i++) {
+    const char *id = tr_jobs_id(&cursor->jobs, i);
+    if (id && tr_filter_wants_job(&cursor->filter, id, strlen(id))) cursor->order[cursor->order_count++] = i;
+  }
+  if (cursor->order_count > 1)
+    tr_sort(cursor->order, cursor->order_count, sizeof *cursor->order, compare_ids, &cursor->jobs);
+  return SQLITE_OK;
+}
+
+static const char *current_id(const SlotsCursor *cursor) {
+  return tr_jobs_id(&cursor->jobs, cursor->order[cursor->at]);
+}
+
+/* Two jobs of one id are two jobs. */
+static int intern_job(SlotsCursor *cursor, const TrTable *table, char **message) {
+  size_t twins = 0;
+  const char *id = current_id(cursor);
+  while (twins < cursor->at && strcmp(tr_jobs_id(&cursor->jobs, cursor->order[cursor->at - twins - 1]), id) == 0)
+    twins++;
+  char *name = twins ? sqlite3_mprintf("%s/%lld", id, (long long)twins) : sqlite3_mprintf("%s", id);
+  if (name == NULL) return SQLITE_NOMEM;
+  int code = tr_names_intern(table->connection->names, name, strlen(name), &cursor->ordinal);
+  sqlite3_free(name);
+  if (code != SQLITE_FULL) return code;
+  return tr_error(message, SQLITE_TOOBIG, "task_slots: more than %lld jobs", (long long)TR_MAX_ORDINAL + 1);
+}
+
+/* SQLITE_MISMATCH: *cause tells why it is not understood. `cron` counts, unless the scheduler would not take it. */
+static int read_job_schedule(const TrJson *record, TrSchedule *schedule, char **cause) {
+  const char *cron = tr_json_text(tr_json_member(record, "cron"));
+  const char *text = tr_json_text(tr_json_member(record, "schedule"));
+  int code = SQLITE_MISMATCH;
+  if (cron && *cron) code = tr_schedule_parse(cron, strlen(cron), schedule, cause);
+  if (code != SQLITE_MISMATCH || text == NULL) {
+    if (code == SQLITE_MISMATCH && *cause == NULL) return tr_error(cause, code, "it has no schedule");
+    return code;
+  }
+  sqlite3_free(*cause);
+  *cause = NULL;
+  code = tr_schedule_parse(text, strlen(text), schedule, cause);
+  if (code != SQLITE_MISMATCH) return code;
+  char *why = *cause;
+  *cause = NULL;
+  code = tr_error(cause, code, "schedule '%!.100s' is not understood: %s", text, why ? why : "out of memory");
+  sqlite3_free(why);
+  return code;
+}
+
+/* A job that says nothing is recurring, as the scheduler has it. */
+static void describe_job(SlotsCursor *cursor, size_t i) {
+  const TrJson *recurring = tr_json_member(cursor->jobs.job[i], "recurring");
+  cursor->job = (TrSlotJob){.zone = cursor->zone,
+                            .is_recurring = recurring == NULL || tr_json_is_truthy(recurring),
+                            .is_enabled = tr_jobs_is_enabled(&cursor->jobs, i),
+                            .now_us = cursor->now_us,
+                            .grace_us = cursor->grace_us};
+}
+
+/* Afterwards there are slots to come, or the one row that tells why there are none. */
+static int begin_job(SlotsCursor *cursor, TrTable *table, char **message) {
+  size_t i = cursor->order[cursor->at];
+  int64_t horizon_us = cursor->from_us;
+  describe_job(cursor, i);
+  int code = intern_job(cursor, table, message);
+  if (code == SQLITE_OK) code = read_job_schedule(cursor->jobs.job[i], &cursor->job.schedule, &cursor->unknown);
+  if (code == SQLITE_OK && !tr_jobs_time_us(&cursor->jobs, i, "created_at", &cursor->job.created_us)) {
+    code = tr_error(&cursor->unknown, SQLITE_MISMATCH, "it has no created_at that can be read");
+  }
+  if (code != SQLITE_OK) return code == SQLITE_MISMATCH && cursor->unknown ? SQLITE_OK : code;
+  if (__builtin_sub_overflow(horizon_us, HORIZON_US, &horizon_us)) horizon_us = INT64_MIN;
+  bool counts_from_change = !cursor->job.is_recurring && cursor->job.created_us < horizon_us;
+  if (counts_from_change) horizon_us = cursor->job.created_us; /* and that may have been any time since */
+  code = tr_slot_source_load(&cursor->source, &cursor->jobs, current_id(cursor), horizon_us, &cursor->job, message);
+  if (code != SQLITE_OK) return code;
+  tr_slots_begin(&cursor->slots, &cursor->job, cursor->from_us);
+  cursor->in_job = true;
+  return SQLITE_OK;
+}
+
+/* --- the cursor --------------------------------------------------------------------------------------------------- */
+
+static void leave_job(SlotsCursor *cursor) {
+  sqlite3_free(cursor->unknown);
+  cursor->unknown = NULL;
+  cursor->in_job = cursor->has_slot = false;
+}
+
+static void clear_slots(SlotsCursor *cursor) {
+  leave_job(cursor);
+  tr_filter_free(&cursor->filter);
+  for (int i = 0; i < ARGUMENTS; i++) sqlite3_value_free(cursor->argument[i]);
+  memset(cursor->argument, 0, sizeof cursor->argument);
+  tr_zone_free(cursor->zone);
+  cursor->zone = NULL;
+  tr_jobs_free(&cursor->jobs);
+  sqlite3_free(cursor->order);
+  cursor->order = NULL;
+  cursor->order_count = cursor->at = 0;
+  cursor->cursor.at_end = true;
+}
+
+static int slots_open(sqlite3_vtab *vtab, sqlite3_vtab_cursor **out) {
+  SlotsTable *table = (SlotsTable *)vtab;
+  SlotsCursor *cursor = sqlite3_malloc64(sizeof *cursor);
+  if (cursor == NULL) return SQLITE_NOMEM;
+  *cursor = (SlotsCursor){.cursor.at_end = true, .jobs.state_fd = -1};
+  tr_slot_source_init(&cursor->source, table->table.connection, &table->table.poll, &table->table.settings,
+                      &table->logs);
+  *out = &cursor->cursor.base;
+  return SQLITE_OK;
+}
+
+static int slots_close(sqlite3_vtab_cursor *base) {
+  SlotsCursor *cursor = (SlotsCursor *)base;
+  clear_slots(cursor);
+  tr_slot_source_end(&cursor->source);
+  tr_scratch_free(&cursor->cursor.scratch);
+  sqlite3_free(cursor);
+  return SQLITE_OK;
+}
+
+static sqlite3_int64 rowid_of(const SlotsCursor *cursor) {
+  const int64_t last = TR_MAX_FILE_BYTES - 1;
+  int64_t seconds = cursor->slot.slot_us / TR_US_PER_SECOND - (cursor->slot.slot_us % TR_US_PER_SECOND < 0);
+  return (sqlite3_int64)cursor->ordinal << TR_OFFSET_BITS | (cursor->has_slot ? seconds + ROWID_BEGINS_S : last);
+}
+
+static int slots_rowid(sqlite3_vtab_cursor *base, sqlite3_int64 *rowid) {
+  *rowid = rowid_of((SlotsCursor *)base);
+  return SQLITE_OK;
+}
+
+/* SQLITE_ROW: the job has one more; SQLITE_DONE: it has not. */
+static int next_row_of_job(SlotsCursor *cursor, TrTable *table) {
+  cursor->has_slot = cursor->in_job && tr_slots_next(&cursor->slots, &cursor->slot);
+  if (!cursor->has_slot || cursor->slot.slot_us > cursor->to_us) return SQLITE_DONE;
+  int code = ++cursor->passed % 4096 == 0 ? tr_poll(&table->poll) : SQLITE_OK;
+  return code == SQLITE_OK ? SQLITE_ROW : code;
+}
+
+/* SQLITE_ROW, SQLITE_DONE, or an error. */
+static int find_row(SlotsCursor *cursor, TrTable *table, char **message) {
+  for (; cursor->at < cursor->order_count; cursor->at++) {
+    bool is_new = !cursor->in_job && cursor->unknown == NULL;
+    int code = is_new ? tr_poll(&table->poll) : SQLITE_OK;
+    if (is_new && code == SQLITE_OK) code = begin_job(cursor, table, message);
+    if (code != SQLITE_OK) return code;
+    if (is_new && cursor->unknown) return SQLITE_ROW;
+    code = next_row_of_job(cursor, table);
+    if (code != SQLITE_DONE) return code;
+    leave_job(cursor);
+  }
+  return SQLITE_DONE;
+}
+
+static int slots_next(sqlite3_vtab_cursor *base) {
+  SlotsCursor *cursor = (SlotsCursor *)base;
+  TrTable *table = (TrTable *)base->pVtab;
+  int code;
+  do code = find_row(cursor, table, &base->pVtab->zErrMsg);
+  while (code == SQLITE_ROW && cursor->filter.by_rowid && rowid_of(cursor) != cursor->filter.rowid);
+  cursor->cursor.at_end = code != SQLITE_ROW;
+  return code == SQLITE_ROW || code == SQLITE_DONE ? SQLITE_OK : code;
+}
+
+static int slots_filter(sqlite3_vtab_cursor *base, int flags, const char *plan_text, int argc, sqlite3_value **argv) {
+  SlotsCursor *cursor = (SlotsCursor *)base;
+  SlotsTable *table = (SlotsTable *)base->pVtab;
+  char **message = &base->pVtab->zErrMsg;
+  TrPlan plan;
+  clear_slots(cursor);
+  cursor->now_us = cursor->to_us = tr_clock_us();
+  cursor->from_us = cursor->now_us - DEFAULT_WINDOW_US;
+  cursor->grace_us = -1;
+  int code = tr_table_bind(&cursor->cursor, plan_text, argc, argv, &plan, &cursor->filter);
+  if (code == SQLITE_OK) code = read_arguments(cursor, &plan, flags, argv, message);
+  if (code != SQLITE_OK || cursor->filter.nothing) return code;
+  if (cursor->filter.from_us > cursor->from_us) cursor->from_us = cursor->filter.from_us;
+  if (cursor->filter.to_us < cursor->to_us) cursor->to_us = cursor->filter.to_us;
+  const char *file = table->file ? table->file : tr_environment("SCHEDULER_JOBS_FILE");
+  code = tr_jobs_load(&cursor->jobs, file ? file : SLOTS_DEFAULT_FILE, &table->table.poll, message);
+  if (code == SQLITE_OK) code = choose_jobs(cursor);
+  return code == SQLITE_OK ? slots_next(base) : code;
+}
+
+/* --- columns ------------------------------------------------------------------------------------------------------ */
+
+static const char *state_name(const SlotsCursor *cursor) {
+  static const char *const names[] = {
+      [TR_SLOT_RAN] = "ran",         [TR_SLOT_LATE] = "late",       [TR_SLOT_MISSED] = "missed",
+      [TR_SLOT_PAUSED] = "paused",   [TR_SLOT_SKIPPED] = "skipped", [TR_SLOT_PENDING] = "pending",
+      [TR_SLOT_UNKNOWN] = "unknown",
+  };
+  return names[cursor->has_slot ? cursor->slot.state : TR_SLOT_UNKNOWN];
+}
+
+/* %s is the time that belongs to it. */
+static const char *const reason_words[] = {
+    [TR_SLOT_PLAIN] = NULL,
+    [TR_SLOT_NO_RECORD] = "its record is gone",
+    [TR_SLOT_RUN_CUT] = "a run began at %s, and left no record",
+    [TR_SLOT_PAUSED_AT] = "paused since %s",
+    [TR_SLOT_WORDS] = NULL,
+    [TR_SLOT_TO_COME] = "to come",
+    [TR_SLOT_IN_GRACE] = "within the grace, which ends at %s",
+    [TR_SLOT_IS_RUNNING] = "running since %s",
+    [TR_SLOT_CHANGED_AT] = "the schedule was changed at %s",
+    [TR_SLOT_ENABLED_SET] = "`enabled` was changed at %s, and the log does not tell to what",
+    [TR_SLOT_DISABLED] = "the job is not enabled, and its log does not tell since when",
+    [TR_SLOT_IS_ENABLED] = "the job is enabled again, and its log does not tell since when",
+    [TR_SLOT_TOO_OLD] = "neither the records nor the log go back so far",
+};
+
+static void reason_column(sqlite3_context *context, const SlotsCursor *cursor) {
+  const TrSlot *slot = &cursor->slot;
+  char time[TR_TIMESTAMP_SIZE], text[128];
+  if (!cursor->has_slot) {
+    sqlite3_result_text(context, cursor->unknown, -1, SQLITE_TRANSIENT);
+  } else if (slot->reason == TR_SLOT_WORDS) {
+    sqlite3_result_text(context, slot->reason_words, -1, SQLITE_TRANSIENT);
+  } else if (reason_words[slot->reason]) {
+    tr_timestamp_format(slot->reason_us, time);
+    sqlite3_snprintf(sizeof text, text, reason_words[slot->reason], time);
+    sqlite3_result_text(context, text, -1, SQLITE_TRANSIENT);
+  }
+}
+
+static void run_column(sqlite3_context *context, const TrSlot *slot, int column) {
+  const TrSlotRun *run = slot->run;
+  if (run == NULL) return;
+  bool has_record = run->kind == TR_RUN_OF_RECORD, has_end = run->kind != TR_RUN_GOING_ON;
+  switch (column) {
+  case SLOTS_LATE_S: sqlite3_result_double(context, (double)(run->start_us - slot->slot_us) / 1e6); break;
+  case SLOTS_STARTED_US: sqlite3_result_int64(context, run->start_us); break;
+  case SLOTS_FINISHED:
+    if (has_end) tr_result_timestamp(context, run->finish_us);
+    break;
+  case SLOTS_FINISHED_US:
+    if (has_end) sqlite3_result_int64(context, run->finish_us);
+    break;
+  case SLOTS_OFFSET:
+    if (has_record) sqlite3_result_int64(context, run->offset);
+    break;
+  case SLOTS_OK:
+    if (has_record) sqlite3_result_int(context, run->ok);
+    break;
+  }
+}
+
+static int slots_column(sqlite3_vtab_cursor *base, sqlite3_context *context, int column) {
+  const SlotsCursor *cursor = (SlotsCursor *)base;
+  switch (column) {
+  case SLOTS_JOB_ID:
+  case SLOTS_JOB: sqlite3_result_text(context, current_id(cursor), -1, SQLITE_TRANSIENT); break;
+  case SLOTS_STATE: sqlite3_result_text(context, state_name(cursor), -1, SQLITE_STATIC); break;
+  case SLOTS_REASON: reason_column(context, cursor); break;
+  case SLOTS_SLOT:
+    if (cursor->has_slot) tr_result_timestamp(context, cursor->slot.slot_us);
+    break;
+  case SLOTS_SLOT_US:
+    if (cursor->has_slot) sqlite3_result_int64(context, cursor->slot.slot_us);
+    break;
+  case SLOTS_SINCE:
+  case SLOTS_UNTIL:
+  case SLOTS_GRACE:
+  case SLOTS_ZONE: tr_time_window_result(context, cursor->argument[column - SLOTS_SINCE]); break;
+  default:
+    if (cursor->has_slot) run_column(context, &cursor->slot, column);
+  }
+  return SQLITE_OK;
+}
+
+int tr_slots_register(TrConnection *connection) {
+  static const sqlite3_module module = {
+      .iVersion = 2,
+      .xCreate = slots_connect, /* the same as xConnect: the table is eponymous */
+      .xConnect = slots_connect,
+      .xBestIndex = slots_best_index,
+      .xDisconnect = slots_disconnect,
+      .xDestroy = slots_disconnect,
+      .xOpen = slots_open,
+      .xClose = slots_close,
+      .xFilter = slots_filter,
+      .xNext = slots_next,
+      .xEof = tr_table_eof,
+      .xColumn = slots_column,
+      .xRowid = slots_rowid,
+  };
+  connection->references++;
+  return sqlite3_create_module_v2(connection->db, "task_slots", &module, connection, tr_connection_unref);
+}
