@@ -4,7 +4,7 @@
 ** A slot lasts until the next one, and takes the first run that begins in it. Times of cron are fixed. An interval
 ** counts from the last thing after which the scheduler sets the next run anew: the end of a run, a run by hand, a skip,
 ** a resume, a change of the schedule. (Not from the beginning of a run: the scheduler runs the job, and then adds the
-** interval to what the clock says.) So slots of an interval end with whatever comes next, and that may be in the middle.
+** interval to what the clock says.) So slots of an interval end with whatever comes next, which may be in the middle.
 **
 ** All goes forward, once: runs, turns and slots are in the order of time, and each pointer passes each of them once.
 */
