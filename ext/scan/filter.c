@@ -279,6 +279,16 @@ static void bind_time_us(TrFilter *filter, TrOp op, sqlite3_value *value) {
   }
 }
 
+/* --- offset ------------------------------------------------------------------------------------------------------- */
+
+static void bind_offset(TrFilter *filter, TrOp op, sqlite3_value *value) {
+  int type = numeric_type(value);
+  if (type == SQLITE_NULL) filter->nothing |= op != TR_IS;
+  if (type != SQLITE_INTEGER) return;
+  int64_t bound = sqlite3_value_int64(value); /* kept even by >: SQLite drops it */
+  if (bound > filter->from_offset) filter->from_offset = bound;
+}
+
 /* --- timestamp ---------------------------------------------------------------------------------------------------- */
 
 static bool is_ascii(const char *text, size_t length) {
@@ -364,6 +374,7 @@ static int bind_term(TrFilter *filter, TrColumn column, TrOp op, sqlite3_value *
   case TR_COLUMN_SUCCESS: return bind_truth(filter, op, value, poll, &filter->skip_true, &filter->skip_false);
   case TR_COLUMN_OK: return bind_ok(filter, op, value, poll);
   case TR_COLUMN_TIME_US: bind_time_us(filter, op, value); return SQLITE_OK;
+  case TR_COLUMN_OFFSET: bind_offset(filter, op, value); return SQLITE_OK;
   case TR_COLUMN_TIMESTAMP: return bind_timestamp(filter, op, value);
   case TR_COLUMN_OUTPUT: return bind_phrase(filter, TR_OUTPUT, value, poll);
   case TR_COLUMN_ERROR: return bind_phrase(filter, TR_ERROR, value, poll);

@@ -35,7 +35,7 @@ static int open_ahead(TrReadAhead *read_ahead, bool *opened) {
     if (!*opened) continue;
     read_ahead->ordinal = ordinal;
     read_ahead->file = file;
-    read_ahead->from = 0;
+    read_ahead->from = read_ahead->starts_at < file.stat.st_size ? read_ahead->starts_at : file.stat.st_size;
     return SQLITE_OK;
   }
   return SQLITE_OK;
@@ -92,10 +92,10 @@ void tr_read_ahead_stop(TrReadAhead *read_ahead) {
   tr_read_ahead_init(read_ahead, read_ahead->list, read_ahead->untimed);
 }
 
-void tr_read_ahead_look_at(TrReadAhead *read_ahead, int64_t size, bool in_blocks) {
+void tr_read_ahead_look_at(TrReadAhead *read_ahead, int64_t from, int64_t to, bool in_blocks) {
   bool may_begin = in_blocks && read_ahead->threads > 1;
-  read_ahead->begins_at = may_begin ? TR_SHARE_BYTES - read_ahead->passed : INT64_MAX;
-  if (read_ahead->passed < TR_SHARE_BYTES) read_ahead->passed += size;
+  read_ahead->begins_at = may_begin ? from + TR_SHARE_BYTES - read_ahead->passed : INT64_MAX;
+  if (read_ahead->passed < TR_SHARE_BYTES) read_ahead->passed += to - from;
 }
 
 int tr_read_ahead_next_block(TrReadAhead *read_ahead) {

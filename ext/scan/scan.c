@@ -18,16 +18,30 @@ static bool is_one_line(const TrScan *scan) {
   return scan->filter.by_rowid && scan->want != TR_WANT_FILES;
 }
 
+/* Forwards from there on: the first line is the one behind that which holds the byte before. */
+static int open_lines_behind(TrScan *scan, int64_t from) {
+  const TrFile *file = &scan->current.file;
+  bool skips = from > 0;
+  int code = tr_lines_open(&scan->lines, file->fd, from - skips, file->stat.st_size, scan->max_line, false, scan->poll);
+  if (code == SQLITE_OK && skips) code = tr_lines_next(&scan->lines, &scan->own.line);
+  return code == SQLITE_ROW || code == SQLITE_DONE ? SQLITE_OK : code;
+}
+
 static int begin_lines(TrScan *scan, char **message) {
   const TrFile *file = &scan->current.file;
-  int64_t from = 0, size = file->stat.st_size;
+  int64_t from = scan->filter.from_offset, size = file->stat.st_size;
   bool one_line = is_one_line(scan);
   bool backwards = scan->filter.order == TR_ORDER_ROWID_DESC && !one_line && scan->want != TR_WANT_FILES;
   int code = SQLITE_OK;
   if (one_line) code = tr_scan_file_seek(&scan->current, scan->filter.rowid, &from, &size, message);
   if (code != SQLITE_OK) return code;
-  tr_read_ahead_look_at(&scan->read_ahead, size, !one_line && !backwards);
-  return tr_lines_open(&scan->lines, file->fd, from, size, scan->max_line, backwards, scan->poll);
+  if (from > size) from = size;
+  tr_read_ahead_look_at(&scan->read_ahead, from, size, !one_line && !backwards);
+  if (one_line || backwards)
+    code = tr_lines_open(&scan->lines, file->fd, from, size, scan->max_line, backwards, scan->poll);
+  else
+    code = open_lines_behind(scan, from);
+  return code == SQLITE_OK ? code : tr_scan_file_line_error(&scan->current, &scan->lines, code, message);
 }
 
 /* Turns to the next entry of the list. SQLITE_ROW: it is a reject as a whole. SQLITE_OK: look at its lines. */
@@ -61,6 +75,7 @@ static int next_line(TrScan *scan, char **message) {
     int code = read_line(scan);
     if (code == SQLITE_DONE) return code;
     if (code != SQLITE_ROW) return tr_scan_file_line_error(&scan->current, &scan->lines, code, message);
+    if (scan->own.line.offset < scan->filter.from_offset) return SQLITE_DONE; /* backwards, nothing follows */
     bool wanted = wants_line(scan);
     if (one_line) tr_file_close(&scan->current.file); /* one line is all; it stays in the buffer */
     if (wanted) return SQLITE_ROW;
@@ -69,15 +84,12 @@ static int next_line(TrScan *scan, char **message) {
   return SQLITE_OK;
 }
 
-/* Turns to the first line that the current block has left. If the block was not read, that is the one behind the line
-** that holds the byte before it. */
+/* Turns to the first line that the current block has left. If the block was not read, it is not known yet. */
 static int open_lines_left(TrScan *scan) {
   const TrBlock *block = scan->read_ahead.block;
-  bool skips = block->unread && block->from > 0;
-  int code = tr_lines_open(&scan->lines, scan->current.file.fd, block->stopped_at - skips,
-                           scan->current.file.stat.st_size, scan->max_line, false, scan->poll);
-  if (code == SQLITE_OK && skips) code = tr_lines_next(&scan->lines, &scan->own.line);
-  return code == SQLITE_ROW ? SQLITE_OK : code;
+  if (block->unread) return open_lines_behind(scan, block->from);
+  return tr_lines_open(&scan->lines, scan->current.file.fd, block->stopped_at, scan->current.file.stat.st_size,
+                       scan->max_line, false, scan->poll);
 }
 
 /* What the current block has left to the caller. SQLITE_DONE: that was all of it. */
@@ -191,6 +203,7 @@ int tr_scan_begin(TrScan *scan, const TrSettings *settings, TrFilter *filter, ch
   if (code != SQLITE_OK) return code;
   scan->max_line = read.max_line;
   scan->read_ahead.threads = read.threads;
+  scan->read_ahead.starts_at = scan->filter.from_offset;
   scan->current.skips_unreadable = read.skips_unreadable;
   return tr_file_list_open(&scan->files, settings, &scan->filter, message);
 }

@@ -65,6 +65,7 @@ typedef enum TrColumn {
   TR_COLUMN_OUTPUT,
   TR_COLUMN_ERROR,
   TR_COLUMN_ROWID,
+  TR_COLUMN_OFFSET,
   TR_COLUMN_SINCE, /* arguments: see time_window.c; not compared with anything */
   TR_COLUMN_UNTIL,
   TR_COLUMN_GRACE,
@@ -161,6 +162,7 @@ typedef struct TrFilter {
   uint8_t order; /* TrOrder */
   bool by_rowid;
   int64_t rowid;
+  int64_t from_offset; /* bytes: no line that begins before it, in any file */
   int job_count;
   TrJobTerm job[TR_PLAN_TERMS]; /* a file must satisfy each */
   bool skip_true, skip_false;   /* records whose success is just that are provably not wanted */
@@ -335,8 +337,9 @@ typedef struct TrReadAhead {
   TrFileList *list;   /* borrowed */
   uint64_t *untimed;  /* borrowed: what blocks have counted is added here */
   unsigned threads;   /* at most, the caller's included */
-  int64_t begins_at;  /* of the current file: when so much of it has been read line by line */
-  int64_t passed;     /* bytes of the files so far, the current one included */
+  int64_t starts_at;  /* bytes: of a file that is opened ahead, lines that begin before it are not wanted */
+  int64_t begins_at;  /* of the current file: when it has been read up to there, line by line */
+  int64_t passed;     /* bytes that were wanted of the files so far, the current one included */
   TrWorkers *workers; /* owned; NULL: line by line */
   TrBlock *block;     /* borrowed: the current one */
   unsigned given;     /* of its lines */
@@ -349,8 +352,8 @@ typedef struct TrReadAhead {
 
 void tr_read_ahead_init(TrReadAhead *read_ahead, TrFileList *list, uint64_t *untimed);
 void tr_read_ahead_stop(TrReadAhead *read_ahead); /* it is then as after init */
-/* A file of that size is read from here on; may its lines come from blocks? */
-void tr_read_ahead_look_at(TrReadAhead *read_ahead, int64_t size, bool in_blocks);
+/* That part of a file is read now; may its lines come from blocks? */
+void tr_read_ahead_look_at(TrReadAhead *read_ahead, int64_t from, int64_t to, bool in_blocks);
 /* These: SQLITE_OK or SQLITE_INTERRUPT, and read_ahead->block is the block to go on with, or NULL.
 **   begin       goes over to blocks. NULL: not worth it, or no threads
 **   next_block  of the current file

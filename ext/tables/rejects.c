@@ -16,7 +16,12 @@ static const char rejects_schema[] =
     "job_id TEXT, offset INTEGER, length INTEGER, reason TEXT, line TEXT, job TEXT HIDDEN)";
 
 static TrColumn rejects_column_of(int column) {
-  return column == REJECTS_JOB_ID || column == REJECTS_JOB ? TR_COLUMN_JOB_ID : TR_COLUMN_OTHER;
+  switch (column) {
+  case REJECTS_JOB_ID:
+  case REJECTS_JOB: return TR_COLUMN_JOB_ID;
+  case REJECTS_OFFSET: return TR_COLUMN_OFFSET;
+  default: return TR_COLUMN_OTHER;
+  }
 }
 
 static int rejects_connect(sqlite3 *db, void *connection, int argc, const char *const *argv, sqlite3_vtab **vtab,

@@ -24,6 +24,7 @@ static TrColumn results_column_of(int column) {
   case TR_RESULTS_OK: return TR_COLUMN_OK;
   case TR_RESULTS_TIMESTAMP: return TR_COLUMN_TIMESTAMP;
   case TR_RESULTS_TIME_US: return TR_COLUMN_TIME_US;
+  case TR_RESULTS_OFFSET: return TR_COLUMN_OFFSET;
   case TR_RESULTS_OUTPUT: return TR_COLUMN_OUTPUT;
   case TR_RESULTS_ERROR: return TR_COLUMN_ERROR;
   default: return TR_COLUMN_OTHER;

@@ -105,13 +105,20 @@ PYTHON
   assert_planned 'rowid = ?' 'rowid = 5' "rowid = '5'" 'rowid = 5.0'
 }
 
+@test "the beginning of a range of offsets, or a single one, is where to start reading" {
+  assert_planned 'offset >= ?' 'offset >= 5' "offset >= '5'" 'offset BETWEEN 5 AND 9'
+  assert_planned 'offset > ?' 'offset > 5'
+  assert_planned 'offset = ?' 'offset = 5'
+  assert_planned 'job_id = ? AND offset >= ? ORDER BY rowid DESC' "job_id = 'a' AND offset >= 5 ORDER BY rowid DESC"
+}
+
 @test "what is not known to be safe is not pushed down" {
   assert_planned 'every line' "job_id COLLATE NOCASE = 'a'" "job_id = 'a' COLLATE NOCASE" "job_id = 'a' COLLATE RTRIM" \
     "job_id COLLATE NOCASE IN ('a', 'b')" "timestamp > '2026' COLLATE NOCASE" "timestamp COLLATE RTRIM = '2026'" \
     "job_id <> 'a'" "job_id > 'a'" "job_id IS NOT 'a'" "job_id NOT IN ('a')" "job_id LIKE 'a%'" "job_id NOT GLOB 'a*'" \
     "+job_id = 'a'" "lower(job_id) = 'a'" "timestamp <> '2026'" "timestamp GLOB '2026*'" "timestamp IN ('2026', '2027')" \
     'time_us IN (1, 2)' 'time_us <> 1' 'success NOT IN (0)' 'rowid > 5' 'success + 0 = 0' "output = 'x'" \
-    "job_name = 'a'" "record = 'x'" 'offset = 0'
+    "job_name = 'a'" "record = 'x'" 'offset < 9' 'offset <= 9' 'offset <> 9' 'offset IN (1, 2)' 'offset IS NULL'
 }
 
 # --- files opened --------------------------------------------------------------------------------------------------------
@@ -214,6 +221,22 @@ job-1998' 2 'SELECT job_id FROM task_results ORDER BY job_id DESC LIMIT 2'
   counted "SELECT count(*) FROM task_results WHERE rowid = (SELECT rowid FROM task_results ORDER BY rowid DESC LIMIT 1)"
   [[ $answer == 1 ]]
   ((bytes < 512 * 1024))
+}
+
+@test "what is behind an offset is read, and nothing before it but the end of a line and what fits in the buffer" {
+  make_job a 50000
+  make_job b 3
+  local size behind
+  size=$(stat -c %s "$results/a.jsonl") behind=$(tail -n 3 "$results/a.jsonl" | wc -c)
+  counted "SELECT count(*) FROM task_results('a') WHERE offset >= $size"
+  [[ $answer == 0 && $bytes -eq 1 ]]
+  counted "SELECT count(*) FROM task_results('a') WHERE offset >= $((size - behind))"
+  [[ $answer == 3 && $bytes -eq $((behind + 1)) ]]
+  counted "SELECT count(*) FROM task_rejects('a') WHERE offset > $((size - behind))"
+  [[ $answer == 0 && $bytes -eq $((behind + 1)) ]]
+  counted "SELECT count(*) FROM (SELECT 1 FROM task_results('a') WHERE offset >= $((size - behind)) ORDER BY rowid DESC)"
+  [[ $answer == 3 ]]
+  ((bytes <= 64 * 1024))
 }
 
 @test "a whole scan reads every byte once" {

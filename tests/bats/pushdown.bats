@@ -145,6 +145,7 @@ all_went_well() {
   beside assert_caught scan/filter.c 'tr_record_is_ok(line, record) ? filter->skip_ok' 'true ? filter->skip_ok'
   beside assert_caught scan/filter.c 'filter->skip_true |= filter->skip_ok;' 'filter->skip_true |= filter->skip_not_ok;'
   beside assert_caught scan/filter.c 'is_range(op) && !is_ascii(text, span->length)' 'false' UTF-16le
+  beside assert_caught scan/filter.c 'filter->from_offset = bound' 'filter->from_offset = bound + (bound < 1000)'
   beside assert_caught scan/like_phrase.c 'return !span->escaped || !has_plain_escape(text, span->length);' 'return true;'
   beside assert_caught scan/like_phrase.c 'folded(text[i]) != phrase' 'text[i] != phrase'
   beside assert_caught scan/like_phrase.c '"%_\"\\/"' '"\"\\/"'
@@ -360,6 +361,45 @@ PYTHON
 }
 
 # --- rowids ------------------------------------------------------------------------------------------------------------------
+
+@test "from every byte of a file on, forwards and backwards, through blocks and without, come the lines that begin there" {
+  make_job a 3
+  printf '{"success": true}\n\n{torn\n\xff\n{"output": "%0200d"}\n{"success": 1}' 7 >>"$results/a.jsonl"
+  make_job b 9
+  : >"$results/c.jsonl"
+  run_in_host <<PYTHON
+import glob, json, os, sqlite3
+root, results = "$root", "$results"
+
+def lines(path):
+    at = 0
+    for line in open(path, "rb"):
+        text = line.rstrip(b"\\n")
+        if text:
+            try:
+                yield at, isinstance(json.loads(text), dict)
+            except ValueError:
+                yield at, False
+        at += len(line)
+
+files = {os.path.basename(p)[:-6]: list(lines(p)) for p in sorted(glob.glob(results + "/*.jsonl"))}
+size = os.path.getsize(results + "/a.jsonl")
+for library in root + "/taskresults", root + "/build/tiny/taskresults":
+    for threads in "1", "3":
+        os.environ["TASKRESULTS_THREADS"] = threads
+        db = sqlite3.connect(":memory:")
+        db.enable_load_extension(True)
+        db.load_extension(library)
+        for table, kind in ("task_results", True), ("task_rejects", False):
+            for at in range(size + 2):
+                wanted = [(job, o) for job in files for o, record in files[job] if record is kind and o >= at]
+                for order in "job_id, offset", "rowid", "rowid DESC":
+                    got = db.execute(f"SELECT job_id, offset FROM {table} WHERE offset >= ? ORDER BY {order}", (at,)).fetchall()
+                    if order == "rowid DESC":
+                        got.reverse()
+                    assert (got if order != "rowid" else sorted(got)) == wanted, (library, threads, table, at, order, got)
+PYTHON
+}
 
 @test "every row is found by its rowid, and nothing by any other number" {
   make_job a 5 2

@@ -52,6 +52,8 @@ LIKES = ["'%refused%'", "'%REFUSED%'", "'refused'", "'%refused'", "'connection%'
          "'%\\b%'", "'%/c%'", "'%b/c%'", "'%\"quo%'", "'kelvin'", "'KELVIN'", "'%stra%e%'", "'%é refused'", "'%f\u00e9%'", "'%m%fused%'", "'%'", "'_'", "''", "'5%'", "50",
          "NULL", "x'25'", "'%' || char(10) || 'ion%'", "'%refused' || char(0) || 'x%'", "'nul' || char(0) || '%'", "'%[\"refused\"]%'",
          "'%\x7fref%'", "'%~~'", "'%rerefus%'", "'%' || hex(zeroblob(40)) || '%'", "'%a' || char(9) || 'b%'", "'x'"]
+OFFSETS = ["NULL", "0", "-1", "1", "120", "'120'", "250.5", "' 300 '", "'3e2'", "x'31'", "'x'", "'0x10'", "400", "1e300", "'1e300'", "-9e999",
+           "9223372036854775807", "+'120'", "(SELECT 77)", "(SELECT '77')", "200 COLLATE NOCASE", "true"]
 # Without a subquery that ends in COLLATE: SQLite's answer to that depends on whether any index is used, its own included.
 LISTS = [
     "()", "(NULL)", "('a')", "('a', 'b', 'a')", "('a', NULL)", "('A', 'backup', 'nobody')", "(123)", "('123', 100)", "(123.0, '5')",
@@ -122,6 +124,10 @@ def terms():
             for op, value in itertools.product(("=", "<", ">=", "IS", "<>"), ("'A'", "'a  '", "'BACKUP'", "1", "'1'", "'2026-02-15t'")):
                 yield f"{column} COLLATE {collation} {op} {value}"
             yield f"{column} COLLATE {collation} IN ('A', 'backup', 1)"
+    for op, value in itertools.product(COMPARISONS, OFFSETS):
+        yield f"offset {op} {value}"
+    for low, high in (("100", "300"), ("'100'", "300.5"), ("NULL", "100"), ("300", "100")):
+        yield f"offset BETWEEN {low} AND {high} AND success = 0"
     for pair in ("('a', 1)", "('123', 0)", "(NULL, 1)", "(123, '1')", "('b', 'true')"):
         for op in ("=", "<", ">=", "IS", "<>"):
             yield f"(job_id, success) {op} {pair}"
@@ -172,10 +178,15 @@ def queries(rng):
         order = rng.choice(["{rid}", "{rid} DESC", "{rid} + 0 DESC", "time_us, {rid}", "job_id, {rid} DESC"])
         limit = rng.choice(["", " LIMIT 3", " LIMIT 3 OFFSET 4", " LIMIT -1 OFFSET 2", " LIMIT 0"])
         yield f"SELECT {{rid}} AS id FROM {{r}} WHERE {predicate} ORDER BY {order}{limit}", True
+    for value, desc, limit in itertools.product(OFFSETS, ("", " DESC"), ("", " LIMIT 3")):
+        yield f"SELECT {{rid}} AS id FROM {{r}} WHERE offset >= {value} ORDER BY {{rid}}{desc}{limit}", True
     yield from by_job(["success = 0 OR job_id = 'a'", "1"] + rng.sample(simple, 22), rng)
     # A right-hand side from another table, with each affinity, outside and inside of the join.
     for column, typed, op in itertools.product(COLUMNS, TYPED, ("=", "<", ">=", "IS", "IS NOT", "<>", "GLOB")):
         yield f"SELECT {{qrid}} * 100 + v.rowid AS id FROM v CROSS JOIN {{r}} ON {column} {op} v.{typed}", False
+    for typed, op in itertools.product(TYPED, ("=", ">", ">=", "IS")):
+        yield f"SELECT {{qrid}} * 100 + v.rowid AS id FROM v CROSS JOIN {{r}} ON offset {op} v.{typed}", False
+        yield f"SELECT coalesce({{qrid}}, -1) * 100 + v.rowid AS id FROM v LEFT JOIN {{r}} ON offset {op} v.{typed}", False
     for column, typed in itertools.product(COLUMNS, TYPED):
         left = f"SELECT coalesce({{qrid}}, -1) * 100 + v.rowid AS id FROM v LEFT JOIN {{r}} ON {column} = v.{typed}"
         yield left, False
@@ -212,7 +223,7 @@ def queries(rng):
         yield f"SELECT count(*) * 1000 + sum(success) AS id FROM {{r}} WHERE {predicate} GROUP BY job_id", False
         yield f"SELECT max({{rid}}) - min({{rid}}) AS id FROM {{r}} WHERE {predicate}", False
         yield f"SELECT count(*) AS id FROM (SELECT DISTINCT success FROM {{r}} WHERE {predicate})", False
-        yield (f"WITH w AS (SELECT {{rid}} AS id, timestamp, job_id, job_name, success, output, error, job, time_us, ok FROM {{r}}) "
+        yield (f"WITH w AS (SELECT {{rid}} AS id, timestamp, job_id, job_name, success, output, error, job, time_us, offset, ok FROM {{r}}) "
                f"SELECT id FROM w WHERE {predicate}"), False
     # Lookups by rowid: every row, what is no row, and what is no integer.
     for value in ("5", "5.0", "'5'", "x'35'", "NULL", "-1", "9223372036854775807", "0", "(SELECT min({rid}) FROM {r})",
