@@ -27,7 +27,8 @@ enum {
   JOBS_OVERDUE_S,
   JOBS_STATE,
   JOBS_RECORD,
-  JOBS_CREATED_US
+  JOBS_CREATED_US,
+  JOBS_STARTED_US
 };
 
 static const char jobs_schema[] =
@@ -35,7 +36,7 @@ static const char jobs_schema[] =
     "job_id TEXT, name TEXT, schedule TEXT, enabled INTEGER, recurring INTEGER, notify INTEGER, created_at TEXT, "
     "next_run TEXT, last_run TEXT, agent TEXT, runtime TEXT, task TEXT, mode TEXT, cron TEXT, timeout, created_by, "
     "next_run_us INTEGER, last_run_us INTEGER, overdue_s REAL, state TEXT, record TEXT, "
-    "created_us INTEGER HIDDEN)";
+    "created_us INTEGER HIDDEN, started_us INTEGER HIDDEN)";
 
 static const char *const member_of_column[JOBS_CREATED_BY + 1] = {
     "id",       "name",  "schedule", "enabled", "recurring", "notify", "created_at", "next_run",
@@ -56,7 +57,8 @@ typedef struct JobsCursor {
   TrNameList orphans; /* owned: job ids, in alphabetical order */
   size_t at;          /* the current row: a job, or behind them an orphan */
   int64_t now_us;
-  const char *state; /* static: the current job's, once it has been asked for */
+  const char *state;  /* static: the current job's, once it has been asked for; */
+  int64_t started_us; /* and when the run that goes on began, or TR_UNKNOWN_US */
 } JobsCursor;
 
 /* --- the table ---------------------------------------------------------------------------------------------------- */
@@ -238,14 +240,16 @@ static bool is_overdue(const JobsCursor *cursor, int64_t *late_us) {
   return *late_us > 0;
 }
 
-/* Looked up once a row, so that one row cannot have two states. */
+/* Looked up once a row, so that one row cannot have two states, nor a state and a run that are of different moments. */
 static int find_state(JobsCursor *cursor, char **message) {
   TrRun run = TR_RUN_NONE;
   const char *id = tr_jobs_id(&cursor->jobs, cursor->at);
   JobsTable *table = (JobsTable *)cursor->base.pVtab;
   int64_t unused;
   if (cursor->state) return SQLITE_OK;
-  int code = id ? tr_checkpoint_look(cursor->jobs.state_fd, id, &table->poll, &run, &unused, message) : SQLITE_OK;
+  int code =
+      id ? tr_checkpoint_look(cursor->jobs.state_fd, id, &table->poll, &run, &cursor->started_us, message) : SQLITE_OK;
+  if (run != TR_RUN_ALIVE) cursor->started_us = TR_UNKNOWN_US;
   if (run == TR_RUN_ALIVE) {
     cursor->state = "running";
   } else if (run == TR_RUN_DEAD) {
@@ -286,6 +290,10 @@ static int job_column(sqlite3_context *context, JobsCursor *cursor, int column) 
   case JOBS_STATE:
     code = find_state(cursor, &cursor->base.pVtab->zErrMsg);
     if (code == SQLITE_OK) sqlite3_result_text(context, cursor->state, -1, SQLITE_STATIC);
+    break;
+  case JOBS_STARTED_US:
+    code = find_state(cursor, &cursor->base.pVtab->zErrMsg);
+    if (code == SQLITE_OK && cursor->started_us != TR_UNKNOWN_US) sqlite3_result_int64(context, cursor->started_us);
     break;
   case JOBS_RECORD: tr_json_result_source(context, job); break;
   default: tr_json_result(context, tr_json_member(job, member_of_column[column])); break;

@@ -131,6 +131,27 @@ off|running
 none|idle' 'SELECT job_id, state FROM task_jobs'
 }
 
+@test "a running job has the time at which its run began, as the checkpoint says; no other job has" {
+  local dead
+  sleep 0 &
+  dead=$!
+  wait "$dead"
+  jobs '{"id": "live"}' '{"id": "offset"}' '{"id": "unsaid"}' '{"id": "unreadable"}' '{"id": "dead"}' '{"id": "none"}' '{"id": 5}'
+  checkpoint live $$ 2099-01-01T00:00:00Z
+  checkpoint offset $$ 2099-01-01T01:00:00.5+01:00
+  printf '{"pid": %s}' "$$" >"$BATS_TEST_TMPDIR/.checkpoint_unsaid.json"
+  checkpoint unreadable $$ 'some time'
+  checkpoint dead "$dead" 2099-01-01T00:00:00Z
+  assert_rows 'live|running|4070908800000000
+offset|running|4070908800500000
+unsaid|running|NULL
+unreadable|running|NULL
+dead|died|NULL
+none|idle|NULL
+NULL|idle|NULL' 'SELECT job_id, state, started_us FROM task_jobs'
+  assert_rows '4070908800000000|running' "SELECT started_us, state FROM task_jobs WHERE job_id = 'live'"
+}
+
 @test "a process that began long after the job did is another one" {
   jobs '{"id": "reused"}' '{"id": "close"}' '{"id": "unsaid"}'
   checkpoint reused $$ "$(date -u -d '-3 days' +%FT%TZ)"
