@@ -17,8 +17,16 @@ CREATE TABLE wanted(job TEXT PRIMARY KEY) WITHOUT ROWID;
 CREATE TABLE recent(id INTEGER PRIMARY KEY, job TEXT, place INTEGER, begins INTEGER, good INTEGER, at INTEGER,
   blank INTEGER, suspect INTEGER);
 CREATE TABLE known(job TEXT PRIMARY KEY, enabled INTEGER, created INTEGER, due INTEGER, running INTEGER, every INTEGER,
-  untold INTEGER)
+  untold INTEGER, started INTEGER)
   WITHOUT ROWID;
+CREATE TABLE unread_log(job TEXT PRIMARY KEY) WITHOUT ROWID;
+CREATE TABLE timed(job TEXT, n INTEGER, good INTEGER, took INTEGER, started INTEGER, PRIMARY KEY (job, n))
+  WITHOUT ROWID;
+CREATE TABLE missed(job TEXT PRIMARY KEY, goes_on INTEGER, ended_at INTEGER, untold INTEGER, first_untold INTEGER,
+  last INTEGER, since INTEGER, streak INTEGER) WITHOUT ROWID;
+CREATE TABLE burnt(job TEXT PRIMARY KEY, expected INTEGER, missed INTEGER, failed INTEGER, since INTEGER)
+  WITHOUT ROWID;
+CREATE TABLE muted(job TEXT PRIMARY KEY) WITHOUT ROWID;
 CREATE TABLE state_line(number INTEGER PRIMARY KEY, line TEXT);
 CREATE TABLE told(job TEXT, alert TEXT, fired INTEGER, sent INTEGER, upto INTEGER, line TEXT, offset INTEGER,
   hash INTEGER, place INTEGER, is_refreshed INTEGER DEFAULT 0, PRIMARY KEY (job, alert));
@@ -28,19 +36,27 @@ CREATE TABLE firing(job TEXT, alert TEXT, since INTEGER, is_new INTEGER DEFAULT 
 # known_jobs - SQL: the scheduler's list, if it is there. One that cannot be read, though it is, leaves out what depends
 # on it: those alerts neither fire nor end.
 known_jobs() {
-  local schedule='CAST(schedule AS TEXT)' unit
+  local schedule='CAST(schedule AS TEXT)' unit which='overdue and silent jobs' name wants=()
   list_known=0 jobs_fault=
   if [[ ! -e $jobs_file && ! -L $jobs_file ]]; then
-    [[ ! -v opt[overdue] ]] ||
-      die "$EXIT_IO" "--overdue wants the scheduler's list of jobs, and cannot read $jobs_file;" \
+    for name in overdue missed burn; do
+      [[ ! -v opt[$name] ]] || wants+=("$name")
+    done
+    ((${#wants[@]} == 0)) ||
+      die "$EXIT_IO" "--${wants[0]} wants the scheduler's list of jobs, and cannot read $jobs_file;" \
         'SCHEDULER_JOBS_FILE says where it is'
     return
   fi
-  [[ -v opt[overdue] || -v opt[silent-for] || ${#args[@]} -gt 0 ]] || return 0
+  for name in overdue silent-for slow missed burn; do
+    [[ ! -v opt[$name] ]] || wants+=("$name")
+  done
+  ((${#wants[@]} + ${#args[@]})) || return 0
   load lib/jobs_file
   look_at_jobs_file
-  if [[ -v opt[overdue] || -v opt[silent-for] ]]; then
-    say_unknown_jobs 'alerts of overdue and silent jobs are left out'
+  [[ ! -v opt[slow] ]] || which='overdue, silent and slow jobs'
+  [[ ! -v opt[missed] && ! -v opt[burn] ]] || which+=', and of missed runs,'
+  if ((${#wants[@]})); then
+    say_unknown_jobs "alerts of $which are left out"
   else
     say_unknown_jobs 'jobs that have not run yet are left out'
   fi
@@ -51,7 +67,7 @@ known_jobs() {
     WHEN $schedule GLOB 'every [0-9]* week*' THEN 604800 END"
   sql+="INSERT OR REPLACE INTO known SELECT job_id, enabled IS NOT 0 AND enabled IS NOT NULL,
       created_us, next_run_us, state = 'running',
-      CAST(substr($schedule, 7) AS INTEGER) * ($unit) * 1000000, state = 'unknown'
+      CAST(substr($schedule, 7) AS INTEGER) * ($unit) * 1000000, state = 'unknown', started_us
     FROM task_jobs WHERE record IS NOT NULL AND typeof(job_id) = 'text';"
 }
 

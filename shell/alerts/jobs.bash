@@ -4,15 +4,20 @@
 
 load lib/sql_texts
 
-# find_jobs - sets `jobs`, those that have a file (and were asked for), and `unreadable`, of which it complains.
-find_jobs() {
-  local dir kind job
-  local -A wanted=()
+# find_results - sets `dir`, and `results_id`, by which the state file knows it.
+find_results() {
   dir=$results_dir
   [[ $dir == /* ]] || dir=./$dir
   [[ -d $dir ]] || { load hints/schedulers; no_results_dir "$dir"; }
   [[ -r $dir && -x $dir ]] || die "$EXIT_IO" "results directory $dir is not readable for $(id -un); no alerts at all"
   results_id=$(printf '%s' "$(realpath -- "$dir")" | od -An -v -tx1 | tr -d ' \n')
+}
+
+# find_jobs - sets `jobs`, those that have a file (and were asked for), and `unreadable`, of which it complains.
+find_jobs() {
+  local dir kind job
+  local -A wanted=()
+  find_results
   jobs=() unreadable=()
   for job in "${args[@]}"; do wanted["=$job"]=1; done
   while IFS= read -rd '' job; do

@@ -2,15 +2,17 @@
 
 # shellcheck shell=bash
 
-load alerts/{jobs,facts,kinds,news,notices} lib/{query,sql_texts,fields,times} terminal/visible
+load alerts/{jobs,facts,durations,slots,kinds,mutes,news,notices} lib/{query,sql_text,sql_texts,fields,times}
+load terminal/visible
 
-# judge - runs the query; sets `state_fault`, `missing_job`, `firing_count`, `job_count`, and the columns of the
-# notices, each an array.
+# judge - runs the query; sets `state_fault`, `missing_job`, `firing_count`, `job_count`, `mute_count`, and the columns
+# of the notices, each an array.
 judge() {
   local answer at fields
   now=$((EPOCHSECONDS * 1000000))
   sql=$tables$'\n'
   sql+=$(each_text has_file "${jobs[@]}"; each_text unreadable "${unreadable[@]}"; each_text named "${args[@]}")$'\n'
+  told_before
   known_jobs
   sql+="INSERT INTO wanted SELECT job FROM has_file;"
   if ((${#args[@]})); then
@@ -19,23 +21,27 @@ judge() {
     sql+="INSERT OR IGNORE INTO wanted SELECT job FROM known WHERE job NOT IN unreadable;"
   fi
   sql+=$'\n'
+  leave_out_muted
   recent_records
   job_facts
+  known_durations
+  known_slots
   find_alerts
-  told_before
   find_news
   notices
   answer=$(query "$sql") || exit
   mapfile -td '' fields < <(printf '%s\n' "$answer" | LC_ALL=C tr '\376' '\000')
-  ((${#fields[@]} >= 4)) || die "$EXIT_IO" 'no answer from sqlite3'
+  ((${#fields[@]} >= 5)) || die "$EXIT_IO" 'no answer from sqlite3'
   state_fault=${fields[0]} missing_job=${fields[1]} firing_count=${fields[2]} job_count=${fields[3]}
+  mute_count=${fields[4]}
   events=() alerts_of=() jobs_of=() streaks=() failures_of=() last_runs=() sinces=() errors_of=() messages=()
-  lines_before=() lines_after=()
-  for ((at = 4; at + ${#NOTICE[@]} <= ${#fields[@]}; at += ${#NOTICE[@]})); do
+  lines_before=() lines_after=() json_of=()
+  for ((at = 5; at + ${#NOTICE[@]} <= ${#fields[@]}; at += ${#NOTICE[@]})); do
     events+=("${fields[at]#$'\n'}") alerts_of+=("${fields[at + 1]}") jobs_of+=("${fields[at + 2]}")
     streaks+=("${fields[at + 3]}") failures_of+=("${fields[at + 4]}") last_runs+=("${fields[at + 5]}")
     sinces+=("${fields[at + 6]}") errors_of+=("${fields[at + 7]}") messages+=("${fields[at + 8]}")
     lines_before+=("${fields[at + 9]}") lines_after+=("${fields[at + 10]}")
+    json_of+=("${fields[at + 11]}")
   done
   ((${#messages[@]} == 0)) ||
     mapfile -t messages < <(printf '%s\n' "${messages[@]}" | LC_ALL=C sed "$(visible_program)")

@@ -1,4 +1,7 @@
 # kinds.bash - SQL: which alerts of which kind fire now.
+#
+# A kind is a function that adds, for each job, a row to `firing`: the job, the kind, since when, 0, and the words. What
+# it needs to know comes from facts.bash, durations.bash and so on.
 
 # shellcheck shell=bash
 
@@ -7,35 +10,44 @@ for_how_long() {
   duration "(($now - $1) / 1000000)"
 }
 
-# find_alerts - SQL: those of the kinds that were asked for. Sets `kinds` to their names.
+# find_alerts - SQL: those of the kinds that were asked for. Sets `kinds`. A list of jobs that cannot be read leaves out
+# those that need it.
 find_alerts() {
   kinds=()
-  [[ ! -v opt[after] ]] || find_failing
-  [[ ! -v opt[rate] ]] || find_rate
-  [[ ! -v opt[silent-for] || -n $jobs_fault ]] || find_silent
-  [[ ! -v opt[overdue] || -n $jobs_fault ]] || find_overdue
-  [[ ! -v opt[suspicious] ]] || find_suspicious
-  [[ ! -v opt[empty] ]] || find_empty
+  [[ ! -v opt[after] ]] || add_kind failing
+  [[ ! -v opt[rate] ]] || add_kind rate
+  if [[ -z $jobs_fault ]]; then
+    [[ ! -v opt[silent-for] ]] || add_kind silent
+    [[ ! -v opt[overdue] ]] || add_kind overdue
+    [[ ! -v opt[missed] ]] || add_kind missed
+    [[ ! -v opt[burn] ]] || add_kind burn
+    [[ ! -v opt[slow] ]] || add_kind slow
+  fi
+  [[ ! -v opt[fast] ]] || add_kind fast
+  [[ ! -v opt[suspicious] ]] || add_kind suspicious
+  [[ ! -v opt[empty] ]] || add_kind empty
 }
 
-find_failing() {
-  kinds+=(failing)
+add_kind() {
+  kinds+=("$1")
+  "$1_alerts"
+}
+
+failing_alerts() {
   sql+="INSERT INTO firing SELECT job, 'failing', since, 0, CASE streak WHEN 1 THEN 'failed'
       ELSE 'failed ' || streak || ' times in a row' || coalesce(', since ' || nullif($(clock since), ''), '') END
     FROM fact WHERE streak >= ${opt[after]};"
 }
 
-find_rate() {
-  kinds+=(rate)
+rate_alerts() {
   sql+="INSERT INTO firing SELECT fact.job, 'rate', fact.at, 0,
     'failed ' || count(*) || ' of the last ' || min(seen, $rate_runs) || ' times'
     FROM fact JOIN recent ON id >= head AND id < head + min(seen, $rate_runs) WHERE NOT good
     GROUP BY fact.job HAVING count(*) >= $rate_failures;"
 }
 
-find_silent() {
+silent_alerts() {
   local enabled=1
-  kinds+=(silent)
   ((!list_known)) || enabled='enabled'
   sql+="INSERT INTO firing SELECT job, 'silent', last, 0, CASE WHEN seen = 0 THEN 'never ran'
       WHEN last IS NULL THEN 'silent, for all one can tell: no record has a readable time'
@@ -45,8 +57,7 @@ find_silent() {
     WHERE $enabled AND (last IS NULL OR $now - last > ${opt[silent-for]});"
 }
 
-find_overdue() {
-  kinds+=(overdue)
+overdue_alerts() {
   sql+="INSERT INTO firing SELECT job, 'overdue', due, 0, CASE
       WHEN due IS NULL THEN 'overdue, for all one can tell: the time of its next run cannot be read'
       ELSE 'overdue for ' || ($(for_how_long due)) || ', since ' || $(clock due) END
@@ -55,15 +66,13 @@ find_overdue() {
     WHERE enabled AND NOT running AND ($now - due > ${opt[grace]-300000000} OR (untold AND due IS NULL));"
 }
 
-find_suspicious() {
-  kinds+=(suspicious)
+suspicious_alerts() {
   sql+="INSERT INTO firing SELECT fact.job, 'suspicious', recent.at, 0, 'succeeded, but looks suspicious'
     FROM fact JOIN recent ON id = head WHERE good AND suspect;"
 }
 
-find_empty() {
-  kinds+=(empty)
-  # Of the successes, those since the last that printed something are news; before it all must have printed something.
+# Of the successes, those since the last that printed something are news; before it all must have printed something.
+empty_alerts() {
   sql+="INSERT INTO firing SELECT job, 'empty', fact.at, 0, 'succeeded, but printed nothing' FROM fact
     JOIN (SELECT job, min(id) FILTER (WHERE NOT blank) AS full_id, max(id) FILTER (WHERE blank) AS blank_id,
       count(*) FILTER (WHERE NOT blank) AS full FROM recent WHERE good GROUP BY job) USING (job)

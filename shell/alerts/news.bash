@@ -23,6 +23,8 @@ told_before() {
     WHEN (SELECT count(*) FROM told
         WHERE job IS NOT NULL AND alert IS NOT NULL AND fired IS NOT NULL AND sent IS NOT NULL)
       <> (SELECT count(*) - 1 FROM state_line) THEN 'an alert in it is damaged'
+    WHEN EXISTS (SELECT 1 FROM told WHERE alert = 'mute' AND typeof(line->>'\$.until_us') <> 'integer')
+      THEN 'a mute in it is damaged'
     WHEN (SELECT line->>'\$.results' FROM state_line WHERE number = 1) IS NOT '$results_id'
       THEN 'it is of another directory of results' END"
   [[ -v state && -e $state ]] || fault=NULL

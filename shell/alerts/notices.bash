@@ -14,7 +14,7 @@ printable() {
 }
 
 # The rows of the answer: a notice each, in these columns.
-NOTICE=(event alert job streak failures last_run since error message before after)
+NOTICE=(event alert job streak failures last_run since error message before after json)
 
 # notices - SQL: the first row has what is wrong with the state, a named job that does not exist, and the count of what
 # fires; then a row for each alert that fires or was told.
@@ -24,31 +24,46 @@ notices() {
   print_answer
 }
 
-# notice_table - what becomes of each alert: those that fire, and those that were told.
-notice_table() {
+# set_ended NAME - SQL: what becomes of an alert in `told` that fires no longer: it has ended, or is not looked at now.
+set_ended() {
   local kind list='' evaluated ended
   for kind in "${kinds[@]}"; do list+="${list:+, }'$kind'"; done
   # A job that was not looked at keeps its alerts.
-  evaluated="told.alert IN ($list) AND told.job NOT IN (SELECT job FROM unreadable)"
+  evaluated="told.alert IN ($list) AND told.job NOT IN (SELECT job FROM unreadable UNION SELECT job FROM muted)
+    AND (told.alert NOT IN ('slow', 'fast', 'missed', 'burn') OR told.job NOT IN (SELECT job FROM unread_log))"
   ((${#args[@]} == 0)) || evaluated+=' AND told.job IN (SELECT job FROM named)'
   ended="CASE WHEN told.alert = 'silent' THEN $now - fact.at <= ${opt[silent-for]-0}
-    WHEN told.alert = 'overdue' THEN (SELECT enabled FROM known WHERE known.job = told.job) ELSE seen > 0 END"
+    WHEN told.alert = 'overdue' THEN (SELECT enabled FROM known WHERE known.job = told.job)
+    WHEN told.alert IN ('slow', 'fast') THEN (SELECT took IS NOT NULL FROM timed WHERE timed.job = told.job AND n = 1)
+    WHEN told.alert = 'missed' THEN (SELECT ended_at FROM missed WHERE missed.job = told.job)
+    WHEN told.alert = 'burn' THEN told.job IN (SELECT job FROM burnt)
+    ELSE seen > 0 END"
   ended="CASE WHEN $ended THEN 'recovered' ELSE 'dropped' END"
   [[ -v opt[recovered] ]] || ended="'forgotten'"
+  printf -v "$1" '%s' "CASE WHEN $evaluated THEN $ended
+    WHEN told.alert = 'mute' AND line->>'\$.until_us' <= $now THEN 'forgotten' ELSE 'kept' END"
+}
+
+# notice_table - what becomes of each alert: those that fire, and those that were told.
+notice_table() {
+  local what_becomes
+  set_ended what_becomes
   sql+="CREATE TABLE notice AS
     SELECT CASE WHEN told.job IS NULL OR is_new THEN 'fired'
         WHEN ${opt[cooldown]-NULL} <= $now - sent THEN 'repeated' ELSE 'kept' END AS event,
       firing.alert, job, firing.since, words, coalesce(line, '') AS before, fired AS fired_before, is_refreshed
     FROM firing LEFT JOIN told USING (job, alert)
     UNION ALL
-    SELECT CASE WHEN $evaluated THEN $ended ELSE 'kept' END, told.alert, told.job, told.fired, '', line, fired, 0
+    SELECT CASE WHEN told.alert = 'missed' AND line->>'\$.over' IS NOT NULL
+          THEN CASE WHEN upto < $now - $MISSED_WITHIN_US THEN 'forgotten' ELSE 'kept' END ELSE $what_becomes END,
+      told.alert, told.job, told.fired, '', line, fired, 0
     FROM told LEFT JOIN fact USING (job)
     WHERE NOT EXISTS (SELECT 1 FROM firing WHERE firing.job = told.job AND firing.alert = told.alert);"
 }
 
 # answer_table - with what is to be told of each.
 answer_table() {
-  local text quoted offset hash failures=NULL
+  local text quoted offset hash failures=NULL missed_told
   [[ ! -v opt[rate] ]] ||
     failures="(SELECT count(*) FROM recent AS r WHERE NOT r.good AND r.id >= head
       AND r.id < head + min(seen, $rate_runs))"
@@ -56,6 +71,8 @@ answer_table() {
   text="(CASE WHEN alert = 'suspicious' AND NOT coalesce(($(whole_text output)) GLOB $pattern, 0) THEN error
     WHEN ok THEN output ELSE error END)"
   # Where the last record is that is told of, and what it is.
+  missed_told="CASE alert WHEN 'missed' THEN (SELECT json_object('upto_us', last, 'since_us', notice.since) FROM missed
+    WHERE missed.job = notice.job) ELSE '{}' END"
   offset="CASE alert WHEN 'failing' THEN place - begins END"
   hash="CASE alert WHEN 'failing' THEN (SELECT taskresults_hash(record) FROM task_results WHERE rowid = place) END"
   # An unknown rowid would read every file.
@@ -72,30 +89,40 @@ answer_table() {
         WHERE rowid = $quoted) END AS error,
       CASE WHEN $quoted IS NOT NULL THEN (SELECT substr($(printable "$text"), -400) FROM task_results
         WHERE rowid = $quoted) END AS ending,
-      CASE WHEN event IN ('fired', 'repeated') THEN json_object('job', notice.job, 'alert', alert,
+      CASE WHEN event IN ('fired', 'repeated') THEN json_patch(json_object('job', notice.job, 'alert', alert,
         'fired_us', CASE event WHEN 'fired' THEN $now ELSE fired_before END, 'sent_us', $now, 'upto_us', fact.at,
-          'offset', $offset, 'hash', $hash)
+          'offset', $offset, 'hash', $hash), $missed_told)
         WHEN event = 'kept' AND is_refreshed
           THEN json_set(before, '\$.upto_us', fact.at, '\$.offset', $offset, '\$.hash', $hash)
-        WHEN event = 'kept' THEN before END AS after
+        WHEN event = 'kept' THEN before
+        WHEN alert = 'missed' AND before->>'\$.over' IS NULL
+          THEN (SELECT json_set(before, '\$.upto_us', ended_at, '\$.over', 1) FROM missed
+            WHERE missed.job = notice.job AND ended_at IS NOT NULL) END AS after
     FROM notice LEFT JOIN fact USING (job) LEFT JOIN recent ON recent.id = head;"
 }
 
 print_answer() {
-  local text row fe
-  local ended_words="CASE alert WHEN 'rate' THEN 'failing too often' WHEN 'empty' THEN 'without output' ELSE alert END"
+  local text row fe json="''"
+  local ended_words="CASE alert WHEN 'rate' THEN 'failing too often' WHEN 'empty' THEN 'without output'
+    WHEN 'missed' THEN 'missing runs' WHEN 'burn' THEN 'beyond what it may fail'
+    WHEN 'fast' THEN 'unusually fast' ELSE alert END"
   text=$(telling_line error "rtrim(ending, ' ' || char(9, 10, 13))")
+  # Without its last }, for the message, whose control characters are made visible later.
+  [[ ! -v opt[digest] ]] ||
+    json="rtrim(json_object('event', event, 'alert', alert, 'job', job, 'streak', streak, 'failures', failures,
+      'last_run', last_run, 'since', nullif($(clock since), ''), 'error', error), '}')"
   row="event, alert, job, streak, failures, $(printable last_run), $(clock since), error,
     $(cell job) || ': ' || CASE event WHEN 'repeated' THEN 'still: ' ELSE '' END ||
       CASE event WHEN 'recovered' THEN 'recovered: no longer ' || $ended_words
         WHEN 'dropped' THEN 'not looked at any more: no longer ' || $ended_words ELSE words ||
         CASE WHEN trim(error) <> '' THEN ': ' || $(cell "$text") ELSE '' END END,
-    before, after"
+    before, after, $json"
   fe="CAST(x'fe' AS TEXT)"
   # shellcheck disable=SC1078  # it is closed
   sql+="SELECT coalesce($fault, '') || $fe || coalesce((SELECT job FROM named WHERE job NOT IN has_file
-      AND job NOT IN unreadable AND job NOT IN (SELECT job FROM known) AND job NOT IN (SELECT job FROM told)
-        LIMIT 1), '')
-    || $fe || (SELECT count(*) FROM firing) || $fe || (SELECT count(*) FROM wanted) || $fe;"$'\n'
+      AND job NOT IN unreadable AND job NOT IN (SELECT job FROM known) 
+      AND job NOT IN (SELECT job FROM told WHERE alert <> 'mute') LIMIT 1), '')
+    || $fe || (SELECT count(*) FROM firing) || $fe || (SELECT count(*) FROM wanted)
+    || $fe || ($(mutes_that_last)) || $fe;"$'\n'
   sql+=$'.separator "\\376" "\\376\\n"\n'"SELECT $row FROM answer ORDER BY job, alert;"
 }

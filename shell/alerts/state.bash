@@ -63,6 +63,11 @@ home_directory() {
   printf '%s' "$home"
 }
 
+# bad_state FAULT - ends with what is wrong with it. It stays as it is.
+bad_state() {
+  die "$EXIT_IO" "the state file $state is not whole or not ours ($1); move it away, and every alert is told anew"
+}
+
 # save_state - `lines` has the line of each alert, or nothing.
 save_state() {
   saved_at=$SECONDS unsaved=

@@ -5,12 +5,13 @@
 # tell_all - tells the notices; sets `fired` and `failed`. What was told is saved at the end, and every second
 # meanwhile, so that a kill makes little be told twice. What could not be told stays as it was.
 tell_all() {
-  local at lines=("${lines_before[@]}") unsaved='' saved_at=$SECONDS
+  local at lines=("${lines_before[@]}") unsaved='' saved_at=$SECONDS digest_failed=''
   fired=0 failed=0
+  [[ ! -v opt[digest] ]] || tell_digest || digest_failed=1
   for ((at = 0; at < ${#events[@]}; at++)); do
     [[ ${events[at]} != kept || ${lines_after[at]} != "${lines[at]}" ]] || continue
-    if [[ ${events[at]} != forgotten && ${events[at]} != kept ]]; then
-      if ! tell "$at"; then
+    if is_news "$at"; then
+      if [[ -n $digest_failed ]] || { [[ ! -v opt[digest] ]] && ! tell "$at"; }; then
         failed=$((failed + 1))
         continue
       fi
@@ -23,23 +24,63 @@ tell_all() {
   [[ -z $unsaved ]] || save_state
 }
 
+# is_news AT - that notice is to be told.
+is_news() {
+  [[ ${events[$1]} != forgotten && ${events[$1]} != kept ]]
+}
+
 # tell AT - prints that notice, or runs the command; 0 if that is done. Facts are in the command's environment only: it
 # is a text of the user's, they are not.
 tell() {
-  local status
   if [[ ! -v opt[exec] ]]; then
     printf '%s\n' "${messages[$1]}"
     return
   fi
+  run_command "${messages[$1]}" "TASKRESULTS_EVENT=${events[$1]}" "TASKRESULTS_ALERT=${alerts_of[$1]}" \
+    "TASKRESULTS_JOB=${jobs_of[$1]}" "TASKRESULTS_MESSAGE=${messages[$1]}" "TASKRESULTS_STREAK=${streaks[$1]}" \
+    "TASKRESULTS_FAILURES=${failures_of[$1]}" "TASKRESULTS_LAST_RUN=${last_runs[$1]}" \
+    "TASKRESULTS_SINCE=${sinces[$1]}" "TASKRESULTS_ERROR=${errors_of[$1]}" </dev/null
+}
+
+# run_command MESSAGE NAME=VALUE... - of --exec, whose standard input is ours.
+run_command() {
+  local status
   (
     load lib/as_user
-    add_for_user "TASKRESULTS_EVENT=${events[$1]}" "TASKRESULTS_ALERT=${alerts_of[$1]}" \
-      "TASKRESULTS_JOB=${jobs_of[$1]}" "TASKRESULTS_MESSAGE=${messages[$1]}" "TASKRESULTS_STREAK=${streaks[$1]}" \
-      "TASKRESULTS_FAILURES=${failures_of[$1]}" "TASKRESULTS_LAST_RUN=${last_runs[$1]}" \
-      "TASKRESULTS_SINCE=${sinces[$1]}" "TASKRESULTS_ERROR=${errors_of[$1]}"
+    add_for_user "${@:2}"
     exec_as_user timeout -k 5 "$((${opt[exec-timeout]-60000000} / 1000000))" sh -c "${opt[exec]}"
-  ) </dev/null {lock}>&-
+  ) {lock}>&-
   status=$?
-  ((status == 0)) || say "--exec failed with status $status; it is tried again at the next run: ${messages[$1]}"
+  ((status == 0)) || say "--exec failed with status $status; it is tried again at the next run: $1"
   return "$status"
+}
+
+SHOWN_IN_DIGEST=5
+
+# tell_digest - runs the command once, for all news, if there are any.
+tell_digest() {
+  local at news=() text='' none=()
+  for ((at = 0; at < ${#events[@]}; at++)); do
+    ! is_news "$at" || news+=("$at")
+  done
+  ((${#news[@]})) || return 0
+  for at in "${news[@]:0:SHOWN_IN_DIGEST}"; do text+="${text:+; }${messages[at]:0:200}"; done
+  ((${#news[@]} == 1)) || text="${#news[@]} alerts: $text"
+  ((${#news[@]} <= SHOWN_IN_DIGEST)) || text+="; and $((${#news[@]} - SHOWN_IN_DIGEST)) more"
+  for at in ALERT JOB STREAK FAILURES LAST_RUN SINCE ERROR; do none+=("TASKRESULTS_$at="); done
+  run_command "$text" TASKRESULTS_EVENT=digest "TASKRESULTS_MESSAGE=$text" "${none[@]}" < <(print_facts "${news[@]}")
+}
+
+# print_facts AT... - the facts of those notices, as JSON: an array with a line for each. Of control characters, a
+# message has nothing but tabs.
+print_facts() {
+  local at message end=$'[\n'
+  exec {lock}>&-
+  for at; do
+    message=${messages[at]//\\/\\\\}
+    message=${message//$'\t'/\\t}
+    printf '%s%s,"message":"%s"}' "$end" "${json_of[at]}" "${message//\"/\\\"}"
+    end=$',\n'
+  done
+  printf '\n]\n'
 }

@@ -2,6 +2,9 @@
 #
 # Usage: taskresults alerts [JOB...] [OPTION...]
 #        taskresults alerts --nagios [JOB...] [OPTION...]
+#        taskresults alerts mute JOB|GLOB... --for D
+#        taskresults alerts mute --list
+#        taskresults alerts unmute JOB|GLOB...
 #
 # Looks at the end of each job's file, and at the scheduler's list of jobs if it is there. Prints a line for each alert,
 # once: not again until it has ended and begun anew. When nothing changed it prints nothing. What was told is remembered
@@ -17,25 +20,46 @@
 #   overdue        the next run of an enabled job, which is not running, ought to have begun (--overdue). If the list
 #                  has no time for it, it is due N minutes (hours, days) after its last record, where its schedule is
 #                  `every N minutes`. A time that cannot be read fires, too
+#   missed         N of the runs that the schedules expect never began (--missed), of those of the last 7 days that were
+#                  not told of. It fires again only after a run in between. It tells of a scheduler that was down, too,
+#                  when `overdue` is over. What is a missed run, and what is none: taskresults-tables(7), task_slots
+#   burn           of the runs expected in D, more failed or were missed than P percent allow (--burn)
+#   slow           the last run, or the one that is going on by the scheduler's list, took more than F times as long as
+#                  is usual (--slow): as the median of the job's last 30 successes before it. F is 3
+#   fast           the last run is a success that took less than a part in F of the usual time (--fast): it may have
+#                  done nothing. F is 10
 #   suspicious     the last run is a success, but its output or error contains PATTERN (--suspicious)
 #   empty          the last run is a success without output, and the three or more before it, of the last 50, all had
 #                  some (--empty)
 #
 # Without any of these options, --after 1 is meant.
 #
+# How long runs took is known from the jobs' logs. Neither --slow nor --fast tells of a job before five of its last 1000
+# runs are successes whose duration is known, nor of a run that differs by a second or less, as logs count seconds.
+#
 # Options:
 #   --after N         N failures in a row
 #   --rate P/K        P failures among the last K runs, such as 3/10
 #   --silent-for D    no record for D: 90s, 30m, 12h, 7d, '3 months' and the like; all forms: `taskresults help`
 #   --overdue         the next run ought to have begun
-#   --grace D         how late a run may begin, for --overdue; 5m
+#   --missed[=N]      N runs that were expected did not begin: 1
+#   --burn P/D        less than P percent of the runs expected in D succeeded, such as 99/30d
+#   --grace D         how late a run may begin: 5m; for --missed and --burn a tenth of the time to the next run, if that
+#                     is less
+#   --slow[=F]        a run took F times as long as usual, or goes on for so long: 3, or a number such as 1.5
+#   --fast[=F]        a success took a part in F of the usual time: 10
 #   --suspicious PAT  a text that a good run does not print, such as Traceback; * ? and [ ] as in GLOB
 #   --empty           nothing printed, by a job that always prints something
 #   --recovered       also a line for each alert that ended
 #   --cooldown D      tell of an alert again when it has lasted another D
+#   --maintenance W   tell nothing in these windows of time: 'Sun 02:00-04:00', 'mon-fri 22:00-06:00; 12:00-12:30';
+#                     of UTC, or of a zone behind the times: 'Sun 02:00-04:00 Europe/Berlin', or local
 #   --exec CMD        run CMD, by sh, for each line, instead of printing it
+#   --digest          run CMD once for all lines
 #   --exec-timeout D  stop CMD after D, as failed; 60s
 #   --state FILE      the state file; ${XDG_STATE_HOME:-~/.local/state}/taskresults/alerts
+#   --for D           of mute: how long
+#   --list            of mute: print the mutes that there are
 #   --nagios          be a check for Nagios: one line, its exit status; no state, every alert each time
 #   --job JOB         the same as JOB: for a name that begins with -
 #
@@ -43,17 +67,28 @@
 # them, as in --exec 'logger -t jobs -- "$TASKRESULTS_MESSAGE"'.
 #
 #   TASKRESULTS_EVENT      fired, repeated (--cooldown), recovered, or dropped: it ended since the job is gone or paused
-#   TASKRESULTS_ALERT      failing, rate, silent, overdue, suspicious or empty
+#   TASKRESULTS_ALERT      failing, rate, silent, overdue, missed, burn, slow, fast, suspicious or empty
 #   TASKRESULTS_JOB        the job's id
 #   TASKRESULTS_MESSAGE    the line that would be printed; control characters made visible
 #   TASKRESULTS_STREAK     failures in a row, up to 1000
 #   TASKRESULTS_FAILURES   failures among the last runs that --rate looks at
 #   TASKRESULTS_LAST_RUN   the timestamp of the last record
-#   TASKRESULTS_SINCE      when it began: the first failure of these, the last record, or when the run was due
+#   TASKRESULTS_SINCE      when it began: the first failure of these, the last record, when the run was due,
+#                          or when the slow or fast one began
 #   TASKRESULTS_ERROR      the error of the last failure, or what the success that is suspicious printed; up to 4000
 #                          characters
 #
 # What does not apply is empty. NUL, which the environment cannot hold, is written as its picture.
+#
+# With --digest, CMD finds all facts on its standard input: a JSON array with an object for each line, whose members are
+# event, alert, job, streak, failures, last_run, since, error and message. What does not apply is null. In the
+# environment are TASKRESULTS_EVENT, which is digest, and a TASKRESULTS_MESSAGE of one line. If CMD fails, all is told
+# again at the next run.
+#
+# `mute` keeps a job quiet, or all that a GLOB chooses, until D is over; `unmute` ends that, named as it was muted.
+# While a mute or a window of --maintenance lasts, it is as if nobody had looked: what still holds afterwards is told
+# then, and with --recovered so is what has ended. A mute is part of the state file, and holds for those who share it.
+# Of a job that is called mute or unmute, --job tells.
 #
 # The state advances only behind a line that was printed, or a CMD that exited with 0; another is run again at the next
 # run. So every alert is told at least once; one told just before a kill or a power cut may be told again. The state
@@ -66,15 +101,20 @@
 # Where the scheduler's list of jobs is there but cannot be read, alerts that need it neither fire nor end; the others
 # do.
 #
-# With --nagios: 0 OK, 1 WARNING (rate, suspicious, empty), 2 CRITICAL (failing, silent, overdue), 3 UNKNOWN (wrong
-# usage, something cannot be read).
+# With --nagios: 0 OK, 1 WARNING (rate, burn, slow, fast, suspicious, empty), 2 CRITICAL (failing, silent, overdue,
+# missed), 3 UNKNOWN (wrong usage, something cannot be read).
+#
+# Mutes do not count then, since Nagios has its own.
 #
 # Exit status:
-#   0 nothing fired; 1 an alert fired, or was repeated; 2 usage, no such job; 3 input or output failed, or a CMD did
+#   0 nothing fired; 1 an alert fired, or was repeated, or there is no such mute; 2 usage, no such job; 3 input or
+#   output failed, or a CMD did
 #
 # Examples:
 #   taskresults alerts --after 3 --overdue --recovered
 #   taskresults alerts --exec 'printf "%s\n" "$TASKRESULTS_ERROR" | mail -s "$TASKRESULTS_MESSAGE" me@example.org'
+#   taskresults alerts --digest --exec 'jq -r ".[].message" | mail -s "$TASKRESULTS_MESSAGE" me@example.org'
+#   taskresults alerts mute 'backup-*' --for 2h
 #   taskresults alerts --nagios --after 2 --silent-for 2d
 
 # shellcheck shell=bash
@@ -84,11 +124,11 @@ load alerts/judge
 # read_options ARGUMENT... - checks all that was given.
 read_options() {
   local name given=0
-  parse_options 'after= rate= silent-for= overdue grace= suspicious= empty recovered cooldown= exec= exec-timeout=
-    state= nagios job=' "$@"
+  parse_options 'after= rate= silent-for= overdue grace= missed=? burn= slow=? fast=? suspicious= empty recovered
+    cooldown= maintenance= exec= digest exec-timeout= state= nagios job=' "$@"
   [[ ! -v opt[job] ]] || args+=("${opt[job]}")
-  for name in recovered cooldown exec state; do exclusive nagios "$name"; done
-  for name in after rate silent-for overdue suspicious empty; do
+  for name in recovered cooldown maintenance exec state; do exclusive nagios "$name"; done
+  for name in after rate silent-for overdue missed burn slow fast suspicious empty; do
     [[ ! -v opt[$name] ]] || given=1
   done
   ((given)) || opt[after]=1
@@ -99,10 +139,25 @@ read_options() {
       usage_error "--rate wants P/K: P failures among the last K runs, such as 3/10, not '${opt[rate]}'"
     rate_failures=${BASH_REMATCH[1]} rate_runs=${BASH_REMATCH[2]}
   fi
-  span_options silent-for grace cooldown exec-timeout
+  factor_option slow "$SLOW_FACTOR"
+  factor_option fast "$FAST_FACTOR"
+  slot_options
+  span_options burn silent-for grace cooldown exec-timeout
   ((${opt[exec-timeout]-1} > 0)) || usage_error '--exec-timeout wants some time'
   [[ ! -v opt[suspicious] || -n ${opt[suspicious]} ]] || usage_error '--suspicious wants a text'
   [[ ! -v opt[exec] || -n ${opt[exec]} ]] || usage_error '--exec wants a command'
+  [[ ! -v opt[digest] || -v opt[exec] ]] || usage_error '--digest wants --exec, which it runs once for all'
+}
+
+# no_named_job CODE - says what may have been meant.
+no_named_job() {
+  local name
+  for name in slow fast missed; do
+    [[ ! $missing_job =~ ^[0-9.]+$ || ! -v opt[$name] ]] ||
+      say "the number of --$name stands behind =: --$name=$missing_job"
+  done
+  load lib/jobs
+  no_job "$1" "$missing_job"
 }
 
 # A check for Nagios. Its last line is the answer, if it ends with the status that the line says.
@@ -110,9 +165,11 @@ NAGIOS_WORDS=(OK WARNING CRITICAL)
 nagios() {
   read_options "$@"
   find_jobs
+  find_logs
+  ((${#unread_logs[@]} == 0)) || die "$EXIT_IO" "${#unread_logs[@]} jobs whose logs are not readable for $(id -un)"
   ((${#unreadable[@]} == 0)) || die "$EXIT_IO" "${#unreadable[@]} jobs whose files are not readable for $(id -un)"
   judge
-  [[ -z $missing_job || -n $jobs_fault ]] || { load lib/jobs; no_job "$EXIT_IO" "$missing_job"; }
+  [[ -z $missing_job || -n $jobs_fault ]] || no_named_job "$EXIT_IO"
   local at text='' perfdata shown=0 worst=0 kind alerts=0
   local -A count=()
   for kind in "${kinds[@]}"; do count[$kind]=0; done
@@ -121,7 +178,7 @@ nagios() {
     count[$kind]=$((${count[$kind]} + 1))
     alerts=$((alerts + 1))
     case $kind in
-      failing | silent | overdue) worst=2 ;;
+      failing | silent | overdue | missed) worst=2 ;;
       *) ((worst > 0)) || worst=1 ;;
     esac
     if ((shown < 5)); then text+="${text:+; }${messages[at]:0:200}"; fi
@@ -152,6 +209,14 @@ check() {
   exit "$status"
 }
 
+case ${1-} in
+  mute | unmute)
+    load alerts/state
+    change_mutes "$@"
+    exit
+    ;;
+esac
+
 asks_nagios=
 for argument; do
   case $argument in
@@ -164,16 +229,20 @@ done
 
 load alerts/{state,tell}
 read_options "$@"
+if is_maintenance; then
+  ! on_terminal || say 'nothing is told now: --maintenance'
+  exit 0
+fi
 lock_state
 find_jobs
+find_logs
 judge
-[[ -z $state_fault ]] ||
-  die "$EXIT_IO" "the state file $state is not whole or not ours ($state_fault); move it away, and" \
-    "every alert is told anew"
-[[ -z $missing_job || -n $jobs_fault ]] || { load lib/jobs; no_job "$EXIT_USAGE" "$missing_job"; }
+[[ -z $state_fault ]] || bad_state "$state_fault"
+[[ -z $missing_job || -n $jobs_fault ]] || no_named_job "$EXIT_USAGE"
 tell_all
 if ((fired == 0 && failed == 0)) && on_terminal; then
-  say "nothing new; alerts going on: $firing_count"
+  ((mute_count)) && mute_count="; mutes: $mute_count" || mute_count=''
+  say "nothing new; alerts going on: $firing_count$mute_count"
 fi
-((failed == 0 && ${#unreadable[@]} == 0)) && [[ -z $jobs_fault ]] || exit "$EXIT_IO"
+((failed == 0 && ${#unreadable[@]} == 0 && ${#unread_logs[@]} == 0)) && [[ -z $jobs_fault ]] || exit "$EXIT_IO"
 ((fired == 0)) || exit "$EXIT_NO"

@@ -90,8 +90,8 @@ _taskresults_option() {
     -o | --output | --db | --state) compopt -o default 2>/dev/null; COMPREPLY=(); return ;;
     --limit | --min | --max-chars | --since | --until | --interval | --columns | --delimiter) COMPREPLY=(); return ;;
     --keep | --keep-failures | --name | --timeout | --jitter | --days | --title | --refresh) COMPREPLY=(); return ;;
-    --target | --after | --rate | --silent-for | --grace | --cooldown) COMPREPLY=(); return ;;
-    --suspicious | --exec | --exec-timeout) COMPREPLY=(); return ;;
+    --target | --after | --rate | --silent-for | --grace | --cooldown | --for | --burn) COMPREPLY=(); return ;;
+    --maintenance | --suspicious | --exec | --exec-timeout) COMPREPLY=(); return ;;
   esac
   [[ $word == -* ]] || return 1
   mapfile -t options < <("$program" help "$command" 2>/dev/null |
@@ -112,6 +112,7 @@ _taskresults_argument() {
       _taskresults_jobs "$word"
       # Behind -- only: elsewhere it would be an option.
       [[ -n $dashed ]] || for i in "${!found[@]}"; do [[ ${found[i]} != -* ]] || unset "found[i]"; done
+      [[ $command != alerts ]] || ((COMP_CWORD > 2)) || found+=(mute unmute)
       _taskresults_reply "${found[@]}"
       ;;
   esac

@@ -9,9 +9,10 @@ declare -ga args=()
 declare -g args_before_dashes=
 
 # parse_options SPEC ARGUMENT... - SPEC is a list of words: `name` is a flag, `name=` takes a value, and `x:name` gives
-# either a one-letter form. A value is the next argument or follows `=`; `--` ends the options, so that a job whose name
-# begins with `-` can be given; a lone `-` is an argument. --help ends it all. Every command takes --color. Of a value
-# that is given twice the last one counts, and `repeated` is its option.
+# either a one-letter form. A value is the next argument or follows `=`; of `name=?` it may be left out, is empty then,
+# and only follows `=`. `--` ends the options, so that a job whose name begins with `-` can be given; a lone `-` is an
+# argument. --help ends it all. Every command takes --color. Of a value that is given twice the last one counts, and
+# `repeated` is its option.
 parse_options() {
   local spec=" ${1//$'\n'/ } " word name value
   repeated=
@@ -38,6 +39,7 @@ parse_options() {
         [[ ! -v opt[$name] ]] || repeated=$name
         [[ $word == --*=* || -n $value ]] || { (($#)) || usage_error "$word needs a value"; value=$1; shift; }
         ;;
+      *[\ :]"$name=? "*) ;;
       *) load lib/options_rare; wrong_option ;;
     esac
     opt[$name]=$value

@@ -40,5 +40,5 @@ short_option() {
 wrong_option() {
   spec=${spec//[![:space:]]:/}
   # shellcheck disable=SC2086  # words
-  unknown_option "$word" ${spec//=/}
+  unknown_option "$word" ${spec//[=?]/}
 }

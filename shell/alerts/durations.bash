@@ -1,0 +1,105 @@
+# durations.bash - SQL: how long runs take, and which took longer or less long than is usual for their job.
+
+# shellcheck shell=bash
+
+# Against how many successes a run is judged, how many there must be, and among how many runs they are looked for.
+USUAL_RUNS=30
+FEWEST_USUAL_RUNS=5
+LONGEST_SEARCH=1000
+
+# What a run must differ by, too: logs count whole seconds, so a difference of one may be none.
+LEAST_DIFFERENCE_US=1000000
+
+# By how much a run differs, if no factor is given. Runs that do the same work differ by a half or two thirds from day
+# to day, and by three times once in hundreds of runs. One that does nothing takes a small part of the usual time.
+SLOW_FACTOR=3
+FAST_FACTOR=10
+
+# factor_option NAME DEFAULT - turns the option, if it is given, into thousandths.
+factor_option() {
+  local digits
+  [[ -v opt[$1] ]] || return 0
+  [[ ${opt[$1]:-$2} =~ ^0*([0-9]{1,6})(\.([0-9]{1,3})0*)?$ ]] ||
+    usage_error "--$1 wants a factor, such as --$1=$2 or --$1=2.5, not '${opt[$1]}'"
+  digits=${BASH_REMATCH[3]}000
+  opt[$1]=$((10#${BASH_REMATCH[1]} * 1000 + 10#${digits:0:3}))
+  ((opt[$1] > 1000)) || usage_error "--$1 wants a factor above 1"
+}
+
+# find_logs - sets `unread_logs`, the jobs whose logs cannot be read, of which it complains, and `logged`, the others
+# that have one.
+find_logs() {
+  local unreadable readable path found=()
+  local -A asked=()
+  unread_logs=() logged=()
+  [[ -v opt[slow] || -v opt[fast] || -v opt[missed] || -v opt[burn] ]] || return 0
+  [[ -d $logs_dir && -r $logs_dir && -x $logs_dir ]] ||
+    die "$EXIT_IO" "--slow, --fast, --missed and --burn want the jobs' logs, and $logs_dir cannot be read;" \
+      'SCHEDULER_LOGS_DIR says where they are'
+  for path in "${args[@]}"; do asked["=$path"]=1; done
+  load lib/unreadable
+  find_unreadable "$logs_dir" .log
+  logged=("${readable[@]}")
+  for path in "${unreadable[@]}"; do
+    ((${#args[@]} == 0)) || [[ -v asked["=$path"] ]] || continue
+    unread_logs+=("$path") found+=("job $path: its log is not readable; no alerts for it that need one")
+  done
+  ((${#found[@]})) || return 0
+  load lib/say
+  say_each "${found[@]}"
+}
+
+# known_durations - SQL: of each job that has a log, the newest run (n is 1 then), and the successes before it whose
+# duration is known, newest first. One statement for all: it reads each log once.
+known_durations() {
+  [[ -v opt[slow] || -v opt[fast] ]] || return 0
+  sql+="CREATE TABLE logged(job TEXT PRIMARY KEY) WITHOUT ROWID;"$'\n'
+  sql+=$(each_text logged "${logged[@]}"; each_text unread_log "${unread_logs[@]}")$'\n'
+  sql+="
+  INSERT INTO timed
+    SELECT job, value->>0, value->>1, value->>2, value->>3 FROM wanted JOIN logged USING (job) JOIN json_each((
+      SELECT json_group_array(json_array(n, good, took, started)) FROM (
+        SELECT * FROM (SELECT row_number() OVER (ORDER BY rowid DESC) AS n, ok AS good,
+            CAST(round(duration_s * 1000000) AS INTEGER) AS took, started_us AS started
+          FROM task_runs WHERE job_id = wanted.job ORDER BY rowid DESC LIMIT $LONGEST_SEARCH)
+        WHERE n = 1 OR (good AND took IS NOT NULL) LIMIT $((USUAL_RUNS + 1)))))
+    WHERE job NOT IN (SELECT job FROM unread_log);
+  -- The median, doubled, so that it is whole: of the successes before the newest run, and of those before one that is
+  -- still going on.
+  CREATE TABLE usual AS WITH
+    compared AS (SELECT job, going_on, took, row_number() OVER (PARTITION BY job, going_on ORDER BY n) AS nth
+      FROM timed JOIN (SELECT 0 AS going_on UNION ALL SELECT 1)
+      WHERE good AND took IS NOT NULL AND (n > 1 OR going_on)),
+    ranked AS (SELECT job, going_on, took, row_number() OVER (PARTITION BY job, going_on ORDER BY took) AS nth,
+        count(*) OVER (PARTITION BY job, going_on) AS runs FROM compared WHERE nth <= $USUAL_RUNS)
+    SELECT job, going_on, sum(CASE WHEN runs % 2 THEN 2 * took ELSE took END) AS twice FROM ranked
+      WHERE runs >= $FEWEST_USUAL_RUNS AND nth IN ((runs + 1) / 2, runs / 2 + 1) GROUP BY job, going_on;"
+}
+
+# exactly TOOK - SQL: microseconds in words that tell a run from one that took three times as long.
+exactly() {
+  printf "CASE WHEN %s < 10000000 THEN printf('%%.1fs', %s / 100000 / 10.0) WHEN %s < 600000000
+    THEN (%s / 1000000) || 's' WHEN %s < 36000000000 THEN (%s / 60000000) || 'm'
+    ELSE (%s / 3600000000) || 'h' END" "$1" "$1" "$1" "$1" "$1" "$1" "$1"
+}
+
+# slow_alerts - a run that is still going on comes first: it will be the newest.
+slow_alerts() {
+  local is_slow="took * 2000 > ${opt[slow]} * twice AND took * 2 - twice > 2 * $LEAST_DIFFERENCE_US"
+  sql+="INSERT INTO firing SELECT job, 'slow', started, 0,
+      'running for ' || $(exactly took) || ', usually ' || $(exactly '(twice / 2)')
+    FROM (SELECT job, started, twice, $now - started AS took FROM fact JOIN known USING (job) JOIN usual USING (job)
+      WHERE running AND going_on)
+    WHERE $is_slow;
+  INSERT OR IGNORE INTO firing SELECT job, 'slow', started, 0,
+      'took ' || $(exactly took) || ', usually ' || $(exactly '(twice / 2)')
+    FROM timed JOIN usual USING (job) WHERE n = 1 AND NOT going_on AND $is_slow;"
+}
+
+# fast_alerts - successes only: a run that fails is often fast, and alerts of failures tell of it.
+fast_alerts() {
+  sql+="INSERT INTO firing SELECT job, 'fast', started, 0,
+      'took only ' || $(exactly took) || ', usually ' || $(exactly '(twice / 2)')
+    FROM timed JOIN usual USING (job) WHERE n = 1 AND good AND NOT going_on
+      AND took * 2 * ${opt[fast]} < twice * 1000 AND twice - took * 2 > 2 * $LEAST_DIFFERENCE_US;"
+}

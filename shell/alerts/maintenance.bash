@@ -1,0 +1,48 @@
+# maintenance.bash - windows of time in which nothing is told.
+
+# shellcheck shell=bash
+
+MAINTENANCE_FORMS="'Sun 02:00-04:00', 'mon-fri 22:00-06:00', '02:00-02:30 Europe/Berlin', and several with ; between"
+
+# maintenance_condition NOW TEXT - sets `condition`, SQL: the time NOW, an expression in microseconds, is in one of the
+# windows of TEXT. 1 if they cannot be read. A window begins when cron would start a job, and ends at the next time at
+# which the clocks show its end; so it is right on the days on which they change.
+maintenance_condition() {
+  local rest="$2;" window from to start end zone behind
+  local days='(([A-Za-z,-]+)[[:space:]]+)?' time='([01]?[0-9]|2[0-3]):([0-5][0-9])'
+  local form="^[[:space:]]*$days$time-($time|24:00)([[:space:]]+([^[:space:]]+))?[[:space:]]*\$"
+  condition=''
+  while [[ -n $rest ]]; do
+    window=${rest%%;*} rest=${rest#*;} behind=0
+    [[ $window =~ $form ]] || return
+    from=$((10#${BASH_REMATCH[3]} * 60 + 10#${BASH_REMATCH[4]}))
+    to=$((10#${BASH_REMATCH[6]:-24} * 60 + 10#${BASH_REMATCH[7]:-0}))
+    ((from != to)) || return
+    ((from != 0 || to != 24 * 60)) || behind=1 # a whole day does not end where it begins
+    set_sql_text start "$((from % 60)) $((from / 60)) * * ${BASH_REMATCH[2]:-*}"
+    set_sql_text end "$((to % 60)) $((to / 60 % 24)) * * *"
+    set_sql_text zone "${BASH_REMATCH[9]:-UTC}"
+    condition+="${condition:+ OR }EXISTS (SELECT 1
+      FROM taskresults_slots($start, $1 - $LONGEST_WINDOW_US, $1, $zone) AS began
+      WHERE $1 < (SELECT slot_us FROM taskresults_slots($end, began.slot_us + $behind, NULL, $zone) LIMIT 1))"
+  done
+}
+
+# A day on which the clocks are set back, as whole hours and more.
+LONGEST_WINDOW_US=93600000000
+
+# is_maintenance - now is in a window of --maintenance.
+is_maintenance() {
+  local condition
+  [[ -v opt[maintenance] ]] || return
+  maintenance_condition "${EPOCHREALTIME/[.,]/}" "${opt[maintenance]}" || bad_maintenance
+  load lib/evaluate
+  evaluate "$condition"
+  ((${#values[@]})) || bad_maintenance "$value_error"
+  ((values[0]))
+}
+
+bad_maintenance() {
+  [[ -z ${1-} ]] || { load lib/sqlite_errors; say_sqlite_error "$1"; }
+  usage_error "--maintenance wants days and times, such as $MAINTENANCE_FORMS, not '${opt[maintenance]}'"
+}

@@ -1,0 +1,102 @@
+# mutes.bash - jobs of which nothing is told for a while.
+#
+# A mute is a line of the state file like that of an alert, of the kind `mute`: versions that know no mutes keep it, as
+# they do with all kinds that they are not asked for. While it lasts, its jobs are as if nobody had looked at them: what
+# holds when it ends is told then, and so is what has ended meanwhile.
+
+# shellcheck shell=bash
+
+# The mutes in `told`, and whether they last.
+MUTES="(SELECT job AS pattern, line->>'\$.until_us' AS until, line FROM told WHERE alert = 'mute')"
+
+# mutes_that_last - SQL: their number, or in a condition whether there are any.
+mutes_that_last() {
+  printf '%s' "SELECT count(*) FROM $MUTES WHERE until > $now"
+}
+
+# leave_out_muted - SQL: their jobs are not looked at. An id may hold what means something in a GLOB.
+leave_out_muted() {
+  sql+="
+  INSERT INTO muted SELECT job FROM (SELECT job FROM wanted UNION SELECT job FROM told WHERE alert <> 'mute')
+    WHERE EXISTS (SELECT 1 FROM $MUTES WHERE until > $now AND (job = pattern OR job GLOB pattern));
+  DELETE FROM wanted WHERE job IN (SELECT job FROM muted);"
+}
+
+# change_mutes mute|unmute ARGUMENT... - the commands of these names.
+change_mutes() {
+  local now sql fault what=$1
+  shift
+  if [[ $what == mute ]]; then
+    parse_options 'for= list state= job=' "$@"
+    exclusive for list
+    span_options for
+    [[ -v opt[list] || -v opt[for] ]] || usage_error 'mute wants --for, how long; or --list'
+    ((${opt[for]-1} > 0)) || usage_error '--for wants some time'
+  else
+    parse_options 'state= job=' "$@"
+  fi
+  [[ ! -v opt[job] ]] || args+=("${opt[job]}")
+  if [[ -v opt[list] ]]; then at_most 0; else ((${#args[@]})) || usage_error "$what wants a JOB, or a GLOB"; fi
+  lock_state
+  now=$((EPOCHSECONDS * 1000000)) jobs_fault='' list_known=0
+  find_results
+  read_mutes
+  if [[ -v opt[list] ]]; then list_mutes; else "${what}_jobs"; fi
+}
+
+# read_mutes - begins `sql` with what the state has, and the jobs that were named.
+read_mutes() {
+  local answer
+  sql=$tables$'\n'
+  told_before
+  answer=$(query "$sql SELECT coalesce($fault, '');") || exit
+  [[ -z $answer ]] || bad_state "$answer"
+  sql+=$(each_text named "${args[@]}")$'\n'
+}
+
+list_mutes() {
+  query "$sql SELECT $(cell pattern) || ': muted until ' || $(clock until) || ', for ' ||
+    $(duration "((until - $now) / 1000000)") FROM $MUTES WHERE until > $now ORDER BY pattern;" |
+    LC_ALL=C sed "$(visible_program)"
+  finish "${PIPESTATUS[@]}"
+}
+
+# mute_jobs - a name that nothing has is a slip, after which an alert would come in the night.
+mute_jobs() {
+  local path found=() unknown
+  for path in "$dir"/*.jsonl "$dir"/.*.jsonl; do
+    path=${path##*/}
+    found+=("${path%.jsonl}")
+  done
+  sql+=$(each_text has_file "${found[@]}")$'\n'
+  known_jobs
+  unknown=$(query "$sql SELECT job FROM named WHERE NOT EXISTS (SELECT 1 FROM (SELECT job AS id FROM has_file
+      UNION ALL SELECT job FROM known UNION ALL SELECT job FROM told WHERE alert <> 'mute')
+    WHERE id = named.job OR id GLOB named.job) LIMIT 1;") || exit
+  [[ -z $unknown ]] || { load lib/jobs; no_job "$EXIT_USAGE" "$unknown"; }
+  save_mutes "DELETE FROM told WHERE alert = 'mute' AND job IN (SELECT job FROM named);
+    INSERT INTO told(job, alert, line) SELECT job, 'mute', json_object('job', job, 'alert', 'mute', 'fired_us', $now,
+      'sent_us', $now, 'until_us', $((now + opt[for]))) FROM named;"
+  query "$sql SELECT $(cell job) || ': muted until ' || $(clock "$((now + opt[for]))") FROM named;" |
+    LC_ALL=C sed "$(visible_program)"
+  finish "${PIPESTATUS[@]}"
+}
+
+unmute_jobs() {
+  local unknown
+  unknown=$(query "$sql SELECT $(cell job) FROM named
+    WHERE job NOT IN (SELECT pattern FROM $MUTES WHERE until > $now) LIMIT 1;") || exit
+  [[ -z $unknown ]] ||
+    die "$EXIT_NO" "there is no mute of $unknown; taskresults alerts mute --list shows those there are"
+  save_mutes "DELETE FROM told WHERE alert = 'mute' AND job IN (SELECT job FROM named);"
+}
+
+# save_mutes CHANGE - SQL that changes `told`, which becomes the state; without the mutes that are over.
+save_mutes() {
+  local answer lines
+  answer=$(query "$sql $1
+    DELETE FROM told WHERE alert = 'mute' AND coalesce(line->>'\$.until_us' <= $now, 0);
+    SELECT line FROM told ORDER BY job, alert;") || exit
+  mapfile -t lines < <(printf '%s\n' "$answer")
+  save_state
+}

@@ -1,0 +1,82 @@
+# slots.bash - SQL: runs that were expected and did not come (--missed), and how much of what may go wrong has (--burn).
+
+# shellcheck shell=bash
+
+# How far back missed runs are looked for.
+MISSED_WITHIN_US=604800000000
+
+# A percentage in millionths, so that it is compared exactly.
+ALL_RUNS=100000000
+
+# slot_options - checks --missed and --burn. Sets `burn_target`, in millionths of a percent, `burn_words` and
+# `burn_span`, and leaves the length of time as the option.
+slot_options() {
+  local digits
+  if [[ -v opt[missed] ]]; then
+    opt[missed]=${opt[missed]:-1}
+    number_option missed
+    ((opt[missed] > 0)) || usage_error '--missed wants 1 or more'
+  fi
+  [[ -v opt[burn] ]] || return 0
+  [[ ${opt[burn]} =~ ^0*([0-9]{1,3})(\.([0-9]{1,6})0*)?%?/(.+)$ ]] ||
+    usage_error "--burn wants P/D: P percent of the runs of D are to succeed, such as 99/30d, not '${opt[burn]}'"
+  digits=${BASH_REMATCH[3]}000000
+  burn_target=$((10#${BASH_REMATCH[1]} * 1000000 + 10#${digits:0:6}))
+  burn_words="${BASH_REMATCH[1]}${BASH_REMATCH[2]} %" opt[burn]=${BASH_REMATCH[4]}
+  ((burn_target > 0 && burn_target <= ALL_RUNS)) || usage_error "--burn wants a percentage up to 100, not $burn_words"
+  burn_span=${opt[burn]}
+}
+
+# known_slots - SQL: what became of the runs that schedules expect.
+known_slots() {
+  local slots="task_slots($now - %s, $now, ${opt[grace]-NULL}) WHERE job_id IN (SELECT job FROM slotted)
+    AND state IN ('ran', 'late', 'missed')"
+  [[ -v opt[missed] || -v opt[burn] ]] || return 0
+  sql+="
+  CREATE TABLE slotted(job TEXT PRIMARY KEY) WITHOUT ROWID;
+  INSERT INTO slotted SELECT job FROM wanted WHERE job IN (SELECT job FROM known)
+    AND job NOT IN (SELECT job FROM unread_log);"
+  # shellcheck disable=SC2059  # the length of time
+  [[ ! -v opt[missed] || -n $jobs_fault ]] || missed_slots "$(printf "$slots" "$MISSED_WITHIN_US")"
+  # shellcheck disable=SC2059
+  [[ ! -v opt[burn] || -n $jobs_fault ]] || sql+="
+  INSERT INTO burnt SELECT job_id, count(*), sum(state = 'missed'), sum(ok IS 0),
+      min(slot_us) FILTER (WHERE state = 'missed' OR ok IS 0)
+    FROM $(printf "$slots" "${opt[burn]}") GROUP BY job_id;"
+}
+
+# missed_slots SLOTS - SQL: `missed`, by job. What was told is known by its last slot, `upto`; a run at or after it,
+# which may be a late one of that slot, ends it, and what was missed after that run is news. Once that end was told, or
+# passed over, the state says `over`, and has the slot of that run.
+missed_slots() {
+  sql+="
+  INSERT INTO missed SELECT job, coalesce(upto IS NOT NULL AND NOT over AND ended_at IS NULL AND missed, 0) AS goes_on,
+      ended_at, untold, first_untold, last, since, streak
+    FROM (SELECT job, upto, over, since, sum(is_missed) AS missed, max(slot) FILTER (WHERE is_missed) AS last,
+        CASE WHEN over THEN upto ELSE min(slot) FILTER (WHERE has_ended) END AS ended_at,
+        sum(is_missed AND is_behind) AS untold, min(slot) FILTER (WHERE is_missed AND is_behind) AS first_untold,
+        sum(is_missed AND slot >= since) AS streak
+      FROM (SELECT *, CASE WHEN upto IS NULL THEN 1 WHEN over THEN slot > upto ELSE has_ended END AS is_behind
+        FROM (SELECT *, max(NOT is_missed AND slot >= upto) OVER (PARTITION BY job ORDER BY slot) AS has_ended
+          FROM (SELECT job_id AS job, slot_us AS slot, state = 'missed' AS is_missed, upto,
+              coalesce(line->>'\$.over', 0) AS over, line->>'\$.since_us' AS since
+            FROM (SELECT job_id, slot_us, state FROM $1)
+            LEFT JOIN (SELECT * FROM told WHERE alert = 'missed') ON job = job_id)))
+      GROUP BY job);"
+}
+
+missed_alerts() {
+  sql+="INSERT INTO firing SELECT job, 'missed', began, is_new,
+      CASE runs WHEN 1 THEN 'missed a run, due ' ELSE 'missed ' || runs || ' runs, since ' END || $(clock began)
+    FROM (SELECT job, 1 AS is_new, first_untold AS began, untold AS runs FROM missed WHERE untold >= ${opt[missed]}
+      UNION ALL SELECT job, 0, since, streak FROM missed WHERE untold < ${opt[missed]} AND goes_on);"
+}
+
+burn_alerts() {
+  local may_fail="($ALL_RUNS - $burn_target) * expected" words
+  set_sql_text words "$burn_span"
+  sql+="INSERT INTO firing SELECT job, 'burn', since, 0, (failed + missed) || ' of ' || expected ||
+      ' runs expected in ' || $words || ' failed (' || failed || ') or were missed (' || missed ||
+      '): $burn_words allow ' || ($may_fail / $ALL_RUNS)
+    FROM burnt WHERE (failed + missed) * $ALL_RUNS > $may_fail;"
+}

@@ -1,0 +1,453 @@
+#!/usr/bin/env bats
+# taskresults alerts: durations, digests, mutes and maintenance.
+
+load ../../lib/helpers
+load ../../lib/hostile
+load ../../lib/shell
+load ../../lib/alerts
+
+oracle() { python3 "$root/tests/oracles/alerts.py" "$@"; }
+
+# timed_runs JOB SECONDS|-... - successes that took so long, one an hour, after those that there are; - is a run of which
+# the log does not tell; a trailing ! is a failure.
+timed_runs() {
+  export SCHEDULER_LOGS_DIR=$BATS_TEST_TMPDIR/logs
+  mkdir -p "$SCHEDULER_LOGS_DIR"
+  python3 - "$results/$1.jsonl" "$SCHEDULER_LOGS_DIR/$1.log" "${@:2}" <<'PYTHON'
+import datetime, json, sys
+results, log = open(sys.argv[1], "a+"), open(sys.argv[2], "a")
+results.seek(0)
+for number, word in enumerate(sys.argv[3:], len(results.readlines())):
+    ok, seconds = not word.endswith("!"), word.rstrip("!")
+    ends = datetime.datetime.now(datetime.timezone.utc) - datetime.timedelta(hours=100 - number)
+    stamp = lambda time: time.isoformat().replace("+00:00", "Z")
+    if seconds != "-":
+        begins = ends - datetime.timedelta(seconds=float(seconds))
+        log.write(f"[{stamp(begins)}] Executing (command mode): working_dir=/opt, cmd=true\n")
+        log.write(f"[{stamp(ends)}] Command {'executed successfully' if ok else 'failed: no'}\n")
+    results.write(json.dumps({"timestamp": stamp(ends), "success": ok, "output": "x", "error": "" if ok else "no"}) + "\n")
+PYTHON
+}
+
+# --- durations -------------------------------------------------------------------------------------------------------
+
+@test "alerts: --slow and --fast, against the median of the successes before, with factors by option" {
+  setup_alerts
+  timed_runs even 60 60 60 60 60 100
+  timed_runs slow 60 50 70 60 60 200
+  timed_runs fast 600 600 600 600 600 5
+  timed_runs failed 60 60 60 60 60 400!
+  timed_runs few 60 60 60 60 900
+  timed_runs untold 60 60 60 60 60 -
+  timed_runs hasty 600 600 600 600 600 1! # a failure is often fast
+  run taskresults alerts --slow --fast
+  expect 1 'failed: took 400s, usually 60s' 'fast: took only 5.0s, usually 10m' 'slow: took 200s, usually 60s'
+  run taskresults alerts --slow --fast
+  expect 0
+  timed_runs slow 60
+  timed_runs failed - # nobody knows whether it was
+  run taskresults alerts --slow --fast --recovered
+  expect 0 'failed: not looked at any more: no longer slow' 'slow: recovered: no longer slow'
+  run taskresults alerts --slow=1.5 --fast=200
+  expect 1 'even: took 100s, usually 60s'
+  # A second is no difference.
+  timed_runs second 1.05 1.05 1.05 1.05 1.05 0.05
+  timed_runs more 1.05 1.05 1.05 1.05 1.05 0.04
+  timed_runs twice 1 1 1 1 1 2
+  run taskresults alerts --slow=1.5 --fast second more twice
+  expect 1 'more: took only 0.0s, usually 1.0s'
+}
+
+@test "alerts: --slow, a run that is still going on, by its checkpoint; it is told once, when it has ended too" {
+  setup_alerts
+  timed_runs long 5 5 5 5 5
+  timed_runs new 100000 100000 100000 100000 100000
+  timed_runs few 5 5 5 5 5! # failures are not what is usual
+  list_jobs long on '' cron '' new on '' cron '' few on '' cron ''
+  local job
+  for job in long new few; do
+    printf '{"job_id": "x", "started_at": "%s", "pid": %s}' "$(TZ=UTC0 printf '%(%FT%TZ)T' $((EPOCHSECONDS - 50)))" "$$" \
+      >".checkpoint_$job.json"
+  done
+  run taskresults alerts --slow --exec 'echo "$TASKRESULTS_MESSAGE|$TASKRESULTS_ALERT|$TASKRESULTS_SINCE"'
+  expect 1 'long: running for [5-9]?s, usually 5.0s|slow|20??-??-?? ??:??:??'
+  rm .checkpoint_*
+  timed_runs long 70
+  run taskresults alerts --slow --recovered
+  expect 0
+  timed_runs long 5
+  run taskresults alerts --slow --recovered
+  expect 0 'long: recovered: no longer slow'
+}
+
+@test "alerts: --slow and --fast want logs; a log that cannot be read is told, and its alerts neither fire nor end" {
+  setup_alerts
+  timed_runs a 60 60 60 60 60 300
+  SCHEDULER_LOGS_DIR=$PWD/nowhere run taskresults alerts --slow
+  expect 3 "taskresults: --slow, --fast, --missed and --burn want the jobs' logs, and $PWD/nowhere cannot be read; SCHEDULER_LOGS_DIR says where they are"
+  run taskresults alerts --slow 3
+  expect 2 'taskresults: the number of --slow stands behind =: --slow=3' 'taskresults: no such job: 3'
+  run taskresults alerts --slow
+  expect 1 'a: took 300s, usually 60s'
+  echo '{"jobs": [' >"$SCHEDULER_JOBS_FILE"
+  run taskresults alerts --slow --fast --recovered
+  expect 3 "taskresults: alerts of overdue, silent and slow jobs are left out, since the scheduler's list cannot be read: *"
+  rm "$SCHEDULER_JOBS_FILE"
+  ((EUID)) || skip 'root reads everything'
+  timed_runs b 60 60 60 60 60 300
+  chmod 0 logs/a.log
+  run taskresults alerts --slow --recovered
+  expect 3 'taskresults: job a: its log is not readable; no alerts for it that need one' 'b: took 300s, usually 60s'
+  chmod 600 logs/a.log
+  run taskresults alerts --slow --recovered
+  expect 0
+}
+
+@test "alerts: --slow and --fast agree with the oracle, at their limits too" {
+  setup_alerts
+  local seed expected all=0
+  for seed in 1 2 3; do
+    rm -rf results logs .checkpoint_*
+    mkdir results logs
+    export SCHEDULER_LOGS_DIR=$PWD/logs
+    expected=$(oracle durations "$seed" 200 "$PWD" "$$")
+    rm -f "$state"
+    run taskresults alerts --slow=3 --fast=10 --exec 'echo "$TASKRESULTS_JOB $TASKRESULTS_ALERT"'
+    [[ $status -eq 1 ]]
+    diff <(sort <<<"$output") <(printf '%s\n' "$expected")
+    grep -q slow <<<"$expected" && grep -q fast <<<"$expected"
+    all=$((all + $(wc -l <<<"$expected")))
+  done
+  ((all > 60))
+}
+
+@test "alerts: --slow and --fast read each log once, and start as many processes for many jobs as for few" {
+  command -v strace >/dev/null || skip 'no strace'
+  strace -o /dev/null true 2>/dev/null || skip 'nothing may be traced here'
+  setup_alerts
+  # counts_of JOBS - sets `processes` and `opened`, how often logs were, for so many jobs.
+  counts_of() {
+    rm -rf results logs "$state"
+    mkdir results logs
+    oracle durations 4 "$1" "$PWD" "$$" >/dev/null
+    strace -f -qq -e trace=execve,openat -o trace "$(tool taskresults)" alerts --slow --fast >told || true
+    processes=$(grep -c 'execve(.* = 0$' trace) opened=$(grep -cE 'openat\(.*"[^"]*\.log".* = [0-9]+$' trace)
+    logs=(logs/*)
+  }
+  export SCHEDULER_LOGS_DIR=$PWD/logs
+  counts_of 5
+  local few=$processes
+  counts_of 60
+  [[ -s told && $processes -eq $few && $opened -eq ${#logs[@]} ]] || { echo "$few $processes $opened ${#logs[@]}"; return 1; }
+}
+
+# --- missed runs -----------------------------------------------------------------------------------------------------
+
+@test "alerts: --missed and --burn agree with the oracle, look by look" {
+  setup_alerts
+  local seed all=0
+  export SCHEDULER_LOGS_DIR=$PWD/logs
+  for seed in 1 2 3 4; do
+    rm -rf results logs state
+    mkdir results logs
+    run oracle missed "$seed" 25 "$PWD" "$(tool taskresults)"
+    [[ $status -eq 0 ]] || { echo "seed $seed: $output"; return 1; }
+    all=$((all + output))
+  done
+  ((all > 100))
+}
+
+# --- digest ----------------------------------------------------------------------------------------------------------
+
+@test "alerts: --digest runs the command once, with all facts as JSON; if it fails, all is told again" {
+  setup_alerts
+  local job
+  for job in a b c d e f; do run_of "$job" 10 fail "no \"$job\" \\\\ at all"; done
+  run taskresults alerts --digest
+  expect 2 'taskresults: --digest wants --exec, which it runs once for all' '*'
+  run taskresults alerts --digest --exec 'cat >>facts; exit 4'
+  expect 3 'taskresults: --exec failed with status 4; it is tried again at the next run: 6 alerts: a: failed: no "a" *; and 1 more'
+  rm facts
+  run taskresults alerts --digest --exec 'echo once >>runs; cat >facts; env |
+    grep -E "^TASKRESULTS_(ALERT|ERROR|EVENT|FAILURES|JOB|LAST_RUN|MESSAGE|SINCE|STREAK)=" | LC_ALL=C sort'
+  expect 1 'TASKRESULTS_ALERT=' 'TASKRESULTS_ERROR=' 'TASKRESULTS_EVENT=digest' 'TASKRESULTS_FAILURES=' 'TASKRESULTS_JOB=' \
+    'TASKRESULTS_LAST_RUN=' 'TASKRESULTS_MESSAGE=6 alerts: a: failed: *; and 1 more' 'TASKRESULTS_SINCE=' 'TASKRESULTS_STREAK='
+  [[ $(wc -l <runs) -eq 1 && $(wc -l <facts) -eq 8 ]]
+  python3 - "$(taskresults view f --latest --jsonl)" <<'PYTHON'
+import json, sys
+record = json.loads(sys.argv[1])
+facts = json.load(open("facts"))
+assert [fact["job"] for fact in facts] == list("abcdef")
+last = facts[-1]
+since = last.pop("since")
+assert since.replace(" ", "T") + "Z" == record["timestamp"]
+assert last == {"event": "fired", "alert": "failing", "job": "f", "streak": 1, "failures": None,
+                "last_run": record["timestamp"], "error": record["error"], "message": "f: failed: " + record["error"]}, last
+PYTHON
+  run taskresults alerts --digest --exec 'echo again >>runs'
+  expect 0
+  [[ $(wc -l <runs) -eq 1 ]]
+  # One that does not read what it is given, though that is more than a pipe holds.
+  run_of a 9 ok
+  append_raw a '{"timestamp": "2026-01-01T00:00:00Z", "success": false, "error": "'"$(printf 'x%.0s' {1..5000})"'"}\n'
+  for job in $(seq 30); do append_raw "long$job" '{"success": false, "error": "'"$(printf 'x%.0s' {1..5000})"'"}\n'; done
+  run taskresults alerts --digest --exec true
+  [[ $status -eq 1 && -z $output ]]
+}
+
+@test "alerts: --digest, hostile names and errors are JSON that gives them back" {
+  setup_alerts
+  make_hostile_jobs # the last run of each failed, its error is the name
+  cd "$BATS_TEST_TMPDIR"
+  for job in "${hostile_jobs[@]}"; do printf '%s\0%s\0' "$job" "$job"; done | LC_ALL=C sort -z >expected
+  run taskresults alerts --digest --exec 'cat >facts'
+  [[ $status -eq 1 && -z $output ]]
+  python3 -c '
+import json, re, sys
+for fact in json.load(open("facts", encoding="utf-8")):
+    assert not re.search("[\x00-\x08\x0a-\x1f\x7f]", fact["message"])
+    sys.stdout.write(fact["job"] + "\0" + fact["error"] + "\0")' | LC_ALL=C sort -z | cmp - expected
+  [[ ! -e pwned ]]
+}
+
+@test "alerts: --digest, killed while the command runs: everything is told again" {
+  setup_alerts
+  local job
+  for job in a b c; do runs_of "$job" 10 fail; done
+  mkfifo gate
+  TOLD=$PWD/told GATE=$PWD/gate "$(tool taskresults)" alerts --digest --exec 'cat >>"$TOLD"; read -r line <"$GATE"' &
+  victim=$!
+  await grep -qs '^]' told
+  kill -KILL "$victim"
+  wait "$victim" || true
+  echo go >gate
+  TOLD=$PWD/again run taskresults alerts --digest --exec 'cat >>"$TOLD"'
+  [[ $status -eq 1 ]]
+  cmp told again
+}
+
+# --- mutes -----------------------------------------------------------------------------------------------------------
+
+# let_mutes_end - as if their time were over.
+let_mutes_end() { sed -i 's/"until_us":[0-9]*/"until_us":1/' "$state"; }
+
+@test "alerts: a mute keeps a job quiet; what holds when it ends is told then, and so is what has ended" {
+  setup_alerts
+  runs_of a 10 fail
+  runs_of web-1 10 fail
+  runs_of web-2 10 ok
+  run taskresults alerts
+  expect 1 'a: failed: broken' 'web-1: failed: broken'
+  run taskresults alerts mute 'web-*' --for 2h
+  expect 0 'web-\*: muted until 20??-??-?? ??:??:??'
+  run taskresults alerts mute --list
+  expect 0 'web-\*: muted until 20??-??-?? ??:??:??, for [12]h'
+  run_of web-1 9 ok
+  run_of web-2 9 fail
+  run_of a 9 ok
+  run taskresults alerts --recovered
+  expect 0 'a: recovered: no longer failing'
+  let_mutes_end
+  run taskresults alerts --recovered
+  expect 1 'web-1: recovered: no longer failing' 'web-2: failed: broken'
+  [[ $(grep -c mute "$state") -eq 0 ]]
+  run taskresults alerts mute --list
+  expect 0
+  run taskresults alerts mute web-2 a --for 5m
+  expect 0 'a: muted until *' 'web-2: muted until *'
+  run_of a 8 fail
+  run taskresults alerts
+  expect 0
+  run taskresults alerts unmute a
+  expect 0
+  run taskresults alerts
+  expect 1 'a: failed: broken'
+  run taskresults alerts unmute a
+  expect 1 'taskresults: there is no mute of a; taskresults alerts mute --list shows those there are'
+}
+
+@test "alerts: a mute takes names as they are, too; Nagios has mutes of its own" {
+  setup_alerts
+  runs_of 'a[1]' 10 fail
+  runs_of a1 10 fail
+  run taskresults alerts mute 'a[1]' --for 1h # both
+  expect 0 '*'
+  run taskresults alerts
+  expect 0
+  run taskresults alerts --nagios
+  [[ $status -eq 2 && $output == 'TASKRESULTS CRITICAL - 2: '* ]]
+  run taskresults alerts mute 'b*' --for 1h
+  expect 2 'taskresults: no such job: b\*'
+  # A job in the list has not run yet. One that is called mute is no command.
+  list_jobs unborn on '' cron "$(ago 900)"
+  run taskresults alerts mute unborn --for 1h
+  expect 0 '*'
+  runs_of mute 10 fail
+  run taskresults alerts --job mute
+  expect 1 'mute: failed: broken'
+  # The second holds, not the longer one.
+  run taskresults alerts mute a1 --for 2d
+  run taskresults alerts mute a1 --for 2h
+  run taskresults alerts mute --list
+  expect 0 'a1: muted until *, for [12]h' 'a\[1\]: muted until *' 'unborn: muted until *'
+}
+
+@test "alerts: mute, wrong usage" {
+  setup_alerts
+  runs_of a 10 fail
+  local bad
+  for bad in 'mute' 'mute a' 'mute --for 1h' 'mute a --for x' 'mute a --for 0s' 'mute a --list' 'mute --list --for 1h' 'unmute' \
+    'unmute a --for 1h' 'mute a --after 2 --for 1h'; do
+    # shellcheck disable=SC2086  # words
+    run taskresults alerts $bad
+    [[ $status -eq 2 ]] || { echo "$bad: $status $output"; return 1; }
+  done
+  [[ ! -s $state ]]
+}
+
+@test "alerts: hostile names are muted, listed and unmuted" {
+  setup_alerts
+  make_hostile_jobs
+  cd "$BATS_TEST_TMPDIR"
+  run taskresults alerts mute --for 1h -- "${hostile_jobs[@]}"
+  [[ $status -eq 0 && ${#lines[@]} -eq ${#hostile_jobs[@]} && $output != *$'\e'* ]]
+  run taskresults alerts
+  expect 0
+  run taskresults alerts mute --list
+  [[ $status -eq 0 && ${#lines[@]} -eq ${#hostile_jobs[@]} && $output != *$'\e'* ]]
+  run taskresults alerts unmute -- "${hostile_jobs[@]}"
+  expect 0
+  run taskresults alerts
+  [[ $status -eq 1 && ${#lines[@]} -eq ${#hostile_jobs[@]} ]]
+  [[ ! -e pwned ]]
+}
+
+@test "alerts: a damaged state is an error for mutes as well, and stays as it is; so is a damaged mute" {
+  setup_alerts
+  runs_of a 10 fail
+  taskresults alerts mute a --for 1h >/dev/null
+  cp "$state" whole
+  local bad
+  for bad in 's/"until_us":[0-9]*/"until_us":"soon"/' 's/,"until_us":[0-9]*//' '2s/{/x/' '2d'; do
+    sed "$bad" whole >"$state"
+    cp "$state" damaged
+    for words in 'mute a --for 1h' 'unmute a' 'mute --list' ''; do
+      # shellcheck disable=SC2086  # words
+      run taskresults alerts $words
+      [[ $status -eq 3 && $output == "taskresults: the state file $state is not whole or not ours ("* ]]
+      cmp "$state" damaged
+    done
+  done
+}
+
+@test "alerts: a mute waits for a run that is telling, and neither loses what the other wrote" {
+  setup_alerts
+  local job
+  for job in a b c d; do runs_of "$job" 10 fail; done
+  mkfifo gate
+  GATE=$PWD/gate "$(tool taskresults)" alerts --exec '[ "$TASKRESULTS_JOB" != a ] || { echo >>told; read -r line <"$GATE"; }' &
+  await test -s told
+  "$(tool taskresults)" alerts mute d --for 1h >muted 2>&1 &
+  await pgrep -P "$!" flock >children
+  [[ ! -s muted ]]
+  echo go >gate
+  wait
+  grep -q '^d: muted until' muted
+  [[ $(head -n 1 "$state") == *'"alerts":5,'* && $(grep -c '"alert":"failing"' "$state") -eq 4 ]]
+}
+
+# --- maintenance -----------------------------------------------------------------------------------------------------
+
+# window HOURS HOURS - one of maintenance, from so many hours from now to so many.
+window() { TZ=UTC0 printf '%(%H:%M)T-%(%H:%M)T' "$((EPOCHSECONDS + 3600 * $1))" "$((EPOCHSECONDS + 3600 * $2))"; }
+
+@test "alerts: in a window of --maintenance nothing is told, and what still holds is told behind it" {
+  setup_alerts
+  runs_of a 10 fail
+  run taskresults alerts --maintenance "$(window -2 2)"
+  expect 0
+  [[ ! -e $state ]]
+  run taskresults alerts --maintenance "$(window 6 8); $(window -3 1)"
+  expect 0
+  run taskresults alerts --maintenance "$(window 6 8)"
+  expect 1 'a: failed: broken'
+  run_of a 9 ok
+  run taskresults alerts --recovered --maintenance "$(window -2 2)"
+  expect 0
+  run taskresults alerts --recovered --maintenance "$(window 6 8)"
+  expect 0 'a: recovered: no longer failing'
+}
+
+@test "alerts: --maintenance that cannot be read is wrong usage, whenever it is" {
+  setup_alerts
+  runs_of a 10 fail
+  local bad
+  for bad in '' 'Sun' 'Sunday 02:00-04:00' 'Sun 2-4' 'Sun 02:00-02:00' 'Sun 2:00-02:00' 'Sun 02:00-25:00' 'Sun 24:00-01:00' \
+    'Sun 02:60-03:00' 'Sun 02:00-04:00;' '01:00-02:00 Mars' '01:00-02:00 UTC UTC' 'fri-mon 01:00-02:00' "1:00-2:00 '; SELECT 1"; do
+    run taskresults alerts --maintenance "$bad"
+    [[ $status -eq 2 && $output == *'--maintenance wants days and times, such as '* ]] || { echo "$bad: $status $output"; return 1; }
+  done
+  run taskresults alerts --nagios --maintenance '01:00-02:00'
+  expect 3 'TASKRESULTS UNKNOWN - *'
+}
+
+@test "alerts: windows of --maintenance agree with the oracle, on the days on which clocks change too" {
+  setup_alerts
+  oracle maintenance 15 60 80 >windows.json
+  source "$root/shell/lib/sql_text.bash"
+  source "$root/shell/alerts/maintenance.bash"
+  python3 -c '
+import json
+for number, window in enumerate(json.load(open("windows.json"))):
+    print(window["text"])
+    with open(f"times.{number}", "w") as file:
+        file.write(",".join(f"({time}, {int(is_in)})" for time, is_in in window["times"].items()))' >texts
+  local text number=0 condition
+  while IFS= read -r text; do
+    maintenance_condition t.column1 "$text" || { echo "not read: $text"; return 1; }
+    set_sql_text quoted "$text"
+    printf 'SELECT %s, column1, column2 FROM (VALUES %s) AS t WHERE (%s) IS NOT column2;\n' "$quoted" \
+      "$(<"times.$number")" "$condition"
+    printf 'SELECT sum(column2), count(*) FROM (VALUES %s);\n' "$(<"times.$number")" >>counts
+    number=$((number + 1))
+  done <texts >statements
+  [[ $number -eq 60 ]]
+  sqlite3 -batch -bail -init /dev/null -cmd ".load $extension" :memory: <statements >differences
+  [[ ! -s differences ]] || { cat differences; return 1; }
+  # There are times of both kinds.
+  sqlite3 -batch :memory: <counts | awk -F'|' '{ inside += $1; all += $2 } END { exit !(inside > 300 && all - inside > 300) }'
+}
+
+# --- everything is told at least once --------------------------------------------------------------------------------
+
+@test "alerts: whatever is muted, in maintenance or cannot be told, each alert that holds at a free look is told, once" {
+  setup_alerts
+  mkdir logs
+  export SCHEDULER_LOGS_DIR=$PWD/logs
+  run oracle looks 15 60 "$PWD" "$(tool taskresults)"
+  printf '%s\n' "$output"
+  [[ $status -eq 0 && $output -gt 60 ]]
+}
+
+@test "alerts: a state file of a version that knew no mutes is read as before; such a version keeps a mute" {
+  setup_alerts
+  runs_of a 10 fail
+  runs_of b 10 fail
+  taskresults alerts a >/dev/null || true
+  [[ $(sed 's/":[0-9-]*\([,}]\)/":N\1/g; s/"results":"[0-9a-f]*"/R/' "$state") == '{"taskresults_alerts":N,"alerts":N,R}
+{"job":"a","alert":"failing","fired_us":N,"sent_us":N,"upto_us":N,"offset":N,"hash":N}' ]]
+  cp "$state" before
+  taskresults alerts mute b --for 1h >/dev/null
+  # What that version has read: a line that counts, and as many alerts, each with these members.
+  python3 - "$state" <<'PYTHON'
+import json, sys
+head, *alerts = [json.loads(line) for line in open(sys.argv[1])]
+assert head["taskresults_alerts"] == 1 and head["alerts"] == len(alerts) == 2
+assert all(isinstance(alert[key], kind) for alert in alerts
+           for key, kind in (("job", str), ("alert", str), ("fired_us", int), ("sent_us", int)))
+PYTHON
+  taskresults alerts unmute b
+  cmp "$state" before
+  run taskresults alerts
+  expect 1 'b: failed: broken'
+}
