@@ -27,15 +27,18 @@ factor_option() {
 }
 
 # find_logs - sets `unread_logs`, the jobs whose logs cannot be read, of which it complains, and `logged`, the others
-# that have one.
+# that have one; or `logs_fault`, if none can be read. What is left out then is added to `unjudged`.
 find_logs() {
-  local unreadable readable path found=()
+  local unreadable readable path found=() left_out
   local -A asked=()
-  unread_logs=() logged=()
-  [[ -v opt[slow] || -v opt[fast] || -v opt[missed] || -v opt[burn] ]] || return 0
-  [[ -d $logs_dir && -r $logs_dir && -x $logs_dir ]] ||
-    die "$EXIT_IO" "--slow, --fast, --missed and --burn want the jobs' logs, and $logs_dir cannot be read;" \
-      'SCHEDULER_LOGS_DIR says where they are'
+  unread_logs=() logged=() logs_fault=
+  set_given missed burn slow fast
+  [[ -n $left_out ]] || return 0
+  if [[ ! -d $logs_dir || ! -r $logs_dir || ! -x $logs_dir ]]; then
+    logs_fault=1
+    unjudged+=("left out: $left_out, since the jobs' logs cannot be read: $logs_dir; SCHEDULER_LOGS_DIR says where they are")
+    return
+  fi
   for path in "${args[@]}"; do asked["=$path"]=1; done
   load lib/unreadable
   find_unreadable "$logs_dir" .log
@@ -52,7 +55,7 @@ find_logs() {
 # known_durations - SQL: of each job that has a log, the newest run (n is 1 then), and the successes before it whose
 # duration is known, newest first. One statement for all: it reads each log once.
 known_durations() {
-  [[ -v opt[slow] || -v opt[fast] ]] || return 0
+  [[ -v opt[slow] || -v opt[fast] ]] && [[ -z $logs_fault ]] || return 0
   sql+="CREATE TABLE logged(job TEXT PRIMARY KEY) WITHOUT ROWID;"$'\n'
   sql+=$(each_text logged "${logged[@]}"; each_text unread_log "${unread_logs[@]}")$'\n'
   sql+="

@@ -33,35 +33,37 @@ CREATE TABLE told(job TEXT, alert TEXT, fired INTEGER, sent INTEGER, upto INTEGE
 CREATE TABLE firing(job TEXT, alert TEXT, since INTEGER, is_new INTEGER DEFAULT 0, words TEXT,
   PRIMARY KEY (job, alert));"
 
-# known_jobs - SQL: the scheduler's list, if it is there. One that cannot be read, though it is, leaves out what depends
-# on it: those alerts neither fire nor end.
-known_jobs() {
-  local schedule='CAST(schedule AS TEXT)' unit which='overdue and silent jobs' name wants=()
+# look_at_list - sets `list_known`, if the scheduler's list of jobs is there, and needed; or `jobs_fault`, why it cannot be
+# read, though it is there. What is left out then, as those alerts neither fire nor end, is added to `unjudged`.
+look_at_list() {
+  local left_out
   list_known=0 jobs_fault=
   if [[ ! -e $jobs_file && ! -L $jobs_file ]]; then
-    for name in overdue missed burn; do
-      [[ ! -v opt[$name] ]] || wants+=("$name")
-    done
-    ((${#wants[@]} == 0)) ||
-      die "$EXIT_IO" "--${wants[0]} wants the scheduler's list of jobs, and cannot read $jobs_file;" \
-        'SCHEDULER_JOBS_FILE says where it is'
+    set_given overdue missed burn
+    [[ -z $left_out ]] || unjudged+=("left out: $left_out, since the scheduler's list of jobs is not there: $jobs_file;\
+ SCHEDULER_JOBS_FILE says where it is")
     return
   fi
-  for name in overdue silent-for slow missed burn; do
-    [[ ! -v opt[$name] ]] || wants+=("$name")
-  done
-  ((${#wants[@]} + ${#args[@]})) || return 0
+  set_given overdue silent-for slow missed burn
+  [[ -n $left_out ]] || ((${#args[@]})) || return 0
   load lib/jobs_file
   look_at_jobs_file
-  [[ ! -v opt[slow] ]] || which='overdue, silent and slow jobs'
-  [[ ! -v opt[missed] && ! -v opt[burn] ]] || which+=', and of missed runs,'
-  if ((${#wants[@]})); then
-    say_unknown_jobs "alerts of $which are left out"
-  else
-    say_unknown_jobs 'jobs that have not run yet are left out'
-  fi
-  [[ -z $jobs_fault ]] || return 0
-  list_known=1
+  if [[ -z $jobs_fault ]]; then list_known=1; return; fi
+  unjudged+=("left out: ${left_out:-jobs that have not run yet}, since the scheduler's list cannot be read: $jobs_fault")
+}
+
+# set_given NAME... - sets `left_out` to those of these options that were given.
+set_given() {
+  local name
+  left_out=
+  for name; do [[ ! -v opt[$name] ]] || left_out+="${left_out:+, }--$name"; done
+}
+
+# known_jobs - SQL: the scheduler's list, if it is there.
+known_jobs() {
+  local schedule='CAST(schedule AS TEXT)' unit
+  look_at_list
+  ((list_known)) || return 0
   unit="CASE WHEN $schedule GLOB 'every [0-9]* second*' THEN 1 WHEN $schedule GLOB 'every [0-9]* minute*' THEN 60
     WHEN $schedule GLOB 'every [0-9]* hour*' THEN 3600 WHEN $schedule GLOB 'every [0-9]* day*' THEN 86400
     WHEN $schedule GLOB 'every [0-9]* week*' THEN 604800 END"

@@ -13,6 +13,9 @@ find_results() {
   results_id=$(printf '%s' "$(realpath -- "$dir")" | od -An -v -tx1 | tr -d ' \n')
 }
 
+# What could not be judged, in messages, which are told behind the alerts.
+unjudged=()
+
 # find_jobs - sets `jobs`, those that have a file (and were asked for), and `unreadable`, of which it complains.
 find_jobs() {
   local dir kind job
@@ -36,6 +39,13 @@ say_unreadable_files() {
   for job in "${unreadable[@]}"; do messages+=("job $job: its file is not readable for $user; no alerts for it"); done
   load lib/say
   say_each "${messages[@]}"
+}
+
+# say_unjudged - tells what was left out, since something is missing.
+say_unjudged() {
+  ((${#unjudged[@]})) || return 0
+  load lib/say
+  say_each "${unjudged[@]}"
 }
 
 # each_text TABLE TEXT... - SQL: the texts go into the table.

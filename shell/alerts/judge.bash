@@ -2,7 +2,7 @@
 
 # shellcheck shell=bash
 
-load alerts/{jobs,facts,durations,slots,kinds,mutes,news,notices} lib/{query,sql_text,sql_texts,fields,times}
+load alerts/{jobs,facts,durations,slots,kinds,mutes,news,notices} lib/{query,sql_texts,fields,times}
 load terminal/visible
 
 # judge - runs the query; sets `state_fault`, `missing_job`, `firing_count`, `job_count`, `mute_count`, and the columns

@@ -10,20 +10,20 @@ for_how_long() {
   duration "(($now - $1) / 1000000)"
 }
 
-# find_alerts - SQL: those of the kinds that were asked for. Sets `kinds`. A list of jobs that cannot be read leaves out
-# those that need it.
+# find_alerts - SQL: those of the kinds that were asked for. Sets `kinds`. A list of jobs that is missing leaves out those
+# that cannot do without it; one that cannot be read, all that look at it; and missing logs, those that go by them.
 find_alerts() {
   kinds=()
   [[ ! -v opt[after] ]] || add_kind failing
   [[ ! -v opt[rate] ]] || add_kind rate
-  if [[ -z $jobs_fault ]]; then
-    [[ ! -v opt[silent-for] ]] || add_kind silent
-    [[ ! -v opt[overdue] ]] || add_kind overdue
-    [[ ! -v opt[missed] ]] || add_kind missed
-    [[ ! -v opt[burn] ]] || add_kind burn
-    [[ ! -v opt[slow] ]] || add_kind slow
+  [[ ! -v opt[silent-for] || -n $jobs_fault ]] || add_kind silent
+  ((!list_known)) || [[ ! -v opt[overdue] ]] || add_kind overdue
+  if [[ -z $logs_fault ]]; then
+    ((!list_known)) || [[ ! -v opt[missed] ]] || add_kind missed
+    ((!list_known)) || [[ ! -v opt[burn] ]] || add_kind burn
+    [[ ! -v opt[slow] || -n $jobs_fault ]] || add_kind slow
+    [[ ! -v opt[fast] ]] || add_kind fast
   fi
-  [[ ! -v opt[fast] ]] || add_kind fast
   [[ ! -v opt[suspicious] ]] || add_kind suspicious
   [[ ! -v opt[empty] ]] || add_kind empty
 }

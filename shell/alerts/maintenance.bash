@@ -34,9 +34,8 @@ LONGEST_WINDOW_US=93600000000
 # is_maintenance - now is in a window of --maintenance.
 is_maintenance() {
   local condition
-  [[ -v opt[maintenance] ]] || return
+  load lib/evaluate lib/sql_text
   maintenance_condition "${EPOCHREALTIME/[.,]/}" "${opt[maintenance]}" || bad_maintenance
-  load lib/evaluate
   evaluate "$condition"
   ((${#values[@]})) || bad_maintenance "$value_error"
   ((values[0]))

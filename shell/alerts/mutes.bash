@@ -38,7 +38,7 @@ change_mutes() {
   [[ ! -v opt[job] ]] || args+=("${opt[job]}")
   if [[ -v opt[list] ]]; then at_most 0; else ((${#args[@]})) || usage_error "$what wants a JOB, or a GLOB"; fi
   lock_state
-  now=$((EPOCHSECONDS * 1000000)) jobs_fault='' list_known=0
+  now=$((EPOCHSECONDS * 1000000)) unjudged=()
   find_results
   read_mutes
   if [[ -v opt[list] ]]; then list_mutes; else "${what}_jobs"; fi
@@ -70,6 +70,7 @@ mute_jobs() {
   done
   sql+=$(each_text has_file "${found[@]}")$'\n'
   known_jobs
+  say_unjudged
   unknown=$(query "$sql SELECT job FROM named WHERE NOT EXISTS (SELECT 1 FROM (SELECT job AS id FROM has_file
       UNION ALL SELECT job FROM known UNION ALL SELECT job FROM told WHERE alert <> 'mute')
     WHERE id = named.job OR id GLOB named.job) LIMIT 1;") || exit

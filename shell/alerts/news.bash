@@ -2,6 +2,9 @@
 
 # shellcheck shell=bash
 
+# What is wrong with a state file that is whole.
+OTHER_RESULTS='is of another directory of results'
+
 # told_before - SQL: the state file.
 told_before() {
   local alerts='FROM state_line WHERE number > 1 AND json_valid(line)' whole=1
@@ -26,7 +29,7 @@ told_before() {
     WHEN EXISTS (SELECT 1 FROM told WHERE alert = 'mute' AND typeof(line->>'\$.until_us') <> 'integer')
       THEN 'a mute in it is damaged'
     WHEN (SELECT line->>'\$.results' FROM state_line WHERE number = 1) IS NOT '$results_id'
-      THEN 'it is of another directory of results' END"
+      THEN '$OTHER_RESULTS' END"
   [[ -v state && -e $state ]] || fault=NULL
 }
 

@@ -31,15 +31,16 @@ slot_options() {
 known_slots() {
   local slots="task_slots($now - %s, $now, ${opt[grace]-NULL}) WHERE job_id IN (SELECT job FROM slotted)
     AND state IN ('ran', 'late', 'missed')"
-  [[ -v opt[missed] || -v opt[burn] ]] || return 0
+  [[ -v opt[missed] || -v opt[burn] ]] && [[ -z $logs_fault ]] || return 0
+  ((list_known)) || return 0
   sql+="
   CREATE TABLE slotted(job TEXT PRIMARY KEY) WITHOUT ROWID;
   INSERT INTO slotted SELECT job FROM wanted WHERE job IN (SELECT job FROM known)
     AND job NOT IN (SELECT job FROM unread_log);"
   # shellcheck disable=SC2059  # the length of time
-  [[ ! -v opt[missed] || -n $jobs_fault ]] || missed_slots "$(printf "$slots" "$MISSED_WITHIN_US")"
+  [[ ! -v opt[missed] ]] || missed_slots "$(printf "$slots" "$MISSED_WITHIN_US")"
   # shellcheck disable=SC2059
-  [[ ! -v opt[burn] || -n $jobs_fault ]] || sql+="
+  [[ ! -v opt[burn] ]] || sql+="
   INSERT INTO burnt SELECT job_id, count(*), sum(state = 'missed'), sum(ok IS 0),
       min(slot_us) FILTER (WHERE state = 'missed' OR ok IS 0)
     FROM $(printf "$slots" "${opt[burn]}") GROUP BY job_id;"
@@ -74,9 +75,10 @@ missed_alerts() {
 
 burn_alerts() {
   local may_fail="($ALL_RUNS - $burn_target) * expected" words
+  load lib/sql_text
   set_sql_text words "$burn_span"
-  sql+="INSERT INTO firing SELECT job, 'burn', since, 0, (failed + missed) || ' of ' || expected ||
-      ' runs expected in ' || $words || ' failed (' || failed || ') or were missed (' || missed ||
-      '): $burn_words allow ' || ($may_fail / $ALL_RUNS)
+  sql+="INSERT INTO firing SELECT job, 'burn', since, 0, 'of ' || expected || ' runs expected in ' || $words ||
+      ', ' || failed || ' failed and ' || missed || ' were missed; $burn_words allows ' || ($may_fail / $ALL_RUNS) ||
+      ' of these'
     FROM burnt WHERE (failed + missed) * $ALL_RUNS > $may_fail;"
 }

@@ -65,6 +65,14 @@ home_directory() {
 
 # bad_state FAULT - ends with what is wrong with it. It stays as it is.
 bad_state() {
+  local hex other='' line
+  if [[ $1 == "$OTHER_RESULTS" ]]; then
+    IFS= read -r line <"$state"
+    [[ ! $line =~ \"results\":\"(([0-9a-f][0-9a-f])+)\" ]] || hex=${BASH_REMATCH[1]}
+    while [[ -n ${hex-} ]]; do other+=\\x${hex:0:2} hex=${hex:2}; done
+    printf -v other '%b' "$other"
+    die "$EXIT_IO" "the state file $state $1, ${other:-unknown}; name one for this directory, as with --state FILE"
+  fi
   die "$EXIT_IO" "the state file $state is not whole or not ours ($1); move it away, and every alert is told anew"
 }
 

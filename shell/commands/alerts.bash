@@ -185,7 +185,7 @@ nagios() {
     shown=$((shown + 1))
   done
   if ((shown > 5)); then text+="; and $((shown - 5)) more"; fi
-  ((worst > 0)) || [[ -z $jobs_fault ]] || exit "$EXIT_IO" # which was said
+  ((worst > 0 || ${#unjudged[@]} == 0)) || die "$EXIT_IO" "${unjudged[0]}"
   perfdata="jobs=$job_count;;;0 alerts=$alerts;;;0"
   for kind in "${kinds[@]}"; do perfdata+=" $kind=${count[$kind]};;;0"; done
   # What follows a | is performance data.
@@ -229,7 +229,7 @@ done
 
 load alerts/{state,tell}
 read_options "$@"
-if is_maintenance; then
+if [[ -v opt[maintenance] ]] && load alerts/maintenance && is_maintenance; then
   ! on_terminal || say 'nothing is told now: --maintenance'
   exit 0
 fi
@@ -240,9 +240,10 @@ judge
 [[ -z $state_fault ]] || bad_state "$state_fault"
 [[ -z $missing_job || -n $jobs_fault ]] || no_named_job "$EXIT_USAGE"
 tell_all
+say_unjudged
 if ((fired == 0 && failed == 0)) && on_terminal; then
   ((mute_count)) && mute_count="; mutes: $mute_count" || mute_count=''
   say "nothing new; alerts going on: $firing_count$mute_count"
 fi
-((failed == 0 && ${#unreadable[@]} == 0 && ${#unread_logs[@]} == 0)) && [[ -z $jobs_fault ]] || exit "$EXIT_IO"
+((failed + ${#unreadable[@]} + ${#unread_logs[@]} + ${#unjudged[@]} == 0)) || exit "$EXIT_IO"
 ((fired == 0)) || exit "$EXIT_NO"

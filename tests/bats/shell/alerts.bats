@@ -310,7 +310,7 @@ PYTHON
     $output == *'; odd: overdue, for all one can tell: the time of its next run cannot be read; zone: overdue for '*', since 2025-12-31 23:30:00 '* ]]
   rm "$SCHEDULER_JOBS_FILE"
   run taskresults alerts --overdue
-  expect 3 "taskresults: --overdue wants the scheduler's list of jobs, and cannot read $SCHEDULER_JOBS_FILE; SCHEDULER_JOBS_FILE says where it is"
+  expect 3 "taskresults: left out: --overdue, since the scheduler's list of jobs is not there: $SCHEDULER_JOBS_FILE; SCHEDULER_JOBS_FILE says where it is"
 }
 
 @test "alerts: --suspicious" {
@@ -440,7 +440,9 @@ PYTHON
   mkdir other
   cp "$results/a.jsonl" other
   SCHEDULER_RESULTS_DIR=$PWD/other run taskresults alerts
-  [[ $status -eq 3 && $output == *'(it is of another directory of results)'* ]]
+  expect 3 "taskresults: the state file $state is of another directory of results, $results; name one for this directory, as with --state FILE"
+  SCHEDULER_RESULTS_DIR=$PWD/other run taskresults alerts --state other.state
+  expect 1 'a: failed: broken'
 }
 
 @test "alerts: a state that cannot be written is an error before anything is told" {
@@ -679,19 +681,19 @@ PYTHON
   expect 1 'late: overdue for 30m, since *'
   cp "$state" before
   echo '{"jobs": [' >"$SCHEDULER_JOBS_FILE"
-  said="taskresults: alerts of overdue and silent jobs are left out, since the scheduler's list cannot be read: jobs file *"
+  said="taskresults: left out: --overdue, --silent-for, since the scheduler's list cannot be read: jobs file *"
   run taskresults alerts --overdue --silent-for 1h --after 1 --recovered
   expect 3 "$said" # and late has not recovered
   run_of fine 0 fail
   run taskresults alerts --overdue --silent-for 1h --after 1 --recovered
-  expect 3 "$said" 'fine: failed*'
+  expect 3 'fine: failed*' "$said"
   run taskresults alerts --nagios --overdue --after 1
   [[ $status -eq 2 && $output == 'TASKRESULTS CRITICAL - 1: fine: failed'* ]]
   run_of fine 0 ok
   run taskresults alerts --nagios --overdue --after 1
-  expect 3 "TASKRESULTS UNKNOWN - alerts of overdue and silent jobs are left out, since *"
+  expect 3 "TASKRESULTS UNKNOWN - left out: --overdue, since *"
   run taskresults alerts fine unborn
-  expect 3 "taskresults: jobs that have not run yet are left out, since *"
+  expect 3 "taskresults: left out: jobs that have not run yet, since *"
   # What does not need the list does not look at it.
   run taskresults alerts
   [[ $status -eq 0 ]]

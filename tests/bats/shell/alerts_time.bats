@@ -84,14 +84,14 @@ PYTHON
   setup_alerts
   timed_runs a 60 60 60 60 60 300
   SCHEDULER_LOGS_DIR=$PWD/nowhere run taskresults alerts --slow
-  expect 3 "taskresults: --slow, --fast, --missed and --burn want the jobs' logs, and $PWD/nowhere cannot be read; SCHEDULER_LOGS_DIR says where they are"
+  expect 3 "taskresults: left out: --slow, since the jobs' logs cannot be read: $PWD/nowhere; SCHEDULER_LOGS_DIR says where they are"
   run taskresults alerts --slow 3
   expect 2 'taskresults: the number of --slow stands behind =: --slow=3' 'taskresults: no such job: 3'
   run taskresults alerts --slow
   expect 1 'a: took 300s, usually 60s'
   echo '{"jobs": [' >"$SCHEDULER_JOBS_FILE"
   run taskresults alerts --slow --fast --recovered
-  expect 3 "taskresults: alerts of overdue, silent and slow jobs are left out, since the scheduler's list cannot be read: *"
+  expect 3 "taskresults: left out: --slow, since the scheduler's list cannot be read: *"
   rm "$SCHEDULER_JOBS_FILE"
   ((EUID)) || skip 'root reads everything'
   timed_runs b 60 60 60 60 60 300
@@ -121,24 +121,65 @@ PYTHON
   ((all > 60))
 }
 
+# counts_of JOBS OPTION... - sets `processes`, how many start for so many jobs; and `opened_logs` and `opened_results`, how
+# often their files are opened. Of each process strace makes a file, so that no line is cut by another's.
+counts_of() {
+  rm -rf results logs traces "$XDG_STATE_HOME" # the first run makes a lock
+  mkdir results logs traces
+  export SCHEDULER_LOGS_DIR=$PWD/logs
+  oracle durations 4 "$1" "$PWD" "$$" >/dev/null
+  strace -ff -qq -e trace=execve,openat -o traces/of "$(tool taskresults)" alerts "${@:2}" >told || [[ $? -eq 1 ]]
+  processes=$(cat traces/* | grep -c '^execve(.* = 0$')
+  opened_logs=$(cat traces/* | grep -cE '^openat\(.*"[^"]*\.log".* = [0-9]+$')
+  opened_results=$(cat traces/* | grep -cE '^openat\(.*"[^"]*\.jsonl".* = [0-9]+$')
+}
+
 @test "alerts: --slow and --fast read each log once, and start as many processes for many jobs as for few" {
   command -v strace >/dev/null || skip 'no strace'
   strace -o /dev/null true 2>/dev/null || skip 'nothing may be traced here'
   setup_alerts
-  # counts_of JOBS - sets `processes` and `opened`, how often logs were, for so many jobs.
-  counts_of() {
-    rm -rf results logs "$state"
-    mkdir results logs
-    oracle durations 4 "$1" "$PWD" "$$" >/dev/null
-    strace -f -qq -e trace=execve,openat -o trace "$(tool taskresults)" alerts --slow --fast >told || true
-    processes=$(grep -c 'execve(.* = 0$' trace) opened=$(grep -cE 'openat\(.*"[^"]*\.log".* = [0-9]+$' trace)
-    logs=(logs/*)
-  }
-  export SCHEDULER_LOGS_DIR=$PWD/logs
-  counts_of 5
-  local few=$processes
-  counts_of 60
-  [[ -s told && $processes -eq $few && $opened -eq ${#logs[@]} ]] || { echo "$few $processes $opened ${#logs[@]}"; return 1; }
+  counts_of 5 --slow --fast
+  local few=$processes logs
+  counts_of 60 --slow --fast
+  logs=(logs/*)
+  [[ -s told && $processes -eq $few && $opened_logs -eq ${#logs[@]} ]] ||
+    { echo "$few $processes $opened_logs ${#logs[@]}"; return 1; }
+}
+
+@test "alerts: without the list of jobs or the logs the others are told, then what was left out, status 3; nothing ends" {
+  setup_alerts
+  local kind all=(--after 1 --overdue --missed --burn 99/1d --slow --fast --recovered)
+  local list="the scheduler's list of jobs is not there: $SCHEDULER_JOBS_FILE; SCHEDULER_JOBS_FILE says where it is"
+  local logs="the jobs' logs cannot be read: $PWD/logs; SCHEDULER_LOGS_DIR says where they are"
+  runs_of a 90 ok fail
+  list_jobs a on "$(ago 30)" '*/30 * * * *' "$(ago 9000)"
+  timed_runs b 60 60 60 60 60 300
+  run taskresults alerts "${all[@]}"
+  [[ $status -eq 1 && ${#lines[@]} -eq 5 ]] || { echo "$status $output"; return 1; }
+  for kind in failing overdue missed burn slow; do grep -q "\"$kind\"" "$state" || { cat "$state"; return 1; }; done
+  cp "$state" before
+  mv "$SCHEDULER_JOBS_FILE" list
+  run taskresults alerts "${all[@]}"
+  expect 3 "taskresults: left out: --overdue, --missed, --burn, since $list"
+  cmp "$state" before
+  mv logs no_logs
+  run taskresults alerts "${all[@]}"
+  expect 3 "taskresults: left out: --missed, --burn, --slow, --fast, since $logs" \
+    "taskresults: left out: --overdue, --missed, --burn, since $list"
+  cmp "$state" before
+  run_of a 1 ok
+  run_of a 0 fail
+  run taskresults alerts --overdue
+  expect 3 "taskresults: left out: --overdue, since $list"
+  run taskresults alerts --overdue --after 1
+  expect 3 'a: failed: broken' "taskresults: left out: --overdue, since $list"
+  run taskresults alerts --nagios --overdue --after 1
+  [[ $status -eq 2 ]]
+  run taskresults alerts --nagios --overdue --slow
+  expect 3 "TASKRESULTS UNKNOWN - left out: --slow, since $logs"
+  mv list "$SCHEDULER_JOBS_FILE"
+  run taskresults alerts --missed
+  expect 3 "taskresults: left out: --missed, since $logs"
 }
 
 # --- missed runs -----------------------------------------------------------------------------------------------------
