@@ -40,6 +40,7 @@ static int register_tables(TrConnection *connection) {
   if (code == SQLITE_OK) code = tr_jobs_register(connection);
   if (code == SQLITE_OK) code = tr_runs_register(connection);
   if (code == SQLITE_OK) code = tr_slots_register(connection);
+  if (code == SQLITE_OK) code = tr_lines_register(connection);
   return code;
 }
 

@@ -17,7 +17,7 @@
 
 bool tr_wants_line(TrWant want, const TrFilter *filter, const TrParsed *parsed, uint64_t *untimed) {
   if (parsed->reason == TR_BLANK) return false;
-  if (parsed->reason != TR_OK) return want == TR_WANT_REJECTS || want == TR_WANT_FILES;
+  if (parsed->reason != TR_OK) return want != TR_WANT_RECORDS;
   if (want == TR_WANT_REJECTS) return false;
   return !filter->of_records || !tr_filter_skips(filter, &parsed->line, &parsed->record, untimed);
 }

@@ -216,11 +216,8 @@ TR_CHECKED int tr_time_argument(const char *table, TrColumn column, int flags, c
 /* ------------------------------------------------------------------------------------------------------------------
 ** scan/block.c - a stretch of a file -> its lines, parsed, all held at once
 */
-typedef enum TrWant {
-  TR_WANT_RECORDS,
-  TR_WANT_REJECTS,
-  TR_WANT_FILES, /* the files of jobs, with the records and rejects of each */
-} TrWant;
+/* LINES: both. FILES: the files of jobs, with the records and rejects of each. */
+typedef enum TrWant { TR_WANT_RECORDS, TR_WANT_REJECTS, TR_WANT_LINES, TR_WANT_FILES } TrWant;
 
 /* Is the line one that the scan wants? */
 bool tr_wants_line(TrWant want, const TrFilter *filter, const TrParsed *parsed, uint64_t *untimed);

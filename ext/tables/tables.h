@@ -12,7 +12,7 @@
 
 /* ------------------------------------------------------------------------------------------------------------------
 ** tables/table.c - what the tables have in common
-** tables/results.c, rejects.c, stats.c, errors.c, logs.c, jobs.c, runs.c, slots.c - the tables
+** tables/results.c, rejects.c, lines.c, stats.c, errors.c, logs.c, jobs.c, runs.c, slots.c - the tables
 */
 
 typedef struct TrTable {
@@ -154,6 +154,7 @@ TR_CHECKED int tr_logs_register(TrConnection *connection);
 TR_CHECKED int tr_jobs_register(TrConnection *connection);
 TR_CHECKED int tr_runs_register(TrConnection *connection);
 TR_CHECKED int tr_slots_register(TrConnection *connection);
+TR_CHECKED int tr_lines_register(TrConnection *connection);
 
 #pragma GCC visibility pop
 #endif /* TR_TABLES_H */

@@ -10,6 +10,7 @@ every_table() {
   sql 'SELECT rowid, job_id, timestamp, length(output), hex(error), hex(record) FROM task_results' \
     'SELECT rowid, offset FROM task_results WHERE success = 0' \
     'SELECT job_id, offset, length, reason, hex(line) FROM task_rejects' \
+    'SELECT job_id, offset, length, terminated, reason, ok FROM task_lines WHERE offset >= 3000' \
     'SELECT * FROM task_stats' 'SELECT rowid, * FROM task_errors'
 }
 

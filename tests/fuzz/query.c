@@ -5,14 +5,14 @@
 ** One pass over task_results gives the rows, another one, without any condition, says which of these rows satisfy each
 ** condition: what SQLite computes by itself. Everything else has to agree with that: each condition pushed down, also
 ** with values of the file's own; the rows from the last to the first; one row by its rowid; task_rejects, which has the
-** lines that are left; task_stats and task_errors, of all the rows and of those within a window of time. Some inputs
-** are read by two threads.
+** lines that are left; task_lines, which has all of them; task_stats and task_errors, of all the rows and of those
+** within a window of time. Some inputs are read by two threads.
 **
 ** Statements are prepared once; the file is on a file system in memory, where there is one.
 **
 ** Aimed at ext/scan/scan.c, ext/scan/workers.c, ext/scan/filter.c, ext/scan/like_phrase.c, ext/scan/time_window.c,
-** ext/tables/results.c, ext/tables/rejects.c, ext/tables/stats.c, ext/figures/job_figures.c, ext/tables/errors.c,
-** ext/figures/error_groups.c, ext/figures/signature.c and ext/read/value.c.
+** ext/tables/results.c, ext/tables/rejects.c, ext/tables/lines.c, ext/tables/stats.c, ext/figures/job_figures.c,
+** ext/tables/errors.c, ext/figures/error_groups.c, ext/figures/signature.c and ext/read/value.c.
 */
 #include "tr.h"
 
@@ -102,7 +102,7 @@ typedef struct Row {
 
 static struct {
   sqlite3 *db;
-  sqlite3_stmt *rows, *row, *truths, *pushed[CONDITIONS], *backwards, *rejects, *stats, *errors;
+  sqlite3_stmt *rows, *row, *truths, *pushed[CONDITIONS], *backwards, *rejects, *lines, *stats, *errors;
   char directory[64], path[96];
   int fd;
 } host;
@@ -118,7 +118,7 @@ static int64_t reject_count;
 
 static void tear_down(void) {
   sqlite3_stmt *const statement[] = {host.rows,    host.row,   host.truths, host.backwards,
-                                     host.rejects, host.stats, host.errors};
+                                     host.rejects, host.lines, host.stats,  host.errors};
   for (size_t i = 0; i < sizeof statement / sizeof *statement; i++) sqlite3_finalize(statement[i]);
   for (size_t i = 0; i < CONDITIONS; i++) sqlite3_finalize(host.pushed[i]);
   sqlite3_close(host.db);
@@ -149,6 +149,7 @@ static void prepare_all(void) {
   host.row = prepare(ROW_SQL " WHERE rowid = ?1");
   host.backwards = prepare("SELECT rowid FROM task_results('job') ORDER BY rowid DESC");
   host.rejects = prepare("SELECT offset, length, line, reason FROM task_rejects");
+  host.lines = prepare("SELECT offset, reason, terminated FROM task_lines WHERE offset >= ?1");
   host.stats = prepare(STATS_SQL);
   host.errors = prepare("SELECT rowid, signature, times, first_run_us, last_run_us FROM task_errors(?1, ?2)");
 }
@@ -353,6 +354,26 @@ static void check_rejects(void) {
   MUST(at == row_count && !next(host.rejects));
 }
 
+/* --- task_lines --------------------------------------------------------------------------------------------------- */
+
+/* From a third of the file on. */
+static void check_lines(void) {
+  size_t at = 0, bound = file_size / 3;
+  sqlite3_bind_int64(host.lines, 1, (int64_t)bound);
+  for (size_t from = 0, to; from < file_size; from = to + 1) {
+    const uint8_t *newline = memchr(file + from, '\n', file_size - from);
+    to = newline ? (size_t)(newline - file) : file_size;
+    bool is_record = at < row_count && row[at].offset == (int64_t)from;
+    at += is_record;
+    if (from < bound || (!is_record && to - from <= max_line && is_blank(from, to))) continue;
+    MUST(next(host.lines));
+    MUST(sqlite3_column_int64(host.lines, 0) == (int64_t)from);
+    MUST(is_null(host.lines, 1) == is_record);
+    MUST(sqlite3_column_int(host.lines, 2) == (newline != NULL));
+  }
+  MUST(!next(host.lines));
+}
+
 /* --- task_stats and task_errors ----------------------------------------------------------------------------------- */
 
 typedef struct Window {
@@ -511,6 +532,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   check_backwards();
   for (size_t i = 0; i < row_count && i < ROWS_BY_ROWID; i++) check_by_rowid(&row[row_count - 1 - i]);
   check_rejects();
+  check_lines();
 
   Window all = {0}, some = {0};
   check_stats(&all);

@@ -103,6 +103,7 @@ SCENARIOS = [
     sql("task_stats, two threads", "SELECT * FROM task_stats", files={**FILES, **LONG}),
     sql("task_errors, 7 bytes, two threads", "SELECT * FROM task_errors", build="tiny"),
     sql("task_rejects", "SELECT * FROM task_rejects"),
+    sql("task_lines", "SELECT *, ok FROM task_lines WHERE offset >= 50"),
     sql("task_stats", "SELECT * FROM task_stats"),
     sql("task_errors", "SELECT * FROM task_errors"),
     sql("task_logs", "SELECT * FROM task_logs"),

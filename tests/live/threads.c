@@ -28,6 +28,7 @@ static const char *const reads[] = {
     "SELECT count(*), sum(success), max(time_us) FROM task_results",
     "SELECT length(output), length(error) FROM task_results WHERE error LIKE '%e%' ORDER BY rowid DESC LIMIT 500",
     "SELECT count(*), sum(length(reason)) FROM task_rejects",
+    "SELECT count(*), sum(terminated) FROM task_lines WHERE offset >= 5000",
     "SELECT sum(runs), sum(failures) FROM task_stats",
     "SELECT signature, times FROM task_errors",
     "SELECT count(*) FROM task_logs",
