@@ -51,6 +51,22 @@ const TrKept *tr_job_figures_last_run(const TrJobFigures *figures); /* the times
 bool tr_kept_time_us(const TrKept *kept, int64_t *time_us);
 
 /* ------------------------------------------------------------------------------------------------------------------
+** figures/quantiles.c - numbers -> their quantiles, by the nearest rank
+*/
+typedef struct TrQuantiles {
+  int64_t *value; /* owned */
+  size_t count, room;
+  bool is_sorted;
+} TrQuantiles;
+
+/* A zeroed one is a valid freed one; begin forgets the numbers so far. add: SQLITE_OK or SQLITE_NOMEM. find: false if
+** there are no numbers; percent is 1 to 100, which is the greatest. */
+void tr_quantiles_begin(TrQuantiles *quantiles);
+TR_CHECKED int tr_quantiles_add(TrQuantiles *quantiles, int64_t value);
+bool tr_quantiles_find(TrQuantiles *quantiles, unsigned percent, int64_t *value);
+void tr_quantiles_free(TrQuantiles *quantiles);
+
+/* ------------------------------------------------------------------------------------------------------------------
 ** figures/signature.c - taskresults_signature(error): what kind of failure a text tells of
 */
 #define TR_SIGNATURE_SIZE 900 /* bytes */

@@ -4,9 +4,11 @@
 **   SELECT job_id, success_rate, streak, last_error FROM task_stats WHERE streak < 0;
 **   SELECT job_id, runs, mttr_s FROM task_stats('2026-02-01T00:00:00Z', NULL);
 **   SELECT * FROM task_stats WHERE job_id = 'my-job';
+**   CREATE VIRTUAL TABLE temp.old USING task_stats(dir='/backup/results', logs='/backup/logs');
 **
 ** A row is a file that task_results could read, also if none of its records counts; it is made in one pass over the
-** file (job_pass.c). job_figures.c has the definitions; since and until, the arguments, are time_window.c's.
+** file (job_pass.c). job_figures.c has the definitions; since and until, the arguments, are time_window.c's. How long
+** runs took is in the jobs' logs, which are read only if somebody asks for it (job_durations.c).
 */
 #include "tables.h"
 
@@ -26,13 +28,17 @@ enum {
   STATS_MTBF_S,
   STATS_MTTR_S,
   STATS_REJECTS,
+  STATS_P50_S,
+  STATS_P95_S,
+  STATS_MAX_S,
   STATS_SINCE, /* the first hidden columns are the arguments */
   STATS_UNTIL,
   STATS_JOB,
   STATS_FIRST_RUN_US,
   STATS_LAST_RUN_US,
   STATS_LAST_SUCCESS_US,
-  STATS_LAST_FAILURE_US
+  STATS_LAST_FAILURE_US,
+  STATS_LAST_DURATION_S
 };
 
 static const char stats_schema[] =
@@ -40,18 +46,22 @@ static const char stats_schema[] =
     "job_id TEXT, runs INTEGER, successes INTEGER, failures INTEGER, success_rate REAL, "
     "first_run TEXT, last_run TEXT, last_success TEXT, last_failure TEXT, last_error TEXT, "
     "streak INTEGER, longest_failure_streak INTEGER, mtbf_s REAL, mttr_s REAL, rejects INTEGER, "
+    "p50_s REAL, p95_s REAL, max_s REAL, "
     "since HIDDEN, until HIDDEN, job TEXT HIDDEN, " /* no type: SQLite must not convert what was given */
     "first_run_us INTEGER HIDDEN, last_run_us INTEGER HIDDEN, last_success_us INTEGER HIDDEN, "
-    "last_failure_us INTEGER HIDDEN)";
+    "last_failure_us INTEGER HIDDEN, last_duration_s REAL HIDDEN)";
 
 typedef struct StatsCursor {
   TrJobPass pass; /* first: job_pass.c knows only this */
   TrJobFigures figures;
+  TrJobDurations durations;
 } StatsCursor;
 
 /* --- planning ----------------------------------------------------------------------------------------------------- */
 
-#define WANTS_TIMES TR_CHECKS_END /* in idxNum: the query uses the means of outages */
+/* In idxNum: the query uses the means of outages, or quantiles of durations. */
+#define WANTS_TIMES TR_CHECKS_END
+#define WANTS_DURATIONS (TR_CHECKS_END << 1)
 
 static TrColumn stats_column_of(int column) {
   switch (column) {
@@ -65,14 +75,16 @@ static TrColumn stats_column_of(int column) {
 
 static int stats_connect(sqlite3 *db, void *connection, int argc, const char *const *argv, sqlite3_vtab **vtab,
                          char **message) {
-  return tr_table_connect(db, connection, &tr_results_store, stats_schema, argc, argv, vtab, message);
+  return tr_logged_table_connect(db, connection, stats_schema, argc, argv, vtab, message);
 }
 
 static int stats_best_index(sqlite3_vtab *vtab, sqlite3_index_info *info) {
   const sqlite3_uint64 times = UINT64_C(1) << STATS_MTBF_S | UINT64_C(1) << STATS_MTTR_S;
+  const sqlite3_uint64 durations = UINT64_C(1) << STATS_P50_S | UINT64_C(1) << STATS_P95_S | UINT64_C(1) << STATS_MAX_S;
   int code = tr_time_window_choose(info, "task_stats", stats_column_of, ((TrTable *)vtab)->connection, &vtab->zErrMsg);
   if (code != SQLITE_OK) return code;
   if (info->colUsed & times) info->idxNum |= WANTS_TIMES;
+  if (info->colUsed & durations) info->idxNum |= WANTS_DURATIONS;
   info->estimatedRows = info->estimatedRows / 1000 + 1; /* records of a job */
   return SQLITE_OK;
 }
@@ -80,12 +92,17 @@ static int stats_best_index(sqlite3_vtab *vtab, sqlite3_index_info *info) {
 /* --- the cursor --------------------------------------------------------------------------------------------------- */
 
 static int begin_figures(TrJobPass *pass) {
-  tr_job_figures_begin(&((StatsCursor *)pass)->figures);
+  StatsCursor *stats = (StatsCursor *)pass;
+  tr_job_figures_begin(&stats->figures);
+  tr_job_durations_begin(&stats->durations);
   return SQLITE_OK;
 }
 
 static int add_to_figures(TrJobPass *pass, const TrParsed *lines, unsigned count) {
-  return tr_job_figures_add(&((StatsCursor *)pass)->figures, lines, count);
+  StatsCursor *stats = (StatsCursor *)pass;
+  int code = tr_job_figures_add(&stats->figures, lines, count);
+  if (code != SQLITE_OK || !stats->durations.is_wanted) return code;
+  return tr_job_durations_add(&stats->durations, &pass->cursor.scan, lines, count);
 }
 
 static int stats_open(sqlite3_vtab *vtab, sqlite3_vtab_cursor **out) {
@@ -94,6 +111,7 @@ static int stats_open(sqlite3_vtab *vtab, sqlite3_vtab_cursor **out) {
   if (stats == NULL) return SQLITE_NOMEM;
   *stats = (StatsCursor){.figures.c_locale = ((TrTable *)vtab)->connection->c_locale};
   tr_job_pass_init(&stats->pass, vtab, &rows);
+  tr_job_durations_init(&stats->durations, (TrLoggedTable *)vtab);
   *out = &stats->pass.cursor.cursor.base;
   return SQLITE_OK;
 }
@@ -101,6 +119,7 @@ static int stats_open(sqlite3_vtab *vtab, sqlite3_vtab_cursor **out) {
 static int stats_close(sqlite3_vtab_cursor *base) {
   StatsCursor *stats = (StatsCursor *)base;
   tr_job_figures_free(&stats->figures);
+  tr_job_durations_end(&stats->durations);
   return tr_job_pass_end(&stats->pass);
 }
 
@@ -114,6 +133,7 @@ static int stats_filter(sqlite3_vtab_cursor *base, int flags, const char *plan_t
   StatsCursor *stats = (StatsCursor *)base;
   stats->pass.cursor.cursor.at_end = true;
   stats->figures.wants_times = flags & WANTS_TIMES;
+  stats->durations.is_wanted = flags & WANTS_DURATIONS;
   int code = tr_job_pass_filter(&stats->pass, flags, plan_text, argc, argv);
   return code == SQLITE_OK ? stats_next(base) : code;
 }
@@ -144,6 +164,23 @@ static void result_rate(sqlite3_context *context, const TrJobFigures *figures) {
   if (figures->runs) sqlite3_result_double(context, 100.0 * (double)figures->successes / (double)figures->runs);
 }
 
+static int result_quantile_s(sqlite3_context *context, StatsCursor *stats, unsigned percent) {
+  int64_t us;
+  bool is_known;
+  int code = tr_job_durations_quantile(&stats->durations, &stats->pass.cursor.scan, percent, &us, &is_known);
+  if (is_known) sqlite3_result_double(context, (double)us / 1e6);
+  return code;
+}
+
+static int result_last_duration_s(sqlite3_context *context, StatsCursor *stats) {
+  int64_t finish_us, us;
+  bool is_known;
+  if (!tr_kept_time_us(tr_job_figures_last_run(&stats->figures), &finish_us)) return SQLITE_OK;
+  int code = tr_job_durations_of_run(&stats->durations, &stats->pass.cursor.scan, finish_us, &us, &is_known);
+  if (is_known) sqlite3_result_double(context, (double)us / 1e6);
+  return code;
+}
+
 static int stats_column(sqlite3_vtab_cursor *base, sqlite3_context *context, int column) {
   StatsCursor *stats = (StatsCursor *)base;
   TrScratch *scratch = &stats->pass.cursor.cursor.scratch;
@@ -166,12 +203,16 @@ static int stats_column(sqlite3_vtab_cursor *base, sqlite3_context *context, int
   case STATS_MTBF_S: result_mean_s(context, &figures->between); break;
   case STATS_MTTR_S: result_mean_s(context, &figures->repair); break;
   case STATS_REJECTS: sqlite3_result_int64(context, figures->rejects); break;
+  case STATS_P50_S: return result_quantile_s(context, stats, 50);
+  case STATS_P95_S: return result_quantile_s(context, stats, 95);
+  case STATS_MAX_S: return result_quantile_s(context, stats, 100);
   case STATS_SINCE: tr_time_window_result(context, stats->pass.time_window.since); break;
   case STATS_UNTIL: tr_time_window_result(context, stats->pass.time_window.until); break;
   case STATS_FIRST_RUN_US: result_kept_us(context, &figures->first_run); break;
   case STATS_LAST_RUN_US: result_kept_us(context, tr_job_figures_last_run(figures)); break;
   case STATS_LAST_SUCCESS_US: result_kept_us(context, &figures->last_success); break;
-  default: result_kept_us(context, &figures->last_failure); break;
+  case STATS_LAST_FAILURE_US: result_kept_us(context, &figures->last_failure); break;
+  case STATS_LAST_DURATION_S: return result_last_duration_s(context, stats);
   }
   return SQLITE_OK;
 }
@@ -182,8 +223,8 @@ int tr_stats_register(TrConnection *connection) {
       .xCreate = stats_connect,
       .xConnect = stats_connect,
       .xBestIndex = stats_best_index,
-      .xDisconnect = tr_table_disconnect,
-      .xDestroy = tr_table_disconnect,
+      .xDisconnect = tr_logged_table_disconnect,
+      .xDestroy = tr_logged_table_disconnect,
       .xOpen = stats_open,
       .xClose = stats_close,
       .xFilter = stats_filter,

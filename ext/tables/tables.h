@@ -94,6 +94,60 @@ TR_CHECKED int tr_job_pass_next(TrJobPass *pass); /* SQLITE_ROW: a job's file ha
 TR_CHECKED int tr_job_pass_end(TrJobPass *pass);
 
 /* ------------------------------------------------------------------------------------------------------------------
+** tables/run_log.c - tables of results that take the starts of runs from the jobs' logs
+*/
+typedef struct TrLoggedTable {
+  TrTable table; /* first: of the results */
+  TrSettings logs;
+} TrLoggedTable;
+
+typedef struct TrRunLog {
+  TrLoggedTable *table; /* borrowed */
+  bool is_optional;     /* the default directory of logs need not be there: then no start is known */
+  TrLogScan messages;
+  TrDurations durations;
+  bool loaded;         /* durations are those of ... */
+  int64_t loaded_file; /* ... the job whose file has this rowid */
+} TrRunLog;
+
+/* With the arguments dir, logs and max_line. */
+TR_CHECKED int tr_logged_table_connect(sqlite3 *db, TrConnection *connection, const char *schema, int argc,
+                                       const char *const *argv, sqlite3_vtab **vtab, char **message);
+TR_CHECKED int tr_logged_table_disconnect(sqlite3_vtab *vtab);
+
+/* Call order: init; forget for each pass, since the log goes on; load for a job, whose starts and durations can then be
+** asked for; end. */
+void tr_run_log_init(TrRunLog *log, TrLoggedTable *table);
+void tr_run_log_forget(TrRunLog *log);
+TR_CHECKED int tr_run_log_load(TrRunLog *log, const TrScan *results);             /* of the current record, or file */
+bool tr_run_log_start(const TrRunLog *log, int64_t finish_us, int64_t *start_us); /* false: it is not known */
+bool tr_run_log_duration(const TrRunLog *log, int64_t finish_us, int64_t *us);
+void tr_run_log_end(TrRunLog *log);
+
+/* ------------------------------------------------------------------------------------------------------------------
+** tables/job_durations.c - the records of a job, and its log -> how long its runs took
+*/
+typedef struct TrJobDurations {
+  bool is_wanted; /* the table's: does the query ask for any? */
+  TrRunLog log;
+  int64_t *finish_us; /* owned: of records whose durations have not been looked up yet */
+  size_t count, room;
+  TrQuantiles known_us; /* those that the log knows */
+} TrJobDurations;
+
+/* Call order: init; begin for each job; add for its records; then the durations; end. `results` is at the job's file.
+** us is set if it is known. */
+void tr_job_durations_init(TrJobDurations *durations, TrLoggedTable *table);
+void tr_job_durations_begin(TrJobDurations *durations);
+TR_CHECKED int tr_job_durations_add(TrJobDurations *durations, const TrScan *results, const TrParsed *lines,
+                                    unsigned count);
+TR_CHECKED int tr_job_durations_quantile(TrJobDurations *durations, const TrScan *results, unsigned percent,
+                                         int64_t *us, bool *is_known);
+TR_CHECKED int tr_job_durations_of_run(TrJobDurations *durations, const TrScan *results, int64_t finish_us, int64_t *us,
+                                       bool *is_known);
+void tr_job_durations_end(TrJobDurations *durations);
+
+/* ------------------------------------------------------------------------------------------------------------------
 ** tables/slot_job.c - a job of jobs.json -> what its records, its log and its checkpoint tell of its runs
 */
 typedef struct TrSlotSource {

@@ -44,7 +44,7 @@ EINTR=4 EIO=5 ENOMEM=12
   printf '{"pid": %s, "started_at": "2099-01-01T00:00:00Z"}' "$$" >"$BATS_TEST_TMPDIR/.checkpoint_a.json"
   finish lost 00:00:02
   log lost 00:00:01 'Starting execution'
-  for table in task_jobs task_results task_logs task_runs; do
+  for table in task_jobs task_results task_logs task_runs task_stats; do
     expected=$(sql "SELECT * FROM $table")
     [[ $expected ]]
     for name in open openat read pread; do

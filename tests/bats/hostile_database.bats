@@ -119,7 +119,7 @@ PYTHON
   setup_hostile
   local trust table
   for table in "task_results(dir='$BATS_TEST_TMPDIR/private')" "task_rejects(dir='$BATS_TEST_TMPDIR/private')" \
-    "task_stats(dir='$BATS_TEST_TMPDIR/private')" "task_errors(dir='$BATS_TEST_TMPDIR/private')" \
+    "task_stats(dir='$BATS_TEST_TMPDIR/private', logs='$BATS_TEST_TMPDIR/private')" "task_errors(dir='$BATS_TEST_TMPDIR/private')" \
     "task_logs(dir='$BATS_TEST_TMPDIR/private')" "task_jobs(file='/etc/passwd')" \
     "task_runs(dir='$BATS_TEST_TMPDIR/private', logs='$BATS_TEST_TMPDIR/private')"; do
     made_by_them "CREATE VIRTUAL TABLE theirs USING $table" 'CREATE TABLE t(x); CREATE TABLE log(x);
@@ -252,7 +252,7 @@ visited() {
   done
   for table in "task_results(dir='private')" "task_results( DIR = \"private\" )" 'task_rejects(max_line=9, dir=private)' 'task_lines(dir=private)' \
     'task_stats(dir=private)' 'task_errors(dir=private)' 'task_logs(dir=private)' 'task_runs(dir=private)' \
-    'task_runs(logs=private)' 'task_slots(file=private/jobs.json)' 'task_slots(logs=private)' 'task_slots(results=private)' 'task_jobs(file=private/jobs.json)' 'task_jobs(results=private)'; do
+    'task_runs(logs=private)' 'task_stats(logs=private)' 'task_slots(file=private/jobs.json)' 'task_slots(logs=private)' 'task_slots(results=private)' 'task_jobs(file=private/jobs.json)' 'task_jobs(results=private)'; do
     visited sqlite3_taskresults_readonly_init "CREATE VIRTUAL TABLE temp.p USING $table" 'SELECT * FROM p'
     [[ $status -ne 0 && $output == *'= is refused, because taskresults was loaded without the power to name a path'* ]]
   done

@@ -81,7 +81,7 @@ joins_of() {
   (($(sqlite_version_number) >= 3039000)) || old=old
   [[ -d $BATS_FILE_TMPDIR/joined ]] || python3 "$generator" data "$BATS_FILE_TMPDIR/joined"
   python3 "$generator" sql "$JOINS" "${@:2}" $old >"$BATS_TEST_TMPDIR/joins.sql"
-  answers "$1" "$BATS_FILE_TMPDIR/joined" "$BATS_TEST_TMPDIR/joins.sql"
+  SCHEDULER_LOGS_DIR=$BATS_FILE_TMPDIR/joined/logs answers "$1" "$BATS_FILE_TMPDIR/joined" "$BATS_TEST_TMPDIR/joins.sql"
 }
 
 @test "joins of every kind give the answers of a build that pushes nothing down, and of plain tables" {

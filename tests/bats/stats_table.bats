@@ -2,6 +2,7 @@
 # task_stats: the figures of each job, in one pass over its file.
 
 load ../lib/helpers
+load ../lib/state
 load ../lib/host
 
 # history JOB VERDICTS - a record for each letter, s or f, one a minute from 2026-01-01T00:00:00Z; a failure's error says
@@ -19,7 +20,7 @@ PYTHON
 # --- columns -----------------------------------------------------------------------------------------------------------
 
 @test "task_stats has its columns in order, the arguments first among the hidden ones" {
-  assert_rows 'job_id:0 runs:0 successes:0 failures:0 success_rate:0 first_run:0 last_run:0 last_success:0 last_failure:0 last_error:0 streak:0 longest_failure_streak:0 mtbf_s:0 mttr_s:0 rejects:0 since:1 until:1 job:1 first_run_us:1 last_run_us:1 last_success_us:1 last_failure_us:1' \
+  assert_rows 'job_id:0 runs:0 successes:0 failures:0 success_rate:0 first_run:0 last_run:0 last_success:0 last_failure:0 last_error:0 streak:0 longest_failure_streak:0 mtbf_s:0 mttr_s:0 rejects:0 p50_s:0 p95_s:0 max_s:0 since:1 until:1 job:1 first_run_us:1 last_run_us:1 last_success_us:1 last_failure_us:1 last_duration_s:1' \
     "SELECT group_concat(name || ':' || hidden, ' ') FROM pragma_table_xinfo('task_stats')"
 }
 
@@ -30,7 +31,7 @@ PYTHON
   # Outages begin at 1, 6 and 8 minutes: 300 and 120 seconds apart. The first two end 120 and 60 seconds after that.
   diff - "$BATS_TEST_TMPDIR/actual" <<'ROW'
 a|10|5|5|50.0|2026-01-01T00:00:00Z|2026-01-01T00:09:00Z|2026-01-01T00:07:00Z|2026-01-01T00:09:00Z|no. 9
-broke|-2|2|210.0|90.0|3
+broke|-2|2|210.0|90.0|3|NULL|NULL|NULL
 ROW
   assert_rows '1767225600000000|1767226140000000|1767226020000000|1767226140000000|NULL|NULL|a' \
     'SELECT first_run_us, last_run_us, last_success_us, last_failure_us, since, until, job FROM task_stats'
@@ -110,6 +111,116 @@ check_stats() {
   sql "$statement WHERE job_id GLOB 'job 1*' AND runs <> 3" >"$BATS_TEST_TMPDIR/expected"
   extension=$root/taskresults
   sql "$statement WHERE job_id GLOB 'job 1*' AND runs <> 3" | cmp "$BATS_TEST_TMPDIR/expected"
+}
+
+# --- durations --------------------------------------------------------------------------------------------------------------
+
+# took JOB SECOND... - a run for each, one a minute from 10:10:00 on, that took so many seconds; the log tells so.
+took() {
+  local job=$1 minute=10 seconds
+  shift
+  for seconds; do
+    log "$job" "10:$minute:00" 'Executing (command mode): x'
+    log "$job" "10:$minute:$(printf %02d "$seconds")" 'Command executed successfully'
+    finish "$job" "10:$minute:$(printf %02d "$seconds")"
+    ((minute++))
+  done
+}
+
+@test "p50_s, p95_s and max_s: the nearest rank of the durations that logs know, NULL where they know none" {
+  took one 7
+  took two 9 3
+  took twenty 20 19 18 17 16 15 14 13 12 11 10 9 8 7 6 5 4 3 2 1
+  took more 21 20 19 18 17 16 15 14 13 12 11 10 9 8 7 6 5 4 3 2 1
+  make_job unlogged 3
+  finish half 09:00:00 # another writer's
+  took half 4
+  : >"$results/empty.jsonl"
+  assert_rows $'empty|NULL|NULL|NULL|NULL\nhalf|4.0|4.0|4.0|4.0\nmore|11.0|20.0|21.0|1.0\none|7.0|7.0|7.0|7.0\ntwenty|10.0|19.0|20.0|1.0
+two|3.0|9.0|9.0|3.0\nunlogged|NULL|NULL|NULL|NULL' 'SELECT job_id, p50_s, p95_s, max_s, last_duration_s FROM task_stats'
+  assert_rows 'real|real|real|real' "SELECT typeof(p50_s), typeof(p95_s), typeof(max_s), typeof(last_duration_s)
+    FROM task_stats WHERE job_id = 'one'"
+  assert_rows '3.0' "SELECT max_s FROM task_stats('2026-01-01T10:11:00Z', NULL, 'two')"
+  assert_rows '9.0|9.0' "SELECT max_s, last_duration_s FROM task_stats(NULL, '2026-01-01T10:10:59Z') WHERE job_id = 'two'"
+}
+
+@test "the durations of task_stats are what Python makes of those of task_runs, in all windows, however long a history is" {
+  require_host
+  local built
+  python3 "$root/tests/oracles/durations.py" generate "$BATS_TEST_TMPDIR/histories"
+  for built in taskresults build/tiny/taskresults build/every_line/taskresults; do
+    extension=$root/$built
+    run host -c "import sys; sys.path.append('$root/tests/oracles'); import durations; sys.exit(durations.main())" \
+      check "$BATS_TEST_TMPDIR/histories" "$recorded"
+    printf '%s\n' "$output"
+    [[ $status -eq 0 && $output == *' 0 disagreements' && $output =~ ([0-9]+)\ rows\ compared ]]
+    ((BASH_REMATCH[1] > 3500))
+  done
+}
+
+@test "a log is opened only if durations are asked for, once, and only that of a row that is wanted" {
+  use_recorded
+  opens() {
+    FAULTS_LOG=$BATS_TEST_TMPDIR/count LD_PRELOAD=$root/build/shim/faults.so \
+      sqlite3 -init /dev/null -cmd ".load $extension" :memory: "$1" >/dev/null
+    awk '/^opens/ {print $2}' "$BATS_TEST_TMPDIR/count"
+  }
+  [[ $(opens 'SELECT job_id, runs, mttr_s, rejects FROM task_stats') == 16 ]]
+  [[ $(opens 'SELECT sum(runs) FROM (SELECT * FROM task_stats)') == 16 ]]
+  [[ $(opens 'SELECT * FROM task_stats') == 32 ]]
+  [[ $(opens 'SELECT p50_s, p95_s, max_s, last_duration_s FROM task_stats') == 32 ]]
+  [[ $(opens "SELECT last_duration_s FROM task_stats('2026-01-01', NULL, 'slow-job')") == 2 ]]
+  [[ $(opens "SELECT p95_s FROM task_stats WHERE runs >= 120") == 17 ]]
+}
+
+@test "durations in joins, groups and subqueries are those of the job of the row" {
+  took a 7 8
+  took b 1
+  make_job c 2
+  assert_rows $'a|8.0|8.0\nb|1.0|1.0\nc|NULL|NULL' 'SELECT s.job_id, s.max_s, max(r.duration_s) FROM task_stats AS s
+    JOIN task_runs AS r USING (job_id) GROUP BY s.job_id'
+  assert_rows $'a|8.0|2\nb|1.0|1\nc|NULL|2' 'SELECT r.job_id, s.max_s, count(*) FROM task_results AS r
+    LEFT JOIN task_stats AS s ON s.job_id = r.job_id AND s.runs > 0 GROUP BY 1'
+  assert_rows $'a|1.0\nb|NULL' 'SELECT x.job_id, y.p50_s FROM task_stats AS x LEFT JOIN task_stats AS y
+    ON y.p50_s < x.p50_s WHERE x.max_s > 0 ORDER BY 1'
+  assert_rows $'a|7.0\nb|1.0\nc|NULL' 'SELECT job_id, (SELECT p50_s FROM task_stats(NULL, NULL, t.job_id)) FROM task_stats AS t'
+  assert_rows 'b' 'SELECT job_id FROM task_stats WHERE p95_s < 5'
+}
+
+@test "where there is no default directory of logs, durations are NULL; one that was named and is not there is an error" {
+  make_job a 2
+  export SCHEDULER_LOGS_DIR=/no/such/logs
+  assert_sql_error 'logs directory /no/such/logs: No such file or directory (set SCHEDULER_LOGS_DIR' 'SELECT * FROM task_stats'
+  assert_rows 2 'SELECT runs FROM task_stats'
+  unset SCHEDULER_LOGS_DIR
+  [[ ! -e /opt/.task-scheduler/logs ]] || skip 'there are logs in the default directory here'
+  assert_rows 'NULL|NULL|NULL|NULL' 'SELECT p50_s, p95_s, max_s, last_duration_s FROM task_stats'
+  assert_rows 'a|2' 'SELECT job_id, runs FROM (SELECT * FROM task_stats)'
+}
+
+@test "a log that cannot be read fails the query that asks for it, with its name and the cause, and no other" {
+  took a 3
+  local select
+  for select in p50_s max_s last_duration_s; do
+    run with_faults FAULTS_OPEN_ERRNO=13 FAULTS_OPEN_NAME=a.log -- \
+      sqlite3 -batch -init /dev/null -cmd ".load $extension" :memory: "SELECT $select FROM task_stats"
+    [[ $status -ne 0 && $output == *"job 'a': $logs/a.log cannot be opened: Permission denied"* ]]
+  done
+  run with_faults FAULTS_OPEN_ERRNO=13 FAULTS_OPEN_NAME=a.log -- \
+    sqlite3 -batch -init /dev/null -cmd ".load $extension" :memory: "SELECT runs FROM task_stats"
+  [[ $status -eq 0 && $output == 1 ]]
+}
+
+@test "logs= names the logs; a log that is no file tells of nothing" {
+  mkdir "$BATS_TEST_TMPDIR/l"
+  took a 3
+  mv "$logs/a.log" "$BATS_TEST_TMPDIR/l"
+  assert_rows '3.0|NULL' "CREATE VIRTUAL TABLE temp.r USING task_stats(logs='$BATS_TEST_TMPDIR/l', dir='$results', max_line=10000)" \
+    'SELECT p50_s, (SELECT p50_s FROM task_stats) FROM r'
+  assert_sql_error "the arguments are dir='PATH', logs='PATH' and max_line=BYTES" \
+    'CREATE VIRTUAL TABLE temp.r USING task_stats(sync=off)'
+  mkfifo "$logs/a.log"
+  assert_rows NULL 'SELECT max_s FROM task_stats'
 }
 
 # --- the window -------------------------------------------------------------------------------------------------------------

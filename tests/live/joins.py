@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """joins.py - joins of every kind over the tables, whose answers must not depend on what is pushed down.
 
-usage: joins.py data DIR              writes some jobs into DIR
+usage: joins.py data DIR              writes some jobs into DIR, and their logs into DIR/logs
        joins.py sql COUNT [copy] [old]  prints SQL whose output is a row for each of COUNT queries with its answer, and at last
                                         "N queries, M selective": M found some rows
 
@@ -17,7 +17,7 @@ import sys
 TABLES = {
     "r": ("task_results", "job_id TEXT, success INTEGER, timestamp TEXT, time_us INTEGER, output TEXT, error TEXT"),
     "u": ("task_runs", "job_id TEXT, success INTEGER, finished TEXT, time_us INTEGER, output TEXT, error TEXT"),
-    "s": ("task_stats", "job_id TEXT, runs INTEGER, failures INTEGER, streak INTEGER, last_error TEXT"),
+    "s": ("task_stats", "job_id TEXT, runs INTEGER, failures INTEGER, streak INTEGER, last_error TEXT, p95_s REAL"),
     "k": ("task_errors", "job_id TEXT, signature TEXT, times INTEGER"),
     "j": ("task_rejects", "job_id TEXT, reason TEXT, length INTEGER"),
     "n": (None, "job_id TEXT, text TEXT"),
@@ -32,7 +32,7 @@ VALUES = {
     "timestamp": ["'2026-01-01T00:00:02Z'", "'2026'", "NULL"], "finished": ["'2026-01-01T00:00:02Z'", "'2027'"],
     "time_us": ["1767225602000000", "0", "'1767225602000000'", "9e99"], "output": ["'out'", "''"], "error": ["'timeout'", "'disk full'"],
     "runs": ["4", "0"], "failures": ["2"], "streak": ["-1", "1"], "last_error": ["'timeout'"], "signature": ["'timeout'"], "times": ["1"],
-    "reason": ["'blank'"], "length": ["0", "5"], "text": ["'disk'", "'x'"], "x": ["'a'", "1"], "y": ["1", "'a'"],
+    "reason": ["'blank'"], "length": ["0", "5"], "text": ["'disk'", "'x'"], "p95_s": ["1", "2.0", "'1'", "NULL"], "x": ["'a'", "1"], "y": ["1", "'a'"],
 }
 PATTERNS = {"LIKE": ["'%time%'", "'%DISK%'", "'a%'", "'%'", "NULL"], "GLOB": ["'a*'", "'[ab]'", "'*'", "'?'", "'0*'"]}
 COMPARISONS = ["=", "=", "<>", "<>", "IS", "IS NOT", "IS NOT", "<", "<=", ">", ">="]
@@ -44,7 +44,10 @@ def columns(table):
 
 def write_data(directory):
     rng = random.Random(3)
-    os.makedirs(directory, exist_ok=True)
+    os.makedirs(os.path.join(directory, "logs"), exist_ok=True)
+    for job, seconds in (("a", 1), ("b", 2), ("01", 1)):
+        with open(os.path.join(directory, "logs", job + ".log"), "w") as log:
+            log.write(f"[2026-01-01T00:00:00Z] Starting execution\n[2026-01-01T00:00:0{seconds}Z] Execution succeeded\n")
     for job in ("a", "b", "A", "1", "01"):
         with open(os.path.join(directory, job + ".jsonl"), "w") as file:
             for second in range(rng.randint(3, 5)):

@@ -279,10 +279,12 @@ static void runs(void) {
 }
 
 static void statistics(void) {
-  CHECK(fail_each_allocation("SELECT rowid, *, last_run_us FROM task_stats") == SQLITE_DONE);
+  CHECK(fail_each_allocation("SELECT rowid, *, last_run_us, last_duration_s FROM task_stats") == SQLITE_DONE);
   CHECK(fail_each_allocation("SELECT *, since, until FROM task_stats('2026-01-01 00:00', 9e18, 'a')") == SQLITE_DONE);
   CHECK(fail_each_allocation("PRAGMA encoding = 'UTF-16le'; SELECT *, since FROM task_stats('2026-01-01 00:00')") ==
         SQLITE_DONE);
+  CHECK(fail_each_allocation("SELECT max_s, p50_s FROM task_stats WHERE p95_s IS NOT NULL") == SQLITE_DONE);
+  CHECK(fail_each_allocation("SELECT last_duration_s FROM task_stats('2026-01-01 00:00')") == SQLITE_DONE);
   CHECK(fail_each_allocation("SELECT * FROM task_stats('soon')") == SQLITE_ERROR);
 }
 

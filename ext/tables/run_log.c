@@ -1,0 +1,130 @@
+/*
+** run_log.c - tables of results that take the starts of runs from the jobs' logs: task_runs, and the durations of
+** task_stats.
+**
+** The log of a job is read when a start is first asked for in a pass, after the file of its records was opened: so it
+** has the start of every record in there. Which start belongs to which record: see scheduler/durations.c.
+*/
+#include "tables.h"
+
+#include <errno.h>
+
+/* --- the table ---------------------------------------------------------------------------------------------------- */
+
+static int parse_logged_argument(TrLoggedTable *table, const char *name, const char *argument, char **message) {
+  enum { DIR, LOGS, MAX_LINE };
+  static const char *const known[] = {"dir='PATH'", "logs='PATH'", "max_line=BYTES", NULL};
+  int which;
+  char *value;
+  int code = tr_argument_parse(table->table.connection, name, argument, known, &which, &value, message);
+  if (code != SQLITE_OK || value == NULL) return code;
+  TrSettings *settings = which == LOGS ? &table->logs : &table->table.settings;
+  code = tr_settings_set(settings, which == MAX_LINE ? TR_SETTING_MAX_LINE : TR_SETTING_DIR, value, message);
+  table->logs.max_line = table->table.settings.max_line;
+  return code;
+}
+
+static int free_logged_table(TrLoggedTable *table) {
+  tr_settings_free(&table->logs);
+  return tr_table_disconnect(&table->table.base);
+}
+
+int tr_logged_table_disconnect(sqlite3_vtab *vtab) {
+  return free_logged_table((TrLoggedTable *)vtab);
+}
+
+int tr_logged_table_connect(sqlite3 *db, TrConnection *connection, const char *schema, int argc,
+                            const char *const *argv, sqlite3_vtab **vtab, char **message) {
+  TrLoggedTable *table = sqlite3_malloc64(sizeof *table);
+  if (table == NULL) return SQLITE_NOMEM;
+  *table = (TrLoggedTable){.table = {.connection = connection, .poll.db = db, .settings.store = &tr_results_store},
+                           .logs.store = &tr_logs_store};
+  connection->references++;
+  int code = SQLITE_OK;
+  for (int i = 3; i < argc && code == SQLITE_OK; i++) code = parse_logged_argument(table, argv[0], argv[i], message);
+  if (code == SQLITE_OK) code = tr_table_declare(db, schema, argc, message);
+  if (code == SQLITE_OK) {
+    *vtab = &table->table.base;
+  } else {
+    free_logged_table(table);
+  }
+  return code;
+}
+
+/* --- the log ------------------------------------------------------------------------------------------------------ */
+
+void tr_run_log_init(TrRunLog *log, TrLoggedTable *table) {
+  *log = (TrRunLog){.table = table};
+  tr_log_scan_init(&log->messages, table->table.connection, &table->table.poll);
+}
+
+void tr_run_log_forget(TrRunLog *log) {
+  log->loaded = false;
+}
+
+void tr_run_log_end(TrRunLog *log) {
+  tr_durations_free(&log->durations);
+  tr_log_scan_end(&log->messages);
+}
+
+static int read_starts(TrRunLog *log, char **message) {
+  int code = SQLITE_ROW;
+  tr_durations_begin(&log->durations);
+  while (code == SQLITE_ROW && !tr_durations_are_full(&log->durations)) {
+    int64_t time_us;
+    code = tr_log_scan_next(&log->messages, message);
+    if (code != SQLITE_ROW || tr_log_scan_entry_reason(&log->messages)) continue; /* no log: task_logs shows it */
+    const TrMessage *told = tr_log_scan_message(&log->messages);
+    if (!tr_span_time_us(&told->line, &told->timestamp, &time_us)) continue;
+    int added = tr_durations_add(&log->durations, told->words, time_us);
+    if (added != SQLITE_OK) return added;
+  }
+  tr_durations_end(&log->durations);
+  return code == SQLITE_ROW || code == SQLITE_DONE ? SQLITE_OK : code;
+}
+
+/* Is there a directory of logs? Nobody has to have the default one, where logs are not what the query is about. */
+static bool has_logs(const TrRunLog *log) {
+  const TrSettings *logs = &log->table->logs;
+  struct stat unused;
+  if (!log->is_optional || logs->dir || tr_environment(logs->store->variable)) return true;
+  return stat(logs->store->default_dir, &unused) == 0 || errno != ENOENT;
+}
+
+static int load_starts(TrRunLog *log, const TrScan *results) {
+  char **message = &log->table->table.base.zErrMsg;
+  TrBytes job = tr_scan_job_id(results);
+  TrFilter filter;
+  if (!has_logs(log)) {
+    tr_durations_begin(&log->durations);
+    return SQLITE_OK;
+  }
+  int code = tr_filter_for_job(&filter, job.text, job.length, TR_ORDER_ROWID_DESC);
+  if (code == SQLITE_OK) code = tr_log_scan_begin(&log->messages, &log->table->logs, &filter, message);
+  return code == SQLITE_OK ? read_starts(log, message) : code;
+}
+
+int tr_run_log_load(TrRunLog *log, const TrScan *results) {
+  int64_t file = tr_scan_file_rowid(results, 0);
+  if (log->loaded && log->loaded_file == file) return SQLITE_OK;
+  log->loaded = false;
+  int code = load_starts(log, results);
+  log->loaded = code == SQLITE_OK;
+  log->loaded_file = file;
+  return code;
+}
+
+bool tr_run_log_start(const TrRunLog *log, int64_t finish_us, int64_t *start_us) {
+  size_t which;
+  if (!tr_durations_find(&log->durations, finish_us, &which)) return false;
+  *start_us = log->durations.run[which].start_us;
+  return true;
+}
+
+/* A clock that was set back during the run leaves no duration. */
+bool tr_run_log_duration(const TrRunLog *log, int64_t finish_us, int64_t *us) {
+  int64_t start_us;
+  if (!tr_run_log_start(log, finish_us, &start_us) || start_us > finish_us) return false;
+  *us = finish_us - start_us;
+  return true;
+}
