@@ -36,7 +36,8 @@ find_logs() {
   [[ -n $left_out ]] || return 0
   if [[ ! -d $logs_dir || ! -r $logs_dir || ! -x $logs_dir ]]; then
     logs_fault=1
-    unjudged+=("left out: $left_out, since the jobs' logs cannot be read: $logs_dir; SCHEDULER_LOGS_DIR says where they are")
+    unjudged+=("left out: $left_out, since the jobs' logs cannot be read: $logs_dir;\
+ SCHEDULER_LOGS_DIR says where they are")
     return
   fi
   for path in "${args[@]}"; do asked["=$path"]=1; done

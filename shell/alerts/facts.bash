@@ -33,8 +33,8 @@ CREATE TABLE told(job TEXT, alert TEXT, fired INTEGER, sent INTEGER, upto INTEGE
 CREATE TABLE firing(job TEXT, alert TEXT, since INTEGER, is_new INTEGER DEFAULT 0, words TEXT,
   PRIMARY KEY (job, alert));"
 
-# look_at_list - sets `list_known`, if the scheduler's list of jobs is there, and needed; or `jobs_fault`, why it cannot be
-# read, though it is there. What is left out then, as those alerts neither fire nor end, is added to `unjudged`.
+# look_at_list - sets `list_known`, if the scheduler's list of jobs is there, and needed; or `jobs_fault`, why it cannot
+# be read, though it is there. What is left out then, as those alerts neither fire nor end, is added to `unjudged`.
 look_at_list() {
   local left_out
   list_known=0 jobs_fault=
@@ -49,7 +49,8 @@ look_at_list() {
   load lib/jobs_file
   look_at_jobs_file
   if [[ -z $jobs_fault ]]; then list_known=1; return; fi
-  unjudged+=("left out: ${left_out:-jobs that have not run yet}, since the scheduler's list cannot be read: $jobs_fault")
+  unjudged+=("left out: ${left_out:-jobs that have not run yet}, since the scheduler's list cannot be read:\
+ $jobs_fault")
 }
 
 # set_given NAME... - sets `left_out` to those of these options that were given.

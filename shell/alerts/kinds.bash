@@ -10,8 +10,8 @@ for_how_long() {
   duration "(($now - $1) / 1000000)"
 }
 
-# find_alerts - SQL: those of the kinds that were asked for. Sets `kinds`. A list of jobs that is missing leaves out those
-# that cannot do without it; one that cannot be read, all that look at it; and missing logs, those that go by them.
+# find_alerts - SQL: those of the kinds that were asked for. Sets `kinds`. A list of jobs that is missing leaves out
+# those that cannot do without it; one that cannot be read, all that look at it; missing logs, those that go by them.
 find_alerts() {
   kinds=()
   [[ ! -v opt[after] ]] || add_kind failing

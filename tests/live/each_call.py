@@ -76,6 +76,20 @@ FILES = {
     ".checkpoint_a.json": '{"pid": 1, "job_id": "a", "started_at": "2001-04-01T00:00:00"}',
 }
 
+# A state of alerts with a mute, an alert that goes on, and one of missed runs that is over; and what changes it.
+TOLD = {
+    **FILES,
+    "jobs.json": '{"jobs": [{"id": "a", "name": "A", "enabled": true, "cron": "0 0 * * *", "created_at": "%s"}]}' % (
+        time.strftime("%FT%TZ", time.gmtime(time.time() - 3 * 86400))),
+    "logs/a.log": "",
+    "results/new.jsonl": record("01-01T00:00:00", "6", "false"),
+    "state": '{"taskresults_alerts":1,"alerts":3,"results":"RESULTS"}\n'
+             '{"job":"a","alert":"failing","fired_us":1,"sent_us":1,"upto_us":1}\n'
+             '{"job":"b","alert":"missed","fired_us":1,"sent_us":1,"upto_us":%d,"since_us":1,"over":1}\n'
+             '{"job":"b","alert":"mute","fired_us":1,"sent_us":1,"until_us":4000000000000000}\n'
+             % (time.time_ns() // 1000),
+}
+
 # More than is read before a second thread starts.
 LONG = {"results/long.jsonl": "".join(record("01-01T00:%02d:%02d" % (i // 60, i % 60), "%d %s" % (i, "x" * 2000),
                                              "false" if i % 50 == 0 else "true") for i in range(2600))}
@@ -87,8 +101,8 @@ def sql(name, statements, allows="nothing", build="", files=FILES, status=0):
     return Scenario(name, None, statements, allows, build, status, files)
 
 
-def command(words, allows="nothing", status=0):
-    return Scenario("taskresults " + words, words.split(), None, allows, "", status, FILES)
+def command(words, allows="nothing", status=0, files=FILES):
+    return Scenario("taskresults " + words, words.split(), None, allows, "", status, files)
 
 
 ROW = "INSERT INTO task_results(timestamp, job_id, success, output) VALUES ('2001-04-01T00:00:00Z', '%s', 1, '%s'); "
@@ -130,7 +144,11 @@ SCENARIOS = [
     sql("prune, two threads", "SELECT taskresults_prune('a', 'since', '2001-02-15T00:00Z', 'count', 1)", "prune", "tiny"),
     command("view a"), command("view --all"), command("list"), command("stats"), command("errors"), command("rejects"),
     command("export --format jsonl"), command("export -o out.csv", "export"), command("sla --window 2001-01-01..2001-04-01"),
-    command("alerts --state state", "state"), command("metrics"), command("report -o out.html", "export"),
+    command("alerts --state state", "state"), command("alerts --after 1 --state state", "state", 1, TOLD),
+    command("alerts --missed --burn 99/30d --slow --recovered --state state", "state", 1, TOLD),
+    command("alerts mute a --for 5m --state state", "state", 0, TOLD),
+    command("alerts unmute b --state state", "state", 0, TOLD),
+    command("alerts mute --list --state state", "state", 0, TOLD), command("metrics"), command("report -o out.html", "export"),
     command("doctor"), command("prune a --keep 1", "prune"),
     command("run a -- printf hello", "append"), command("run a --merge -- sh -c echo>&2;exit", "append"),
 ]
@@ -145,7 +163,7 @@ class Place:
         self.path = tempfile.mkdtemp(prefix="taskresults-each-")
         for name, text in files.items():
             os.makedirs(os.path.dirname(os.path.join(self.path, name)), exist_ok=True)
-            self.write(name, text.encode())
+            self.write(name, text.replace("RESULTS", os.fsencode(self.path + "/results").hex()).encode())
 
     def write(self, name, content):
         with open(os.path.join(self.path, name), "wb") as file:
@@ -201,9 +219,11 @@ def end_session(session):
 
 
 def without_now(text):
-    """Times of the run itself, and figures that follow from them."""
+    """Times and places of the run itself, and figures that follow from them."""
+    text = re.sub(rb'"results":"[0-9a-f]+"', b"RESULTS", text)
     text = re.sub(rb"%d-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z" % time.gmtime().tm_year, b"NOW", text)
-    text = re.sub(rb"(?<![\d.])\d{8,10}(?![\d.])", b"SECONDS", text)
+    text = re.sub(rb"%d-\d\d-\d\d \d\d:\d\d:\d\d" % time.gmtime().tm_year, b"NOW", text)
+    text = re.sub(rb"(?<![\d.])(\d{8,10}|1[789]\d{14})(?![\d.])", b"SECONDS", text)
     return re.sub(rb"taskresults-each-\w+", b"PLACE", text)
 
 

@@ -11,6 +11,7 @@
 **   EACH_CALL_AT=N         and the N-th of them (from 1) ...
 **   EACH_CALL_ERRNO=E      ... fails with errno E, without doing anything (a close does close), ...
 **   EACH_CALL_SHORT=1      ... or, for a read or a write, does half of its work,
+**   EACH_CALL_KILL=1       ... or the process is killed instead of it,
 **   EACH_CALL_ON=1         and so do all that follow
 */
 #define _GNU_SOURCE
@@ -125,6 +126,7 @@ static Fate meet(const char *name, const void *caller) {
   snprintf(text, sizeof text, "fault %s\n", whole_name);
   log_line(text);
   errno = before;
+  if (setting("EACH_CALL_KILL")) raise(SIGKILL);
   if (setting("EACH_CALL_SHORT")) return HALF;
   errno = (int)setting("EACH_CALL_ERRNO");
   return FAIL;

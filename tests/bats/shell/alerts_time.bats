@@ -121,65 +121,128 @@ PYTHON
   ((all > 60))
 }
 
-# counts_of JOBS OPTION... - sets `processes`, how many start for so many jobs; and `opened_logs` and `opened_results`, how
-# often their files are opened. Of each process strace makes a file, so that no line is cut by another's.
+# counts_of OPTION... - sets `processes`, how many start, but for those that save what was told every second; and `opened`,
+# how often the extension opens a file.
 counts_of() {
-  rm -rf results logs traces "$XDG_STATE_HOME" # the first run makes a lock
-  mkdir results logs traces
-  export SCHEDULER_LOGS_DIR=$PWD/logs
-  oracle durations 4 "$1" "$PWD" "$$" >/dev/null
-  strace -ff -qq -e trace=execve,openat -o traces/of "$(tool taskresults)" alerts "${@:2}" >told || [[ $? -eq 1 ]]
-  processes=$(cat traces/* | grep -c '^execve(.* = 0$')
-  opened_logs=$(cat traces/* | grep -cE '^openat\(.*"[^"]*\.log".* = [0-9]+$')
-  opened_results=$(cat traces/* | grep -cE '^openat\(.*"[^"]*\.jsonl".* = [0-9]+$')
+  rm -rf traces "$XDG_STATE_HOME" # the first run makes a lock
+  mkdir traces
+  head -c 8 /dev/zero >calls
+  # Of each process strace makes a file, so that no line is cut by another's.
+  strace -ff -qq --seccomp-bpf -e trace=execve -o traces/of -E LD_PRELOAD="$root/build/shim/each_call.so" \
+    -E EACH_CALL_STATE="$PWD/calls" -E EACH_CALL_NAME=openat "$(tool taskresults)" alerts "$@" >told || [[ $? -eq 1 ]]
+  processes=$(cat traces/* | grep -v taskresults-run | grep -c '^execve(.* = 0$')
+  opened=$(od -An -td8 calls | tr -d ' ')
+}
+
+needs_strace() {
+  command -v strace >/dev/null || skip 'no strace'
+  strace -o /dev/null true 2>/dev/null || skip 'nothing may be traced here'
 }
 
 @test "alerts: --slow and --fast read each log once, and start as many processes for many jobs as for few" {
-  command -v strace >/dev/null || skip 'no strace'
-  strace -o /dev/null true 2>/dev/null || skip 'nothing may be traced here'
+  needs_strace
   setup_alerts
-  counts_of 5 --slow --fast
-  local few=$processes logs
-  counts_of 60 --slow --fast
+  export SCHEDULER_LOGS_DIR=$PWD/logs
+  local count few='' logs
+  for count in 5 60; do
+    rm -rf results logs
+    mkdir results logs
+    oracle durations 4 "$count" "$PWD" "$$" >/dev/null
+    counts_of --slow --fast
+    [[ -s told && $processes -eq ${few:-$processes} ]] || { echo "$few $processes"; return 1; }
+    few=$processes
+  done
   logs=(logs/*)
-  [[ -s told && $processes -eq $few && $opened_logs -eq ${#logs[@]} ]] ||
-    { echo "$few $processes $opened_logs ${#logs[@]}"; return 1; }
+  strace -f -qq --seccomp-bpf -e trace=openat -o trace "$(tool taskresults)" alerts --slow --fast >told
+  opened=$(grep -cE 'openat\(.*"[^"]*\.log"' trace)
+  [[ $opened -eq ${#logs[@]} ]] || { echo "$opened ${#logs[@]}"; return 1; }
+}
+
+# same_jobs FROM TO - jobs of those numbers that are due every hour. Of each the last run took long, and failed, and it
+# missed runs before.
+same_jobs() {
+  python3 - "$1" "$2" <<'PYTHON'
+import datetime, json, os, sys
+hour, now = datetime.timedelta(hours=1), datetime.datetime.now(datetime.timezone.utc).replace(microsecond=0)
+slot = (now - datetime.timedelta(minutes=30)).replace(second=0)
+stamp = lambda time: time.isoformat().replace("+00:00", "Z")
+results, log = [], []
+for hours in (30, 29, 28, 27, 26, 25, 5, 4):
+    begins, ok = slot - hours * hour, hours > 4
+    ends = begins + datetime.timedelta(seconds=30 if ok else 300)
+    log.append(f"[{stamp(begins)}] Executing (command mode): working_dir=/opt, cmd=true\n"
+               f"[{stamp(ends)}] Command {'executed successfully' if ok else 'failed: no'}\n")
+    results.append(json.dumps({"timestamp": stamp(ends), "success": ok, "output": "x", "error": "" if ok else "no"}) + "\n")
+jobs = []
+for number in range(int(sys.argv[1]), int(sys.argv[2])):
+    open(f"results/j{number}.jsonl", "w").writelines(results)
+    open(f"logs/j{number}.log", "w").writelines(log)
+for number in range(int(sys.argv[2])):
+    jobs.append({"id": f"j{number}", "enabled": True, "cron": f"{slot.minute} * * * *", "created_at": stamp(slot - 31 * hour)})
+json.dump({"jobs": jobs}, open("jobs.json", "w"))
+PYTHON
+}
+
+@test "alerts: with 2,000 jobs each kind opens the files a hundred times as often as with 20, and starts no process more" {
+  needs_strace
+  setup_alerts
+  export SCHEDULER_LOGS_DIR=$PWD/logs
+  mkdir logs
+  local kinds kind few_processes few_opened all=0
+  kinds=('--after 1' '--missed' '--burn 99/30d' '--slow --fast' '--rate 1/3 --silent-for 2h --overdue --suspicious x --empty')
+  local -A processes_of=() opened_of=()
+  same_jobs 0 20
+  for kind in "${kinds[@]}"; do
+    # shellcheck disable=SC2086  # words
+    counts_of $kind
+    processes_of[$kind]=$processes opened_of[$kind]=$opened
+  done
+  same_jobs 20 2000
+  for kind in "${kinds[@]}"; do
+    # shellcheck disable=SC2086  # words
+    counts_of $kind
+    few_processes=${processes_of[$kind]} few_opened=${opened_of[$kind]}
+    ((processes == few_processes && opened <= 100 * few_opened && opened >= 2000)) ||
+      { echo "$kind: $few_processes, $few_opened; $processes, $opened"; return 1; }
+    all=$((all + $(wc -l <told)))
+  done
+  ((all > 10000))
 }
 
 @test "alerts: without the list of jobs or the logs the others are told, then what was left out, status 3; nothing ends" {
   setup_alerts
-  local kind all=(--after 1 --overdue --missed --burn 99/1d --slow --fast --recovered)
-  local list="the scheduler's list of jobs is not there: $SCHEDULER_JOBS_FILE; SCHEDULER_JOBS_FILE says where it is"
-  local logs="the jobs' logs cannot be read: $PWD/logs; SCHEDULER_LOGS_DIR says where they are"
+  local kind options=(--after 1 --overdue --missed --burn 99/1d --slow --fast --recovered)
+  local no_list="the scheduler's list of jobs is not there: $SCHEDULER_JOBS_FILE; SCHEDULER_JOBS_FILE says where it is"
+  local no_logs="the jobs' logs cannot be read: $PWD/logs; SCHEDULER_LOGS_DIR says where they are"
   runs_of a 90 ok fail
   list_jobs a on "$(ago 30)" '*/30 * * * *' "$(ago 9000)"
   timed_runs b 60 60 60 60 60 300
-  run taskresults alerts "${all[@]}"
+  run taskresults alerts "${options[@]}"
   [[ $status -eq 1 && ${#lines[@]} -eq 5 ]] || { echo "$status $output"; return 1; }
   for kind in failing overdue missed burn slow; do grep -q "\"$kind\"" "$state" || { cat "$state"; return 1; }; done
   cp "$state" before
   mv "$SCHEDULER_JOBS_FILE" list
-  run taskresults alerts "${all[@]}"
-  expect 3 "taskresults: left out: --overdue, --missed, --burn, since $list"
+  run taskresults alerts "${options[@]}"
+  expect 3 "taskresults: left out: --overdue, --missed, --burn, since $no_list"
   cmp "$state" before
   mv logs no_logs
-  run taskresults alerts "${all[@]}"
-  expect 3 "taskresults: left out: --missed, --burn, --slow, --fast, since $logs" \
-    "taskresults: left out: --overdue, --missed, --burn, since $list"
+  run taskresults alerts "${options[@]}"
+  expect 3 "taskresults: left out: --missed, --burn, --slow, --fast, since $no_logs" \
+    "taskresults: left out: --overdue, --missed, --burn, since $no_list"
   cmp "$state" before
   run_of a 1 ok
   run_of a 0 fail
   run taskresults alerts --overdue
-  expect 3 "taskresults: left out: --overdue, since $list"
+  expect 3 "taskresults: left out: --overdue, since $no_list"
   run taskresults alerts --overdue --after 1
-  expect 3 'a: failed: broken' "taskresults: left out: --overdue, since $list"
+  expect 3 'a: failed: broken' "taskresults: left out: --overdue, since $no_list"
   run taskresults alerts --nagios --overdue --after 1
   [[ $status -eq 2 ]]
   run taskresults alerts --nagios --overdue --slow
-  expect 3 "TASKRESULTS UNKNOWN - left out: --slow, since $logs"
+  expect 3 "TASKRESULTS UNKNOWN - left out: --slow, since $no_logs"
   mv list "$SCHEDULER_JOBS_FILE"
   run taskresults alerts --missed
-  expect 3 "taskresults: left out: --missed, since $logs"
+  expect 3 "taskresults: left out: --missed, since $no_logs"
 }
 
 # --- missed runs -----------------------------------------------------------------------------------------------------
@@ -491,4 +554,76 @@ PYTHON
   cmp "$state" before
   run taskresults alerts
   expect 1 'b: failed: broken'
+}
+
+# make_state - one with all that a state can hold: an alert that goes on, a mute, and missed runs that are over. Then a
+# failure that is news.
+make_state() {
+  export SCHEDULER_LOGS_DIR=$PWD/logs
+  mkdir -p logs
+  runs_of goes_on 10 fail
+  list_jobs over on '' '*/10 * * * *' "$(ago 95)"
+  taskresults alerts --after 1 --missed >/dev/null || [[ $? -eq 1 ]]
+  run_of over 0 ok
+  taskresults alerts mute quiet goes_on --for 1h >/dev/null
+  taskresults alerts --missed
+  run_of new 10 fail
+  [[ $(grep -c '"over":1' "$state") -eq 1 && $(grep -c '"mute"' "$state") -eq 2 && $(wc -l <"$state") -eq 6 ]] || { cat "$state"; return 1; }
+}
+
+@test "alerts: killed at any call, the state is what it was or says what was told, mutes and all; the next look tells the rest" {
+  setup_alerts
+  runs_of quiet 10 fail
+  make_state
+  cp "$state" before
+  local name n told kept=0 replaced=0
+  for name in openat read write fsync renameat close; do
+    for ((n = 1; n < 200; n++)); do
+      cp before "$state"
+      head -c 8 /dev/zero >calls
+      run env LD_PRELOAD="$root/build/shim/each_call.so" EACH_CALL_STATE="$PWD/calls" EACH_CALL_NAME="$name" \
+        EACH_CALL_AT="$n" EACH_CALL_KILL=1 "$(tool taskresults)" alerts --after 1 --missed
+      (($(od -An -td8 calls) >= n)) || break
+      told=$(grep -c '^new: failed' <<<"$output" || true)
+      if cmp -s before "$state"; then
+        kept=$((kept + 1))
+        run taskresults alerts --after 1 --missed
+        expect 1 'new: failed: broken'
+      else
+        replaced=$((replaced + 1))
+        [[ $told -eq 1 ]]
+      fi
+      [[ $(head -n 1 "$state") == *'"alerts":6,'* && $(wc -l <"$state") -eq 7 ]]
+      [[ $(grep -v '"new"' "$state" | tail -n +2) == "$(tail -n +2 before)" ]]
+      run taskresults alerts --after 1 --missed
+      expect 0
+    done
+    ((n > 1 && n < 200))
+  done
+  ((kept > 10 && replaced > 0))
+}
+
+@test "alerts: where the disk of the state is full, what is new is told, the state stays whole, and it is told again" {
+  ((EUID == 0)) || skip 'needs root, to mount a small disk'
+  setup_alerts
+  runs_of quiet 10 fail
+  make_state
+  # shellcheck disable=SC2016  # the inner shell's
+  SMALL=$PWD/small STATE=$state T=$(tool taskresults) unshare -m bash -c 'mkdir "$SMALL" &&
+    mount -t tmpfs -o size=16k none "$SMALL" && cp "$STATE" "$SMALL/state" && : >"$SMALL/state.lock" || exit
+    head -c 99999 /dev/zero >"$SMALL/full" 2>/dev/null
+    for words in "--after 1" "mute new --for 1h" "unmute quiet"; do
+      "$T" alerts $words --state "$SMALL/state"
+      echo "status $?"
+      cmp "$STATE" "$SMALL/state" && echo the same
+    done
+    rm "$SMALL/full"
+    "$T" alerts --state "$SMALL/state"; "$T" alerts --state "$SMALL/state" && echo done' >out 2>&1 || true
+  ! grep -q '^unshare: \|^mount: ' out || skip 'no mounting here'
+  mapfile -t lines <out
+  status=0
+  expect 0 'new: failed: broken' 'taskresults: */small/state: *: No space left on device; *' 'status 3' 'the same' \
+    'taskresults: */small/state: *: No space left on device; *' 'status 3' 'the same' \
+    'taskresults: */small/state: *: No space left on device; *' 'status 3' 'the same' 'new: failed: broken' 'done' ||
+    { cat out; return 1; }
 }
