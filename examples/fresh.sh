@@ -3,8 +3,8 @@
 # logs/ and jobs.json. NOW is a time as `date` reads it, for tests: with '2026-02-14 23:30 UTC' the files are those
 # beside this script.
 #
-# Each job is moved by a multiple of its own interval, so that a job of 02:00 still runs at 02:00, and the next run of
-# each is ahead; but for cert-check, which has been overdue for a day.
+# The times of each job are moved by a multiple of its own interval, so that a job of 02:00 still runs at 02:00. The next
+# run of each job is in the future. The exception is cert-check: it is shown as overdue, by one to two days.
 set -eu
 if [ $# -lt 1 ] || [ $# -gt 2 ]; then
   echo 'usage: fresh.sh DIRECTORY [NOW]' >&2
@@ -15,11 +15,12 @@ now=$(date -u -d "${2-now}" +%s)
 moved=$(mktemp -d)
 trap 'rm -rf "$moved"' EXIT
 
-# move ANCHOR INTERVAL - what comes in goes out with every time moved by the same multiple of INTERVAL seconds, so that
-# ANCHOR, the last run of a job, is less than one INTERVAL ago. A time of the year 2999 becomes one of next year.
+# move ANCHOR INTERVAL [NEXT] - what comes in goes out with every time moved by the same multiple of INTERVAL seconds, so
+# that ANCHOR, the last run of a job, is less than one INTERVAL ago. A time of the year 2999 becomes one of next year. With
+# NEXT, a next_run that would not be in the future is moved by one more INTERVAL: the run for it has not ended yet.
 move() {
   anchor=$(date -u -d "$1" +%s)
-  LC_ALL=C awk -v now="$now" -v anchor="$anchor" -v interval="$2" '
+  LC_ALL=C awk -v now="$now" -v anchor="$anchor" -v interval="$2" -v next_is_ahead="${3-}" '
     # Days since 1970-01-01, and back: in the calendar of March to February, where a leap day is the last.
     function days_of(year, month, day,    era, in_era) {
       if (month <= 2) year--
@@ -44,6 +45,7 @@ move() {
       if (time ~ /^2999/) return substr(date_of(floor_of(now / 86400)), 1, 4) + 1 substr(time, 5)
       seconds = days_of(substr(time, 1, 4) + 0, substr(time, 6, 2) + 0, substr(time, 9, 2) + 0) * 86400
       seconds += substr(time, 12, 2) * 3600 + substr(time, 15, 2) * 60 + substr(time, 18, 2) + by
+      if (next_is_ahead && line ~ /"next_run"/ && seconds <= now) seconds += interval
       return sprintf("%sT%02d:%02d:%02d", date_of(int(seconds / 86400)), int(seconds % 86400 / 3600), \
         int(seconds % 3600 / 60), seconds % 60)
     }
@@ -60,17 +62,17 @@ move() {
 
 hour=3600 day=86400
 mkdir -p "$to/results" "$to/logs"
-# job JOB LAST_RUN INTERVAL
+# job JOB LAST_RUN INTERVAL [NEXT]
 job() {
   for file in "results/$1.jsonl" "logs/$1.log"; do
     [ ! -e "$from/$file" ] || move "$2" "$3" <"$from/$file" >"$to/$file"
   done
   # The member of jobs.json: from the line of its id to the next one's.
-  sed -n "/\"id\": \"$1\"/,/^    }/p" "$from/jobs.json" | move "$2" "$3" >"$moved/$1"
+  sed -n "/\"id\": \"$1\"/,/^    }/p" "$from/jobs.json" | move "$2" "$3" "${4-}" >"$moved/$1"
 }
-job nightly-backup 2026-02-14T02:09:08Z $day
-job daily-digest 2026-02-14T09:00:20Z $day
-job price-watch 2026-02-14T23:00:39Z $hour
+job nightly-backup 2026-02-14T02:09:08Z $day next
+job daily-digest 2026-02-14T09:00:20Z $day next
+job price-watch 2026-02-14T23:00:39Z $hour next
 job api-monitor 2026-02-14T18:01:23Z $((6 * hour))
 job cert-check 2026-02-14T07:00:00Z $day
 job disk-report 2026-02-14T08:00:00Z $((7 * day))

@@ -1,6 +1,9 @@
--- regressions.sql - jobs that do worse since a date, such as that of a release. Put yours in the first line.
+-- regressions.sql - jobs that fail more often since a date, such as the day of a release.
+--
+-- Here the date is nine days before the last run, which fits the example data. To use a date of your own, replace the
+-- first line by: WITH release(at_us) AS (VALUES (taskresults_time('2026-02-06'))),
 .mode box
-WITH release(at_us) AS (VALUES (strftime('%s', '2026-02-06T00:00:00Z') * 1000000)),
+WITH release(at_us) AS (SELECT max(time_us) - taskresults_span('9d') FROM task_results),
 side AS (
   SELECT job_id, count(*) FILTER (WHERE time_us < at_us) AS runs_before,
          count(*) FILTER (WHERE time_us >= at_us) AS runs_since,

@@ -32,7 +32,7 @@ price-watch 48 87.5 % TIME AGO failed 3'* ]]
 
 @test "the example data ends now, whenever that is" {
   for now in 2026-02-14T23:30:00Z 2026-11-28T05:03:59Z 2027-12-31T23:59:59Z 2028-02-29T02:09:07Z 2028-02-29T02:09:08Z \
-    2028-03-01T12:00:00Z 2100-03-01T00:00:38Z 2026-01-03T00:00:00Z; do
+    2028-03-01T12:00:00Z 2100-03-01T00:00:38Z 2026-01-03T00:00:00Z 2026-11-28T02:00:00Z 2026-11-28T02:05:00Z; do
     "$root/examples/fresh.sh" "$BATS_TEST_TMPDIR/data" "$now"
     python3 "$root/tests/oracles/example_dates.py" "$root/examples" "$BATS_TEST_TMPDIR/data" "$now"
   done

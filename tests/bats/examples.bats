@@ -31,6 +31,17 @@ example_data() {
   done
 }
 
+@test "every SQL example finds something in the fresh example data" {
+  example_data
+  examples/fresh.sh "$BATS_TEST_TMPDIR/fresh"
+  SCHEDULER_RESULTS_DIR=$BATS_TEST_TMPDIR/fresh/results SCHEDULER_LOGS_DIR=$BATS_TEST_TMPDIR/fresh/logs
+  SCHEDULER_JOBS_FILE=$BATS_TEST_TMPDIR/fresh/jobs.json
+  for file in examples/sql/*.sql; do
+    run sqlite3 -init /dev/null -bail -list -cmd '.load ./taskresults' :memory: < <(grep -v '^\.mode ' "$file")
+    [[ $status -eq 0 && ${#lines[@]} -ge 1 ]] || { echo "$file: $status $output"; return 1; }
+  done
+}
+
 # A second opinion on three of them.
 @test "the SQL examples agree with Python" {
   example_data
