@@ -1,5 +1,5 @@
 /*
-** base.h - what every other folder stands on: errors, polling, threads, names, text, Linux, the connection.
+** base.h - what every other folder uses: errors, polling, threads, names, text, Linux, the connection.
 */
 #ifndef TR_BASE_H
 #define TR_BASE_H
@@ -27,7 +27,7 @@ SQLITE_EXTENSION_INIT3
 
 #pragma GCC visibility push(hidden)
 
-/* On a function whose result tells whether it went well: the compiler warns where nobody looks at it. */
+/* For a function that returns a success or error code: the compiler warns if a caller ignores it. */
 #define TR_CHECKED __attribute__((warn_unused_result))
 
 #ifndef TEMP_FAILURE_RETRY /* glibc has it */
@@ -48,11 +48,11 @@ SQLITE_EXTENSION_INIT3
 ** base/error.c - messages that name the file, the place and the cause
 */
 
-/* Sets *message (freeing what was there; NULL is allowed and means "not wanted") and returns `code`. A message that
-** cannot be allocated is left NULL: the code stands on its own. */
+/* Sets *message (frees the old text; `message` may be NULL if the caller wants no text) and returns `code`. If there is
+** no memory for the text, *message becomes NULL and only the code tells of the error. */
 int tr_error(char **message, int code, const char *format, ...);
 
-/* errno -> SQLITE_FULL, SQLITE_NOMEM, SQLITE_READONLY or SQLITE_IOERR: for what writes. */
+/* errno -> SQLITE_FULL, SQLITE_NOMEM, SQLITE_READONLY or SQLITE_IOERR, for functions that write. */
 int tr_error_code(int error_number);
 
 /* ------------------------------------------------------------------------------------------------------------------
@@ -60,13 +60,13 @@ int tr_error_code(int error_number);
 */
 void *tr_array_grow(void *items, size_t *room, size_t wanted, size_t item_bytes);
 
-/* The array with room for as many items as are wanted; if there is not enough, at least twice as much as before. NULL:
-** out of memory, and nothing changed. */
+/* Returns the array, with room for `wanted` items. If it has to grow, its room at least doubles. NULL: out of memory,
+** and nothing has changed. */
 static inline void *tr_array_reserve(void *items, size_t *room, size_t wanted, size_t item_bytes) {
   return wanted <= *room ? items : tr_array_grow(items, room, wanted, item_bytes);
 }
 
-/* Zeroed, it is empty. */
+/* A zeroed one is an empty list. */
 typedef struct TrNameList {
   char **name; /* owned, each: NUL-terminated */
   size_t count, room;
@@ -77,7 +77,7 @@ void tr_name_list_sort(TrNameList *list);                                       
 void tr_name_list_free(TrNameList *list);
 
 /* ------------------------------------------------------------------------------------------------------------------
-** base/poll.c - may this go on? Asked about every 256 KiB, at each file, and in every wait
+** base/poll.c - has somebody interrupted us? Asked about every 256 KiB, at each file, and in every wait
 */
 typedef struct TrPoll {
   sqlite3 *db;        /* borrowed; NULL means nobody can interrupt (tools, tests) */
@@ -89,21 +89,21 @@ TR_CHECKED int tr_poll_sleep(TrPoll *poll, int milliseconds);
 void tr_poll_close(TrPoll *poll); /* before the connection closes: in xDisconnect */
 
 /* ------------------------------------------------------------------------------------------------------------------
-** base/platform_linux.c - what Linux alone has. Reasons are 0, or errno
+** base/platform_linux.c - what only Linux has. An `int` result is 0 or an errno value, unless the line says otherwise
 */
 TR_CHECKED int tr_lease_take(int fd, int type); /* F_RDLCK or F_WRLCK. EAGAIN: others are in the way */
 void tr_lease_drop(int fd);
-bool tr_lease_is_held(int fd, int type); /* and nobody waits for it */
-int tr_lease_budget_ms(void);            /* how long one surely holds against a waiting open */
+bool tr_lease_is_held(int fd, int type); /* false as well if somebody waits for it */
+int tr_lease_budget_ms(void);            /* how long a lease surely lasts while an open() waits */
 
-/* Descriptors that stand for an entry without opening it, so its own permissions do not matter. -1: see errno. */
+/* O_PATH descriptors: they name an entry without opening it, so they need no permission on it. -1: see errno. */
 TR_CHECKED int tr_locate(int dir_fd,
                          const char *name); /* the entry itself, be it a link: for fstat() and tr_read_link() */
 TR_CHECKED int tr_locate_dir(int dir_fd, const char *path); /* for openat() and the like */
 ssize_t tr_read_link(int link_fd, char *text, size_t size);
 
-/* Access lists, and what users have attached to a file. *name is the one that cannot be given, in the buffer; NULL:
-** they cannot be listed. */
+/* Copies extended attributes: access lists, and what users have attached to a file. On an error, *name is the attribute
+** that could not be copied (in `buffer`), or NULL if they could not be listed. */
 #define TR_ATTRIBUTES_BYTES (128 * 1024)
 TR_CHECKED int tr_attributes_copy(int from_fd, int to_fd, char buffer[TR_ATTRIBUTES_BYTES], const char **name);
 
@@ -111,14 +111,14 @@ TR_CHECKED int tr_exchange_names(int dir_fd, const char *one,
                                  const char *other); /* each file gets the other's, at one instant */
 TR_CHECKED int tr_reserve_space(int fd, int64_t offset, int64_t length); /* of the file system; the file's size stays */
 TR_CHECKED int tr_random_bytes(void *bytes, size_t count);               /* a few */
-int tr_descriptor_named(int dir_fd, const char *name);  /* which of ours the entry stands for; -1: for none */
-TR_CHECKED int tr_reopen_descriptor(int fd, int flags); /* with flags of its own; -1 and errno */
+int tr_descriptor_named(int dir_fd, const char *name);  /* of /proc/self/fd: our descriptor of that name; -1: none */
+TR_CHECKED int tr_reopen_descriptor(int fd, int flags); /* a new one, with other flags; -1: see errno */
 
-#define TR_PROCESS_HIDDEN (-1)                                                 /* no errno: it cannot be told */
+#define TR_PROCESS_HIDDEN (-1)                                                 /* no errno value: it cannot be known */
 TR_CHECKED int tr_process_read(int64_t pid, char *state, int64_t *started_us); /* its state as ps shows it */
 unsigned tr_processors(void);                                                  /* that this process may run on */
 
-/* By a clock that nobody sets. */
+/* By the monotonic clock. */
 void tr_condition_init(pthread_cond_t *condition);
 void tr_condition_wait(pthread_cond_t *condition, pthread_mutex_t *mutex, int milliseconds); /* at the most */
 
@@ -127,13 +127,13 @@ void tr_sort(void *items, size_t count, size_t item_bytes, int (*compare)(const 
              void *context);
 
 /* ------------------------------------------------------------------------------------------------------------------
-** base/open.c - opening a file beside one who holds a lease on it
+** base/open.c - opening a file that another process may have leased
 */
 #define TR_LEASE_RETRY_MS 2
-#define TR_LEASE_PATIENCE_MS 10000 /* a prune holds its lease for milliseconds; this is for a stopped one */
+#define TR_LEASE_PATIENCE_MS 10000 /* a prune holds its lease for milliseconds; longer only if it was stopped */
 
-/* Follows no link and waits for no peer; what is made has mode 0644. SQLITE_OK: *fd is open, or *reason tells why not
-** (EAGAIN: leased for too long). SQLITE_INTERRUPT: the wait was cut short. */
+/* Follows no link and waits for no peer (O_NONBLOCK); a new file gets mode 0644. SQLITE_OK: *fd is open, or is -1 and
+** *reason is the errno value (EAGAIN: leased for too long). SQLITE_INTERRUPT: interrupted while waiting. */
 TR_CHECKED int tr_open_leased(int dir_fd, const char *name, int flags, TrPoll *poll, int *fd, int *reason);
 
 /* ------------------------------------------------------------------------------------------------------------------
@@ -141,17 +141,17 @@ TR_CHECKED int tr_open_leased(int dir_fd, const char *name, int flags, TrPoll *p
 */
 #define TR_MAX_THREADS 8
 #ifndef TR_SHARE_BYTES
-#define TR_SHARE_BYTES (4 * 1024 * 1024) /* less than this is read before a thread has started */
+#define TR_SHARE_BYTES (4 * 1024 * 1024) /* starting a thread takes longer than reading less than this */
 #endif
 
-unsigned tr_threads_default(void); /* as many as are of use here, the caller's included; 1: no helper */
-bool tr_thread_start(pthread_t *thread, void *(*work)(void *), void *argument); /* false: there is none to be had */
+unsigned tr_threads_default(void); /* including the caller's; 1: no helper */
+bool tr_thread_start(pthread_t *thread, void *(*work)(void *), void *argument); /* false: the system gives us none */
 
 /* ------------------------------------------------------------------------------------------------------------------
 ** base/clock.c, environment.c - what time it is; the variables that the process was given
 */
 int64_t tr_clock_us(void);                    /* since the Unix epoch, UTC */
-int64_t tr_clock_ms(void);                    /* by a clock that nobody sets */
+int64_t tr_clock_ms(void);                    /* of the monotonic clock */
 const char *tr_environment(const char *name); /* NULL if it is not set, or empty */
 
 /* ------------------------------------------------------------------------------------------------------------------
@@ -176,7 +176,7 @@ const char *tr_names_get(const TrNames *names,
 ** base/text.c - ASCII, UTF-8 and JSON escapes
 */
 
-/* Of ASCII, whatever the host's locale. */
+/* ASCII only, whatever the host's locale. */
 static inline bool tr_is_digit(int c) {
   return c >= '0' && c <= '9';
 }
@@ -190,7 +190,7 @@ static inline bool tr_is_blank(int c) {
   return c == ' ' || (c >= '\t' && c <= '\r');
 }
 
-/* What the four hexadecimal digits of a \u escape stand for, and what that is. */
+/* The UTF-16 code unit that the four hexadecimal digits of a \u escape stand for, and what kind it is. */
 static inline uint32_t tr_hex4(const unsigned char *p) {
   uint32_t value = 0;
   for (int i = 0; i < 4; i++) value = value << 4 | (uint32_t)(p[i] <= '9' ? p[i] - '0' : (p[i] | 0x20) - 'a' + 10);
@@ -225,45 +225,47 @@ typedef struct TrConnection {
   sqlite3 *db;
   TrNames *names;    /* owned */
   locale_t c_locale; /* owned: numbers are read with '.', whatever the host's locale */
-  bool read_only;    /* loaded without the power to act: no function that acts, no INSERT, no path as an argument */
+  bool read_only;    /* loaded read-only: no function with side effects, no INSERT, no path as an argument */
   bool writable;     /* taskresults_writable(1): task_results without arguments takes INSERTs */
   uint64_t written;  /* records that the COMMIT now under way has written, through any table */
-  uint64_t untimed;  /* records that conditions on time have passed over, since it cannot be read */
+  uint64_t untimed;  /* records that conditions on time skipped because their timestamp is unreadable */
   bool exporting;    /* inside taskresults_export_csv(), which must not nest */
 } TrConnection;
 
 TrConnection *tr_connection_new(sqlite3 *db, bool read_only);
-/* Are the texts of its databases? In doubt, they are not. SQLITE_OK, or SQLITE_INTERRUPT. */
+/* Do the connection's databases store text as UTF-8? If that cannot be found out, the answer is false. SQLITE_OK, or
+** SQLITE_INTERRUPT. */
 TR_CHECKED int tr_connection_is_utf8(const TrConnection *connection, bool *is_utf8);
 void tr_connection_unref(void *connection);
 
 /* ------------------------------------------------------------------------------------------------------------------
 ** base/timespan.c - a length of time as people write it -> microseconds
 */
-/* What is understood, for messages. */
+/* The forms that are understood, for messages. */
 #define TR_TIMESPAN_FORMS "90s, 30m, 12h, 7d, 2w, 3mo, 1y, '90 days' or '1d 12h'"
 
-/* False: the text is no length of time, or int64_t cannot hold it. `plain_seconds`: a number alone is seconds, and
+/* False: the text is not a length of time, or is too long for int64_t. `plain_seconds`: a number alone is seconds, and
 ** numbers may have a fraction, which is cut to microseconds. */
 bool tr_timespan_parse(const char *text, size_t length, bool plain_seconds, int64_t *span_us);
 
 /* ------------------------------------------------------------------------------------------------------------------
-** base/target.c - where an output goes: a file that takes its place whole, or a pipe, a device, a descriptor of ours
+** base/target.c - where an output goes: a file that is replaced in one step, or a pipe, a device, a descriptor of ours
 */
 typedef struct TrTarget {
   int fd;             /* owned: what is written to; -1: closed */
-  int dir_fd;         /* owned: of the file and the temporary; -1: written to as it is */
+  int dir_fd;         /* owned: the directory of both names; -1: no temporary, the target is written to directly */
   char name[256];     /* the file's, in dir_fd */
   char temporary[20]; /* its name; empty: there is none */
-  dev_t device;       /* of the temporary: */
+  dev_t device;       /* of the temporary */
   ino_t inode;
-  bool in_place;    /* the temporary has become the file */
-  const char *what; /* static: what could not be done, beside errno; NULL: a write */
+  bool in_place;    /* the temporary has been renamed to the file */
+  const char *what; /* static: the step that failed, to explain errno; NULL: a write */
 } TrTarget;
 
-/* Call order: open, write to fd, commit, close; close without commit takes everything back (but not what a pipe took).
-** open and commit: 0, or errno. EAGAIN from open: a FIFO that nobody reads yet; ask again. `path` is needed no longer
-** than open. If commit fails with in_place, the file is written, but may not outlast a power cut. */
+/* Call order: open, write to fd, commit, close; close without commit leaves the old file as it was (what went into a
+** pipe cannot be undone). open and commit: 0, or errno. EAGAIN from open: a FIFO that nobody reads yet; try again.
+** `path` is used only by open. If commit fails and in_place is set, the file is complete, but a power failure may undo
+** it. */
 TR_CHECKED int tr_target_open(TrTarget *target, const char *path);
 TR_CHECKED int tr_target_commit(TrTarget *target, bool sync);
 void tr_target_close(TrTarget *target);

@@ -1,5 +1,5 @@
 /*
-** clock.c - what time it is, and how much of it has gone by.
+** clock.c - the wall clock and the monotonic clock.
 */
 #include "base.h"
 

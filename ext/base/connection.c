@@ -1,7 +1,7 @@
 /*
 ** connection.c - what the tables and functions of one connection share: the map of file names, so that rowids agree
-** between them, and a C locale for numbers. Counted references, because SQLite destroys modules and functions one by
-** one, in its own order.
+** between them, and a C locale for numbers. It is reference-counted, because SQLite destroys modules and functions one
+** by one, in an order of its own.
 */
 #include "base.h"
 

@@ -1,7 +1,8 @@
 /*
 ** error.c - messages that name the file, the place and the cause.
 **
-** One way to report: the code is returned, the words go to *message. There is no "last error" kept anywhere.
+** Every error is reported in the same way: the code is returned, the text goes to *message. No "last error" is kept
+** anywhere.
 */
 #include "base.h"
 

@@ -11,7 +11,7 @@
 #include <string.h>
 
 struct TrNames {
-  uint32_t seed; /* file names are chosen by others: no two connections hash alike */
+  uint32_t seed; /* random for each connection: others choose the file names, and could choose names that collide */
   uint32_t count;
   uint32_t room;       /* of name[] */
   char **name;         /* name[ordinal]; owned */

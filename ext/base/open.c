@@ -1,8 +1,8 @@
 /*
-** open.c - opening a file beside one who holds a lease on it.
+** open.c - opening a file that another process may have leased.
 **
-** A prune leases the file that it prunes. Under O_NONBLOCK an open that is against the lease fails with EAGAIN instead
-** of waiting in the kernel, where nobody could interrupt it; so it is tried again here.
+** A prune takes a lease on the file that it prunes. With O_NONBLOCK, an open that conflicts with the lease fails with
+** EAGAIN instead of waiting in the kernel, where it could not be interrupted. So we retry here.
 */
 #include "base.h"
 

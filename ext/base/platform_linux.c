@@ -1,16 +1,17 @@
 /*
-** platform_linux.c - what Linux alone has: the whole of the extension's, so that another system is another file.
-** .ci/layers keeps leases, exchanges of names, space ahead of time, O_PATH, attributes, /proc and the like out of all
-** others.
+** platform_linux.c - everything in the extension that needs Linux. A port to another system replaces this file.
+** .ci/layers keeps leases, renameat2, fallocate, O_PATH, extended attributes, /proc and the like out of all other
+** files.
 **
 ** Leases: a read lease is granted only when nobody has the file open for writing, a write lease only when nobody but us
-** has it open at all; and while we hold one, an open() that is against it waits in the kernel until we let go (or fails
-** with EAGAIN, under O_NONBLOCK). That is the one thing on Linux that a writer which takes no lock cannot get around.
+** has it open at all; and while we hold one, an open() that conflicts with it waits in the kernel until we release it
+** (or fails with EAGAIN, with O_NONBLOCK). On Linux, a lease is the only lock that also stops writers that take no
+** lock.
 **
 ** A waiting open() makes the kernel signal us. The default, SIGIO, would kill the host process, so SIGURG, which is
 ** ignored by default, is chosen before every lease: dropping one resets the choice. We never act on the signal; we ask
-** (F_GETLEASE). A lease that is not given up is taken away after /proc/sys/fs/lease-break-time, so nobody waits on us
-** for ever, not even if we are stopped. A kill drops all leases at once.
+** with F_GETLEASE. The kernel takes a lease away after /proc/sys/fs/lease-break-time seconds, so nobody waits for ever,
+** even if we are stopped. When a process ends, its leases end too.
 */
 #include "base.h"
 
@@ -68,7 +69,7 @@ ssize_t tr_read_link(int link_fd, char *text, size_t size) {
   return readlinkat(link_fd, "", text, size);
 }
 
-/* Those that only the system can set (security.*) come by themselves. */
+/* Attributes that only the system can set (security.*) appear by themselves on the new file. */
 static bool is_copied(const char *attribute) {
   return strncmp(attribute, "user.", 5) == 0 || strncmp(attribute, "system.posix_acl", 16) == 0;
 }
@@ -78,7 +79,7 @@ int tr_attributes_copy(int from_fd, int to_fd, char buffer[TR_ATTRIBUTES_BYTES],
   char *value = buffer + XATTR_LIST_MAX;
   *name = NULL;
   ssize_t length = flistxattr(from_fd, buffer, XATTR_LIST_MAX);
-  if (length < 0) return errno == ENOTSUP || errno == ENOSYS ? 0 : errno; /* then it has none */
+  if (length < 0) return errno == ENOTSUP || errno == ENOSYS ? 0 : errno; /* a file system without attributes */
   for (const char *listed = buffer; listed < buffer + length; listed += strlen(listed) + 1) {
     if (!is_copied(listed)) continue;
     *name = listed;
@@ -100,7 +101,7 @@ int tr_random_bytes(void *bytes, size_t count) {
   return getrandom(bytes, count, 0) == (ssize_t)count ? 0 : errno;
 }
 
-/* /dev/stdout leads to /proc/self/fd/1, whose text is not a path. */
+/* /dev/stdout leads to /proc/self/fd/1, whose link text need not be a path ("pipe:[123]"). */
 int tr_descriptor_named(int dir_fd, const char *name) {
   struct statfs system;
   struct stat here, ours;
@@ -163,7 +164,7 @@ int tr_process_read(int64_t pid, char *state, int64_t *started_us) {
   int fd = (int)TEMP_FAILURE_RETRY(open(path, O_RDONLY | O_CLOEXEC));
   if (fd < 0) return errno == ENOENT || errno == EACCES || errno == EPERM ? TR_PROCESS_HIDDEN : errno;
   ssize_t got = TEMP_FAILURE_RETRY(read(fd, text, sizeof text - 1));
-  int reason = got < 0 && errno != ESRCH ? errno : TR_PROCESS_HIDDEN; /* ESRCH: it ended behind the open() */
+  int reason = got < 0 && errno != ESRCH ? errno : TR_PROCESS_HIDDEN; /* ESRCH: it ended after the open() */
   close(fd);
   if (got <= 0) return reason;
   text[got] = '\0';
@@ -180,6 +181,6 @@ int tr_process_read(int64_t pid, char *state, int64_t *started_us) {
 
 unsigned tr_processors(void) {
   cpu_set_t processors;
-  if (sched_getaffinity(0, sizeof processors, &processors) != 0) return 1; /* more of them than this set can hold */
+  if (sched_getaffinity(0, sizeof processors, &processors) != 0) return 1; /* more than the set can hold */
   return (unsigned)CPU_COUNT(&processors);
 }

@@ -1,14 +1,14 @@
 /*
-** poll.c - may this go on?
+** poll.c - has somebody interrupted the query?
 **
 ** A scan that matches nothing returns to SQLite only at its end, so it has to ask by itself whether somebody wants it
 ** to stop. sqlite3_is_interrupted() exists only since 3.41 and does not run progress handlers, which is how many hosts
 ** implement time limits; stepping a statement on the same connection does both on every version.
 ** sqlite3_progress_handler() is never called: it would replace the host's own handler.
 **
-** Progress handlers run every so many steps of the virtual machine, so the statement has some 70 of them, in columns
-** and not in one deep expression, which hardened hosts forbid. That costs a fraction of a microsecond for each read of
-** the file, and a handler set to 10,000 steps still runs about every 40 MB.
+** A progress handler runs every N steps of SQLite's virtual machine, so the statement takes some 70 steps. They come
+** from many columns, not from one deep expression, because hardened hosts limit the depth of expressions. That costs a
+** fraction of a microsecond for each read of the file, and a handler set to 10,000 steps still runs about every 40 MB.
 */
 #include "base.h"
 
@@ -17,7 +17,7 @@
 #define EIGHT "1,1,1,1,1,1,1,1"
 static const char tick_sql[] = "SELECT " EIGHT "," EIGHT "," EIGHT "," EIGHT "," EIGHT "," EIGHT "," EIGHT "," EIGHT;
 
-/* An authorizer may forbid even this statement; then only newer libraries can tell. */
+/* An authorizer may forbid even this statement; then only SQLite 3.41 and newer can tell whether we are interrupted. */
 static int poll_without_statement(TrPoll *poll) {
 #if SQLITE_VERSION_NUMBER >= 3041000
   if (sqlite3_libversion_number() >= 3041000 && sqlite3_is_interrupted(poll->db)) return SQLITE_INTERRUPT;

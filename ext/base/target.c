@@ -1,18 +1,18 @@
 /*
-** target.c - a path -> an open file that nobody else can have put there.
+** target.c - a path -> an open file to write to, safely even in a directory that belongs to somebody else.
 **
-** A regular file is written beside its final name, flushed to the disk and renamed, so until all is written the old one
-** is what it was, and a reader sees one or the other. A link is followed to its end and stays a link; an existing
-** file's mode is kept. What is no regular file (a FIFO, a device) is written to as it is, and so are this process's own
-** descriptors (/dev/stdout, /dev/fd/63), which only their names tell: opening them anew would begin at the start of a
-** file that others may have written to already.
+** A regular file is written under a temporary name beside it, flushed to the disk and renamed. So a reader sees either
+** the old file or the complete new one. A link is followed to its end and stays a link; an existing file's mode is
+** kept. Anything else (a FIFO, a device) is written to directly. So are this process's own descriptors (/dev/stdout,
+** /dev/fd/63), which are recognised by name: opening them again would begin at the start of a file that others may have
+** written to already.
 **
-** The directory may belong to somebody else, and we may be root. So the path is walked once, a name at a time, with
-** each directory held open; all that follows is done in the last of them, through one descriptor: nothing is opened,
-** given a mode or written to by a name that its owner could lead elsewhere meanwhile. A link that belongs neither to us
-** nor to root is followed only into a directory of its owner's, who could have written there himself.
+** The directory may belong to somebody else, and we may be root. So the path is walked once, one name at a time, with
+** each directory held open. Everything after that happens through the descriptor of the last directory: we never open,
+** chmod or write by a path that the owner could redirect meanwhile. A link that belongs neither to us nor to root is
+** followed only into a directory of the link's owner, who could write there anyway.
 **
-** A kill can leave the temporary file behind, `.taskresults.` and six letters; never half of the file itself.
+** A kill can leave the temporary file behind (`.taskresults.` and six letters), but never half of the file itself.
 */
 #include "base.h"
 
@@ -30,15 +30,15 @@
 /* --- the walk ---------------------------------------------------------------------------------------------------- */
 
 typedef struct Walk {
-  char rest[PATH_MAX];     /* what is still to be walked */
-  char name[NAME_MAX + 1]; /* the part in hand */
-  int dir_fd;              /* owned: where it is; tr_locate_dir() */
-  int object_fd;           /* owned: itself, tr_locate(); -1: there is none */
+  char rest[PATH_MAX];     /* the part not walked yet */
+  char name[NAME_MAX + 1]; /* the part being walked */
+  int dir_fd;              /* owned: the directory of `name`; from tr_locate_dir() */
+  int object_fd;           /* owned: the entry `name` itself, from tr_locate(); -1: there is none */
   struct stat object;
-  int descriptor; /* the path is that descriptor of ours; -1: it is none */
+  int descriptor; /* the descriptor of ours that the path names; -1: it names none */
   int links;
-  bool is_led;   /* by a link of somebody else's: */
-  uid_t led_by;  /* whose */
+  bool is_led;   /* we have followed a link of somebody else's */
+  uid_t led_by;  /* that link's owner */
   bool ends_dir; /* the path ends with a slash */
 } Walk;
 
@@ -58,7 +58,7 @@ static int step_to_root(Walk *walk) {
   return 0;
 }
 
-/* Cuts the next part off the rest, with the slashes behind it. 0, or errno. */
+/* Moves the next part of the path from `rest` to `name`, without the slashes behind it. 0, or errno. */
 static int take_name(Walk *walk) {
   const char *begin = walk->rest + strspn(walk->rest, "/");
   size_t length = strcspn(begin, "/"), slashes = strspn(begin + length, "/");
@@ -74,7 +74,7 @@ static bool is_strange(uid_t owner) {
   return owner != geteuid() && owner != 0;
 }
 
-/* The link's text goes before the rest. 0, or errno. */
+/* Puts the link's text before `rest`. 0, or errno. */
 static int follow_link(Walk *walk, int link_fd, uid_t owner) {
   char text[PATH_MAX], whole[PATH_MAX];
   if (++walk->links > MOST_LINKS) return ELOOP;
@@ -92,11 +92,11 @@ static int follow_link(Walk *walk, int link_fd, uid_t owner) {
   return *text == '/' ? step_to_root(walk) : 0;
 }
 
-/* What the name in hand is; 0, or errno. With *is_end the walk has come to its end. */
+/* Looks at the entry `name` and goes on from it. 0, or errno. *is_end: the walk has come to its end. */
 static int step(Walk *walk, bool *is_end) {
   bool is_last = *walk->rest == '\0';
   int fd = tr_locate(walk->dir_fd, walk->name);
-  *is_end = fd < 0 && errno == ENOENT && is_last && !walk->ends_dir; /* a file that is to be made */
+  *is_end = fd < 0 && errno == ENOENT && is_last && !walk->ends_dir; /* a new file */
   if (fd < 0) return *is_end ? 0 : errno;
   int code = fstat(fd, &walk->object) != 0 ? errno : 0;
   if (code == 0 && S_ISLNK(walk->object.st_mode)) {
@@ -117,8 +117,8 @@ static int step(Walk *walk, bool *is_end) {
   return code;
 }
 
-/* May a stranger's link lead here? Only where he could have written himself: into a directory of his, whose entries he
-** can replace, whoever owns them; or to a pipe of his. */
+/* May another user's link lead here? Only where that user could write anyway: into a directory of theirs, whose entries
+** they can replace, whoever owns them; or to a pipe of theirs. */
 static int check_leader(const Walk *walk) {
   struct stat dir;
   if (!walk->is_led || walk->descriptor >= 0) return 0;
@@ -158,10 +158,10 @@ static int choose_name(TrTarget *target) {
   return 0;
 }
 
-/* With the mode that the file has, or would get. */
+/* The temporary gets the mode of the existing file, or the default for a new one. */
 static int create_temporary(TrTarget *target, const struct stat *existing) {
   int code = 0;
-  target->what = "no temporary file beside it";
+  target->what = "a temporary file beside it cannot be made";
   for (int i = 0; i < MOST_NAMES && target->fd < 0; i++) {
     code = choose_name(target);
     if (code) break;
@@ -189,7 +189,7 @@ static int open_regular(TrTarget *target, const Walk *walk) {
 
 /* --- what is written to as it is ---------------------------------------------------------------------------------- */
 
-/* Without O_NONBLOCK, a FIFO that nobody reads would wait where no interrupt reaches us. */
+/* Without O_NONBLOCK, opening a FIFO that nobody reads would block, and could not be interrupted. */
 static int open_direct(TrTarget *target, const Walk *walk) {
   struct stat opened;
   target->fd = open_in(walk->dir_fd, walk->name, O_WRONLY | O_NONBLOCK | O_NOCTTY | O_NOFOLLOW);
@@ -199,7 +199,8 @@ static int open_direct(TrTarget *target, const Walk *walk) {
   return opened.st_dev == walk->object.st_dev && opened.st_ino == walk->object.st_ino ? 0 : ESTALE;
 }
 
-/* A descriptor of ours is shared with others, so its flags are not ours to change; but a pipe can be opened anew. */
+/* Other processes may share this descriptor, so we must not change its flags; but a pipe can be opened a second
+** time. */
 static int open_descriptor(TrTarget *target, int fd) {
   struct stat stat;
   if (fstat(fd, &stat) != 0) return errno;
@@ -222,7 +223,7 @@ static int open_walked(TrTarget *target, const Walk *walk) {
 int tr_target_open(TrTarget *target, const char *path) {
   Walk walk = {.dir_fd = -1, .object_fd = -1, .descriptor = -1};
   *target = (TrTarget){.fd = -1, .dir_fd = -1, .what = ""};
-  if (strcmp(path, "/dev/stdout") == 0) return open_descriptor(target, STDOUT_FILENO); /* without /proc as well */
+  if (strcmp(path, "/dev/stdout") == 0) return open_descriptor(target, STDOUT_FILENO); /* works without /proc */
   if (strcmp(path, "/dev/stderr") == 0) return open_descriptor(target, STDERR_FILENO);
   int code = walk_path(&walk, path);
   if (code == EPERM && walk.is_led) target->what = "a link of another user's leads there";
@@ -237,7 +238,7 @@ static int flush(int fd) {
   return TEMP_FAILURE_RETRY(fsync(fd)) != 0 ? errno : 0;
 }
 
-/* Somebody who may write to the directory can take the temporary away, or put something else in its place. */
+/* Anybody who may write to the directory can remove the temporary, or put something else in its place. */
 static int take_place(TrTarget *target) {
   struct stat made;
   target->what = "the temporary file cannot take its place";
@@ -254,7 +255,7 @@ int tr_target_commit(TrTarget *target, bool sync) {
   target->what = NULL;
   int code = sync ? flush(target->fd) : 0;
   if (code) return code;
-  int closed = close(target->fd); /* where a network's disk may yet say that it is full */
+  int closed = close(target->fd); /* network file systems may report a full disk only here */
   target->fd = -1;
   if (closed != 0) return errno;
   code = take_place(target);

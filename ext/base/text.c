@@ -104,7 +104,7 @@ static const unsigned char *copy_plain(const unsigned char *p, const unsigned ch
     Block block;
     uint64_t found[2];
     memcpy(&block, p, 16);
-    memcpy(o, &block, 16); /* behind a backslash too: what belongs there comes later */
+    memcpy(o, &block, 16); /* also what follows a backslash: the caller overwrites it */
     block = (Block)(block == backslash);
     memcpy(found, &block, 16);
     if ((found[0] | found[1]) == 0) continue;

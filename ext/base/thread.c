@@ -1,9 +1,9 @@
 /*
 ** thread.c - a helper thread: how many there may be, and how one is started.
 **
-** Helpers work for one call or one cursor, and never outlive it. They call nothing of SQLite's (the host may have built
-** it for a single thread) and allocate nothing; so whatever cannot be done without either is left to the caller's
-** thread, which can do all of the work alone. No thread to be had is therefore no error.
+** Helpers work for one call or one cursor, and never outlive it. They call no function of SQLite (the host may have
+** built it single-threaded) and allocate no memory; what needs either is left to the caller's thread. The caller's
+** thread can also do all of the work alone, so it is not an error if no thread can be started.
 */
 #include "base.h"
 
@@ -11,13 +11,13 @@
 #include <signal.h>
 
 #define DEFAULT_THREADS 2        /* a query should not take the whole machine */
-#define STACK_BYTES (256 * 1024) /* what the default would reserve counts against `ulimit -v` */
+#define STACK_BYTES (256 * 1024) /* the default stack is larger, and counts against `ulimit -v` */
 
 unsigned tr_threads_default(void) {
   return tr_processors() < DEFAULT_THREADS ? 1 : DEFAULT_THREADS;
 }
 
-/* Signals are the host's business: none is handled on a helper. */
+/* Blocks all signals on the helper: signals are the host's business. */
 bool tr_thread_start(pthread_t *thread, void *(*work)(void *), void *argument) {
   sigset_t all, before;
   pthread_attr_t attributes;

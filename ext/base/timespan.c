@@ -7,8 +7,8 @@
 **   d day days                         w week weeks
 **   mo month months (30 days)          y yr yrs year years (365 days)
 **
-** in upper or lower case; but M alone is refused, since some mean minutes by it and some months. White space may stand
-** around numbers and units. Nothing is negative.
+** in upper or lower case. M alone is refused: it could mean minutes or months. White space may stand around numbers and
+** units. Negative numbers are not accepted.
 */
 #include "base.h"
 
@@ -43,7 +43,7 @@ static bool take_whole_number(const char **p, const char *end, int64_t *number) 
   return *p > start;
 }
 
-/* Behind the point: one digit or more, as millionths. */
+/* The digits after the decimal point, at least one, as millionths. */
 static bool take_millionths(const char **p, const char *end, int64_t *millionths) {
   const char *start = *p;
   *millionths = 0;
@@ -68,7 +68,7 @@ static int64_t take_unit(const char **p, const char *end) {
   return 0;
 }
 
-/* A number with its unit. The first may be a number alone, if that means seconds. */
+/* A number with its unit. The first may lack a unit if `plain_seconds`. */
 static bool take_part(const char **p, const char *end, bool plain_seconds, bool is_first, int64_t *us) {
   int64_t number = 0, millionths = 0;
   bool may_be_fraction = plain_seconds && *p < end && **p == '.'; /* .5 */

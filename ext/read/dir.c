@@ -1,9 +1,9 @@
 /*
 ** dir.c - directory -> files.
 **
-** The directory belongs to others: an entry can be a FIFO that would block for ever, a link that leads elsewhere, or
-** gone by the time it is opened. So everything is relative to one open directory, nothing is followed, nothing waits
-** on a peer, and what was opened is checked with fstat(), not what was listed.
+** Others own the directory: an entry can be a FIFO whose open() would block for ever, a link that leads elsewhere, or
+** gone by the time it is opened. So we open names relative to one open directory, follow no link and wait for no peer;
+** and fstat() checks the file that was opened, not the entry that was listed.
 */
 #include "read.h"
 
@@ -53,7 +53,8 @@ static int list_error(TrDir *dir, int reason, char **message) {
 
 int tr_dir_list(TrDir *dir, TrPoll *poll, int (*visit)(void *context, const char *name), void *context,
                 char **message) {
-  /* A description of its own: fdopendir() takes over the one it is given, and a shared one would share its position. */
+  /* fdopendir() takes over its descriptor, and a duplicate would share the position; so the directory is opened
+  ** again. */
   int fd = (int)TEMP_FAILURE_RETRY(openat(dir->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (fd < 0) return list_error(dir, errno, message);
   DIR *stream = fdopendir(fd);
@@ -77,7 +78,7 @@ int tr_dir_list(TrDir *dir, TrPoll *poll, int (*visit)(void *context, const char
   return code;
 }
 
-/* A failed open of something that is not a regular file is a fact about the entry, not an error. */
+/* If the entry is not a regular file, a failed open only tells what the entry is; it is not an error. */
 static TrEntry classify_failure(TrDir *dir, const char *name, int error_number, TrFile *file) {
   if (error_number == ENOENT) return TR_ENTRY_VANISHED;
   if (fstatat(dir->fd, name, &file->stat, AT_SYMLINK_NOFOLLOW) == 0) {

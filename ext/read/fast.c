@@ -3,12 +3,12 @@
 **
 ** Any key order, any white space, unknown keys, both separator styles, all escapes, raw UTF-8. It validates every byte,
 ** decodes nothing, and answers "a record" or "not mine"; it never refuses a line. Nested values, NaN and Infinity, keys
-** with escapes and whatever is odd are not its business. The differential tests hold it to the slow lane: wherever it
-** says "a record", the slow lane must say so too, with the same spans.
+** with escapes and anything unusual are left to the slow lane. The differential tests compare the two lanes: wherever
+** it says "a record", the slow lane must say so too, with the same spans.
 **
-** Two ideas make it fast. Strings are searched 64 bytes at a step for the few bytes that matter. And since the lines of
-** a file are written by one program, the bytes between the values are those of the line before: comparing them is
-** cheaper than parsing them, and proves as much.
+** Two ideas make it fast. Strings are searched 64 bytes at a step for the few bytes that matter. And since one program
+** writes all lines of a file, the bytes between the values are usually the same as in the previous line: comparing them
+** is cheaper than parsing them, and equal bytes are known to be valid.
 */
 #include "read.h"
 
@@ -72,7 +72,7 @@ static const unsigned char *fast_plain_value(const unsigned char *p, uint8_t *ki
   }
 }
 
-/* Nothing but the closing brace and white space may follow the last value. Returns the newline or NUL behind, or
+/* After the last value, only white space and the closing brace are allowed. Returns the newline or NUL after them, or
 ** NULL. */
 static inline const unsigned char *fast_close(const unsigned char *p) {
   p = fast_space(p);
@@ -87,11 +87,11 @@ static inline void fast_clear(TrRecord *record) {
 
 /* --- the layout of a line ----------------------------------------------------------------------------------------- */
 
-/* What is being noted of a line while it is parsed. */
+/* The layout of a line, noted while the line is parsed. */
 typedef struct FastNotes {
   TrLayout *layout;
   const unsigned char *line;
-  const unsigned char *step; /* in the line: where the last step's text begins */
+  const unsigned char *step; /* in the line: the start of the last step's text */
   bool fits;                 /* so far */
 } FastNotes;
 
@@ -102,7 +102,7 @@ static inline FastNotes fast_notes(TrLayout *layout, const unsigned char *line) 
   return (FastNotes){.layout = layout, .line = line, .fits = true};
 }
 
-/* Will the next lines have the same value? The guess costs little if it is wrong: then it is not made again. */
+/* Guesses whether the next lines have the same value. A wrong guess costs little: it is not made again. */
 static inline bool fast_repeats(const TrLayout *layout, TrField field, const TrSpan *value) {
   return !layout->varies && (field == TR_JOB_NAME || field == TR_FIELD_COUNT) && value->kind == TR_STRING &&
          !value->escaped;
@@ -112,13 +112,13 @@ static inline bool fast_repeats(const TrLayout *layout, TrField field, const TrS
 static inline void fast_note_repeated(FastNotes *notes, const TrSpan *value) {
   TrLayoutStep *step = &notes->layout->step[notes->layout->count - 1];
   notes->layout->repeats = true;
-  if (step->field != TR_JOB_NAME) return; /* nobody asks for the values of other keys */
+  if (step->field != TR_JOB_NAME) return; /* the values of other keys are never read */
   step->names_job = true;
   step->name_at = (uint8_t)(notes->line + value->start - notes->step);
   step->name_length = (uint8_t)value->length;
 }
 
-/* A value of the field begins at `value`; the one before ended at `behind`, its span is in the record. */
+/* A value of the field begins at `value`; the previous value ended at `behind`, and its span is in the record. */
 static inline void fast_note_value(FastNotes *notes, const unsigned char *behind, const unsigned char *value,
                                    TrField field, const TrRecord *record) {
   TrLayout *layout = notes->layout;
@@ -139,8 +139,8 @@ static inline void fast_note_value(FastNotes *notes, const unsigned char *behind
 
 /* --- strings ------------------------------------------------------------------------------------------------------ */
 
-/* p is at the start of a block of 64 bytes inside a string, `specials` its bits, of which it goes through all, one by
-** one. Returns the closing quote; or NULL with *past telling how far the walk came (an escape may straddle the end), 0
+/* p is at the start of a block of 64 bytes inside a string; `specials` has a bit for each byte to look at, one by one.
+** Returns the closing quote; or NULL, with *past = the bytes dealt with (an escape may reach into the next block), 0
 ** for a bad string. */
 static inline const unsigned char *fast_step_through(const unsigned char *p, uint64_t specials, bool *escaped,
                                                      unsigned *past) {
@@ -169,7 +169,7 @@ static inline const unsigned char *fast_step_through(const unsigned char *p, uin
 
 #define EACH(byte) (UINT64_C(0x0101010101010101) * (byte))
 
-/* The high bit of each byte of the result says: that byte of x is zero. Exact, without carries between bytes. */
+/* Sets the high bit of each byte of the result whose byte in x is zero. Exact: no carries between bytes. */
 static inline uint64_t zero_bytes(uint64_t x) {
   return ~(((x & EACH(0x7F)) + EACH(0x7F)) | x | EACH(0x7F));
 }
@@ -181,7 +181,7 @@ static inline uint64_t portable_specials(const unsigned char *p) {
     for (unsigned k = 0; k < 8; k++) x |= (uint64_t)p[i + k] << (8 * k); /* one load on a little-endian machine */
     uint64_t found =
         zero_bytes(x ^ EACH('"')) | zero_bytes(x ^ EACH('\\')) | zero_bytes(x & EACH(0xE0)) | (x & EACH(0x80));
-    /* Gather the eight high bits into one byte: each product bit lands in a place of its own. */
+    /* Gathers the eight high bits in one byte: the multiplication moves each to a bit of its own. */
     result |= ((found >> 7) * UINT64_C(0x0102040810204080) >> 56) << i;
   }
   return result;
@@ -216,9 +216,9 @@ static inline uint64_t through_first(uint64_t bits) {
   return bits ^ (bits - 1);
 }
 
-/* The bytes that follow an odd number of backslashes and are none themselves: those that are escaped. Adding to a run's
-** first bit carries to the byte behind the run; so there the sum tells whether the run began at an even place. It is of
-** odd length if the byte behind is at an odd place then, or at an even place otherwise. */
+/* The escaped bytes: those that follow an odd number of backslashes and are not backslashes themselves. Adding to a
+** run's first bit carries to the byte behind the run; so there the sum tells whether the run began at an even place. It
+** is of odd length if the byte behind is at an odd place then, or at an even place otherwise. */
 static inline uint64_t escaped_bits(uint64_t backslashes) {
   const uint64_t even = UINT64_C(0x5555555555555555);
   uint64_t behind = backslashes << 1, starts = backslashes & ~behind;
@@ -240,7 +240,7 @@ static inline uint64_t escaped_bits(uint64_t backslashes) {
 
 #ifdef TR_HAVE_AVX2
 static bool has_lzcnt(void) {
-#if defined(__clang__) || __GNUC__ < 11 /* they know no word for it */
+#if defined(__clang__) || __GNUC__ < 11 /* these compilers cannot test for it by name */
   unsigned eax, ebx, ecx, edx;
   return __get_cpuid(0x80000001, &eax, &ebx, &ecx, &edx) && (ecx & 1U << 5) != 0;
 #else
@@ -248,8 +248,8 @@ static bool has_lzcnt(void) {
 #endif
 }
 
-/* All that AVX2 names: a virtual machine may have one without the others, and without LZCNT its instruction would count
-** from the other end. */
+/* Everything that the target selects beside AVX2: a virtual machine may lack some of it, and without LZCNT the
+** processor runs BSR instead, which counts from the other end. */
 static bool has_avx2(void) {
   return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi") && __builtin_cpu_supports("bmi2") &&
          has_lzcnt();

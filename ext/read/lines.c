@@ -1,13 +1,13 @@
 /*
 ** lines.c - file -> lines, forwards or backwards, through one small buffer.
 **
-** pread() into a reused buffer, never mmap(): the file may be truncated while we read it, which is a SIGBUS under a
-** mapping and a short read here. The buffer grows only to hold one line, and never beyond max_line: a longer line is
-** passed over, counted but not kept.
+** We use pread() into a reused buffer, never mmap(): if the file is truncated while we read it, pread() reads less, but
+** a mapping would raise SIGBUS. The buffer grows only to hold one line, and never beyond max_line: a longer line is
+** skipped, and only its length is kept.
 **
-** The size is a snapshot taken when the file was opened. After each read the size is looked at again: if the file has
-** become smaller than it was ever seen, what was just read may continue a line of another time, so it is thrown away
-** and the scan ends with the last line that was whole before.
+** The size is a snapshot taken when the file was opened. After each read we check the size again. If the file is now
+** smaller than the largest size seen, somebody truncated it, and the bytes just read may be new ones that do not belong
+** to the line before them. So they are thrown away, and the scan ends with the last line that was whole before.
 */
 #include "read.h"
 
@@ -16,10 +16,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#define FIRST_READ_BYTES (64 * 1024) /* a look at the last lines of a file should cost little */
+#define FIRST_READ_BYTES (64 * 1024) /* reading only a file's last lines should cost little */
 
-/* pread() copies up to 1.5 times as fast to an address that is a multiple of this; what malloc() returns for a buffer
-** of this size never is. */
+/* pread() copies up to 1.5 times as fast to an address that is a multiple of this; for buffers of this size, malloc()
+** never returns such an address. */
 #define ALIGNMENT 64
 
 static size_t smaller(size_t a, size_t b) {
@@ -77,7 +77,8 @@ static int read_fully(TrLines *lines, unsigned char *into, size_t count, int64_t
   return SQLITE_OK;
 }
 
-/* Did the file shrink below a size it was seen to have? Then nothing read from now on belongs to what went before. */
+/* Has the file become smaller than a size seen earlier? Then bytes read from now on do not continue those read
+** before. */
 static int check_shrunk(TrLines *lines, bool *shrunk) {
   struct stat now;
   if (fstat(lines->fd, &now) != 0) return SQLITE_IOERR_FSTAT;
@@ -121,19 +122,19 @@ static void give_line(TrLines *lines, TrLine *line, size_t start, size_t end, bo
 
 /* --- forwards ---------------------------------------------------------------------------------------------------- */
 
-/* Moves what is not yet given out to the front of the buffer, and so that the next read goes to an aligned address. */
+/* Moves the bytes not yet returned to the front of the buffer, such that the next read goes to an aligned address. */
 static void make_room_behind(TrLines *lines) {
   size_t kept = lines->length - lines->mark;
   if (kept > 0 && lines->mark < ALIGNMENT) return; /* a long line: moving it again and again gains nothing */
   size_t mark = -((uintptr_t)lines->buffer + kept) % ALIGNMENT;
   memmove(lines->buffer + mark, lines->buffer + lines->mark, kept);
-  lines->base += (int64_t)lines->mark - (int64_t)mark; /* may be negative: what is before lines->mark is no data */
+  lines->base += (int64_t)lines->mark - (int64_t)mark; /* may be negative: the bytes before lines->mark are unused */
   lines->searched = lines->searched - lines->mark + mark;
   lines->length = mark + kept;
   lines->mark = mark;
 }
 
-/* Appends the next read to the buffer. The bytes before lines->mark are given up. */
+/* Appends the next read to the buffer. The bytes before lines->mark are lost. */
 static int fill_forwards(TrLines *lines, bool *shrunk) {
   make_room_behind(lines);
   int code = SQLITE_OK;
@@ -149,11 +150,11 @@ static int fill_forwards(TrLines *lines, bool *shrunk) {
   return SQLITE_OK;
 }
 
-/* The line at lines->mark is too long to keep: finds its end, holding one read at a time. */
+/* The line at lines->mark is too long to keep: finds its end, keeping only one read in memory. */
 static int skip_forwards(TrLines *lines, TrLine *line) {
   int64_t start = lines->base + (int64_t)lines->mark;
   for (;;) {
-    lines->mark = lines->searched = lines->length; /* give the bytes up */
+    lines->mark = lines->searched = lines->length; /* drop the bytes */
     int64_t at = lines->base + (int64_t)lines->length;
     const unsigned char *newline = NULL;
     if (at < lines->end) {
@@ -204,8 +205,8 @@ static ssize_t last_newline(const TrLines *lines, size_t from, size_t to) {
   return newline ? newline - lines->buffer : -1;
 }
 
-/* Reads what stands before the buffer in the file, in front of buffer[0, keep). At least as much as has to make room
-** for it: or a long line would be moved for every read. */
+/* Reads the file's bytes before the buffer and puts them in front of buffer[0, keep). It reads at least `keep` bytes,
+** so that a long line is not moved again and again by small reads. */
 static int fill_backwards(TrLines *lines, size_t keep, size_t *added, bool *shrunk) {
   size_t count = larger(lines->read_bytes, keep);
   if ((int64_t)count > lines->base) count = (size_t)lines->base;
@@ -221,7 +222,8 @@ static int fill_backwards(TrLines *lines, size_t keep, size_t *added, bool *shru
   return code;
 }
 
-/* The line that ends at file offset `line_end` is too long to keep: finds its start, holding one read at a time. */
+/* The line that ends at file offset `line_end` is too long to keep: finds its start, keeping only one read in
+** memory. */
 static int skip_backwards(TrLines *lines, TrLine *line, int64_t line_end, bool terminated) {
   ssize_t newline = -1;
   while (newline < 0 && lines->base > 0) {
@@ -267,12 +269,12 @@ static int next_line_backwards(TrLines *lines, TrLine *line) {
     if (shrunk) return SQLITE_DONE;
     lines->mark += added;
     end += added;
-    search_to = added; /* what was behind has been searched */
+    search_to = added; /* the bytes after that are searched already */
   }
 }
 
 #ifndef NDEBUG
-/* A block of the read-ahead (scan/block.c) lends its buffer, whose capacity is its own business. */
+/* A block of the read-ahead (scan/block.c) lends its buffer, whose capacity is not checked here. */
 static bool is_consistent(const TrLines *lines) {
   return lines->mark <= lines->length &&
          (lines->backwards || (lines->mark <= lines->searched && lines->searched <= lines->length));
@@ -282,7 +284,7 @@ static bool is_consistent(const TrLines *lines) {
 int tr_lines_next(TrLines *lines, TrLine *line) {
   assert(is_consistent(lines));
   int code = lines->backwards ? next_line_backwards(lines, line) : next_line_forwards(lines, line);
-  if (code == SQLITE_DONE) { /* and stay there: a file that shrank must not come back to life */
+  if (code == SQLITE_DONE) { /* stay at the end, even if a file that shrank grows again */
     lines->base = lines->end = 0;
     lines->mark = lines->length = lines->searched = 0;
   }

@@ -19,13 +19,13 @@
 ** read/dir.c - directory -> files
 */
 
-/* A kind of directory with one file for each job. */
+/* A directory with one file for each job: the results, or the logs. */
 typedef struct TrStore {
-  const char *suffix; /* of the files' names: what stands before it is the job's id */
+  const char *suffix; /* of the files' names; the part before it is the job's id */
   size_t suffix_length;
-  const char *word;     /* what the directory holds, and ... */
-  const char *table;    /* ... what reads it, for messages */
-  const char *variable; /* the environment's name for it */
+  const char *word;     /* for messages: what the directory holds, */
+  const char *table;    /* and the table that reads it */
+  const char *variable; /* the environment variable that names it */
   const char *default_dir;
 } TrStore;
 
@@ -33,8 +33,8 @@ extern const TrStore tr_results_store, tr_logs_store;
 
 typedef struct TrDir {
   int fd;               /* -1 when closed */
-  const TrStore *store; /* for messages, */
-  const char *path;     /* and so is this; borrowed */
+  const TrStore *store; /* for messages */
+  const char *path;     /* for messages; borrowed */
 } TrDir;
 
 typedef enum TrEntry {
@@ -53,7 +53,7 @@ typedef struct TrFile {
 TR_CHECKED int tr_dir_open(TrDir *dir, const TrStore *store, const char *path, char **message);
 void tr_dir_close(TrDir *dir);
 
-/* Calls visit() for every entry's name, in the directory's own order, until it returns other than SQLITE_OK. */
+/* Calls visit() for every entry's name, in the directory's own order, until visit() returns anything but SQLITE_OK. */
 TR_CHECKED int tr_dir_list(TrDir *dir, TrPoll *poll, int (*visit)(void *context, const char *name), void *context,
                            char **message);
 
@@ -63,10 +63,10 @@ TR_CHECKED int tr_dir_open_file(TrDir *dir, const char *name, TrPoll *poll, TrFi
 void tr_file_close(TrFile *file);
 const char *tr_file_type(mode_t mode); /* "a symbolic link", "a FIFO", ... for messages */
 
-/* Whether a directory entry is named as a job's file, and whether a job id can be a file's name at all. */
+/* Is the entry's name that of a job's file? Can the job id be part of a file's name at all? */
 bool tr_store_has_name(const TrStore *store, const char *name, size_t length);
 bool tr_store_has_job(const TrStore *store, const char *job_id, size_t length);
-bool tr_name_is_job_file(const char *name, size_t length); /* the same of the results directory */
+bool tr_name_is_job_file(const char *name, size_t length); /* the same for the results directory */
 bool tr_job_id_is_usable(const char *job_id, size_t length);
 
 /* ------------------------------------------------------------------------------------------------------------------
@@ -75,14 +75,14 @@ bool tr_job_id_is_usable(const char *job_id, size_t length);
 #ifndef TR_READ_BYTES
 #define TR_READ_BYTES (256 * 1024) /* the tests also build with a few bytes, to put a boundary everywhere */
 #endif
-#define TR_PADDING 64 /* readable bytes behind every line, so that the lanes may load whole blocks */
+#define TR_PADDING 64 /* bytes after every line that may be read (not used), so that the lanes can load whole blocks */
 
 typedef struct TrLine {
-  const unsigned char *text; /* without its newline; TR_PADDING more bytes may be loaded; NULL if too_long */
+  const unsigned char *text; /* without its newline; TR_PADDING more bytes can be read; NULL if too_long */
   uint64_t length;           /* bytes, without the newline */
   int64_t offset;            /* of its first byte in the file */
   bool terminated;           /* false only for the last line of a file that does not end in a newline */
-  bool too_long;             /* longer than max_line: passed over without being held in memory */
+  bool too_long;             /* longer than max_line: skipped, not held in memory */
 } TrLine;
 
 typedef struct TrLines {
@@ -91,13 +91,13 @@ typedef struct TrLines {
   unsigned char *buffer; /* owned; `capacity` bytes and TR_PADDING more */
   size_t capacity;
   size_t length;     /* bytes of the file now in the buffer */
-  size_t read_bytes; /* size of the next read; grows, so that a short look at a file reads little of it */
+  size_t read_bytes; /* size of the next read; grows, so that a reader of a few lines reads little */
   int64_t base;      /* file offset of buffer[0] */
-  int64_t end;       /* where the scan ends: the size when it began, or where the file was seen to have shrunk to */
-  int64_t seen_size; /* largest size seen: a smaller one betrays a truncation */
+  int64_t end;       /* where the scan ends: the size when it began, or less if the file was truncated since */
+  int64_t seen_size; /* largest size seen: a smaller one means that the file was truncated */
   size_t max_line;   /* bytes */
   bool backwards;
-  size_t mark;     /* forwards: first byte not yet given out. backwards: end of what is not yet given out */
+  size_t mark;     /* forwards: first byte not yet returned. backwards: end of the bytes not yet returned */
   size_t searched; /* forwards: no newline in [mark, searched) */
 } TrLines;
 
@@ -108,9 +108,9 @@ TR_CHECKED int tr_lines_open(TrLines *lines, int fd, int64_t from, int64_t size,
 TR_CHECKED int tr_lines_next(TrLines *lines,
                              TrLine *line); /* SQLITE_ROW, SQLITE_DONE, SQLITE_INTERRUPT, SQLITE_NOMEM, or
                                                     SQLITE_IOERR_* with errno set; see tr_lines_position() */
-/* For who can tell by himself where a line ends: the bytes not yet given out, up to a NUL at the latest (NULL if there
-** are none at hand, or when reading backwards); and the taking of that many, which a newline must follow, as the next
-** line. False: not to be taken like that; ask tr_lines_next(). */
+/* For a caller that finds the end of a line itself. tr_lines_buffered() gives the bytes not yet returned, which end
+** with a NUL (NULL: the buffer is empty, or we read backwards). tr_lines_take() returns the first `length` of them as
+** the next line; a newline must follow them. False: not possible; call tr_lines_next(). */
 static inline const unsigned char *tr_lines_buffered(const TrLines *lines) {
   return lines->backwards || lines->mark == lines->length ? NULL : lines->buffer + lines->mark;
 }
@@ -124,9 +124,9 @@ static inline bool tr_lines_take(TrLines *lines, size_t length, TrLine *line) {
   lines->mark = lines->searched = end + 1;
   return true;
 }
-/* Reads a stretch of the file once more. *got is less than `count` only if the file has shrunk. */
+/* Reads a range of the file again. *got is less than `count` only if the file has shrunk. */
 TR_CHECKED int tr_lines_read_again(TrLines *lines, void *into, size_t count, int64_t offset, size_t *got);
-int64_t tr_lines_position(const TrLines *lines);                 /* where in the file the scan stands, for messages */
+int64_t tr_lines_position(const TrLines *lines);                 /* the scan's offset in the file, for messages */
 static inline int64_t tr_lines_following(const TrLines *lines) { /* forwards: where the next line begins */
   return lines->base + (int64_t)lines->mark;
 }
@@ -134,18 +134,19 @@ void tr_lines_close(TrLines *lines);
 
 /* ------------------------------------------------------------------------------------------------------------------
 ** read/field.c - which keys have a column
-** read/record.c - line -> record: which lane parses it
+** read/record.c - line -> record, or the reason why it is none: which lane parses it
+** read/reason.c - the text of each reason
 ** figures/success.c - is a record a success?
 ** read/fast.c, fast_walk.inc - the fast lane: flat objects of scalars
-** read/slow.c - the slow lane: everything, and the reasons
+** read/slow.c - the slow lane: every line, and the reason if it is not a record
 */
 typedef enum TrField { TR_TIMESTAMP, TR_JOB_NAME, TR_SUCCESS, TR_OUTPUT, TR_ERROR, TR_FIELD_COUNT } TrField;
 
-/* Which column a key is: its raw bytes, without quotes. TR_FIELD_COUNT for every other key. */
+/* The column of a key, given by its raw bytes without quotes. TR_FIELD_COUNT for every other key. */
 TrField tr_field_named(const unsigned char *key, size_t length);
 
 typedef enum TrKind {
-  TR_ABSENT, /* the key is not there, and nothing else in the span means anything */
+  TR_ABSENT, /* the key is missing; the rest of the span has no meaning */
   TR_NULL,
   TR_FALSE,
   TR_TRUE,
@@ -154,7 +155,7 @@ typedef enum TrKind {
   TR_NAN,
   TR_PLUS_INFINITY,
   TR_MINUS_INFINITY,
-  TR_STRING, /* what stands between the quotes, escapes and all */
+  TR_STRING, /* the bytes between the quotes, escapes not decoded */
   TR_NESTED, /* an object or array, brackets included */
 } TrKind;
 
@@ -166,7 +167,7 @@ typedef struct TrSpan {
 } TrSpan;
 
 typedef struct TrRecord {
-  TrSpan field[TR_FIELD_COUNT + 1]; /* the last one takes the values of all other keys */
+  TrSpan field[TR_FIELD_COUNT + 1]; /* the last one is written for all other keys, and never read */
 } TrRecord;
 
 typedef enum TrReason {
@@ -193,10 +194,10 @@ const char *tr_reason_text(TrReason reason); /* stable, documented in ext/TABLES
 #define TR_LAYOUT_STEPS 12
 #define TR_LAYOUT_TEXT 128
 
-/* What stood before a value in the line before, as bytes to compare with: keys and separators, and whole members that
-** say the same in each line of a file (the job's id and name). */
+/* The bytes before a value, as they were in the previous line, to compare with the next one: keys and separators, and
+** whole members that are the same in each line of a file (the job's id and name). */
 typedef struct TrLayoutStep {
-  unsigned char text[TR_LAYOUT_TEXT]; /* from the end of the value before, up to this value */
+  unsigned char text[TR_LAYOUT_TEXT]; /* from the end of the previous value to the start of this one */
   uint8_t length;                     /* of text */
   uint8_t field;                      /* whose value follows: TrField, or TR_FIELD_COUNT */
   uint8_t name_at, name_length;       /* the job's name within text, if names_job */
@@ -205,15 +206,15 @@ typedef struct TrLayoutStep {
 
 typedef struct TrLayout {
   unsigned count; /* steps; 0: no layout known */
-  unsigned lines; /* that were like it */
-  bool varies;    /* members that were taken for the same in each line are not */
-  bool repeats;   /* there is such a member in it */
+  unsigned lines; /* that had this layout */
+  bool varies;    /* members assumed to be the same in each line turned out not to be */
+  bool repeats;   /* the layout assumes such a member */
   TrLayoutStep step[TR_LAYOUT_STEPS];
 } TrLayout;
 
-/* A fast lane answers "a record, and here are its spans", by returning what its line ends before; or NULL, "not mine":
-** ask the slow lane. It need not be told where that is: it stops at the first newline or NUL, of which there must be
-** one, with TR_PADDING readable bytes from there on. */
+/* A fast lane returns the end of the line (its newline or NUL) if the line is a record, whose spans it has set; or
+** NULL, "not mine": ask the slow lane. It finds the end of the line itself; so there must be a newline or a NUL, and
+** TR_PADDING readable bytes from there on. */
 typedef const unsigned char *(*TrFastLane)(const unsigned char *text, TrLayout *layout, TrRecord *record);
 
 TrFastLane tr_fast_lane(void); /* the best for this processor */
@@ -228,9 +229,9 @@ const unsigned char *tr_fast_lane_avx512(const unsigned char *text, TrLayout *la
 #endif
 
 TrReason tr_slow_lane(const unsigned char *text, size_t length, TrRecord *record);
-TrReason tr_slow_lane_at(const unsigned char *text, size_t length, size_t *at); /* and the byte where it was found */
+TrReason tr_slow_lane_at(const unsigned char *text, size_t length, size_t *at); /* *at: where it shows */
 
-/* A line and what it was found to be. */
+/* A line and the verdict on it. */
 typedef struct TrParsed {
   TrLine line;
   TrRecord record; /* TR_OK: its spans */
@@ -240,14 +241,13 @@ typedef struct TrParsed {
 typedef struct TrParser {
   TrFastLane fast;
   TrLayout layout;
-  bool expects_record; /* the line before was one for the fast lane, so the next one may be */
+  bool expects_record; /* the fast lane took the previous line, so it may take the next one */
 } TrParser;
 
 void tr_parser_init(TrParser *parser);
 TrReason tr_parse(TrParser *parser, const TrLine *line, TrRecord *record);
 
-/* tr_lines_next() and tr_parse() in one, which is faster: a record's end need not be searched for before it is
-** parsed. */
+/* tr_lines_next() and tr_parse() in one call. That is faster, because parsing a record finds its end, too. */
 TR_CHECKED int tr_parse_next(TrParser *parser, TrLines *lines, TrParsed *parsed);
 
 /* ------------------------------------------------------------------------------------------------------------------
@@ -255,7 +255,7 @@ TR_CHECKED int tr_parse_next(TrParser *parser, TrLines *lines, TrParsed *parsed)
 ** read/timestamp.c - text <-> microseconds
 */
 
-/* Where texts are decoded, one after the other. A zeroed one is valid. */
+/* A buffer in which texts are decoded, one at a time. A zeroed one is valid. */
 typedef struct TrScratch {
   unsigned char *bytes; /* owned */
   size_t room;
@@ -271,17 +271,17 @@ typedef struct TrBytes {
 /* Sets the result of a SQL function or column as json_extract() would; `c_locale` is for numbers. */
 void tr_result_span(sqlite3_context *context, const TrLine *line, const TrSpan *span, locale_t c_locale,
                     TrScratch *scratch);
-/* The same as SQLite would cast it to text, and empty for NULL. It lives as long as the line and until the scratch is
-** used again. SQLITE_OK or SQLITE_NOMEM. */
+/* The same value cast to text, as SQLite would do it; empty for NULL. It is valid as long as the line is, but only
+** until the scratch is used again. SQLITE_OK or SQLITE_NOMEM. */
 TR_CHECKED int tr_span_text(const TrLine *line, const TrSpan *span, locale_t c_locale, TrScratch *scratch,
                             TrBytes *text);
 
-bool tr_timestamp_parse(const char *text, size_t length, int64_t *time_us); /* which forms: see the file */
+bool tr_timestamp_parse(const char *text, size_t length, int64_t *time_us); /* the accepted forms are in timestamp.c */
 bool tr_span_time_us(const TrLine *line, const TrSpan *span, int64_t *time_us);
 #define TR_TIMESTAMP_SIZE 32
 void tr_timestamp_format(int64_t time_us, char out[TR_TIMESTAMP_SIZE]); /* as Python's isoformat() + "Z" */
 
-/* Of the proleptic Gregorian calendar: months and days begin with 1; weekday 0 is a Sunday; days since 1970-01-01. */
+/* The proleptic Gregorian calendar: months and days begin with 1; weekday 0 is a Sunday; days since 1970-01-01. */
 int32_t tr_days_in_month(int year, int month);
 int64_t tr_days_from_civil(int year, int month, int day);
 void tr_civil_from_days(int64_t days, int *year, int *month, int *day);
@@ -343,7 +343,7 @@ typedef struct TrTimePoint {
   int64_t first_us, last_us;
 } TrTimePoint;
 
-/* Which forms: see the file. Days, and times that name no zone, are the zone's. */
+/* The accepted forms are in time.c. Days, and times without a zone of their own, are taken to be in `zone`. */
 bool tr_time_parse(const char *text, size_t length, int64_t now_us, const TrZone *zone, TrTimePoint *point);
 
 #pragma GCC visibility pop

@@ -1,32 +1,11 @@
 /*
-** record.c - line -> record: which lane parses it, and the words for a refusal.
+** record.c - line -> record, or the reason why it is none: which lane parses it.
 **
-** The contract of both lanes is one: the spans of a record, or a reason. The fast lane may only say "a record" or "not
-** mine"; every refusal comes from the slow lane, so there is one place that decides what is refused and why. The
-** verdict is that of Python's json.loads(), the reader that the scheduler itself uses.
+** The fast lane answers "a record" or "not mine"; the slow lane then gets the line. Only the slow lane rejects lines
+** (but for those that are too long), so one place decides which lines are rejected and why. A line is a record if
+** Python's json.loads(), which the scheduler itself uses, reads an object from it.
 */
 #include "read.h"
-
-const char *tr_reason_text(TrReason reason) {
-  static const char *const text[TR_REASON_COUNT] = {
-      [TR_OK] = "ok",
-      [TR_BLANK] = "blank line",
-      [TR_NOT_UTF8] = "not valid UTF-8",
-      [TR_BOM] = "begins with a byte order mark",
-      [TR_CONTROL_CHARACTER] = "raw control character in a string",
-      [TR_BAD_ESCAPE] = "bad escape in a string",
-      [TR_CUT_SHORT] = "cut short: a write was interrupted",
-      [TR_EXTRA_DATA] = "text after the record",
-      [TR_BAD_NUMBER] = "not a JSON number",
-      [TR_MALFORMED] = "malformed JSON",
-      [TR_NOT_AN_OBJECT] = "JSON, but not an object",
-      [TR_TOO_MANY_DIGITS] = "integer of more than 4300 digits",
-      [TR_TOO_DEEP] = "nested more than 900 levels deep",
-      [TR_TOO_LONG] = "longer than max_line",
-      [TR_UNFINISHED] = "no newline yet: still being written, or cut short",
-  };
-  return text[reason];
-}
 
 void tr_parser_init(TrParser *parser) {
   parser->fast = tr_fast_lane();
@@ -47,7 +26,7 @@ TrReason tr_parse(TrParser *parser, const TrLine *line, TrRecord *record) {
   return TR_UNFINISHED;
 }
 
-/* Is there a record at the head of what was read? The fast lane finds the line's end as it goes. */
+/* Takes the next line straight from the buffer if the fast lane accepts it; the fast lane finds the line's end, too. */
 static bool take_record(TrParser *parser, TrLines *lines, TrParsed *parsed) {
   const unsigned char *text = tr_lines_buffered(lines);
   if (text == NULL || !parser->expects_record) return false;

@@ -1,13 +1,13 @@
 /*
-** slow.c - the slow lane: the strict verdict on any line, and the reason when it is refused.
+** slow.c - the slow lane: decides for any line whether it is a record, and if not, why.
 **
 ** The grammar is what Python's json.loads() accepts, which is neither RFC 8259 (NaN, Infinity and lone surrogates pass)
 ** nor cJSON's (which takes `01` and text after the value, refuses lone surrogates and NaN, cuts strings at \u0000 and
-** rounds integers to doubles: tests/unit/cjson_limits.c shows each). So the parser is our own, and it leaves spans into
-** the line like the fast lane, from which every value can still be had exactly. cJSON writes nested values out, in
-** value.c.
+** rounds integers to doubles: tests/unit/cjson_limits.c shows each). So the parser is our own. Like the fast lane it
+** returns spans of the line, which keep every value exact. cJSON only serves to shorten nested values, in value.c.
 **
-** Containers are kept on a small stack of their own: 900 levels of hostile nesting must not be 900 frames of a host's.
+** It is not recursive: open containers are kept in an array, so that 900 levels of hostile nesting cannot exhaust the
+** host's stack.
 */
 #include "read.h"
 
@@ -18,8 +18,8 @@ typedef struct Slow {
   const unsigned char *p;
   TrReason reason;
   TrRecord *record;
-  TrField member;                    /* of the record: the one we are in, */
-  const unsigned char *member_start; /* and where its value begins */
+  TrField member;                    /* of the record: the member that we are in */
+  const unsigned char *member_start; /* the start of its value */
   unsigned depth;
   char open[TR_MAX_NESTING]; /* '{' or '[' of each container we are in */
 } Slow;
@@ -43,7 +43,7 @@ static bool slow_take(Slow *slow, char wanted) {
   return true;
 }
 
-/* p is behind a backslash. */
+/* p is just after a backslash. */
 static bool take_escape(Slow *slow) {
   int c = peek(slow);
   if (c < 0 || strchr("\"\\/bfnrtu", c) == NULL || c == 0) return slow_refuse(slow, TR_BAD_ESCAPE);
@@ -55,7 +55,7 @@ static bool take_escape(Slow *slow) {
   return true;
 }
 
-/* p is behind the opening quote; leaves it behind the closing one. The line is known to be UTF-8. */
+/* p is just after the opening quote; moves it just past the closing one. The line is known to be UTF-8. */
 static bool take_string(Slow *slow, bool *escaped) {
   *escaped = false;
   for (;;) {
@@ -138,7 +138,7 @@ static TrField key_field(const unsigned char *key, size_t length, bool escaped) 
   return tr_field_named(decoded, tr_decode_string(key, length, decoded));
 }
 
-/* p is at a key; leaves it at the value. */
+/* p is at a key; moves it to the value. */
 static bool take_key(Slow *slow, TrField *field) {
   if (!slow_take(slow, '"')) return false;
   const unsigned char *key = slow->p;
@@ -151,7 +151,7 @@ static bool take_key(Slow *slow, TrField *field) {
   return true;
 }
 
-/* p is at a member of an object or an element of an array; leaves it at the value. */
+/* p is at a member of an object or an element of an array; moves it to the value. */
 static bool begin_element(Slow *slow) {
   TrField field = TR_FIELD_COUNT;
   if (slow->open[slow->depth - 1] == '{' && !take_key(slow, &field)) return false;
@@ -172,7 +172,7 @@ static bool open_container(Slow *slow) {
   return true;
 }
 
-/* p is behind a member's value. The last of duplicate keys wins by overwriting. */
+/* p is just after a member's value. Of duplicate keys the last one wins, as it overwrites the others. */
 static void note_member(Slow *slow, TrSpan span) {
   ptrdiff_t quote = span.kind == TR_STRING ? 1 : 0;
   span.start = (uint32_t)(slow->member_start - slow->text + quote);
@@ -185,7 +185,7 @@ static bool closes(const Slow *slow) {
   return peek(slow) == (slow->open[slow->depth - 1] == '{' ? '}' : ']');
 }
 
-/* p is behind a value: closes the containers that end here. True with *more set when another element follows. */
+/* p is just after a value: closes the containers that end here. Sets *more if another element follows. */
 static bool finish_value(Slow *slow, TrSpan span, bool *more) {
   *more = false;
   while (slow->depth > 0) {
@@ -205,7 +205,7 @@ static bool finish_value(Slow *slow, TrSpan span, bool *more) {
   return true;
 }
 
-/* One value of any kind, with the members of the outermost container noted on the way. */
+/* Parses one value of any kind; if it is the record itself, its members are noted. */
 static bool take_value(Slow *slow) {
   for (bool more = true; more;) {
     if (slow->depth > 0 && !begin_element(slow)) return false;
@@ -231,7 +231,7 @@ static void clear_record(TrRecord *record) {
   for (int i = 0; i <= TR_FIELD_COUNT; i++) record->field[i] = (TrSpan){.kind = TR_ABSENT};
 }
 
-/* Leaves slow->p where the reason was found; at the beginning if that is the whole line. */
+/* Leaves slow->p at the byte that shows the reason; at the beginning if the reason concerns the whole line. */
 static TrReason slow_classify(Slow *slow) {
   size_t length = (size_t)(slow->end - slow->text);
   clear_record(slow->record);

@@ -3,15 +3,15 @@
 **
 ** Understood, in upper or lower case, with white space around it:
 **
-**   2026-02-14T09:30:00Z    whatever timestamp.c takes; without a zone of its own, it is in the zone that is asked for
-**   2026-02-14              a day, which is whole
+**   2026-02-14T09:30:00Z all forms of timestamp.c; without a zone of its own, it is in the given zone
+**   2026-02-14 a whole day
 **   today, yesterday        days, too
 **   now
-**   90s, "90 days"          a length of time (timespan.c): that long ago; `ago` may stand behind it
+**   90s, "90 days" a length of time (timespan.c), ago; the word `ago` may follow
 **
-** Each is from the year 1 up to 9999, or it is no time. Days are those of the zone, and have 23 hours or 25 where its
-** clocks change. Of a time that its clocks show twice, the first and the last one are meant; one that they pass over is
-** the moment at which they do.
+** Only the years 1 to 9999 are accepted. Days are days of the zone; where its clocks change, a day has 23 or 25 hours.
+** If its clocks show a time twice, the result is the first and the last of both. If they skip a time, the result is the
+** moment of the change.
 */
 #include "read.h"
 
@@ -37,7 +37,7 @@ static bool set_instant(TrTimePoint *point, int64_t us) {
   return us >= EARLIEST_US && us <= LATEST_US;
 }
 
-/* The day whose clocks begin with `local_us`. */
+/* Sets the day that begins at `local_us` by the zone's clocks. */
 static bool set_day(TrTimePoint *point, const TrZone *zone, int64_t local_us) {
   int64_t unused, next_us;
   tr_zone_utc_us(zone, local_us, &point->first_us, &unused);
@@ -58,7 +58,7 @@ static bool is_bare_day(TrBytes text, int64_t *us) {
   return tr_timestamp_parse(midnight, sizeof midnight - 1, us);
 }
 
-/* Of a timestamp: Z, or a sign behind the date. */
+/* Does the timestamp have a zone of its own: a Z, or a sign after the date? */
 static bool names_zone(TrBytes text) {
   char last = text.text[text.length - 1];
   if (last == 'Z' || last == 'z') return true;

@@ -1,19 +1,20 @@
 /*
 ** timestamp.c - text <-> microseconds since the Unix epoch, UTC.
 **
-** Understood is ISO 8601 as programs write it:
+** It reads ISO 8601 as programs write it:
 **
 **   YYYY-MM-DD  T  HH:MM[:SS[.f...]]  [zone]
 **
 ** where T may be `t` or a blank, the point a comma, and the zone Z, z, +HH:MM, +HHMM or +HH (or - for +). No zone means
-** UTC. A fraction of any length is cut to microseconds. Second 60, a leap second, is the next second, in any minute.
-** Anything else, a 30 February included, has no time. Years 0000 to 9999 of the proleptic Gregorian calendar.
+** UTC. A fraction of any length is cut to microseconds. Second 60, a leap second, counts as the first second of the
+** next minute; it is accepted in any minute. Anything else, such as 30 February, is not a time. Years 0000 to 9999 of
+** the proleptic Gregorian calendar.
 */
 #include "read.h"
 
 #include <stdio.h>
 
-/* False: they are not there. */
+/* False: there are no two digits. */
 static inline bool take_two_digits(const char **p, const char *end, int *value) {
   if (end - *p < 2) return false;
   unsigned tens = (unsigned)(*p)[0] - '0', ones = (unsigned)(*p)[1] - '0';
@@ -79,7 +80,7 @@ static bool take_date(const char **p, const char *end, int64_t *days) {
   return true;
 }
 
-/* Behind the point: one digit or more. */
+/* The digits after the decimal point, at least one. */
 static bool take_fraction_us(const char **p, const char *end, int *us) {
   const char *at = *p, *start = at;
   int value = 0;
@@ -131,8 +132,8 @@ bool tr_span_time_us(const TrLine *line, const TrSpan *span, int64_t *time_us) {
   if (span->kind != TR_STRING) return false;
   const unsigned char *text = line->text + span->start;
   if (!span->escaped) return tr_timestamp_parse((const char *)text, span->length, time_us);
-  /* A fraction may be of any length, but nobody spells a long one with escapes: what does not fit has no time. No
-  ** allocation here, for one that failed could not be told from a timestamp that is none. */
+  /* Only a timestamp with escapes has to fit in here; a longer one counts as unreadable. We allocate nothing, because
+  ** the caller could not tell a failed allocation from an unreadable timestamp. */
   unsigned char decoded[512];
   if (span->length > sizeof decoded) return false;
   return tr_timestamp_parse((char *)decoded, tr_decode_string(text, span->length, decoded), time_us);

@@ -1,10 +1,10 @@
 /*
 ** tzif.c - the bytes of a TZif file (RFC 9636), as /usr/share/zoneinfo has them -> a zone.
 **
-** Such a file has a block of 32-bit times; from version 2 on, a second one of 64-bit times follows, which counts, and
-** behind it a rule for the time after the last change. Nothing in it is believed: every count is checked against the
-** length before it is used, times have to ascend, and offsets are less than 26 hours. Leap seconds are passed over, as
-** our times have none. A file that is cut short or damaged gives no zone.
+** Such a file has a block of 32-bit times. From version 2 on, a second block of 64-bit times follows, which we use
+** instead, and then a rule for the time after the last change. The file is not trusted: every count is checked against
+** the length before it is used, times must ascend, and offsets must be less than 26 hours. Leap seconds are ignored, as
+** our times have none. A file that is cut short or damaged is an error.
 */
 #include "read.h"
 
@@ -29,7 +29,7 @@ static int64_t big_endian_time(const unsigned char *p, size_t bytes) {
   return (int64_t)((uint64_t)big_endian_32(p) << 32 | big_endian_32(p + 4));
 }
 
-/* False: there is no such block in that many bytes. The counts are of 32 bits, so their sums fit into 64. */
+/* False: the bytes do not hold such a block. The counts have 32 bits, so their sums fit into 64 bits. */
 static bool find_block(const unsigned char *header, size_t length, size_t time_bytes, TzifBlock *block) {
   if (length < HEADER_BYTES || memcmp(header, "TZif", 4) != 0) return false;
   uint64_t ut_count = big_endian_32(header + 20), standard_count = big_endian_32(header + 24);
@@ -47,7 +47,7 @@ static bool find_block(const unsigned char *header, size_t length, size_t time_b
   return true;
 }
 
-/* False: there is no such type, or it is no offset that clocks have. */
+/* False: there is no such type, or its offset is out of range. */
 static bool offset_of_type(const TzifBlock *block, uint32_t type, int32_t *offset_s) {
   if (type >= block->type_count) return false;
   *offset_s = (int32_t)big_endian_32(block->types + (size_t)type * TYPE_BYTES);
@@ -68,7 +68,7 @@ static int read_changes(const TzifBlock *block, TrZone *zone) {
   return SQLITE_OK;
 }
 
-/* Between two newlines; an empty one tells nothing. */
+/* The rule stands between two newlines; it may be empty. */
 static int read_rule(const unsigned char *footer, size_t length, TrZone *zone) {
   const unsigned char *close = length > 1 ? memchr(footer + 1, '\n', length - 1) : NULL;
   if (close == NULL || *footer != '\n') return SQLITE_CORRUPT;

@@ -1,6 +1,6 @@
 /*
-** value.c - span -> SQL value: what json_extract() would give, exactly, and only when a column is asked for; or its
-** text without SQLite in between, for who has no use for the value itself.
+** value.c - span -> SQL value: exactly what json_extract() would return, and only for columns that the query reads; or
+** span -> text, for our own C code.
 */
 #include "read.h"
 
@@ -20,9 +20,9 @@ static bool scratch_reserve(TrScratch *scratch, size_t room) {
   return bytes != NULL;
 }
 
-/* SQLite copies a text whose end it has to find with the NUL behind it, into the room that its register had for the row
-** before. One that comes with its length it would allocate anew, to put a NUL there when the row is given out; but only
-** so can a text hold a NUL of its own. */
+/* With length -1, SQLite finds the text's end itself and copies the text with its NUL into memory that its register
+** already has. With an explicit length it would allocate anew to add a NUL later. Only a text that contains a NUL
+** itself needs its length. */
 static void result_string(sqlite3_context *context, const unsigned char *text, const TrSpan *span, TrScratch *scratch) {
   if (!scratch_reserve(scratch, (size_t)span->length + 1)) {
     sqlite3_result_error_nomem(context);
@@ -41,8 +41,8 @@ static void result_string(sqlite3_context *context, const unsigned char *text, c
     sqlite3_result_text(context, bytes, -1, SQLITE_TRANSIENT);
 }
 
-/* strtod() is correctly rounded, as Python's float is, but follows the host's locale: hence the locale argument. The
-** text ends at the span's end because no number goes on there. */
+/* strtod() is correctly rounded, as Python's float is, but follows the host's locale: hence the locale argument. It
+** stops at the span's end, because no character of a number follows there. */
 static double span_to_double(const unsigned char *text, locale_t c_locale) {
   return strtod_l((const char *)text, NULL, c_locale);
 }
@@ -57,7 +57,7 @@ static bool is_int64(const unsigned char *text, const TrSpan *span, int64_t *val
   return errno == 0;
 }
 
-/* Exact to int64, else REAL. */
+/* INTEGER if it fits into int64_t, else REAL. */
 static void result_integer(sqlite3_context *context, const unsigned char *text, const TrSpan *span, locale_t c_locale) {
   int64_t value;
   if (is_int64(text, span, &value)) {
@@ -77,9 +77,9 @@ static void replace_pairs(char *text, size_t length, char from, char to) {
 }
 
 /* The source text without the white space between its tokens. cJSON_Minify() works on the text itself and changes
-** nothing else, so that numbers keep every digit and NaN stays NaN; printing a parsed tree would not. But it takes the
-** end of "\\" for an escaped quote and reads on as if the string went on: so escaped backslashes are hidden from it, as
-** a byte that no UTF-8 text holds. */
+** nothing else, so that numbers keep every digit and NaN stays NaN; printing a parsed tree would not. But it mistakes
+** the end of "\\" for an escaped quote and reads past the end of the string; so we hide escaped backslashes from it,
+** replacing them by a byte that never occurs in UTF-8. */
 static size_t minify(const unsigned char *text, const TrSpan *span, char *out) {
   memcpy(out, text, span->length);
   out[span->length] = '\0';

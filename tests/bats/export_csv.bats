@@ -409,7 +409,7 @@ whichever_call_fails() {
   run with_faults_at EXPORT_FAULTS_AT=4
   [[ $output == *'cannot write x: at byte 262144: Input/output error'* ]]
   run with_faults_at EXPORT_FAULTS_AT=1 EXPORT_FAULTS_ERRNO=17 EXPORT_FAULTS_TIMES=1000 # every name is taken
-  [[ $output == *'cannot write x: no temporary file beside it: File exists'* && -z $(leftovers) ]]
+  [[ $output == *'cannot write x: a temporary file beside it cannot be made: File exists'* && -z $(leftovers) ]]
 }
 
 @test "whichever of its system calls fails, the file is what it was, nothing lies beside it, and the cause is told" {

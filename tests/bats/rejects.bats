@@ -134,7 +134,7 @@ no newline yet: still being written, or cut short' 'SELECT reason FROM task_reje
 
 @test "every reason that the code knows is asserted by this file" {
   local reason
-  sed -n '/^const char \*tr_reason_text/,/^}/s/.*\[TR_[A-Z0-9_]*\] = "\(.*\)",/\1/p' "$root/ext/read/record.c" |
+  sed -n '/^const char \*tr_reason_text/,/^}/s/.*\[TR_[A-Z0-9_]*\] = "\(.*\)",/\1/p' "$root/ext/read/reason.c" |
     grep -vxE 'ok|blank line' >"$BATS_TEST_TMPDIR/reasons"
   [[ $(wc -l <"$BATS_TEST_TMPDIR/reasons") -ge 13 ]]
   while IFS= read -r reason; do
