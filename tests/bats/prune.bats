@@ -378,7 +378,7 @@ PYTHON
 @test "a writer that keeps the file open makes it busy, nothing changes, and no other writer waits" {
   make_job j 10
   cp "$results/j.jsonl" "$BATS_TEST_TMPDIR/copy"
-  "$root/tests/prune/hold.py" "$results/j.jsonl" "$BATS_TEST_TMPDIR/hold" held 3>&- &
+  "$root/tests/prune/hold.py" "$results/j.jsonl" "$BATS_TEST_TMPDIR/hold" held 3>&- >/dev/null 2>&1 &
   await test -e "$BATS_TEST_TMPDIR/hold.open"
   prune j "'keep', 1" >"$BATS_TEST_TMPDIR/report" &
   pruner=$!
@@ -424,7 +424,7 @@ PYTHON
   make_job j 10
   at_step renameat2 "
     $root/tests/prune/hold.py $results/j.jsonl $BATS_TEST_TMPDIR/hold '{\"job_name\": \"late\"}' 3>&- >/dev/null 2>&1 &
-    until [[ -e $BATS_TEST_TMPDIR/hold.open ]]; do sleep 0.005; done" j "'keep', 4" >"$BATS_TEST_TMPDIR/report"
+    until [[ -e $BATS_TEST_TMPDIR/hold.open ]] || ! kill -0 \$!; do sleep 0.005; done" j "'keep', 4" >"$BATS_TEST_TMPDIR/report"
   grep '"result":"busy".*still has the old file open' "$BATS_TEST_TMPDIR/report"
   append_record j meanwhile
   assert_rows 'j|NULL' "SELECT DISTINCT job_id, offset FROM task_rejects WHERE reason LIKE 'left by an interrupted prune%'"
