@@ -5,9 +5,12 @@
 **   item     = ( "*" | value | value "-" value ) [ "/" step ]          a value with a step goes up to the end
 **   value    = number | jan to dec | sun to sat | L (the last day of a month)
 **
-** as the scheduler reads it, which leaves that to croniter: 7 is a Sunday, and `fri-sun` goes up to it; if neither the
-** day of the month nor the weekday names all there are, a day needs only one of the two. Upper case is as good. What
-** croniter has beyond five fields (seconds, `#`, `L` of weekdays, hashes) is refused, and so is all else.
+** as the scheduler reads it, which leaves that to croniter: 7 is a Sunday, and `fri-sun` goes up to it; if both the day
+** of the month and the weekday are asked for, a day needs only one of the two. Upper case is as good. What croniter has
+** beyond five fields (seconds, `#`, `L` of weekdays, hashes) is refused, and so is all else.
+**
+** A field with a `*` by itself asks for nothing. One that names all there are by other words does ask, unless there is a
+** `*` in the other field: so has croniter since 2.0, and cron itself, too, for ranges. (Before, it never did.)
 */
 #include "scheduler.h"
 
@@ -85,7 +88,13 @@ static bool end_range(CronText *text, const CronField *field, int low, int *high
   return low != LAST_DAY_VALUE && low <= *high;
 }
 
-static bool take_cron_item(CronText *text, const CronField *field, uint64_t *values) {
+typedef struct CronValues {
+  uint64_t values; /* bit n: n is named */
+  bool has_star;   /* also with a step behind it, */
+  bool is_star;    /* by itself */
+} CronValues;
+
+static bool take_cron_item(CronText *text, const CronField *field, CronValues *read) {
   int low = field->low, high = field->high, step = 1;
   bool is_star = take_cron_mark(text, '*'), is_one = false;
   if (!is_star) {
@@ -93,23 +102,26 @@ static bool take_cron_item(CronText *text, const CronField *field, uint64_t *val
     is_one = !take_cron_mark(text, '-');
     if (!is_one && !end_range(text, field, low, &high)) return false;
   }
+  read->has_star |= is_star;
   if (take_cron_mark(text, '/')) {
     if (!take_cron_number(text, &step) || step == 0 || low == LAST_DAY_VALUE) return false;
   } else if (is_one) {
     high = low;
+  } else {
+    read->is_star |= is_star;
   }
   if (low == LAST_DAY_VALUE) {
-    *values |= TR_LAST_DAY;
+    read->values |= TR_LAST_DAY;
     return true;
   }
-  for (int64_t value = low; value <= high; value += step) *values |= UINT64_C(1) << value;
+  for (int64_t value = low; value <= high; value += step) read->values |= UINT64_C(1) << value;
   return true;
 }
 
-static bool read_cron_field(CronText text, const CronField *field, uint64_t *values) {
-  *values = 0;
+static bool read_cron_field(CronText text, const CronField *field, CronValues *read) {
+  *read = (CronValues){0};
   do {
-    if (!take_cron_item(&text, field, values)) return false;
+    if (!take_cron_item(&text, field, read)) return false;
   } while (take_cron_mark(&text, ','));
   return text.at == text.end;
 }
@@ -128,30 +140,31 @@ static CronText next_word(CronText *rest) {
   return word;
 }
 
-static void set_cron(TrCron *cron, const uint64_t values[FIELD_COUNT]) {
+static void set_cron(TrCron *cron, const CronValues field[FIELD_COUNT]) {
   const uint32_t all_days = UINT32_MAX - 1, all_weekdays = 0x7f;
-  uint64_t weekdays = values[WEEKDAY];
+  uint64_t weekdays = field[WEEKDAY].values;
   if (weekdays & UINT64_C(1) << 7) weekdays |= 1;
-  *cron = (TrCron){.minutes = values[MINUTE],
-                   .hours = (uint32_t)values[HOUR],
-                   .days = (uint32_t)values[DAY],
-                   .months = (uint32_t)values[MONTH],
+  *cron = (TrCron){.minutes = field[MINUTE].values,
+                   .hours = (uint32_t)field[HOUR].values,
+                   .days = (uint32_t)field[DAY].values,
+                   .months = (uint32_t)field[MONTH].values,
                    .weekdays = (uint32_t)weekdays & all_weekdays};
-  cron->every_day = (cron->days & all_days) == all_days;
-  cron->every_weekday = cron->weekdays == all_weekdays;
+  bool names_all_days = (cron->days & all_days) == all_days, names_all_weekdays = cron->weekdays == all_weekdays;
+  cron->any_day = field[DAY].is_star || (names_all_days && field[WEEKDAY].has_star);
+  cron->any_weekday = field[WEEKDAY].is_star || (names_all_weekdays && field[DAY].has_star);
 }
 
 int tr_cron_parse(const char *bytes, size_t length, TrCron *cron, char **cause) {
   CronText rest = {bytes, bytes + length}, word;
-  uint64_t values[FIELD_COUNT];
+  CronValues field[FIELD_COUNT];
   int count = 0;
   for (CronText look = rest; word = next_word(&look), word.at < word.end;) count++;
   if (count != FIELD_COUNT) return tr_error(cause, SQLITE_MISMATCH, "cron has five fields, not %d", count);
   for (int i = 0; i < FIELD_COUNT; i++) {
     word = next_word(&rest);
-    if (!read_cron_field(word, &cron_fields[i], &values[i])) return not_a_field(&word, &cron_fields[i], cause);
+    if (!read_cron_field(word, &cron_fields[i], &field[i])) return not_a_field(&word, &cron_fields[i], cause);
   }
-  set_cron(cron, values);
+  set_cron(cron, field);
   return SQLITE_OK;
 }
 
@@ -160,6 +173,6 @@ bool tr_cron_has_day(const TrCron *cron, int64_t day, int year, int month, int d
   bool by_weekday = cron->weekdays >> tr_weekday_of(day) & 1;
   bool by_day = cron->days >> day_of_month & 1;
   if (!by_day && cron->days & TR_LAST_DAY) by_day = day_of_month == tr_days_in_month(year, month);
-  if (cron->every_day) return by_weekday;
-  return cron->every_weekday ? by_day : by_day || by_weekday;
+  if (cron->any_day) return by_weekday;
+  return cron->any_weekday ? by_day : by_day || by_weekday;
 }

@@ -123,8 +123,8 @@ static int parse_daily(Words words, TrSchedule *schedule, char **cause) {
                             .days = UINT32_MAX - 1,
                             .months = UINT32_MAX,
                             .weekdays = 0x7f,
-                            .every_day = true,
-                            .every_weekday = true};
+                            .any_day = true,
+                            .any_weekday = true};
   return SQLITE_OK;
 }
 

@@ -145,10 +145,10 @@ void tr_durations_free(TrDurations *durations);
 #define TR_LAST_DAY 1u /* the bit of `days` that stands for the last day of a month: there is no day 0 */
 
 typedef struct TrCron {
-  uint64_t minutes;              /* bit n: minute n; and so on */
-  uint32_t hours, days, months;  /* days and months from 1 on */
-  uint32_t weekdays;             /* 0: Sunday */
-  bool every_day, every_weekday; /* the field leaves nothing out */
+  uint64_t minutes;             /* bit n: minute n; and so on */
+  uint32_t hours, days, months; /* days and months from 1 on */
+  uint32_t weekdays;            /* 0: Sunday */
+  bool any_day, any_weekday;    /* the field asks for nothing: see cron.c */
 } TrCron;
 
 /* SQLITE_OK; SQLITE_MISMATCH, and *cause tells what is wrong with it; or SQLITE_NOMEM. */

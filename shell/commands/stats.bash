@@ -65,7 +65,7 @@ set_percent_text percent_text successes runs 1
 
 # A failure's streak is told by how many successes of its job came before it.
 select="WITH
-  run AS (SELECT $job AS job_id, job_id AS own_job, $period AS period, rowid AS place, time_us, ok AS good
+  run AS MATERIALIZED (SELECT $job AS job_id, job_id AS own_job, $period AS period, rowid AS place, time_us, ok AS good
     FROM task_results WHERE $condition),
   marked AS (SELECT *, sum(good) OVER (PARTITION BY own_job, period ORDER BY place) AS streak FROM run),
   worst AS (SELECT job_id, period, max(failures) AS worst_streak FROM (SELECT job_id, period, count(*) AS failures

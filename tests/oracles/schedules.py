@@ -100,7 +100,9 @@ def ask(db, schedule, since, until, zone, limit):
 def cron_of(text):
     from croniter import croniter
     try:
-        return croniter(text.strip(), datetime(2000, 1, 1))
+        cron = croniter(text.strip(), datetime(2000, 1, 1))
+        cron.fields = text.split() if "@" not in text else [None, None, "*", None, "*"]  # none of these names both
+        return cron
     except (ValueError, KeyError, TypeError, NameError):  # the last: a slip where it tells of a bad number
         return None
 
@@ -110,15 +112,29 @@ def jumps_over_days(cron):
     return any(day in (29, 30, 31) for day in cron.expanded[2])
 
 
+def is_any(cron, field, other):
+    """Does the field ask for nothing? One that names all values without a bare * does ask, unless the other one has a *."""
+    return "*" in cron.fields[field].split(",") or names_all(cron, field) and "*" in cron.fields[other]
+
+
+def names_all(cron, field):
+    return cron.expanded[field] == ["*"] or len(set(cron.expanded[field]) - {"l"}) == {2: 31, 4: 7}[field]
+
+
+def names_all_in_words(cron):
+    """croniter 1.3.5 takes 1-31 and sun-sat for a *; later ones go by is_any()."""
+    return any(names_all(cron, field) and "*" not in cron.fields[field].split(",") for field in (2, 4))
+
+
 def next_by_days(cron, after, count):
-    """The same from what croniter makes of the fields, day by day: a day needs one of its two fields, if neither is all."""
+    """The same from what croniter makes of the fields, day by day: a day needs one of its two fields, if both ask."""
     minutes, hours, days, months, weekdays = cron.expanded
     has = lambda values, n: values == ["*"] or "*" in values or n in values
     found, day = [], after.date()
     while len(found) < count and day.year < after.year + 50:
         is_last = (day + timedelta(days=1)).month != day.month and "l" in days
         by_day, by_weekday = has(days, day.day) or is_last, has(weekdays, day.isoweekday() % 7)
-        either = days[0] != "*" and weekdays[0] != "*"
+        either = not is_any(cron, 2, 4) and not is_any(cron, 4, 2)
         if has(months, day.month) and (by_day or by_weekday if either else by_day and by_weekday):
             found += [at for hour in range(24) for minute in range(60) if has(hours, hour) and has(minutes, minute)
                       for at in [datetime(day.year, day.month, day.day, hour, minute)] if at > after]
@@ -129,7 +145,7 @@ def next_by_days(cron, after, count):
 def next_of(cron, after, count):
     """The next times behind `after`, naive; fewer if there are none within croniter's 50 years."""
     from croniter import CroniterBadDateError
-    if jumps_over_days(cron):
+    if jumps_over_days(cron) or names_all_in_words(cron):
         return next_by_days(cron, after, count)
     found = []
     cron.set_current(after.timestamp() if after.tzinfo else (after - datetime(1970, 1, 1)).total_seconds(), force=True)
