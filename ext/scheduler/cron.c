@@ -9,8 +9,8 @@
 ** of the month and the weekday are asked for, a day needs only one of the two. Upper case is as good. What croniter has
 ** beyond five fields (seconds, `#`, `L` of weekdays, hashes) is refused, and so is all else.
 **
-** A field with a `*` by itself asks for nothing. One that names all there are by other words does ask, unless there is a
-** `*` in the other field: so has croniter since 2.0, and cron itself, too, for ranges. (Before, it never did.)
+** A field with a `*` by itself asks for nothing. One that names all there are by other words does ask, unless there is
+** a `*` in the other field: so has croniter since 2.0, and cron itself, too, for ranges. (Before, it never did.)
 */
 #include "scheduler.h"
 
