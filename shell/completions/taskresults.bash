@@ -83,6 +83,7 @@ _taskresults_option() {
     --sort) _taskresults_reply name runs rate last streak; return ;;
     --mode) _taskresults_reply box list csv json line column markdown table quote tabs html insert ascii; return ;;
     --of) _taskresults_reply uptime success both; return ;;
+    --count) _taskresults_reply missed; return ;;
     --lock) _taskresults_reply skip wait; return ;;
     --ping) _taskresults_reply env @; return ;;
     --window) _taskresults_reply 24h 7d 30d 90d; return ;;
@@ -91,7 +92,7 @@ _taskresults_option() {
     --limit | --min | --max-chars | --since | --until | --interval | --columns | --delimiter) COMPREPLY=(); return ;;
     --keep | --keep-failures | --name | --timeout | --jitter | --days | --title | --refresh) COMPREPLY=(); return ;;
     --target | --after | --rate | --silent-for | --grace | --cooldown | --for | --burn) COMPREPLY=(); return ;;
-    --maintenance | --suspicious | --exec | --exec-timeout) COMPREPLY=(); return ;;
+    --maintenance | --suspicious | --exec | --exec-timeout | --max-duration) COMPREPLY=(); return ;;
   esac
   [[ $word == -* ]] || return 1
   mapfile -t options < <("$program" help "$command" 2>/dev/null |

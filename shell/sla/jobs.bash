@@ -15,17 +15,20 @@ choose_jobs() {
   fi
 }
 
-# choose_switches - sets `switches`, SQL: when jobs were paused and resumed, as their logs tell.
+# choose_switches - sets `switches`, SQL: when jobs were paused and resumed, as their logs tell; and `logs_known`, if
+# there are any.
 choose_switches() {
-  local readable_logs
+  local readable_logs more=''
+  logs_known=
+  [[ $max_duration == NULL ]] || more=', nor how long runs took'
   switches="SELECT NULL AS job_id, NULL AS time_us, NULL AS offset, NULL AS pausing WHERE 0"
   if [[ -d $logs_dir && -r $logs_dir && -x $logs_dir ]]; then
-    readable_logs=$condition
+    readable_logs=$condition logs_known=1
     ((${#args[@]})) || leave_out_unreadable_logs
     switches="SELECT job_id, time_us, offset, event = 'paused' AS pausing FROM task_logs
       WHERE event IN ('paused', 'resumed') AND time_us IS NOT NULL AND $readable_logs"
   else
-    say "no directory of logs $logs_dir that can be read: it is not known when jobs were paused"
+    say "no directory of logs $logs_dir that can be read: it is not known when jobs were paused$more"
   fi
 }
 
@@ -39,4 +42,26 @@ leave_out_unreadable_logs() {
   load lib/jobs_in
   readable_logs="job_id IN $(jobs_in "${readable[@]}")"
   condition+=" AND job_id NOT IN $(jobs_in "${unreadable_logs[@]}")"
+}
+
+# require_their_jobs - no_job for the first of those that were named that is none.
+require_their_jobs() {
+  if [[ -v opt[count] ]]; then
+    require_scheduled_jobs "${args[@]}"
+  else
+    require_jobs "${args[@]}"
+  fi
+}
+
+# say_unknown TIMELESS UNTOLD SLOTS UNSCHEDULED - of how many records the time is not known, of how many successes how
+# long they took, of how many slots whether they were missed, and of how many jobs the schedule.
+say_unknown() {
+  (($1 == 0)) || say "$1 record$( (($1 == 1)) || echo s) without a readable time not counted;" \
+    "to see them: taskresults sql 'SELECT job_id, timestamp FROM task_results WHERE time_us IS NULL'"
+  (($2 == 0)) || say "of $2 success$( (($2 == 1)) || echo es) it is not known how long they took;" \
+    "they count as successes"
+  (($3 == 0)) || say "$3 slot$( (($3 == 1)) && echo ' is' || echo 's are') unknown, and not counted; to see why:" \
+    "taskresults sql \"SELECT job_id, slot, reason FROM task_slots($from, $to - 1) WHERE state = 'unknown'\""
+  (($4 == 0)) || say "of $4 job$( (($4 == 1)) || echo s) it is not known what they missed:" \
+    "the scheduler's list has no schedule for them that can be read"
 }

@@ -3,15 +3,31 @@
 # shellcheck shell=bash
 
 columns=(job_id runs successes failures success_percent uptime_percent up_seconds down_seconds paused_seconds outages
-  mtbf_seconds mttr_seconds budget_seconds budget_seconds_left budget_runs budget_runs_left missed)
+  mtbf_seconds mttr_seconds budget_seconds budget_seconds_left budget_runs budget_runs_left missed slow_runs
+  unknown_durations missed_slots unknown_slots)
+
+MISSED=16 # the place of `missed` among them
 
 # set_print_rows - sets `print_rows`, SQL.
 set_print_rows() {
+  local slow untold missing unknown
+  set_extras
   case $format in
     csv) set_csv_rows ;;
     json | jsonl) set_json_rows ;;
     *) set_table_rows ;;
   esac
+}
+
+# set_extras - sets `slow`, `untold`, `missing` and `unknown`, SQL: what --max-duration and --count missed tell of a
+# job; NULL without them, and where it is not known.
+set_extras() {
+  slow=NULL untold=NULL missing=NULL unknown=NULL
+  [[ $max_duration == NULL ]] || slow=slow_runs untold=untold_runs
+  [[ -v opt[count] ]] || return 0
+  missing="CASE WHEN job_id IN (SELECT job_id FROM scheduled) THEN missed_slots END"
+  unknown="CASE WHEN job_id IN (SELECT job_id FROM scheduled) THEN (SELECT count(*) FROM slot
+    WHERE slot.job_id = sla.job_id AND NOT is_missed AND at >= $from) END"
 }
 
 # sla_select - SQL: the columns, for programs.
@@ -23,19 +39,20 @@ sla_select() {
   mtbf AS mtbf_seconds, mttr AS mttr_seconds, time_budget / 1e6 AS budget_seconds,
   (time_budget - down) / 1e6 AS budget_seconds_left, runs_budget / ${WHOLE}e0 AS budget_runs,
   (runs_budget - (runs - successes) * $WHOLE) / ${WHOLE}e0 AS budget_runs_left,
-  $missed AS missed FROM sla ORDER BY job_id"
+  $missed AS missed, $slow AS slow_runs, $untold AS unknown_durations, $missing AS missed_slots,
+  $unknown AS unknown_slots FROM sla ORDER BY job_id"
 }
 
 set_csv_rows() {
   local cells=("${columns[@]}")
-  cells[-1]="CASE WHEN missed THEN 'true' ELSE 'false' END AS missed"
+  cells[MISSED]="CASE WHEN missed THEN 'true' ELSE 'false' END AS missed"
   print_rows=$(csv_statement "SELECT $(IFS=,; echo "${cells[*]}") FROM ($(sla_select))")
 }
 
 set_json_rows() {
   local name pairs=()
   for name in "${columns[@]}"; do pairs+=("$name" "$name"); done
-  pairs[-1]="CASE WHEN missed THEN json('true') ELSE json('false') END"
+  pairs[2 * MISSED + 1]="CASE WHEN missed THEN json('true') ELSE json('false') END"
   print_rows="SELECT $(json_row "${pairs[@]}") FROM ($(sla_select));"
 }
 
@@ -49,7 +66,7 @@ set_table_rows() {
     outages, $(span mtbf), $(span mttr), $(span '(time_budget - down) / 1000000'),
     CASE WHEN runs_budget IS NULL THEN ''
       ELSE printf('%.1f', (runs_budget - (runs - successes) * $WHOLE) / ${WHOLE}e0) END,
-    CASE WHEN $missed THEN $(paint red "'missed'") ELSE '' END
+    $(extra_cells)CASE WHEN $missed THEN $(paint red "'missed'") ELSE '' END
     FROM sla ORDER BY job_id;"
 }
 
@@ -58,4 +75,38 @@ span() {
   local seconds="CAST(($1) AS INTEGER)"
   printf '%s' "CASE WHEN $1 IS NULL THEN '' WHEN $1 < 0 THEN '-' || ($(duration "-$seconds"))
     ELSE $(duration "$seconds") END"
+}
+
+# extra_cells - SQL: the columns of --max-duration and --count missed, if they were given, each with a comma behind it.
+extra_cells() {
+  [[ $max_duration == NULL ]] || with_unknown "$slow" "$untold"
+  [[ ! -v opt[count] ]] || with_unknown "$missing" "$unknown"
+}
+
+# with_unknown COUNT UNKNOWN - SQL: how many there are, and of how many it is not known.
+with_unknown() {
+  printf '%s' "CASE WHEN $1 IS NULL THEN 'unknown' WHEN $2 THEN $1 || ', ' || $2 || ' unknown' ELSE $1 END, "
+}
+
+# print_table ROWS - the rows of set_table_rows, below a header.
+print_table() {
+  local header align=lrrrrrrrrr drop='7 8 2 6 5 9 10'
+  printf -v header '%s\x1f' JOB RUNS SUCCESS UPTIME DOWN OUTAGES MTBF MTTR
+  if [[ $target == NULL ]]; then header+=$'\x1f\x1f'; else header+=$'TIME LEFT\x1fRUNS LEFT\x1f'; fi
+  [[ $max_duration == NULL ]] || { header+=$'TOO LONG\x1f' align+=r drop+=' 11'; }
+  [[ ! -v opt[count] ]] || { header+=$'NOT RUN\x1f' align+=r drop+=" ${#align}"; }
+  [[ $target == NULL ]] || header+=' '
+  show_table "$header"$'\n'"$1" "${align}l" 1 "$drop 4"
+}
+
+# sla_counts - SQL: one row of how many jobs there are, how many miss the target, and what say_unknown takes.
+sla_counts() {
+  local slots=0 unscheduled=0
+  if [[ -v opt[count] ]]; then
+    slots="(SELECT count(*) FROM slot WHERE NOT is_missed AND at >= $from)"
+    unscheduled="(SELECT count(*) FROM sla WHERE job_id NOT IN (SELECT job_id FROM scheduled))"
+  fi
+  printf '%s' "SELECT (SELECT count(*) FROM sla), (SELECT count(*) FROM sla WHERE $missed),
+    (SELECT count(*) FROM event WHERE at IS NULL), (SELECT coalesce(sum(untold_runs), 0) FROM sla),
+    $slots, $unscheduled;"
 }

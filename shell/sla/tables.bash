@@ -18,9 +18,30 @@ sla_tables() {
 }
 
 event_table() {
-  printf '%s\n' "CREATE TABLE event(place INTEGER PRIMARY KEY, job_id TEXT, at INTEGER, good INTEGER);
-INSERT INTO event(job_id, at, good)
-  SELECT job_id, time_us, ok FROM task_results WHERE $condition ORDER BY job_id, time_us, rowid;"
+  local events="SELECT * FROM run"
+  printf '%s\n' "CREATE TABLE run AS $(run_select);"
+  [[ ! -v opt[count] ]] || { slot_tables; events+=" $(missing_slots)"; }
+  printf '%s\n' "CREATE TABLE event(place INTEGER PRIMARY KEY, job_id TEXT, at INTEGER, good INTEGER, is_slot INTEGER,
+  is_slow INTEGER, is_untold INTEGER);
+INSERT INTO event(job_id, at, good, is_slot, is_slow, is_untold)
+  SELECT job_id, at, good, is_slot, is_slow, is_untold FROM ($events) ORDER BY job_id, at, is_slot, place;"
+}
+
+# run_select - SQL: a row for each record. With --max-duration, a success that took longer is none, and of one it may
+# not be known how long it took.
+run_select() {
+  if [[ $max_duration == NULL ]]; then
+    printf '%s' "SELECT job_id, time_us AS at, ok AS good, 0 AS is_slot, 0 AS is_slow, 0 AS is_untold, rowid AS place
+      FROM task_results WHERE $condition"
+  elif [[ -z $logs_known ]]; then
+    printf '%s' "SELECT job_id, time_us AS at, ok AS good, 0 AS is_slot, 0 AS is_slow, ok AS is_untold, rowid AS place
+      FROM task_results WHERE $condition"
+  else
+    printf '%s' "SELECT job_id, at, ok AND took <= $max_duration IS NOT 0 AS good, 0 AS is_slot,
+        ok AND took > $max_duration IS 1 AS is_slow, ok AND took IS NULL AS is_untold, place
+      FROM (SELECT job_id, time_us AS at, ok, rowid AS place,
+          CASE WHEN started_us <= time_us THEN time_us - started_us END AS took FROM task_runs WHERE $condition)"
+  fi
 }
 
 pause_table() {
@@ -54,7 +75,10 @@ CREATE TABLE part AS SELECT job_id, good, began, ended, until - since AS elapsed
 sla_table() {
   printf '%s\n' "CREATE TABLE sla AS
   WITH run AS (SELECT job_id, count(*) FILTER (WHERE at >= $from AND at < $to) AS runs,
-      coalesce(sum(good) FILTER (WHERE at >= $from AND at < $to), 0) AS successes FROM event GROUP BY job_id),
+      coalesce(sum(good) FILTER (WHERE at >= $from AND at < $to), 0) AS successes,
+      count(*) FILTER (WHERE is_slot AND at >= $from AND at < $to) AS missed_slots,
+      count(*) FILTER (WHERE is_slow AND at >= $from AND at < $to) AS slow_runs,
+      count(*) FILTER (WHERE is_untold AND at >= $from AND at < $to) AS untold_runs FROM event GROUP BY job_id),
   time AS (SELECT job_id, coalesce(sum(length) FILTER (WHERE good), 0) AS up,
       coalesce(sum(length) FILTER (WHERE NOT good), 0) AS down, sum(elapsed - length) AS paused,
       count(*) FILTER (WHERE NOT good) AS outages,

@@ -16,6 +16,7 @@ set_target() {
     target=$((10#${BASH_REMATCH[1]} * 1000000 + 10#${digits:0:6}))
     ((target > 0 && target <= WHOLE)) || usage_error "--target wants a percentage up to 100, not '${opt[target]}'"
   fi
+  [[ ! -v opt[count] || ${opt[count]} == missed ]] || usage_error "--count wants missed, not '${opt[count]}'"
   case ${opt[of]-both} in
     both) missed='time_missed OR runs_missed' ;;
     uptime) missed='time_missed' ;;

@@ -6,9 +6,9 @@ load lib/evaluate lib/sql_text
 
 YEAR_1=-62135596800000000
 
-# set_window - `from` and `to`, in microseconds; the window is [from, to).
+# set_window - `from` and `to`, in microseconds; the window is [from, to). And `max_duration`, or NULL.
 set_window() {
-  local text=${opt[window]-30d} now=${EPOCHREALTIME/[.,]/} first last forms expressions=()
+  local text=${opt[window]-30d} now=${EPOCHREALTIME/[.,]/} first last longest forms expressions=()
   if [[ $text == *..* ]]; then
     set_sql_text first "${text%%..*}"
     set_sql_text last "${text#*..}"
@@ -20,6 +20,10 @@ set_window() {
     set_sql_text first "$text"
     expressions=("max($now - taskresults_span($first), $YEAR_1)" "$now")
   fi
+  if [[ -v opt[max-duration] ]]; then
+    set_sql_text longest "${opt[max-duration]}"
+    expressions+=("taskresults_span($longest)")
+  fi
   evaluate "${expressions[@]}"
   if ((${#values[@]} < 2)); then
     load lib/time_options
@@ -27,7 +31,9 @@ set_window() {
     usage_error "--window wants a length of time, or FROM..TO, where each is a time or nothing ($forms)," \
       "not '$text'"
   fi
-  from=${values[0]} to=${values[1]}
+  [[ ! -v opt[max-duration] ]] || ((${#values[@]} == 3)) ||
+    usage_error "--max-duration wants a length of time such as 90s, 20m or 2h, not '${opt[max-duration]}'"
+  from=${values[0]} to=${values[1]} max_duration=${values[2]-NULL}
   ((to <= now)) || to=$now
   ((from < to)) || usage_error "--window has to begin before it ends, and before now; '$text' does not"
 }

@@ -43,7 +43,7 @@ worked_example() {
   worked_example
   run taskresults sla --window 2026-03-01..2026-03-10 --target 90 --csv
   [[ $status -eq 1 ]]
-  [[ ${lines[1]} == "backup,6,3,3,50.0,86.1111111111111"*",$((186 * 3600)).0,$((30 * 3600)).0,$((24 * 3600)).0,2,$((72 * 3600)).0,$((15 * 3600)).0,$((216 * 360)).0,-30240.0,0.6,-2.4,true"$'\r' ]]
+  [[ ${lines[1]} == "backup,6,3,3,50.0,86.1111111111111"*",$((186 * 3600)).0,$((30 * 3600)).0,$((24 * 3600)).0,2,$((72 * 3600)).0,$((15 * 3600)).0,$((216 * 360)).0,-30240.0,0.6,-2.4,true,,,,"$'\r' ]]
   run taskresults sla backup --window 2026-03-01..2026-03-10 --target 90
   [[ $status -eq 1 && ${#lines[@]} -eq 2 ]]
   [[ ${lines[0]} == 'JOB     RUNS   SUCCESS    UPTIME  DOWN  OUTAGES  MTBF  MTTR  TIME LEFT  RUNS LEFT' ]]
@@ -56,22 +56,40 @@ worked_example() {
   done
 }
 
+# agree WINDOW OPTION... - of the state in ., `sla` of the window is what tests/oracles/sla.py makes of it. What was missed
+# is task_slots's to say, and how long a run took task_runs's. Adds to `compared`.
+agree() {
+  local window=$1 from=${1%..*} to=${1#*..} longest=''
+  shift
+  : >slots
+  : >durations
+  [[ $* != *--max-duration* ]] || longest=3600000000
+  [[ $* != *--max-duration* ]] || taskresults sql --mode json "SELECT job_id, offset, time_us - started_us AS took FROM task_runs
+    WHERE started_us <= time_us" >durations
+  [[ $* != *--count* ]] || taskresults sql --mode json "SELECT job_id, slot_us, state FROM task_slots('2026-01-01', '$to')" >slots
+  python3 "$root/tests/oracles/sla.py" judge "$from" "$to" 87.5 results logs jobs.json slots "$longest" durations >expected
+  taskresults sla --window "$window" --target 87.5 --jsonl "$@" >actual || [[ $? -eq 1 ]]
+  python3 "$root/tests/oracles/sla.py" compare expected actual || return
+  compared=$((compared + $(wc -l <actual)))
+}
+
 @test "sla agrees with Python over random histories" {
   setup_logs
   cd "$BATS_TEST_TMPDIR"
+  export SCHEDULER_JOBS_FILE=$PWD/jobs.json
   compared=0
   for seed in 1 2 3; do
     rm -f results/* logs/*
-    python3 "$root/tests/oracles/sla.py" make "$seed" 60 results logs
+    python3 "$root/tests/oracles/sla.py" make "$seed" 60 results logs jobs.json
     for window in 2026-03-02T00:00:00Z..2026-03-09T00:00:00Z 2026-02-01T00:00:00Z..2026-05-01T00:00:00Z \
       2026-03-20T00:00:00Z..2026-03-20T00:01:00Z; do
-      python3 "$root/tests/oracles/sla.py" judge "${window%..*}" "${window#*..}" 87.5 results logs >expected
-      taskresults sla --window "$window" --target 87.5 --jsonl >actual || [[ $? -eq 1 ]]
-      python3 "$root/tests/oracles/sla.py" compare expected actual
-      compared=$((compared + $(wc -l <actual)))
+      agree "$window"
+      agree "$window" --max-duration 1h
+      agree "$window" --count missed
+      agree "$window" --count missed --max-duration 1h
     done
   done
-  ((compared > 300))
+  ((compared > 1200))
 }
 
 @test "sla: without a run in the window there is no ratio, no uptime of 100 %, and no target is missed, unless it was down" {
@@ -81,9 +99,9 @@ worked_example() {
   run_at later 2026-04-01T00:00:00Z ok
   run taskresults sla --window 2026-03-01..2026-03-10 --target 50 --csv
   [[ $status -eq 1 ]]
-  [[ ${lines[1]} == $'down,0,0,0,,0.0,0.0,864000.0,0.0,1,,,432000.0,-432000.0,,,true\r' ]]
-  [[ ${lines[2]} == $'later,0,0,0,,,,,0.0,0,,,,,,,false\r' ]]
-  [[ ${lines[3]} == $'up,0,0,0,,,,,0.0,0,,,,,,,false\r' ]]
+  [[ ${lines[1]} == $'down,0,0,0,,0.0,0.0,864000.0,0.0,1,,,432000.0,-432000.0,,,true,,,,\r' ]]
+  [[ ${lines[2]} == $'later,0,0,0,,,,,0.0,0,,,,,,,false,,,,\r' ]]
+  [[ ${lines[3]} == $'up,0,0,0,,,,,0.0,0,,,,,,,false,,,,\r' ]]
   run taskresults sla up --window 2026-03-01..2026-03-10 --target 100
   [[ $status -eq 0 && $output != *100* ]]
 }
@@ -185,6 +203,144 @@ worked_example() {
   [[ ${lines[2]} == still,1,0,1,0.0,0.0,0.0,259200.0,172800.0,* ]]
   [[ ${lines[3]} == stray,1,0,1,0.0,0.0,0.0,345600.0,86400.0,* ]]
   [[ ${lines[4]} == twice,1,0,1,0.0,0.0,0.0,259200.0,172800.0,* ]]
+}
+
+# --- what is in no record ----------------------------------------------------------------------------------------------------
+
+# nightly JOB [DAY TIME SECONDS ok|fail]... - a job that is due at 3:00, and its runs of March 2026, with their log.
+nightly() {
+  local job=$1 day=2026-03
+  shift
+  jobs+="${jobs:+, }{\"id\": \"$job\", \"schedule\": \"every day at 3:00 am\", \"enabled\": true, \"recurring\": true,
+    \"created_at\": \"2026-02-28T12:00:00Z\"}"
+  printf '{"jobs": [%s]}' "$jobs" >"$SCHEDULER_JOBS_FILE"
+  while (($#)); do
+    printf '[%sZ] Executing (command mode): x\n[%sZ] Command executed successfully\n' \
+      "$day-$1T$2" "$(date -ud "$day-$1T$2Z + $3 seconds" +%FT%T)" >>"$SCHEDULER_LOGS_DIR/$job.log"
+    run_at "$job" "$(date -ud "$day-$1T$2Z + $3 seconds" +%FT%TZ)" "$4"
+    shift 4
+  done
+}
+
+setup_nightly() {
+  setup_logs
+  jobs='' window=2026-03-01..2026-03-04
+  export SCHEDULER_JOBS_FILE=$BATS_TEST_TMPDIR/jobs.json
+}
+
+# Slots at 3:00 of March 1 to 4; none ran on the 2nd, and the 4th's took two hours.
+missed_example() {
+  setup_nightly
+  nightly backup 01 03:00:00 600 ok 03 03:00:00 600 ok 04 03:00:00 7200 ok
+}
+
+@test "sla --count missed: a run that did not take place is a failed run, from when it was due" {
+  missed_example
+  run taskresults sla --window "$window" --target 75 --jsonl
+  [[ $status -eq 0 && $(field runs) == 3 && $(field failures) == 0 && $(field missed_slots) == None ]]
+  run taskresults sla --window "$window" --target 75 --jsonl --count missed
+  # Down from March 2, 3:00, to March 3, 3:10.
+  [[ $status -eq 1 && ${#lines[@]} -eq 1 && $(field runs) == 4 && $(field successes) == 3 && $(field failures) == 1 ]]
+  [[ $(field missed_slots) == 1 && $(field unknown_slots) == 0 && $(field down_seconds) == $((24 * 3600 + 600)).0 ]]
+  [[ $(field outages) == 1 && $(field slow_runs) == None && $(field missed) == True ]]
+  run taskresults sla --window "$window" --target 75 --of success --jsonl --count missed
+  [[ $status -eq 0 && $(field budget_runs_left) == 0.0 ]]
+}
+
+@test "sla --max-duration: a success that took longer is a failed run; one that took just as long is not" {
+  missed_example
+  run taskresults sla --window "$window" --target 100 --of success --jsonl --max-duration 2h
+  [[ $status -eq 0 && $(field slow_runs) == 0 && $(field failures) == 0 && $(field missed_slots) == None ]]
+  run taskresults sla --window "$window" --target 100 --of success --jsonl --max-duration 119m
+  [[ $status -eq 1 && ${#lines[@]} -eq 1 && $(field runs) == 3 && $(field failures) == 1 && $(field slow_runs) == 1 ]]
+  [[ $(field unknown_durations) == 0 && $(field outages) == 1 && $(field down_seconds) == $((19 * 3600)).0 ]]
+  run taskresults sla --window "$window" --max-duration=119m --count=missed
+  [[ $status -eq 0 && ${lines[0]} == 'JOB     RUNS   SUCCESS    UPTIME  DOWN  OUTAGES  MTBF  MTTR  TOO LONG  NOT RUN' ]]
+  [[ ${lines[1]} == 'backup     4  50.000 %  53.500 %   43h        2    2d   24h         1        1' ]]
+  run on_pty 60 "$(tool taskresults)" sla --window "$window" --max-duration=119m --count=missed --target 99
+  [[ $output == *'TOO LONG  NOT RUN'*missed* ]]
+}
+
+@test "sla: a failed run that took long is one failure, and a failure of unknown length is none that is unknown" {
+  setup_nightly
+  nightly a 01 03:00:00 7200 fail 02 03:00:00 60 ok
+  run_at b 2026-03-01T03:00:00Z fail
+  run taskresults sla --window "$window" --max-duration 1h --jsonl
+  [[ ${lines[0]} == *'"failures":1,'*'"slow_runs":0,"unknown_durations":0,'* ]]
+  [[ ${lines[1]} == *'"failures":1,'*'"slow_runs":0,"unknown_durations":0,'* ]]
+}
+
+@test "sla: what is not known of a job without a log, without a schedule, or before its records is told, and counts as nothing" {
+  missed_example
+  run_at unlogged 2026-03-01T03:00:00Z ok 2026-03-02T03:00:00Z ok
+  jobs+=', {"id": "odd", "schedule": "whenever", "enabled": true, "recurring": true, "created_at": "2026-02-28T12:00:00Z"}'
+  nightly older 03 03:00:00 60 ok
+  run_at odd 2026-03-01T03:00:00Z ok
+  printf '[2026-03-02T12:00:00Z] Job updated: schedule\n' >>"$SCHEDULER_LOGS_DIR/older.log"
+  run taskresults sla --window "$window" --target 100 --of success --count missed --max-duration 1h --jsonl
+  [[ $status -eq 1 ]]
+  printf '%s\n' "${lines[@]}"
+  [[ $output == *'taskresults: of 3 successes it is not known how long they took; they count as successes'* ]]
+  [[ $output == *'taskresults: of 2 jobs it is not known what they missed: '* ]]
+  [[ $output == *'"job_id":"odd"'*'"missed":false,"slow_runs":0,"unknown_durations":1,"missed_slots":null,"unknown_slots":null}'* ]]
+  [[ $output == *'"job_id":"unlogged"'*'"missed":false,"slow_runs":0,"unknown_durations":2,"missed_slots":null,"unknown_slots":null}'* ]]
+  run taskresults sla odd --window "$window" --count missed --max-duration 1h
+  [[ ${lines[-1]} == odd*'  0, 1 unknown  unknown' ]]
+}
+
+@test "sla --count missed: slots that are unknown are counted as such, with the statement that tells why" {
+  setup_nightly
+  nightly a 02 03:00:00 60 ok
+  python3 - "$SCHEDULER_JOBS_FILE" <<'PYTHON'
+import json, sys
+with open(sys.argv[1]) as file:
+    state = json.load(file)
+state["jobs"][0]["created_at"] = "2026-01-01T00:00:00Z"
+with open(sys.argv[1], "w") as file:
+    json.dump(state, file)
+PYTHON
+  [[ $(taskresults sql "SELECT state FROM task_slots('2026-03-01', '2026-03-01')" --mode list) == unknown ]]
+  run taskresults sla --window 2026-03-01..2026-03-02 --count missed --jsonl
+  [[ ${lines[0]} == 'taskresults: 1 slot is unknown, and not counted; to see why: taskresults sql "SELECT job_id, slot, reason FROM task_slots('* ]]
+  [[ $(field missed_slots) == 0 && $(field unknown_slots) == 1 && $(field failures) == 0 ]]
+  eval "${lines[0]##*see why: }" | grep -q '2026-03-01T03:00:00Z'
+}
+
+@test "sla --count missed: a job that never ran, by name and among all; a slot before the window says that a job is down" {
+  setup_nightly
+  nightly idle
+  run_at other 2026-03-01T00:00:00Z ok
+  run taskresults sla --window "$window" --count missed --jsonl
+  [[ ${lines[-2]} == '{"job_id":"idle","runs":4,"successes":0,"failures":4,'*'"missed_slots":4,"unknown_slots":0}' ]]
+  run taskresults sla idle --window "$window" --count missed --jsonl
+  [[ $status -eq 0 && $(field job_id) == idle && $(field down_seconds) == $((4 * 86400 - 3 * 3600)).0 ]]
+  run taskresults sla idle --window 2026-03-02..2026-03-02 --count missed --jsonl
+  [[ $(field down_seconds) == 86400.0 && $(field outages) == 1 && $(field runs) == 1 ]]
+  run taskresults sla idle --window "$window"
+  [[ $status -eq 1 && $output == 'taskresults: no such job: idle' ]]
+  run taskresults sla nobody --window "$window" --count missed
+  [[ $status -eq 1 && $output == 'taskresults: no such job: nobody' ]]
+}
+
+@test "sla: without logs durations are unknown; without the list of jobs missed slots cannot be counted, and that is status 3" {
+  missed_example
+  SCHEDULER_LOGS_DIR=$BATS_TEST_TMPDIR/nowhere run taskresults sla --window "$window" --max-duration 1h --jsonl
+  [[ $status -eq 0 && $output == *"nowhere that can be read: it is not known when jobs were paused, nor how long runs took"* ]]
+  [[ $(field unknown_durations) == 3 && $(field slow_runs) == 0 ]]
+  rm "$SCHEDULER_JOBS_FILE"
+  run taskresults sla --window "$window" --count missed
+  [[ $status -eq 3 && $output == "taskresults: jobs file $SCHEDULER_JOBS_FILE"* ]]
+  run taskresults sla --window "$window"
+  [[ $status -eq 0 ]]
+}
+
+@test "sla --count, --max-duration: wrong usage" {
+  setup_logs
+  for bad in '--count all' '--count' '--max-duration soon' '--max-duration 2026-03-01' '--max-duration ' "--max-duration=-1h"; do
+    # shellcheck disable=SC2086  # words
+    run taskresults sla $bad
+    [[ $status -eq 2 && $output == 'taskresults: --'* ]] || { echo "$bad: $status $output"; return 1; }
+  done
 }
 
 @test "sla: hostile job ids, named and not" {

@@ -1,0 +1,44 @@
+# slots.bash - SQL: with --count missed, the runs that a schedule expected and that did not take place.
+
+# shellcheck shell=bash
+
+LOOK_BACK=$((31 * 86400 * 1000000)) # microseconds: how far before the window a missed slot says that a job is down
+
+# slot_tables - `slot`, what was missed and what is unknown, in the window and before it; and `scheduled`, the jobs of
+# which slots are known at all.
+slot_tables() {
+  printf '%s\n' "CREATE TABLE slot AS
+  SELECT job_id, slot_us AS at, state = 'missed' AS is_missed
+  FROM task_slots(max($YEAR_1, $from - $LOOK_BACK), $to - 1)
+  WHERE state IN ('missed', 'unknown') AND $slots_condition;
+CREATE TABLE scheduled(job_id TEXT PRIMARY KEY) WITHOUT ROWID;
+INSERT OR IGNORE INTO scheduled SELECT job_id FROM task_jobs
+  WHERE record IS NOT NULL AND job_id IS NOT NULL AND job_id NOT IN (SELECT job_id FROM slot WHERE at IS NULL);"
+}
+
+# missing_slots - SQL: the same as events, beside those of `run`.
+missing_slots() {
+  printf '%s' "UNION ALL SELECT job_id, at, 0, 1, 0, 0, 0 FROM slot WHERE is_missed"
+}
+
+# choose_slots - sets `slots_condition`, SQL: the jobs whose slots count. Of one whose file or log cannot be read, it is
+# not known what it missed; and it is left out in a way that opens none of the two.
+choose_slots() {
+  local left_out=("${unreadable[@]}" "${unreadable_logs[@]}")
+  slots_condition=$condition
+  ((${#left_out[@]})) || return 0
+  load lib/jobs_in
+  slots_condition="job_id IN (SELECT job_id FROM task_jobs WHERE job_id NOT IN $(jobs_in "${left_out[@]}"))"
+}
+
+# require_scheduled_jobs JOB... - no_job for the first that has neither a file nor a place in the scheduler's list.
+require_scheduled_jobs() {
+  local job found text
+  load lib/sql_text
+  for job; do
+    if [[ -n $job && $job != */* && -f $results_dir/$job.jsonl ]]; then continue; fi
+    set_sql_text text "$job"
+    found=$(query "SELECT count(*) FROM task_jobs WHERE job_id = $text AND record IS NOT NULL;") || exit
+    ((found)) || no_job "$EXIT_NO" "$job"
+  done
+}
