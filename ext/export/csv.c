@@ -1,8 +1,9 @@
 /*
 ** csv.c - a SQL value -> one cell of CSV, by RFC 4180.
 **
-** Quoted only where a quote, the delimiter or a line break demands it, or where it is an empty text: "" is empty, and
-** nothing at all is NULL. Texts and BLOBs keep every byte, NUL included; numbers are spelled as SQLite prints them.
+** A cell is quoted only if it contains a quote, the delimiter or a line break, or if it is an empty text: "" is an
+** empty text, and an empty cell is NULL. Texts and BLOBs keep every byte, NUL included; numbers are spelled as SQLite
+** prints them.
 **
 ** Most of an export's time would be spent here and in copying, so a text is searched as it is copied, sixteen bytes at
 ** a step, straight into the output's buffer, and copied again only if it turns out to need quotes.
@@ -14,7 +15,7 @@
 #define BLOCK 16
 #define LARGE (TR_OUTPUT_BYTES / 4) /* longer texts go piece by piece */
 
-/* Compilers turn this into whatever the processor has for sixteen bytes. */
+/* Compilers use the processor's 16-byte vectors for it. */
 typedef unsigned char CsvBlock __attribute__((vector_size(BLOCK)));
 
 static inline CsvBlock load_block(const char *bytes) {
@@ -47,7 +48,7 @@ static inline bool is_special_byte(char c, const TrCsv *csv) {
   return c == '"' || c == csv->delimiters[0] || c == '\n' || c == '\r';
 }
 
-/* Copies the text, if no byte of it needs quotes. */
+/* Copies the text. False: it needs quotes. */
 static inline bool copy_if_plain(char *out, const char *text, size_t length, const TrCsv *csv) {
   size_t i = 0;
   for (; i + BLOCK <= length; i += BLOCK) {
@@ -56,7 +57,7 @@ static inline bool copy_if_plain(char *out, const char *text, size_t length, con
     if (any(is_special(block, csv))) return false;
   }
   if (i == length) return true;
-  if (length >= BLOCK) { /* the last block once more, in part */
+  if (length >= BLOCK) { /* the rest: one more block, which overlaps the previous one */
     CsvBlock block = load_block(text + length - BLOCK);
     memcpy(out + length - BLOCK, &block, BLOCK);
     return !any(is_special(block, csv));
@@ -73,7 +74,7 @@ static char *copy_doubled(char *out, const char *text, size_t length) {
   size_t i = 0;
   while (i < length) {
     size_t step = length - i < BLOCK ? length - i : BLOCK;
-    /* The last block may begin in what has been copied: if it has no quote, it was copied as it stands. */
+    /* The last block may overlap bytes copied before: if it has no quote, they were copied unchanged. */
     size_t again = length >= BLOCK ? BLOCK - step : 0;
     if (step + again == BLOCK) {
       CsvBlock block = load_block(text + i - again);
@@ -167,8 +168,8 @@ static void append_integer(TrOutput *output, int64_t value) {
 
 /* --- the delimiter ----------------------------------------------------------------------------------------------- */
 
-/* Numbers are written without quotes and NULL as nothing, so the delimiter must be none of what they are spelled with,
-** nor a character that has another part to play. */
+/* Numbers and NULL are written without quotes, so the delimiter must not be a character that occurs in numbers, nor one
+** with another meaning in CSV. */
 bool tr_csv_delimiter(TrCsv *csv, const char *text) {
   if (text[0] == '\0' || text[1] != '\0' || strchr("\t!#$%&()*,/:;<=>?@[\\]^_`{|}~", text[0]) == NULL) return false;
   memset(csv->delimiters, text[0], sizeof csv->delimiters);

@@ -1,13 +1,12 @@
 /*
-** formula.c - would a spreadsheet take this cell for a formula?
+** formula.c - would a spreadsheet read this cell as a formula?
 **
-** It does if the cell begins with = + - or @. What stands before that is no protection: some programs cut white space
-** off, or drop what cannot be seen, or take the wide forms of these characters (U+FF1D and others) for the plain ones.
-** So everything of that kind is passed over first. A tab or a line break at the very beginning counts by itself, since
-** programs that split at them begin a new cell there.
+** It does if the cell begins with = + - or @. Other characters before it do not help: some programs remove white space
+** or invisible characters, or read the wide forms of these characters (U+FF1D and others) as the plain ones. So we skip
+** all such characters first. A tab or a line break at the very beginning also counts as a formula, since programs that
+** split at them begin a new cell there.
 **
-** The answer is for a cell as its reader gets it, who knows the file's delimiter and quotes. It says nothing of readers
-** that split at something else.
+** The answer holds for readers that know the file's delimiter and quotes, not for those that split at something else.
 */
 #include "export.h"
 
@@ -17,7 +16,7 @@ typedef struct Range {
   uint32_t first, last;
 } Range;
 
-/* White space, controls, quotes, and what takes no room on the screen; rising. */
+/* White space, control characters, quotes, and invisible characters; ascending. */
 static const Range passed_over[] = {
     {0x00, 0x20},       {0x22, 0x22},       {0x27, 0x27},       {0x60, 0x60},     {0x7F, 0xA0},     {0xAB, 0xAB},
     {0xAD, 0xAD},       {0xB4, 0xB4},       {0xBB, 0xBB},       {0x034F, 0x034F}, {0x061C, 0x061C}, {0x115F, 0x1160},
@@ -27,7 +26,7 @@ static const Range passed_over[] = {
     {0x1BCA0, 0x1BCA3}, {0x1D173, 0x1D17A}, {0xE0000, 0xE0FFF},
 };
 
-/* = + - @, and what Unicode calls other forms of them; rising. */
+/* = + - @, and their compatibility forms in Unicode; ascending. */
 static const Range openers[] = {
     {'+', '+'},       {'-', '-'},       {'=', '='},       {'@', '@'},       {0x207A, 0x207C},
     {0x208A, 0x208C}, {0x2A75, 0x2A76}, {0xFB29, 0xFB29}, {0xFE62, 0xFE63}, {0xFE66, 0xFE66},
@@ -43,8 +42,8 @@ static bool is_in(uint32_t point, const Range *ranges, size_t count) {
   return false;
 }
 
-/* The character that begins there, and its bytes in *taken. A byte that begins none (a BLOB may hold any) is a
-** control's equal: nobody knows what a reader makes of it. */
+/* The character that begins there, and its bytes in *taken. An invalid byte (a BLOB may hold any) counts as a control
+** character: we cannot know what a reader makes of it. */
 static uint32_t character_at(const char *text, size_t length, size_t *taken) {
   const unsigned char *bytes = (const unsigned char *)text;
   size_t size = bytes[0] < 0x80 ? 1 : bytes[0] < 0xC2 ? 0 : bytes[0] < 0xE0 ? 2 : bytes[0] < 0xF0 ? 3 : 4;

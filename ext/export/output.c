@@ -1,10 +1,10 @@
 /*
-** output.c - bytes -> a file that is there whole or not at all, or a pipe.
+** output.c - bytes -> a file that appears complete or not at all, or a pipe.
 **
-** Where they go, and how a file takes its place, is target.c's. When a few megabytes have been written to a regular
-** file, a second thread writes on (writer.c).
+** target.c opens the target and puts the file in its place. After a few megabytes to a regular file, a second thread
+** does the writing (writer.c).
 **
-** A failure sticks: what is appended after it is dropped, so that callers need to look once a row and not once a cell.
+** A failure stays: later appends are dropped, so callers need to check only once a row, not once a cell.
 */
 #include "export.h"
 
@@ -81,7 +81,7 @@ static int settle(TrOutput *output) {
 
 void tr_output_flush(TrOutput *output) {
   size_t length = output->length;
-  output->length = 0; /* after a failure too: there has to be room for what is dropped */
+  output->length = 0; /* also after a failure, so that later appends find room */
   if (settle(output) != SQLITE_OK || length == 0) return;
   if (output->writer == NULL && !output->one_thread && output->written >= TR_SHARE_BYTES) {
     output->writer = tr_writer_start(output->target.fd);
@@ -113,7 +113,7 @@ void tr_output_append(TrOutput *output, const char *bytes, size_t length) {
 int tr_output_commit(TrOutput *output) {
   tr_output_flush(output);
   if (settle(output) != SQLITE_OK || output->target.dir_fd < 0) return output->code;
-  output->code = tr_poll(output->poll); /* the last moment at which all can be taken back */
+  output->code = tr_poll(output->poll); /* the last moment at which the output can be undone */
   if (output->code != SQLITE_OK) return output->code;
   int reason = tr_target_commit(&output->target, output->sync);
   if (reason == 0) return SQLITE_OK;

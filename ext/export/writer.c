@@ -1,22 +1,22 @@
 /*
 ** writer.c - a second thread that writes one buffer to a file, while the caller fills another.
 **
-** A quarter of an export's time is the system's, copying into its cache. The two threads change buffers, so there is
-** one write at a time, in order, and at most one buffer whose fate the caller does not know yet.
+** The system spends a quarter of an export's time copying into its cache. The two threads swap buffers, so there is one
+** write at a time, in order, and at most one buffer whose result the caller does not know yet.
 */
 #include "export.h"
 
 #include <errno.h>
 #include <unistd.h>
 
-#define WRITER_WAIT_MS 20 /* between two looks at whether the user has had enough */
+#define WRITER_WAIT_MS 20 /* between two checks for an interrupt */
 
 struct TrWriter {
   int fd;          /* borrowed: a regular file */
   char *buffer;    /* owned: TR_OUTPUT_BYTES */
   size_t length;   /* to be written; 0: the writer has nothing to do */
   int64_t written; /* of this buffer and those before it, since the caller asked */
-  int reason;      /* errno of the first write that failed; it sticks */
+  int reason;      /* errno of the first write that failed; it stays */
   bool stop;
   pthread_mutex_t mutex;
   pthread_cond_t work, done;

@@ -1,9 +1,9 @@
 /*
 ** copy.c - the kept lines -> a temporary file that can take the old one's place.
 **
-** The temporary stands in the job's own directory (a rename cannot leave a file system), belongs to whom the old file
-** belongs to, and is readable by whom the old file was. It is synced before anything refers to it: a rename that
-** reached the disk before the data would leave an empty file after a power failure.
+** The temporary is in the same directory (a rename cannot cross file systems), and gets the owner and the permissions
+** of the old file. It is synced before anything refers to it: a rename that reached the disk before the data would
+** leave an empty file after a power failure.
 **
 ** A kill leaves the temporary, which nothing refers to; the next prune of the job deletes it.
 */
@@ -16,7 +16,7 @@
 #include <unistd.h>
 
 #define COPY_BYTES (256 * 1024)
-#define SPARE_BYTES (1024 * 1024) /* for what is appended meanwhile, and the journal */
+#define SPARE_BYTES (1024 * 1024) /* for the journal, and for lines appended meanwhile */
 
 static int copy_block(TrPrune *prune, unsigned char *buffer, TrRange *from, int64_t at, char **message) {
   size_t count = from->to - from->from < COPY_BYTES ? (size_t)(from->to - from->from) : COPY_BYTES;
@@ -54,7 +54,7 @@ static int copy_attributes(TrPrune *prune, char **message) {
   if (reason && name) {
     code = tr_prune_error(prune, tr_error_code(reason), message, reason,
                           "has an attribute %s that its copy cannot be given: remove it from the file (setfattr -x, "
-                          "setfacl -b), or see to the cause",
+                          "setfacl -b), or remove the cause",
                           name);
   } else if (reason) {
     code = tr_prune_error(prune, tr_error_code(reason), message, reason, "its attributes cannot be listed");
@@ -88,7 +88,7 @@ int tr_copy_owner(TrPrune *prune, char **message) {
 
 static int check_space(TrPrune *prune, char **message) {
   struct statvfs now;
-  if (fstatvfs(prune->dir->fd, &now) != 0) return SQLITE_OK; /* not a reason to refuse: writing will tell */
+  if (fstatvfs(prune->dir->fd, &now) != 0) return SQLITE_OK; /* not a reason to refuse: writing will show it */
   uint64_t free_bytes = (uint64_t)now.f_bavail * now.f_frsize;
   if (free_bytes >= (uint64_t)prune->selection.kept_bytes + SPARE_BYTES) return SQLITE_OK;
   return tr_prune_error(prune, SQLITE_FULL, message, 0,
@@ -108,7 +108,7 @@ static int copy_ranges(TrPrune *prune, char **message) {
   return code;
 }
 
-/* A file that was cut and grew again while it was copied: what was copied is of no known time. */
+/* Checks that the file was not truncated while it was copied: the copy could mix old and new lines. */
 static int check_unshrunk(TrPrune *prune, char **message) {
   struct stat now;
   if (fstat(prune->old_fd, &now) != 0) {
@@ -143,7 +143,7 @@ static int remove_name(TrPrune *prune, const char *name, char **message) {
   return tr_prune_error(prune, tr_error_code(reason), message, reason, "%s beside it cannot be removed", name);
 }
 
-/* The journal last: as long as it is there, what stands under the temporary's name can be told apart. */
+/* The journal is removed last: while it exists, we can tell whether the temporary's name is the new or the old file. */
 int tr_copy_discard(TrPrune *prune, char **message) {
   int code = remove_name(prune, prune->new_name, message);
   if (code == SQLITE_OK) code = remove_name(prune, prune->journal_name, message);

@@ -1,33 +1,32 @@
 /*
-** drain.c - what writers appended to the old file meanwhile -> the live file; then the old one goes.
+** drain.c - what writers appended to the old file meanwhile -> the live file; then the old file is removed.
 **
-** Wait until nobody has the old file open for writing (a read lease on it is granted); append what it holds beyond what
-** was kept, an unterminated last part included; let others at the live file; see that nobody has wanted the old one
-** since; remove it. In a prune, nobody can open the live file before the drain is done. In a recovery they have had it
-** since the kill, so a write lease is taken first, if there is anything to append at all.
+** The steps: wait until nobody has the old file open for writing (we get a read lease on it); append what it holds
+** beyond the kept lines, including an unterminated last line; release the live file to others; check that nobody opened
+** the old file meanwhile; remove it. In a prune, nobody can open the live file before the drain is done. In a recovery
+** others have used the live file since the kill, so we take a write lease on it first, if there is anything to append.
 **
-** The append must not be torn by a kill: the next writer would glue its record to the stump. So it is done in a region
-** that is made first and filled afterwards:
+** A kill must not leave half of our append: the next writer would glue its record to it. So we first reserve a region
+** of the file, and then fill it:
 **
 **     journal: "region at A, L bytes, for old[D...]"        durable
-**     one newline is written at A + L - 1                   one byte, so it is there or not; before it is a hole
+**     one newline is written at A + L - 1                   one byte, so it is there or not; a hole before it
 **     journal: "the region is reserved"                     durable, and so is the new size
-**     old[D...] is copied into [A, A + L)                   as often as it takes
+**     old[D...] is copied into [A, A + L)                   again after a kill, if needed
 **     journal: "drained up to D', no region"                durable, and so is the copy
 **
-** Whatever is killed where, others append behind A + L or (no region yet) at A, and a recovery fills the same bytes in
-** again. Until then, a reader finds a line of NULs, which task_rejects shows. The one question left open, if the kill
-** fell between the journal's two entries, is answered by the byte at A: nothing has been filled in yet, so it is a NUL
-** if it is ours, and no writer of JSON lines begins with one.
+** Wherever we are killed, others append after A + L (or at A, if there is no region yet), and a recovery fills in the
+** same bytes again. Until then, readers see a line of NULs, which task_rejects shows. If the kill came between the
+** first two journal entries, the byte at A tells whether the region exists: nothing is filled in yet, so our byte is a
+** NUL, and no writer of JSON lines begins a line with a NUL.
 **
-** What remains unproven: a writer that looked the name up before the exchange, but has still not got to opening the
-** file when the leases have been held for HOLD_MS and GRACE_MS (it is a few instructions in the kernel away from it),
-** appends to a file that is then removed. And a process that is stopped for longer than lease-break-time, just between
-** two of the steps above, may find that others have appended where its region was to be.
+** Two cases are not covered. A writer that looked up the name before the exchange, but has not yet opened the file
+** after HOLD_MS and GRACE_MS (only a few instructions in the kernel lie between both), appends to a file that is then
+** removed. And if we are stopped for longer than lease-break-time just between two of the steps above, others may have
+** appended where our region was to be.
 */
 #include "prune.h"
 
-#include <assert.h>
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -64,7 +63,8 @@ static void release_live(TrPrune *prune) {
   prune->exclusive_until_ms = 0;
 }
 
-/* Asked by the clock, because F_GETLEASE calls a lease that others wait for, and one that we lost, by the same name. */
+/* Decided by the clock, because F_GETLEASE gives the same answer for a lease that others wait for and one that we
+** lost. */
 static int claim_live(TrPrune *prune, int64_t deadline_ms, char **message) {
   if (tr_clock_ms() < prune->exclusive_until_ms) return SQLITE_OK;
   release_live(prune);
@@ -97,8 +97,8 @@ static int forget_region(TrPrune *prune, char **message) {
   return tr_journal_save(prune, message);
 }
 
-/* What of the old file belongs into the region now. Its writer may have cut it meanwhile, even below what was drained:
-** then nothing does, and the region is left blank. */
+/* The part of the old file that goes into the region. Its writer may have truncated it meanwhile, even below `drained`:
+** then nothing goes there, and the region is filled with blanks. */
 static TrRange undrained_range(const TrJournalState *state, int64_t old_size) {
   int64_t end = state->drained + state->region_length - (state->region_adds_newline ? 1 : 0);
   if (end > old_size) end = old_size;
@@ -106,10 +106,10 @@ static TrRange undrained_range(const TrJournalState *state, int64_t old_size) {
   return (TrRange){state->drained, end};
 }
 
-/* The region's end, for which there is nothing to fill in any more: a line of white space counts as none. */
+/* Fills the rest of the region with white space, for which there is no data any more: a blank line is ignored. */
 static int blank_region(TrPrune *prune, int64_t from, char **message) {
   char blanks[SEARCH_BYTES];
-  assert(from >= prune->journal.state.region_at); /* before it are others' records */
+  assert(from >= prune->journal.state.region_at); /* before the region are other writers' records */
   memset(blanks, ' ', sizeof blanks);
   for (int64_t left = region_end(&prune->journal.state) - from; left > 0; left -= SEARCH_BYTES, from += SEARCH_BYTES) {
     int reason = tr_write_at(prune->live_fd, blanks, left < SEARCH_BYTES ? (size_t)left : SEARCH_BYTES, from);
@@ -136,14 +136,14 @@ static int fill_region(TrPrune *prune, char **message) {
   return forget_region(prune, message);
 }
 
-/* Takes the space first where that can be done: a full file system is then noticed before the region exists. */
+/* Allocates the space first, if the file system can: then a full file system is noticed before the region exists. */
 static int allocate_region(TrPrune *prune) {
   const TrJournalState *state = &prune->journal.state;
   int reason = tr_reserve_space(prune->live_fd, state->region_at, state->region_length);
-  return reason == ENOSPC || reason == EDQUOT || reason == EFBIG ? reason : 0; /* others: writing will tell */
+  return reason == ENOSPC || reason == EDQUOT || reason == EFBIG ? reason : 0; /* else writing will show it */
 }
 
-/* Before the first byte is filled in: from there on, the byte at its start tells nothing any more. */
+/* Done before the region is filled: afterwards the byte at its start no longer tells whether the region exists. */
 static int mark_reserved(TrPrune *prune, char **message) {
   int code = sync_live(prune, message);
   if (code != SQLITE_OK) return code;
@@ -154,16 +154,16 @@ static int mark_reserved(TrPrune *prune, char **message) {
 static int reserve_region(TrPrune *prune, char **message) {
   TrJournalState *state = &prune->journal.state;
   int reason = allocate_region(prune);
-  if (reason == 0 && tr_clock_ms() >= prune->exclusive_until_ms) reason = ETIMEDOUT; /* others may be in */
+  if (reason == 0 && tr_clock_ms() >= prune->exclusive_until_ms) reason = ETIMEDOUT; /* others may have opened it */
   if (reason == 0) reason = tr_write_at(prune->live_fd, "\n", 1, region_end(state) - 1);
-  if (reason) { /* nothing is there yet: the journal need not be believed */
+  if (reason) { /* no region exists yet, so the journal must not name one */
     forget_region(prune, NULL);
     return write_error(prune, reason, message);
   }
   return mark_reserved(prune, message);
 }
 
-/* Where to append. A stump that another writer left gets its newline first, and not our record. */
+/* Finds where to append. If another writer left a torn line, it gets its newline first. */
 static int find_live_end(TrPrune *prune, int64_t *end, char **message) {
   struct stat live;
   char last = '\n';
@@ -175,7 +175,7 @@ static int find_live_end(TrPrune *prune, int64_t *end, char **message) {
   return reason ? write_error(prune, reason, message) : SQLITE_OK;
 }
 
-/* Appends old[drained, end), and a newline if asked to. The live file is ours alone. */
+/* Appends old[drained, end), and a newline if `add_newline`. Nobody else has the live file open. */
 static int append_region(TrPrune *prune, int64_t end, bool add_newline, char **message) {
   TrJournalState *state = &prune->journal.state;
   int64_t live_end = 0;
@@ -191,7 +191,7 @@ static int append_region(TrPrune *prune, int64_t end, bool add_newline, char **m
   return code;
 }
 
-/* Does the region hold what the old file does, as far as it is filled in? Where the old file was cut, NULs only. */
+/* *same: the region, as far as it is filled in, equals the old file; where the old file was truncated, it is NULs. */
 static int compare_region(const TrPrune *prune, bool *same, char **message) {
   const TrJournalState *state = &prune->journal.state;
   *same = true;
@@ -216,8 +216,8 @@ static int find_live_byte(const TrPrune *prune, int64_t at, char wanted, bool *f
   return reason ? live_read_error(prune, reason, message) : SQLITE_OK;
 }
 
-/* A region that a kill left: is it there? It is not if somebody cut the live file since, and wrote anew: then what
-** stands in its place is not overwritten, and all is drained again. */
+/* *found: the region that a killed prune left still exists. It does not if somebody truncated the live file since and
+** wrote new lines: these are not overwritten, and everything is drained again. */
 static int find_region(const TrPrune *prune, bool *found, char **message) {
   const TrJournalState *state = &prune->journal.state;
   int code = find_live_byte(prune, region_end(state) - 1, '\n', found, message);
@@ -226,7 +226,7 @@ static int find_region(const TrPrune *prune, bool *found, char **message) {
   return find_live_byte(prune, state->region_at, '\0', found, message); /* see the header */
 }
 
-/* Needs no lease: the region is ours, wherever others append. */
+/* Needs no lease: others only append, so nobody else writes to the region. */
 static int settle_region(TrPrune *prune, char **message) {
   bool found;
   if (prune->journal.state.region_length == 0) return SQLITE_OK;
@@ -238,7 +238,7 @@ static int settle_region(TrPrune *prune, char **message) {
 
 /* --- the old file ------------------------------------------------------------------------------------------------ */
 
-/* Behind the last newline in old[from, to); `from` if there is none. */
+/* The offset after the last newline in old[from, to); `from` if there is none. */
 static int find_last_line_end(TrPrune *prune, int64_t from, int64_t to, int64_t *end, char **message) {
   char block[SEARCH_BYTES];
   *end = from;
@@ -257,14 +257,14 @@ static int find_last_line_end(TrPrune *prune, int64_t from, int64_t to, int64_t 
   return SQLITE_OK;
 }
 
-/* Appends what the old file holds beyond what was drained: whole lines, and if nobody can be writing the last one any
-** more, that too. */
+/* Appends what the old file holds beyond `drained`: complete lines, and also an incomplete last one if nobody can be
+** writing it any more (`is_idle`). */
 static int drain_once(TrPrune *prune, bool is_idle, int64_t deadline_ms, char **message) {
   TrJournalState *state = &prune->journal.state;
   struct stat old;
   int64_t end;
   if (fstat(prune->old_fd, &old) != 0) return drain_read_error(prune, errno, message);
-  /* Cut by its writer: what is written from here on is new. */
+  /* Truncated by its writer: all that follows is new. */
   if (old.st_size < state->drained) state->drained = old.st_size;
   int code = find_last_line_end(prune, state->drained, old.st_size, &end, message);
   bool add_newline = is_idle && end < old.st_size;
@@ -275,7 +275,7 @@ static int drain_once(TrPrune *prune, bool is_idle, int64_t deadline_ms, char **
   return code == SQLITE_OK ? append_region(prune, end, add_newline, message) : code;
 }
 
-/* A read lease on the old file: nobody has it open for writing, and nobody can without our noticing. */
+/* A read lease on the old file: nobody has it open for writing, and we notice if anybody opens it. */
 static int lease_old(TrPrune *prune, int64_t deadline_ms, char **message) {
   for (;;) {
     int reason = tr_lease_take(prune->old_fd, F_RDLCK);
@@ -286,7 +286,8 @@ static int lease_old(TrPrune *prune, int64_t deadline_ms, char **message) {
   }
 }
 
-/* Nobody wanted the old file while everybody had to wait, and for a while longer. */
+/* True if nobody opened the old file while others had to wait for the live file (HOLD_MS), and for GRACE_MS
+** afterwards. */
 static bool stays_idle(TrPrune *prune) {
   if (!tr_lease_is_unbroken(prune->old_fd, F_RDLCK, HOLD_MS)) return false;
   release_live(prune);
@@ -301,10 +302,10 @@ static int drain_until_idle(TrPrune *prune, char **message) {
     if (code != SQLITE_OK) break;
     code = drain_once(prune, true, deadline_ms, message);
     if (code != SQLITE_OK || stays_idle(prune)) break;
-    tr_lease_drop(prune->old_fd); /* a late writer is waiting for it */
+    tr_lease_drop(prune->old_fd); /* let the late writer open it */
     if (tr_clock_ms() >= deadline_ms) code = busy(prune, "a writer has just opened the old file", message);
   }
-  if (code == SQLITE_BUSY) { /* as much as can be had now */
+  if (code == SQLITE_BUSY) { /* drain what is there now */
     int drained = drain_once(prune, false, deadline_ms, message);
     if (drained != SQLITE_OK) code = drained;
   }

@@ -1,12 +1,12 @@
 /*
 ** exchange.c - the temporary and the job's file change names.
 **
-** One system call, renameat2(RENAME_EXCHANGE), so that the job has a file at every instant, and the old file has a name
-** as long as it may hold a record that is nowhere else. Before it, a write lease on the temporary: whoever opens the
-** job's name from then on waits in the kernel until the drain is done, and then appends behind what was drained.
+** One system call, renameat2(RENAME_EXCHANGE), so that the job has a file at every instant, and the old file keeps a
+** name while it may hold the only copy of a record. We first take a write lease on the temporary: whoever opens the
+** job's file after the exchange waits in the kernel until the drain is done, and then appends after the drained lines.
 **
-** A kill before the call leaves a temporary to delete, a kill after it an old file to drain; the journal, durable since
-** before this begins, tells which (see recover.c).
+** A kill before the call leaves a temporary to delete; a kill after it leaves an old file to drain. The journal, which
+** is on disk before the exchange, tells which (see recover.c).
 */
 #include "prune.h"
 
@@ -16,7 +16,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define EXCHANGE_PATIENCE_MS 200 /* a backup or a search may just be looking at the temporary */
+#define EXCHANGE_PATIENCE_MS 200 /* a backup or a search may be reading the temporary */
 
 static int lease_temporary(TrPrune *prune, char **message) {
   int64_t deadline_ms = tr_clock_ms() + EXCHANGE_PATIENCE_MS;
@@ -29,7 +29,7 @@ static int lease_temporary(TrPrune *prune, char **message) {
                         prune->new_name);
 }
 
-/* Is what we copied still what the job's name leads to? */
+/* Checks that the job's name still leads to the file that we copied. */
 static int check_unreplaced(TrPrune *prune, char **message) {
   struct stat now;
   if (fstatat(prune->dir->fd, prune->file_name, &now, AT_SYMLINK_NOFOLLOW) != 0) {
@@ -40,11 +40,11 @@ static int check_unreplaced(TrPrune *prune, char **message) {
   bool same = now.st_dev == prune->old_stat.st_dev && now.st_ino == prune->old_stat.st_ino;
   if (same && now.st_nlink == 1 && now.st_size >= prune->selection.end) return SQLITE_OK;
   return tr_prune_error(prune, SQLITE_ABORT, message, 0,
-                        "was replaced, linked or cut while it was being pruned: somebody else works on it; stop that");
+                        "was replaced, linked or truncated while it was being pruned: stop the program that does that");
 }
 
-/* Between the check and the exchange there is an instant. If the file was replaced in it, the file that we took down is
-** not the one we copied, and all of it is drained. */
+/* The file may have been replaced just between the check and the exchange. Then the file that lost its name is not the
+** one that we copied, and all of it is drained. */
 static int check_exchanged(TrPrune *prune, char **message) {
   struct stat now, live;
   if (fstatat(prune->dir->fd, prune->new_name, &now, AT_SYMLINK_NOFOLLOW) != 0) {
@@ -90,7 +90,8 @@ int tr_exchange(TrPrune *prune, char **message) {
   if (reason) return rename_error(prune, reason, message);
   prune->state = TR_PRUNE_UNFINISHED;
   code = check_exchanged(prune, message);
-  /* Before anyone may append to the new file: a power failure must not bring the old one back under the job's name. */
+  /* Sync before anybody can append to the new file: a power failure must not bring the old file back under the job's
+  ** name. */
   if (code == SQLITE_OK && TEMP_FAILURE_RETRY(fsync(dir)) != 0) {
     reason = errno;
     code = tr_prune_error(prune, tr_error_code(reason), message, reason, "its directory cannot be synced");
@@ -98,7 +99,7 @@ int tr_exchange(TrPrune *prune, char **message) {
   return code;
 }
 
-/* No writer runs, says the caller; so one that was seen to is a reason to stop. */
+/* The caller says that no writer runs. If there is one after all, stop. */
 int tr_exchange_offline(TrPrune *prune, char **message) {
   struct stat now;
   int code = check_unreplaced(prune, message);

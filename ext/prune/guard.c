@@ -1,16 +1,15 @@
 /*
-** guard.c - what a prune refuses to do unless it is told twice ('force', 1).
+** guard.c - what a prune refuses to do unless it is forced ('force', 1).
 **
-**   a cut that is later than now        a slip in the time: everything would go
-**   'keep', 0 and no other rule         the same, spelled out
-**   a run that would leave no record    in any job of the directory. One that empties some jobs is ordinary expiry
-**   in any job
+**   `since` is later than now           a mistake in the time: everything would go
+**   'keep', 0 and no other rule         everything would go as well
+**   no record would be left in any job  of the directory. A prune that empties only some jobs is allowed
 **
-** Asked before anything is locked or changed. The third is answered as soon as one record is found that stays, and that
-** is as a rule the last line of the first job that is looked at: so the last lines of all are looked at first, and
-** whole files only if none of those stays. Of all jobs, one that cannot be read counts as one without a record.
+** All of this is checked before anything is locked or changed. The third check ends at the first record that stays,
+** usually the last line of the first job. So the last lines of all jobs are looked at first, and whole files only if
+** none of those stays. A job that cannot be read counts as a job without records.
 **
-** What would go is counted, with its range of times, only when it is refused.
+** Only when it refuses does it count what would go, with the range of times.
 */
 #include "prune.h"
 
@@ -28,7 +27,7 @@ typedef struct Loss {
   int64_t first_us, last_us; /* of the other records; set if records > untimed */
 } Loss;
 
-/* One look at jobs of the directory, up to the first record that stays, or to count all that goes. */
+/* One pass over jobs of the directory, up to the first record that stays, or through all to count what goes. */
 typedef struct Look {
   TrDir *dir; /* borrowed, like all that follows */
   TrPoll *poll;
@@ -69,7 +68,7 @@ static int look_at_lines(Look *look, const TrFile *file) {
     code = tr_lines_next(&look->lines, &line);
     if (code != SQLITE_ROW) break;
     code = SQLITE_OK;
-    if (!line.terminated) continue; /* it stays in any case, but may be a piece of a record */
+    if (!line.terminated) continue; /* it stays in any case, but may not be a complete record */
     if (!tr_rules_keep(&rules, &line) && look->loss) count_lost(look->loss, &rules.parser, &line);
     look->stays = look->stays || rules.kept > 0;
   }
@@ -81,7 +80,7 @@ static void note_unread(Look *look, int reason) {
   look->unread++;
 }
 
-/* SQLITE_DONE: enough was seen. */
+/* SQLITE_DONE: the answer is known. */
 static int look_at_file(void *context, const char *name) {
   Look *look = context;
   TrFile file = {.fd = -1};
@@ -110,7 +109,7 @@ static int look_at(Look *look, const char *name, char **message) {
   return code == SQLITE_DONE ? SQLITE_OK : code;
 }
 
-/* Is any record left in the directory afterwards? In jobs that are not pruned, every record is. */
+/* Would any record be left in the directory? All records of jobs that are not pruned are. */
 static int find_one_that_stays(const Look *pruned, const char *name, bool *stays, char **message) {
   static const int64_t depths[] = {LAST_LINES, ALL_LINES};
   int code = SQLITE_OK;
@@ -127,7 +126,7 @@ static int find_one_that_stays(const Look *pruned, const char *name, bool *stays
   return code;
 }
 
-/* Records that the next prune of the job would bring back first. */
+/* An interrupted prune left records, which the next prune of the job would restore first. */
 static bool has_leftover(const TrDir *dir, const char *name) {
   static const char *const suffix[] = {".new", ".journal"};
   char leftover[TR_LEFTOVER_NAME_SIZE];
@@ -203,7 +202,7 @@ static int refuse_loss(const Look *pruned, const char *name, bool is_late, bool 
   return code;
 }
 
-/* *known: is it a file that can be judged, or one that a recovery would make? If not, the prune itself tells why. */
+/* *known: the file can be read, or a recovery would make it. If neither, the prune itself reports why. */
 static int check_one(const Look *look, const char *name, bool *known, char **message) {
   TrFile file = {.fd = -1};
   TrEntry entry;

@@ -1,6 +1,6 @@
 /*
-** io.c - the system calls that all steps of a prune make: tried again when interrupted, done to the end, and explained
-** in one form of words when they fail.
+** io.c - system calls that all steps of a prune make: retried when interrupted, completed after short reads and writes,
+** and with errors of one form.
 */
 #include "prune.h"
 

@@ -1,13 +1,13 @@
 /*
-** journal.c - what a killed prune leaves for the next one to read.
+** journal.c - what a killed prune leaves for the next one, so that it can go on.
 **
-** One record of fixed size, kept in two slots of which the newer whole one counts, so that an update cut short by a
-** power failure leaves the one before. It is durable before the exchange, and again before each step of the drain that
-** relies on it: a write-ahead log of a single entry. It answers two questions. Has the exchange happened? (The inode
-** under the temporary's name tells, once one knows which inode was the temporary.) And how far has the drain come?
+** A record of fixed size in two slots. The newer complete slot counts, so after a power failure during an update the
+** previous record is still there. It is on disk before the exchange, and again before each step of the drain that
+** relies on it: a write-ahead log with one entry. It answers two questions. Has the exchange happened? (The journal has
+** the temporary's inode: if another inode now has its name, yes.) And how far has the drain come?
 **
-** A journal without a whole slot, and no longer than one, was cut short while it was created, before any exchange. One
-** that is longer and still has none was damaged by something else: that is an error, and nothing is deleted.
+** A journal of at most one slot, which is incomplete, was cut short while it was created, before any exchange. A longer
+** one without a complete slot was damaged by something else: that is an error, and nothing is deleted.
 */
 #include "prune.h"
 
@@ -17,7 +17,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define SLOT_BYTES 512 /* a sector: written whole or not at all, as a rule; the checksum finds the exceptions */
+#define SLOT_BYTES 512 /* a sector, usually written completely or not at all; the checksum finds the exceptions */
 #define MAGIC "taskresults-j1\n"
 
 _Static_assert(offsetof(TrJournalState, checksum) == offsetof(TrJournalState, zero) + 4, "no padding is summed up");
@@ -30,7 +30,7 @@ static uint64_t checksum(const TrJournalState *state) {
   return hash;
 }
 
-/* Only numbers that a prune can have written: the drain computes with them, and must not leave its region. */
+/* Checks that a prune can have written these numbers: the drain computes with them, and must stay within its region. */
 static bool is_possible(const TrJournalState *state) {
   return state->drained >= 0 && state->region_at >= 0 && state->region_adds_newline <= 1 &&
          state->region_reserved <= 1 && state->region_length >= state->region_adds_newline &&
@@ -80,8 +80,8 @@ int tr_journal_create(TrPrune *prune, char **message) {
   journal->state.job_length = (uint32_t)prune->job_length;
   memcpy(journal->state.job_id, prune->job_id, prune->job_length);
   int code = tr_journal_save(prune, message);
-  /* Its name too has to outlast a power failure before the exchange may: without it the old file, under the
-  ** temporary's name, would be taken for a temporary. */
+  /* The journal's name must be on disk before the exchange: without the journal, the old file under the temporary's
+  ** name would be taken for a temporary, and deleted. */
   if (code == SQLITE_OK && TEMP_FAILURE_RETRY(fsync(prune->dir->fd)) != 0) {
     int reason = errno;
     code = tr_prune_error(prune, tr_error_code(reason), message, reason, "its directory cannot be synced");
@@ -144,7 +144,7 @@ bool tr_journal_job(int dirfd, const char *leftover, char out[TR_NAME_SIZE], siz
   bool found;
   int reason = read_newest(fd, &state, &found);
   close(fd);
-  /* It may be forged, and what it calls a job becomes a path. */
+  /* The journal may be forged, and its job id becomes part of a path. */
   if (reason || !found || !tr_job_id_is_usable(state.job_id, state.job_length) ||
       !tr_leftover_belongs(leftover, state.job_id, state.job_length)) {
     return false;

@@ -1,6 +1,6 @@
 /*
 ** lease.c - waiting on leases: until nobody has the file open for writing, and whether somebody has wanted it since.
-** What a lease is, tells base/platform_linux.c.
+** base/platform_linux.c explains leases.
 */
 #include "prune.h"
 
@@ -10,7 +10,7 @@
 
 #define IDLE_PATIENCE_MS 2000
 
-/* Short, because a file that several writers use is idle for microseconds at a time. */
+/* Short, because a file with several writers is idle only for microseconds at a time. */
 void tr_lease_pause(void) {
   struct timespec pause = {.tv_nsec = 100000};
   nanosleep(&pause, NULL);

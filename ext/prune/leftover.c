@@ -52,7 +52,7 @@ bool tr_leftover_is_held(int dirfd, const char *name) {
   snprintf(lock, sizeof lock, "%.*s.lock", (int)(PREFIX_LEN + HASH_LEN), name);
   int fd = openat(dirfd, lock, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
   if (fd < 0) return false;
-  bool held = flock(fd, LOCK_SH | LOCK_NB) != 0; /* let go at once; a pruner that meets it tries again */
+  bool held = flock(fd, LOCK_SH | LOCK_NB) != 0; /* released at once; a pruner that meets it retries */
   close(fd);
   return held;
 }

@@ -1,18 +1,18 @@
 /*
 ** prune.c - one job's prune, step by step.
 **
-**   1  lock         one prune of a job at a time; what a killed one left is finished first          (recover.c)
+**   1  lock         one prune of a job at a time; first finish what a killed one left               (recover.c)
 **   2  inspect      refuse what cannot be done safely
 **      select       which lines are kept                                                            (select.c)
 **   3  copy         the kept lines to a temporary, synced                                           (copy.c)
 **   4  wait         until nobody has the file open for writing; else busy, and nothing was changed  (lease.c)
 **      journal      which inodes are about to be exchanged, synced                                  (journal.c)
-**   5  exchange     temporary and file change names; who opens the job's name now waits             (exchange.c)
+**   5  exchange     temporary and file swap names; whoever opens the job's file now waits           (exchange.c)
 **   6  drain        what was appended meanwhile, to the new file                                    (drain.c)
 **   7  release      writers go on; the old file and the journal are removed                         (drain.c)
 **
-** Up to the exchange an error, an interrupt or "busy" takes back everything; from there on it leaves the old file and
-** the journal, and the next prune goes on with step 6. A kill at any instant leaves a state of the table in recover.c.
+** Before the exchange, an error, an interrupt or "busy" undoes everything. After it, they leave the old file and the
+** journal, and the next prune goes on with step 6. A kill at any instant leaves a state of the table in recover.c.
 **
 ** The file at the job's name holds only whole lines of the old one, byte for byte and in their order, and behind them
 ** what was appended since.
@@ -28,7 +28,7 @@
 
 #define LOCK_PATIENCE_MS 200 /* task_rejects touches the lock for an instant */
 
-/* A job of which there is nothing gets no lock either: a mistyped name should leave no trace. */
+/* No lock file is made for a job that has no file: a mistyped name should leave no trace. */
 static int check_exists(TrPrune *prune, char **message) {
   const char *const name[] = {prune->file_name, prune->new_name, prune->journal_name};
   struct stat unused;
@@ -56,7 +56,7 @@ static int open_lock(TrPrune *prune, char **message) {
                         prune->lock_name);
 }
 
-/* The lock's file stays: to remove it would let two prunes lock two files of one name. */
+/* The lock file is never removed: two prunes could then lock two files of the same name. */
 static int lock_job(TrPrune *prune, char **message) {
   int64_t deadline_ms = tr_clock_ms() + LOCK_PATIENCE_MS;
   int code = open_lock(prune, message);
@@ -95,9 +95,9 @@ static int check_writable(TrPrune *prune, char **message) {
     return SQLITE_OK;
   }
   int reason = errno;
-  if (reason == EAGAIN) return SQLITE_OK; /* leased: permissions were checked before that */
+  if (reason == EAGAIN) return SQLITE_OK; /* leased by another program; the kernel has checked permissions before */
   if (reason == ENOENT || reason == ELOOP || reason == EISDIR || reason == ENXIO)
-    return SQLITE_OK; /* told better soon */
+    return SQLITE_OK; /* reported better by a later check */
   return tr_prune_error(prune, tr_error_code(reason), message, reason, "cannot be written");
 }
 
@@ -146,8 +146,8 @@ static int choose_lines(TrPrune *prune, char **message) {
 
 /* --- 3 to 7 ------------------------------------------------------------------------------------------------------ */
 
-/* What has T's name is deleted only if it is the temporary that we made, whatever an earlier call reported. False: it,
-** or the journal, is still there. */
+/* Deletes the file under the temporary's name only if it is the temporary that we made, whatever an earlier call
+** reported. False: it, or the journal, is still there. */
 static bool take_back(TrPrune *prune) {
   struct stat named, made;
   if (prune->live_fd < 0) return true;
@@ -199,7 +199,7 @@ static void begin_prune(TrPrune *prune, const char *job_id, size_t job_length) {
   tr_leftover_name(job_id, job_length, ".journal", prune->journal_name);
 }
 
-/* The lock goes last: its end is the sign that what is left now is a leftover. */
+/* The lock is released last: without a lock, files that remain count as leftovers. */
 static void end(TrPrune *prune) {
   if (prune->old_fd >= 0) close(prune->old_fd);
   if (prune->live_fd >= 0) close(prune->live_fd);

@@ -17,52 +17,49 @@
 
 void tr_leftover_name(const char *job_id, size_t length, const char *suffix, char out[TR_LEFTOVER_NAME_SIZE]);
 bool tr_leftover_is_named(const char *name);           /* a .new or .journal, by its name */
-bool tr_leftover_is_held(int dirfd, const char *name); /* a prune is at work on it right now */
+bool tr_leftover_is_held(int dirfd, const char *name); /* a prune is working on it right now */
 bool tr_leftover_belongs(const char *name, const char *job_id, size_t length);
 
 /* ------------------------------------------------------------------------------------------------------------------
 ** prune/prune.c - one job's prune, step by step: what the SQL functions call
-** prune/io.c - the system calls of all steps, tried again, done to the end, explained
-** prune/rules.c - which lines are kept
-** prune/select.c - the lines that are kept, as ranges of the file's bytes
-** prune/copy.c - the kept lines -> a temporary file that can take the old one's place
-** prune/lease.c - leases: knowing that nobody has a file open, and making those wait who want to
-** prune/journal.c - what a killed prune leaves for the next one to read
-** prune/exchange.c - the temporary and the job's file change names
-** prune/drain.c - what writers appended to the old file meanwhile -> the live file; then the old one goes
-** prune/recover.c - finishes or discards what a killed prune left
+** prune/io.c - system calls of all steps: retried, completed, and errors explained prune/rules.c - which lines are kept
+** prune/select.c - the lines that are kept, as ranges of the file's bytes prune/copy.c - the kept lines -> a temporary
+** file that can take the old one's place prune/lease.c - leases: make sure that nobody has a file open, and let others
+** wait who open it prune/journal.c - what a killed prune leaves for the next one, so that it can go on prune/exchange.c
+** - the temporary and the job's file change names prune/drain.c - what writers appended to the old file meanwhile ->
+** the live file; then the old file is removed prune/recover.c - finishes or discards what a killed prune left
 **
-** Their functions return SQLITE_OK; SQLITE_BUSY with *message saying who is in the way (a result, not an error); or an
-** error code with *message naming job, file, cause and what to do.
+** Their functions return SQLITE_OK; SQLITE_BUSY, and *message tells what has the file in use (a result, not an error);
+** or an error code with *message naming job, file, cause and what to do.
 */
 typedef struct TrPruneOptions {
   bool by_count, by_time; /* at least one; a record is kept if either rule keeps it */
-  int64_t keep;           /* by_count: the last so many records */
-  int64_t since_us;       /* by_time: and what is as new as this, or has no time */
-  int64_t keep_failures;  /* and the last so many failures that neither rule keeps */
-  bool drop_rejects;      /* lines that are not records are not kept by their neighbours, nor for want of a time */
-  bool count;             /* read everything, to tell how many lines go */
-  bool dry_run;           /* look, change nothing; implies count */
+  int64_t keep;           /* by_count: how many of the last records */
+  int64_t since_us;       /* by_time: records from then on, and those without a readable time */
+  int64_t keep_failures;  /* how many of the last failures that neither rule keeps */
+  bool drop_rejects;      /* drop lines that are not records wherever they stand */
+  bool count;             /* read everything, to count the lines that go */
+  bool dry_run;           /* change nothing; implies count */
   bool one_thread;        /* no helper */
-  bool force;             /* do it although a guard would refuse */
-  bool offline;           /* the caller says that no writer runs: do without what this file system lacks */
+  bool force;             /* prune even if the guard would refuse */
+  bool offline;           /* the caller says that no writer runs: leases and exchange are not required */
 } TrPruneOptions;
 
 /* What the rules know of the lines so far, newest first. */
 typedef struct TrRules {
   const TrPruneOptions *options; /* borrowed */
   TrParser parser;
-  int64_t records;        /* seen so far, that is from the end */
-  int64_t kept;           /* of them */
+  int64_t records;        /* seen so far, from the file's end */
+  int64_t kept;           /* how many of them were kept */
   int64_t extra_failures; /* kept by keep_failures alone */
-  bool keeps_last;        /* whether the line asked about last, the next one in the file, is kept */
-  char old_day[11];       /* "2026-01-31T": a day that is older than `since` to its last microsecond; or zeros */
+  bool keeps_last;        /* whether the line asked about before (the next one in the file) is kept */
+  char old_day[11];       /* "2026-01-31T": a day that ends before `since`; or zeros */
 } TrRules;
 
 void tr_rules_begin(TrRules *rules, const TrPruneOptions *options);
-bool tr_rules_keep(TrRules *rules, const TrLine *line); /* a line with its newline, before all that were asked about */
-bool tr_rules_are_done(const TrRules *rules);           /* can no rule keep anything that is older? */
-bool tr_rules_need_no_order(const TrPruneOptions *options); /* is each line decided by itself? */
+bool tr_rules_keep(TrRules *rules, const TrLine *line);     /* a line with its newline, older than all before */
+bool tr_rules_are_done(const TrRules *rules);               /* true: no rule keeps anything older */
+bool tr_rules_need_no_order(const TrPruneOptions *options); /* true: each line is decided by itself */
 
 typedef struct TrRange {
   int64_t from, to; /* bytes [from, to) of a file: whole lines */
@@ -71,8 +68,8 @@ typedef struct TrRange {
 typedef struct TrSelection {
   TrRange *range; /* owned: kept lines, in file order, neighbours joined */
   size_t count, room;
-  int64_t end;        /* of the last whole line: what follows is left to the drain */
-  int64_t kept_bytes; /* sum of the ranges */
+  int64_t end;        /* of the last complete line; the drain copies what follows */
+  int64_t kept_bytes; /* total length of the ranges */
   int64_t kept;       /* records among them */
   int64_t dropped;    /* lines that go; -1: not counted */
 } TrSelection;
@@ -82,40 +79,41 @@ TR_CHECKED int tr_select(TrSelection *selection, int fd, const TrPruneOptions *o
                          char **message);
 void tr_selection_free(TrSelection *selection);
 
-/* On disk, in the machine's own byte order: it names inodes of this machine. All of it is whole when `checksum` is. */
+/* On disk, in the machine's own byte order, as it names inodes of this machine. It is complete if `checksum` is
+** right. */
 typedef struct TrJournalState {
   char magic[16];
-  uint64_t sequence;            /* the higher of the two slots counts */
+  uint64_t sequence;            /* of the two slots, the one with the higher sequence counts */
   uint64_t old_dev, old_ino;    /* the file that was copied */
   uint64_t live_dev, live_ino;  /* the temporary, which the exchange makes the live file */
-  int64_t drained;              /* bytes of the old file that need no more care: kept, dropped, or in the live file */
-  int64_t region_at;            /* a region of the live file that belongs to old[drained...]: from here, */
-  int64_t region_length;        /* so many bytes; 0: there is none. Its last byte is a newline, */
-  uint32_t region_adds_newline; /* which the old file lacks, if this is set */
-  uint32_t region_reserved;     /* the live file is known to reach behind it; else it has to be looked at */
+  int64_t drained;              /* bytes of the old file that are done: kept, dropped, or in the live file */
+  int64_t region_at;            /* start of the region of the live file that receives old[drained...] */
+  int64_t region_length;        /* its length; 0: no region. Its last byte is a newline */
+  uint32_t region_adds_newline; /* that newline is not in the old file */
+  uint32_t region_reserved;     /* the live file surely reaches past it; if not set, look */
   uint32_t job_length;          /* bytes */
-  char job_id[TR_NAME_SIZE];    /* so that a leftover can be told when the job's file is gone */
-  uint32_t zero;                /* no padding: the sum goes over every byte */
+  char job_id[TR_NAME_SIZE];    /* so that a leftover can be assigned when the job's file is gone */
+  uint32_t zero;                /* fills the gap: the checksum covers every byte */
   uint64_t checksum;
 } TrJournalState;
 
 typedef struct TrJournal {
   int fd;      /* owned; -1 when there is none */
-  uid_t owner; /* of one that was loaded */
+  uid_t owner; /* the file's, if it was loaded */
   TrJournalState state;
 } TrJournal;
 
-/* How far a prune has changed anything: what its errors say. */
+/* What a prune has changed so far: its errors tell it. */
 typedef enum TrPruneState {
   TR_PRUNE_UNTOUCHED,
-  TR_PRUNE_RECOVERED,  /* what an interrupted prune had left was finished or discarded, and nothing changed since */
-  TR_PRUNE_UNFINISHED, /* from the exchange, or the beginning of a recovery, on: the journal tells how to go on */
+  TR_PRUNE_RECOVERED,  /* an interrupted prune was finished or discarded; nothing else changed */
+  TR_PRUNE_UNFINISHED, /* from the exchange or the start of a recovery on: the journal tells how to go on */
   TR_PRUNE_REPLACED,   /* offline: the copy has the job's name */
 } TrPruneState;
 
 typedef struct TrPrune {
   TrDir *dir;                    /* borrowed */
-  TrPoll *poll;                  /* borrowed; not asked between the exchange and the end */
+  TrPoll *poll;                  /* borrowed; not polled between the exchange and the end */
   const TrPruneOptions *options; /* borrowed */
   const char *job_id;            /* borrowed, `job_length` bytes */
   size_t job_length;
@@ -123,18 +121,18 @@ typedef struct TrPrune {
   char file_name[TR_NAME_SIZE]; /* these four relative to dir */
   char new_name[TR_LEFTOVER_NAME_SIZE], journal_name[TR_LEFTOVER_NAME_SIZE], lock_name[TR_LEFTOVER_NAME_SIZE];
   int lock_fd; /* owned, like the next two; -1 when closed */
-  int old_fd;  /* O_RDONLY (a read lease asks for that): the file being pruned, which ends up under new_name */
+  int old_fd;  /* O_RDONLY (a read lease needs that): the file being pruned, which ends up under new_name */
   int live_fd; /* O_RDWR, never O_APPEND (pwrite() would append): the temporary, which ends up under file_name */
   struct stat old_stat;
   bool no_leases; /* offline, on a file system without them */
   TrPruneState state;
-  int64_t exclusive_until_ms; /* our write lease on the live file holds until then at least; 0: we have none */
+  int64_t exclusive_until_ms; /* our write lease on the live file lasts at least until then; 0: we have none */
   TrSelection selection;
   TrJournal journal;
 } TrPrune;
 
-/* Would that be a slip of the hand? *refusal (owned) says why, and what would go; or it is NULL. `name`: of the one
-** job's file that is to be pruned; NULL: of all. SQLITE_BUSY: another program has leased the one. */
+/* Does this prune look like a mistake? Then *refusal (owned) tells why and what would go; else it is NULL. `name`: of
+** the one job's file that is to be pruned; NULL: of all. SQLITE_BUSY: another program has leased that file. */
 TR_CHECKED int tr_guard(TrDir *dir, TrPoll *poll, const TrPruneOptions *options, size_t max_line, const char *name,
                         char **refusal, char **message);
 
@@ -142,11 +140,11 @@ typedef enum TrPruneResult { TR_PRUNED, TR_PRUNE_UNCHANGED, TR_PRUNE_DRY_RUN, TR
 
 typedef struct TrPruneReport {
   TrPruneResult result;
-  int64_t kept;        /* records; what is appended meanwhile is not counted. -1: not known (busy) */
+  int64_t kept;        /* records, without those appended meanwhile. -1: not known (busy) */
   int64_t bytes_freed; /* 0 if nothing was */
   int64_t dropped;     /* lines; -1: not counted */
   bool recovered;      /* an interrupted prune of the job was finished or discarded first */
-  char *reason;        /* owned; TR_PRUNE_BUSY: who is in the way */
+  char *reason;        /* owned; TR_PRUNE_BUSY: what has the file in use */
 } TrPruneReport;
 
 /* Prunes one job. SQLITE_NOTFOUND: it has no file (and *message says so). The caller frees report->reason. */
@@ -167,23 +165,24 @@ TR_CHECKED int tr_copy_owner(TrPrune *prune,
 TR_CHECKED int tr_copy_discard(TrPrune *prune, char **message); /* temporary and journal */
 
 void tr_lease_pause(void);                                         /* between two tries: 0.1 ms */
-bool tr_lease_is_unbroken(int fd, int type, int milliseconds);     /* nobody has wanted the file for so long */
+bool tr_lease_is_unbroken(int fd, int type, int milliseconds);     /* true: nobody opened the file for so long */
 TR_CHECKED int tr_lease_wait_idle(TrPrune *prune, char **message); /* step 4: nobody has the file open for writing */
 
 TR_CHECKED int tr_journal_create(TrPrune *prune, char **message);
 TR_CHECKED int tr_journal_load(TrPrune *prune, bool *complete, char **message); /* fd stays -1 if there is none */
 TR_CHECKED int tr_journal_save(TrPrune *prune, char **message);                 /* durable on return */
 void tr_journal_close(TrJournal *journal);
-bool tr_journal_job(int dirfd, const char *leftover, char out[TR_NAME_SIZE], size_t *length); /* whose is it? */
+bool tr_journal_job(int dirfd, const char *leftover, char out[TR_NAME_SIZE], size_t *length); /* its job */
 
-/* Whose files may be believed. `found` is the lock, the journal or the temporary; `live` may be NULL: there is none. */
+/* SQLITE_OK if the owner and mode of a file allow us to trust it. `found`: the lock, the journal or the temporary.
+** `live` NULL: there is no live file. */
 TR_CHECKED int tr_trust_file(const TrPrune *prune, const char *name, const struct stat *found, char **message);
 TR_CHECKED int tr_trust_leftover(const TrPrune *prune, const char *name, const struct stat *found, char **message);
 TR_CHECKED int tr_trust_drain(const TrPrune *prune, const struct stat *old, const struct stat *live,
                               uid_t journal_owner, char **message);
 
 TR_CHECKED int tr_exchange(TrPrune *prune, char **message);         /* prune->state tells how far it came */
-TR_CHECKED int tr_exchange_offline(TrPrune *prune, char **message); /* a plain rename, for want of leases or exchange */
+TR_CHECKED int tr_exchange_offline(TrPrune *prune, char **message); /* a plain rename */
 TR_CHECKED int tr_drain(TrPrune *prune, char **message); /* on success the old file and the journal are gone */
 TR_CHECKED int tr_recover(TrPrune *prune, bool *recovered, char **message);
 

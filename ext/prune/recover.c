@@ -16,9 +16,9 @@
 **   before J is removed            new        -              whole      deletes J
 **
 ** Discarding deletes T before J and draining relies on J alone, so a recovery that is itself killed leaves one of the
-** same states. An orderly "busy" in the drain leaves the state "after the exchange". If somebody has replaced N since,
-** what T holds is appended to the replacement; if N is gone, a new N gets it. What others may have put under the names
-** of T and J is refused before anything is changed (trust.c).
+** same states. A prune that gives up draining ("busy") also leaves the state "after the exchange". If somebody has
+** replaced N since, what T holds is appended to the replacement; if N is gone, a new N gets it. If others may have put
+** something under the names of T and J, that is refused before anything is changed (trust.c).
 */
 #include "prune.h"
 
@@ -50,8 +50,8 @@ static int live_open_error(const TrPrune *prune, char **message) {
                         "cannot be opened to finish an interrupted prune");
 }
 
-/* N for writing: the file that the exchange made, or what others have put there since. If it is gone, live_fd stays
-** -1. */
+/* Opens N for writing: the file that the exchange made, or what others have put there since. If it is gone, live_fd
+** stays -1. */
 static int open_live(TrPrune *prune, struct stat *found, char **message) {
   int64_t deadline_ms = tr_clock_ms() + OPEN_PATIENCE_MS;
   while ((prune->live_fd = tr_prune_open(prune, prune->file_name, O_RDWR, 0)) < 0 && errno == EAGAIN) {
@@ -67,14 +67,15 @@ static int open_live(TrPrune *prune, struct stat *found, char **message) {
                         tr_file_type(found->st_mode));
 }
 
-/* A new one, for whoever could write the old one. */
+/* Creates a new N with the owner and the permissions of the old file. */
 static int create_live(TrPrune *prune, struct stat *found, char **message) {
   prune->live_fd = tr_prune_open(prune, prune->file_name, O_RDWR | O_CREAT | O_EXCL, 0600);
   if (prune->live_fd < 0 || fstat(prune->live_fd, found) != 0) return live_open_error(prune, message);
   return tr_copy_owner(prune, message);
 }
 
-/* T holds the old file, or (see exchange.c) one that had replaced it in the last instant: then nothing is drained. */
+/* T holds the old file, or (see exchange.c) one that had replaced it in the last instant: then nothing has been drained
+** yet. */
 static int update_journal(TrPrune *prune, const struct stat *live, char **message) {
   TrJournalState *state = &prune->journal.state;
   bool same_old = is_inode(&prune->old_stat, state->old_dev, state->old_ino);
@@ -94,7 +95,7 @@ static int update_journal(TrPrune *prune, const struct stat *live, char **messag
   return tr_journal_save(prune, message);
 }
 
-/* Decided by what is open, not by what was seen under its name before. */
+/* Decides by the open files, not by what was seen under their names before. */
 static int finish_recovery(TrPrune *prune, char **message) {
   struct stat live;
   int code = open_old(prune, message);
@@ -125,7 +126,7 @@ static void close_files(TrPrune *prune) {
   tr_journal_close(&prune->journal);
 }
 
-/* What stands under one of a prune's names, if it is there, has to be what a prune leaves. */
+/* Checks that an entry under one of a prune's names, if it exists, is what a prune leaves. */
 static int examine(TrPrune *prune, const char *name, struct stat *found, bool *exists, char **message) {
   *exists = fstatat(prune->dir->fd, name, found, AT_SYMLINK_NOFOLLOW) == 0;
   if (*exists) return tr_trust_leftover(prune, name, found, message);

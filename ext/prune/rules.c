@@ -4,16 +4,16 @@
 ** Asked line by line, newest first. A record is kept if one of these holds:
 **
 **   - it is among the last `keep` records;
-**   - it is as new as `since`, or has no time that we can read;
+**   - its time is `since` or later, or cannot be read;
 **   - it is a failure, by the one rule of figures/success.c, and fewer than `keep_failures` newer ones were kept for
 **     that reason alone.
 **
-** A line that is not a record is evidence. It is kept where a record in its place would be: among the last `keep`
-** records, or, since it has no time, anywhere under `since`. A blank line goes with the line behind it; where no rule
-** can keep anything older, it goes.
+** A line that is not a record is kept as evidence where a record in its place would be kept: among the last `keep`
+** records, or, since it has no time, anywhere if `since` is given. A blank line is kept or dropped with the line after
+** it; it is dropped where no rule can keep anything older.
 **
-** To tell a record from evidence, every byte of the line is validated, by the lanes that the tables use: what goes is
-** what they show as a record, with an old time.
+** To tell records from other lines, every byte of a line is validated by the lanes that the tables use: a dropped
+** record is one that the tables show, with an old time.
 */
 #include "prune.h"
 
@@ -39,8 +39,8 @@ bool tr_rules_need_no_order(const TrPruneOptions *options) {
   return options->by_time && !options->by_count && options->keep_failures == 0;
 }
 
-/* Each of the eight bytes is ASCII and between its lowest and its highest, which are ASCII too: then no sum carries,
-** and a byte's high bit tells. */
+/* True if each of the eight bytes is ASCII and lies between its lowest and its highest value. These are ASCII too, so
+** no sum carries into the next byte, and the high bits show the result. */
 static inline bool is_within(const char *text, const char *lowest, const char *highest) {
   const uint64_t high = UINT64_C(0x8080808080808080);
   uint64_t word, low_word, high_word;
@@ -51,14 +51,16 @@ static inline bool is_within(const char *text, const char *lowest, const char *h
   return ((is_over | ~is_not_under | word) & high) == 0;
 }
 
-/* "HH:MM:SS.ffffffZ" or "HH:MM:SSZ", as the scheduler writes them. A line is followed by bytes that may be read. */
+/* "HH:MM:SS.ffffffZ" or "HH:MM:SSZ", as the scheduler writes them. It may read past the end of the text
+** (TR_PADDING). */
 static bool is_usual_clock(const char *text, size_t length) {
   if (length != CLOCK_LEN && length != 9) return false;
   if (!is_within(text, "00:00:00", "29:59:59") || (text[0] == '2' && text[1] > '3')) return false;
   return length == 9 ? text[8] == 'Z' : is_within(text + 8, ".000000Z", ".999999Z");
 }
 
-/* Newer than `since`, or without a time. Most lines to drop are of the same day as the one before, and told by that. */
+/* Is the time `since` or later, or unreadable? Most lines to drop have the same old day as the line before, and are
+** recognised by that. */
 static bool keeps_time(TrRules *rules, const TrLine *line, const TrSpan *span) {
   const char *text = (const char *)line->text + span->start;
   if (span->kind == TR_STRING && span->length > DAY_LEN && memcmp(text, rules->old_day, DAY_LEN) == 0 &&
@@ -67,7 +69,7 @@ static bool keeps_time(TrRules *rules, const TrLine *line, const TrSpan *span) {
   }
   int64_t time_us, since_us = rules->options->since_us;
   if (!tr_span_time_us(line, span, &time_us) || time_us >= since_us) return true;
-  /* What has a time is longer than a day. */
+  /* A text with a time of day is longer than a day. */
   if (is_usual_clock(text + DAY_LEN, span->length - DAY_LEN) && time_us < since_us - US_PER_DAY) {
     memcpy(rules->old_day, text, DAY_LEN);
   }

@@ -2,14 +2,14 @@
 ** select.c - the lines that a prune keeps, as ranges of the file's bytes.
 **
 ** The file is read backwards, newest first, and no further than the rules need: to keep the last 1,000 records of a
-** gigabyte, a few hundred KB are read. A last line without its newline may still be being written: the selection ends
-** before it, and the drain brings it along.
+** gigabyte, a few hundred KB are read. Somebody may still be writing a last line without a newline: the selection ends
+** before it, and the drain copies it.
 **
-** Under a rule that decides each line by itself, which has to see all of a large file, a second thread reads the older
-** half meanwhile. It is a helper without duties: it calls nothing of SQLite's, allocates nothing, and stops at whatever
-** is not plain (a read error, a very long line, no room for another range). Where it stopped, the caller's thread goes
-** on when it is done with its own half; so every error and every odd line is met there, and without a helper (no thread
-** to be had) there is just more left to do. It never outlives tr_select().
+** If a rule decides each line by itself and has to read all of a large file, a second thread reads the older half
+** meanwhile. This helper calls no function of SQLite, allocates nothing, and stops at anything unusual (a read error, a
+** very long line, no room for another range). When the caller's thread has finished its own half, it goes on where the
+** helper stopped. So the caller's thread handles every error and every unusual line, and can do all of the work if no
+** thread can be started. It never outlives tr_select().
 */
 #include "prune.h"
 
@@ -22,7 +22,7 @@
 #define HELPER_MAX_LINE (128 * 1024) /* bytes; the scheduler's longest lines are 120,000 */
 #define HELPER_RANGES 4096
 
-/* One way through a part of the file, from its end to its start. */
+/* One pass over a part of the file, from its end to its start. */
 typedef struct Pass {
   TrSelection *selection; /* borrowed */
   TrRules rules;
@@ -34,7 +34,7 @@ typedef struct Pass {
 
 typedef struct Helper {
   Pass pass;
-  TrSelection selection; /* of its part; the ranges are allocated beforehand */
+  TrSelection selection; /* of the helper's part; allocated beforehand */
   pthread_t thread;
   atomic_bool stop;
   bool runs;
@@ -46,7 +46,7 @@ static bool touches_last(const TrSelection *selection, int64_t to) {
   return selection->count > 0 && selection->range[selection->count - 1].from == to;
 }
 
-/* Puts a range in front of what is kept so far. */
+/* Adds a range before those kept so far. */
 static int add_range(TrSelection *selection, TrRange range) {
   selection->kept_bytes += range.to - range.from;
   if (touches_last(selection, range.to)) {
@@ -84,15 +84,16 @@ static int take_line(Pass *pass, const TrLine *line) {
   return SQLITE_OK;
 }
 
-/* SQLITE_DONE where the pass ends, or where nothing further matters. */
+/* SQLITE_DONE: the pass ends here, or nothing older matters. */
 static int select_line(Pass *pass) {
   TrLine line;
   const TrSelection *selection = pass->selection;
-  /* The last line is read even if none is to be kept: it may be an unfinished one. */
+  /* The last line is read even if nothing is to be kept: it may be unfinished. */
   bool matters = selection->dropped >= 0 || !tr_rules_are_done(&pass->rules) || pass->reached == selection->end;
   if (pass->reached == pass->until || !matters) return SQLITE_DONE;
   int code = tr_lines_next(&pass->lines, &line);
-  /* A file that shrank ends the reading early: not the start of the file, but no basis for a decision either. */
+  /* The reader also ends early if the file shrank. That is not the start of the file, so we cannot decide, and give
+  ** up. */
   if (code == SQLITE_DONE) return SQLITE_ABORT;
   if (code == SQLITE_ROW) return take_line(pass, &line);
   pass->error_number = errno;
@@ -107,7 +108,7 @@ static int select_lines(Pass *pass) {
 
 /* --- the helper --------------------------------------------------------------------------------------------------- */
 
-/* Whatever it stops at is left unread: pass->reached tells. */
+/* pass->reached tells where the helper stopped; the line there is left to the caller. */
 static void *help_select(void *argument) {
   Helper *helper = argument;
   Pass *pass = &helper->pass;
@@ -120,8 +121,8 @@ static void *help_select(void *argument) {
   return NULL;
 }
 
-/* A line's start near the middle of the file; 0 if none is found soon. The line before it is not blank, because it ends
-** in a brace: what a blank line goes with would be in the other part. */
+/* A line's start near the middle of the file; 0 if none is found soon. The line before it ends in a brace, so it is not
+** blank: the line that decides about a blank one would be in the other part. */
 static int64_t find_middle(const Helper *helper, int fd, int64_t size) {
   const TrLines *lines = &helper->pass.lines;
   ssize_t n = pread(fd, lines->buffer, lines->capacity, size / 2);
@@ -129,7 +130,7 @@ static int64_t find_middle(const Helper *helper, int fd, int64_t size) {
   return end ? size / 2 + (end - lines->buffer) + 2 : 0;
 }
 
-/* Room for all that it may need, because it cannot ask for more. */
+/* Allocates all that the helper may need, because it cannot allocate by itself. */
 static bool prepare_helper(Helper *helper, const Pass *whole, int fd, size_t max_line) {
   TrLines *lines = &helper->pass.lines;
   size_t longest = max_line < HELPER_MAX_LINE ? max_line : HELPER_MAX_LINE;
@@ -146,12 +147,12 @@ static bool prepare_helper(Helper *helper, const Pass *whole, int fd, size_t max
   return tr_lines_open(lines, fd, 0, middle, longest, true, NULL) == SQLITE_OK;
 }
 
-/* Lets a helper take the older part of the pass, if that is of use and can be done. */
+/* Starts a helper for the older part of the pass, if that is worth it and possible. */
 static void start_helper(Helper *helper, Pass *whole, int fd, size_t max_line) {
   const TrPruneOptions *options = whole->rules.options;
   if (whole->reached < TR_SHARE_BYTES || options->one_thread || !tr_rules_need_no_order(options)) return;
   if (!prepare_helper(helper, whole, fd, max_line)) return;
-  int64_t middle = helper->pass.reached; /* the thread's own, once it runs */
+  int64_t middle = helper->pass.reached; /* read before the start: then the field belongs to the thread */
   helper->runs = tr_thread_start(&helper->thread, help_select, helper);
   if (helper->runs) whole->until = middle;
 }
@@ -164,7 +165,7 @@ static void end_helper(Helper *helper) {
   helper->runs = false;
 }
 
-/* Waits until the helper stops by itself, or the user wants it to, and takes what it has. */
+/* Waits until the helper stops, or an interrupt stops it, and takes over its result. */
 static int take_over(Helper *helper, Pass *whole, TrPoll *poll) {
   int code = SQLITE_OK;
   while (code == SQLITE_OK && pthread_tryjoin_np(helper->thread, NULL) != 0) code = tr_poll_sleep(poll, 1);

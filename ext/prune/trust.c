@@ -1,10 +1,10 @@
 /*
-** trust.c - which leftovers of a killed prune are believed.
+** trust.c - which leftovers of a killed prune are trusted.
 **
-** A results directory may belong to another user than the one who prunes: root's cron prunes what a scheduler's user
-** owns. That user can put anything under a prune's names there. A recovery does what a journal says, with our rights;
-** so it must not do for others what they could not do themselves: append a file of a third user to one that they may
-** read, or lines of theirs to a file that they may not write. Therefore:
+** The results directory may belong to another user than the one who prunes: root's cron job may prune the files of the
+** scheduler's user. That user can create files with a prune's names there. A recovery does what the journal says, with
+** our rights. So it must not do for others what they could not do themselves: append a third user's file to a file that
+** they may read, or their lines to a file that they may not write. Therefore:
 **
 **   1  lock, journal and the temporary (or old) file are regular files with one name each;
 **   2  journal and temporary belong to us, to root, or to the owner of the job's file (if the job has none: of the
@@ -12,19 +12,19 @@
 **   3  to drain, old and job's file belong to one user, and each has one name; the old one may be read by all who may
 **      read the job's; and the journal belongs to that user or to us.
 **
-** A prune leaves nothing else behind: the temporary belongs first to who prunes, then to the job's owner; the old file
-** to that one, with the mode that its successor got; the journal to who prunes. The lock is only held, never read, so
-** it may be anybody's. What is against the rules is refused, with nothing changed, and left to a person; task_rejects
-** and doctor go on telling of it.
+** A real prune's leftovers always pass: the temporary belongs first to the user who prunes, then to the job's owner;
+** the old file belongs to the job's owner and has the mode of its successor; the journal belongs to the user who
+** prunes. The lock is only held, never read, so anybody may own it. A file that breaks the rules is refused, nothing is
+** changed, and a person has to decide; task_rejects and doctor keep showing it.
 **
-** The same holds for a file that takes the place of the job's in the last instant before the exchange.
+** The same rules hold for a file that replaces the job's file in the last instant before the exchange.
 */
 #include "prune.h"
 
 #include <fcntl.h>
 #include <unistd.h>
 
-#define REMEDY "see who put it there, save records that it holds, and remove it"
+#define REMEDY "find out who put it there, save the records in it, and remove it"
 
 int tr_trust_file(const TrPrune *prune, const char *name, const struct stat *found, char **message) {
   if (!S_ISREG(found->st_mode)) {
@@ -56,7 +56,7 @@ int tr_trust_leftover(const TrPrune *prune, const char *name, const struct stat 
                         (unsigned)found->st_uid, (unsigned)owner, (unsigned)geteuid());
 }
 
-/* Could somebody read the one and not the other? Access lists show in the group's bits. */
+/* Could somebody read the live file but not the old one? Access lists show in the group's bits. */
 static bool is_more_open(const struct stat *live, const struct stat *old) {
   const mode_t readable = S_IRUSR | S_IRGRP | S_IROTH;
   if (live->st_mode & ~old->st_mode & readable) return true;

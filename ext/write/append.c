@@ -1,24 +1,24 @@
 /*
 ** append.c - lines -> the end of one job's file, beside writers that take no lock.
 **
-** The system gives one promise to build on: write(2) on O_APPEND puts its bytes at the end of the file as it is at that
-** moment, together. The scheduler and everybody else append that way, a line at a time, so a batch is one write(2) too.
-** What it cannot promise is that the end of the file is the end of a line: a writer killed in the middle of its line
-** leaves a torn one. So
+** We rely on one promise of the system: with O_APPEND, write(2) puts all its bytes together, at what is the end of the
+** file at that moment. The scheduler and all other writers append that way, one line at a time, so we write a batch
+** with one write(2), too. But the file may not end with a newline: a writer that is killed in the middle of its line
+** leaves a torn line. So
 **
-**   before   the last byte is looked at, and the write begins with a newline if that is none: what was torn stays a
-**            line of its own, a reject, and costs no record;
-**   after    the byte before ours is looked at. Somebody may have torn a line between the look and the write; then our
-**            first record is glued to it and nothing else is hurt, so that record alone is written again.
+**   before we look at the last byte. If it is not a newline, our write begins with one. So the torn line stays a line
+**            of its own (a reject), and no record is lost;
+**   after we look at the byte before ours. If another writer left a torn line between our look and our write, our first
+**            record is glued to it; so we write that record again. The others are intact.
 **
-** A short write leaves a torn line of our own, and is gone on with in the same way: from the first line that is not
-** whole, behind a newline. The missing piece is never written by itself, for by then it might land behind somebody's
-** torn line, and two halves can make a record that nobody wrote. Nor is anything truncated away: it might be another
-** writer's record by then. So each record ends up whole, once, on a line of its own, and in order (but for one that was
-** glued); or the error says how many did.
+** A short write leaves a torn line of our own. We go on in the same way: a newline, then the first incomplete line
+** again from its start. We never write only the missing rest: it might land after another writer's torn line, and two
+** halves can make a record that nobody wrote. We never truncate either: what we would cut off may be another writer's
+** record by then. So each record ends up complete, once, on a line of its own, and in order (but for a glued one); or
+** the error says how many records did.
 **
-** The file is open only for these few calls: a pruner waits until nobody has it open for writing. It may exchange the
-** file between our open and our write; it drains what comes late, so nothing is to be done about that here.
+** The file is open only for these few calls, because a pruner waits until nobody has it open for writing. A pruner may
+** exchange the file between our open and our write. It then copies late records to the new file, so we need not care.
 */
 #include "write.h"
 
@@ -30,25 +30,25 @@
 
 #define BETWEEN_LOOKS_NS 500000
 #define MOST_LOOKS 10
-#define MOST_IN_VAIN 5 /* short writes, one after the other, of which none brings a whole line */
+#define MOST_IN_VAIN 5 /* short writes in a row that do not complete a line */
 
 typedef struct Appender {
   const TrDir *dir;
   const char *name;
-  const char *bytes; /* of the batch: a newline stands before every line, the first one too */
+  const char *bytes; /* of the batch: a newline comes before every line, including the first */
   size_t end;        /* of the lines in bytes[] */
   int fd;
   bool is_new;    /* the file had no bytes when it was opened */
-  int64_t looked; /* the size at which its end was last looked at */
+  int64_t looked; /* the file's size when we last looked at its end */
   bool wary;      /* a line was glued to one torn just before it: from now on every write begins with a newline */
-  int vain;       /* writes since the last one that made a line whole */
+  int vain;       /* writes since the last one that completed a line */
   TrAppend *done;
   char **message;
 } Appender;
 
 /* --- words ------------------------------------------------------------------------------------------------------- */
 
-/* Everything but SQLITE_BUSY, at which a host would try COMMIT again. */
+/* Never SQLITE_BUSY: a host would try COMMIT again. */
 static int code_of(int reason, int otherwise) {
   switch (reason) {
   case ENOSPC:
@@ -75,7 +75,7 @@ static const char *advice(int reason) {
   case ENFILE: return "close files, or raise the limit on open ones";
   case ENOENT: return "the directory was removed; make it again";
   case EIO: return "look at the disk and the system's log";
-  default: return "see to the cause and insert again";
+  default: return "remove the cause and insert again";
   }
 }
 
@@ -106,7 +106,7 @@ static int irregular(const Appender *appender, mode_t mode) {
 
 /* --- opening ----------------------------------------------------------------------------------------------------- */
 
-/* A missing file is checked by its directory, which will have to take it. */
+/* If the file is missing, checks whether its directory can take a new one. */
 int tr_append_check(const TrDir *dir, const char *name, char **message) {
   Appender appender = {.dir = dir, .name = name, .message = message};
   struct stat stat;
@@ -118,7 +118,7 @@ int tr_append_check(const TrDir *dir, const char *name, char **message) {
   return errno == ENOENT ? SQLITE_OK : append_failure(&appender, errno, SQLITE_CANTOPEN, exists ? "append to" : "make");
 }
 
-/* Reading too, for the bytes before ours. */
+/* Opened for reading too, to look at the bytes before ours. */
 static int open_file(Appender *appender, TrPoll *poll) {
   int reason, flags = O_RDWR | O_APPEND | O_CREAT;
   int code = tr_open_leased(appender->dir->fd, appender->name, flags, poll, &appender->fd, &reason);
@@ -133,7 +133,7 @@ static int open_file(Appender *appender, TrPoll *poll) {
 
 /* --- looking ----------------------------------------------------------------------------------------------------- */
 
-/* Is there a byte at that offset that is no newline? A file that has shrunk has none. */
+/* *inside: there is a byte at that offset, and it is not a newline. */
 static int is_inside_line(Appender *appender, int64_t offset, bool *inside) {
   char byte = '\n';
   ssize_t n;
@@ -146,8 +146,8 @@ static int is_inside_line(Appender *appender, int64_t offset, bool *inside) {
   return SQLITE_OK;
 }
 
-/* Does the file end inside a line? A line that somebody is writing this very moment looks torn too, so look again until
-** the file has stopped growing; a newline too many would still be only a blank line. */
+/* Does the file end inside a line? A line that somebody is writing at this moment looks torn too, so we look again
+** until the file has stopped growing. A newline too many does no harm: it makes a blank line. */
 static int ends_torn(Appender *appender, bool *torn) {
   off_t size_before = -1;
   *torn = false;
@@ -176,10 +176,10 @@ static int write_once(Appender *appender, size_t from, size_t to, size_t *writte
       n = write(appender->fd, appender->bytes + from, to - from);
     } while (n < 0 && errno == EINTR);
     if (n >= 0 || errno != EAGAIN || waited_ms >= TR_LEASE_PATIENCE_MS) break;
-    if (tr_poll_sleep(NULL, TR_LEASE_RETRY_MS) != SQLITE_OK) break; /* nobody is asked, so it never is */
+    if (tr_poll_sleep(NULL, TR_LEASE_RETRY_MS) != SQLITE_OK) break; /* without a poll it cannot fail */
   }
   if (n <= 0) return append_failure(appender, n < 0 ? errno : EIO, SQLITE_IOERR_WRITE, "append to");
-  off_t position = lseek(appender->fd, 0, SEEK_CUR); /* O_APPEND leaves it behind our last byte */
+  off_t position = lseek(appender->fd, 0, SEEK_CUR); /* after an O_APPEND write: the end of our last byte */
   *written = (size_t)n;
   *at = position > n ? position - n : 0;
   return SQLITE_OK;
@@ -190,24 +190,24 @@ static size_t line_end(const Appender *appender, size_t from) {
   return (size_t)(newline - appender->bytes) + 1;
 }
 
-/* The end of the last whole line in [from, to), and how many lines that makes. */
+/* The end of the last complete line in [from, to), and the number of complete lines. */
 static size_t whole_lines(const Appender *appender, size_t from, size_t to, unsigned *count) {
   *count = 0;
   for (size_t end; from < to && (end = line_end(appender, from)) <= to; from = end) (*count)++;
   return from;
 }
 
-/* Is the first line of a write that stands at `at` glued to one that was torn between our look and our write? */
+/* Was the first line of our write, which begins at `at`, glued to a line torn between our look and our write? */
 static int was_glued(Appender *appender, int64_t at, bool behind_newline, bool *glued) {
   *glued = false;
-  if (behind_newline || at == appender->looked || at == 0) return SQLITE_OK; /* at its place nothing has changed */
+  if (behind_newline || at == appender->looked || at == 0) return SQLITE_OK; /* unchanged since we looked */
   int code = is_inside_line(appender, at - 1, glued);
   if (*glued) appender->wary = true;
   return code;
 }
 
-/* Writes lines of [*from, to) with one write(2). *from moves on behind the last line that is whole now; *redo is the
-** end of a first line that must be written again nevertheless, or 0. */
+/* Writes lines of [*from, to) with one write(2). Moves *from to the end of the last line that is complete now. *redo:
+** the end of the first line if it was glued and must be written again, else 0. */
 static int write_some(Appender *appender, size_t *from, size_t to, size_t *redo) {
   TrAppend *done = appender->done;
   size_t start = *from, written = 0;
@@ -219,7 +219,7 @@ static int write_some(Appender *appender, size_t *from, size_t to, size_t *redo)
   bool behind_newline = torn || appender->wary;
   if (code == SQLITE_OK) code = write_once(appender, start - behind_newline, to, &written, &at);
   if (code != SQLITE_OK) return code;
-  size_t reached = start - behind_newline + written; /* `start` if only the newline was taken */
+  size_t reached = start - behind_newline + written; /* `start` if only the newline was written */
   *from = whole_lines(appender, start, reached, &count);
   if (reached > *from) done->torn = true;
   appender->vain = count ? 0 : appender->vain + 1;
@@ -232,7 +232,7 @@ static int write_some(Appender *appender, size_t *from, size_t to, size_t *redo)
   return code == SQLITE_OK && appender->vain == MOST_IN_VAIN ? only_pieces(appender) : code;
 }
 
-/* A glued line is written again at once; it changes places only with lines that left in the same write(2). */
+/* A glued line is written again at once, so only lines of the same write(2) can come before it. */
 static int write_lines(Appender *appender) {
   size_t from = 1, redo_to;
   while (from < appender->end) {
@@ -257,7 +257,7 @@ static int sync_fd(int fd, int (*sync)(int)) {
   return status;
 }
 
-/* A new file is durable when its name is. */
+/* Of a new file, the directory has to be synced, too. */
 static int sync_file(Appender *appender) {
   if (sync_fd(appender->fd, fdatasync) != 0 || (appender->is_new && sync_fd(appender->dir->fd, fsync) != 0)) {
     return append_failure(appender, errno, SQLITE_IOERR_FSYNC, "sync");

@@ -1,12 +1,12 @@
 /*
 ** commit.c - the batches of a transaction -> their files, job by job.
 **
-** Called when SQLite prepares to commit (xSync), which is the last moment at which a failure can still be told. A batch
-** is all or nothing as far as write(2) is, a transaction over several jobs is not: so what is known to fail was refused
-** when the rows came (tr_append_check), and an error here names what is in the files already. Whatever happens, the
-** rows are not held any longer afterwards: another COMMIT must not write them twice.
+** Called when SQLite prepares to commit (xSync), which is the last moment at which a failure can be reported. A batch
+** is as atomic as write(2) is, but a transaction over several jobs is not. So what is known to fail was refused when
+** the rows came (tr_append_check), and an error here names what is in the files already. Afterwards the rows are
+** dropped in any case, so that another COMMIT cannot write them twice.
 **
-** An interrupt is heeded only while nothing has been written.
+** An interrupt stops the commit only before the first write.
 */
 #include "write.h"
 
@@ -32,7 +32,8 @@ static void list_batches(sqlite3_str *text, const TrPending *pending, size_t fro
   if (listed == 0) sqlite3_str_appendall(text, ": none");
 }
 
-/* Adds to the cause in *message what was written before batch `failed`, of it, and what was not. */
+/* Adds to the cause in *message what was written before batch `failed`, how much of that batch, and what was not
+** written. */
 static void describe(const TrPending *pending, size_t failed, const TrAppend *done, uint64_t elsewhere,
                      char **message) {
   const TrBatch *batch = &pending->batch[failed];
@@ -42,7 +43,7 @@ static void describe(const TrPending *pending, size_t failed, const TrAppend *do
     sqlite3_str_appendf(text, "%u of its %u records %s in the file, and must not be inserted again. ",
                         done->records_written, batch->record_count, done->records_written == 1 ? "is" : "are");
   }
-  if (done->torn) sqlite3_str_appendall(text, "A torn piece of one was left there, which task_rejects shows. ");
+  if (done->torn) sqlite3_str_appendall(text, "A part of one record was left there; task_rejects shows it. ");
   sqlite3_str_appendall(text, "Jobs written before that");
   list_batches(text, pending, 0, failed);
   sqlite3_str_appendall(text, "; jobs not written");

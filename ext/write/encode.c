@@ -5,16 +5,17 @@
 ** written as \uXXXX in lower-case hex (DEL too), those above U+FFFF as two surrogates, except for the five that have a
 ** short escape. So a line is ASCII, and its only newline is its last byte: pending.c and append.c build on that.
 **
-** The texts are known to be UTF-8; whoever made the row has checked.
+** The texts must be UTF-8; whoever makes the row checks that.
 */
 #include "write.h"
 
 #include <string.h>
 
-/* No byte of UTF-8 takes more than the six of \u0000: two bytes of text make one escape, four make two. */
+/* A byte of text takes at most the six bytes of \u0000: a two-byte character makes one escape, a four-byte character
+** two. */
 #define WORST_ESCAPE 6
 
-/* Where the text with more than TR_MAX_TEXT code points ends. */
+/* Cuts a text after TR_MAX_TEXT code points. */
 TrBytes tr_cut_text(TrBytes text) {
   if (text.length <= TR_MAX_TEXT) return text;
   size_t points = 0;
@@ -69,8 +70,8 @@ static char *put_ascii(char *out, unsigned char c) {
   return out;
 }
 
-/* How many of the eight bytes at `text` stand before the first one that needs an escape. A byte's high bit is set where
-** it is special; a borrow may set the bits of those behind it, never of those before. */
+/* How many of the eight bytes at `text` come before the first that needs an escape. The high bit of a byte marks it as
+** special; a borrow can mark later bytes wrongly, but never earlier ones. */
 static unsigned plain_bytes(const unsigned char *text, uint64_t *word) {
   const uint64_t ones = UINT64_C(0x0101010101010101), high = ones << 7;
   memcpy(word, text, sizeof *word);
@@ -80,7 +81,7 @@ static unsigned plain_bytes(const unsigned char *text, uint64_t *word) {
 #if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
   return (unsigned)__builtin_ctzll(found & high) / 8;
 #else
-  return 0; /* the first may be plain all the same, which put_ascii() knows too */
+  return 0; /* the first one may be plain after all; put_ascii() handles that */
 #endif
 }
 

@@ -1,13 +1,13 @@
 /*
-** pending.c - the rows of a transaction, held until it commits, and cut back by its savepoints.
+** pending.c - the rows of a transaction, held until it commits; savepoints can take rows back.
 **
-** A row becomes a line at once (so that its errors are its statement's errors) and waits in the batch of its job; the
-** order of all rows is kept beside the batches, so that a savepoint takes back the last ones, whichever jobs they are
-** of.
+** A row becomes a line at once, so that an error is the error of its INSERT, and waits in the batch of its job. The
+** order of all rows is kept as well, so that a savepoint can take back the last rows, whichever jobs they belong to.
 **
 ** SQLite numbers the savepoints that are open, statements' own ones included, from 0. It calls xBegin when a statement
-** first touches the table, and then tells of the innermost open savepoint only: the older ones all stand before the
-** first row. "Back to -1" is back to the beginning of a transaction that SAVEPOINT opened; nothing announces it.
+** first touches the table, and then xSavepoint for the innermost open savepoint only; all older ones were set before
+** the first row. A rollback to -1 goes back to the beginning of a transaction that SAVEPOINT opened; SQLite never
+** announces that savepoint.
 */
 #include "write.h"
 
@@ -17,7 +17,7 @@ void tr_pending_begin(TrPending *pending) {
   pending->open = true;
 }
 
-/* The batches' memory goes too: one that once held a large transaction should not keep it. */
+/* Also frees the batches' memory, which may have grown large. */
 static void drop_rows(TrPending *pending) {
   for (size_t i = 0; i < pending->batch_count; i++) sqlite3_free(pending->batch[i].bytes);
   sqlite3_free(pending->batch);
@@ -58,7 +58,7 @@ int tr_pending_open_dir(TrPending *pending, const char *path, char **message) {
   return SQLITE_OK;
 }
 
-/* The batch of a job. Its first row in a transaction is where a file that cannot be written to is found out. */
+/* The batch of a job. The first row of a job in a transaction checks that its file can be written. */
 static int find_batch(TrPending *pending, const char *name, uint32_t *index, char **message) {
   size_t length = strlen(name);
   if (tr_names_find(pending->jobs, name, length, index)) return SQLITE_OK;
@@ -134,7 +134,7 @@ int tr_pending_savepoint(TrPending *pending, int savepoint) {
         tr_array_reserve(pending->mark, &pending->mark_room, (size_t)pending->mark_count + 1, sizeof *marks);
     if (marks == NULL) return SQLITE_NOMEM;
     pending->mark = marks;
-    /* Older than our xBegin, so nothing was there yet; or this very one, which is set below. */
+    /* Savepoints older than our xBegin had no rows yet; the last one is this savepoint, which is set below. */
     pending->mark[pending->mark_count] = pending->mark_count ? pending->mark[pending->mark_count - 1] : 0;
     pending->mark_count++;
   }
@@ -147,7 +147,7 @@ void tr_pending_release(TrPending *pending, int savepoint) {
   if (savepoint >= 0 && savepoint < pending->mark_count) pending->mark_count = savepoint;
 }
 
-/* The savepoint itself stays open. */
+/* ROLLBACK TO does not close the savepoint. */
 void tr_pending_rollback_to(TrPending *pending, int savepoint) {
   if (savepoint >= pending->mark_count) return;
   cut_back(pending, savepoint < 0 ? 0 : pending->mark[savepoint]);

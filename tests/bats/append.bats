@@ -138,7 +138,7 @@ insert again). Jobs written before that: 'a' (2 records); jobs not written: 'b' 
 1|open|give this user the right to read and write it and its directory
 2|open|the directory was removed; make it again
 5|write|look at the disk and the system's log
-12|open|see to the cause and insert again
+12|open|remove the cause and insert again
 23|open|close files, or raise the limit on open ones
 24|open|close files, or raise the limit on open ones
 27|write|prune it, or raise the limit on file sizes

@@ -451,12 +451,12 @@ PYTHON
 @test "a file that is cut or replaced while it is copied is left alone" {
   make_job j 10
   run at_step fsync "truncate -s 100 $results/j.jsonl" j "'keep', 4"
-  [[ $status -ne 0 && $output == *"was replaced, linked or cut"* && $(stat -c %s "$results/j.jsonl") == 100 ]]
+  [[ $status -ne 0 && $output == *"was replaced, linked or truncated"* && $(stat -c %s "$results/j.jsonl") == 100 ]]
   assert_no_leftovers
   make_job j 10
   echo other >"$results/other"
   run at_step fsync "mv $results/other $results/j.jsonl" j "'keep', 4"
-  [[ $status -ne 0 && $output == *"was replaced, linked or cut"* && $(cat "$results/j.jsonl") == other ]]
+  [[ $status -ne 0 && $output == *"was replaced, linked or truncated"* && $(cat "$results/j.jsonl") == other ]]
   assert_no_leftovers
   make_job j 10
   run at_step fsync "rm $results/j.jsonl" j "'keep', 4"

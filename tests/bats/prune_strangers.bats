@@ -93,7 +93,7 @@ PYTHON
 @test "a second name that appears meanwhile stops it" {
   make_job j 10
   run at_step fsync "ln $results/j.jsonl $results/other" j "'keep', 4"
-  [[ $status -ne 0 && $output == *"was replaced, linked or cut"* && $(wc -l <"$results/other") == 10 ]]
+  [[ $status -ne 0 && $output == *"was replaced, linked or truncated"* && $(wc -l <"$results/other") == 10 ]]
   assert_no_leftovers
 }
 
@@ -110,7 +110,7 @@ PYTHON
   [[ $status -ne 0 && $output == *"was replaced; the replacement, now .taskresults-"*"cannot be read"* ]]
   [[ $(wc -l <"$results/j.jsonl") == 4 && $(wc -l <"$results/mine") == 10 ]]
   run prune j "'keep', 4"
-  [[ $status -ne 0 && $output == *".taskresults-"*".new beside it is a symbolic link: see who put it there"* ]]
+  [[ $status -ne 0 && $output == *".taskresults-"*".new beside it is a symbolic link: find out who put it there"* ]]
   rm "$results"/.taskresults-*.new
   [[ $(prune j "'keep', 2") == *'"recovered":true'* && $(wc -l <"$results/j.jsonl") == 2 ]]
   assert_no_leftovers
@@ -251,7 +251,7 @@ PYTHON
   mv "$new" "$results/old"
   mkfifo "$new"
   run prune j "'keep', 4"
-  [[ $status -ne 0 && $output == *"cannot be pruned: ${new##*/} beside it is a FIFO: see who put it there"* ]]
+  [[ $status -ne 0 && $output == *"cannot be pruned: ${new##*/} beside it is a FIFO: find out who put it there"* ]]
   rm "$new"
   mv "$results/old" "$new"
   [[ $(prune j "'keep', 3") == *'"recovered":true'* && $(wc -l <"$results/j.jsonl") == 3 ]]
