@@ -1,27 +1,28 @@
-# errors [JOB] - failures grouped by kind, most frequent first
+# errors [JOB] - groups similar failures, most frequent first
 #
 # Usage: taskresults errors [JOB] [OPTION...]
 #
-# Two failures are of one kind if the telling line of their errors (the last of a Python traceback, else the first)
-# differs only in times, identifiers and numbers, which are shown as <time>, <id> and <n>.
+# Failures are counted together if their errors differ only in times, identifiers and numbers. These are shown as
+# <time>, <id> and <n>. Only one line of each error is compared: the last line of a Python traceback, otherwise the
+# first line.
 #
 # Options:
 #   --since T       only runs at T or later: 7d, '90 days', 2026-02-14, 2026-02-14T09:30:00Z, yesterday and the like, in
 #                   UTC; all forms: `taskresults help`
 #   --until T       only runs at T or earlier; a bare day is included
-#   --limit N       only the N most frequent kinds
-#   --min N         only kinds that occurred at least N times
-#   --raw           control characters as they are (line breaks stay visible)
+#   --limit N       show only the N most frequent groups
+#   --min N         show only groups with at least N failures
+#   --raw           print control characters unchanged (line breaks stay visible)
 #   --json          a JSON array of objects
 #   --jsonl         JSON, one object a line
 #   --csv           CSV (RFC 4180) with a header
 #
-# The machine formats have times, jobs (how many different ones), job_id (the first of them by name), first_run,
-# last_run and signature.
+# The machine formats have times (the number of failures), jobs (in how many jobs), job_id (the first of these by name),
+# first_run, last_run and signature (what the errors have in common).
 #
 # Exit status:
-#   0 fine, also when nothing failed; 1 no such job; 2 usage; 3 input or output failed, or a job was left out because
-#   its file cannot be read
+#   0 fine, even if nothing failed; 1 no such job; 2 usage; 3 input or output failed, or a job was left out because its
+#   file cannot be read
 #
 # Examples:
 #   taskresults errors --since 7d

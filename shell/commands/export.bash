@@ -1,21 +1,22 @@
-# export [JOB...] - records as CSV, TSV or JSON, to standard output or a file
+# export [JOB...] - writes records as CSV, TSV or JSON, to standard output or a file
 #
 # Usage: taskresults export [JOB...] [OPTION...]
 #
-# All jobs, or those that are named; each job's records oldest first. Texts are whole unless --max-chars cuts them. CSV
-# is that of RFC 4180: lines end in CR LF, cells are quoted where they must be, and a missing value (nothing at all) is
-# told from an empty text (""). TSV is the same with a tab between the cells: quotes, and no \t or \n for a tab or a
-# line break, as spreadsheets, pandas and the csv modules of most languages read it. In JSON, success is true or false,
-# and a missing value is null. If the file of one job cannot be read, an export of all jobs writes nothing.
+# Exports all jobs, or those that are named, each job's records oldest first. Texts are whole unless --max-chars cuts
+# them. CSV follows RFC 4180: lines end in CR LF, and cells are quoted only where they must be. A missing value is an
+# empty cell, and an empty text is "". TSV is the same with a tab between the cells. It also quotes cells, and does not
+# write \t or \n for a tab or a line break; spreadsheets, pandas and the csv modules of most languages read it like
+# that. In JSON, success is true or false, and a missing value is null. If the file of one job cannot be read, an export
+# of all jobs writes nothing.
 #
 # Options:
 #   --format F      csv (the default), tsv, json (an array) or jsonl (one object a line)
-#   --delimiter C   CSV with another character between the cells: ';' (for an Excel whose language has a decimal comma),
-#                   '|', tab or another sign of ASCII, but none of " ' + - . and no letter or digit
-#   --bom           CSV, TSV: begin with a byte order mark, without which Excel takes UTF-8 for something else
-#   --columns LIST  of timestamp, job_id, job_name, success, output, error (these six are the default), time_us
-#                   (microseconds since 1970), offset (of the line in its file) and record (the line itself); separated
-#                   by commas
+#   --delimiter C   CSV with another character between the cells: ';' (for Excel in a language with a decimal comma),
+#                   '|', tab, or another ASCII character; but not " ' + - . or a letter or digit
+#   --bom           CSV, TSV: begin with a byte order mark, which Excel needs to recognize UTF-8
+#   --columns LIST  which columns, separated by commas: timestamp, job_id, job_name, success, output, error (the default
+#                   is these six), time_us (microseconds since 1970), offset (of the line in its file) and record (the
+#                   line itself)
 #   --job JOB       the same as JOB: for a name that begins with -
 #   --success       only successful runs
 #   --errors        only failed runs
@@ -23,14 +24,15 @@
 #                   UTC; all forms: `taskresults help`
 #   --until T       only runs at T or earlier; a bare day is included
 #   --max-chars N   cut output and error to N characters
-#   --guard         CSV, TSV: put ' before texts that a spreadsheet would take for a formula: they begin with = + - @,
-#                   whatever blanks, quotes or invisible characters stand before it, or with a tab or a line break;
-#                   numbers stay numbers. This changes data, so it is not the default. It holds where the cells are
-#                   split at the file's own delimiter
-#   -o, --output F  write the file F, whole or not at all: until all is written, F is what it was
+#   --guard         CSV, TSV: put ' before each text that a spreadsheet would take for a formula: one that begins with a
+#                   = + - or @, even after blanks, quotes or invisible characters, or with a tab or a line break. Numbers
+#                   stay numbers. This changes data, so it is not the default. It protects only in programs that split
+#                   the cells at the delimiter of the file
+#   -o, --output F  write the file F, whole or not at all: an existing F is replaced only when everything has been
+#                   written
 #
 # Exit status:
-#   0 fine, also when there are no records; 1 no such job, and nothing was written; 2 usage; 3 input or output failed
+#   0 fine, even if there are no records; 1 no such job, and nothing was written; 2 usage; 3 input or output failed
 #
 # Examples:
 #   taskresults export -o results.csv

@@ -1,24 +1,26 @@
-# follow [JOB...] - new records as they land, each exactly once
+# follow [JOB...] - prints new records as they are written, each exactly once
 #
 # Usage: taskresults follow [JOB...] [OPTION...]
 #
-# Follows the jobs that are named, or all, those included that appear later. Runs until it is interrupted, or until
-# nobody reads its output. A file that is pruned, replaced or cut short under it is noticed: what was shown before is
-# found again by its own bytes, or else by its time, and only what comes after it is shown. Without names, a job whose
-# file cannot be read is named on standard error, and followed as soon as it can be; the same holds for a results
-# directory that goes away. A named job without a file is waited for, and a message says so.
+# Follows the jobs that are named, or all jobs, including those that appear later. Runs until it is interrupted, or
+# until the program that reads its output ends. It notices if a file is pruned, replaced or cut short meanwhile: it
+# looks for the last record that it printed, by its bytes or else by its time, and prints only what comes after that.
+# Without names, a job whose file cannot be read is named on standard error, and followed as soon as it can be read. The
+# same is true if the results directory disappears. If a named job has no file yet, a message says so, and follow waits
+# for it.
 #
 # Options:
-#   --limit N       begin with the last N records of each job (of those that are wanted); 0 is the default
+#   --limit N       begin with the last N records of each job (of those that the other options select); 0 is the default
 #   --success       only successful runs
 #   --errors        only failed runs
-#   --interval S    look every S seconds, or as often as a length of time says, such as 5m; 1
-#   --full          whole texts, instead of 200 characters
-#   --raw           to a terminal too: every byte as it is
+#   --interval S    check every S seconds, or at another interval such as 5m; 1 is the default
+#   --full          print whole texts, instead of their first 200 characters
+#   --raw           on a terminal, too: print every byte unchanged
 #   --jsonl         JSON, one object a line
 #
 # Exit status:
-#   0 nobody reads any more; 2 usage; 3 input or output failed; 128 and the signal's number, as in 130: interrupted
+#   0 the program that read its output has ended; 2 usage; 3 input or output failed; 128 + the signal's number, such as
+#   130, after a signal
 #
 # Examples:
 #   taskresults follow my-job --limit 5

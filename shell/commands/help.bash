@@ -1,4 +1,4 @@
-# help [COMMAND] - what there is, or how one command is used
+# help [COMMAND] - lists the commands, or explains one of them
 #
 # Usage: taskresults help [COMMAND]
 #        taskresults COMMAND --help

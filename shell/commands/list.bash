@@ -1,15 +1,16 @@
-# list - the jobs: runs, success rate, last run, last state and how often in a row
+# list - the jobs: number of runs, success rate, last run, how it ended, and how often in a row
 #
 # Usage: taskresults list [OPTION...]
 #
-# A job's streak is how many times in a row, up to now, it has ended as it did last. Jobs are in the order of their
-# names; one without a record, as after a prune that dropped all, is not listed.
-# Percentages are cut, not rounded: 100 % is only what never failed, 0 % only what never succeeded.
+# A job's streak is how many times in a row its last runs ended the same way. Jobs are sorted by name. A job without a
+# record, for example after a prune that dropped all of them, is not listed.
+# Percentages are rounded down: 100 % means that no run failed. 0 % means that none succeeded; a little more than that is
+# shown as <0.1 %.
 #
 # Options:
 #   --failing       only jobs whose last run failed
 #   --sort COLUMN   name, runs, rate, last (newest first) or streak (longest first)
-#   --raw           control characters as they are (line breaks stay visible)
+#   --raw           print control characters unchanged (line breaks stay visible)
 #   --json          a JSON array of objects
 #   --jsonl         JSON, one object a line
 #   --csv           CSV (RFC 4180) with a header

@@ -1,22 +1,22 @@
-# rejects [JOB] - every line that is not a record, and why
+# rejects [JOB] - lists every line that is not a valid record, and why
 #
 # Usage: taskresults rejects [JOB] [OPTION...]
 #
-# Also directory entries that cannot be read as a job's file, and what an interrupted prune left behind; these have no
-# offset. ext/TABLES.md explains the reasons.
+# It also lists directory entries that cannot be read as a job's file, and files that an interrupted prune left behind.
+# These have no offset. ext/TABLES.md explains the reasons.
 #
 # Options:
-#   --count         how many, by job and reason, instead of the lines
-#   --raw           control characters as they are (line breaks stay visible)
+#   --count         instead of the lines, print how many there are for each job and reason
+#   --raw           print control characters unchanged (line breaks stay visible)
 #   --json          a JSON array of objects
 #   --jsonl         JSON, one object a line
 #   --csv           CSV (RFC 4180) with a header
 #
-# The machine formats have job_id, offset, length, reason and line; a line that is not UTF-8 is in hexadecimal, as
-# line_hex. With --count: job_id, reason, lines and first_offset.
+# The machine formats have job_id, offset, length, reason and line; a line that is not UTF-8 is written in hexadecimal,
+# as line_hex. With --count: job_id, reason, lines and first_offset.
 #
 # Exit status:
-#   0 fine, also when there are none; 1 no such job; 2 usage; 3 input or output failed
+#   0 fine, even if there are none; 1 no such job; 2 usage; 3 input or output failed
 #
 # Examples:
 #   taskresults rejects

@@ -1,24 +1,25 @@
-# stats [JOB] - runs, successes and failures of a job or of each, whole or by the day
+# stats [JOB] - counts the runs, successes and failures of one job or of each, in total or for each day
 #
 # Usage: taskresults stats [JOB] [OPTION...]
 #
-# The longest run of failures in a row, and the mean time between runs, are those of the records that were counted.
-# Percentages are cut, not rounded: 100 % is only what never failed, 0 % only what never succeeded.
+# The most failures in a row, and the mean time between runs, take into account only the records that were counted.
+# Percentages are rounded down: 100 % means that no run failed. 0 % means that none succeeded; a little more than that is
+# shown as <0.1 %.
 #
 # Options:
 #   --since T       only runs at T or later: 7d, '90 days', 2026-02-14, 2026-02-14T09:30:00Z, yesterday and the like, in
 #                   UTC; all forms: `taskresults help`
 #   --until T       only runs at T or earlier; a bare day is included
 #   --by PERIOD     a row for each hour, day, month, weekday or hour-of-day (UTC), beside the job
-#   --total         all jobs together
-#   --raw           control characters as they are (line breaks stay visible)
+#   --total         one row for all jobs together
+#   --raw           print control characters unchanged (line breaks stay visible)
 #   --json          a JSON array of objects
 #   --jsonl         JSON, one object a line
 #   --csv           CSV (RFC 4180) with a header
 #
 # The machine formats have job_id, period, runs, successes, failures, percent, first_run, last_run, worst_streak and
-# interval_seconds; job_id or period is null where it does not apply. With --by, --since or --until, records whose
-# timestamp cannot be read as one are passed over, and a message says how many.
+# interval_seconds; job_id is null with --total, and period without --by. --by, --since and --until skip records whose
+# timestamp cannot be read, and a message says how many.
 #
 # Exit status:
 #   0 fine; 1 no such job; 2 usage; 3 input or output failed, or a job was left out because its file cannot be read

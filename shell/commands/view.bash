@@ -1,12 +1,12 @@
-# view JOB - a job's records, oldest first; or those of all jobs, newest first
+# view JOB - prints a job's records, oldest first; or those of all jobs, newest first
 #
 # Usage: taskresults view JOB [OPTION...]
 #        taskresults view --all [OPTION...]
 #
-# Prints each record as the scheduler's own viewer does, without that one's header and summary (`taskresults stats` has
-# the totals): so the last records of a file of any size are there at once. On a terminal, a relative time stands beside
-# the absolute one, control characters are made visible, and lines are cut to its width; if that is below 60, how a run
-# ended stands before the job's name.
+# Prints each record as the scheduler's own viewer does, but without its header and summary (for totals, see
+# `taskresults stats`). So the last records are there at once, however large the file is. On a terminal, each time is
+# also shown as "2h ago", control characters are replaced by visible signs, and lines are cut to the width of the
+# terminal. If that is below 60, the result of a run is printed before the job's name.
 #
 # Options:
 #   --success       only successful runs
@@ -14,21 +14,21 @@
 #   --since T       only runs at T or later: 7d, '90 days', 2026-02-14, 2026-02-14T09:30:00Z, yesterday and the like, in
 #                   UTC; all forms: `taskresults help`
 #   --until T       only runs at T or earlier; a bare day is included
-#   --latest        of these, only the last
+#   --latest        of these, only the last one
 #   --limit N       of these, only the last N; 0 means all
 #   --all           every job's records, newest first
-#   --full          whole texts, instead of 200 characters
-#   --raw           to a terminal too: every byte as it is, nothing cut to the width
+#   --full          print whole texts, instead of their first 200 characters
+#   --raw           on a terminal, too: print every byte unchanged, and cut nothing
 #   --json          a JSON array of objects, texts whole
 #   --jsonl         JSON, one object a line
 #   --csv           CSV (RFC 4180) with a header
 #
-# The machine formats have timestamp, job_id, job_name, success, output and error. --since and --until pass over records
-# whose timestamp cannot be read as one, and say how many.
+# The machine formats have timestamp, job_id, job_name, success, output and error. --since and --until skip records
+# whose timestamp cannot be read, and say how many.
 #
 # Exit status:
-#   0 fine; 1 no such record (the machine formats are then empty, and fine); 2 usage; 3 input or output failed, or,
-#   with --all, a job was left out because its file cannot be read
+#   0 fine; 1 no such record (the machine formats are then empty but valid, and the status is 0); 2 usage; 3 input or
+#   output failed, or, with --all, a job was left out because its file cannot be read
 #
 # Examples:
 #   taskresults view my-job --latest
