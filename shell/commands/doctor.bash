@@ -1,17 +1,17 @@
-# doctor - looks for what is wrong with the installation and the results, and says how to mend it
+# doctor - finds problems of the installation and the results, and says how to fix them
 #
 # Usage: taskresults doctor
 #
 # Checks the programs, the extension, the directories and their permissions, and whether a scheduler on this machine
-# keeps its state elsewhere; every file of results that cannot be read, or is passed over because it was rotated or
-# has another name; every line that is not a record, and records that do not tell whether they succeeded; what an
-# interrupted prune left behind; jobs that have failed for long; the list of jobs, jobs that died, logs that cannot be
-# read. Nothing is changed.
+# keeps its files elsewhere. Lists files of results that cannot be read, or are ignored because they were rotated or
+# have another name; lines that are not valid records; records that do not say whether the run succeeded; files that an
+# interrupted prune left behind; jobs that have been failing for long; jobs that died; and a list of jobs or logs that
+# cannot be read. Nothing is changed.
 #
-# Each line begins with `ok`, with `note` (worth a look) or with `FAIL`, and then a `fix:` follows.
+# Each line begins with `ok`, `note` (worth a look) or `FAIL`. After a `FAIL`, a line `fix:` says what to do.
 #
 # Exit status:
-#   0 nothing failed; 1 something did; 2 usage
+#   0 no FAIL; 1 at least one FAIL; 2 usage
 #
 # Examples:
 #   taskresults doctor

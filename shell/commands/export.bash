@@ -25,9 +25,9 @@
 #   --until T       only runs at T or earlier; a bare day is included
 #   --max-chars N   cut output and error to N characters
 #   --guard         CSV, TSV: put ' before each text that a spreadsheet would take for a formula: one that begins with a
-#                   = + - or @, even after blanks, quotes or invisible characters, or with a tab or a line break. Numbers
-#                   stay numbers. This changes data, so it is not the default. It protects only in programs that split
-#                   the cells at the delimiter of the file
+#                   = + - or @, even after blanks, quotes or invisible characters, or with a tab or a line break.
+#                   Numbers stay numbers. This changes data, so it is not the default. It protects only in programs that
+#                   split the cells at the delimiter of the file
 #   -o, --output F  write the file F, whole or not at all: an existing F is replaced only when everything has been
 #                   written
 #

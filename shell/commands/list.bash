@@ -4,8 +4,8 @@
 #
 # A job's streak is how many times in a row its last runs ended the same way. Jobs are sorted by name. A job without a
 # record, for example after a prune that dropped all of them, is not listed.
-# Percentages are rounded down: 100 % means that no run failed. 0 % means that none succeeded; a little more than that is
-# shown as <0.1 %.
+# Percentages are rounded down: 100 % means that no run failed. 0 % means that none succeeded; a little more is shown as
+# <0.1 %.
 #
 # Options:
 #   --failing       only jobs whose last run failed

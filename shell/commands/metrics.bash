@@ -1,29 +1,30 @@
-# metrics - the jobs' figures in the text format of Prometheus, for node_exporter's textfile collector
+# metrics - prints figures of all jobs in Prometheus's text format, for node_exporter's textfile collector
 #
 # Usage: taskresults metrics [-o FILE]
 #
-# Gauges with the label job_id, each for every job with a file of results:
+# Each of these gauges has a value for every job with a file of results. The label job_id names the job:
 #
 # Metrics:
 #   taskresults_job_last_run_timestamp_seconds      when the last run finished; missing if its time cannot be read
 #   taskresults_job_last_success_timestamp_seconds  when the last success finished; missing if there is none
 #   taskresults_job_last_run_success                1 or 0; missing if there is no run
 #   taskresults_job_consecutive_failures            failures in a row, up to now
-#   taskresults_job_runs                            runs that are kept, by result="success" and result="failure";
-#                                                   pruning lowers it, so it is no counter
-#   taskresults_job_rejected_lines                  lines of the file that are no records
-#   taskresults_job_readable                        1; or 0 if the file cannot be read, and then the job has no other
-#                                                   sample
+#   taskresults_job_runs                            runs that are in the file, by result="success" and result="failure";
+#                                                   pruning lowers it, so it is not a counter
+#   taskresults_job_rejected_lines                  lines of the file that are not valid records
+#   taskresults_job_readable                        1, or 0 if the file cannot be read; then the job has no other metric
 #
-# And taskresults_build_info, with the label version; taskresults_metrics_timestamp_seconds, when this was made: alert
-# on its age, or a scrape that no longer runs looks like jobs that no longer fail.
+# Two more are not about a job: taskresults_build_info, with the label version, and
+# taskresults_metrics_timestamp_seconds, the time of the metrics themselves. Set an alert on its age: if the metrics are
+# no longer updated, all jobs seem to be fine.
 #
 # Options:
-#   -o, --output F  write the file F, whole or not at all: a collector never sees a part. node_exporter reads *.prom
+#   -o, --output F  write the file F, whole or not at all, so that a collector never reads a part of it. node_exporter
+#                   reads files called *.prom
 #
 # Exit status:
 #   0 fine, whatever the jobs' state; 2 usage; 3 input or output failed, or a job was left out because its file cannot
-#   be read: the metrics of the others are there, and FILE was replaced
+#   be read; the metrics of the others were written, and F was replaced
 #
 # Examples:
 #   taskresults metrics

@@ -1,35 +1,37 @@
-# prune JOB - drops old records, beside a running scheduler, and loses none that it writes meanwhile
+# prune JOB - removes old records while the scheduler runs, and loses none that it writes meanwhile
 #
 # Usage: taskresults prune JOB [OPTION...]
 #        taskresults prune --all [OPTION...]
 #
-# --keep or --since has to be given; with both, a record stays that either of them keeps. With --since, lines that are
-# no records stay, as evidence, and so do records whose timestamp cannot be read. What an interrupted prune left behind
-# is finished first. Of each job that was pruned, an empty file .taskresults-*.lock stays in the
-# directory. ext/PRUNING.md tells what a prune promises, and what it refuses.
+# Give --keep, --since or both. With both, a record stays if either of them keeps it. With --since, lines that are not
+# valid records stay, as evidence, and so do records whose timestamp cannot be read. If an earlier prune was
+# interrupted, it is finished first. For each job that was pruned, an empty file .taskresults-*.lock stays in the
+# directory. ext/PRUNING.md says what a prune guarantees, and what it refuses.
 #
 # Options:
-#   --all           every job; one that cannot be pruned does not keep the others from it
-#   --keep N        the last N records stay
-#   --since T       records as new as T stay: 7d, '90 days', 2026-02-14, 2026-02-14T09:30:00Z, yesterday and the like,
-#                   in UTC; all forms: `taskresults help`
-#   --keep-failures N  and so do the last N failures of those that would go
-#   --drop-rejects  lines that are no records go, too
-#   --dry-run       tell what would go, and whether it would be refused; change nothing
-#   --force         do what is refused without it, as it may be a slip: a --since later than now; --keep 0 and no other
-#                   rule; and what would leave no record in any job of the directory
-#   --offline       no writer is running: prune where the file system has no leases, or cannot exchange files
-#   --quiet         only what could not be pruned, as cron wants it
-#   --raw           control characters as they are (line breaks stay visible)
+#   --all           every job; if one cannot be pruned, the others still are
+#   --keep N        keep the last N records
+#   --since T       keep records of T and later: 7d, '90 days', 2026-02-14, 2026-02-14T09:30:00Z, yesterday and the
+#                   like, in UTC; all forms: `taskresults help`
+#   --keep-failures N  also keep the last N failures among those that would be removed
+#   --drop-rejects  also remove lines that are not valid records
+#   --dry-run       say what would be removed, and whether prune would refuse to; change nothing
+#   --force         do what prune otherwise refuses as a likely mistake: a --since in the future; --keep 0 as the only
+#                   rule; and removing the records of all jobs in the directory
+#   --offline       you know that nothing writes to the files: then prune also works on file systems that have no
+#                   leases, or cannot exchange two files
+#   --quiet         print only what could not be pruned, for cron
+#   --raw           print control characters unchanged (line breaks stay visible)
 #   --json          a JSON array of objects
 #   --jsonl         JSON, one object a line
 #
 # The machine formats have job_id, result (pruned, unchanged, dry_run, busy or failed), kept, dropped, bytes_freed,
-# recovered (whether an interrupted prune was finished) and reason; what does not apply is null.
+# recovered (whether an interrupted prune was finished) and reason. Values that do not apply are null.
 #
 # Exit status:
-#   0 fine, also when there was nothing to drop; 1 no such job, or refused for want of --force; 2 usage; 3 a job could
-#   not be pruned; 75 a job was busy (a writer kept its file open), and its note tells what was done: try again later
+#   0 fine, even if there was nothing to remove; 1 no such job, or refused without --force; 2 usage; 3 a job could not
+#   be pruned; 75 a job was busy, because another program kept its file open: try again later. Its line says what was
+#   done
 #
 # Examples:
 #   taskresults prune my-job --keep 1000 --dry-run

@@ -1,32 +1,33 @@
-# report - a status page: one HTML file with every job's state, history and last output
+# report - writes a status page: one HTML file with the state, history and last output of every job
 #
 # Usage: taskresults report [-o FILE] [OPTION...]
 #
-# The page needs no server and no network: it may be opened from a file, mailed, or put where a web server finds it. It
-# has the jobs' states, their success rates over 24 hours, 7, 30 and 90 days, a bar for each day, the last runs, the
-# causes of failures and the last texts; it can be searched, filtered, sorted, and linked to as it is shown. All that it
-# shows is in it, so it may tell its readers what your jobs print.
+# The page needs no server and no network: open the file, mail it, or put it on a web server. It shows the state of each
+# job, the success rates over 24 hours, 7, 30 and 90 days, a bar for each day, the last runs, the causes of failures,
+# and the last output and error. It can be searched, filtered and sorted, and a link to it keeps that. Everybody who can
+# open the page can read what your jobs print.
 #
-# A job is failing if its last run failed. Paused, overdue, running and died (a run whose process is gone) are known if
-# the scheduler's jobs.json can be read; a paused job, and one that is no longer there, counts as neither failing nor
-# overdue. A job whose file cannot be read is unreadable: the page says so, and shows the others. If jobs.json is there
-# but cannot be read, the page says so, and shows what is known without it.
+# A job is failing if its last run failed. The states paused, overdue, running and died (a run whose process is gone)
+# are known only if the scheduler's jobs.json can be read. A job that is paused, or no longer in that list, is never
+# shown as failing or overdue. A job is unreadable if its file cannot be read; the other jobs are still shown. If
+# jobs.json exists but cannot be read, the page says so, and shows what is known without it.
 #
-# Days are those of UTC. With many jobs, less of each is shown; the page's last lines say what was cut.
+# Days are in UTC. With many jobs, the page shows less of each; its last lines say what was left out.
 #
 # Options:
-#   -o, --output F  write the file F, whole or not at all: until all is written, F is what it was
-#   --days N        how many days have a bar, 7 to 366; 90
-#   --title T       what the page is called; Scheduled jobs
-#   --refresh S     the browser reads the page anew every S seconds (or 5m and the like), as for a screen on a wall; and
-#                   the page says so if it was not made anew for three times as long (without --refresh: for a day)
+#   -o, --output F  write the file F, whole or not at all: an existing F is replaced only when everything has been
+#                   written
+#   --days N        how many days have a bar: 7 to 366; the default is 90
+#   --title T       the title of the page; the default is "Scheduled jobs"
+#   --refresh S     for a screen on a wall: the browser reloads the page every S seconds (or 5m and the like). The page
+#                   warns if it is older than three times that (without --refresh: older than a day)
 #
 # Environment:
 #   SCHEDULER_JOBS_FILE      the scheduler's list of jobs; /opt/.task-scheduler/jobs.json
 #
 # Exit status:
-#   0 fine, whatever the jobs' state; 2 usage; 3 input or output failed, or a job's file or the list of jobs cannot be
-#   read: the page is there, F was replaced, and both say what is missing
+#   0 fine, even if jobs are failing; 2 usage; 3 input or output failed, or a job's file or the list of jobs cannot be
+#   read. In that case F was still replaced; the page and a message say what is missing
 #
 # Examples:
 #   taskresults report -o status.html

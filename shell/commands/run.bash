@@ -2,60 +2,64 @@
 #
 # Usage: taskresults run JOB [OPTION...] -- COMMAND [ARGUMENT...]
 #
-# For what runs elsewhere: in cron, in a systemd timer, by hand. The command gets standard input and the environment as
-# they are, and its output is shown as it comes. When it ends, one record is appended to the job's file, which is made
-# if need be. Of a success its standard output is kept, without the white space around it; of a failure its standard
-# error, or standard output if that is empty; 5000 characters of either. Bytes that are not UTF-8 become U+FFFD, and
-# CR LF becomes LF. A failure that printed nothing has "exit status 42" or "killed by SIGKILL" for its error. Of a
-# timeout, the error is its words alone ("Execution timed out (90 seconds)"), and what was printed on standard output
-# until then, or else on standard error, is the output.
+# For commands that the scheduler does not start: in cron, in a systemd timer, by hand. The command gets the same
+# standard input and environment, and its output is shown at once. When it ends, one record is appended to the job's
+# file, which is created if needed. If the command succeeded, its standard output is recorded, without white space at
+# both ends. If it failed, its standard error is recorded, or its standard output if there is no standard error. At most
+# 5000 characters are kept. Bytes that are not UTF-8 become U+FFFD, and CR LF becomes LF. If a command failed and
+# printed nothing, the error is "exit status 42" or "killed by SIGKILL". After a timeout, the error is only "Execution
+# timed out (90 seconds)", and the output is what was printed until then on standard output, or else on standard error.
 #
-# A command that cannot be started, and one that is ended by a signal or by the timeout, has failed. A background
-# process that keeps the command's output open is waited for. TERM, INT, HUP and QUIT are passed on to the command, and
-# the run is recorded as a failure then, whatever the command makes of it. What the command leaves behind when it ends,
-# such as a daemon, lives on; but after the timeout or such a signal it is ended too, wherever it has gone.
+# A command that cannot be started has failed, and so has one that is ended by a signal or by the timeout. If a
+# background process keeps the command's output open, `run` waits for it. The signals TERM, INT, HUP and QUIT are passed
+# on to the command; the run is then recorded as a failure, even if the command exits with 0. Processes that the command
+# leaves behind when it ends, such as a daemon, go on running; but after the timeout or such a signal they are ended
+# too, even if they have detached themselves.
 #
-# Whether the record can be written is known only when the command has run. If it cannot, that is said on standard
-# error, and the output is shown even with --quiet. A job that cannot be a file's name is refused before anything runs.
+# Only after the command has run is it known whether the record can be written. If it cannot, a message on standard
+# error says so, and the output is shown even with --quiet. A job name that cannot be a file name is refused before
+# anything runs.
 #
 # The job's log gets the lines that the scheduler would write, so that task_runs has durations: one before the command
-# ("Executing (command mode): working_dir=..., cmd=...", the command as a shell would want it, 200 characters of it),
-# and one behind it ("Command executed successfully", "Command failed: ..." or "Execution timed out (...)"). That is
-# the file JOB.log in SCHEDULER_LOGS_DIR; or, if that is not set, in the directory `logs` beside the results
-# directory, if there is one. Control characters are escaped there: what a command prints cannot forge a line. A log
-# that cannot be written is said, unless --quiet, and changes nothing else.
+# ("Executing (command mode): working_dir=..., cmd=...", with the first 200 characters of the command as typed in a
+# shell), and one after it ("Command executed successfully", "Command failed: ..." or "Execution timed out (...)"). The
+# log is the file JOB.log in SCHEDULER_LOGS_DIR; if that is not set, in the directory `logs` next to the results
+# directory, if there is one. Control characters are escaped in it, so what a command prints cannot forge a line. If the
+# log cannot be written, a message says so, unless --quiet is given; nothing else changes.
 #
-# A run that never starts, since another one holds the lock, or a signal comes during the wait for it or for --jitter,
-# leaves no record, and sends no ping. --timeout counts from the command's start.
+# If the command is never started, there is no record and no ping. That happens if another run holds the lock, or if a
+# signal comes while `run` waits for the lock or for --jitter. --timeout counts from the start of the command.
 #
-# The lock is the file results/.taskresults/locks/JOB.lock, which stays there, empty. The system takes it back when
-# `run` ends, however that is; neither the command nor a daemon that it leaves holds it.
+# The lock is the file results/.taskresults/locks/JOB.lock, which is empty and is never removed. The system releases the
+# lock when `run` ends, even if it is killed. Neither the command nor a daemon that it leaves behind holds it.
 #
-# A dead man's switch, such as healthchecks.io, is asked for URL/start when the command starts, and for URL/STATUS,
-# with run's exit status, when it has ended; with the last 10 KB of what it printed in the body of that request. This
-# takes the curl program, and at most 10 seconds each. The first one goes out beside the command, the last one behind
-# the record. One that fails is said, unless --quiet, and changes nothing else.
+# --ping calls a monitoring service that alerts you when it is not called (a dead man's switch), such as
+# healthchecks.io. It requests URL/start when the command starts, and URL/STATUS when it has ended, where STATUS is the
+# exit status of `run`. The body of the second request has the last 10 KB of the command's output. Each request needs
+# the curl program, and takes at most 10 seconds. The first is sent while the command runs, the second after the record
+# was written. If a request fails, a message says so, unless --quiet is given; nothing else changes.
 #
 # Options:
-#   --name N        the job's name in the record; without it, JOB
-#   --timeout T     end it after T, which is seconds or a length of time: 90, 1.5, 90s, 5m, '2 hours' and the like (all
-#                   forms: `taskresults help`); first by TERM, 5 seconds later by KILL, with all that it has started
-#   --merge         the command's standard error goes where its standard output goes, as with 2>&1: all is shown on
-#                   standard output, in the order in which it was written; it is recorded as the output or, of a
+#   --name N        the job's name in the record; the default is JOB
+#   --timeout T     end the command after T, which is seconds or a length of time: 90, 1.5, 90s, 5m, '2 hours' and the
+#                   like (all forms: `taskresults help`). It and all processes that it has started get TERM, and 5
+#                   seconds later KILL
+#   --merge         merge the command's standard error into its standard output, as 2>&1 does: everything is shown on
+#                   standard output, in the order in which it was written. It is recorded as the output or, after a
 #                   failure, as the error
-#   --quiet         show its output only if it fails, as cron wants it; or if there is more than can be kept
-#   --lock WHAT     one run of the job at a time: skip says so, logs it as skipped and ends with 75, if another one goes
-#                   on; wait waits until it has ended
+#   --quiet         for cron: show the output only if the command fails, or if there is more output than can be kept
+#   --lock WHAT     allow only one run of the job at a time. If another run has not ended: skip prints a message, logs
+#                   "skipped" and exits with 75; wait waits until it has ended
 #   --jitter D      wait for a random time of at most D before the start, so that many machines don't begin at once
-#   --ping WHERE    tell a dead man's switch. Its URL is a secret, so it is no argument: with env it is in
-#                   TASKRESULTS_PING_URL, with @FILE it is the first line of the file
+#   --ping WHERE    call a dead man's switch. Its URL is a secret, so it is not given as an argument: with env it is
+#                   read from TASKRESULTS_PING_URL, with @FILE from the first line of the file
 #   --no-log-command
-#                   keep the command out of the log, if it has a secret in it
+#                   do not write the command to the log: use it if the command contains a secret
 #
 # Exit status:
-#   the command's own; 128 and the signal's number, if one ended it; 124 timed out; 127 no such command; 126 it cannot
-#   be started; 2 usage; 3 the command was fine, but the record could not be written or its output not be shown, or
-#   there was no lock to be had, so it was not run; 75 skipped by --lock skip
+#   that of the command; 128 + the signal's number, if a signal ended it; 124 timed out; 127 no such command; 126 it
+#   cannot be started; 2 usage; 3 the command succeeded, but its record could not be written or its output could not be
+#   shown; or the lock could not be made, so the command was not run; 75 skipped by --lock skip
 #
 # Examples:
 #   taskresults run my-job -- echo hello

@@ -1,67 +1,69 @@
-# sla [JOB...] - success ratio, uptime, outages and what is left of the error budget, per job, over a window of time
+# sla [JOB...] - success ratio, uptime, outages and the remaining error budget of each job, over a window of time
 #
 # Usage: taskresults sla [JOB...] [OPTION...]
 #
-# All jobs, or those that are named. What the figures mean:
+# Shows all jobs, or those that are named. What the figures mean:
 #
-#   the window     from its beginning up to, but without, its end; nothing after the present is in it. Two windows side
-#                  by side count every run, and every microsecond, once
-#   success        successful runs among the runs in the window
-#   down           from a failure until the next success. Whether a job is up or down when the window begins, its last
-#                  record before then says. Time before a job's first record ever, and time while it was paused, is not
-#                  counted
-#   uptime         the time that the job was up, among the time that is counted (up or down)
-#   outages        stretches of down time in the window, with one that began before it
-#   MTTR           mean time to recovery: of the outages that ended in the window, how long each was down in the window
-#   MTBF           mean time between failures: from the beginning of an outage in the window to that of the next one.
-#                  With MTTR, counted time
-#   the budget     with --target: the down time, and the failed runs, that the target allows; and what is left of both,
-#                  less than nothing if overspent
+#   the window     from its beginning to just before its end, and never beyond now. So two windows, one right after the
+#                  other, count every run and every microsecond once
+#   success        the percentage of the runs in the window that succeeded
+#   down           from a failure until the next success; otherwise the job is up. The last record before the window
+#                  says whether the job is up or down at its beginning. The time before the job's first record, and the
+#                  time while it was paused, are not counted
+#   uptime         the percentage of the counted time during which the job was up
+#   outages        how many times the job was down in the window, including an outage that began before it
+#   MTTR           mean time to recovery: how long an outage that ended in the window lasted within the window, on
+#                  average
+#   MTBF           mean time between failures: from the beginning of one outage in the window to the beginning of the
+#                  next. Like MTTR, it includes only counted time
+#   the budget     with --target: the down time and the failed runs that the target allows, and how much is left of
+#                  each: less than 0 if there was more than allowed
 #
-# A target is missed if a budget is overspent. A job that did not run in the window has no success ratio. If it was down
-# it stayed down, and its uptime is 0 %; otherwise its uptime is unknown, and it misses no target: for jobs that ought
-# to have run there is `taskresults alerts --silent-for D --overdue`.
+# A target is missed if less than 0 is left of a budget. A job that did not run in the window has no success ratio. If
+# it was down before, it stayed down, and its uptime is 0 %. Otherwise its uptime is unknown, and it misses no target.
+# To find jobs that should have run, use `taskresults alerts --silent-for D --overdue`.
 #
-# Records are put in the order of their timestamps, and of their places in the file where those are equal; so where the
-# clock was set back, runs after that stand among earlier ones. Records whose timestamp cannot be read as
-# one are not counted, and a message says how many. Percentages are cut, not rounded: only what never failed has 100 %.
+# Records are sorted by timestamp, and by position in the file if the timestamps are equal. So after a clock was set
+# back, later runs are sorted among earlier ones. Records whose timestamp cannot be read are not counted, and a message
+# says how many. Percentages are rounded down, so 100 % means no failure at all.
 #
-# What did not happen is in no record, and a run that took too long is a success there. Both can count as failed runs:
+# A run that did not take place has no record, and a run that took too long may be recorded as a success. Both can count as
+# failed runs:
 #
-#   missed slots   with --count missed: a run that the schedule expected and that did not take place, at the time when
-#                  it was due: `missed` in task_slots (taskresults-tables(7) says what that is, and what is late, paused
-#                  or skipped instead). One up to 31 days before the window says that the job is down when the window
-#                  begins. A job of the scheduler's list that never ran has its missed slots
-#   too long       with --max-duration: a success that took longer, as the job's log tells
+#   missed slots   with --count missed: a run that the schedule expected and that did not take place. It counts as a
+#                  failure at the time when it was due. taskresults-tables(7) says under task_slots what is `missed`, and
+#                  what is late, paused or skipped instead. A slot that was missed up to 31 days before the window can
+#                  mean that the job is down when the window begins. Jobs in the scheduler's list that never ran have
+#                  missed slots, too
+#   too long       with --max-duration: a success that took longer, according to the job's log
 #
-# What is not known counts as nothing: neither slots that are `unknown` nor those of a job without a schedule are
-# missed, and a success is one if no log tells how long it took. The table, the columns below and messages say of how
-# many it is not known.
+# What is not known does not count: neither `unknown` slots nor those of a job without a schedule are missed, and a
+# success without a duration in the log stays a success. The table, the columns below and messages say how many these are.
 #
 # Options:
-#   --window W      24h, 7d, 30d (the default), '3 months' and the like, back from now; or FROM..TO with times such as
-#                   2026-02-14, 2026-02-14T09:30:00Z or 7d, in UTC, where a bare day as TO is included; FROM.. ends now,
-#                   and ..TO begins with each job's first record. All forms: `taskresults help`
+#   --window W      the last 24h, 7d, 30d (the default), '3 months' and the like; or FROM..TO with times such as
+#                   2026-02-14, 2026-02-14T09:30:00Z or 7d, in UTC. If TO is a whole day, that day is included. FROM..
+#                   ends now, and ..TO begins with each job's first record. All forms: `taskresults help`
 #   --target P      a percentage, such as 99.9
 #   --of MEASURE    what the target is for: uptime, success, or both (the default)
 #   --count missed  a missed slot counts as a failed run
 #   --max-duration D   a success that took longer than D (90s, 20m, 2h and the like) counts as a failed run
 #   --job JOB       the same as JOB: for a name that begins with -
-#   --raw           control characters as they are (line breaks stay visible)
+#   --raw           print control characters unchanged (line breaks stay visible)
 #   --json          a JSON array of objects
 #   --jsonl         JSON, one object a line
 #   --csv           CSV (RFC 4180) with a header
 #
 # The machine formats have job_id, runs, successes, failures, success_percent, uptime_percent, up_seconds, down_seconds,
 # paused_seconds, outages, mtbf_seconds, mttr_seconds, budget_seconds, budget_seconds_left, budget_runs,
-# budget_runs_left, missed (true or false), slow_runs and unknown_durations (successes that took too long, and of which
-# that is not known), missed_slots and unknown_slots. What is unknown is null, and so is what was not asked for: the
-# budget without --target, and the last four without their options. Missed slots are among runs and failures, and slow
-# runs among failures.
+# budget_runs_left, missed (true or false), slow_runs and unknown_durations (how many successful runs took too long, and
+# for how many that is not known), missed_slots and unknown_slots. Unknown values are null. So are the budget without
+# --target, and the last four without their options. Missed slots are included in runs and failures, and slow runs in
+# failures.
 #
 # Environment:
-#   SCHEDULER_LOGS_DIR    where the jobs' logs are, which tell of pauses and durations; /opt/.task-scheduler/logs
-#   SCHEDULER_JOBS_FILE   the scheduler's list of jobs, for --count missed; /opt/.task-scheduler/jobs.json
+#   SCHEDULER_LOGS_DIR    the jobs' logs, for pauses and durations; default /opt/.task-scheduler/logs
+#   SCHEDULER_JOBS_FILE   the scheduler's list of jobs, for --count missed; default /opt/.task-scheduler/jobs.json
 #
 # Exit status:
 #   0 fine; 1 a target is missed, or there is no such job; 2 usage; 3 input or output failed, or a job was left out

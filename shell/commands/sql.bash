@@ -1,16 +1,16 @@
-# sql [STATEMENT...] - the sqlite3 shell with the extension loaded
+# sql [STATEMENT...] - starts the sqlite3 shell with the extension loaded
 #
 # Usage: taskresults sql [OPTION...] [STATEMENT...]
 #
-# With statements (or with standard input that is no terminal) it runs them and stops at the first error; without, it is
-# an interactive shell. ~/.sqliterc is read only by the interactive one. The database is in memory, unless --db names
-# one.
+# With statements, or if standard input is not a terminal, it runs the statements and stops at the first error.
+# Otherwise it is an interactive shell, and only then ~/.sqliterc is read. The database is in memory, unless --db names
+# a file.
 #
 # Options:
 #   --mode MODE     how rows are printed: box (the default on a terminal), list (elsewhere), csv, json, line, column,
 #                   markdown, table, quote, tabs, html, insert, ascii
-#   --header        names above the rows, in the modes that can go without
-#   --db FILE       a database of your own, to join with
+#   --header        column names above the rows, in the modes that do not print them anyway
+#   --db FILE       open this database, to join its tables with those of taskresults
 #
 # Exit status:
 #   0 fine; 2 usage; 3 a statement failed

@@ -3,8 +3,8 @@
 # Usage: taskresults stats [JOB] [OPTION...]
 #
 # The most failures in a row, and the mean time between runs, take into account only the records that were counted.
-# Percentages are rounded down: 100 % means that no run failed. 0 % means that none succeeded; a little more than that is
-# shown as <0.1 %.
+# Percentages are rounded down: 100 % means that no run failed. 0 % means that none succeeded; a little more is shown as
+# <0.1 %.
 #
 # Options:
 #   --since T       only runs at T or later: 7d, '90 days', 2026-02-14, 2026-02-14T09:30:00Z, yesterday and the like, in
