@@ -52,7 +52,7 @@ setup_pages() {
     [[ -z $complaints ]] || { echo "$page: $complaints"; return 1; }
   done
   run groff -man -Tascii "$pages/taskresults-export.1"
-  [[ $(sed 's/\x1b\[[0-9;]*m//g; s/.\x08//g' <<<"$output") == *"put ' before texts"* ]]
+  [[ $(sed 's/\x1b\[[0-9;]*m//g; s/.\x08//g' <<<"$output") == *"put ' before each text"* ]]
 }
 
 # A date would make every build another one.
