@@ -1,4 +1,4 @@
-# alerts [JOB...] - which jobs began to fail, or stopped running, since the last look; made for cron
+# alerts [JOB...] - reports which jobs began to fail or stopped running since the last check; made for cron
 #
 # Usage: taskresults alerts [JOB...] [OPTION...]
 #        taskresults alerts --nagios [JOB...] [OPTION...]
@@ -6,115 +6,118 @@
 #        taskresults alerts mute --list
 #        taskresults alerts unmute JOB|GLOB...
 #
-# Looks at the end of each job's file, and at the scheduler's list of jobs if it is there. Prints a line for each alert,
-# once: not again until it has ended and begun anew. When nothing changed it prints nothing. What was told is remembered
-# in a state file; several runs at once wait for each other.
+# Reads the end of each job's file, and the scheduler's list of jobs if there is one. Prints one line for each alert
+# when it begins, and no more until it has ended and begins again. If nothing changed, it prints nothing. A state file
+# remembers what was reported. Several `alerts` at the same time wait for each other.
 #
-# What an alert can be:
+# The alerts are:
 #
-#   failing        the last N runs failed (--after). It fires again only after a success in between
+#   failing        the last N runs failed (--after). It fires again only after a success
 #   rate           at least P of the last K runs failed (--rate)
 #   silent         no record for longer than D (--silent-for). Of the jobs in the scheduler's list, only enabled ones
-#                  are looked at; one that never ran counts from its creation. Without that list, all jobs that have a
-#                  file of results are looked at
-#   overdue        the next run of an enabled job, which is not running, ought to have begun (--overdue). If the list
-#                  has no time for it, it is due N minutes (hours, days) after its last record, where its schedule is
-#                  `every N minutes`. A time that cannot be read fires, too
-#   missed         N of the runs that the schedules expect never began (--missed), of those of the last 7 days that were
-#                  not told of. It fires again only after a run in between. It tells of a scheduler that was down, too,
-#                  when `overdue` is over. What is a missed run, and what is none: taskresults-tables(7), task_slots
-#   burn           of the runs expected in D, more failed or were missed than P percent allow (--burn)
-#   slow           the last run, or the one that is going on by the scheduler's list, took more than F times as long as
-#                  is usual (--slow): as the median of the job's last 30 successes before it. F is 3
-#   fast           the last run is a success that took less than a part in F of the usual time (--fast): it may have
-#                  done nothing. F is 10
-#   suspicious     the last run is a success, but its output or error contains PATTERN (--suspicious)
-#   empty          the last run is a success without output, and the three or more before it, of the last 50, all had
-#                  some (--empty)
+#                  count; if one has never run, D counts from its creation. Without that list, all jobs with a file of
+#                  results count
+#   overdue        the next run of a job should have begun (--overdue). The job must be enabled and not running. If the
+#                  list has no time for the next run, but the schedule is `every N minutes` (hours, days), the run is
+#                  due that long after the last record. A time that cannot be read fires, too
+#   missed         N runs that the schedule expected never began (--missed). It looks at the last 7 days, without the
+#                  runs that were reported before, and fires again only after a run. It also notices that the scheduler
+#                  was down, when `overdue` no longer does. taskresults-tables(7) says under task_slots which runs count
+#                  as missed
+#   burn           fewer than P percent of the runs expected in D succeeded: the others failed or were missed (--burn)
+#   slow           the last run, or the run that the scheduler's list says is still going on, took more than F times as
+#                  long as usual (--slow). Usual is the median of the job's last 30 successful runs before it. F is 3 by
+#                  default
+#   fast           the last run succeeded, but took less than 1/F of the usual time (--fast): it may have done nothing.
+#                  F is 10 by default
+#   suspicious     the last run succeeded, but its output or error contains PATTERN (--suspicious)
+#   empty          the last run succeeded without output, but all earlier ones among the last 50 had output (--empty).
+#                  There must be at least three earlier ones
 #
-# Without any of these options, --after 1 is meant.
+# Without any of these options, --after 1 is the default.
 #
-# How long runs took is known from the jobs' logs. Neither --slow nor --fast tells of a job before five of its last 1000
-# runs are successes whose duration is known, nor of a run that differs by a second or less, as logs count seconds.
+# The jobs' logs say how long runs took. --slow and --fast need at least five successful runs with a known duration
+# among the job's last 1000 runs. A difference of a second or less does not count, because logs have whole seconds.
 #
 # Options:
 #   --after N         N failures in a row
 #   --rate P/K        P failures among the last K runs, such as 3/10
-#   --silent-for D    no record for D: 90s, 30m, 12h, 7d, '3 months' and the like; all forms: `taskresults help`
-#   --overdue         the next run ought to have begun
-#   --missed[=N]      N runs that were expected did not begin: 1
+#   --silent-for D    no record for D, such as 90s, 30m, 12h, 7d or '3 months'; all forms: `taskresults help`
+#   --overdue         the next run should have begun
+#   --missed[=N]      N runs that were expected did not begin; default 1
 #   --burn P/D        less than P percent of the runs expected in D succeeded, such as 99/30d
-#   --grace D         how late a run may begin: 5m; for --missed and --burn a tenth of the time to the next run, if that
-#                     is less
-#   --slow[=F]        a run took F times as long as usual, or goes on for so long: 3, or a number such as 1.5
-#   --fast[=F]        a success took a part in F of the usual time: 10
+#   --grace D         how late a run may begin; default 5m, but for --missed and --burn at most a tenth of the time to
+#                     the next run
+#   --slow[=F]        a run took F times as long as usual, or has already; default 3, or a number such as 1.5
+#   --fast[=F]        a successful run took less than 1/F of the usual time; default 10
 #   --suspicious PAT  a text that a good run does not print, such as Traceback; * ? and [ ] as in GLOB
-#   --empty           nothing printed, by a job that always prints something
+#   --empty           a job that always prints something printed nothing
 #   --recovered       also a line for each alert that ended
-#   --cooldown D      tell of an alert again when it has lasted another D
-#   --maintenance W   tell nothing in these windows of time: 'Sun 02:00-04:00', 'mon-fri 22:00-06:00; 12:00-12:30';
-#                     of UTC, or of a zone behind the times: 'Sun 02:00-04:00 Europe/Berlin', or local
-#   --exec CMD        run CMD, by sh, for each line, instead of printing it
-#   --digest          run CMD once for all lines
-#   --exec-timeout D  stop CMD after D, as failed; 60s
-#   --state FILE      the state file; ${XDG_STATE_HOME:-~/.local/state}/taskresults/alerts
-#   --for D           of mute: how long
-#   --list            of mute: print the mutes that there are
-#   --nagios          be a check for Nagios: one line, its exit status; no state, every alert each time
+#   --cooldown D      report an alert again each time it has lasted another D
+#   --maintenance W   report nothing at these times: 'Sun 02:00-04:00', 'mon-fri 22:00-06:00; 12:00-12:30'. They are in
+#                     UTC, or in a time zone that is named after them: 'Sun 02:00-04:00 Europe/Berlin', or local
+#   --exec CMD        instead of printing, run CMD by sh for each line
+#   --digest          run CMD only once, for all lines together
+#   --exec-timeout D  stop CMD after D, and count it as failed; default 60s
+#   --state FILE      the state file; default ${XDG_STATE_HOME:-~/.local/state}/taskresults/alerts
+#   --for D           for mute: how long
+#   --list            for mute: list the current mutes
+#   --nagios          work as a check for Nagios: print one line, and exit with its status. There is no state file: each
+#                     time, all current alerts count
 #   --job JOB         the same as JOB: for a name that begins with -
 #
-# For --exec, the facts are in the environment, and nowhere else, since job ids and errors can hold anything: quote
-# them, as in --exec 'logger -t jobs -- "$TASKRESULTS_MESSAGE"'.
+# Job ids and errors can contain anything, even shell code. So CMD of --exec gets them in environment variables only.
+# Quote these, as in --exec 'logger -t jobs -- "$TASKRESULTS_MESSAGE"'. In a crontab, write \% instead of %.
 #
-#   TASKRESULTS_EVENT      fired, repeated (--cooldown), recovered, or dropped: it ended since the job is gone or paused
+#   TASKRESULTS_EVENT      fired, repeated (--cooldown), recovered, or dropped (it ended because the job is gone or
+#                          paused)
 #   TASKRESULTS_ALERT      failing, rate, silent, overdue, missed, burn, slow, fast, suspicious or empty
 #   TASKRESULTS_JOB        the job's id
-#   TASKRESULTS_MESSAGE    the line that would be printed; control characters made visible
+#   TASKRESULTS_MESSAGE    the line that would be printed, with control characters replaced by visible signs
 #   TASKRESULTS_STREAK     failures in a row, up to 1000
-#   TASKRESULTS_FAILURES   failures among the last runs that --rate looks at
+#   TASKRESULTS_FAILURES   how many of the last K runs failed (--rate)
 #   TASKRESULTS_LAST_RUN   the timestamp of the last record
-#   TASKRESULTS_SINCE      when it began: the first failure of these, the last record, when the run was due,
-#                          or when the slow or fast one began
-#   TASKRESULTS_ERROR      the error of the last failure, or what the success that is suspicious printed; up to 4000
-#                          characters
+#   TASKRESULTS_SINCE      when it began. Depending on the alert: the first of the failures, the last record, when the
+#                          run was due, or when the slow or fast run began
+#   TASKRESULTS_ERROR      the error of the last failure, or what the suspicious run printed; up to 4000 characters
 #
-# What does not apply is empty. NUL, which the environment cannot hold, is written as its picture.
+# Variables that do not apply are empty. A NUL character, which an environment variable cannot hold, is replaced by the
+# sign for it (U+2400).
 #
-# With --digest, CMD finds all facts on its standard input: a JSON array with an object for each line, whose members are
-# event, alert, job, streak, failures, last_run, since, error and message. What does not apply is null. In the
-# environment are TASKRESULTS_EVENT, which is digest, and a TASKRESULTS_MESSAGE of one line. If CMD fails, all is told
-# again at the next run.
+# With --digest, CMD gets all alerts on its standard input, as a JSON array. It has an object for each line, with the
+# members event, alert, job, streak, failures, last_run, since, error and message. Members that do not apply are null.
+# In the environment, TASKRESULTS_EVENT is digest, and TASKRESULTS_MESSAGE is a summary in one line. If CMD fails, all
+# of them are reported again the next time.
 #
-# `mute` keeps a job quiet, or all that a GLOB chooses, until D is over; `unmute` ends that, named as it was muted.
-# While a mute or a window of --maintenance lasts, it is as if nobody had looked: what still holds afterwards is told
-# then, and with --recovered so is what has ended. A mute is part of the state file, and holds for those who share it.
-# Of a job that is called mute or unmute, --job tells.
+# `mute` reports nothing about a job, or about all jobs that match GLOB, until D is over. `unmute` ends that; name the
+# job or GLOB as you did for `mute`. Nothing is lost during a mute or a --maintenance window: an alert that still holds
+# afterwards is reported then, and with --recovered also one that has ended meanwhile. A mute is kept in the state file,
+# so it holds for every `alerts` that uses this file. If a job is called mute or unmute, name it with --job.
 #
-# The state advances only behind a line that was printed, or a CMD that exited with 0; another is run again at the next
-# run. So every alert is told at least once; one told just before a kill or a power cut may be told again. The state
-# file is replaced whole. One that is not whole, or is of another directory of results, is an error and stays as it is.
-# What is new is decided by place in the file, not by time: the state has the last line that was told, as its place and
-# its hash. Where a prune moved it, it is searched for; if it is gone, failures with a success before them are new.
-# A run leaves alone what it is not asked for. So runs with different options can share the file, as long as no two of
-# them ask for the same alert of the same job with different numbers.
+# The state file is updated only after a line was printed, or after CMD exited with 0. If CMD fails, it is run again the
+# next time. So each alert is reported at least once; it may be reported again after a kill or a power cut. The state
+# file is replaced as a whole. If it is damaged, or belongs to another results directory, that is an error, and it is
+# not changed. What is new is decided by position in a job's file, not by time: the state file has the position and the
+# hash of the last line that was reported. If a prune has moved that line, it is searched for; if it is gone, failures
+# with a success before them are new. Each run of `alerts` changes only the alerts that its options ask for. So runs
+# with different options can share the file, unless two of them ask for the same alert of the same job with different
+# numbers.
 #
-# Where the scheduler's list of jobs is there but cannot be read, alerts that need it neither fire nor end; the others
-# do.
+# If the scheduler's list of jobs exists but cannot be read, alerts that need it neither fire nor end. The others do.
 #
-# With --nagios: 0 OK, 1 WARNING (rate, burn, slow, fast, suspicious, empty), 2 CRITICAL (failing, silent, overdue,
-# missed), 3 UNKNOWN (wrong usage, something cannot be read).
-#
-# Mutes do not count then, since Nagios has its own.
+# With --nagios, the exit status is 0 OK, 1 WARNING (rate, burn, slow, fast, suspicious, empty), 2 CRITICAL (failing,
+# silent, overdue, missed) or 3 UNKNOWN (wrong usage, or something cannot be read). Mutes do not count, since Nagios has
+# its own.
 #
 # Exit status:
-#   0 nothing fired; 1 an alert fired, or was repeated, or there is no such mute; 2 usage, no such job; 3 input or
-#   output failed, or a CMD did
+#   0 nothing fired; 1 an alert fired or was repeated, or there is no such mute; 2 usage, or no such job; 3 input or
+#   output failed, or CMD failed
 #
 # Examples:
 #   taskresults alerts --after 3 --overdue --recovered
-#   taskresults alerts --exec 'printf "%s\n" "$TASKRESULTS_ERROR" | mail -s "$TASKRESULTS_MESSAGE" me@example.org'
+#   taskresults alerts --exec 'printenv TASKRESULTS_ERROR | mail -s "$TASKRESULTS_MESSAGE" me@example.org'
 #   taskresults alerts --digest --exec 'jq -r ".[].message" | mail -s "$TASKRESULTS_MESSAGE" me@example.org'
-#   taskresults alerts mute 'backup-*' --for 2h
+#   taskresults alerts mute 'nightly-*' --for 2h
 #   taskresults alerts --nagios --after 2 --silent-for 2d
 
 # shellcheck shell=bash
