@@ -526,7 +526,7 @@ PYTHON
   printf '#!/bin/sh\nprintf "%%s|" "$@"; cat\n' >bin/mail
   chmod +x bin/mail
   for text in "$(taskresults help alerts)" "$(<"$root/shell/README.md")"; do
-    command=$(grep -o "taskresults alerts --exec 'printf .*'" <<<"$text")
+    command=$(grep -o "taskresults alerts --exec 'printenv .*'" <<<"$text")
     rm -f "$state"
     PATH=$PWD/bin:$(dirname "$(tool taskresults)"):$PATH run bash -c "$command"
     expect 1 '-s|a: failed: no route|me@example.org|no route' 'to "host"'
