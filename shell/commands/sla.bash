@@ -27,18 +27,19 @@
 # back, later runs are sorted among earlier ones. Records whose timestamp cannot be read are not counted, and a message
 # says how many. Percentages are rounded down, so 100 % means no failure at all.
 #
-# A run that did not take place has no record, and a run that took too long may be recorded as a success. Both can count as
-# failed runs:
+# A run that did not take place has no record, and a run that took too long may be recorded as a success. Both can count
+# as failed runs:
 #
 #   missed slots   with --count missed: a run that the schedule expected and that did not take place. It counts as a
-#                  failure at the time when it was due. taskresults-tables(7) says under task_slots what is `missed`, and
-#                  what is late, paused or skipped instead. A slot that was missed up to 31 days before the window can
+#                  failure at the time when it was due. taskresults-tables(7) says under task_slots what is `missed`,
+#                  and what is late, paused or skipped instead. A slot that was missed up to 31 days before the window can
 #                  mean that the job is down when the window begins. Jobs in the scheduler's list that never ran have
 #                  missed slots, too
 #   too long       with --max-duration: a success that took longer, according to the job's log
 #
 # What is not known does not count: neither `unknown` slots nor those of a job without a schedule are missed, and a
-# success without a duration in the log stays a success. The table, the columns below and messages say how many these are.
+# success without a duration in the log stays a success. The table, the columns below and messages say how many
+# these are.
 #
 # Options:
 #   --window W      the last 24h, 7d, 30d (the default), '3 months' and the like; or FROM..TO with times such as
