@@ -4,7 +4,7 @@
 **   CREATE VIRTUAL TABLE temp.old USING task_results(dir='/backup/results', max_line=65536)
 **
 ** SQLite hands arguments over as the user typed them, quotes and white space included. Each module lists the ones it
-** knows; what it does with a value is its own business.
+** knows; it also interprets the values.
 */
 #include "scan.h"
 
@@ -65,8 +65,7 @@ int tr_argument_parse(const TrConnection *connection, const char *table, const c
   if (equals == NULL || known[*which] == NULL) return unknown_argument(table, name, known, message);
   bool is_path = strstr(known[*which], "PATH") != NULL;
   if (is_path && connection->read_only) {
-    return tr_error(message, SQLITE_AUTH,
-                    "%s: %.*s= is refused, because taskresults was loaded without the power to name a path", table,
+    return tr_error(message, SQLITE_AUTH, "%s: %.*s= is refused, because taskresults was loaded read-only", table,
                     (int)name.length, name.text);
   }
   *value = unquoted(trimmed_argument(equals + 1, strlen(equals + 1)));
@@ -74,5 +73,5 @@ int tr_argument_parse(const TrConnection *connection, const char *table, const c
   if (**value || !is_path) return SQLITE_OK;
   sqlite3_free(*value);
   *value = NULL;
-  return tr_error(message, SQLITE_ERROR, "%s: %.*s= names nothing", table, (int)name.length, name.text);
+  return tr_error(message, SQLITE_ERROR, "%s: %.*s= is empty", table, (int)name.length, name.text);
 }

@@ -1,10 +1,10 @@
 /*
-** block.c - a stretch of a file -> its lines, parsed, all held at once.
+** block.c - a range of a file -> its lines, parsed, all in memory at once.
 **
-** A line belongs to the block in which it begins; so the first one is behind the first newline that is seen from the
-** byte before the block on, and the last one may reach far into the next block. Whatever is not plain ends the work
-** early: a read error, a line longer than there is room for, too many lines. The block says where, and the rest is for
-** the caller to read line by line, as if there were no blocks; so every error is met there.
+** A line belongs to the block in which it begins; so the search for the first line starts at the byte before the block,
+** and goes to the first newline; the last line may reach far into the next block. Anything unusual (a read error, a
+** line that is too long for the buffer, too many lines) ends the work early. The block says where, and the caller reads
+** the rest line by line, as if there were no blocks. So only the caller handles errors.
 **
 ** Runs on any thread: no call to SQLite, no allocation.
 */
@@ -12,8 +12,8 @@
 
 #include <string.h>
 
-#define TAIL_BYTES (TR_BLOCK_BYTES / 32) /* read with the block: most last lines end there */
-#define MORE_BYTES (TR_BLOCK_BYTES / 4)  /* read for those that do not */
+#define TAIL_BYTES (TR_BLOCK_BYTES / 32) /* read together with the block: most last lines end within it */
+#define MORE_BYTES (TR_BLOCK_BYTES / 4)  /* read for longer last lines */
 
 bool tr_wants_line(TrWant want, const TrFilter *filter, const TrParsed *parsed, uint64_t *untimed) {
   if (parsed->reason == TR_BLANK) return false;
@@ -22,7 +22,7 @@ bool tr_wants_line(TrWant want, const TrFilter *filter, const TrParsed *parsed, 
   return !filter->of_records || !tr_filter_skips(filter, &parsed->line, &parsed->record, untimed);
 }
 
-/* Has the line no end yet, although the file has? */
+/* Does the line end at the buffer's end, although the file goes on? */
 static bool is_cut(const TrLines *lines, const TrLine *line, int64_t size) {
   return !line->terminated && lines->end < size;
 }
@@ -41,7 +41,7 @@ static bool append_read(TrBlock *block, TrLines *lines, size_t count) {
   return true;
 }
 
-/* Reads the block, and turns to the first line that begins in it. */
+/* Reads the block, and moves to the first line that begins in it. */
 static bool open_block(TrBlock *block, TrLines *lines, size_t max_line) {
   int64_t start = block->from < TR_BLOCK_ALIGNMENT ? 0 : block->from - TR_BLOCK_ALIGNMENT;
   *lines = (TrLines){.fd = block->file.fd,

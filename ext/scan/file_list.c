@@ -1,8 +1,8 @@
 /*
 ** file_list.c - which entries a scan looks at, and in which order.
 **
-** As ordinals in ascending order (descending for newest first), so that rowids come out in order, unless the jobs have
-** to. A filter that names its jobs exactly needs no listing, and opens just their files.
+** Files are sorted by ordinal (descending for newest first), so that rowids come in order, unless the query wants the
+** order of job ids. A filter that names its jobs exactly needs no directory listing, and opens only their files.
 */
 #include "scan.h"
 
@@ -31,7 +31,8 @@ static int list_name(TrFileList *list, const char *name, char **message) {
   return code == SQLITE_OK ? list_ordinal(list, ordinal) : code;
 }
 
-/* Is the entry anything for this scan? Leftovers are for task_rejects only, and bad names not for tables of records. */
+/* Does this scan want the entry? Leftovers are only for task_rejects, and entries with bad names not for tables of
+** records. */
 static bool wants_entry(const TrFileList *list, const TrFilter *filter, const char *name) {
   size_t length = strlen(name);
   if (!tr_store_has_name(list->store, name, length))
@@ -67,7 +68,7 @@ static int list_directory(TrFileList *list, const TrFilter *filter, char **messa
   return code;
 }
 
-/* Only names that exist are interned, or a join on many unknown jobs would fill the map. */
+/* Only names that exist are added to the map, or a join on many unknown jobs would fill it. */
 static int list_named_job(TrFileList *list, const TrFilter *filter, const char *job_id, char **message) {
   char name[TR_NAME_SIZE];
   struct stat unused;
@@ -80,7 +81,7 @@ static int list_named_job(TrFileList *list, const TrFilter *filter, const char *
   return list_name(list, name, message);
 }
 
-#define POLL_EVERY 256 /* files that are looked for */
+#define POLL_EVERY 256 /* files looked up */
 
 static int list_named_jobs(TrFileList *list, const TrFilter *filter, const TrNames *jobs, char **message) {
   const char *job_id;
@@ -94,12 +95,12 @@ static int list_named_jobs(TrFileList *list, const TrFilter *filter, const TrNam
 
 static int list_rowid(TrFileList *list, const TrFilter *filter) {
   int64_t ordinal = filter->rowid >> TR_OFFSET_BITS;
-  if (ordinal < 0) return SQLITE_OK; /* and no rowid has an ordinal beyond TR_MAX_ORDINAL */
+  if (ordinal < 0) return SQLITE_OK; /* an ordinal above TR_MAX_ORDINAL is impossible, too */
   const char *name = tr_names_get(list->names, (uint32_t)ordinal);
   return name && wants_entry(list, filter, name) ? list_ordinal(list, (uint32_t)ordinal) : SQLITE_OK;
 }
 
-/* A list of exact names is enough; but a leftover in task_rejects may belong to one of them all the same. */
+/* Exact names need no listing, unless for task_rejects: a leftover may belong to one of the jobs. */
 static int fill_list(TrFileList *list, const TrFilter *filter, char **message) {
   if (filter->nothing) return SQLITE_OK;
   if (filter->by_rowid) return list_rowid(list, filter);

@@ -1,14 +1,14 @@
 /*
-** filter.c - the plan with its values: which jobs it can be about, and which lines to pass over unseen.
+** filter.c - the plan with its values: which jobs are wanted, and which lines can be skipped.
 **
-** SQLite checks every row again, so the rule is: skip only what is provably false, and when in doubt, do not skip. What
-** makes for doubt:
+** SQLite checks every row again, so the rule is: skip a row only if a condition is surely false for it. Sources of
+** doubt:
 **   - xFilter sees the right-hand side before affinity is applied. A text that reads as a number may be compared as one
-**     ('01' = 1), so texts decide only when neither side reads as a number.
-**   - In a UTF-16 database BINARY orders text by its UTF-16 bytes, which is another order than that of UTF-8, but the
-**     same for ASCII: so ranges of text decide only over ASCII.
-**   - `success` can be any JSON value. Only true and false are decided here; SQLite sees every other record. `ok` is 0
-**     or 1.
+**     ('01' = 1), so we decide by texts only if neither side reads as a number.
+**   - In a UTF-16 database BINARY orders text by its UTF-16 bytes, whose order differs from that of UTF-8 except for
+**     ASCII: so we decide ranges of text only for ASCII.
+**   - `success` can be any JSON value. Only true and false are decided here; for every other value SQLite decides. `ok`
+**     is 0 or 1.
 */
 #include "scan.h"
 
@@ -57,9 +57,9 @@ static bool is_whole_number(const char *p, size_t length) {
   return true;
 }
 
-/* SQLITE_INTEGER or SQLITE_FLOAT, if numeric affinity makes a number of the value; else its type. The value itself
-** keeps its type, for SQLite compares it again. sqlite3_value_numeric_type() would change it, and crashes with a copy
-** of it: a copy belongs to no connection, which SQLite 3.52 and 3.53 follow without looking. */
+/* SQLITE_INTEGER or SQLITE_FLOAT, if numeric affinity makes a number of the value; else its type. The value itself must
+** keep its type, because SQLite compares it again. sqlite3_value_numeric_type() would change it; and on a copy it
+** crashes in SQLite 3.52 and 3.53, which use the copy's connection although it is NULL. */
 static int numeric_type(sqlite3_value *value) {
   int type = sqlite3_value_type(value);
   if (type != SQLITE_TEXT) return type;
@@ -72,7 +72,7 @@ static int numeric_type(sqlite3_value *value) {
 
 /* --- lists -------------------------------------------------------------------------------------------------------- */
 
-#define POLL_VALUES_EVERY 256 /* values: of a list that SQLite gives without asking anybody whether to stop */
+#define POLL_VALUES_EVERY 256 /* values: SQLite itself does not check for interrupts while it gives us the list */
 
 typedef int (*TrVisit)(void *context, sqlite3_value *value);
 
@@ -113,7 +113,7 @@ static int add_name(TrJobTerm *term, const char *text, size_t length) {
   return tr_names_intern(term->names, text, length, &unused);
 }
 
-/* What no file is named for is left out, so that the names can be taken one by one: tr_filter_exact_jobs(). */
+/* Values that cannot be a file's name are left out, so that the rest can be opened by name: tr_filter_exact_jobs(). */
 static int add_choice(void *context, sqlite3_value *value) {
   TrJobTerm *term = context;
   int type = sqlite3_value_type(value);
@@ -126,7 +126,7 @@ static int add_choice(void *context, sqlite3_value *value) {
   if (type != SQLITE_TEXT || tr_looks_numeric(text, length)) term->numeric = true;
   if (length >= TR_NAME_SIZE || memchr(text, '\0', length)) return SQLITE_OK;
   int code = add_name(term, text, length);
-  if (code == SQLITE_FULL) term->decided = false; /* more than a map holds */
+  if (code == SQLITE_FULL) term->decided = false; /* more than the map can hold */
   return code == SQLITE_FULL ? SQLITE_OK : code;
 }
 
@@ -243,7 +243,7 @@ static int bind_truth(TrFilter *filter, TrOp op, sqlite3_value *value, TrPoll *p
   return SQLITE_OK;
 }
 
-/* What is true or false is told as for `success`, which is most of it; skips_by_ok() decides the rest. */
+/* A success of exactly true or false, the usual case, is handled as for `success`; skips_by_ok() decides the rest. */
 static int bind_ok(TrFilter *filter, TrOp op, sqlite3_value *value, TrPoll *poll) {
   int code = bind_truth(filter, op, value, poll, &filter->skip_ok, &filter->skip_not_ok);
   filter->skip_true |= filter->skip_ok;
@@ -271,7 +271,7 @@ static void bind_time_us(TrFilter *filter, TrOp op, sqlite3_value *value) {
   if (type == SQLITE_NULL) {
     filter->nothing |= op != TR_IS;
   } else if (type == SQLITE_INTEGER) {
-    int64_t bound = sqlite3_value_int64(value); /* kept even by < and >: SQLite drops it */
+    int64_t bound = sqlite3_value_int64(value); /* also for < and >: SQLite drops the bound itself */
     narrow(filter, op, bound, bound);
   } else if (type == SQLITE_FLOAT && fabs(sqlite3_value_double(value)) < TR_EXACT_DOUBLE) {
     double bound = sqlite3_value_double(value);
@@ -285,7 +285,7 @@ static void bind_offset(TrFilter *filter, TrOp op, sqlite3_value *value) {
   int type = numeric_type(value);
   if (type == SQLITE_NULL) filter->nothing |= op != TR_IS;
   if (type != SQLITE_INTEGER) return;
-  int64_t bound = sqlite3_value_int64(value); /* kept even by >: SQLite drops it */
+  int64_t bound = sqlite3_value_int64(value); /* also for >: SQLite drops the bound itself */
   if (bound > filter->from_offset) filter->from_offset = bound;
 }
 
@@ -399,7 +399,7 @@ int tr_filter_bind(TrFilter *filter, const TrPlan *plan, int argc, sqlite3_value
   return code;
 }
 
-/* Just one job's file, by its name: no value that affinity could turn into something else. */
+/* Only one job's file, by its name; no affinity is involved. */
 int tr_filter_for_job(TrFilter *filter, const char *job_id, size_t length, TrOrder order) {
   *filter = (TrFilter){.order = (uint8_t)order, .from_us = INT64_MIN, .to_us = INT64_MAX};
   filter->job_count = 1;

@@ -1,15 +1,15 @@
 /*
-** joins.c - could an outer join be at work?
+** joins.c - may the query have an outer join?
 **
 ** Before 3.51.1 SQLite offers `LIKE`, `GLOB`, `<>` and `IS NOT` of an ON clause to the table on the left of a LEFT
 ** JOIN, as if they stood in the WHERE clause, and nothing tells them apart (sqlite3 3.50.4, exprAnalyze(): such a term
-** lacks the prerequisites that keep others away). But the left table's rows stay, whatever ON says of them. So there
-** these four are decided only where no outer join can be: neither the schemas, while a statement is prepared, nor the
-** statements at work, while it runs, hold the word LEFT, RIGHT or FULL. In a string or a comment it counts, too; what
-** cannot be read, as well.
+** lacks the prerequisites that keep others away). But the ON clause never removes rows of the left table. So on these
+** versions we push down the four operators only if no outer join is possible: the word LEFT, RIGHT or FULL occurs
+** neither in the schemas (checked while a statement is prepared) nor in the running statements (checked while it runs).
+** The word also counts within a string or a comment, and so does a schema that we cannot read.
 **
-** Schemas are read where the statement's views and triggers are still those that SQLite sees: in xBestIndex. That must
-** leave no lock on a database that the host has not read in its transaction.
+** Schemas are read in xBestIndex, where they are the ones that SQLite uses for the statement. Reading must leave no
+** lock on a database that the host has not read in its transaction.
 */
 #include "scan.h"
 
@@ -48,13 +48,13 @@ bool tr_joins_in_statements(sqlite3 *db) {
   return false;
 }
 
-/* Can the database be read without a lock that outlives it? */
+/* Can we read the database without leaving a lock? */
 static bool is_free_to_read(sqlite3 *db, const char *name, const char *file) {
   bool is_private = file == NULL || *file == '\0';
   return is_private || sqlite3_get_autocommit(db) || sqlite3_txn_state(db, name) != SQLITE_TXN_NONE;
 }
 
-/* What an authorizer lets nobody see is NULL. */
+/* NULL means that an authorizer hides it. */
 static bool may_name_outer(sqlite3_stmt *object) {
   enum { TYPE, SQL };
   const char *type = (const char *)sqlite3_column_text(object, TYPE);
@@ -95,6 +95,6 @@ int tr_joins_in_schemas(sqlite3 *db, bool *possible) {
     code = code == SQLITE_DONE ? SQLITE_OK : code == SQLITE_INTERRUPT ? code : SQLITE_ABORT;
   }
   sqlite3_finalize(database);
-  *possible = code != SQLITE_DONE || !listed; /* an authorizer can make a pragma do nothing */
+  *possible = code != SQLITE_DONE || !listed; /* an authorizer can turn a pragma into a no-op */
   return code == SQLITE_INTERRUPT ? code : SQLITE_OK;
 }

@@ -2,10 +2,10 @@
 ** like_phrase.c - a LIKE pattern -> bytes that a text must hold to match it; and the search for them in a text as it is
 ** stored.
 **
-** Of the pattern the longest stretch is taken that stands for itself: no wildcard, and only characters that JSON seldom
-** spells in another way. What matches the pattern has these bytes, in either case. If they are not in the stored text,
-** they are not in the decoded one either, unless some of them are spelled \u0041: where such an escape is, SQLite
-** decides. So most texts without the phrase need not be decoded.
+** The phrase is the longest part of the pattern without wildcards, of characters that JSON rarely escapes. A text that
+** matches the pattern contains the phrase, in upper or lower case. If the stored text does not contain it, the decoded
+** one does not either, unless it is written with escapes such as \u0041; with such an escape, SQLite decides. So most
+** texts without the phrase need not be decoded.
 **
 ** Only for the built-in like(): host_like.c.
 */
@@ -19,7 +19,7 @@ static unsigned char folded(unsigned char c) {
   return c >= 'A' && c <= 'Z' ? (unsigned char)(c + 'a' - 'A') : c;
 }
 
-/* Does the character stand for itself in a pattern, and is it stored as it is? */
+/* Is the character no wildcard, and is it stored without an escape? */
 static bool is_plain(unsigned char c) {
   return c >= ' ' && c < 0x7F && strchr("%_\"\\/", c) == NULL;
 }
@@ -54,7 +54,7 @@ static bool is_there(const TrLikePhrase *phrase, const unsigned char *text) {
   return true;
 }
 
-/* Horspool's search: the byte under the phrase's end says how far it can be moved on. */
+/* Horspool's search: the byte under the phrase's end tells how far to move the phrase. */
 static bool is_found(const TrLikePhrase *phrase, const unsigned char *text, size_t length) {
   for (size_t at = 0; at + phrase->length <= length;) {
     if (is_there(phrase, text + at)) return true;
@@ -63,7 +63,7 @@ static bool is_found(const TrLikePhrase *phrase, const unsigned char *text, size
   return false;
 }
 
-/* May there be an escape for one of the characters that is_plain() knows? */
+/* May the text hold an escape for a character that is_plain() accepts? */
 static bool has_plain_escape(const unsigned char *text, size_t length) {
   const unsigned char *end = text + length, *p = text;
   while ((p = memmem(p, (size_t)(end - p), "\\u00", 4)) != NULL) {

@@ -1,9 +1,8 @@
 /*
-** log_scan.c - one pass over the messages of logs that a filter wants: directory, files, lines and messages put
-** together.
+** log_scan.c - one pass over the messages of logs that a filter wants: files, lines and messages together.
 **
-** Logs are small beside results, and a message is known only when the next one has begun: so there are no blocks and no
-** threads here, as there are in scan.c.
+** There are no blocks and no threads here, unlike in scan.c: logs are small beside results, and a message ends only
+** where the next one begins.
 */
 #include "scan.h"
 
@@ -19,7 +18,7 @@ static int begin_messages(TrLogScan *scan, char **message) {
   return tr_lines_open(&scan->lines, file->fd, from, size, scan->max_line, backwards, scan->poll);
 }
 
-/* Turns to the next entry of the list. SQLITE_ROW: it is a row as a whole. SQLITE_OK: look at its messages. */
+/* Moves to the next entry of the list. SQLITE_ROW: the entry as a whole is a row. SQLITE_OK: read its messages. */
 static int next_log(TrLogScan *scan, char **message) {
   int code = tr_scan_file_open_next(&scan->current, message);
   if (code == SQLITE_ROW) scan->message = (TrMessage){0};
@@ -34,14 +33,14 @@ static bool wants_message(TrLogScan *scan) {
   return !tr_filter_skips(&scan->filter, &message->line, &record, scan->untimed);
 }
 
-/* SQLITE_DONE: the log has no more that is wanted. */
+/* SQLITE_DONE: no more wanted messages in this log. */
 static int next_message(TrLogScan *scan, char **message) {
   for (;;) {
     int code = tr_messages_next(&scan->messages, &scan->message);
     if (code == SQLITE_DONE) return code;
     if (code != SQLITE_ROW) return tr_scan_file_line_error(&scan->current, &scan->lines, code, message);
     bool wanted = wants_message(scan), one_message = scan->filter.by_rowid;
-    if (one_message) tr_file_close(&scan->current.file); /* one is all; it stays in the buffer */
+    if (one_message) tr_file_close(&scan->current.file); /* only one is wanted; it stays in the buffer */
     if (wanted || one_message) return wanted ? SQLITE_ROW : SQLITE_DONE;
   }
 }
@@ -59,7 +58,7 @@ int tr_log_scan_next(TrLogScan *scan, char **message) {
   }
 }
 
-/* Gives up everything but the buffers, which the next pass can use again. */
+/* Frees everything but the buffers, which the next pass uses again. */
 static void release_logs(TrLogScan *scan) {
   tr_filter_free(&scan->filter);
   tr_scan_file_close(&scan->current);

@@ -1,18 +1,18 @@
 /*
-** plan.c - what xBestIndex chose, in words that EXPLAIN QUERY PLAN shows and xFilter reads back.
+** plan.c - what xBestIndex chose, as a text that EXPLAIN QUERY PLAN shows and xFilter parses.
 **
 ** Grammar of idxStr:   plan  = [ term { " AND " term } ] [ " ORDER BY " ( "rowid" | "job_id" ) [ " DESC" ] ]
 **                      term  = column " " op [ " ?" ]
-** with the columns and operators of the two tables below; term i is bound to argv[i]. xBestIndex and xFilter both go
-** through this one codec, so they cannot disagree.
+** with the columns and operators of the two tables below; term i is bound to argv[i]. xBestIndex and xFilter both use
+** this one codec, so they cannot disagree.
 **
-** Only a term that could be classified without its value's type is refused here (another collation than BINARY); what
-** depends on the value itself is decided in filter.c, when the value is known. `omit` is never set for them: SQLite
-** checks every row again, and a pushdown can only spare work.
+** A term is refused here only for reasons known without its value (a collation other than BINARY); filter.c decides the
+** rest when the value is known. `omit` is never set for these terms: SQLite checks every row again, so a pushdown only
+** saves work.
 **
 ** `since`, `until`, `grace` and `zone` are no columns of a row but arguments of a table (see time_window.c): they are
-** bound before all other terms, so that no lack of room can lose one, and SQLite need not check them, since NULL equals
-** nothing.
+** bound before all other terms, so that there is always room for them. SQLite must not check them: the column is NULL
+** where the argument is not given, and NULL equals nothing.
 */
 #include "scan.h"
 
@@ -82,7 +82,7 @@ static bool is_supported(TrColumn column, TrOp op) {
   }
 }
 
-/* GLOB does not go by collation; numbers have none. */
+/* Collations do not affect GLOB, nor numbers. */
 static bool is_collation_fine(sqlite3_index_info *info, int i, TrColumn column, TrOp op) {
   if (op == TR_GLOB || (column != TR_COLUMN_JOB_ID && column != TR_COLUMN_TIMESTAMP)) return true;
   return sqlite3_stricmp(sqlite3_vtab_collation(info, i), "BINARY") == 0;
@@ -104,15 +104,15 @@ static bool is_chosen(const TrPlan *plan, TrColumn column) {
   return false;
 }
 
-/* Some are not trusted where an outer join is possible: joins.c. */
+/* Some operators are not used if an outer join is possible: joins.c. */
 static void choose_term(sqlite3_index_info *info, int i, TrColumn column, bool trusts_all, TrPlan *plan) {
   TrOp op = op_of_constraint(info->aConstraint[i].op);
   if (!info->aConstraint[i].usable || plan->count == TR_PLAN_TERMS) return;
   if (!is_supported(column, op) || !is_collation_fine(info, i, column, op)) return;
   if (!trusts_all && tr_op_may_be_of_outer_join(op)) return;
   if (op == TR_EQ && column != TR_COLUMN_ROWID && sqlite3_vtab_in(info, i, -1)) {
-    /* The whole list at once, or not at all: member by member, SQLite compares by the column's affinity alone, and
-    ** IN (SELECT untyped FROM t) with 2026 and '2026' in t would give rows twice. */
+    /* We take the whole list at once, or not at all. If SQLite passed the values one by one, it would compare by the
+    ** column's affinity only, and IN (SELECT untyped FROM t) with 2026 and '2026' in t would give rows twice. */
     if (!takes_list(column)) return;
     sqlite3_vtab_in(info, i, 1);
     op = TR_IN;
@@ -122,7 +122,7 @@ static void choose_term(sqlite3_index_info *info, int i, TrColumn column, bool t
   info->aConstraintUsage[i].argvIndex = ++plan->count;
 }
 
-/* One value for each argument; were there a second, SQLite compares it with the column, which is the first. */
+/* One value for each argument. SQLite compares a second one with the column, which has the first value. */
 static void choose_argument(sqlite3_index_info *info, int i, TrColumn column, TrPlan *plan) {
   if (is_chosen(plan, column)) return;
   choose_term(info, i, column, true, plan);
@@ -153,9 +153,10 @@ static void estimate(const TrPlan *plan, sqlite3_index_info *info) {
   info->estimatedRows = (sqlite3_int64)rows + 1;
 }
 
-/* Which order the query asks for, if it is one that a scan can have. Sorted is more than GROUP BY wants, for which the
-** rows of a group need only follow one another; but SQLite has not always told (3.46 does not) if an ORDER BY counts on
-** it too. In UTF-16 it compares texts by other bytes than those of the jobs' names. SQLITE_OK, or SQLITE_INTERRUPT. */
+/* The order that the query asks for, if a scan can deliver it. For GROUP BY it would be enough to keep the rows of a
+** group together, but some versions of SQLite (3.46) do not tell whether an ORDER BY relies on the order, too. So we
+** always sort. In a UTF-16 database SQLite compares texts by other bytes than ours, so there it has to sort. SQLITE_OK,
+** or SQLITE_INTERRUPT. */
 static int choose_order(const sqlite3_index_info *info, TrColumn (*column_of)(int table_column),
                         const TrConnection *sorts_jobs, TrPlan *plan) {
   const struct sqlite3_index_orderby *by = info->aOrderBy;
@@ -176,7 +177,7 @@ static TrColumn column_of_constraint(const sqlite3_index_info *info, int i, TrCo
   return table_column < 0 ? TR_COLUMN_ROWID : column_of(table_column);
 }
 
-/* Asked only where it matters: it takes statements. */
+/* Asked only if needed, because it runs SQL statements. */
 static int ask_for_outer_joins(const sqlite3_index_info *info, TrColumn (*column_of)(int table_column),
                                const TrConnection *connection, bool *possible) {
   *possible = false;
@@ -236,7 +237,7 @@ static bool take_word(const char **text, const char *word) {
   return true;
 }
 
-/* The index of the word that the text begins with, or `count`. None of the words is the beginning of another. */
+/* The index of the word that the text begins with, or `count`. No word is a prefix of another. */
 static int take_one_of(const char **text, const char *const *words, int count) {
   for (int i = 0; i < count; i++) {
     if (take_word(text, words[i])) return i;

@@ -1,17 +1,17 @@
 /*
-** read_ahead.c - the files of a scan, as blocks, ahead of their turn.
+** read_ahead.c - the files of a scan, read as blocks before the scan needs them.
 **
-** Whenever the ring (workers.c) is low, the next blocks are posted: of the file at hand, then of the next one of the
-** list, which is opened for that. Whatever is not plain, an entry that is no file or cannot be opened, stops it: it has
-** to wait until all that was posted is done with, and then has its turn in scan.c, as if there were no blocks.
+** Whenever the ring (workers.c) runs low, the next blocks are posted: of the current file, then of the next file of the
+** list, which is opened for that. An unusual entry (not a file, or one that cannot be opened) stops the read-ahead:
+** when all posted blocks are done, scan.c handles the entry, as if there were no blocks.
 **
-** A file's descriptor belongs to the first of its blocks, until the scan turns to that.
+** A file's descriptor belongs to the first of its blocks, until the scan reaches that block.
 */
 #include "scan.h"
 
 #include <string.h>
 
-/* Opens the next file whose blocks are to be posted. Not *opened: there is none for now. */
+/* Opens the next file whose blocks will be posted. *opened false: none for now. */
 static int open_ahead(TrReadAhead *read_ahead, bool *opened) {
   TrFileList *list = read_ahead->list;
   uint32_t ordinal;
@@ -41,7 +41,7 @@ static int open_ahead(TrReadAhead *read_ahead, bool *opened) {
   return SQLITE_OK;
 }
 
-/* Describes the next block of the file at hand. */
+/* Fills in the next block of the current file, and posts it. */
 static void post_block(TrReadAhead *read_ahead, TrBlock *block, bool owns_file) {
   int64_t size = read_ahead->file.stat.st_size, from = read_ahead->from;
   block->ordinal = read_ahead->ordinal;
@@ -67,7 +67,7 @@ static int post_blocks(TrReadAhead *read_ahead) {
   return SQLITE_OK;
 }
 
-/* Turns to the next of the blocks that were posted, if there is one. */
+/* Moves to the next posted block, if there is one. */
 static int take_block(TrReadAhead *read_ahead) {
   read_ahead->given = 0;
   read_ahead->by_line = false;

@@ -1,24 +1,24 @@
 /*
-** scan.c - one pass over what a filter wants: directory, files, lines and records put together.
+** scan.c - one pass over the lines that a filter wants: files, lines and records together.
 **
-** Entry by entry of the list, line by line, until there is one that the table wants to show. When a few megabytes have
-** gone by like that, more is likely to follow, and threads are put to work ahead (workers.c): the lines then come from
-** blocks, the same ones in the same order. Whatever is not plain, be it an entry or a line, waits for its turn, and is
-** read as if there were no blocks.
+** It goes through the list's entries, line by line, up to the next line that the table wants. After a few megabytes,
+** more are likely to follow, so threads start to read ahead (workers.c): then the lines come from blocks, the same
+** lines in the same order. Unusual entries and lines are read here when their turn comes, as if there were no blocks.
 **
-** For a table with a row for each file (TR_WANT_FILES), the caller takes the two steps itself: to the next file, and to
-** its next line, be it a record or a reject. Each file is then read whole and forwards, in whatever order files come.
+** For a table with a row for each file (TR_WANT_FILES), the caller makes the two steps itself: to the next file, and to
+** its next lines, records and rejects alike. Each file is then read completely and forwards, whatever the order of the
+** files.
 */
 #include "scan.h"
 
 /* --- the next entry ----------------------------------------------------------------------------------------------- */
 
-/* Does the filter name one line, and not a file? */
+/* Does the filter ask for a single line? */
 static bool is_one_line(const TrScan *scan) {
   return scan->filter.by_rowid && scan->want != TR_WANT_FILES;
 }
 
-/* Forwards from there on: the first line is the one behind that which holds the byte before. */
+/* Reads forwards from `from`: the first line is the first that begins there or later. */
 static int open_lines_behind(TrScan *scan, int64_t from) {
   const TrFile *file = &scan->current.file;
   bool skips = from > 0;
@@ -44,7 +44,7 @@ static int begin_lines(TrScan *scan, char **message) {
   return code == SQLITE_OK ? code : tr_scan_file_line_error(&scan->current, &scan->lines, code, message);
 }
 
-/* Turns to the next entry of the list. SQLITE_ROW: it is a reject as a whole. SQLITE_OK: look at its lines. */
+/* Moves to the next entry of the list. SQLITE_ROW: the entry as a whole is a reject. SQLITE_OK: read its lines. */
 static int next_entry(TrScan *scan, char **message) {
   int code = tr_read_ahead_next_file(&scan->read_ahead, &scan->current);
   if (code != SQLITE_OK || scan->read_ahead.block) return code;
@@ -68,23 +68,23 @@ static int read_line(TrScan *scan) {
   return tr_parse_next(&scan->parser, &scan->lines, &scan->own);
 }
 
-/* Line by line. SQLITE_OK: far enough for blocks. */
+/* Reads line by line. SQLITE_OK: it is time for blocks. */
 static int next_line(TrScan *scan, char **message) {
   bool one_line = is_one_line(scan);
   while (tr_lines_following(&scan->lines) < scan->read_ahead.begins_at) {
     int code = read_line(scan);
     if (code == SQLITE_DONE) return code;
     if (code != SQLITE_ROW) return tr_scan_file_line_error(&scan->current, &scan->lines, code, message);
-    if (scan->own.line.offset < scan->filter.from_offset) return SQLITE_DONE; /* backwards, nothing follows */
+    if (scan->own.line.offset < scan->filter.from_offset) return SQLITE_DONE; /* backwards: only earlier ones follow */
     bool wanted = wants_line(scan);
-    if (one_line) tr_file_close(&scan->current.file); /* one line is all; it stays in the buffer */
+    if (one_line) tr_file_close(&scan->current.file); /* only one is wanted; it stays in the buffer */
     if (wanted) return SQLITE_ROW;
     if (one_line) return SQLITE_DONE;
   }
   return SQLITE_OK;
 }
 
-/* Turns to the first line that the current block has left. If the block was not read, it is not known yet. */
+/* Moves to the first line that the current block left. If the block could not be read, that line is searched for. */
 static int open_lines_left(TrScan *scan) {
   const TrBlock *block = scan->read_ahead.block;
   if (block->unread) return open_lines_behind(scan, block->from);
@@ -92,7 +92,7 @@ static int open_lines_left(TrScan *scan) {
                        scan->max_line, false, scan->poll);
 }
 
-/* What the current block has left to the caller. SQLITE_DONE: that was all of it. */
+/* The next line that the current block left. SQLITE_DONE: no more. */
 static int next_line_left(TrScan *scan, char **message) {
   TrBlock *block = scan->read_ahead.block;
   int code = SQLITE_OK;
@@ -107,12 +107,12 @@ static int next_line_left(TrScan *scan, char **message) {
   if (code == SQLITE_ROW) return code;
   if (code != SQLITE_OK && code != SQLITE_DONE)
     return tr_scan_file_line_error(&scan->current, &scan->lines, code, message);
-  block->shrunk = code == SQLITE_DONE; /* or there would be a line */
+  block->shrunk = code == SQLITE_DONE; /* else there would be a line */
   block->stopped_at = block->to;
   return SQLITE_DONE;
 }
 
-/* The same, from blocks: as many as the current one has, and at most so many. */
+/* The next lines from blocks: those that the current block has, but at most `most`. */
 static int next_from_blocks(TrScan *scan, unsigned most, unsigned *count, char **message) {
   for (;;) {
     TrBlock *block = scan->read_ahead.block;
@@ -133,7 +133,7 @@ static int next_from_blocks(TrScan *scan, unsigned most, unsigned *count, char *
   }
 }
 
-/* From the next line on, if that is worth it. */
+/* Starts with blocks from the next line on, if that is worth it. */
 static int begin_blocks(TrScan *scan) {
   TrWanted wanted = {.want = scan->want, .filter = &scan->filter, .max_line = scan->max_line};
   return tr_read_ahead_begin(&scan->read_ahead, &scan->current, tr_lines_following(&scan->lines), &wanted);
@@ -173,7 +173,7 @@ int tr_scan_next(TrScan *scan, char **message) {
   }
 }
 
-/* An entry that vanished, or is no file, is passed over. */
+/* Skips entries that vanished or are not files. */
 int tr_scan_next_file(TrScan *scan, char **message) {
   int code = tr_read_ahead_leave_file(&scan->read_ahead, &scan->current);
   if (code == SQLITE_OK) {
@@ -184,7 +184,7 @@ int tr_scan_next_file(TrScan *scan, char **message) {
   return code == SQLITE_OK ? SQLITE_ROW : code;
 }
 
-/* Gives up everything but the buffers, which the next pass can use again. */
+/* Frees everything but the buffers, which the next pass uses again. */
 static void release_files(TrScan *scan) {
   tr_read_ahead_stop(&scan->read_ahead);
   tr_filter_free(&scan->filter);

@@ -17,8 +17,8 @@
 */
 
 /* `known` ends with NULL; each is a name, an equals sign and what the value looks like: "dir='PATH'". *which is the
-** index of the one that the argument names. The caller frees *value; white space alone gives *value NULL. A PATH must
-** not be empty, and is refused on a connection that was loaded without the power to act. */
+** index of the one that the argument names. The caller frees *value; an argument of only white space gives *value NULL.
+** A PATH must not be empty, and is refused on a connection that was loaded read-only. */
 TR_CHECKED int tr_argument_parse(const TrConnection *connection, const char *table, const char *argument,
                                  const char *const *known, int *which, char **value, char **message);
 
@@ -41,11 +41,11 @@ TR_CHECKED int tr_settings_parse(TrSettings *settings, const TrConnection *conne
                                  const char *table, int argc, const char *const *argv, char **message);
 void tr_settings_free(TrSettings *settings);
 const char *tr_settings_dir(const TrSettings *settings); /* borrowed: until the environment changes */
-/* What every scan needs to know; and what cannot be read of it is an error, whether this one would need it or not. */
+/* The settings of a scan. A setting that cannot be understood is an error, even if this scan would not need it. */
 typedef struct TrScanSettings {
   size_t max_line;
   unsigned threads;      /* at most, the caller's included */
-  bool skips_unreadable; /* are files of results that one may not read passed over? By default, they are an error */
+  bool skips_unreadable; /* skip files of results that we may not read? By default, they are an error */
 } TrScanSettings;
 
 TR_CHECKED int tr_settings_read(const TrSettings *settings, TrScanSettings *read, char **message);
@@ -54,7 +54,7 @@ TR_CHECKED int tr_settings_threads(unsigned *threads, char **message); /* the en
 TR_CHECKED int tr_settings_sync(const TrSettings *settings, TrSync *sync, char **message);
 
 /* ------------------------------------------------------------------------------------------------------------------
-** scan/plan.c - what xBestIndex chose, in words that EXPLAIN QUERY PLAN shows and xFilter reads back
+** scan/plan.c - what xBestIndex chose, as a text that EXPLAIN QUERY PLAN shows and xFilter parses
 */
 typedef enum TrColumn {
   TR_COLUMN_JOB_ID,
@@ -87,12 +87,12 @@ typedef enum TrOp {
   TR_ISNULL,
   TR_OP_COUNT
 } TrOp;
-/* Of the rows; SQLite sorts what is wanted in any other. */
+/* The order of the rows that a scan can deliver; for any other, SQLite sorts. */
 typedef enum TrOrder {
   TR_ORDER_ANY,
   TR_ORDER_ROWID,
   TR_ORDER_ROWID_DESC,
-  TR_ORDER_JOB, /* as memcmp() compares their names, and by rowid within a job */
+  TR_ORDER_JOB, /* by job_id as memcmp() compares, and by rowid within a job */
   TR_ORDER_JOB_DESC,
   TR_ORDER_COUNT
 } TrOrder;
@@ -110,21 +110,21 @@ typedef struct TrPlan {
 /* `sorts_jobs`: the table's scans can have the files in the order of their jobs. */
 TR_CHECKED int tr_plan_choose(sqlite3_index_info *info, TrColumn (*column_of)(int table_column),
                               const TrConnection *connection, bool sorts_jobs);
-bool tr_op_may_be_of_outer_join(TrOp op); /* and so not hold for the table: see joins.c */
+bool tr_op_may_be_of_outer_join(TrOp op); /* then it may not restrict the table's rows: see joins.c */
 char *tr_plan_encode(const TrPlan *plan); /* for sqlite3_free(); NULL: out of memory */
 bool tr_plan_decode(const char *text, TrPlan *plan);
 
 /* ------------------------------------------------------------------------------------------------------------------
-** scan/joins.c - could an outer join be at work, on a SQLite that confuses ON with WHERE? (On others: no.)
+** scan/joins.c - may the query have an outer join, on a SQLite that confuses ON with WHERE? (Always false on others)
 */
 TR_CHECKED int tr_joins_in_schemas(sqlite3 *db, bool *possible); /* SQLITE_OK, or SQLITE_INTERRUPT */
 bool tr_joins_in_statements(sqlite3 *db);
 
 /* ------------------------------------------------------------------------------------------------------------------
-** scan/host_like.c - are the pattern operators of this connection SQLite's own?
+** scan/host_like.c - are like() and glob() of this connection SQLite's own?
 */
 TR_CHECKED int tr_host_like_is_builtin(sqlite3 *db, bool *builtin); /* SQLITE_OK, or SQLITE_INTERRUPT */
-bool tr_host_like_is_short(sqlite3_value *pattern, sqlite3 *db); /* a long one is an error that SQLite has to raise */
+bool tr_host_like_is_short(sqlite3_value *pattern, sqlite3 *db);    /* false: SQLite must refuse it */
 
 /* ------------------------------------------------------------------------------------------------------------------
 ** scan/like_phrase.c - a LIKE pattern -> bytes that a text must hold to match it
@@ -135,15 +135,14 @@ typedef struct TrLikePhrase {
   uint8_t field;                             /* TrField */
   uint8_t length;                            /* of bytes */
   unsigned char bytes[TR_LIKE_PHRASE_BYTES]; /* in lower case */
-  uint8_t shift[256];                        /* how far to move on, by the byte under the last one */
+  uint8_t shift[256];                        /* how far to move, by the byte of the text under the phrase's last byte */
 } TrLikePhrase;
 
-bool tr_like_phrase_set(TrLikePhrase *phrase, TrField field,
-                        const char *pattern); /* false: nothing can be told from it */
+bool tr_like_phrase_set(TrLikePhrase *phrase, TrField field, const char *pattern); /* false: the pattern has no use */
 bool tr_like_phrase_is_missing(const TrLikePhrase *phrase, const TrLine *line, const TrRecord *record); /* provably */
 
 /* ------------------------------------------------------------------------------------------------------------------
-** scan/filter.c - the plan with its values: which files, and which lines can be passed over unseen
+** scan/filter.c - the plan with its values: which files are wanted, and which lines can be skipped
 */
 typedef struct TrText {
   char *text;    /* owned, NUL-terminated */
@@ -151,10 +150,10 @@ typedef struct TrText {
 } TrText;
 
 typedef struct TrJobTerm {
-  bool decided;   /* false: something is in it that must be left to SQLite */
-  TrText glob;    /* a pattern; or with no text: */
-  TrNames *names; /* owned; NULL: none. A job must be one of them, */
-  bool numeric;   /* or read as a number: affinity may turn one of the values into it */
+  bool decided;   /* false: SQLite has to decide */
+  TrText glob;    /* a pattern; if its text is NULL, `names` counts */
+  TrNames *names; /* owned; NULL: none. A job must be one of them */
+  bool numeric;   /* or look like a number: affinity may make it equal to one of the values */
 } TrJobTerm;
 
 typedef struct TrFilter {
@@ -165,27 +164,27 @@ typedef struct TrFilter {
   int64_t from_offset; /* bytes: no line that begins before it, in any file */
   int job_count;
   TrJobTerm job[TR_PLAN_TERMS]; /* a file must satisfy each */
-  bool skip_true, skip_false;   /* records whose success is just that are provably not wanted */
-  bool skip_ok, skip_not_ok;    /* and those that are a success, or are none */
+  bool skip_true, skip_false;   /* records whose success is exactly true, or false, are surely not wanted */
+  bool skip_ok, skip_not_ok;    /* nor are those with ok 1, or 0 */
   int64_t from_us, to_us;       /* inclusive */
-  bool timed;                   /* from_us and to_us count, and a record without time_us is not wanted */
+  bool timed;                   /* from_us and to_us are set; a record without time_us is not wanted */
   int text_count;
   struct {
     uint8_t op;
     TrText value;
   } text[TR_PLAN_TERMS]; /* comparisons with timestamp as text */
   int phrase_count;
-  TrLikePhrase *phrase; /* owned; a text must hold each */
-  bool of_records;      /* of the above, something is about records, not only about files */
+  TrLikePhrase *phrase; /* owned; the text of its column must contain each */
+  bool of_records;      /* some of the above concerns records, not only files */
 } TrFilter;
 
 TR_CHECKED int tr_filter_bind(TrFilter *filter, const TrPlan *plan, int argc, sqlite3_value **argv, TrPoll *poll);
 TR_CHECKED int tr_filter_for_job(TrFilter *filter, const char *job_id, size_t length, TrOrder order);
 void tr_filter_free(TrFilter *filter);
 bool tr_filter_wants_job(const TrFilter *filter, const char *job_id, size_t length);
-const TrJobTerm *tr_filter_exact_jobs(const TrFilter *filter); /* a term that names every file by itself, or NULL */
+const TrJobTerm *tr_filter_exact_jobs(const TrFilter *filter); /* a term that lists all files by name, or NULL */
 bool tr_filter_is_of_records(const TrFilter *filter);
-/* Adds to *untimed if it skips the record since its time cannot be read. */
+/* Adds 1 to *untimed if it skips the record because its time cannot be read. */
 bool tr_filter_skips(const TrFilter *filter, const TrLine *line, const TrRecord *record, uint64_t *untimed);
 bool tr_looks_numeric(const char *text, size_t length);
 
@@ -196,7 +195,8 @@ typedef struct TrTimeWindow {
   sqlite3_value *since, *until; /* owned; as given, or NULL */
 } TrTimeWindow;
 
-/* Bits of idxNum: SQLite compares the argument with the column all the same. The last and above are a table's own. */
+/* Bits of idxNum: SQLite compares the argument with the column although it need not. TR_CHECKS_END and above are free
+** for tables. */
 #define TR_CHECKS(column) (1 << ((column)-TR_COLUMN_SINCE))
 #define TR_CHECKS_END 16
 
@@ -209,12 +209,13 @@ TR_CHECKED int tr_time_window_bind(TrTimeWindow *time_window, const char *table,
                                    sqlite3_value **argv, TrFilter *filter, char **message);
 void tr_time_window_free(TrTimeWindow *time_window);
 void tr_time_window_result(sqlite3_context *context, sqlite3_value *argument); /* as it was given; NULL: it was not */
-/* One argument by itself: *kept (if wanted) is a copy, to be given back, *us (if wanted) the time, if there is one. */
+/* A single argument. *kept (if not NULL) gets a copy, for the hidden column; *us (if not NULL) gets the time, if there
+** is one. */
 TR_CHECKED int tr_time_argument(const char *table, TrColumn column, int flags, const TrZone *zone, sqlite3_value *value,
                                 sqlite3_value **kept, int64_t *us, char **message);
 
 /* ------------------------------------------------------------------------------------------------------------------
-** scan/block.c - a stretch of a file -> its lines, parsed, all held at once
+** scan/block.c - a range of a file -> its lines, parsed, all in memory at once
 */
 /* LINES: both. FILES: the files of jobs, with the records and rejects of each. */
 typedef enum TrWant { TR_WANT_RECORDS, TR_WANT_REJECTS, TR_WANT_LINES, TR_WANT_FILES } TrWant;
@@ -224,24 +225,24 @@ bool tr_wants_line(TrWant want, const TrFilter *filter, const TrParsed *parsed, 
 
 #ifndef TR_BLOCK_BYTES /* the tests also build with blocks of a few bytes and lines */
 #define TR_BLOCK_BYTES (256 * 1024)
-#define TR_BLOCK_LINES 4096             /* that are wanted; as many as are found in a block of lines of 64 bytes */
+#define TR_BLOCK_LINES 4096             /* wanted lines; a block has so many if each is 64 bytes long */
 #define TR_BLOCK_LINE_BYTES (64 * 1024) /* a longer line is left to the caller */
 #endif
-/* Of the buffer, and a block is read from so much before it on: copies between places that differ in this can be four
-** times as slow. */
+/* Alignment of the buffer; a block is read from so many bytes before its start. If source and target of a copy are
+** aligned differently, it can be four times as slow. */
 #define TR_BLOCK_ALIGNMENT 64
 
 typedef struct TrBlock {
   uint32_t ordinal;   /* of the file */
   TrFile file;        /* a copy, all of whose blocks share the descriptor; its size is the snapshot */
-  bool owns_file;     /* the first of a file: whoever takes the file over clears this */
-  int64_t from, to;   /* bytes: the lines that begin here. None before `from`, unless there is a newline before it */
+  bool owns_file;     /* set on the first block of a file; whoever takes over the file clears it */
+  int64_t from, to;   /* bytes: the lines that begin in [from, to); one at `from` only if a newline comes before it */
   TrParsed *parsed;   /* owned, room for TR_BLOCK_LINES and one: the lines that are wanted */
   unsigned count;     /* of them */
-  uint64_t untimed;   /* records that are not, since their time cannot be read */
-  int64_t stopped_at; /* the line that was left to the caller, with all behind it; `to` if none was */
-  bool shrunk;        /* the file is smaller than it was: it ends here */
-  bool unread;        /* it could not be read, so it is not known where its first line begins */
+  uint64_t untimed;   /* records not wanted because their time cannot be read */
+  int64_t stopped_at; /* the first line left to the caller, with all after it; `to` if none was */
+  bool shrunk;        /* the file has shrunk, and ends here */
+  bool unread;        /* the block could not be read; the start of its first line is unknown */
   bool done;          /* workers.c's */
   unsigned char *allocated; /* owned */
   unsigned char *buffer;    /* in it, aligned: `room` bytes and TR_PADDING more */
@@ -257,17 +258,17 @@ typedef struct TrWanted {
 void tr_block_parse(TrBlock *block, const TrWanted *wanted, TrParser *parser);
 
 /* ------------------------------------------------------------------------------------------------------------------
-** scan/workers.c - blocks, parsed ahead of their turn, by helper threads and by the caller
+** scan/workers.c - blocks that are parsed before the scan needs them, by helper threads and by the caller
 */
 typedef struct TrWorkers TrWorkers;
 
-/* What `wanted` borrows must live until tr_workers_stop(). NULL: no threads, or no memory; do without. */
+/* What `wanted` borrows must live until tr_workers_stop(). NULL: no threads, or no memory; work without it. */
 TrWorkers *tr_workers_start(const TrWanted *wanted, unsigned threads);
 void tr_workers_stop(TrWorkers *workers); /* NULL is allowed */
-/* Call order, any number of times: describe the block that room returns (NULL: all are in use) and post it; take the
-** oldest that was posted (*block NULL: there is none), and release it before the next one is taken. */
+/* Call order, any number of times: fill in the block that tr_workers_room() returns (NULL: all are in use), and post
+** it; take the oldest posted block (*block NULL: there is none), and release it before you take the next one. */
 TrBlock *tr_workers_room(TrWorkers *workers);
-bool tr_workers_are_low(const TrWorkers *workers); /* is it time to post more? */
+bool tr_workers_are_low(const TrWorkers *workers); /* true: post more blocks now */
 void tr_workers_post(TrWorkers *workers);
 TR_CHECKED int tr_workers_take(TrWorkers *workers, TrPoll *poll, TrBlock **block); /* SQLITE_OK or SQLITE_INTERRUPT */
 void tr_workers_release(TrWorkers *workers);
@@ -276,8 +277,8 @@ void tr_workers_release(TrWorkers *workers);
 ** scan/file_list.c - which entries of a directory a scan looks at, and in which order
 */
 typedef enum TrListPurpose {
-  TR_FOR_RECORDS,  /* what cannot be a job's file is left out */
-  TR_FOR_REJECTS,  /* what interrupted prunes have left behind is there, too */
+  TR_FOR_RECORDS,  /* without entries that cannot be a job's file */
+  TR_FOR_REJECTS,  /* also what interrupted prunes left behind */
   TR_FOR_MESSAGES, /* of logs */
 } TrListPurpose;
 
@@ -297,12 +298,12 @@ typedef struct TrFileList {
 void tr_file_list_init(TrFileList *list, TrNames *names, TrPoll *poll, TrListPurpose purpose);
 TR_CHECKED int tr_file_list_open(TrFileList *list, const TrSettings *settings, const TrFilter *filter, char **message);
 void tr_file_list_close(TrFileList *list);
-bool tr_file_list_next(const TrFileList *list, uint32_t *ordinal, const char **name); /* without turning to it */
-/* Whose is the entry, a file or a leftover? Adds no NUL. False: nobody knows. */
+bool tr_file_list_next(const TrFileList *list, uint32_t *ordinal, const char **name); /* does not move on to it */
+/* The job to which an entry (a file or a leftover) belongs. Adds no NUL. False: unknown. */
 bool tr_file_list_job(const TrFileList *list, const char *name, char job_id[TR_NAME_SIZE], size_t *length);
 
 /* ------------------------------------------------------------------------------------------------------------------
-** scan/scan_file.c - the file that a scan is at: opened, or why there is nothing in it to read
+** scan/scan_file.c - the scan's current file: opened, or why it cannot be read
 */
 typedef struct TrScanFile {
   TrFileList *list; /* borrowed */
@@ -310,52 +311,52 @@ typedef struct TrScanFile {
   uint32_t ordinal;
   const char *name; /* lives with the connection */
   TrFile file;      /* while it is being read */
-  char *reason;     /* owned: why the entry as a whole is a row; there is no line then */
+  char *reason;     /* owned: if the entry as a whole is a row without a line: the reason */
 } TrScanFile;
 
-/* SQLITE_DONE: there is none. SQLITE_ROW: the entry is a row, see `reason`. SQLITE_OK: its file is open, or (fd < 0)
-** there is nothing to see. */
+/* SQLITE_DONE: no more entries. SQLITE_ROW: the entry as a whole is a row, see `reason`. SQLITE_OK: its file is open,
+** or (fd < 0) there is nothing to read. */
 TR_CHECKED int tr_scan_file_open_next(TrScanFile *current, char **message);
 void tr_scan_file_forget(TrScanFile *current); /* the reason */
 void tr_scan_file_close(TrScanFile *current);
 static inline TrBytes tr_scan_file_job(const TrScanFile *current) { /* its id; borrows from the name */
   return (TrBytes){current->name, strlen(current->name) - current->list->store->suffix_length};
 }
-/* A rowid is good only where a line begins: *from is there, or at the end. */
+/* A rowid is valid only if a line begins at its offset: then *from is that offset, else the end of the file. */
 TR_CHECKED int tr_scan_file_seek(const TrScanFile *current, int64_t rowid, int64_t *from, int64_t *size,
                                  char **message);
 /* A failure of tr_lines_next() and the like, with errno still set. */
 TR_CHECKED int tr_scan_file_line_error(const TrScanFile *current, const TrLines *lines, int code, char **message);
 
 /* ------------------------------------------------------------------------------------------------------------------
-** scan/read_ahead.c - the files of a list, as blocks, ahead of their turn
+** scan/read_ahead.c - the files of a list, read as blocks before the scan needs them
 */
 typedef struct TrReadAhead {
   TrFileList *list;   /* borrowed */
-  uint64_t *untimed;  /* borrowed: what blocks have counted is added here */
+  uint64_t *untimed;  /* borrowed: the counts of all blocks are added here */
   unsigned threads;   /* at most, the caller's included */
-  int64_t starts_at;  /* bytes: of a file that is opened ahead, lines that begin before it are not wanted */
-  int64_t begins_at;  /* of the current file: when it has been read up to there, line by line */
-  int64_t passed;     /* bytes that were wanted of the files so far, the current one included */
+  int64_t starts_at;  /* bytes: in files opened ahead, lines that begin before this are not wanted */
+  int64_t begins_at;  /* read line by line up to this offset of the current file, then in blocks */
+  int64_t passed;     /* bytes of all files so far, including the current one */
   TrWorkers *workers; /* owned; NULL: line by line */
   TrBlock *block;     /* borrowed: the current one */
-  unsigned given;     /* of its lines */
-  bool by_line;       /* what it left is being read */
-  uint32_t ordinal;   /* of the file whose blocks are posted next, */
-  TrFile file;        /* a copy, */
-  int64_t from;       /* and the first of them */
-  bool waits;         /* for the list's next entry, which is not plain, to have its turn */
+  unsigned given;     /* how many of its lines were returned */
+  bool by_line;       /* the lines that the block left are being read */
+  uint32_t ordinal;   /* of the file whose blocks are posted next */
+  TrFile file;        /* a copy */
+  int64_t from;       /* where its next block begins */
+  bool waits;         /* the list's next entry is unusual, and is left to the scan */
 } TrReadAhead;
 
 void tr_read_ahead_init(TrReadAhead *read_ahead, TrFileList *list, uint64_t *untimed);
-void tr_read_ahead_stop(TrReadAhead *read_ahead); /* it is then as after init */
-/* That part of a file is read now; may its lines come from blocks? */
+void tr_read_ahead_stop(TrReadAhead *read_ahead); /* afterwards it is as after init */
+/* The scan now reads [from, to) of a file; `in_blocks`: its lines may come from blocks. */
 void tr_read_ahead_look_at(TrReadAhead *read_ahead, int64_t from, int64_t to, bool in_blocks);
 /* These: SQLITE_OK or SQLITE_INTERRUPT, and read_ahead->block is the block to go on with, or NULL.
-**   begin       goes over to blocks. NULL: not worth it, or no threads
+**   begin       starts with blocks. NULL: not worth it, or no threads
 **   next_block  of the current file
-**   next_file   is then the current one. NULL: no file was opened ahead
-**   leave_file  closes it. NULL: its rest is not wanted */
+**   next_file   moves `current` to the next file. NULL: no file was opened ahead
+**   leave_file  drops the blocks of `current`, and closes it */
 TR_CHECKED int tr_read_ahead_begin(TrReadAhead *read_ahead, const TrScanFile *current, int64_t from,
                                    const TrWanted *wanted);
 TR_CHECKED int tr_read_ahead_next_block(TrReadAhead *read_ahead);
@@ -363,11 +364,11 @@ TR_CHECKED int tr_read_ahead_next_file(TrReadAhead *read_ahead, TrScanFile *curr
 TR_CHECKED int tr_read_ahead_leave_file(TrReadAhead *read_ahead, TrScanFile *current);
 
 /* ------------------------------------------------------------------------------------------------------------------
-** scan/scan.c - directory, files, lines and records put together: one pass over what a filter wants
+** scan/scan.c - one pass over the lines that a filter wants: files, lines and records together
 */
 typedef struct TrScan {
   TrPoll *poll;      /* borrowed */
-  uint64_t *untimed; /* borrowed: records that are not wanted since their time cannot be read are counted here */
+  uint64_t *untimed; /* borrowed: counts records not wanted because their time cannot be read */
   TrWant want;
   TrFilter filter; /* owned */
   size_t max_line;
@@ -376,8 +377,8 @@ typedef struct TrScan {
   TrReadAhead read_ahead;
   TrLines lines;
   TrParser parser;
-  TrParsed own;           /* the current line, unless a block has it */
-  const TrParsed *parsed; /* the current line: that, or the block's */
+  TrParsed own;           /* the current line, unless it is in a block */
+  const TrParsed *parsed; /* the current line: `own`, or in a block */
 } TrScan;
 
 /* Call order: init, begin, next until SQLITE_DONE, end. begin may be called again without end, for a cursor's next
@@ -387,12 +388,12 @@ TR_CHECKED int tr_scan_begin(TrScan *scan, const TrSettings *settings, TrFilter 
 TR_CHECKED int tr_scan_next(TrScan *scan, char **message); /* SQLITE_ROW, SQLITE_DONE, or an error */
 void tr_scan_end(TrScan *scan);
 
-/* TR_WANT_FILES: instead of tr_scan_next, next_file until SQLITE_DONE, and within each next_lines until SQLITE_DONE: as
-** many lines as are at hand, and at most so many. They live until the next call. */
+/* TR_WANT_FILES: instead of tr_scan_next, call next_file until SQLITE_DONE, and for each file next_lines until
+** SQLITE_DONE. It returns the lines that are parsed already, but at most `most`. They live until the next call. */
 TR_CHECKED int tr_scan_next_file(TrScan *scan, char **message);
 TR_CHECKED int tr_scan_next_lines(TrScan *scan, unsigned most, const TrParsed **lines, unsigned *count, char **message);
 
-/* What a table asks the scan for; it does not look into it. All borrow, until the next row. */
+/* What tables may read of a scan. All of it is borrowed until the next row. */
 static inline const TrLine *tr_scan_line(const TrScan *scan) {
   return &scan->parsed->line;
 }
@@ -402,7 +403,7 @@ static inline const TrRecord *tr_scan_record(const TrScan *scan) {
 static inline TrReason tr_scan_reason(const TrScan *scan) { /* TR_OK, or why the line is not a record */
   return scan->parsed->reason;
 }
-/* Why the entry as a whole is a row, without a line; or NULL. */
+/* If the entry as a whole is a row without a line: the reason; else NULL. */
 static inline const char *tr_scan_entry_reason(const TrScan *scan) {
   return scan->current.reason;
 }
@@ -411,11 +412,11 @@ static inline TrBytes tr_scan_job_id(const TrScan *scan) {
 }
 bool tr_scan_job_of_entry(const TrScan *scan, char job_id[TR_NAME_SIZE], size_t *length); /* of a reject, if known */
 int64_t tr_scan_rowid(const TrScan *scan);                                                /* of the line */
-int64_t tr_scan_file_rowid(const TrScan *scan, int64_t offset);                           /* of that byte in its file */
-bool tr_scan_is_backwards(const TrScan *scan); /* are the newest rows wanted first? */
+int64_t tr_scan_file_rowid(const TrScan *scan, int64_t offset);                           /* of a line there */
+bool tr_scan_is_backwards(const TrScan *scan);                                            /* newest rows first? */
 
 /* ------------------------------------------------------------------------------------------------------------------
-** scan/log_scan.c - the same for the messages of logs
+** scan/log_scan.c - one pass over the messages of logs that a filter wants
 */
 typedef struct TrLogScan {
   TrPoll *poll;      /* borrowed */
@@ -434,7 +435,7 @@ void tr_log_scan_init(TrLogScan *scan, TrConnection *connection, TrPoll *poll);
 TR_CHECKED int tr_log_scan_begin(TrLogScan *scan, const TrSettings *settings, TrFilter *filter, char **message);
 TR_CHECKED int tr_log_scan_next(TrLogScan *scan, char **message);
 void tr_log_scan_end(TrLogScan *scan);
-/* Of the current row: */
+/* The current row: */
 static inline const char *tr_log_scan_entry_reason(const TrLogScan *scan) { /* as tr_scan_entry_reason() */
   return scan->current.reason;
 }

@@ -1,9 +1,9 @@
 /*
-** scan_file.c - the file that a scan is at: the next one of its list, opened; or why there is nothing in it to read.
+** scan_file.c - the scan's current file: the next one of its list, opened; or why it cannot be read.
 **
-** What is no file to read is a row of task_rejects and of task_logs, as a whole. For a table of records it is passed
-** over, or an error. A file that may not be opened is an error for those, unless the environment says that it is passed
-** over; for another reason, or if it is a log, it has somebody's attention.
+** An entry that cannot be read as a file is a row of task_rejects and of task_logs. A table of records skips it if it
+** is not a regular file. If it is one that cannot be opened, that is an error; only for results that we have no
+** permission to read can TASKRESULTS_UNREADABLE=skip turn it off.
 */
 #include "scan.h"
 
@@ -68,8 +68,8 @@ static int classify_entry(TrScanFile *current, TrEntry entry, char **message) {
   }
 }
 
-/* A name that is no job's. It may be gone by now: finished since it was listed, or asked for by the rowid it once
-** had. */
+/* An entry that is not named as a job's file. It may be gone by now: a prune finished it since it was listed, or the
+** query asks for an old rowid. */
 static int classify_leftover(TrScanFile *current) {
   const char *name = current->name;
   int dirfd = current->list->dir.fd;

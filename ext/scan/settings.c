@@ -3,11 +3,11 @@
 **
 **   CREATE VIRTUAL TABLE temp.old USING task_results(dir='/backup/results', max_line=65536, sync=data)
 **
-** What the module's arguments leave open comes from the environment (SCHEDULER_RESULTS_DIR or SCHEDULER_LOGS_DIR,
+** A setting without an argument comes from the environment (SCHEDULER_RESULTS_DIR or SCHEDULER_LOGS_DIR,
 ** TASKRESULTS_MAX_LINE, TASKRESULTS_SYNC), read at each query or transaction, and then from the defaults. sync=off is
 ** the default because the scheduler itself never syncs: a power cut takes the last seconds of its records in any case,
-** and waiting for the disk at each COMMIT would cost a hundred times the append. Nothing here looks at the file system:
-** a table whose directory is missing must still be one that can be dropped.
+** and waiting for the disk at each COMMIT would cost a hundred times the append. Nothing here looks at the file system,
+** so that a table can be dropped even if its directory is missing.
 */
 #include "scan.h"
 
@@ -53,7 +53,7 @@ int tr_settings_set(TrSettings *settings, TrSetting setting, char *value, char *
   return code;
 }
 
-/* In the order of TrSetting. Nobody writes where there is no sync. */
+/* In the order of TrSetting. Tables that are never written to have no `sync`. */
 static const char *const known_arguments[] = {"dir='PATH'", "max_line=BYTES", "sync=off|data", NULL};
 static const char *const known_without_sync[] = {"dir='PATH'", "max_line=BYTES", NULL};
 

@@ -1,10 +1,10 @@
 /*
-** time_window.c - since and until, the arguments of task_stats and task_errors: between planning and a filter's times.
-** task_slots has grace and zone, too.
+** time_window.c - since and until, the arguments of task_stats and task_errors: read by xBestIndex, and turned into
+** times of a filter. Also grace and zone, which only task_slots has.
 **
-** They are the first hidden columns, and restrict the records that count, both ends included: so they are no property
-** of a row that SQLite could check, and no other operator than = makes sense. Where the value is not there yet, in a
-** join whose other table comes later, the plan is refused: SQLite finds another order.
+** They are hidden columns, and restrict the records that count, both ends included. They are not a property of a row
+** that SQLite could check, so only the operator = makes sense. If a value is not known yet, because in a join its table
+** comes later, the plan is refused, and SQLite tries another order.
 */
 #include "scan.h"
 
@@ -12,7 +12,7 @@
 
 /* --- planning ----------------------------------------------------------------------------------------------------- */
 
-/* The arguments that a table may have, from the first on. */
+/* The range of columns that are arguments. */
 enum { FIRST_ARGUMENT = TR_COLUMN_SINCE, ARGUMENTS_END = TR_COLUMN_ZONE + 1 };
 
 static const char *argument_name(TrColumn column) {
@@ -25,7 +25,7 @@ static bool is_of(const sqlite3_index_info *info, int i, TrColumn (*column_of)(i
   return table_column >= 0 && column_of(table_column) == column;
 }
 
-/* SQLITE_CONSTRAINT: the argument has no value in this plan, but will have in another. */
+/* SQLITE_CONSTRAINT: the argument has no value in this plan; SQLite must try another. */
 static int check_argument(sqlite3_index_info *info, const char *table, TrColumn (*column_of)(int), TrColumn column,
                           char **message) {
   bool given = false, usable = false;
@@ -45,7 +45,7 @@ static int check_argument(sqlite3_index_info *info, const char *table, TrColumn 
   return given && !usable ? SQLITE_CONSTRAINT : SQLITE_OK;
 }
 
-/* SQLite heeds `omit` among the first 16 constraints only. */
+/* SQLite respects `omit` only for the first 16 constraints. */
 static bool is_checked(const sqlite3_index_info *info, TrColumn (*column_of)(int), TrColumn column) {
   for (int i = 16; i < info->nConstraint; i++) {
     if (is_of(info, i, column_of, column) && info->aConstraintUsage[i].omit) return true;
@@ -70,18 +70,18 @@ int tr_time_window_choose(sqlite3_index_info *info, const char *table, TrColumn 
 
 /* --- values ------------------------------------------------------------------------------------------------------- */
 
-/* Bounds of int64, as doubles: the lower is exact, the upper one too high. */
+/* The bounds of int64_t as doubles: the lower one is exact, the upper one is 1 too high. */
 #define LOWEST -9223372036854775808.0
 #define TOO_HIGH 9223372036854775808.0
 
-/* A bound between two microseconds leaves out the one that is outside. */
+/* Rounds a bound between two microseconds to the one inside the window. */
 static int64_t whole_us(double us, bool is_since) {
   us = is_since ? ceil(us) : floor(us);
   if (us < LOWEST) return INT64_MIN;
   return us >= TOO_HIGH ? INT64_MAX : (int64_t)us;
 }
 
-/* SQLITE_MISMATCH: it is no time. */
+/* SQLITE_MISMATCH: not a time. */
 static int read_bound(sqlite3_value *value, bool is_since, const TrZone *zone, int64_t *us) {
   switch (sqlite3_value_type(value)) {
   case SQLITE_NULL: return SQLITE_OK;
@@ -112,7 +112,7 @@ static int read_time_argument(const char *table, TrColumn column, const TrZone *
 int tr_time_argument(const char *table, TrColumn column, int flags, const TrZone *zone, sqlite3_value *value,
                      sqlite3_value **kept, int64_t *us, char **message) {
   if (kept) {
-    *kept = sqlite3_value_dup(value); /* only to be given back: a copy belongs to no connection; SQLite may miss it */
+    *kept = sqlite3_value_dup(value); /* only for the hidden column: some SQLite functions crash on a copy */
     if (*kept == NULL) return SQLITE_NOMEM;
   }
   if (sqlite3_value_type(value) == SQLITE_NULL && flags & TR_CHECKS(column)) {

@@ -1,14 +1,14 @@
 /*
-** workers.c - blocks, parsed ahead of their turn, by helper threads and by the caller.
+** workers.c - blocks that are parsed before the scan needs them, by helper threads and by the caller.
 **
-** A ring of blocks. The caller describes them (post), in the order in which it wants them back; whoever is free parses
-** the oldest that nobody has: the helpers all the time, the caller while the one that it wants next is not done. So no
-** thread waits for another while there is work, and with no helper the caller just does it all.
+** A ring of blocks. The caller posts them in the order in which it wants them back. Whoever is free parses the oldest
+** block that nobody has taken: helpers at all times, the caller while its next block is not done. So no thread waits
+** while there is work, and without helpers the caller does all of it.
 **
 **   post -> [ released ... taken ... posted ] -> take, release
 **
-** Three counters say it all: blocks below `released` are free again, those below `taken` are being parsed or done,
-** those below `posted` are described. Block n is in ring[n % WORKERS_BLOCKS].
+** Three counters hold the state: blocks below `released` are free again, those below `taken` are being parsed or are
+** done, those below `posted` wait. Block n is in ring[n % WORKERS_BLOCKS].
 */
 #include "scan.h"
 
@@ -17,18 +17,18 @@
 #include <unistd.h>
 
 #define WORKERS_BLOCKS 6 /* with fewer, a helper is idle now and then; with more, less of them stays in the cache */
-#define WAIT_MS 2        /* between two looks at whether the user has had enough */
+#define WAIT_MS 2        /* between two checks for an interrupt */
 
 struct TrWorkers {
   TrWanted wanted;
   TrParser parser; /* the caller's */
   TrBlock ring[WORKERS_BLOCKS];
-  pthread_mutex_t mutex; /* over what follows, and who has which block */
+  pthread_mutex_t mutex; /* protects the fields below, and which thread has which block */
   pthread_cond_t work;   /* there is something to parse, or it is time to stop */
   pthread_cond_t done;   /* a helper has parsed a block */
   uint64_t posted, taken, released;
   bool stop;
-  pid_t pid; /* of the process whose threads they are */
+  pid_t pid; /* the process that started the threads */
   pthread_t thread[TR_MAX_THREADS - 1];
   unsigned thread_count;
 };
@@ -37,13 +37,13 @@ static TrBlock *block_at(TrWorkers *workers, uint64_t n) {
   return &workers->ring[n % WORKERS_BLOCKS];
 }
 
-/* Another process that was forked from ours has no helpers, and its copy of the mutex may be locked for ever. What a
-** helper was parsing is left half done there: it is parsed anew. */
+/* In a forked child there are no helpers, and its copy of the mutex may stay locked for ever. A block that a helper was
+** parsing is incomplete there, and is parsed again. */
 static bool is_forked(const TrWorkers *workers) {
   return workers->pid != getpid();
 }
 
-/* With the mutex, which is let go meanwhile. */
+/* Called with the mutex locked; unlocks it while it parses. */
 static void parse_oldest(TrWorkers *workers, TrParser *parser) {
   assert(workers->taken < workers->posted);
   TrBlock *block = block_at(workers, workers->taken++);

@@ -254,7 +254,7 @@ visited() {
     'task_stats(dir=private)' 'task_errors(dir=private)' 'task_logs(dir=private)' 'task_runs(dir=private)' \
     'task_runs(logs=private)' 'task_stats(logs=private)' 'task_slots(file=private/jobs.json)' 'task_slots(logs=private)' 'task_slots(results=private)' 'task_jobs(file=private/jobs.json)' 'task_jobs(results=private)'; do
     visited sqlite3_taskresults_readonly_init "CREATE VIRTUAL TABLE temp.p USING $table" 'SELECT * FROM p'
-    [[ $status -ne 0 && $output == *'= is refused, because taskresults was loaded without the power to name a path'* ]]
+    [[ $status -ne 0 && $output == *'= is refused, because taskresults was loaded read-only'* ]]
   done
   visited sqlite3_taskresults_readonly_init "INSERT INTO task_results(job_id, success) VALUES ('own', 1)"
   [[ $status -ne 0 && $output == *'may not be modified'* ]]

@@ -100,5 +100,5 @@ PYTHON
   build_embedded "$root/libtaskresults.a" -Dsqlite3_taskresults_init=sqlite3_taskresults_readonly_init
   make_job a 3
   run "$BATS_TEST_TMPDIR/embed" "$results" # names its directory
-  [[ $status -eq 1 && $output == *'without the power to name a path'* ]]
+  [[ $status -eq 1 && $output == *'loaded read-only'* ]]
 }

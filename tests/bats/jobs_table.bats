@@ -382,7 +382,7 @@ here|idle' "CREATE VIRTUAL TABLE temp.j USING task_jobs(file='$BATS_TEST_TMPDIR/
   assert_sql_error 'unsafe use of virtual table "own"' "CREATE VIRTUAL TABLE own USING task_jobs(file='$jobs_file')" \
     'CREATE VIEW v AS SELECT * FROM own' 'SELECT * FROM v'
   assert_sql_error "the arguments are file='PATH' and results='PATH'" 'CREATE VIRTUAL TABLE temp.j USING task_jobs(dir=x)'
-  assert_sql_error 'file= names nothing' 'CREATE VIRTUAL TABLE temp.j USING task_jobs(file=)'
+  assert_sql_error 'file= is empty' 'CREATE VIRTUAL TABLE temp.j USING task_jobs(file=)'
 }
 
 @test "a relative path, and one without a directory, work too" {

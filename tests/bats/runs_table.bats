@@ -169,7 +169,7 @@ PYTHON
   assert_sql_error 'unsafe use of virtual table "own"' "CREATE VIRTUAL TABLE own USING task_runs(dir='$BATS_TEST_TMPDIR/r')" \
     'CREATE VIEW v AS SELECT * FROM own' 'SELECT * FROM v'
   assert_sql_error "the arguments are dir='PATH', logs='PATH' and max_line=BYTES" 'CREATE VIRTUAL TABLE temp.r USING task_runs(sync=off)'
-  assert_sql_error 'logs= names nothing' 'CREATE VIRTUAL TABLE temp.r USING task_runs(logs=)'
+  assert_sql_error 'logs= is empty' 'CREATE VIRTUAL TABLE temp.r USING task_runs(logs=)'
 }
 
 @test "sqlite3_interrupt() ends the reading of a log" {

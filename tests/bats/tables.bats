@@ -139,9 +139,9 @@ EFBFBD' 'SELECT hex(output) FROM task_results'
   assert_sql_error "task_results: unknown argument 'colour'" 'CREATE VIRTUAL TABLE temp.t USING task_results(colour=red)'
 }
 
-@test "a dir= that names nothing is refused" {
-  assert_sql_error 'dir= names nothing' 'CREATE VIRTUAL TABLE temp.t USING task_results(dir=)'
-  assert_sql_error 'dir= names nothing' "CREATE VIRTUAL TABLE temp.t USING task_results(dir='')"
+@test "an empty dir= is refused" {
+  assert_sql_error 'dir= is empty' 'CREATE VIRTUAL TABLE temp.t USING task_results(dir=)'
+  assert_sql_error 'dir= is empty' "CREATE VIRTUAL TABLE temp.t USING task_results(dir='')"
 }
 
 @test "a max_line= that is no number of bytes is refused, in the argument and in the environment" {
