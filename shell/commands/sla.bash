@@ -32,9 +32,9 @@
 #
 #   missed slots   with --count missed: a run that the schedule expected and that did not take place. It counts as a
 #                  failure at the time when it was due. taskresults-tables(7) says under task_slots what is `missed`,
-#                  and what is late, paused or skipped instead. A slot that was missed up to 31 days before the window can
-#                  mean that the job is down when the window begins. Jobs in the scheduler's list that never ran have
-#                  missed slots, too
+#                  and what is late, paused or skipped instead. A slot that was missed up to 31 days before the window
+#                  can mean that the job is down when the window begins. Jobs in the scheduler's list that never ran
+#                  have missed slots, too
 #   too long       with --max-duration: a success that took longer, according to the job's log
 #
 # What is not known does not count: neither `unknown` slots nor those of a job without a schedule are missed, and a
