@@ -2,16 +2,21 @@
 #
 # Usage: taskresults metrics [-o FILE]
 #
-# Each of these gauges has a value for every job with a file of results. The label job_id names the job:
+# Each of these gauges has a value for every job with a file of results; missed and unknown slots, for every job whose
+# schedule in the scheduler's list can be read. The label job_id names the job. A slot is a time at which a job is due:
+# see taskresults-tables(7), task_slots.
 #
 # Metrics:
 #   taskresults_job_last_run_timestamp_seconds      when the last run finished; missing if its time cannot be read
 #   taskresults_job_last_success_timestamp_seconds  when the last success finished; missing if there is none
 #   taskresults_job_last_run_success                1 or 0; missing if there is no run
+#   taskresults_job_last_run_duration_seconds       how long the last run took; missing if the job's log does not tell
 #   taskresults_job_consecutive_failures            failures in a row, up to now
 #   taskresults_job_runs                            runs that are in the file, by result="success" and result="failure";
 #                                                   pruning lowers it, so it is not a counter
 #   taskresults_job_rejected_lines                  lines of the file that are not valid records
+#   taskresults_job_missed_slots                    slots of the last 7 days that were missed
+#   taskresults_job_unknown_slots                   slots of the last 7 days of which nothing is known
 #   taskresults_job_readable                        1, or 0 if the file cannot be read; then the job has no other metric
 #
 # Two more are not about a job: taskresults_build_info, with the label version, and
@@ -22,9 +27,15 @@
 #   -o, --output F  write the file F, whole or not at all, so that a collector never reads a part of it. node_exporter
 #                   reads files called *.prom
 #
+# Environment:
+#   SCHEDULER_LOGS_DIR    where the jobs' logs are, which tell of durations; /opt/.task-scheduler/logs. Without a
+#                         directory that can be read, there are no durations, and no slots
+#   SCHEDULER_JOBS_FILE   the scheduler's list of jobs; /opt/.task-scheduler/jobs.json. Without it, there are no slots
+#
 # Exit status:
-#   0 fine, whatever the jobs' state; 2 usage; 3 input or output failed, or a job was left out because its file cannot
-#   be read; the metrics of the others were written, and F was replaced
+#   0 fine, whatever the jobs' state; 2 usage; 3 input or output failed, or a job was left out because its file or its
+#   log cannot be read, or all slots were, because the list of jobs cannot be; all other metrics were written, and F was
+#   replaced
 #
 # Examples:
 #   taskresults metrics
@@ -32,11 +43,50 @@
 
 # shellcheck shell=bash
 
+# find_logs - sets `logs_known`, if there is a directory of logs that can be read, and `unreadable_logs`. A log that
+# cannot be read would fail the query.
+find_logs() {
+  local left_out=("${unreadable[@]}") readable
+  logs_known='' unreadable_logs=()
+  [[ -d $logs_dir && -r $logs_dir && -x $logs_dir ]] || return 0
+  logs_known=1
+  find_unreadable "$logs_dir" .log
+  unreadable_logs=("${unreadable[@]}") unreadable=("${left_out[@]}")
+}
+
+# last_duration - SQL: of a row of task_stats.
+last_duration() {
+  if [[ -z $logs_known ]]; then
+    printf NULL
+  elif ((${#unreadable_logs[@]})); then
+    printf '%s' "CASE WHEN job_id NOT IN $(jobs_in "${unreadable_logs[@]}") THEN last_duration_s END"
+  else
+    printf last_duration_s
+  fi
+}
+
+# slots - SQL: SELECT, for each job whose slots are known, how many of the last 7 days were missed, and are unknown.
+slots() {
+  local left_out=("${unreadable[@]}" "${unreadable_logs[@]}") listed='record IS NOT NULL AND job_id IS NOT NULL'
+  if [[ -z $logs_known || -z $jobs_known ]]; then
+    printf '%s' "SELECT NULL AS job_id, '' AS labels, NULL AS missed, NULL AS unknown WHERE 0"
+    return
+  fi
+  ((${#left_out[@]} == 0)) || listed+=" AND job_id NOT IN $(jobs_in "${left_out[@]}")"
+  printf '%s' "WITH listed AS MATERIALIZED (SELECT DISTINCT job_id FROM task_jobs WHERE $listed),
+    counted AS MATERIALIZED (SELECT job_id, sum(state = 'missed') AS missed, sum(state = 'unknown') AS unknown,
+      sum(slot_us IS NULL) AS unread FROM task_slots WHERE job_id IN (SELECT job_id FROM listed) GROUP BY job_id)
+    SELECT job_id, '' AS labels, coalesce(missed, 0) AS missed, coalesce(unknown, 0) AS unknown
+    FROM listed LEFT JOIN counted USING (job_id) WHERE coalesce(unread, 0) = 0"
+}
+
 parse_options 'o:output=' "$@"
-load lib/query lib/unreadable lib/jobs_in
+load lib/query lib/unreadable lib/jobs_in lib/jobs_file
 at_most 0
 [[ ! -v opt[output] || -n ${opt[output]} ]] || usage_error '--output wants a file'
 readable_jobs
+find_logs
+look_at_jobs_file
 
 # In a label's value, these three are escaped; any other character stands for itself.
 label="replace(replace(replace(job_id, '\\', '\\\\'), '\"', '\\\"'), char(10), '\\n')"
@@ -56,18 +106,24 @@ gauge() {
 
 statements() {
   echo "CREATE TEMP TABLE job AS SELECT job_id, '' AS labels, runs, successes, failures, streak, last_run_us,
-    last_success_us, rejects FROM task_stats;
+    last_success_us, rejects, $(last_duration) AS took FROM task_stats;
+    CREATE TEMP TABLE slots AS $(slots);
     CREATE TEMP TABLE unreadable AS $(unreadable_jobs);"
   gauge taskresults_job_last_run_timestamp_seconds 'When the last run of the job finished.' "$(seconds last_run_us)"
   gauge taskresults_job_last_success_timestamp_seconds 'When the last successful run of the job finished.' \
     "$(seconds last_success_us)"
   gauge taskresults_job_last_run_success 'Whether the last run of the job succeeded.' \
     'CASE WHEN streak > 0 THEN 1 WHEN streak < 0 THEN 0 END'
+  gauge taskresults_job_last_run_duration_seconds 'How long the last run of the job took.' "printf('%.6f', took)" \
+    '(SELECT * FROM job WHERE took IS NOT NULL)'
   gauge taskresults_job_consecutive_failures 'Failures of the job in a row, up to now.' 'max(0, -streak)'
   gauge taskresults_job_runs 'Runs of the job that are kept, by their result.' runs \
     "(SELECT job_id, ',result=\"success\"' AS labels, successes AS runs FROM job
       UNION ALL SELECT job_id, ',result=\"failure\"', failures FROM job)"
   gauge taskresults_job_rejected_lines 'Lines in the file of the job that are no records.' rejects
+  gauge taskresults_job_missed_slots 'Runs that were due within the last 7 days and did not take place.' missed slots
+  gauge taskresults_job_unknown_slots 'Times of the last 7 days at which the job was due, and nothing is known.' \
+    unknown slots
   gauge taskresults_job_readable 'Whether the file of the job can be read; if not, it has no other sample.' readable \
     "(SELECT job_id, '' AS labels, 1 AS readable FROM job UNION ALL SELECT job_id, '', 0 FROM unreadable)"
   echo "SELECT '# HELP taskresults_build_info The version that made these metrics.' || char(10) ||
@@ -89,4 +145,9 @@ if [[ -v opt[output] && ${opt[output]} != - ]]; then
 else
   metrics
 fi
+
+say_unknown_jobs 'no missed runs'
+load lib/name_unreadable
+name_unreadable_files 'no duration and no missed runs' log "$logs_dir" .log "${unreadable_logs[@]}"
 say_unreadable
+((${#unreadable_logs[@]} == 0)) && [[ -z $jobs_fault ]] || exit "$EXIT_IO"

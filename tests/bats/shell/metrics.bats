@@ -21,7 +21,7 @@ check_metrics() {
 }
 
 @test "metrics: the example data, byte for byte" {
-  export SCHEDULER_RESULTS_DIR=$root/examples/results
+  export SCHEDULER_RESULTS_DIR=$root/examples/results SCHEDULER_LOGS_DIR=$root/examples/logs
   local before=$EPOCHSECONDS
   run taskresults metrics
   [[ $status -eq 0 ]]
@@ -48,6 +48,11 @@ taskresults_job_last_run_success{job_id="api-monitor"} 1
 taskresults_job_last_run_success{job_id="daily-digest"} 1
 taskresults_job_last_run_success{job_id="nightly-backup"} 1
 taskresults_job_last_run_success{job_id="price-watch"} 0
+# HELP taskresults_job_last_run_duration_seconds How long the last run of the job took.
+# TYPE taskresults_job_last_run_duration_seconds gauge
+taskresults_job_last_run_duration_seconds{job_id="daily-digest"} 5.150953
+taskresults_job_last_run_duration_seconds{job_id="nightly-backup"} 528.548349
+taskresults_job_last_run_duration_seconds{job_id="price-watch"} 1.267412
 # HELP taskresults_job_consecutive_failures Failures of the job in a row, up to now.
 # TYPE taskresults_job_consecutive_failures gauge
 taskresults_job_consecutive_failures{job_id="api-monitor"} 0
@@ -70,6 +75,10 @@ taskresults_job_rejected_lines{job_id="api-monitor"} 1
 taskresults_job_rejected_lines{job_id="daily-digest"} 0
 taskresults_job_rejected_lines{job_id="nightly-backup"} 0
 taskresults_job_rejected_lines{job_id="price-watch"} 0
+# HELP taskresults_job_missed_slots Runs that were due within the last 7 days and did not take place.
+# TYPE taskresults_job_missed_slots gauge
+# HELP taskresults_job_unknown_slots Times of the last 7 days at which the job was due, and nothing is known.
+# TYPE taskresults_job_unknown_slots gauge
 # HELP taskresults_job_readable Whether the file of the job can be read; if not, it has no other sample.
 # TYPE taskresults_job_readable gauge
 taskresults_job_readable{job_id="api-monitor"} 1
@@ -99,6 +108,116 @@ taskresults_job_last_run_timestamp_seconds{job_id="old"} -0.250000' ]]
     'taskresults_job_last_run_success{job_id="never"} 0 taskresults_job_last_run_success{job_id="old"} 1 taskresults_job_last_run_success{job_id="untimed"} 1 ' ]]
   [[ $(samples_of taskresults_job_consecutive_failures | cut -d ' ' -f 2 | tr '\n' ' ') == '0 1 0 0 ' ]] # empty, never, …
   [[ $(samples_of taskresults_job_rejected_lines | grep -v ' 0$') == 'taskresults_job_rejected_lines{job_id="untimed"} 1' ]]
+}
+
+# due_daily JOB... - the list: jobs that are due every day at midnight, since eight days and a bit ago.
+due_daily() {
+  export SCHEDULER_JOBS_FILE=$BATS_TEST_TMPDIR/jobs.json SCHEDULER_LOGS_DIR=$BATS_TEST_TMPDIR/logs
+  mkdir -p "$SCHEDULER_LOGS_DIR"
+  python3 - "$SCHEDULER_JOBS_FILE" "$((EPOCHSECONDS / 86400 * 86400 - 8 * 86400 - 3600))" "$@" <<'PYTHON'
+import datetime, json, sys
+created = datetime.datetime.fromtimestamp(int(sys.argv[2]), datetime.timezone.utc).isoformat()
+jobs = [{"id": job, "schedule": "0 0 * * *", "enabled": True, "recurring": True, "created_at": created} for job in sys.argv[3:]]
+with open(sys.argv[1], "w") as file:
+    json.dump({"jobs": jobs}, file)
+PYTHON
+}
+
+# ran JOB DAYS_AGO SECONDS - a run that began at midnight, and took so long.
+ran() {
+  local began=$((EPOCHSECONDS / 86400 * 86400 - $2 * 86400)) start end
+  TZ=UTC0 printf -v start '%(%FT%TZ)T' "$began"
+  TZ=UTC0 printf -v end '%(%FT%TZ)T' $((began + $3))
+  printf '[%s] Starting execution\n[%s] Execution succeeded\n' "$start" "$end" >>"$SCHEDULER_LOGS_DIR/$1.log"
+  append_raw "$1" "{\"timestamp\": \"$end\", \"success\": true}\n"
+}
+
+@test "metrics: the last duration, and slots that were missed, of jobs in the list, with and without a file" {
+  due_daily a never
+  local day
+  for day in 8 7 5 4; do ran a "$day" 30; done # not on the 6th, nor on the last three days
+  ran unlisted 3 2
+  append_raw unlogged '{"timestamp": "2026-01-01T00:00:00Z", "success": true}\n'
+  # What is due now, or within the grace time, is not missed yet.
+  local pending
+  pending=$(taskresults sql --mode list "SELECT count(*) FROM task_slots WHERE job_id = 'a' AND state = 'pending'")
+  run taskresults metrics
+  [[ $status -eq 0 ]]
+  [[ $(grep '^taskresults_job_last_run_duration_seconds{' <<<"$output") == \
+    $'taskresults_job_last_run_duration_seconds{job_id="a"} 30.000000
+taskresults_job_last_run_duration_seconds{job_id="unlisted"} 2.000000' ]]
+  [[ $(grep '^taskresults_job_missed_slots{' <<<"$output") == \
+    'taskresults_job_missed_slots{job_id="a"} '$((5 - pending))$'\ntaskresults_job_missed_slots{job_id="never"} '$((7 - pending)) ]]
+  [[ $(grep '^taskresults_job_unknown_slots{' <<<"$output") == \
+    $'taskresults_job_unknown_slots{job_id="a"} 0\ntaskresults_job_unknown_slots{job_id="never"} 0' ]]
+  check_metrics <<<"$output"
+}
+
+@test "metrics: a list of jobs that is broken costs the slots, not the rest; without logs there are neither durations nor slots" {
+  due_daily a
+  ran a 2 5
+  printf '{"jobs": [{"id": "a"' >"$SCHEDULER_JOBS_FILE"
+  run taskresults metrics
+  [[ $status -eq 3 && $output == *"taskresults: no missed runs, since the scheduler's list cannot be read: jobs file "* ]]
+  [[ $output == *'last_run_duration_seconds{job_id="a"} 5.000000'* && $output != *'_slots{'* ]]
+  [[ $output == *'taskresults_job_runs{job_id="a",result="success"} 1'* ]]
+  rm "$SCHEDULER_JOBS_FILE"
+  run taskresults metrics
+  [[ $status -eq 0 && $output == *'last_run_duration_seconds{'* && $output != *'_slots{'* ]]
+  due_daily a
+  SCHEDULER_LOGS_DIR=$BATS_TEST_TMPDIR/nowhere run taskresults metrics
+  [[ $status -eq 0 && $output != *'last_run_duration_seconds{'* && $output != *'_slots{'* ]]
+  check_metrics <<<"$output"
+}
+
+@test "metrics: a log that cannot be read costs the durations and slots of its job alone, with the fix, and it is status 3" {
+  ((EUID == 0)) || skip 'needs root, to become somebody else'
+  open_results
+  due_daily a b
+  cp -r "$SCHEDULER_JOBS_FILE" "$SCHEDULER_LOGS_DIR" "$open_place"
+  export SCHEDULER_JOBS_FILE=$open_place/jobs.json SCHEDULER_LOGS_DIR=$open_place/logs
+  ran a 2 5
+  ran b 2 6
+  chmod 644 "$SCHEDULER_JOBS_FILE" "$results"/*.jsonl
+  chmod 755 "$SCHEDULER_LOGS_DIR"
+  chmod 644 "$SCHEDULER_LOGS_DIR/a.log"
+  chmod 600 "$SCHEDULER_LOGS_DIR/b.log"
+  "${as_nobody[@]}" test -r "$root/taskresults.so" || skip 'the checkout is closed to others'
+  run "${as_nobody[@]}" "$(tool taskresults)" metrics
+  [[ $status -eq 3 ]]
+  [[ $output == *"no duration and no missed runs: job b, whose log cannot be read; as its owner: chmod a+r -- $SCHEDULER_LOGS_DIR/b.log"* ]]
+  [[ $(grep -c '_duration_seconds{\|_slots{' <<<"$output") == 3 && $output == *'missed_slots{job_id="a"}'* ]]
+  [[ $output == *'taskresults_job_runs{job_id="b",result="success"} 1'* ]]
+}
+
+# costs_of COUNT - sets `processes` and `opened` of `metrics` with so many jobs, each with results and a log.
+costs_of() {
+  local i names=() here=$BATS_TEST_TMPDIR/jobs-$1
+  mkdir -p "$here/traces" "$here/results"
+  export SCHEDULER_RESULTS_DIR=$here/results
+  for ((i = 0; i < $1; i++)); do names+=("job-$i"); done
+  rm -rf "$BATS_TEST_TMPDIR/logs"
+  due_daily "${names[@]}"
+  results=$here/results ran job-0 2 5
+  for ((i = 1; i < $1; i++)); do
+    printf '%s\n' "$(<"$here/results/job-0.jsonl")" >"$here/results/job-$i.jsonl"
+    printf '%s\n' "$(<"$SCHEDULER_LOGS_DIR/job-0.log")" >"$SCHEDULER_LOGS_DIR/job-$i.log"
+  done
+  strace -ff -qq --seccomp-bpf -e trace=execve,openat -o "$here/traces/of" "$(tool taskresults)" metrics >"$here/metrics"
+  [[ $(grep -c '_duration_seconds{' "$here/metrics") == "$1" && $(grep -c '_missed_slots{' "$here/metrics") == "$1" ]]
+  processes=$(cat "$here"/traces/* | grep -c '^execve(.* = 0$')
+  opened=$(cat "$here"/traces/* | grep -c '^openat(.* = [0-9]*$')
+}
+
+@test "metrics: as many processes for 2,000 jobs as for one, and for each job a few files are opened" {
+  require_strace
+  local few opened_few processes opened
+  costs_of 1
+  few=$processes opened_few=$opened
+  costs_of 2000
+  [[ $processes == "$few" ]]
+  echo "$opened_few files are opened for one job, $opened for 2,000"
+  ((opened - opened_few <= 1999 * 9))
 }
 
 @test "metrics: job ids are escaped, and come back" {

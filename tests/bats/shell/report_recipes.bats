@@ -62,6 +62,7 @@ run_crontab() {
   promtool check rules "$root/examples/prometheus/taskresults.rules.yml"
   # Only metrics that there are.
   make_job a 1
+  export SCHEDULER_JOBS_FILE=$root/examples/jobs.json SCHEDULER_LOGS_DIR=$root/examples/logs
   for metric in $(grep -o 'taskresults_[a-z_]*' "$root/examples/prometheus/taskresults.rules.yml" | sort -u); do
     taskresults metrics | grep -q "^${metric}[{ ]"
   done
