@@ -3,12 +3,12 @@
 ** files or without it.
 **
 ** SQLite derives the entry point's name from the file's: taskresults.so, ./taskresults and libtaskresults.so all lead
-** to sqlite3_taskresults_init, mod_taskresults.so to sqlite3_modtaskresults_init. sqlite3_taskresults_readonly_init has
-** to be named. Nothing else is exported.
+** to sqlite3_taskresults_init, mod_taskresults.so to sqlite3_modtaskresults_init. sqlite3_taskresults_readonly_init
+** must be named explicitly. Nothing else is exported.
 **
-** A connection keeps what it was given first. Otherwise a second load, by a part of the host that knows nothing of the
-** first, would hand the power to visitors who were not to have it; or would leave them the functions and take the word
-** of the host that it had loaded none.
+** The first load on a connection decides. Otherwise a second load, by a part of the host that does not know of the
+** first, could give visitors functions that they must not have; or a read-only load would seem to work although an
+** earlier load left all functions.
 */
 #define TR_EXTENSION_MAIN
 #include "functions/functions.h"
@@ -44,7 +44,7 @@ static int register_tables(TrConnection *connection) {
   return code;
 }
 
-/* They touch no file, and belong to every connection. */
+/* Functions that touch no file; every connection gets them. */
 static int register_pure_functions(TrConnection *connection) {
   int code = tr_signature_register(connection->db);
   if (code == SQLITE_OK) code = tr_hash_register(connection->db);
@@ -61,9 +61,10 @@ static int register_acting_functions(TrConnection *connection) {
   return code;
 }
 
-/* --- what an earlier load has left -------------------------------------------------------------------------------- */
+/* --- an earlier load on the same connection
+** -------------------------------------------------------------------------------- */
 
-/* What of ours the pragma names. Its first column is the name. */
+/* Which of our names the pragma lists; its first column is the name. */
 typedef struct Names {
   int rows;
   bool results, version, writable;
@@ -85,10 +86,10 @@ static int look_through(sqlite3 *db, const char *pragma, Names *names) {
   return code == SQLITE_DONE ? SQLITE_OK : code;
 }
 
-/* Asked of SQLite, which alone knows what is registered: a function of ours that could answer may be replaced or, by an
-** authorizer, forbidden. In doubt, nothing is loaded. There are hundreds of functions and a dozen modules, so that the
-** functions are asked for only if our module is there, or if the modules cannot be told. (A host that takes our modules
-** away again, by sqlite3_drop_modules(), has to know that our functions stay.) */
+/* We ask SQLite what is registered; a function of ours could have been replaced, or an authorizer could forbid it. If
+** SQLite does not answer, nothing is loaded. There are hundreds of functions but only a dozen modules, so we list the
+** functions only if our module is there, or if the modules cannot be listed. (A host that removes our modules with
+** sqlite3_drop_modules() has to know that our functions stay.) */
 static int find_earlier_load(sqlite3 *db, bool *is_loaded, bool *can_act, char **message) {
   Names modules, functions;
   *is_loaded = *can_act = false;
@@ -100,11 +101,11 @@ static int find_earlier_load(sqlite3 *db, bool *is_loaded, bool *can_act, char *
     return tr_error(message, code, "taskresults: PRAGMA function_list: %s", sqlite3_errmsg(db));
   }
   *can_act = functions.writable;
-  *is_loaded = functions.version || *can_act; /* for want of memory, a load may have ended half-way */
+  *is_loaded = functions.version || *can_act; /* a load without enough memory may have stopped half-way */
   if (functions.rows > 0) return SQLITE_OK;
   return tr_error(message, SQLITE_ERROR,
-                  "taskresults: PRAGMA function_list names no function (omitted, or ignored by an authorizer), so what "
-                  "is loaded already cannot be told");
+                  "taskresults: PRAGMA function_list is empty (left out of this SQLite, or blocked by an "
+                  "authorizer), so an earlier load cannot be seen");
 }
 
 static int refuse_other_load(sqlite3 *db, bool read_only, char **message) {
@@ -131,7 +132,7 @@ static int load_extension(sqlite3 *db, bool read_only, char **message) {
   code = register_tables(connection);
   if (code == SQLITE_OK && !read_only) code = register_acting_functions(connection);
   if (code == SQLITE_OK) code = register_pure_functions(connection);
-  tr_connection_unref(connection); /* the modules hold their own */
+  tr_connection_unref(connection); /* the modules hold references of their own */
   return code;
 }
 

@@ -6,7 +6,7 @@
 **
 ** Returns the number of rows, an INTEGER. Options, each 'name', value:
 **   header 0          no line with the columns' names
-**   guard 1           a ' before texts that a spreadsheet would take for a formula, see formula.c (this changes data)
+**   guard 1           a ' before texts that a spreadsheet would read as a formula, see formula.c (this changes data)
 **   delimiter TEXT    one character between cells, instead of the comma: a tab, ; | or other punctuation
 **   bom 1             the file begins with the bytes EF BB BF, by which some programs (Excel) know UTF-8
 **   newline 'lf'      lines end in LF; without it in CR LF, as RFC 4180 wants it
@@ -14,15 +14,15 @@
 **   cut NAME          ... in the column of that name only; may be given again for another
 **   sync 0            do not wait until the disk has the file
 **
-** RFC 4180 as csv.c has it; the file is there whole or not at all, as output.c has it.
+** csv.c follows RFC 4180; output.c makes the file appear complete or not at all.
 **
-** The statement has to be one SELECT (or WITH ... SELECT, or VALUES): its first word is looked at before SQLite sees
-** it, because some statements act when they are only prepared (PRAGMA), and some that change much count as read-only
-** (BEGIN, ATTACH). What it fails with is passed on in its own words. Functions that it calls may do what they do when
-** the user calls them directly, and no more: the rules for views and triggers hold inside it.
+** The statement must be one SELECT (or WITH ... SELECT, or VALUES). We check its first word before SQLite sees it,
+** because some statements act already when they are prepared (PRAGMA), and some count as read-only although they change
+** something (BEGIN, ATTACH). Its errors are passed on unchanged. Functions in it may do only what they do when the user
+** calls them directly: the rules for views and triggers hold inside it.
 **
 ** The function is DIRECTONLY: nothing in the schema of a hostile database can write files. It cannot be used inside its
-** own SELECT, which could nest until the stack ends.
+** own SELECT, because nesting could exhaust the stack.
 */
 #include "functions.h"
 
@@ -47,7 +47,7 @@ typedef struct ExportCall {
 
 /* --- arguments --------------------------------------------------------------------------------------------------- */
 
-/* NULL: it is no text, or holds a NUL, behind which nobody would look. */
+/* NULL: it is not a text, or it contains a NUL, which would cut it. */
 static const char *plain_text(sqlite3_value *value) {
   const char *text = sqlite3_value_type(value) == SQLITE_TEXT ? (const char *)sqlite3_value_text(value) : NULL;
   return text && strlen(text) == (size_t)sqlite3_value_bytes(value) ? text : NULL;
@@ -166,7 +166,7 @@ static int prepare(ExportCall *call, char **message) {
     return no_select(message); /* WITH ... DELETE */
   }
   if (*skip_empty(tail)) {
-    return tr_error(message, SQLITE_ERROR, "taskresults_export_csv: there is more text behind the SELECT");
+    return tr_error(message, SQLITE_ERROR, "taskresults_export_csv: there is more text after the SELECT");
   }
   if (sqlite3_bind_parameter_count(call->statement) > 0) {
     return tr_error(message, SQLITE_ERROR,
@@ -177,7 +177,7 @@ static int prepare(ExportCall *call, char **message) {
 
 /* --- rows -------------------------------------------------------------------------------------------------------- */
 
-/* A column that is to be cut and is not there would leave data whole that nobody wants whole. */
+/* A column to cut that does not exist is an error: otherwise a typing mistake would export uncut data. */
 static int find_cuts(ExportCall *call, char **message) {
   size_t size = (size_t)call->column_count * sizeof *call->column_chars;
   call->column_chars = sqlite3_malloc64(size);
@@ -216,8 +216,9 @@ static int write_header(ExportCall *call) {
   return call->output.code;
 }
 
-/* sqlite3_column_value() saves a lock and an unlock for each of a value's type, text and length. Its values are called
-** unprotected, for hosts of many threads; but this runs inside a step of the same connection, which holds the lock. */
+/* With sqlite3_column_value(), reading type, text and length of a value takes no lock each. Its values are
+** "unprotected", unsafe with several threads; but here we are inside a step of the same connection, which holds the
+** lock. */
 static int write_row(ExportCall *call) {
   TrOutput *output = &call->output;
   for (int i = 0; i < call->column_count; i++) {
@@ -228,7 +229,7 @@ static int write_row(ExportCall *call) {
   return output->code;
 }
 
-/* Columns are counted after the first step, which may have prepared the statement anew for another schema. */
+/* Columns are counted after the first step, which may prepare the statement again if the schema changed. */
 static int write_rows(ExportCall *call, int64_t *rows, char **message) {
   int step = sqlite3_step(call->statement);
   call->column_count = sqlite3_column_count(call->statement);
@@ -264,7 +265,7 @@ static void finish_export(sqlite3_context *context, int code, int64_t rows, cons
   } else if (code == SQLITE_NOMEM) {
     sqlite3_result_error_nomem(context);
   } else {
-    /* What would make SQLite prepare or run the calling statement again must not come out of it. */
+    /* Codes that would make SQLite prepare or run the calling statement again must not be returned. */
     bool is_internal = code == SQLITE_SCHEMA || code == SQLITE_ABORT || code == SQLITE_NOTFOUND;
     if (message) sqlite3_result_error(context, message, -1);
     sqlite3_result_error_code(context, is_internal ? SQLITE_ERROR : code);

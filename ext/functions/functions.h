@@ -12,7 +12,7 @@
 #pragma GCC visibility push(hidden)
 
 /* ------------------------------------------------------------------------------------------------------------------
-** functions/hash.c - taskresults_hash(record): a number by which a stored line is found again
+** functions/hash.c - taskresults_hash(record): a number to find a stored line again
 */
 TR_CHECKED int tr_hash_register(sqlite3 *db);
 
@@ -32,14 +32,14 @@ TR_CHECKED int tr_slots_function_register(TrConnection *connection);
 bool tr_option_is_flag(sqlite3_value *value, bool *flag); /* 0 or 1 */
 
 /* ------------------------------------------------------------------------------------------------------------------
-** functions/register
+** functions/signature.c, export_csv.c, prune.c, writable.c - they only register their functions
 */
 TR_CHECKED int tr_signature_register(sqlite3 *db);
 TR_CHECKED int tr_writable_register(TrConnection *connection);
 /* functions/side_effects.c - the functions that act on files: who may call them, and when. */
 TR_CHECKED int tr_side_effects_register(TrConnection *connection, const char *name, int argc,
                                         void (*function)(sqlite3_context *, int, sqlite3_value **));
-/* Both: false, and the error is set. */
+/* Both return false with the error set. */
 bool tr_side_effects_is_run(sqlite3_context *context);      /* SQLite is not preparing */
 bool tr_side_effects_are_allowed(sqlite3_context *context); /* nor is the connection under PRAGMA query_only */
 TR_CHECKED int tr_prune_register(TrConnection *connection);

@@ -1,11 +1,11 @@
 /*
-** hash.c - taskresults_hash(record): a number by which a stored line is found again, wherever a prune moved it.
+** hash.c - taskresults_hash(record): a number to find a stored line again, wherever a prune moved it.
 **
 **   SELECT rowid FROM task_results('my-job') WHERE taskresults_hash(record) = 7215823642310093451;
 **
 ** It is FNV-1a with 64 bits over the text's UTF-8 bytes, or a BLOB's, as a signed integer: the same on every machine,
-** in every version and in a database of any encoding, so that it can be kept in files. It tells lines apart that nobody
-** made to collide; it is no seal against somebody who does.
+** in every version and in a database of any encoding, so that it can be kept in files. It is not a cryptographic hash:
+** somebody who wants to can make two lines with the same number.
 */
 #include "functions.h"
 

@@ -5,26 +5,26 @@
 **   SELECT taskresults_prune('my-job', 'since', '90d', 'keep_failures', 50, 'dry_run', 1);
 **   SELECT value->>'$.job_id', value->>'$.result' FROM json_each(taskresults_prune_all('keep', 1000));
 **
-** After the job id, which is taken literally, come names and values in pairs. `keep` or `since` has to be there; with
-** both, a record stays that either of them keeps.
+** After the job id, which is taken literally, come names and values in pairs. `keep` or `since` is required; with both,
+** a record stays if either keeps it.
 **
 **   keep N            the last N records
 **   since TIME        records as new as this, and those without a readable time: TEXT as the commands take it
 **                     ('2026-02-14', '90d'; no zone means UTC), or an INTEGER as in time_us
-**   keep_failures N   and the last N failures that would go
-**   drop_rejects 1    not the lines that are no records
-**   count 1           read the whole file, to tell how many lines go
-**   dry_run 1         tell what would go, change nothing (counts, takes no lock)
-**   force 1           although a guard refuses it (see ext/prune/guard.c): a `since` later than now, `keep` 0 alone, or
-**                     what would leave no record in any job
+**   keep_failures N   also the last N failures that would go otherwise
+**   drop_rejects 1    drop lines that are not records
+**   count 1           read the whole file, to count the lines that go
+**   dry_run 1         report what would go, change nothing (counts, takes no lock)
+**   force 1 prune even if the guard refuses (ext/prune/guard.c): a `since` later than now, `keep` 0 alone, or if no
+**                     record would be left in any job
 **   offline 1         no writer runs: prune where leases or an atomic exchange are missing, too
 **   dir PATH          the results directory; without it, the one that task_results reads
 **
 ** The result is JSON: {"job_id": TEXT, "result": "pruned" | "unchanged" | "dry_run" | "busy", "kept": records or null,
 ** "dropped": lines or null if they were not counted, "bytes_freed": INTEGER}, with "recovered": true if an interrupted
 ** prune was finished first, and with a "reason" if busy. prune_all gives an array of these, one for each job, in which
-** a job that could not be pruned has "result": "failed" and its reason; the others go on. What a guard refuses is an
-** error, with nothing changed; in a dry run it is told as "refused" in each report.
+** a job that could not be pruned has "result": "failed" and its reason; the others go on. If the guard refuses, that is
+** an error and nothing is changed; in a dry run, each report has it as "refused".
 **
 ** Both are SQLITE_DIRECTONLY: nothing in the schema of a hostile database can prune.
 */
@@ -34,7 +34,7 @@
 #include <string.h>
 
 typedef struct PruneCall {
-  char *refusal;            /* owned: what a guard says; a dry run goes on */
+  char *refusal;            /* owned: what the guard says; a dry run goes on */
   TrConnection *connection; /* borrowed */
   TrPruneOptions options;
   TrSettings settings; /* owned */
@@ -99,7 +99,7 @@ typedef enum Option {
   OPTIONS
 } Option;
 
-/* OPTIONS: there is none of that name. */
+/* OPTIONS: unknown name. */
 static Option option_named(const char *name, size_t length) {
   static const char *const names[OPTIONS] = {"keep",    "since",   "keep_failures", "drop_rejects", "count",
                                              "dry_run", "offline", "force",         "dir"};
@@ -128,7 +128,7 @@ static int set_option(PruneCall *call, Option option, const char *name, sqlite3_
                   name);
 }
 
-/* What deletes has to understand all that it was told: an option that is there twice may be a slip in either. */
+/* A function that deletes must not guess: if an option is given twice, either one may be the mistake. */
 static int take_options(PruneCall *call, int argc, sqlite3_value **argv, char **message) {
   bool seen[OPTIONS + 1] = {false};
   int code = SQLITE_OK;
@@ -136,7 +136,7 @@ static int take_options(PruneCall *call, int argc, sqlite3_value **argv, char **
     const char *name = (const char *)sqlite3_value_text(argv[i]);
     Option option = name ? option_named(name, (size_t)sqlite3_value_bytes(argv[i])) : OPTIONS;
     if (option < OPTIONS && seen[option])
-      return tr_error(message, SQLITE_ERROR, "the option '%s' is there twice", name);
+      return tr_error(message, SQLITE_ERROR, "the option '%s' is given twice", name);
     seen[option] = true;
     code = set_option(call, option, name ? name : "NULL", argv[i + 1], message);
   }
@@ -179,7 +179,7 @@ static void end_call(PruneCall *call) {
 
 /* --- results ------------------------------------------------------------------------------------------------------ */
 
-/* A JSON string. What is not UTF-8 (a file's name can be anything) becomes U+FFFD. */
+/* A JSON string. Bytes that are not UTF-8 (file names may have them) become U+FFFD. */
 static void append_string(sqlite3_str *out, const char *text, size_t length) {
   sqlite3_str_appendchar(out, 1, '"');
   for (size_t i = 0; i < length;) {
@@ -326,7 +326,7 @@ static int list_jobs(JobList *list, char **message) {
   return code;
 }
 
-/* Only what concerns the caller, and not the job, ends it all. */
+/* Errors of one job do not stop the others; only errors that concern the caller do. */
 static int prune_listed(PruneCall *call, const char *job_id, sqlite3_str *out, char **message) {
   size_t length = strlen(job_id);
   char *why = NULL;

@@ -1,18 +1,18 @@
 /*
 ** side_effects.c - the functions that act on files: who may call them, and when.
 **
-** DIRECTONLY keeps them out of views and triggers of a hostile database, but out of its CHECK constraints only if they
-** are called DETERMINISTIC, too: SQLite (3.40) does not look at others there. Called with constants, such a function
-** then acts once for each run of a statement, and not once for each row.
+** DIRECTONLY keeps them out of views and triggers of a hostile database. Out of its CHECK constraints it keeps them
+** only if they are declared DETERMINISTIC, too: SQLite (3.40) does not check others there. So, with constant arguments,
+** such a function acts once for each run of a statement, not once for each row.
 **
 ** A SQLite with SQLITE_ENABLE_STAT4 calls a deterministic function with constant arguments while it prepares a
-** statement, to estimate how many rows `indexed_column = f(1)` has, and so under EXPLAIN as well. Such a call has no
-** statement to keep auxiliary data with, which tells it from others.
+** statement, to estimate how many rows `indexed_column = f(1)` has, and so under EXPLAIN as well. We recognise such a
+** call because it has no statement to keep auxiliary data with.
 **
-** PRAGMA query_only is SQLite's word for "this connection changes nothing", and is asked at each call. In doubt (an
-** authorizer that forbids or ignores the pragma, an interrupt, no memory) nothing acts. INSERT needs no question of
-** ours: SQLite asks it of itself at the beginning of each statement that writes, to a virtual table as well. What was
-** inserted before is written by COMMIT, as in a table of SQLite's own.
+** With PRAGMA query_only, a host says that the connection changes nothing; we ask for it at each call. If that fails
+** (an authorizer forbids or ignores the pragma, an interrupt, no memory), nothing acts. For INSERT we need not ask:
+** SQLite checks the pragma for each statement that writes, also to a virtual table. COMMIT still writes rows that were
+** inserted before, as for ordinary tables.
 */
 #include "functions.h"
 
@@ -43,8 +43,7 @@ static void refuse_to_act(sqlite3_context *context, int code, const char *words)
   sqlite3_free(message);
 }
 
-/* SQLite reads the flag when it prepares this statement, and writes it when it prepares the one that sets it. So a
-** statement that is kept would answer what was true once. */
+/* SQLite reads the flag when it prepares this statement, so a cached statement would return an old value. */
 bool tr_side_effects_are_allowed(sqlite3_context *context) {
   if (!tr_side_effects_is_run(context)) return false;
   sqlite3 *db = sqlite3_context_db_handle(context);
@@ -57,6 +56,6 @@ bool tr_side_effects_are_allowed(sqlite3_context *context) {
   if (is_known && !is_allowed)
     refuse_to_act(context, SQLITE_READONLY, "is refused under PRAGMA query_only (PRAGMA query_only = 0 ends that)");
   if (!is_known && (code == SQLITE_ROW || code == SQLITE_DONE || code == SQLITE_OK)) code = SQLITE_AUTH;
-  if (!is_known) refuse_to_act(context, code, "must be able to ask PRAGMA query_only, and cannot");
+  if (!is_known) refuse_to_act(context, code, "has to read PRAGMA query_only, and cannot");
   return is_allowed;
 }

@@ -9,15 +9,14 @@
 **   taskresults_span(TEXT)           microseconds: taskresults_span('90 days')
 **   taskresults_span(TEXT, 'seconds') the same, but a number alone is seconds, and may have a fraction
 **
-**   taskresults_untimed()            how many records conditions on time have passed over so far, through this
-**                                    connection, since their time cannot be read: no range has them, and nothing else
-**                                    tells
+**   taskresults_untimed() how many records conditions on time skipped so far on this connection because their time
+**                                    cannot be read. They are in no range of times, so nothing else shows them
 **
 ** The forms are those of read/time.c and base/timespan.c. NULL gives NULL, and an integer, which is microseconds
-** already, itself. What cannot be read is an error, never NULL: a condition with NULL would choose nothing, or, in a
-** prune, all.
+** already, itself. A text that cannot be read is an error, never NULL: a condition with NULL would select nothing, or,
+** in a prune, everything.
 **
-** Of a time that the clocks of the zone show twice, the first one is given, and with 'until' the last.
+** If the clocks of the zone show a time twice, the result is the first, and with 'until' the last.
 */
 #include "functions.h"
 
@@ -40,7 +39,7 @@ static void result_error(sqlite3_context *context, const char *format, const cha
   sqlite3_free(message);
 }
 
-/* False: it is no text, and the error is set. Asked first, since SQLite turns what is read as text into one. */
+/* False: not a text, and the error is set. The type is checked first, because reading a value as text converts it. */
 static bool read_text_argument(sqlite3_context *context, sqlite3_value *value, const char *error, TrBytes *text) {
   int type = sqlite3_value_type(value);
   text->text = (const char *)sqlite3_value_text(value);
@@ -53,7 +52,7 @@ static bool read_text_argument(sqlite3_context *context, sqlite3_value *value, c
   return false;
 }
 
-/* Whether the second argument, if there is one, is `word`. False: it is another, and the error is set. */
+/* Sets whether the second argument is there, and is `word`. False: it is another word, and the error is set. */
 static bool read_word(sqlite3_context *context, int argc, sqlite3_value **argv, const char *word, const char *error,
                       bool *is_set) {
   const char *text = argc > 1 ? (const char *)sqlite3_value_text(argv[1]) : NULL;
@@ -63,7 +62,7 @@ static bool read_word(sqlite3_context *context, int argc, sqlite3_value **argv, 
   return false;
 }
 
-/* The zone that the last argument names, behind `until` or `since` or instead of them. False: the error is set. */
+/* The zone that the last argument names, after `until` or `since` or in place of them. False: the error is set. */
 static bool read_time_words(sqlite3_context *context, int argc, sqlite3_value **argv, bool *is_until, TrZone **zone) {
   static const char bad_word[] = "taskresults_time: the second argument is 'since' or 'until', not '%!.100s'";
   char *message = NULL;

@@ -4,9 +4,10 @@
 **   SELECT taskresults_writable(1);   -- allow INSERT INTO task_results on this connection; (0) takes it back
 **   SELECT taskresults_writable();    -- 1 if it is allowed
 **
-** task_results is reachable from the triggers of any database that the connection opens, so by itself it takes no rows.
-** Under PRAGMA query_only it can be asked, but not changed: neither way, since visitors are not to stop their host's
-** INSERTs either. The function is DIRECTONLY: no trigger, view, constraint or generated column can call it.
+** task_results is reachable from the triggers of any database that the connection opens, so by default it takes no
+** rows. Under PRAGMA query_only the setting can be read but not changed, in neither direction: visitors must not turn
+** off their host's INSERTs either. The function is DIRECTONLY: no trigger, view, constraint or generated column can
+** call it.
 */
 #include "functions.h"
 

@@ -195,8 +195,7 @@ typedef struct TrTimeWindow {
   sqlite3_value *since, *until; /* owned; as given, or NULL */
 } TrTimeWindow;
 
-/* Bits of idxNum: SQLite compares the argument with the column although it need not. TR_CHECKS_END and above are free
-** for tables. */
+/* Bits of idxNum: SQLite compares the argument with the column, too. TR_CHECKS_END and above are free for tables. */
 #define TR_CHECKS(column) (1 << ((column)-TR_COLUMN_SINCE))
 #define TR_CHECKS_END 16
 
@@ -209,8 +208,7 @@ TR_CHECKED int tr_time_window_bind(TrTimeWindow *time_window, const char *table,
                                    sqlite3_value **argv, TrFilter *filter, char **message);
 void tr_time_window_free(TrTimeWindow *time_window);
 void tr_time_window_result(sqlite3_context *context, sqlite3_value *argument); /* as it was given; NULL: it was not */
-/* A single argument. *kept (if not NULL) gets a copy, for the hidden column; *us (if not NULL) gets the time, if there
-** is one. */
+/* A single argument. *kept (if not NULL) gets a copy of it, *us (if not NULL) gets the time, if there is one. */
 TR_CHECKED int tr_time_argument(const char *table, TrColumn column, int flags, const TrZone *zone, sqlite3_value *value,
                                 sqlite3_value **kept, int64_t *us, char **message);
 

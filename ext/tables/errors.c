@@ -5,12 +5,11 @@
 **   SELECT signature, sum(times), count(*) AS jobs FROM task_errors GROUP BY signature;
 **   SELECT * FROM task_errors('2026-02-01T00:00:00Z', NULL) WHERE job_id = 'my-job';
 **
-** The rows of a job are made in one pass over its file, and handed out before the next file is opened. error_groups.c
-** says what a group is, success.c what a failure is, time_window.c what since and until are. A job that did not fail
-** has no row.
+** The rows of a job are made in one pass over its file, and returned before the next file is opened. error_groups.c
+** defines a group, success.c a failure, time_window.c since and until. A job that did not fail has no row.
 **
-** The rowid is that of the first such record in task_results; the rows are in that order. A query by rowid reads the
-** file, and leaves it to SQLite to take the one row.
+** The rowid is that of the first such record in task_results; the rows are in that order. A query by rowid makes all
+** rows of the file, of which SQLite picks the one.
 */
 #include "tables.h"
 
@@ -36,7 +35,7 @@ static const char errors_schema[] =
 typedef struct ErrorsCursor {
   TrJobPass pass;       /* first: job_pass.c knows only this */
   TrErrorGroups groups; /* of the current job */
-  size_t passed;        /* how many of them have had their turn, the current row's included */
+  size_t passed;        /* how many were returned, including the current row */
 } ErrorsCursor;
 
 static TrColumn errors_column_of(int column) {

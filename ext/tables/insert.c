@@ -4,11 +4,11 @@
 **   INSERT INTO task_results(job_id, job_name, success, output, error, timestamp) VALUES (...);
 **
 ** SQLite hands over the values as they were given, without the columns' affinities, and a column that was left out as
-** NULL. So NULL is the default: the time now, the job's id as its name, no output, no error. Numbers become text where
-** text is wanted, as they would in an ordinary table; a BLOB does not, for nobody knows its encoding. Everything that
-** is wrong with a row is said here, by the statement that brings it; what remains for the commit is the disk.
+** NULL. So NULL is the default: the time now, the job's id as its name, no output, no error. Numbers become text in
+** text columns, as in an ordinary table; a BLOB is refused, because its encoding is unknown. Everything that can be
+** wrong with a row is reported here, by its INSERT; at the commit, only the disk can fail.
 **
-** What was written stays: UPDATE and DELETE are refused.
+** Written records are never changed: UPDATE and DELETE are refused.
 */
 #include "tables.h"
 
@@ -29,7 +29,7 @@ static int append_only(char **message, const char *statement) {
 
 /* --- values ------------------------------------------------------------------------------------------------------ */
 
-/* *out stays as it is for NULL. It borrows from the value. */
+/* NULL leaves *out unchanged. *out borrows from the value. */
 static int read_text(sqlite3_value *value, const char *column, TrBytes *out, char **message) {
   int type = sqlite3_value_type(value);
   if (type == SQLITE_NULL) return SQLITE_OK;
@@ -47,14 +47,14 @@ static int read_success(sqlite3_value *value, bool *success, char **message) {
   return number == 0 || number == 1 ? SQLITE_OK : bad_value(message, "success", "must be 0 or 1");
 }
 
-/* A number is no job's id: it would be one spelling of several ('007', '7', '7.0'). */
+/* A number is refused as a job id: several texts stand for it ('007', '7', '7.0'). */
 static int read_job_text(sqlite3_value *value, const char *column, TrBytes *job_id, char **message) {
   int type = sqlite3_value_type(value);
   if (type != SQLITE_NULL && type != SQLITE_TEXT) return bad_value(message, column, "must be text");
   return read_text(value, column, job_id, message);
 }
 
-/* `job`, the argument of task_results('my-job'), will do in place of job_id. */
+/* The hidden column `job` (of task_results('my-job')) can be given in place of job_id. */
 static int read_job_id(sqlite3_value **column, TrBytes *job_id, char **message) {
   TrBytes job = {NULL, 0};
   int code = read_job_text(column[TR_RESULTS_JOB_ID], "job_id", job_id, message);
@@ -118,8 +118,8 @@ static int read_row(sqlite3_value **column, char now[TR_TIMESTAMP_SIZE], TrRow *
 
 /* --- xUpdate ----------------------------------------------------------------------------------------------------- */
 
-/* A trigger of a hostile database reaches every table that is not DIRECTONLY. And a table made in this very transaction
-** is not told of the savepoints that are older than it, so it could not take back its rows. */
+/* A trigger of a hostile database reaches every table that is not DIRECTONLY. And SQLite does not tell a table that was
+** made in this transaction of older savepoints, so it could not roll back to them. */
 static int may_insert(const TrTable *table, char **message) {
   if (!table->direct_only && !table->connection->writable) {
     return tr_error(message, SQLITE_AUTH,
@@ -132,7 +132,7 @@ static int may_insert(const TrTable *table, char **message) {
   return SQLITE_OK;
 }
 
-/* What holds for the whole transaction is settled by its first row. */
+/* The first row fixes what holds for the whole transaction. */
 static int begin_rows(TrTable *table, char **message) {
   TrPending *pending = &table->pending;
   if (pending->path) return SQLITE_OK;
@@ -159,6 +159,6 @@ int tr_insert_update(sqlite3_vtab *vtab, int argc, sqlite3_value **argv, sqlite3
   char **message = &vtab->zErrMsg;
   if (argc == 1) return append_only(message, "DELETE");
   if (sqlite3_value_type(argv[0]) != SQLITE_NULL) return append_only(message, "UPDATE");
-  *rowid = -1; /* for last_insert_rowid(): the line has no place yet, and -1 is no line's */
+  *rowid = -1; /* for last_insert_rowid(): the line has no offset yet, and no line has the rowid -1 */
   return insert_row(table, argv, message);
 }

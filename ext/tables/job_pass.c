@@ -1,9 +1,9 @@
 /*
 ** job_pass.c - tables whose rows come from one pass over each job's file: task_stats and task_errors.
 **
-** A file is opened, read whole and closed before the next one is looked at, and what its lines amount to is handed out
-** in between. What that is differs, and is the table's: it is told when a file begins, and of each line that counts.
-** since and until, the arguments, are time_window.c's.
+** A file is opened, read completely and closed; then its rows are returned, and the next file follows. The table makes
+** the rows: it is told when a file begins, and of each line that counts. time_window.c handles the arguments since and
+** until.
 */
 #include "tables.h"
 
@@ -32,7 +32,7 @@ int tr_job_pass_filter(TrJobPass *pass, int flags, const char *plan_text, int ar
   code = tr_time_window_bind(&pass->time_window, pass->rows->table, &plan, flags, argv, &filter, message);
   filter.skip_true |= pass->rows->failures_only; /* success.c decides the rest */
   if (code == SQLITE_OK) code = tr_scan_begin(&pass->cursor.scan, &table->settings, &filter, message);
-  tr_filter_free(&filter); /* if the scan has not taken it over */
+  tr_filter_free(&filter); /* does nothing if the scan has taken it over */
   return code;
 }
 

@@ -1,12 +1,13 @@
 /*
-** jobs.c - task_jobs: one row per job of jobs.json, and one per orphan, which has results but is no job any more.
+** jobs.c - task_jobs: one row per job of jobs.json, and one per orphan: a job that has results but is not in jobs.json
+** any more.
 **
 **   SELECT job_id, next_run, overdue_s FROM task_jobs WHERE state = 'overdue';
 **   CREATE VIRTUAL TABLE temp.j USING task_jobs(file='/backup/jobs.json', results='/backup/results');
 **
-** The file is read whole when a query begins, so a query sees the jobs as they were at one moment. A member of a job is
-** what json_extract() would give; `record` is the job as JSON, for those that have no column. An element that is no
-** object has nothing but a record; one whose id is no text has no job_id.
+** The file is read whole when a query begins, so a query sees the jobs as they were at one moment. A column has the
+** value that json_extract() would give; `record` is the whole job as JSON, for members without a column. An element
+** that is not an object has only a record; one whose id is not a text has no job_id.
 */
 #include "tables.h"
 
@@ -21,7 +22,7 @@ enum {
   JOBS_JOB_ID,
   JOBS_NAME,
   JOBS_ENABLED = 3,
-  JOBS_CREATED_BY = 15, /* the last that is simply a member of the job */
+  JOBS_CREATED_BY = 15, /* up to here, columns are members of the job */
   JOBS_NEXT_RUN_US,
   JOBS_LAST_RUN_US,
   JOBS_OVERDUE_S,
@@ -48,17 +49,17 @@ typedef struct JobsTable {
   TrConnection *connection; /* counted reference */
   TrPoll poll;
   char *file;         /* owned; NULL: the environment's, or the default */
-  TrSettings results; /* where orphans are looked for */
+  TrSettings results; /* where orphans are searched for */
 } JobsTable;
 
 typedef struct JobsCursor {
   sqlite3_vtab_cursor base;
   TrJobs jobs;
   TrNameList orphans; /* owned: job ids, in alphabetical order */
-  size_t at;          /* the current row: a job, or behind them an orphan */
+  size_t at;          /* the current row: a job, or after all jobs an orphan */
   int64_t now_us;
-  const char *state;  /* static: the current job's, once it has been asked for; */
-  int64_t started_us; /* and when the run that goes on began, or TR_UNKNOWN_US */
+  const char *state;  /* static: the current job's; NULL: not asked for yet */
+  int64_t started_us; /* when the current run began, or TR_UNKNOWN_US */
 } JobsCursor;
 
 /* --- the table ---------------------------------------------------------------------------------------------------- */
@@ -124,7 +125,7 @@ typedef struct Hunt {
   char **message;
 } Hunt;
 
-/* What has no results that task_results would read is no orphan. */
+/* Only an entry that task_results would read makes an orphan. */
 static int visit_entry(void *context, const char *name) {
   Hunt *hunt = context;
   size_t length = strlen(name);
@@ -134,7 +135,7 @@ static int visit_entry(void *context, const char *name) {
   if (tr_names_find(hunt->known, name, length - TR_SUFFIX_LEN, &unused)) return SQLITE_OK;
   if (fstatat(hunt->dir->fd, name, &entry, AT_SYMLINK_NOFOLLOW) != 0) {
     int reason = errno;
-    if (reason == ENOENT) return SQLITE_OK; /* it has gone */
+    if (reason == ENOENT) return SQLITE_OK; /* it is gone */
     return tr_error(hunt->message, SQLITE_IOERR_FSTAT, "%s/%s cannot be looked at: %s", hunt->dir->path, name,
                     strerror(reason));
   }
@@ -153,7 +154,7 @@ static int intern_jobs(const TrJobs *jobs, TrNames *known, char **message) {
   return tr_error(message, SQLITE_TOOBIG, "more than %lld jobs", (long long)TR_MAX_ORDINAL + 1);
 }
 
-/* The scheduler makes the results directory with the first result: where there is none, there are no orphans. */
+/* The scheduler makes the results directory with the first result: if it is missing, there are no orphans. */
 static int find_orphans(JobsCursor *cursor, JobsTable *table, char **message) {
   struct stat unused;
   TrDir dir = {.fd = -1};
@@ -224,7 +225,7 @@ static int jobs_rowid(sqlite3_vtab_cursor *base, sqlite3_int64 *rowid) {
 
 /* --- columns ------------------------------------------------------------------------------------------------------ */
 
-/* Has the current job a next run of which nobody can tell when that is? Not if it has none. */
+/* Does the current job have a next_run that cannot be read as a time? False if it has none. */
 static bool is_next_run_unreadable(const JobsCursor *cursor) {
   int64_t unused;
   const TrJson *next_run = tr_json_member(cursor->jobs.job[cursor->at], "next_run");
@@ -240,7 +241,7 @@ static bool is_overdue(const JobsCursor *cursor, int64_t *late_us) {
   return *late_us > 0;
 }
 
-/* Looked up once a row, so that one row cannot have two states, nor a state and a run that are of different moments. */
+/* Found only once per row, so that state and started_us of a row are of the same moment. */
 static int find_state(JobsCursor *cursor, char **message) {
   TrRun run = TR_RUN_NONE;
   const char *id = tr_jobs_id(&cursor->jobs, cursor->at);

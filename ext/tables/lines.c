@@ -1,11 +1,11 @@
 /*
-** lines.c - task_lines: one row per line of the files, be it a record or not, in the order of each file.
+** lines.c - task_lines: one row per line of the files, records or not, in the order of each file.
 **
 **   SELECT offset, terminated, reason, line FROM task_lines('my-job') WHERE offset >= 123456;
 **
-** For programs that follow the files: one pass tells what task_results and task_rejects would, and whether a line is
-** finished. The last one may not be, if its writer is still at it: its text is not final, and neither is its reason.
-** Blank lines are no rows.
+** For programs that follow the files: one pass gives the rows of task_results and task_rejects together, and tells
+** whether a line is finished. The last line of a file may be unfinished, if its writer is still writing it: then its
+** text and its reason are not final. Blank lines are left out.
 */
 #include "tables.h"
 
@@ -32,7 +32,7 @@ static const char lines_schema[] =
     "job TEXT HIDDEN, time_us INTEGER HIDDEN, ok INTEGER HIDDEN, timestamp TEXT HIDDEN, job_name TEXT HIDDEN, "
     "success INTEGER HIDDEN, output TEXT HIDDEN, error TEXT HIDDEN)";
 
-/* A scan passes over records alone; what a reject has no value for is NULL, which SQLite compares. */
+/* A scan skips only records. For a reject these columns are NULL, and SQLite decides. */
 static TrColumn lines_column_of(int column) {
   switch (column) {
   case LINES_JOB_ID:

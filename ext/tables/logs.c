@@ -6,8 +6,8 @@
 **   CREATE VIRTUAL TABLE temp.old_logs USING task_logs(dir='/backup/logs');
 **
 ** There is no table of rejects beside this one, so everything is a row here: lines before the first timestamp, and an
-** entry ending in .log that is no file (offset NULL; the message says what it is) are of event 'other', without a time.
-** Bytes that are not UTF-8 read as U+FFFD; what max_line cut off a message is told at its end.
+** entry ending in .log that is not a file (offset NULL; the message says what it is), have the event 'other' and no
+** time. Bytes that are not UTF-8 become U+FFFD; if max_line cut a message, its end tells how many bytes are missing.
 */
 #include "tables.h"
 
@@ -108,7 +108,7 @@ static void result_message(sqlite3_context *context, const TrMessage *message) {
   sqlite3_result_text64(context, (char *)text, length + strlen(note), sqlite3_free, SQLITE_UTF8);
 }
 
-/* An entry that is not a log. */
+/* The columns of an entry that cannot be read as a log. */
 static void entry_column(sqlite3_context *context, const char *reason, int column) {
   if (column == LOGS_EVENT) sqlite3_result_text(context, tr_event_name(TR_EVENT_OTHER), -1, SQLITE_STATIC);
   if (column == LOGS_MESSAGE) sqlite3_result_text(context, reason, -1, SQLITE_TRANSIENT);

@@ -6,7 +6,7 @@
 **   CREATE VIRTUAL TABLE temp.old USING task_results(dir='/backup/results');
 **   INSERT INTO old(job_id, success, output) VALUES ('my-job', 1, 'done');
 **
-** The file is the job: job_id is the file's name, whatever the lines say. Columns are decoded when they are asked for.
+** job_id comes from the file's name, whatever the lines say. A column is decoded only if the query reads it.
 */
 #include "tables.h"
 
@@ -67,12 +67,12 @@ static int results_column(sqlite3_vtab_cursor *base, sqlite3_context *context, i
   return SQLITE_OK;
 }
 
-/* DROP TABLE would drop the rows that wait for the commit, which no file would ever show. */
+/* DROP TABLE would lose the rows that wait for the commit. */
 static int results_destroy(sqlite3_vtab *vtab) {
   return ((TrTable *)vtab)->pending.row_count ? SQLITE_LOCKED : tr_table_disconnect(vtab);
 }
 
-/* What reads. xCreate is xConnect: the table is eponymous. */
+/* The methods for reading. xCreate is xConnect: the table is eponymous. */
 #define READING                                                                                                        \
   .iVersion = 2, .xCreate = results_connect, .xConnect = results_connect, .xBestIndex = results_best_index,            \
   .xDisconnect = tr_table_disconnect, .xDestroy = results_destroy, .xOpen = results_open, .xClose = tr_table_close,    \

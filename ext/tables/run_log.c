@@ -2,8 +2,8 @@
 ** run_log.c - tables of results that take the starts of runs from the jobs' logs: task_runs, and the durations of
 ** task_stats.
 **
-** The log of a job is read when a start is first asked for in a pass, after the file of its records was opened: so it
-** has the start of every record in there. Which start belongs to which record: see scheduler/durations.c.
+** The log of a job is read when a pass first needs a start. By then the file of records is open, so the log has the
+** start of every record in it. Which start belongs to which record: see scheduler/durations.c.
 */
 #include "tables.h"
 
@@ -73,7 +73,7 @@ static int read_starts(TrRunLog *log, char **message) {
   while (code == SQLITE_ROW && !tr_durations_are_full(&log->durations)) {
     int64_t time_us;
     code = tr_log_scan_next(&log->messages, message);
-    if (code != SQLITE_ROW || tr_log_scan_entry_reason(&log->messages)) continue; /* no log: task_logs shows it */
+    if (code != SQLITE_ROW || tr_log_scan_entry_reason(&log->messages)) continue; /* not a log: task_logs shows it */
     const TrMessage *told = tr_log_scan_message(&log->messages);
     if (!tr_span_time_us(&told->line, &told->timestamp, &time_us)) continue;
     int added = tr_durations_add(&log->durations, told->words, time_us);
@@ -83,7 +83,7 @@ static int read_starts(TrRunLog *log, char **message) {
   return code == SQLITE_ROW || code == SQLITE_DONE ? SQLITE_OK : code;
 }
 
-/* Is there a directory of logs? Nobody has to have the default one, where logs are not what the query is about. */
+/* Is there a directory of logs? If logs are optional for the query, the default directory may be missing. */
 static bool has_logs(const TrRunLog *log) {
   const TrSettings *logs = &log->table->logs;
   struct stat unused;
@@ -121,7 +121,7 @@ bool tr_run_log_start(const TrRunLog *log, int64_t finish_us, int64_t *start_us)
   return true;
 }
 
-/* A clock that was set back during the run leaves no duration. */
+/* If the clock was set back during the run, its duration is unknown. */
 bool tr_run_log_duration(const TrRunLog *log, int64_t finish_us, int64_t *us) {
   int64_t start_us;
   if (!tr_run_log_start(log, finish_us, &start_us) || start_us > finish_us) return false;

@@ -5,8 +5,7 @@
 **   SELECT job_id, avg(duration_s), max(duration_s) FROM task_runs GROUP BY job_id;
 **   CREATE VIRTUAL TABLE temp.old_runs USING task_runs(dir='/backup/results', logs='/backup/logs');
 **
-** The rows are those of task_results, and so are what is pushed down and the rowids. Which start belongs to which
-** record is told by run_log.c.
+** Rows, rowids and pushdown are those of task_results. run_log.c tells which start belongs to which record.
 */
 #include "tables.h"
 
@@ -76,13 +75,13 @@ static int runs_close(sqlite3_vtab_cursor *base) {
 }
 
 static int runs_filter(sqlite3_vtab_cursor *base, int number, const char *plan, int argc, sqlite3_value **argv) {
-  tr_run_log_forget(&((RunsCursor *)base)->log); /* the log goes on, and this pass reads newer records */
+  tr_run_log_forget(&((RunsCursor *)base)->log); /* the log has grown, and this pass reads newer records */
   return tr_table_filter(base, number, plan, argc, argv);
 }
 
 /* --- columns ------------------------------------------------------------------------------------------------------ */
 
-/* What the current record's start has to say. */
+/* A column that depends on the start of the current record. */
 static int start_column(sqlite3_context *context, RunsCursor *cursor, int column) {
   const TrScan *results = &cursor->results.scan;
   int64_t time_us, us;

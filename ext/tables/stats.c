@@ -6,9 +6,9 @@
 **   SELECT * FROM task_stats WHERE job_id = 'my-job';
 **   CREATE VIRTUAL TABLE temp.old USING task_stats(dir='/backup/results', logs='/backup/logs');
 **
-** A row is a file that task_results could read, also if none of its records counts; it is made in one pass over the
-** file (job_pass.c). job_figures.c has the definitions; since and until, the arguments, are time_window.c's. How long
-** runs took is in the jobs' logs, which are read only if somebody asks for it (job_durations.c).
+** There is a row for each file that task_results can read, even if none of its records counts; it is made in one pass
+** over the file (job_pass.c). job_figures.c has the definitions; since and until, the arguments, are time_window.c's.
+** How long runs took is in the jobs' logs, which are read only if somebody asks for it (job_durations.c).
 */
 #include "tables.h"
 
@@ -138,7 +138,7 @@ static int stats_filter(sqlite3_vtab_cursor *base, int flags, const char *plan_t
   return code == SQLITE_OK ? stats_next(base) : code;
 }
 
-/* The rowid is the file, and no line in it. */
+/* The rowid stands for the file, not for a line in it. */
 static int stats_rowid(sqlite3_vtab_cursor *base, sqlite3_int64 *rowid) {
   *rowid = tr_scan_file_rowid(&((TrScanCursor *)base)->scan, 0);
   return SQLITE_OK;

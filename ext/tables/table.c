@@ -1,16 +1,16 @@
 /*
-** table.c - what the tables have in common as virtual tables: connecting, cursors, and the way from a plan to a scan.
-** What differs (columns, and what makes a row) is in results.c, rejects.c, stats.c, errors.c, logs.c and runs.c.
+** table.c - what all virtual tables share: connecting, cursors, and the way from a plan to a scan. The columns of each
+** table, and what makes a row, are in results.c, rejects.c, stats.c, errors.c, logs.c and runs.c.
 */
 #include "tables.h"
 
 #include <string.h>
 
-/* With a directory of its own a table must not be reachable from a hostile database's views and triggers; without,
-** users may build persistent views on it. */
+/* Views and triggers of a hostile database must not reach a table with a directory of its own. On a table without
+** arguments, users may build persistent views. */
 int tr_table_declare(sqlite3 *db, const char *schema, int argc, char **message) {
   int code = sqlite3_declare_vtab(db, schema);
-  if (code != SQLITE_OK) return tr_error(message, code, "%s", sqlite3_errmsg(db)); /* "interrupted", most likely */
+  if (code != SQLITE_OK) return tr_error(message, code, "%s", sqlite3_errmsg(db)); /* usually "interrupted" */
   return argc > 3 ? sqlite3_vtab_config(db, SQLITE_VTAB_DIRECTONLY) : SQLITE_OK;
 }
 
@@ -34,12 +34,12 @@ int tr_table_connect(sqlite3 *db, TrConnection *connection, const TrStore *store
   }
   *table = (TrTable){.connection = connection, .poll.db = db, .settings = settings};
   table->direct_only = argc > 3 && triggers_cannot_write(argv[1]);
-  connection->references++; /* a module may be unregistered while its tables live */
+  connection->references++; /* a module may be unregistered while its tables still exist */
   *vtab = &table->base;
   return SQLITE_OK;
 }
 
-/* Also xDestroy: DROP TABLE touches no file. */
+/* Used as xDestroy, too: DROP TABLE touches no file. */
 int tr_table_disconnect(sqlite3_vtab *vtab) {
   TrTable *table = (TrTable *)vtab;
   tr_pending_end(&table->pending);
@@ -50,8 +50,7 @@ int tr_table_disconnect(sqlite3_vtab *vtab) {
   return SQLITE_OK;
 }
 
-/* What may belong to an outer join is left to SQLite. A cursor is of one statement, so what is asked once holds for
-** it. */
+/* Leaves terms that may belong to an outer join to SQLite. A cursor belongs to one statement, so we ask only once. */
 static void leave_outer_joins(TrPlan *plan, TrCursor *cursor, sqlite3 *db) {
   for (int i = 0; i < plan->count; i++) {
     if (!tr_op_may_be_of_outer_join((TrOp)plan->term[i].op)) continue;
@@ -61,7 +60,7 @@ static void leave_outer_joins(TrPlan *plan, TrCursor *cursor, sqlite3 *db) {
   }
 }
 
-/* What SQLite compares with a function of the host's is left to SQLite. */
+/* Leaves LIKE and GLOB to SQLite if the host has its own functions for them. */
 static int leave_foreign_patterns(TrPlan *plan, sqlite3 *db) {
   bool asked = false, builtin = false;
   for (int i = 0; i < plan->count; i++) {
@@ -135,7 +134,7 @@ int tr_table_rowid(sqlite3_vtab_cursor *base, sqlite3_int64 *rowid) {
 
 /* --- columns ------------------------------------------------------------------------------------------------------ */
 
-/* With its NUL: see value.c on why. */
+/* With length -1: value.c tells why. */
 void tr_result_job_id(sqlite3_context *context, TrBytes job) {
   char job_id[TR_NAME_SIZE];
   memcpy(job_id, job.text, job.length);
@@ -143,7 +142,7 @@ void tr_result_job_id(sqlite3_context *context, TrBytes job) {
   sqlite3_result_text(context, job_id, -1, SQLITE_TRANSIENT);
 }
 
-/* TEXT if it can be one: clients choke on a TEXT that is not UTF-8. */
+/* TEXT if it is UTF-8, else a BLOB: clients fail on a TEXT that is not UTF-8. */
 void tr_result_bytes(sqlite3_context *context, const void *bytes, size_t length) {
   if (tr_utf8_is_valid(bytes, length)) {
     sqlite3_result_text64(context, bytes, length, SQLITE_TRANSIENT, SQLITE_UTF8);

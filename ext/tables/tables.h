@@ -11,7 +11,7 @@
 #pragma GCC visibility push(hidden)
 
 /* ------------------------------------------------------------------------------------------------------------------
-** tables/table.c - what the tables have in common
+** tables/table.c - what all tables share
 ** tables/results.c, rejects.c, lines.c, stats.c, errors.c, logs.c, jobs.c, runs.c, slots.c - the tables
 */
 
@@ -20,7 +20,7 @@ typedef struct TrTable {
   TrConnection *connection; /* counted reference */
   TrPoll poll;
   TrSettings settings;
-  bool direct_only;  /* made with arguments, out of reach of triggers: INSERT needs no opt-in */
+  bool direct_only;  /* made with arguments; triggers cannot reach it, so INSERT needs no opt-in */
   TrPending pending; /* task_results: what the open transaction has inserted */
 } TrTable;
 
@@ -28,7 +28,7 @@ typedef struct TrCursor {
   sqlite3_vtab_cursor base;
   TrScratch scratch;
   bool at_end;
-  bool joins_asked, outer_join; /* could the statement have one? */
+  bool joins_asked, outer_join; /* may the statement have an outer join? */
 } TrCursor;
 
 typedef struct TrScanCursor {
@@ -44,12 +44,12 @@ TR_CHECKED int tr_table_disconnect(sqlite3_vtab *vtab);
 static inline TrConnection *tr_table_connection(const TrCursor *cursor) {
   return ((TrTable *)cursor->base.pVtab)->connection;
 }
-/* The first half of xFilter: the plan, and the filter, which is the caller's. */
+/* The first half of xFilter: decodes the plan, and binds the filter, which the caller owns. */
 TR_CHECKED int tr_table_bind(TrCursor *cursor, const char *plan_text, int argc, sqlite3_value **argv, TrPlan *plan,
                              TrFilter *filter);
 int tr_table_eof(sqlite3_vtab_cursor *cursor);
 
-/* Of a TrScanCursor. */
+/* For a TrScanCursor. */
 TR_CHECKED int tr_table_open(sqlite3_vtab *vtab, TrWant want, sqlite3_vtab_cursor **cursor);
 TR_CHECKED int tr_table_close(sqlite3_vtab_cursor *cursor);
 TR_CHECKED int tr_table_filter(sqlite3_vtab_cursor *cursor, int unused, const char *plan, int argc,
@@ -57,9 +57,9 @@ TR_CHECKED int tr_table_filter(sqlite3_vtab_cursor *cursor, int unused, const ch
 TR_CHECKED int tr_table_next(sqlite3_vtab_cursor *cursor);
 TR_CHECKED int tr_table_rowid(sqlite3_vtab_cursor *cursor, sqlite3_int64 *rowid);
 
-void tr_result_job_id(sqlite3_context *context, TrBytes job); /* of a file that is a job's: its name is UTF-8 */
+void tr_result_job_id(sqlite3_context *context, TrBytes job); /* `job` must be UTF-8, as names of jobs' files are */
 void tr_result_bytes(sqlite3_context *context, const void *bytes, size_t length); /* TEXT, or BLOB if it is not UTF-8 */
-/* Of the current record. */
+/* A field of the current record. */
 static inline void tr_result_field(sqlite3_context *context, TrScanCursor *cursor, TrField field) {
   tr_result_span(context, tr_scan_line(&cursor->scan), &tr_scan_record(&cursor->scan)->field[field],
                  tr_table_connection(&cursor->cursor)->c_locale, &cursor->cursor.scratch);
@@ -72,11 +72,11 @@ void tr_result_timestamp(sqlite3_context *context, int64_t time_us);
 */
 typedef struct TrJobPass TrJobPass;
 
-/* What such a table makes of a job's file. */
+/* How such a table reads a job's file. */
 typedef struct TrJobRows {
   const char *table;             /* its name */
-  bool failures_only;            /* only failures are needed; others may come all the same */
-  int (*begin)(TrJobPass *pass); /* the next job's file is open: forget the one before */
+  bool failures_only;            /* the table needs only failures; other records may come too */
+  int (*begin)(TrJobPass *pass); /* the next job's file is open: start anew */
   int (*add)(TrJobPass *pass, const TrParsed *lines, unsigned count); /* records and rejects */
 } TrJobRows;
 
@@ -90,7 +90,7 @@ struct TrJobPass {
 ** it. */
 void tr_job_pass_init(TrJobPass *pass, sqlite3_vtab *vtab, const TrJobRows *rows);
 TR_CHECKED int tr_job_pass_filter(TrJobPass *pass, int flags, const char *plan, int argc, sqlite3_value **argv);
-TR_CHECKED int tr_job_pass_next(TrJobPass *pass); /* SQLITE_ROW: a job's file has been read whole */
+TR_CHECKED int tr_job_pass_next(TrJobPass *pass); /* SQLITE_ROW: a job's file has been read completely */
 TR_CHECKED int tr_job_pass_end(TrJobPass *pass);
 
 /* ------------------------------------------------------------------------------------------------------------------
@@ -103,7 +103,7 @@ typedef struct TrLoggedTable {
 
 typedef struct TrRunLog {
   TrLoggedTable *table; /* borrowed */
-  bool is_optional;     /* the default directory of logs need not be there: then no start is known */
+  bool is_optional;     /* the default directory of logs may be missing; then no start is known */
   TrLogScan messages;
   TrDurations durations;
   bool loaded;         /* durations are those of ... */
@@ -115,12 +115,12 @@ TR_CHECKED int tr_logged_table_connect(sqlite3 *db, TrConnection *connection, co
                                        const char *const *argv, sqlite3_vtab **vtab, char **message);
 TR_CHECKED int tr_logged_table_disconnect(sqlite3_vtab *vtab);
 
-/* Call order: init; forget for each pass, since the log goes on; load for a job, whose starts and durations can then be
-** asked for; end. */
+/* Call order: init; forget for each pass, since the log grows; load for a job, then start and duration for its runs;
+** end. */
 void tr_run_log_init(TrRunLog *log, TrLoggedTable *table);
 void tr_run_log_forget(TrRunLog *log);
 TR_CHECKED int tr_run_log_load(TrRunLog *log, const TrScan *results);             /* of the current record, or file */
-bool tr_run_log_start(const TrRunLog *log, int64_t finish_us, int64_t *start_us); /* false: it is not known */
+bool tr_run_log_start(const TrRunLog *log, int64_t finish_us, int64_t *start_us); /* false: unknown */
 bool tr_run_log_duration(const TrRunLog *log, int64_t finish_us, int64_t *us);
 void tr_run_log_end(TrRunLog *log);
 

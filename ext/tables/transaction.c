@@ -1,11 +1,11 @@
 /*
 ** transaction.c - SQLite's transaction and savepoints -> the pending rows.
 **
-** SQLite calls xBegin before the first statement of a transaction that writes to the table; then for each statement
-** that could fail half-way a savepoint, as for the user's own; and in the end xSync, and xCommit if all tables' xSync
-** went well, or xRollback. The files are written in xSync: xCommit cannot report a failure. xSync may be called again:
-** when a database is locked, COMMIT returns SQLITE_BUSY after it, and the host tries once more. By then nothing is
-** pending, so nothing is written twice; but a ROLLBACK comes too late.
+** SQLite calls xBegin before the first statement of a transaction that writes to the table; then xSavepoint for each
+** statement that could fail half-way, as for the user's own savepoints; and at the end xSync, then xCommit if xSync of
+** all tables went well, or xRollback. The files are written in xSync: xCommit cannot report a failure. xSync may be
+** called again: if a database is locked, COMMIT returns SQLITE_BUSY after xSync, and the host tries again. By then
+** nothing is pending, so nothing is written twice; but a ROLLBACK can no longer undo the write.
 */
 #include "tables.h"
 

@@ -42,7 +42,7 @@
 parse_options 'all keep= since= keep-failures= drop-rejects dry-run force offline quiet raw json jsonl' "$@"
 load lib/query lib/fields
 # What deletes has to understand all that it was told; either of two values may be the slip.
-[[ -z $repeated ]] || usage_error "--$repeated is there twice"
+[[ -z $repeated ]] || usage_error "--$repeated is given twice"
 format_option json jsonl
 for name in keep keep-failures; do number_option "$name"; done
 time_options since

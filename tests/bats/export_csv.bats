@@ -233,7 +233,7 @@ PYTHON
   for statement in 'SELECT' 'SELECT{' 'SELECT-'; do refuses '' "$statement"; done # a SELECT, says the parser, and a bad one
   for statement in 'SELECT 1; DELETE FROM t' 'SELECT 1; SELECT 2' 'SELECT 1; -- x
     PRAGMA user_version = 7' 'SELECT 1;;; /* */ x' 'SELECT 1; é'; do
-    refuses 'there is more text behind the SELECT' "$statement"
+    refuses 'there is more text after the SELECT' "$statement"
   done
   refuses 'the SELECT has parameters' 'SELECT ?1'
   refuses 'the SELECT has parameters' 'SELECT :a FROM t'

@@ -274,7 +274,7 @@ PYTHON
     assert_sql_error "the value of 'keep_failures'" "SELECT taskresults_prune('j', 'keep', 3, 'keep_failures', $value)"
     assert_sql_error "the value of 'drop_rejects'" "SELECT taskresults_prune('j', 'keep', 3, 'drop_rejects', $value)"
   done
-  assert_sql_error "the option 'keep' is there twice" "SELECT taskresults_prune('j', 'keep', 1, 'keep', 3)"
+  assert_sql_error "the option 'keep' is given twice" "SELECT taskresults_prune('j', 'keep', 1, 'keep', 3)"
   assert_sql_error "unknown option 'keep'" "SELECT taskresults_prune('j', 'keep' || char(0) || 'x', 1)"
   assert_sql_error "unknown option 'KEEP'" "SELECT taskresults_prune('j', 'KEEP', 1)"
   assert_sql_error "the value of 'dry_run'" "SELECT taskresults_prune('j', 'keep', 1, 'dry_run', 'yes')"
