@@ -101,6 +101,14 @@ finds() {
   [[ $(wc -l <"$root/README.md") -le 250 ]]
 }
 
+@test "the newest version of CHANGELOG is the one that is built; what came after it is called unreleased" {
+  local version headings
+  version=$(sed -n 's/^VERSION := //p' "$root/Makefile")
+  headings=$(grep -oE '^## .*' "$root/CHANGELOG.md")
+  [[ $(grep -oE '[0-9]+\.[0-9]+\.[0-9]+' <<<"$headings" | head -n 1) == "$version" ]]
+  [[ $(grep -vE '^## [0-9]+\.[0-9]+\.[0-9]+( \(|$)' <<<"$headings") =~ ^(## Unreleased)?$ ]]
+}
+
 # documented WORD DOCUMENT - stands there as code, alone or with what follows it.
 documented() {
   grep -qE "\`(taskresults )?$1[\` (=]" "$root/$2" || { echo "$2 has no $1"; return 1; }
