@@ -86,6 +86,7 @@ _taskresults_option() {
     --count) _taskresults_reply missed; return ;;
     --lock) _taskresults_reply skip wait; return ;;
     --ping) _taskresults_reply env @; return ;;
+    --tz) _taskresults_reply local UTC; return ;;
     --window) _taskresults_reply 24h 7d 30d 90d; return ;;
     --job) _taskresults_jobs "$word"; _taskresults_reply "${found[@]}"; return ;;
     -o | --output | --db | --state) compopt -o default 2>/dev/null; COMPREPLY=(); return ;;

@@ -32,10 +32,11 @@ newest() {
 }
 
 # A job's state is the worst that is true of it; one that is paused or gone is neither failing nor overdue. Of one whose
-# file cannot be read, only the scheduler's list can tell anything.
+# file cannot be read, only the scheduler's list can tell anything. A job that is ok may turn out to be flaky
+# (missed.bash).
 state_of="CASE WHEN known.state = 'died' THEN 'died' WHEN id IN unreadable THEN 'unreadable'
   WHEN known.state IN ('paused', 'orphaned') THEN known.state
   WHEN stats.streak < 0 THEN 'failing' WHEN known.state IN ('overdue', 'running') THEN known.state
-  WHEN coalesce(stats.runs, 0) = 0 THEN 'new' ELSE 'healthy' END"
+  WHEN coalesce(stats.runs, 0) = 0 THEN 'new' ELSE 'ok' END"
 severity="CASE state WHEN 'died' THEN 0 WHEN 'failing' THEN 1 WHEN 'unreadable' THEN 2 WHEN 'overdue' THEN 3
-  WHEN 'running' THEN 4 WHEN 'healthy' THEN 5 WHEN 'new' THEN 6 WHEN 'paused' THEN 7 ELSE 8 END"
+  WHEN 'flaky' THEN 4 WHEN 'running' THEN 5 WHEN 'ok' THEN 6 WHEN 'new' THEN 7 WHEN 'paused' THEN 8 ELSE 9 END"

@@ -1,13 +1,7 @@
 # page.awk - puts the page together: the skeleton (file `skeleton`), with what stands for its {{marks}}.
 #
-# In: the rows of rows.bash. A mark that is alone on its line is replaced by a group of lines, {{style}} and {{script}}
-# by a file, any other by a value. Nothing is printed before the first row is there: an error prints nothing.
-
-function file(name,    line, text) {
-  while ((getline line < name) > 0) text = text line "\n"
-  close(name)
-  return text
-}
+# In: the rows of rows.bash. A mark that is alone on its line is replaced by a group of lines, any other by a value.
+# Nothing is printed before the first row is there: an error prints nothing.
 
 function fail() {
   failed = 3
@@ -50,9 +44,10 @@ BEGIN {
   value["policy"] = ENVIRON["page_policy"]
   value["fault"] = ENVIRON["page_fault"]
   value["refresh"] = ENVIRON["page_refresh"]
+  value["kind"] = ENVIRON["page_kind"]
   value["icon"] = ENVIRON["page_icon_" value["health"]]
-  value["style"] = file(ENVIRON["page_style"])
-  value["script"] = file(ENVIRON["page_script"])
+  value["style"] = ENVIRON["page_style"]
+  value["script"] = ENVIRON["page_script"]
   while ((getline line < skeleton) > 0) {
     mark = substr(line, 3, length(line) - 4)
     if (line == "{{" mark "}}" && mark in is_group) group(mark)

@@ -11,7 +11,8 @@ plain_rows() {
       ELSE coalesce((1000 * ($runs - $failures) / $runs) / 10.0, '') END"
   done
   printf '%s\n' "SELECT 'rows';
-SELECT '<tr><th scope=\"row\">' || $(html id) || '<td>' || CASE state WHEN 'new' THEN 'no runs' ELSE state END $cells ||
+SELECT '<tr><th scope=\"row\">' || $(html id) || '<td>' || CASE state WHEN 'new' THEN 'no runs yet' ELSE state END
+  $cells ||
   '<td>' || $(clock last_run_us)
   FROM job LEFT JOIN window USING (number) ORDER BY $severity, id;"
 }

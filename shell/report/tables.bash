@@ -5,41 +5,45 @@
 # Everything is read first (`page_tables`), so that an error leaves no half of a page; then printed (`page_rows`).
 #
 # Passes over the results: every record once for the day counts, failures once for their causes, every line once for the
-# rejects, once more for task_stats. The last runs and texts are read from the ends of the files.
+# rejects, once more for task_stats, and of jobs with a schedule once more for missed runs (missed.bash). The last runs
+# and texts are read from the ends of the files.
 #
 # A page has a budget: with many jobs, fewer characters and runs of each. What is cut says so.
 
 # shellcheck shell=bash
 
-load lib/fields lib/jobs_in report/expressions
+load lib/fields lib/jobs_in report/{expressions,clock,missed}
 
 DAY_US=86400000000
 
 # jobs_table - SQL: `known`, what jobs.json says of the jobs, if it can be read; else it is empty. Of an id that is
 # there twice, the last counts.
 jobs_table() {
-  local columns='name, schedule, next_run_us, overdue_s, state'
-  echo "CREATE TEMP TABLE known(job_id UNIQUE, $columns);"
-  [[ -z $jobs_known ]] || echo "INSERT OR REPLACE INTO known SELECT job_id, $columns FROM task_jobs;"
+  echo "CREATE TEMP TABLE known(job_id UNIQUE, name, schedule, next_run_us, overdue_s, state, started_us);"
+  [[ -z $jobs_known ]] || echo "INSERT OR REPLACE INTO known SELECT job_id, name, coalesce(nullif(cron, ''), schedule),
+  next_run_us, overdue_s, state, started_us FROM task_jobs;"
 }
 
 # page_tables NOW_US DAYS - SQL. Runs are counted by cells of time: a new one begins at each midnight, and at each time
 # of day that is now's. So a day is one cell or two, and so is each of the four windows, which end now. A cell's number
-# is its day's plus that of its day counted from now; days are told from it by `day_of`, windows by `age_of`. Older runs
-# share the cell before the first, runs without a time that can be read have cell 0, and a run that is dated later than
-# now counts as one of today. One number, since SQLite asks a virtual table anew for each use of a column; and a group
-# by job, since sorting a job's runs is cheaper than sorting all.
+# is that of its day times 1024, plus that of its day counted from now, so both are told from it: by `day_of` and
+# `age_of`. Older runs share the first cell, and those to come the last; runs without a time that can be read have cell
+# 0. One number, since SQLite asks a virtual table anew for each use of a column; and a group by job, since sorting a
+# job's runs is cheaper than sorting all.
 page_tables() {
-  local now=$1 days=$2 today first_day back oldest cell day_of age_of
-  today=$((now / DAY_US)) first_day=$((now / DAY_US - days + 1)) back=1000 # keeps what is divided above 0
-  oldest=$((today + back - 2 * 367 - 2))
-  cell="coalesce(max($oldest, time_us / $DAY_US + (time_us - $((now - back * DAY_US))) / $DAY_US), 0)"
-  day_of="(cell + $((today - back + 1))) / 2"
-  age_of="$back - cell + $day_of"
+  local now=$1 days=$2 from back=400 oldest=$((3 * 1024)) # back: keeps what is divided above 0
+  local today='(SELECT today FROM clock)' first_day='(SELECT first_day FROM clock)' cell day_of age_of
+  from=$((now / DAY_US - back - 2))
+  cell="(($(zoned "min(time_us, $now)")) / $DAY_US - $from) * 1024"
+  cell="coalesce(max($oldest, $cell + (min(time_us, $now) - $((now - back * DAY_US))) / $DAY_US), 0)"
+  day_of="(cell / 1024 + $from)"
+  age_of="$back - cell % 1024"
+  clock_table
   jobs_table
   job_tables
   count_tables
   window_table
+  missed_tables
   day_tables
   text_tables
   cause_tables
@@ -47,22 +51,22 @@ page_tables() {
 
 # job_tables - the jobs, and what one row for each tells.
 job_tables() {
-  printf '%s\n' "CREATE TEMP TABLE clock AS SELECT $now AS now_us, $days AS days;
-CREATE TEMP TABLE calendar AS WITH RECURSIVE c(day) AS (VALUES (0) UNION ALL
-    SELECT day + 1 FROM c WHERE day + 1 < $days)
-  SELECT day FROM c;
-CREATE TEMP TABLE stats AS SELECT job_id, runs, failures, streak, last_run_us, last_success_us FROM task_stats;
+  printf '%s\n' "CREATE TEMP TABLE stats AS
+  SELECT job_id, runs, failures, streak, last_run_us, last_success_us FROM task_stats;
 CREATE TEMP TABLE unreadable AS $(unreadable_jobs);
 CREATE UNIQUE INDEX temp.stats_job ON stats(job_id);
 CREATE TEMP TABLE reject AS SELECT job_id, offset IS NULL AS entry, reason, count(*) AS lines
   FROM task_rejects GROUP BY 1, 2, 3;
-CREATE TEMP TABLE job AS SELECT id, stats.rowid AS number, known.name AS known_name, known.schedule, known.next_run_us,
-    known.overdue_s, known.state AS scheduler_state, $state_of AS state, coalesce(stats.runs, 0) AS runs,
+CREATE TEMP TABLE job AS SELECT id,
+    coalesce(stats.rowid, (SELECT count(*) FROM stats) + row_number() OVER (ORDER BY id)) AS number,
+    known.name AS known_name, known.schedule, known.next_run_us, known.overdue_s, known.started_us,
+    known.state AS scheduler_state, $state_of AS state, coalesce(stats.runs, 0) AS runs,
     coalesce(stats.failures, 0) AS failures, coalesce(stats.streak, 0) AS streak, last_run_us, last_success_us
   FROM (SELECT job_id AS id FROM stats UNION SELECT job_id FROM known UNION SELECT job_id FROM unreadable)
     LEFT JOIN stats ON stats.job_id = id
     LEFT JOIN known ON known.job_id = id;
-CREATE TEMP TABLE share AS SELECT $(budget 600000 120 2000) AS characters, $(budget 30000 10 60) AS recent,
+CREATE UNIQUE INDEX temp.job_id ON job(id);
+CREATE TEMP TABLE share AS SELECT $(budget 450000 120 2000) AS characters, $(budget 30000 10 60) AS recent,
   $(budget 4000 2 6) AS causes;"
 }
 
@@ -89,19 +93,22 @@ INSERT INTO window SELECT number, json_array(sum(runs * (age <= 1)), sum(failure
   FROM (SELECT number, runs, failures, $age_of AS age FROM bucket) WHERE age <= 90 GROUP BY number;"
 }
 
+# day_tables - a day's token: RUNS, RUNS-FAILURES or RUNS-FAILURES-MISSED; nothing if it is as the day before; ahead of
+# it ~N, if N days were without anything.
 day_tables() {
-  printf '%s\n' "-- A day's token: RUNS or RUNS-FAILURES; nothing if it is as the day before; ahead of it ~N, if N
--- days were without runs.
-CREATE TEMP TABLE day(number INTEGER, day INTEGER, runs INTEGER, failures INTEGER,
+  printf '%s\n' "CREATE TEMP TABLE day(number INTEGER, day INTEGER, runs INTEGER, failures INTEGER, missed INTEGER,
   PRIMARY KEY (number, day)) WITHOUT ROWID;
-INSERT INTO day SELECT number, min($day_of, $today) - $first_day AS day, sum(runs), sum(failures) FROM bucket
+INSERT INTO day SELECT number, $day_of - $first_day AS day, sum(runs), sum(failures), 0 FROM bucket
   WHERE cell > 0 GROUP BY 1, 2 HAVING day >= 0;
+INSERT INTO day SELECT number, day, 0, 0, count(*) FROM missed WHERE day >= 0 GROUP BY 1, 2
+  ON CONFLICT DO UPDATE SET missed = excluded.missed;
 CREATE TEMP TABLE strip(number INTEGER, day INTEGER, token TEXT, PRIMARY KEY (number, day)) WITHOUT ROWID;
 INSERT INTO strip SELECT number, day, CASE WHEN day - before > 1 THEN '~' || (day - before - 1) || ' ' ELSE '' END ||
-    CASE WHEN day - before = 1 AND runs = runs_before AND failures = failures_before THEN ''
-      WHEN failures THEN runs || '-' || failures ELSE runs END
-  FROM (SELECT *, lag(day, 1, -1) OVER each AS before, lag(runs) OVER each AS runs_before,
-      lag(failures) OVER each AS failures_before FROM day WINDOW each AS (PARTITION BY number ORDER BY day));"
+    CASE WHEN day - before = 1 AND token = lag(token) OVER each THEN '' ELSE token END
+  FROM (SELECT number, day, lag(day, 1, -1) OVER each AS before, runs || CASE WHEN missed THEN '-' || failures || '-'
+      || missed WHEN failures THEN '-' || failures ELSE '' END AS token
+    FROM day WINDOW each AS (PARTITION BY number ORDER BY day))
+  WINDOW each AS (PARTITION BY number ORDER BY day);"
 }
 
 text_tables() {

@@ -148,7 +148,10 @@ documented() {
   echo "$output"
   [[ $status -eq 0 ]]
   cd "$BATS_TEST_TMPDIR/pictures"
-  [[ $(head -c 4 status.png | od -An -tx1) == ' 89 50 4e 47' && $(wc -c <status.png) -gt 20000 ]]
+  local picture
+  for picture in status{,-dark,-phone,-wall}.png; do
+    [[ $(head -c 4 "$picture" | od -An -tx1) == ' 89 50 4e 47' && $(wc -c <"$picture") -gt 20000 ]]
+  done
   [[ $(<list.svg) == '<svg '*'>$ taskresults list</text>'*'>price-watch</text>'*'>failed</text>'*'</svg>' ]]
 }
 

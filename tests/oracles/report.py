@@ -7,7 +7,8 @@ import json
 import os
 import re
 import sys
-from datetime import datetime, timedelta, timezone
+from datetime import date, datetime, timedelta, timezone
+from zoneinfo import ZoneInfo
 
 
 def data_of(page):
@@ -26,16 +27,15 @@ def days_of(text, count):
         if token.startswith("~"):
             for _ in range(int(token[1:])):
                 made += 1
-                yield (0, 0)
+                yield (0, 0, 0)
             continue
         if token:
-            runs, _, failures = token.partition("-")
-            same = (int(runs), int(failures or 0))
+            same = tuple(map(int, (token.split("-") + ["0", "0"])[:3]))
         made += 1
         yield same
     assert made <= count, text
     for _ in range(count - made):
-        yield (0, 0)
+        yield (0, 0, 0)
 
 
 def time_of(record):
@@ -47,14 +47,16 @@ def time_of(record):
 
 def check(data, job, records):
     now = datetime.fromtimestamp(data["generated"], timezone.utc)
-    today = now.date()
-    days = [[0, 0] for _ in range(data["days"])]
+    zone = ZoneInfo(data["zone"])
+    today = now.astimezone(zone).date()
+    assert date(1970, 1, 1) + timedelta(days=data["first_day"] + data["days"] - 1) == today
+    days = [[0, 0, 0] for _ in range(data["days"])]
     windows = [0] * 8
     for record in records:
         when, failed = time_of(record), not record["success"]
         if when is None:
             continue
-        index = len(days) - 1 - (today - min(when.date(), today)).days
+        index = len(days) - 1 - (today - min(when.astimezone(zone).date(), today)).days
         if index >= 0:
             days[index][0] += 1
             days[index][1] += failed
@@ -70,11 +72,12 @@ def check(data, job, records):
         streak += sign
     last = records[-1]
     others = [record for record in records if bool(record["success"]) != bool(last["success"])]
+    state = "failing" if streak < 0 else "flaky" if windows[5] * 10 > windows[4] else "ok"
     expected = {
         "runs": len(records),
         "failures": sum(not record["success"] for record in records),
         "streak": streak,
-        "state": "failing" if streak < 0 else "healthy",
+        "state": state,
         "days": [tuple(day) for day in days],
         "text": last["output"] if last["success"] else last["error"],
         "other": None if not others else others[-1]["output"] if others[-1]["success"] else others[-1]["error"],

@@ -71,9 +71,9 @@ for row in rows:
 @test "the page's script cuts them as well" {
   command -v node >/dev/null || skip 'no node'
   rates "${some_rates[@]}"
-  node - "$root/shell/report/page.js" "${some_rates[@]}" <<'JAVASCRIPT' | assert_cut 1
+  node - "$root/shell/report/words.js" "${some_rates[@]}" <<'JAVASCRIPT' | assert_cut 1
 const [, , script, ...pairs] = process.argv;
-const source = /const percent = [^]*?\n {2}};/.exec(require("fs").readFileSync(script, "utf8"))[0];
+const source = /const percent = [^]*?\n};/.exec(require("fs").readFileSync(script, "utf8"))[0];
 const percent = new Function(`${source}\nreturn percent;`)();
 for (const pair of pairs) {
   const [good, bad] = pair.split("/").map(Number);

@@ -117,16 +117,16 @@ PYTHON
   report_setup
   head_of() {
     taskresults report -o "$page"
-    sed -n 's/.*<h1>\(.*\)<\/h1>.*/\1/p; s/^ *<p class="sub">\(.*\)<\/p>$/\1/p; s/^<body data-health="\(.*\)">/\1/p' "$page" | head -3
+    sed -n 's/.*<h1>\(.*\)<\/h1>.*/\1/p; s/^ *<p class="sub">\(.*\)<\/p>$/\1/p; s/^<body data-health="\([a-z]*\)".*/\1/p' "$page" | head -3
   }
   [[ $(head_of) == $'empty\nNo jobs yet\n'* ]]
   : >"$results/idle.jsonl"
-  [[ $(head_of) == $'healthy\nNo job has run\n1 without a run' ]]
+  [[ $(head_of) == $'new\nNo job has run\n1 without a run' ]]
   with_time a '2 hours ago' true
-  [[ $(head_of) == $'healthy\nAll jobs healthy\n1 healthy, 1 without a run' ]]
+  [[ $(head_of) == $'ok\nAll jobs OK\n1 ok, 1 without a run' ]]
   with_time b '2 hours ago' true
   with_time b '1 hour ago' false
-  [[ $(head_of) == $'failing\n1 of 3 jobs failing\n1 failing, 1 healthy, 1 without a run' ]]
+  [[ $(head_of) == $'failing\n1 of 3 jobs failing\n1 failing, 1 ok, 1 without a run' ]]
 }
 
 @test "report: states from the scheduler's list of jobs" {
@@ -142,11 +142,11 @@ PYTHON
     "$(job bad-but-paused false '+1 hour')" "$(job late true '-2 hours')" "$(job fresh true '+1 hour')" >"$SCHEDULER_JOBS_FILE"
   taskresults report -o "$page"
   [[ $(page_data '[(name, jobs[name]["state"]) for name in sorted(jobs)]') == \
-    "[('bad', 'failing'), ('bad-but-paused', 'paused'), ('fresh', 'new'), ('gone', 'orphaned'), ('good', 'healthy'), ('late', 'overdue')]" ]]
+    "[('bad', 'failing'), ('bad-but-paused', 'paused'), ('fresh', 'new'), ('gone', 'orphaned'), ('good', 'ok'), ('late', 'overdue')]" ]]
   [[ $(page_data 'jobs["fresh"]["name"], jobs["fresh"]["runs"], jobs["late"]["overdue"] // 60, jobs["good"]["schedule"]') == \
     "('The fresh', 0, 120, 'every 5 minutes')" ]]
   grep -q '<h1>2 of 6 jobs need attention</h1>' "$page"
-  grep -q '<p class="sub">1 failing, 1 overdue, 1 healthy, 1 paused, 1 without a run, 1 with results but no job</p>' "$page"
+  grep -q '<p class="sub">1 failing, 1 overdue, 1 ok, 1 without a run, 1 paused, 1 orphaned</p>' "$page"
 }
 
 @test "report: nothing is hidden: rejects, times that cannot be read, what was cut" {
@@ -190,8 +190,8 @@ for number in range(500):
 PYTHON
   taskresults report -o "$page"
   (($(stat -c %s "$page") < 2000000))
-  grep -q '^<li>Of each job: the last 60 runs, texts up to 1200 characters' "$page"
-  [[ $(page_data '[len(jobs["job-0"]["text"]), len(jobs["job-1"]["text"]), jobs["job-1"]["text_length"]]') == '[1200, 400, 4800]' ]]
+  grep -q '^<li>Of each job: the last 60 runs, texts up to 900 characters' "$page"
+  [[ $(page_data '[len(jobs["job-0"]["text"]), len(jobs["job-1"]["text"]), jobs["job-1"]["text_length"]]') == '[900, 300, 4800]' ]]
 }
 
 @test "report: without a script, the page is a table" {
@@ -200,7 +200,7 @@ PYTHON
   with_time a '1 day ago 1 minute ago' false
   with_time a '1 hour ago' true
   taskresults report -o "$page"
-  grep -q '^<tr><th scope="row">a<td>healthy<td>100.0<td>66.6<td>66.6<td>66.6<td>20..-..-.. ..:..:..$' "$page"
+  grep -q '^<tr><th scope="row">a<td>flaky<td>100.0<td>66.6<td>66.6<td>66.6<td>20..-..-.. ..:..:..$' "$page"
 }
 
 @test "report: -o writes the page whole or not at all; to standard output it is the same" {
@@ -223,7 +223,7 @@ PYTHON
   with_time a now true
   taskresults report -o "$page" --refresh 60 --title 'Night shift'
   grep -q '^<meta http-equiv="refresh" content="60">$' "$page"
-  grep -q '^<title>Night shift: All jobs healthy</title>$' "$page"
+  grep -q '^<title>Night shift: All jobs OK</title>$' "$page"
   for arguments in '--days 6' '--days 367' '--days x' '--refresh 1' 'a' '--oops'; do
     # shellcheck disable=SC2086  # words
     run taskresults report $arguments
@@ -250,9 +250,9 @@ PYTHON
   [[ $status -eq 3 && ${#lines[@]} -eq 3 ]]
   [[ $output == *"left out: job shut, whose file cannot be read; as its owner: chmod a+r -- $results/shut.jsonl"* ]]
   [[ $(page_data '[(job["id"], job["state"], job["runs"]) for job in data["jobs"]]') == \
-    "[(\"orphan's\", 'unreadable', 0), ('shut', 'unreadable', 0), ('shut, paused', 'unreadable', 0), ('good', 'healthy', 5)]" ]]
+    "[(\"orphan's\", 'unreadable', 0), ('shut', 'unreadable', 0), ('shut, paused', 'unreadable', 0), ('good', 'ok', 5)]" ]]
   grep -q '<h1>3 of 4 jobs cannot be read</h1>' "$page"
-  grep -q '<p class="sub">3 unreadable, 1 healthy</p>' "$page"
+  grep -q '<p class="sub">3 unreadable, 1 ok</p>' "$page"
   grep -q '^<li>Jobs whose file cannot be read, and so in no count: 3 ' "$page"
   [[ $(grep -c '^<li>Entries of the directory' "$page") -eq 0 ]]
   grep -q '<tr><th scope="row">shut<td>unreadable<td><td><td><td><td>$' "$page"
@@ -277,10 +277,10 @@ PYTHON
   for broken in '{"jobs": [{"id": "good"' '[]' '{"jobs": [1, <b>]}' ''; do
     printf '%s' "$broken" >"$SCHEDULER_JOBS_FILE"
     run taskresults report -o "$page"
-    [[ $status -eq 3 && $output == *"paused, overdue and running jobs are not marked, since the scheduler's list cannot be read: jobs file $SCHEDULER_JOBS_FILE: "* ]]
+    [[ $status -eq 3 && $output == *"paused, overdue, running and missed jobs are not marked, since the scheduler's list cannot be read: jobs file $SCHEDULER_JOBS_FILE: "* ]]
     [[ ${#lines[@]} -eq 1 ]]
-    [[ $(page_data 'sorted((job["id"], job["state"]) for job in data["jobs"])') == "[('bad', 'failing'), ('good', 'healthy')]" ]]
-    grep -q "^  <p class=\"stale\" id=\"fault\" role=\"alert\">What is paused, overdue or running is not known: the scheduler's list of jobs cannot be read. jobs file .*</p>$" "$page"
+    [[ $(page_data 'sorted((job["id"], job["state"]) for job in data["jobs"])') == "[('bad', 'failing'), ('good', 'ok')]" ]]
+    grep -q "^  <p class=\"stale\" id=\"fault\" role=\"alert\">What is paused, overdue, running or missed is not known: the scheduler's list of jobs cannot be read. jobs file .*</p>$" "$page"
     [[ $(sed -n '/id="fault"/=' "$page") -lt $(sed -n '/<main/=' "$page") && $(grep -c '<b>' "$page") -eq 0 ]]
     grep -q '^<li>.*list of jobs could not be read: what is paused' "$page"
     cmp <(taskresults report 2>/dev/null | grep -c 'id="fault"') <(echo 1)
@@ -288,4 +288,187 @@ PYTHON
   printf '{"jobs": [{"id": "good", "enabled": false}]}' >"$SCHEDULER_JOBS_FILE"
   run taskresults report -o "$page"
   [[ $status -eq 0 && -z $output && $(grep -c 'id="fault"' "$page") -eq 0 ]]
+}
+
+@test "report --tz agrees with Python's zoneinfo about days, on those too on which clocks change" {
+  report_setup
+  python3 - "$results" <<'PYTHON'
+import json, random, sys
+from datetime import datetime, time, timedelta, timezone
+from zoneinfo import ZoneInfo
+random.seed(6)
+now = datetime.now(timezone.utc)
+times = [now - timedelta(days=random.random() * 400) for _ in range(2000)]
+for zone in map(ZoneInfo, ("Europe/Berlin", "America/Santiago", "Africa/Casablanca", "Australia/Lord_Howe", "Pacific/Apia")):
+    today = now.astimezone(zone).date()
+    for back in range(-1, 368):
+        midnight = datetime.combine(today - timedelta(days=back), time(), zone).astimezone(timezone.utc)
+        times += [midnight + timedelta(seconds=s) for s in (-1, 1)] if back < 8 or random.random() < 0.2 else []
+        for hour in range(24):  # around each change, every hour
+            when = midnight + timedelta(hours=hour)
+            if when.astimezone(zone).utcoffset() != (when + timedelta(hours=24)).astimezone(zone).utcoffset():
+                times.append(when)
+with open(f"{sys.argv[1]}/a.jsonl", "w") as file:
+    for when in sorted(times):
+        failed = random.random() < 0.1
+        file.write(json.dumps({"timestamp": when.isoformat().replace("+00:00", "Z"), "success": not failed,
+                               "output": "", "error": "bad" if failed else ""}) + "\n")
+PYTHON
+  local zone
+  for zone in Europe/Berlin America/Santiago Africa/Casablanca Australia/Lord_Howe Pacific/Apia Asia/Kathmandu; do
+    taskresults report -o "$page" --days 366 --tz "$zone"
+    grep -q "\"zone\":\"$zone\"" "$page"
+    grep -q "Times are those of $zone\.</p>" "$page"
+    python3 "$root/tests/oracles/report.py" "$page" "$results"
+  done
+  TZ=:Asia/Kathmandu taskresults report -o "$page" --tz local
+  [[ $(page_data 'data["zone"]') == Asia/Kathmandu ]]
+  TZ=Europe/Berlin taskresults report -o "$page"
+  [[ $(page_data 'data["zone"]') == UTC ]]
+  grep -q 'Times are UTC\.</p>' "$page"
+  for zone in Nowhere/Nothing ../../etc/passwd '<b>' "'"; do
+    run taskresults report --tz "$zone"
+    [[ $status -eq 2 && $output == "taskresults: --tz: zone '$zone': "*'try: taskresults help report' ]]
+  done
+}
+
+# watched_jobs - jobs with logs and schedules; truth.json says how long each run took, and what was missed, in seconds
+# before now. The scheduler looks at its jobs each minute; what was due at a full hour ran then, or not at all.
+watched_jobs() {
+  export SCHEDULER_LOGS_DIR=$BATS_TEST_TMPDIR/logs
+  mkdir -p "$SCHEDULER_LOGS_DIR"
+  python3 - "$BATS_TEST_TMPDIR" <<'PYTHON'
+import json, random, sys
+from datetime import datetime, timedelta, timezone
+random.seed(7)
+now = datetime.now(timezone.utc)
+hour = now.replace(minute=0, second=0, microsecond=0)
+iso = lambda when: when.isoformat().replace("+00:00", "Z")
+jobs, truth = [], {}
+for name, ago, lost in (("all", 40, 0), ("some", 900, .05), ("many", 300, .3), ("none", 30, 1), ("o'clock", 2000, .01)):
+    took, missed = [], []
+    with open(f"{sys.argv[1]}/results/{name}.jsonl", "w") as results, open(f"{sys.argv[1]}/logs/{name}.log", "w") as log:
+        log.write(f"[{iso(hour - timedelta(hours=ago, minutes=30))}] Scheduled: {name} (next run: soon)\n")
+        for back in range(ago, 0, -1):
+            slot = hour - timedelta(hours=back)
+            if random.random() < lost:
+                missed.append(slot.timestamp())
+                continue
+            seconds = random.choice((0, .04, 1.5, 12.34, 99.6, 250, 700.4))
+            end = slot + timedelta(seconds=2 + seconds)
+            log.write(f"[{iso(slot + timedelta(seconds=2))}] Executing (command mode): working_dir=/, cmd=x\n"
+                      f"[{iso(end)}] Command executed successfully\n")
+            results.write(json.dumps({"timestamp": iso(end), "success": True, "output": "", "error": ""}) + "\n")
+            took.append(seconds)
+    truth[name] = {"took": took[::-1], "missed": missed[::-1]}
+    jobs.append({"id": name, "schedule": "cron", "cron": "0 * * * *", "enabled": True,
+                 "created_at": iso(hour - timedelta(hours=ago, minutes=30)), "next_run": iso(hour + timedelta(hours=1))})
+json.dump({"jobs": jobs}, open(f"{sys.argv[1]}/jobs.json", "w"))
+json.dump(truth, open(f"{sys.argv[1]}/truth.json", "w"))
+PYTHON
+}
+
+@test "report: how long runs took, and which were missed, as the schedule and the log tell" {
+  report_setup
+  watched_jobs
+  taskresults report -o "$page"
+  python3 - "$page" "$BATS_TEST_TMPDIR/truth.json" "$root/tests/oracles" <<'PYTHON'
+import json, math, sys
+sys.path.insert(0, sys.argv[3])
+from report import data_of
+data, truth = data_of(sys.argv[1]), json.load(open(sys.argv[2]))
+now = data["generated"]
+for job in data["jobs"]:
+    true = truth[job["id"]]
+    # The hour that has just begun: whether it is missed depends on the minute.
+    missed = [at for at in true["missed"] if now - at < 90 * 86400]
+    first = now - now % 86400 - 89 * 86400
+    late = [at for at in (int(now - now % 3600),) if now - at > 300]
+    missed = late + missed
+    assert (job["missed"] or [0] * 4) == [sum(now - at <= days * 86400 for at in missed) for days in (1, 7, 30, 90)], job["id"]
+    by_day = [0] * 90
+    for at in missed:
+        if at >= first:
+            by_day[int(at - first) // 86400] += 1
+    assert [day[2] for day in job["days"]] == by_day, job["id"]
+    gaps = [now - int(ago) for ago in (job["gaps"] or "").split()]
+    assert gaps == missed[:len(gaps)] and len(gaps) == min(30, len(missed)), (job["id"], gaps)
+    tokens = (job["recent"] or "").split()
+    assert len(tokens) == min(60, len(true["took"]))
+    for token, seconds in zip(tokens, true["took"]):
+        shown = float(token.partition("/")[2])
+        assert math.isclose(shown, seconds, abs_tol=.005 if seconds < 1 else .05 if seconds < 100 else .5), (token, seconds)
+    expected = job["windows"] or [0] * 8
+    bad, all_of_them = expected[5] + sum(now - at <= 30 * 86400 for at in missed), expected[4]
+    all_of_them += sum(now - at <= 30 * 86400 for at in missed)
+    wanted = "new" if not job["runs"] else "flaky" if 10 * bad > all_of_them else "ok"
+    assert job["state"] == wanted, (job["id"], job["state"], wanted)
+assert data["all"]["missed"] == [sum((job["missed"] or [0] * 4)[i] for job in data["jobs"]) for i in range(4)]
+PYTHON
+}
+
+@test "report: a job is flaky when more than one in ten runs of 30 days failed or was missed, though the last was a success" {
+  report_setup
+  local n
+  for n in {10..2}; do with_time even "$n hours ago" "$( ((n == 9)) && echo false || echo true)"; done
+  with_time even '1 hour ago' true # 1 of 10
+  with_time more '11 hours ago' false
+  for n in {9..1}; do with_time more "$n hours ago" "$( ((n == 9)) && echo false || echo true)"; done # 2 of 10
+  for n in {5..1}; do with_time past "$((30 + n)) days ago" false; done
+  with_time past now true
+  taskresults report -o "$page"
+  [[ $(page_data '[(name, jobs[name]["state"]) for name in sorted(jobs)]') == "[('even', 'ok'), ('more', 'flaky'), ('past', 'ok')]" ]]
+  [[ $(sed -n 's/.*<h1>\(.*\)<\/h1>.*/\1/p' "$page") == '1 of 3 jobs flaky' ]]
+  grep -q '<p class="sub">1 flaky, 2 ok</p>' "$page"
+}
+
+@test "report: without logs, or with a log that cannot be read, the page says what is not known" {
+  report_setup
+  watched_jobs
+  mv "$SCHEDULER_LOGS_DIR" "$BATS_TEST_TMPDIR/elsewhere"
+  taskresults report -o "$page"
+  grep -q "^<li>The directory of the jobs' logs is not there, or cannot be read: how long runs took, and which runs were missed, is not known\.$" "$page"
+  [[ $(page_data '[job["id"] for job in data["jobs"] if job["missed"] or "/" in (job["recent"] or "")]') == '[]' ]]
+  mv "$BATS_TEST_TMPDIR/elsewhere" "$SCHEDULER_LOGS_DIR"
+  ((EUID == 0)) || skip 'needs root, to become somebody else'
+  local opened=$BATS_TEST_TMPDIR/logs
+  open_results
+  cp "$BATS_TEST_TMPDIR"/results/* "$results"
+  cp -r "$opened" "$BATS_TEST_TMPDIR/jobs.json" "$open_place"
+  export SCHEDULER_JOBS_FILE=$open_place/jobs.json SCHEDULER_LOGS_DIR=$open_place/logs
+  chmod -R a+rX "$open_place"
+  chmod 600 "$SCHEDULER_LOGS_DIR/many.log"
+  "${as_nobody[@]}" test -r "$root/taskresults.so" || skip 'the checkout is closed to others'
+  "${as_nobody[@]}" "$(tool taskresults)" report >"$page"
+  grep -q '^<li>Jobs whose log cannot be read, so that it is not known how long their runs took, nor which were missed: 1\.$' "$page"
+  [[ $(page_data '[bool(jobs[name]["missed"] or "/" in jobs[name]["recent"]) for name in ("many", "some")]') == '[False, True]' ]]
+}
+
+@test "report: after a long time without a scheduler, fewer days are looked at, and the page says so" {
+  report_setup
+  export SCHEDULER_LOGS_DIR=$BATS_TEST_TMPDIR/logs
+  mkdir "$SCHEDULER_LOGS_DIR"
+  python3 - "$BATS_TEST_TMPDIR" <<'PYTHON'
+import json, sys
+from datetime import datetime, timedelta, timezone
+created = (datetime.now(timezone.utc) - timedelta(days=100)).isoformat().replace("+00:00", "Z")
+jobs = [{"id": f"job-{n}", "schedule": "cron", "cron": "* * * * *", "enabled": True, "created_at": created} for n in range(6)]
+json.dump({"jobs": jobs}, open(f"{sys.argv[1]}/jobs.json", "w"))
+for job in jobs:
+    with open(f"{sys.argv[1]}/logs/{job['id']}.log", "w") as log:
+        log.write(f"[{created}] Scheduled: x (next run: soon)\n")
+PYTHON
+  taskresults report -o "$page" # 90 days of these would be 777,600
+  grep -q '^<li>Runs that were missed: those of the last 7 days\.$' "$page"
+  [[ $(page_data 'set((tuple(job["missed"]), job["state"]) for job in data["jobs"])') =~ ^'{((14'(39|40)', 100'(79|80)', 100'(79|80)', 100'(79|80)"), 'new')}"$ ]]
+}
+
+@test "report --wall: for a screen, which refreshes itself" {
+  report_setup
+  with_time a now true
+  taskresults report -o "$page" --wall
+  grep -q '^<meta http-equiv="refresh" content="60">$' "$page"
+  grep -q '^<body data-health="ok" data-kind="wall">$' "$page"
+  taskresults report -o "$page" --wall --refresh 5m
+  grep -q '^<meta http-equiv="refresh" content="300">$' "$page"
 }

@@ -27,14 +27,14 @@ in_browser() {
     command -v "$program" >/dev/null || missing_extra "$program"
   done
   [[ -e $root/build/browser/node_modules/.from ]] || missing_extra "playwright-core ($(tail -n 1 "$root/build/browser/npm.log"))"
-  export SCHEDULER_JOBS_FILE=$BATS_TEST_TMPDIR/jobs.json # not there
+  export SCHEDULER_JOBS_FILE=$BATS_TEST_TMPDIR/jobs.json SCHEDULER_LOGS_DIR=$BATS_TEST_TMPDIR/logs # there with fifteen_jobs
   LD_PRELOAD=$root/build/shim/clock.so CLOCK_OFFSET_S=$((-86400 * ${made_days_ago:-0})) \
     taskresults report -o "$BATS_TEST_TMPDIR/status.html" "${@:2}"
   node "$root/tests/browser/report.mjs" "$1" "$BATS_TEST_TMPDIR/status.html" "$root/build/browser/shots"
 }
 
-# four_jobs - one of each kind, up to now.
-four_jobs() {
+# five_jobs - one of each kind, up to now; but for `stale`, which ran for half a day half a year ago.
+five_jobs() {
   python3 - "$results" <<'PYTHON'
 import json, sys
 from datetime import datetime, timedelta, timezone
@@ -47,35 +47,67 @@ def job(name, hours, fails):
                 "job_name": name.title(), "success": not failed, "output": "" if failed else f"{i} files copied\nall is well",
                 "error": f"exit status 7 after {i} s" if failed else ""}) + "\n")
 job("steady", range(2100, -1, -6), lambda i: False)
-job("flaky", range(1500, -1, -12), lambda i: i % 9 == 3)
+job("flaky", range(1500, -1, -12), lambda i: i % 7 == 3)
+job("stale", range(24 * 180 + 11, 24 * 180 - 1, -1), lambda i: False)
 job("broken", (3, 2), lambda i: True)
 job("idle", (), None)
 PYTHON
 }
 
 @test "the page is searched, filtered, sorted, unfolded, and asked about a day" {
-  four_jobs
+  five_jobs
   in_browser use
 }
 
+# fifteen_jobs - those of the pictures, with logs and a schedule.
+fifteen_jobs() {
+  rmdir "$results"
+  python3 "$root/examples/pictures/fifteen_jobs.py" "$BATS_TEST_TMPDIR" "$$"
+}
+
+@test "what is drawn is true: of a bar, each part is its share of the day, and what is rare has a mark; runs stand side by side" {
+  five_jobs
+  python3 - "$results" <<'PYTHON'
+import json, sys
+from datetime import datetime, timedelta, timezone
+noon = datetime.now(timezone.utc).replace(hour=12, minute=0, second=0, microsecond=0) - timedelta(days=5)
+for name, runs, failures in (("tenth", 10, 1), ("rare", 1000, 1), ("all", 3, 3)):
+    with open(f"{sys.argv[1]}/{name}.jsonl", "w") as file:
+        for i in range(runs):
+            file.write(json.dumps({"timestamp": (noon + timedelta(seconds=i)).isoformat().replace("+00:00", "Z"),
+                                   "success": i >= failures, "output": "", "error": ""}) + "\n")
+PYTHON
+  in_browser true
+}
+
+@test "on a wall, fifteen jobs are whole on 1920 x 1080, and more are counted; nothing is to be scrolled" {
+  fifteen_jobs
+  in_browser wall --wall --tz Europe/Berlin
+}
+
+@test "at every width nothing is cut off, the marks are seen in both themes and explained, and a phone's page is short" {
+  fifteen_jobs
+  in_browser widths
+}
+
 @test "the page is used by keyboard alone" {
-  four_jobs
+  five_jobs
   in_browser keyboard
 }
 
 @test "the page is light or dark, as the system is or the reader chooses" {
-  four_jobs
+  five_jobs
   in_browser themes
 }
 
 @test "the page fits a phone" {
-  four_jobs
+  five_jobs
   append_raw "$(printf 'x%.0s' {1..200})" '{"timestamp": "2026-01-01T00:00:00Z", "success": true, "output": "'"$(printf 'y%.0s' {1..400})"'"}\n'
   in_browser phone
 }
 
 @test "axe finds no fault with the page, light, dark and narrow" {
-  four_jobs
+  five_jobs
   in_browser accessible
 }
 
@@ -109,7 +141,7 @@ PYTHON
 }
 
 @test "the page is a table without JavaScript" {
-  four_jobs
+  five_jobs
   in_browser plain
 }
 
@@ -118,6 +150,6 @@ PYTHON
 }
 
 @test "a page that is old says so" {
-  four_jobs
+  five_jobs
   made_days_ago=3 in_browser stale
 }

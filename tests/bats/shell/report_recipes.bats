@@ -28,7 +28,7 @@ run_crontab() {
   run_crontab "$root/examples/cron/taskresults-metrics" METRICS="$BATS_TEST_TMPDIR/jobs.prom"
   grep -q '^taskresults_job_runs{job_id="a",result="success"} 3$' "$BATS_TEST_TMPDIR/jobs.prom"
   run_crontab "$root/examples/cron/taskresults-report" PAGE="$BATS_TEST_TMPDIR/status.html"
-  grep -q '<h1>All jobs healthy</h1>' "$BATS_TEST_TMPDIR/status.html"
+  grep -q '<h1>All jobs OK</h1>' "$BATS_TEST_TMPDIR/status.html"
 }
 
 @test "systemd finds no fault with the units, and they run what they say" {

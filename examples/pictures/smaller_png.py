@@ -1,0 +1,82 @@
+#!/usr/bin/env python3
+"""smaller_png.py IN OUT - writes a screenshot of Chromium's anew with a palette of 256 colours, a third of its size.
+
+A page has few colours and the steps between them at the edges of letters, so nobody sees the difference: each colour
+becomes the nearest of the 256 commonest ones.
+"""
+import struct
+import sys
+import zlib
+from collections import Counter
+
+MAGIC = b"\x89PNG\r\n\x1a\n"
+
+
+def chunks(data):
+    at = len(MAGIC)
+    while at < len(data):
+        length, kind = struct.unpack_from(">I4s", data, at)
+        yield kind, data[at + 8:at + 8 + length]
+        at += length + 12
+
+
+def paeth(a, b, c):
+    p = a + b - c
+    pa, pb, pc = abs(p - a), abs(p - b), abs(p - c)
+    return a if pa <= pb and pa <= pc else b if pb <= pc else c
+
+
+def unfiltered(kind, line, above, size):
+    """A line without its filter (PNG, section 9.2)."""
+    for i in range(len(line)):
+        left, upper_left = (line[i - size], above[i - size]) if i >= size else (0, 0)
+        if kind == 1:
+            line[i] = (line[i] + left) & 255
+        elif kind == 2:
+            line[i] = (line[i] + above[i]) & 255
+        elif kind == 3:
+            line[i] = (line[i] + (left + above[i]) // 2) & 255
+        elif kind == 4:
+            line[i] = (line[i] + paeth(left, above[i], upper_left)) & 255
+    return line
+
+
+def pixels(data):
+    """Width, and the lines: a list of (red, green, blue) each."""
+    found = list(chunks(data))
+    width, _, depth, colour, _, _, interlaced = struct.unpack(">IIBBBBB", found[0][1])
+    assert depth == 8 and colour in (2, 6) and not interlaced
+    size = 3 if colour == 2 else 4
+    raw = zlib.decompress(b"".join(part for kind, part in found if kind == b"IDAT"))
+    above, lines = bytearray(width * size), []
+    for at in range(0, len(raw), width * size + 1):
+        above = unfiltered(raw[at], bytearray(raw[at + 1:at + 1 + width * size]), above, size)
+        lines.append(list(zip(above[0::size], above[1::size], above[2::size])))
+    return width, lines
+
+
+def palette_of(lines):
+    """The palette, and for each colour its place in it."""
+    counts = Counter(colour for line in lines for colour in line)
+    palette = [colour for colour, _ in counts.most_common(256)]
+    place = {colour: i for i, colour in enumerate(palette)}
+    for colour in counts:
+        if colour not in place:
+            place[colour] = min(range(len(palette)), key=lambda i: sum((a - b) ** 2 for a, b in zip(palette[i], colour)))
+    return palette, place
+
+
+def main(source, target):
+    with open(source, "rb") as file:
+        width, lines = pixels(file.read())
+    palette, place = palette_of(lines)
+    body = zlib.compress(b"".join(b"\0" + bytes(map(place.__getitem__, line)) for line in lines), 9)
+    with open(target, "wb") as file:
+        file.write(MAGIC)
+        for kind, part in ((b"IHDR", struct.pack(">IIBBBBB", width, len(lines), 8, 3, 0, 0, 0)),
+                           (b"PLTE", bytes(n for colour in palette for n in colour)), (b"IDAT", body), (b"IEND", b"")):
+            file.write(struct.pack(">I", len(part)) + kind + part + struct.pack(">I", zlib.crc32(kind + part)))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,59 @@
+# missed.bash - SQL for the status page: runs that a schedule expected and that did not take place, and what comes of
+# them.
+
+# shellcheck shell=bash
+
+# How many expected runs a page looks at, and how many missed ones it takes in. Of jobs that run every minute, that is
+# fewer days than the page has; after a long time without a scheduler, fewer still.
+SLOTS=10000000
+MISSED=300000
+
+# look_at_logs - sets `logs_known`, if there is a directory of logs: without it, nobody knows how long runs took, nor
+# what was missed. And `closed_logs`, the jobs whose log cannot be read: of them it is not known either.
+look_at_logs() {
+  local readable results_left_out=("${unreadable[@]}")
+  logs_known='' closed_logs=()
+  [[ -d $logs_dir && -r $logs_dir && -x $logs_dir ]] || return 0
+  logs_known=1
+  find_unreadable "$logs_dir" .log
+  closed_logs=("${unreadable[@]}") unreadable=("${results_left_out[@]}")
+}
+
+# missed_tables - `missed`, each missed run; `missed_in`, how many each window misses; and jobs that are flaky: the last
+# run was a success, but of what was expected in 30 days more than one in ten failed or was missed.
+missed_tables() {
+  printf '%s\n' "CREATE TEMP TABLE closed_log AS SELECT id AS job_id FROM job
+  WHERE id IN $(jobs_in "${closed_logs[@]}");
+CREATE TEMP TABLE reach AS SELECT min($days, max(1, $SLOTS / max(1, 24 * (SELECT count(*) FROM known),
+  (SELECT coalesce(max(runs), 0) FROM
+    (SELECT sum(runs) AS runs FROM bucket WHERE cell > $oldest GROUP BY $day_of))))) AS days, 0 AS done;
+CREATE TEMP TABLE missed(number INTEGER, at_us INTEGER, day INTEGER);"
+  [[ -z $jobs_known || -z $logs_known ]] || slots_rows
+  printf '%s\n' "CREATE INDEX temp.missed_number ON missed(number, at_us);
+CREATE TEMP TABLE missed_in(number INTEGER PRIMARY KEY, day, week, month, quarter);
+INSERT INTO missed_in SELECT number, sum(age <= 1), sum(age <= 7), sum(age <= 30), sum(age <= 90)
+  FROM (SELECT number, ($now - at_us) / $DAY_US + 1 AS age FROM missed) GROUP BY number;
+UPDATE job SET state = 'flaky' FROM (SELECT number, coalesce(counts->>'\$[4]', 0) AS runs,
+    coalesce(counts->>'\$[5]', 0) AS failures, coalesce(month, 0) AS missed
+  FROM job LEFT JOIN window USING (number) LEFT JOIN missed_in USING (number)) AS found
+  WHERE found.number = job.number AND state = 'ok' AND 10 * (found.failures + missed) > found.runs + missed;"
+}
+
+# slots_rows - of the jobs whose files can be read. If there are too many, once more for fewer days.
+slots_rows() {
+  local least
+  printf '%s\n' "CREATE TEMP TABLE slot(job_id, slot_us);"
+  for least in 7 1 0; do
+    printf '%s\n' "DELETE FROM slot WHERE (SELECT NOT done FROM reach);
+INSERT INTO slot SELECT job_id, slot_us FROM task_slots((SELECT $now - days * $DAY_US FROM reach), $now)
+  WHERE (SELECT NOT done FROM reach)
+    AND job_id IN (SELECT job_id FROM known WHERE job_id NOT IN unreadable AND job_id NOT IN closed_log)
+    AND state = 'missed' LIMIT $((MISSED + 1));
+UPDATE reach SET done = 1 WHERE (SELECT count(*) FROM slot) <= $MISSED;
+UPDATE reach SET days = min(days, $least) WHERE NOT done;"
+  done
+  printf '%s\n' "DELETE FROM slot WHERE (SELECT NOT done FROM reach);
+INSERT INTO missed SELECT number, slot_us, ($(zoned slot_us)) / $DAY_US - $first_day
+  FROM slot JOIN job ON job.id = slot.job_id;
+DROP TABLE slot;"
+}
