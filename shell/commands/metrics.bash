@@ -43,28 +43,6 @@
 
 # shellcheck shell=bash
 
-# find_logs - sets `logs_known`, if there is a directory of logs that can be read, and `unreadable_logs`. A log that
-# cannot be read would fail the query.
-find_logs() {
-  local left_out=("${unreadable[@]}") readable
-  logs_known='' unreadable_logs=()
-  [[ -d $logs_dir && -r $logs_dir && -x $logs_dir ]] || return 0
-  logs_known=1
-  find_unreadable "$logs_dir" .log
-  unreadable_logs=("${unreadable[@]}") unreadable=("${left_out[@]}")
-}
-
-# last_duration - SQL: of a row of task_stats.
-last_duration() {
-  if [[ -z $logs_known ]]; then
-    printf NULL
-  elif ((${#unreadable_logs[@]})); then
-    printf '%s' "CASE WHEN job_id NOT IN $(jobs_in "${unreadable_logs[@]}") THEN last_duration_s END"
-  else
-    printf last_duration_s
-  fi
-}
-
 # slots - SQL: SELECT, for each job whose slots are known, how many of the last 7 days were missed, and are unknown.
 slots() {
   local left_out=("${unreadable[@]}" "${unreadable_logs[@]}") listed='record IS NOT NULL AND job_id IS NOT NULL'
@@ -81,12 +59,13 @@ slots() {
 }
 
 parse_options 'o:output=' "$@"
-load lib/query lib/unreadable lib/jobs_in lib/jobs_file
+load lib/query lib/unreadable lib/jobs_in lib/jobs_file lib/logs
 at_most 0
 [[ ! -v opt[output] || -n ${opt[output]} ]] || usage_error '--output wants a file'
 readable_jobs
 find_logs
 look_at_jobs_file
+set_if_logged last_duration last_duration_s
 
 # In a label's value, these three are escaped; any other character stands for itself.
 label="replace(replace(replace(job_id, '\\', '\\\\'), '\"', '\\\"'), char(10), '\\n')"
@@ -106,7 +85,7 @@ gauge() {
 
 statements() {
   echo "CREATE TEMP TABLE job AS SELECT job_id, '' AS labels, runs, successes, failures, streak, last_run_us,
-    last_success_us, rejects, $(last_duration) AS took FROM task_stats;
+    last_success_us, rejects, $last_duration AS took FROM task_stats;
     CREATE TEMP TABLE slots AS $(slots);
     CREATE TEMP TABLE unreadable AS $(unreadable_jobs);"
   gauge taskresults_job_last_run_timestamp_seconds 'When the last run of the job finished.' "$(seconds last_run_us)"
@@ -147,7 +126,6 @@ else
 fi
 
 say_unknown_jobs 'no missed runs'
-load lib/name_unreadable
-name_unreadable_files 'no duration and no missed runs' log "$logs_dir" .log "${unreadable_logs[@]}"
+say_unreadable_logs 'no duration and no missed runs'
 say_unreadable
 ((${#unreadable_logs[@]} == 0)) && [[ -z $jobs_fault ]] || exit "$EXIT_IO"

@@ -17,12 +17,20 @@
 #   --jsonl         JSON, one object a line
 #   --csv           CSV (RFC 4180) with a header
 #
-# The machine formats have job_id, period, runs, successes, failures, percent, first_run, last_run, worst_streak and
-# interval_seconds; job_id is null with --total, and period without --by. --by, --since and --until skip records whose
-# timestamp cannot be read, and a message says how many.
+# The machine formats have job_id, period, runs, successes, failures, percent, first_run, last_run, worst_streak,
+# interval_seconds, p50_seconds, p95_seconds and max_seconds; job_id is null with --total, and period without --by. --by,
+# --since and --until skip records whose timestamp cannot be read, and a message says how many.
+#
+# P50, P95 and MAX say how long runs took: half of them at most P50, 95 % at most P95 (both are the duration of a run: the
+# nearest rank), the longest MAX. They are of the runs whose durations the jobs' logs tell. Where none does, the table has
+# no such columns, and in the machine formats they are null.
+#
+# Environment:
+#   SCHEDULER_LOGS_DIR    where the jobs' logs are, which tell of durations; /opt/.task-scheduler/logs
 #
 # Exit status:
-#   0 fine; 1 no such job; 2 usage; 3 input or output failed, or a job was left out because its file cannot be read
+#   0 fine; 1 no such job; 2 usage; 3 input or output failed, or a job was left out because its file cannot be read, or
+#   durations because its log cannot
 #
 # Examples:
 #   taskresults stats
@@ -31,8 +39,17 @@
 
 # shellcheck shell=bash
 
+# keep_log_of JOB - what other jobs' logs are like does not matter.
+keep_log_of() {
+  local job
+  for job in "${unreadable_logs[@]}"; do
+    if [[ $job == "$1" ]]; then unreadable_logs=("$job"); return; fi
+  done
+  unreadable_logs=()
+}
+
 parse_options 'since= until= by= total raw json jsonl csv' "$@"
-load lib/{jobs,times,percent,sorts}
+load lib/{jobs,times,percent,sorts,logs}
 unreadable=()
 job_argument
 [[ -v args[0] ]] || { load lib/unreadable; readable_jobs; }
@@ -64,41 +81,70 @@ job=job_id
 set_percent percent successes runs
 set_percent_text percent_text successes runs 1
 
+find_logs
+[[ ! -v args[0] ]] || keep_log_of "${args[0]}"
+source=task_runs
+[[ -n $logs_known ]] || source=task_results
+set_if_logged took 'CASE WHEN started_us <= time_us THEN time_us - started_us END'
+
+# A quantile is the duration at that place, rounded up, among those that are known, in order: the nearest rank.
 # A failure's streak is told by how many successes of its job came before it.
 select="WITH
-  run AS MATERIALIZED (SELECT $job AS job_id, job_id AS own_job, $period AS period, rowid AS place, time_us, ok AS good
-    FROM task_results WHERE $condition),
+  run AS MATERIALIZED (SELECT $job AS job_id, job_id AS own_job, $period AS period, rowid AS place, time_us, ok AS good,
+    $took AS took FROM $source WHERE $condition),
   marked AS (SELECT *, sum(good) OVER (PARTITION BY own_job, period ORDER BY place) AS streak FROM run),
   worst AS (SELECT job_id, period, max(failures) AS worst_streak FROM (SELECT job_id, period, count(*) AS failures
     FROM marked WHERE NOT good GROUP BY own_job, period, streak) GROUP BY job_id, period),
   part AS (SELECT job_id, period, count(*) AS runs, sum(good) AS successes, min(time_us) AS first_us,
-    max(time_us) AS last_us FROM run GROUP BY job_id, period)
+    max(time_us) AS last_us FROM run GROUP BY job_id, period),
+  timed AS (SELECT job_id, period, took, row_number() OVER (PARTITION BY job_id, period ORDER BY took) AS nth,
+    count(*) OVER (PARTITION BY job_id, period) AS known FROM run WHERE took IS NOT NULL),
+  durations AS (SELECT job_id, period, max(took) FILTER (WHERE nth = (known * 50 + 99) / 100) / 1e6 AS p50_seconds,
+    max(took) FILTER (WHERE nth = (known * 95 + 99) / 100) / 1e6 AS p95_seconds, max(took) / 1e6 AS max_seconds
+    FROM timed GROUP BY job_id, period)
   SELECT part.job_id, part.period, runs, successes, runs - successes AS failures,
     $percent AS percent, first_us, last_us, coalesce(worst_streak, 0) AS worst_streak,
-    CASE WHEN runs > 1 THEN round((last_us - first_us) / 1e6 / (runs - 1), 1) END AS interval_seconds
+    CASE WHEN runs > 1 THEN round((last_us - first_us) / 1e6 / (runs - 1), 1) END AS interval_seconds,
+    p50_seconds, p95_seconds, max_seconds
   FROM part LEFT JOIN worst ON part.job_id IS worst.job_id AND part.period IS worst.period
+    LEFT JOIN durations ON part.job_id IS durations.job_id AND part.period IS durations.period
   ORDER BY part.job_id, part.period"
+
+# tell_unreadable - names what could not be read, and exits with 3 if there is anything.
+tell_unreadable() {
+  say_unreadable_logs 'no durations'
+  ((${#unreadable[@]} == 0)) || say_unreadable
+  ((${#unreadable_logs[@]} == 0)) || exit "$EXIT_IO"
+}
 
 if [[ -n $format ]]; then
   instant="strftime('%Y-%m-%dT%H:%M:%SZ'"
   rows_as "$format" "SELECT job_id, period, runs, successes, failures, percent,
     $instant, $(seconds_of first_us), 'unixepoch') AS first_run, $instant, $(seconds_of last_us),
       'unixepoch') AS last_run,
-    worst_streak, interval_seconds FROM ($select)" \
-    job_id period runs successes failures percent first_run last_run worst_streak interval_seconds
+    worst_streak, interval_seconds, p50_seconds, p95_seconds, max_seconds FROM ($select)" \
+    job_id period runs successes failures percent first_run last_run worst_streak interval_seconds p50_seconds \
+    p95_seconds max_seconds
   no_such_job
-  ((${#unreadable[@]} == 0)) || say_unreadable
+  tell_unreadable
   exit 0
 fi
 
+# took COLUMN - SQL: so many seconds, for people.
+took() {
+  printf '%s' "CASE WHEN $1 IS NULL THEN '' WHEN $1 < 10 THEN printf('%.1fs', $1)
+    ELSE $(duration "CAST($1 AS INTEGER)") END"
+}
+
 load lib/{rows,fields} terminal/table
-set_rows rows "
-  SELECT 'JOB', '${opt[by]+PERIOD}', 'RUNS', 'OK', 'FAILED', 'SUCCESS', 'WORST STREAK', 'EVERY', 'FIRST RUN',
-    'LAST RUN', '';
+set_rows rows "CREATE TEMP TABLE figures AS $select;
+  SELECT 'JOB', '${opt[by]+PERIOD}', 'RUNS', 'OK', 'FAILED', 'SUCCESS', 'WORST STREAK', 'EVERY',
+    iif(max(max_seconds) IS NULL, '', 'P50'), iif(max(max_seconds) IS NULL, '', 'P95'),
+    iif(max(max_seconds) IS NULL, '', 'MAX'), 'FIRST RUN', 'LAST RUN', '' FROM figures;
   SELECT $(cell "coalesce(job_id, 'all')"), coalesce(period, ''), runs, successes,
     CASE WHEN failures THEN $(paint red failures) ELSE 0 END, $percent_text, worst_streak,
-    coalesce($(duration 'CAST(interval_seconds AS INTEGER)'), ''), $(clock first_us), $(clock last_us),
-    $(relative_time last_us) FROM ($select);" || exit
+    coalesce($(duration 'CAST(interval_seconds AS INTEGER)'), ''), $(took p50_seconds), $(took p95_seconds),
+    $(took max_seconds), $(clock first_us), $(clock last_us), $(relative_time last_us) FROM figures ORDER BY rowid;" || exit
 no_such_job
-show_table "$rows" llrrrrrrllr 1 '9 10 7 8 11 4 3 5'
-((${#unreadable[@]} == 0)) || say_unreadable
+show_table "$rows" llrrrrrrrrrllr 1 '12 9 11 13 10 7 8 14 4 3 5'
+tell_unreadable

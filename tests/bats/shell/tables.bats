@@ -5,6 +5,10 @@ load ../../lib/helpers
 load ../../lib/hostile
 load ../../lib/shell
 
+teardown() {
+  [[ -z ${open_place-} ]] || rm -rf "$open_place"
+}
+
 three_jobs() {
   make_job steady 4
   make_job flaky 5 2
@@ -76,15 +80,67 @@ PYTHON
 @test "stats: each job, one job, all jobs, by period" {
   three_jobs
   run taskresults stats --csv
-  assert_output $'job_id,period,runs,successes,failures,percent,first_run,last_run,worst_streak,interval_seconds\r
-broken,,3,0,3,0.0,2026-01-01T00:00:00Z,2026-01-01T00:02:00Z,3,60.0\r
-flaky,,5,3,2,60.0,2026-01-01T00:00:00Z,2026-01-01T00:04:00Z,1,60.0\r
-steady,,4,4,0,100.0,2026-01-01T00:00:00Z,2026-01-01T00:03:00Z,0,60.0\r'
+  assert_output $'job_id,period,runs,successes,failures,percent,first_run,last_run,worst_streak,interval_seconds,p50_seconds,p95_seconds,max_seconds\r
+broken,,3,0,3,0.0,2026-01-01T00:00:00Z,2026-01-01T00:02:00Z,3,60.0,,,\r
+flaky,,5,3,2,60.0,2026-01-01T00:00:00Z,2026-01-01T00:04:00Z,1,60.0,,,\r
+steady,,4,4,0,100.0,2026-01-01T00:00:00Z,2026-01-01T00:03:00Z,0,60.0,,,\r'
   run taskresults stats --total --jsonl
-  assert_output '{"job_id":null,"period":null,"runs":12,"successes":7,"failures":5,"percent":58.3,"first_run":"2026-01-01T00:00:00Z","last_run":"2026-01-01T00:04:00Z","worst_streak":3,"interval_seconds":21.8}'
+  assert_output '{"job_id":null,"period":null,"runs":12,"successes":7,"failures":5,"percent":58.3,"first_run":"2026-01-01T00:00:00Z","last_run":"2026-01-01T00:04:00Z","worst_streak":3,"interval_seconds":21.8,"p50_seconds":null,"p95_seconds":null,"max_seconds":null}'
   run taskresults stats flaky
   [[ $status -eq 0 && ${#lines[@]} -eq 2 ]]
   [[ ${lines[1]} =~ ^'flaky     5   3       2   60.0 %             1     1m  2026-01-01 00:00:00  2026-01-01 00:04:00  '[0-9]+'d ago'$ ]]
+}
+
+# timed JOB SECONDS... - runs that took so long, one a minute from 2026-01-01T00:00:00Z on, with their log.
+timed() {
+  local job=$1 minute=10
+  export SCHEDULER_LOGS_DIR=$BATS_TEST_TMPDIR/logs
+  mkdir -p "$SCHEDULER_LOGS_DIR"
+  for took in "${@:2}"; do
+    printf '[2026-01-01T00:%s:00Z] Starting execution\n[2026-01-01T00:%s:%02dZ] Execution succeeded\n' \
+      "$minute" "$minute" "$took" >>"$SCHEDULER_LOGS_DIR/$job.log"
+    append_raw "$job" "{\"timestamp\": \"2026-01-01T00:$minute:$(printf %02d "$took")Z\", \"success\": true}\n"
+    ((++minute))
+  done
+}
+
+@test "stats: how long runs took, where logs tell: of each job, of a range of time, of all, as task_stats says" {
+  timed a 5 1 4 2 3
+  timed b 40 20
+  append_raw c '{"timestamp": "2026-01-01T00:00:00Z", "success": true}\n'
+  durations() { taskresults stats "$@" --csv | tail -n +2 | cut -d, -f1,11- | tr -d '\r' | tr '\n' ' '; }
+  [[ $(durations) == 'a,3.0,5.0,5.0 b,20.0,40.0,40.0 c,,, ' ]]
+  [[ $(durations --since 2026-01-01T00:11:00Z) == 'a,2.0,4.0,4.0 b,20.0,20.0,20.0 ' ]]
+  [[ $(durations --total) == ',4.0,40.0,40.0 ' ]]
+  [[ $(durations --by day a) == 'a,3.0,5.0,5.0 ' ]]
+  [[ $(durations c) == 'c,,, ' ]]
+  [[ $(durations) == "$(taskresults sql --mode csv 'SELECT job_id, p50_s, p95_s, max_s FROM task_stats' |
+    grep -v ^job_id | tr -d '\r' | tr '\n' ' ')" ]]
+  run taskresults stats
+  [[ ${lines[0]} == *' P50   P95   MAX  FIRST RUN '* ]]
+  [[ ${lines[1]} == *' 3.0s '*' 5.0s '*' 5.0s '* && ${lines[2]} == *' 20s '*' 40s '*' 40s '* ]]
+  run taskresults stats c
+  [[ ${lines[0]} != *P95* ]]
+}
+
+@test "stats: a log that cannot be read costs the durations of its job alone, with the fix, and it is status 3" {
+  ((EUID == 0)) || skip 'needs root, to become somebody else'
+  open_results
+  timed a 5
+  timed b 6
+  cp -r "$SCHEDULER_LOGS_DIR" "$open_place/logs"
+  export SCHEDULER_LOGS_DIR=$open_place/logs
+  chmod 644 "$results"/*.jsonl "$SCHEDULER_LOGS_DIR/a.log"
+  chmod 755 "$SCHEDULER_LOGS_DIR"
+  chmod 600 "$SCHEDULER_LOGS_DIR/b.log"
+  "${as_nobody[@]}" test -r "$root/taskresults.so" || skip 'the checkout is closed to others'
+  run "${as_nobody[@]}" "$(tool taskresults)" stats --csv
+  [[ $status -eq 3 && $output == *"no durations: job b, whose log cannot be read; as its owner: chmod a+r -- $SCHEDULER_LOGS_DIR/b.log"* ]]
+  [[ $output == *'a,,1,1,'*',5.0,5.0,5.0'* && $output == *'b,,1,1,'*',,,,'* ]]
+  run "${as_nobody[@]}" "$(tool taskresults)" stats a --csv
+  [[ $status -eq 0 && $output == *',5.0,5.0,5.0'* ]]
+  run "${as_nobody[@]}" "$(tool taskresults)" stats b --csv
+  [[ $status -eq 3 ]]
 }
 
 @test "stats: --by every period, and time ranges" {

@@ -1,0 +1,36 @@
+# logs.bash - the jobs' logs, for commands that tell how long runs took.
+
+# shellcheck shell=bash
+
+load lib/unreadable
+
+# find_logs - sets `logs_known`, if there is a directory of logs that can be read; and `unreadable_logs`, the jobs whose
+# logs cannot be. Such a log would fail the query that asks for it.
+find_logs() {
+  local left_out=("${unreadable[@]}") readable
+  logs_known='' unreadable_logs=()
+  [[ -d $logs_dir && -r $logs_dir && -x $logs_dir ]] || return 0
+  logs_known=1
+  find_unreadable "$logs_dir" .log
+  unreadable_logs=("${unreadable[@]}") unreadable=("${left_out[@]}")
+}
+
+# set_if_logged NAME EXPRESSION - sets NAME to SQL: the expression, which comes from the job's log; NULL, without a look
+# at it, where the log cannot be read.
+set_if_logged() {
+  if [[ -z $logs_known ]]; then
+    printf -v "$1" NULL
+  elif ((${#unreadable_logs[@]})); then
+    load lib/jobs_in
+    printf -v "$1" '%s' "CASE WHEN job_id NOT IN $(jobs_in "${unreadable_logs[@]}") THEN $2 END"
+  else
+    printf -v "$1" '%s' "$2"
+  fi
+}
+
+# say_unreadable_logs WORDS - what is missing without them, and the fix.
+say_unreadable_logs() {
+  ((${#unreadable_logs[@]})) || return 0
+  load lib/name_unreadable
+  name_unreadable_files "$1" log "$logs_dir" .log "${unreadable_logs[@]}"
+}
