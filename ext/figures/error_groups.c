@@ -2,24 +2,24 @@
 ** error_groups.c - the failures of one job -> groups of like errors, and how often each occurred. Records come one by
 ** one, in the order of the file.
 **
-** A group is what taskresults_signature() makes of the error. A job fails with the same few texts over and over, so a
-** memo leads from the text as it stands in the line, escapes and all, straight to its group: it is decoded and folded
-** once. The memo is of fixed size, one text a slot, the latest one to come by: a text that is not there, or is too long
-** for it, is folded again, which is slower and no less right.
+** Errors with the same taskresults_signature() form a group. A job often fails with the same few texts, so a cache (the
+** memo) leads from the text as stored in the line, escapes included, to its group: each text is decoded and folded only
+** once. The memo has a fixed size, and each slot holds the latest text. A text that is not in it, or is too long for
+** it, is folded again: slower, but with the same result.
 **
 ** Memory: the memo, at most 2 MiB; and each group of this one job, up to 150 bytes and its signature (of at most
-** TR_SIGNATURE_SIZE): a million short ones take 108 MB. It comes from SQLite's allocator, whose limits hold;
-** SQLITE_NOMEM is then the answer, never a group left out.
+** TR_SIGNATURE_SIZE): a million short ones take 108 MB. It comes from SQLite's allocator, whose limits apply; without
+** memory the result is SQLITE_NOMEM, never a missing group.
 */
 #include "figures.h"
 
 #include <string.h>
 
 #define MEMO_SLOTS 256       /* a power of two */
-#define MEMO_BYTES (8 << 10) /* the longest text that it takes */
+#define MEMO_BYTES (8 << 10) /* longer texts are not cached */
 
 struct TrMemo {
-  unsigned char *text; /* owned; kept from job to job, for its room */
+  unsigned char *text; /* owned; reused for later jobs */
   size_t length, room;
   size_t group; /* index + 1; 0: no text of this job */
 };
@@ -32,7 +32,7 @@ static uint64_t word_at(const unsigned char *text) {
   return word;
 }
 
-/* Eight bytes at a step. Whoever finds texts that hash alike wins a slower memo, so no seed is needed. */
+/* Eight bytes at a step. Without a seed: texts chosen to collide only make the memo slower. */
 static size_t memo_slot(const unsigned char *text, size_t length) {
   const uint64_t factor = UINT64_C(0x9E3779B97F4A7C15);
   uint64_t hash = length;
@@ -48,7 +48,8 @@ static size_t memo_slot(const unsigned char *text, size_t length) {
   return (hash * factor >> 32) & (MEMO_SLOTS - 1);
 }
 
-/* Errors are written by others, and this table does not forget: so no two connections hash alike, as in names.c. */
+/* With a random seed for each connection, as in names.c: others write the errors, and could choose texts that
+** collide. */
 static size_t group_hash(const TrErrorGroups *groups, const char *signature, size_t length) {
   uint64_t hash = UINT64_C(14695981039346656037) ^ groups->seed;
   for (size_t i = 0; i < length; i++) hash = (hash ^ (unsigned char)signature[i]) * UINT64_C(1099511628211);
@@ -68,7 +69,7 @@ static size_t group_slot(const TrErrorGroups *groups, const char *signature, siz
 /* --- a group that is new ------------------------------------------------------------------------------------------ */
 
 static int grow(TrErrorGroups *groups) {
-  size_t room = groups->room; /* until there are slots for as many */
+  size_t room = groups->room; /* grows with the slots */
   TrErrorGroup *group = tr_array_grow(groups->group, &room, room + 1, sizeof *group);
   if (group == NULL) return SQLITE_NOMEM;
   groups->group = group;
@@ -93,7 +94,7 @@ static int intern(TrErrorGroups *groups, const char *signature, size_t length, i
   }
   int code = groups->count == groups->room ? grow(groups) : SQLITE_OK;
   if (code != SQLITE_OK) return code;
-  char *copy = sqlite3_malloc64(length + 1); /* one more, for none may be nothing */
+  char *copy = sqlite3_malloc64(length + 1); /* one more byte, as the length may be 0 */
   if (copy == NULL) return SQLITE_NOMEM;
   memcpy(copy, signature, length);
   *at = groups->count;
@@ -112,7 +113,7 @@ static int fold_error(TrErrorGroups *groups, const TrLine *line, const TrSpan *e
 
 /* --- the memo ----------------------------------------------------------------------------------------------------- */
 
-/* For want of memory it may forget. */
+/* Without memory, the text is not remembered. */
 static void remember(TrMemo *memo, const unsigned char *text, size_t length, size_t group) {
   memo->group = 0;
   if (length > memo->room) {
@@ -165,7 +166,7 @@ int tr_error_groups_begin(TrErrorGroups *groups) {
   }
   for (size_t i = 0; i < MEMO_SLOTS; i++) groups->memo[i].group = 0;
   for (size_t i = 0; i < groups->count; i++) sqlite3_free(groups->group[i].signature);
-  sqlite3_free(groups->group); /* one job may have had millions, and the next has a few */
+  sqlite3_free(groups->group); /* freed, as one job may have millions and the next only a few */
   sqlite3_free(groups->slot);
   groups->group = NULL;
   groups->slot = NULL;

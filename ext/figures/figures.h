@@ -23,7 +23,7 @@ typedef struct TrKept {
   size_t room;
 } TrKept;
 
-/* A mean of durations: of those that are known. */
+/* A mean of the known durations. */
 typedef struct TrMean {
   double sum_us;
   int64_t count;
@@ -31,20 +31,21 @@ typedef struct TrMean {
 
 typedef struct TrJobFigures {
   locale_t c_locale; /* borrowed */
-  bool wants_times;  /* repair and between are asked for: the times of outages have to be read */
+  bool wants_times;  /* the query needs `repair` or `between`, so the times of outages have to be read */
   int64_t runs, successes, rejects;
   int64_t streak; /* n: the last n runs succeeded; -n: failed; 0: no runs */
   int64_t longest_failure_streak;
-  bool outage_timed; /* the last outage has begun at a known time, */
-  int64_t outage_us; /* this one */
+  bool outage_timed; /* the last outage began at a known time */
+  int64_t outage_us; /* that time */
   TrMean repair;     /* from an outage's first failure to the success that ended it */
-  TrMean between;    /* from one outage's beginning to that of the next */
-  TrKept first_run, last_success, last_failure, last_error; /* as in the record; of kind TR_ABSENT if there was none */
+  TrMean between;    /* from the start of one outage to the start of the next */
+  TrKept first_run, last_success, last_failure, last_error; /* as in the record; TR_ABSENT if there was none */
 } TrJobFigures;
 
-/* A zeroed TrJobFigures but for c_locale and wants_times is a valid one. begin keeps the memory of the job before. */
+/* Zero a TrJobFigures and set c_locale and wants_times; that is a valid one. begin starts a new job, and keeps the
+** buffers. */
 void tr_job_figures_begin(TrJobFigures *figures);
-/* The next lines, all of which live. SQLITE_OK or SQLITE_NOMEM. */
+/* Adds the next lines, all valid at the same time. SQLITE_OK or SQLITE_NOMEM. */
 TR_CHECKED int tr_job_figures_add(TrJobFigures *figures, const TrParsed *lines, unsigned count);
 void tr_job_figures_free(TrJobFigures *figures);
 const TrKept *tr_job_figures_last_run(const TrJobFigures *figures); /* the timestamp */
@@ -59,15 +60,15 @@ typedef struct TrQuantiles {
   bool is_sorted;
 } TrQuantiles;
 
-/* A zeroed one is a valid freed one; begin forgets the numbers so far. add: SQLITE_OK or SQLITE_NOMEM. find: false if
-** there are no numbers; percent is 1 to 100, which is the greatest. */
+/* A zeroed one is a valid freed one; begin drops all numbers. add: SQLITE_OK or SQLITE_NOMEM. find: false if there are
+** no numbers; percent is 1 to 100 (the maximum). */
 void tr_quantiles_begin(TrQuantiles *quantiles);
 TR_CHECKED int tr_quantiles_add(TrQuantiles *quantiles, int64_t value);
 bool tr_quantiles_find(TrQuantiles *quantiles, unsigned percent, int64_t *value);
 void tr_quantiles_free(TrQuantiles *quantiles);
 
 /* ------------------------------------------------------------------------------------------------------------------
-** figures/signature.c - taskresults_signature(error): what kind of failure a text tells of
+** figures/signature.c - taskresults_signature(error): the kind of failure that an error text describes
 */
 #define TR_SIGNATURE_SIZE 900 /* bytes */
 
@@ -77,15 +78,15 @@ size_t tr_signature_of(TrBytes error, char out[TR_SIGNATURE_SIZE]); /* its lengt
 ** figures/error_groups.c - the failures of one job -> groups of like errors, and how often each occurred
 */
 typedef struct TrErrorGroup {
-  char *signature; /* owned; no NUL ends it, but there may be some in it */
+  char *signature; /* owned; not NUL-terminated; may contain NULs */
   size_t length;   /* bytes */
   int64_t times;
-  int64_t offset;            /* of the first one's line */
-  bool timed;                /* the times of one at least could be read: */
-  int64_t first_us, last_us; /* the earliest and the latest */
+  int64_t offset;            /* of the line with the first one */
+  bool timed;                /* at least one of them has a readable time */
+  int64_t first_us, last_us; /* the earliest and the latest time */
 } TrErrorGroup;
 
-typedef struct TrMemo TrMemo; /* a text of this job whose group is known */
+typedef struct TrMemo TrMemo; /* texts of this job whose group is known */
 
 typedef struct TrErrorGroups {
   locale_t c_locale;   /* borrowed */
@@ -98,7 +99,7 @@ typedef struct TrErrorGroups {
   TrScratch scratch;
 } TrErrorGroups;
 
-/* A zeroed TrErrorGroups but for c_locale is a valid one. begin forgets the job before. All: SQLITE_OK or
+/* Zero a TrErrorGroups and set c_locale; that is a valid one. begin starts a new job. Both return SQLITE_OK or
 ** SQLITE_NOMEM. */
 TR_CHECKED int tr_error_groups_begin(TrErrorGroups *groups);
 TR_CHECKED int tr_error_groups_add(TrErrorGroups *groups, const TrLine *line, const TrRecord *record);

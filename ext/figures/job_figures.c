@@ -3,13 +3,13 @@
 **
 ** What it holds is a few numbers and four values, whatever the length of the history: the timestamps of the first run,
 ** the last success and the last failure, and the error of that failure. They are copied when they are seen, still
-** spelled as JSON, and decoded by those who show them: copying is cheap beside parsing, and a file that is truncated
-** meanwhile cannot take the text away again. The time of a record is worked out only where an outage begins or ends,
-** and only if the means of outages are asked for.
+** encoded as JSON, and decoded when they are shown: copying is cheap beside parsing, and the copy stays valid if the
+** file is truncated meanwhile. The time of a record is computed only where an outage begins or ends, and only if the
+** query needs the means of outages.
 **
-** An outage goes from a failure that follows a success, or is the first record, to the next success. Clocks are set
-** back now and then: a duration that comes out negative counts as 0, for something did begin and end. One that lacks a
-** readable time at either end is left out of the mean.
+** An outage begins with a failure that follows a success or is the first record, and ends with the next success. Clocks
+** are sometimes set back: a negative duration counts as 0. A duration without a readable time at either end is left out
+** of the mean.
 */
 #include "figures.h"
 
@@ -19,7 +19,7 @@
 
 static int keep(TrKept *kept, const TrParsed *parsed, TrField field) {
   const TrSpan *span = &parsed->record.field[field];
-  size_t length = span->kind == TR_ABSENT ? 0 : span->length; /* an absent span has no place either */
+  size_t length = span->kind == TR_ABSENT ? 0 : span->length; /* an absent span has no text */
   kept->span = (TrSpan){.length = (uint32_t)length, .kind = TR_ABSENT};
   unsigned char *bytes = tr_array_reserve(kept->bytes, &kept->room, length + 1, 1);
   if (bytes == NULL) return SQLITE_NOMEM;
@@ -86,7 +86,7 @@ static void add_failure(TrJobFigures *figures, const TrParsed *parsed) {
   if (-figures->streak > figures->longest_failure_streak) figures->longest_failure_streak = -figures->streak;
 }
 
-/* Success is judged here where it is spelled as the scheduler does: that is all but a few lines. */
+/* The usual spellings, true and false, are decided here: that is nearly all lines. */
 static inline bool is_ok(const TrParsed *parsed) {
   uint8_t success = parsed->record.field[TR_SUCCESS].kind;
   if (success == TR_TRUE) return true;

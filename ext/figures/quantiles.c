@@ -1,9 +1,8 @@
 /*
 ** quantiles.c - numbers -> their quantiles, by the nearest rank.
 **
-** The quantile of p percent of n numbers is the one that stands at place p * n / 100, rounded up, when they are in
-** order: the least of them that at least p percent do not exceed. So it is always one of the numbers, never something
-** between two.
+** The p percent quantile of n sorted numbers is the one at position p * n / 100, rounded up: at least p percent of the
+** numbers are no greater. So it is always one of the numbers, never a value between two.
 */
 #include "figures.h"
 

@@ -1,16 +1,16 @@
 /*
-** signature.c - taskresults_signature(error): what kind of failure an error text tells of, so that failures can be
+** signature.c - taskresults_signature(error): the kind of failure that an error text describes, so that failures can be
 ** counted by kind: SELECT taskresults_signature(error) AS kind, count(*) FROM task_results WHERE ok = 0 GROUP BY 1.
 **
 ** It takes the line that tells most (the last one of a Python traceback, else the first that is not blank), and folds
 ** in it what differs from run to run: times become <time>, identifiers <id>, other numbers <n>.
-** It looks at bytes: everything that is folded is ASCII, so UTF-8 passes through whole.
+** It works on bytes: only ASCII is folded, so UTF-8 characters stay intact.
 */
 #include "figures.h"
 
 #include <string.h>
 
-#define LINE_BYTES 300 /* of the line; what is behind them rarely tells kinds apart */
+#define LINE_BYTES 300 /* of the line; the rest rarely matters for the kind */
 
 typedef struct Text {
   const char *at, *end;
@@ -42,15 +42,15 @@ static Text telling_line(Text text) {
   text = trimmed(text);
   if (text.end - text.at > LINE_BYTES) {
     text.end = text.at + LINE_BYTES;
-    while (text.end > text.at && ((unsigned char)*text.end & 0xC0) == 0x80) text.end--; /* whole characters */
+    while (text.end > text.at && ((unsigned char)*text.end & 0xC0) == 0x80) text.end--; /* do not cut a character */
   }
   return text;
 }
 
 /* --- what is folded ---------------------------------------------------------------------------------------------- */
 
-/* Where the text stops matching the pattern, or NULL. 9: a digit; h: a hexadecimal digit; T: 'T' or a space; +: a sign;
-** else the character itself. */
+/* Returns the end of the part that matches the pattern, or NULL. 9: a digit; h: a hexadecimal digit; T: 'T' or a space;
+** +: a sign; else the character itself. */
 static const char *match(Text text, const char *pattern) {
   for (; *pattern; pattern++, text.at++) {
     if (text.at == text.end) return NULL;
@@ -65,7 +65,7 @@ static const char *match(Text text, const char *pattern) {
   return text.at;
 }
 
-/* Moves on over the pattern, if it is there. */
+/* Skips the pattern, if the text begins with it. */
 static bool take(Text *text, const char *pattern) {
   const char *end = match(*text, pattern);
   if (end) text->at = end;
@@ -85,20 +85,21 @@ static bool take_time(Text *text) {
   return true;
 }
 
-/* A word of hexadecimal digits that is no plain number and no plain word: 0x7f…, a commit, a digest, a container. */
+/* A word of hexadecimal digits that is neither a number nor an ordinary word: 0x7f…, a commit, a digest, a
+** container. */
 static bool take_identifier(Text *text) {
   Text rest = *text;
   if (take(text, "hhhhhhhh-hhhh-hhhh-hhhh-hhhhhhhhhhhh")) return true;
   bool prefixed = take(&rest, "0x"), digits = false, letters = false;
   const char *start = rest.at;
   for (; rest.at < rest.end && tr_is_hex(*rest.at); rest.at++) *(tr_is_digit(*rest.at) ? &digits : &letters) = true;
-  if (rest.at < rest.end && is_word_letter(*rest.at)) return false; /* no digit: those are hexadecimal */
+  if (rest.at < rest.end && is_word_letter(*rest.at)) return false; /* the word goes on with another letter */
   if (prefixed ? rest.at == start : rest.at - start < 8 || !digits || !letters) return false;
   text->at = rest.at;
   return true;
 }
 
-/* Digits, and more digits behind a point, comma or colon: 3, 1.5, 10,000, 10.0.0.1:443, 12:30:45. */
+/* Digits, and more digits after a point, comma or colon: 3, 1.5, 10,000, 10.0.0.1:443, 12:30:45. */
 static void take_number(Text *text) {
   do take_digits(text);
   while (take(text, ".9") || take(text, ",9") || take(text, ":9"));

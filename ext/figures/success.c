@@ -1,10 +1,10 @@
 /*
-** success.c - is a record a success? The one rule, by which every table, command, alert and prune goes.
+** success.c - is a record a success? The one rule that every table, command, alert and prune uses.
 **
-** The scheduler's own viewer asks `if record.get("success")`, so the rule is Python's truth of the value: false are
-** `false`, null, a missing key, every number that is 0, "", [] and {}; all else is true, the texts "0" and "[]" too. It
-** is read from the record, where a text and an array differ, and not from the value that SQL sees, where they look
-** alike. Of a key that is there twice the last one counts, as everywhere.
+** The scheduler's own viewer asks `if record.get("success")`, so the rule is what Python's bool() says of the value:
+** false are `false`, null, a missing key, every number that is 0, "", [] and {}; all else is true, the texts "0" and
+** "[]" too. It is decided from the record, where a text and an array differ, not from the SQL value, where both are
+** TEXT. If a key occurs twice, the last one counts, as everywhere.
 */
 #include "figures.h"
 
@@ -21,15 +21,15 @@ static bool is_filled(const unsigned char *text, size_t length) {
 
 /* --- numbers ------------------------------------------------------------------------------------------------------ */
 
-/* Python's float rounds to 0.0 what is at most 2^-1075, half of the least double: a number of 752 digits,
+/* Python's float rounds every number up to 2^-1075 to 0.0: that is half of the smallest double, a number of 752 digits,
 ** 2.47…e-324. */
 #define LEAST_EXPONENT (-324)
 #define DIGITS 800
-#define FAR (INT64_C(1) << 50) /* farther than any line is long */
+#define FAR (INT64_C(1) << 50) /* more than any line's length */
 
 typedef struct Number {
-  size_t first;  /* of the text: the first digit that is not 0 */
-  size_t end;    /* of the digits, where the exponent begins */
+  size_t first;  /* offset in the text: the first digit that is not 0 */
+  size_t end;    /* offset of the digits' end, where the exponent begins */
   int64_t power; /* of ten, of the digit at `first` */
 } Number;
 
@@ -58,8 +58,8 @@ static bool find_digits(const unsigned char *text, size_t length, Number *number
   return true;
 }
 
-/* Written anew without its point, which strtod() would look for in the host's locale. Digits beyond those that can
-** matter become one that says that they are there. */
+/* The number is written again without its decimal point, because strtod() expects the point of the host's locale.
+** Digits that are too many to matter are replaced by a single one. */
 static bool rounds_to_more_than_0(const unsigned char *text, const Number *number) {
   char digits[DIGITS + 32];
   int count = 0;

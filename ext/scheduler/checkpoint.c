@@ -1,14 +1,14 @@
 /*
-** checkpoint.c - is a job running? `.checkpoint_{job_id}.json` beside jobs.json -> the state of the run it tells of.
+** checkpoint.c - is a job running? `.checkpoint_{job_id}.json` beside jobs.json -> the state of its run.
 **
-** While a job runs, such a file may say so: {"job_id": ..., "started_at": ..., "pid": ...}. One that is left over names
-** a process that is gone; or, since numbers are given out again, another one, which began after the job did. So a
-** process counts only if it is no zombie and began at most a minute after `started_at`: the minute is for the
-** scheduler, which may write the file before it starts the process. Assumed: that the scheduler's process numbers are
-** ours (no other PID namespace), and that nobody has set the clock forward by more than that minute since. Where /proc
-** cannot tell, a process of that number is taken for the job's. Who may not be signalled is alive all the same.
+** While a job runs, such a file may exist: {"job_id": ..., "started_at": ..., "pid": ...}. A file that is left over
+** names a process that has ended; or another process with the same number, which started after the job did. So a
+** process counts only if it is not a zombie and started at most a minute after `started_at`: the minute is there
+** because the scheduler may write the file before it starts the process. We assume that the scheduler is in our PID
+** namespace, and that nobody has set the clock forward by more than that minute since. If /proc does not tell, a
+** process of that number counts as the job's, even if we may not signal it.
 **
-** A file that is there but names no process (cut short by a kill, or no JSON) tells of a run that died.
+** A file that names no process (cut short by a kill, or not JSON) means that the run died.
 */
 #include "scheduler.h"
 
@@ -30,7 +30,7 @@ static bool checkpoint_name(const char *job_id, char name[TR_NAME_SIZE]) {
   return true;
 }
 
-/* 0, or errno. A process of which no more can be told than that it is there is taken for the job's. */
+/* 0, or errno. If nothing is known about a process but that it exists, it counts as the job's. */
 static int find_alive(int64_t pid, int64_t started_us, bool *alive) {
   *alive = pid > 0 && pid <= INT32_MAX && (kill((pid_t)pid, 0) == 0 || errno == EPERM);
   if (!*alive) return 0;
@@ -78,7 +78,7 @@ int tr_checkpoint_look(int state_fd, const char *job_id, TrPoll *poll, TrRun *ru
     *run = TR_RUN_DEAD;
     code = SQLITE_OK;
   } else if (code == SQLITE_NOTFOUND) {
-    code = SQLITE_OK; /* the run has just ended */
+    code = SQLITE_OK; /* the file is gone: the run has just ended */
   } else if (cause) {
     code = tr_error(message, code, "job '%s': %s beside the jobs file: %s", job_id, name, cause);
   }

@@ -5,12 +5,12 @@
 **   item     = ( "*" | value | value "-" value ) [ "/" step ]          a value with a step goes up to the end
 **   value    = number | jan to dec | sun to sat | L (the last day of a month)
 **
-** as the scheduler reads it, which leaves that to croniter: 7 is a Sunday, and `fri-sun` goes up to it; if both the day
-** of the month and the weekday are asked for, a day needs only one of the two. Upper case is as good. What croniter has
-** beyond five fields (seconds, `#`, `L` of weekdays, hashes) is refused, and so is all else.
+** as the scheduler reads it with Python's croniter: 7 is a Sunday, so `fri-sun` is valid; if both the day of the month
+** and the weekday are restricted, a day needs to match only one of them. Upper case is allowed. croniter's extensions
+** beyond five fields (seconds, `#`, `L` of weekdays, hashes) are refused, like everything else.
 **
-** A field with a `*` by itself asks for nothing. One that names all there are by other words does ask, unless there is
-** a `*` in the other field: so has croniter since 2.0, and cron itself, too, for ranges. (Before, it never did.)
+** A field `*` restricts nothing. One that names all values in another way does count as a restriction, unless the other
+** field has a `*`: croniter does so since 2.0 (before, such a field never counted), and so does cron itself for ranges.
 */
 #include "scheduler.h"
 
@@ -19,8 +19,8 @@
 typedef struct CronField {
   const char *name;
   int low, high;
-  const char *names; /* in their order, of three letters each; NULL: none */
-  int first_name;    /* the value of the first of them */
+  const char *names; /* in order, three letters each; NULL: no names */
+  int first_name;    /* the value of the first name */
 } CronField;
 
 enum { MINUTE, HOUR, DAY, MONTH, WEEKDAY, FIELD_COUNT };
@@ -45,7 +45,7 @@ static bool take_cron_mark(CronText *text, char mark) {
   return true;
 }
 
-/* Digits only, as far as an int can hold them. */
+/* Digits only. False: too large for an int. */
 static bool take_cron_number(CronText *text, int *number) {
   const char *start = text->at;
   *number = 0;
@@ -80,7 +80,7 @@ static bool take_cron_value(CronText *text, const CronField *field, int *value) 
   return take_cron_name(text, field, value);
 }
 
-/* `last`: an `L` alone is the last day of each month, one behind a dash the last that any month can have. */
+/* An `L` alone is the last day of each month; after a dash it is 31. */
 static bool end_range(CronText *text, const CronField *field, int low, int *high) {
   if (!take_cron_value(text, field, high)) return false;
   if (*high == LAST_DAY_VALUE) *high = field->high;
@@ -131,7 +131,7 @@ static int not_a_field(const CronText *text, const CronField *field, char **caus
                   (int)(text->end - text->at < 100 ? text->end - text->at : 100), text->at, field->name);
 }
 
-/* The next word, which is empty at the end. */
+/* The next word; empty at the end. */
 static CronText next_word(CronText *rest) {
   while (rest->at < rest->end && tr_is_blank(*rest->at)) rest->at++;
   CronText word = {rest->at, rest->at};

@@ -1,10 +1,10 @@
 /*
 ** due.c - a schedule -> the times at which it is due, in order, each once.
 **
-** An interval counts on from the time to begin with. The times of cron are those that the clocks of the zone show: one
-** that they pass over is due at the first minute after it, together with what is due then; one that they show twice is
-** due the first time. A day is looked for in the nine years ahead: 29 February, the rarest, comes again after eight at
-** the latest, so what is in none of them never comes.
+** An interval counts from the start time. Times of cron are local times of the zone: a time that a clock change skips
+** is due at the first minute after it, together with what is due then; a time that occurs twice is due the first time.
+** The next day is searched for in the nine years ahead: 29 February, the rarest day, comes again after eight years at
+** most, so what is not found there never comes.
 */
 #include "scheduler.h"
 
@@ -21,7 +21,7 @@ void tr_due_begin(TrDue *due, const TrSchedule *schedule, const TrZone *zone, in
   if (after_us < FIRST_US) after_us = FIRST_US - 1;
   *due = (TrDue){.schedule = schedule, .zone = zone, .last_us = after_us};
   if (schedule->interval_us || after_us > LAST_US) return;
-  /* What the clocks show may be due later, where they are set forward, but not by a day. */
+  /* A local time that is skipped is due later, but by less than a day. */
   due->day = floor_div(tr_zone_local_us(zone, after_us), 1440 * MINUTE_US) - 2;
   tr_zone_stretch(zone, (due->day - 2) * 86400, &due->stretch);
   tr_civil_from_days(due->day, &due->year, &due->month, &due->day_of_month);
@@ -36,7 +36,7 @@ static void turn_to_next_day(TrDue *due) {
   due->year++;
 }
 
-/* The next minute that clocks show, as if it were UTC. */
+/* The next matching minute in local time, as if it were UTC. */
 static bool next_minute(TrDue *due, int64_t *local_s) {
   const TrCron *cron = &due->schedule->cron;
   if (due->minutes == 0) {
@@ -57,7 +57,7 @@ static bool next_minute(TrDue *due, int64_t *local_s) {
   return true;
 }
 
-/* When they show it; the stretches only go forward, as the minutes do. */
+/* The UTC time of that local minute; the stretches only go forward, like the minutes. */
 static int64_t instant_of(TrDue *due, int64_t local_s) {
   TrStretch *stretch = &due->stretch;
   while (local_s - stretch->offset_s >= stretch->to_s) tr_zone_stretch(due->zone, stretch->to_s, stretch);

@@ -1,17 +1,17 @@
 /*
-** durations.c - what a log says of starts and finishes -> the start of the run that ended at a given time.
+** durations.c - starts and finishes in a log -> the start of the run that ended at a given time.
 **
 ** A record has the time of its finish, but not of its start; the log has both. In the log a run is a start and the
 ** first finish after it, before the next start: a start that is followed by another one was cut short (a crash, a power
-** cut) and left no record. The order of the lines decides, not their times, so a clock that is set back between two
-** runs does no harm. `Executing (...)` right behind `Starting execution ...` is the same start.
+** cut) and left no record. The order of the lines decides, not their times, so it does no harm if the clock is set back
+** between two runs. `Executing (...)` right after `Starting execution ...` is the same start.
 **
 ** A record belongs to the run whose finish, as the log has it, is nearest to its own time, and at most 5 seconds away:
-** the scheduler writes the two one after the other, within milliseconds. So a record of another writer, and one whose
-** log was deleted, belong to none. What a record gets does not depend on which other records are looked at. A log that
-** tells of no finish at all has only its starts to offer: there, the last one before the record is taken.
+** the scheduler writes the two one after the other, within milliseconds. So a record of another writer, or one whose
+** log was deleted, belongs to no run. The result for a record does not depend on which other records are read. If a log
+** has no finishes at all, the last start before the record is used.
 **
-** Messages come newest first, so that the last MAX_RUNS runs are those that are kept.
+** Messages come newest first, so if there are too many, the last MAX_RUNS runs are kept.
 */
 #include "scheduler.h"
 
@@ -61,7 +61,7 @@ int tr_durations_add(TrDurations *durations, TrBytes words, int64_t time_us) {
   }
   if (event != TR_EVENT_STARTED) return SQLITE_OK;
   durations->executing = words.length >= strlen(executing) && memcmp(words.text, executing, strlen(executing)) == 0;
-  if (before_executing && !durations->executing) { /* the run that has just been added began here */
+  if (before_executing && !durations->executing) { /* the run just added began here */
     durations->run[durations->count - 1].start_us = time_us;
     return SQLITE_OK;
   }

@@ -1,8 +1,8 @@
 /*
-** event.c - what a message of a log tells of.
+** event.c - the event that a message of a log reports.
 **
-** Known by the wordings of the scheduler: the words that a message begins with, or, for notifications, the words behind
-** the name of the channel. Everything else is `other`; no message is left out because of its words.
+** Events are recognised by the scheduler's wording: the words that a message begins with, or, for notifications, the
+** words after the name of the channel. Everything else is `other`; no message is left out because of its words.
 */
 #include "scheduler.h"
 
@@ -35,7 +35,7 @@ typedef struct Wording {
   TrEvent event;
 } Wording;
 
-/* What a message begins with. A job that the scheduler disables by itself is as paused as one that somebody paused. */
+/* How messages begin. A job that the scheduler disables by itself counts as paused, too. */
 static const Wording beginnings[] = {
     {"Scheduled:", TR_EVENT_SCHEDULED},
     {"Scheduled task:", TR_EVENT_SCHEDULED},
@@ -69,7 +69,7 @@ static bool is_word_character(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
 }
 
-/* The words stand there and are whole: "Skipped" does not begin "Skippedness". */
+/* Does the text begin with these whole words? "Skipped" does not match "Skippedness". */
 static bool begins_with(const char *text, size_t length, const char *words) {
   if (length == 0 || *text != *words) return false;
   size_t count = strlen(words);
@@ -84,7 +84,7 @@ static TrEvent look_up(const Wording *wordings, size_t count, const char *text, 
   return TR_EVENT_OTHER;
 }
 
-/* Behind "Notification " or "CHANNEL notification ", a channel being anything short without a colon. NULL: neither. */
+/* The text after "Notification " or "CHANNEL notification ", where CHANNEL is short and has no colon. NULL: neither. */
 static const char *after_notification(const char *text, size_t length) {
   static const char first[] = "Notification ", later[] = " notification ";
   if (begins_with(text, length, first)) return text + strlen(first);

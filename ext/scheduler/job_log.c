@@ -1,10 +1,10 @@
 /*
-** job_log.c - the messages of a job's log -> its runs, and what turned its schedule: pauses, updates, skips, runs by
-** hand.
+** job_log.c - the messages of a job's log -> its runs, and the events that affect its schedule: pauses, updates, skips,
+** runs by hand.
 **
-** Messages come newest first, and only those up to a horizon have to be known. Behind it, reading goes on until two
-** runs have begun, one of them surely not by hand: so the last run before the horizon is known, and whether the job was
-** enabled then. What `Updated: [...]` names is a list as Python prints it; 'enabled' in it does not tell to what.
+** Messages come newest first, and only those since a horizon are needed. Before it, reading goes on until two runs have
+** begun, at least one of them surely not by hand: so we know the last run before the horizon, and whether the job was
+** enabled then. `Updated: [...]` has a list of names as Python prints it; 'enabled' in it does not tell the new value.
 */
 #include "scheduler.h"
 
@@ -39,7 +39,7 @@ static int add_turn(TrJobLog *log, TrTurnKind kind, int64_t time_us) {
   return SQLITE_OK;
 }
 
-/* The first line, as far as it is of use to people. */
+/* Keeps the first line, up to MOST_WORDS_BYTES. */
 static int keep_words(TrJobLog *log, TrBytes words) {
   const char *newline = memchr(words.text, '\n', words.length);
   size_t length = newline ? (size_t)(newline - words.text) : words.length;
@@ -78,7 +78,7 @@ static int add_sign(TrJobLog *log, TrTurnKind kind, int64_t time_us) {
   return add_turn(log, kind, time_us);
 }
 
-/* A run has just been added. That the one before it, which is newer, was by hand would have been told in between. */
+/* Called when a run was added. If the newer run before it was by hand, the request was read in between. */
 static void count_older_run(TrJobLog *log, int64_t time_us) {
   if (log->older_runs > 0 && !log->asked_by_hand) log->knows_enabled = true;
   if (time_us < log->horizon_us) log->older_runs++;

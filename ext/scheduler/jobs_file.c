@@ -1,8 +1,8 @@
 /*
 ** jobs_file.c - jobs.json -> the jobs that the scheduler knows.
 **
-** The file is {"jobs": [...]}. An element that is no object, or has no text for an id, is a job without an id; nothing
-** is left out, and two jobs of one id are two jobs.
+** The file is {"jobs": [...]}. An element that is not an object, or whose id is not a text, is a job without an id.
+** Nothing is left out; two jobs with the same id stay two jobs.
 */
 #include "scheduler.h"
 
@@ -21,11 +21,11 @@ static int not_found(const char *path, int code, const char *cause, char **messa
 }
 
 static int not_understood(const char *path, const char *cause, char **message) {
-  return tr_error(message, SQLITE_ERROR, "jobs file %s: %s (and still so after %d ms: it has to be mended)", path,
-                  cause, JOBS_FILE_PATIENCE_MS);
+  return tr_error(message, SQLITE_ERROR, "jobs file %s: %s (still so after %d ms: repair the file)", path, cause,
+                  JOBS_FILE_PATIENCE_MS);
 }
 
-/* What tr_json_load() says, with the file's name. Not SQLITE_CORRUPT: that is SQLite's word for a broken database. */
+/* What tr_json_load() says, with the file's name. Never SQLITE_CORRUPT: that would mean a broken database. */
 static int load_error(const char *path, int code, const char *cause, char **message) {
   if (code == SQLITE_OK || code == SQLITE_INTERRUPT || code == SQLITE_NOMEM) return code;
   if (code == SQLITE_CORRUPT) return not_understood(path, cause, message);
@@ -33,7 +33,7 @@ static int load_error(const char *path, int code, const char *cause, char **mess
   return not_found(path, SQLITE_CANTOPEN, cause, message);
 }
 
-/* Opens the directory that the file is in, just to look things up in it, and finds the file's name. */
+/* Opens the file's directory (only for look-ups), and finds the file's name. */
 static int open_state_dir(TrJobs *jobs, const char *path, const char **name, char **message) {
   const char *slash = strrchr(path, '/');
   *name = slash ? slash + 1 : path;
@@ -84,7 +84,7 @@ const char *tr_jobs_id(const TrJobs *jobs, size_t i) {
   return tr_json_text(tr_json_member(jobs->job[i], "id"));
 }
 
-/* A job that does not say is enabled, as the scheduler has it. */
+/* A job without `enabled` is enabled, as for the scheduler. */
 bool tr_jobs_is_enabled(const TrJobs *jobs, size_t i) {
   const TrJson *enabled = tr_json_member(jobs->job[i], "enabled");
   return enabled == NULL || tr_json_is_truthy(enabled);

@@ -1,14 +1,14 @@
 /*
 ** json_file.c - a small JSON file that others rewrite in place -> its values.
 **
-** The scheduler truncates and writes such a file with no lock, so one look may meet half of it. A look is good if the
-** file did not change while it was read and is what Python's json.loads() accepts: cJSON alone is too lax to validate
-** (see slow.c), so the strict lane validates first and cJSON builds the tree. A bad look is repeated until patience
-** ends; then the cause is told, with the byte.
+** The scheduler truncates and rewrites such a file without a lock, so we may read half of it. A read is good if the
+** file did not change meanwhile and Python's json.loads() would accept it: cJSON is too lax to validate (see slow.c),
+** so the slow lane validates first, and cJSON builds the tree. A bad read is repeated for `patience_ms`; then the error
+** names the cause and the byte.
 **
-** Two things that Python accepts and cJSON does not hold are put into its words first: the escapes of NUL and of lone
-** surrogates read as U+FFFD. NaN, Infinity and numbers of more than 63 characters it has no words for: an error.
-** Numbers are doubles. The tree is cJSON's, made by its default allocator, and freed here; nobody else looks inside.
+** Python accepts some things that cJSON cannot represent. Escapes of NUL and of lone surrogates are replaced by U+FFFD
+** first. NaN, Infinity and numbers of more than 63 characters are an error. Numbers are doubles. The tree is cJSON's,
+** from its default allocator, and is freed here; no other file knows its structure.
 */
 #include "scheduler.h"
 
@@ -38,9 +38,9 @@ static int json_read_error(int64_t at, int reason, char **message) {
   return tr_error(message, SQLITE_IOERR_READ, "byte %lld: %s", (long long)at, strerror(reason));
 }
 
-/* SQLITE_BUSY: it changed meanwhile, and deserves another look. */
+/* SQLITE_BUSY: it changed meanwhile; read it again. */
 static int read_open_file(int fd, const struct stat *before, TrPoll *poll, JsonLook *look, char **message) {
-  size_t room = (size_t)before->st_size + 1; /* one more than there was: to see it grow */
+  size_t room = (size_t)before->st_size + 1; /* one byte more, to notice that it grows */
   look->text = sqlite3_malloc64(room + 1);
   if (look->text == NULL) return SQLITE_NOMEM;
   while (look->length < room) {
@@ -80,7 +80,8 @@ static int read_file(int dirfd, const char *name, int flags, TrPoll *poll, JsonL
 
 /* --- text -> tree ------------------------------------------------------------------------------------------------- */
 
-/* The strict lane knows lines. Between tokens a carriage return is as good as a newline, and within a string as bad. */
+/* The slow lane reads one line, so newlines become carriage returns: as good between tokens, and as wrong within a
+** string. */
 static int validate_json(const JsonLook *look, char **message) {
   char *line = sqlite3_malloc64(look->length + TR_PADDING);
   if (line == NULL) return SQLITE_NOMEM;
@@ -94,14 +95,14 @@ static int validate_json(const JsonLook *look, char **message) {
                   reason == TR_BLANK ? "nothing in it" : tr_reason_text(reason));
 }
 
-/* The number of a \uXXXX escape, which is known to be well-formed. False: it is another one, or none. */
+/* The code of a \uXXXX escape, which is known to be well-formed. False: another escape, or none. */
 static bool is_unicode_escape(const char *p, uint32_t *code) {
   if (p[0] != '\\' || p[1] != 'u') return false;
   *code = tr_hex4((const unsigned char *)p + 2);
   return true;
 }
 
-/* Backslashes stand in strings only, and the text is well-formed. */
+/* The text is well-formed, so backslashes occur only in strings. */
 static void replace_what_cjson_cannot_hold(JsonLook *look) {
   for (char *p = look->text; (p = strchr(p, '\\')) != NULL;) {
     uint32_t code, next;
@@ -127,7 +128,7 @@ static int build(JsonLook *look, TrJson **root, char **message) {
                   (long long)(end - look->text));
 }
 
-/* *message is left to what the last look says. */
+/* *message has the error of the last read. */
 static int look_once(int dirfd, const char *name, int flags, TrPoll *poll, TrJson **root, char **message) {
   JsonLook look = {0};
   sqlite3_free(*message);
@@ -154,7 +155,7 @@ void tr_json_free(TrJson *root) {
   cJSON_Delete((cJSON *)root);
 }
 
-/* The last of duplicate keys, as Python has it. */
+/* Of duplicate keys the last one counts, as in Python. */
 const TrJson *tr_json_member(const TrJson *object, const char *key) {
   const cJSON *found = NULL, *member;
   if (!cJSON_IsObject((const cJSON *)object)) return NULL;

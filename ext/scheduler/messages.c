@@ -1,22 +1,22 @@
 /*
 ** messages.c - the lines of a log -> its messages.
 **
-** A message begins with a line `[TIMESTAMP] words` and has the lines up to the next such one: the scheduler puts what a
-** command printed into its messages as it is. The lines before the first timestamp, if there are any, are a message
-** without one, so that nothing is dropped. Only an ISO 8601 time with a T and a zone counts: what a command prints may
+** A message begins with a line `[TIMESTAMP] words` and includes the lines up to the next such line, because the
+** scheduler copies the output of commands into its messages. Lines before the first timestamp form a message without a
+** timestamp, so that nothing is dropped. Only an ISO 8601 time with a T and a zone counts: output of a command may
 ** begin with a bracket too.
 **
-** Forwards, a message is over when the next one begins, so one line is read ahead. Backwards, its first line is the
-** last to come by; if there was more than one, the whole is read again, which is simpler than putting it together from
-** its end. Either way a message is held up to max_line bytes, and its length counted beyond.
+** Forwards, a message ends where the next one begins, so one line is read ahead. Backwards, its first line comes last;
+** if the message has more than one line, it is read again as a whole, which is simpler than joining the lines from the
+** end. In both directions up to max_line bytes of a message are kept; the rest is only counted.
 */
 #include "scheduler.h"
 
 #include <assert.h>
 #include <string.h>
 
-#define MESSAGE_HEAD 64 /* bytes in which a timestamp with its brackets has to find room */
-#define LEAST_HELD 128  /* more than that, however small max_line is */
+#define MESSAGE_HEAD 64 /* the longest timestamp with its brackets, in bytes */
+#define LEAST_HELD 128  /* at least this is kept, however small max_line is */
 
 void tr_messages_open(TrMessages *messages, TrLines *lines) {
   messages->lines = lines;
@@ -31,7 +31,7 @@ void tr_messages_close(TrMessages *messages) {
 
 /* --- where a message begins --------------------------------------------------------------------------------------- */
 
-#define TIME_AT 11 /* in a timestamp: behind its date, which has dashes, and the T */
+#define TIME_AT 11 /* in a timestamp: after the date and the T */
 
 static bool names_a_zone(const char *stamp, size_t length) {
   for (size_t i = TIME_AT; i < length; i++) {
@@ -53,7 +53,7 @@ static size_t stamp_length(const unsigned char *text, size_t length) {
   return names_a_zone(stamp, count) ? count : 0;
 }
 
-/* A line that is too long to be held is looked at again. */
+/* The start of a line that is too long to keep is read again. */
 static int find_stamp(TrMessages *messages, const TrLine *line, size_t *stamp) {
   unsigned char head[MESSAGE_HEAD];
   size_t got = 0;
@@ -74,14 +74,14 @@ static size_t most_held(const TrMessages *messages) {
 }
 
 static int messages_reserve(TrMessages *messages, size_t wanted) {
-  if (wanted < 1024) wanted = 1024; /* an empty message has a place, too */
+  if (wanted < 1024) wanted = 1024; /* also for an empty message */
   unsigned char *text = tr_array_reserve(messages->text, &messages->room, wanted, 1);
   if (text == NULL) return SQLITE_NOMEM;
   messages->text = text;
   return SQLITE_OK;
 }
 
-/* Appends as much of the line as the message may hold. *shrunk: the file ends before the line now. */
+/* Appends the line, as far as there is room in the message. *shrunk: the file now ends before the line. */
 static int hold_line(TrMessages *messages, const TrLine *line, bool *shrunk) {
   size_t left = most_held(messages) - messages->held;
   size_t count = line->length < left ? (size_t)line->length : left, got = count;
@@ -105,7 +105,7 @@ static int hold_newline(TrMessages *messages) {
   return code;
 }
 
-/* Takes back a character that the limit cut through. */
+/* Removes a character that the limit cut in the middle. */
 static void trim_last_character(TrMessages *messages) {
   size_t back = 0;
   while (back < 3 && back < messages->held && (messages->text[messages->held - 1 - back] & 0xC0) == 0x80) back++;
@@ -127,7 +127,7 @@ static void give_message(TrMessages *messages, size_t stamp, TrMessage *message)
 
 /* --- forwards ----------------------------------------------------------------------------------------------------- */
 
-/* Adds a line to the message, whose first one it may be. */
+/* Adds a line to the message; `first`: it begins the message. */
 static int add_line(TrMessages *messages, TrLine *message, const TrLine *line, bool first, bool *shrunk) {
   int code = first ? SQLITE_OK : hold_newline(messages);
   if (code == SQLITE_OK) code = hold_line(messages, line, shrunk);
@@ -137,7 +137,7 @@ static int add_line(TrMessages *messages, TrLine *message, const TrLine *line, b
   return code;
 }
 
-/* The next line, or the one that was pushed back, and how long its timestamp is. SQLITE_ROW, or as tr_lines_next(). */
+/* The next line, or the pushed-back one, and the length of its timestamp. SQLITE_ROW, or as tr_lines_next(). */
 static int stamped_line(TrMessages *messages, TrLine *line, size_t *stamp) {
   if (messages->has_pushed_back) {
     messages->has_pushed_back = false;
@@ -176,7 +176,8 @@ static int next_message_forwards(TrMessages *messages, TrMessage *message) {
 
 /* --- backwards ---------------------------------------------------------------------------------------------------- */
 
-/* The message is the line, or else begins with it and is read again. SQLITE_DONE: the file has shrunk. */
+/* If the message is only this line, it is taken; if it has more lines, it is read again. SQLITE_DONE: the file has
+** shrunk. */
 static int hold_message(TrMessages *messages, const TrLine *message, const TrLine *line) {
   TrLine whole = *message;
   bool shrunk;
@@ -186,7 +187,8 @@ static int hold_message(TrMessages *messages, const TrLine *message, const TrLin
   return code == SQLITE_OK && shrunk ? SQLITE_DONE : code;
 }
 
-/* Lines without a beginning are the first of the file; or the file has shrunk, and what they belonged to is gone. */
+/* Lines without a timestamp before them are the first of the file; or the file has shrunk, and their message's first
+** line is gone. */
 static int next_message_backwards(TrMessages *messages, TrMessage *message) {
   TrLine line;
   size_t stamp;

@@ -1,5 +1,5 @@
 /*
-** schedule.c - a schedule as the scheduler takes it -> what it means. In upper or lower case, with white space around:
+** schedule.c - a schedule as text -> what it means. The forms, in upper or lower case, with white space around:
 **
 **   every 5 minutes, every hour      N seconds, minutes, hours, days or weeks after the last run has ended. `sec`,
 **                                    `min` and `hr` are as good, with or without an s
@@ -8,7 +8,7 @@
 **   0 9 * * 1-5                      cron: see cron.c
 **   @hourly @daily @midnight @weekly @monthly @yearly @annually
 **
-** What the scheduler would not understand is not understood here.
+** Anything that the scheduler would not understand is refused.
 */
 #include "scheduler.h"
 
@@ -22,7 +22,7 @@ static void skip_spaces(Words *words) {
   while (words->at < words->end && tr_is_blank(*words->at)) words->at++;
 }
 
-/* The word stands there whole; white space behind it is taken, too. */
+/* Takes the word, if it stands there as a whole, and the white space after it. */
 static bool take_schedule_word(Words *words, const char *word) {
   size_t length = strlen(word);
   if ((size_t)(words->end - words->at) < length || sqlite3_strnicmp(words->at, word, (int)length) != 0) return false;
@@ -33,7 +33,7 @@ static bool take_schedule_word(Words *words, const char *word) {
   return true;
 }
 
-/* Digits, and white space behind them. */
+/* Takes digits, and the white space after them. */
 static bool take_amount(Words *words, int64_t limit, int64_t *amount) {
   const char *start = words->at;
   *amount = 0;
@@ -116,7 +116,7 @@ static int parse_daily(Words words, TrSchedule *schedule, char **cause) {
     hour = hour % 12 + (is_evening ? 12 : 0);
   }
   if (!is_read || words.at != words.end) {
-    return tr_error(cause, SQLITE_MISMATCH, "behind `every day at`, a time such as 09:30 or 9:30 am is missing");
+    return tr_error(cause, SQLITE_MISMATCH, "after `every day at`, a time such as 09:30 or 9:30 am is missing");
   }
   schedule->cron = (TrCron){.minutes = UINT64_C(1) << minute,
                             .hours = 1u << hour,

@@ -1,12 +1,13 @@
 /*
-** slots.c - a job's schedule, its runs and its log -> what became of each slot.
+** slots.c - a job's schedule, runs and log -> the state of each slot.
 **
 ** A slot lasts until the next one, and takes the first run that begins in it. Times of cron are fixed. An interval
-** counts from the last thing after which the scheduler sets the next run anew: the end of a run, a run by hand, a skip,
-** a resume, a change of the schedule. (Not from the beginning of a run: the scheduler runs the job, and then adds the
-** interval to what the clock says.) So slots of an interval end with whatever comes next, which may be in the middle.
+** counts from the last event after which the scheduler computes the next run: the end of a run, a run by hand, a skip,
+** a resume, a change of the schedule. (Not from the start of a run: the scheduler runs the job, and then adds the
+** interval to the current time.) So a slot of an interval ends at the next such event, even in the middle of the
+** interval.
 **
-** All goes forward, once: runs, turns and slots are in the order of time, and each pointer passes each of them once.
+** One forward pass: runs, turns and slots are sorted by time, and each index moves only forward.
 */
 #include "scheduler.h"
 
@@ -15,7 +16,7 @@
 
 /* --- runs by hand, changes, signs --------------------------------------------------------------------------------- */
 
-/* The first run that begins at or after each demand. */
+/* Marks the first run that begins at or after each request for a run by hand. */
 static void mark_runs_by_hand(TrSlotJob *job) {
   size_t run = 0;
   for (size_t i = 0; i < job->log->count; i++) {
@@ -30,7 +31,7 @@ static bool is_sign_turn(const TrTurn *turn) {
          turn->kind == TR_TURN_ENABLED;
 }
 
-/* A run of its own is a sign that a job is enabled, if the log knows when it began. */
+/* A scheduled run shows that the job is enabled, if the log has its start. */
 static bool is_sign_run(const TrSlotRun *run) {
   return run->is_logged && !run->is_by_hand;
 }
@@ -50,7 +51,7 @@ static void find_last_turns(TrSlots *slots) {
   }
 }
 
-/* The last sign at or before the slot; of two at the same time, the run. */
+/* Finds the last sign at or before the slot; of two at the same time, the run counts. */
 static void look_for_signs(TrSlots *slots, int64_t slot_us) {
   const TrSlotJob *job = slots->job;
   int64_t run_us = INT64_MIN, turn_us = INT64_MIN;
@@ -74,9 +75,9 @@ static void look_for_signs(TrSlots *slots, int64_t slot_us) {
 
 /* --- intervals ---------------------------------------------------------------------------------------------------- */
 
-/* What an interval counts from: it happens at at_us. */
+/* An event at at_us, from which an interval counts. */
 typedef struct Anchor {
-  int64_t at_us, from_us; /* from_us INT64_MAX: nothing is due before it has ended */
+  int64_t at_us, from_us; /* from_us INT64_MAX: nothing is due before the event has ended */
   bool is_run;
 } Anchor;
 
@@ -89,7 +90,7 @@ static bool is_anchor_run(const TrSlotRun *run) {
   return !run->is_by_hand && run->kind != TR_RUN_CUT_SHORT;
 }
 
-/* False: there is none. It stays the next one until it is passed. */
+/* False: there is none. The anchor stays the next one until it is passed. */
 static bool find_next_anchor(TrSlots *slots, Anchor *anchor) {
   const TrSlotJob *job = slots->job;
   const TrTurn *turn = job->log->turn;
@@ -210,7 +211,7 @@ static bool set_state(TrSlot *slot, TrSlotState state, TrSlotReason reason, int6
   return true;
 }
 
-/* Was the job enabled? If that is sure, false. */
+/* False if the job was surely enabled at the slot; else sets the slot's state, and returns true. */
 static bool judge_enabled(TrSlots *slots, TrSlot *slot) {
   bool is_enabled = slots->job->is_enabled, is_last = slots->last_sign_us <= slot->slot_us;
   look_for_signs(slots, slot->slot_us);
@@ -239,7 +240,7 @@ static bool judge_skip(TrSlot *slot, const TrJobLog *log, const TrTurn *skip) {
   return set_state(slot, TR_SLOT_SKIPPED, TR_SLOT_WORDS, skip->time_us);
 }
 
-/* There is a run somewhere, but neither records nor the log go back to the slot. */
+/* True if the job has records, but neither they nor the log go back to the slot. */
 static bool is_too_old(const TrSlotJob *job, int64_t slot_us) {
   bool log_goes_back = !job->log->is_empty && job->log->first_us <= slot_us;
   return job->earliest_us != INT64_MAX && slot_us < job->earliest_us && !log_goes_back;
