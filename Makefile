@@ -22,7 +22,7 @@ ALL_CFLAGS = -std=c11 -MMD -MP -fPIC -fvisibility=hidden $(WARNINGS) -Iinclude $
 
 .PHONY: all static demo test check check-quick test-loaded test-surroundings unit bats deps asan tsan valgrind matrix locales widths coverage faults fuzz lint format bench instructions schedules install uninstall clean help
 
-all: taskresults.so taskresults-run ## build the loadable extension, taskresults.so, and what `taskresults run` needs
+all: taskresults.so taskresults-run ## build the loadable extension, taskresults.so, and the program behind `taskresults run`
 
 # SQLite's functions come from the host, through a table of pointers; everything else must be linked here (-z defs).
 LINK_SHARED = $(CC) $(CFLAGS) $(LDFLAGS) -shared -Wl,--as-needed,-z,defs
@@ -71,7 +71,7 @@ build/every_line/%.o: tests/live/%.c | build-deps
 	$(CC) $(ALL_CFLAGS) -Iext -c -o $@ $<
 
 # For hosts that have SQLite linked in: one object in which only the entry points are visible.
-static: libtaskresults.a ## build libtaskresults.a for applications that link it (-DSQLITE_CORE)
+static: libtaskresults.a ## build libtaskresults.a, for programs that have SQLite linked in (-DSQLITE_CORE)
 EXPORTED := sqlite3_taskresults_init sqlite3_taskresults_readonly_init sqlite3_modtaskresults_init
 CORE_OBJECTS := $(SOURCES:%.c=build/core/%.o)
 libtaskresults.a: $(CORE_OBJECTS)
@@ -92,7 +92,7 @@ deps: ## install what building and testing need (Debian), or print the command; 
 	@.ci/deps $(DEPS)
 
 # The compiler's lines are shown only if it fails.
-demo: ## build, and show the jobs, their errors and a status page of the example data
+demo: ## build, and show what the commands do with the example data
 	@.ci/deps build
 	@mkdir -p build
 	@$(MAKE) -s all >build/demo.log 2>&1 || { cat build/demo.log >&2; exit 3; }
@@ -134,25 +134,25 @@ build/walk/%.o: %.c | build-deps
 # A failure makes make say a line of its own, the last one; so it says the count.
 count-tests = $(if $(shell cat build/tests-failed 2>/dev/null),$(error $(shell cat build/tests-failed)))
 
-test: run-tests ## run every test: C units, then bats; the last line counts them (about 5 minutes)
+test: run-tests ## run every test, in about 5 minutes; the last line has the result
 	@$(count-tests)
 
 check: test
 
-check-quick: run-quick-tests ## lint what has changed, and run the tests that find most in a minute
+check-quick: run-quick-tests ## lint what has changed, and run the tests that find most mistakes, within a minute
 	@$(count-tests)
 
-test-loaded: run-loaded-tests ## run every test beside ten busy processes (Debian: stress-ng)
+test-loaded: run-loaded-tests ## run every test while ten other processes use the processors (Debian: stress-ng)
 	@$(count-tests)
 
-test-surroundings: test-binaries ## run tests with signals ignored, without input, on a terminal, in Turkish; minutes
+test-surroundings: test-binaries ## run some tests with ignored signals, without standard input, on a terminal, in Turkish
 	@.ci/deps --look build test
 	@tests/surroundings
 
-unit: run-units ## run the C units
+unit: run-units ## run only the C unit tests
 	@$(count-tests)
 
-bats: run-bats ## run the bats files
+bats: run-bats ## run only the bats files
 	@$(count-tests)
 
 .PHONY: run-tests run-quick-tests run-loaded-tests run-units run-bats
@@ -199,15 +199,15 @@ print-tested-runner:
 print-fuzz-limits: # with which targets are fuzzed, and their corpora replayed
 	@echo $(SMALL_LIMITS) -DTR_READ_BYTES=61
 
-asan: ## run the C units and the SQL differential test under ASan and UBSan
+asan: ## run the C unit tests and the differential test of SQL under ASan and UBSan
 	@.ci/deps --look build test lint
 	@.ci/asan
 
-tsan: ## run a host of many threads under ThreadSanitizer for TSAN_SECONDS (30)
+tsan: ## run a program with many threads under ThreadSanitizer, for TSAN_SECONDS (30)
 	@.ci/deps --look build
 	@.ci/tsan $(or $(TSAN_SECONDS),30)
 
-valgrind: all test-binaries ## run a SQL session and the C units under memcheck, with a leak check
+valgrind: all test-binaries ## run a SQL session and the C unit tests under memcheck, and look for leaks
 	@.ci/deps --look build valgrind
 	@.ci/valgrind
 
@@ -215,19 +215,19 @@ matrix: ## run the SQL tests on eight versions of SQLite from 3.38.5 to 3.54.1 (
 	@.ci/deps --look build test matrix
 	@tests/matrix/run $(VERSIONS)
 
-locales: test-binaries ## every command under every locale there is (Debian: locales-all); minutes
+locales: test-binaries ## run every command in every locale (Debian: locales-all); takes minutes
 	@.ci/deps --look build test
 	@TASKRESULTS_LOCALES=all TASKRESULTS_EXTRAS=1 TASKRESULTS_ROOT="$(CURDIR)" bats --tap -f 'every locale' tests/bats/shell/environment.bats
 
-coverage: ## lines and branches that the tests take, with a reason for each that is not; see tests/coverage/REPORT.md
+coverage: ## measure which lines and branches the tests run; see tests/coverage/REPORT.md
 	@.ci/deps --look build test coverage
 	@tests/coverage/run
 
-lint: ## gcc and clang with -Werror, clang-format, shellcheck
+lint: ## check with gcc and clang (-Werror), clang-format, shellcheck and rules of our own
 	@.ci/deps --look build test lint
 	@.ci/lint
 
-faults: test-binaries taskresults-run ## fail every call into libc of every scenario in turn; tests/live/each_call.py
+faults: test-binaries taskresults-run ## let each call into libc fail in turn; see tests/live/each_call.py
 	@TASKRESULTS_ROOT="$(CURDIR)" python3 tests/live/each_call.py
 
 fuzz: ## fuzz each target for FUZZ_SECONDS (60) of CPU time with libFuzzer and AFL++; see tests/fuzz/run
@@ -236,18 +236,18 @@ fuzz: ## fuzz each target for FUZZ_SECONDS (60) of CPU time with libFuzzer and A
 
 # Longer than in the suite: with croniter, 100,000 expressions take two minutes.
 SCHEDULES := TASKRESULTS_ROOT="$(CURDIR)" PYTHONPATH=tests/lib PYTHONDONTWRITEBYTECODE=1 /usr/bin/python3 tests/oracles/schedules.py
-schedules: all ## when schedules are due, against croniter and zoneinfo, over 100,000 random expressions; minutes
+schedules: all ## compare 100,000 random schedules with croniter and zoneinfo; takes minutes
 	@.ci/deps --look build test
 	@$(SCHEDULES) cron 100000 7
 	@$(SCHEDULES) zones 2000 7
 	@$(SCHEDULES) words 100000 7
 	@$(SCHEDULES) times 100000 7
 
-widths: ## make shell/terminal/width_data.awk anew, from the Unicode tables of Perl
+widths: ## write shell/terminal/width_data.awk again, from the Unicode tables of Perl
 	shell/terminal/make_widths >shell/terminal/width_data.awk.new
 	mv shell/terminal/width_data.awk.new shell/terminal/width_data.awk
 
-format: ## lay out the C sources with clang-format
+format: ## format the C sources with clang-format
 	@.ci/deps --look lint
 	clang-format -i $$(git ls-files '*.c' '*.cpp' '*.h' '*.inc')
 
@@ -261,12 +261,12 @@ build/bench/simdjson_1 build/bench/simdjson_2: build/bench/simdjson_%: tests/ben
 	@mkdir -p $(@D)
 	$(SIMDJSON_CXX) $(if $(filter 2,$*),-DSIMDJSON_THREADS_ENABLED=1) -o $@ $< -lsimdjson
 
-bench: all build/bench/append_host build/bench/one_run ## measure against grep, ripgrep, jq, python3, simdjson and DuckDB; see tests/bench/run
+bench: all build/bench/append_host build/bench/one_run ## compare the speed with grep, ripgrep, jq, python3, simdjson and DuckDB; see tests/bench/run
 	@.ci/deps --look build bench
 	@$(MAKE) -s build/bench/simdjson_1 build/bench/simdjson_2 || echo "bench: simdjson is not measured"
 	@tests/bench/run
 
-instructions: all ## count the instructions of a small workload, and compare them with those of before
+instructions: all ## count the instructions of a small workload, and compare them with the recorded counts
 	@.ci/deps --look build instructions
 	@tests/instructions/run
 
@@ -295,7 +295,7 @@ clean: ## remove everything that was built
 	rm -rf build taskresults.so taskresults-run libtaskresults.a
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-17s %s\n", $$1, $$2}' Makefile
 
 # What each object was made from, as the compiler saw it.
 -include $(patsubst %.o,%.d,$(OBJECTS) $(RUNNER_OBJECTS) $(TINY_OBJECTS) $(CORE_OBJECTS)) build/every_line/every_line.d $(WALK_OBJECTS:.o=.d)

@@ -7,7 +7,7 @@
 **
 ** After `make install`: cc embed.c $(pkg-config --cflags --libs --static taskresults) -o embed
 **
-** Nothing is loaded at run time: every connection that is opened after sqlite3_auto_extension() has the tables.
+** Nothing is loaded at run time. After sqlite3_auto_extension(), every new connection has the tables.
 */
 #include <stdio.h>
 

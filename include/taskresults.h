@@ -1,14 +1,14 @@
 /*
-** taskresults.h - the public interface of taskresults, for applications that link it statically.
+** taskresults.h - the public interface of taskresults, for programs that link it statically.
 **
-** Most users need no header: they load `taskresults.so` (`.load ./taskresults`, load_extension(), ...). An application
-** that has SQLite linked in compiles the sources under ext/ with -DSQLITE_CORE (or links libtaskresults.a, made by
-** `make static`, which exports the three symbols below and nothing else) and then either
+** You do not need this header to load `taskresults.so` (`.load ./taskresults`, load_extension(), ...). A program that
+** has SQLite linked in compiles the sources under ext/ with -DSQLITE_CORE, or links libtaskresults.a, which
+** `make static` builds, and which exports only the three symbols below. Then it calls
 **
-**     sqlite3_auto_extension((void (*)(void))sqlite3_taskresults_init);   // every connection opened from now on
+**     sqlite3_auto_extension((void (*)(void))sqlite3_taskresults_init);   // for every new connection
 ** or
-**     sqlite3_taskresults_init(db, &message, NULL);                       // this connection only
-** or, for a connection whose statements come from visitors,
+**     sqlite3_taskresults_init(db, &message, NULL);                       // for this connection only
+** or, for a connection that runs statements of other people,
 **     sqlite3_taskresults_readonly_init(db, &message, NULL);
 **
 ** See examples/embed.c for a whole program.
@@ -28,16 +28,16 @@ extern "C" {
 struct sqlite3_api_routines;
 
 /*
-** Registers the tables and functions of taskresults on `db`, those that act on files included.
+** Registers the tables and functions of taskresults on `db`, including those that change files.
 **
-** db        the connection; its thread owns everything registered here.
-** message   if not NULL, set on failure to a text for sqlite3_free().
-** api       the routines handed over by SQLite's loader; ignored (may be NULL) when built with -DSQLITE_CORE.
+** db        the connection; use everything that is registered here in the thread of this connection.
+** message   if not NULL, it is set to an error message on failure; free it with sqlite3_free().
+** api       the routines that SQLite's loader passes; ignored, and may be NULL, if built with -DSQLITE_CORE.
 **
-** Returns SQLITE_OK, SQLITE_NOMEM, SQLITE_INTERRUPT, or SQLITE_ERROR: when the running SQLite is older than 3.38, when
-** `db` was loaded without the power to act (below), or when it will not tell what is loaded (an authorizer that forbids
-** PRAGMA function_list: set it after loading).
-** Thread safety: as for any call on `db`. Nothing global is set up; calling it again on one connection is harmless.
+** Returns SQLITE_OK, SQLITE_NOMEM, SQLITE_INTERRUPT, or SQLITE_ERROR. It is an error if SQLite is older than 3.38, if
+** the read-only entry point (below) was called on `db` before, or if an authorizer forbids PRAGMA function_list, which
+** is needed to find out what is loaded: set such an authorizer after loading.
+** Thread safety: as for any call on `db`. Nothing global is created. Calling it again on the same connection is harmless.
 ** Source: ext/extension.c
 */
 int sqlite3_taskresults_init(sqlite3 *db, char **message, const struct sqlite3_api_routines *api);
@@ -46,17 +46,17 @@ int sqlite3_taskresults_init(sqlite3 *db, char **message, const struct sqlite3_a
 int sqlite3_modtaskresults_init(sqlite3 *db, char **message, const struct sqlite3_api_routines *api);
 
 /*
-** Registers what reads, and nothing that acts: the tables without INSERT, and the functions that touch no file. There
-** is no taskresults_prune(), taskresults_prune_all(), taskresults_export_csv() or taskresults_writable(), and no table
-** takes a path as an argument (dir=, logs=, file=, results=), so that visitors read the directories that the
-** environment names and no others. SQLite's loader wants the name: sqlite3_load_extension(db, file,
+** Registers only what reads: the tables without INSERT, and the functions that do not change files. There is no
+** taskresults_prune(), taskresults_prune_all(), taskresults_export_csv() or taskresults_writable(), and no table takes
+** a path as an argument (dir=, logs=, file=, results=). So statements can read only the directories that the
+** environment names. To load it from a file, pass the name of this function: sqlite3_load_extension(db, file,
 ** "sqlite3_taskresults_readonly_init", ...).
 **
-** What is loaded stays: it is an error on a connection that was loaded with the power to act, and the other way round.
-** Calling it again is harmless. Arguments, codes and thread safety are those of sqlite3_taskresults_init().
+** It is an error if sqlite3_taskresults_init() was called on the same connection before, and the other way round.
+** Calling it again is harmless. Arguments, result codes and thread safety are those of sqlite3_taskresults_init().
 **
-** This limits taskresults, not SQLite: what ATTACH, PRAGMA or other functions of the host can do, they can
-** (ext/SECURITY.md). Source: ext/extension.c
+** This limits taskresults, not SQLite: ATTACH, PRAGMA and other functions of the host still work (ext/SECURITY.md).
+** Source: ext/extension.c
 */
 int sqlite3_taskresults_readonly_init(sqlite3 *db, char **message, const struct sqlite3_api_routines *api);
 

@@ -1,7 +1,7 @@
 -- audit.sql - who changed what, and when: the jobs' logs beside the scheduler's list of jobs.
 --
--- The log says what was done to a job; the list, for whom the job was made. A job that is not in the list any more has
--- nobody's name.
+-- The log says what was done to a job, and the list says for whom the job was created. For a job that is no longer in
+-- the list, that is not known.
 .mode box
 SELECT log.timestamp AS "when", log.job_id AS job, log.event, substr(log.message, 1, 60) AS what,
        coalesce(job.created_by->>'$.endpoint', job.created_by) AS made_through, job.created_by->>'$.chat_id' AS chat

@@ -1,6 +1,6 @@
--- flaky_jobs.sql - jobs that change between success and failure, rather than being well or broken for long.
+-- flaky_jobs.sql - jobs that often change between success and failure.
 --
--- flips counts the changes; flakiness is their share among the changes that there could have been.
+-- flips counts the changes. flakiness is the percentage of runs whose result differs from that of the run before.
 .mode box
 WITH run AS (
   SELECT job_id, ok, lag(ok) OVER (PARTITION BY job_id ORDER BY rowid) AS before FROM task_results)

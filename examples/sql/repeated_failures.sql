@@ -1,6 +1,6 @@
--- repeated_failures.sql - every time that a job failed at least three times in a row: when, how often, and of what.
+-- repeated_failures.sql - every time that a job failed at least three times in a row: when, how often, and why.
 --
--- Failures belong to one streak if equally many successes of the job came before them.
+-- Failures belong to the same streak if the job had the same number of successes before each of them.
 .mode box
 WITH run AS (
   SELECT job_id, ok, error, time_us,
