@@ -17,7 +17,7 @@
 TR_CHECKED int tr_hash_register(sqlite3 *db);
 
 /* ------------------------------------------------------------------------------------------------------------------
-** functions/times.c - taskresults_time(), taskresults_span() and taskresults_untimed()
+** functions/times.c - taskresults_time(), taskresults_span(), taskresults_local() and taskresults_untimed()
 */
 TR_CHECKED int tr_time_functions_register(TrConnection *connection);
 

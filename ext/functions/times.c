@@ -9,6 +9,10 @@
 **   taskresults_span(TEXT)           microseconds: taskresults_span('90 days')
 **   taskresults_span(TEXT, 'seconds') the same, but a number alone is seconds, and may have a fraction
 **
+**   taskresults_local(US, ZONE)      what the clocks of a zone show at that time, to the second, and how far they are
+**                                    ahead of UTC: '2026-10-25T02:30:00+02:00'; in UTC '2026-10-25T00:30:00Z'. Without
+**                                    ZONE it is UTC. NULL before the year 0 and after 9999
+**
 **   taskresults_untimed() how many records conditions on time skipped so far on this connection because their time
 **                                    cannot be read. They are in no range of times, so nothing else shows them
 **
@@ -116,6 +120,69 @@ static void span_function(sqlite3_context *context, int argc, sqlite3_value **ar
     result_error(context, no_span, text.text);
 }
 
+/* The zone that argument 1 names: read once for a statement, not for each row. False: the error is set. */
+static bool read_zone_once(sqlite3_context *context, int argc, sqlite3_value **argv, TrZone **zone, bool *is_owned) {
+  char *message = NULL;
+  *zone = argc > 1 ? sqlite3_get_auxdata(context, 1) : NULL;
+  *is_owned = false;
+  if (argc < 2 || *zone != NULL) return true;
+  const char *name = (const char *)sqlite3_value_text(argv[1]);
+  int code = tr_zone_load(name ? name : "", zone, &message);
+  *is_owned = code == SQLITE_OK;
+  if (*is_owned) return true;
+  if (code == SQLITE_NOMEM)
+    sqlite3_result_error_nomem(context);
+  else
+    result_error(context, "taskresults_local: %s", message ? message : "out of memory");
+  sqlite3_free(message);
+  return false;
+}
+
+/* "+02:00"; where clocks once went by the sun, "+00:53:28". */
+static void write_offset(int32_t offset_s, char *text, int size) {
+  int32_t ahead_s = offset_s < 0 ? -offset_s : offset_s;
+  sqlite3_snprintf(size, text, "%c%02d:%02d", offset_s < 0 ? '-' : '+', ahead_s / 3600, ahead_s / 60 % 60);
+  size_t length = strlen(text);
+  if (ahead_s % 60 != 0) sqlite3_snprintf(size - (int)length, text + length, ":%02d", ahead_s % 60);
+}
+
+static int64_t floor_by(int64_t number, int64_t divisor) {
+  return number / divisor - (number % divisor < 0);
+}
+
+static void result_local(sqlite3_context *context, int64_t utc_us, const TrZone *zone) {
+  int64_t from = tr_days_from_civil(0, 1, 1), to = tr_days_from_civil(9999, 12, 31);
+  int64_t utc_days = floor_by(utc_us, 86400 * TR_US_PER_SECOND);
+  if (utc_days < from - 2 || utc_days > to + 2) return; /* near the ends of integers nothing can be added */
+  int64_t local_us = tr_zone_local_us(zone, utc_us), local_s = floor_by(local_us, TR_US_PER_SECOND);
+  int64_t days = floor_by(local_s, 86400);
+  int32_t day_s = (int32_t)(local_s - days * 86400);
+  int year, month, day;
+  char offset[16] = "Z", text[64];
+  if (days < from || days > to) return;
+  tr_civil_from_days(days, &year, &month, &day);
+  if (zone != NULL) write_offset((int32_t)((local_us - utc_us) / TR_US_PER_SECOND), offset, sizeof offset);
+  sqlite3_snprintf(sizeof text, text, "%04d-%02d-%02dT%02d:%02d:%02d%s", year, month, day, day_s / 3600,
+                   day_s / 60 % 60, day_s % 60, offset);
+  sqlite3_result_text(context, text, -1, SQLITE_TRANSIENT);
+}
+
+static void free_zone(void *zone) {
+  tr_zone_free(zone);
+}
+
+static void local_function(sqlite3_context *context, int argc, sqlite3_value **argv) {
+  TrZone *zone;
+  bool is_owned;
+  if (!read_zone_once(context, argc, argv, &zone, &is_owned)) return;
+  int type = sqlite3_value_type(argv[0]);
+  if (type == SQLITE_INTEGER)
+    result_local(context, sqlite3_value_int64(argv[0]), zone);
+  else if (type != SQLITE_NULL)
+    sqlite3_result_error(context, "taskresults_local: the first argument is a time in microseconds, as in time_us", -1);
+  if (is_owned && zone != NULL) sqlite3_set_auxdata(context, 1, zone, free_zone); /* which may free it at once */
+}
+
 static void untimed_function(sqlite3_context *context, int argc, sqlite3_value **argv) {
   (void)argc;
   (void)argv;
@@ -132,6 +199,9 @@ int tr_time_functions_register(TrConnection *connection) {
   for (int argc = 1; argc <= 2 && code == SQLITE_OK; argc++) {
     code = sqlite3_create_function_v2(db, "taskresults_span", argc, flags | SQLITE_DETERMINISTIC, NULL, span_function,
                                       NULL, NULL, NULL);
+  }
+  for (int argc = 1; argc <= 2 && code == SQLITE_OK; argc++) { /* not deterministic: zones are files */
+    code = sqlite3_create_function_v2(db, "taskresults_local", argc, flags, NULL, local_function, NULL, NULL, NULL);
   }
   if (code != SQLITE_OK) return code;
   connection->references++;

@@ -10,6 +10,8 @@
 #   --since T       only runs at T or later: 7d, '90 days', 2026-02-14, 2026-02-14T09:30:00Z, yesterday and the like, in
 #                   UTC; all forms: `taskresults help`
 #   --until T       only runs at T or earlier; a bare day is included
+#   --tz ZONE       show times in a time zone: Europe/Berlin, or local for that of this machine; and --since and --until
+#                   mean its days. UTC is the default, and the machine formats stay in UTC
 #   --limit N       show only the N most frequent groups
 #   --min N         show only groups with at least N failures
 #   --raw           print control characters unchanged (line breaks stay visible)
@@ -30,7 +32,7 @@
 
 # shellcheck shell=bash
 
-parse_options 'since= until= limit= min= raw json jsonl csv' "$@"
+parse_options 'since= until= tz= limit= min= raw json jsonl csv' "$@"
 load lib/jobs
 unreadable=()
 job_argument
@@ -38,6 +40,7 @@ job_argument
 format_option json jsonl csv
 number_option limit
 number_option min
+zone_option
 time_options since until
 limit=${opt[limit]-0}
 

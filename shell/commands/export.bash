@@ -23,6 +23,8 @@
 #   --since T       only runs at T or later: 7d, '90 days', 2026-02-14, 2026-02-14T09:30:00Z, yesterday and the like, in
 #                   UTC; all forms: `taskresults help`
 #   --until T       only runs at T or earlier; a bare day is included
+#   --tz ZONE       --since and --until mean the days of a time zone: Europe/Berlin, or local for that of this machine;
+#                   default UTC
 #   --max-chars N   cut output and error to N characters
 #   --guard         CSV, TSV: put ' before each text that a spreadsheet would take for a formula: one that begins with a
 #                   = + - or @, even after blanks, quotes or invisible characters, or with a tab or a line break.
@@ -42,10 +44,11 @@
 
 # shellcheck shell=bash
 
-parse_options 'format= delimiter= bom columns= job= success errors since= until= max-chars= guard o:output=' "$@"
+parse_options 'format= delimiter= bom columns= job= success errors since= until= tz= max-chars= guard o:output=' "$@"
 load lib/{query,formats}
 exclusive success errors
 number_option max-chars
+zone_option
 time_options since until
 format=${opt[format]-csv}
 [[ $format =~ ^(csv|tsv|json|jsonl)$ ]] || usage_error "--format wants csv, tsv, json or jsonl, not '$format'"

@@ -14,6 +14,8 @@
 #   --success       only successful runs
 #   --errors        only failed runs
 #   --interval S    check every S seconds, or at another interval such as 5m; 1 is the default
+#   --tz ZONE       show times in a time zone: Europe/Berlin, or local for that of this machine. Without it, and in
+#                   --jsonl, they are as in the records
 #   --full          print whole texts, instead of their first 200 characters
 #   --raw           on a terminal, too: print every byte unchanged
 #   --jsonl         JSON, one object a line
@@ -27,12 +29,13 @@
 #   taskresults follow --errors --jsonl
 
 # shellcheck shell=bash
-parse_options 'limit= success errors interval= full raw jsonl' "$@"
+parse_options 'limit= success errors interval= tz= full raw jsonl' "$@"
 load lib/{query,sql_text,jobs,runner}
 exclusive success errors
 number_option limit
 limit=${opt[limit]-0}
 seconds_option interval
+zone_option
 interval=${opt[interval]-1000000}
 ((interval > 0 && interval < 10 ** 12)) || usage_error '--interval has to be longer than 0 and shorter than 12 days'
 printf -v interval '%d.%06d' "$((interval / 1000000))" "$((interval % 1000000))"

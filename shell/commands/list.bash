@@ -10,6 +10,8 @@
 # Options:
 #   --failing       only jobs whose last run failed
 #   --sort COLUMN   name, runs, rate, last (newest first) or streak (longest first)
+#   --tz ZONE       show times in a time zone: Europe/Berlin, or local for that of this machine; default UTC. The
+#                   machine formats stay in UTC
 #   --raw           print control characters unchanged (line breaks stay visible)
 #   --json          a JSON array of objects
 #   --jsonl         JSON, one object a line
@@ -26,10 +28,11 @@
 
 # shellcheck shell=bash
 
-parse_options 'failing sort= raw json jsonl csv' "$@"
+parse_options 'failing sort= tz= raw json jsonl csv' "$@"
 load lib/{unreadable,percent}
 at_most 0
 format_option json jsonl csv
+zone_option
 case ${opt[sort]-name} in
   name) order=job_id ;;
   runs) order='runs DESC, job_id' ;;

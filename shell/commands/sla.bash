@@ -45,6 +45,8 @@
 #   --window W      the last 24h, 7d, 30d (the default), '3 months' and the like; or FROM..TO with times such as
 #                   2026-02-14, 2026-02-14T09:30:00Z or 7d, in UTC. If TO is a whole day, that day is included. FROM..
 #                   ends now, and ..TO begins with each job's first record. All forms: `taskresults help`
+#   --tz ZONE       the days of --window are those of a time zone: Europe/Berlin, or local for that of this machine;
+#                   default UTC
 #   --target P      a percentage, such as 99.9
 #   --of MEASURE    what the target is for: uptime, success, or both (the default)
 #   --count missed  a missed slot counts as a failed run
@@ -78,11 +80,12 @@
 
 # shellcheck shell=bash
 
-parse_options 'window= target= of= count= max-duration= job= raw json jsonl csv' "$@"
+parse_options 'window= tz= target= of= count= max-duration= job= raw json jsonl csv' "$@"
 load lib/{query,jobs,sorts} sla/{window,target,jobs,tables,rows}
 format_option json jsonl csv
 [[ ! -v opt[job] ]] || args+=("${opt[job]}")
 set_target
+zone_option
 set_window
 choose_jobs
 choose_switches

@@ -10,7 +10,9 @@
 #   --since T       only runs at T or later: 7d, '90 days', 2026-02-14, 2026-02-14T09:30:00Z, yesterday and the like, in
 #                   UTC; all forms: `taskresults help`
 #   --until T       only runs at T or earlier; a bare day is included
-#   --by PERIOD     a row for each hour, day, month, weekday or hour-of-day (UTC), beside the job
+#   --tz ZONE       show times in a time zone: Europe/Berlin, or local for that of this machine; and --since and --until
+#                   mean its days. UTC is the default, and the machine formats stay in UTC
+#   --by PERIOD     a row for each hour, day, month, weekday or hour-of-day, beside the job
 #   --total         one row for all jobs together
 #   --raw           print control characters unchanged (line breaks stay visible)
 #   --json          a JSON array of objects
@@ -48,19 +50,24 @@ keep_log_of() {
   unreadable_logs=()
 }
 
-parse_options 'since= until= by= total raw json jsonl csv' "$@"
+parse_options 'since= until= tz= by= total raw json jsonl csv' "$@"
 load lib/{jobs,times,percent,sorts,logs}
 unreadable=()
 job_argument
 [[ -v args[0] ]] || { load lib/unreadable; readable_jobs; }
 format_option json jsonl csv
+zone_option
 time_options since until
-at="$(seconds_of time_us), 'unixepoch'"
+at="$(seconds_of time_us), 'unixepoch'" ahead="''"
+if [[ -n $zone ]]; then # two hours that have the same name differ in how far they are ahead of UTC
+  at="substr(taskresults_local(time_us, $zone), 1, 19)" ahead="substr(taskresults_local(time_us, $zone), 20)"
+fi
 set_time_condition condition
 condition+=" AND $job_condition"
+order=part.period
 case ${opt[by]-} in
   '') period=NULL ;;
-  hour) period="strftime('%Y-%m-%d %H:00', $at)" ;;
+  hour) period="strftime('%Y-%m-%d %H:00', $at) || $ahead" order=first_us ;;
   day) period="date($at)" ;;
   month) period="strftime('%Y-%m', $at)" ;;
   weekday) period="CASE strftime('%w', $at) WHEN '1' THEN '1 Monday' WHEN '2' THEN '2 Tuesday'
@@ -108,7 +115,7 @@ select="WITH
     p50_seconds, p95_seconds, max_seconds
   FROM part LEFT JOIN worst ON part.job_id IS worst.job_id AND part.period IS worst.period
     LEFT JOIN durations ON part.job_id IS durations.job_id AND part.period IS durations.period
-  ORDER BY part.job_id, part.period"
+  ORDER BY part.job_id, $order"
 
 # tell_unreadable - names what could not be read, and exits with 3 if there is anything.
 tell_unreadable() {

@@ -14,6 +14,8 @@
 #   --since T       only runs at T or later: 7d, '90 days', 2026-02-14, 2026-02-14T09:30:00Z, yesterday and the like, in
 #                   UTC; all forms: `taskresults help`
 #   --until T       only runs at T or earlier; a bare day is included
+#   --tz ZONE       show times in a time zone: Europe/Berlin, or local for that of this machine; and --since and --until
+#                   mean its days. UTC is the default, and the machine formats stay in UTC
 #   --latest        of these, only the last one
 #   --limit N       of these, only the last N; 0 means all
 #   --all           every job's records, newest first
@@ -36,11 +38,12 @@
 #   taskresults view --all --limit 20 --jsonl
 
 # shellcheck shell=bash
-parse_options 'success errors since= until= latest limit= all full raw json jsonl csv' "$@"
+parse_options 'success errors since= until= tz= latest limit= all full raw json jsonl csv' "$@"
 at_most 1
 exclusive success errors
 format_option json jsonl csv
 number_option limit
+zone_option
 time_options since until
 limit=${opt[limit]-0}
 [[ ! -v opt[latest] ]] || limit=1

@@ -68,6 +68,12 @@ _taskresults_viewer() {
   fi
 }
 
+_taskresults_zones() {
+  local zones
+  mapfile -t zones < <(awk -F '\t' '!/^#/ {print $3}' /usr/share/zoneinfo/zone1970.tab 2>/dev/null)
+  _taskresults_reply local UTC "${zones[@]}"
+}
+
 _taskresults_commands() {
   local commands
   mapfile -t commands < <("$program" help 2>/dev/null | awk '/^Commands:/ {on = 1; next} on {print $1}')
@@ -86,7 +92,7 @@ _taskresults_option() {
     --count) _taskresults_reply missed; return ;;
     --lock) _taskresults_reply skip wait; return ;;
     --ping) _taskresults_reply env @; return ;;
-    --tz) _taskresults_reply local UTC; return ;;
+    --tz) _taskresults_zones; return ;;
     --window) _taskresults_reply 24h 7d 30d 90d; return ;;
     --job) _taskresults_jobs "$word"; _taskresults_reply "${found[@]}"; return ;;
     -o | --output | --db | --state) compopt -o default 2>/dev/null; COMPREPLY=(); return ;;

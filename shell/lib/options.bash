@@ -94,6 +94,15 @@ convert_times() {
   done
 }
 
+# zone_option - if --tz is given: sets `zone`, SQL, in which times are shown. It is empty for UTC, and for the formats
+# that programs read. Comes behind format_option, and before time_options.
+zone=
+zone_option() {
+  [[ -v opt[tz] ]] || return 0
+  load lib/zone
+  read_zone
+}
+
 # set_time_condition NAME - sets NAME to the SQL condition that --since and --until make; to be joined by AND.
 set_time_condition() {
   printf -v "$1" '1%s%s' "${opt[since]+ AND time_us >= ${opt[since]}}" "${opt[until]+ AND time_us <= ${opt[until]}}"

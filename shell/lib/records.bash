@@ -19,6 +19,7 @@ NARROW=60 # places of a terminal, below which a record's line has how it ended b
 set_record_block() {
   local when name output error good bad ended head ago LC_ALL=C # a character is a byte then
   set_as_python when timestamp
+  [[ -z $zone ]] || when="coalesce(replace(taskresults_local(time_us, $zone), 'T', ' '), $when)"
   set_as_python name job_name
   set_painted good green "'✅ SUCCESS'"
   set_painted bad red "'❌ FAILED'"

@@ -8,14 +8,16 @@
 load lib/evaluate lib/sql_text
 
 # time_options NAME... - turns those of the options that are given, since or until or any other name, into microseconds
-# since the Unix epoch, in place. Of a bare day, `until` is the end and any other the beginning.
+# since the Unix epoch, in place. Of a bare day, `until` is the end and any other the beginning. Days, and times without
+# a zone of their own, are those of --tz.
 time_options() {
-  local name text names=() expressions=()
+  local name text names=() expressions=() tz=
+  [[ ! -v opt[tz] ]] || { set_sql_text tz "${opt[tz]}"; tz=", $tz"; }
   for name; do
     [[ -v opt[$name] ]] || continue
     set_sql_text text "${opt[$name]}"
     [[ $name != until ]] || text+=", 'until'"
-    names+=("$name") expressions+=("taskresults_time($text)")
+    names+=("$name") expressions+=("taskresults_time($text$tz)")
   done
   evaluate_options 'a time'
   ((${#names[@]} == 0)) || { load lib/query; count_untimed; }

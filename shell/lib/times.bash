@@ -25,9 +25,13 @@ set_duration() {
     THEN ((%s) / 3600) || 'h' ELSE ((%s) / 86400) || 'd' END" "$2" "$2" "$2" "$2" "$2" "$2" "$2"
 }
 
-# set_clock NAME EXPRESSION - microseconds as 2026-02-14 09:30:00, UTC.
+# set_clock NAME EXPRESSION - microseconds as 2026-02-14 09:30:00, UTC; with --tz as 2026-02-14 10:30:00+01:00.
 set_clock() {
   local seconds_
+  if [[ -n $zone ]]; then
+    printf -v "$1" "coalesce(replace(taskresults_local(%s, $zone), 'T', ' '), '')" "$2"
+    return
+  fi
   set_seconds seconds_ "$2"
   printf -v "$1" "coalesce(datetime(%s, 'unixepoch'), '')" "$seconds_"
 }

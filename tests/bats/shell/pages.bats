@@ -122,6 +122,7 @@ complete_line() {
   [[ $(complete_line taskresults export --format j | tr '\n' ' ') == 'json jsonl ' && $(complete_line taskresults export --format t) == tsv ]]
   [[ $(complete_line taskresults list --col | tr '\n' ' ') == '--color --color=auto --color=always --color=never ' ]]
   [[ $(complete_line taskresults sla --of s) == success ]]
+  [[ $(complete_line taskresults stats --tz lo) == local && $(complete_line taskresults list --tz Europe/Be) == *Europe/Berlin* ]]
   [[ $(complete_line taskresults alerts --silent) == --silent-for ]]
   [[ $(complete_line taskresults alerts mu) == mute && -z $(complete_line taskresults alerts mute mu) ]]
   [[ $(complete_line view_results a --l | tr '\n' ' ') == '--latest --limit ' ]]
