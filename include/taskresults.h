@@ -37,7 +37,7 @@ struct sqlite3_api_routines;
 ** Returns SQLITE_OK, SQLITE_NOMEM, SQLITE_INTERRUPT, or SQLITE_ERROR. It is an error if SQLite is older than 3.38, if
 ** the read-only entry point (below) was called on `db` before, or if an authorizer forbids PRAGMA function_list, which
 ** is needed to find out what is loaded: set such an authorizer after loading.
-** Thread safety: as for any call on `db`. Nothing global is created. Calling it again on the same connection is harmless.
+** Thread safety: as for any call on `db`. Nothing global is created. A second call on the same connection is harmless.
 ** Source: ext/extension.c
 */
 int sqlite3_taskresults_init(sqlite3 *db, char **message, const struct sqlite3_api_routines *api);
