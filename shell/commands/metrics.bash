@@ -28,14 +28,15 @@
 #                   reads files called *.prom
 #
 # Environment:
-#   SCHEDULER_LOGS_DIR    where the jobs' logs are, which tell of durations; /opt/.task-scheduler/logs. Without a
-#                         directory that can be read, there are no durations, and no slots
-#   SCHEDULER_JOBS_FILE   the scheduler's list of jobs; /opt/.task-scheduler/jobs.json. Without it, there are no slots
+#   SCHEDULER_LOGS_DIR    the jobs' logs, which say how long runs took; default /opt/.task-scheduler/logs. If this
+#                         directory cannot be read, there are no durations, and no slots
+#   SCHEDULER_JOBS_FILE   the scheduler's list of jobs; default /opt/.task-scheduler/jobs.json. Without it, there are no
+#                         slots
 #
 # Exit status:
-#   0 fine, whatever the jobs' state; 2 usage; 3 input or output failed, or a job was left out because its file or its
-#   log cannot be read, or all slots were, because the list of jobs cannot be; all other metrics were written, and F was
-#   replaced
+#   0 fine, whatever the jobs' state; 2 usage; 3 input or output failed, a job was left out because its file or its log
+#   cannot be read, or all slots were left out because the list of jobs cannot be read. All other metrics were written,
+#   and F was replaced
 #
 # Examples:
 #   taskresults metrics

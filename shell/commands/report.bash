@@ -3,14 +3,14 @@
 # Usage: taskresults report [-o FILE] [OPTION...]
 #
 # The page needs no server and no network: open the file, mail it, or put it on a web server. It shows the state of each
-# job, its last runs and how long they took, a bar for each day, the success rates over 24 hours, 7, 30 and 90 days, runs
-# that were missed, the causes of failures, and the last output and error. It can be searched, filtered and sorted, and a
-# link to it keeps that. Everybody who can open the page can read what your jobs print.
+# job, its last runs and how long they took, a bar for each day, the success rates over 24 hours, 7, 30 and 90 days,
+# runs that were missed, the causes of failures, and the last output and error. It can be searched, filtered and sorted,
+# and a link to it keeps that. Everybody who can open the page can read what your jobs print.
 #
 # A job is failing if its last run failed. It is flaky if its last run was a success, but of the runs that were expected
 # in the last 30 days more than one in ten failed or was missed; otherwise it is ok. The states paused, overdue, running
-# and died (a run whose process is gone), and what was missed, are known only if the scheduler's jobs.json can be read. A
-# job that is paused, or no longer in that list, is never shown as failing or overdue. A job is unreadable if its file
+# and died (a run whose process is gone), and what was missed, are known only if the scheduler's jobs.json can be read.
+# A job that is paused, or no longer in that list, is never shown as failing or overdue. A job is unreadable if its file
 # cannot be read; the other jobs are still shown. If jobs.json exists but cannot be read, the page says so, and shows
 # what is known without it. Durations and missed runs need the jobs' logs, too.
 #
@@ -23,13 +23,13 @@
 #   --title T       the title of the page; the default is "Scheduled jobs"
 #   --wall          for a screen on a wall: large, without scrolling, and reloaded each minute (or as --refresh says).
 #                   If not all jobs fit, the worst are shown, and the others counted
-#   --refresh S     the browser reloads the page every S seconds (or 5m and the like). The page warns if it is older than
-#                   three times that (without --refresh: older than a day)
+#   --refresh S     the browser reloads the page every S seconds (or 5m and the like). The page warns if it is older
+#                   than three times that (without --refresh: older than a day)
 #   --tz ZONE       show days and times in a zone (Europe/Berlin, or local: this machine's); the default is UTC
 #
 # Environment:
-#   SCHEDULER_JOBS_FILE      the scheduler's list of jobs; /opt/.task-scheduler/jobs.json
-#   SCHEDULER_LOGS_DIR       the jobs' logs; /opt/.task-scheduler/logs
+#   SCHEDULER_JOBS_FILE      the scheduler's list of jobs; default /opt/.task-scheduler/jobs.json
+#   SCHEDULER_LOGS_DIR       the jobs' logs; default /opt/.task-scheduler/logs
 #
 # Exit status:
 #   0 fine, even if jobs are failing; 2 usage; 3 input or output failed, or a job's file or the list of jobs cannot be

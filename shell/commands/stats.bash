@@ -20,15 +20,15 @@
 #   --csv           CSV (RFC 4180) with a header
 #
 # The machine formats have job_id, period, runs, successes, failures, percent, first_run, last_run, worst_streak,
-# interval_seconds, p50_seconds, p95_seconds and max_seconds; job_id is null with --total, and period without --by. --by,
-# --since and --until skip records whose timestamp cannot be read, and a message says how many.
+# interval_seconds, p50_seconds, p95_seconds and max_seconds; job_id is null with --total, and period without --by.
+# --by, --since and --until skip records whose timestamp cannot be read, and a message says how many.
 #
-# P50, P95 and MAX say how long runs took: half of them at most P50, 95 % at most P95 (both are the duration of a run: the
-# nearest rank), the longest MAX. They are of the runs whose durations the jobs' logs tell. Where none does, the table has
-# no such columns, and in the machine formats they are null.
+# P50, P95 and MAX say how long runs took: half of them took at most P50, 95 % at most P95, and the longest took MAX.
+# P50 and P95 are always the duration of a real run (the nearest rank). Only runs count whose duration is in the job's
+# log. If there is none, the table has no such columns, and in the machine formats they are null.
 #
 # Environment:
-#   SCHEDULER_LOGS_DIR    where the jobs' logs are, which tell of durations; /opt/.task-scheduler/logs
+#   SCHEDULER_LOGS_DIR    the jobs' logs, which say how long runs took; default /opt/.task-scheduler/logs
 #
 # Exit status:
 #   0 fine; 1 no such job; 2 usage; 3 input or output failed, or a job was left out because its file cannot be read, or
