@@ -6,14 +6,14 @@
 **   - \r\n and \r as \n;
 **   - for a success, white space gone from both ends, and then the first 5000 code points; for a failure, only the
 **     latter. Which of the two is wanted is known when the command ends, so both are kept.
-** The output may be endless: nothing is held but the two heads.
+** The output may be endless: only these two beginnings are kept.
 */
 #include "base/base.h"
 #include "runner.h"
 
 #define REPLACEMENT 0xfffd
 
-/* What str.isspace() is true for. */
+/* The characters for which Python's str.isspace() is true. */
 static bool is_space(uint32_t point) {
   return (point >= 0x09 && point <= 0x0d) || (point >= 0x1c && point <= 0x20) || point == 0x85 || point == 0xa0 ||
          point == 0x1680 || (point >= 0x2000 && point <= 0x200a) || point == 0x2028 || point == 0x2029 ||
@@ -72,7 +72,7 @@ static void capture_byte(Capture *capture, unsigned char byte) {
     capture->low = 0x80;
     capture->high = 0xbf;
     if (--capture->missing == 0) add_decoded(capture, capture->point);
-  } else { /* what there was of the sequence is one mistake, and this byte begins anew */
+  } else { /* the incomplete sequence is one error, and this byte starts a new character */
     capture->missing = 0;
     add_decoded(capture, REPLACEMENT);
     begin_sequence(capture, byte);

@@ -6,7 +6,8 @@
 
 #include <string.h>
 
-/* 2^64 is so much more than any `most_ms` that no remainder is noticeably likelier than another. */
+/* A plain remainder is good enough: 2^64 is so much larger than `most_ms` that all values are practically equally
+** likely. */
 int64_t delay_choose(uint64_t random, int64_t most_ms) {
   return (int64_t)(random % ((uint64_t)most_ms + 1));
 }

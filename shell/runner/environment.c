@@ -1,6 +1,7 @@
 /*
-** environment.c - the environment that the command gets: the user's, to the byte. The script that starts us has settled
-** its own, so it hands the original over in a pipe, each word ended by a NUL byte, where nobody else can read it.
+** environment.c - the environment that the command gets: exactly that of the user. The script that starts us has
+** changed its own environment, so it passes the original through a pipe, each word ended by a NUL byte, where nobody
+** else can read it.
 */
 #include "runner.h"
 
@@ -9,7 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* All bytes until the end of file, and a NUL behind them; NULL with errno set. */
+/* All bytes until the end of file, and a NUL after them; NULL with errno set. */
 static char *read_all(int fd, size_t *length) {
   size_t room = 0;
   char *bytes = NULL;

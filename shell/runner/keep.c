@@ -1,6 +1,6 @@
 /*
-** keep.c - what --quiet keeps of one stream, to be shown later or never: the first KEPT_HEAD_BYTES in memory, so that
-** most commands need no disk, and what comes behind them in a file without a name.
+** keep.c - keeps one stream's output under --quiet, to show it later or never: the first KEPT_HEAD_BYTES in memory, so
+** that most commands need no disk, and the rest in a file without a name.
 */
 #include "runner.h"
 
@@ -30,7 +30,7 @@ static int open_file(Kept *kept) {
   return 0;
 }
 
-/* How many bytes went into the file; if not all, `reason` says why. */
+/* How many bytes were written to the file; if not all, *reason is errno. */
 static size_t add_to_file(Kept *kept, const unsigned char *bytes, size_t length, int *reason) {
   size_t done = 0;
   *reason = kept->has_file ? 0 : open_file(kept);

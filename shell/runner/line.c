@@ -1,6 +1,6 @@
 /*
-** line.c - texts -> one line of bounded length, as a job's log wants them: what would end the line or steer a terminal
-** is escaped, and nothing is cut within a character or an escape.
+** line.c - texts -> one line of bounded length, for a job's log: characters that would end the line or control a
+** terminal are escaped, and no character or escape is cut in the middle.
 */
 #include "base/base.h"
 #include "runner.h"
@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* One character of the line, or one escape, which is several. Behind the first that has no room nothing is added. */
+/* Adds one character, or one escape of several characters. Once something did not fit, nothing more is added. */
 static void line_put(Line *line, const char *text, size_t length, size_t characters) {
   if (line->left < characters || line->length + length > sizeof line->text) line->left = 0;
   if (line->left == 0) return;
@@ -44,8 +44,7 @@ static bool is_control(unsigned char byte) {
   return byte < 0x20 || byte == 0x7f;
 }
 
-/* The length of the character, of which `odd` tells that it cannot stand for itself; a byte that is part of none is
-** one. */
+/* The length of the next character. *odd: it must be escaped. An invalid byte counts as a character. */
 static size_t next_character(const unsigned char *text, size_t left, bool *odd) {
   size_t length = *text < 0x80 ? 1 : tr_utf8_sequence(text, left);
   *odd = length == 0 || (length == 1 ? is_control(*text) : steers_terminal(text, length));
@@ -84,7 +83,7 @@ static bool has_odd(const char *word) {
   return odd;
 }
 
-/* $'...', in which a shell understands escapes. */
+/* As $'...', the shell's quotes with escapes. */
 static void add_escaped_word(Line *line, const char *word) {
   line_put_ascii(line, "$'");
   for (const char *p = word; *p && line->left;) {

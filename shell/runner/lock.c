@@ -1,14 +1,14 @@
 /*
 ** lock.c - --lock: one run of a job at a time.
 **
-** The lock is flock() on a file of its own, RESULTS/.taskresults/locks/JOB.lock. There, because it is then the same
-** for cron, a terminal and a service, whatever HOME they have, and for each way to spell the directory; the scheduler
-** looks at names ending in .jsonl only. Who may not write there cannot record a run anyway. The directories are 0700
-** and the file 0600, so no stranger can hold the lock. All are made on first need, owned like the results directory,
-** empty, and never removed: a file that was removed could be locked by two.
+** The lock is flock() on a file of its own, RESULTS/.taskresults/locks/JOB.lock. There it is the same file for cron, a
+** terminal and a service, whatever their HOME is and however the directory is spelled; the scheduler only looks at
+** names ending in .jsonl. A user who may not write there cannot record a run anyway. The directories are 0700 and the
+** file 0600, so no stranger can hold the lock. All are made on first need, owned like the results directory, empty, and
+** never removed: otherwise two runs could lock two files of the same name.
 **
-** The system lets go of the lock when we end, however that is. The descriptor is closed on exec, so neither the
-** command nor a daemon that it leaves holds it.
+** The system releases the lock when we end, in whatever way. The descriptor is closed on exec, so neither the command
+** nor a daemon that it leaves holds it.
 */
 #include "base/base.h"
 #include "runner.h"
@@ -23,7 +23,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* What root makes is to be the owner's, who may lock too. */
+/* Gives what root creates to the results directory's owner, who must be able to lock, too. */
 static int give_to(int fd, uid_t owner, gid_t group) {
   return owner == geteuid() || geteuid() != 0 || fchown(fd, owner, group) == 0 ? 0 : errno;
 }
@@ -88,7 +88,8 @@ int lock_try(int fd) {
 
 /* --- waiting ------------------------------------------------------------------------------------------------------ */
 
-/* It shares the open file with us, so what it locks is ours. Only TERM ends it, when we have ended; and KILL. */
+/* The process shares the open file with us, so its lock is ours. Only KILL ends it, and TERM, which it gets when we
+** have ended. */
 _Noreturn static void wait_for_lock(int fd) {
   sigset_t term;
   int status;
@@ -103,7 +104,7 @@ _Noreturn static void wait_for_lock(int fd) {
   _exit(status == 0 ? 0 : errno);
 }
 
-/* flock() waits where our signals, which are blocked, do not reach it: so a process of its own waits. */
+/* Our signals are blocked, so they could not interrupt flock(): a separate process waits instead. */
 int lock_wait(int fd, const Signals *signals, int *reason) {
   int status = 0;
   *reason = 0;

@@ -2,12 +2,12 @@
 ** log.c - the lines that a run leaves in its job's log, DIRECTORY/JOB.log, as the scheduler would: when it began, and
 ** how it ended. ext/scheduler/messages.c and durations.c read them.
 **
-** Each line is one write(2) at the end of the file, which is opened for it alone. If the last byte there is no newline,
-** because a writer was killed within its line, ours begins with one. A log that cannot be written is said, once, and
-** changes nothing else.
+** Each line is one write(2) at the end of the file, which is opened for each line. If the file does not end with a
+** newline, because a writer was killed within its line, our line begins with one. If the log cannot be written, we say
+** so once, and go on.
 **
-** The directory may belong to somebody else, and we may be root: no link is followed, neither to the file nor to a
-** directory `logs` that was only looked for beside the results. One that was named may be reached by links.
+** The directory may belong to somebody else, and we may be root: no link is followed to the file, nor to a directory
+** `logs` found beside the results. A directory that the user named may be reached by links.
 */
 #include "base/base.h"
 #include "read/read.h"
@@ -23,7 +23,7 @@
 #include <unistd.h>
 
 #define COMMAND_CHARACTERS 200
-#define ERROR_CHARACTERS 200 /* as many as the scheduler embeds */
+#define ERROR_CHARACTERS 200 /* as many as the scheduler writes */
 
 static void complain(JobLog *log, int reason) {
   if (log->has_complained || log->is_quiet) return;
@@ -58,7 +58,7 @@ static int open_directory(const JobLog *log) {
   return directory;
 }
 
-/* Reading too, for the last byte. 0, or errno. */
+/* Opened for reading, too, to look at the last byte. 0, or errno. */
 static int open_log(const JobLog *log, int directory, int *fd) {
   char name[NAME_MAX + 1];
   struct stat stat;

@@ -1,9 +1,10 @@
 /*
-** main.c - the steps of `taskresults run`, in their order; and the two other programs that are in this one.
+** main.c - the steps of `taskresults run`, in their order; and the start of the two other programs in this binary
+** (--write and --watch).
 **
-** Exit status: the command's own; 128 + signal; 124 timed out; 126, 127 it could not be started. If that would be 0,
-** but the run could not be recorded, or its output not be shown: 3. If it was not started at all: 75, if --lock skip
-** found another run; 128 + signal, if one came first; 3, if there is no lock to be had.
+** Exit status: the command's own; 128 + signal; 124 timed out; 126, 127 it could not be started. 3 instead of 0 if the
+** run could not be recorded, or its output not shown. If the command was not started: 75, if --lock skip found another
+** run; 128 + signal, if one came first; 3, if the lock could not be taken.
 */
 #include "base/base.h"
 #include "runner.h"
@@ -28,7 +29,7 @@ static int show_kept(Run *run, const Signals *signals) {
 
 #define GO_ON (-1)
 
-/* The exit status, if the lock is not ours. */
+/* 0, or the exit status if we do not get the lock. */
 static int take_lock(const Settings *settings, const Signals *signals, JobLog *log) {
   int fd = lock_open(settings->results, settings->job), number = 0; /* it is held until we end */
   int reason = fd < 0 ? errno : lock_try(fd);
@@ -45,7 +46,7 @@ static int take_lock(const Settings *settings, const Signals *signals, JobLog *l
   return EXIT_IO;
 }
 
-/* The exit status, if it does not start at all: then there is neither a record nor a ping. */
+/* 0, or the exit status if the command is not started: then there is neither a record nor a ping. */
 static int wait_for_start(const Settings *settings, const Signals *signals, JobLog *log) {
   int number = settings->jitter_ms ? delay(signals, settings->jitter_ms) : 0;
   if (number) return 128 + number;
@@ -75,7 +76,7 @@ static bool tell_outcome(const Run *run, const Outcome *outcome, JobLog *log) {
   return recorded;
 }
 
-/* A failure without output is told by its error. */
+/* For a failure without output, the ping's text is the error. */
 static void tell_ping(const Run *run, const Outcome *outcome, Ping *ping, int status) {
   size_t length;
   const unsigned char *output = tail_text(&run->showing.tail, &length);
@@ -119,6 +120,6 @@ int main(int argc, char **argv) {
   if (argc == 4 && strcmp(argv[1], "--write") == 0) return write_main(argv[2], argv[3]);
   if (argc == 4 && strcmp(argv[1], "--watch") == 0) return watch_main(argv[2], argv[3]);
   if (argc > 1 && settings_read(&settings, argv + 1)) return run_main(&settings);
-  say("taskresults-run is a part of `taskresults run`, which starts it");
+  say("taskresults-run is not a command: use `taskresults run`, which starts it");
   return EXIT_USAGE;
 }

@@ -4,10 +4,10 @@
 **
 ** We are the subreaper: a process whose parent has ended becomes our child. So once the command has ended, each process
 ** that it left is our child, or has an ancestor that is, and is our child when that one has ended. A child that we have
-** not waited for keeps its number, so nobody else can be met by it.
+** not waited for keeps its process number, so a signal cannot hit another process.
 **
-** The system's list only says where to look: what is in it is believed if waitid() knows it for a child of ours. Where
-** there is none (/proc is not mounted, or is that of another namespace), all numbers are tried.
+** The system's list of children is only a hint: each process in it is checked with waitid(). Without such a list (/proc
+** is not mounted, or belongs to another namespace), all numbers are tried.
 */
 #include "runner.h"
 
@@ -23,7 +23,7 @@ static bool has(const Pids *pids, pid_t pid) {
   return false;
 }
 
-/* Without memory it is not in the list. */
+/* Without memory, the process is left out. */
 void pids_add(Pids *pids, pid_t pid) {
   if (pids->count == pids->room) {
     size_t room = pids->room ? 2 * pids->room : 64;
@@ -83,7 +83,7 @@ static void list_offspring(const Offspring *offspring, Pids *children) {
   forget_others(offspring, children);
 }
 
-/* TERM is told once; what is in the command's group has been told with it. */
+/* Each process gets TERM once; those in the command's group got it with the group. */
 static void tell(Offspring *offspring, pid_t pid, int number) {
   if (number == SIGTERM && (has(&offspring->told, pid) || getpgid(pid) == offspring->command)) return;
   if (number == SIGTERM) pids_add(&offspring->told, pid);
@@ -91,7 +91,7 @@ static void tell(Offspring *offspring, pid_t pid, int number) {
   if (number == SIGTERM) kill(pid, SIGCONT);
 }
 
-/* True: some had ended, so the list is out of date, as what they left is ours now. */
+/* True: some had ended, so the list is out of date: what they left behind is now our child. */
 static bool tell_list(Offspring *offspring, const Pids *children, int number) {
   bool has_changed = false;
   for (size_t i = 0; i < children->count; i++) {
@@ -116,7 +116,7 @@ bool offspring_tell(Offspring *offspring, int number) {
   return children.count > 0;
 }
 
-/* Those that end while the command goes on. Where /proc does not list them, they wait until we end. */
+/* Reaps processes that end while the command runs. If /proc does not list them, they stay zombies until we end. */
 void offspring_reap(const Offspring *offspring) {
   Pids children = {0};
   if (list_by_system(&children)) {

@@ -2,9 +2,10 @@
 ** outcome.c - how a command ended -> what the recorder is told: three lines, `1` for a success or `0`, and the texts
 ** that are recorded as output and as error, in hexadecimal.
 **
-** The texts are the scheduler's own choice: of a success standard output; of a failure standard error, or standard
-** output if that is empty. A failure that printed nothing gets words instead. Of a timeout the error is its words
-** alone, so that such failures are counted as one kind; what was printed until then is the output.
+** The texts are those that the scheduler would choose: for a success, standard output; for a failure, standard error,
+** or standard output if that is empty. A failure that printed nothing gets an error of ours. After a timeout, the error
+** is only the words about the timeout, so that all timeouts are counted as one kind; the output is what was printed
+** until then.
 */
 #include "runner.h"
 

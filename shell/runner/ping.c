@@ -1,10 +1,10 @@
 /*
-** ping.c - --ping: a dead man's switch is told that a run begins, and how it ended, by the curl program.
+** ping.c - --ping: tells a dead man's switch, with the curl program, that a run begins and how it ended.
 **
 ** Curl gets all it needs on standard input (ping_text.c), and what it has to say comes back through a pipe. The
-** command does not wait for the first ping; the last one is sent behind the record, when the first is over, so that
-** they arrive in order. Neither may take longer than PING_SECONDS, and what becomes of them changes nothing else: a
-** failure is said, unless --quiet.
+** command does not wait for the first ping; the last one is sent after the record, when the first is over, so that they
+** arrive in order. Neither may take longer than PING_SECONDS. A failed ping is reported, unless --quiet, and changes
+** nothing else.
 */
 #include "base/base.h"
 #include "runner.h"
@@ -76,7 +76,7 @@ static void send_some(Ping *ping) {
   if (count < 0 || ping->sent == ping->length) stop_sending(ping);
 }
 
-/* What is more than there is room for goes unheard. */
+/* Reads curl's error output, as far as there is room. */
 static void hear_some(Ping *ping) {
   char more[512];
   ssize_t count = read(ping->from, more, sizeof more);

@@ -1,8 +1,8 @@
 /*
-** ping_text.c - a ping -> what curl is told to do, as a config file; and the URL that it goes to.
+** ping_text.c - a ping -> curl's config file; and the URL from its source.
 **
-** The URL is a secret: who has it can silence the alarm. So it comes from the environment or a file, and goes to curl
-** on standard input: an argument is shown by `ps` to everybody.
+** The URL is a secret: whoever has it can silence the alarm. So it comes from the environment or a file, and goes to
+** curl on standard input: an argument is shown by `ps` to everybody.
 */
 #include "base/base.h"
 #include "runner.h"
@@ -14,7 +14,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define URL_BYTES 2000 /* so that the config of a start fits into a pipe that nobody reads yet */
+#define URL_BYTES 2000 /* so that the first ping's config fits into a pipe before curl reads */
 
 /* --- the URL ------------------------------------------------------------------------------------------------------ */
 
@@ -66,7 +66,7 @@ char *ping_url(const char *source, const char **fault) {
 
 /* --- the config --------------------------------------------------------------------------------------------------- */
 
-/* Within quotes; curl knows these escapes. What is no text (a NUL, a byte of no character) is U+FFFD. */
+/* In quotes, with curl's escapes. A NUL or an invalid byte becomes U+FFFD. */
 static void put_quoted(FILE *out, const unsigned char *text, size_t length) {
   for (size_t at = 0, step; at < length; at += step) {
     unsigned char byte = text[at];
@@ -84,7 +84,7 @@ static void put_quoted(FILE *out, const unsigned char *text, size_t length) {
   }
 }
 
-/* The action stands behind the path: a slash at its end is not doubled, and a query stays the end. */
+/* Appends the action to the path: a slash at the path's end is not doubled, and a query stays behind. */
 static void put_url(FILE *out, const char *url, const char *action) {
   size_t path = strcspn(url, "?#"), base = path;
   while (base > 0 && url[base - 1] == '/') base--;

@@ -1,6 +1,6 @@
 /*
-** platform_linux.c - what Linux alone has, of what `taskresults run` needs; the rest is in ext/base/platform_linux.c.
-** Other files here ask for no descriptor of signals, no word when a parent ends, no adoption, and nothing in /proc.
+** platform_linux.c - everything in `taskresults run` that needs Linux; the rest is in ext/base/platform_linux.c. No
+** other file here uses signalfd, a signal at the parent's end, the subreaper, or /proc.
 */
 #include "runner.h"
 

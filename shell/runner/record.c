@@ -1,7 +1,7 @@
 /*
-** record.c - has a run recorded: another program is told on its standard input how the command ended, in the lines of
-** outcome.c, and when: the log's last line and the record have the same time, however long the recorder takes, so that
-** durations are exact. If it fails, the run was not recorded.
+** record.c - has a run recorded by another program, which gets on its standard input how the command ended (the lines
+** of outcome.c), and when. So the log's last line and the record have the same time, however long the recorder takes,
+** and durations are exact. If the recorder fails, the run was not recorded.
 */
 #include "base/base.h"
 #include "read/read.h"
@@ -15,7 +15,7 @@
 
 enum { EXIT_NO_RECORDER = 127 };
 
-/* The recorder is left alone by signals: what is known by now is to be recorded. */
+/* The recorder ignores signals: what is known by now must be recorded. */
 _Noreturn static void become_recorder(const Signals *signals, char **argv, int in) {
   signals_ignore();
   signals_give_back(signals);

@@ -1,6 +1,6 @@
 /*
-** say.c - messages on standard error. Names are in them as they were given, so what would control a terminal is shown
-** and not obeyed, in the way of shell/terminal/visible.bash.
+** say.c - messages on standard error. They contain names as the user gave them, so control characters are made visible,
+** as in shell/terminal/visible.bash.
 */
 #include "base/base.h"
 #include "runner.h"

@@ -1,10 +1,10 @@
 /*
-** settings.c - the words that shell/commands/run.bash starts us with -> what is to be done.
+** settings.c - the arguments from shell/commands/run.bash -> what is to be done.
 **
 **   taskresults-run SETTING... N RECORDER... COMMAND...
 **
-** A setting is NAME or NAME=VALUE, of the table below. RECORDER, N words of it, is a program that is told on its
-** standard input how the command ended (record.c).
+** A setting is NAME or NAME=VALUE, of the table below. RECORDER, N words long, is a program that gets on its standard
+** input how the command ended (record.c).
 */
 #include "base/base.h"
 #include "runner.h"
@@ -27,7 +27,8 @@ static void set_timeout(Settings *settings, const char *text) {
   refuse_option("--timeout", "seconds, or a length of time (" TR_TIMESPAN_FORMS "), longer than 0", text);
 }
 
-/* The command's environment, from the descriptor whose number is the text; the descriptor is not the command's. */
+/* The command's environment, from the descriptor whose number is the text; the command does not inherit that
+** descriptor. */
 static void set_environment(Settings *settings, const char *text) {
   int fd = atoi(text);
   settings->environment = environment_read(fd);

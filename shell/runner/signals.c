@@ -1,6 +1,6 @@
 /*
-** signals.c - the signals that are meant for a run: taken at the beginning, told through a descriptor, so that nothing
-** happens between two steps.
+** signals.c - the signals for a run: blocked from the start and read from a descriptor, so that they never interrupt a
+** step.
 */
 #include "base/base.h"
 #include "runner.h"
@@ -16,7 +16,7 @@
 
 static const int passed_on[] = {SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGTSTP};
 
-/* A signal that was ignored when we came (nohup, a shell's background job) stays ignored, here and in the command. */
+/* A signal that was ignored at our start (nohup, a shell's background job) stays ignored, here and in the command. */
 bool signals_begin(Signals *signals) {
   sigset_t ours;
   sigemptyset(&ours);
@@ -32,7 +32,7 @@ bool signals_begin(Signals *signals) {
   sigprocmask(SIG_BLOCK, &ours, &signals->outer_mask);
   signal(SIGCHLD, SIG_DFL);
   signal(SIGPIPE, SIG_IGN);
-  signals->outer_limit = signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is to be an error like others */
+  signals->outer_limit = signal(SIGXFSZ, SIG_IGN); /* a file at its size limit is an error like others */
   return true;
 }
 
@@ -58,7 +58,7 @@ int milliseconds_until(int64_t then_ms) {
   return left < 0 ? 0 : left > INT_MAX ? INT_MAX : (int)left;
 }
 
-/* On a terminal, Ctrl-Z stops us as it would anybody. */
+/* On a terminal, Ctrl-Z stops us, too. */
 int signals_wait(const Signals *signals, int64_t until_ms) {
   for (;;) {
     struct pollfd ready = {.fd = signals->fd, .events = POLLIN};

@@ -44,7 +44,7 @@ static void end_stream(Stream *stream) {
   capture_end(&stream->capture);
 }
 
-/* Without a place to keep more, all is shown: what was kept so far, and then the rest as it comes. */
+/* If no more can be kept, everything is shown: first what was kept, then the rest as it comes. */
 static void keep(Stream *stream, size_t length) {
   int reason = kept_add(&stream->kept, stream->buffer, length);
   if (reason == 0) return;
@@ -91,7 +91,7 @@ static void take_kept(Stream *stream) {
 struct pollfd stream_wanted(Stream *stream) {
   if (!stream->showing->keeping && stream->length == 0) take_kept(stream);
   if (stream->length) return (struct pollfd){.fd = stream->to, .events = POLLOUT};
-  return (struct pollfd){.fd = stream->from, .events = POLLIN}; /* -1 is passed over */
+  return (struct pollfd){.fd = stream->from, .events = POLLIN}; /* poll() ignores -1 */
 }
 
 void stream_serve(Stream *stream, const struct pollfd *ready) {

@@ -1,13 +1,13 @@
 /*
-** supervise.c - the course of a command: started, attended until it has ended and all its output has gone where it
-** goes, and ended in time.
+** supervise.c - starts a command, waits until it has ended and its output is handled, and ends it on a timeout or a
+** signal.
 **
-** The command gets our standard input, a process group of its own, and pipes for its output: a background process that
-** it leaves behind with these pipes open is waited for, as Python's subprocess.run() waits. Signals that are meant to
-** end us are passed on to the group, and the run counts as failed. On the timeout the group and whoever left it get
-** TERM, and KILL when they have not gone GRACE_MS later; so does what is left when a command has ended to which a
-** signal was passed on. The command is not reaped before the last signal is sent, so its group's number cannot be
-** somebody else's by then.
+** The command gets our standard input, a process group of its own, and pipes for its output: we also wait for
+** background processes that keep these pipes open, as Python's subprocess.run() does. Signals that would end us are
+** passed on to the group, and the run counts as failed. On the timeout, the group and processes that left it get TERM,
+** and KILL if they are still there GRACE_MS later. The same happens to processes that remain when a command has ended
+** after a signal. The command is reaped only after the last signal, so that its group's number cannot belong to others
+** by then.
 */
 #include "base/base.h"
 #include "runner.h"
@@ -22,11 +22,11 @@
 #include <unistd.h>
 
 #define GRACE_MS 5000 /* between TERM and KILL */
-#define DRAIN_MS 2000 /* after KILL, until it has worked, and for what is still in the pipes */
+#define DRAIN_MS 2000 /* after KILL: until all have ended, and to read the rest of the pipes */
 
 /* --- starting ----------------------------------------------------------------------------------------------------- */
 
-/* In the new process. Does not return; what went wrong goes into the pipe. */
+/* Runs in the new process, and does not return. Errors go into the pipe `complaint`. */
 static void become_command(const Run *run, char **argv, int out, int err, int complaint) {
   setpgid(0, 0);
   dup2(out, STDOUT_FILENO);
@@ -46,16 +46,16 @@ static void start(Run *run, char **argv) {
   run->command = run->offspring.command = fork();
   if (run->command < 0) run_fail("fork");
   if (run->command == 0) become_command(run, argv, out[1], run->settings->is_merged ? out[1] : err[1], complaint[1]);
-  setpgid(run->command, run->command); /* whoever comes first */
+  setpgid(run->command, run->command); /* parent and child both do it, as either may be first */
   close(out[1]);
   close(err[1]);
   close(complaint[1]);
   run->out.from = out[0];
-  run->err.from = err[0]; /* of merged streams, it ends at once */
+  run->err.from = err[0]; /* if streams are merged, it ends at once */
   run->complaint = complaint[0];
 }
 
-/* The pipe's end without a word: the command has begun. */
+/* If the pipe ends without a message, the command has started. */
 static void hear_complaint(Run *run, const char *command) {
   int error;
   ssize_t length = read(run->complaint, &error, sizeof error);
@@ -87,7 +87,7 @@ static void press(Run *run) {
     run->has_offspring = offspring_tell(&run->offspring, SIGKILL);
     run->next_step_ms = now_ms() + DRAIN_MS;
     break;
-  default: /* another user's, say */
+  default: /* such as another user's */
     if (!run->ended || offspring_tell(&run->offspring, SIGKILL)) say("not all of the command could be ended");
     stream_abandon(&run->out);
     stream_abandon(&run->err);
@@ -104,8 +104,8 @@ static void look_after_offspring(Run *run) {
   }
 }
 
-/* On a terminal: the command may have it when it asks; and when it is stopped, so are we, until a shell continues
-** us. */
+/* On a terminal: the command gets the terminal when it needs it; and when it is stopped, we stop too, until a shell
+** continues us. */
 static void command_stopped(Run *run, int number) {
   bool asks = number == SIGTTIN || number == SIGTTOU;
   pid_t ours = getpgrp();
@@ -145,8 +145,8 @@ static bool is_over(const Run *run) {
          (run->pressure == PRESSURE_NONE ? run->interrupted_by == 0 : !run->has_offspring);
 }
 
-/* Until the command has ended and all its output has gone where it goes; and, if it was ended, until all is gone that
-** it has started. */
+/* Waits until the command has ended and its output is handled; and if we ended it, until all its offspring have
+** ended. */
 static void attend(Run *run) {
   while (!is_over(run)) {
     struct pollfd ready[] = {{.fd = run->signals->fd, .events = POLLIN},

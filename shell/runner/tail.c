@@ -1,5 +1,5 @@
 /*
-** tail.c - the last bytes of what a command prints, of both its streams in the order in which they came.
+** tail.c - the last bytes of a command's output, both streams in the order in which they came.
 */
 #include "runner.h"
 
@@ -14,7 +14,7 @@ void tail_add(Tail *tail, const unsigned char *bytes, size_t length) {
   tail->length += length;
 }
 
-/* A character that the beginning cuts through is left out. */
+/* A character that is cut at the beginning is left out. */
 const unsigned char *tail_text(const Tail *tail, size_t *length) {
   size_t from = tail->length > TAIL_BYTES ? tail->length - TAIL_BYTES : 0;
   for (int i = 0; from > 0 && i < 3 && from < tail->length && (tail->bytes[from] & 0xc0) == 0x80; i++) from++;

@@ -1,11 +1,11 @@
 /*
 ** watch.c - waits until nobody reads our standard output any more, or until the script that started us has ended, and
-** says so: what `follow` goes by when there is nothing to be written, and so no write that could fail.
+** then reports it: `follow` needs that while it has nothing to write, because then no write can fail.
 **
 **   taskresults-run --watch FD PARENT
 **
-** A line is written to the descriptor FD then. PARENT is the script's process number. On a file there is nothing to
-** wait for but the script's end.
+** The report is a line to the descriptor FD. PARENT is the script's process number. If standard output is a file, only
+** the script's end matters.
 */
 #include "runner.h"
 

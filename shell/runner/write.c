@@ -1,14 +1,13 @@
 /*
-** write.c - standard input -> a file that is there whole or not at all: what `-o FILE` of the commands does.
+** write.c - standard input -> a file that appears complete or not at all: the commands' option `-o FILE`.
 **
 **   taskresults-run --write FILE SEAL
 **
-** The end of the input does not tell whether the command that wrote it went well: it may have been killed. So whoever
-** runs the command writes SEAL, a word that nobody can guess, as the last bytes. Without it, FILE is what it was. The
-** same holds for a signal, and for the death of the shell that started us. INT and HUP stay ignored where they were
-** when we came, as below nohup.
+** The end of the input does not tell whether the command that wrote it succeeded: it may have been killed. So the
+** caller writes SEAL, a word that nobody can guess, as the last bytes. Without it, FILE stays unchanged; also after a
+** signal, or if the shell that started us dies. INT and HUP stay ignored if they were ignored at our start (nohup).
 **
-** Exit status: 0 written; 1 without a seal; 3 it could not be written, and we have said why.
+** Exit status: 0 written; 1 no seal; 3 it could not be written, and the reason was printed.
 */
 #include "base/base.h"
 #include "runner.h"
@@ -33,7 +32,7 @@ static void stop(int signal) {
   is_stopped = 1;
 }
 
-/* Without SA_RESTART: a read or a write that waits ends with EINTR. TERM is what tells us that the shell has died. */
+/* Without SA_RESTART: a read or a write that waits ends with EINTR. We get TERM when the shell dies. */
 static void hear_signals(void) {
   static const int signals[] = {SIGINT, SIGHUP};
   struct sigaction action = {.sa_handler = stop}, before;
@@ -85,7 +84,7 @@ static int write_out(int fd, const char *bytes, size_t length, long long *writte
   return 0;
 }
 
-/* Until the end of the input; holds back as many bytes as the seal has. 0, or errno. */
+/* Copies until the end of the input, and holds back as many bytes as the seal has. 0, or errno. */
 static int copy(TrTarget *target, const char *seal, bool *is_sealed, long long *written) {
   static char buffer[BLOCK_BYTES + MOST_SEAL_BYTES];
   size_t held = 0, seal_length = strlen(seal);
