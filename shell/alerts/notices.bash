@@ -95,9 +95,9 @@ answer_table() {
         WHEN event = 'kept' AND is_refreshed
           THEN json_set(before, '\$.upto_us', fact.at, '\$.offset', $offset, '\$.hash', $hash)
         WHEN event = 'kept' THEN before
-        WHEN alert = 'missed' AND before->>'\$.over' IS NULL
-          THEN (SELECT json_set(before, '\$.upto_us', ended_at, '\$.over', 1) FROM missed
-            WHERE missed.job = notice.job AND ended_at IS NOT NULL) END AS after
+        WHEN alert = 'missed' AND before->>'\$.over' IS NULL AND notice.job IN (SELECT job FROM known)
+          THEN json_set(before, '\$.over', 1, '\$.upto_us', coalesce((SELECT settled FROM missed
+            WHERE missed.job = notice.job), before->>'\$.upto_us')) END AS after
     FROM notice LEFT JOIN fact USING (job) LEFT JOIN recent ON recent.id = head;"
 }
 

@@ -29,41 +29,49 @@ slot_options() {
 
 # known_slots - SQL: what became of the runs that schedules expect.
 known_slots() {
-  local slots="task_slots($now - %s, $now, ${opt[grace]-NULL}) WHERE job_id IN (SELECT job FROM slotted)
-    AND state IN ('ran', 'late', 'missed')"
   [[ -v opt[missed] || -v opt[burn] ]] && [[ -z $logs_fault ]] || return 0
   ((list_known)) || return 0
   sql+="
   CREATE TABLE slotted(job TEXT PRIMARY KEY) WITHOUT ROWID;
   INSERT INTO slotted SELECT job FROM wanted WHERE job IN (SELECT job FROM known)
     AND job NOT IN (SELECT job FROM unread_log);"
-  # shellcheck disable=SC2059  # the length of time
-  [[ ! -v opt[missed] ]] || missed_slots "$(printf "$slots" "$MISSED_WITHIN_US")"
-  # shellcheck disable=SC2059
+  [[ ! -v opt[missed] ]] || missed_slots
   [[ ! -v opt[burn] ]] || sql+="
   INSERT INTO burnt SELECT job_id, count(*), sum(state = 'missed'), sum(ok IS 0),
       min(slot_us) FILTER (WHERE state = 'missed' OR ok IS 0)
-    FROM $(printf "$slots" "${opt[burn]}") GROUP BY job_id;"
+    FROM $(slots_since "$now - ${opt[burn]}") GROUP BY job_id;"
 }
 
-# missed_slots SLOTS - SQL: `missed`, by job. What was told is known by its last slot, `upto`; a run at or after it,
-# which may be a late one of that slot, ends it, and what was missed after that run is news. Once that end was told, or
-# passed over, the state says `over`, and has the slot of that run.
+# slots_since TIME - SQL: those of the jobs that are looked at, in which a run was expected.
+slots_since() {
+  printf '%s' "task_slots($1, $now, ${opt[grace]-NULL}) WHERE job_id IN (SELECT job FROM slotted)
+    AND state IN ('ran', 'late', 'missed')"
+}
+
+# missed_slots - SQL: `missed`, by job. What was told is known by its last slot, `upto`; a run at or after it, which may
+# be a late one of that slot, ends it, and what was missed after that run is news. Once that end was told, or passed
+# over, or the job is paused, the state says `over`, and has that slot. What goes on for longer than is looked back is
+# looked at from `upto` on.
 missed_slots() {
+  local from="$now - $MISSED_WITHIN_US"
   sql+="
-  INSERT INTO missed SELECT job, coalesce(upto IS NOT NULL AND NOT over AND ended_at IS NULL AND missed, 0) AS goes_on,
-      ended_at, untold, first_untold, last, since, streak
+  CREATE TABLE slot AS SELECT job_id AS job, slot_us AS slot, state = 'missed' AS is_missed FROM $(slots_since "$from");
+  INSERT INTO slot SELECT told.job, slot_us, state = 'missed'
+    FROM told CROSS JOIN task_slots(told.upto, $from - 1, ${opt[grace]-NULL}) AS s ON s.job_id = told.job
+    WHERE alert = 'missed' AND line->>'\$.over' IS NULL AND upto < $from AND told.job IN (SELECT job FROM slotted)
+      AND s.state IN ('ran', 'late', 'missed');
+  INSERT INTO missed SELECT job, enabled AND coalesce(upto IS NOT NULL AND NOT over AND ended_at IS NULL AND missed, 0)
+      AS goes_on, ended_at, coalesce(ended_at, CASE WHEN NOT enabled THEN coalesce(last, upto) END) AS settled,
+      untold, first_untold, last, since, streak
     FROM (SELECT job, upto, over, since, sum(is_missed) AS missed, max(slot) FILTER (WHERE is_missed) AS last,
         CASE WHEN over THEN upto ELSE min(slot) FILTER (WHERE has_ended) END AS ended_at,
         sum(is_missed AND is_behind) AS untold, min(slot) FILTER (WHERE is_missed AND is_behind) AS first_untold,
         sum(is_missed AND slot >= since) AS streak
       FROM (SELECT *, CASE WHEN upto IS NULL THEN 1 WHEN over THEN slot > upto ELSE has_ended END AS is_behind
         FROM (SELECT *, max(NOT is_missed AND slot >= upto) OVER (PARTITION BY job ORDER BY slot) AS has_ended
-          FROM (SELECT job_id AS job, slot_us AS slot, state = 'missed' AS is_missed, upto,
-              coalesce(line->>'\$.over', 0) AS over, line->>'\$.since_us' AS since
-            FROM (SELECT job_id, slot_us, state FROM $1)
-            LEFT JOIN (SELECT * FROM told WHERE alert = 'missed') ON job = job_id)))
-      GROUP BY job);"
+          FROM (SELECT slot.*, upto, coalesce(line->>'\$.over', 0) AS over, line->>'\$.since_us' AS since
+            FROM slot LEFT JOIN (SELECT * FROM told WHERE alert = 'missed') USING (job))))
+      GROUP BY job) JOIN (SELECT job, enabled FROM known) USING (job);"
 }
 
 missed_alerts() {

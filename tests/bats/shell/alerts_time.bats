@@ -261,6 +261,60 @@ PYTHON
   ((all > 100))
 }
 
+# slots_of JOB HOURS_AGO - jobs.json has it alone; it was due once, that many hours ago, and will be in a year again.
+slots_of() {
+  local due=$((EPOCHSECONDS - 3600 * $2))
+  list_jobs "$1" "${3-on}" '' "$(TZ=UTC0 printf '%(%-M %-H %-d %-m)T *' "$due")" \
+    "$(TZ=UTC0 printf '%(%FT%TZ)T' "$((due - 86400))")"
+}
+
+@test "alerts: --missed, an outage that goes on for longer than is looked back is still going on; a run ends it" {
+  setup_alerts
+  mkdir logs
+  export SCHEDULER_LOGS_DIR=$PWD/logs
+  slots_of yearly 100
+  run taskresults alerts --missed --recovered
+  expect 1 'yearly: missed a run, due *'
+  # As if four days had passed.
+  slots_of yearly 196
+  python3 - "$state" <<'PYTHON'
+import re, sys
+text = open(sys.argv[1]).read()
+earlier = lambda match: match[1] + str(int(match[2]) - 96 * 3600 * 10**6)
+open(sys.argv[1], "w").write(re.sub(r'("(?:upto|since)_us":)(\d+)', earlier, text))
+PYTHON
+  run taskresults alerts --missed --recovered
+  expect 0
+  run taskresults alerts --missed --recovered --cooldown 1s
+  [[ $status -eq 1 && $output == 'yearly: still: missed a run, due '* ]] || { echo "$output"; return 1; }
+  run_of yearly 0 ok # a late one of that slot
+  run taskresults alerts --missed --recovered
+  expect 0 'yearly: recovered: no longer missing runs'
+  run taskresults alerts --missed --recovered
+  expect 0
+}
+
+@test "alerts: --missed, a job that is paused is dropped; when it goes on, only what it misses then is news" {
+  setup_alerts
+  mkdir logs
+  export SCHEDULER_LOGS_DIR=$PWD/logs
+  slots_of a 50
+  run taskresults alerts --missed --recovered
+  expect 1 'a: missed a run, due *'
+  slots_of a 50 off
+  run taskresults alerts --missed --recovered --cooldown 1s
+  expect 0 'a: not looked at any more: no longer missing runs'
+  run taskresults alerts --missed --recovered --cooldown 1s
+  expect 0
+  slots_of a 50
+  run taskresults alerts --missed --recovered
+  expect 0
+  # It is due every hour from now on, as if it had always been: those behind the one that was told.
+  list_jobs a on '' "$(TZ=UTC0 printf '%(%-M)T' $((EPOCHSECONDS - 1800))) * * * *" "$(ago $((51 * 60)))"
+  run taskresults alerts --missed --recovered
+  [[ $status -eq 1 && $output =~ ^'a: missed '(49|50)' runs, since ' ]] || { echo "$output"; return 1; }
+}
+
 # --- digest ----------------------------------------------------------------------------------------------------------
 
 @test "alerts: --digest runs the command once, with all facts as JSON; if it fails, all is told again" {
