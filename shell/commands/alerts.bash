@@ -22,8 +22,8 @@
 #                  due that long after the last record. A time that cannot be read fires, too
 #   missed         N runs that the schedule expected never began (--missed). It looks at the last 7 days, without the
 #                  runs that were reported before, and fires again only after a run. It also notices that the scheduler
-#                  was down, when `overdue` no longer does. taskresults-tables(7) says under task_slots which runs count
-#                  as missed
+#                  was down, when `overdue` no longer does. Runs during a pause and runs that the scheduler skipped are
+#                  not missed; taskresults-tables(7) says more under task_slots
 #   burn           fewer than P percent of the runs expected in D succeeded: the others failed or were missed (--burn)
 #   slow           the last run, or the run that the scheduler's list says is still going on, took more than F times as
 #                  long as usual (--slow). Usual is the median of the job's last 30 successful runs before it. F is 3 by
@@ -94,16 +94,18 @@
 # afterwards is reported then, and with --recovered also one that has ended meanwhile. A mute is kept in the state file,
 # so it holds for every `alerts` that uses this file. If a job is called mute or unmute, name it with --job.
 #
-# The state file is updated only after a line was printed, or after CMD exited with 0. If CMD fails, it is run again the
-# next time. So each alert is reported at least once; it may be reported again after a kill or a power cut. The state
-# file is replaced as a whole. If it is damaged, or belongs to another results directory, that is an error, and it is
-# not changed. What is new is decided by position in a job's file, not by time: the state file has the position and the
-# hash of the last line that was reported. If a prune has moved that line, it is searched for; if it is gone, failures
-# with a success before them are new. Each run of `alerts` changes only the alerts that its options ask for. So runs
-# with different options can share the file, unless two of them ask for the same alert of the same job with different
-# numbers.
+# The state file is updated only after a line was printed, or after CMD exited with 0. If CMD fails, it is run again
+# the next time. So each alert is reported at least once; it may be reported again after a kill or a power cut. The
+# state file is replaced as a whole. If it is damaged, or belongs to another results directory, that is an error, and
+# it is not changed. Each results directory needs a state file of its own: name it with --state. What is new is
+# decided by position in a job's file, not by time: the state file has the position and the hash of the last line that
+# was reported. If a prune has moved that line, it is searched for; if it is gone, failures with a success before them
+# are new. Each run of `alerts` changes only the alerts that its options ask for. So runs with different options can
+# share the file, unless two of them ask for the same alert of the same job with different numbers.
 #
-# If the scheduler's list of jobs exists but cannot be read, alerts that need it neither fire nor end. The others do.
+# --overdue, --missed and --burn need the scheduler's list of jobs. --missed, --burn, --slow and --fast need the jobs'
+# logs. If these are missing or cannot be read, such alerts neither fire nor end. The others are reported. Then a
+# message says what was left out, and the exit status is 3.
 #
 # With --nagios, the exit status is 0 OK, 1 WARNING (rate, burn, slow, fast, suspicious, empty), 2 CRITICAL (failing,
 # silent, overdue, missed) or 3 UNKNOWN (wrong usage, or something cannot be read). Mutes do not count, since Nagios has

@@ -261,6 +261,58 @@ PYTHON
   ((all > 100))
 }
 
+# hourly_and_daily MISSED - both were due for thirty days, half an hour ago the last time. One run of the daily job failed;
+# the hourly one failed five times, and missed so many runs. It was run by hand, too.
+hourly_and_daily() {
+  rm -rf results logs
+  mkdir results logs
+  python3 - "$1" <<'PYTHON'
+import datetime, json, sys
+hour, now = datetime.timedelta(hours=1), datetime.datetime.now(datetime.timezone.utc).replace(microsecond=0)
+last, missed = (now - hour / 2).replace(second=0), int(sys.argv[1])
+stamp = lambda time: time.isoformat().replace("+00:00", "Z")
+jobs = []
+for name, cron, every, fates in (
+        ("daily", f"{last.minute} {last.hour} * * *", 24 * hour, ["failed"] + ["ran"] * 29),
+        ("hourly", f"{last.minute} * * * *", hour, ["failed"] * 5 + ["missed"] * missed + ["ran"] * (715 - missed))):
+    with open(f"results/{name}.jsonl", "w") as results, open(f"logs/{name}.log", "w") as log:
+        for number, fate in enumerate(reversed(fates)):
+            begins = last - every * (len(fates) - 1 - number)
+            if fate == "missed":
+                continue
+            ends, ok = begins + datetime.timedelta(seconds=9), fate == "ran"
+            log.write(f"[{stamp(begins)}] Executing (command mode): working_dir=/opt, cmd=true\n"
+                      f"[{stamp(ends)}] Command {'executed successfully' if ok else 'failed: no'}\n")
+            results.write(json.dumps({"timestamp": stamp(ends), "success": ok, "output": "", "error": ""}) + "\n")
+            if number == 10:  # by hand: it is nobody's run
+                by_hand = begins + datetime.timedelta(minutes=20)
+                log.write(f"[{stamp(by_hand)}] Manual run triggered\n[{stamp(by_hand)}] Executing (command mode): "
+                          f"working_dir=/opt, cmd=true\n[{stamp(by_hand)}] Command failed: no\n")
+                results.write(json.dumps({"timestamp": stamp(by_hand), "success": False, "output": "", "error": ""}) + "\n")
+    jobs.append({"id": name, "enabled": True, "cron": cron, "created_at": stamp(last - 900 * hour)})
+json.dump({"jobs": jobs}, open("jobs.json", "w"))
+PYTHON
+}
+
+@test "alerts: --burn, the worked example of shell/README.md" {
+  setup_alerts
+  export SCHEDULER_LOGS_DIR=$PWD/logs
+  local daily='daily: of 30 runs expected in 30d, 1 failed and 0 were missed; 99 % allows 0 of these'
+  local hourly='hourly: of 720 runs expected in 30d, 5 failed and 3 were missed; 99 % allows 7 of these'
+  hourly_and_daily 3
+  run taskresults alerts --burn 99/30d
+  expect 1 "$daily" "$hourly"
+  run taskresults alerts --nagios --burn 99/30d
+  [[ $status -eq 1 && $output == 'TASKRESULTS WARNING - 2: '* ]]
+  hourly_and_daily 2
+  run taskresults alerts --burn 99/30d --recovered
+  expect 0 'hourly: recovered: no longer beyond what it may fail'
+  grep -A2 -F '$ taskresults alerts --burn 99/30d' "$root/shell/README.md" | tail -n 2 | diff - <(printf '%s\n' "$daily" "$hourly")
+  grep -qx '| every day | 30 | 0.3 | the first failed or missed run |' "$root/shell/README.md"
+  grep -qx '| every hour | 720 | 7.2 | the 8th |' "$root/shell/README.md"
+  [[ $(python3 -c 'print(30 / 100, 720 / 100, 30 * 24 * 12, 30 * 24 * 12 / 100)') == '0.3 7.2 8640 86.4' ]]
+}
+
 # slots_of JOB HOURS_AGO - jobs.json has it alone; it was due once, that many hours ago, and will be in a year again.
 slots_of() {
   local due=$((EPOCHSECONDS - 3600 * $2))
@@ -616,9 +668,9 @@ make_state() {
   export SCHEDULER_LOGS_DIR=$PWD/logs
   mkdir -p logs
   runs_of goes_on 10 fail
-  list_jobs over on '' '*/10 * * * *' "$(ago 95)"
+  slots_of over 2
   taskresults alerts --after 1 --missed >/dev/null || [[ $? -eq 1 ]]
-  run_of over 0 ok
+  run_of over 0 ok # a late one of that slot
   taskresults alerts mute quiet goes_on --for 1h >/dev/null
   taskresults alerts --missed
   run_of new 10 fail
