@@ -35,12 +35,11 @@ static size_t add_to_file(Kept *kept, const unsigned char *bytes, size_t length,
   size_t done = 0;
   *reason = kept->has_file ? 0 : open_file(kept);
   while (*reason == 0 && done < length) {
-    ssize_t count = write(kept->file, bytes + done, length - done);
-    if (count > 0) {
+    ssize_t count = TEMP_FAILURE_RETRY(write(kept->file, bytes + done, length - done));
+    if (count < 0)
+      *reason = errno;
+    else
       done += (size_t)count;
-    } else if (count == 0 || errno != EINTR) {
-      *reason = count == 0 ? ENOSPC : errno;
-    }
   }
   kept->file_length += (off_t)done;
   return done;
@@ -63,10 +62,7 @@ ssize_t kept_take(Kept *kept, unsigned char *out, size_t size) {
     memcpy(out, kept->head + kept->head_taken, count);
     kept->head_taken += count;
   } else if (kept->file_taken < kept->file_length) {
-    ssize_t got;
-    do {
-      got = pread(kept->file, out, size, kept->file_taken);
-    } while (got < 0 && errno == EINTR);
+    ssize_t got = TEMP_FAILURE_RETRY(pread(kept->file, out, size, kept->file_taken));
     if (got == 0) errno = EIO;
     if (got <= 0) return -1;
     kept->file_taken += got;

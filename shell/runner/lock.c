@@ -34,7 +34,7 @@ static int enter(int parent, const char *name, const struct stat *results) {
   bool is_new = mkdirat(parent, name, 0700) == 0;
   int reason = is_new || errno == EEXIST ? 0 : errno, fd = -1;
   if (reason == 0) {
-    fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    fd = (int)TEMP_FAILURE_RETRY(openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
     reason = fd < 0 ? errno : 0;
   }
   close(parent);
@@ -49,9 +49,9 @@ static int enter(int parent, const char *name, const struct stat *results) {
 static int open_file(int directory, const char *name, const struct stat *results) {
   struct stat stat;
   int flags = O_RDONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC;
-  int fd = openat(directory, name, flags | O_EXCL, 0600), reason = 0;
+  int fd = (int)TEMP_FAILURE_RETRY(openat(directory, name, flags | O_EXCL, 0600)), reason = 0;
   if (fd >= 0) reason = give_to(fd, results->st_uid, results->st_gid);
-  if (fd < 0 && errno == EEXIST) fd = openat(directory, name, flags & ~O_CREAT);
+  if (fd < 0 && errno == EEXIST) fd = (int)TEMP_FAILURE_RETRY(openat(directory, name, flags & ~O_CREAT));
   if (fd < 0) return -1;
   if (reason == 0 && fstat(fd, &stat) != 0) reason = errno;
   if (reason == 0 && !S_ISREG(stat.st_mode)) reason = EINVAL;
@@ -63,7 +63,7 @@ static int open_file(int directory, const char *name, const struct stat *results
 int lock_open(const char *results, const char *job) {
   struct stat stat;
   char name[NAME_MAX + 1];
-  int directory = open(results, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  int directory = (int)TEMP_FAILURE_RETRY(open(results, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (directory >= 0 && fstat(directory, &stat) != 0) {
     close(directory);
     return -1;
@@ -79,11 +79,7 @@ int lock_open(const char *results, const char *job) {
 }
 
 int lock_try(int fd) {
-  int status;
-  do {
-    status = flock(fd, LOCK_EX | LOCK_NB);
-  } while (status != 0 && errno == EINTR);
-  return status == 0 ? 0 : errno;
+  return TEMP_FAILURE_RETRY(flock(fd, LOCK_EX | LOCK_NB)) == 0 ? 0 : errno;
 }
 
 /* --- waiting ------------------------------------------------------------------------------------------------------ */
@@ -92,16 +88,12 @@ int lock_try(int fd) {
 ** have ended. */
 _Noreturn static void wait_for_lock(int fd) {
   sigset_t term;
-  int status;
   sigemptyset(&term);
   sigaddset(&term, SIGTERM);
   signal(SIGTERM, SIG_DFL);
   end_with_parent();
   sigprocmask(SIG_UNBLOCK, &term, NULL);
-  do {
-    status = flock(fd, LOCK_EX);
-  } while (status != 0 && errno == EINTR);
-  _exit(status == 0 ? 0 : errno);
+  _exit(TEMP_FAILURE_RETRY(flock(fd, LOCK_EX)) == 0 ? 0 : errno);
 }
 
 /* Our signals are blocked, so they could not interrupt flock(): a separate process waits instead. */
@@ -123,7 +115,7 @@ int lock_wait(int fd, const Signals *signals, int *reason) {
     } while (number == SIGCHLD && ended != helper);
     if (ended != helper) {
       kill(helper, SIGKILL);
-      while (waitpid(helper, &status, 0) < 0 && errno == EINTR) continue;
+      (void)TEMP_FAILURE_RETRY(waitpid(helper, &status, 0));
       return number;
     }
     if (WIFEXITED(status)) {

@@ -36,11 +36,7 @@ static void complain(JobLog *log, int reason) {
 
 /* Below a descriptor, -1 and errno. */
 static int open_at(int dir_fd, const char *name, int flags) {
-  int fd;
-  do {
-    fd = openat(dir_fd, name, flags | O_CLOEXEC, 0644);
-  } while (fd < 0 && errno == EINTR);
-  return fd;
+  return (int)TEMP_FAILURE_RETRY(openat(dir_fd, name, flags | O_CLOEXEC, 0644));
 }
 
 static int open_directory(const JobLog *log) {
@@ -81,10 +77,7 @@ static int append(const JobLog *log, int directory, const char *line, size_t len
   int fd, reason = open_log(log, directory, &fd);
   if (reason) return reason;
   size_t skipped = ends_torn(fd) ? 0 : 1;
-  ssize_t written;
-  do {
-    written = write(fd, line + skipped, length - skipped);
-  } while (written < 0 && errno == EINTR);
+  ssize_t written = TEMP_FAILURE_RETRY(write(fd, line + skipped, length - skipped));
   if (written < 0) reason = errno;
   if (written >= 0 && (size_t)written < length - skipped) reason = ENOSPC;
   if (close(fd) != 0 && reason == 0) reason = errno;

@@ -118,7 +118,7 @@ static void tell_end(Ping *ping, int status) {
 
 static void stop_curl(Ping *ping) {
   kill(ping->curl, SIGKILL);
-  while (waitpid(ping->curl, NULL, 0) < 0 && errno == EINTR) continue;
+  (void)TEMP_FAILURE_RETRY(waitpid(ping->curl, NULL, 0));
 }
 
 /* Serves curl until it has ended, its time is over or a signal comes, whose number is returned then. */

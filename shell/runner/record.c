@@ -43,6 +43,7 @@ bool record(const Outcome *outcome, int64_t time_us, char **recorder, const Sign
   tr_timestamp_format(time_us, stamp);
   fprintf(report, "%s\n", stamp);
   bool sent = fclose(report) == 0;
-  while (waitpid(pid, &result, 0) < 0 && errno == EINTR) continue;
+  if (!sent && errno != EPIPE) say("%s: %s", recorder[0], strerror(errno)); /* or it has ended, and said why */
+  (void)TEMP_FAILURE_RETRY(waitpid(pid, &result, 0));
   return sent && WIFEXITED(result) && WEXITSTATUS(result) == 0;
 }

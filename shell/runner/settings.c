@@ -115,10 +115,10 @@ static bool set_one(Settings *settings, const char *word) {
   return false;
 }
 
-static bool take_recorder(Settings *settings, char **words, size_t count) {
+static void take_recorder(Settings *settings, char **words, size_t count) {
   settings->recorder = calloc(count + 1, sizeof *words);
-  if (settings->recorder) memcpy(settings->recorder, words, count * sizeof *words);
-  return settings->recorder != NULL;
+  if (settings->recorder == NULL) run_fail("the command's record");
+  memcpy(settings->recorder, words, count * sizeof *words);
 }
 
 bool settings_read(Settings *settings, char **words) {
@@ -128,7 +128,8 @@ bool settings_read(Settings *settings, char **words) {
   }
   size_t count = *words ? (size_t)atoi(*words) : 0, given = 0;
   while (*words && words[1 + given]) given++;
-  if (count < 1 || given <= count || !take_recorder(settings, words + 1, count)) return false;
+  if (count < 1 || given <= count) return false;
+  take_recorder(settings, words + 1, count);
   settings->command = words + 1 + count;
   return true;
 }

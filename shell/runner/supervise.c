@@ -177,7 +177,7 @@ void supervise(Run *run, const Settings *settings, const Signals *signals) {
   start(run, settings->command);
   run->next_step_ms = settings->timeout_ms ? now_ms() + settings->timeout_ms : -1;
   attend(run);
-  while (run->ended && waitpid(run->command, &run->wait_status, 0) < 0 && errno == EINTR) continue;
+  if (run->ended) (void)TEMP_FAILURE_RETRY(waitpid(run->command, &run->wait_status, 0));
   if (isatty(STDIN_FILENO) && tcgetpgrp(STDIN_FILENO) == run->command) tcsetpgrp(STDIN_FILENO, getpgrp());
 }
 

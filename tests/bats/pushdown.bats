@@ -38,7 +38,7 @@ build_planted() {
   mapfile -t objects < <(cd "$root" && printf '%s\n' ext/*.c ext/*/*.c | grep -v "/$file$" |
     sed "s:\(.*\)\.c:$root/build/release/\1.o:")
   # shellcheck disable=SC2046  # flags are words
-  ${CC:-cc} -std=c11 -O1 -fPIC -shared -fvisibility=hidden -I"$root/ext/${file%/*}" -I"$root/include" \
+  ${CC:-cc} -std=c11 -O0 -fPIC -shared -fvisibility=hidden -I"$root/ext/${file%/*}" -I"$root/include" \
     $(pkg-config --cflags sqlite3) -o "$place/taskresults.so" "$place/planted.c" "${objects[@]}" \
     $(pkg-config --libs libcjson) -lm -pthread
 }

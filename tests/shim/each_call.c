@@ -35,6 +35,7 @@
 #include <sys/mman.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
+#include <sys/statfs.h>
 #include <sys/statvfs.h>
 #include <sys/syscall.h>
 #include <sys/types.h>
@@ -173,7 +174,23 @@ WRAP(locale_t, (locale_t)0, newlocale, (int mask, const char *name, locale_t bas
 WRAP(int, -1, pipe2, (int fds[2], int flags), (fds, flags))
 WRAP(pid_t, -1, fork, (void), ())
 WRAP(int, -1, execvp, (const char *file, char *const *words), (file, words))
+WRAP(char *, NULL, getcwd, (char *out, size_t size), (out, size))
+WRAP(int, -1, mkdirat, (int fd, const char *name, mode_t mode), (fd, name, mode))
+WRAP(int, -1, fstatfs, (int fd, struct statfs *out), (fd, out))
+WRAP(FILE *, NULL, open_memstream, (char **out, size_t *size), (out, size))
 WRAP(pid_t, -1, waitpid, (pid_t pid, int *status, int options), (pid, status, options))
+
+/* Only the runner's: what the library allocates fails in the units. dlsym() may allocate, so the real ones go by the
+** names that glibc gives them as well. */
+extern void *__libc_calloc(size_t, size_t), *__libc_realloc(void *, size_t);
+
+void *calloc(size_t number, size_t size) {
+  return is_runner && MEET(calloc) == FAIL ? NULL : __libc_calloc(number, size);
+}
+
+void *realloc(void *old, size_t size) {
+  return is_runner && MEET(realloc) == FAIL ? NULL : __libc_realloc(old, size);
+}
 
 /* It returns its error. */
 int pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*body)(void *), void *argument) {
@@ -232,6 +249,15 @@ int close(int fd) {
   if (fate != FAIL) return result;
   errno = reason;
   return -1;
+}
+
+/* What is in the buffer is written all the same. */
+int fclose(FILE *stream) {
+  Fate fate = MEET(fclose);
+  int reason = errno, result = REAL(fclose)(stream);
+  if (fate != FAIL) return result;
+  errno = reason;
+  return EOF;
 }
 
 int mkostemp(char *template, int flags) {

@@ -251,14 +251,14 @@ PYTHON
   setup_alerts
   local seed all=0
   export SCHEDULER_LOGS_DIR=$PWD/logs
-  for seed in 1 2 3 4; do
+  for seed in 1 2; do
     rm -rf results logs state
     mkdir results logs
     run oracle missed "$seed" 25 "$PWD" "$(tool taskresults)"
     [[ $status -eq 0 ]] || { echo "seed $seed: $output"; return 1; }
     all=$((all + output))
   done
-  ((all > 100))
+  ((all > 50))
 }
 
 # hourly_and_daily MISSED - both were due for thirty days, half an hour ago the last time. One run of the daily job failed;
@@ -682,9 +682,10 @@ make_state() {
   runs_of quiet 10 fail
   make_state
   cp "$state" before
-  local name n told kept=0 replaced=0
+  local name n step told kept=0 replaced=0
   for name in openat read write fsync renameat close; do
-    for ((n = 1; n < 200; n++)); do
+    case $name in openat | read | close) step=4 ;; *) step=1 ;; esac # most of these come before anything is written
+    for ((n = 1; n < 200; n += step)); do
       cp before "$state"
       head -c 8 /dev/zero >calls
       run env LD_PRELOAD="$root/build/shim/each_call.so" EACH_CALL_STATE="$PWD/calls" EACH_CALL_NAME="$name" \
@@ -701,9 +702,9 @@ make_state() {
       fi
       [[ $(head -n 1 "$state") == *'"alerts":6,'* && $(wc -l <"$state") -eq 7 ]]
       [[ $(grep -v '"new"' "$state" | tail -n +2) == "$(tail -n +2 before)" ]]
-      run taskresults alerts --after 1 --missed
-      expect 0
     done
+    run taskresults alerts --after 1 --missed
+    expect 0
     ((n > 1 && n < 200))
   done
   ((kept > 10 && replaced > 0))

@@ -135,6 +135,14 @@ assert cut > int(count) / 20, cut
 PYTHON
 }
 
+@test "run: a working directory that cannot be told is a ? in the log" {
+  head -c 8 /dev/zero >"$BATS_TEST_TMPDIR/calls"
+  run env LD_PRELOAD="$root/build/shim/each_call.so" EACH_CALL_STATE="$BATS_TEST_TMPDIR/calls" EACH_CALL_NAME=getcwd \
+    EACH_CALL_AT=1 EACH_CALL_ERRNO=2 "$(tool taskresults)" run a -- true
+  [[ $status -eq 0 && -z $output ]]
+  assert_log a / 'Executing (command mode): working_dir=?, cmd=true' 'Command executed successfully'
+}
+
 @test "run: --no-log-command keeps the command out of the log, and the durations in" {
   taskresults run a --no-log-command -- true --password s3cret
   assert_log a "$PWD" 'Executing (command mode): working_dir=DIR, cmd=(not logged)' 'Command executed successfully'
