@@ -116,6 +116,7 @@ int stream_show_kept(Stream *stream, const Signals *signals) {
   stream->showing->keeping = false;
   while (!stream_is_done(stream)) {
     struct pollfd ready[] = {{.fd = signals->fd, .events = POLLIN}, stream_wanted(stream)};
+    if (stream_is_done(stream)) break; /* what was kept could not be read */
     if (poll(ready, 2, -1) <= 0) continue;
     if (ready[1].revents) write_some(stream);
     int number = ready[0].revents ? signals_take(signals->fd) : 0;

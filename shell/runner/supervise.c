@@ -153,6 +153,7 @@ static void attend(Run *run) {
                              {.fd = run->complaint, .events = POLLIN},
                              stream_wanted(&run->out),
                              stream_wanted(&run->err)};
+    if (is_over(run)) break; /* what was kept could not be read */
     int left = milliseconds_until(run->next_step_ms);
     if (left == 0) {
       if (run->pressure == PRESSURE_NONE) run->timed_out = true;

@@ -387,6 +387,18 @@ noisy='seq 1 9999999 | head -c 3145728; echo err >&2; exit 7'
   megabytes 3 | cmp - out
 }
 
+@test "--quiet: what was kept and cannot be read any more is told, the rest is shown, and run ends" {
+  cd "$BATS_TEST_TMPDIR"
+  local status=0
+  head -c 8 /dev/zero >calls
+  LD_PRELOAD="$root/build/shim/each_call.so" EACH_CALL_STATE="$PWD/calls" EACH_CALL_NAME=pread EACH_CALL_AT=1 \
+    EACH_CALL_ON=1 EACH_CALL_ERRNO=5 SCHEDULER_LOGS_DIR='' timeout 300 "$(tool taskresults)" run a --quiet -- \
+    sh -c 'yes | head -c 1055000; echo bad >&2; exit 7' >out 2>err || status=$?
+  [[ $status -eq 7 && $(stat -c %s out) -eq $((1024 * 1024)) ]]
+  [[ $(<err) == 'taskresults: what was kept of standard output cannot be read: Input/output error'$'\nbad' ]]
+  [[ $(sql 'SELECT success, error FROM task_results') == '0|bad' ]]
+}
+
 @test "--quiet on a full disk: all is shown, and the record is whole" {
   ((EUID == 0)) || skip 'needs root, to mount a small disk'
   cd "$BATS_TEST_TMPDIR"
