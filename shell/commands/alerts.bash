@@ -159,7 +159,7 @@ no_named_job() {
   local name
   for name in slow fast missed; do
     [[ ! $missing_job =~ ^[0-9.]+$ || ! -v opt[$name] ]] ||
-      say "the number of --$name stands behind =: --$name=$missing_job"
+      say "the number of --$name goes after =: --$name=$missing_job"
   done
   load lib/jobs
   no_job "$1" "$missing_job"

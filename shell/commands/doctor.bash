@@ -109,7 +109,7 @@ beside_results() {
 }
 
 check_state() {
-  [[ -r $jobs_file ]] || # what is in it, check_jobs tells
+  [[ -r $jobs_file ]] || # check_jobs looks at its content
     note "the scheduler's list of jobs, $jobs_file, is missing or not readable" \
       "task_jobs needs it; SCHEDULER_JOBS_FILE says where it is$(beside_results jobs.json SCHEDULER_JOBS_FILE)"
   if [[ -r $logs_dir && -x $logs_dir ]]; then
@@ -120,7 +120,7 @@ check_state() {
   fi
 }
 
-# The list of jobs, and those of which a run left its checkpoint behind.
+# The list of jobs, and jobs with a checkpoint left behind by a run.
 check_jobs() {
   local rows kind hex job quoted count
   [[ -r $jobs_file ]] || return 0

@@ -109,7 +109,7 @@ else
   if ((${#unreadable[@]})); then
     load lib/name_unreadable
     name_unreadable 'not exported' "${unreadable[@]}"
-    die "$EXIT_IO" 'nothing was exported, for an export leaves no job out;' \
+    die "$EXIT_IO" 'nothing was exported, because an export must not leave out a job;' \
       'to have the others, name them: taskresults export JOB...'
   fi
 fi

@@ -60,7 +60,7 @@ dir=$results_dir
 can_look() { [[ -r $dir && -x $dir ]]; }
 can_look || die "$EXIT_IO" "results directory $dir: Permission denied"
 
-# All that such a job ever gets is new, also what comes before the first look.
+# All records of such a job are new, even those written before the first look.
 declare -A awaited=()
 for job in "${args[@]}"; do
   has_file "$job" && continue
@@ -72,8 +72,8 @@ done
 # What is known of each file: job -> inode, size and time of change, as last seen by `changed_jobs`.
 declare -A state=()
 
-# must_wait JOB - of all jobs, one whose file cannot be read, which is told once, must not end the others.
-# job -> "new" or "known" (something of it was seen before); empty: does not wait.
+# must_wait JOB - when following all jobs: a job whose file cannot be read is reported once, and does not stop the
+# others. job -> "new" or "known" (something of it was seen before); empty: does not wait.
 declare -A waiting=()
 must_wait() {
   ((${#args[@]} == 0)) && [[ -f $dir/$1.jsonl && ! -r $dir/$1.jsonl ]] || return
@@ -85,7 +85,7 @@ must_wait() {
 }
 
 # changed_jobs - sets `changed` to the jobs whose files are not as they were at the last call. A directory that is gone
-# may come back, as when it is moved or mounted anew; until then nothing is shown, which has to be said.
+# may come back, for instance mounted again; until then nothing is shown, which is reported.
 is_gone=
 changed_jobs() {
   local job now
@@ -108,7 +108,7 @@ changed_jobs() {
   done < <(find "$dir/" -maxdepth 1 -type f -name '*.jsonl' -printf '%i %s %T@\n%f\0' 2>/dev/null)
 }
 
-# In `seen` stands, for each job, the last record that was shown. `batch` is what is to be shown now.
+# `seen` has, for each job, the last record that was shown. `batch` has the records to show now.
 tables="
 CREATE TEMP TABLE seen(job PRIMARY KEY, offset, record, time_us);
 CREATE TEMP TABLE top(offset);
@@ -159,14 +159,14 @@ catch_up() {
   show_batch "$1"
 }
 
-# Whoever shows the records says in this pipe that it has ended, and --watch that nobody reads or that the script has
-# ended. sqlite3 would notice it only at the next record.
+# Through this pipe, the process that shows the records reports its end, and --watch reports that nobody reads or that
+# the script has ended. sqlite3 would notice that only at the next record.
 exec {ended}<> <(:)
 
 # goes_on - waits until the next look. False: nothing more can be shown, or the script itself has ended.
 goes_on() {
   read -rt "$interval" -u "$ended"
-  (($? > 128)) && kill -0 "$$" 2>/dev/null # that is read's status when the time is up
+  (($? > 128)) && kill -0 "$$" 2>/dev/null # read's status at its timeout
 }
 
 # feed - the statements, for as long as it goes on.

@@ -68,7 +68,7 @@ find_logs
 look_at_jobs_file
 set_if_logged last_duration last_duration_s
 
-# In a label's value, these three are escaped; any other character stands for itself.
+# In a label's value, these three are escaped; all other characters stay as they are.
 label="replace(replace(replace(job_id, '\\', '\\\\'), '\"', '\\\"'), char(10), '\\n')"
 
 # seconds COLUMN - SQL: microseconds as seconds, with every digit, which a REAL would not have. NULL stays NULL.

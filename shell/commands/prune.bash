@@ -41,7 +41,7 @@
 
 parse_options 'all keep= since= keep-failures= drop-rejects dry-run force offline quiet raw json jsonl' "$@"
 load lib/query lib/fields
-# What deletes has to understand all that it was told; either of two values may be the slip.
+# A command that deletes must not guess: if an option is given twice, either value may be the mistake.
 [[ -z $repeated ]] || usage_error "--$repeated is given twice"
 format_option json jsonl
 for name in keep keep-failures; do number_option "$name"; done

@@ -29,8 +29,8 @@ load lib/{jobs,fields}
 job_argument
 format_option json jsonl csv
 
-# JSON has no place for a name that is not UTF-8, and a terminal might obey its bytes: it is spelled as SQL does, and
-# the reason says so.
+# JSON cannot hold a name that is not UTF-8, and a terminal might obey its bytes: so it is printed as SQL writes a BLOB,
+# and the reason says so.
 name="CASE typeof(job_id) WHEN 'blob' THEN 'x''' || hex(job_id) || '''' ELSE job_id END"
 if [[ -v opt[count] ]]; then
   columns=(job_id reason lines first_offset)

@@ -73,12 +73,12 @@ load lib/runner
 ((${#args[@]})) || usage_error 'which job? It goes before the --'
 job=${args[0]} name=${opt[name]-${args[0]}}
 words=("${args[@]:1}")
-# The -- is wanted: without it, the command's own options would be taken for ours. A job may be behind a -- of its own.
+# The -- is required: without it, the command's options would be read as ours. A job may come after a -- of its own.
 if [[ $args_before_dashes == 0 && ${words[0]-} == -- ]]; then
   words=("${words[@]:1}")
 else
   [[ $args_before_dashes != 0 ]] || usage_error 'which job? It goes before the --'
-  [[ $args_before_dashes == 1 ]] || usage_error 'the command goes behind --'
+  [[ $args_before_dashes == 1 ]] || usage_error 'the command goes after --'
 fi
 ((${#words[@]})) || usage_error 'which command?'
 [[ -n $job && $job != */* ]] ||

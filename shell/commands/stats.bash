@@ -41,7 +41,7 @@
 
 # shellcheck shell=bash
 
-# keep_log_of JOB - what other jobs' logs are like does not matter.
+# keep_log_of JOB - other jobs' logs are ignored.
 keep_log_of() {
   local job
   for job in "${unreadable_logs[@]}"; do
@@ -77,7 +77,7 @@ case ${opt[by]-} in
   *) usage_error "--by wants hour, day, month, weekday or hour-of-day, not '${opt[by]}'" ;;
 esac
 if [[ -v opt[by] ]]; then
-  condition+=' AND time_us > -9223372036854775808' # any time; and records without one are counted
+  condition+=' AND time_us > -9223372036854775808' # any time, but records without one are counted as skipped
   load lib/query
   count_untimed
 fi

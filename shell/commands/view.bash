@@ -67,7 +67,7 @@ set_time_condition condition
 [[ ! -v opt[success] ]] || condition+=' AND ok = 1'
 [[ ! -v opt[errors] ]] || condition+=' AND ok = 0'
 
-# set_record_select COLUMNS - the last few of one job are read from the end, and turned round.
+# set_record_select COLUMNS - the last few records of one job are read from the end, and then reversed.
 set_record_select() {
   if ((limit)) && [[ -n $reverse ]]; then
     printf -v record_select \
@@ -108,7 +108,7 @@ no_record() {
   exit "$EXIT_NO"
 }
 
-# print_few - a few records in a variable, and so by as few processes as there can be.
+# print_few - a few records through a variable, which needs the fewest processes.
 MOST_IN_VARIABLE=1000
 print_few() {
   local text status

@@ -1,14 +1,14 @@
-# names.bash - what `doctor` calls jobs and files.
+# names.bash - how `doctor` prints names of jobs and files.
 
 # shellcheck shell=bash
 
-# Of what a note lists, so many are named.
+# How many names a note lists.
 MOST_NAMED=5
 
-# What a rotated file has behind the name of the one that is read: a pattern.
+# A pattern: what a rotated file's name has after the original name.
 ROTATED='[.~_-]*'
 
-# set_bytes NAME HEX - sets NAME to the text that is spelled so.
+# set_bytes NAME HEX - sets NAME to the text with these bytes.
 set_bytes() {
   local i_ escaped_=
   for ((i_ = 0; i_ < ${#2}; i_ += 2)); do escaped_+=\\x${2:i_:2}; done

@@ -5,13 +5,12 @@
 
 load lib/query lib/unreadable lib/fields lib/times
 
-# So many failures in a row, or so long a time without a success, are worth a note.
+# A note is made of so many failures in a row, or so long a time without a success.
 LONG_STREAK=20
 LONG_FAILURE_DAYS=7
 MOST_FAILING=20
 
-# Files that lie among the results and are not read, or are read as what they are not: who looks for old runs has to
-# know.
+# Files among the results that are not read, or are read as a job although they are none: they may explain missing runs.
 check_other_files() {
   local dir path inner name named rotated=() misnamed=() as_jobs=() folders=()
   dir=$results_dir
@@ -106,7 +105,7 @@ check_records() {
   done < <(printf '%s\n' "$rows")
 }
 
-# Jobs that failed so often, or for so long, that nobody seems to look.
+# Jobs that have failed so often, or for so long, that somebody should look.
 check_failing() {
   local rows hex job quoted failures all since words count=0
   rows=$(with_progress query "SELECT hex(job_id), -streak, runs = -streak, $(clock since_us) || coalesce(' (' ||

@@ -1,6 +1,6 @@
-# fold.awk - a name without what people overlook in it: case, accents, how both are stored, and blanks at its ends. Two
-# names that fold to the same text are one for the eye. Bytes in (LC_ALL=C). Runs before another program, as width.awk
-# does.
+# fold.awk - folds a name: removes what people overlook, that is case, accents and how these are stored, and blanks at
+# its ends. Two names that fold to the same text look the same. Bytes in (LC_ALL=C). Runs before another program, as
+# width.awk does.
 #
 # Letters of Latin, Greek, Cyrillic, Armenian, Arabic and Kana are in the table, by what they fold to; Hangul is
 # computed. The table was made from Unicode's data: canonical decompositions without their marks, then case folding. A

@@ -1,4 +1,4 @@
-# names.bash - what may have been meant by a name that nothing has: a job's, a command's. Sourced only then.
+# names.bash - suggests similar names for an unknown job or command. Sourced only when needed.
 
 # shellcheck shell=bash
 
@@ -16,8 +16,8 @@ near_names() {
     LC_ALL=C awk -f "$shell_home/hints/fold.awk" -f "$shell_home/hints/near.awk" | LC_ALL=C sed 's/ /\n/')
 }
 
-# say_names WORDS NAME... - the first few in place of the %; and as a shell reads back their very bytes, where what
-# looks alike has to be told apart.
+# say_names WORDS NAME... - prints WORDS with the first few names in place of the %, quoted for the shell, which shows
+# the difference of names that look alike.
 say_names() {
   local LC_ALL=C words=$1 quoted list='' name
   shift

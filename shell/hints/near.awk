@@ -1,6 +1,6 @@
-# near.awk - which of the names may have been meant. Behind fold.awk.
-# In: what was asked for, then the names, one a line. Out: "same NAME" for each name that differs only in what fold()
-# leaves out; if there is none, "near NAME" for those that differ in one or two letters, the nearest only.
+# near.awk - which of the names may have been meant. Runs after fold.awk. In: what was asked for, then the names, one a
+# line. Out: "same NAME" for each name that differs only in what fold() leaves out; if there is none, "near NAME" for
+# those that differ in one or two letters, the nearest only.
 
 NR == 1 {
   wanted = $0
@@ -24,8 +24,8 @@ END {
   if (!same_count) for (i = 1; i <= near_count; i++) print "near " near[i]
 }
 
-# How many letters have to be put in, left out, replaced, or exchanged with their neighbour; more than `limit` if it is
-# more than that: only what can still be within it is computed, the cells near the diagonal.
+# The edit distance: how many letters have to be inserted, deleted, replaced, or swapped with their neighbour. Only the
+# cells near the diagonal are computed; if the distance is above `limit`, the result is any number above it.
 function distance_of(a, b, limit,    i, j, m, n, first, last, least, letter) {
   m = length(a)
   n = length(b)

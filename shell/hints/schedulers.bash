@@ -1,5 +1,5 @@
-# schedulers.bash - where a scheduler on this machine keeps its state: for hints, when it is not where we look. Nothing
-# else uses what is found here. Sourced only then.
+# schedulers.bash - where a scheduler on this machine keeps its state: for hints, if it is not where we look. Nothing
+# else uses the result. Sourced only when needed.
 #
 # The state is a directory with `results`, `logs` and `jobs.json`, and is called .task-scheduler: below /opt with older
 # releases, in the scheduler's own repository with newer ones.
@@ -31,7 +31,7 @@ consider_results() {
   schedulers+=("$1")
 }
 
-# consider_above PATH - the state in the directory, or in one of the four above it: a script lies somewhere in its
+# consider_above PATH - the state in the directory, or in one of the four above it: a script is somewhere in its
 # repository.
 consider_above() {
   local dir=$1 i

@@ -1,20 +1,20 @@
-# as_user.bash - the user's own commands, in the environment as it came (environment.bash keeps it).
+# as_user.bash - runs the user's own commands in the environment that we were started with (environment.bash keeps it).
 
 # shellcheck shell=bash
 
-# add_for_user NAME=VALUE... - for exec_as_user, beside what came.
+# add_for_user NAME=VALUE... - adds variables for exec_as_user.
 add_for_user() {
   user_environment+=("$@")
 }
 
-# exec_as_user COMMAND... - becomes the command, in the environment as it came, as far as bash can export it again. No
-# local variables: they would hide the user's of the same name.
+# exec_as_user COMMAND... - replaces the shell by the command, in the original environment, as far as bash can export
+# it. It uses no local variables, as they would hide the user's variables of the same name.
 exec_as_user() {
   keep_exportable
   set -- "${#user_environment[@]}" "${user_environment[@]}" "$@"
   export_only "${@:2:$1}"
   shift "$(($1 + 1))"
-  # exec counts it down, but for a subshell.
+  # exec decrements SHLVL, except in a subshell.
   ((BASH_SUBSHELL)) || [[ ! ${SHLVL-} =~ ^[1-9][0-9]{0,2}$ ]] || SHLVL=$((SHLVL + 1))
   exec "$@"
 }

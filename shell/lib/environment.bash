@@ -1,17 +1,18 @@
-# environment.bash - what the user's environment may change: what help names, and nothing else. Comes first.
+# environment.bash - keeps the user's environment from changing anything but what the help documents. It is sourced
+# first.
 #
-# A variable of a script must not begin with what the environment has under its name: all that have a small letter in
-# their names are unset here, and so are the few that change what bash and other programs do. Whatever is the user's own
-# (the command of `run`, of `alerts --exec`, the shell of `sql`) is started with the environment as it came.
+# A variable of our scripts must not get its first value from the environment: all variables with a small letter in
+# their names are unset here, and so are those that change how bash and other programs work. The user's own commands (of
+# `run`, of `alerts --exec`, the shell of `sql`) get the original environment.
 #
-# The -p in a script's first line keeps out BASH_ENV, SHELLOPTS, BASHOPTS, CDPATH, GLOBIGNORE and functions. What is
-# written above the line that sources this must not use BASH_SOURCE, which may come from outside as well.
+# The -p in a script's first line keeps out BASH_ENV, SHELLOPTS, BASHOPTS, CDPATH, GLOBIGNORE and functions. Code before
+# the line that sources this must not use BASH_SOURCE, which may come from the environment, too.
 
 # shellcheck shell=bash
 
 LC_ALL=C # bytes are matched several times as fast
 
-# user_environment has every word of it, as it came.
+# user_environment: all of the original environment.
 declare +x -a user_environment=()
 if [[ -r /proc/self/environ ]]; then
   mapfile -td '' user_environment </proc/self/environ
@@ -24,7 +25,7 @@ names=("${user_environment[@]%%=*}")
 if [[ ${names[*]} == *[a-z]* ]]; then
   for name in "${names[@]}"; do
     case $name in
-      *[!a-zA-Z0-9_]* | [0-9]*) ;; # no name, though `unset` would evaluate a[$(...)]
+      *[!a-zA-Z0-9_]* | [0-9]*) ;; # not a name; `unset` would evaluate a[$(...)]
       user_environment | names | shell_home) declare +x "$name" ;;
       *[a-z]*) unset -v "$name" ;;
     esac
@@ -36,6 +37,6 @@ unset -v name names PIPESTATUS FUNCNAME FUNCNEST BASH_REMATCH BASH_SOURCE BASH_L
   AWKLIBPATH POSIXLY_CORRECT POSIX_PEDANTIC _POSIX2_VERSION TIME_STYLE BLOCK_SIZE BLOCKSIZE LOCPATH NLSPATH \
   LANGUAGE 2>/dev/null
 
-# What we read and print is UTF-8, whatever the user's locale is, and a range such as [a-z] holds what it seems to hold
-# (in Turkish it lacks the i). LC_ALL goes before LANG and the others. Where there is no such locale, it is C.
+# We read and print UTF-8, whatever the user's locale is, and a range such as [a-z] means what it says (in Turkish it
+# lacks the i). LC_ALL overrides LANG and the others. Without such a locale, C is used.
 export LC_ALL=C.UTF-8 2>/dev/null

@@ -4,8 +4,8 @@
 
 load lib/sqlite lib/sqlite_version
 
-# evaluate EXPRESSION... - sets `values` to their values: all, or those before the first that SQLite calls an error,
-# which is `value_error` then.
+# evaluate EXPRESSION... - sets `values` to their values; at an error, only to the values before it, and `value_error`
+# to SQLite's message.
 evaluate() {
   local extension version='' octal answer line loaded='' expression statements
   values=() value_error=
@@ -13,7 +13,7 @@ evaluate() {
   octal_of "$extension"
   statements=('.mode list' "SELECT '=' || sqlite_version();" ".load \"$octal\"" "SELECT '=';")
   for expression; do
-    # What has no room among a program's arguments is no time.
+    # A text that is too long for a program's arguments cannot be a time.
     ((${#expression} <= 10000)) || expression="taskresults_time('of thousands of characters')"
     statements+=("SELECT '=' || ($expression);")
   done

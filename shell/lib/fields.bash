@@ -1,7 +1,7 @@
 # fields.bash - SQL expressions for what our commands print: texts with every byte, cells of tables.
 #
-# The sqlite3 program prints a text only up to its first NUL. No text of ours holds the byte FF (all are UTF-8), so FF
-# stands for NUL on the way through the program, and `nul_bytes` (terminal/show) turns it back.
+# The sqlite3 program prints a text only up to its first NUL. The byte FF never occurs in our texts (all are UTF-8), so
+# it replaces NUL on the way through the program, and `nul_bytes` (terminal/show) turns it back.
 
 # shellcheck shell=bash disable=SC2016  # the $ in '$' is JSON's
 

@@ -5,8 +5,8 @@
 load lib/query
 
 # csv_statement SELECT [OPTION VALUE]... - SQL that prints its rows as CSV, with the columns' names above; the options
-# are those of taskresults_export_csv(), which writes to standard output past the sqlite3 program: many times as fast,
-# and with every NUL.
+# are those of taskresults_export_csv(), which writes directly to standard output, not through the sqlite3 program: many
+# times as fast, and it keeps NULs.
 csv_statement() {
   local select=$1 arguments=''
   load lib/sql_text
@@ -23,9 +23,9 @@ csv_rows() {
   query "$(csv_statement "$@")"
 }
 
-# json_row NAME EXPRESSION ... - an object. `success` becomes true or false; an infinite number, which JSON has not,
-# null. `last_success` is true or false already, but as a text: that it is JSON does not outlive a subquery everywhere
-# (in 3.54.1).
+# json_row NAME EXPRESSION ... - an object. `success` becomes true or false; an infinite number, which JSON cannot
+# represent, becomes null. `last_success` is true or false already, but as a text: some versions of SQLite (3.54.1) lose
+# its JSON subtype in a subquery.
 json_row() {
   local row='' finite
   while (($#)); do
@@ -43,7 +43,7 @@ json_row() {
 }
 
 # rows_as FORMAT SELECT NAME... - prints the rows of a SELECT with these columns as csv, json or jsonl. ORDER BY and
-# LIMIT belong into the SELECT.
+# LIMIT must be in the SELECT.
 rows_as() {
   local format=$1 select=$2 name text parts=()
   shift 2
@@ -59,8 +59,8 @@ rows_as() {
   finish "${PIPESTATUS[@]}"
 }
 
-# json_program - the last step of JSON, for sed(1): NUL; and on a terminal, what JSON leaves as it is and the terminal
-# obeys. To who parses it the texts are the same.
+# json_program - the last step for JSON, as a program for sed(1): restores NUL, and on a terminal escapes control
+# characters that JSON allows. A parser reads the same texts.
 json_program() {
   local i
   printf '%s\n' 's/\xff/\\u0000/g'

@@ -31,7 +31,7 @@ set_summary() {
   printf -v "$1" '%s' "${line_# }"
 }
 
-# no_command NAME - says so, with the command that may have been meant, and where the list is.
+# no_command NAME - reports an unknown command, with the one that may have been meant, and where the list is.
 no_command() {
   local file commands=() near near_kind
   load hints/names lib/options_rare
@@ -56,7 +56,7 @@ show_help() {
   print_help "taskresults $header"
 }
 
-# print_help TEXT - in one go, without any process, and ends the script. A reader that went away is no failure.
+# print_help TEXT - prints it at once, without starting a process, and ends the script. A closed pipe is not an error.
 print_help() {
   trap 'exit 0' PIPE
   printf '%s' "$1" 2>/dev/null || die "$EXIT_IO" 'the help cannot be written: standard output is full, or closed'

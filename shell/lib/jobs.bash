@@ -1,4 +1,4 @@
-# jobs.bash - a command's job argument, and whether there is such a job at all.
+# jobs.bash - a command's job argument, and whether the job exists.
 
 # shellcheck shell=bash
 
@@ -12,7 +12,7 @@ job_argument() {
   job_condition="job_id = $job_condition"
 }
 
-# named_jobs JOB... - sets `job_condition`, SQL: these jobs. However many there are, no process is started for one.
+# named_jobs JOB... - sets `job_condition`, SQL: these jobs. It starts no process per job.
 named_jobs() {
   local job text list=''
   load lib/sql_text
@@ -23,7 +23,7 @@ named_jobs() {
   job_condition="job_id IN ($list)"
 }
 
-# no_such_job - complains, and exits with 1, if the job that was named has neither a file nor a reject.
+# no_such_job - reports and exits with 1 if the named job has neither a file nor a reject.
 no_such_job() {
   local found
   [[ -v args[0] ]] && ! has_file "${args[0]}" || return 0
@@ -33,24 +33,24 @@ no_such_job() {
   ((found)) || no_job "$EXIT_NO" "${args[0]}"
 }
 
-# no_job CODE JOB - complains that there is no such job, names one that may have been meant, and exits.
+# no_job CODE JOB - reports that there is no such job, names one that may have been meant, and exits.
 no_job() {
   say "no such job: $2"
   suggest_job "$2"
   exit "$1"
 }
 
-# suggest_job JOB - if it has no file: says which job may have been meant.
+# suggest_job JOB - if the job has no file: names one that may have been meant.
 suggest_job() {
   ! has_file "$1" || return 0
   load hints/names
   say_near_job "$1"
 }
 
-# require_jobs JOB... - no_job for the first that has no file of records, be it empty.
+# require_jobs JOB... - calls no_job for the first that has no file of records. An empty file will do.
 require_jobs() {
   local job dir=$results_dir
-  [[ -r $dir && -x $dir ]] || return 0 # the query will say it
+  [[ -r $dir && -x $dir ]] || return 0 # the query will report it
   for job; do
     [[ -n $job && $job != */* && -f $dir/$job.jsonl && ! -L $dir/$job.jsonl ]] || no_job "$EXIT_NO" "$job"
   done

@@ -4,8 +4,8 @@
 
 load lib/query
 
-# look_at_jobs_file - sets `jobs_known`, if the scheduler's list of jobs can be read; and `jobs_fault`, why it cannot,
-# though it is there. Of what else may be wrong the command's own query tells.
+# look_at_jobs_file - sets `jobs_known` if the scheduler's list of jobs can be read; or `jobs_fault`, the reason why an
+# existing list cannot. Other errors are left to the command's own query.
 look_at_jobs_file() {
   jobs_known='' jobs_fault=''
   [[ -e $jobs_file || -L $jobs_file ]] || return 0
@@ -18,7 +18,7 @@ look_at_jobs_file() {
   fi
 }
 
-# say_unknown_jobs WORDS - of a list that cannot be read: what is missing without it.
+# say_unknown_jobs WORDS - if the list cannot be read, says what is missing without it.
 say_unknown_jobs() {
   [[ -z $jobs_fault ]] || say "$1, since the scheduler's list cannot be read: $jobs_fault"
 }

@@ -1,7 +1,8 @@
-# load.bash - how the parts are found: `load`, and what messages need until there is one.
+# load.bash - `load`, which sources parts of the library; and stand-ins for the functions of messages until one is
+# needed.
 #
-# Reading a file takes bash longer than what most of it does. So each command loads what it needs, and each part what it
-# needs in turn, where that is needed.
+# Reading a file takes bash longer than running most of it. So each command, and each part, loads other parts only where
+# it needs them.
 
 # shellcheck shell=bash
 
@@ -12,7 +13,7 @@ EXIT_USAGE=2
 EXIT_IO=3
 EXIT_BUSY=75
 
-# Only a command that tells which jobs it has left out may leave out any.
+# Only a command that reports the jobs it leaves out may leave out any.
 unset TASKRESULTS_UNREADABLE
 
 # load PART... - sources files of ours, such as lib/help, each once.
@@ -27,7 +28,7 @@ load() {
   done
 }
 
-# Most runs have nothing to say. lib/say puts the real ones in place of these.
+# Most runs print no message. lib/say replaces these by the real functions.
 say() { load lib/say; say "$@"; }
 die() { load lib/say; die "$@"; }
 usage_error() { load lib/say; usage_error "$@"; }

@@ -1,11 +1,11 @@
-# logs.bash - the jobs' logs, for commands that tell how long runs took.
+# logs.bash - the jobs' logs, for commands that show durations of runs.
 
 # shellcheck shell=bash
 
 load lib/unreadable
 
-# find_logs - sets `logs_known`, if there is a directory of logs that can be read; and `unreadable_logs`, the jobs whose
-# logs cannot be. Such a log would fail the query that asks for it.
+# find_logs - sets `logs_known` if the directory of logs can be read; and `unreadable_logs`, the jobs whose logs cannot.
+# Such a log would make a query fail.
 find_logs() {
   local left_out=("${unreadable[@]}") readable
   logs_known='' unreadable_logs=()
@@ -15,8 +15,8 @@ find_logs() {
   unreadable_logs=("${unreadable[@]}") unreadable=("${left_out[@]}")
 }
 
-# set_if_logged NAME EXPRESSION - sets NAME to SQL: the expression, which comes from the job's log; NULL, without a look
-# at it, where the log cannot be read.
+# set_if_logged NAME EXPRESSION - sets NAME to SQL: the expression, which needs the job's log; or NULL, without
+# evaluating it, if the log cannot be read.
 set_if_logged() {
   if [[ -z $logs_known ]]; then
     printf -v "$1" NULL

@@ -7,7 +7,7 @@ name_unreadable() {
   name_unreadable_files "$1" file "$results_dir" .jsonl "${@:2}"
 }
 
-# name_unreadable_files WORDS WHAT DIRECTORY SUFFIX JOB... - the same of any directory with a file for each job.
+# name_unreadable_files WORDS WHAT DIRECTORY SUFFIX JOB... - the same for any directory with a file for each job.
 name_unreadable_files() {
   local job words=$1 what=$2 dir=$3 suffix=$4 quoted path messages=()
   shift 4

@@ -2,17 +2,17 @@
 
 # shellcheck shell=bash
 
-# What was found: `opt` by the option's long name (a flag is 1), `args` the rest in order; and how many of `args` came
-# before a --, or nothing if there was none.
+# The results: `opt` by the option's long name (a flag is 1), `args` the other arguments in order, and
+# `args_before_dashes`: how many of `args` came before a --, or empty if there was none.
 declare -gA opt=()
 declare -ga args=()
 declare -g args_before_dashes=
 
-# parse_options SPEC ARGUMENT... - SPEC is a list of words: `name` is a flag, `name=` takes a value, and `x:name` gives
-# either a one-letter form. A value is the next argument or follows `=`; of `name=?` it may be left out, is empty then,
-# and only follows `=`. `--` ends the options, so that a job whose name begins with `-` can be given; a lone `-` is an
-# argument. --help ends it all. Every command takes --color. Of a value that is given twice the last one counts, and
-# `repeated` is its option.
+# parse_options SPEC ARGUMENT... - SPEC is a list of words: `name` is a flag, `name=` takes a value, and `x:name` or
+# `x:name=` adds a one-letter form. A value is the next argument or follows `=`; of `name=?` it may be left out, is
+# empty then, and only follows `=`. `--` ends the options, so that a job whose name begins with `-` can be given; a lone
+# `-` is an argument. --help prints the help and exits. Every command takes --color. Of a value that is given twice the
+# last one counts, and `repeated` is its option.
 parse_options() {
   local spec=" ${1//$'\n'/ } " word name value
   repeated=
@@ -48,7 +48,7 @@ parse_options() {
 
 # at_most N - that many arguments beside the options.
 at_most() {
-  ((${#args[@]} <= $1)) || usage_error "one argument too many: ${args[$1]} (a name that begins with - goes behind --)"
+  ((${#args[@]} <= $1)) || usage_error "one argument too many: ${args[$1]} (a name that begins with - goes after --)"
 }
 
 # number_option NAME - the option's value is a whole number; prints nothing, complains otherwise. Cuts leading zeros.

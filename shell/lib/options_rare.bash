@@ -12,7 +12,7 @@ unknown_option() {
   usage_error_near "${near[@]/#/--}"
 }
 
-# usage_error_near NAME... - the rest of a usage error, with what may have been meant.
+# usage_error_near NAME... - the end of a usage error: the names that may have been meant.
 usage_error_near() {
   load hints/names
   (($# == 0)) || say_names 'did you mean %?' "$@"
@@ -28,7 +28,7 @@ color_option() {
   [[ ${opt[color]} =~ ^(auto|always|never)$ ]] || usage_error "--color wants auto, always or never, not '${opt[color]}'"
 }
 
-# short_option - of parse_options: sets `name` and `value` by `word`, which is a letter, and perhaps a value behind it.
+# short_option - for parse_options: sets `name` and `value` from `word`, a letter and perhaps a value after it.
 short_option() {
   name=${spec#*" ${word:1:1}:"} value=${word:2}
   [[ $name != "$spec" ]] || wrong_option
@@ -36,7 +36,7 @@ short_option() {
   [[ -z $value || $spec == *":$name= "* ]] || wrong_option
 }
 
-# wrong_option - of parse_options: `word` is none of the options.
+# wrong_option - for parse_options: `word` is not an option.
 wrong_option() {
   spec=${spec//[![:space:]]:/}
   # shellcheck disable=SC2086  # words

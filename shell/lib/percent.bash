@@ -1,7 +1,7 @@
 # percent.bash - SQL expressions for percentages.
 #
-# They are cut, not rounded: 100 is only what is whole, and 0 only what is none. So less than the last digit shows is
-# <0.1 % in tables, and exact where programs read it.
+# They are cut, not rounded: 100 means all, and 0 means none. A value too small for the last digit is shown as <0.1 % in
+# tables, and exactly in formats for programs.
 
 # shellcheck shell=bash
 

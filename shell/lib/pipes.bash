@@ -1,13 +1,13 @@
-# pipes.bash - what goes into a command, and how a pipeline has ended.
+# pipes.bash - the input of a command, and the exit status of a pipeline.
 
 # shellcheck shell=bash
 
-# Up to so many characters, of at most four bytes each, fit into a pipe as it comes. Bash puts more, and before 5.1 any
-# here-string, into a temporary file: where there is no room for one, the command would get nothing.
+# So many characters, of at most four bytes each, fit into a pipe. Bash would put a longer here-string (before 5.1 any)
+# into a temporary file, and without room for that file the command would get no input.
 MOST_IN_PIPE=16000
 ((BASH_VERSINFO[0] * 100 + BASH_VERSINFO[1] >= 501)) || MOST_IN_PIPE=0
 
-# with_input TEXT COMMAND... - the text comes with a newline behind it. A short one needs no process.
+# with_input TEXT COMMAND... - the command's input is the text and a newline. A short text needs no process.
 with_input() {
   if ((${#1} < MOST_IN_PIPE)); then
     "${@:2}" <<<"$1"
@@ -16,8 +16,8 @@ with_input() {
   fi
 }
 
-# finish STATUS... - what a pipeline that begins with `query` ends with. The first failure counts; a reader that went
-# away is none, and a filter that failed could not write.
+# finish STATUS... - ends a pipeline that begins with `query`. The first failure counts; a closed pipe is not an error;
+# a filter that failed could not write.
 finish() {
   local status
   for status; do
@@ -29,8 +29,7 @@ finish() {
   done
 }
 
-# to_output COMMAND... - runs it, and ends with its failure. sqlite3 does not look at what becomes of its output, so
-# somebody who does stands behind it.
+# to_output COMMAND... - runs it, and exits if it fails. sqlite3 ignores errors of writing its output, so cat writes it.
 to_output() {
   "$@" | cat
   finish "${PIPESTATUS[@]}"

@@ -3,13 +3,13 @@
 # shellcheck shell=bash
 
 # The scheduler's state, and where its parts are: the same rule as the extension's own (ext/TABLES.md: Which
-# directory). The completions, which stand alone, repeat it.
+# directory). The completions, which cannot load this file, repeat the rule.
 DEFAULT_STATE=/opt/.task-scheduler
 results_dir=${SCHEDULER_RESULTS_DIR:-$DEFAULT_STATE/results}
 logs_dir=${SCHEDULER_LOGS_DIR:-$DEFAULT_STATE/logs}
 jobs_file=${SCHEDULER_JOBS_FILE:-$DEFAULT_STATE/jobs.json}
 
-# has_file JOB - or the directory cannot be looked into.
+# has_file JOB - true, too, if the directory cannot be read.
 has_file() {
   local dir=$results_dir
   [[ -e $dir/$1.jsonl || -L $dir/$1.jsonl || ! -r $dir || ! -x $dir ]]

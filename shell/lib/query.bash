@@ -4,7 +4,7 @@
 
 load lib/sqlite lib/pipes
 
-# query SQL - prints the rows. On an error says what SQLite said, and returns 3; 141 when the reader went away.
+# query SQL - prints the rows. On an error prints SQLite's message, and returns 3; 141 when the reader closed the pipe.
 query() {
   sqlite_setup
   if [[ -v in_progress || ! -t 2 ]]; then
@@ -21,7 +21,7 @@ send_query() {
   with_input "$1"$'\n'"$query_end" run_plain
 }
 
-# run_plain - prints one plain text a row.
+# run_plain - prints a plain text per row.
 run_plain() {
   run_sqlite "${sqlite_plain[@]}" -cmd "$keep_in_memory"
 }
@@ -36,17 +36,16 @@ with_progress() {
   fi
 }
 
-# count_untimed - from now on, queries end with a word on the records that their range of time has passed over, since
-# their time cannot be read. They are counted on the way; it comes in where complaints do.
+# count_untimed - from now on, queries end with a message about records that a range of time skipped because their time
+# cannot be read. The count arrives on standard error, like error messages.
 count_untimed() {
   query_end=$'.output /dev/fd/2\nSELECT \'untimed \' || taskresults_untimed();\n'
 }
 
-# What the shell of the substitution below becomes the sqlite3 program by; for `sql`, the user's own, exec_as_user.
+# How run_sqlite starts the program: exec; for `sql`, exec_as_user, which restores the user's environment.
 run_as=(exec)
 
-# run_sqlite [OPTION...] - the program itself, on the statements that come in. Rows go out as soon as their statement
-# has ended.
+# run_sqlite [OPTION...] - runs the program on the statements from standard input.
 run_sqlite() {
   local status complaint
   {
@@ -55,11 +54,11 @@ run_sqlite() {
     status=$?
   } 3>&1
   ((status != 130 && status != 141)) || return "$status"
-  # If all is well, the version is the last word.
+  # If there was no error, the version is all that it printed.
   [[ $status == 0 && $complaint == *"$VERSION_MARK"+([0-9.]) ]] || judge_end "$status" "$complaint"
 }
 
-# judge_end STATUS COMPLAINT - what came of it, if that is more than rows.
+# judge_end STATUS COMPLAINT - handles messages of the program, and its exit status.
 judge_end() {
   load lib/sqlite_errors
   judge_sqlite "$@"

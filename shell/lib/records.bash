@@ -13,7 +13,7 @@ set_as_python() {
     "$2" "$text_" "$type_" "$type_" "$2" "$2"
 }
 
-NARROW=60 # places of a terminal, below which a record's line has how it ended before its name
+NARROW=60 # columns: on a narrower terminal, a record's line has the result before the name
 
 # set_record_block NAME CUT - two lines or one: the head, and the output or error up to CUT code points (0: whole).
 set_record_block() {
@@ -24,7 +24,7 @@ set_record_block() {
   set_painted good green "'✅ SUCCESS'"
   set_painted bad red "'❌ FAILED'"
   ended="CASE WHEN ok THEN $good ELSE $bad END"
-  if on_terminal && ((terminal_columns < NARROW)); then # what tells least is cut off
+  if on_terminal && ((terminal_columns < NARROW)); then # the least important part is cut off
     head="($when) || ' | ' || $ended || coalesce(' | ' || nullif(($name), ''), '')"
   else
     if on_terminal; then # beside the absolute time

@@ -16,9 +16,9 @@ set_rows() {
   return "$status_"
 }
 
-# set_rows_at_once NAME SQL - the same by a single process, if all goes well: what the program complains of comes
-# together with the rows, and only the version, which comes first, can be told from them. Else it returns 1, and the
-# query is to be asked again.
+# set_rows_at_once NAME SQL - the same with a single process, if there is no error: messages of the program come mixed
+# with the rows, and only the version, which comes first, can be separated. Otherwise it returns 1, and the query has to
+# be run again.
 set_rows_at_once() {
   local rows_ LC_ALL=C # a character is a byte then
   [[ ! -t 2 && -z $query_end ]] || return

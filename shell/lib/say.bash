@@ -2,8 +2,8 @@
 
 # shellcheck shell=bash
 
-# say WORDS... - one message on standard error, behind the program's name. Control characters are shown, not obeyed:
-# names are in it as they were given.
+# say WORDS... - one message on standard error, behind the program's name. Control characters are made visible, as
+# messages contain names as they were given.
 say() {
   say_each "$*"
 }
@@ -29,14 +29,14 @@ die() {
   exit "$code"
 }
 
-# usage_error WORDS... - what is wrong, and where the help is.
+# usage_error WORDS... - prints what is wrong, and where the help is; exits with 2.
 usage_error() {
   say "$@"
   say "try: ${help_hint:-taskresults help}"
   exit "$EXIT_USAGE"
 }
 
-# is_plain TEXT - in it is nothing but printable ASCII, tabs and newlines.
+# is_plain TEXT - is it only printable ASCII, tabs and newlines?
 is_plain() {
   local LC_ALL=C # a character is a byte then
   [[ $1 != *[!$'\t\n'\ -~]* ]]

@@ -6,8 +6,8 @@ load lib/sqlite
 
 PLENTY_BYTES=$((1 << 30))
 
-# sorts_all_runs - ahead of a query that sorts every run, and might take much memory: temporary files, if where SQLite
-# makes them there is plenty of room.
+# sorts_all_runs - for a query that sorts every run, and may need much memory: lets SQLite use temporary files, if there
+# is plenty of room for them.
 sorts_all_runs() {
   local dir blocks size
   for dir in "${SQLITE_TMPDIR-}" "${TMPDIR-}" /var/tmp /usr/tmp /tmp .; do

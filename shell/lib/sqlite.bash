@@ -19,8 +19,8 @@ find_extension() {
   return "$EXIT_IO"
 }
 
-# octal_of TEXT - sets `octal`, the text as it stands between quotes in a dot command: in octal, where no quote or
-# backslash can end it.
+# octal_of TEXT - sets `octal`, the text for use between quotes in a dot command: in octal escapes, so that quotes and
+# backslashes do no harm.
 octal_of() {
   local LC_ALL=C i code # a character is a byte then
   octal=$1
@@ -33,9 +33,9 @@ octal_of() {
   done
 }
 
-# sqlite_setup - sets `load_extension` and `sqlite_start`, options of the sqlite3 program: it tells its version where
-# complaints go, so that no process is needed to ask for it; from then on it stops at an error; it loads the extension.
-# In that order: at 3.54, a statement of -cmd that comes after `.bail on` is the last that is run.
+# sqlite_setup - sets `load_extension` and `sqlite_start`, options of the sqlite3 program: it prints its version to
+# standard error, so that no extra process has to ask for it; then it stops at the first error, and loads the extension.
+# In this order: in 3.54, the first -cmd statement after `.bail on` is the last one that is run.
 VERSION_MARK='taskresults: this is sqlite3 '
 sqlite_setup() {
   [[ ! -v sqlite_start ]] || return 0
@@ -47,11 +47,11 @@ sqlite_setup() {
     -cmd '.bail on' "${load_extension[@]}")
 }
 
-# For one plain text a row. From 3.50 on the program rewrites control characters unless told not to; an older one
-# complains of that option, which is ignored, since it comes before `sqlite_start`.
+# Prints a plain text per row. From 3.50 on the program escapes control characters unless told not to; an older one does
+# not know that option, but its error is ignored, as it comes before `sqlite_start`.
 sqlite_plain=(-cmd '.mode list --escape off' -cmd '.separator "\037" "\n"')
 
-# What sorting needs is kept in memory: where there is no room for temporary files, an answer is not to be missing.
+# Sorting happens in memory, so that a query does not fail if there is no room for temporary files.
 keep_in_memory='PRAGMA temp_store=memory;'
 
 # What follows the statements of each query (see count_untimed).

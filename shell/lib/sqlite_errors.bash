@@ -1,11 +1,11 @@
-# sqlite_errors.bash - what the sqlite3 program said, and what is told of it.
+# sqlite_errors.bash - messages of the sqlite3 program, and what we print of them.
 
 # shellcheck shell=bash
 
 load lib/sqlite_version
 
-# judge_sqlite STATUS COMPLAINT - returns how a query ended, and says why. A program that is no sqlite3 tells no
-# version.
+# judge_sqlite STATUS COMPLAINT - returns a query's exit status, and prints the reason. A program that is not sqlite3
+# prints no version.
 judge_sqlite() {
   local status=$1 complaint=$2 version
   if [[ $complaint == *"$VERSION_MARK"* ]]; then
@@ -36,7 +36,7 @@ die_of_sqlite() {
   exit "$EXIT_IO"
 }
 
-# The program's own "Runtime error near line 3: " tells a user nothing, and who gave no SQL is not helped by any.
+# Without the program's "Runtime error near line 3: ", and without SQL, which do not help a user who wrote no SQL.
 say_sqlite_error() {
   local line variable=
   line=$(printf '%s\n' "$1" |

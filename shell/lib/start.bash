@@ -1,22 +1,22 @@
-# start.bash - what both scripts begin with: the environment, signals, then the library. The script has set
-# `shell_home`.
+# start.bash - how both scripts (taskresults, view_results) begin: the environment, signals, then the library. The
+# script has set `shell_home`.
 #
 # commands/ has a file for each command. Beside it:
 #   lib/        what several commands need: options, messages, SQL
 #   terminal/   output for people: width, colour, tables, progress
-#   hints/      what may have been meant: names that come near, schedulers on this machine
-#   alerts/     doctor/     report/     sla/     view/     what one command alone needs
+#   hints/      suggestions: similar names, schedulers on this machine
+#   alerts/     doctor/     report/     sla/     view/     parts of a single command
 #   runner/     the program behind `run`, and how it writes its record
-#   completions/     man/     what is made for other programs
+#   completions/     man/     files for the shell's completion and for man
 
 # shellcheck shell=bash
 
-# POSIXLY_CORRECT=1 in the environment switches it on, and then some of what follows is another language.
+# POSIXLY_CORRECT=1 in the environment turns on bash's posix mode, in which some of the following has another meaning.
 set +o posix
 set -uo pipefail
 
-# A closed standard descriptor would become that of whatever is opened next, and `run` would read back what it shows.
-# These stand in: what is written to a closed one has to fail (which sed takes for success if it is told EBADF).
+# The next file that we open would get the number of a closed standard descriptor, and `run` would read back its own
+# output. So closed ones are replaced. Writes to such a one must fail, and not with EBADF, which sed takes for success.
 if [[ -d /proc/self/fd ]]; then
   [[ -e /proc/self/fd/0 ]] || exec </dev/null
   [[ -e /proc/self/fd/1 ]] || exec 1>/dev/full
@@ -29,11 +29,12 @@ source "$shell_home/lib/environment.bash" || exit 3
 # shellcheck source=shell/lib/load.bash
 source "$shell_home/lib/load.bash" || exit 3
 
-# bash keeps descriptors of its own from 10 on, and where it cannot it leaves without a word.
+# bash keeps descriptors of its own from 10 on; if that fails, it exits without a message.
 exec {spare}</dev/null || exit 3
 exec {spare}<&-
 
-# Processes cost most of the time of a short command, so what every command does is done without any: no $( ), no pipes.
+# Starting processes takes most of a short command's time. So code that every command runs starts none: no $( ), no
+# pipes.
 
 # A parent that ignores SIGPIPE (Python, some service managers) would turn `| head` into write errors.
 pipe_is_ignored() {

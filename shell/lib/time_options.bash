@@ -1,7 +1,7 @@
 # time_options.bash - options that are times or lengths of time.
 #
-# No text of a user's is read here as a time: the extension's taskresults_time() and taskresults_span() do, for all
-# commands (ext/TABLES.md: Times and spans).
+# The shell never parses times: the extension's taskresults_time() and taskresults_span() do, for all commands
+# (ext/TABLES.md: Times and spans).
 
 # shellcheck shell=bash
 
@@ -21,7 +21,7 @@ time_options() {
   done
   evaluate_options 'a time'
   ((${#names[@]} == 0)) || { load lib/query; count_untimed; }
-  # Two that were mixed up would otherwise be "no failures".
+  # Without this check, swapped times would give "no failures".
   [[ ! -v opt[since] || ! -v opt[until] ]] || ((opt[since] <= opt[until])) ||
     usage_error '--since is later than --until: no time is in between'
 }
@@ -46,7 +46,7 @@ seconds_option() {
   evaluate_options 'seconds, or a length of time'
 }
 
-# evaluate_options WORDS - each of the options in `names` gets the value of its expression; WORDS are what one wants.
+# evaluate_options WORDS - each option in `names` gets the value of its expression; WORDS say what the option wants.
 evaluate_options() {
   local at forms
   ((${#names[@]})) || return 0
@@ -59,8 +59,8 @@ evaluate_options() {
   for ((at = 0; at < ${#names[@]}; at++)); do opt[${names[at]}]=${values[at]}; done
 }
 
-# set_forms - of a text that `evaluate` could not read as a time: sets `forms` to how one is written, as the extension's
-# message says. Any other error, say a want of memory, ends the command.
+# set_forms - if `evaluate` could not read a text as a time: sets `forms` to the accepted forms, from the extension's
+# message. Any other error, such as out of memory, ends the command.
 set_forms() {
   if [[ $value_error != *'is no time; write '* && $value_error != *'is no length of time; write '* ]]; then
     load lib/sqlite_errors

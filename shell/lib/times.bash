@@ -2,8 +2,8 @@
 
 # shellcheck shell=bash
 
-# set_seconds NAME EXPRESSION - microseconds as whole seconds. SQL's division goes towards 1970 from either side, and
-# half a second before 1970 is in 1969.
+# set_seconds NAME EXPRESSION - microseconds as whole seconds, rounded down: SQL's division rounds towards 0, and half a
+# second before 1970 is in 1969.
 set_seconds() {
   printf -v "$1" '((%s) / 1000000 - ((%s) %% 1000000 < 0))' "$2" "$2"
 }

@@ -1,17 +1,18 @@
-# unreadable.bash - which jobs' files cannot be read: a query over all jobs leaves them out, and says so.
+# unreadable.bash - jobs whose files cannot be read: a query over all jobs leaves them out, and the command reports
+# them.
 
 # shellcheck shell=bash
 
-# readable_jobs - for a query over all jobs, which one unreadable file would fail: sets `unreadable`, the jobs whose
-# files cannot be read, and has the queries to come pass over them. say_unreadable tells of them at the end.
+# readable_jobs - for a query over all jobs, which would fail because of one unreadable file: sets `unreadable`, the
+# jobs whose files cannot be read, and makes later queries skip them. say_unreadable reports them at the end.
 readable_jobs() {
   local readable
   find_unreadable "$results_dir" .jsonl
   ((${#unreadable[@]} == 0)) || export TASKRESULTS_UNREADABLE=skip
 }
 
-# find_unreadable DIRECTORY SUFFIX - of a directory with a file for each job: sets `unreadable` and `readable`, which
-# are names of jobs.
+# find_unreadable DIRECTORY SUFFIX - for a directory with a file for each job: sets `unreadable` and `readable` to names
+# of jobs.
 find_unreadable() {
   local path job dir=$1 suffix=$2
   unreadable=() readable=()

@@ -1,17 +1,17 @@
 # progress.bash - a line on standard error, on a terminal, while an operation takes longer than a second.
 #
-# `query` has it by itself (lib/query): until the first row comes, if rows go to a terminal too; else until the last.
-# What takes longer than its query is wrapped in with_progress as a whole.
+# `query` has it by itself (lib/query): until the first row comes, if rows go to a terminal, too; else until the last. A
+# function that takes longer than its query is run by with_progress as a whole.
 
 # shellcheck shell=bash
 
 # start_progress - sets `ticker`, `progress_began`, and `script_lives`, which is to be closed.
 start_progress() {
   progress_began=${EPOCHREALTIME/[.,]/}
-  # Its input ends with the script, however that ends: to kill(1), one that nobody has waited for yet would still live.
+  # Its input ends when the script ends, in whatever way. kill(1) could not tell: it succeeds for a zombie, too.
   exec {script_lives}> >(
     trap - INT TERM
-    exec >/dev/null # who waits for the end of standard output is not to wait for this
+    exec >/dev/null # a reader of standard output must not wait for this process
     for ((seconds = 1; ; seconds++)); do
       read -rt 1
       (($? > 128)) || exit # what timed out
@@ -21,13 +21,13 @@ start_progress() {
   ticker=$!
 }
 
-# end_progress - may run in a subshell of the one that began.
+# end_progress - may run in a subshell of the shell that started it.
 end_progress() {
   kill "$ticker" 2>/dev/null
   ((${EPOCHREALTIME/[.,]/} - progress_began < 900000)) || printf '\r\033[K' >&2
 }
 
-# show_progress COMMAND... - runs it in a shell that it may leave: the line ends with the script. Its standard output
+# show_progress COMMAND... - runs it in a shell that it may exit: the line ends with the script. Its standard output
 # must not be a terminal's (a file, or a variable).
 show_progress() {
   local in_progress=1 status ticker progress_began script_lives

@@ -2,7 +2,7 @@
 
 # shellcheck shell=bash
 
-# nul_bytes - what comes from sqlite3, with NUL for FF (lib/fields).
+# nul_bytes - turns FF, from sqlite3, back to NUL (lib/fields).
 nul_bytes() {
   LC_ALL=C tr '\377' '\000'
 }
@@ -12,8 +12,8 @@ colour_program() {
 }
 
 # show - the last step: to a terminal, control characters visible and colours; elsewhere, and with --raw, every byte.
-# Who asks for colour elsewhere has a terminal at the other end (`| less -R`), which must not get the texts' own
-# controls.
+# With colour elsewhere, a terminal is at the other end (`| less -R`), which must not get control characters of the
+# texts.
 show() {
   if on_terminal || { in_colour && [[ ! -v opt[raw] ]]; }; then
     load terminal/visible

@@ -15,7 +15,7 @@ BEGIN { FS = "\037" }
   if (NF > columns) columns = NF
 }
 
-# How many places the table takes, and at the least.
+# The width of the table, and its least width.
 function measure(    i) {
   total = least_total = -2
   for (i = 1; i <= columns; i++) {

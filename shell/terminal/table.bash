@@ -4,7 +4,7 @@
 
 load lib/pipes
 
-# by_width NAME [OPTION...] - runs our awk program of that name, which knows how wide a text is.
+# by_width NAME [OPTION...] - runs our awk program of that name together with width.awk.
 by_width() {
   local room=$shell_home/terminal name=$1
   shift
@@ -34,7 +34,7 @@ show_table() {
   finish "${PIPESTATUS[@]}"
 }
 
-# is_visible ROWS - there is nothing in them that visible_program (terminal/visible) or colour_program would change.
+# is_visible ROWS - true if visible_program (terminal/visible) and colour_program would change nothing.
 is_visible() {
   local LC_ALL=C # a character is a byte then
   local controls=$'*[\x01-\x08\x0b-\x1e\x7f\xf8-\xff]*' c1=$'*\xc2[\x80-\x9f]*'

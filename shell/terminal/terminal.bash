@@ -1,11 +1,12 @@
-# terminal.bash - output for people: whether there are any, how wide their terminal is, colour.
+# terminal.bash - output for people: is it a terminal, how wide is it, and are colours wanted?
 #
-# Colour is asked for inside SQL by bytes that no UTF-8 text holds (F8 to FC, see paint); the last step of a pipeline,
-# `show` (terminal/show), turns them into escape sequences after it has made the text's own control characters visible.
+# Inside SQL, colours are marked by bytes that never occur in UTF-8 (F8 to FC, see set_painted); the last step of a
+# pipeline, `show` (terminal/show), first makes the text's own control characters visible, and then turns the marks into
+# escape sequences.
 
 # shellcheck shell=bash
 
-# Asked once, here: within a pipeline or a substitution, standard output is another one.
+# Checked once, here: within a pipeline or a substitution, standard output is something else.
 stdout_is_terminal='' terminal_columns=0
 if [[ -t 1 ]]; then
   stdout_is_terminal=1
@@ -17,7 +18,7 @@ if [[ -t 1 ]]; then
   exec {terminal_fd}>&-
 fi
 
-# on_terminal - people are reading, and did not say --raw.
+# on_terminal - output goes to a terminal, without --raw.
 on_terminal() {
   [[ -n $stdout_is_terminal && ! -v opt[raw] ]]
 }

@@ -1,5 +1,5 @@
-# visible.bash - control characters, for a terminal that is to show them and not to obey them. The runner, which is
-# written in C, has the same in shell/runner/say.c.
+# visible.bash - makes control characters visible, so that a terminal does not obey them. The runner, which is written
+# in C, has the same in shell/runner/say.c.
 
 # shellcheck shell=bash
 
@@ -18,8 +18,8 @@ visible_program() {
   printf 's/\\xe2\\x81[\\xa6-\\xa9]/\\xef\\xbf\\xbd/g\n'
 }
 
-# The same for a message, which has no marks of ours in it: what is no UTF-8 is U+FFFD, too. Each part that is UTF-8
-# gets \x01 before it and \x02 behind it, which are free by then, and what is left outside of them is replaced.
+# The same for a message, which has no colour marks: bytes that are not UTF-8 become U+FFFD, too. Valid parts are put
+# between \x01 and \x02, which are unused by then, and every byte outside of them is replaced.
 visible_message_program() {
   printf '%s\n' 's/\xff/\xef\xbf\xbd/g'
   visible_program

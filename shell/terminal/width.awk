@@ -1,5 +1,5 @@
-# width.awk - how many columns a UTF-8 text takes on a terminal, and its beginning that fits. Bytes in (LC_ALL=C), so
-# that mawk and gawk agree. Runs before another program: awk -f width_data.awk -f width.awk -f ...
+# width.awk - how many columns a UTF-8 text takes on a terminal, and the beginning of it that fits. Bytes in (LC_ALL=C),
+# so that mawk and gawk agree. Runs before another program: awk -f width_data.awk -f width.awk -f ...
 #
 # What takes no column, or two, comes from Unicode (width_data.awk). Beyond single code points: an emoji that is narrow
 # by itself is wide before U+FE0F; what U+200D joins to an emoji, and the tone of its skin, takes no column of its own.
@@ -9,7 +9,7 @@ BEGIN {
   for (byte = 1; byte < 256; byte++) code_of[sprintf("%c", byte)] = byte
 }
 
-# The code point that begins at text[at]; sets taken to its bytes. A byte that begins none stands for itself.
+# The code point that begins at text[at]; sets taken to its bytes. An invalid byte stands for itself.
 function code_point(text, at,    lead, i, point) {
   lead = code_of[substr(text, at, 1)]
   taken = lead < 192 ? 1 : lead < 224 ? 2 : lead < 240 ? 3 : lead < 248 ? 4 : 1
@@ -37,7 +37,7 @@ function is_in(name, point,    low, high, middle) {
   return low > 0 && point <= bound[name, 2 * low]
 }
 
-# Colour marks take none; what is made visible behind us (controls) takes one.
+# Colour marks take no column; control characters, which a later step makes visible, take one.
 function columns_of(point) {
   if (point < 768) return (point >= 248 && point <= 252 && taken == 1) ? 0 : 1
   if (!(point in known)) known[point] = is_in("zero", point) ? 0 : is_in("wide", point) ? 2 : 1

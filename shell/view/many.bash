@@ -1,10 +1,10 @@
-# many.bash - the records of `view`, however many, as they come.
+# many.bash - prints any number of records for `view`, as they come.
 
 # shellcheck shell=bash
 
 load lib/query
 
-# print_many - to a file or a pipe, one process does the rest.
+# print_many - for a file or a pipe, one more process is enough.
 MOST_BYTES_AT_FIRST=65536
 print_many() {
   local statuses
@@ -24,7 +24,7 @@ print_blocks() {
   fi
   if ! on_terminal && ! in_colour; then
     [[ $first != *$'\xff'* ]] || load terminal/show
-    { # tr will say what is wrong
+    { # tr will report the error
       if [[ $first == *$'\xff'* ]]; then printf '%s' "$first" | nul_bytes; else printf '%s' "$first"; fi
     } 2>/dev/null
     exec tr '\377' '\000'

@@ -86,7 +86,7 @@ PYTHON
   SCHEDULER_LOGS_DIR=$PWD/nowhere run taskresults alerts --slow
   expect 3 "taskresults: left out: --slow, since the jobs' logs cannot be read: $PWD/nowhere; SCHEDULER_LOGS_DIR says where they are"
   run taskresults alerts --slow 3
-  expect 2 'taskresults: the number of --slow stands behind =: --slow=3' 'taskresults: no such job: 3'
+  expect 2 'taskresults: the number of --slow goes after =: --slow=3' 'taskresults: no such job: 3'
   run taskresults alerts --slow
   expect 1 'a: took 300s, usually 60s'
   echo '{"jobs": [' >"$SCHEDULER_JOBS_FILE"

@@ -200,7 +200,7 @@ job_file() {
   }
   wrong 'which job? It goes before the --' run -- true
   wrong 'which job? It goes before the --' run
-  wrong 'the command goes behind --' run a true
+  wrong 'the command goes after --' run a true
   wrong "'a/b' cannot be a job: *" run a/b -- true
   wrong "no column 'when': there are timestamp, job_id, *" export --columns when
   wrong '--bom is for CSV and TSV' export --format json --bom
