@@ -83,7 +83,7 @@ icon() {
 }
 
 page_zone=
-[[ -z ${opt[tz]-} || ${opt[tz]} == UTC ]] || { load report/zone; choose_zone "${opt[tz]}"; }
+[[ ${opt[tz]-UTC} == UTC ]] || { load report/zone; choose_zone; }
 readable_jobs
 look_at_jobs_file
 look_at_logs

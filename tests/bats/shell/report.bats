@@ -318,14 +318,14 @@ PYTHON
   for zone in Europe/Berlin America/Santiago Africa/Casablanca Australia/Lord_Howe Pacific/Apia Asia/Kathmandu; do
     taskresults report -o "$page" --days 366 --tz "$zone"
     grep -q "\"zone\":\"$zone\"" "$page"
-    grep -q "Times are those of $zone\.</p>" "$page"
+    [[ $(grep -c "Times are those of $zone\.</p>" "$page") -eq 2 ]]
     python3 "$root/tests/oracles/report.py" "$page" "$results"
   done
   TZ=:Asia/Kathmandu taskresults report -o "$page" --tz local
   [[ $(page_data 'data["zone"]') == Asia/Kathmandu ]]
   TZ=Europe/Berlin taskresults report -o "$page"
   [[ $(page_data 'data["zone"]') == UTC ]]
-  grep -q 'Times are UTC\.</p>' "$page"
+  [[ $(grep -c 'Times are UTC\.</p>' "$page") -eq 2 ]]
   for zone in Nowhere/Nothing ../../etc/passwd '<b>' "'"; do
     run taskresults report --tz "$zone"
     [[ $status -eq 2 && $output == "taskresults: --tz: zone '$zone': "*'try: taskresults help report' ]]
