@@ -8,11 +8,12 @@ libdir  ?= $(PREFIX)/lib
 PKGS    := sqlite3 libcjson
 PKG_CONFIG ?= pkg-config
 
-# From the lowest to the highest: each includes what stands before it (ext/tr.h is the map, .ci/lint keeps the order).
+# From the lowest to the highest: each folder includes only folders before it (ext/tr.h is the map, .ci/lint keeps the
+# order).
 FOLDERS := base read figures scheduler write export prune scan tables functions
 SOURCES := $(foreach folder,$(FOLDERS),$(sort $(wildcard ext/$(folder)/*.c))) ext/extension.c
 
-# Recursive on purpose: pkg-config is asked when something is compiled, after `deps` has installed it.
+# Recursive (=) on purpose: pkg-config runs only when something is compiled, after `deps` has installed it.
 PKG_CFLAGS = $(shell $(PKG_CONFIG) --cflags $(PKGS))
 CJSON_LIBS = $(shell $(PKG_CONFIG) --libs libcjson)
 SQLITE_LIBS = $(shell $(PKG_CONFIG) --libs sqlite3)
@@ -63,7 +64,7 @@ build/tiny/%.o: %.c | build-deps
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) $(TINY_LIMITS) -c -o $@ $<
 
-# A build that pushes nothing down: every answer must be the same without a plan.
+# A build without pushdown: every answer must be the same.
 build/every_line/taskresults.so: $(filter-out %/plan.o,$(OBJECTS)) build/every_line/every_line.o
 	$(LINK_SHARED) -o $@ $^ $(CJSON_LIBS) -lm -pthread
 build/every_line/%.o: tests/live/%.c | build-deps
@@ -103,7 +104,7 @@ demo: ## build, and show what the commands do with the example data
 UNIT := $(basename $(notdir $(wildcard tests/unit/*.c)))
 UNIT_CFLAGS = -std=c11 $(WARNINGS) -Iinclude -Iext -Ishell/runner $(PKG_CFLAGS) $(CFLAGS) -DSQLITE_CORE
 
-# What its units test, and what that calls.
+# The runner's sources that its C units test.
 TESTED_RUNNER := capture delay keep line offspring outcome ping_text platform_linux say signals tail timeout
 UNIT_RUNNER := $(patsubst %,build/runner/shell/runner/%.o,$(TESTED_RUNNER))
 build/unit/%: tests/unit/%.c $(wildcard tests/unit/*.h ext/*.h ext/*/*.h) $(CORE_OBJECTS) $(UNIT_RUNNER)
@@ -120,7 +121,8 @@ build/live/%: tests/live/%.c
 	@mkdir -p $(@D)
 	$(CC) -std=c11 $(WARNINGS) $(PKG_CFLAGS) $(CFLAGS) -o $@ $< $(SQLITE_LIBS) -lpthread
 
-# A host whose every function of ours says in which folder it is: tests/live/walk.c. Not optimized, so that none is inlined.
+# A host in which each of our functions reports its folder when called: tests/live/walk.c. Not optimized, so that none
+# is inlined.
 WALK_OBJECTS := $(SOURCES:%.c=build/walk/%.o)
 build/live/walk: tests/live/walk.c $(WALK_OBJECTS)
 	@mkdir -p $(@D)
@@ -131,7 +133,7 @@ build/walk/%.o: %.c | build-deps
 	objcopy --redefine-sym __cyg_profile_func_enter=walk_enter_$(basename $(word 2,$(subst /, ,$*))) \
 	  --redefine-sym __cyg_profile_func_exit=walk_leave $@
 
-# A failure makes make say a line of its own, the last one; so it says the count.
+# When a test fails, make prints a line of its own as the last one; so that line has the count.
 count-tests = $(if $(shell cat build/tests-failed 2>/dev/null),$(error $(shell cat build/tests-failed)))
 
 test: run-tests ## run every test, in about 5 minutes; the last line has the result
@@ -297,5 +299,5 @@ clean: ## remove everything that was built
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-17s %s\n", $$1, $$2}' Makefile
 
-# What each object was made from, as the compiler saw it.
+# The dependencies of each object, written by the compiler.
 -include $(patsubst %.o,%.d,$(OBJECTS) $(RUNNER_OBJECTS) $(TINY_OBJECTS) $(CORE_OBJECTS)) build/every_line/every_line.d $(WALK_OBJECTS:.o=.d)

@@ -1,7 +1,7 @@
 /*
-** blocks.c - fuzz target: a file cut into blocks, each of which is parsed by itself. Together they give each line that
-** is wanted once, with the spans that it has by itself, but for those that a block leaves to its caller: from a line
-** that is too long, or when it has no room for another.
+** blocks.c - fuzz target: a file cut into blocks, each of which is parsed by itself. Together they give each wanted
+** line once, with the same spans as when parsed alone, except for lines that a block leaves to its caller: from a line
+** that is too long on, or when the block is full.
 **
 ** Aimed at ext/scan/block.c.
 */

@@ -1,7 +1,7 @@
 /*
 ** lanes.c - fuzz target: both fast lanes and the slow lane over the lines of the input, one after the other, so that
 ** each meets the layout of the one before. Where a fast lane says "a record", the slow lane says so too, with the same
-** spans; and what was accepted can be decoded, what was refused repaired.
+** spans; accepted lines can be decoded, and rejected ones repaired.
 **
 ** Aimed at ext/read/fast.c, ext/read/fast_walk.inc, ext/read/slow.c, ext/read/field.c and ext/base/text.c.
 */

@@ -1,6 +1,6 @@
 /*
-** messages.c - fuzz target: a log's messages, forwards and backwards, through a buffer of a few bytes. They are the
-** same ones, nothing of the file is in none of them, and what each begins with can be read again.
+** messages.c - fuzz target: a log's messages, forwards and backwards, through a buffer of a few bytes. Both directions
+** give the same messages, each byte of the file is in one of them, and each timestamp can be read again.
 **
 ** Aimed at ext/scheduler/messages.c and ext/scheduler/event.c.
 */

@@ -1,5 +1,5 @@
 /*
-** plan.c - fuzz target: what can be read as a plan is spelled in one way only, and reads the same again.
+** plan.c - fuzz target: each text that can be read as a plan is the only text for it, and gives the same plan again.
 **
 ** Aimed at ext/scan/plan.c (its codec).
 */

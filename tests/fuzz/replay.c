@@ -1,6 +1,6 @@
 /*
-** replay.c - runs a fuzz target over files and directories of inputs, without a fuzzer: what was once found stays
-** found. Prints how many there were; an input that fails ends the process, and its name is the last line printed.
+** replay.c - runs a fuzz target over files and directories of inputs, without a fuzzer, so that old findings are tested
+** again. Prints how many there were; an input that fails ends the process, and its name is the last line printed.
 **
 ** usage: TARGET FILE-OR-DIRECTORY...
 */

@@ -1,6 +1,6 @@
 /*
-** time.c - fuzz target: whatever is taken for a length of time is none below nothing, and means the same in capitals,
-** with blanks around it and as a time, so long ago; whatever is taken for a time is within the years 1 to 9999.
+** time.c - fuzz target: an accepted length of time is not negative, and means the same in capitals, with blanks around
+** it, and as a time that long ago; an accepted time is within the years 1 to 9999.
 **
 ** Aimed at ext/base/timespan.c and ext/read/time.c.
 */

@@ -1,6 +1,6 @@
 /*
-** timestamp.c - fuzz target: what has a time keeps it when it is written and read again, and when its characters are
-** spelled as escapes.
+** timestamp.c - fuzz target: a timestamp keeps its time when it is written and read again, and when its characters are
+** written as escapes.
 **
 ** Aimed at ext/read/timestamp.c.
 */

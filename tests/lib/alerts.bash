@@ -1,4 +1,5 @@
-# alerts.bash - what the suites of `taskresults alerts` share. `load ../../lib/alerts` below `load ../../lib/shell`.
+# alerts.bash - helpers shared by the suites of `taskresults alerts`. `load ../../lib/alerts` below `load
+# ../../lib/shell`.
 
 # shellcheck shell=bash disable=SC2154,SC2034  # bats and helpers.bash set some, tests use others
 

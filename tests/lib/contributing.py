@@ -1,4 +1,4 @@
-"""contributing.py CHECKOUT DOCUMENT - is there everything that the document names?
+"""contributing.py CHECKOUT DOCUMENT - does everything that the document names exist?
 
 Names are what stands in `…` and in blocks of shell, outside of links (document_links.py follows those):
 
@@ -7,7 +7,7 @@ Names are what stands in `…` and in blocks of shell, outside of links (documen
   name()       something of that name is in ext/, shell/ or tests/lib/
   NAME or CAPITALS_WITH_UNDERSCORES, ending or not in =: a word of the Makefile or of include/taskresults.h
 
-Prints each name that nothing has, and exits 1; at the end, how many names there were.
+Prints each name that does not exist, and exits 1; at the end, how many names there were.
 """
 import pathlib
 import re

@@ -1,7 +1,7 @@
 """document_links.py DIRECTORY - does every link of every *.md below DIRECTORY lead somewhere?
 
 Links to files of the project must exist, and a #heading in a document must be one of its headings, as GitHub names them.
-Links to other sites are not followed. Prints each link that leads nowhere, with its document and line, and exits 1.
+Links to other sites are not followed. Prints each broken link with its document and line, and exits 1.
 """
 import pathlib
 import re

@@ -1,4 +1,4 @@
-# helpers.bash - what the bats files share. `load ../lib/helpers` at the top of each.
+# helpers.bash - helpers shared by all bats files. `load ../lib/helpers` at the top of each.
 #
 # Every test has a results directory of its own, $results, which the eponymous tables read.
 
@@ -6,7 +6,7 @@
 
 root=${TASKRESULTS_ROOT:-$(cd "${BASH_SOURCE[0]%/*}/../.." && pwd)}
 
-# Whatever the surroundings were: none of the caller's settings, a plain locale, and no terminal to read from.
+# Fixed surroundings: none of the caller's settings, a plain locale, and no terminal to read from.
 unset SCHEDULER_LOGS_DIR SCHEDULER_JOBS_FILE TASKRESULTS_MAX_LINE TASKRESULTS_EXTENSION TASKRESULTS_SQLITE3
 unset COLUMNS NO_COLOR POSIXLY_CORRECT LANGUAGE "${!LC_@}"
 export LANG=C.UTF-8
@@ -37,7 +37,7 @@ append_raw() {
   printf '%b' "$*" >>"$results/$job.jsonl"
 }
 
-# await COMMAND... - until it succeeds. After minutes, which no busy machine explains, it gives up.
+# await COMMAND... - repeats it until it succeeds. Gives up after minutes, longer than even a busy machine needs.
 await() {
   local began=$SECONDS
   until "$@" 2>/dev/null; do

@@ -1,4 +1,4 @@
-"""process.py - is the process that a reader watches still at work?"""
+"""process.py - is a process still running (and not a zombie)?"""
 
 
 def alive(pid):

@@ -1,4 +1,4 @@
-# run.bash - what the tests of `taskresults run` share. `load ../lib/run` below `load ../lib/shell`.
+# run.bash - helpers shared by the tests of `taskresults run`. `load ../lib/run` below `load ../lib/shell`.
 
 # shellcheck shell=bash disable=SC2154,SC2034  # helpers.bash and bats set some, tests use others
 
@@ -29,8 +29,9 @@ start() {
   pid=$!
 }
 
-# run_until_timeout WORD... - `taskresults run a --timeout T WORD...`, T being the least of these with which the command
-# gets to make the file `begun`: on a busy machine a process may take seconds to begin. Sets $timeout_words, the error.
+# run_until_timeout WORD... - `taskresults run a --timeout T WORD...`, with the smallest of several T with which the
+# command has time to make the file `begun`: on a busy machine a process may take seconds to start. Sets $timeout_words,
+# the error.
 run_until_timeout() {
   local seconds
   cd "$BATS_TEST_TMPDIR" || return
@@ -42,7 +43,7 @@ run_until_timeout() {
   timeout_words="Execution timed out ($seconds seconds)"
 }
 
-# is_gone FILE - the process whose number is there has ended; it may still wait to be asked how.
+# is_gone FILE - the process with that number has ended, or is a zombie.
 is_gone() {
   ! kill -0 "$(<"$1")" || grep -q '^State:.Z' "/proc/$(<"$1")/status"
 }

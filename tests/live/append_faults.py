@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
-"""append_faults.py - every system call of an append fails, in every way, beside every neighbour; what is left?
+"""append_faults.py - every system call of an append fails, in every way, with every kind of other writer; what is left
+in the files?
 
 One transaction writes three records of job a, then two of job b, under tests/shim/write_faults.c. Whatever happens:
   - what the files held before is still there, byte for byte, at their beginning;
   - each line behind it is blank, somebody else's, a whole record of ours, or a reject;
-  - no record of ours is there twice, and those of a job are there in order (but for one that was glued);
+  - no record of ours occurs twice, and those of a job are in order (but for one that was glued);
   - if COMMIT succeeded, all are there; if it failed, those are there that its message says are there.
 Prints "N cases" and exits 0, or the first case that breaks this, and exits 1. Needs TASKRESULTS_ROOT.
 """

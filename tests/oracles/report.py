@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""report.py PAGE RESULTS - reads a status page as its script does, counts the results itself, and compares.
+"""report.py PAGE RESULTS - reads a status page as the page's script does, counts the results independently, and
+compares.
 
 Fails at the first difference. With PAGE alone, prints the page's data as JSON, a job's columns by their names.
 """

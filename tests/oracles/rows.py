@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""rows.py RESULTS_DIR ROWS REJECTS - holds what SQL says of a results directory against what Python says.
+"""rows.py RESULTS_DIR ROWS REJECTS - compares what SQL says of a results directory with what Python says.
 
-ROWS and REJECTS are dumps made with rows.sql and rejects.sql. What they ought to be is worked out here from the files, by
-json.loads(), the reader that the scheduler itself uses, and by the rules of ext/TABLES.md for what json.loads() leaves open:
-how a value becomes a SQL value, and what is too long or too deep. Nothing of it shares code or method with the extension.
-Prints the first disagreements, and how many lines of each kind there were; exits 1 if any disagreed.
+ROWS and REJECTS are dumps made with rows.sql and rejects.sql. The expected rows are computed here from the files with
+json.loads(), which the scheduler itself uses, and the rules of ext/TABLES.md for the rest: how a value becomes a SQL
+value, and what is too long or too deep. Nothing here shares code or method with the extension. Prints the first
+disagreements, and how many lines of each kind there were; exits 1 if any disagreed.
 """
 import json
 import os

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""viewer.py DIRECTORY JOB [FILTER...] - what the scheduler's own viewer prints, written anew from its description.
+"""viewer.py DIRECTORY JOB [FILTER...] - what the scheduler's own viewer prints, implemented again from its description.
 
 The tests compare its bytes with those of shell/view_results.
 """

@@ -1,5 +1,6 @@
 /*
-** clock.c - an LD_PRELOAD shim that sets the clock for one process and those that it starts; monotonic clocks go on.
+** clock.c - an LD_PRELOAD shim that sets the clock for one process and those that it starts; monotonic clocks are not
+** changed.
 **
 **   CLOCK_OFFSET_S=N   seconds to add to the time of day; may be negative
 **   CLOCK_STANDS_S=N   the time of day is always N seconds after 1970

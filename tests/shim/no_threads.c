@@ -1,5 +1,5 @@
 /*
-** no_threads.c - an LD_PRELOAD shim of a system that has no thread left to give.
+** no_threads.c - an LD_PRELOAD shim that lets every start of a thread fail.
 */
 #include <errno.h>
 #include <pthread.h>

@@ -1,4 +1,4 @@
-/* encode.c - row -> line: Python's spelling, the cut, and that no line is longer than its bound. */
+/* encode.c - row -> line: the same bytes as Python, texts cut to their limit, and no line longer than its bound. */
 #include "tr.h"
 
 #include <stdlib.h>

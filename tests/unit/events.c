@@ -1,4 +1,4 @@
-/* events.c - what each wording of the scheduler tells of; and what only looks like one. */
+/* events.c - the event of each wording of the scheduler; and texts that only look like one. */
 #include "tr.h"
 
 #include <string.h>

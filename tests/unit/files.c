@@ -1,5 +1,5 @@
 /*
-** files.c - what a call that fails leaves in its results: what it promises for "nothing there", never what was there.
+** files.c - a call that fails must set its results to the promised "nothing", not leave old values in them.
 */
 #include "tr.h"
 

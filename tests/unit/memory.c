@@ -1,7 +1,7 @@
 /*
 ** memory.c - out of memory: every allocation of every statement below fails in turn, once alone and once with all that
-** follow. The statement then says SQLITE_NOMEM, or SQLite got along without and every row is right; nothing crashes, no
-** byte is left over when the connection is closed, and rows that came before the failure are right too.
+** follow. Then the statement returns SQLITE_NOMEM, or SQLite could do without that memory and every row is right.
+** Nothing crashes, nothing leaks when the connection is closed, and rows before the failure are right, too.
 */
 #include "tr.h"
 

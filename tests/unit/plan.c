@@ -1,5 +1,5 @@
 /*
-** plan.c - what xBestIndex writes, xFilter reads back; and it reads nothing else.
+** plan.c - xFilter can read every plan that xBestIndex writes, and no other text.
 */
 #include "tr.h"
 

@@ -1,7 +1,7 @@
 /*
-** side_effects.c - when nothing may act on files: PRAGMA query_only in all its states, and a load without the power.
-** What SQL alone can show is in bats/hostile_database.bats; here is what takes a host: its authorizer, its progress
-** handler, a statement that is prepared and not run.
+** side_effects.c - when nothing may act on files: PRAGMA query_only in all its states, and a read-only load. Tests that
+** need only SQL are in bats/hostile_database.bats; these need a host: its authorizer, its progress handler, a statement
+** that is prepared and not run.
 */
 #define _GNU_SOURCE
 #include <stdbool.h>

@@ -1,4 +1,4 @@
-/* time.c - what people write for a time, or for a length of time; and that nothing else is taken for either. */
+/* time.c - texts for times and lengths of time; and that nothing else is accepted. */
 #include "tr.h"
 
 #include <string.h>

@@ -1,4 +1,4 @@
-/* timestamp.c - which texts have a time, and which time. */
+/* timestamp.c - which texts are timestamps, and of which time. */
 #include "tr.h"
 
 #include <string.h>

@@ -2,8 +2,8 @@
 ** write_memory.c - out of memory while writing and pruning: every allocation of every script below fails in turn, once
 ** alone and once with all that follow. Whatever the statement says then, each job's file is the old or the new one,
 ** whole (or, in the middle of a prune's drain, what is missing is in its leftover); no descriptor stays open, so no
-** lock or lease is left; the connection can be used; and the next try, on the same connection, does it all. No byte is
-** left over when the connection is closed.
+** lock or lease is left; the connection can be used; and the next try on the same connection succeeds. Nothing leaks
+** when the connection is closed.
 */
 #include "tr.h"
 
