@@ -4,12 +4,12 @@
 **   SELECT slot FROM taskresults_slots('0 9 * * mon-fri') LIMIT 5;                       the next five
 **   SELECT count(*) FROM taskresults_slots('@hourly', '2026-02-01', '2026-02-28', 'Europe/Berlin');
 **
-** A function that gives many rows is a table in SQLite, whose hidden columns are the arguments. A row has the time as
-** text, and in microseconds; they come in order, made as they are asked for, so that LIMIT ends it. SINCE is now
-** by default, and UNTIL the end of the year 9999; both count. An interval (`every 5 minutes`) counts on from SINCE, and
-** is not due then. What the schedule may be, and what ZONE does: see scheduler/schedule.c and due.c.
+** In SQLite, a function that returns many rows is a table whose hidden columns are the arguments. A row has the time as
+** text and in microseconds. Rows come in order and are computed one by one, so LIMIT stops early. The defaults are now
+** for SINCE, and the end of the year 9999 for UNTIL; both ends are included. An interval (`every 5 minutes`) counts on
+** from SINCE, and is not due then. What the schedule may be, and what ZONE does: see scheduler/schedule.c and due.c.
 **
-** A schedule that is not understood is an error that tells why, and NULL gives no rows.
+** A schedule that is not understood is an error with the reason; NULL gives no rows.
 */
 #include "functions.h"
 
@@ -63,7 +63,7 @@ static int due_disconnect(sqlite3_vtab *vtab) {
 
 /* --- planning ----------------------------------------------------------------------------------------------------- */
 
-/* The constraint that gives the argument, or -1. *is_waiting: it has a value only in another plan. */
+/* The constraint that has the argument's value, or -1. *is_waiting: the value is known only in another plan. */
 static int find_argument(const sqlite3_index_info *info, int column, bool *is_waiting) {
   *is_waiting = false;
   for (int i = 0; i < info->nConstraint; i++) {
@@ -75,7 +75,7 @@ static int find_argument(const sqlite3_index_info *info, int column, bool *is_wa
   return -1;
 }
 
-/* idxNum: a bit for each argument that is there; they are bound in their order. */
+/* idxNum: a bit for each given argument; they are bound in order. */
 static int due_best_index(sqlite3_vtab *vtab, sqlite3_index_info *info) {
   int bound = 0;
   for (int i = 0; i < ARGUMENT_COUNT; i++) {
@@ -213,7 +213,7 @@ static int due_column(sqlite3_vtab_cursor *base, sqlite3_context *context, int c
 int tr_slots_function_register(TrConnection *connection) {
   static const sqlite3_module module = {
       .iVersion = 2,
-      .xConnect = due_connect, /* no xCreate: it is a function, and nobody can make another one */
+      .xConnect = due_connect, /* no xCreate: nobody can make another table of it */
       .xBestIndex = due_best_index,
       .xDisconnect = due_disconnect,
       .xOpen = due_open,

@@ -1,9 +1,9 @@
 /*
-** job_durations.c - the records of a job and its log -> how long its runs took, for task_stats.
+** job_durations.c - the records of a job and its log -> the durations of its runs, for task_stats.
 **
-** While the file of the records is read, the times of the records are kept; the log is read when somebody asks for a
-** figure, so that of a job whose row is not wanted it stays closed. A long history does not wait for that: when enough
-** times have come together, the log is read, and from then on only the durations are kept that it knows.
+** While the file of records is read, the times of the records are kept. The log is read when the query needs a
+** duration, so the log of a job whose row is not wanted stays closed. With a long history, the log is read as soon as
+** enough times have been kept; from then on only known durations are kept.
 */
 #include "tables.h"
 
@@ -29,7 +29,7 @@ void tr_job_durations_begin(TrJobDurations *durations) {
   durations->count = 0;
 }
 
-/* The times that were kept -> durations, where the log knows them. */
+/* Turns the kept times into durations, where the log has them. */
 static int look_up_kept(TrJobDurations *durations, const TrScan *results) {
   if (durations->count == 0) return SQLITE_OK;
   int code = tr_run_log_load(&durations->log, results);

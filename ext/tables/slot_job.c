@@ -1,8 +1,8 @@
 /*
-** slot_job.c - what records, log and checkpoint tell of a job's runs, for task_slots.
+** slot_job.c - a job's runs, from its records, its log and its checkpoint, for task_slots.
 **
-** The checkpoint is looked at first, then the records, then the log, which is written before the record: so a run that
-** ends meanwhile is one that goes on, or one that the log tells of, but none that was cut short.
+** The checkpoint is read first, then the records, then the log, which is written before the record. So a run that ends
+** meanwhile is seen as running, or as ended by the log, but never as cut short.
 **
 ** Of the records only those since the horizon are kept, and a few before it: the last one, and those that tell whether
 ** that was by hand. They are read from the first to the last, since clocks are set back now and then.
@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define CHECKPOINT_LAG_US INT64_C(60000000) /* the log tells of the beginning a little before the checkpoint does */
+#define CHECKPOINT_LAG_US INT64_C(60000000) /* the start in the log is a little earlier than that in the checkpoint */
 #define MOST_SLOT_RUNS (1 << 21)            /* 80 MiB */
 
 void tr_slot_source_init(TrSlotSource *source, TrConnection *connection, TrPoll *poll, TrSettings *results,
@@ -96,7 +96,7 @@ static int read_messages(TrSlotSource *source, const char *job_id, int64_t horiz
     code = tr_log_scan_next(&source->messages, message);
     if (code != SQLITE_ROW) break;
     code = SQLITE_OK;
-    if (tr_log_scan_entry_reason(&source->messages)) continue; /* what is no log: task_logs shows it */
+    if (tr_log_scan_entry_reason(&source->messages)) continue; /* not a log: task_logs shows it */
     const TrMessage *told = tr_log_scan_message(&source->messages);
     if (!tr_span_time_us(&told->line, &told->timestamp, &time_us)) continue;
     code = tr_job_log_add(&source->log, told->words, time_us);
@@ -105,7 +105,7 @@ static int read_messages(TrSlotSource *source, const char *job_id, int64_t horiz
   return code == SQLITE_DONE ? SQLITE_OK : code;
 }
 
-/* Gives the records their beginnings, if the log tells of ends at all. */
+/* Sets the starts of the records, if the log has any ends of runs. */
 static int match_records(TrSlotSource *source) {
   const TrDurations *durations = &source->log.durations;
   size_t runs = durations->count;
@@ -124,7 +124,7 @@ static int match_records(TrSlotSource *source) {
   return SQLITE_OK;
 }
 
-/* Those that have ended, but that no record has. */
+/* Adds runs that have ended but have no record. */
 static int add_ended_runs(TrSlotSource *source) {
   const TrDurations *durations = &source->log.durations;
   int code = SQLITE_OK;
@@ -137,7 +137,7 @@ static int add_ended_runs(TrSlotSource *source) {
   return code;
 }
 
-/* Those without an end, up to that time. */
+/* Adds runs without an end that began up to that time. */
 static int add_open_runs(TrSlotSource *source, int64_t until_us) {
   const TrDurations *durations = &source->log.durations;
   size_t from = durations->finishes_told ? durations->count : 0, end = durations->count + durations->unfinished;
@@ -149,7 +149,7 @@ static int add_open_runs(TrSlotSource *source, int64_t until_us) {
   return code;
 }
 
-/* The checkpoint tells of a run that goes on: is it over, as the log or a record has it? */
+/* Has the run of the checkpoint ended, according to the log or a record? */
 static bool is_over(const TrSlotSource *source, int64_t started_us) {
   for (size_t i = 0; i < source->count; i++) {
     if (source->run[i].finish_us >= started_us) return true;
@@ -165,7 +165,7 @@ static int compare_slot_runs(const void *a, const void *b) {
   return (x->offset > y->offset) - (x->offset < y->offset);
 }
 
-/* `started_us` is when the run that goes on began, if there is one. The log may say so, too. */
+/* `started_us`: the start of the current run, if there is one. The log may have it, too. */
 static int combine_runs(TrSlotSource *source, int64_t started_us) {
   int64_t until_us = INT64_MAX;
   int code = match_records(source);

@@ -1,13 +1,14 @@
 /*
-** slots.c - task_slots: one row per run that a job's schedule expects, and what became of it.
+** slots.c - task_slots: one row per run that a job's schedule expects, with its state.
 **
 **   SELECT job_id, slot, reason FROM task_slots WHERE state = 'missed';
 **   SELECT job_id, count(*) FROM task_slots('30d', 'now', '10m', 'Europe/Berlin') WHERE state = 'late' GROUP BY job_id;
 **   CREATE VIRTUAL TABLE temp.s USING task_slots(file='/backup/jobs.json', results='/backup/results', logs='/b/logs');
 **
-** The jobs are those of jobs.json when the query begins, in the order of their ids; each one's records and log are read
-** when its turn comes, and forgotten after it, so memory is that of one job. What becomes of a slot does not depend on
-** the window that is asked for: what is older than a day before it decides nothing (see scheduler/job_log.c).
+** The jobs are those of jobs.json when the query begins, in the order of their ids; the records and the log of a job
+** are read when its turn comes, and freed after it, so memory is needed for one job only. The state of a slot does not
+** depend on the window of the query: only what happened since a day before the window matters (see
+** scheduler/job_log.c).
 **
 ** A rowid is the ordinal of the job, and the slot in seconds: two slots of a job are a second apart at least.
 */
@@ -18,8 +19,8 @@
 
 #define SLOTS_DEFAULT_FILE "/opt/.task-scheduler/jobs.json"
 #define DEFAULT_WINDOW_US (7 * 86400 * TR_US_PER_SECOND)
-#define HORIZON_US (86400 * TR_US_PER_SECOND) /* clocks are set back; a run by hand may be the last one */
-#define ROWID_BEGINS_S INT64_C(63000000000)   /* the year 1, more or less */
+#define HORIZON_US (86400 * TR_US_PER_SECOND) /* a day: clocks may be set back, and the last run may be by hand */
+#define ROWID_BEGINS_S INT64_C(63000000000)   /* about the year 1 */
 
 enum {
   SLOTS_JOB_ID,
@@ -61,15 +62,15 @@ typedef struct SlotsCursor {
   int64_t from_us, to_us;             /* the window */
   int64_t now_us, grace_us;           /* grace_us negative: the default */
   TrJobs jobs;
-  size_t *order; /* owned: of the jobs that are wanted, by their ids */
+  size_t *order; /* owned: indices of the wanted jobs, sorted by id */
   size_t order_count, at;
   uint32_t ordinal; /* of the current job */
   TrSlotSource source;
   TrSlotJob job; /* the current one, */
-  bool in_job;   /* if there are slots to come */
+  bool in_job;   /* there are more slots of the current job */
   TrSlots slots;
   TrSlot slot;
-  bool has_slot;   /* the current row is one; or else it tells why the job has none: */
+  bool has_slot;   /* the current row is a slot; if not, it tells why the job has none */
   char *unknown;   /* owned */
   uint64_t passed; /* slots, for polling */
 } SlotsCursor;
@@ -148,7 +149,7 @@ static int choose_slots_order(sqlite3_index_info *info, const TrConnection *conn
 static int slots_best_index(sqlite3_vtab *vtab, sqlite3_index_info *info) {
   const TrConnection *connection = ((TrTable *)vtab)->connection;
   int orders = info->nOrderBy;
-  info->nOrderBy = 0; /* a scan's orders are not ours */
+  info->nOrderBy = 0; /* this table cannot deliver the orders of a scan */
   int code = tr_time_window_choose(info, "task_slots", slots_column_of, connection, &vtab->zErrMsg);
   info->nOrderBy = orders;
   return code == SQLITE_OK ? choose_slots_order(info, connection) : code;
@@ -188,7 +189,7 @@ static int read_argument(SlotsCursor *cursor, TrColumn column, int flags, sqlite
   return code == SQLITE_OK && column == TR_COLUMN_GRACE ? read_grace_argument(cursor, value, message) : code;
 }
 
-/* The zone comes first, since the days of the others are its own. */
+/* The zone is read first, because days in the other arguments are in that zone. */
 static int read_arguments(SlotsCursor *cursor, const TrPlan *plan, int flags, sqlite3_value **argv, char **message) {
   int code = SQLITE_OK;
   for (int i = 0; i < plan->count && code == SQLITE_OK; i++) {
@@ -227,7 +228,7 @@ static const char *current_id(const SlotsCursor *cursor) {
   return tr_jobs_id(&cursor->jobs, cursor->order[cursor->at]);
 }
 
-/* Two jobs of one id are two jobs. */
+/* Two jobs with the same id get two ordinals. */
 static int intern_job(SlotsCursor *cursor, const TrTable *table, char **message) {
   size_t twins = 0;
   const char *id = current_id(cursor);
@@ -241,7 +242,8 @@ static int intern_job(SlotsCursor *cursor, const TrTable *table, char **message)
   return tr_error(message, SQLITE_TOOBIG, "task_slots: more than %lld jobs", (long long)TR_MAX_ORDINAL + 1);
 }
 
-/* SQLITE_MISMATCH: *cause tells why it is not understood. `cron` counts, unless the scheduler would not take it. */
+/* SQLITE_MISMATCH: the schedule is not understood, for the reason in *cause. `cron` counts, unless the scheduler would
+** refuse it. */
 static int read_job_schedule(const TrJson *record, TrSchedule *schedule, char **cause) {
   const char *cron = tr_json_text(tr_json_member(record, "cron"));
   const char *text = tr_json_text(tr_json_member(record, "schedule"));
@@ -262,7 +264,7 @@ static int read_job_schedule(const TrJson *record, TrSchedule *schedule, char **
   return code;
 }
 
-/* A job that says nothing is recurring, as the scheduler has it. */
+/* A job without `recurring` is recurring, as for the scheduler. */
 static void describe_job(SlotsCursor *cursor, size_t i) {
   const TrJson *recurring = tr_json_member(cursor->jobs.job[i], "recurring");
   cursor->job = (TrSlotJob){.zone = cursor->zone,
@@ -272,7 +274,7 @@ static void describe_job(SlotsCursor *cursor, size_t i) {
                             .grace_us = cursor->grace_us};
 }
 
-/* Afterwards there are slots to come, or the one row that tells why there are none. */
+/* Afterwards the job has slots, or a single row that tells why it has none. */
 static int begin_job(SlotsCursor *cursor, TrTable *table, char **message) {
   size_t i = cursor->order[cursor->at];
   int64_t horizon_us = cursor->from_us;
@@ -346,7 +348,7 @@ static int slots_rowid(sqlite3_vtab_cursor *base, sqlite3_int64 *rowid) {
   return SQLITE_OK;
 }
 
-/* SQLITE_ROW: the job has one more; SQLITE_DONE: it has not. */
+/* SQLITE_ROW: the job has one more row; SQLITE_DONE: no more. */
 static int next_row_of_job(SlotsCursor *cursor, TrTable *table) {
   cursor->has_slot = cursor->in_job && tr_slots_next(&cursor->slots, &cursor->slot);
   if (!cursor->has_slot || cursor->slot.slot_us > cursor->to_us) return SQLITE_DONE;
@@ -410,7 +412,7 @@ static const char *state_name(const SlotsCursor *cursor) {
   return names[cursor->has_slot ? cursor->slot.state : TR_SLOT_UNKNOWN];
 }
 
-/* %s is the time that belongs to it. */
+/* %s is the time of the reason. */
 static const char *const reason_words[] = {
     [TR_SLOT_PLAIN] = NULL,
     [TR_SLOT_NO_RECORD] = "its record is gone",

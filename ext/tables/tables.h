@@ -125,14 +125,13 @@ bool tr_run_log_duration(const TrRunLog *log, int64_t finish_us, int64_t *us);
 void tr_run_log_end(TrRunLog *log);
 
 /* ------------------------------------------------------------------------------------------------------------------
-** tables/job_durations.c - the records of a job, and its log -> how long its runs took
-*/
+** tables/job_durations.c - the records of a job, and its log -> the durations of its runs */
 typedef struct TrJobDurations {
-  bool is_wanted; /* the table's: does the query ask for any? */
+  bool is_wanted; /* set by the table: does the query need any? */
   TrRunLog log;
   int64_t *finish_us; /* owned: of records whose durations have not been looked up yet */
   size_t count, room;
-  TrQuantiles known_us; /* those that the log knows */
+  TrQuantiles known_us; /* the durations found in the log */
 } TrJobDurations;
 
 /* Call order: init; begin for each job; add for its records; then the durations; end. `results` is at the job's file.
@@ -148,7 +147,7 @@ TR_CHECKED int tr_job_durations_of_run(TrJobDurations *durations, const TrScan *
 void tr_job_durations_end(TrJobDurations *durations);
 
 /* ------------------------------------------------------------------------------------------------------------------
-** tables/slot_job.c - a job of jobs.json -> what its records, its log and its checkpoint tell of its runs
+** tables/slot_job.c - a job of jobs.json -> its runs, from its records, its log and its checkpoint
 */
 typedef struct TrSlotSource {
   TrPoll *poll;               /* borrowed, */
@@ -158,7 +157,7 @@ typedef struct TrSlotSource {
   TrJobLog log;
   TrSlotRun *run; /* owned */
   size_t count, room;
-  bool *is_used; /* owned: of the runs of the log, that a record has it */
+  bool *is_used; /* owned: for each run of the log: it has a record */
   size_t used_room;
   int64_t earliest_us; /* of the records */
 } TrSlotSource;

@@ -2,16 +2,16 @@
 
 # shellcheck shell=bash
 
-# Against how many successes a run is judged, how many there must be, and among how many runs they are looked for.
+# A run is compared with so many successes; there must be at least so many; they are searched among so many runs.
 USUAL_RUNS=30
 FEWEST_USUAL_RUNS=5
 LONGEST_SEARCH=1000
 
-# What a run must differ by, too: logs count whole seconds, so a difference of one may be none.
+# The least difference: logs have whole seconds, so a difference of one second may be none.
 LEAST_DIFFERENCE_US=1000000
 
-# By how much a run differs, if no factor is given. Runs that do the same work differ by a half or two thirds from day
-# to day, and by three times once in hundreds of runs. One that does nothing takes a small part of the usual time.
+# The default factors. Durations of the same work vary by a half or two thirds from day to day, and by a factor of three
+# once in hundreds of runs. A run that does nothing takes a small part of the usual time.
 SLOW_FACTOR=3
 FAST_FACTOR=10
 

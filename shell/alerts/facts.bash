@@ -8,7 +8,7 @@
 LONGEST_STREAK=1000
 EMPTY_RUNS=50
 
-# The tables of the query: what there is, what was told before, what fires.
+# The tables of the query: the facts, what was reported before, what fires now.
 tables="
 CREATE TABLE has_file(job TEXT PRIMARY KEY) WITHOUT ROWID;
 CREATE TABLE unreadable(job TEXT PRIMARY KEY) WITHOUT ROWID;

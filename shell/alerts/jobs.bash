@@ -13,7 +13,7 @@ find_results() {
   results_id=$(printf '%s' "$(realpath -- "$dir")" | od -An -v -tx1 | tr -d ' \n')
 }
 
-# What could not be judged, in messages, which are told behind the alerts.
+# Messages about what could not be judged; they are printed after the alerts.
 unjudged=()
 
 # find_jobs - sets `jobs`, those that have a file (and were asked for), and `unreadable`, of which it complains.

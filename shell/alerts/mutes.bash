@@ -61,7 +61,7 @@ list_mutes() {
   finish "${PIPESTATUS[@]}"
 }
 
-# mute_jobs - a name that nothing has is a slip, after which an alert would come in the night.
+# mute_jobs - an unknown name is an error: with a typing mistake the alert would still come, at night.
 mute_jobs() {
   local path found=() unknown
   for path in "$dir"/*.jsonl "$dir"/.*.jsonl; do

@@ -2,7 +2,7 @@
 
 # shellcheck shell=bash
 
-# What is wrong with a state file that is whole.
+# What can be wrong with a complete state file.
 OTHER_RESULTS='is of another directory of results'
 
 # told_before - SQL: the state file.

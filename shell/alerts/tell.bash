@@ -2,8 +2,8 @@
 
 # shellcheck shell=bash
 
-# tell_all - tells the notices; sets `fired` and `failed`. What was told is saved at the end, and every second
-# meanwhile, so that a kill makes little be told twice. What could not be told stays as it was.
+# tell_all - tells the notices; sets `fired` and `failed`. What was told is saved every second and at the end, so that
+# after a kill little is told twice. What could not be told is tried again next time.
 tell_all() {
   local at lines=("${lines_before[@]}") unsaved='' saved_at=$SECONDS digest_failed=''
   fired=0 failed=0

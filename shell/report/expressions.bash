@@ -9,7 +9,7 @@ budget() {
   printf 'max(%s, min(%s, %s / max(1, (SELECT count(*) FROM job))))' "$2" "$3" "$1"
 }
 
-# html EXPRESSION - SQL: the text as HTML, on one line. NUL is shown as U+FFFD, since HTML has none.
+# html EXPRESSION - SQL: the text as HTML, on one line. NUL becomes U+FFFD, as HTML cannot contain it.
 html() {
   local text character
   text="replace($(whole_text "coalesce($1, '')"), CAST(x'ff' AS TEXT), char(65533))"

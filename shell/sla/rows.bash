@@ -70,7 +70,7 @@ set_table_rows() {
     FROM sla ORDER BY job_id;"
 }
 
-# span SECONDS - SQL: they may be less than none.
+# span SECONDS - SQL: the seconds as "5m"; they may be negative.
 span() {
   local seconds="CAST(($1) AS INTEGER)"
   printf '%s' "CASE WHEN $1 IS NULL THEN '' WHEN $1 < 0 THEN '-' || ($(duration "-$seconds"))
