@@ -3,8 +3,8 @@
 # logs/ and jobs.json. NOW is a time as `date` reads it, for tests: with '2026-02-14 23:30 UTC' the files are those
 # beside this script.
 #
-# The times of each job are moved by a multiple of its own interval, so that a job of 02:00 still runs at 02:00. The next
-# run of each job is in the future. The exception is cert-check: it is shown as overdue, by one to two days.
+# The times of each job are moved by a multiple of its own interval, so that a job of 02:00 still runs at 02:00. The
+# next run of each job is in the future. The exception is cert-check: it is shown as overdue, by one to two days.
 set -eu
 if [ $# -lt 1 ] || [ $# -gt 2 ]; then
   echo 'usage: fresh.sh DIRECTORY [NOW]' >&2
@@ -15,12 +15,11 @@ now=$(date -u -d "${2-now}" +%s)
 moved=$(mktemp -d)
 trap 'rm -rf "$moved"' EXIT
 
-# move ANCHOR INTERVAL [NEXT] - what comes in goes out with every time moved by the same multiple of INTERVAL seconds, so
-# that ANCHOR, the last run of a job, is less than one INTERVAL ago. A time of the year 2999 becomes one of next year. With
-# NEXT, a next_run that would not be in the future is moved by one more INTERVAL: the run for it has not ended yet.
+# move ANCHOR INTERVAL [NEXT] - copies its input, and moves all times in it by the same multiple of INTERVAL seconds, so
+# that ANCHOR, the last run of a job, is less than one INTERVAL ago. A time of the year 2999 becomes one of next year.
+# With NEXT, a next_run that would not be in the future is moved by one more INTERVAL: its run has not ended yet.
 move() {
-  anchor=$(date -u -d "$1" +%s)
-  LC_ALL=C awk -v now="$now" -v anchor="$anchor" -v interval="$2" -v next_is_ahead="${3-}" '
+  LC_ALL=C awk -v now="$now" -v anchor="$(date -u -d "$1" +%s)" -v interval="$2" -v next_is_ahead="${3-}" '
     # Days since 1970-01-01, and back: in the calendar of March to February, where a leap day is the last.
     function days_of(year, month, day,    era, in_era) {
       if (month <= 2) year--

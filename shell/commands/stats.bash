@@ -151,7 +151,8 @@ set_rows rows "CREATE TEMP TABLE figures AS $select;
   SELECT $(cell "coalesce(job_id, 'all')"), coalesce(period, ''), runs, successes,
     CASE WHEN failures THEN $(paint red failures) ELSE 0 END, $percent_text, worst_streak,
     coalesce($(duration 'CAST(interval_seconds AS INTEGER)'), ''), $(took p50_seconds), $(took p95_seconds),
-    $(took max_seconds), $(clock first_us), $(clock last_us), $(relative_time last_us) FROM figures ORDER BY rowid;" || exit
+    $(took max_seconds), $(clock first_us), $(clock last_us), $(relative_time last_us)
+    FROM figures ORDER BY rowid;" || exit
 no_such_job
 show_table "$rows" llrrrrrrrrrllr 1 '12 9 11 13 10 7 8 14 4 3 5'
 tell_unreadable
