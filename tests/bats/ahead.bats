@@ -65,7 +65,7 @@ PYTHON
   assert_same_with_threads 500
 }
 
-@test "and past entries that have no lines: a leftover of a prune, a name that is not UTF-8" {
+@test "and with entries that have no lines: a leftover of a prune, a name that is not UTF-8" {
   extension=$root/build/tiny/taskresults
   make_job a 400 3
   : >"$results/.taskresults-0123456789abcdef.new"
@@ -185,7 +185,7 @@ for _ in range(20):
 PYTHON
 }
 
-@test "files that are open ahead of their turn are let go with the cursor; one that has gone by then is passed over" {
+@test "files opened by the read-ahead are closed with the cursor; one that was removed by then is skipped" {
   make_job a 400
   local i
   for i in {1..9}; do printf '{"success": %s}\n' true false >"$results/b$i.jsonl"; done # a block each

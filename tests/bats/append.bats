@@ -66,7 +66,7 @@ with_write_faults() {
 
 # --- torn tails ----------------------------------------------------------------------------------------------------
 
-@test "a torn tail becomes a line of its own, and the next record one too" {
+@test "a torn last line stays a line of its own, and so does the next record" {
   append_raw a '{"output": "old"}\n{"output": "to'
   insert a new
   [[ $(cat "$results/a.jsonl") == $'{"output": "old"}\n{"output": "to\n'"$(line a new)" ]]
@@ -87,7 +87,7 @@ with_write_faults() {
   [[ $(cat "$results/a.jsonl") == "$(line a 1)"$'\n'"$(line a 2)" ]]
 }
 
-@test "a line torn between the look and the write costs no record, and only the first is written again" {
+@test "if a line is torn between the look and the write, no record is lost, and only the first is written again" {
   append_raw a '{"output": "old"}\n'
   with_write_faults WRITE_FAULTS_TEAR=1 -- insert a 1 2 3
   [[ $(cat "$results/a.jsonl") == $'{"output": "old"}\n{"timestamp": "torn by somebody'"$(line a 1; line a 2; line a 3; echo; line a 1)" ]] || {
@@ -161,7 +161,7 @@ CAUSES
   [[ $output == *"Jobs written before that: none; jobs not written: "*", and 9 more jobs"* ]] || { echo "$output"; return 1; }
 }
 
-@test "a COMMIT that failed can be followed by the same rows, and none is there twice" {
+@test "after a failed COMMIT the same rows can be inserted again, and none occurs twice" {
   local row="INSERT INTO task_results(job_id, success, output) VALUES ('a', 1,"
   run with_write_faults WRITE_FAULTS_CALL=write WRITE_FAULTS_AT=1 WRITE_FAULTS_ERRNO=28 -- \
     sqlite3 -batch -init /dev/null -cmd ".load $extension" :memory: <<SQL

@@ -273,7 +273,7 @@ True' ]]
   [[ $status -eq 0 && $output == 3 ]]
 }
 
-@test "so it is with a lease that another process really holds" {
+@test "and so is an open that meets a real lease of another process" {
   make_job a 3
   mkfifo "$BATS_TEST_TMPDIR/ready"
   python3 - "$results/a.jsonl" "$BATS_TEST_TMPDIR/ready" <<'PYTHON' &

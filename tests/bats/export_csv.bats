@@ -450,7 +450,7 @@ interrupted_calls() {
   [[ -z $(leftovers) ]]
 }
 
-@test "interrupted calls and short writes are gone on with" {
+@test "interrupted calls and short writes are continued" {
   setup_place
   each_build interrupted_calls
 }

@@ -213,7 +213,7 @@ visited() {
   run sqlite3 -batch -bail -init /dev/null -nullvalue NULL -cmd ".load $extension $entry_point" :memory: "$@"
 }
 
-@test "PRAGMA query_only: nothing that acts does, and what reads, reads" {
+@test "PRAGMA query_only: functions with side effects are refused, reading works" {
   setup_hostile
   cd "$BATS_TEST_TMPDIR"
   : >hostile.db
@@ -241,7 +241,7 @@ visited() {
   [[ $status -eq 0 && $(wc -l <"$results/own.jsonl") -eq 1 ]]
 }
 
-@test "loaded without the power to act: no function that acts, no INSERT, no path; and what reads, reads" {
+@test "loaded read-only: no function with side effects, no INSERT, no path; reading works" {
   setup_hostile
   cd "$BATS_TEST_TMPDIR"
   : >hostile.db
@@ -266,7 +266,7 @@ visited() {
 }
 
 # A new function is to be thought of: it acts, or it is among those that a visitor may have.
-@test "with the power to act come the functions that act, and no others" {
+@test "a normal load adds the functions with side effects, and no others" {
   local names="SELECT DISTINCT name FROM pragma_function_list WHERE name LIKE 'taskresults%' ORDER BY name"
   visited sqlite3_taskresults_init "$names"
   local with=$output
@@ -275,7 +275,7 @@ visited() {
   [[ -z $(comm -13 <(echo "$with") <(echo "$output")) ]]
 }
 
-@test "what a connection was given first, it keeps" {
+@test "the first load of a connection decides, read-only or not" {
   visited sqlite3_taskresults_init ".load $extension sqlite3_taskresults_readonly_init"
   [[ $output == *'loaded here already, with the power to act'* ]]
   visited sqlite3_taskresults_readonly_init ".load $extension"

@@ -179,7 +179,7 @@ only_the_good_job() {
   [[ $(taskresults list --csv | cut -d , -f 1,2 | tr -d '\r') == $'job_id,runs\ngood,3' ]]
 }
 
-@test "a command that is given such an entry by name says no or why, and never waits" {
+@test "a command that is given such an entry by name reports it, and never waits" {
   zoo
   cd "$BATS_TEST_TMPDIR"
   local entry command

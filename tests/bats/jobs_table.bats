@@ -56,7 +56,7 @@ PYTHON
   assert_rows 'last|NULL' 'SELECT job_id, name FROM task_jobs'
 }
 
-@test "what is no job, has no id or an id twice is a row all the same" {
+@test "an element that is not a job, has no id or a duplicate id is a row, too" {
   jobs 1 null '"text"' '[{"id": "inside"}]' '{"id": 5}' '{}' '{"id": "a"}' '{"id": "a", "enabled": false}' '{"id": ""}'
   assert_rows 'NULL|NULL|1
 NULL|NULL|null
@@ -76,7 +76,7 @@ a|paused|{"id":"a","enabled":false}
   assert_rows 'EFBFBDEE8080EFBFBF' 'SELECT hex(name) FROM task_jobs'
 }
 
-@test "a job that does not say is enabled; what Python calls false is not" {
+@test "a job without `enabled` is enabled; one with a value that Python calls false is not" {
   jobs '{"id": "a"}' '{"id": "b", "enabled": true}' '{"id": "c", "enabled": "no"}' '{"id": "d", "enabled": null}' \
     '{"id": "e", "enabled": 0}' '{"id": "f", "enabled": ""}' '{"id": "g", "enabled": []}' '{"id": "h", "enabled": {}}' \
     '{"id": "i", "enabled": [0]}' '{"id": "j", "enabled": {"a": 0}}' '{"id": "k", "enabled": 0.5}'
@@ -249,7 +249,7 @@ b's|orphaned
 z|orphaned" 'SELECT job_id, state FROM task_jobs'
 }
 
-@test "no results directory, no orphans; one that cannot be listed is an error" {
+@test "without a results directory there are no orphans; one that cannot be listed is an error" {
   jobs '{"id": "a"}'
   export SCHEDULER_RESULTS_DIR=/no/such/directory
   assert_rows a 'SELECT job_id FROM task_jobs'

@@ -44,7 +44,7 @@ nothing_precious_changed() {
   [[ $(ls -A "$open_place/private") == precious ]]
 }
 
-@test "a link that the owner planted leads nowhere: to a file of root's, to one that is not there, through a directory" {
+@test "a link of the directory's owner is not followed to a file of root's, to a missing file, or through a directory" {
   setup_theirs
   "${as_owner[@]}" ln -s "$precious" x.prom
   "${as_owner[@]}" ln -s ../private/new ahead

@@ -107,7 +107,7 @@ shown() {
   [[ $(TZ=Asia/Tokyo shown --since 2026-02-15) == '2026-02-15 first 2026-02-15 last ' ]]
 }
 
-@test "what is no time is wrong usage in every command, says what is understood, and changes nothing" {
+@test "a text that is not a time is a usage error in every command, with the accepted forms, and changes nothing" {
   local command text
   make_job a 3
   cp -r "$results" "$BATS_TEST_TMPDIR/before"
