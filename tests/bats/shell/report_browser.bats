@@ -124,20 +124,29 @@ PYTHON
   in_browser hostile --title '</title><script>alert(4)</script>'
 }
 
-@test "the page of 2,000 jobs opens, searches and sorts at once" {
-  python3 - "$results" <<'PYTHON'
+@test "the page of 2,000 jobs, with how long they took and much that was missed, opens, searches and sorts at once" {
+  mkdir "$BATS_TEST_TMPDIR/logs"
+  python3 - "$results" "$BATS_TEST_TMPDIR" <<'PYTHON'
 import json, sys
 from datetime import datetime, timedelta, timezone
 now = datetime.now(timezone.utc)
+iso = lambda when: when.isoformat().replace("+00:00", "Z")
+jobs = [{"id": f"job-{number}", "schedule": "cron", "cron": f"{number % 60} */6 * * *", "enabled": True,
+         "created_at": iso(now - timedelta(days=50)), "next_run": iso(now + timedelta(hours=6))} for number in range(2000)]
+json.dump({"jobs": jobs}, open(f"{sys.argv[2]}/jobs.json", "w"))
 for number in range(2000):
-    with open(f"{sys.argv[1]}/job-{number}.jsonl", "w") as file:
+    with open(f"{sys.argv[1]}/job-{number}.jsonl", "w") as file, open(f"{sys.argv[2]}/logs/job-{number}.log", "w") as log:
+        log.write(f"[{iso(now - timedelta(days=50))}] Scheduled: x (next run: soon)\n")
         for hour in range(1200, -1, -40):
             failed = (hour + number) % 70 == 0
+            log.write(f"[{iso(now - timedelta(hours=hour, seconds=number / 7))}] Executing (command mode): working_dir=/, cmd=x\n"
+                      f"[{iso(now - timedelta(hours=hour))}] Command {'failed: no' if failed else 'executed successfully'}\n")
             file.write(json.dumps({"timestamp": (now - timedelta(hours=hour)).isoformat().replace("+00:00", "Z"),
                 "job_name": f"Job {number}", "success": not failed, "output": "x" * 400, "error": f"no {number}"}) + "\n")
 PYTHON
   in_browser large
   (($(stat -c %s "$BATS_TEST_TMPDIR/status.html") < 2000000))
+  grep -q '"job-7","Job 7","flaky","idle","7 \*/6 \* \* \*"' "$BATS_TEST_TMPDIR/status.html"
 }
 
 @test "the page is a table without JavaScript" {
