@@ -2,7 +2,7 @@
 
 # shellcheck shell=bash
 
-# How far back missed runs are looked for.
+# How far back missed runs are searched for.
 MISSED_WITHIN_US=604800000000
 
 # A percentage in millionths, so that it is compared exactly.
@@ -27,7 +27,7 @@ slot_options() {
   burn_span=${opt[burn]}
 }
 
-# known_slots - SQL: what became of the runs that schedules expect.
+# known_slots - SQL: the states of the runs that schedules expect.
 known_slots() {
   [[ -v opt[missed] || -v opt[burn] ]] && [[ -z $logs_fault ]] || return 0
   ((list_known)) || return 0

@@ -52,8 +52,8 @@ open_lock() {
   { exec {lock}<"$1"; } 2>/dev/null || die "$EXIT_IO" "cannot open $1, the lock of the state file"
 }
 
-# home_directory - prints $HOME; or, as services have none, what the system knows of the user, which is bash's ~ then.
-# Nothing if that is not there, or is the root directory that bash takes for users it does not find.
+# home_directory - prints $HOME; or, as services have none, the user's home by the system (bash's ~). Nothing if that
+# does not exist, or is / (which bash uses for users it cannot find).
 home_directory() {
   local home=${HOME-}
   if [[ -z $home ]]; then
@@ -63,7 +63,7 @@ home_directory() {
   printf '%s' "$home"
 }
 
-# bad_state FAULT - ends with what is wrong with it. It stays as it is.
+# bad_state FAULT - ends with what is wrong with the state file, which stays unchanged.
 bad_state() {
   local hex other='' line
   if [[ $1 == "$OTHER_RESULTS" ]]; then

@@ -206,8 +206,8 @@ as_it_comes() {
   return "$status"
 }
 
-# end_by SIGNAL - ends all that was started here, and then the script as the signal would have. Whoever shows the
-# records may be waiting for somebody who does not read, so that is killed; the others hear of it.
+# end_by SIGNAL - ends all processes started here, and then the script as the signal would have. The process that shows
+# the records may be blocked by a reader that does not read, so it is killed; the others get the signal.
 end_by() {
   local showing=${!-} children=
   trap '' INT TERM HUP QUIT PIPE
@@ -219,7 +219,7 @@ end_by() {
   } 2>/dev/null
   trap - "$1"
   [[ $1 == INT ]] || kill -s "$1" "$$"
-  exit "$((128 + $(kill -l "$1")))" # also of QUIT, which bash ignores
+  exit "$((128 + $(kill -l "$1")))" # also for QUIT, which bash ignores
 }
 for signal in INT TERM HUP QUIT PIPE; do
   # shellcheck disable=SC2064  # now
@@ -230,7 +230,7 @@ sqlite_setup
 if find_runner; then
   "$runner" --watch "$ended" "$$" &
 fi
-# In the background, so that a signal to the script alone is heard at once. Its status is that of the last that failed.
+# In the background, so that the script handles a signal at once. Its status is that of the last process that failed.
 feed | run_plain | as_it_comes &
 wait "$!"
 finish "$?"

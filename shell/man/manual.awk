@@ -1,9 +1,9 @@
 # manual.awk - a manual in Markdown -> a man page. With roff.awk. Variables: name (of the page), version, chapter.
 #
 # Of Markdown it knows what the manuals use: headings, paragraphs, lists, fenced code, tables, `code`, **bold**,
-# *emphasis* and links. A table becomes a list: what stands first in a row is the term.
+# *emphasis* and links. A table becomes a list: the first cell of a row is the term.
 
-# The pages that come from manuals which link to each other.
+# The man pages made from manuals that link to each other.
 BEGIN {
   page_of["TABLES.md"] = "tables"
   page_of["WRITING.md"] = "writing"
@@ -36,8 +36,8 @@ function inline(text,    out, found, at) {
 
 function describe() { if (section == "Name") heading("Description") }
 
-# A paragraph, or an item of a list, is printed when it has ended: what is bold, or a link, may go over lines.
-# What stands before the first heading is the description, but for a list of what is in the document.
+# A paragraph, or an item of a list, is printed when it has ended, because bold text and links may span lines. Text
+# before the first heading is the description, except for a table of contents.
 function flush() {
   if (text != "" && !(!below && item != "" && text ~ /\]\(#/)) {
     describe()
@@ -111,7 +111,7 @@ fenced {
 /^# / {
   summary = substr($0, 3)
   printf ".TH %s %s \"\" \"taskresults %s\" \"taskresults\"\n", toupper(escaped(name)), chapter, version
-  print ".nh\n.ad l" # names of columns and functions are not to be hyphenated, nor lines of them stretched
+  print ".nh\n.ad l" # no hyphens in names of columns and functions, and no justified lines
   heading("Name")
   print escaped(name) " \\- " tolower(substr(summary, 1, 1)) inline(substr(summary, 2))
   next

@@ -1,8 +1,9 @@
 # page.awk - a command's help text -> its man page. With roff.awk. Variables: name (of the page), version.
 #
 # In: "NAME ARGUMENTS - summary", then paragraphs and sections. A section begins with "Word:" alone on its line (only
-# "Usage:" goes on behind it); in it, a line indented by two is an entry ("--flag  text", continued further in) or an
-# example; so is one before the first section, if it has such a gap. Everything else is running text; `code` is bold.
+# after "Usage:", text follows on the same line); in it, a line indented by two is an entry ("--flag text", continued
+# further in) or an example; so is one before the first section, if it has such a gap. Everything else is running text;
+# `code` is bold.
 
 function running(text,    out) {
   text = escaped(text)
@@ -56,7 +57,7 @@ section == "Examples" {
   next
 }
 
-# Text behind a section of entries, or in the beginning, is description.
+# Text after a section of entries, or at the beginning, is description.
 /^[^ ]/ && blank {
   if (section == "Synopsis") heading("Description")
   else paragraph()

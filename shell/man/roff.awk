@@ -1,4 +1,4 @@
-# roff.awk - text as roff has it, for page.awk and manual.awk
+# roff.awk - text -> roff, for page.awk and manual.awk
 
 function escaped(text) {
   gsub(/\\/, "\\e", text)
@@ -17,14 +17,14 @@ function heading(text) { # a page's section
   begun = 1
 }
 
-# A new paragraph, but for the first one of a section, which is one already.
+# Starts a new paragraph, except at the start of a section, where roff does so itself.
 function paragraph() {
   if (!begun) print ".PP"
   begun = 0
 }
 
-# Everything beyond ASCII by its number: a page must not depend on how the reader's system is set up. The text is UTF-8,
-# and awk goes by bytes.
+# Writes non-ASCII characters by their numbers, so that a page does not depend on the reader's system. The text is
+# UTF-8, and awk works on bytes.
 function ascii(text,    out, at, byte, more, code) {
   if (text !~ /[\200-\377]/) return text
   if (!("\200" in byte_of)) for (at = 128; at < 256; at++) byte_of[sprintf("%c", at)] = at

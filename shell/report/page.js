@@ -1,4 +1,5 @@
-// page.js - the page as a whole: what all jobs have in common, its age, its theme; and the start of everything.
+// page.js - the page as a whole: data shared by all jobs, the page's age, its theme; and the start of the other
+// scripts.
 
 const showAll = () => {
   const windows = data.all.windows.length ? data.all.windows : NO_RUNS;
@@ -12,7 +13,7 @@ const showAll = () => {
   byId("head-runs").textContent = "Last runs";
 };
 
-// What the marks mean, beside what is drawn with them.
+// The legend: what the marks mean.
 const showLegend = () => {
   const key = (words, ...paths) => byId("legend").append(el("li", null,
     svg("svg", { viewBox: "0 0 10 10", "aria-hidden": "true", focusable: "false" },
@@ -36,7 +37,7 @@ const showCauses = () => {
     el("span", null, `${count(among, "job")}, last `, time(last)))));
 };
 
-// Relative times go on while the page is open, and a page that is old says so.
+// Relative times are updated while the page is open, and an old page says that it is old.
 const tick = () => {
   for (const node of document.querySelectorAll("time[data-ago]")) node.textContent = relative(Number(node.dataset.ago));
   const age = since(0);
@@ -68,7 +69,7 @@ const nextTheme = () => {
   remembered(theme);
 };
 
-// A line is finished when it comes near the window; what is seen first is whole from the first frame on.
+// A line is completed when it comes near the window; lines visible at first are complete from the first frame on.
 const showJobs = () => {
   const near = new IntersectionObserver((entries) => {
     for (const entry of entries) {

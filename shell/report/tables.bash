@@ -16,8 +16,8 @@ load lib/fields lib/jobs_in report/{expressions,clock,missed}
 
 DAY_US=86400000000
 
-# jobs_table - SQL: `known`, what jobs.json says of the jobs, if it can be read; else it is empty. Of an id that is
-# there twice, the last counts.
+# jobs_table - SQL: `known`, what jobs.json says of the jobs; empty if it cannot be read. Of a duplicate id, the last
+# counts.
 jobs_table() {
   echo "CREATE TEMP TABLE known(job_id UNIQUE, name, schedule, next_run_us, overdue_s, state, started_us);"
   [[ -z $jobs_known ]] || echo "INSERT OR REPLACE INTO known SELECT job_id, name, coalesce(nullif(cron, ''), schedule),
@@ -49,7 +49,7 @@ page_tables() {
   cause_tables
 }
 
-# job_tables - the jobs, and what one row for each tells.
+# job_tables - the jobs, with the data that one row for each job has.
 job_tables() {
   printf '%s\n' "CREATE TEMP TABLE stats AS
   SELECT job_id, runs, failures, streak, last_run_us, last_success_us FROM task_stats;
@@ -85,7 +85,7 @@ UPDATE bucket SET failures = min(runs, f.failures)
   WHERE bucket.number = f.number AND bucket.cell = f.cell;"
 }
 
-# window_table - what the four windows hold.
+# window_table - the counts of the four windows.
 window_table() {
   printf '%s\n' "CREATE TEMP TABLE window(number INTEGER PRIMARY KEY, counts);
 INSERT INTO window SELECT number, json_array(sum(runs * (age <= 1)), sum(failures * (age <= 1)), sum(runs * (age <= 7)),
