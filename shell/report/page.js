@@ -1,5 +1,5 @@
-// page.js - the page as a whole: data shared by all jobs, the page's age, its theme; and the start of the other
-// scripts.
+// page.js - the page as a whole: data shared by all jobs, the page's age, its theme; and the code that starts
+// everything.
 
 const showAll = () => {
   const windows = data.all.windows.length ? data.all.windows : NO_RUNS;
