@@ -10,9 +10,9 @@
 ** rest when the value is known. `omit` is never set for these terms: SQLite checks every row again, so a pushdown only
 ** saves work.
 **
-** `since`, `until`, `grace` and `zone` are no columns of a row but arguments of a table (see time_window.c): they are
-** bound before all other terms, so that there is always room for them. SQLite must not check them: the column is NULL
-** where the argument is not given, and NULL equals nothing.
+** `since`, `until`, `grace`, `zone` and `per_job` are no columns of a row but arguments of a table (see time_window.c):
+** they are bound before all other terms, so that there is always room for them. SQLite must not check them: the column
+** is NULL where the argument is not given, and NULL equals nothing.
 */
 #include "scan.h"
 
@@ -23,7 +23,7 @@ static const char *const column_word[TR_COLUMN_OTHER] = {
     [TR_COLUMN_TIME_US] = "time_us", [TR_COLUMN_OUTPUT] = "output",   [TR_COLUMN_ERROR] = "error",
     [TR_COLUMN_ROWID] = "rowid",     [TR_COLUMN_SINCE] = "since",     [TR_COLUMN_UNTIL] = "until",
     [TR_COLUMN_GRACE] = "grace",     [TR_COLUMN_ZONE] = "zone",       [TR_COLUMN_OK] = "ok",
-    [TR_COLUMN_OFFSET] = "offset",
+    [TR_COLUMN_OFFSET] = "offset",   [TR_COLUMN_PER_JOB] = "per_job",
 };
 
 static const char *const op_word[TR_OP_COUNT] = {
@@ -77,7 +77,8 @@ static bool is_supported(TrColumn column, TrOp op) {
   case TR_COLUMN_SINCE:
   case TR_COLUMN_UNTIL:
   case TR_COLUMN_GRACE:
-  case TR_COLUMN_ZONE: return op == TR_EQ;
+  case TR_COLUMN_ZONE:
+  case TR_COLUMN_PER_JOB: return op == TR_EQ;
   default: return false;
   }
 }
@@ -94,7 +95,7 @@ static bool takes_list(TrColumn column) {
 
 static bool is_argument(TrColumn column) {
   return column == TR_COLUMN_SINCE || column == TR_COLUMN_UNTIL || column == TR_COLUMN_GRACE ||
-         column == TR_COLUMN_ZONE;
+         column == TR_COLUMN_ZONE || column == TR_COLUMN_PER_JOB;
 }
 
 static bool is_chosen(const TrPlan *plan, TrColumn column) {
@@ -139,7 +140,8 @@ static void estimate(const TrPlan *plan, sqlite3_index_info *info) {
     case TR_COLUMN_SINCE:
     case TR_COLUMN_UNTIL:
     case TR_COLUMN_GRACE:
-    case TR_COLUMN_ZONE: break;
+    case TR_COLUMN_ZONE:
+    case TR_COLUMN_PER_JOB: break;
     case TR_COLUMN_JOB_ID: {
       double share = op == TR_GLOB ? 0.1 : op == TR_IN ? 0.01 : 0.001;
       cost *= share, rows *= share;

@@ -70,6 +70,7 @@ typedef enum TrColumn {
   TR_COLUMN_UNTIL,
   TR_COLUMN_GRACE,
   TR_COLUMN_ZONE,
+  TR_COLUMN_PER_JOB,
   TR_COLUMN_OTHER
 } TrColumn;
 typedef enum TrOp {
@@ -444,6 +445,5 @@ static inline TrBytes tr_log_scan_job_id(const TrLogScan *scan) {
   return tr_scan_file_job(&scan->current);
 }
 int64_t tr_log_scan_rowid(const TrLogScan *scan);
-
 #pragma GCC visibility pop
 #endif /* TR_SCAN_H */

@@ -1,6 +1,6 @@
 /*
 ** time_window.c - since and until, the arguments of task_stats and task_errors: read by xBestIndex, and turned into
-** times of a filter. Also grace and zone, which only task_slots has.
+** times of a filter. Also grace, zone and per_job, which only task_slots has.
 **
 ** They are hidden columns, and restrict the records that count, both ends included. They are not a property of a row
 ** that SQLite could check, so only the operator = makes sense. If a value is not known yet, because in a join its table
@@ -13,10 +13,10 @@
 /* --- planning ----------------------------------------------------------------------------------------------------- */
 
 /* The range of columns that are arguments. */
-enum { FIRST_ARGUMENT = TR_COLUMN_SINCE, ARGUMENTS_END = TR_COLUMN_ZONE + 1 };
+enum { FIRST_ARGUMENT = TR_COLUMN_SINCE, ARGUMENTS_END = TR_COLUMN_PER_JOB + 1 };
 
 static const char *argument_name(TrColumn column) {
-  static const char *const names[] = {"since", "until", "grace", "zone"};
+  static const char *const names[] = {"since", "until", "grace", "zone", "per_job"};
   return names[column - FIRST_ARGUMENT];
 }
 

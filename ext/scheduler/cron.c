@@ -168,6 +168,16 @@ int tr_cron_parse(const char *bytes, size_t length, TrCron *cron, char **cause) 
   return SQLITE_OK;
 }
 
+/* A weekday comes in every month; a day of the month, in those that have it. */
+bool tr_cron_has_any_day(const TrCron *cron) {
+  if (cron->any_day || !cron->any_weekday || cron->days & TR_LAST_DAY) return true;
+  int first = __builtin_ctz(cron->days);
+  for (int month = 1; month <= 12; month++) {
+    if (cron->months >> month & 1 && first <= tr_days_in_month(2000, month)) return true; /* a leap year */
+  }
+  return false;
+}
+
 bool tr_cron_has_day(const TrCron *cron, int64_t day, int year, int month, int day_of_month) {
   if (!(cron->months >> month & 1)) return false;
   bool by_weekday = cron->weekdays >> tr_weekday_of(day) & 1;

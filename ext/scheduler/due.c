@@ -21,6 +21,7 @@ void tr_due_begin(TrDue *due, const TrSchedule *schedule, const TrZone *zone, in
   if (after_us < FIRST_US) after_us = FIRST_US - 1;
   *due = (TrDue){.schedule = schedule, .zone = zone, .last_us = after_us};
   if (schedule->interval_us || after_us > LAST_US) return;
+  if (!tr_cron_has_any_day(&schedule->cron)) due->last_us = INT64_MAX;
   /* A local time that is skipped is due later, but by less than a day. */
   due->day = floor_div(tr_zone_local_us(zone, after_us), 1440 * MINUTE_US) - 2;
   tr_zone_stretch(zone, (due->day - 2) * 86400, &due->stretch);

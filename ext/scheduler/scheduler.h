@@ -152,6 +152,7 @@ typedef struct TrCron {
 
 /* SQLITE_OK; SQLITE_MISMATCH if it is not understood, with the reason in *cause; or SQLITE_NOMEM. */
 TR_CHECKED int tr_cron_parse(const char *text, size_t length, TrCron *cron, char **cause);
+bool tr_cron_has_any_day(const TrCron *cron); /* false: it is never due, as on 30 February */
 bool tr_cron_has_day(const TrCron *cron, int64_t day, int year, int month, int day_of_month);
 
 typedef struct TrSchedule {
@@ -307,6 +308,8 @@ typedef struct TrSlots {
 /* Gives the slots from `from_us` on, in order, up to the year 9999. Marks the runs by hand. */
 void tr_slots_begin(TrSlots *slots, TrSlotJob *job, int64_t from_us);
 bool tr_slots_next(TrSlots *slots, TrSlot *slot); /* false: there are no more */
+/* From where on there are `wanted` slots up to to_us, but not before from_us: surely at fixed times, else as a rule. */
+int64_t tr_slots_look_back(const TrSlotJob *job, int64_t wanted, int64_t from_us, int64_t to_us);
 
 #pragma GCC visibility pop
 #endif /* TR_SCHEDULER_H */

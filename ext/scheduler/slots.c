@@ -289,3 +289,24 @@ bool tr_slots_next(TrSlots *slots, TrSlot *slot) {
   if (is_there) judge(slots, slot);
   return is_there;
 }
+
+/* The window that is looked into doubles, so this takes as long as the slots of the last one. */
+int64_t tr_slots_look_back(const TrSlotJob *job, int64_t wanted, int64_t from_us, int64_t to_us) {
+  int64_t back_us = 3600 * TR_US_PER_SECOND, start_us, due_us;
+  const TrSchedule *schedule = &job->schedule;
+  if (!job->is_recurring || (schedule->interval_us == 0 && !tr_cron_has_any_day(&schedule->cron))) return from_us;
+  if (schedule->interval_us) {
+    bool is_far = __builtin_mul_overflow(wanted + 1, schedule->interval_us, &back_us) ||
+                  __builtin_sub_overflow(to_us, back_us, &start_us);
+    return is_far || start_us < from_us ? from_us : start_us;
+  }
+  for (; !__builtin_sub_overflow(to_us, back_us, &start_us) && start_us > from_us; back_us *= 2) {
+    TrDue due;
+    int64_t count = 0;
+    tr_due_begin(&due, schedule, job->zone, start_us - 1);
+    while (count < wanted && tr_due_next(&due, &due_us) && due_us <= to_us) count++;
+    if (count == wanted) return start_us;
+    if (back_us > INT64_MAX / 4) break;
+  }
+  return from_us;
+}

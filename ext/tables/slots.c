@@ -35,6 +35,7 @@ enum {
   SLOTS_UNTIL,
   SLOTS_GRACE,
   SLOTS_ZONE,
+  SLOTS_PER_JOB,
   SLOTS_JOB,
   SLOTS_OK,
   SLOTS_STARTED_US,
@@ -45,7 +46,8 @@ enum { ARGUMENTS = SLOTS_JOB - SLOTS_SINCE };
 static const char slots_schema[] =
     "CREATE TABLE task_slots("
     "job_id TEXT, slot TEXT, slot_us INTEGER, offset INTEGER, finished TEXT, late_s REAL, state TEXT, reason TEXT, "
-    "since HIDDEN, until HIDDEN, grace HIDDEN, zone HIDDEN, " /* no types: SQLite must not convert what was given */
+    /* Arguments have no types: SQLite must not convert what was given. */
+    "since HIDDEN, until HIDDEN, grace HIDDEN, zone HIDDEN, per_job HIDDEN, "
     "job TEXT HIDDEN, ok INTEGER HIDDEN, started_us INTEGER HIDDEN, finished_us INTEGER HIDDEN)";
 
 typedef struct SlotsTable {
@@ -61,13 +63,15 @@ typedef struct SlotsCursor {
   TrZone *zone;                       /* owned */
   int64_t from_us, to_us;             /* the window */
   int64_t now_us, grace_us;           /* grace_us negative: the default */
+  int64_t per_job;                    /* so many slots of each job: the first, or, negative, the last; 0: all */
   TrJobs jobs;
   size_t *order; /* owned: indices of the wanted jobs, sorted by id */
   size_t order_count, at;
   uint32_t ordinal; /* of the current job */
   TrSlotSource source;
   TrSlotJob job; /* the current one, */
-  bool in_job;   /* there are more slots of the current job */
+  bool in_job;   /* there are more slots of the current job, */
+  int64_t left;  /* of which so many may still be given out */
   TrSlots slots;
   TrSlot slot;
   bool has_slot;   /* the current row is a slot; if not, it tells why the job has none */
@@ -86,6 +90,7 @@ static TrColumn slots_column_of(int column) {
   case SLOTS_UNTIL: return TR_COLUMN_UNTIL;
   case SLOTS_GRACE: return TR_COLUMN_GRACE;
   case SLOTS_ZONE: return TR_COLUMN_ZONE;
+  case SLOTS_PER_JOB: return TR_COLUMN_PER_JOB;
   default: return TR_COLUMN_OTHER;
   }
 }
@@ -182,11 +187,22 @@ static int read_grace_argument(SlotsCursor *cursor, sqlite3_value *value, char *
                   type == SQLITE_BLOB ? "(a BLOB)" : text);
 }
 
+static int read_per_job_argument(SlotsCursor *cursor, sqlite3_value *value, char **message) {
+  int type = sqlite3_value_type(value);
+  if (type == SQLITE_NULL) return SQLITE_OK;
+  cursor->per_job = sqlite3_value_int64(value);
+  if (type == SQLITE_INTEGER && cursor->per_job != 0 && cursor->per_job != INT64_MIN) return SQLITE_OK;
+  return tr_error(message, SQLITE_ERROR,
+                  "task_slots: per_job wants how many slots of each job: 1 for the first, -1 for the last");
+}
+
 static int read_argument(SlotsCursor *cursor, TrColumn column, int flags, sqlite3_value *value, char **message) {
   sqlite3_value **kept = &cursor->argument[column - TR_COLUMN_SINCE];
   int64_t *us = column == TR_COLUMN_SINCE ? &cursor->from_us : column == TR_COLUMN_UNTIL ? &cursor->to_us : NULL;
   int code = tr_time_argument("task_slots", column, flags, cursor->zone, value, kept, us, message);
-  return code == SQLITE_OK && column == TR_COLUMN_GRACE ? read_grace_argument(cursor, value, message) : code;
+  if (code == SQLITE_OK && column == TR_COLUMN_GRACE) code = read_grace_argument(cursor, value, message);
+  if (code == SQLITE_OK && column == TR_COLUMN_PER_JOB) code = read_per_job_argument(cursor, value, message);
+  return code;
 }
 
 /* The zone is read first, because days in the other arguments are in that zone. */
@@ -197,7 +213,7 @@ static int read_arguments(SlotsCursor *cursor, const TrPlan *plan, int flags, sq
   }
   for (int i = 0; i < plan->count && code == SQLITE_OK; i++) {
     TrColumn column = (TrColumn)plan->term[i].column;
-    bool is_ours = column >= TR_COLUMN_SINCE && column <= TR_COLUMN_ZONE;
+    bool is_ours = column >= TR_COLUMN_SINCE && column <= TR_COLUMN_PER_JOB;
     if (is_ours) code = read_argument(cursor, column, flags, argv[i], message);
   }
   return code;
@@ -274,10 +290,49 @@ static void describe_job(SlotsCursor *cursor, size_t i) {
                             .grace_us = cursor->grace_us};
 }
 
+static int load_job(SlotsCursor *cursor, int64_t from_us, char **message) {
+  int64_t horizon_us;
+  if (__builtin_sub_overflow(from_us, HORIZON_US, &horizon_us)) horizon_us = INT64_MIN;
+  bool counts_from_change = !cursor->job.is_recurring && cursor->job.created_us < horizon_us;
+  if (counts_from_change) horizon_us = cursor->job.created_us; /* and that may have been any time since */
+  int code = tr_slot_source_load(&cursor->source, &cursor->jobs, current_id(cursor), horizon_us, &cursor->job, message);
+  if (code == SQLITE_OK) tr_slots_begin(&cursor->slots, &cursor->job, from_us);
+  return code;
+}
+
+/* Passes those of the window but the last `wanted`. *count: how many there are to come. */
+static int skip_to_last(SlotsCursor *cursor, TrTable *table, int64_t from_us, int64_t wanted, int64_t *count) {
+  int code = SQLITE_OK;
+  TrSlot slot;
+  *count = 0;
+  while (code == SQLITE_OK && tr_slots_next(&cursor->slots, &slot) && slot.slot_us <= cursor->to_us) {
+    if (++*count % 4096 == 0) code = tr_poll(&table->poll);
+  }
+  tr_slots_begin(&cursor->slots, &cursor->job, from_us);
+  for (; code == SQLITE_OK && *count > wanted && tr_slots_next(&cursor->slots, &slot); --*count) {
+    if (*count % 4096 == 0) code = tr_poll(&table->poll);
+  }
+  return code;
+}
+
+/* What comes before the last slots need not be read; of an interval, where they are is a guess. */
+static int begin_slots(SlotsCursor *cursor, TrTable *table, char **message) {
+  int64_t from_us = cursor->from_us, wanted = -cursor->per_job, count;
+  cursor->left = cursor->per_job > 0 ? cursor->per_job : INT64_MAX;
+  if (wanted > 0) from_us = tr_slots_look_back(&cursor->job, wanted, cursor->from_us, cursor->to_us);
+  int code = load_job(cursor, from_us, message);
+  if (code == SQLITE_OK && wanted > 0) code = skip_to_last(cursor, table, from_us, wanted, &count);
+  if (code == SQLITE_OK && wanted > 0 && count < wanted && from_us > cursor->from_us) {
+    code = load_job(cursor, cursor->from_us, message);
+    if (code == SQLITE_OK) code = skip_to_last(cursor, table, cursor->from_us, wanted, &count);
+  }
+  cursor->in_job = code == SQLITE_OK;
+  return code;
+}
+
 /* Afterwards the job has slots, or a single row that tells why it has none. */
 static int begin_job(SlotsCursor *cursor, TrTable *table, char **message) {
   size_t i = cursor->order[cursor->at];
-  int64_t horizon_us = cursor->from_us;
   describe_job(cursor, i);
   int code = intern_job(cursor, table, message);
   if (code == SQLITE_OK) code = read_job_schedule(cursor->jobs.job[i], &cursor->job.schedule, &cursor->unknown);
@@ -285,14 +340,7 @@ static int begin_job(SlotsCursor *cursor, TrTable *table, char **message) {
     code = tr_error(&cursor->unknown, SQLITE_MISMATCH, "it has no created_at that can be read");
   }
   if (code != SQLITE_OK) return code == SQLITE_MISMATCH && cursor->unknown ? SQLITE_OK : code;
-  if (__builtin_sub_overflow(horizon_us, HORIZON_US, &horizon_us)) horizon_us = INT64_MIN;
-  bool counts_from_change = !cursor->job.is_recurring && cursor->job.created_us < horizon_us;
-  if (counts_from_change) horizon_us = cursor->job.created_us; /* and that may have been any time since */
-  code = tr_slot_source_load(&cursor->source, &cursor->jobs, current_id(cursor), horizon_us, &cursor->job, message);
-  if (code != SQLITE_OK) return code;
-  tr_slots_begin(&cursor->slots, &cursor->job, cursor->from_us);
-  cursor->in_job = true;
-  return SQLITE_OK;
+  return begin_slots(cursor, table, message);
 }
 
 /* --- the cursor --------------------------------------------------------------------------------------------------- */
@@ -350,7 +398,7 @@ static int slots_rowid(sqlite3_vtab_cursor *base, sqlite3_int64 *rowid) {
 
 /* SQLITE_ROW: the job has one more row; SQLITE_DONE: no more. */
 static int next_row_of_job(SlotsCursor *cursor, TrTable *table) {
-  cursor->has_slot = cursor->in_job && tr_slots_next(&cursor->slots, &cursor->slot);
+  cursor->has_slot = cursor->in_job && cursor->left-- > 0 && tr_slots_next(&cursor->slots, &cursor->slot);
   if (!cursor->has_slot || cursor->slot.slot_us > cursor->to_us) return SQLITE_DONE;
   int code = ++cursor->passed % 4096 == 0 ? tr_poll(&table->poll) : SQLITE_OK;
   return code == SQLITE_OK ? SQLITE_ROW : code;
@@ -381,6 +429,12 @@ static int slots_next(sqlite3_vtab_cursor *base) {
   return code == SQLITE_ROW || code == SQLITE_DONE ? SQLITE_OK : code;
 }
 
+/* By comparisons of slot_us. Those do not decide which slots are the first of a job. */
+static void narrow_window(SlotsCursor *cursor) {
+  if (cursor->filter.from_us > cursor->from_us) cursor->from_us = cursor->filter.from_us;
+  if (cursor->filter.to_us < cursor->to_us) cursor->to_us = cursor->filter.to_us;
+}
+
 static int slots_filter(sqlite3_vtab_cursor *base, int flags, const char *plan_text, int argc, sqlite3_value **argv) {
   SlotsCursor *cursor = (SlotsCursor *)base;
   SlotsTable *table = (SlotsTable *)base->pVtab;
@@ -390,11 +444,11 @@ static int slots_filter(sqlite3_vtab_cursor *base, int flags, const char *plan_t
   cursor->now_us = cursor->to_us = tr_clock_us();
   cursor->from_us = cursor->now_us - DEFAULT_WINDOW_US;
   cursor->grace_us = -1;
+  cursor->per_job = 0;
   int code = tr_table_bind(&cursor->cursor, plan_text, argc, argv, &plan, &cursor->filter);
   if (code == SQLITE_OK) code = read_arguments(cursor, &plan, flags, argv, message);
   if (code != SQLITE_OK || cursor->filter.nothing) return code;
-  if (cursor->filter.from_us > cursor->from_us) cursor->from_us = cursor->filter.from_us;
-  if (cursor->filter.to_us < cursor->to_us) cursor->to_us = cursor->filter.to_us;
+  if (cursor->per_job == 0) narrow_window(cursor);
   const char *file = table->file ? table->file : tr_environment("SCHEDULER_JOBS_FILE");
   code = tr_jobs_load(&cursor->jobs, file ? file : SLOTS_DEFAULT_FILE, &table->table.poll, message);
   if (code == SQLITE_OK) code = choose_jobs(cursor);
@@ -481,7 +535,8 @@ static int slots_column(sqlite3_vtab_cursor *base, sqlite3_context *context, int
   case SLOTS_SINCE:
   case SLOTS_UNTIL:
   case SLOTS_GRACE:
-  case SLOTS_ZONE: tr_time_window_result(context, cursor->argument[column - SLOTS_SINCE]); break;
+  case SLOTS_ZONE:
+  case SLOTS_PER_JOB: tr_time_window_result(context, cursor->argument[column - SLOTS_SINCE]); break;
   default:
     if (cursor->has_slot) run_column(context, &cursor->slot, column);
   }

@@ -98,6 +98,7 @@ _taskresults_option() {
     -o | --output | --db | --state) compopt -o default 2>/dev/null; COMPREPLY=(); return ;;
     --limit | --min | --max-chars | --since | --until | --interval | --columns | --delimiter) COMPREPLY=(); return ;;
     --keep | --keep-failures | --name | --timeout | --jitter | --days | --title | --refresh) COMPREPLY=(); return ;;
+    --within) COMPREPLY=(); return ;;
     --target | --after | --rate | --silent-for | --grace | --cooldown | --for | --burn) COMPREPLY=(); return ;;
     --maintenance | --suspicious | --exec | --exec-timeout | --max-duration) COMPREPLY=(); return ;;
   esac
@@ -116,7 +117,7 @@ _taskresults_argument() {
     return
   fi
   case $command in
-    view | stats | errors | rejects | export | follow | prune | run | sla | alerts)
+    view | next | stats | errors | rejects | export | follow | prune | run | sla | alerts)
       _taskresults_jobs "$word"
       # Behind -- only: elsewhere it would be an option.
       [[ -n $dashed ]] || for i in "${!found[@]}"; do [[ ${found[i]} != -* ]] || unset "found[i]"; done

@@ -454,10 +454,25 @@ def check(db, r, count):
         rows += compare(db, state, f"{every} WHERE job_id = ? AND slot_us BETWEEN ? AND ?", (since, until, grace, name, one, low, high),
                         lambda: [row for row in expected(state, clock(), since, until, grace, zone)
                                  if row[0] == one and row[2] is not None and low <= row[2] <= high])
+        # The first ones of each job, and the last ones.
+        per_job = r.choice([1, 2, 30, -1, -1, -2, -3, -40])
+        for start in (since, -10**17):
+            rows += compare(db, state, "SELECT * FROM (" + every.replace("?)", "?, ?)") + ") WHERE slot_us IS NULL OR slot_us < ?",
+                            (start, until, grace, name, per_job, high),
+                            lambda: [row for row in some_of_each(expected(state, clock(), max(start, begin - 30 * DAY), until, grace, zone), per_job)
+                                     if row[2] is None or row[2] < high])
         rows += compare(db, state, f"SELECT {COLUMNS} FROM temp.s ORDER BY job_id, slot_us",
                         (), lambda: seven_days(db))
     print(f"{rows} rows of {count} directories agree; states: {' '.join(sorted(states))}")
     assert count < 100 or len(states) == 7, states
+
+
+def some_of_each(rows, count):
+    chosen = []
+    for job in dict.fromkeys(row[0] for row in rows):
+        mine = [row for row in rows if row[0] == job]
+        chosen += mine[:count] if count > 0 else mine[count:]
+    return chosen
 
 
 def seven_days(db):

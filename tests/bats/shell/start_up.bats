@@ -38,7 +38,7 @@ CORE=' lib/start lib/environment lib/load lib/options lib/places lib/sqlite term
   for words in 'view a --latest' 'view a' 'view a --json' 'view --all --limit 1' 'view a --since 2020-01-01' list \
     'list --csv' stats 'stats a --by day' 'stats --json' errors 'errors --jsonl' rejects 'export a' 'export --format json' \
     metrics 'report -o page' sla 'sla --csv' 'alerts --nagios' doctor version 'sql SELECT\ 1' 'help list' 'list --help' \
-    'prune a --keep 2 --dry-run'; do
+    'prune a --keep 2 --dry-run' next 'next a --within 1h' 'next --csv'; do
     eval "words=($words)"
     (cd "$BATS_TEST_TMPDIR" && BASH_XTRACEFD=9 strace -f -qq -e trace=openat -e signal=none -o opened \
       bash -p -x "$shell/taskresults" "${words[@]}" >/dev/null 2>&1 9>traced) || true

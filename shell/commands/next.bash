@@ -1,0 +1,144 @@
+# next [JOB...] - when each job is due, and what became of the last time it was
+#
+# Usage: taskresults next [JOB...] [OPTION...]
+#
+# The schedules are those of the scheduler's jobs.json, in UTC. What is due first comes first; jobs that are not due
+# follow, with the reason: one that runs now and counts on from its end, one whose schedule cannot be read, one that is
+# paused, and one that is never due again: it was to run once, or its schedule names no day that there is.
+#
+# The last time is the last one up to now, and what became of it is as in task_slots: ran, late, missed, paused,
+# skipped, pending or unknown. A run that failed shows as failed.
+#
+# Options:
+#   --within D      only what is due within that time: 90s, 30m, 12h, 7d and the like; beside it, only jobs that run now
+#                   or whose schedule cannot be read, since these may be due, too
+#   --limit N       only the first N
+#   --raw           control characters as they are (line breaks stay visible)
+#   --json          a JSON array of objects
+#   --jsonl         JSON, one object a line
+#   --csv           CSV (RFC 4180) with a header
+#
+# The machine formats have job_id, state (due, running, unknown, paused or never), next, in_s (seconds from now),
+# schedule, last (when it was due), last_state, late_s, last_success (true or false; null without a
+# record) and reason.
+#
+# Exit status:
+#   0 fine, also when nothing is due; 1 no such job; 2 usage; 3 input or output failed, or a job was left out because a
+#   file of its cannot be read
+#
+# Examples:
+#   taskresults next --within 1h
+#   taskresults next my-job --json
+
+# shellcheck shell=bash
+
+parse_options 'within= limit= raw json jsonl csv' "$@"
+load lib/unreadable
+format_option json jsonl csv
+number_option limit
+span_options within
+
+# unreadable_files - sets `unreadable` and `unread_logs`, the jobs with records or a log that cannot be read, and has
+# the queries to come pass over these.
+unreadable_files() {
+  find_unreadable "$logs_dir" .log
+  unread_logs=("${unreadable[@]}")
+  find_unreadable "$results_dir" .jsonl
+  ((${#unreadable[@]} + ${#unread_logs[@]} == 0)) || export TASKRESULTS_UNREADABLE=skip
+}
+
+# say_left_out - names those jobs, and exits with 3, if there are any.
+say_left_out() {
+  ((${#unreadable[@]} + ${#unread_logs[@]})) || return 0
+  load lib/name_unreadable
+  name_unreadable 'left out' "${unreadable[@]}"
+  name_unreadable_files 'left out' log "$logs_dir" .log "${unread_logs[@]}"
+  exit "$EXIT_IO"
+}
+
+# unknown_job - complains, and exits with 1, if one of `args` is no job of the scheduler's list.
+unknown_job() {
+  local job text rows=''
+  load lib/rows
+  for job in "${args[@]}"; do
+    set_sql_text text "$job"
+    rows+="${rows:+, }($text)"
+  done
+  set_rows rows "SELECT column1 FROM (VALUES $rows) WHERE column1 NOT IN (SELECT job_id FROM task_jobs
+    WHERE record IS NOT NULL AND job_id IS NOT NULL) LIMIT 1;" || exit
+  [[ -z $rows ]] || no_job "$EXIT_NO" "${rows%$'\n'}"
+}
+
+wanted=1
+unreadable_files
+if ((${#args[@]})); then
+  load lib/jobs
+  named_jobs "${args[@]}"
+  wanted=$job_condition
+  unknown_job
+fi
+if ((${#unreadable[@]} + ${#unread_logs[@]})); then
+  load lib/jobs
+  named_jobs "${unreadable[@]}" "${unread_logs[@]}"
+  wanted+=" AND NOT $job_condition"
+fi
+within=1
+[[ ! -v opt[within] ]] || within="state IN ('running', 'unknown') OR (state = 'due' AND
+  next_us <= taskresults_time('now') + ${opt[within]})"
+limit=${opt[limit]-0}
+
+# As Python's bool() has it, and the scheduler; a job that says nothing is enabled.
+disabled="json_type(record, '\$.enabled') IS NOT NULL AND coalesce(enabled, 0) IN (0, '', '[]', '{}')"
+
+# Two passes over the jobs: joined without being materialized, each row would look into jobs.json.
+select="WITH coming AS MATERIALIZED (SELECT job_id, slot, min(slot_us) AS slot_us, reason
+    FROM task_slots('now', '9999-12-31', NULL, NULL, 1) WHERE $wanted GROUP BY job_id),
+  past AS MATERIALIZED (SELECT job_id, slot, max(slot_us) AS slot_us, state, late_s, ok, reason
+    FROM task_slots('0001-01-01', 'now', NULL, NULL, -1) WHERE $wanted GROUP BY job_id),
+  job AS (SELECT job_id, coalesce(nullif(cron, ''), schedule) AS schedule,
+      CASE WHEN coming.slot IS NULL AND coming.job_id IS NOT NULL THEN 'unknown'
+        WHEN $disabled THEN 'paused' WHEN coming.slot IS NOT NULL THEN 'due'
+        WHEN task_jobs.state = 'running' THEN 'running' ELSE 'never' END AS state, coming.slot, coming.slot_us,
+      coming.reason AS why, past.slot AS last, past.slot_us AS last_us, past.state AS last_state, late_s, ok,
+      past.reason AS last_why
+    FROM task_jobs LEFT JOIN coming USING (job_id) LEFT JOIN past USING (job_id)
+    WHERE record IS NOT NULL AND job_id IS NOT NULL AND $wanted),
+  shown AS (SELECT job_id, schedule, state, iif(state = 'due', slot, NULL) AS next,
+      iif(state = 'due', slot_us, NULL) AS next_us, last, last_us, last_state, late_s, ok,
+      CASE state WHEN 'unknown' THEN why WHEN 'paused' THEN coalesce(why, last_why, 'the job is not enabled')
+        ELSE last_why END AS reason FROM job)
+  SELECT * FROM shown WHERE $within
+  ORDER BY CASE state WHEN 'due' THEN 0 WHEN 'running' THEN 1 WHEN 'unknown' THEN 2 WHEN 'paused' THEN 3 ELSE 4 END,
+    next_us, job_id LIMIT $((limit ? limit : -1))"
+
+if [[ -n $format ]]; then
+  rows_as "$format" "SELECT job_id, state, next, (next_us - taskresults_time('now')) / 1000000 AS in_s, schedule, last,
+    last_state, late_s, CASE ok WHEN 1 THEN json('true') WHEN 0 THEN json('false') END AS last_success,
+    reason FROM ($select)" \
+    job_id state next in_s schedule last last_state late_s last_success reason
+  say_left_out
+  exit 0
+fi
+
+load lib/{rows,times,fields}
+set_cell job job_id
+set_cell schedule schedule
+set_duration delay 'CAST(late_s AS INTEGER)'
+set_cell reason "coalesce(reason, iif(last_state = 'late', 'began ' || ($delay) || ' late', NULL))"
+set_clock at next_us
+set_relative_time ahead next_us
+set_clock last_at last_us
+set_painted failed red "'failed'"
+set_painted bad red last_state
+set_painted good green last_state
+set_rows rows "SELECT 'JOB', 'NEXT', '', 'SCHEDULE', 'LAST', '', 'WHY';
+  SELECT $job, iif(state = 'due', $at, state), $ahead, $schedule, $last_at,
+    CASE WHEN ok = 0 THEN $failed WHEN last_state IN ('late', 'missed') THEN $bad WHEN last_state = 'ran' THEN $good
+      ELSE coalesce(last_state, '') END, $reason FROM ($select);" || exit
+if [[ $rows == *$'\n'*$'\n'* ]]; then
+  load terminal/table
+  show_table "$rows" lllllll '7:20 4:9 1' '5 3'
+else
+  say "$([[ -v opt[within] ]] && echo 'nothing is due in that time' || echo 'no jobs')"
+fi
+say_left_out
