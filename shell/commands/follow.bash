@@ -51,6 +51,7 @@ if [[ -v opt[jsonl] ]]; then
   printed=$(json_row timestamp timestamp job_id job_id job_name job_name success success output output error error)
 else
   load lib/records terminal/show
+  ((${#args[@]} == 1)) || with_job_id=1
   set_record_block printed "$cut"
 fi
 

@@ -18,6 +18,7 @@
 #   --dry-run       say what would be removed, and whether prune would refuse to; change nothing
 #   --force         do what prune otherwise refuses as a likely mistake: a --since in the future; --keep 0 as the only
 #                   rule; and removing the records of all jobs in the directory
+#   --count         count the dropped lines, and the kept records, for which the files are read whole
 #   --offline       you know that nothing writes to the files: then prune also works on file systems that have no
 #                   leases, or cannot exchange two files
 #   --quiet         print only what could not be pruned, for cron
@@ -39,7 +40,7 @@
 
 # shellcheck shell=bash
 
-parse_options 'all keep= since= keep-failures= drop-rejects dry-run force offline quiet raw json jsonl' "$@"
+parse_options 'all keep= since= keep-failures= drop-rejects dry-run force count offline quiet raw json jsonl' "$@"
 load lib/query lib/fields
 # A command that deletes must not guess: if an option is given twice, either value may be the mistake.
 [[ -z $repeated ]] || usage_error "--$repeated is given twice"
@@ -52,7 +53,7 @@ rules=
 [[ ! -v opt[keep] ]] || rules+=", 'keep', ${opt[keep]}"
 [[ ! -v opt[since] ]] || rules+=", 'since', ${opt[since]}"
 [[ ! -v opt[keep-failures] ]] || rules+=", 'keep_failures', ${opt[keep-failures]}"
-for name in drop-rejects dry-run force offline; do
+for name in drop-rejects dry-run force count offline; do
   [[ ! -v opt[$name] ]] || rules+=", '${name//-/_}', 1"
 done
 

@@ -94,7 +94,7 @@ find_runner || die "$EXIT_IO" "taskresults-run is not at $runner, so the command
 recorder=("$BASH" -p "$shell_home/runner/record_run.bash" "$job" "$name")
 exec {environment}< <(((${#user_environment[@]} == 0)) || printf '%s\0' "${user_environment[@]}")
 settings=("environment=$environment" "job=$job" "results=$results_dir")
-[[ -z ${SCHEDULER_LOGS_DIR-} ]] || settings+=("logs=$SCHEDULER_LOGS_DIR")
+[[ -z ${SCHEDULER_LOGS_DIR-} || -v logs_are_beside ]] || settings+=("logs=$SCHEDULER_LOGS_DIR")
 for option in timeout jitter lock ping; do
   [[ ! -v opt[$option] ]] || settings+=("$option=${opt[$option]}")
 done

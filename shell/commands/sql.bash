@@ -31,6 +31,7 @@ database=${opt[db]-:memory:}
 [[ $database != -* ]] || database=./$database
 
 load lib/as_user
+[[ ! -v logs_are_beside ]] || add_for_user "SCHEDULER_LOGS_DIR=$logs_dir"
 sqlite_setup
 settings=(-cmd ".mode $mode")
 [[ ! -v opt[header] ]] || settings+=(-cmd '.headers on')

@@ -131,6 +131,7 @@ print_text() {
   fi
 }
 
+[[ ! -v opt[all] ]] || with_job_id=1
 set_record_block block "$cut"
 set_record_select "$block AS block"
 statement="SELECT block FROM ($record_select);"

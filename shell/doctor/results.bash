@@ -79,19 +79,37 @@ check_lines() {
   ((found)) || ok 'every line is a record'
 }
 
+# Clocks of two machines may differ by so much.
+FUTURE_S=60
+
+# check_record_times - of `check_records`: records that no range of time holds, and those that are dated ahead.
+check_record_times() {
+  ((timeless == 0)) ||
+    note "job $quoted: records whose timestamp cannot be read as a time: $timeless of $runs" \
+      "they are in no range of time, and prune --since keeps them; to see them: taskresults view -- $quoted"
+  ((future == 0)) ||
+    note "job $quoted: records that are dated later than now: $future of $runs" \
+      'a clock was ahead, or the times are local ones without a zone: without one, a time is in UTC'
+}
+
 # Records without `success` count as failures; where no record has it, another program may have written the file. Sets
 # `strange` to those jobs.
 check_records() {
-  local rows hex job quoted runs known words
-  rows=$(with_progress query "SELECT hex(job_id), count(*), sum(success IS NOT NULL OR ok) AS known FROM task_results
-    GROUP BY job_id HAVING known < count(*) ORDER BY job_id;") || {
+  local rows hex job quoted runs known timeless future words
+  rows=$(with_progress query "SELECT hex(job_id), count(*), sum(success IS NOT NULL OR ok) AS known,
+      sum(time_us IS NULL) AS timeless,
+      coalesce(sum(time_us > (strftime('%s', 'now') + $FUTURE_S) * 1000000), 0) AS future FROM task_results
+    GROUP BY job_id HAVING known < count(*) OR timeless OR future ORDER BY job_id;") || {
     fail 'the records cannot be read' 'see the message above'
     return
   }
-  while IFS=$'\x1f' read -r hex runs known; do
+  while IFS=$'\x1f' read -r hex runs known timeless future; do
     [[ -n $runs ]] || continue
     set_job "$hex"
-    if ((known)); then
+    check_record_times
+    if ((known == runs)); then
+      continue
+    elif ((known)); then
       note "job $quoted: records without a value for success, which count as failures: $((runs - known)) of $runs" \
         "to see them: taskresults export --errors -- $quoted"
     else

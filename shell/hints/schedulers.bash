@@ -6,15 +6,18 @@
 
 # shellcheck shell=bash
 
+# Below it lie /opt, /proc and the units; tests have their own. No variable of the environment sets it.
+system_root=
+
 # find_schedulers - sets `schedulers`, the results directories that were found, each once, without the one in use.
 # Looked at are /opt, the processes whose program or script is called task-scheduler..., and the systemd units of that
 # name.
 find_schedulers() {
   local state pid unit current
   current=$results_dir schedulers=()
-  for state in "$DEFAULT_STATE" /opt/*/.task-scheduler; do consider_state "$state"; done
-  for pid in /proc/[0-9]*; do look_at_process "$pid"; done
-  for unit in {/etc,/run,/usr/local/lib,/usr/lib,/lib}/systemd/{system,user}/task-scheduler*.service \
+  for state in "$system_root$DEFAULT_STATE" "$system_root"/opt/*/.task-scheduler; do consider_state "$state"; done
+  for pid in "$system_root"/proc/[0-9]*; do look_at_process "$pid"; done
+  for unit in "$system_root"/{etc,run,usr/local/lib,usr/lib,lib}/systemd/{system,user}/task-scheduler*.service \
     "${XDG_CONFIG_HOME:-${HOME-}/.config}"/systemd/user/task-scheduler*.service; do
     [[ ! -f $unit ]] || look_at_unit "$unit"
   done
@@ -105,7 +108,11 @@ say_schedulers() {
   local schedulers results
   find_schedulers
   if ((${#schedulers[@]} == 0)); then
-    say 'SCHEDULER_RESULTS_DIR has to say where the scheduler writes its results; on this machine none was found'
+    if [[ -n ${SCHEDULER_RESULTS_DIR-} ]]; then
+      say "SCHEDULER_RESULTS_DIR names $results_dir, which is no directory: correct it, or make the directory"
+    else
+      say 'no scheduler was found on this machine: set SCHEDULER_RESULTS_DIR to the directory of the results'
+    fi
     return
   fi
   load terminal/visible

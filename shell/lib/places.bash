@@ -7,6 +7,14 @@
 DEFAULT_STATE=/opt/.task-scheduler
 results_dir=${SCHEDULER_RESULTS_DIR:-$DEFAULT_STATE/results}
 logs_dir=${SCHEDULER_LOGS_DIR:-$DEFAULT_STATE/logs}
+
+# Logs that lie beside results of one's own are those of the same jobs, for `run`, which writes them, and for all that
+# read them. As `run` does, no link is followed.
+if [[ -z ${SCHEDULER_LOGS_DIR-} && -n ${SCHEDULER_RESULTS_DIR-} && -d $results_dir/../logs &&
+  ! -L $results_dir/../logs ]]; then
+  logs_dir=$results_dir/../logs logs_are_beside=1
+  export SCHEDULER_LOGS_DIR=$logs_dir
+fi
 jobs_file=${SCHEDULER_JOBS_FILE:-$DEFAULT_STATE/jobs.json}
 
 # has_file JOB - true, too, if the directory cannot be read.

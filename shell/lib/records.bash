@@ -15,12 +15,17 @@ set_as_python() {
 
 NARROW=60 # columns: on a narrower terminal, a record's line has the result before the name
 
+# Where records of several jobs are shown, a name that is empty, or not that of the file, does not tell which job it is.
+with_job_id=
+
 # set_record_block NAME CUT - two lines or one: the head, and the output or error up to CUT code points (0: whole).
 set_record_block() {
   local when name output error good bad ended head ago LC_ALL=C # a character is a byte then
   set_as_python when timestamp
   [[ -z $zone ]] || when="coalesce(replace(taskresults_local(time_us, $zone), 'T', ' '), $when)"
   set_as_python name job_name
+  [[ -z $with_job_id ]] || name="CASE WHEN job_name = job_id THEN job_id
+    ELSE coalesce(nullif(($name), '') || ' ', '') || '(' || job_id || ')' END"
   set_painted good green "'✅ SUCCESS'"
   set_painted bad red "'❌ FAILED'"
   ended="CASE WHEN ok THEN $good ELSE $bad END"

@@ -122,3 +122,16 @@ PYTHON
   note_about 'no file of results in '
   [[ $advice == *SCHEDULER_RESULTS_DIR* ]]
 }
+
+@test "doctor: timestamps that cannot be read, and those that are dated ahead; each job by itself" {
+  make_job fine 3
+  append_raw odd '{"timestamp": "soon", "success": true}\n{"timestamp": "2026-01-01T00:00:00Z", "success": true}\n'
+  append_raw ahead '{"timestamp": "2999-01-01T00:00:00Z", "success": true}\n{"timestamp": "2026-01-01T00:00:00Z", "success": true}\n'
+  append_raw both '{"timestamp": null}\n{"timestamp": "2999-01-01T00:00:00Z", "success": true}\n'
+  run taskresults doctor
+  [[ $output == *'note  job ahead: records that are dated later than now: 1 of 2'* ]]
+  [[ $output == *'note  job odd: records whose timestamp cannot be read as a time: 1 of 2'* ]]
+  [[ $output == *'note  job both: records whose timestamp cannot be read as a time: 1 of 2'* ]]
+  [[ $output == *'note  job both: records that are dated later than now: 1 of 2'* ]]
+  [[ $output == *'note  job both: records without a value for success'* && $output != *'job fine: '* ]]
+}

@@ -219,3 +219,53 @@ job_file() {
   done
   wrong "no command '--color=never': the command comes first, then its options" --color=never list
 }
+
+# --- a machine of the test's own ----------------------------------------------------------------------------------------
+
+# found_below ROOT - what is found on a machine whose /opt, /proc and units lie there, in lines to paste.
+found_below() {
+  # shellcheck disable=SC2016  # for that shell
+  bash -c 'shell_home=$1 system=$2
+    source "$shell_home/lib/load.bash"
+    load lib/places hints/schedulers
+    system_root=$system
+    say_schedulers' - "$(dirname "$(readlink -f "$(tool taskresults)")")" "$1" 2>&1
+}
+
+@test "a scheduler is found by /opt, a process and a unit, whatever the paths are; what is printed pastes as one path" {
+  export SCHEDULER_RESULTS_DIR=$BATS_TEST_TMPDIR/nowhere
+  cd "$BATS_TEST_TMPDIR"
+  local machine=$BATS_TEST_TMPDIR/machine hostile=$'it\'s "a"\n$(touch forged); `touch forged` \e[31m\\ & b*'
+  mkdir -p "$machine/proc/7" "$machine/etc/systemd/system"
+  run found_below "$machine"
+  [[ $output == "taskresults: SCHEDULER_RESULTS_DIR names $SCHEDULER_RESULTS_DIR, which is no directory: "* ]]
+  # Below /opt.
+  make_state "$machine/opt/$hostile/.task-scheduler"
+  run found_below "$machine"
+  [[ $(pasted) == "$machine/opt/$hostile/.task-scheduler/results"$'\n'"$machine/opt/$hostile/.task-scheduler/logs"* ]]
+  [[ $output != *$'\e'* && ! -e forged ]]
+  mv "$machine/opt/$hostile" "$machine/$hostile"
+  # A process, by its working directory; one of another name is none.
+  printf 'python3\0-u\0/srv/task-scheduler.py\0' >"$machine/proc/7/cmdline"
+  ln -s "$machine/$hostile" "$machine/proc/7/cwd"
+  run found_below "$machine"
+  [[ $(pasted) == "$machine/$hostile/.task-scheduler/results"* && ! -e forged ]]
+  printf 'vim\0task.txt\0' >"$machine/proc/7/cmdline"
+  run found_below "$machine"
+  [[ $(pasted) != *task-scheduler* ]]
+  # By the environment of a process.
+  printf 'task-scheduler\0' >"$machine/proc/7/cmdline"
+  printf 'A=1\0SCHEDULER_RESULTS_DIR=%s\0' "$machine/$hostile/.task-scheduler/results" >"$machine/proc/7/environ"
+  rm "$machine/proc/7/cwd"
+  run found_below "$machine"
+  [[ $(pasted) == "$machine/$hostile/.task-scheduler/results"* && ! -e forged ]]
+  rm -r "$machine/proc/7"
+  # A unit, and only of that name.
+  mv "$machine/$hostile" "$machine/plain"
+  printf '[Service]\nWorkingDirectory=%s\n' "$machine/plain/src" >"$machine/etc/systemd/system/other.service"
+  run found_below "$machine"
+  [[ $(pasted) != *task-scheduler* ]]
+  mv "$machine/etc/systemd/system/other.service" "$machine/etc/systemd/system/task-scheduler.service"
+  run found_below "$machine"
+  [[ $(pasted) == "$machine/plain/.task-scheduler/results"* ]]
+}

@@ -189,3 +189,14 @@ assert all(r["result"] == "pruned" for r in reports)' "${hostile_jobs[@]}"
   [[ $(taskresults prune --all --keep 0 --force | wc -l) == $((${#hostile_jobs[@]} + 1)) ]]
   [[ ! -e pwned && $(cat "$results"/* "$results"/.*.jsonl | wc -c) == 0 ]]
 }
+
+@test "prune --count tells how many lines were dropped and how many records stay, as a dry run does" {
+  make_job a 10
+  make_job b 3
+  run taskresults prune a --keep 4 --dry-run --jsonl
+  [[ $output == *'"kept":4,"dropped":6,'* ]]
+  run taskresults prune a --keep 4 --count --jsonl
+  [[ $output == *'"result":"pruned","kept":4,"dropped":6,'* && $(wc -l <"$results/a.jsonl") == 4 ]]
+  run taskresults prune --all --keep 2 --count
+  [[ $status -eq 0 && $output != *'not counted'* ]]
+}

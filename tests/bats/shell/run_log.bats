@@ -277,3 +277,22 @@ PYTHON
   SCHEDULER_LOGS_DIR=/nowhere run bash -c '"$@" <&- 2>&-' - "$(tool taskresults)" run a -- echo out
   [[ $status -eq 0 && $output == out ]]
 }
+
+@test "logs beside the results are read where run writes them: by task_runs in sql, sla and doctor; a link is not" {
+  unset SCHEDULER_LOGS_DIR
+  mkdir -p "$results/../logs"
+  taskresults run nap -- true
+  [[ -s $results/../logs/nap.log ]]
+  run taskresults sql "SELECT count(duration_s) FROM task_runs WHERE job_id = 'nap'"
+  [[ $output == 1 ]]
+  [[ $(taskresults doctor) == *"ok    logs $results/../logs"* ]]
+  # A variable that is set goes before.
+  [[ $(SCHEDULER_LOGS_DIR=$BATS_TEST_TMPDIR/none taskresults doctor) == *"job logs, $BATS_TEST_TMPDIR/none, is missing"* ]]
+  mv "$results/../logs" "$results/../others"
+  ln -s others "$results/../logs"
+  [[ $(taskresults doctor) != *"ok    logs $results/../logs"* ]]
+  # The command of run gets the environment as it came.
+  rm "$results/../logs"
+  mv "$results/../others" "$results/../logs"
+  [[ $(taskresults run nap -- sh -c 'echo "<${SCHEDULER_LOGS_DIR-unset}>"') == '<unset>' ]]
+}

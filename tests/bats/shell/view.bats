@@ -292,3 +292,17 @@ for command in ("metrics", "report", "export"):
     assert process.wait() == 3, command
 EOF
 }
+
+@test "view --all and follow show the id of a job whose name is empty or another; view JOB, which names it, does not" {
+  local ok='"timestamp": "2026-01-01T00:00:00Z", "success": true'
+  append_raw backup "{\"job_name\": \"Nightly\", $ok}\\n"
+  append_raw empty "{\"job_name\": \"\", $ok}\\n"
+  append_raw none "{$ok}\\n"
+  append_raw same "{\"job_name\": \"same\", $ok}\\n"
+  local heads=$'Nightly (backup)\n(empty)\n(none)\nsame'
+  [[ $(taskresults view --all | awk -F ' [|] ' '{ print $2 }' | sort) == "$(sort <<<"$heads")" ]]
+  [[ $(taskresults view backup) == '2026-01-01T00:00:00Z | Nightly | ✅ SUCCESS' ]]
+  [[ $(view_results backup) == *'2026-01-01T00:00:00Z | Nightly | ✅ SUCCESS'* ]]
+  [[ $(timeout 60 "$(tool taskresults)" follow --limit 1 2>/dev/null | head -n 4 | awk -F ' [|] ' '{ print $2 }' | sort) == \
+    "$(sort <<<"$heads")" ]]
+}
