@@ -137,9 +137,9 @@ numbers() {
   append_raw a '{"timestamp": "2026-01-02T00:00:00Z", "success": true}\n'
   append_raw a '{"timestamp": "2026-01-02T00:00:01Z", "job_name": "A", "success": false, "error": "e\\u0000e"}\n'
   await lines_are 4
-  [[ $(tr '\0' '@' <"$out") == "2026-01-01T00:03:00Z | A | ❌ FAILED
+  [[ $(tr '\0' '@' <"$out") == "2026-01-01T00:03:00Z | A (a) | ❌ FAILED
   Error: run 3 failed: Connection timeout
-2026-01-02T00:00:01Z | A | ❌ FAILED
+2026-01-02T00:00:01Z | A (a) | ❌ FAILED
   Error: e@e" ]]
   kill "$follower"
   start_following --success --limit 2 --jsonl

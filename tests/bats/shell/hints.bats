@@ -72,9 +72,9 @@ pasted() {
   run taskresults list
   [[ $output == *"$BATS_TEST_TMPDIR/two/results; to use them:"* && $output != *"$BATS_TEST_TMPDIR/one/"* ]]
   rm "$unit"
-  # Beside the results lies the rest.
+  # Beside the results lies the rest: the logs there are in use.
   SCHEDULER_RESULTS_DIR=$BATS_TEST_TMPDIR/two/results run taskresults doctor
-  [[ $(pasted) == $'\n'"$BATS_TEST_TMPDIR/two/logs"$'\n'"$BATS_TEST_TMPDIR/two/jobs.json" ]]
+  [[ $(pasted) == $'\n\n'"$BATS_TEST_TMPDIR/two/jobs.json" && $output == *"ok    logs $BATS_TEST_TMPDIR/two/results/../logs"* ]]
   # One that is in use is not suggested, and doctor names the others.
   SCHEDULER_RESULTS_DIR=$BATS_TEST_TMPDIR/two/results start_scheduler python3 "$BATS_TEST_TMPDIR/one/bin/task-scheduler.py"
   run taskresults list
