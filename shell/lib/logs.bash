@@ -2,8 +2,6 @@
 
 # shellcheck shell=bash
 
-load lib/unreadable
-
 # find_logs - sets `logs_known` if the directory of logs can be read; and `unreadable_logs`, the jobs whose logs cannot.
 # Such a log would make a query fail.
 find_logs() {
@@ -11,6 +9,7 @@ find_logs() {
   logs_known='' unreadable_logs=()
   [[ -d $logs_dir && -r $logs_dir && -x $logs_dir ]] || return 0
   logs_known=1
+  load lib/unreadable
   find_unreadable "$logs_dir" .log
   unreadable_logs=("${unreadable[@]}") unreadable=("${left_out[@]}")
 }

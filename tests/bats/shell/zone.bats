@@ -99,6 +99,8 @@ make_both_changes() {
   runs_in() { taskresults sla --window "$1" --tz "$BERLIN" --jsonl | grep -o '"runs":[0-9]*'; }
   [[ $(runs_in 2026-10-25..2026-10-25T23:40) == '"runs":74' ]]
   [[ $(runs_in 2026-03-29T00:00..2026-03-29) == '"runs":69' ]]
+  append_raw job '{"timestamp": "2026-03-29T21:59:59.999999Z", "success": true}\n' # in the day's last microsecond
+  [[ $(runs_in 2026-03-29T00:00..2026-03-29) == '"runs":70' ]]
 }
 
 @test "view, list, errors and follow show the times of the zone, and how far it is ahead; a time that cannot be read stays as it is" {
