@@ -12,6 +12,7 @@
 #   --until T       only runs at T or earlier; a bare day is included
 #   --tz ZONE       show times in a time zone: Europe/Berlin, or local for that of this machine; and --since and --until
 #                   mean its days. UTC is the default, and the machine formats stay in UTC
+#   --grep TEXT     only runs whose output or error holds TEXT, wildcards taken literally; A to Z are the same as a to z
 #   --limit N       show only the N most frequent groups
 #   --min N         show only groups with at least N failures
 #   --raw           print control characters unchanged (line breaks stay visible)
@@ -32,7 +33,7 @@
 
 # shellcheck shell=bash
 
-parse_options 'since= until= tz= limit= min= raw json jsonl csv' "$@"
+parse_options 'since= until= tz= grep= limit= min= raw json jsonl csv' "$@"
 load lib/jobs
 unreadable=()
 job_argument
@@ -44,10 +45,25 @@ zone_option
 time_options since until
 limit=${opt[limit]-0}
 
+# set_groups - sets `groups`, SQL: the failures of each job by their signatures. Those of a text are counted here.
+set_groups() {
+  local condition table
+  groups="task_errors(${opt[since]-NULL}, ${opt[until]-NULL})"
+  [[ -v opt[grep] ]] || return 0
+  load lib/grep
+  set_time_condition condition
+  condition+=' AND ok = 0'
+  add_grep condition
+  set_grep_source table task_results
+  groups="(SELECT job_id, count(*) AS times, min(time_us) AS first_run_us, max(time_us) AS last_run_us,
+    coalesce(taskresults_signature(error), '') AS signature FROM $table WHERE $condition GROUP BY 1, 5)"
+}
+
 load lib/times
+set_groups
 select="SELECT sum(times) AS times, count(*) AS jobs, min(job_id) AS job_id, min(first_run_us) AS first_us,
     max(last_run_us) AS last_us, signature
-  FROM task_errors(${opt[since]-NULL}, ${opt[until]-NULL}) WHERE $job_condition
+  FROM $groups WHERE $job_condition
   GROUP BY signature HAVING sum(times) >= ${opt[min]-0} ORDER BY 1 DESC, signature LIMIT $((limit ? limit : -1))"
 
 if [[ -n $format ]]; then

@@ -20,6 +20,7 @@
 #   --job JOB       the same as JOB: for a name that begins with -
 #   --success       only successful runs
 #   --errors        only failed runs
+#   --grep TEXT     only runs whose output or error holds TEXT, wildcards taken literally; A to Z are the same as a to z
 #   --since T       only runs at T or later: 7d, '90 days', 2026-02-14, 2026-02-14T09:30:00Z, yesterday and the like, in
 #                   UTC; all forms: `taskresults help`
 #   --until T       only runs at T or earlier; a bare day is included
@@ -44,7 +45,8 @@
 
 # shellcheck shell=bash
 
-parse_options 'format= delimiter= bom columns= job= success errors since= until= tz= max-chars= guard o:output=' "$@"
+parse_options 'format= delimiter= bom columns= job= grep= success errors since= until= tz= max-chars= guard
+  o:output=' "$@"
 load lib/{query,formats}
 exclusive success errors
 number_option max-chars
@@ -97,6 +99,7 @@ done
 set_time_condition condition
 [[ ! -v opt[success] ]] || condition+=' AND ok = 1'
 [[ ! -v opt[errors] ]] || condition+=' AND ok = 0'
+[[ ! -v opt[grep] ]] || { load lib/grep; add_grep condition; }
 [[ ! -v opt[job] ]] || args+=("${opt[job]}")
 if ((${#args[@]})); then
   load lib/jobs
@@ -114,7 +117,17 @@ else
   fi
 fi
 
-select="SELECT $list FROM task_results WHERE $condition"
+# order_found - what --grep finds comes from two queries, and is put into the order of the files.
+order_found() {
+  load lib/sorts
+  sorts_all_runs
+  set_grep_source table task_results
+  condition+=' ORDER BY rowid'
+}
+
+table=task_results
+[[ ! -v opt[grep] ]] || order_found
+select="SELECT $list FROM $table WHERE $condition"
 export_rows() {
   if [[ $format == csv ]]; then
     csv_rows "$select" "${csv_options[@]}"

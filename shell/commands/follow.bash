@@ -13,6 +13,7 @@
 #   --limit N       begin with the last N records of each job (of those that the other options select); 0 is the default
 #   --success       only successful runs
 #   --errors        only failed runs
+#   --grep TEXT     only runs whose output or error holds TEXT, wildcards taken literally; A to Z are the same as a to z
 #   --interval S    check every S seconds, or at another interval such as 5m; 1 is the default
 #   --tz ZONE       show times in a time zone: Europe/Berlin, or local for that of this machine. Without it, and in
 #                   --jsonl, they are as in the records
@@ -29,7 +30,7 @@
 #   taskresults follow --errors --jsonl
 
 # shellcheck shell=bash
-parse_options 'limit= success errors interval= tz= full raw jsonl' "$@"
+parse_options 'limit= grep= success errors interval= tz= full raw jsonl' "$@"
 load lib/{query,sql_text,jobs,runner}
 exclusive success errors
 number_option limit
@@ -43,6 +44,7 @@ printf -v interval '%d.%06d' "$((interval / 1000000))" "$((interval % 1000000))"
 condition=1
 [[ ! -v opt[success] ]] || condition='ok = 1'
 [[ ! -v opt[errors] ]] || condition='ok = 0'
+[[ ! -v opt[grep] ]] || { load lib/grep; add_grep condition; }
 cut=200
 [[ ! -v opt[full] ]] || cut=0
 columns='timestamp, job_id, job_name, success, output, error, record, time_us, offset, ok'

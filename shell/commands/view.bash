@@ -11,6 +11,7 @@
 # Options:
 #   --success       only successful runs
 #   --errors        only failed runs
+#   --grep TEXT     only runs whose output or error holds TEXT, wildcards taken literally; A to Z are the same as a to z
 #   --since T       only runs at T or later: 7d, '90 days', 2026-02-14, 2026-02-14T09:30:00Z, yesterday and the like, in
 #                   UTC; all forms: `taskresults help`
 #   --until T       only runs at T or earlier; a bare day is included
@@ -38,7 +39,7 @@
 #   taskresults view --all --limit 20 --jsonl
 
 # shellcheck shell=bash
-parse_options 'success errors since= until= tz= latest limit= all full raw json jsonl csv' "$@"
+parse_options 'grep= success errors since= until= tz= latest limit= all full raw json jsonl csv' "$@"
 at_most 1
 exclusive success errors
 format_option json jsonl csv
@@ -66,6 +67,7 @@ fi
 set_time_condition condition
 [[ ! -v opt[success] ]] || condition+=' AND ok = 1'
 [[ ! -v opt[errors] ]] || condition+=' AND ok = 0'
+[[ ! -v opt[grep] ]] || { load lib/grep; add_grep condition; set_grep_source table "$table"; }
 
 # set_record_select COLUMNS - the last few records of one job are read from the end, and then reversed.
 set_record_select() {

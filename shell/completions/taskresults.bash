@@ -100,7 +100,7 @@ _taskresults_option() {
     --keep | --keep-failures | --name | --timeout | --jitter | --days | --title | --refresh) COMPREPLY=(); return ;;
     --within) COMPREPLY=(); return ;;
     --target | --after | --rate | --silent-for | --grace | --cooldown | --for | --burn) COMPREPLY=(); return ;;
-    --maintenance | --suspicious | --exec | --exec-timeout | --max-duration) COMPREPLY=(); return ;;
+    --maintenance | --suspicious | --exec | --exec-timeout | --max-duration | --grep) COMPREPLY=(); return ;;
   esac
   [[ $word == -* ]] || return 1
   mapfile -t options < <("$program" help "$command" 2>/dev/null |
