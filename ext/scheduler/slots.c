@@ -140,7 +140,7 @@ static bool next_of_interval(TrSlots *slots, int64_t from_us, int64_t *slot_us) 
       pass_anchor(slots, &anchor);
       continue;
     }
-    if (slots->next_us > LAST_SLOT_US) return false;
+    if (slots->next_us > LAST_SLOT_US || from_us > LAST_SLOT_US) return false;
     int64_t before_us = lesser(from_us, anchor_us);
     if (before_us > slots->next_us && slots->job->is_recurring) {
       slots->next_us += (before_us - slots->next_us) / interval_us * interval_us;
@@ -292,15 +292,17 @@ bool tr_slots_next(TrSlots *slots, TrSlot *slot) {
 
 /* The window that is looked into doubles, so this takes as long as the slots of the last one. */
 int64_t tr_slots_look_back(const TrSlotJob *job, int64_t wanted, int64_t from_us, int64_t to_us) {
-  int64_t back_us = 3600 * TR_US_PER_SECOND, start_us, due_us;
+  int64_t back_us = 3600 * TR_US_PER_SECOND, start_us, due_us, intervals;
+  int64_t least_us = from_us > job->created_us ? from_us : job->created_us;
   const TrSchedule *schedule = &job->schedule;
   if (!job->is_recurring || (schedule->interval_us == 0 && !tr_cron_has_any_day(&schedule->cron))) return from_us;
   if (schedule->interval_us) {
-    bool is_far = __builtin_mul_overflow(wanted + 1, schedule->interval_us, &back_us) ||
+    bool is_far = __builtin_add_overflow(wanted, 1, &intervals) ||
+                  __builtin_mul_overflow(intervals, schedule->interval_us, &back_us) ||
                   __builtin_sub_overflow(to_us, back_us, &start_us);
     return is_far || start_us < from_us ? from_us : start_us;
   }
-  for (; !__builtin_sub_overflow(to_us, back_us, &start_us) && start_us > from_us; back_us *= 2) {
+  for (; !__builtin_sub_overflow(to_us, back_us, &start_us) && start_us > least_us; back_us *= 2) {
     TrDue due;
     int64_t count = 0;
     tr_due_begin(&due, schedule, job->zone, start_us - 1);

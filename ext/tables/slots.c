@@ -67,6 +67,7 @@ typedef struct SlotsCursor {
   TrJobs jobs;
   size_t *order; /* owned: indices of the wanted jobs, sorted by id */
   size_t order_count, at;
+  size_t twins;     /* jobs before the current one that have the same id */
   uint32_t ordinal; /* of the current job */
   TrSlotSource source;
   TrSlotJob job; /* the current one, */
@@ -246,11 +247,10 @@ static const char *current_id(const SlotsCursor *cursor) {
 
 /* Two jobs with the same id get two ordinals. */
 static int intern_job(SlotsCursor *cursor, const TrTable *table, char **message) {
-  size_t twins = 0;
   const char *id = current_id(cursor);
-  while (twins < cursor->at && strcmp(tr_jobs_id(&cursor->jobs, cursor->order[cursor->at - twins - 1]), id) == 0)
-    twins++;
-  char *name = twins ? sqlite3_mprintf("%s/%lld", id, (long long)twins) : sqlite3_mprintf("%s", id);
+  bool is_twin = cursor->at > 0 && strcmp(tr_jobs_id(&cursor->jobs, cursor->order[cursor->at - 1]), id) == 0;
+  cursor->twins = is_twin ? cursor->twins + 1 : 0;
+  char *name = is_twin ? sqlite3_mprintf("%s/%lld", id, (long long)cursor->twins) : sqlite3_mprintf("%s", id);
   if (name == NULL) return SQLITE_NOMEM;
   int code = tr_names_intern(table->connection->names, name, strlen(name), &cursor->ordinal);
   sqlite3_free(name);

@@ -86,7 +86,7 @@ page_zone=
 [[ ${opt[tz]-UTC} == UTC ]] || { load report/zone; choose_zone; }
 readable_jobs
 look_at_jobs_file
-look_at_logs
+find_logs
 
 # What page.awk takes from the environment.
 export page_style page_script page_title page_policy page_refresh page_fault page_kind=desk

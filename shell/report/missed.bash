@@ -3,27 +3,18 @@
 
 # shellcheck shell=bash
 
+load lib/logs
+
 # How many expected runs a page looks at, and how many missed ones it takes in. Of jobs that run every minute, that is
 # fewer days than the page has; after a long time without a scheduler, fewer still.
 SLOTS=10000000
 MISSED=300000
 
-# look_at_logs - sets `logs_known`, if there is a directory of logs: without it, nobody knows how long runs took, nor
-# what was missed. And `closed_logs`, the jobs whose log cannot be read: of them it is not known either.
-look_at_logs() {
-  local readable results_left_out=("${unreadable[@]}")
-  logs_known='' closed_logs=()
-  [[ -d $logs_dir && -r $logs_dir && -x $logs_dir ]] || return 0
-  logs_known=1
-  find_unreadable "$logs_dir" .log
-  closed_logs=("${unreadable[@]}") unreadable=("${results_left_out[@]}")
-}
-
 # missed_tables - `missed`, each missed run; `missed_in`, how many each window misses; and jobs that are flaky: the last
 # run was a success, but of what was expected in 30 days more than one in ten failed or was missed.
 missed_tables() {
   printf '%s\n' "CREATE TEMP TABLE closed_log AS SELECT id AS job_id FROM job
-  WHERE id IN $(jobs_in "${closed_logs[@]}");
+  WHERE id IN $(jobs_in "${unreadable_logs[@]}");
 CREATE TEMP TABLE reach AS SELECT min($days, max(1, $SLOTS / max(1, 24 * (SELECT count(*) FROM known),
   (SELECT coalesce(max(runs), 0) FROM
     (SELECT sum(runs) AS runs FROM bucket WHERE cell > $oldest GROUP BY $day_of))))) AS days, 0 AS done;

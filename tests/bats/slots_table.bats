@@ -212,3 +212,11 @@ d|2026-02-15T08:35:00Z|missed|NULL" "SELECT job_id, slot, state, reason FROM tas
   chmod 000 "$state/logs/a.log"
   assert_sql_error "job 'a': $state/logs/a.log cannot be opened: Permission denied" "SELECT * FROM task_slots;"
 }
+
+@test "a window after the last possible time is empty, and per_job may be as large as it gets" {
+  jobs '{"id": "a", "schedule": "every 1 second", "created_at": "1900-01-01T00:00:00Z"}' \
+    '{"id": "c", "schedule": "0 * * * *"}'
+  [[ $(sql "SELECT count(*) FROM task_slots WHERE slot_us >= 9223372036854775807;") == 0 ]]
+  [[ $(sql "SELECT group_concat(substr(slot, 12, 5)) FROM task_slots('2026-02-15T09:00:00Z', '2026-02-15T10:30:00Z',
+    NULL, NULL, -9223372036854775807) WHERE job_id = 'c';") == 09:00,10:00 ]]
+}
