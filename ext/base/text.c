@@ -41,6 +41,12 @@ bool tr_utf8_is_valid(const void *bytes, size_t length) {
   return true;
 }
 
+int tr_utf8_cut(const char *text, size_t length, int most_bytes) {
+  if (length <= (size_t)most_bytes) return (int)length;
+  while (most_bytes > 0 && ((unsigned char)text[most_bytes] & 0xc0) == 0x80) most_bytes--;
+  return most_bytes;
+}
+
 size_t tr_utf8_repair(const unsigned char *text, size_t length, unsigned char *out) {
   unsigned char *o = out;
   for (size_t i = 0; i < length;) {

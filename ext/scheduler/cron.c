@@ -127,8 +127,8 @@ static bool read_cron_field(CronText text, const CronField *field, CronValues *r
 }
 
 static int not_a_field(const CronText *text, const CronField *field, char **cause) {
-  return tr_error(cause, SQLITE_MISMATCH, "'%!.*s' is no %s",
-                  (int)(text->end - text->at < 100 ? text->end - text->at : 100), text->at, field->name);
+  return tr_error(cause, SQLITE_MISMATCH, "'%.*s' is no %s", tr_utf8_cut(text->at, (size_t)(text->end - text->at), 100),
+                  text->at, field->name);
 }
 
 /* The next word; empty at the end. */

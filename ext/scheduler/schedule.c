@@ -78,8 +78,8 @@ static int parse_interval(Words words, bool is_every, TrSchedule *schedule, char
   }
   int64_t unit = unit_seconds(&words, is_every);
   if (unit == 0) {
-    return tr_error(cause, SQLITE_MISMATCH, "'%!.*s' is no unit of time",
-                    (int)(words.end - words.at < 100 ? words.end - words.at : 100), words.at);
+    return tr_error(cause, SQLITE_MISMATCH, "'%.*s' is no unit of time",
+                    tr_utf8_cut(words.at, (size_t)(words.end - words.at), 100), words.at);
   }
   if (amount == 0) return tr_error(cause, SQLITE_MISMATCH, "0 is no interval");
   if (__builtin_mul_overflow(amount, unit, &seconds) || seconds > LONGEST_INTERVAL_S) {

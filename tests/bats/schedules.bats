@@ -75,6 +75,7 @@ schedules() {
 @test "what is no schedule, no time and no zone is an error that names it" {
   assert_sql_error "taskresults_slots: '* * * *' is no schedule: cron has five fields, not 4" \
     "SELECT * FROM taskresults_slots('* * * *');"
+  assert_sql_error "'é' is no minute" "SELECT * FROM taskresults_slots('é * * * *');"
   assert_sql_error "'61' is no minute" "SELECT * FROM taskresults_slots('61 * * * *');"
   assert_sql_error "'mon#2' is no weekday" "SELECT * FROM taskresults_slots('0 0 * * mon#2');"
   assert_sql_error "'fortnight' is no unit of time" "SELECT * FROM taskresults_slots('every 2 fortnight');"
