@@ -23,8 +23,8 @@
 # record) and reason.
 #
 # Exit status:
-#   0 fine, also when nothing is due; 1 no such job; 2 usage; 3 input or output failed, or a job was left out because one
-#   of its files cannot be read
+#   0 fine, also when nothing is due; 1 no such job; 2 usage; 3 input or output failed, or a job was left out because
+#   one of its files cannot be read
 #
 # Examples:
 #   taskresults next --within 1h
