@@ -219,7 +219,7 @@ size_t tr_utf8_repair(const unsigned char *text, size_t length, unsigned char *o
 
 /* The length of the text, or of so much of it that it is at most `most_bytes` and ends with a whole character: for
 ** `%.*s`, since `%!.*s` counts characters, and reads on behind a text that holds fewer. */
-int tr_utf8_cut(const char *text, size_t length, int most_bytes);
+TR_CHECKED int tr_utf8_cut(const char *text, size_t length, int most_bytes);
 
 /* ------------------------------------------------------------------------------------------------------------------
 ** base/connection.c - what the tables and functions of one connection share

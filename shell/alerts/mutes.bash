@@ -24,7 +24,7 @@ leave_out_muted() {
 
 # change_mutes mute|unmute ARGUMENT... - the commands of these names.
 change_mutes() {
-  local now sql fault what=$1
+  local now sql fault job what=$1
   shift
   if [[ $what == mute ]]; then
     parse_options 'for= list state= job=' "$@"
@@ -36,6 +36,9 @@ change_mutes() {
     parse_options 'state= job=' "$@"
   fi
   [[ ! -v opt[job] ]] || args+=("${opt[job]}")
+  for job in "${args[@]}"; do
+    [[ -n $job ]] || usage_error "$what wants a JOB, or a GLOB, that is not empty"
+  done
   if [[ -v opt[list] ]]; then at_most 0; else ((${#args[@]})) || usage_error "$what wants a JOB, or a GLOB"; fi
   lock_state
   now=$((EPOCHSECONDS * 1000000)) unjudged=()

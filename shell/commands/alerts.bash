@@ -104,7 +104,8 @@
 # share the file, unless two of them ask for the same alert of the same job with different numbers.
 #
 # --overdue, --missed and --burn need the scheduler's list of jobs. --missed, --burn, --slow and --fast need the jobs'
-# logs. If these are missing or cannot be read, such alerts neither fire nor end. The others are reported. Then a
+# logs. If these are missing or cannot be read, such alerts neither fire nor end. Nor do those of --slow if there is a
+# list that cannot be read, because it would tell how long a run has been going on. The others are reported. Then a
 # message says what was left out, and the exit status is 3.
 #
 # With --nagios, the exit status is 0 OK, 1 WARNING (rate, burn, slow, fast, suspicious, empty), 2 CRITICAL (failing,

@@ -28,7 +28,7 @@
 #
 # Examples:
 #   taskresults next --within 1h
-#   taskresults next my-job --json
+#   taskresults next nightly-backup --json
 
 # shellcheck shell=bash
 

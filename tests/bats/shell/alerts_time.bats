@@ -512,6 +512,8 @@ let_mutes_end() { sed -i 's/"until_us":[0-9]*/"until_us":1/' "$state"; }
     run taskresults alerts $bad
     [[ $status -eq 2 ]] || { echo "$bad: $status $output"; return 1; }
   done
+  run taskresults alerts mute a '' --for 1h
+  expect 2 'taskresults: mute wants a JOB, or a GLOB, that is not empty' 'taskresults: try: taskresults help alerts'
   [[ ! -s $state ]]
 }
 
