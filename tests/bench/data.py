@@ -1,9 +1,11 @@
 """data.py - the results files that are measured, made by generate.py when a task first asks for them, and kept below
 build/bench/data. Each function returns a results directory; the one large file in it is the job `big`."""
+import json
 import os
 import shutil
 import subprocess
 import sys
+from datetime import datetime, timedelta, timezone
 
 from settings import BYTES, HERE, WORK
 
@@ -75,3 +77,31 @@ def many():
 def recent():
     """2,000 jobs that ran in the last 90 days."""
     return made(f"recent-{BYTES // 2}", lambda directory: generate("--jobs", 2000, directory, BYTES // 2, 90))
+
+
+def scheduled(count=2000, days=30):
+    """What a scheduler keeps of hourly jobs, a run for each hour but every 40th: results, logs and jobs.json."""
+    end = datetime.now(timezone.utc).replace(minute=0, second=0, microsecond=0)
+    times = [end - timedelta(hours=hour) for hour in range(days * 24, 0, -1) if hour % 40]
+    stamp = lambda time: time.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+    def make(directory):
+        for folder in ("results", "logs"):
+            os.mkdir(os.path.join(directory, folder))
+        begun = [stamp(time + timedelta(seconds=1)) for time in times]
+        ended = [stamp(time + timedelta(seconds=31)) for time in times]
+        log = "".join(f"[{a}] Executing (command mode): working_dir=/opt, cmd=backup\n[{b}] Command executed successfully\n"
+                      for a, b in zip(begun, ended))
+        names = [f"job-{number:04}" for number in range(count)]
+        for name in names:
+            with open(os.path.join(directory, "logs", name + ".log"), "w") as file:
+                file.write(log)
+            with open(os.path.join(directory, "results", name + ".jsonl"), "w") as file:
+                file.writelines(f'{{"timestamp": "{at}", "job_id": "{name}", "job_name": "{name}", "success": true, '
+                                '"output": "done", "error": ""}\n' for at in ended)
+        created = stamp(end - timedelta(days=days))
+        with open(os.path.join(directory, "jobs.json"), "w") as file:
+            json.dump({"jobs": [{"id": name, "name": name, "schedule": "cron", "cron": "0 * * * *", "enabled": True,
+                                 "recurring": True, "created_at": created} for name in names]}, file)
+
+    return made(f"scheduled-{count}-{days}-{end:%Y%m%d}", make)

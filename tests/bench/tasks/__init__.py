@@ -1,7 +1,7 @@
 """tasks - what is measured, a file for each kind. Each task is a function that gives its comparisons, and is called when
 its turn comes, since its data is made then."""
 from settings import COLD, SLOW
-from tasks import append, commands, export, jobs, one_file, prune, scale
+from tasks import append, commands, export, jobs, one_file, prune, scale, slots
 
 ALL = {
     "T1": one_file.count_failures,
@@ -21,6 +21,7 @@ ALL = {
     "memory": one_file.memory,
     "commands": commands.on_one_file,
     "monitoring": commands.on_many_jobs,
+    "slots": slots.of_many_jobs,
     "prune": prune.prune,
     "append": append.append,
     "scale-bytes": scale.by_bytes,
