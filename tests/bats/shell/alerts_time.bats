@@ -333,7 +333,7 @@ slots_of() {
 import re, sys
 text = open(sys.argv[1]).read()
 earlier = lambda match: match[1] + str(int(match[2]) - 96 * 3600 * 10**6)
-open(sys.argv[1], "w").write(re.sub(r'("(?:upto|since)_us":)(\d+)', earlier, text))
+open(sys.argv[1], "w").write(re.sub(r'("(?:upto|since|sent)_us":)(\d+)', earlier, text))
 PYTHON
   run taskresults alerts --missed --recovered
   expect 0
@@ -356,7 +356,7 @@ PYTHON
   slots_of a 50 off
   run taskresults alerts --missed --recovered --cooldown 1s
   expect 0 'a: not looked at any more: no longer missing runs'
-  run taskresults alerts --missed --recovered --cooldown 1s
+  run taskresults alerts --missed --recovered --cooldown 0s
   expect 0
   slots_of a 50
   run taskresults alerts --missed --recovered
