@@ -140,6 +140,8 @@ took() {
 two|3.0|9.0|9.0|3.0\nunlogged|NULL|NULL|NULL|NULL' 'SELECT job_id, p50_s, p95_s, max_s, last_duration_s FROM task_stats'
   assert_rows 'real|real|real|real' "SELECT typeof(p50_s), typeof(p95_s), typeof(max_s), typeof(last_duration_s)
     FROM task_stats WHERE job_id = 'one'"
+  # Of a row that nobody wants, nothing is left for the next one.
+  assert_rows 'twenty|19.0|20.0' 'SELECT job_id, p95_s, max_s FROM task_stats WHERE runs = 20'
   assert_rows '3.0' "SELECT max_s FROM task_stats('2026-01-01T10:11:00Z', NULL, 'two')"
   assert_rows '9.0|9.0' "SELECT max_s, last_duration_s FROM task_stats(NULL, '2026-01-01T10:10:59Z') WHERE job_id = 'two'"
 }
