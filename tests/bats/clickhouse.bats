@@ -1,0 +1,33 @@
+#!/usr/bin/env bats
+# A fleet on ClickHouse: examples/clickhouse on two shards of Debian's clickhouse-server.
+
+# shellcheck disable=SC2154  # helpers.bash and bats set them
+
+load ../lib/helpers
+load ../lib/clickhouse
+
+setup_file() {
+  export BATS_TEST_TIMEOUT=300
+  require_clickhouse
+  start_shards 2
+}
+
+teardown_file() {
+  stop_shards
+}
+
+@test "two shards answer, know each other, and one that was killed comes back" {
+  [[ $(ask 1 'SELECT version()') == 18.* ]]
+  [[ $(ask 2 "SELECT groupArray(shard_num) FROM system.clusters WHERE cluster = 'fleet'") == '[1,2]' ]]
+  [[ $(ask 1 'SELECT 1' -u shipper:secret) == 1 ]]
+  run ask 1 'SELECT 1' -u shipper:wrong
+  [[ $status -eq 1 && $output == 'Code: 193,'* ]]
+  run ask 1 'SELECT no_such_column'
+  [[ $status -eq 1 && $output == 'Code: 47,'* ]]
+  end_shard 2
+  run ask 2 'SELECT 1'
+  [[ $status -ne 0 ]]
+  start_shard 2
+  await_shard 2
+  [[ $(ask 2 'SELECT 1') == 1 ]]
+}
