@@ -21,8 +21,8 @@ shard_server() {
 # its use: then all start again, on other ports.
 start_shards() {
   export shards_place=${BATS_FILE_TMPDIR:-$BATS_TEST_TMPDIR}/shards shards_count=$1
-  local shard attempt
-  for attempt in 1 2 3 4 5; do
+  local shard attempts
+  for ((attempts = 0; attempts < 5; attempts++)); do
     shard_server make "$shards_place" "$shards_count" || return
     for ((shard = 1; shard <= shards_count; shard++)); do start_shard "$shard"; done
     for ((shard = 1; shard <= shards_count; shard++)); do
@@ -58,7 +58,7 @@ end_shard() {
 
 has_ended() {
   local stat
-  stat=$(<"/proc/$1/stat") || return 0
+  read -r stat <"/proc/$1/stat" || return 0
   [[ ${stat##*) } == Z* ]]
 }
 
