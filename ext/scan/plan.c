@@ -73,13 +73,8 @@ static bool is_supported(TrColumn column, TrOp op) {
   case TR_COLUMN_TIMESTAMP:
   case TR_COLUMN_TIME_US: return op == TR_EQ || op == TR_IS || (op >= TR_LT && op <= TR_GE);
   case TR_COLUMN_OFFSET: return op == TR_EQ || op == TR_IS || op == TR_GT || op == TR_GE;
-  case TR_COLUMN_ROWID:
-  case TR_COLUMN_SINCE:
-  case TR_COLUMN_UNTIL:
-  case TR_COLUMN_GRACE:
-  case TR_COLUMN_ZONE:
-  case TR_COLUMN_PER_JOB: return op == TR_EQ;
-  default: return false;
+  case TR_COLUMN_ROWID: return op == TR_EQ;
+  default: return tr_column_is_argument(column) && op == TR_EQ;
   }
 }
 
@@ -91,11 +86,6 @@ static bool is_collation_fine(sqlite3_index_info *info, int i, TrColumn column, 
 
 static bool takes_list(TrColumn column) {
   return column == TR_COLUMN_JOB_ID || column == TR_COLUMN_SUCCESS || column == TR_COLUMN_OK;
-}
-
-static bool is_argument(TrColumn column) {
-  return column == TR_COLUMN_SINCE || column == TR_COLUMN_UNTIL || column == TR_COLUMN_GRACE ||
-         column == TR_COLUMN_ZONE || column == TR_COLUMN_PER_JOB;
 }
 
 static bool is_chosen(const TrPlan *plan, TrColumn column) {
@@ -134,14 +124,11 @@ static void choose_argument(sqlite3_index_info *info, int i, TrColumn column, Tr
 static void estimate(const TrPlan *plan, sqlite3_index_info *info) {
   double cost = 1e6, rows = 1e6;
   for (int i = 0; i < plan->count; i++) {
+    TrColumn column = (TrColumn)plan->term[i].column;
     TrOp op = plan->term[i].op;
-    switch ((TrColumn)plan->term[i].column) {
+    if (tr_column_is_argument(column)) continue;
+    switch (column) {
     case TR_COLUMN_ROWID: cost = 1, rows = 1; break;
-    case TR_COLUMN_SINCE:
-    case TR_COLUMN_UNTIL:
-    case TR_COLUMN_GRACE:
-    case TR_COLUMN_ZONE:
-    case TR_COLUMN_PER_JOB: break;
     case TR_COLUMN_JOB_ID: {
       double share = op == TR_GLOB ? 0.1 : op == TR_IN ? 0.01 : 0.001;
       cost *= share, rows *= share;
@@ -201,8 +188,8 @@ int tr_plan_choose(sqlite3_index_info *info, TrColumn (*column_of)(int table_col
   for (int pass = 0; pass < 2; pass++) {
     for (int i = 0; i < info->nConstraint; i++) {
       TrColumn column = column_of_constraint(info, i, column_of);
-      if (pass == 0 && is_argument(column)) choose_argument(info, i, column, &plan);
-      if (pass == 1 && !is_argument(column)) choose_term(info, i, column, !outer_join, &plan);
+      if (pass == 0 && tr_column_is_argument(column)) choose_argument(info, i, column, &plan);
+      if (pass == 1 && !tr_column_is_argument(column)) choose_term(info, i, column, !outer_join, &plan);
     }
   }
   code = choose_order(info, column_of, sorts_jobs ? connection : NULL, &plan);

@@ -198,7 +198,8 @@ typedef struct TrTimeWindow {
 
 /* Bits of idxNum: SQLite compares the argument with the column, too. TR_CHECKS_END and above are free for tables. */
 #define TR_CHECKS(column) (1 << ((column)-TR_COLUMN_SINCE))
-#define TR_CHECKS_END 16
+#define TR_CHECKS_END TR_CHECKS(TR_COLUMN_OTHER)
+bool tr_column_is_argument(TrColumn column);
 
 /* tr_plan_choose() for a table with the arguments; sets idxNum too. `table` is the table's name, for messages. */
 TR_CHECKED int tr_time_window_choose(sqlite3_index_info *info, const char *table,

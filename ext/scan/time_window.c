@@ -13,7 +13,12 @@
 /* --- planning ----------------------------------------------------------------------------------------------------- */
 
 /* The range of columns that are arguments. */
-enum { FIRST_ARGUMENT = TR_COLUMN_SINCE, ARGUMENTS_END = TR_COLUMN_PER_JOB + 1 };
+#define FIRST_ARGUMENT TR_COLUMN_SINCE
+#define ARGUMENTS_END TR_COLUMN_OTHER
+
+bool tr_column_is_argument(TrColumn column) {
+  return column >= FIRST_ARGUMENT && column < ARGUMENTS_END;
+}
 
 static const char *argument_name(TrColumn column) {
   static const char *const names[] = {"since", "until", "grace", "zone", "per_job"};

@@ -214,8 +214,7 @@ static int read_arguments(SlotsCursor *cursor, const TrPlan *plan, int flags, sq
   }
   for (int i = 0; i < plan->count && code == SQLITE_OK; i++) {
     TrColumn column = (TrColumn)plan->term[i].column;
-    bool is_ours = column >= TR_COLUMN_SINCE && column <= TR_COLUMN_PER_JOB;
-    if (is_ours) code = read_argument(cursor, column, flags, argv[i], message);
+    if (tr_column_is_argument(column)) code = read_argument(cursor, column, flags, argv[i], message);
   }
   return code;
 }
