@@ -11,6 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#define DEFAULT_JOBS_FILE "/opt/.task-scheduler/jobs.json"
 #define JOBS_FILE_PATIENCE_MS 1000 /* the scheduler rewrites the file in milliseconds */
 
 static int not_found(const char *path, int code, const char *cause, char **message) {
@@ -57,6 +58,8 @@ static int index_jobs(TrJobs *jobs, const TrJson *array) {
 int tr_jobs_load(TrJobs *jobs, const char *path, TrPoll *poll, char **message) {
   const char *name;
   char *cause = NULL;
+  if (path == NULL) path = tr_environment("SCHEDULER_JOBS_FILE");
+  if (path == NULL) path = DEFAULT_JOBS_FILE;
   *jobs = (TrJobs){.state_fd = -1};
   int code = open_state_dir(jobs, path, &name, message);
   if (code == SQLITE_OK) {

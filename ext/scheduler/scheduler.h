@@ -91,8 +91,8 @@ typedef struct TrJobs {
   int state_fd; /* owned, from tr_locate_dir(): the file's directory */
 } TrJobs;
 
-TR_CHECKED int tr_jobs_load(TrJobs *jobs, const char *path, TrPoll *poll,
-                            char **message); /* on failure nothing is owned */
+/* `path` NULL: the environment's, or the default. On failure nothing is owned. */
+TR_CHECKED int tr_jobs_load(TrJobs *jobs, const char *path, TrPoll *poll, char **message);
 void tr_jobs_free(TrJobs *jobs);
 const char *tr_jobs_id(const TrJobs *jobs, size_t i); /* NULL: it has no id that is a text */
 bool tr_jobs_is_enabled(const TrJobs *jobs, size_t i);

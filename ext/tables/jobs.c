@@ -16,8 +16,6 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#define DEFAULT_FILE "/opt/.task-scheduler/jobs.json"
-
 enum {
   JOBS_JOB_ID,
   JOBS_NAME,
@@ -199,8 +197,7 @@ static int jobs_filter(sqlite3_vtab_cursor *base, int unused, const char *plan, 
   JobsCursor *cursor = (JobsCursor *)base;
   JobsTable *table = (JobsTable *)base->pVtab;
   clear_cursor(cursor);
-  const char *file = table->file ? table->file : tr_environment("SCHEDULER_JOBS_FILE");
-  int code = tr_jobs_load(&cursor->jobs, file ? file : DEFAULT_FILE, &table->poll, &table->base.zErrMsg);
+  int code = tr_jobs_load(&cursor->jobs, table->file, &table->poll, &table->base.zErrMsg);
   if (code == SQLITE_OK) code = find_orphans(cursor, table, &table->base.zErrMsg);
   cursor->now_us = tr_clock_us();
   return code;

@@ -17,7 +17,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SLOTS_DEFAULT_FILE "/opt/.task-scheduler/jobs.json"
 #define DEFAULT_WINDOW_US (7 * 86400 * TR_US_PER_SECOND)
 #define HORIZON_US (86400 * TR_US_PER_SECOND) /* a day: clocks may be set back, and the last run may be by hand */
 #define ROWID_BEGINS_S INT64_C(63000000000)   /* about the year 1 */
@@ -448,8 +447,7 @@ static int slots_filter(sqlite3_vtab_cursor *base, int flags, const char *plan_t
   if (code == SQLITE_OK) code = read_arguments(cursor, &plan, flags, argv, message);
   if (code != SQLITE_OK || cursor->filter.nothing) return code;
   if (cursor->per_job == 0) narrow_window(cursor);
-  const char *file = table->file ? table->file : tr_environment("SCHEDULER_JOBS_FILE");
-  code = tr_jobs_load(&cursor->jobs, file ? file : SLOTS_DEFAULT_FILE, &table->table.poll, message);
+  code = tr_jobs_load(&cursor->jobs, table->file, &table->table.poll, message);
   if (code == SQLITE_OK) code = choose_jobs(cursor);
   return code == SQLITE_OK ? slots_next(base) : code;
 }
