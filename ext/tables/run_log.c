@@ -1,6 +1,5 @@
 /*
-** run_log.c - tables of results that take the starts of runs from the jobs' logs: task_runs, and the durations of
-** task_stats.
+** run_log.c - a job's log -> when its runs began: for task_runs, and for the durations of task_stats.
 **
 ** The log of a job is read when a pass first needs a start. By then the file of records is open, so the log has the
 ** start of every record in it. Which start belongs to which record: see scheduler/durations.c.
@@ -8,50 +7,6 @@
 #include "tables.h"
 
 #include <errno.h>
-
-/* --- the table ---------------------------------------------------------------------------------------------------- */
-
-static int parse_logged_argument(TrLoggedTable *table, const char *name, const char *argument, char **message) {
-  enum { DIR, LOGS, MAX_LINE };
-  static const char *const known[] = {"dir='PATH'", "logs='PATH'", "max_line=BYTES", NULL};
-  int which;
-  char *value;
-  int code = tr_argument_parse(table->table.connection, name, argument, known, &which, &value, message);
-  if (code != SQLITE_OK || value == NULL) return code;
-  TrSettings *settings = which == LOGS ? &table->logs : &table->table.settings;
-  code = tr_settings_set(settings, which == MAX_LINE ? TR_SETTING_MAX_LINE : TR_SETTING_DIR, value, message);
-  table->logs.max_line = table->table.settings.max_line;
-  return code;
-}
-
-static int free_logged_table(TrLoggedTable *table) {
-  tr_settings_free(&table->logs);
-  return tr_table_disconnect(&table->table.base);
-}
-
-int tr_logged_table_disconnect(sqlite3_vtab *vtab) {
-  return free_logged_table((TrLoggedTable *)vtab);
-}
-
-int tr_logged_table_connect(sqlite3 *db, TrConnection *connection, const char *schema, int argc,
-                            const char *const *argv, sqlite3_vtab **vtab, char **message) {
-  TrLoggedTable *table = sqlite3_malloc64(sizeof *table);
-  if (table == NULL) return SQLITE_NOMEM;
-  *table = (TrLoggedTable){.table = {.connection = connection, .poll.db = db, .settings.store = &tr_results_store},
-                           .logs.store = &tr_logs_store};
-  connection->references++;
-  int code = SQLITE_OK;
-  for (int i = 3; i < argc && code == SQLITE_OK; i++) code = parse_logged_argument(table, argv[0], argv[i], message);
-  if (code == SQLITE_OK) code = tr_table_declare(db, schema, argc, message);
-  if (code == SQLITE_OK) {
-    *vtab = &table->table.base;
-  } else {
-    free_logged_table(table);
-  }
-  return code;
-}
-
-/* --- the log ------------------------------------------------------------------------------------------------------ */
 
 void tr_run_log_init(TrRunLog *log, TrLoggedTable *table) {
   *log = (TrRunLog){.table = table};

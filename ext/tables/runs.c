@@ -49,7 +49,7 @@ static TrColumn runs_column_of(int column) {
 
 static int runs_connect(sqlite3 *db, void *connection, int argc, const char *const *argv, sqlite3_vtab **vtab,
                         char **message) {
-  return tr_logged_table_connect(db, connection, runs_schema, argc, argv, vtab, message);
+  return tr_logged_table_connect(db, connection, runs_schema, false, argc, argv, vtab, message);
 }
 
 static int runs_best_index(sqlite3_vtab *vtab, sqlite3_index_info *info) {

@@ -49,12 +49,6 @@ static const char slots_schema[] =
     "since HIDDEN, until HIDDEN, grace HIDDEN, zone HIDDEN, per_job HIDDEN, "
     "job TEXT HIDDEN, ok INTEGER HIDDEN, started_us INTEGER HIDDEN, finished_us INTEGER HIDDEN)";
 
-typedef struct SlotsTable {
-  TrTable table; /* of the results */
-  TrSettings logs;
-  char *file; /* owned; NULL: the environment's, or the default */
-} SlotsTable;
-
 typedef struct SlotsCursor {
   TrCursor cursor; /* first */
   TrFilter filter;
@@ -95,48 +89,9 @@ static TrColumn slots_column_of(int column) {
   }
 }
 
-static int parse_slots_argument(SlotsTable *table, const char *name, const char *argument, char **message) {
-  enum { FILE_PATH, RESULTS, LOGS, MAX_LINE };
-  static const char *const known[] = {"file='PATH'", "results='PATH'", "logs='PATH'", "max_line=BYTES", NULL};
-  int which;
-  char *value;
-  int code = tr_argument_parse(table->table.connection, name, argument, known, &which, &value, message);
-  if (code != SQLITE_OK || value == NULL) return code;
-  if (which == FILE_PATH) {
-    sqlite3_free(table->file);
-    table->file = value;
-    return SQLITE_OK;
-  }
-  TrSettings *settings = which == LOGS ? &table->logs : &table->table.settings;
-  code = tr_settings_set(settings, which == MAX_LINE ? TR_SETTING_MAX_LINE : TR_SETTING_DIR, value, message);
-  table->logs.max_line = table->table.settings.max_line;
-  return code;
-}
-
-static int slots_disconnect(sqlite3_vtab *vtab) {
-  SlotsTable *table = (SlotsTable *)vtab;
-  tr_settings_free(&table->logs);
-  sqlite3_free(table->file);
-  return tr_table_disconnect(vtab);
-}
-
-static int slots_connect(sqlite3 *db, void *aux, int argc, const char *const *argv, sqlite3_vtab **vtab,
+static int slots_connect(sqlite3 *db, void *connection, int argc, const char *const *argv, sqlite3_vtab **vtab,
                          char **message) {
-  TrConnection *connection = aux;
-  SlotsTable *table = sqlite3_malloc64(sizeof *table);
-  if (table == NULL) return SQLITE_NOMEM;
-  *table = (SlotsTable){.table = {.connection = connection, .poll.db = db, .settings.store = &tr_results_store},
-                        .logs.store = &tr_logs_store};
-  connection->references++;
-  int code = SQLITE_OK;
-  for (int i = 3; i < argc && code == SQLITE_OK; i++) code = parse_slots_argument(table, argv[0], argv[i], message);
-  if (code == SQLITE_OK) code = tr_table_declare(db, slots_schema, argc, message);
-  if (code == SQLITE_OK) {
-    *vtab = &table->table.base;
-  } else {
-    slots_disconnect(&table->table.base);
-  }
-  return code;
+  return tr_logged_table_connect(db, connection, slots_schema, true, argc, argv, vtab, message);
 }
 
 /* job_id, then the slots. In UTF-16 SQLite compares texts by other bytes. */
@@ -364,7 +319,7 @@ static void clear_slots(SlotsCursor *cursor) {
 }
 
 static int slots_open(sqlite3_vtab *vtab, sqlite3_vtab_cursor **out) {
-  SlotsTable *table = (SlotsTable *)vtab;
+  TrLoggedTable *table = (TrLoggedTable *)vtab;
   SlotsCursor *cursor = sqlite3_malloc64(sizeof *cursor);
   if (cursor == NULL) return SQLITE_NOMEM;
   *cursor = (SlotsCursor){.cursor.at_end = true, .jobs.state_fd = -1};
@@ -435,7 +390,7 @@ static void narrow_window(SlotsCursor *cursor) {
 
 static int slots_filter(sqlite3_vtab_cursor *base, int flags, const char *plan_text, int argc, sqlite3_value **argv) {
   SlotsCursor *cursor = (SlotsCursor *)base;
-  SlotsTable *table = (SlotsTable *)base->pVtab;
+  TrLoggedTable *table = (TrLoggedTable *)base->pVtab;
   char **message = &base->pVtab->zErrMsg;
   TrPlan plan;
   clear_slots(cursor);
@@ -447,7 +402,7 @@ static int slots_filter(sqlite3_vtab_cursor *base, int flags, const char *plan_t
   if (code == SQLITE_OK) code = read_arguments(cursor, &plan, flags, argv, message);
   if (code != SQLITE_OK || cursor->filter.nothing) return code;
   if (cursor->per_job == 0) narrow_window(cursor);
-  code = tr_jobs_load(&cursor->jobs, table->file, &table->table.poll, message);
+  code = tr_jobs_load(&cursor->jobs, table->jobs_file, &table->table.poll, message);
   if (code == SQLITE_OK) code = choose_jobs(cursor);
   return code == SQLITE_OK ? slots_next(base) : code;
 }
@@ -546,8 +501,8 @@ int tr_slots_register(TrConnection *connection) {
       .xCreate = slots_connect, /* the same as xConnect: the table is eponymous */
       .xConnect = slots_connect,
       .xBestIndex = slots_best_index,
-      .xDisconnect = slots_disconnect,
-      .xDestroy = slots_disconnect,
+      .xDisconnect = tr_logged_table_disconnect,
+      .xDestroy = tr_logged_table_disconnect,
       .xOpen = slots_open,
       .xClose = slots_close,
       .xFilter = slots_filter,

@@ -75,7 +75,7 @@ static TrColumn stats_column_of(int column) {
 
 static int stats_connect(sqlite3 *db, void *connection, int argc, const char *const *argv, sqlite3_vtab **vtab,
                          char **message) {
-  return tr_logged_table_connect(db, connection, stats_schema, argc, argv, vtab, message);
+  return tr_logged_table_connect(db, connection, stats_schema, false, argc, argv, vtab, message);
 }
 
 static int stats_best_index(sqlite3_vtab *vtab, sqlite3_index_info *info) {

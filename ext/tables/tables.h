@@ -94,13 +94,22 @@ TR_CHECKED int tr_job_pass_next(TrJobPass *pass); /* SQLITE_ROW: a job's file ha
 TR_CHECKED int tr_job_pass_end(TrJobPass *pass);
 
 /* ------------------------------------------------------------------------------------------------------------------
-** tables/run_log.c - tables of results that take the starts of runs from the jobs' logs
+** tables/logged_table.c - tables of results that also read the jobs' logs
 */
 typedef struct TrLoggedTable {
   TrTable table; /* first: of the results */
   TrSettings logs;
+  char *jobs_file; /* owned; NULL: the environment's, or the default */
 } TrLoggedTable;
 
+/* With the arguments dir, logs and max_line; if it `has_jobs`, with file, results, logs and max_line. */
+TR_CHECKED int tr_logged_table_connect(sqlite3 *db, TrConnection *connection, const char *schema, bool has_jobs,
+                                       int argc, const char *const *argv, sqlite3_vtab **vtab, char **message);
+TR_CHECKED int tr_logged_table_disconnect(sqlite3_vtab *vtab);
+
+/* ------------------------------------------------------------------------------------------------------------------
+** tables/run_log.c - a job's log -> when its runs began
+*/
 typedef struct TrRunLog {
   TrLoggedTable *table; /* borrowed */
   bool is_optional;     /* the default directory of logs may be missing; then no start is known */
@@ -109,11 +118,6 @@ typedef struct TrRunLog {
   bool loaded;         /* durations are those of ... */
   int64_t loaded_file; /* ... the job whose file has this rowid */
 } TrRunLog;
-
-/* With the arguments dir, logs and max_line. */
-TR_CHECKED int tr_logged_table_connect(sqlite3 *db, TrConnection *connection, const char *schema, int argc,
-                                       const char *const *argv, sqlite3_vtab **vtab, char **message);
-TR_CHECKED int tr_logged_table_disconnect(sqlite3_vtab *vtab);
 
 /* Call order: init; forget for each pass, since the log grows; load for a job, then start and duration for its runs;
 ** end. */
