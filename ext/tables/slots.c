@@ -17,7 +17,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define DEFAULT_WINDOW_US (7 * 86400 * TR_US_PER_SECOND)
 #define HORIZON_US (86400 * TR_US_PER_SECOND) /* a day: clocks may be set back, and the last run may be by hand */
 #define ROWID_BEGINS_S INT64_C(63000000000)   /* about the year 1 */
 
@@ -40,7 +39,6 @@ enum {
   SLOTS_STARTED_US,
   SLOTS_FINISHED_US
 };
-enum { ARGUMENTS = SLOTS_JOB - SLOTS_SINCE };
 
 static const char slots_schema[] =
     "CREATE TABLE task_slots("
@@ -52,11 +50,8 @@ static const char slots_schema[] =
 typedef struct SlotsCursor {
   TrCursor cursor; /* first */
   TrFilter filter;
-  sqlite3_value *argument[ARGUMENTS]; /* owned; as given, or NULL */
-  TrZone *zone;                       /* owned */
-  int64_t from_us, to_us;             /* the window */
-  int64_t now_us, grace_us;           /* grace_us negative: the default */
-  int64_t per_job;                    /* so many slots of each job: the first, or, negative, the last; 0: all */
+  TrSlotArguments arguments;
+  int64_t now_us;
   TrJobs jobs;
   size_t *order; /* owned: indices of the wanted jobs, sorted by id */
   size_t order_count, at;
@@ -113,64 +108,6 @@ static int slots_best_index(sqlite3_vtab *vtab, sqlite3_index_info *info) {
   int code = tr_time_window_choose(info, "task_slots", slots_column_of, connection, &vtab->zErrMsg);
   info->nOrderBy = orders;
   return code == SQLITE_OK ? choose_slots_order(info, connection) : code;
-}
-
-/* --- the arguments ------------------------------------------------------------------------------------------------ */
-
-static int read_zone_argument(SlotsCursor *cursor, sqlite3_value *value, char **message) {
-  if (sqlite3_value_type(value) == SQLITE_NULL) return SQLITE_OK;
-  const char *name = (const char *)sqlite3_value_text(value);
-  return name ? tr_zone_load(name, &cursor->zone, message) : SQLITE_NOMEM;
-}
-
-static int read_grace_argument(SlotsCursor *cursor, sqlite3_value *value, char **message) {
-  int type = sqlite3_value_type(value);
-  const char *text = (const char *)sqlite3_value_text(value);
-  if (type == SQLITE_NULL) return SQLITE_OK;
-  if (text == NULL) return SQLITE_NOMEM;
-  bool is_read = false;
-  if (type == SQLITE_INTEGER) {
-    cursor->grace_us = sqlite3_value_int64(value);
-    is_read = cursor->grace_us >= 0;
-  } else if (type == SQLITE_TEXT) {
-    is_read = tr_timespan_parse(text, (size_t)sqlite3_value_bytes(value), false, &cursor->grace_us);
-  }
-  if (is_read) return SQLITE_OK;
-  return tr_error(message, SQLITE_ERROR,
-                  "task_slots: grace: '%!.100s' is no length of time; write " TR_TIMESPAN_FORMS
-                  ", or microseconds as an integer",
-                  type == SQLITE_BLOB ? "(a BLOB)" : text);
-}
-
-static int read_per_job_argument(SlotsCursor *cursor, sqlite3_value *value, char **message) {
-  int type = sqlite3_value_type(value);
-  if (type == SQLITE_NULL) return SQLITE_OK;
-  cursor->per_job = sqlite3_value_int64(value);
-  if (type == SQLITE_INTEGER && cursor->per_job != 0 && cursor->per_job != INT64_MIN) return SQLITE_OK;
-  return tr_error(message, SQLITE_ERROR,
-                  "task_slots: per_job wants how many slots of each job: 1 for the first, -1 for the last");
-}
-
-static int read_argument(SlotsCursor *cursor, TrColumn column, int flags, sqlite3_value *value, char **message) {
-  sqlite3_value **kept = &cursor->argument[column - TR_COLUMN_SINCE];
-  int64_t *us = column == TR_COLUMN_SINCE ? &cursor->from_us : column == TR_COLUMN_UNTIL ? &cursor->to_us : NULL;
-  int code = tr_time_argument("task_slots", column, flags, cursor->zone, value, kept, us, message);
-  if (code == SQLITE_OK && column == TR_COLUMN_GRACE) code = read_grace_argument(cursor, value, message);
-  if (code == SQLITE_OK && column == TR_COLUMN_PER_JOB) code = read_per_job_argument(cursor, value, message);
-  return code;
-}
-
-/* The zone is read first, because days in the other arguments are in that zone. */
-static int read_arguments(SlotsCursor *cursor, const TrPlan *plan, int flags, sqlite3_value **argv, char **message) {
-  int code = SQLITE_OK;
-  for (int i = 0; i < plan->count && code == SQLITE_OK; i++) {
-    if (plan->term[i].column == TR_COLUMN_ZONE) code = read_zone_argument(cursor, argv[i], message);
-  }
-  for (int i = 0; i < plan->count && code == SQLITE_OK; i++) {
-    TrColumn column = (TrColumn)plan->term[i].column;
-    if (tr_column_is_argument(column)) code = read_argument(cursor, column, flags, argv[i], message);
-  }
-  return code;
 }
 
 /* --- jobs --------------------------------------------------------------------------------------------------------- */
@@ -236,11 +173,11 @@ static int read_job_schedule(const TrJson *record, TrSchedule *schedule, char **
 /* A job without `recurring` is recurring, as for the scheduler. */
 static void describe_job(SlotsCursor *cursor, size_t i) {
   const TrJson *recurring = tr_json_member(cursor->jobs.job[i], "recurring");
-  cursor->job = (TrSlotJob){.zone = cursor->zone,
+  cursor->job = (TrSlotJob){.zone = cursor->arguments.zone,
                             .is_recurring = recurring == NULL || tr_json_is_truthy(recurring),
                             .is_enabled = tr_jobs_is_enabled(&cursor->jobs, i),
                             .now_us = cursor->now_us,
-                            .grace_us = cursor->grace_us};
+                            .grace_us = cursor->arguments.grace_us};
 }
 
 static int load_job(SlotsCursor *cursor, int64_t from_us, char **message) {
@@ -258,7 +195,7 @@ static int skip_to_last(SlotsCursor *cursor, TrTable *table, int64_t from_us, in
   int code = SQLITE_OK;
   TrSlot slot;
   *count = 0;
-  while (code == SQLITE_OK && tr_slots_next(&cursor->slots, &slot) && slot.slot_us <= cursor->to_us) {
+  while (code == SQLITE_OK && tr_slots_next(&cursor->slots, &slot) && slot.slot_us <= cursor->arguments.to_us) {
     if (++*count % 4096 == 0) code = tr_poll(&table->poll);
   }
   tr_slots_begin(&cursor->slots, &cursor->job, from_us);
@@ -270,14 +207,15 @@ static int skip_to_last(SlotsCursor *cursor, TrTable *table, int64_t from_us, in
 
 /* What comes before the last slots need not be read; of an interval, where they are is a guess. */
 static int begin_slots(SlotsCursor *cursor, TrTable *table, char **message) {
-  int64_t from_us = cursor->from_us, wanted = -cursor->per_job, count;
-  cursor->left = cursor->per_job > 0 ? cursor->per_job : INT64_MAX;
-  if (wanted > 0) from_us = tr_slots_look_back(&cursor->job, wanted, cursor->from_us, cursor->to_us);
+  int64_t from_us = cursor->arguments.from_us, wanted = -cursor->arguments.per_job, count;
+  cursor->left = cursor->arguments.per_job > 0 ? cursor->arguments.per_job : INT64_MAX;
+  if (wanted > 0)
+    from_us = tr_slots_look_back(&cursor->job, wanted, cursor->arguments.from_us, cursor->arguments.to_us);
   int code = load_job(cursor, from_us, message);
   if (code == SQLITE_OK && wanted > 0) code = skip_to_last(cursor, table, from_us, wanted, &count);
-  if (code == SQLITE_OK && wanted > 0 && count < wanted && from_us > cursor->from_us) {
-    code = load_job(cursor, cursor->from_us, message);
-    if (code == SQLITE_OK) code = skip_to_last(cursor, table, cursor->from_us, wanted, &count);
+  if (code == SQLITE_OK && wanted > 0 && count < wanted && from_us > cursor->arguments.from_us) {
+    code = load_job(cursor, cursor->arguments.from_us, message);
+    if (code == SQLITE_OK) code = skip_to_last(cursor, table, cursor->arguments.from_us, wanted, &count);
   }
   cursor->in_job = code == SQLITE_OK;
   return code;
@@ -307,10 +245,7 @@ static void leave_job(SlotsCursor *cursor) {
 static void clear_slots(SlotsCursor *cursor) {
   leave_job(cursor);
   tr_filter_free(&cursor->filter);
-  for (int i = 0; i < ARGUMENTS; i++) sqlite3_value_free(cursor->argument[i]);
-  memset(cursor->argument, 0, sizeof cursor->argument);
-  tr_zone_free(cursor->zone);
-  cursor->zone = NULL;
+  tr_slot_arguments_free(&cursor->arguments);
   tr_jobs_free(&cursor->jobs);
   sqlite3_free(cursor->order);
   cursor->order = NULL;
@@ -352,7 +287,7 @@ static int slots_rowid(sqlite3_vtab_cursor *base, sqlite3_int64 *rowid) {
 /* SQLITE_ROW: the job has one more row; SQLITE_DONE: no more. */
 static int next_row_of_job(SlotsCursor *cursor, TrTable *table) {
   cursor->has_slot = cursor->in_job && cursor->left-- > 0 && tr_slots_next(&cursor->slots, &cursor->slot);
-  if (!cursor->has_slot || cursor->slot.slot_us > cursor->to_us) return SQLITE_DONE;
+  if (!cursor->has_slot || cursor->slot.slot_us > cursor->arguments.to_us) return SQLITE_DONE;
   int code = ++cursor->passed % 4096 == 0 ? tr_poll(&table->poll) : SQLITE_OK;
   return code == SQLITE_OK ? SQLITE_ROW : code;
 }
@@ -384,8 +319,8 @@ static int slots_next(sqlite3_vtab_cursor *base) {
 
 /* By comparisons of slot_us. Those do not decide which slots are the first of a job. */
 static void narrow_window(SlotsCursor *cursor) {
-  if (cursor->filter.from_us > cursor->from_us) cursor->from_us = cursor->filter.from_us;
-  if (cursor->filter.to_us < cursor->to_us) cursor->to_us = cursor->filter.to_us;
+  if (cursor->filter.from_us > cursor->arguments.from_us) cursor->arguments.from_us = cursor->filter.from_us;
+  if (cursor->filter.to_us < cursor->arguments.to_us) cursor->arguments.to_us = cursor->filter.to_us;
 }
 
 static int slots_filter(sqlite3_vtab_cursor *base, int flags, const char *plan_text, int argc, sqlite3_value **argv) {
@@ -394,14 +329,11 @@ static int slots_filter(sqlite3_vtab_cursor *base, int flags, const char *plan_t
   char **message = &base->pVtab->zErrMsg;
   TrPlan plan;
   clear_slots(cursor);
-  cursor->now_us = cursor->to_us = tr_clock_us();
-  cursor->from_us = cursor->now_us - DEFAULT_WINDOW_US;
-  cursor->grace_us = -1;
-  cursor->per_job = 0;
+  cursor->now_us = tr_clock_us();
   int code = tr_table_bind(&cursor->cursor, plan_text, argc, argv, &plan, &cursor->filter);
-  if (code == SQLITE_OK) code = read_arguments(cursor, &plan, flags, argv, message);
+  if (code == SQLITE_OK) code = tr_slot_arguments_read(&cursor->arguments, &plan, flags, argv, cursor->now_us, message);
   if (code != SQLITE_OK || cursor->filter.nothing) return code;
-  if (cursor->per_job == 0) narrow_window(cursor);
+  if (cursor->arguments.per_job == 0) narrow_window(cursor);
   code = tr_jobs_load(&cursor->jobs, table->jobs_file, &table->table.poll, message);
   if (code == SQLITE_OK) code = choose_jobs(cursor);
   return code == SQLITE_OK ? slots_next(base) : code;
@@ -488,7 +420,7 @@ static int slots_column(sqlite3_vtab_cursor *base, sqlite3_context *context, int
   case SLOTS_UNTIL:
   case SLOTS_GRACE:
   case SLOTS_ZONE:
-  case SLOTS_PER_JOB: tr_time_window_result(context, cursor->argument[column - SLOTS_SINCE]); break;
+  case SLOTS_PER_JOB: tr_time_window_result(context, cursor->arguments.value[column - SLOTS_SINCE]); break;
   default:
     if (cursor->has_slot) run_column(context, &cursor->slot, column);
   }

@@ -151,6 +151,24 @@ TR_CHECKED int tr_job_durations_of_run(TrJobDurations *durations, const TrScan *
 void tr_job_durations_end(TrJobDurations *durations);
 
 /* ------------------------------------------------------------------------------------------------------------------
+** tables/slot_arguments.c - the arguments of task_slots -> which slots are wanted, and how late a run may begin
+*/
+enum { TR_SLOT_ARGUMENTS = TR_COLUMN_OTHER - TR_COLUMN_SINCE };
+
+typedef struct TrSlotArguments {
+  sqlite3_value *value[TR_SLOT_ARGUMENTS]; /* owned; as given, or NULL */
+  TrZone *zone;                            /* owned; NULL: UTC */
+  int64_t from_us, to_us;                  /* the window, both ends included */
+  int64_t grace_us;                        /* negative: the default */
+  int64_t per_job;                         /* so many slots of each job: the first, or, negative, the last; 0: all */
+} TrSlotArguments;
+
+/* A zeroed one is a valid freed one; read frees it first. */
+TR_CHECKED int tr_slot_arguments_read(TrSlotArguments *arguments, const TrPlan *plan, int flags, sqlite3_value **argv,
+                                      int64_t now_us, char **message);
+void tr_slot_arguments_free(TrSlotArguments *arguments);
+
+/* ------------------------------------------------------------------------------------------------------------------
 ** tables/slot_job.c - a job of jobs.json -> its runs, from its records, its log and its checkpoint
 */
 typedef struct TrSlotSource {
