@@ -26,39 +26,38 @@ factor_option() {
   ((opt[$1] > 1000)) || usage_error "--$1 wants a factor above 1"
 }
 
-# find_logs - sets `unread_logs`, the jobs whose logs cannot be read, of which it complains, and `logged`, the others
-# that have one; or `logs_fault`, if none can be read. What is left out then is added to `unjudged`.
-find_logs() {
-  local unreadable readable path found=() left_out
+# look_at_logs - if an alert needs them: find_logs, with `unreadable_logs` cut down to the jobs that were asked for, of
+# which it complains. If there is no log to read, what is left out is added to `unjudged`.
+look_at_logs() {
+  local job asked_for=() messages=() left_out
   local -A asked=()
-  unread_logs=() logged=() logs_fault=
+  logs_known='' unreadable_logs=()
   set_given missed burn slow fast
   [[ -n $left_out ]] || return 0
-  if [[ ! -d $logs_dir || ! -r $logs_dir || ! -x $logs_dir ]]; then
-    logs_fault=1
+  load lib/logs
+  find_logs
+  if [[ -z $logs_known ]]; then
     unjudged+=("left out: $left_out, since the jobs' logs cannot be read: $logs_dir;\
  SCHEDULER_LOGS_DIR says where they are")
     return
   fi
-  for path in "${args[@]}"; do asked["=$path"]=1; done
-  load lib/unreadable
-  find_unreadable "$logs_dir" .log
-  logged=("${readable[@]}")
-  for path in "${unreadable[@]}"; do
-    ((${#args[@]} == 0)) || [[ -v asked["=$path"] ]] || continue
-    unread_logs+=("$path") found+=("job $path: its log is not readable; no alerts for it that need one")
+  for job in "${args[@]}"; do asked["=$job"]=1; done
+  for job in "${unreadable_logs[@]}"; do
+    ((${#args[@]} == 0)) || [[ -v asked["=$job"] ]] || continue
+    asked_for+=("$job") messages+=("job $job: its log is not readable; no alerts for it that need one")
   done
-  ((${#found[@]})) || return 0
+  unreadable_logs=("${asked_for[@]}")
+  ((${#messages[@]})) || return 0
   load lib/say
-  say_each "${found[@]}"
+  say_each "${messages[@]}"
 }
 
 # known_durations - SQL: of each job that has a log, the newest run (n is 1 then), and the successes before it whose
 # duration is known, newest first. One statement for all: it reads each log once.
 known_durations() {
-  [[ -v opt[slow] || -v opt[fast] ]] && [[ -z $logs_fault ]] || return 0
+  [[ -v opt[slow] || -v opt[fast] ]] && [[ -n $logs_known ]] || return 0
   sql+="CREATE TABLE logged(job TEXT PRIMARY KEY) WITHOUT ROWID;"$'\n'
-  sql+=$(each_text logged "${logged[@]}"; each_text unread_log "${unread_logs[@]}")$'\n'
+  sql+=$(each_text logged "${readable_logs[@]}"; each_text unread_log "${unreadable_logs[@]}")$'\n'
   sql+="
   INSERT INTO timed
     SELECT job, value->>0, value->>1, value->>2, value->>3 FROM wanted JOIN logged USING (job) JOIN json_each((

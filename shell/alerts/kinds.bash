@@ -18,7 +18,7 @@ find_alerts() {
   [[ ! -v opt[rate] ]] || add_kind rate
   [[ ! -v opt[silent-for] || -n $jobs_fault ]] || add_kind silent
   ((!list_known)) || [[ ! -v opt[overdue] ]] || add_kind overdue
-  if [[ -z $logs_fault ]]; then
+  if [[ -n $logs_known ]]; then
     ((!list_known)) || [[ ! -v opt[missed] ]] || add_kind missed
     ((!list_known)) || [[ ! -v opt[burn] ]] || add_kind burn
     [[ ! -v opt[slow] || -n $jobs_fault ]] || add_kind slow

@@ -29,7 +29,7 @@ slot_options() {
 
 # known_slots - SQL: the states of the runs that schedules expect.
 known_slots() {
-  [[ -v opt[missed] || -v opt[burn] ]] && [[ -z $logs_fault ]] || return 0
+  [[ -v opt[missed] || -v opt[burn] ]] && [[ -n $logs_known ]] || return 0
   ((list_known)) || return 0
   sql+="
   CREATE TABLE slotted(job TEXT PRIMARY KEY) WITHOUT ROWID;

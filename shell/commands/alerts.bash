@@ -171,8 +171,9 @@ NAGIOS_WORDS=(OK WARNING CRITICAL)
 nagios() {
   read_options "$@"
   find_jobs
-  find_logs
-  ((${#unread_logs[@]} == 0)) || die "$EXIT_IO" "${#unread_logs[@]} jobs whose logs are not readable for $(id -un)"
+  look_at_logs
+  ((${#unreadable_logs[@]} == 0)) ||
+    die "$EXIT_IO" "${#unreadable_logs[@]} jobs whose logs are not readable for $(id -un)"
   ((${#unreadable[@]} == 0)) || die "$EXIT_IO" "${#unreadable[@]} jobs whose files are not readable for $(id -un)"
   judge
   [[ -z $missing_job || -n $jobs_fault ]] || no_named_job "$EXIT_IO"
@@ -241,7 +242,7 @@ if [[ -v opt[maintenance] ]] && load alerts/maintenance && is_maintenance; then
 fi
 lock_state
 find_jobs
-find_logs
+look_at_logs
 judge
 [[ -z $state_fault ]] || bad_state "$state_fault"
 [[ -z $missing_job || -n $jobs_fault ]] || no_named_job "$EXIT_USAGE"
@@ -251,5 +252,5 @@ if ((fired == 0 && failed == 0)) && on_terminal; then
   ((mute_count)) && mute_count="; mutes: $mute_count" || mute_count=''
   say "nothing new; alerts going on: $firing_count$mute_count"
 fi
-((failed + ${#unreadable[@]} + ${#unread_logs[@]} + ${#unjudged[@]} == 0)) || exit "$EXIT_IO"
+((failed + ${#unreadable[@]} + ${#unreadable_logs[@]} + ${#unjudged[@]} == 0)) || exit "$EXIT_IO"
 ((fired == 0)) || exit "$EXIT_NO"

@@ -33,55 +33,46 @@
 # shellcheck shell=bash
 
 parse_options 'within= limit= raw json jsonl csv' "$@"
-load lib/unreadable
+load lib/{unreadable,logs}
 format_option json jsonl csv
 number_option limit
 span_options within
 
-# unreadable_files - sets `unreadable` and `unread_logs`, the jobs with records or a log that cannot be read, and has
-# the queries to come pass over these.
+# unreadable_files - sets `unreadable` and `unreadable_logs`, the jobs with records or a log that cannot be read, and
+# has the queries to come pass over these.
 unreadable_files() {
-  find_unreadable "$logs_dir" .log
-  unread_logs=("${unreadable[@]}")
+  find_logs
   find_unreadable "$results_dir" .jsonl
-  ((${#unreadable[@]} + ${#unread_logs[@]} == 0)) || export TASKRESULTS_UNREADABLE=skip
+  ((${#unreadable[@]} + ${#unreadable_logs[@]} == 0)) || export TASKRESULTS_UNREADABLE=skip
 }
 
 # say_left_out - names those jobs, and exits with 3, if there are any.
 say_left_out() {
-  ((${#unreadable[@]} + ${#unread_logs[@]})) || return 0
+  ((${#unreadable[@]} + ${#unreadable_logs[@]})) || return 0
   load lib/name_unreadable
   name_unreadable 'left out' "${unreadable[@]}"
-  name_unreadable_files 'left out' log "$logs_dir" .log "${unread_logs[@]}"
+  say_unreadable_logs 'left out'
   exit "$EXIT_IO"
 }
 
-# unknown_job - complains, and exits with 1, if one of `args` is no job of the scheduler's list.
-unknown_job() {
-  local job text rows=''
-  load lib/rows
-  for job in "${args[@]}"; do
-    set_sql_text text "$job"
-    rows+="${rows:+, }($text)"
-  done
-  set_rows rows "SELECT column1 FROM (VALUES $rows) WHERE column1 NOT IN (SELECT job_id FROM task_jobs
-    WHERE record IS NOT NULL AND job_id IS NOT NULL) LIMIT 1;" || exit
-  [[ -z $rows ]] || no_job "$EXIT_NO" "${rows%$'\n'}"
+# choose_jobs - sets `wanted`, SQL: the jobs to look at. The tables open the files of no other job.
+choose_jobs() {
+  local left_out=("${unreadable[@]}" "${unreadable_logs[@]}")
+  wanted=1
+  if ((${#args[@]})); then
+    load lib/listed_jobs
+    named_jobs "${args[@]}"
+    wanted=$job_condition
+    require_listed_jobs "${args[@]}"
+  fi
+  ((${#left_out[@]})) || return 0
+  load lib/jobs_in
+  wanted="job_id IN (SELECT job_id FROM task_jobs WHERE record IS NOT NULL AND job_id IS NOT NULL AND $wanted
+    AND job_id NOT IN $(jobs_in "${left_out[@]}"))"
 }
 
-wanted=1
 unreadable_files
-if ((${#args[@]})); then
-  load lib/jobs
-  named_jobs "${args[@]}"
-  wanted=$job_condition
-  unknown_job
-fi
-if ((${#unreadable[@]} + ${#unread_logs[@]})); then
-  load lib/jobs
-  named_jobs "${unreadable[@]}" "${unread_logs[@]}"
-  wanted+=" AND NOT $job_condition"
-fi
+choose_jobs
 within=1
 [[ ! -v opt[within] ]] || within="state IN ('running', 'unknown') OR (state = 'due' AND
   next_us <= taskresults_time('now') + ${opt[within]})"

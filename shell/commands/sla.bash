@@ -118,10 +118,7 @@ case $format in
     ;;
   '') print_table "$rows" ;;
 esac
-if ((${#unreadable_logs[@]})); then
-  load lib/name_unreadable
-  name_unreadable_files 'left out' log "$logs_dir" .log "${unreadable_logs[@]}"
-fi
+say_unreadable_logs 'left out'
 ((${#unreadable[@]} == 0)) || say_unreadable
 ((${#unreadable_logs[@]} == 0)) || exit "$EXIT_IO"
 ((missed_jobs == 0)) || exit "$EXIT_NO"

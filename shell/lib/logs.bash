@@ -1,17 +1,23 @@
-# logs.bash - the jobs' logs, for commands that show durations of runs.
+# logs.bash - the jobs' logs, for commands that show durations of runs, pauses, or runs that were missed.
 
 # shellcheck shell=bash
 
-# find_logs - sets `logs_known` if the directory of logs can be read; and `unreadable_logs`, the jobs whose logs cannot.
-# Such a log would make a query fail.
+# find_logs - sets `logs_known` if the directory of logs can be read; `unreadable_logs`, the jobs whose logs cannot, and
+# `readable_logs`, those whose logs can. A log that cannot be read would make a query fail.
 find_logs() {
-  local left_out=("${unreadable[@]}") readable
-  logs_known='' unreadable_logs=()
-  [[ -d $logs_dir && -r $logs_dir && -x $logs_dir ]] || return 0
-  logs_known=1
+  local unreadable readable
+  unreadable_logs=() readable_logs=()
+  look_at_logs_dir
+  [[ -n $logs_known ]] || return 0
   load lib/unreadable
   find_unreadable "$logs_dir" .log
-  unreadable_logs=("${unreadable[@]}") unreadable=("${left_out[@]}")
+  unreadable_logs=("${unreadable[@]}") readable_logs=("${readable[@]}")
+}
+
+# look_at_logs_dir - sets `logs_known` alone, which takes no look at the logs.
+look_at_logs_dir() {
+  logs_known=
+  [[ ! -d $logs_dir || ! -r $logs_dir || ! -x $logs_dir ]] || logs_known=1
 }
 
 # set_if_logged NAME EXPRESSION - sets NAME to SQL: the expression, which needs the job's log; or NULL, without

@@ -18,29 +18,29 @@ choose_jobs() {
 # choose_switches - sets `switches`, SQL: when jobs were paused and resumed, as their logs tell; and `logs_known`, if
 # there are any.
 choose_switches() {
-  local readable_logs more=''
-  logs_known=
+  local with_logs more=''
   [[ $max_duration == NULL ]] || more=', nor how long runs took'
   switches="SELECT NULL AS job_id, NULL AS time_us, NULL AS offset, NULL AS pausing WHERE 0"
-  if [[ -d $logs_dir && -r $logs_dir && -x $logs_dir ]]; then
-    readable_logs=$condition logs_known=1
+  load lib/logs
+  look_at_logs_dir
+  if [[ -n $logs_known ]]; then
+    with_logs=$condition
     ((${#args[@]})) || leave_out_unreadable_logs
     switches="SELECT job_id, time_us, offset, event = 'paused' AS pausing FROM task_logs
-      WHERE event IN ('paused', 'resumed') AND time_us IS NOT NULL AND $readable_logs"
+      WHERE event IN ('paused', 'resumed') AND time_us IS NOT NULL AND $with_logs"
   else
     say "no directory of logs $logs_dir that can be read: it is not known when jobs were paused$more"
   fi
 }
 
-# leave_out_unreadable_logs - of a job whose log cannot be read, it is not known when it was paused. Sets
-# `unreadable_logs` and `readable_logs`, SQL that chooses the others.
+# leave_out_unreadable_logs - of a job whose log cannot be read, it is not known when it was paused. Sets `with_logs`,
+# SQL that chooses the others.
 leave_out_unreadable_logs() {
-  local readable results_left_out=("${unreadable[@]}")
-  find_unreadable "$logs_dir" .log
-  unreadable_logs=("${unreadable[@]}") unreadable=("${results_left_out[@]}") readable_logs=1
+  find_logs
+  with_logs=1
   ((${#unreadable_logs[@]})) || return 0
   load lib/jobs_in
-  readable_logs="job_id IN $(jobs_in "${readable[@]}")"
+  with_logs="job_id IN $(jobs_in "${readable_logs[@]}")"
   condition+=" AND job_id NOT IN $(jobs_in "${unreadable_logs[@]}")"
 }
 

@@ -33,12 +33,10 @@ choose_slots() {
 
 # require_scheduled_jobs JOB... - no_job for the first that has neither a file nor a place in the scheduler's list.
 require_scheduled_jobs() {
-  local job found text
-  load lib/sql_text
+  local job without_file=()
   for job; do
-    if [[ -n $job && $job != */* && -f $results_dir/$job.jsonl ]]; then continue; fi
-    set_sql_text text "$job"
-    found=$(query "SELECT count(*) FROM task_jobs WHERE job_id = $text AND record IS NOT NULL;") || exit
-    ((found)) || no_job "$EXIT_NO" "$job"
+    [[ -n $job && $job != */* && -f $results_dir/$job.jsonl ]] || without_file+=("$job")
   done
+  load lib/listed_jobs
+  require_listed_jobs "${without_file[@]}"
 }

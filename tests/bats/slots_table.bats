@@ -3,6 +3,7 @@
 
 load ../lib/helpers
 load ../lib/host
+load ../lib/shell
 
 setup() {
   state=$BATS_TEST_TMPDIR/state
@@ -10,6 +11,10 @@ setup() {
   mkdir -p "$results" "$state/logs"
   export SCHEDULER_RESULTS_DIR=$results SCHEDULER_LOGS_DIR=$state/logs SCHEDULER_JOBS_FILE=$state/jobs.json
   extension=$root/taskresults
+}
+
+teardown() {
+  [[ -z ${open_place-} ]] || rm -rf "$open_place"
 }
 
 # jobs JSON... - jobs.json holds these jobs, each of which was made on 2026-02-15 at 08:30, unless it says otherwise.
@@ -207,10 +212,21 @@ d|2026-02-15T08:35:00Z|missed|NULL" "SELECT job_id, slot, state, reason FROM tas
   SCHEDULER_LOGS_DIR=$state/none assert_sql_error "$state/none" "SELECT * FROM task_slots;"
   SCHEDULER_RESULTS_DIR=$state/none assert_sql_error "$state/none" "SELECT * FROM task_slots;"
   SCHEDULER_JOBS_FILE=$state/none.json assert_sql_error "$state/none.json" "SELECT * FROM task_slots;"
-  ((EUID != 0)) || skip 'root may read everything'
+}
+
+@test "a log that cannot be read is an error that names it" {
+  ((EUID == 0)) || skip 'needs root, to become somebody else'
+  open_results
+  state=$open_place
+  mkdir -m 755 "$state/logs"
+  export SCHEDULER_LOGS_DIR=$state/logs SCHEDULER_JOBS_FILE=$state/jobs.json
+  jobs '{"id": "a", "schedule": "0 * * * *"}'
   told a 09:00:00 'Job paused'
-  chmod 000 "$state/logs/a.log"
-  assert_sql_error "job 'a': $state/logs/a.log cannot be opened: Permission denied" "SELECT * FROM task_slots;"
+  chmod 644 "$state/jobs.json"
+  chmod 600 "$state/logs/a.log"
+  "${as_nobody[@]}" test -r "$root/taskresults.so" || skip 'the checkout is closed to others'
+  run "${as_nobody[@]}" "$(tool taskresults)" sql "SELECT * FROM task_slots"
+  [[ $status -eq 3 && $output == *"job 'a': $state/logs/a.log cannot be opened: Permission denied"* ]]
 }
 
 @test "a window after the last possible time is empty, and per_job may be as large as it gets" {
