@@ -1,10 +1,10 @@
 # clickhouse.bash - shards of Debian's clickhouse-server for one suite, on loopback, in a directory of its own.
 # `load ../lib/clickhouse` below `load ../lib/helpers`. In setup_file: `require_clickhouse`, `start_shards 2`; in
-# teardown_file: `stop_shards`. Users: `default` without a password, and `shipper` with the password `secret`.
+# teardown_file: `stop_shards`. Users: `default` without a password, and `shipper` with `secret`.
 
 # shellcheck shell=bash disable=SC2154  # bats and helpers.bash set them
 
-# require_clickhouse - skips the tests where there is no server, or no curl to ask it. No release of Debian after 12 has one.
+# require_clickhouse - skips the tests where there is no server (no Debian after 12 has it), or no curl to ask it.
 require_clickhouse() {
   # shellcheck source=/dev/null
   [[ -x ${CLICKHOUSE_SERVER:-/usr/sbin/clickhouse-server} ]] || (. /etc/os-release && [[ $ID$VERSION_ID == debian12 ]]) ||
