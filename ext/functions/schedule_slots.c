@@ -7,7 +7,8 @@
 ** In SQLite, a function that returns many rows is a table whose hidden columns are the arguments. A row has the time as
 ** text and in microseconds. Rows come in order and are computed one by one, so LIMIT stops early. The defaults are now
 ** for SINCE, and the end of the year 9999 for UNTIL; both ends are included. An interval (`every 5 minutes`) counts on
-** from SINCE, and is not due then. What the schedule may be, and what ZONE does: see scheduler/schedule.c and due.c.
+** from SINCE, and is not due then. What the schedule may be, and what ZONE does: see scheduler/schedule.c and
+** schedule_times.c.
 **
 ** A schedule that is not understood is an error with the reason; NULL gives no rows.
 */
@@ -33,7 +34,7 @@ typedef struct DueCursor {
   sqlite3_value *argument[ARGUMENT_COUNT]; /* owned; as given, or NULL */
   TrSchedule schedule;
   TrZone *zone; /* owned */
-  TrDue due;
+  TrScheduleTimes times;
   int64_t slot_us, until_us;
   int64_t row;
   bool at_end;
@@ -127,7 +128,7 @@ static int due_close(sqlite3_vtab_cursor *base) {
 
 static int due_next(sqlite3_vtab_cursor *base) {
   DueCursor *cursor = (DueCursor *)base;
-  cursor->at_end = !tr_due_next(&cursor->due, &cursor->slot_us) || cursor->slot_us > cursor->until_us;
+  cursor->at_end = !tr_schedule_times_next(&cursor->times, &cursor->slot_us) || cursor->slot_us > cursor->until_us;
   cursor->row++;
   return cursor->row % 4096 == 0 ? tr_poll(&((DueTable *)base->pVtab)->poll) : SQLITE_OK;
 }
@@ -177,8 +178,8 @@ static int due_filter(sqlite3_vtab_cursor *base, int given, const char *unused, 
   int code = read_due_arguments(cursor, value, &since_us, &base->pVtab->zErrMsg);
   if (code != SQLITE_OK) return code;
   bool is_interval = cursor->schedule.interval_us > 0;
-  tr_due_begin(&cursor->due, &cursor->schedule, cursor->zone,
-               since_us > INT64_MIN && !is_interval ? since_us - 1 : since_us);
+  tr_schedule_times_begin(&cursor->times, &cursor->schedule, cursor->zone,
+                          since_us > INT64_MIN && !is_interval ? since_us - 1 : since_us);
   if (cursor->schedule.is_single) { /* `in 10 minutes` comes once */
     int64_t only_us;
     if (__builtin_add_overflow(since_us, cursor->schedule.interval_us, &only_us)) return SQLITE_OK;

@@ -87,12 +87,6 @@ const char *tr_jobs_id(const TrJobs *jobs, size_t i) {
   return tr_json_text(tr_json_member(jobs->job[i], "id"));
 }
 
-/* A job without `enabled` is enabled, as for the scheduler. */
-bool tr_jobs_is_enabled(const TrJobs *jobs, size_t i) {
-  const TrJson *enabled = tr_json_member(jobs->job[i], "enabled");
-  return enabled == NULL || tr_json_is_truthy(enabled);
-}
-
 bool tr_jobs_time_us(const TrJobs *jobs, size_t i, const char *key, int64_t *time_us) {
   const char *text = tr_json_text(tr_json_member(jobs->job[i], key));
   return text && tr_timestamp_parse(text, strlen(text), time_us);

@@ -95,7 +95,6 @@ typedef struct TrJobs {
 TR_CHECKED int tr_jobs_load(TrJobs *jobs, const char *path, TrPoll *poll, char **message);
 void tr_jobs_free(TrJobs *jobs);
 const char *tr_jobs_id(const TrJobs *jobs, size_t i); /* NULL: it has no id that is a text */
-bool tr_jobs_is_enabled(const TrJobs *jobs, size_t i);
 bool tr_jobs_time_us(const TrJobs *jobs, size_t i, const char *key, int64_t *time_us);
 
 typedef enum TrRun {
@@ -138,8 +137,7 @@ bool tr_durations_find(const TrDurations *durations, int64_t time_us, size_t *wh
 void tr_durations_free(TrDurations *durations);
 
 /* ------------------------------------------------------------------------------------------------------------------
-** scheduler/schedule.c - a schedule as jobs.json has it -> the times at which it is due scheduler/cron.c - the five
-** fields of a cron expression
+** scheduler/cron.c - the five fields of a cron expression -> the minutes, hours and days that it names
 */
 #define TR_LAST_DAY 1u /* bit 0 of `days` stands for the last day of a month, as there is no day 0 */
 
@@ -155,6 +153,9 @@ TR_CHECKED int tr_cron_parse(const char *text, size_t length, TrCron *cron, char
 bool tr_cron_has_any_day(const TrCron *cron); /* false: it is never due, as on 30 February */
 bool tr_cron_has_day(const TrCron *cron, int64_t day, int year, int month, int day_of_month);
 
+/* ------------------------------------------------------------------------------------------------------------------
+** scheduler/schedule.c - a schedule as jobs.json has it -> what it means
+*/
 typedef struct TrSchedule {
   int64_t interval_us; /* of `every N unit` and `in N unit`; 0: `cron` counts */
   bool is_single;      /* `in N unit`: once, unless the job is recurring */
@@ -164,9 +165,9 @@ typedef struct TrSchedule {
 TR_CHECKED int tr_schedule_parse(const char *text, size_t length, TrSchedule *schedule, char **cause); /* as above */
 
 /* ------------------------------------------------------------------------------------------------------------------
-** scheduler/due.c - a schedule, and a time to begin with -> the times at which it is due
+** scheduler/schedule_times.c - a schedule, and a time to begin with -> the times at which it is due
 */
-typedef struct TrDue {
+typedef struct TrScheduleTimes {
   const TrSchedule *schedule; /* borrowed */
   const TrZone *zone;         /* borrowed: the zone of `cron`; NULL: UTC */
   int64_t last_us;            /* the last time returned, or the start time */
@@ -175,10 +176,11 @@ typedef struct TrDue {
   int year, month, day_of_month;
   uint32_t hours;   /* the hours of that day still to come */
   uint64_t minutes; /* the minutes of the first of these hours; all 0 before the first day */
-} TrDue;
+} TrScheduleTimes;
 
-void tr_due_begin(TrDue *due, const TrSchedule *schedule, const TrZone *zone, int64_t after_us);
-bool tr_due_next(TrDue *due, int64_t *due_us); /* the next one after `after_us`; false: none up to the year 9999 */
+void tr_schedule_times_begin(TrScheduleTimes *times, const TrSchedule *schedule, const TrZone *zone, int64_t after_us);
+bool tr_schedule_times_next(TrScheduleTimes *times,
+                            int64_t *due_us); /* the next one after `after_us`; false: none up to the year 9999 */
 
 /* ------------------------------------------------------------------------------------------------------------------
 ** scheduler/job_log.c - the messages of a job's log -> its runs, and the events that affect its schedule
@@ -288,21 +290,42 @@ typedef struct TrSlotJob {
   int64_t earliest_us; /* time of the earliest record; INT64_MAX: no records */
 } TrSlotJob;
 
+/* Returns true, so that a caller can say `return tr_slot_set(...)`. */
+bool tr_slot_set(TrSlot *slot, TrSlotState state, TrSlotReason reason, int64_t reason_us);
+
+/* ------------------------------------------------------------------------------------------------------------------
+** scheduler/paused.c - is a job paused: now, and at the time of a slot?
+*/
+bool tr_jobs_is_enabled(const TrJobs *jobs, size_t i); /* now */
+
+typedef struct TrPauses {
+  const TrSlotJob *job;   /* borrowed */
+  size_t turn_at, run_at; /* the first ones after the slot that may be signs */
+  int64_t sign_us;        /* the last sign before it; INT64_MIN: none, and the job was created enabled */
+  uint8_t sign;           /* TrTurnKind */
+  int64_t last_sign_us;   /* the last of all */
+} TrPauses;
+
+/* For slots in the order of their times. */
+void tr_pauses_begin(TrPauses *pauses, const TrSlotJob *job);
+/* False if the job was surely enabled at the slot; else sets the slot's state, and returns true. */
+bool tr_pauses_judge(TrPauses *pauses, TrSlot *slot);
+
+/* ------------------------------------------------------------------------------------------------------------------
+** scheduler/slots.c - the job again -> its slots
+*/
 typedef struct TrSlots {
   const TrSlotJob *job;       /* borrowed */
   int64_t changed_us;         /* the last change of the schedule; INT64_MIN: none */
   int64_t from_us;            /* earlier slots are not wanted */
   int64_t end_us;             /* end of the current slot: runs that begin then or later belong to the next */
   int64_t grace_us;           /* of the current slot, by default */
-  TrDue due;                  /* fixed times: */
+  TrScheduleTimes times;      /* fixed times: */
   int64_t following_us;       /* the next slot; INT64_MAX: there is none */
   int64_t next_us;            /* interval: the next slot, unless an event comes first; INT64_MAX: none */
   size_t next_run, next_turn; /* the events that may come first */
   size_t run_at, skip_at;     /* the first ones at or after the current slot */
-  size_t sign_turn, sign_run; /* the first ones after it that can show whether the job was enabled */
-  int64_t sign_us;            /* the last one that did; INT64_MIN: none, and the job was created enabled */
-  uint8_t sign;               /* TrTurnKind */
-  int64_t last_sign_us;       /* the last of all */
+  TrPauses pauses;
 } TrSlots;
 
 /* Gives the slots from `from_us` on, in order, up to the year 9999. Marks the runs by hand. */

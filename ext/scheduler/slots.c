@@ -14,7 +14,7 @@
 #define LAST_SLOT_US INT64_C(253402300799999999) /* 9999-12-31T23:59:59.999999Z */
 #define LONGEST_GRACE_US (300 * TR_US_PER_SECOND)
 
-/* --- runs by hand, changes, signs --------------------------------------------------------------------------------- */
+/* --- runs by hand, changes ---------------------------------------------------------------------------------------- */
 
 /* Marks the first run that begins at or after each request for a run by hand. */
 static void mark_runs_by_hand(TrSlotJob *job) {
@@ -26,51 +26,12 @@ static void mark_runs_by_hand(TrSlotJob *job) {
   }
 }
 
-static bool is_sign_turn(const TrTurn *turn) {
-  return turn->kind == TR_TURN_PAUSED || turn->kind == TR_TURN_RESUMED || turn->kind == TR_TURN_SCHEDULED ||
-         turn->kind == TR_TURN_ENABLED;
-}
-
-/* A scheduled run shows that the job is enabled, if the log has its start. */
-static bool is_sign_run(const TrSlotRun *run) {
-  return run->is_logged && !run->is_by_hand;
-}
-
-static void find_last_turns(TrSlots *slots) {
-  const TrSlotJob *job = slots->job;
-  slots->changed_us = slots->last_sign_us = INT64_MIN;
-  for (size_t i = 0; i < job->log->count; i++) {
-    const TrTurn *turn = &job->log->turn[i];
-    if (turn->kind == TR_TURN_CHANGED) slots->changed_us = turn->time_us;
-    if (is_sign_turn(turn)) slots->last_sign_us = turn->time_us;
+/* The last change of the schedule; INT64_MIN: none. */
+static int64_t last_change_us(const TrJobLog *log) {
+  for (size_t i = log->count; i-- > 0;) {
+    if (log->turn[i].kind == TR_TURN_CHANGED) return log->turn[i].time_us;
   }
-  for (size_t i = job->run_count; i-- > 0;) {
-    if (!is_sign_run(&job->run[i])) continue;
-    if (job->run[i].start_us > slots->last_sign_us) slots->last_sign_us = job->run[i].start_us;
-    break;
-  }
-}
-
-/* Finds the last sign at or before the slot; of two at the same time, the run counts. */
-static void look_for_signs(TrSlots *slots, int64_t slot_us) {
-  const TrSlotJob *job = slots->job;
-  int64_t run_us = INT64_MIN, turn_us = INT64_MIN;
-  uint8_t kind = TR_TURN_SCHEDULED;
-  for (; slots->sign_turn < job->log->count && job->log->turn[slots->sign_turn].time_us <= slot_us;
-       slots->sign_turn++) {
-    const TrTurn *turn = &job->log->turn[slots->sign_turn];
-    if (is_sign_turn(turn)) turn_us = turn->time_us, kind = turn->kind;
-  }
-  for (; slots->sign_run < job->run_count && job->run[slots->sign_run].start_us <= slot_us; slots->sign_run++) {
-    if (is_sign_run(&job->run[slots->sign_run])) run_us = job->run[slots->sign_run].start_us;
-  }
-  if (turn_us > slots->sign_us && turn_us > run_us) {
-    slots->sign_us = turn_us;
-    slots->sign = kind;
-  } else if (run_us >= slots->sign_us && run_us != INT64_MIN) {
-    slots->sign_us = run_us;
-    slots->sign = TR_TURN_SCHEDULED;
-  }
+  return INT64_MIN;
 }
 
 /* --- intervals ---------------------------------------------------------------------------------------------------- */
@@ -164,14 +125,15 @@ static bool next_of_interval(TrSlots *slots, int64_t from_us, int64_t *slot_us) 
 static void begin_fixed(TrSlots *slots, int64_t from_us) {
   const TrSlotJob *job = slots->job;
   bool is_later = job->is_recurring && from_us > job->created_us;
-  tr_due_begin(&slots->due, &job->schedule, job->zone, is_later ? from_us - 1 : job->created_us);
-  if (!tr_due_next(&slots->due, &slots->following_us)) slots->following_us = INT64_MAX;
+  tr_schedule_times_begin(&slots->times, &job->schedule, job->zone, is_later ? from_us - 1 : job->created_us);
+  if (!tr_schedule_times_next(&slots->times, &slots->following_us)) slots->following_us = INT64_MAX;
 }
 
 static bool next_fixed(TrSlots *slots, int64_t from_us, int64_t *slot_us) {
   *slot_us = slots->following_us;
   if (*slot_us == INT64_MAX) return false;
-  if (!slots->job->is_recurring || !tr_due_next(&slots->due, &slots->following_us)) slots->following_us = INT64_MAX;
+  if (!slots->job->is_recurring || !tr_schedule_times_next(&slots->times, &slots->following_us))
+    slots->following_us = INT64_MAX;
   slots->end_us = slots->following_us;
   slots->grace_us = LONGEST_GRACE_US;
   if (slots->end_us != INT64_MAX) slots->grace_us = lesser(LONGEST_GRACE_US, (slots->end_us - *slot_us) / 10);
@@ -204,40 +166,25 @@ static const TrTurn *find_skip(TrSlots *slots, int64_t slot_us) {
   return is_there ? &log->turn[slots->skip_at] : NULL;
 }
 
-static bool set_state(TrSlot *slot, TrSlotState state, TrSlotReason reason, int64_t reason_us) {
+bool tr_slot_set(TrSlot *slot, TrSlotState state, TrSlotReason reason, int64_t reason_us) {
   slot->state = state;
   slot->reason = reason;
   slot->reason_us = reason_us;
   return true;
 }
 
-/* False if the job was surely enabled at the slot; else sets the slot's state, and returns true. */
-static bool judge_enabled(TrSlots *slots, TrSlot *slot) {
-  bool is_enabled = slots->job->is_enabled, is_last = slots->last_sign_us <= slot->slot_us;
-  look_for_signs(slots, slot->slot_us);
-  switch (slots->sign) {
-  case TR_TURN_ENABLED:
-    if (!is_last) return set_state(slot, TR_SLOT_UNKNOWN, TR_SLOT_ENABLED_SET, slots->sign_us);
-    return is_enabled ? false : set_state(slot, TR_SLOT_PAUSED, TR_SLOT_PAUSED_AT, slots->sign_us);
-  case TR_TURN_PAUSED:
-    if (is_last && is_enabled) return set_state(slot, TR_SLOT_UNKNOWN, TR_SLOT_IS_ENABLED, 0);
-    return set_state(slot, TR_SLOT_PAUSED, TR_SLOT_PAUSED_AT, slots->sign_us);
-  default: return is_last && !is_enabled ? set_state(slot, TR_SLOT_UNKNOWN, TR_SLOT_DISABLED, 0) : false;
-  }
-}
-
 static bool judge_run(TrSlot *slot, const TrSlotRun *run, int64_t grace_us) {
   if (run == NULL || run->kind == TR_RUN_CUT_SHORT) return false;
   slot->run = run;
-  if (run->kind == TR_RUN_GOING_ON) return set_state(slot, TR_SLOT_PENDING, TR_SLOT_IS_RUNNING, run->start_us);
+  if (run->kind == TR_RUN_GOING_ON) return tr_slot_set(slot, TR_SLOT_PENDING, TR_SLOT_IS_RUNNING, run->start_us);
   TrSlotState state = run->start_us - slot->slot_us <= grace_us ? TR_SLOT_RAN : TR_SLOT_LATE;
-  return set_state(slot, state, run->kind == TR_RUN_OF_LOG ? TR_SLOT_NO_RECORD : TR_SLOT_PLAIN, 0);
+  return tr_slot_set(slot, state, run->kind == TR_RUN_OF_LOG ? TR_SLOT_NO_RECORD : TR_SLOT_PLAIN, 0);
 }
 
 static bool judge_skip(TrSlot *slot, const TrJobLog *log, const TrTurn *skip) {
   if (skip == NULL) return false;
   slot->reason_words = log->words + skip->words;
-  return set_state(slot, TR_SLOT_SKIPPED, TR_SLOT_WORDS, skip->time_us);
+  return tr_slot_set(slot, TR_SLOT_SKIPPED, TR_SLOT_WORDS, skip->time_us);
 }
 
 /* True if the job has records, but neither they nor the log go back to the slot. */
@@ -252,28 +199,29 @@ static void judge(TrSlots *slots, TrSlot *slot) {
   const TrSlotRun *run = find_run(slots, slot->slot_us);
   const TrTurn *skip = find_skip(slots, slot->slot_us);
   if (slot->slot_us < slots->changed_us) {
-    set_state(slot, TR_SLOT_UNKNOWN, TR_SLOT_CHANGED_AT, slots->changed_us);
+    tr_slot_set(slot, TR_SLOT_UNKNOWN, TR_SLOT_CHANGED_AT, slots->changed_us);
     return;
   }
-  if (judge_run(slot, run, grace_us) || judge_skip(slot, job->log, skip) || judge_enabled(slots, slot)) return;
+  if (judge_run(slot, run, grace_us) || judge_skip(slot, job->log, skip) || tr_pauses_judge(&slots->pauses, slot))
+    return;
   if (__builtin_add_overflow(slot->slot_us, grace_us, &over_us)) over_us = INT64_MAX;
   if (is_too_old(job, slot->slot_us)) {
-    set_state(slot, TR_SLOT_UNKNOWN, TR_SLOT_TOO_OLD, 0);
+    tr_slot_set(slot, TR_SLOT_UNKNOWN, TR_SLOT_TOO_OLD, 0);
   } else if (job->now_us <= over_us) {
-    set_state(slot, TR_SLOT_PENDING, slot->slot_us > job->now_us ? TR_SLOT_TO_COME : TR_SLOT_IN_GRACE, over_us);
+    tr_slot_set(slot, TR_SLOT_PENDING, slot->slot_us > job->now_us ? TR_SLOT_TO_COME : TR_SLOT_IN_GRACE, over_us);
   } else if (run) {
-    set_state(slot, TR_SLOT_MISSED, TR_SLOT_RUN_CUT, run->start_us);
+    tr_slot_set(slot, TR_SLOT_MISSED, TR_SLOT_RUN_CUT, run->start_us);
   } else {
-    set_state(slot, TR_SLOT_MISSED, TR_SLOT_PLAIN, 0);
+    tr_slot_set(slot, TR_SLOT_MISSED, TR_SLOT_PLAIN, 0);
   }
 }
 
 /* --- all of it ---------------------------------------------------------------------------------------------------- */
 
 void tr_slots_begin(TrSlots *slots, TrSlotJob *job, int64_t from_us) {
-  *slots = (TrSlots){.job = job, .sign_us = INT64_MIN, .sign = TR_TURN_SCHEDULED, .from_us = from_us};
+  *slots = (TrSlots){.job = job, .from_us = from_us, .changed_us = last_change_us(job->log)};
   mark_runs_by_hand(job);
-  find_last_turns(slots);
+  tr_pauses_begin(&slots->pauses, job);
   if (job->schedule.interval_us) {
     begin_interval(slots);
   } else {
@@ -303,10 +251,10 @@ int64_t tr_slots_look_back(const TrSlotJob *job, int64_t wanted, int64_t from_us
     return is_far || start_us < from_us ? from_us : start_us;
   }
   for (; !__builtin_sub_overflow(to_us, back_us, &start_us) && start_us > least_us; back_us *= 2) {
-    TrDue due;
+    TrScheduleTimes times;
     int64_t count = 0;
-    tr_due_begin(&due, schedule, job->zone, start_us - 1);
-    while (count < wanted && tr_due_next(&due, &due_us) && due_us <= to_us) count++;
+    tr_schedule_times_begin(&times, schedule, job->zone, start_us - 1);
+    while (count < wanted && tr_schedule_times_next(&times, &due_us) && due_us <= to_us) count++;
     if (count == wanted) return start_us;
     if (back_us > INT64_MAX / 4) break;
   }

@@ -27,7 +27,8 @@ enum {
   JOBS_STATE,
   JOBS_RECORD,
   JOBS_CREATED_US,
-  JOBS_STARTED_US
+  JOBS_STARTED_US,
+  JOBS_IS_ENABLED,
 };
 
 static const char jobs_schema[] =
@@ -35,7 +36,7 @@ static const char jobs_schema[] =
     "job_id TEXT, name TEXT, schedule TEXT, enabled INTEGER, recurring INTEGER, notify INTEGER, created_at TEXT, "
     "next_run TEXT, last_run TEXT, agent TEXT, runtime TEXT, task TEXT, mode TEXT, cron TEXT, timeout, created_by, "
     "next_run_us INTEGER, last_run_us INTEGER, overdue_s REAL, state TEXT, record TEXT, "
-    "created_us INTEGER HIDDEN, started_us INTEGER HIDDEN)";
+    "created_us INTEGER HIDDEN, started_us INTEGER HIDDEN, is_enabled INTEGER HIDDEN)";
 
 static const char *const member_of_column[JOBS_CREATED_BY + 1] = {
     "id",       "name",  "schedule", "enabled", "recurring", "notify", "created_at", "next_run",
@@ -293,6 +294,7 @@ static int job_column(sqlite3_context *context, JobsCursor *cursor, int column) 
     code = find_state(cursor, &cursor->base.pVtab->zErrMsg);
     if (code == SQLITE_OK && cursor->started_us != TR_UNKNOWN_US) sqlite3_result_int64(context, cursor->started_us);
     break;
+  case JOBS_IS_ENABLED: sqlite3_result_int(context, tr_jobs_is_enabled(&cursor->jobs, cursor->at)); break;
   case JOBS_RECORD: tr_json_result_source(context, job); break;
   default: tr_json_result(context, tr_json_member(job, member_of_column[column])); break;
   }

@@ -68,8 +68,7 @@ known_jobs() {
   unit="CASE WHEN $schedule GLOB 'every [0-9]* second*' THEN 1 WHEN $schedule GLOB 'every [0-9]* minute*' THEN 60
     WHEN $schedule GLOB 'every [0-9]* hour*' THEN 3600 WHEN $schedule GLOB 'every [0-9]* day*' THEN 86400
     WHEN $schedule GLOB 'every [0-9]* week*' THEN 604800 END"
-  sql+="INSERT OR REPLACE INTO known SELECT job_id, enabled IS NOT 0 AND enabled IS NOT NULL,
-      created_us, next_run_us, state = 'running',
+  sql+="INSERT OR REPLACE INTO known SELECT job_id, is_enabled, created_us, next_run_us, state = 'running',
       CAST(substr($schedule, 7) AS INTEGER) * ($unit) * 1000000, state = 'unknown', started_us
     FROM task_jobs WHERE record IS NOT NULL AND typeof(job_id) = 'text';"
 }

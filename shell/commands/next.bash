@@ -78,9 +78,6 @@ within=1
   next_us <= taskresults_time('now') + ${opt[within]})"
 limit=${opt[limit]-0}
 
-# As Python's bool() has it, and the scheduler; a job that says nothing is enabled.
-disabled="json_type(record, '\$.enabled') IS NOT NULL AND coalesce(enabled, 0) IN (0, '', '[]', '{}')"
-
 # Two passes over the jobs: joined without being materialized, each row would look into jobs.json.
 select="WITH coming AS MATERIALIZED (SELECT job_id, slot, min(slot_us) AS slot_us, reason
     FROM task_slots('now', '9999-12-31', NULL, NULL, 1) WHERE $wanted GROUP BY job_id),
@@ -88,7 +85,7 @@ select="WITH coming AS MATERIALIZED (SELECT job_id, slot, min(slot_us) AS slot_u
     FROM task_slots('0001-01-01', 'now', NULL, NULL, -1) WHERE $wanted GROUP BY job_id),
   job AS (SELECT job_id, coalesce(nullif(cron, ''), schedule) AS schedule,
       CASE WHEN coming.slot IS NULL AND coming.job_id IS NOT NULL THEN 'unknown'
-        WHEN $disabled THEN 'paused' WHEN coming.slot IS NOT NULL THEN 'due'
+        WHEN NOT is_enabled THEN 'paused' WHEN coming.slot IS NOT NULL THEN 'due'
         WHEN task_jobs.state = 'running' THEN 'running' ELSE 'never' END AS state, coming.slot, coming.slot_us,
       coming.reason AS why, past.slot AS last, past.slot_us AS last_us, past.state AS last_state, late_s, ok,
       past.reason AS last_why

@@ -76,12 +76,14 @@ a|paused|{"id":"a","enabled":false}
   assert_rows 'EFBFBDEE8080EFBFBF' 'SELECT hex(name) FROM task_jobs'
 }
 
-@test "a job without `enabled` is enabled; one with a value that Python calls false is not" {
+@test "a job without the key enabled is enabled; one with a value that Python calls false is not" {
   jobs '{"id": "a"}' '{"id": "b", "enabled": true}' '{"id": "c", "enabled": "no"}' '{"id": "d", "enabled": null}' \
     '{"id": "e", "enabled": 0}' '{"id": "f", "enabled": ""}' '{"id": "g", "enabled": []}' '{"id": "h", "enabled": {}}' \
     '{"id": "i", "enabled": [0]}' '{"id": "j", "enabled": {"a": 0}}' '{"id": "k", "enabled": 0.5}'
   assert_rows 'idle|a,b,c,i,j,k
 paused|d,e,f,g,h' 'SELECT state, group_concat(job_id) FROM task_jobs GROUP BY state'
+  assert_rows '0|d,e,f,g,h
+1|a,b,c,i,j,k' 'SELECT is_enabled, group_concat(job_id) FROM task_jobs GROUP BY is_enabled'
 }
 
 # --- late -------------------------------------------------------------------------------------------------------------------

@@ -2,7 +2,7 @@
 ** schedule.c - fuzz target: whatever is taken for a schedule means the same in capitals and between blanks, and its
 ** times ascend, are whole minutes for cron, and are the same from wherever one begins; whatever is refused has a cause.
 **
-** Aimed at ext/scheduler/schedule.c, ext/scheduler/cron.c and ext/scheduler/due.c.
+** Aimed at ext/scheduler/schedule.c, ext/scheduler/cron.c and ext/scheduler/schedule_times.c.
 */
 #include "tr.h"
 
@@ -35,10 +35,10 @@ static bool read_schedule(const char *text, size_t size, TrSchedule *schedule) {
 }
 
 static size_t list_times(const TrSchedule *schedule, int64_t after_us, int64_t times[TIMES]) {
-  TrDue due;
+  TrScheduleTimes walk;
   size_t count = 0;
-  tr_due_begin(&due, schedule, NULL, after_us);
-  while (count < TIMES && tr_due_next(&due, &times[count])) count++;
+  tr_schedule_times_begin(&walk, schedule, NULL, after_us);
+  while (count < TIMES && tr_schedule_times_next(&walk, &times[count])) count++;
   return count;
 }
 

@@ -313,6 +313,18 @@ PYTHON
   expect 3 "taskresults: left out: --overdue, since the scheduler's list of jobs is not there: $SCHEDULER_JOBS_FILE; SCHEDULER_JOBS_FILE says where it is"
 }
 
+@test "alerts: a job without the key enabled is enabled, and one with a value that Python calls false is not" {
+  setup_alerts
+  local next values='' value i=0
+  next=$(ago 30)
+  for value in '"no"' '[0]' '0.5' null '""' '[]' '{}' '0'; do
+    values+=", {\"id\": \"v$((++i))\", \"next_run\": \"$next\", \"enabled\": $value}"
+  done
+  printf '{"jobs": [{"id": "plain", "next_run": "%s"}%s]}' "$next" "$values" >"$SCHEDULER_JOBS_FILE"
+  run taskresults alerts --overdue
+  expect 1 'plain: overdue for 30m, since *' 'v1: overdue for 30m, since *' 'v2: overdue for 30m, since *' 'v3: overdue for 30m, since *'
+}
+
 @test "alerts: --suspicious" {
   setup_alerts
   runs_of clean 10 ok
