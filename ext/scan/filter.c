@@ -285,8 +285,9 @@ static void bind_offset(TrFilter *filter, TrOp op, sqlite3_value *value) {
   int type = numeric_type(value);
   if (type == SQLITE_NULL) filter->nothing |= op != TR_IS;
   if (type != SQLITE_INTEGER) return;
-  int64_t bound = sqlite3_value_int64(value); /* also for >: SQLite drops the bound itself */
-  if (bound > filter->from_offset) filter->from_offset = bound;
+  int64_t bound = sqlite3_value_int64(value); /* also for < and >: SQLite drops the bound itself */
+  if (op != TR_LT && op != TR_LE && bound > filter->from_offset) filter->from_offset = bound;
+  if (op != TR_GT && op != TR_GE && bound < filter->to_offset) filter->to_offset = bound;
 }
 
 /* --- timestamp ---------------------------------------------------------------------------------------------------- */
@@ -389,7 +390,7 @@ static int bind_term(TrFilter *filter, TrColumn column, TrOp op, sqlite3_value *
 }
 
 int tr_filter_bind(TrFilter *filter, const TrPlan *plan, int argc, sqlite3_value **argv, TrPoll *poll) {
-  *filter = (TrFilter){.order = plan->order, .from_us = INT64_MIN, .to_us = INT64_MAX};
+  *filter = (TrFilter){.order = plan->order, .to_offset = INT64_MAX, .from_us = INT64_MIN, .to_us = INT64_MAX};
   int code = SQLITE_OK;
   for (int i = 0; i < plan->count && i < argc && code == SQLITE_OK; i++) {
     if (plan->term[i].op != TR_OP_COUNT)
@@ -401,7 +402,7 @@ int tr_filter_bind(TrFilter *filter, const TrPlan *plan, int argc, sqlite3_value
 
 /* Only one job's file, by its name; no affinity is involved. */
 int tr_filter_for_job(TrFilter *filter, const char *job_id, size_t length, TrOrder order) {
-  *filter = (TrFilter){.order = (uint8_t)order, .from_us = INT64_MIN, .to_us = INT64_MAX};
+  *filter = (TrFilter){.order = (uint8_t)order, .to_offset = INT64_MAX, .from_us = INT64_MIN, .to_us = INT64_MAX};
   filter->job_count = 1;
   filter->job[0] = (TrJobTerm){.decided = true};
   int code = add_name(&filter->job[0], job_id, length);

@@ -72,7 +72,7 @@ static bool is_supported(TrColumn column, TrOp op) {
   case TR_COLUMN_ERROR: return op == TR_LIKE;
   case TR_COLUMN_TIMESTAMP:
   case TR_COLUMN_TIME_US: return op == TR_EQ || op == TR_IS || (op >= TR_LT && op <= TR_GE);
-  case TR_COLUMN_OFFSET: return op == TR_EQ || op == TR_IS || op == TR_GT || op == TR_GE;
+  case TR_COLUMN_OFFSET: return op == TR_EQ || op == TR_IS || (op >= TR_LT && op <= TR_GE);
   case TR_COLUMN_ROWID: return op == TR_EQ;
   default: return tr_column_is_argument(column) && op == TR_EQ;
   }

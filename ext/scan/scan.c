@@ -36,7 +36,8 @@ static int begin_lines(TrScan *scan, char **message) {
   if (one_line) code = tr_scan_file_seek(&scan->current, scan->filter.rowid, &from, &size, message);
   if (code != SQLITE_OK) return code;
   if (from > size) from = size;
-  tr_read_ahead_look_at(&scan->read_ahead, from, size, !one_line && !backwards);
+  bool to_end = scan->filter.to_offset >= size; /* blocks would read on to the end */
+  tr_read_ahead_look_at(&scan->read_ahead, from, size, !one_line && !backwards && to_end);
   if (one_line || backwards)
     code = tr_lines_open(&scan->lines, file->fd, from, size, scan->max_line, backwards, scan->poll);
   else
@@ -68,6 +69,12 @@ static int read_line(TrScan *scan) {
   return tr_parse_next(&scan->parser, &scan->lines, &scan->own);
 }
 
+/* Does the line lie outside the offsets that are asked for, and all that follow, too? */
+static bool is_past_offsets(const TrScan *scan) {
+  int64_t offset = scan->own.line.offset;
+  return scan->lines.backwards ? offset < scan->filter.from_offset : offset > scan->filter.to_offset;
+}
+
 /* Reads line by line. SQLITE_OK: it is time for blocks. */
 static int next_line(TrScan *scan, char **message) {
   bool one_line = is_one_line(scan);
@@ -75,7 +82,7 @@ static int next_line(TrScan *scan, char **message) {
     int code = read_line(scan);
     if (code == SQLITE_DONE) return code;
     if (code != SQLITE_ROW) return tr_scan_file_line_error(&scan->current, &scan->lines, code, message);
-    if (scan->own.line.offset < scan->filter.from_offset) return SQLITE_DONE; /* backwards: only earlier ones follow */
+    if (is_past_offsets(scan)) return SQLITE_DONE;
     bool wanted = wants_line(scan);
     if (one_line) tr_file_close(&scan->current.file); /* only one is wanted; it stays in the buffer */
     if (wanted) return SQLITE_ROW;

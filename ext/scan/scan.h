@@ -163,6 +163,7 @@ typedef struct TrFilter {
   bool by_rowid;
   int64_t rowid;
   int64_t from_offset; /* bytes: no line that begins before it, in any file */
+  int64_t to_offset;   /* nor one that begins behind it */
   int job_count;
   TrJobTerm job[TR_PLAN_TERMS]; /* a file must satisfy each */
   bool skip_true, skip_false;   /* records whose success is exactly true, or false, are surely not wanted */
@@ -406,6 +407,9 @@ static inline TrReason tr_scan_reason(const TrScan *scan) { /* TR_OK, or why the
 /* If the entry as a whole is a row without a line: the reason; else NULL. */
 static inline const char *tr_scan_entry_reason(const TrScan *scan) {
   return scan->current.reason;
+}
+static inline const struct stat *tr_scan_stat(const TrScan *scan) { /* of the line's file, as it was opened */
+  return &scan->current.file.stat;
 }
 static inline TrBytes tr_scan_job_id(const TrScan *scan) {
   return tr_scan_file_job(&scan->current);

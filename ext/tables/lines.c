@@ -5,7 +5,8 @@
 **
 ** For programs that follow the files: one pass gives the rows of task_results and task_rejects together, and tells
 ** whether a line is finished. The last line of a file may be unfinished, if its writer is still writing it: then its
-** text and its reason are not final. Blank lines are left out.
+** text and its reason are not final. Blank lines are left out. `dev` and `inode` are those of the file that was opened:
+** so whoever follows it knows whether it is still the one that was read before.
 */
 #include "tables.h"
 
@@ -23,14 +24,16 @@ enum {
   LINES_JOB_NAME,
   LINES_SUCCESS,
   LINES_OUTPUT,
-  LINES_ERROR
+  LINES_ERROR,
+  LINES_DEV,
+  LINES_INODE
 };
 
 static const char lines_schema[] =
     "CREATE TABLE task_lines("
     "job_id TEXT, offset INTEGER, length INTEGER, terminated INTEGER, reason TEXT, line TEXT, "
     "job TEXT HIDDEN, time_us INTEGER HIDDEN, ok INTEGER HIDDEN, timestamp TEXT HIDDEN, job_name TEXT HIDDEN, "
-    "success INTEGER HIDDEN, output TEXT HIDDEN, error TEXT HIDDEN)";
+    "success INTEGER HIDDEN, output TEXT HIDDEN, error TEXT HIDDEN, dev INTEGER HIDDEN, inode INTEGER HIDDEN)";
 
 /* A scan skips only records. For a reject these columns are NULL, and SQLite decides. */
 static TrColumn lines_column_of(int column) {
@@ -93,6 +96,8 @@ static int lines_column(sqlite3_vtab_cursor *base, sqlite3_context *context, int
   case LINES_LINE:
     if (line->text) tr_result_bytes(context, line->text, line->length);
     break;
+  case LINES_DEV: sqlite3_result_int64(context, (sqlite3_int64)tr_scan_stat(&cursor->scan)->st_dev); break;
+  case LINES_INODE: sqlite3_result_int64(context, (sqlite3_int64)tr_scan_stat(&cursor->scan)->st_ino); break;
   default: result_of_record(context, cursor, column); break;
   }
   return SQLITE_OK;

@@ -71,6 +71,19 @@ PYTHON
     'SELECT offset, length, terminated, reason, typeof(line) FROM l ORDER BY rowid'
 }
 
+@test "dev and inode are those of the file that a line was read from, also where a scan reads ahead, and another one after a replacement" {
+  make_job a 3
+  make_job b 60000
+  expected() { stat -c '%n|%d|%i' "$results"/*.jsonl | sed 's|^.*/||; s|\.jsonl||'; }
+  export TASKRESULTS_THREADS=2
+  assert_rows "$(expected)" 'SELECT DISTINCT job_id, dev, inode FROM task_lines ORDER BY job_id'
+  local before; before=$(expected)
+  cp "$results/a.jsonl" "$results/c"
+  mv "$results/c" "$results/a.jsonl"
+  assert_rows "$(expected)" 'SELECT DISTINCT job_id, dev, inode FROM task_lines ORDER BY job_id'
+  [[ $(expected) != "$before" ]]
+}
+
 @test "a file that cannot be opened or read is an error that names it, also behind an offset, and not the end of the lines" {
   make_job a 3
   make_job b 3

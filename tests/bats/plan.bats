@@ -105,8 +105,11 @@ PYTHON
   assert_planned 'rowid = ?' 'rowid = 5' "rowid = '5'" 'rowid = 5.0'
 }
 
-@test "the beginning of a range of offsets, or a single one, is where to start reading" {
-  assert_planned 'offset >= ?' 'offset >= 5' "offset >= '5'" 'offset BETWEEN 5 AND 9'
+@test "a range of offsets, or a single one, says where to start reading, and where to end" {
+  assert_planned 'offset >= ?' 'offset >= 5' "offset >= '5'"
+  assert_planned 'offset >= ? AND offset <= ?' 'offset BETWEEN 5 AND 9'
+  assert_planned 'offset < ?' 'offset < 9'
+  assert_planned 'offset <= ?' 'offset <= 9'
   assert_planned 'offset > ?' 'offset > 5'
   assert_planned 'offset = ?' 'offset = 5'
   assert_planned 'job_id = ? AND offset >= ? ORDER BY rowid DESC' "job_id = 'a' AND offset >= 5 ORDER BY rowid DESC"
@@ -118,7 +121,7 @@ PYTHON
     "job_id <> 'a'" "job_id > 'a'" "job_id IS NOT 'a'" "job_id NOT IN ('a')" "job_id LIKE 'a%'" "job_id NOT GLOB 'a*'" \
     "+job_id = 'a'" "lower(job_id) = 'a'" "timestamp <> '2026'" "timestamp GLOB '2026*'" "timestamp IN ('2026', '2027')" \
     'time_us IN (1, 2)' 'time_us <> 1' 'success NOT IN (0)' 'rowid > 5' 'success + 0 = 0' "output = 'x'" \
-    "job_name = 'a'" "record = 'x'" 'offset < 9' 'offset <= 9' 'offset <> 9' 'offset IN (1, 2)' 'offset IS NULL'
+    "job_name = 'a'" "record = 'x'" 'offset <> 9' 'offset IN (1, 2)' 'offset IS NULL'
 }
 
 # --- files opened --------------------------------------------------------------------------------------------------------
@@ -237,6 +240,32 @@ job-1998' 2 'SELECT job_id FROM task_results ORDER BY job_id DESC LIMIT 2'
   counted "SELECT count(*) FROM (SELECT 1 FROM task_results('a') WHERE offset >= $((size - behind)) ORDER BY rowid DESC)"
   [[ $answer == 3 ]]
   ((bytes <= 64 * 1024))
+}
+
+@test "reading ends behind a range of offsets, forwards and backwards, also where a scan would read ahead" {
+  python3 "$root/tests/bench/generate.py" "$results/big.jsonl" 20000000
+  local first second
+  first=$(head -n 1 "$results/big.jsonl" | wc -c) second=$(head -n 2 "$results/big.jsonl" | wc -c)
+  export TASKRESULTS_THREADS=2
+  counted "SELECT count(*), max(offset) FROM task_results WHERE offset <= $second"
+  [[ $answer == "3|$second" ]]
+  ((bytes <= 64 * 1024))
+  counted "SELECT count(*), max(offset) FROM task_results('big') WHERE offset < $second"
+  [[ $answer == "2|$first" ]]
+  ((bytes <= 64 * 1024))
+  counted "SELECT group_concat(offset) FROM task_lines('big') WHERE offset = $first"
+  [[ $answer == "$first" ]]
+  ((bytes <= 64 * 1024 + 1))
+  counted "SELECT group_concat(offset) FROM (SELECT offset FROM task_lines('big') WHERE offset < $second ORDER BY rowid DESC)"
+  [[ $answer == "$first,0" ]]
+  counted "SELECT count(*) FROM task_lines('big') WHERE offset < 10000000"
+  ((answer == $(head -c 10000000 "$results/big.jsonl" | wc -l) + 1 && bytes < 11000000))
+}
+
+@test "no line lies before the first byte, and every line before a very large one" {
+  make_job a 3
+  assert_rows '0|0|3|3' "SELECT (SELECT count(*) FROM task_lines WHERE offset < 0), (SELECT count(*) FROM task_lines WHERE offset < -1),
+    (SELECT count(*) FROM task_lines WHERE offset < 9223372036854775807), (SELECT count(*) FROM task_lines WHERE offset <= 1e300)"
 }
 
 @test "a whole scan reads every byte once" {
