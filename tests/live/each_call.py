@@ -27,6 +27,7 @@ Prints a line for each scenario and a sum; exits 1 if there was a finding. Needs
 import collections
 import concurrent.futures
 import errno
+import json
 import os
 import re
 import shutil
@@ -61,7 +62,7 @@ REPEATED = 25
 NO_FAULT = {("task_jobs", "open", 3, "EACCES"), ("taskresults doctor", "open", 4, "EACCES"),
             ("taskresults report -o out.html", "open", 3, "EACCES")}
 # What a message may name: a file or a directory, a job, what `run` shows and starts, or memory.
-PLACES = (r"\b[ab]\.(jsonl|log)|\b(new|long)\.jsonl|jobs\.json|/results\b|results directory|/logs\b|\bjob '?(a|b|new|late)\b|\bout\.(csv|html)|/state\b|/dev/stdout"
+PLACES = (r"\b[ab]\.(jsonl|log)|\b(late|new|long)\.(jsonl|log)|/zones/Town|jobs\.json|/results\b|results directory|/logs\b|\bjob '?(a|b|new|late)\b|\bout\.(csv|html|prom)|/state\b|/dev/stdout"
           r"|out of memory|NOT RECORDED|the output|the command's|standard (output|error)|taskresults: (pipe|fork|signals)\b|printf|sh:")
 MUST_NOT_MATTER = ("EINTR", "SHORT")  # one of these is no reason to fail
 
@@ -97,6 +98,28 @@ TOLD = {
 # More than is read before a second thread starts.
 LONG = {"results/long.jsonl": "".join(record("01-01T00:%02d:%02d" % (i // 60, i % 60), "%d %s" % (i, "x" * 2000),
                                              "false" if i % 50 == 0 else "true") for i in range(2600))}
+
+# A file of a zone: two blocks of one type, and a rule.
+ZONE = "".join(["TZif2", "\0" * 31, "\0\0\0\1" * 2, "\0" * 7] * 2) + "\nCET-1CEST,M3.5.0,M10.5.0/3\n"
+
+# Jobs with schedules. Their runs were in time, late, missed, skipped, paused and cut short. The clock stands at the
+# beginning of April 2 in 2001.
+NOW_OF_SLOTS_S = "986169600"
+SLOTS = {
+    **FILES,
+    "jobs.json": json.dumps({"jobs": [
+        {"id": "a", "name": "A", "enabled": True, "cron": "0 0 29 2 *", "created_at": "2000-01-01T00:00:00Z"},
+        {"id": "b", "schedule": "every 30 days", "enabled": False, "created_at": "2000-12-01T00:00:00Z"},
+        {"id": "late", "schedule": "0 12 1 * *", "created_at": "2000-12-01T00:00:00Z"},
+        {"id": "new", "schedule": "every blue moon", "created_at": "2000-12-01T00:00:00Z"}]}),
+    "logs/a.log": "[2000-02-29T00:00:01Z] Starting execution\n[2000-02-29T00:00:04Z] Execution succeeded\n",
+    "logs/b.log": "[2000-12-31T00:00:00Z] Starting execution\n[2001-01-01T00:00:00Z] Execution failed: bad\n"
+                  "[2001-01-31T00:00:00Z] Skipped: busy\n[2001-03-01T00:00:00Z] Job paused\n",
+    "logs/late.log": "[2000-12-01T00:00:00Z] Scheduled: Late\n[2001-01-01T12:30:00Z] Starting execution\n"
+                     "[2001-01-01T12:31:00Z] Execution succeeded\n[2001-02-01T12:00:00Z] Starting execution\n",
+    "results/late.jsonl": record("01-01T12:31:00", "7 d_d"),
+    "zones/Town": ZONE,
+}
 
 # Where nobody keeps logs, --quiet has no log to be quiet about.
 NO_LOGS = {name: text for name, text in FILES.items() if not name.startswith("logs/")}
@@ -149,6 +172,25 @@ SCENARIOS = [
     sql("prune_all, refused, dry", "SELECT taskresults_prune_all('since', '2001-04-01', 'dry_run', 1)"),
     sql("prune_all", "SELECT taskresults_prune_all('since', '2001-02-15T00:00Z')", "prune"),
     sql("prune, two threads", "SELECT taskresults_prune('a', 'since', '2001-02-15T00:00Z', 'count', 1)", "prune", "tiny"),
+    sql("task_slots", "SELECT *, ok, started_us, finished_us FROM task_slots('2000-02-01', '2001-04-02')", files=SLOTS),
+    sql("task_slots, a zone and a job", "SELECT * FROM task_slots('2000-12-01', '2001-04-02', '10m', 'Town') WHERE job_id = 'b'",
+        files=SLOTS),
+    sql("task_slots, the last of each", "SELECT * FROM task_slots('0001-01-01', '2001-04-02', NULL, NULL, -1)", files=SLOTS),
+    sql("task_slots, 7 bytes at a time", "SELECT * FROM task_slots('2000-12-01', '2001-04-02', '10m', 'Town')", build="tiny",
+        files=SLOTS),
+    sql("task_slots with task_results", "SELECT s.job_id, slot, state, r.output, duration_s FROM task_slots('2000-02-01', '2001-04-02') "
+        "AS s LEFT JOIN task_results AS r ON r.job_id = s.job_id AND r.offset = s.offset LEFT JOIN task_runs AS u "
+        "ON u.job_id = s.job_id AND u.offset = s.offset", files=SLOTS),
+    sql("a zone", "SELECT taskresults_local(978307200000000, 'Town'), taskresults_local(993945600000000, 'Town'), "
+        "taskresults_time('2001-07-01', 'since', 'Town'); SELECT group_concat(slot) FROM "
+        "taskresults_slots('30 2 * * *', '2001-03-24', '2001-03-26', 'Town')", files=SLOTS),
+    sql("insert beside task_slots", "SELECT taskresults_writable(1); BEGIN; " + ROW % ("a", "one")
+        + "SELECT count(*) FROM task_slots('2000-02-01', '2001-04-02'); COMMIT", "append", files=SLOTS),
+    command("next", files=SLOTS), command("next late a --json", files=SLOTS),
+    command("sla --count missed --max-duration 1s --window 2000-12-01..2001-04-02 --tz Town --csv", files=SLOTS),
+    command("report -o out.html --tz Town", "export", files=SLOTS), command("stats --by day --tz Town", files=SLOTS),
+    command("metrics -o out.prom", "export", files=SLOTS), command("view a --grep BAD --tz Town", files=SLOTS),
+    command("view --all --grep d_d", files=SLOTS), command("export --grep bad"), command("errors --grep bad --tz Town", files=SLOTS),
     command("view a"), command("view --all"), command("list"), command("stats"), command("errors"), command("rejects"),
     command("export --format jsonl"), command("export -o out.csv", "export"), command("sla --window 2001-01-01..2001-04-01"),
     command("alerts --state state", "state"), command("alerts --after 1 --state state", "state", 1, TOLD),
@@ -196,7 +238,11 @@ class Place:
         """Its status (negative: a signal; None: it hung), standard output, standard error and calls."""
         self.write("shim.count", bytes(8))
         self.write("shim.log", b"")
-        variables = dict(os.environ, LD_PRELOAD=SHIM, EACH_CALL_STATE=self.path + "/shim.count", LC_ALL="C.UTF-8",
+        preload = SHIM
+        if os.path.exists(self.path + "/zones"):
+            preload += " " + ROOT + "/build/shim/clock.so"
+            settings.update(TZDIR=self.path + "/zones", CLOCK_STANDS_S=NOW_OF_SLOTS_S)
+        variables = dict(os.environ, LD_PRELOAD=preload, EACH_CALL_STATE=self.path + "/shim.count", LC_ALL="C.UTF-8",
                          EACH_CALL_LOG=self.path + "/shim.log", SCHEDULER_RESULTS_DIR=self.path + "/results",
                          SCHEDULER_LOGS_DIR=self.path + "/logs", SCHEDULER_JOBS_FILE=self.path + "/jobs.json",
                          TMPDIR=self.path, TASKRESULTS_THREADS="2", **settings)
@@ -247,7 +293,7 @@ def changes_are_allowed(scenario, before, after, clean, told=False):
         return True  # the next prune tells
     for name in set(before) | set(after):
         old, new, now = before.get(name), clean.get(name), after.get(name)
-        if now == old or (told and name == "out.html") or (now == new and scenario.allows != "nothing"):
+        if now == old or (told and name in ("out.html", "out.prom")) or (now == new and scenario.allows != "nothing"):
             continue
         if scenario.allows == "append" and now is not None and now.startswith(old or b""):
             continue
@@ -296,7 +342,9 @@ def judge(scenario, clean, fault, name, place, before):
     if "out.html" in after and not after["out.html"].endswith(b"</html>\n"):
         return f"status {status}, and half a page", said
     # A report is written without jobs.json, too, and says so at its top; for no other reason is it written with a failure.
-    new_page_is_fine = status == clean_status or b"list of jobs cannot be read" in after.get("out.html", b"")
+    # So are metrics, which say it on standard error.
+    new_page_is_fine = (status == clean_status or b"list of jobs cannot be read" in after.get("out.html", b"")
+                        or "no missed runs, since the scheduler's list cannot be read" in said)
     if not changes_are_allowed(scenario, before, after, clean_files, new_page_is_fine) and name not in ("unlinkat", "unlink"):
         changed = [n for n in set(before) | set(after) if before.get(n) != after.get(n)]
         return f"status {status}, and it left changes in {sorted(changed)}", said
