@@ -31,3 +31,12 @@ teardown_file() {
   await_shard 2
   [[ $(ask 2 'SELECT 1') == 1 ]]
 }
+
+@test "the schema is made on both shards, and a row that is sent to one is seen by both, once" {
+  make_fleet
+  local row='{"host":"h","job_id":"j","seq":7,"hash":-5,"n":1,"time_us":null,"ok":0,"output":"","error":"e","missing":1}'
+  for _ in 1 2; do ask 1 "INSERT INTO fleet.records FORMAT JSONEachRow $row" --url-query insert_distributed_sync=1; done
+  [[ $(ask 1 'SELECT host, output, error, rowid FROM fleet.task_results') == $'h\t\\N\te\t7' ]]
+  [[ $(ask 2 'SELECT job_id, runs, last_error FROM fleet.task_stats') == $'j\t1\te' ]]
+  drop_fleet
+}

@@ -85,3 +85,20 @@ ask() {
   printf '%s\n' "${answer%$'\n'}"
   [[ $status == 200 ]]
 }
+
+# make_fleet - on all shards, the tables and views of examples/clickhouse: fleet_shard, its own, and fleet, all shards'.
+make_fleet() {
+  local shard examples=$root/examples/clickhouse
+  for ((shard = 1; shard <= shards_count; shard++)); do
+    "$examples/apply" --old "$(shard_url "$shard")" fleet_shard "$examples"/18.16/tables.sql "$examples/views.sql" || return
+    "$examples/apply" "$(shard_url "$shard")" fleet "$examples/distributed.sql" || return
+  done
+}
+
+# drop_fleet - takes them away again, with all rows.
+drop_fleet() {
+  local shard database
+  for ((shard = 1; shard <= shards_count; shard++)); do
+    for database in fleet fleet_shard; do ask "$shard" "DROP DATABASE IF EXISTS $database" || return; done
+  done
+}
