@@ -27,7 +27,7 @@ change_mutes() {
   local now sql fault job what=$1
   shift
   if [[ $what == mute ]]; then
-    parse_options 'for= list state= job=' "$@"
+    parse_options 'for= list tz= state= job=' "$@"
     exclusive for list
     span_options for
     [[ -v opt[list] || -v opt[for] ]] || usage_error 'mute wants --for, how long; or --list'
@@ -35,6 +35,7 @@ change_mutes() {
   else
     parse_options 'state= job=' "$@"
   fi
+  zone_option
   [[ ! -v opt[job] ]] || args+=("${opt[job]}")
   for job in "${args[@]}"; do
     [[ -n $job ]] || usage_error "$what wants a JOB, or a GLOB, that is not empty"

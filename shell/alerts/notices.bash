@@ -110,8 +110,8 @@ print_answer() {
   # Without its last }, for the message, whose control characters are made visible later.
   [[ ! -v opt[digest] ]] ||
     json="rtrim(json_object('event', event, 'alert', alert, 'job', job, 'streak', streak, 'failures', failures,
-      'last_run', last_run, 'since', nullif($(clock since), ''), 'error', error), '}')"
-  row="event, alert, job, streak, failures, $(printable last_run), $(clock since), error,
+      'last_run', last_run, 'since', nullif($(utc_clock since), ''), 'error', error), '}')"
+  row="event, alert, job, streak, failures, $(printable last_run), $(utc_clock since), error,
     $(cell job) || ': ' || CASE event WHEN 'repeated' THEN 'still: ' ELSE '' END ||
       CASE event WHEN 'recovered' THEN 'recovered: no longer ' || $ended_words
         WHEN 'dropped' THEN 'not looked at any more: no longer ' || $ended_words ELSE words ||

@@ -54,8 +54,11 @@
 #   --empty           a job that always prints something printed nothing
 #   --recovered       also a line for each alert that ended
 #   --cooldown D      report an alert again each time it has lasted another D
-#   --maintenance W   report nothing at these times: 'Sun 02:00-04:00', 'mon-fri 22:00-06:00; 12:00-12:30'. They are in
-#                     UTC, or in a time zone that is named after them: 'Sun 02:00-04:00 Europe/Berlin', or local
+#   --maintenance W   report nothing at these times: 'Sun 02:00-04:00', 'fri-mon 22:00-06:00; 12:00-12:30'. They are in
+#                     the zone of --tz, or in one that you write behind them: 'Sun 02:00-04:00 Asia/Tokyo'
+#   --tz ZONE         show times in messages in a time zone: Europe/Berlin, or local for that of this machine; and
+#                     --maintenance means its clocks; default UTC. Only messages change: TASKRESULTS_SINCE and
+#                     TASKRESULTS_LAST_RUN, and the same in the JSON of --digest, stay in UTC
 #   --exec CMD        instead of printing, run CMD by sh for each line
 #   --digest          run CMD only once, for all lines together
 #   --exec-timeout D  stop CMD after D, and count it as failed; default 60s
@@ -131,13 +134,14 @@ load alerts/judge
 read_options() {
   local name given=0
   parse_options 'after= rate= silent-for= overdue grace= missed=? burn= slow=? fast=? suspicious= empty recovered
-    cooldown= maintenance= exec= digest exec-timeout= state= nagios job=' "$@"
+    cooldown= maintenance= tz= exec= digest exec-timeout= state= nagios job=' "$@"
   [[ ! -v opt[job] ]] || args+=("${opt[job]}")
   for name in recovered cooldown maintenance exec state; do exclusive nagios "$name"; done
   for name in after rate silent-for overdue missed burn slow fast suspicious empty; do
     [[ ! -v opt[$name] ]] || given=1
   done
   ((given)) || opt[after]=1
+  zone_option
   number_option after
   ((${opt[after]-1} >= 1 && ${opt[after]-1} <= LONGEST_STREAK)) || usage_error "--after wants 1 to $LONGEST_STREAK"
   if [[ -v opt[rate] ]]; then

@@ -1,6 +1,6 @@
 # doctor - finds problems of the installation and the results, and says how to fix them
 #
-# Usage: taskresults doctor
+# Usage: taskresults doctor [--tz ZONE]
 #
 # Checks the programs, the extension, the directories and their permissions, and whether a scheduler on this machine
 # keeps its files elsewhere. Lists files of results that cannot be read, or are ignored because they were rotated or
@@ -10,6 +10,9 @@
 #
 # Each line begins with `ok`, `note` (worth a look) or `FAIL`. After a `FAIL`, a line `fix:` says what to do.
 #
+# Options:
+#   --tz ZONE       show times in a time zone: Europe/Berlin, or local for that of this machine; default UTC
+#
 # Exit status:
 #   0 no FAIL; 1 at least one FAIL; 2 usage
 #
@@ -18,7 +21,7 @@
 
 # shellcheck shell=bash
 
-parse_options '' "$@"
+parse_options 'tz=' "$@"
 load lib/{query,sqlite_version,runner} hints/schedulers doctor/{names,results,logs} terminal/show
 at_most 0
 failures=0
@@ -163,6 +166,8 @@ examine() {
   ((failures == 0)) || return "$EXIT_NO"
 }
 
+# Where a program or the extension is missing, the zone cannot be read. Then that is what is to be told.
+if [[ -v opt[tz] ]] && (check_programs) >/dev/null 2>&1; then zone_option; fi
 examine | show
 statuses=("${PIPESTATUS[@]}")
 finish "${statuses[1]}"

@@ -2,7 +2,7 @@
 #
 # Usage: taskresults next [JOB...] [OPTION...]
 #
-# The schedules are those of the scheduler's jobs.json, in UTC. What is due first comes first; jobs that are not due
+# The schedules are those of the scheduler's jobs.json, which are in UTC. What is due first comes first; jobs that are not due
 # follow, with the reason: one that runs now and counts on from its end, one whose schedule cannot be read, one that is
 # paused, and one that is never due again: it was to run once, or its schedule names no day that there is.
 #
@@ -13,6 +13,8 @@
 #   --within D      only what is due within that time: 90s, 30m, 12h, 7d and the like; beside it, only jobs that run now
 #                   or whose schedule cannot be read, since these may be due, too
 #   --limit N       only the first N
+#   --tz ZONE       show times in a time zone: Europe/Berlin, or local for that of this machine; default UTC. The
+#                   schedules, and the times in the formats below, stay in UTC
 #   --raw           control characters as they are (line breaks stay visible)
 #   --json          a JSON array of objects
 #   --jsonl         JSON, one object a line
@@ -32,9 +34,10 @@
 
 # shellcheck shell=bash
 
-parse_options 'within= limit= raw json jsonl csv' "$@"
+parse_options 'within= limit= tz= raw json jsonl csv' "$@"
 load lib/{unreadable,logs}
 format_option json jsonl csv
+zone_option
 number_option limit
 span_options within
 

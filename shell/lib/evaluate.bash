@@ -35,3 +35,8 @@ evaluate() {
   ((version >= OLDEST_SQLITE)) || too_old
   [[ -n $loaded ]] || { load lib/sqlite_errors; die_of_sqlite "$value_error"; }
 }
+
+# cut_error_number NAME - cuts off the message in NAME what SQLite adds to it: the number of the error, as " (1)".
+cut_error_number() {
+  [[ ! ${!1} =~ ^(.*)' ('[0-9]+')'$ ]] || printf -v "$1" '%s' "${BASH_REMATCH[1]}"
+}

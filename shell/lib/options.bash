@@ -94,9 +94,10 @@ convert_times() {
   done
 }
 
-# zone_option - if --tz is given: sets `zone`, SQL, in which times are shown. It is empty for UTC, and for the formats
-# that programs read. Comes behind format_option, and before time_options.
-zone=
+# zone_option - if --tz is given: sets `zone`, SQL, in which times are shown; it stays empty for the formats that
+# programs read. And `zone_argument`, ", ZONE", what taskresults_time() is given. Comes behind format_option, and before
+# time_options.
+zone='' zone_argument=''
 zone_option() {
   [[ -v opt[tz] ]] || return 0
   load lib/zone

@@ -11,13 +11,12 @@ load lib/evaluate lib/sql_text
 # since the Unix epoch, in place. Of a bare day, `until` is the end and any other the beginning. Days, and times without
 # a zone of their own, are those of --tz.
 time_options() {
-  local name text names=() expressions=() tz=
-  [[ ! -v opt[tz] ]] || { set_sql_text tz "${opt[tz]}"; tz=", $tz"; }
+  local name text names=() expressions=()
   for name; do
     [[ -v opt[$name] ]] || continue
     set_sql_text text "${opt[$name]}"
     [[ $name != until ]] || text+=", 'until'"
-    names+=("$name") expressions+=("taskresults_time($text$tz)")
+    names+=("$name") expressions+=("taskresults_time($text$zone_argument)")
   done
   evaluate_options 'a time'
   ((${#names[@]} == 0)) || { load lib/query; count_untimed; }
@@ -67,5 +66,5 @@ set_forms() {
     die_of_sqlite "$value_error"
   fi
   forms=${value_error##*'; write '}
-  [[ ! $forms =~ ^(.*)' ('[0-9]+')'$ ]] || forms=${BASH_REMATCH[1]} # SQLite's own number of the error
+  cut_error_number forms
 }

@@ -41,6 +41,7 @@ seconds_of() { print_sql set_seconds "$1"; }
 relative_time() { print_sql set_relative_time "$1"; }
 duration() { print_sql set_duration "$1"; }
 clock() { print_sql set_clock "$1"; }
+utc_clock() { zone='' clock "$1"; }
 
 print_sql() {
   local text

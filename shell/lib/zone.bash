@@ -4,8 +4,8 @@
 
 load lib/evaluate lib/sql_text
 
-# read_zone - of `zone_option`: sets `zone`, SQL, unless programs are to read the times; complains of one that cannot be
-# read. It is the extension that knows zones: taskresults_local() and taskresults_time() take one.
+# read_zone - of `zone_option`: sets `zone_argument`, and `zone` unless programs are to read the times; complains of a
+# zone that cannot be read. It is the extension that knows zones: taskresults_local() and taskresults_time() take one.
 read_zone() {
   local text values value_error cause
   set_sql_text text "${opt[tz]}"
@@ -13,8 +13,9 @@ read_zone() {
   if ((${#values[@]} == 0)); then
     cause=${value_error#*taskresults_local: }
     [[ $value_error == *"taskresults_local: zone '"* ]] || { load lib/sqlite_errors; die_of_sqlite "$value_error"; }
-    [[ ! $cause =~ ^(.*)' ('[0-9]+')'$ ]] || cause=${BASH_REMATCH[1]} # SQLite's own number of the error
+    cut_error_number cause
     usage_error "--tz: $cause"
   fi
+  zone_argument=", $text"
   [[ -n ${format-} || -v opt[jsonl] ]] || zone=$text
 }

@@ -8,15 +8,14 @@ YEAR_1=-62135596800000000
 
 # set_window - `from` and `to`, in microseconds; the window is [from, to). And `max_duration`, or NULL.
 set_window() {
-  local text=${opt[window]-30d} now=${EPOCHREALTIME/[.,]/} first last longest forms expressions=() tz=
-  [[ ! -v opt[tz] ]] || { set_sql_text tz "${opt[tz]}"; tz=", $tz"; }
+  local text=${opt[window]-30d} now=${EPOCHREALTIME/[.,]/} first last longest forms expressions=()
   if [[ $text == *..* ]]; then
     set_sql_text first "${text%%..*}"
     set_sql_text last "${text#*..}"
-    [[ $text == ..* ]] && expressions=("$YEAR_1") || expressions=("taskresults_time($first$tz)")
+    [[ $text == ..* ]] && expressions=("$YEAR_1") || expressions=("taskresults_time($first$zone_argument)")
     # A whole day, of 23 to 25 hours, ends where the next one begins.
-    [[ $text == *.. ]] && expressions+=("$now") || expressions+=("taskresults_time($last, 'until'$tz)
-      + (taskresults_time($last, 'until'$tz) - taskresults_time($last$tz) > 43200000000)")
+    [[ $text == *.. ]] && expressions+=("$now") || expressions+=("taskresults_time($last, 'until'$zone_argument)
+      + (taskresults_time($last, 'until'$zone_argument) - taskresults_time($last$zone_argument) > 43200000000)")
   else
     set_sql_text first "$text"
     expressions=("max($now - taskresults_span($first), $YEAR_1)" "$now")

@@ -148,8 +148,9 @@ def some_days():
     if random.random() < .2:
         return "", DAYS
     if random.random() < .3:
-        first, last = sorted(random.sample(range(6), 2))
-        return f"{DAYS[first]}-{DAYS[last]} ", DAYS[first:last + 1]
+        first, last = random.randrange(7), random.randrange(7)
+        days = random.choice((str, str.lower, str.upper))(f"{DAYS[first]}-{DAYS[last]}")
+        return days + " ", [DAYS[(first + n) % 7] for n in range((last - first) % 7 + 1)]
     days = random.sample(DAYS, random.choice((1, 1, 1, 2)))
     return random.choice((str, str.lower, str.upper))(",".join(days)) + " ", days
 

@@ -595,7 +595,7 @@ window() { TZ=UTC0 printf '%(%H:%M)T-%(%H:%M)T' "$((EPOCHSECONDS + 3600 * $1))" 
   runs_of a 10 fail
   local bad
   for bad in '' 'Sun' 'Sunday 02:00-04:00' 'Sun 2-4' 'Sun 02:00-02:00' 'Sun 2:00-02:00' 'Sun 02:00-25:00' 'Sun 24:00-01:00' \
-    'Sun 02:60-03:00' 'Sun 02:00-04:00;' '01:00-02:00 Mars' '01:00-02:00 UTC UTC' 'fri-mon 01:00-02:00' "1:00-2:00 '; SELECT 1"; do
+    'Sun 02:60-03:00' 'Sun 02:00-04:00;' '01:00-02:00 Mars' '01:00-02:00 UTC UTC' 'fri-xxx 01:00-02:00' 'xxx-fri 01:00-02:00' 'fri-mon, 01:00-02:00' 'fri--mon 1:00-2:00' "1:00-2:00 '; SELECT 1"; do
     run taskresults alerts --maintenance "$bad"
     [[ $status -eq 2 && $output == *'--maintenance wants days and times, such as '* ]] || { echo "$bad: $status $output"; return 1; }
   done

@@ -123,6 +123,89 @@ make_both_changes() {
   [[ $(taskresults list) == *' 2026-10-25 01:30:00 '* ]]
 }
 
+# zoneinfo ZONE - lines of times in UTC, each as that zone's clocks show it.
+zoneinfo() {
+  python3 -c 'import datetime, sys, zoneinfo
+for line in sys.stdin:
+    time = datetime.datetime.fromisoformat(line.strip().replace("Z", "+00:00"))
+    print(time.astimezone(zoneinfo.ZoneInfo(sys.argv[1])).isoformat(" "))' "$1"
+}
+
+@test "next --tz: both days on which clocks change, an hour that comes twice told apart; JSON and CSV stay in UTC" {
+  export SCHEDULER_JOBS_FILE=$BATS_TEST_TMPDIR/jobs.json SCHEDULER_LOGS_DIR=$BATS_TEST_TMPDIR/logs
+  mkdir "$SCHEDULER_LOGS_DIR"
+  python3 - "$SCHEDULER_JOBS_FILE" <<'PYTHON'
+import json, sys
+once = {"created_at": "2026-01-01T00:00:00Z", "recurring": False}
+json.dump({"jobs": [{"id": "a", "cron": "59 0 29 3 *", **once}, {"id": "b", "cron": "0 1 29 3 *", **once},
+                    {"id": "c", "cron": "30 0 25 10 *", **once}, {"id": "d", "cron": "30 1 25 10 *", **once},
+                    {"id": "e", "cron": "0 12 * * *", "created_at": "2026-01-01T00:00:00Z"}]}, open(sys.argv[1], "w"))
+PYTHON
+  run taskresults next --tz "$BERLIN" a b c d
+  [[ ${lines[1]} == 'a '*' 2026-03-29 01:59:00+01:00  '* && ${lines[2]} == 'b '*' 2026-03-29 03:00:00+02:00  '* ]]
+  [[ ${lines[3]} == 'c '*' 2026-10-25 02:30:00+02:00  '* && ${lines[4]} == 'd '*' 2026-10-25 02:30:00+01:00  '* ]]
+  due() { taskresults next e --jsonl "$@" | grep -o '"next":"[^"]*"' | cut -d'"' -f4; }
+  # Not at noon, when what comes next changes.
+  until shown=$(due --tz "$BERLIN") && run taskresults next e --tz "$BERLIN" && [[ $shown == "$(due)" ]]; do :; done
+  [[ ${lines[1]} == "e    $(zoneinfo "$BERLIN" <<<"$shown")  in "* ]]
+  for format in csv json jsonl; do
+    diff <(taskresults next a b c d "--$format") <(taskresults next a b c d "--$format" --tz "$BERLIN")
+  done
+}
+
+@test "doctor --tz: times of the zone; where it cannot be read, since the extension is missing, that is what is told" {
+  append_raw job '{"timestamp": "2026-10-25T01:30:00Z", "success": true}\n' '{"timestamp": "2026-10-25T01:40:00Z", "success": false}\n' \
+    '{"timestamp": "2026-10-25T01:50:00Z", "success": false}\n'
+  run taskresults doctor --tz "$BERLIN"
+  [[ $output == *'its last success was on 2026-10-25 02:30:00+01:00 ('* ]]
+  run taskresults doctor
+  [[ $output == *'its last success was on 2026-10-25 01:30:00 ('* ]]
+  run env TASKRESULTS_EXTENSION=/nowhere "$(tool taskresults)" doctor --tz "$BERLIN"
+  [[ $status -eq 1 && $output == *'FAIL  the extension is not there'* && $output != *--tz* ]]
+}
+
+@test "alerts --tz: messages have times of the zone; what programs read, and the state, stay in UTC" {
+  cd "$BATS_TEST_TMPDIR"
+  fail_twice() { # JOB TIME
+    append_raw "$1" "{\"timestamp\": \"$2\", \"success\": false}\\n" '{"timestamp": "2026-10-26T00:00:00Z", "success": false}\n'
+  }
+  fail_twice a 2026-10-25T00:30:00Z
+  fail_twice b 2026-10-25T01:30:00Z
+  run taskresults alerts --state s --tz "$BERLIN" --after 2
+  [[ ${lines[0]} == 'a: failed 2 times in a row, since 2026-10-25 02:30:00+02:00' ]]
+  [[ ${lines[1]} == 'b: failed 2 times in a row, since 2026-10-25 02:30:00+01:00' ]]
+  run taskresults alerts --nagios --tz "$BERLIN" --after 2 b
+  [[ $output == *'since 2026-10-25 02:30:00+01:00 | '* ]]
+  plain_state() { sed 's/_us":1[0-9]*/_us":1/g' "$1"; }
+  taskresults alerts --state utc --after 2 || [[ $? -eq 1 ]]
+  diff <(plain_state s) <(plain_state utc)
+  run taskresults alerts --state t --tz "$BERLIN" --after 2 b --exec 'printenv TASKRESULTS_MESSAGE TASKRESULTS_SINCE TASKRESULTS_LAST_RUN'
+  [[ $output == $'b: failed 2 times in a row, since 2026-10-25 02:30:00+01:00\n2026-10-25 01:30:00\n2026-10-26T00:00:00Z' ]]
+  run taskresults alerts --state u --tz "$BERLIN" --after 2 b --digest --exec cat
+  [[ $output == *'"last_run":"2026-10-26T00:00:00Z","since":"2026-10-25 01:30:00",'*'since 2026-10-25 02:30:00+01:00"'* ]]
+  run taskresults alerts mute b --for 1d --tz "$BERLIN" --state s
+  until=$(python3 -c 'import datetime, json
+mute = [json.loads(line) for line in open("s") if "mute" in line][0]
+print(datetime.datetime.fromtimestamp(mute["until_us"] // 10**6, datetime.timezone.utc).isoformat())')
+  assert_output "b: muted until $(zoneinfo "$BERLIN" <<<"$until")"
+  run taskresults alerts mute --list --tz "$BERLIN" --state s
+  [[ $output == "b: muted until $(zoneinfo "$BERLIN" <<<"$until"), for "* ]]
+}
+
+@test "alerts --maintenance: in UTC, with --tz in that zone, and in any case in the one behind it" {
+  cd "$BATS_TEST_TMPDIR"
+  append_raw a '{"timestamp": "2026-10-25T00:30:00Z", "success": false}\n'
+  # Two hours around now on the clocks of Tokyo, nine hours ahead.
+  now_there=$(TZ=JST-9 printf '%(%H:%M)T-%(%H:%M)T' "$((EPOCHSECONDS - 3600))" "$((EPOCHSECONDS + 3600))")
+  tells() { rm -f s; run taskresults alerts --state s "$@"; [[ $status -eq 1 && $output == 'a: failed' ]]; }
+  is_quiet() { rm -f s; run taskresults alerts --state s "$@"; [[ $status -eq 0 && -z $output ]]; }
+  tells --maintenance "$now_there"
+  is_quiet --maintenance "$now_there" --tz Asia/Tokyo
+  is_quiet --tz local --maintenance "$now_there Asia/Tokyo"
+  tells --tz Asia/Tokyo --maintenance "$now_there UTC"
+  is_quiet --tz Asia/Tokyo --maintenance "$now_there UTC; $now_there"
+}
+
 @test "--tz local is what TZ says; --tz UTC is UTC" {
   append_raw job '{"timestamp": "2026-07-01T12:00:00Z", "success": true}\n'
   [[ $(TZ=Asia/Kolkata taskresults view job --tz local) == '2026-07-01 17:30:00+05:30 | '* ]]
@@ -134,13 +217,14 @@ make_both_changes() {
 @test "a zone that there is not is wrong usage, which names what can be written; its text is never run" {
   make_job job 1
   cd "$BATS_TEST_TMPDIR"
-  for arguments in 'view job' 'view --all --csv' list stats errors 'sla --json' 'follow job' 'export job'; do
+  for arguments in 'view job' 'view --all --csv' list stats errors 'sla --json' 'follow job' 'export job' next 'next --json' doctor \
+    'alerts --state s' 'alerts mute job --for 1d --state s'; do
     for zone in Mars/Base '' ../../etc/passwd "x'); SELECT writefile('forged', 1); --" '$(touch forged)' 'Europe/Berlin '; do
       # shellcheck disable=SC2086  # words
       run taskresults $arguments --tz "$zone"
       [[ $status -eq 2 && $output == *"taskresults: --tz: zone '$zone': "*'Europe/Berlin'*', UTC, or local)'* ]] ||
         { echo "$arguments: $output"; return 1; }
-      [[ ! -e forged ]]
+      [[ ! -e forged && ! -e s ]]
     done
   done
 }
