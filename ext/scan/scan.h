@@ -23,8 +23,7 @@ TR_CHECKED int tr_argument_parse(const TrConnection *connection, const char *tab
                                  const char *const *known, int *which, char **value, char **message);
 
 /* ------------------------------------------------------------------------------------------------------------------
-** scan/settings.c - which directory, how long a line may be, when a write is synced: module arguments, environment,
-** defaults
+** scan/settings.c - which directory, how long a line, when a write is synced: arguments, environment, defaults
 */
 typedef struct TrSettings {
   const TrStore *store;
@@ -88,14 +87,13 @@ typedef enum TrOp {
   TR_ISNULL,
   TR_OP_COUNT
 } TrOp;
-/* The order of the rows that a scan can deliver; for any other, SQLite sorts. */
-typedef enum TrOrder {
-  TR_ORDER_ANY,
-  TR_ORDER_ROWID,
-  TR_ORDER_ROWID_DESC,
-  TR_ORDER_JOB, /* by job_id as memcmp() compares, and by rowid within a job */
-  TR_ORDER_JOB_DESC,
-  TR_ORDER_COUNT
+typedef enum TrOrder { /* of the rows that a scan can deliver; for any other, SQLite sorts */
+                       TR_ORDER_ANY,
+                       TR_ORDER_ROWID,
+                       TR_ORDER_ROWID_DESC,
+                       TR_ORDER_JOB, /* by job_id as memcmp() compares, and by rowid within a job */
+                       TR_ORDER_JOB_DESC,
+                       TR_ORDER_COUNT
 } TrOrder;
 #define TR_PLAN_TERMS 16
 
@@ -162,8 +160,7 @@ typedef struct TrFilter {
   uint8_t order; /* TrOrder */
   bool by_rowid;
   int64_t rowid;
-  int64_t from_offset; /* bytes: no line that begins before it, in any file */
-  int64_t to_offset;   /* nor one that begins behind it */
+  int64_t from_offset, to_offset; /* bytes: no line that begins before the one, or behind the other, in any file */
   int job_count;
   TrJobTerm job[TR_PLAN_TERMS]; /* a file must satisfy each */
   bool skip_true, skip_false;   /* records whose success is exactly true, or false, are surely not wanted */
@@ -404,8 +401,7 @@ static inline const TrRecord *tr_scan_record(const TrScan *scan) {
 static inline TrReason tr_scan_reason(const TrScan *scan) { /* TR_OK, or why the line is not a record */
   return scan->parsed->reason;
 }
-/* If the entry as a whole is a row without a line: the reason; else NULL. */
-static inline const char *tr_scan_entry_reason(const TrScan *scan) {
+static inline const char *tr_scan_entry_reason(const TrScan *scan) { /* of an entry that is a row without a line */
   return scan->current.reason;
 }
 static inline const struct stat *tr_scan_stat(const TrScan *scan) { /* of the line's file, as it was opened */
@@ -439,7 +435,6 @@ void tr_log_scan_init(TrLogScan *scan, TrConnection *connection, TrPoll *poll);
 TR_CHECKED int tr_log_scan_begin(TrLogScan *scan, const TrSettings *settings, TrFilter *filter, char **message);
 TR_CHECKED int tr_log_scan_next(TrLogScan *scan, char **message);
 void tr_log_scan_end(TrLogScan *scan);
-/* The current row: */
 static inline const char *tr_log_scan_entry_reason(const TrLogScan *scan) { /* as tr_scan_entry_reason() */
   return scan->current.reason;
 }

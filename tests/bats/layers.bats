@@ -132,20 +132,25 @@ assert_found() {
 }
 
 @test "a long function, a long header and a code that nobody has to look at are found" {
-  run "$root/.ci/shape" "$tree" "$runner"
+  local unit=$BATS_TEST_TMPDIR/unit
+  cp -R "$root/tests/unit" "$unit"
+  run "$root/.ci/shape" "$tree" "$runner" "$unit"
   [[ $status -eq 0 && -z $output ]]
   { echo 'int planted(void) {' && printf '  ;\n%.0s' {1..38} && echo '}'; } >"$tree/read/planted.c"
-  run "$root/.ci/shape" "$tree" "$runner"
+  run "$root/.ci/shape" "$tree" "$runner" "$unit"
   [[ $status -eq 0 ]]
   { echo && sed '2i\ ;' "$tree/read/planted.c"; } >"$runner/planted.c"
-  run "$root/.ci/shape" "$tree" "$runner"
+  run "$root/.ci/shape" "$tree" "$runner" "$unit"
   [[ $status -eq 1 && $output == *'runner/planted.c:2: planted() has 41 lines, of at most 40' ]]
-  rm "$runner/planted.c"
+  mv "$runner/planted.c" "$unit/planted.c"
+  run "$root/.ci/shape" "$tree" "$runner" "$unit"
+  [[ $status -eq 1 && $output == *'unit/planted.c:2: planted() has 41 lines, of at most 40' ]]
+  rm "$unit/planted.c"
   echo 'int tr_planted(int number);' >>"$tree/write/write.h"
-  run "$root/.ci/shape" "$tree" "$runner"
+  run "$root/.ci/shape" "$tree" "$runner" "$unit"
   [[ $status -eq 1 && $output == *': tr_planted() returns a code and is not TR_CHECKED' ]]
   printf '\n%.0s' {1..351} >"$tree/write/write.h"
-  run "$root/.ci/shape" "$tree" "$runner"
+  run "$root/.ci/shape" "$tree" "$runner" "$unit"
   [[ $status -eq 1 && $output == *'write.h:1: 351 lines, of at most 350' ]]
 }
 

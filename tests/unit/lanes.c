@@ -295,43 +295,44 @@ static void a_name_that_repeats_is_found_in_each_line(void) {
   CHECK(disagreements == 0);
 }
 
+static const struct {
+  const char *tail;
+  bool record;
+} straddling[] = {
+    {"\", \"error\": 1}", true},
+    {"\\\", \"error\": 1}", false},
+    {"\\\\\", \"error\": 1}", true},
+    {"\\n\", \"error\": 1}", true},
+    {"\\\"\", \"error\": 1}", true},
+    {"\\u005c\", \"error\": 1}", true},
+    {"\\u00\", \"error\": \"22\"}", false},
+    {"\\u002G\"}", false},
+    {"\\u123", false},
+    {"\xC3\xA9\"}", true},
+    {"\xE2\x82\xAC\"}", true},
+    {"\xF0\x9F\x98\x80\"}", true},
+    {"\xF0\x9F\x98\"}", false},
+    {"\xC3\"}", false},
+    {"\xED\xA0\x80\"}", false},
+    {"\x1F\"}", false},
+    {"\x7F\"}", true},
+    {"\\", false},
+    {"", false},
+    {"\"", false},
+    {"\"}}", false},
+};
+
 /* What begins at every distance from a string's start, and so straddles the ends of the blocks that a lane loads. The
 ** lines are flat, with plain keys: the fast lanes have an answer to each that is a record. */
 static void both_lanes_agree_wherever_an_escape_or_a_character_straddles_two_blocks(void) {
-  static const struct {
-    const char *tail;
-    bool record;
-  } tails[] = {
-      {"\", \"error\": 1}", true},
-      {"\\\", \"error\": 1}", false},
-      {"\\\\\", \"error\": 1}", true},
-      {"\\n\", \"error\": 1}", true},
-      {"\\\"\", \"error\": 1}", true},
-      {"\\u005c\", \"error\": 1}", true},
-      {"\\u00\", \"error\": \"22\"}", false},
-      {"\\u002G\"}", false},
-      {"\\u123", false},
-      {"\xC3\xA9\"}", true},
-      {"\xE2\x82\xAC\"}", true},
-      {"\xF0\x9F\x98\x80\"}", true},
-      {"\xF0\x9F\x98\"}", false},
-      {"\xC3\"}", false},
-      {"\xED\xA0\x80\"}", false},
-      {"\x1F\"}", false},
-      {"\x7F\"}", true},
-      {"\\", false},
-      {"", false},
-      {"\"", false},
-      {"\"}}", false},
-  };
   disagreements = 0;
-  for (size_t i = 0; i < sizeof tails / sizeof *tails; i++) {
+  for (size_t i = 0; i < sizeof straddling / sizeof *straddling; i++) {
     for (int length = 0; length < 200; length++) {
       char line[300];
-      int total = snprintf(line, sizeof line, "{\"output\": \"%.*s%s", length, filler, tails[i].tail);
+      int total = snprintf(line, sizeof line, "{\"output\": \"%.*s%s", length, filler, straddling[i].tail);
       unsigned long before = lanes[0].accepted;
       check_line((unsigned char *)line, (size_t)total, (const unsigned char *)"\"}", 2);
-      if (lanes[0].accepted - before != (tails[i].record ? 2 : 0)) {
+      if (lanes[0].accepted - before != (straddling[i].record ? 2 : 0)) {
         disagree("is not the answer that was expected", &lanes[0], (unsigned char *)line, (size_t)total);
       }
     }

@@ -33,8 +33,7 @@ static void write_file(const char *name, const char *text) {
   "{\"timestamp\": \"" time "\", \"job_id\": \"a\", \"job_name\": \"A\", \"success\": " success                        \
   ", \"output\": " output ", \"error\": \"\"}\n"
 
-static void make_directory(void) {
-  CHECK(mkdtemp(directory) != NULL);
+static void write_results(void) {
   write_file("a.jsonl", RECORD("2026-01-01T00:00:00Z", "true", "\"plain\"")
                             RECORD("2026-01-01T00:01:00.5Z", "false", "\"escaped \\n \\u00e9 \\ud83d\\ude00\""));
   write_file("a.jsonl", RECORD("2026-01-01\\u002000:02", "null", "{\"nested\": [1, \"a\\\\\", NaN ]}") "torn {\n");
@@ -43,17 +42,23 @@ static void make_directory(void) {
   write_file("12.jsonl", RECORD("2026-01-01T00:00:00Z", "true", "\"a job named by a number\""));
   write_file("bad-\xFF.jsonl", RECORD("2026-01-01T00:00:00Z", "true", "\"nobody sees this\""));
   write_file("long.jsonl", "{\"output\": \"");
-  char part[3001];
+  char part[3001]; /* of a line that is longer than two buffers */
   memset(part, 'x', sizeof part - 1);
   part[sizeof part - 1] = '\0';
-  for (int i = 0; i < 200; i++) write_file("long.jsonl", part); /* more than two buffers */
+  for (int i = 0; i < 200; i++) write_file("long.jsonl", part);
   write_file("long.jsonl", "\"}\n" RECORD("2026-01-01T00:00:00Z", "true", "\"after the long one\""));
+}
+
+static void write_failures(void) {
   for (int i = 0; i < 20; i++) { /* kinds of failure: their map grows on the way, too */
     char line[100];
     snprintf(line, sizeof line, "{\"success\": false, \"error\": \"kind %c\\u0000 %d\"}\n", 'g' + i % 18, i);
     write_file("fails.jsonl", line);
   }
   write_file("fails.jsonl", "{\"success\": false, \"error\": [ 1 ]}\n");
+}
+
+static void write_names(void) {
   for (int i = 0; i < 70; i++) { /* the map of names grows on the way */
     char name[32];
     snprintf(name, sizeof name, "many-%02d.jsonl", i);
@@ -65,6 +70,9 @@ static void make_directory(void) {
   char link[512];
   snprintf(link, sizeof link, "%s/link.jsonl", directory);
   CHECK(symlink("a.jsonl", link) == 0);
+}
+
+static void write_scheduler_files(void) {
   write_file("a.log",
              "before\n[2026-01-01T00:00:00Z] Starting execution\n[2026-01-01T00:00:01Z] Execution failed: \xFF\n"
              "more\n[2026-01-01T00:00:02Z] Starting execution\n");
@@ -72,6 +80,14 @@ static void make_directory(void) {
   write_file("jobs.json", "{\"jobs\": [{\"id\": \"a\", \"name\": \"A\", \"next_run\": \"2026-01-01T00:00:00Z\", "
                           "\"created_by\": {\"x\": [1]}}, {\"id\": \"late\"}, 5]}");
   write_file(".checkpoint_late.json", "{\"pid\": 0}");
+}
+
+static void make_directory(void) {
+  CHECK(mkdtemp(directory) != NULL);
+  write_results();
+  write_failures();
+  write_names();
+  write_scheduler_files();
   char jobs_file[512];
   snprintf(jobs_file, sizeof jobs_file, "%s/jobs.json", directory);
   CHECK(setenv("SCHEDULER_RESULTS_DIR", directory, 1) == 0);

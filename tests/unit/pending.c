@@ -73,47 +73,56 @@ static void begin(TrPending *pending) {
   CHECK(tr_pending_open_dir(pending, directory, NULL) == SQLITE_OK);
 }
 
+/* What a transaction holds, and what it held at each of its open savepoints. */
+typedef struct Transaction {
+  Model now, saved[DEPTH];
+  int open, number;
+} Transaction;
+
+static void random_statement(TrPending *pending, Transaction *model) {
+  Model *now = &model->now;
+  int target = model->open ? (int)random_below((size_t)model->open) : -1;
+  switch (random_below(6)) {
+  case 0:
+    if (model->open == DEPTH) break;
+    model->saved[model->open] = *now;
+    CHECK(tr_pending_savepoint(pending, model->open++) == SQLITE_OK);
+    break;
+  case 1:
+    tr_pending_rollback_to(pending, target);
+    *now = target < 0 ? (Model){0} : model->saved[target];
+    model->open = target + 1;
+    break;
+  case 2:
+    if (target < 0) break;
+    tr_pending_release(pending, target);
+    model->open = target;
+    break;
+  case 3:
+    if (random_below(10)) break;
+    tr_pending_written(pending); /* a COMMIT that came back with SQLITE_BUSY */
+    *now = (Model){0};
+    for (int i = 0; i < model->open; i++) model->saved[i] = *now;
+    CHECK(tr_pending_open_dir(pending, directory, NULL) == SQLITE_OK);
+    break;
+  default:
+    now->row[now->count].job = (int)random_below(JOBS);
+    now->row[now->count].number = ++model->number;
+    CHECK(add(pending, now->row[now->count].job, model->number) == SQLITE_OK);
+    now->count++;
+    break;
+  }
+}
+
 /* One transaction of random statements. SQLite begins with telling of the innermost savepoint, if there is one. */
 static void random_transaction(void) {
   TrPending pending = {0};
-  Model now = {0}, saved[DEPTH];
-  int open = (int)random_below(DEPTH / 2), number = 0;
-  for (int i = 0; i < open; i++) saved[i] = now;
+  Transaction model = {.open = (int)random_below(DEPTH / 2)};
   begin(&pending);
-  if (open) CHECK(tr_pending_savepoint(&pending, open - 1) == SQLITE_OK);
+  if (model.open) CHECK(tr_pending_savepoint(&pending, model.open - 1) == SQLITE_OK);
   for (int step = 0; step < 40; step++) {
-    int target = open ? (int)random_below((size_t)open) : -1;
-    switch (random_below(6)) {
-    case 0:
-      if (open == DEPTH) break;
-      saved[open] = now;
-      CHECK(tr_pending_savepoint(&pending, open++) == SQLITE_OK);
-      break;
-    case 1:
-      tr_pending_rollback_to(&pending, target);
-      now = target < 0 ? (Model){0} : saved[target];
-      open = target + 1;
-      break;
-    case 2:
-      if (target < 0) break;
-      tr_pending_release(&pending, target);
-      open = target;
-      break;
-    case 3:
-      if (random_below(10)) break;
-      tr_pending_written(&pending); /* a COMMIT that came back with SQLITE_BUSY */
-      now = (Model){0};
-      for (int i = 0; i < open; i++) saved[i] = now;
-      CHECK(tr_pending_open_dir(&pending, directory, NULL) == SQLITE_OK);
-      break;
-    default:
-      now.row[now.count].job = (int)random_below(JOBS);
-      now.row[now.count].number = ++number;
-      CHECK(add(&pending, now.row[now.count].job, number) == SQLITE_OK);
-      now.count++;
-      break;
-    }
-    CHECK(holds_all(&pending, &now));
+    random_statement(&pending, &model);
+    CHECK(holds_all(&pending, &model.now));
   }
   tr_pending_end(&pending);
   CHECK(pending.row_count == 0 && !pending.open && pending.mark == NULL);

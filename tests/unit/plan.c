@@ -84,40 +84,41 @@ static void the_words_are_those_of_sql(void) {
   sqlite3_free(text);
 }
 
+static const char *const unwritten[] = {
+    "",
+    " ",
+    "job_id",
+    "job_id ",
+    "job_id =",
+    "job_id = ? ",
+    "job_id = ?  ORDER BY rowid",
+    "job_id = ? AND",
+    "job_id = ? AND ",
+    "job_id = ? AND ORDER BY rowid",
+    " job_id = ?",
+    "JOB_ID = ?",
+    "job_id = ?job_id = ?",
+    "job_id IS NULL ?",
+    "job_id == ?",
+    "record = ?",
+    "ORDER BY rowid ASC",
+    "ORDER BY rowid DESC DESC",
+    "ORDER BY job_id, rowid",
+    "ORDER BY job_id = ?",
+    "ORDER BY rowid AND job_id = ?",
+    "ORDER BY rowid ",
+    " ORDER BY rowid",
+    "every line ",
+    "every line ORDER BY rowid",
+    "every lin",
+    "DESC",
+};
+
 static void refuses_what_it_would_not_write(void) {
-  static const char *const bad[] = {
-      "",
-      " ",
-      "job_id",
-      "job_id ",
-      "job_id =",
-      "job_id = ? ",
-      "job_id = ?  ORDER BY rowid",
-      "job_id = ? AND",
-      "job_id = ? AND ",
-      "job_id = ? AND ORDER BY rowid",
-      " job_id = ?",
-      "JOB_ID = ?",
-      "job_id = ?job_id = ?",
-      "job_id IS NULL ?",
-      "job_id == ?",
-      "record = ?",
-      "ORDER BY rowid ASC",
-      "ORDER BY rowid DESC DESC",
-      "ORDER BY job_id, rowid",
-      "ORDER BY job_id = ?",
-      "ORDER BY rowid AND job_id = ?",
-      "ORDER BY rowid ",
-      " ORDER BY rowid",
-      "every line ",
-      "every line ORDER BY rowid",
-      "every lin",
-      "DESC",
-  };
   TrPlan plan;
-  for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
-    bool accepted = tr_plan_decode(bad[i], &plan);
-    if (accepted) printf("# accepted: '%s'\n", bad[i]);
+  for (size_t i = 0; i < sizeof unwritten / sizeof *unwritten; i++) {
+    bool accepted = tr_plan_decode(unwritten[i], &plan);
+    if (accepted) printf("# accepted: '%s'\n", unwritten[i]);
     CHECK(!accepted);
   }
   char text[TR_PLAN_TERMS * 20 + 40] = "rowid = ?"; /* one term too many */
@@ -127,30 +128,31 @@ static void refuses_what_it_would_not_write(void) {
   CHECK(!tr_plan_decode(text, &plan));
 }
 
+static const char *const plan_words[] = {" AND ",
+                                         " ORDER BY rowid",
+                                         " ORDER BY job_id",
+                                         " DESC",
+                                         "job_id",
+                                         "success",
+                                         "timestamp",
+                                         "time_us",
+                                         "rowid",
+                                         " = ?",
+                                         " IS ?",
+                                         " IN (?)",
+                                         " GLOB ?",
+                                         " <> ?",
+                                         " < ?",
+                                         " <= ?",
+                                         " IS NOT ?",
+                                         " IS NULL",
+                                         "every line",
+                                         " ",
+                                         "?",
+                                         "\xFF"};
+
 /* A mutated text is refused, or it is just what the plan that was read from it is written as. */
 static void mutated_texts_are_refused_or_mean_what_they_say(void) {
-  static const char *const words[] = {" AND ",
-                                      " ORDER BY rowid",
-                                      " ORDER BY job_id",
-                                      " DESC",
-                                      "job_id",
-                                      "success",
-                                      "timestamp",
-                                      "time_us",
-                                      "rowid",
-                                      " = ?",
-                                      " IS ?",
-                                      " IN (?)",
-                                      " GLOB ?",
-                                      " <> ?",
-                                      " < ?",
-                                      " <= ?",
-                                      " IS NOT ?",
-                                      " IS NULL",
-                                      "every line",
-                                      " ",
-                                      "?",
-                                      "\xFF"};
   unsigned char text[1200];
   unsigned long accepted = 0, wrong = 0;
   for (int i = 0; i < GARBAGE; i++) {
@@ -160,7 +162,7 @@ static void mutated_texts_are_refused_or_mean_what_they_say(void) {
     memcpy(text, original, length);
     sqlite3_free(original);
     for (size_t changes = 1 + random_below(3); changes > 0; changes--) {
-      length = random_mutation(text, length, sizeof text - 1, words, sizeof words / sizeof *words);
+      length = random_mutation(text, length, sizeof text - 1, plan_words, sizeof plan_words / sizeof *plan_words);
     }
     text[length] = '\0';
     if (!tr_plan_decode((char *)text, &read)) continue;
