@@ -41,65 +41,66 @@ static bool is_rule(const char *text) {
   return tr_zone_rule_parse(text, strlen(text), &rule);
 }
 
+static const char *const rules[] = {"UTC0",
+                                    "abc-14",
+                                    "XYZ+1:02:03",
+                                    "<+0330>-3:30",
+                                    "<-03>3<-02>,M3.5.0/-2,M10.5.0/-1",
+                                    "CET-1CEST,M3.5.0,M10.5.0/3",
+                                    "EST5EDT4:30,J1,J365/24",
+                                    "AAA0BBB,0/0,365/167:59:59"};
+static const char *const no_rules[] = {"",
+                                       "A",
+                                       "AB1",
+                                       "ABC",
+                                       "ABC+",
+                                       "ABC25",
+                                       "ABC1:",
+                                       "ABC1:60",
+                                       "ABC1:2:",
+                                       "ABC1:2:60",
+                                       "<AB>1",
+                                       "<ABC1",
+                                       "<A*C>1",
+                                       "A1C2",
+                                       "ABC1 ",
+                                       "ABC1,",
+                                       "ABC1DEF",
+                                       "ABC1DE,M3.5.0,M10.5.0",
+                                       "ABC1DEF25,M3.5.0,M10.5.0",
+                                       "ABC1DEF,M3.5.0",
+                                       "ABC1DEF,M3.5.0,",
+                                       "ABC1DEF,M3.5.0,M10.5.0 ",
+                                       "ABC1DEF,M0.5.0,M10.5.0",
+                                       "ABC1DEF,M13.5.0,M10.5.0",
+                                       "ABC1DEF,M3.0.0,M10.5.0",
+                                       "ABC1DEF,M3.6.0,M10.5.0",
+                                       "ABC1DEF,M3.5.7,M10.5.0",
+                                       "ABC1DEF,M3.5,M10.5.0",
+                                       "ABC1DEF,M3,M10.5.0",
+                                       "ABC1DEF,M,M10.5.0",
+                                       "ABC1DEF,M3x5x0,M10.5.0",
+                                       "ABC1DEF,M3.5x0,M10.5.0",
+                                       "ABC1DEF,J0,J2",
+                                       "ABC1DEF,J366,J2",
+                                       "ABC1DEF,J,J2",
+                                       "ABC1DEF,366,2",
+                                       "ABC1DEF,x,2",
+                                       "ABC1DEF,1/168,2",
+                                       "ABC1DEF,1/,2",
+                                       "ABC1DEF,1/-,2",
+                                       "ABC1DEF,1;2",
+                                       "ABC1DEF;1,2",
+                                       "ABC99999999999999999999"};
+
 static void rules_are_taken_in_all_their_forms_and_nothing_else(void) {
-  static const char *const good[] = {"UTC0",
-                                     "abc-14",
-                                     "XYZ+1:02:03",
-                                     "<+0330>-3:30",
-                                     "<-03>3<-02>,M3.5.0/-2,M10.5.0/-1",
-                                     "CET-1CEST,M3.5.0,M10.5.0/3",
-                                     "EST5EDT4:30,J1,J365/24",
-                                     "AAA0BBB,0/0,365/167:59:59"};
-  static const char *const bad[] = {"",
-                                    "A",
-                                    "AB1",
-                                    "ABC",
-                                    "ABC+",
-                                    "ABC25",
-                                    "ABC1:",
-                                    "ABC1:60",
-                                    "ABC1:2:",
-                                    "ABC1:2:60",
-                                    "<AB>1",
-                                    "<ABC1",
-                                    "<A*C>1",
-                                    "A1C2",
-                                    "ABC1 ",
-                                    "ABC1,",
-                                    "ABC1DEF",
-                                    "ABC1DE,M3.5.0,M10.5.0",
-                                    "ABC1DEF25,M3.5.0,M10.5.0",
-                                    "ABC1DEF,M3.5.0",
-                                    "ABC1DEF,M3.5.0,",
-                                    "ABC1DEF,M3.5.0,M10.5.0 ",
-                                    "ABC1DEF,M0.5.0,M10.5.0",
-                                    "ABC1DEF,M13.5.0,M10.5.0",
-                                    "ABC1DEF,M3.0.0,M10.5.0",
-                                    "ABC1DEF,M3.6.0,M10.5.0",
-                                    "ABC1DEF,M3.5.7,M10.5.0",
-                                    "ABC1DEF,M3.5,M10.5.0",
-                                    "ABC1DEF,M3,M10.5.0",
-                                    "ABC1DEF,M,M10.5.0",
-                                    "ABC1DEF,M3x5x0,M10.5.0",
-                                    "ABC1DEF,M3.5x0,M10.5.0",
-                                    "ABC1DEF,J0,J2",
-                                    "ABC1DEF,J366,J2",
-                                    "ABC1DEF,J,J2",
-                                    "ABC1DEF,366,2",
-                                    "ABC1DEF,x,2",
-                                    "ABC1DEF,1/168,2",
-                                    "ABC1DEF,1/,2",
-                                    "ABC1DEF,1/-,2",
-                                    "ABC1DEF,1;2",
-                                    "ABC1DEF;1,2",
-                                    "ABC99999999999999999999"};
-  for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
-    if (!is_rule(good[i])) printf("# refused: %s\n", good[i]);
-    CHECK(is_rule(good[i]));
+  for (size_t i = 0; i < sizeof rules / sizeof *rules; i++) {
+    if (!is_rule(rules[i])) printf("# refused: %s\n", rules[i]);
+    CHECK(is_rule(rules[i]));
   }
-  for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
-    if (is_rule(bad[i])) printf("# taken: %s\n", bad[i]);
-    CHECK(!is_rule(bad[i]));
+  for (size_t i = 0; i < sizeof no_rules / sizeof *no_rules; i++) {
+    if (is_rule(no_rules[i])) printf("# taken: %s\n", no_rules[i]);
+    CHECK(!is_rule(no_rules[i]));
   }
 }
 
@@ -198,8 +199,8 @@ static void put_block(File *file, const Model *model, int time_bytes) {
 }
 
 static void random_model(Model *model) {
-  static const char *const rules[] = {"", "CET-1", "CET-1CEST,M3.5.0,M10.5.0/3"};
-  *model = (Model){.version = (int)random_below(4), .rule = rules[random_below(3)]};
+  static const char *const endings[] = {"", "CET-1", "CET-1CEST,M3.5.0,M10.5.0/3"};
+  *model = (Model){.version = (int)random_below(4), .rule = endings[random_below(3)]};
   if (model->version == 1) model->version = 0;
   model->change_count = (int)random_below(20);
   model->type_count = 1 + (int)random_below(5);
