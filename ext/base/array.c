@@ -8,6 +8,7 @@
 #include <string.h>
 
 #define LEAST_ROOM 16
+#define LARGEST_REVERSED 64 /* bytes of an item */
 
 void *tr_array_grow(void *items, size_t *room, size_t wanted, size_t item_bytes) {
   size_t enough = wanted > 2 * *room ? wanted : 2 * *room;
@@ -16,6 +17,30 @@ void *tr_array_grow(void *items, size_t *room, size_t wanted, size_t item_bytes)
   if (grown != NULL) *room = enough;
   assert(grown == NULL || wanted <= *room);
   return grown;
+}
+
+static void reverse_items(char *items, size_t count, size_t item_bytes) {
+  char other[LARGEST_REVERSED];
+  assert(item_bytes <= sizeof other);
+  for (size_t i = 0; i < count / 2; i++) {
+    char *low = items + i * item_bytes, *high = items + (count - 1 - i) * item_bytes;
+    memcpy(other, low, item_bytes);
+    memcpy(low, high, item_bytes);
+    memcpy(high, other, item_bytes);
+  }
+}
+
+static bool is_sorted(const char *items, size_t count, size_t item_bytes, int (*compare)(const void *, const void *)) {
+  for (size_t i = 1; i < count; i++) {
+    if (compare(items + (i - 1) * item_bytes, items + i * item_bytes) > 0) return false;
+  }
+  return true;
+}
+
+void tr_array_sort(void *items, size_t count, size_t item_bytes, int (*compare)(const void *, const void *)) {
+  if (is_sorted(items, count, item_bytes, compare)) return;
+  reverse_items(items, count, item_bytes);
+  if (!is_sorted(items, count, item_bytes, compare)) qsort(items, count, item_bytes, compare);
 }
 
 int tr_name_list_add(TrNameList *list, const char *name, size_t length) {

@@ -66,6 +66,9 @@ static inline void *tr_array_reserve(void *items, size_t *room, size_t wanted, s
   return wanted <= *room ? items : tr_array_grow(items, room, wanted, item_bytes);
 }
 
+/* Sorts; quick if the items are in order already, or in reverse order. */
+void tr_array_sort(void *items, size_t count, size_t item_bytes, int (*compare)(const void *, const void *));
+
 /* A zeroed one is an empty list. */
 typedef struct TrNameList {
   char **name; /* owned, each: NUL-terminated */

@@ -14,6 +14,8 @@
 
 #include <stdio.h>
 
+#define MINUTE_LENGTH 16 /* of YYYY-MM-DDTHH:MM */
+
 /* False: there are no two digits. */
 static inline bool take_two_digits(const char **p, const char *end, int *value) {
   if (end - *p < 2) return false;
@@ -21,13 +23,6 @@ static inline bool take_two_digits(const char **p, const char *end, int *value) 
   if (tens > 9 || ones > 9) return false;
   *value = (int)(tens * 10 + ones);
   *p += 2;
-  return true;
-}
-
-static bool take_year(const char **p, const char *end, int *year) {
-  int century, in_century;
-  if (!take_two_digits(p, end, &century) || !take_two_digits(p, end, &in_century)) return false;
-  *year = century * 100 + in_century;
   return true;
 }
 
@@ -69,14 +64,27 @@ int32_t tr_weekday_of(int64_t days) {
   return (int32_t)((days % 7 + 11) % 7);
 }
 
-static bool take_date(const char **p, const char *end, int64_t *days) {
-  int year, month, day;
-  if (!take_year(p, end, &year) || !take_char(p, end, '-') || !take_two_digits(p, end, &month) ||
-      !take_char(p, end, '-') || !take_two_digits(p, end, &day)) {
-    return false;
-  }
-  if (month < 1 || month > 12 || day < 1 || day > tr_days_in_month(year, month)) return false;
+/* Two digits at a fixed place. Others set *bad: one test at the end is quicker than one a digit. */
+static inline int two_digits(const char *at, unsigned *bad) {
+  unsigned tens = (unsigned)at[0] - '0', ones = (unsigned)at[1] - '0';
+  *bad |= (unsigned)(tens > 9) | (unsigned)(ones > 9);
+  return (int)(tens * 10 + ones);
+}
+
+/* YYYY-MM-DD T HH:MM, which is in all of them, and always at the same places. */
+static bool take_minute(const char **p, const char *end, int64_t *days, int *minute_of_day) {
+  const char *at = *p;
+  unsigned bad = 0;
+  if (end - at < MINUTE_LENGTH) return false;
+  int year = two_digits(at, &bad) * 100 + two_digits(at + 2, &bad), month = two_digits(at + 5, &bad);
+  int day = two_digits(at + 8, &bad), hour = two_digits(at + 11, &bad), minute = two_digits(at + 14, &bad);
+  if (bad || at[4] != '-' || at[7] != '-' || at[13] != ':') return false;
+  if (at[10] != 'T' && at[10] != ' ' && at[10] != 't') return false;
+  if (month < 1 || month > 12 || day < 1 || (day > 28 && day > tr_days_in_month(year, month))) return false;
+  if (hour > 23 || minute > 59) return false;
   *days = tr_days_from_civil(year, month, day);
+  *minute_of_day = hour * 60 + minute;
+  *p += MINUTE_LENGTH;
   return true;
 }
 
@@ -90,16 +98,15 @@ static bool take_fraction_us(const char **p, const char *end, int *us) {
   return at > start;
 }
 
-static bool take_clock_time(const char **p, const char *end, int64_t *us) {
-  int hour, minute, second = 0, fraction = 0;
-  if (!take_two_digits(p, end, &hour) || !take_char(p, end, ':') || !take_two_digits(p, end, &minute)) return false;
+/* [:SS[.f...]] */
+static bool take_second_us(const char **p, const char *end, int64_t *us) {
+  int second = 0, fraction = 0;
   if (take_char(p, end, ':')) {
-    if (!take_two_digits(p, end, &second)) return false;
+    if (!take_two_digits(p, end, &second) || second > 60) return false;
     bool has_fraction = take_char(p, end, '.') || take_char(p, end, ',');
     if (has_fraction && !take_fraction_us(p, end, &fraction)) return false;
   }
-  if (hour > 23 || minute > 59 || second > 60) return false;
-  *us = (hour * 3600 + minute * 60 + second) * TR_US_PER_SECOND + fraction;
+  *us = second * TR_US_PER_SECOND + fraction;
   return true;
 }
 
@@ -120,11 +127,11 @@ static bool take_zone(const char **p, const char *end, int64_t *offset_s) {
 
 bool tr_timestamp_parse(const char *text, size_t length, int64_t *time_us) {
   const char *p = text, *end = text + length;
-  int64_t days, us, offset_s;
-  if (!take_date(&p, end, &days)) return false;
-  if (!take_char(&p, end, 'T') && !take_char(&p, end, ' ') && !take_char(&p, end, 't')) return false;
-  if (!take_clock_time(&p, end, &us) || !take_zone(&p, end, &offset_s) || p != end) return false;
-  *time_us = (days * 86400 - offset_s) * TR_US_PER_SECOND + us;
+  int64_t days, second_us, offset_s;
+  int minute_of_day;
+  if (!take_minute(&p, end, &days, &minute_of_day) || !take_second_us(&p, end, &second_us)) return false;
+  if (!take_zone(&p, end, &offset_s) || p != end) return false;
+  *time_us = (days * 86400 + minute_of_day * 60 - offset_s) * TR_US_PER_SECOND + second_us;
   return true;
 }
 

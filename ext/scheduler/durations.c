@@ -50,9 +50,8 @@ static bool is_finish(TrEvent event) {
          event == TR_EVENT_EXCEPTION;
 }
 
-int tr_durations_add(TrDurations *durations, TrBytes words, int64_t time_us) {
+int tr_durations_add(TrDurations *durations, TrEvent event, TrBytes words, int64_t time_us) {
   static const char executing[] = "Executing (";
-  TrEvent event = tr_event_of(words.text, words.length);
   bool before_executing = durations->executing;
   durations->executing = false;
   if (is_finish(event)) {
@@ -74,23 +73,6 @@ static int compare_runs(const void *a, const void *b) {
   return (x->start_us > y->start_us) - (x->start_us < y->start_us);
 }
 
-static bool is_sorted(const TrTimedRun *run, size_t count) {
-  for (size_t i = 1; i < count; i++) {
-    if (compare_runs(&run[i - 1], &run[i]) > 0) return false;
-  }
-  return true;
-}
-
-/* The runs come newest first, so most often it is enough to turn them round. */
-static void sort_runs(TrTimedRun *run, size_t count) {
-  for (size_t i = 0; i < count / 2; i++) {
-    TrTimedRun other = run[i];
-    run[i] = run[count - 1 - i];
-    run[count - 1 - i] = other;
-  }
-  if (!is_sorted(run, count)) qsort(run, count, sizeof *run, compare_runs);
-}
-
 void tr_durations_end(TrDurations *durations) {
   size_t kept = 0;
   for (size_t i = 0; i < durations->count; i++) {
@@ -102,7 +84,7 @@ void tr_durations_end(TrDurations *durations) {
   }
   durations->unfinished = durations->count - kept;
   durations->count = kept;
-  sort_runs(durations->run, kept);
+  tr_array_sort(durations->run, kept, sizeof *durations->run, compare_runs);
 }
 
 /* The number of runs that were finished at that time or before. */

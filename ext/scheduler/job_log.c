@@ -88,12 +88,13 @@ static void count_older_run(TrJobLog *log, int64_t time_us) {
 int tr_job_log_add(TrJobLog *log, TrBytes words, int64_t time_us) {
   static const char recalculated[] = "Next run recalculated";
   size_t runs = log->durations.count;
-  int code = tr_durations_add(&log->durations, words, time_us);
+  TrEvent event = tr_event_of(words.text, words.length);
+  int code = tr_durations_add(&log->durations, event, words, time_us);
   if (code != SQLITE_OK) return code;
   if (log->durations.count > runs) count_older_run(log, time_us);
   log->is_empty = false;
   if (time_us < log->first_us) log->first_us = time_us;
-  switch (tr_event_of(words.text, words.length)) {
+  switch (event) {
   case TR_EVENT_PAUSED: return add_sign(log, TR_TURN_PAUSED, time_us);
   case TR_EVENT_RESUMED: return add_sign(log, TR_TURN_RESUMED, time_us);
   case TR_EVENT_SCHEDULED:

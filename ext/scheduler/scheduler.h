@@ -130,7 +130,7 @@ typedef struct TrDurations {
 /* Call order: begin, add for each message with a time, newest first, end, find, free. A zeroed one is a valid freed
 ** one, and begin() may follow at any point. */
 void tr_durations_begin(TrDurations *durations);
-TR_CHECKED int tr_durations_add(TrDurations *durations, TrBytes words, int64_t time_us);
+TR_CHECKED int tr_durations_add(TrDurations *durations, TrEvent event, TrBytes words, int64_t time_us);
 bool tr_durations_are_full(const TrDurations *durations); /* no need to add more */
 void tr_durations_end(TrDurations *durations);
 bool tr_durations_find(const TrDurations *durations, int64_t time_us, size_t *which); /* of `run` */

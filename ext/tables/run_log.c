@@ -31,7 +31,8 @@ static int read_starts(TrRunLog *log, char **message) {
     if (code != SQLITE_ROW || tr_log_scan_entry_reason(&log->messages)) continue; /* not a log: task_logs shows it */
     const TrMessage *told = tr_log_scan_message(&log->messages);
     if (!tr_span_time_us(&told->line, &told->timestamp, &time_us)) continue;
-    int added = tr_durations_add(&log->durations, told->words, time_us);
+    TrEvent event = tr_event_of(told->words.text, told->words.length);
+    int added = tr_durations_add(&log->durations, event, told->words, time_us);
     if (added != SQLITE_OK) return added;
   }
   tr_durations_end(&log->durations);

@@ -188,7 +188,7 @@ int tr_slot_source_load(TrSlotSource *source, const TrJobs *jobs, const char *jo
   if (code == SQLITE_OK) code = read_messages(source, job_id, horizon_us, message);
   if (code == SQLITE_OK) code = combine_runs(source, state == TR_RUN_ALIVE ? started_us : TR_UNKNOWN_US);
   if (code != SQLITE_OK) return too_many(job_id, code, message);
-  if (source->count > 1) qsort(source->run, source->count, sizeof *source->run, compare_slot_runs);
+  tr_array_sort(source->run, source->count, sizeof *source->run, compare_slot_runs);
   job->run = source->run;
   job->run_count = source->count;
   job->log = &source->log;

@@ -19,7 +19,8 @@ static void read_log(const Line *line, size_t count) {
   tr_durations_begin(&durations);
   while (count-- > 0) {
     TrBytes words = {line[count].words, strlen(line[count].words)};
-    CHECK(tr_durations_add(&durations, words, line[count].second * S) == SQLITE_OK);
+    CHECK(tr_durations_add(&durations, tr_event_of(words.text, words.length), words, line[count].second * S) ==
+          SQLITE_OK);
   }
   tr_durations_end(&durations);
 }
@@ -111,8 +112,8 @@ static void only_so_many_runs_are_kept(void) {
   int64_t second = 1 << 30, count = 0;
   tr_durations_begin(&durations);
   for (; !tr_durations_are_full(&durations); count++, second -= 20) {
-    CHECK(tr_durations_add(&durations, succeeded, second * S) == SQLITE_OK);
-    CHECK(tr_durations_add(&durations, starting, (second - 3) * S) == SQLITE_OK);
+    CHECK(tr_durations_add(&durations, TR_EVENT_SUCCEEDED, succeeded, second * S) == SQLITE_OK);
+    CHECK(tr_durations_add(&durations, TR_EVENT_STARTED, starting, (second - 3) * S) == SQLITE_OK);
   }
   tr_durations_end(&durations);
   CHECK(count == 1 << 20);
