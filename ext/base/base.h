@@ -259,11 +259,11 @@ bool tr_timespan_parse(const char *text, size_t length, bool plain_seconds, int6
 ** base/target.c - where an output goes: a file that is replaced in one step, or a pipe, a device, a descriptor of ours
 */
 typedef struct TrTarget {
-  int fd;             /* owned: what is written to; -1: closed */
-  int dir_fd;         /* owned: the directory of both names; -1: no temporary, the target is written to directly */
-  char name[256];     /* the file's, in dir_fd */
-  char temporary[20]; /* its name; empty: there is none */
-  dev_t device;       /* of the temporary */
+  int fd;              /* owned: what is written to; -1: closed */
+  int dir_fd;          /* owned: the directory of both names; -1: no temporary, the target is written to directly */
+  char name[256];      /* the file's, in dir_fd */
+  char temporary[256]; /* its name; empty: there is none */
+  dev_t device;        /* of the temporary */
   ino_t inode;
   bool in_place;    /* the temporary has been renamed to the file */
   const char *what; /* static: the step that failed, to explain errno; NULL: a write */
@@ -272,8 +272,8 @@ typedef struct TrTarget {
 /* Call order: open, write to fd, commit, close; close without commit leaves the old file as it was (what went into a
 ** pipe cannot be undone). open and commit: 0, or errno. EAGAIN from open: a FIFO that nobody reads yet; try again.
 ** `path` is used only by open. If commit fails and in_place is set, the file is complete, but a power failure may undo
-** it. */
-TR_CHECKED int tr_target_open(TrTarget *target, const char *path);
+** it. `temporary`: its name, if nothing else has it; NULL: a random one. */
+TR_CHECKED int tr_target_open(TrTarget *target, const char *path, const char *temporary);
 TR_CHECKED int tr_target_commit(TrTarget *target, bool sync);
 void tr_target_close(TrTarget *target);
 

@@ -12,7 +12,8 @@
 ** chmod or write by a path that the owner could redirect meanwhile. A link that belongs neither to us nor to root is
 ** followed only into a directory of the link's owner, who could write there anyway.
 **
-** A kill can leave the temporary file behind (`.taskresults.` and six letters), but never half of the file itself.
+** A kill can leave the temporary file behind (`.taskresults.` and six letters), but never half of the file itself. A
+** caller that would remove what is left chooses the name.
 */
 #include "base.h"
 
@@ -159,16 +160,18 @@ static int choose_name(TrTarget *target) {
 }
 
 /* The temporary gets the mode of the existing file, or the default for a new one. */
-static int create_temporary(TrTarget *target, const struct stat *existing) {
+static int create_temporary(TrTarget *target, const struct stat *existing, const char *wanted) {
   int code = 0;
   target->what = "a temporary file beside it cannot be made";
   for (int i = 0; i < MOST_NAMES && target->fd < 0; i++) {
-    code = choose_name(target);
+    bool is_wanted = i == 0 && wanted && strlen(wanted) < sizeof target->temporary;
+    code = is_wanted ? 0 : choose_name(target);
     if (code) break;
+    if (is_wanted) strcpy(target->temporary, wanted);
     int flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
     target->fd = (int)TEMP_FAILURE_RETRY(openat(target->dir_fd, target->temporary, flags, existing ? 0600 : 0666));
     code = target->fd < 0 ? errno : 0;
-    if (code != EEXIST) break;
+    if (code != EEXIST && !(is_wanted && code == ENAMETOOLONG)) break;
   }
   struct stat made;
   if (code) target->temporary[0] = '\0'; /* nothing to remove */
@@ -180,11 +183,12 @@ static int create_temporary(TrTarget *target, const struct stat *existing) {
   return existing && fchmod(target->fd, existing->st_mode & 0777) != 0 ? errno : 0;
 }
 
-static int open_regular(TrTarget *target, const Walk *walk) {
+static int open_regular(TrTarget *target, const Walk *walk, const char *temporary) {
   target->what = "its directory";
   memcpy(target->name, walk->name, sizeof walk->name);
   target->dir_fd = open_in(walk->dir_fd, ".", O_RDONLY | O_DIRECTORY);
-  return target->dir_fd < 0 ? errno : create_temporary(target, walk->object_fd >= 0 ? &walk->object : NULL);
+  const struct stat *existing = walk->object_fd >= 0 ? &walk->object : NULL;
+  return target->dir_fd < 0 ? errno : create_temporary(target, existing, temporary);
 }
 
 /* --- what is written to as it is ---------------------------------------------------------------------------------- */
@@ -214,13 +218,13 @@ static int open_descriptor(TrTarget *target, int fd) {
 
 /* --- the whole ---------------------------------------------------------------------------------------------------- */
 
-static int open_walked(TrTarget *target, const Walk *walk) {
+static int open_walked(TrTarget *target, const Walk *walk, const char *temporary) {
   if (walk->descriptor >= 0) return open_descriptor(target, walk->descriptor);
-  if (walk->object_fd < 0 || S_ISREG(walk->object.st_mode)) return open_regular(target, walk);
+  if (walk->object_fd < 0 || S_ISREG(walk->object.st_mode)) return open_regular(target, walk, temporary);
   return S_ISDIR(walk->object.st_mode) ? EISDIR : open_direct(target, walk);
 }
 
-int tr_target_open(TrTarget *target, const char *path) {
+int tr_target_open(TrTarget *target, const char *path, const char *temporary) {
   Walk walk = {.dir_fd = -1, .object_fd = -1, .descriptor = -1};
   *target = (TrTarget){.fd = -1, .dir_fd = -1, .what = ""};
   if (strcmp(path, "/dev/stdout") == 0) return open_descriptor(target, STDOUT_FILENO); /* works without /proc */
@@ -228,7 +232,7 @@ int tr_target_open(TrTarget *target, const char *path) {
   int code = walk_path(&walk, path);
   if (code == EPERM && walk.is_led) target->what = "a link of another user's leads there";
   if (code == ENOENT && walk.ends_dir) target->what = "its directory";
-  if (code == 0) code = open_walked(target, &walk);
+  if (code == 0) code = open_walked(target, &walk, temporary);
   if (walk.dir_fd >= 0) close(walk.dir_fd);
   if (walk.object_fd >= 0) close(walk.object_fd);
   return code;

@@ -29,7 +29,7 @@ int tr_output_open(TrOutput *output, const char *path, bool sync, bool one_threa
   output->buffer = sqlite3_malloc64(TR_OUTPUT_BYTES);
   if (output->buffer == NULL) return output->code = SQLITE_NOMEM;
   int reason;
-  while ((reason = tr_target_open(&output->target, path)) == EAGAIN) {
+  while ((reason = tr_target_open(&output->target, path, NULL)) == EAGAIN) {
     tr_target_close(&output->target);
     int code = tr_poll_sleep(output->poll, OUTPUT_WAIT_MS);
     if (code != SQLITE_OK) return output->code = code;

@@ -44,7 +44,8 @@ look_at_list() {
  SCHEDULER_JOBS_FILE says where it is")
     return
   fi
-  set_given overdue silent-for slow missed burn
+  set_given overdue silent-for missed burn
+  [[ ! -v opt[slow] ]] || left_out+="${left_out:+, }--slow of runs that are still going on"
   [[ -n $left_out ]] || ((${#args[@]})) || return 0
   load lib/jobs_file
   look_at_jobs_file

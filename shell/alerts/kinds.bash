@@ -11,7 +11,8 @@ for_how_long() {
 }
 
 # find_alerts - SQL: those of the kinds that were asked for. Sets `kinds`. A list of jobs that is missing leaves out
-# those that cannot do without it; one that cannot be read, all that look at it; missing logs, those that go by them.
+# those that cannot do without it; one that cannot be read, all that look at it, but for --slow, which then has finished
+# runs alone; missing logs, those that go by them.
 find_alerts() {
   kinds=()
   [[ ! -v opt[after] ]] || add_kind failing
@@ -21,7 +22,7 @@ find_alerts() {
   if [[ -n $logs_known ]]; then
     ((!list_known)) || [[ ! -v opt[missed] ]] || add_kind missed
     ((!list_known)) || [[ ! -v opt[burn] ]] || add_kind burn
-    [[ ! -v opt[slow] || -n $jobs_fault ]] || add_kind slow
+    [[ ! -v opt[slow] ]] || add_kind slow
     [[ ! -v opt[fast] ]] || add_kind fast
   fi
   [[ ! -v opt[suspicious] ]] || add_kind suspicious

@@ -22,10 +22,9 @@ leave_out_muted() {
   DELETE FROM wanted WHERE job IN (SELECT job FROM muted);"
 }
 
-# change_mutes mute|unmute ARGUMENT... - the commands of these names.
+# change_mutes ARGUMENT... - the subcommand mute or unmute, which is the first of the arguments that is no option.
 change_mutes() {
-  local now sql fault job what=$1
-  shift
+  local now sql fault job what=$subcommand
   if [[ $what == mute ]]; then
     parse_options 'for= list tz= state= job=' "$@"
     exclusive for list
@@ -35,6 +34,7 @@ change_mutes() {
   else
     parse_options 'state= job=' "$@"
   fi
+  args=("${args[@]:1}")
   zone_option
   [[ ! -v opt[job] ]] || args+=("${opt[job]}")
   for job in "${args[@]}"; do

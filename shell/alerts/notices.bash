@@ -27,7 +27,9 @@ notices() {
 # set_ended NAME - SQL: what becomes of an alert in `told` that fires no longer: it has ended, or is not looked at now.
 set_ended() {
   local kind list='' evaluated ended
-  for kind in "${kinds[@]}"; do list+="${list:+, }'$kind'"; done
+  for kind in "${kinds[@]}"; do
+    [[ $kind == slow && -n $jobs_fault ]] || list+="${list:+, }'$kind'" # it may still be going on
+  done
   # A job that was not looked at keeps its alerts.
   evaluated="told.alert IN ($list) AND told.job NOT IN (SELECT job FROM unreadable UNION SELECT job FROM muted)
     AND (told.alert NOT IN ('slow', 'fast', 'missed', 'burn') OR told.job NOT IN (SELECT job FROM unread_log))"

@@ -33,6 +33,18 @@ lock_state() {
     [[ -f $state ]] || die "$EXIT_IO" "the state file $state is not a regular file"
     [[ -r $state ]] || die "$EXIT_IO" "the state file $state is not readable for $(id -un)"
   fi
+  clear_temporary "$state"
+}
+
+# clear_temporary FILE - sets `temporary`, under which FILE is written, and removes what a run that was killed has left
+# there. The name is this file's only, and we have its lock. But a file with two links to it has two locks.
+clear_temporary() {
+  local left
+  temporary=''
+  [[ ! -L $1 ]] || return 0
+  temporary=.taskresults.${1##*/}.new
+  left=${1%/*}/$temporary
+  [[ ! -f $left || -L $left || ! -O $left ]] || rm -f -- "$left"
 }
 
 wait_for_lock() {
@@ -43,9 +55,10 @@ wait_for_lock() {
 # leads that somebody else has put there. Of two runs that make one the second would take the name from the first, which
 # has locked its own: so one makes it while it has locked the directory.
 open_lock() {
-  local making=''
+  local making='' temporary=''
   if [[ ! -e $1 ]]; then
     ! { exec {making}<"${1%/*}/."; } 2>/dev/null || wait_for_lock "$making"
+    [[ -e $1 || -z $making ]] || clear_temporary "$1"
     [[ -e $1 ]] || write_atomically "$1" true
     [[ -z $making ]] || exec {making}<&-
   fi

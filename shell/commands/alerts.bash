@@ -95,7 +95,7 @@
 # `mute` reports nothing about a job, or about all jobs that match GLOB, until D is over. `unmute` ends that; name the
 # job or GLOB as you did for `mute`. Nothing is lost during a mute or a --maintenance window: an alert that still holds
 # afterwards is reported then, and with --recovered also one that has ended meanwhile. A mute is kept in the state file,
-# so it holds for every `alerts` that uses this file. If a job is called mute or unmute, name it with --job.
+# so it holds for every `alerts` that uses this file. If a job is called mute or unmute, use --job or --.
 #
 # The state file is updated only after a line was printed, or after CMD exited with 0. If CMD fails, it is run again
 # the next time. So each alert is reported at least once; it may be reported again after a kill or a power cut. The
@@ -107,9 +107,9 @@
 # share the file, unless two of them ask for the same alert of the same job with different numbers.
 #
 # --overdue, --missed and --burn need the scheduler's list of jobs. --missed, --burn, --slow and --fast need the jobs'
-# logs. If these are missing or cannot be read, such alerts neither fire nor end. Nor do those of --slow if there is a
-# list that cannot be read, because it would tell how long a run has been going on. The others are reported. Then a
-# message says what was left out, and the exit status is 3.
+# logs. If these are missing or cannot be read, such alerts neither fire nor end. If there is a list, but it cannot be
+# read, --slow reports only runs that have ended, and none of its alerts ends. The others are reported. Then a message
+# says what was left out, and the exit status is 3.
 #
 # With --nagios, the exit status is 0 OK, 1 WARNING (rate, burn, slow, fast, suspicious, empty), 2 CRITICAL (failing,
 # silent, overdue, missed) or 3 UNKNOWN (wrong usage, or something cannot be read). Mutes do not count, since Nagios has
@@ -220,13 +220,27 @@ check() {
   exit "$status"
 }
 
-case ${1-} in
-  mute | unmute)
-    load alerts/state
-    change_mutes "$@"
-    exit
-    ;;
-esac
+# find_subcommand ARGUMENT... - sets `subcommand` to mute or unmute, if that comes first, or behind options of its own.
+find_subcommand() {
+  local argument is_value=''
+  subcommand=''
+  for argument; do
+    [[ -z $is_value ]] || { is_value=''; continue; }
+    case $argument in
+      mute | unmute) subcommand=$argument; return ;;
+      --for | --tz | --state | --job) is_value=1 ;;
+      --for=* | --tz=* | --state=* | --job=* | --list | --color | --color=*) ;;
+      *) return ;;
+    esac
+  done
+}
+
+find_subcommand "$@"
+if [[ -n $subcommand ]]; then
+  load alerts/state
+  change_mutes "$@"
+  exit
+fi
 
 asks_nagios=
 for argument; do

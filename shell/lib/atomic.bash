@@ -3,7 +3,8 @@
 # shellcheck shell=bash
 
 # write_atomically FILE COMMAND... - the command's standard output becomes the file, through `taskresults-run --write`,
-# which says how (shell/runner/write.c). If anything fails or is interrupted, the file stays unchanged.
+# which says how (shell/runner/write.c). If anything fails or is interrupted, the file stays unchanged. `temporary` is
+# the name that it has until it is complete, if the caller has set one.
 write_atomically() {
   local file=$1 seal=$EPOCHREALTIME.$$.$RANDOM.$RANDOM.$RANDOM.$RANDOM runner status
   shift
@@ -13,7 +14,7 @@ write_atomically() {
   fi
   load lib/runner
   find_runner || die "$EXIT_IO" 'taskresults-run is not beside the extension: build it with make'
-  exec {to_writer}> >(exec "$runner" --write "$file" "$seal")
+  exec {to_writer}> >(exec "$runner" --write "$file" "$seal" ${temporary:+"$temporary"})
   writer=$!
   trap drop_writer EXIT
   trap 'exit 143' TERM

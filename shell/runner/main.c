@@ -117,7 +117,7 @@ static int run_main(const Settings *settings) {
 
 int main(int argc, char **argv) {
   static Settings settings;
-  if (argc == 4 && strcmp(argv[1], "--write") == 0) return write_main(argv[2], argv[3]);
+  if ((argc == 4 || argc == 5) && strcmp(argv[1], "--write") == 0) return write_main(argv[2], argv[3], argv[4]);
   if (argc == 4 && strcmp(argv[1], "--watch") == 0) return watch_main(argv[2], argv[3]);
   if (argc > 1 && settings_read(&settings, argv + 1)) return run_main(&settings);
   say("taskresults-run is not a command: use `taskresults run`, which starts it");

@@ -318,7 +318,7 @@ void report_write(const Outcome *outcome, FILE *out);
 bool record(const Outcome *outcome, int64_t time_us, char **recorder, const Signals *signals); /* false: it was not */
 
 /* Writes standard input, up to the seal at its end, to the file. Returns the exit status: see write.c. */
-int write_main(const char *path, const char *seal);
+int write_main(const char *path, const char *seal, const char *temporary);
 
 /* Waits until nobody reads standard output, or the parent has ended. Returns the exit status. */
 int watch_main(const char *fd, const char *parent);

@@ -1,11 +1,12 @@
 /*
 ** write.c - standard input -> a file that appears complete or not at all: the commands' option `-o FILE`.
 **
-**   taskresults-run --write FILE SEAL
+**   taskresults-run --write FILE SEAL [TEMPORARY]
 **
 ** The end of the input does not tell whether the command that wrote it succeeded: it may have been killed. So the
 ** caller writes SEAL, a word that nobody can guess, as the last bytes. Without it, FILE stays unchanged; also after a
-** signal, or if the shell that started us dies. INT and HUP stay ignored if they were ignored at our start (nohup).
+** signal, or if the shell that started us dies. TEMPORARY is the name that the file has beside FILE until then, if
+** nothing else has it. INT and HUP stay ignored if they were ignored at our start (nohup).
 **
 ** Exit status: 0 written; 1 no seal; 3 it could not be written, and the reason was printed.
 */
@@ -57,12 +58,12 @@ static int fail(const char *path, const TrTarget *target, int reason, long long 
   return EXIT_IO;
 }
 
-static int open_target(TrTarget *target, const char *path) {
-  int reason = tr_target_open(target, path);
+static int open_target(TrTarget *target, const char *path, const char *temporary) {
+  int reason = tr_target_open(target, path, temporary);
   while (reason == EAGAIN && !is_stopped) {
     tr_target_close(target);
     poll(NULL, 0, WAIT_MS);
-    reason = tr_target_open(target, path);
+    reason = tr_target_open(target, path, temporary);
   }
   return reason;
 }
@@ -104,13 +105,13 @@ static int copy(TrTarget *target, const char *seal, bool *is_sealed, long long *
   return *is_sealed || target->dir_fd >= 0 ? 0 : write_out(target->fd, buffer, held, written);
 }
 
-int write_main(const char *path, const char *seal) {
+int write_main(const char *path, const char *seal, const char *temporary) {
   TrTarget target;
   bool is_sealed = false;
   long long written = 0;
   if (*seal == '\0' || strlen(seal) > MOST_SEAL_BYTES) return EXIT_USAGE;
   hear_signals();
-  int status = EXIT_UNSEALED, reason = open_target(&target, path);
+  int status = EXIT_UNSEALED, reason = open_target(&target, path, temporary);
   bool is_open = reason == 0;
   if (is_open) {
     target.what = NULL;

@@ -80,6 +80,31 @@ PYTHON
   expect 0 'long: recovered: no longer slow'
 }
 
+@test "alerts: --slow, a list that cannot be read: finished runs are judged, no alert ends, and what is left out is told" {
+  setup_alerts
+  local said="taskresults: left out: --slow of runs that are still going on, since the scheduler's list cannot be read: *"
+  timed_runs going_on 5 5 5 5 5
+  timed_runs ended 5 5 5 5 5 70
+  list_jobs going_on on '' cron '' ended on '' cron ''
+  printf '{"job_id": "x", "started_at": "%s", "pid": %s}' "$(ago 1)" "$$" >.checkpoint_going_on.json
+  run taskresults alerts --slow
+  expect 1 'ended: took 70s, usually 5.0s' 'going_on: running for *'
+  cp "$SCHEDULER_JOBS_FILE" list
+  echo '{"jobs": [' >"$SCHEDULER_JOBS_FILE"
+  timed_runs ended 5
+  timed_runs later 5 5 5 5 5 70
+  timed_runs hasty 600 600 600 600 600 5
+  run taskresults alerts --slow --fast --recovered
+  expect 3 'hasty: took only 5.0s, usually 10m' 'later: took 70s, usually 5.0s' "$said"
+  run taskresults alerts --slow --recovered
+  expect 3 "$said"
+  run taskresults alerts --nagios --slow
+  expect 1 'TASKRESULTS WARNING - 1: later: took 70s, usually 5.0s | *'
+  mv list "$SCHEDULER_JOBS_FILE"
+  run taskresults alerts --slow --recovered
+  expect 0 'ended: recovered: no longer slow'
+}
+
 @test "alerts: --slow and --fast want logs; a log that cannot be read is told, and its alerts neither fire nor end" {
   setup_alerts
   timed_runs a 60 60 60 60 60 300
@@ -89,10 +114,6 @@ PYTHON
   expect 2 'taskresults: the number of --slow goes after =: --slow=3' 'taskresults: no such job: 3'
   run taskresults alerts --slow
   expect 1 'a: took 300s, usually 60s'
-  echo '{"jobs": [' >"$SCHEDULER_JOBS_FILE"
-  run taskresults alerts --slow --fast --recovered
-  expect 3 "taskresults: left out: --slow, since the scheduler's list cannot be read: *"
-  rm "$SCHEDULER_JOBS_FILE"
   ((EUID)) || skip 'root reads everything'
   timed_runs b 60 60 60 60 60 300
   chmod 0 logs/a.log
@@ -502,6 +523,26 @@ let_mutes_end() { sed -i 's/"until_us":[0-9]*/"until_us":1/' "$state"; }
   expect 0 'a1: muted until *, for [12]h' 'a\[1\]: muted until *' 'unborn: muted until *'
 }
 
+@test "alerts: options of mute and unmute may stand before them" {
+  setup_alerts
+  runs_of a 10 fail
+  run taskresults alerts --state "$PWD/s" --for=1h mute a
+  expect 0 'a: muted until *'
+  run taskresults alerts --color=never --state="$PWD/s" --list mute
+  expect 0 'a: muted until *, for *'
+  run taskresults alerts --job a --state "$PWD/s" unmute
+  expect 0
+  run taskresults alerts --state mute --for 1h mute a # the first is the name of a file
+  expect 0 'a: muted until *'
+  [[ -s mute ]]
+  # Behind another option, or behind --, it is the name of a job.
+  runs_of mute 10 fail
+  run taskresults alerts --after 1 mute
+  expect 1 'mute: failed: broken'
+  run taskresults alerts --state "$PWD/t" -- mute
+  expect 1 'mute: failed: broken'
+}
+
 @test "alerts: mute, wrong usage" {
   setup_alerts
   runs_of a 10 fail
@@ -684,7 +725,8 @@ make_state() {
   runs_of quiet 10 fail
   make_state
   cp "$state" before
-  local name n step told kept=0 replaced=0
+  local name n step told kept=0 replaced=0 left=0 beside=${state%/*}/.taskresults
+  echo mine | tee "$beside.abcdef" "$beside.other.new" >"$beside.alerts.news" # of others
   for name in openat read write fsync renameat close; do
     case $name in openat | read | close) step=4 ;; *) step=1 ;; esac # most of these come before anything is written
     for ((n = 1; n < 200; n += step)); do
@@ -696,8 +738,10 @@ make_state() {
       told=$(grep -c '^new: failed' <<<"$output" || true)
       if cmp -s before "$state"; then
         kept=$((kept + 1))
+        [[ ! -e $beside.alerts.new ]] || left=$((left + 1))
         run taskresults alerts --after 1 --missed
         expect 1 'new: failed: broken'
+        [[ ! -e $beside.alerts.new ]]
       else
         replaced=$((replaced + 1))
         [[ $told -eq 1 ]]
@@ -709,7 +753,38 @@ make_state() {
     expect 0
     ((n > 1 && n < 200))
   done
-  ((kept > 10 && replaced > 0))
+  ((kept > 10 && replaced > 0 && left > 0))
+  [[ $(cat "$beside".*) == $'mine\nmine\nmine' ]]
+}
+
+@test "alerts: what a kill leaves of the state or its lock is removed by the next run, though nothing is news; others' files stay" {
+  setup_alerts
+  runs_of a 10 fail
+  local at=0 left
+  for left in alerts.lock.new alerts.new; do # a run makes the lock, and then the state
+    head -c 8 /dev/zero >calls
+    run env LD_PRELOAD="$root/build/shim/each_call.so" EACH_CALL_STATE="$PWD/calls" EACH_CALL_NAME=renameat \
+      EACH_CALL_AT=$((++at)) EACH_CALL_KILL=1 "$(tool taskresults)" alerts
+    [[ $(cd "${state%/*}" && echo .taskresults.*) == ".taskresults.$left" ]]
+  done
+  run taskresults alerts mute --list
+  expect 0
+  [[ $(ls -A "${state%/*}") == alerts.lock ]]
+  # The same name, but not what we made: a link, a directory. Then another name is taken.
+  echo mine >target
+  ln -s "$PWD/target" "${state%/*}/.taskresults.alerts.new"
+  mkdir other
+  run taskresults alerts
+  expect 1 'a: failed: broken'
+  mkdir other/.taskresults.y.new
+  run taskresults alerts --state other/y
+  expect 1 'a: failed: broken'
+  [[ $(<target) == mine && -L ${state%/*}/.taskresults.alerts.new && -d other/.taskresults.y.new ]]
+  # A name that is too long for more.
+  long=$(printf '%0249d' 7)
+  run taskresults alerts --state "other/$long"
+  expect 1 'a: failed: broken'
+  [[ -s other/$long ]]
 }
 
 @test "alerts: where the disk of the state is full, what is new is told, the state stays whole, and it is told again" {
