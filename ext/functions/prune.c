@@ -18,11 +18,13 @@
 **   force 1 prune even if the guard refuses (ext/prune/guard.c): a `since` later than now, `keep` 0 alone, or if no
 **                     record would be left in any job
 **   offline 1         no writer runs: prune where leases or an atomic exchange are missing, too
+**   unshipped 1       drop lines that `taskresults ship` has not read yet; without it, they stay
 **   dir PATH          the results directory; without it, the one that task_results reads
 **
 ** The result is JSON: {"job_id": TEXT, "result": "pruned" | "unchanged" | "dry_run" | "busy", "kept": records or null,
 ** "dropped": lines or null if they were not counted, "bytes_freed": INTEGER}, with "recovered": true if an interrupted
-** prune was finished first, and with a "reason" if busy. prune_all gives an array of these, one for each job, in which
+** prune was finished first, with "unshipped": lines and "sink": NAME if lines stay only because this sink did not ship
+** them (ext/prune/marks.c), and with a "reason" if busy. prune_all gives an array of these, one for each job, in which
 ** a job that could not be pruned has "result": "failed" and its reason; the others go on. If the guard refuses, that is
 ** an error and nothing is changed; in a dry run, each report has it as "refused".
 **
@@ -39,8 +41,9 @@ typedef struct PruneCall {
   TrPruneOptions options;
   TrSettings settings; /* owned */
   size_t max_line;
-  TrPoll poll; /* owned */
-  TrDir dir;   /* owned */
+  TrPoll poll;   /* owned */
+  TrDir dir;     /* owned */
+  TrMarks marks; /* owned */
 } PruneCall;
 
 /* --- options ------------------------------------------------------------------------------------------------------ */
@@ -95,6 +98,7 @@ typedef enum Option {
   OPTION_DRY_RUN,
   OPTION_OFFLINE,
   OPTION_FORCE,
+  OPTION_UNSHIPPED,
   OPTION_DIR,
   OPTIONS
 } Option;
@@ -102,7 +106,7 @@ typedef enum Option {
 /* OPTIONS: unknown name. */
 static Option option_named(const char *name, size_t length) {
   static const char *const names[OPTIONS] = {"keep",    "since",   "keep_failures", "drop_rejects", "count",
-                                             "dry_run", "offline", "force",         "dir"};
+                                             "dry_run", "offline", "force",         "unshipped",    "dir"};
   Option option = 0;
   while (option < OPTIONS && (strlen(names[option]) != length || memcmp(names[option], name, length) != 0)) option++;
   return option;
@@ -119,12 +123,13 @@ static int set_option(PruneCall *call, Option option, const char *name, sqlite3_
   case OPTION_DRY_RUN: return take_prune_flag(name, value, &options->dry_run, message);
   case OPTION_OFFLINE: return take_prune_flag(name, value, &options->offline, message);
   case OPTION_FORCE: return take_prune_flag(name, value, &options->force, message);
+  case OPTION_UNSHIPPED: return take_prune_flag(name, value, &options->unshipped, message);
   case OPTION_DIR: return take_dir(name, value, &call->settings, message);
   default: break;
   }
   return tr_error(message, SQLITE_ERROR,
                   "unknown option '%s'; the options are keep, since, keep_failures, drop_rejects, count, dry_run, "
-                  "offline, force and dir",
+                  "offline, force, unshipped and dir",
                   name);
 }
 
@@ -146,25 +151,41 @@ static int take_options(PruneCall *call, int argc, sqlite3_value **argv, char **
   return tr_error(message, SQLITE_ERROR, "say what to keep: 'keep', NUMBER or 'since', TIME (or both)");
 }
 
+/* With 'unshipped', 1 they need not be understood. */
+static int read_marks_of(PruneCall *call, char **message) {
+  char *cause = NULL;
+  int code = tr_marks_read(&call->marks, &call->dir, &call->poll, &cause);
+  if (cause && call->options.unshipped) {
+    code = SQLITE_OK;
+  } else if (cause) {
+    tr_error(message, code, "cannot prune: %s; nothing was changed (" TR_MARKS_REMEDY ")", cause);
+  }
+  sqlite3_free(cause);
+  return code;
+}
+
 static int begin_call(PruneCall *call, sqlite3_context *context, int argc, sqlite3_value **argv, char **message) {
   TrConnection *connection = sqlite3_user_data(context);
-  *call = (PruneCall){
-      .connection = connection, .settings.store = &tr_results_store, .poll.db = connection->db, .dir.fd = -1};
+  *call = (PruneCall){.connection = connection,
+                      .settings.store = &tr_results_store,
+                      .poll.db = connection->db,
+                      .dir.fd = -1,
+                      .marks.fd = -1};
   int code = take_options(call, argc, argv, message);
   unsigned threads = 1;
   if (code == SQLITE_OK) code = tr_settings_max_line(&call->settings, &call->max_line, message);
   if (code == SQLITE_OK) code = tr_settings_threads(&threads, message);
   call->options.one_thread = threads == 1;
   if (code == SQLITE_OK) code = tr_dir_open(&call->dir, &tr_results_store, tr_settings_dir(&call->settings), message);
-  return code;
+  return code == SQLITE_OK ? read_marks_of(call, message) : code;
 }
 
 /* `job_id`: NULL is every job. */
 static int ask_guard(PruneCall *call, const char *job_id, size_t length, char **message) {
   char name[TR_NAME_SIZE];
   if (job_id) snprintf(name, sizeof name, "%.*s" TR_SUFFIX, (int)length, job_id);
-  int code =
-      tr_guard(&call->dir, &call->poll, &call->options, call->max_line, job_id ? name : NULL, &call->refusal, message);
+  int code = tr_guard(&call->dir, &call->poll, &call->options, &call->marks, call->max_line, job_id ? name : NULL,
+                      &call->refusal, message);
   if (code != SQLITE_OK || call->refusal == NULL || call->options.dry_run) return code;
   return tr_error(message, SQLITE_ERROR, "refused: %s; nothing was changed (if that is meant: 'force', 1, or --force)",
                   call->refusal);
@@ -172,6 +193,7 @@ static int ask_guard(PruneCall *call, const char *job_id, size_t length, char **
 
 static void end_call(PruneCall *call) {
   sqlite3_free(call->refusal);
+  tr_marks_free(&call->marks);
   tr_dir_close(&call->dir);
   tr_poll_close(&call->poll);
   tr_settings_free(&call->settings);
@@ -224,6 +246,11 @@ static void append_report(sqlite3_str *out, const char *job_id, size_t length, c
   append_number(out, "kept", report->kept);
   append_number(out, "dropped", report->dropped);
   append_number(out, "bytes_freed", report->bytes_freed);
+  if (report->unshipped > 0) {
+    append_number(out, "unshipped", report->unshipped);
+    sqlite3_str_appendall(out, ",\"sink\":");
+    append_string(out, report->sink, strlen(report->sink) - TR_SUFFIX_LEN);
+  }
   if (report->recovered) sqlite3_str_appendall(out, ",\"recovered\":true");
   append_json_text(out, "reason", report->reason);
   append_json_text(out, "refused", refusal);
@@ -262,7 +289,8 @@ static void finish_function(sqlite3_context *context, int code, sqlite3_str *out
 
 static int prune_one(PruneCall *call, const char *job_id, size_t length, sqlite3_str *out, char **message) {
   TrPruneReport report;
-  int code = tr_prune_job(&call->dir, &call->poll, &call->options, call->max_line, job_id, length, &report, message);
+  int code = tr_prune_job(&call->dir, &call->poll, &call->options, &call->marks, call->max_line, job_id, length,
+                          &report, message);
   if (code == SQLITE_OK) append_report(out, job_id, length, &report, call->refusal);
   sqlite3_free(report.reason);
   return code;
@@ -283,7 +311,7 @@ static int take_job_id(int argc, sqlite3_value **argv, const char **job_id, size
 /* taskresults_prune(job_id, 'name', value, ...) -> TEXT */
 static void prune_function(sqlite3_context *context, int argc, sqlite3_value **argv) {
   if (!tr_side_effects_are_allowed(context)) return;
-  PruneCall call = {.dir.fd = -1};
+  PruneCall call = {.dir.fd = -1, .marks.fd = -1};
   char *message = NULL;
   const char *job_id;
   size_t length;

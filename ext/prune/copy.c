@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #define COPY_BYTES (256 * 1024)
+#define MOST_REFUSED 16 /* as many sinks have each marked another file of the job: more is not to be expected */
 #define SPARE_BYTES (1024 * 1024) /* for the journal, and for lines appended meanwhile */
 
 static int copy_block(TrPrune *prune, unsigned char *buffer, TrRange *from, int64_t at, char **message) {
@@ -119,13 +120,37 @@ static int check_unshrunk(TrPrune *prune, char **message) {
   return tr_prune_error(prune, SQLITE_ABORT, message, 0, "shrank while it was being copied");
 }
 
+/* False: a mark of `taskresults ship` names this inode, which a file of the job had before. The mark would seem to be
+** of our file then. The file is kept open until another one exists, so that this gets another inode. */
+static bool has_new_inode(const TrPrune *prune) {
+  struct stat made;
+  return fstat(prune->live_fd, &made) != 0 || !tr_marks_name_inode(prune->marks, prune->file_name, &made);
+}
+
+/* 0, or errno. */
+static int create_copy(TrPrune *prune) {
+  int refused[MOST_REFUSED], count = 0, reason = 0;
+  while (reason == 0) {
+    prune->live_fd = tr_prune_open(prune, prune->new_name, O_RDWR | O_CREAT | O_EXCL, 0600);
+    if (prune->live_fd < 0) reason = errno;
+    if (reason || has_new_inode(prune) || count == MOST_REFUSED) break;
+    if (unlinkat(prune->dir->fd, prune->new_name, 0) != 0) {
+      reason = errno;
+      break;
+    }
+    refused[count++] = prune->live_fd;
+    prune->live_fd = -1;
+  }
+  while (count > 0) close(refused[--count]);
+  return reason;
+}
+
 int tr_copy_kept(TrPrune *prune, char **message) {
   int code = check_space(prune, message);
   if (code != SQLITE_OK) return code;
-  prune->live_fd = tr_prune_open(prune, prune->new_name, O_RDWR | O_CREAT | O_EXCL, 0600);
-  if (prune->live_fd < 0) {
-    int reason = errno;
-    return tr_prune_error(prune, tr_error_code(reason), message, reason, "a temporary beside it cannot be created");
+  int failed = create_copy(prune);
+  if (failed) {
+    return tr_prune_error(prune, tr_error_code(failed), message, failed, "a temporary beside it cannot be created");
   }
   code = tr_copy_owner(prune, message);
   if (code == SQLITE_OK) code = copy_ranges(prune, message);

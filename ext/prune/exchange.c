@@ -84,6 +84,7 @@ static int rename_error(TrPrune *prune, int reason, char **message) {
 /* SQLITE_NOLFS: this file system cannot do it, and nothing was changed. */
 int tr_exchange(TrPrune *prune, char **message) {
   int code = lease_temporary(prune, message);
+  if (code == SQLITE_OK) code = tr_moves_append(prune, message);
   if (code == SQLITE_OK) code = check_unreplaced(prune, message);
   if (code != SQLITE_OK) return code;
   int dir = prune->dir->fd, reason = tr_exchange_names(dir, prune->new_name, prune->file_name);
@@ -110,6 +111,8 @@ int tr_exchange_offline(TrPrune *prune, char **message) {
   if (fstat(prune->old_fd, &now) != 0 || now.st_size != prune->old_stat.st_size) {
     return tr_prune_error(prune, SQLITE_ABORT, message, 0, "grew, so there is a writer: 'offline' is for when none is");
   }
+  code = tr_moves_append(prune, message);
+  if (code != SQLITE_OK) return code;
   int dir = prune->dir->fd;
   if (TEMP_FAILURE_RETRY(fsync(prune->live_fd)) != 0 ||
       TEMP_FAILURE_RETRY(renameat(dir, prune->new_name, dir, prune->file_name)) != 0) {

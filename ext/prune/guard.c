@@ -32,6 +32,7 @@ typedef struct Look {
   TrDir *dir; /* borrowed, like all that follows */
   TrPoll *poll;
   const TrPruneOptions *options; /* NULL: every record stays */
+  const TrMarks *marks;
   size_t max_line;
   const char *except; /* a file that is not looked at; or NULL */
   int64_t most_lines; /* of each file */
@@ -58,11 +59,15 @@ static void count_lost(Loss *loss, TrParser *parser, const TrLine *line) {
   loss->records++;
 }
 
-static int look_at_lines(Look *look, const TrFile *file) {
+static int look_at_lines(Look *look, const char *name, const TrFile *file) {
   static const TrPruneOptions keep_all = {.by_count = true, .keep = INT64_MAX};
   TrRules rules;
   TrLine line;
+  const char *unused;
   tr_rules_begin(&rules, look->options ? look->options : &keep_all);
+  if (look->options && !look->options->unshipped) {
+    rules.shipped_to = tr_marks_end(look->marks, name, &file->stat, &unused);
+  }
   int code = tr_lines_open(&look->lines, file->fd, 0, file->stat.st_size, look->max_line, true, look->poll);
   for (int64_t i = 0; code == SQLITE_OK && i < look->most_lines && !(look->stays && !look->loss); i++) {
     code = tr_lines_next(&look->lines, &line);
@@ -90,7 +95,7 @@ static int look_at_file(void *context, const char *name) {
   if (code == SQLITE_OK && entry == TR_ENTRY_UNREADABLE) note_unread(look, file.error_number);
   if (code != SQLITE_OK || entry != TR_ENTRY_READABLE) return code;
   int64_t lost = look->loss ? look->loss->records + look->loss->others : 0;
-  code = look_at_lines(look, &file);
+  code = look_at_lines(look, name, &file);
   int reason = errno;
   tr_file_close(&file);
   if (look->loss && look->loss->records + look->loss->others > lost) look->loss->jobs++;
@@ -217,9 +222,9 @@ static int check_one(const Look *look, const char *name, bool *known, char **mes
                   (int)strlen(name) - TR_SUFFIX_LEN, name, look->dir->path, name);
 }
 
-int tr_guard(TrDir *dir, TrPoll *poll, const TrPruneOptions *options, size_t max_line, const char *name, char **refusal,
-             char **message) {
-  Look look = {.dir = dir, .poll = poll, .options = options, .max_line = max_line};
+int tr_guard(TrDir *dir, TrPoll *poll, const TrPruneOptions *options, const TrMarks *marks, size_t max_line,
+             const char *name, char **refusal, char **message) {
+  Look look = {.dir = dir, .poll = poll, .options = options, .marks = marks, .max_line = max_line};
   bool is_late = options->by_time && options->since_us > tr_clock_us();
   bool is_asked = is_late || (!options->by_time && options->keep == 0 && options->keep_failures == 0);
   bool stays = false, known = true;

@@ -2,12 +2,14 @@
 ** prune.c - one job's prune, step by step.
 **
 **   1  lock         one prune of a job at a time; first finish what a killed one left               (recover.c)
-**   2  inspect      refuse what cannot be done safely
+**   2  marks        what `taskresults ship` has read already                                       (marks.c)
+**      inspect      refuse what cannot be done safely
 **      select       which lines are kept                                                            (select.c)
 **   3  copy         the kept lines to a temporary, synced                                           (copy.c)
 **   4  wait         until nobody has the file open for writing; else busy, and nothing was changed  (lease.c)
 **      journal      which inodes are about to be exchanged, synced                                  (journal.c)
-**   5  exchange     temporary and file swap names; whoever opens the job's file now waits           (exchange.c)
+**   5  moves        where the lines go, for `taskresults ship`, synced                               (moves.c)
+**      exchange     temporary and file swap names; whoever opens the job's file now waits           (exchange.c)
 **   6  drain        what was appended meanwhile, to the new file                                    (drain.c)
 **   7  release      writers go on; the old file and the journal are removed                         (drain.c)
 **
@@ -136,9 +138,26 @@ static int inspect(TrPrune *prune, char **message) {
   return check_leases(prune, message);
 }
 
-static int choose_lines(TrPrune *prune, char **message) {
+/* Read after the lock and the recovery, and before the file is opened: then they can only be behind what ship has
+** read. */
+static int read_marks(TrPrune *prune, char **message) {
   char *what = NULL;
-  int code = tr_select(&prune->selection, prune->old_fd, prune->options, prune->max_line, prune->poll, &what);
+  int code = tr_marks_refresh(prune->marks, prune->dir, prune->poll, &what);
+  if (what && prune->options->unshipped) {
+    code = SQLITE_OK;
+  } else if (what) {
+    tr_prune_error(prune, code, message, 0, "cannot be pruned: %s; " TR_MARKS_REMEDY, what);
+  }
+  sqlite3_free(what);
+  return code;
+}
+
+static int choose_lines(TrPrune *prune, TrPruneReport *report, char **message) {
+  char *what = NULL;
+  int64_t shipped_to = tr_marks_end(prune->marks, prune->file_name, &prune->old_stat, &report->sink);
+  if (prune->options->unshipped) shipped_to = INT64_MAX;
+  int code =
+      tr_select(&prune->selection, prune->old_fd, prune->options, shipped_to, prune->max_line, prune->poll, &what);
   if (code != SQLITE_OK && what) tr_prune_error(prune, code, message, 0, "%s", what);
   sqlite3_free(what);
   return code;
@@ -214,20 +233,22 @@ static int run_prune(TrPrune *prune, TrPruneReport *report, char **message) {
   int code = check_exists(prune, message);
   if (code == SQLITE_OK && !dry_run) code = lock_job(prune, message);
   if (code == SQLITE_OK && !dry_run) code = tr_recover(prune, &report->recovered, message);
+  if (code == SQLITE_OK) code = read_marks(prune, message);
   if (code == SQLITE_OK) code = inspect(prune, message);
-  if (code == SQLITE_OK) code = choose_lines(prune, message);
+  if (code == SQLITE_OK) code = choose_lines(prune, report, message);
   if (code != SQLITE_OK) return code;
   report->kept = selection->kept;
   report->dropped = selection->dropped;
+  report->unshipped = selection->unshipped;
   report->bytes_freed = selection->end - selection->kept_bytes;
   report->result = dry_run ? TR_PRUNE_DRY_RUN : report->bytes_freed ? TR_PRUNED : TR_PRUNE_UNCHANGED;
   if (report->bytes_freed == 0) report->dropped = 0;
   return report->result == TR_PRUNED ? replace_file(prune, message) : SQLITE_OK;
 }
 
-int tr_prune_job(TrDir *dir, TrPoll *poll, const TrPruneOptions *options, size_t max_line, const char *job_id,
-                 size_t job_length, TrPruneReport *report, char **message) {
-  TrPrune prune = {.dir = dir, .poll = poll, .options = options, .max_line = max_line};
+int tr_prune_job(TrDir *dir, TrPoll *poll, const TrPruneOptions *options, TrMarks *marks, size_t max_line,
+                 const char *job_id, size_t job_length, TrPruneReport *report, char **message) {
+  TrPrune prune = {.dir = dir, .poll = poll, .options = options, .marks = marks, .max_line = max_line};
   *report = (TrPruneReport){.kept = -1, .dropped = -1};
   begin_prune(&prune, job_id, job_length);
   int code = run_prune(&prune, report, message);

@@ -7,6 +7,7 @@
 #include "../base/base.h"
 #include "../figures/figures.h"
 #include "../read/read.h"
+#include "../scheduler/scheduler.h"
 
 #pragma GCC visibility push(hidden)
 
@@ -21,13 +22,58 @@ bool tr_leftover_is_held(int dirfd, const char *name); /* a prune is working on 
 bool tr_leftover_belongs(const char *name, const char *job_id, size_t length);
 
 /* ------------------------------------------------------------------------------------------------------------------
+** prune/marks.c - how far `taskresults ship` has come: what a prune must not drop
+*/
+
+/* How far one sink has come in a file; or, of a move, from where on a prune has moved its lines. */
+typedef struct TrMark {
+  char *file;          /* owned: its name */
+  uint64_t dev, inode; /* of the file at that time */
+  int64_t end;         /* bytes */
+  uint64_t new_inode;  /* a move: of the file that took its place, */
+  int64_t new_end;     /* and where the byte at `end` is in it */
+  size_t number;       /* a mark: which sink. A move: its place in the order of writing */
+} TrMark;
+
+typedef struct TrMarkList {
+  TrMark *mark; /* owned: by file, then by number */
+  size_t count, room;
+} TrMarkList;
+
+typedef struct TrMarks {
+  int fd;             /* owned: the folder; -1: there is none */
+  uid_t owner;        /* of the results directory */
+  struct stat folder; /* before it was read */
+  bool is_settled;    /* a later change will have another time than the one in `folder` */
+  TrNameList sinks;   /* the names of their files; none: nobody ships, and all that follows is empty */
+  TrMarkList marks, moves;
+} TrMarks;
+
+/* If something is not understood, so that nothing may be pruned, *message has the cause. After an error nothing is left
+** to free. */
+#define TR_MARKS_REMEDY "to prune all the same, whatever has not been shipped: 'unshipped', 1, or --unshipped"
+TR_CHECKED int tr_marks_read(TrMarks *marks, const TrDir *dir, TrPoll *poll, char **message);
+TR_CHECKED int tr_marks_refresh(TrMarks *marks, const TrDir *dir, TrPoll *poll, char **message); /* if it has changed */
+void tr_marks_free(TrMarks *marks);
+bool tr_marks_trust(const TrMarks *marks, uid_t owner); /* may a file in the folder belong to this user? */
+bool tr_marks_name_inode(const TrMarks *marks, const char *file, const struct stat *found);
+
+/* Lines of the file that end behind this byte are not shipped by *sink (borrowed), the slowest one. INT64_MAX, and
+** *sink is NULL: nobody ships. `now`: the file as it was opened, after the marks were read. */
+int64_t tr_marks_end(const TrMarks *marks, const char *file, const struct stat *now, const char **sink);
+
+/* ------------------------------------------------------------------------------------------------------------------
 ** prune/prune.c - one job's prune, step by step: what the SQL functions call
-** prune/io.c - system calls of all steps: retried, completed, and errors explained prune/rules.c - which lines are kept
-** prune/select.c - the lines that are kept, as ranges of the file's bytes prune/copy.c - the kept lines -> a temporary
-** file that can take the old one's place prune/lease.c - leases: make sure that nobody has a file open, and let others
-** wait who open it prune/journal.c - what a killed prune leaves for the next one, so that it can go on prune/exchange.c
-** - the temporary and the job's file change names prune/drain.c - what writers appended to the old file meanwhile ->
-** the live file; then the old file is removed prune/recover.c - finishes or discards what a killed prune left
+** prune/io.c - system calls of all steps: retried, completed, and errors explained
+** prune/rules.c - which lines are kept
+** prune/select.c - the lines that are kept, as ranges of the file's bytes
+** prune/copy.c - the kept lines -> a temporary file that can take the old one's place
+** prune/lease.c - leases: make sure that nobody has a file open, and let others wait who open it
+** prune/journal.c - what a killed prune leaves for the next one, so that it can go on
+** prune/moves.c - tells `taskresults ship` where lines have moved
+** prune/exchange.c - the temporary and the job's file change names
+** prune/drain.c - what writers appended to the old file meanwhile -> the live file; then the old file is removed
+** prune/recover.c - finishes or discards what a killed prune left
 **
 ** Their functions return SQLITE_OK; SQLITE_BUSY, and *message tells what has the file in use (a result, not an error);
 ** or an error code with *message naming job, file, cause and what to do.
@@ -41,6 +87,7 @@ typedef struct TrPruneOptions {
   bool count;             /* read everything, to count the lines that go */
   bool dry_run;           /* change nothing; implies count */
   bool one_thread;        /* no helper */
+  bool unshipped;         /* drop lines that `taskresults ship` has not read yet, too */
   bool force;             /* prune even if the guard would refuse */
   bool offline;           /* the caller says that no writer runs: leases and exchange are not required */
 } TrPruneOptions;
@@ -52,6 +99,8 @@ typedef struct TrRules {
   int64_t records;        /* seen so far, from the file's end */
   int64_t kept;           /* how many of them were kept */
   int64_t extra_failures; /* kept by keep_failures alone */
+  int64_t shipped_to;     /* a line that ends behind this byte stays; INT64_MAX: none has to */
+  int64_t unshipped;      /* lines that were kept for that reason alone */
   bool keeps_last;        /* whether the line asked about before (the next one in the file) is kept */
   char old_day[11];       /* "2026-01-31T": a day that ends before `since`; or zeros */
 } TrRules;
@@ -72,11 +121,12 @@ typedef struct TrSelection {
   int64_t kept_bytes; /* total length of the ranges */
   int64_t kept;       /* records among them */
   int64_t dropped;    /* lines that go; -1: not counted */
+  int64_t unshipped;  /* lines that stay only because they are not shipped */
 } TrSelection;
 
-/* Reads `fd` backwards, and no further than it has to. */
-TR_CHECKED int tr_select(TrSelection *selection, int fd, const TrPruneOptions *options, size_t max_line, TrPoll *poll,
-                         char **message);
+/* Reads `fd` backwards, and no further than it has to. `shipped_to`: see TrRules. */
+TR_CHECKED int tr_select(TrSelection *selection, int fd, const TrPruneOptions *options, int64_t shipped_to,
+                         size_t max_line, TrPoll *poll, char **message);
 void tr_selection_free(TrSelection *selection);
 
 /* On disk, in the machine's own byte order, as it names inodes of this machine. It is complete if `checksum` is
@@ -115,6 +165,7 @@ typedef struct TrPrune {
   TrDir *dir;                    /* borrowed */
   TrPoll *poll;                  /* borrowed; not polled between the exchange and the end */
   const TrPruneOptions *options; /* borrowed */
+  TrMarks *marks;                /* borrowed */
   const char *job_id;            /* borrowed, `job_length` bytes */
   size_t job_length;
   size_t max_line;
@@ -133,8 +184,8 @@ typedef struct TrPrune {
 
 /* Does this prune look like a mistake? Then *refusal (owned) tells why and what would go; else it is NULL. `name`: of
 ** the one job's file that is to be pruned; NULL: of all. SQLITE_BUSY: another program has leased that file. */
-TR_CHECKED int tr_guard(TrDir *dir, TrPoll *poll, const TrPruneOptions *options, size_t max_line, const char *name,
-                        char **refusal, char **message);
+TR_CHECKED int tr_guard(TrDir *dir, TrPoll *poll, const TrPruneOptions *options, const TrMarks *marks, size_t max_line,
+                        const char *name, char **refusal, char **message);
 
 typedef enum TrPruneResult { TR_PRUNED, TR_PRUNE_UNCHANGED, TR_PRUNE_DRY_RUN, TR_PRUNE_BUSY } TrPruneResult;
 
@@ -143,12 +194,14 @@ typedef struct TrPruneReport {
   int64_t kept;        /* records, without those appended meanwhile. -1: not known (busy) */
   int64_t bytes_freed; /* 0 if nothing was */
   int64_t dropped;     /* lines; -1: not counted */
+  int64_t unshipped;   /* lines that stay only because `sink` has not shipped them */
+  const char *sink;    /* borrowed from the marks: the file of the slowest one's; NULL: nobody ships */
   bool recovered;      /* an interrupted prune of the job was finished or discarded first */
   char *reason;        /* owned; TR_PRUNE_BUSY: what has the file in use */
 } TrPruneReport;
 
 /* Prunes one job. SQLITE_NOTFOUND: it has no file (and *message says so). The caller frees report->reason. */
-TR_CHECKED int tr_prune_job(TrDir *dir, TrPoll *poll, const TrPruneOptions *options, size_t max_line,
+TR_CHECKED int tr_prune_job(TrDir *dir, TrPoll *poll, const TrPruneOptions *options, TrMarks *marks, size_t max_line,
                             const char *job_id, size_t job_length, TrPruneReport *report, char **message);
 
 int tr_prune_error(const TrPrune *prune, int code, char **message, int error_number, const char *format, ...);
@@ -180,6 +233,8 @@ TR_CHECKED int tr_trust_file(const TrPrune *prune, const char *name, const struc
 TR_CHECKED int tr_trust_leftover(const TrPrune *prune, const char *name, const struct stat *found, char **message);
 TR_CHECKED int tr_trust_drain(const TrPrune *prune, const struct stat *old, const struct stat *live,
                               uid_t journal_owner, char **message);
+
+TR_CHECKED int tr_moves_append(const TrPrune *prune, char **message); /* durable on return */
 
 TR_CHECKED int tr_exchange(TrPrune *prune, char **message);         /* prune->state tells how far it came */
 TR_CHECKED int tr_exchange_offline(TrPrune *prune, char **message); /* a plain rename */

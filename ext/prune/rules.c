@@ -8,6 +8,9 @@
 **   - it is a failure, by the one rule of figures/success.c, and fewer than `keep_failures` newer ones were kept for
 **     that reason alone.
 **
+** Whatever these rules say, a line stays that ends behind `shipped_to`: `taskresults ship` has yet to read it
+** (marks.c). It counts for the rules as if it could go.
+**
 ** A line that is not a record is kept as evidence where a record in its place would be kept: among the last `keep`
 ** records, or, since it has no time, anywhere if `since` is given. A blank line is kept or dropped with the line after
 ** it; it is dropped where no rule can keep anything older.
@@ -26,7 +29,7 @@
 _Static_assert(sizeof(((TrRules *)0)->old_day) == DAY_LEN, "old_day holds a day");
 
 void tr_rules_begin(TrRules *rules, const TrPruneOptions *options) {
-  *rules = (TrRules){.options = options};
+  *rules = (TrRules){.options = options, .shipped_to = INT64_MAX};
   tr_parser_init(&rules->parser);
 }
 
@@ -93,18 +96,23 @@ static bool keeps_reject(const TrRules *rules) {
   return options->by_time || rules->records < options->keep;
 }
 
-static bool keeps_line(TrRules *rules, const TrLine *line) {
+static bool keeps_line(TrRules *rules, const TrLine *line, bool *is_record) {
   TrRecord record;
-  if (tr_rules_are_done(rules)) return false;
+  *is_record = false;
+  bool is_unshipped = line->offset + (int64_t)line->length >= rules->shipped_to;
+  if (tr_rules_are_done(rules) && !is_unshipped) return false;
   TrReason reason = tr_parse(&rules->parser, line, &record);
+  *is_record = reason == TR_OK;
+  if (tr_rules_are_done(rules)) return false;
   if (reason == TR_BLANK) return rules->keeps_last;
-  if (reason != TR_OK) return keeps_reject(rules);
-  bool keeps = keeps_record(rules, line, &record);
-  rules->kept += keeps;
-  return keeps;
+  return *is_record ? keeps_record(rules, line, &record) : keeps_reject(rules);
 }
 
 bool tr_rules_keep(TrRules *rules, const TrLine *line) {
-  rules->keeps_last = keeps_line(rules, line);
-  return rules->keeps_last;
+  bool is_record;
+  rules->keeps_last = keeps_line(rules, line, &is_record);
+  bool is_held = !rules->keeps_last && line->offset + (int64_t)line->length >= rules->shipped_to;
+  rules->unshipped += is_held;
+  rules->kept += is_record && (rules->keeps_last || is_held);
+  return rules->keeps_last || is_held;
 }

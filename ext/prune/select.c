@@ -89,7 +89,8 @@ static int select_line(Pass *pass) {
   TrLine line;
   const TrSelection *selection = pass->selection;
   /* The last line is read even if nothing is to be kept: it may be unfinished. */
-  bool matters = selection->dropped >= 0 || !tr_rules_are_done(&pass->rules) || pass->reached == selection->end;
+  bool matters = selection->dropped >= 0 || !tr_rules_are_done(&pass->rules) || pass->reached == selection->end ||
+                 pass->reached > pass->rules.shipped_to;
   if (pass->reached == pass->until || !matters) return SQLITE_DONE;
   int code = tr_lines_next(&pass->lines, &line);
   /* The reader also ends early if the file shrank. That is not the start of the file, so we cannot decide, and give
@@ -176,6 +177,7 @@ static int take_over(Helper *helper, Pass *whole, TrPoll *poll) {
   }
   if (whole->selection->dropped >= 0) whole->selection->dropped += helper->selection.dropped;
   whole->rules.kept += helper->pass.rules.kept;
+  whole->rules.unshipped += helper->pass.rules.unshipped;
   whole->rules.keeps_last = helper->pass.rules.keeps_last;
   whole->reached = helper->pass.reached;
   whole->until = 0;
@@ -205,13 +207,14 @@ static int select_all(Pass *whole, int fd, size_t max_line, TrPoll *poll) {
   return code;
 }
 
-int tr_select(TrSelection *selection, int fd, const TrPruneOptions *options, size_t max_line, TrPoll *poll,
-              char **message) {
+int tr_select(TrSelection *selection, int fd, const TrPruneOptions *options, int64_t shipped_to, size_t max_line,
+              TrPoll *poll, char **message) {
   struct stat now;
   *selection = (TrSelection){.dropped = options->count || options->dry_run ? 0 : -1};
   if (fstat(fd, &now) != 0) return tr_error(message, SQLITE_IOERR_FSTAT, "cannot be examined: %s", strerror(errno));
   Pass whole = {.selection = selection, .reached = now.st_size};
   tr_rules_begin(&whole.rules, options);
+  whole.rules.shipped_to = shipped_to;
   selection->end = now.st_size;
   int code = select_all(&whole, fd, max_line, poll);
   if (code == SQLITE_IOERR_READ || code == SQLITE_IOERR_FSTAT) {
@@ -222,6 +225,7 @@ int tr_select(TrSelection *selection, int fd, const TrPruneOptions *options, siz
   }
   tr_lines_close(&whole.lines);
   selection->kept = whole.rules.kept;
+  selection->unshipped = whole.rules.unshipped;
   reverse(selection);
   return code;
 }

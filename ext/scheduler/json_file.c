@@ -139,6 +139,17 @@ static int look_once(int dirfd, const char *name, int flags, TrPoll *poll, TrJso
   return code == SQLITE_BUSY ? SQLITE_CORRUPT : code;
 }
 
+int tr_json_parse(const char *text, size_t length, TrJson **root, char **message) {
+  JsonLook look = {.text = sqlite3_malloc64(length + 1), .length = length};
+  *root = NULL;
+  if (look.text == NULL) return SQLITE_NOMEM;
+  memcpy(look.text, text, length);
+  look.text[length] = '\0';
+  int code = build(&look, root, message);
+  sqlite3_free(look.text);
+  return code;
+}
+
 int tr_json_load(int dirfd, const char *name, int flags, int patience_ms, TrPoll *poll, TrJson **root, char **message) {
   *root = NULL;
   for (int waited_ms = 0;; waited_ms += RETRY_MS) {

@@ -71,6 +71,8 @@ typedef struct TrJson TrJson; /* a value; tr_json_free() frees the whole tree */
 ** name. */
 TR_CHECKED int tr_json_load(int dirfd, const char *name, int flags, int patience_ms, TrPoll *poll, TrJson **root,
                             char **message);
+/* A text in memory. SQLITE_CORRUPT: it is not JSON, and *message has the cause. */
+TR_CHECKED int tr_json_parse(const char *text, size_t length, TrJson **root, char **message);
 void tr_json_free(TrJson *root); /* all of these but first and next allow NULL */
 bool tr_json_is_object(const TrJson *value);
 bool tr_json_is_array(const TrJson *value);

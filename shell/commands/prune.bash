@@ -19,6 +19,7 @@
 #   --force         do what prune otherwise refuses as a likely mistake: a --since in the future; --keep 0 as the only
 #                   rule; and removing the records of all jobs in the directory
 #   --count         count the dropped lines, and the kept records, for which the files are read whole
+#   --unshipped     also remove lines that `taskresults ship` has not sent yet; without this option they stay
 #   --offline       you know that nothing writes to the files: then prune also works on file systems that have no
 #                   leases, or cannot exchange two files
 #   --quiet         print only what could not be pruned, for cron
@@ -27,7 +28,8 @@
 #   --jsonl         JSON, one object a line
 #
 # The machine formats have job_id, result (pruned, unchanged, dry_run, busy or failed), kept, dropped, bytes_freed,
-# recovered (whether an interrupted prune was finished) and reason. Values that do not apply are null.
+# recovered (whether an interrupted prune was finished), reason, unshipped (how many lines stay only because they are
+# not shipped yet) and sink (by whom). Values that do not apply are null.
 #
 # Exit status:
 #   0 fine, even if there was nothing to remove; 1 no such job, or refused without --force; 2 usage; 3 a job could not
@@ -40,7 +42,8 @@
 
 # shellcheck shell=bash
 
-parse_options 'all keep= since= keep-failures= drop-rejects dry-run force count offline quiet raw json jsonl' "$@"
+parse_options \
+  'all keep= since= keep-failures= drop-rejects dry-run force count unshipped offline quiet raw json jsonl' "$@"
 load lib/query lib/fields
 # A command that deletes must not guess: if an option is given twice, either value may be the mistake.
 [[ -z $repeated ]] || usage_error "--$repeated is given twice"
@@ -53,7 +56,7 @@ rules=
 [[ ! -v opt[keep] ]] || rules+=", 'keep', ${opt[keep]}"
 [[ ! -v opt[since] ]] || rules+=", 'since', ${opt[since]}"
 [[ ! -v opt[keep-failures] ]] || rules+=", 'keep_failures', ${opt[keep-failures]}"
-for name in drop-rejects dry-run force count offline; do
+for name in drop-rejects dry-run force count unshipped offline; do
   [[ ! -v opt[$name] ]] || rules+=", '${name//-/_}', 1"
 done
 
@@ -75,7 +78,8 @@ select_reports() {
   local row=$1
   printf '%s' "CREATE TEMP TABLE report AS SELECT key, value->>'\$.job_id' AS job_id, value->>'\$.result' AS result,
       value->>'\$.kept' AS kept, value->>'\$.dropped' AS dropped, value->>'\$.bytes_freed' AS bytes_freed,
-      value->'\$.recovered' IS NOT NULL AS recovered, value->>'\$.reason' AS reason, value->>'\$.refused' AS refused
+      value->'\$.recovered' IS NOT NULL AS recovered, value->>'\$.reason' AS reason, value->>'\$.refused' AS refused,
+      value->>'\$.unshipped' AS unshipped, value->>'\$.sink' AS sink
       FROM json_each($reports);
     $row FROM report WHERE $told ORDER BY key;
     SELECT count(*) FILTER (WHERE result = 'busy'), count(*) FILTER (WHERE result = 'failed'), $(cell 'max(refused)')
@@ -99,10 +103,14 @@ if [[ -z $format ]]; then
       WHEN result = 'pruned' THEN $(paint green "'pruned'") ELSE $(paint red result) END, coalesce(kept, ''),
       coalesce(dropped, CASE WHEN result IN ('busy', 'failed') THEN '' ELSE 'not counted' END),
       CASE WHEN result IN ('busy', 'failed') THEN '' ELSE $(human_size bytes_freed) END,
-      CASE WHEN recovered THEN 'an interrupted prune was finished; ' ELSE '' END || $(cell reason)")"
+      CASE WHEN recovered THEN 'an interrupted prune was finished; ' ELSE '' END ||
+        CASE WHEN reason IS NOT NULL THEN $(cell reason)
+        WHEN unshipped THEN unshipped || iif(unshipped = 1, ' line stays', ' lines stay')
+          || ' that ' || $(cell sink) || ' has not shipped yet (--unshipped)' ELSE '' END")"
 else
   statements=$(select_reports "SELECT json_object('job_id', job_id, 'result', result, 'kept', kept, 'dropped', dropped,
-    'bytes_freed', bytes_freed, 'recovered', json(iif(recovered, 'true', 'false')), 'reason', reason)")
+    'bytes_freed', bytes_freed, 'recovered', json(iif(recovered, 'true', 'false')), 'reason', reason,
+    'unshipped', unshipped, 'sink', sink)")
 fi
 
 rows=$(with_progress query "$statements") || {

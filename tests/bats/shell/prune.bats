@@ -94,14 +94,35 @@ RUNS
   make_job b 1
   run taskresults prune --all --keep 1 --dry-run --json
   assert_output $'[
-{"job_id":"a","result":"dry_run","kept":1,"dropped":2,"bytes_freed":258,"recovered":false,"reason":null},
-{"job_id":"b","result":"dry_run","kept":1,"dropped":0,"bytes_freed":0,"recovered":false,"reason":null}\n]'
+{"job_id":"a","result":"dry_run","kept":1,"dropped":2,"bytes_freed":258,"recovered":false,"reason":null,"unshipped":null,"sink":null},
+{"job_id":"b","result":"dry_run","kept":1,"dropped":0,"bytes_freed":0,"recovered":false,"reason":null,"unshipped":null,"sink":null}\n]'
   run taskresults prune --all --keep 1 --jsonl
-  assert_output $'{"job_id":"a","result":"pruned","kept":1,"dropped":null,"bytes_freed":258,"recovered":false,"reason":null}
-{"job_id":"b","result":"unchanged","kept":1,"dropped":0,"bytes_freed":0,"recovered":false,"reason":null}'
+  assert_output $'{"job_id":"a","result":"pruned","kept":1,"dropped":null,"bytes_freed":258,"recovered":false,"reason":null,"unshipped":null,"sink":null}
+{"job_id":"b","result":"unchanged","kept":1,"dropped":0,"bytes_freed":0,"recovered":false,"reason":null,"unshipped":null,"sink":null}'
   rm "$results"/*.jsonl
   run taskresults prune --all --keep 1 --json
   assert_output '[]'
+}
+
+@test "what taskresults ship has not read stays, and the note says so; --unshipped removes it" {
+  make_job a 9
+  make_job b 2
+  mkdir -m 700 "$results/.shipped"
+  {
+    echo '{"taskresults_marks":1,"cursor":"/var/lib/cursor.db"}'
+    stat -c '{"file":"%n","dev":%d,"inode":%i,"end":0}' "$results/b.jsonl"
+  } >"$results/.shipped/fleet.jsonl"
+  run taskresults prune a --keep 2
+  [[ $status -eq 0 && ${lines[1]} == 'a    nothing to drop     9        0    0 B  7 lines stay that fleet has not shipped yet (--unshipped)' ]]
+  run taskresults prune a --keep 2 --jsonl
+  [[ $output == *'"reason":null,"unshipped":7,"sink":"fleet"}' ]]
+  run taskresults prune a --keep 8
+  [[ ${lines[1]} == *'1 line stays that fleet has not'* ]]
+  run taskresults prune a --keep 2 --unshipped
+  [[ $status -eq 0 && ${lines[1]} == 'a    pruned     2'* && $(minutes a) == '07 08 ' ]]
+  echo broken >>"$results/.shipped/fleet.jsonl"
+  run taskresults prune --all --keep 1
+  [[ $status -eq 3 && $output == *'/.shipped/fleet.jsonl, cannot be understood at byte '*'--unshipped'* && $(minutes a) == '07 08 ' ]]
 }
 
 @test "busy is status 75 and changes nothing; with --all the others go on" {
