@@ -88,11 +88,14 @@ mute_jobs() {
 }
 
 unmute_jobs() {
-  local unknown
+  local unknown called
   unknown=$(query "$sql SELECT $(cell job) FROM named
     WHERE job NOT IN (SELECT pattern FROM $MUTES WHERE until > $now) LIMIT 1;") || exit
-  [[ -z $unknown ]] ||
-    die "$EXIT_NO" "there is no mute of $unknown; taskresults alerts mute --list shows those there are"
+  [[ -z $unknown ]] || {
+    load lib/called
+    set_called
+    die "$EXIT_NO" "there is no mute of $unknown; to see those there are: $called alerts mute --list"
+  }
   save_mutes "DELETE FROM told WHERE alert = 'mute' AND job IN (SELECT job FROM named);"
 }
 

@@ -22,7 +22,7 @@
 # shellcheck shell=bash
 
 parse_options 'tz=' "$@"
-load lib/{query,sqlite_version,runner} hints/schedulers doctor/{names,results,logs} terminal/show
+load lib/{query,sqlite_version,runner,called} hints/schedulers doctor/{names,results,logs} terminal/show
 at_most 0
 failures=0
 
@@ -150,13 +150,15 @@ check_jobs() {
       twice) note "job $quoted is $count times in $jobs_file" 'the scheduler may run either' ;;
       *)
         note "$count of the jobs in $jobs_file have no id" \
-          'to see them: SELECT record FROM task_jobs WHERE job_id IS NULL'
+          "to see them: $called sql 'SELECT record FROM task_jobs WHERE job_id IS NULL'"
         ;;
     esac
   done < <(printf '%s\n' "$rows")
 }
 
 examine() {
+  local called
+  set_called
   check_state
   check_programs && check_results_dir && {
     examine_results

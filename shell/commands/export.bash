@@ -110,10 +110,11 @@ else
   load lib/unreadable
   readable_jobs
   if ((${#unreadable[@]})); then
-    load lib/name_unreadable
+    load lib/name_unreadable lib/called
+    set_called
     name_unreadable 'not exported' "${unreadable[@]}"
     die "$EXIT_IO" 'nothing was exported, because an export must not leave out a job;' \
-      'to have the others, name them: taskresults export JOB...'
+      "to have the others, name them: $called export JOB..."
   fi
 fi
 

@@ -96,7 +96,9 @@ exec {environment}< <(((${#user_environment[@]} == 0)) || printf '%s\0' "${user_
 settings=("environment=$environment" "job=$job" "results=$results_dir")
 [[ -z ${SCHEDULER_LOGS_DIR-} || -v logs_are_beside ]] || settings+=("logs=$SCHEDULER_LOGS_DIR")
 for option in timeout jitter lock ping; do
-  [[ ! -v opt[$option] ]] || settings+=("$option=${opt[$option]}")
+  [[ -v opt[$option] ]] || continue
+  if [[ ! -v called ]]; then load lib/called; set_called; settings+=("called=$called"); fi # its value may be refused
+  settings+=("$option=${opt[$option]}")
 done
 for option in quiet merge no-log-command; do
   [[ ! -v opt[$option] ]] || settings+=("$option")

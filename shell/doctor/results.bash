@@ -1,5 +1,6 @@
 # results.bash - what `doctor` looks for in the results themselves: in files that are not read, in lines, in records, in
-# runs. It says what it finds by `ok`, `note` and `fail`. However many jobs there are, no process is started for one.
+# runs. It says what it finds by `ok`, `note` and `fail`; `called` is how to call us again. However many jobs there are,
+# no process is started for one.
 
 # shellcheck shell=bash
 
@@ -65,10 +66,10 @@ check_lines() {
     set_job "$hex"
     if ((!kind)); then
       ((count == 1)) && count+=' line' || count+=' lines'
-      note "job $quoted: $count: $reason" "to see them: taskresults rejects -- $quoted"
+      note "job $quoted: $count: $reason" "to see them: $called rejects -- $quoted"
     elif [[ $reason == *'interrupted prune'* ]]; then
       fail "job $quoted: $reason" \
-        "prune the job again, which brings the records back: taskresults prune -- $quoted --keep N"
+        "prune the job again, which brings the records back: $called prune -- $quoted --keep N"
     elif [[ $reason == *'Permission denied'* ]]; then
       printf -v file '%q' "$dir/$job.jsonl"
       fail "job $quoted: $reason" "as its owner: chmod a+r -- $file"
@@ -86,7 +87,7 @@ FUTURE_S=60
 check_record_times() {
   ((timeless == 0)) ||
     note "job $quoted: records whose timestamp cannot be read as a time: $timeless of $runs" \
-      "they are in no range of time, and prune --since keeps them; to see them: taskresults view -- $quoted"
+      "they are in no range of time, and prune --since keeps them; to see them: $called view -- $quoted"
   ((future == 0)) ||
     note "job $quoted: records that are dated later than now: $future of $runs" \
       'a clock was ahead, or the times are local ones without a zone: without one, a time is in UTC'
@@ -111,7 +112,7 @@ check_records() {
       continue
     elif ((known)); then
       note "job $quoted: records without a value for success, which count as failures: $((runs - known)) of $runs" \
-        "to see them: taskresults export --errors -- $quoted"
+        "to see them: $called export --errors -- $quoted"
     else
       strange[$hex]=1
       words="none of its $runs records has a value for success, so that all count as failures"
@@ -142,10 +143,10 @@ check_failing() {
     words="its last $failures runs failed"
     ((all)) && words="all of its $failures runs failed"
     [[ -z $since ]] || { ((all)) && words+=", the first on $since" || words+="; its last success was on $since"; }
-    note "job $quoted: $words" "to see why: taskresults view --errors --latest -- $quoted"
+    note "job $quoted: $words" "to see why: $called view --errors --latest -- $quoted"
   done < <(printf '%s\n' "$rows")
   ((count <= MOST_FAILING)) ||
-    note "$((count - MOST_FAILING)) more jobs have failed for long" 'to see them: taskresults list --failing'
+    note "$((count - MOST_FAILING)) more jobs have failed for long" "to see them: $called list --failing"
 }
 
 examine_results() {

@@ -45,7 +45,7 @@ no_command() {
   else
     say "no command '$1'"
   fi
-  help_hint='taskresults help'
+  help_words=help
   usage_error_near "${near[@]}"
 }
 

@@ -14,9 +14,9 @@ unknown_option() {
 
 # usage_error_near NAME... - the end of a usage error: the names that may have been meant.
 usage_error_near() {
-  load hints/names
+  load hints/names lib/called
   (($# == 0)) || say_names 'did you mean %?' "$@"
-  say "try: ${help_hint:-taskresults help}"
+  say_usage
   exit "$EXIT_USAGE"
 }
 

@@ -32,7 +32,8 @@ die() {
 # usage_error WORDS... - prints what is wrong, and where the help is; exits with 2.
 usage_error() {
   say "$@"
-  say "try: ${help_hint:-taskresults help}"
+  load lib/called
+  say_usage
   exit "$EXIT_USAGE"
 }
 

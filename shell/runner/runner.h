@@ -62,6 +62,7 @@ typedef struct Settings {
   int64_t timeout_ms; /* 0: none */
   int64_t jitter_ms;  /* 0: none */
   const char *job;
+  const char *called;  /* how to start `taskresults`, for messages */
   const char *results; /* the directory of results */
   const char *logs;    /* that of logs; NULL: `logs` beside the results, if it is there */
   bool hides_command;  /* from the log */
@@ -278,6 +279,7 @@ void line_add_words(Line *line, char *const *words); /* quoted for a shell */
 /* A job's log. */
 typedef struct JobLog {
   const char *job;
+  const char *called; /* how to start `taskresults`, for messages */
   const char *directory;
   bool is_beside; /* `directory` is that of the results, and the log is in ../logs, if that exists */
   bool is_quiet;

@@ -16,15 +16,16 @@
 
 #define US_PER_MS 1000
 
-_Noreturn static void refuse_option(const char *option, const char *wanted, const char *text) {
+_Noreturn static void refuse_option(const Settings *settings, const char *option, const char *wanted,
+                                    const char *text) {
   say("%s wants %s, not '%s'", option, wanted, text);
-  say("try: taskresults help run");
+  say("try: %s help run", settings->called);
   exit(EXIT_USAGE);
 }
 
 static void set_timeout(Settings *settings, const char *text) {
   if (timeout_parse(text, &settings->timeout_ms)) return;
-  refuse_option("--timeout", "seconds, or a length of time (" TR_TIMESPAN_FORMS "), longer than 0", text);
+  refuse_option(settings, "--timeout", "seconds, or a length of time (" TR_TIMESPAN_FORMS "), longer than 0", text);
 }
 
 /* The command's environment, from the descriptor whose number is the text; the command does not inherit that
@@ -39,13 +40,13 @@ static void set_environment(Settings *settings, const char *text) {
 static void set_jitter(Settings *settings, const char *text) {
   int64_t jitter_us;
   if (!tr_timespan_parse(text, strlen(text), true, &jitter_us)) {
-    refuse_option("--jitter", "seconds, or a length of time (" TR_TIMESPAN_FORMS ")", text);
+    refuse_option(settings, "--jitter", "seconds, or a length of time (" TR_TIMESPAN_FORMS ")", text);
   }
   settings->jitter_ms = jitter_us / US_PER_MS;
 }
 
 static void set_lock(Settings *settings, const char *text) {
-  if (strcmp(text, "skip") != 0 && strcmp(text, "wait") != 0) refuse_option("--lock", "skip or wait", text);
+  if (strcmp(text, "skip") != 0 && strcmp(text, "wait") != 0) refuse_option(settings, "--lock", "skip or wait", text);
   settings->lock = *text == 's' ? LOCK_SKIP : LOCK_WAIT;
 }
 
@@ -53,11 +54,15 @@ static void set_lock(Settings *settings, const char *text) {
 static void set_ping(Settings *settings, const char *text) {
   settings->ping = text;
   if (strcmp(text, "env") == 0 || (*text == '@' && text[1])) return;
-  if (strstr(text, "://") == NULL) refuse_option("--ping", "env or @FILE", text);
+  if (strstr(text, "://") == NULL) refuse_option(settings, "--ping", "env or @FILE", text);
   say("--ping takes no URL: it is a secret, which everybody could see in the list of processes. Put it into "
       "TASKRESULTS_PING_URL and say --ping env, or into a file and say --ping @FILE");
-  say("try: taskresults help run");
+  say("try: %s help run", settings->called);
   exit(EXIT_USAGE);
+}
+
+static void set_called(Settings *settings, const char *text) {
+  settings->called = text;
 }
 
 static void set_job(Settings *settings, const char *text) {
@@ -91,17 +96,12 @@ static const struct {
   const char *name; /* with = if it has a value */
   void (*set)(Settings *settings, const char *value);
 } known[] = {
-    {"environment=", set_environment},
-    {"jitter=", set_jitter},
-    {"job=", set_job},
-    {"lock=", set_lock},
-    {"logs=", set_logs},
-    {"merge", set_merge},
-    {"no-log-command", set_hides_command},
-    {"ping=", set_ping},
-    {"quiet", set_quiet},
-    {"results=", set_results},
-    {"timeout=", set_timeout},
+    {"called=", set_called},   {"environment=", set_environment},
+    {"jitter=", set_jitter},   {"job=", set_job},
+    {"lock=", set_lock},       {"logs=", set_logs},
+    {"merge", set_merge},      {"no-log-command", set_hides_command},
+    {"ping=", set_ping},       {"quiet", set_quiet},
+    {"results=", set_results}, {"timeout=", set_timeout},
 };
 
 static bool set_one(Settings *settings, const char *word) {
@@ -123,6 +123,7 @@ static void take_recorder(Settings *settings, char **words, size_t count) {
 
 bool settings_read(Settings *settings, char **words) {
   settings->environment = environ;
+  settings->called = "taskresults";
   for (; *words && !tr_is_digit(**words); words++) {
     if (!set_one(settings, *words)) return false;
   }

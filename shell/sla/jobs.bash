@@ -56,12 +56,14 @@ require_their_jobs() {
 # say_unknown TIMELESS UNTOLD SLOTS UNSCHEDULED - of how many records the time is not known, of how many successes how
 # long they took, of how many slots whether they were missed, and of how many jobs the schedule.
 say_unknown() {
+  local called
+  (($1 + $3 == 0)) || { load lib/called; set_called; }
   (($1 == 0)) || say "$1 record$( (($1 == 1)) || echo s) without a readable time not counted;" \
-    "to see them: taskresults sql 'SELECT job_id, timestamp FROM task_results WHERE time_us IS NULL'"
+    "to see them: $called sql 'SELECT job_id, timestamp FROM task_results WHERE time_us IS NULL'"
   (($2 == 0)) || say "of $2 success$( (($2 == 1)) || echo es) it is not known how long they took;" \
     "they count as successes"
   (($3 == 0)) || say "$3 slot$( (($3 == 1)) && echo ' is' || echo 's are') unknown, and not counted; to see why:" \
-    "taskresults sql \"SELECT job_id, slot, reason FROM task_slots($from, $to - 1) WHERE state = 'unknown'\""
+    "$called sql \"SELECT job_id, slot, reason FROM task_slots($from, $to - 1) WHERE state = 'unknown'\""
   (($4 == 0)) || say "of $4 job$( (($4 == 1)) || echo s) it is not known what they missed:" \
     "the scheduler's list has no schedule for them that can be read"
 }

@@ -3,6 +3,9 @@
 
 # shellcheck shell=bash disable=SC2154,SC2034  # bats and helpers.bash set some, tests use others
 
+# On the PATH, a program is called by its name in messages, wherever it is.
+PATH=${TASKRESULTS_BIN:-$root/shell}:$PATH
+
 tool() {
   printf '%s\n' "${TASKRESULTS_BIN:-$root/shell}/$1"
 }

@@ -494,7 +494,7 @@ let_mutes_end() { sed -i 's/"until_us":[0-9]*/"until_us":1/' "$state"; }
   run taskresults alerts
   expect 1 'a: failed: broken'
   run taskresults alerts unmute a
-  expect 1 'taskresults: there is no mute of a; taskresults alerts mute --list shows those there are'
+  expect 1 'taskresults: there is no mute of a; to see those there are: taskresults alerts mute --list'
 }
 
 @test "alerts: a mute takes names as they are, too; Nagios has mutes of its own" {

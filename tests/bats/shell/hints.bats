@@ -220,6 +220,40 @@ job_file() {
   wrong "no command '--color=never': the command comes first, then its options" --color=never list
 }
 
+@test "a command to paste begins with what starts this very program: its name only if it is the one on the PATH" {
+  local place=$BATS_TEST_TMPDIR/"it's here" bin
+  bin=$(dirname "$(tool taskresults)")
+  PATH=${PATH//"$bin:"/} # which the helpers add
+  ! type -P taskresults >/dev/null || skip 'a taskresults is installed here'
+  job_file 'a b'
+  append_raw 'a b' 'broken\n'
+  hinted() { # EXPECTED PROGRAM [ARGUMENT...] - the first command that the messages offer
+    run "${@:2}"
+    pasted=$(sed -n 's/.*\(try\|to see them\): //p' <<<"$output" | head -n 1)
+    [[ $pasted == "$1" ]] || { echo "${*:2}: $pasted, not $1"; return 1; }
+  }
+  mkdir "$place" "$place/other"
+  ln -s "$bin"/{taskresults,view_results} "$place"
+  ln -s "$(type -P true)" "$place/other/taskresults"
+  # By a path, whatever else is on the PATH: that path.
+  hinted "$bin/taskresults help view" "$bin/taskresults" view
+  hinted "$bin/taskresults help run" "$bin/taskresults" run a --lock now -- true
+  PATH=$place/other:$PATH hinted "$bin/taskresults rejects -- a\\ b" "$bin/taskresults" doctor
+  hinted "$bin/taskresults rejects -- a\\ b" "$bin/view_results" 'a b'
+  hinted "$bin/view_results --help" "$bin/view_results"
+  # By a link, and by a relative path, with a quote in it.
+  cd "$place"
+  hinted './taskresults help' ./taskresults nonsense
+  hinted "../it\\'s\\ here/taskresults help list" "../it's here/taskresults" list --nonsense
+  hinted "../it\\'s\\ here/taskresults rejects -- a\\ b" "../it's here/view_results" 'a b'
+  run bash -c "$pasted"
+  [[ $status -eq 0 && $output == *'a b '*' broken'* ]]
+  # By its name, on the PATH.
+  PATH=$place:$PATH hinted 'taskresults help list' env taskresults list --nonsense
+  PATH=$place:$PATH hinted 'taskresults help list' "$bin/taskresults" list --nonsense
+  PATH=$place:$PATH hinted 'taskresults rejects -- a\ b' env view_results 'a b'
+}
+
 # --- a machine of the test's own ----------------------------------------------------------------------------------------
 
 # found_below ROOT - what is found on a machine whose /opt, /proc and units lie there, in lines to paste.
