@@ -417,9 +417,9 @@ void tr_filter_free(TrFilter *filter) {
   *filter = (TrFilter){0};
 }
 
+/* What skips a record by `ok` skips one by `success` as well. */
 bool tr_filter_is_of_records(const TrFilter *filter) {
-  return filter->skip_true || filter->skip_false || filter->skip_ok || filter->skip_not_ok || filter->text_count ||
-         filter->timed || filter->phrase_count;
+  return filter->skip_true || filter->skip_false || filter->text_count || filter->timed || filter->phrase_count;
 }
 
 bool tr_filter_skips(const TrFilter *filter, const TrLine *line, const TrRecord *record, uint64_t *untimed) {

@@ -421,6 +421,22 @@ for other in [*range(reject, reject + length + 1), -1, -2**63, 2**63 - 1, 2**62,
 PYTHON
 }
 
+@test "a number that is a text with an exponent bounds offsets and times as the number itself" {
+  make_job a 8
+  run_in_host <<'PYTHON'
+rows = db.execute("SELECT offset, time_us FROM task_results").fetchall()
+low, high = max(offset for offset, _ in rows) // 2, max(time for _, time in rows) - 1
+for place, column, bound in ((0, "offset", low), (1, "time_us", high)):
+    texts = [form % bound for form in ("%d", " %d ", "%d.0", "%dE0", "%de0", "%d0E-1", "0.%dE" + str(len(str(bound))))]
+    for operator, wanted in (("<=", lambda x: x <= bound), (">", lambda x: x > bound)):
+        expected = [row for row in rows if wanted(row[place])]
+        assert 0 < len(expected) < len(rows)
+        for text in texts:
+            found = db.execute(f"SELECT offset, time_us FROM task_results WHERE {column} {operator} ?", (text,)).fetchall()
+            assert found == expected, (column, operator, text)
+PYTHON
+}
+
 @test "a rowid keeps its meaning on a connection, whatever files come and go, in any table" {
   make_job m 3
   run_in_host <<PYTHON
