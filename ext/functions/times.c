@@ -66,6 +66,15 @@ static bool read_word(sqlite3_context *context, int argc, sqlite3_value **argv, 
   return false;
 }
 
+/* Why there is no such zone. Frees the message. */
+static void result_zone_error(sqlite3_context *context, int code, const char *format, char *message) {
+  if (code == SQLITE_NOMEM || message == NULL)
+    sqlite3_result_error_nomem(context);
+  else
+    result_error(context, format, message);
+  sqlite3_free(message);
+}
+
 /* The zone that the last argument names, after `until` or `since` or in place of them. False: the error is set. */
 static bool read_time_words(sqlite3_context *context, int argc, sqlite3_value **argv, bool *is_until, TrZone **zone) {
   static const char bad_word[] = "taskresults_time: the second argument is 'since' or 'until', not '%!.100s'";
@@ -82,10 +91,9 @@ static bool read_time_words(sqlite3_context *context, int argc, sqlite3_value **
   const char *name = (const char *)sqlite3_value_text(argv[argc - 1]);
   int code = tr_zone_load(name ? name : "", zone, &message);
   if (code == SQLITE_OK) return true;
-  result_error(context,
-               argc < 3 ? "taskresults_time: neither 'since' nor 'until', and no zone: %s" : "taskresults_time: %s",
-               message ? message : "out of memory");
-  sqlite3_free(message);
+  result_zone_error(
+      context, code,
+      argc < 3 ? "taskresults_time: neither 'since' nor 'until', and no zone: %s" : "taskresults_time: %s", message);
   return false;
 }
 
@@ -130,11 +138,7 @@ static bool read_zone_once(sqlite3_context *context, int argc, sqlite3_value **a
   int code = tr_zone_load(name ? name : "", zone, &message);
   *is_owned = code == SQLITE_OK;
   if (*is_owned) return true;
-  if (code == SQLITE_NOMEM)
-    sqlite3_result_error_nomem(context);
-  else
-    result_error(context, "taskresults_local: %s", message ? message : "out of memory");
-  sqlite3_free(message);
+  result_zone_error(context, code, "taskresults_local: %s", message);
   return false;
 }
 

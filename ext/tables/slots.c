@@ -148,24 +148,22 @@ static int intern_job(SlotsCursor *cursor, const TrTable *table, char **message)
   return tr_error(message, SQLITE_TOOBIG, "task_slots: more than %lld jobs", (long long)TR_MAX_ORDINAL + 1);
 }
 
-/* SQLITE_MISMATCH: the schedule is not understood, for the reason in *cause. `cron` counts, unless the scheduler would
-** refuse it. */
+/* SQLITE_MISMATCH: the schedule is not understood, for the reason in *cause (NULL: out of memory). `cron` counts, unless
+** the scheduler would refuse it. */
 static int read_job_schedule(const TrJson *record, TrSchedule *schedule, char **cause) {
   const char *cron = tr_json_text(tr_json_member(record, "cron"));
   const char *text = tr_json_text(tr_json_member(record, "schedule"));
-  int code = SQLITE_MISMATCH;
-  if (cron && *cron) code = tr_schedule_parse(cron, strlen(cron), schedule, cause);
-  if (code != SQLITE_MISMATCH || text == NULL) {
-    if (code == SQLITE_MISMATCH && *cause == NULL) return tr_error(cause, code, "it has no schedule");
-    return code;
-  }
+  bool has_cron = cron && *cron;
+  int code = has_cron ? tr_schedule_parse(cron, strlen(cron), schedule, cause) : SQLITE_MISMATCH;
+  if (code != SQLITE_MISMATCH) return code;
+  if (text == NULL) return has_cron ? code : tr_error(cause, code, "it has no schedule");
   sqlite3_free(*cause);
   *cause = NULL;
   code = tr_schedule_parse(text, strlen(text), schedule, cause);
-  if (code != SQLITE_MISMATCH) return code;
+  if (code != SQLITE_MISMATCH || *cause == NULL) return code;
   char *why = *cause;
   *cause = NULL;
-  code = tr_error(cause, code, "schedule '%!.100s' is not understood: %s", text, why ? why : "out of memory");
+  code = tr_error(cause, code, "schedule '%!.100s' is not understood: %s", text, why);
   sqlite3_free(why);
   return code;
 }
@@ -230,8 +228,8 @@ static int begin_job(SlotsCursor *cursor, TrTable *table, char **message) {
   if (code == SQLITE_OK && !tr_jobs_time_us(&cursor->jobs, i, "created_at", &cursor->job.created_us)) {
     code = tr_error(&cursor->unknown, SQLITE_MISMATCH, "it has no created_at that can be read");
   }
-  if (code != SQLITE_OK) return code == SQLITE_MISMATCH && cursor->unknown ? SQLITE_OK : code;
-  return begin_slots(cursor, table, message);
+  if (code == SQLITE_MISMATCH) return cursor->unknown ? SQLITE_OK : SQLITE_NOMEM;
+  return code == SQLITE_OK ? begin_slots(cursor, table, message) : code;
 }
 
 /* --- the cursor --------------------------------------------------------------------------------------------------- */
