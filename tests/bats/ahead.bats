@@ -1,11 +1,11 @@
 #!/usr/bin/env bats
-# Long scans, which threads work ahead of: the rows, their order and the errors are those of one thread, whatever is in
-# the files and whatever happens to them. build/tiny has blocks of 61 bytes and of at most 3 lines.
+# Long scans, for which a second thread reads ahead: the rows, their order and the errors are those of one thread, whatever
+# is in the files and whatever happens to them. build/tiny has blocks of 61 bytes and of at most 3 lines.
 
 load ../lib/helpers
 load ../lib/host
 
-# every_table - all there is to see of the tables that read results, each in the order in which it comes.
+# every_table - all rows and columns of the tables that read results, in the order in which the tables give them.
 every_table() {
   sql 'SELECT rowid, job_id, timestamp, length(output), hex(error), hex(record) FROM task_results' \
     'SELECT rowid, offset FROM task_results WHERE success = 0' \
@@ -14,7 +14,7 @@ every_table() {
     'SELECT * FROM task_stats' 'SELECT rowid, * FROM task_errors'
 }
 
-# assert_same_with_threads LEAST - one, two, three and eight threads show the same, in at least LEAST lines.
+# assert_same_with_threads LEAST - one, two, three and eight threads print the same, and at least LEAST lines.
 assert_same_with_threads() {
   local threads
   TASKRESULTS_THREADS=1 every_table >"$BATS_TEST_TMPDIR/alone"
@@ -25,7 +25,7 @@ assert_same_with_threads() {
   done
 }
 
-# make_long_job JOB MEGABYTES - records of all lengths, with torn, glued and blank lines, and what is longer than a block.
+# make_long_job JOB MEGABYTES - records of all lengths, with torn, glued and blank lines, and lines longer than a block.
 make_long_job() {
   python3 - "$results/$1.jsonl" "$2" <<'PYTHON'
 import json, random, sys
@@ -48,14 +48,14 @@ PYTHON
   assert_same_with_threads 5000
 }
 
-@test "and of many small files, some of them empty" {
+@test "one, two, three and eight threads give the same rows of many small files, some of them empty" {
   local i
   for i in {1..25}; do head -c 130000 /dev/zero | tr '\0' '\n' >"$results/blank-$i.jsonl"; : >"$results/empty-$i.jsonl"; done
   for i in {1..25}; do make_job "job-$i" 20 3; done
   assert_same_with_threads 500
 }
 
-@test "and through blocks of 61 bytes and 3 lines" {
+@test "one, two, three and eight threads give the same rows when blocks are of 61 bytes and 3 lines" {
   extension=$root/build/tiny/taskresults
   make_job a 400 3
   make_job b 1
@@ -65,7 +65,7 @@ PYTHON
   assert_same_with_threads 500
 }
 
-@test "and with entries that have no lines: a leftover of a prune, a name that is not UTF-8" {
+@test "one, two, three and eight threads give the same rejects for entries without lines: a leftover of a prune, a name that is not UTF-8" {
   extension=$root/build/tiny/taskresults
   make_job a 400 3
   : >"$results/.taskresults-0123456789abcdef.new"
@@ -74,12 +74,12 @@ PYTHON
   assert_same_with_threads 500
 }
 
-@test "and of lines longer than max_line" {
+@test "one, two, three and eight threads give the same rows and rejects around lines longer than max_line" {
   make_long_job a 6
   TASKRESULTS_MAX_LINE=1500 assert_same_with_threads 3000
 }
 
-@test "an entry that cannot be opened fails the query at its turn, with the rows before it given" {
+@test "a file that cannot be opened fails the query after the rows of the files before it" {
   make_long_job a 6
   make_job c 3
   ln -s /nowhere "$results/b.jsonl" # passed over
@@ -94,7 +94,7 @@ PYTHON
   ((rows[1] == rows[2] && rows[1] > 1000))
 }
 
-@test "with few descriptors, files are opened one after the other, as by one thread" {
+@test "with few free descriptors, two threads open files one after the other, like one thread" {
   local i
   make_long_job a 5
   for i in {10..30}; do make_job "job-$i" 3; done
@@ -105,7 +105,7 @@ PYTHON
   [[ $status -eq 0 && $output == "$expected" && $output == *'|22' ]]
 }
 
-@test "without threads to be had, the rows are the same" {
+@test "if the system gives no threads, the rows are the same" {
   make_long_job a 6
   local expected
   expected=$(TASKRESULTS_THREADS=1 sql 'SELECT count(*), sum(rowid) FROM task_results')
@@ -124,7 +124,7 @@ PYTHON
   done
 }
 
-@test "whichever read fails, once, the rows before it are right, and the middle of a line is no reject" {
+@test "whichever read fails, once: the rows before it are right, and a piece of a line is never shown as a reject" {
   extension=$root/build/tiny/taskresults
   make_job a 20 3
   make_job b 5 3
@@ -132,9 +132,9 @@ PYTHON
   local query after failed=0 shown=$BATS_TEST_TMPDIR/shown right=$BATS_TEST_TMPDIR/right
   for query in 'SELECT rowid, offset, output FROM task_results' 'SELECT rowid, offset, line FROM task_rejects'; do
     sql "$query" >"$right"
-    # Some of all, and all around the first ones of b and c.
+    # Some of all reads, and all those around the first ones of b and c.
     for after in {0..196..4} {200..212} {244..252} 256 260; do
-      # On a busy machine the thread may not get to the block before it is wanted, and then the failure is the query's.
+      # On a busy machine the query may read the block before the thread does. Then the read of the query fails.
       for _ in {1..40}; do
         TASKRESULTS_THREADS=2 run with_faults FAULTS_PREAD_AFTER="$after" FAULTS_PREAD_TIMES=1 -- bash -c \
           'exec sqlite3 -batch -init /dev/null -cmd ".load $1" :memory: "$2" >"$3"' - "$extension" "$query" "$shown"
@@ -167,7 +167,7 @@ for read in (1, 20000, 33000, 45000, 69000):
 PYTHON
 }
 
-@test "a cursor that is given up, or asked again, in mid-scan lets its threads and files go" {
+@test "a cursor that is closed or restarted in the middle of a scan ends its threads and closes its files" {
   make_long_job a 7
   make_long_job b 5
   run_in_host <<PYTHON
@@ -185,7 +185,7 @@ for _ in range(20):
 PYTHON
 }
 
-@test "files opened by the read-ahead are closed with the cursor; one that was removed by then is skipped" {
+@test "files that the read-ahead opened are closed with the cursor; a file that was removed before that is skipped" {
   make_job a 400
   local i
   for i in {1..9}; do printf '{"success": %s}\n' true false >"$results/b$i.jsonl"; done # a block each
@@ -212,7 +212,7 @@ assert [job for job, in rows.fetchall()][-2:] == ["b8"] * 2
 PYTHON
 }
 
-@test "a process that is forked in mid-scan can close the connection without its threads" {
+@test "a process forked in the middle of a scan has no threads, and can close the connection" {
   make_long_job a 7
   run_in_host <<PYTHON
 import os, sys
@@ -228,7 +228,7 @@ assert len(rows.fetchall()) > 100
 PYTHON
 }
 
-@test "and can read on without them, whatever they were at" {
+@test "a process forked in the middle of a scan has no threads, and can read on, whatever they were doing" {
   make_long_job a 7
   run_in_host <<PYTHON
 import os, signal

@@ -38,7 +38,7 @@ with_write_faults() {
 
 # --- one write -----------------------------------------------------------------------------------------------------
 
-@test "a thousand records of two jobs leave in one write for each job" {
+@test "a thousand records of two jobs are written by one write(2) for each job" {
   with_write_faults WRITE_FAULTS_LOG="$BATS_TEST_TMPDIR/log" -- sql 'SELECT taskresults_writable(1)' \
     "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1000)
      INSERT INTO task_results(job_id, success, output) SELECT iif(i % 3, 'a', 'b'), 1, i FROM n"
@@ -80,14 +80,14 @@ with_write_faults() {
   [[ $(cat "$results/a.jsonl") == $'{"output": "old"}\n'"$(line a new)" ]]
 }
 
-@test "a whole tail and an empty file get no newline too many" {
+@test "a file whose last line is complete, and an empty file, get no extra newline" {
   : >"$results/a.jsonl"
   insert a 1
   insert a 2
   [[ $(cat "$results/a.jsonl") == "$(line a 1)"$'\n'"$(line a 2)" ]]
 }
 
-@test "if a line is torn between the look and the write, no record is lost, and only the first is written again" {
+@test "if another writer leaves a torn line just before our write, no record is lost, and only the first is written again" {
   append_raw a '{"output": "old"}\n'
   with_write_faults WRITE_FAULTS_TEAR=1 -- insert a 1 2 3
   [[ $(cat "$results/a.jsonl") == $'{"output": "old"}\n{"timestamp": "torn by somebody'"$(line a 1; line a 2; line a 3; echo; line a 1)" ]] || {
@@ -97,13 +97,13 @@ with_write_faults() {
   assert_rows 'old,2,3,1' 'SELECT group_concat(output) FROM task_results'
 }
 
-@test "a short write leaves a torn line, and what follows is whole" {
+@test "a short write leaves a torn line, and the lines after it are complete" {
   with_write_faults WRITE_FAULTS_SHORT=150 WRITE_FAULTS_SHORT_AT=1 -- insert a 1 2 3
   [[ $(cat "$results/a.jsonl") == "$(line a 1; line a 2 | head -c $((150 - $(line a 1 | wc -c))); echo; line a 2; line a 3)" ]]
   assert_rows '1,2,3' 'SELECT group_concat(output) FROM task_results'
 }
 
-@test "half a line is never written by itself, for it might complete somebody's torn one" {
+@test "half a line is never written by itself: it might complete another writer's torn line" {
   with_write_faults WRITE_FAULTS_SHORT=105 WRITE_FAULTS_SHORT_AT=1 WRITE_FAULTS_COME=1 WRITE_FAULTS_TEAR=2 -- insert a 1
   assert_rows 1 'SELECT count(*) FROM task_results WHERE job_name IS NOT NULL'
   assert_rows 1 'SELECT count(*) FROM task_results WHERE output = 1'
@@ -111,13 +111,13 @@ with_write_faults() {
 
 # --- failures ------------------------------------------------------------------------------------------------------
 
-@test "whichever call fails, is short or has company, no record is lost, repeated or made up, and the error tells true" {
+@test "whichever call fails, is cut short, or meets another writer: no record is lost, repeated or made up, and the error is right" {
   run env TASKRESULTS_ROOT="$root" python3 "$root/tests/live/append_faults.py"
   [[ $status -eq 0 && $output =~ ^([0-9]+)\ cases,\ ([0-9]+)\ of\ them\ failed ]] || { echo "$output"; return 1; }
   ((BASH_REMATCH[1] > 1000 && BASH_REMATCH[2] > 200))
 }
 
-@test "a full disk fails the COMMIT with the file, the job, the cause, what to do and what was written" {
+@test "a full disk fails the COMMIT; the message names the file, the job, the cause, what to do, and what was written" {
   run with_write_faults WRITE_FAULTS_CALL=write WRITE_FAULTS_AT=2 WRITE_FAULTS_ERRNO=28 -- sql \
     'SELECT taskresults_writable(1)' \
     "INSERT INTO task_results(job_id, success) VALUES ('a', 1), ('b', 1), ('a', 1), ('c', 1), ('b', 1), ('b', 1)"
@@ -129,7 +129,7 @@ insert again). Jobs written before that: 'a' (2 records); jobs not written: 'b' 
   [[ $(wc -l <"$results/a.jsonl") -eq 2 && ! -s $results/b.jsonl && ! -e $results/c.jsonl ]]
 }
 
-@test "each cause is told with what to do about it" {
+@test "the message for each cause says what to do about it" {
   while IFS='|' read -r number call words; do
     run with_write_faults "WRITE_FAULTS_CALL=$call" "WRITE_FAULTS_ERRNO=$number" WRITE_FAULTS_TIMES=0 -- sql \
       'SELECT taskresults_writable(1)' "INSERT INTO task_results(job_id, success) VALUES ('a', 1)"
@@ -147,7 +147,7 @@ insert again). Jobs written before that: 'a' (2 records); jobs not written: 'b' 
 CAUSES
 }
 
-@test "a COMMIT that fails among many jobs names eight, counts the others, and not those that a savepoint took back" {
+@test "a COMMIT of many jobs that fails names eight of them and counts the others, without those that ROLLBACK TO removed" {
   local i statements=('SELECT taskresults_writable(1)' BEGIN)
   for i in {a..p}; do statements+=("INSERT INTO task_results(job_id, success) VALUES ('$i', 1)"); done
   statements+=('SAVEPOINT s' "INSERT INTO task_results(job_id, success) VALUES ('taken', 1)" 'ROLLBACK TO s'
@@ -161,7 +161,7 @@ CAUSES
   [[ $output == *"Jobs written before that: none; jobs not written: "*", and 9 more jobs"* ]] || { echo "$output"; return 1; }
 }
 
-@test "after a failed COMMIT the same rows can be inserted again, and none occurs twice" {
+@test "after a failed COMMIT the transaction is over and its rows are gone; a later INSERT writes only its own" {
   local row="INSERT INTO task_results(job_id, success, output) VALUES ('a', 1,"
   run with_write_faults WRITE_FAULTS_CALL=write WRITE_FAULTS_AT=1 WRITE_FAULTS_ERRNO=28 -- \
     sqlite3 -batch -init /dev/null -cmd ".load $extension" :memory: <<SQL
@@ -176,7 +176,7 @@ SQL
   assert_rows y 'SELECT output FROM task_results'
 }
 
-@test "what other tables of the transaction have written is told too" {
+@test "the message also counts the records that other tables of the transaction have written" {
   mkdir "$BATS_TEST_TMPDIR/other"
   run with_write_faults WRITE_FAULTS_CALL=write WRITE_FAULTS_AT=3 WRITE_FAULTS_ERRNO=5 -- sql \
     "CREATE VIRTUAL TABLE temp.one USING task_results(dir='$results')" \
@@ -194,7 +194,7 @@ the file, and must not be inserted again. Jobs written before that: none; jobs n
   [[ $(wc -l <"$results/a.jsonl") -eq 2 ]]
 }
 
-@test "a real limit on the file's size: whole records up to it, a torn piece, and an error that counts them" {
+@test "a real limit on the file's size: complete records up to it, one torn line, and an error that counts the records" {
   run bash -c 'trap "" XFSZ; ulimit -f 2; exec "$@"' - sqlite3 -batch -bail -init /dev/null -cmd ".load $extension" :memory: \
     'SELECT taskresults_writable(1)' \
     "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 50)
@@ -267,7 +267,7 @@ PYTHON
   assert_rows 4 'SELECT count(*) FROM task_results'
 }
 
-@test "an interrupt ends that wait while nothing is written, and is put off once something is" {
+@test "an interrupt ends the wait for a lease if nothing is written yet; if something is, the COMMIT is finished first" {
   require_host
   cat >"$BATS_TEST_TMPDIR/program" <<'PYTHON'
 import os, sqlite3, sys, threading, time

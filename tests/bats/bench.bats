@@ -1,8 +1,9 @@
-# bench.bats - the report of a bench run, made from figures that are known. What is measured is not tested here.
+# bench.bats - the report of a bench run, made from known figures. The measuring itself is not tested here.
 
 load ../lib/helpers
 
-# figures ANSWER AT_MOST - raw figures of one comparison: the ratios of its rounds are 0.5, 2 and 0.9, that of its medians 1.
+# figures ANSWER AT_MOST - raw figures of one comparison. The ratios of its rounds are 0.5, 2 and 0.9; the ratio of the
+# medians is 1.
 figures() {
   cat <<EOF_JSON
 {"date": "2026-01-01", "settings": {"bytes": 1000000, "runs": 3, "tasks": "T1"},
@@ -26,20 +27,20 @@ report() {
   "$root/tests/bench/report" "$BATS_TEST_TMPDIR/figures.json"
 }
 
-@test "a bar is judged by the median of the ratios of each round, and both ratios are shown" {
+@test "a limit is judged by the median of the rounds' ratios; the report shows that and the ratio of the medians" {
   run report right 0.95
   [[ $output == *'| T1: count (1.0 MB) | us | 0.95 × a \| b | 0.90 | met |'* ]]
   [[ $output == *'| a \| b | 2.000 (1.000–10.000) | 1.000 | 1.0 | 1.00 | 0.90 | right |'* ]]
 }
 
-@test "a bar that is missed, a wrong answer and a rival that failed stand in the report" {
+@test "the report names a limit that was exceeded, a wrong answer, and a rival that failed" {
   run report WRONG 0.85
   [[ $output == *'| 0.90 | **missed** |'* ]]
   [[ $output == *'| 0.90 | WRONG |'* ]]
   [[ $output == *'| dead |  |  |  |  |  | exit status 3 |'* ]]
 }
 
-@test "the table of torn lines tells right, wrong and stopping apart" {
+@test "the table of torn lines says which program was right, which was wrong, and which stopped" {
   run report right 1
   [[ $output == *'| fine | right: 2, silently |'* ]]
   [[ $output == *'| off | **wrong: 3**, silently |'* ]]

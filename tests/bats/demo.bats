@@ -10,8 +10,8 @@ checkout() {
   for entry in Makefile README.md examples ext include shell taskresults.so taskresults-run; do ln -s "$root/$entry" "$1/$entry"; done
 }
 
-# With every time and age made the same; what is read here is what a newcomer sees first.
-@test "the demo shows the jobs, their errors, what is no record, a status page and SQL, in 40 lines" {
+# All times and ages are replaced by the same text. The output is what a newcomer sees first.
+@test "the demo shows the jobs, their errors, lines that are not records, a status page and SQL, in at most 40 lines" {
   checkout "$BATS_TEST_TMPDIR/checkout"
   run env -u COLUMNS LC_ALL=C.UTF-8 "$BATS_TEST_TMPDIR/checkout/examples/demo.sh"
   [[ $status -eq 0 && $(wc -l <<<"$output") -le 38 ]] # and at most two that say what is installed
@@ -38,7 +38,7 @@ price-watch 48 87.5 % TIME AGO failed 3'* ]]
   done
   "$root/examples/fresh.sh" "$BATS_TEST_TMPDIR/today"
   python3 "$root/tests/oracles/example_dates.py" "$root/examples" "$BATS_TEST_TMPDIR/today" "$(date -u +%Y-%m-%dT%H:%M:%SZ)"
-  # On the day that the committed files are of, they are written as they are.
+  # On the day on which the committed files end, they are copied unchanged.
   "$root/examples/fresh.sh" "$BATS_TEST_TMPDIR/same" '2026-02-14 23:30 UTC'
   diff -r "$root/examples/results" "$BATS_TEST_TMPDIR/same/results"
   diff -r "$root/examples/logs" "$BATS_TEST_TMPDIR/same/logs"

@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
-# What SQL says of a line is what Python's json.loads() says of it, verdict and values, over 160,000 lines; and both lanes
-# and every buffer size say the same. tests/differential makes the lines (the same ones in every run) and judges them.
+# For each of 160,000 lines, SQL and Python's json.loads() agree on whether it is a record, and on its values; and both
+# lanes and all buffer sizes agree. tests/differential makes the lines (the same ones in every run) and compares.
 
 load ../lib/helpers
 
@@ -12,7 +12,7 @@ setup_file() {
   python3 "$differential/generate.py" "$short_lines" "$differential/../data" --lines 9000 --longest 3000 --seed 7
 }
 
-# dump FILE - what the statements of tests/differential/FILE print, as a file under that name.
+# dump FILE - writes what the statements of tests/differential/FILE print into a file of that name.
 dump() {
   sql <"$root/tests/differential/$1.sql" >"$BATS_TEST_TMPDIR/$1"
 }
@@ -44,7 +44,7 @@ assert_as_python_reads() {
   [[ $status -eq 0 && $output == *'ok both_lanes_agree_on_the_lines_of_the_given_directories'* ]]
 }
 
-# every_row EXTENSION - all there is to see of both tables in both directions, with the lines that may be held short and long.
+# every_row EXTENSION - all rows and columns of both tables, oldest and newest first, with a small and a large max_line.
 every_row() {
   local -x extension=$1
   local max_line order
@@ -76,7 +76,7 @@ assert_same_rows_through_a_tiny_buffer() {
   assert_same_rows_through_a_tiny_buffer "$short_lines" 30000
 }
 
-@test "newest first is oldest first turned round, whatever the buffer" {
+@test "newest first gives the rows of oldest first in reverse, whatever the size of the buffer" {
   export SCHEDULER_RESULTS_DIR=$short_lines
   local of='SELECT rowid, hex(success), time_us, length(CAST(record AS BLOB)) FROM task_results ORDER BY rowid'
   for build in "$root" "$root/build/tiny"; do

@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# The directory belongs to others: which entries are jobs, which are rejects, and what is an error.
+# Other programs write the directory: which entries are jobs, which are rejects, and what is an error.
 
 load ../lib/helpers
 load ../lib/host
@@ -17,12 +17,12 @@ quoted() {
 
 # --- names -------------------------------------------------------------------------------------------------------------
 
-# Each is a job's id; together they are most of what a file name may hold.
+# Each is a job's id. Together they cover most of what a file name may contain.
 odd_names=(a '' . .. ... -rf --help .hidden 'two words' ' ' "o'brien's" 'say "hi"' 'a;b' '100%' '%s%n' 'a|b' '*' '[a]' '?'
   '$HOME' '`id`' 'back\slash' '\' $'new\nline' $'\n' $'\t' $'\x01' '😀' 'ünï-cödé' 'A' 'a.jsonl' '.jsonl' '123' '1e2'
   '~' '#' '--' '/*' 'a,b' '&' '(' 'NULL' '-' "$(printf 'x%.0s' {1..249})" "$(printf 'é%.0s' {1..124})y")
 
-# odd_names contains '/*' to show that only a slash is out of the question.
+# odd_names contains '/*', which is left out here: only a slash cannot be in a file's name.
 make_odd_names() {
   local name
   jobs=()
@@ -73,7 +73,7 @@ print("\n".join(sorted(name.hex().upper() for name in sys.stdin.buffer.read().sp
   done
 }
 
-@test "other names are no jobs and no rejects" {
+@test "files with other endings are neither jobs nor rejects" {
   printf '%s\n' "$good" | tee "$results"/{a.json,a.jsonl.bak,a.jsonl~,a.JSONL,jsonl,a_jsonl,.a.jsonl.swp} >/dev/null
   assert_rows '0|0' 'SELECT (SELECT count(*) FROM task_results), (SELECT count(*) FROM task_rejects)'
 }
@@ -90,8 +90,8 @@ print("\n".join(sorted(name.hex().upper() for name in sys.stdin.buffer.read().sp
 
 # --- entries that are not files ------------------------------------------------------------------------------------------
 
-# assert_irregular WORDS - the entry `odd` is a reject with those words, a query by its job neither shows it nor waits,
-# and its neighbours stand.
+# assert_irregular WORDS - the entry `odd` is a reject with those words; a query for its job shows no row and does not
+# wait; the jobs before and after it are read.
 assert_irregular() {
   printf '%s\n' "$good" | tee "$results/a.jsonl" >"$results/z.jsonl"
   assert_rows "odd|NULL|NULL|not a regular file, but $1|NULL" 'SELECT * FROM task_rejects'
@@ -101,12 +101,12 @@ z' 'SELECT job_id FROM task_results'
   assert_rows '' "SELECT job_id FROM task_results('odd')"
 }
 
-@test "a FIFO is a reject and never waited for" {
+@test "a FIFO is a reject, and is never waited for" {
   mkfifo "$results/odd.jsonl"
   assert_irregular 'a FIFO'
 }
 
-@test "a symbolic link is a reject and never followed, dangling or not" {
+@test "a symbolic link is a reject and is never followed, whether its target exists or not" {
   printf '%s\n' "$good" >"$BATS_TEST_TMPDIR/target.jsonl"
   ln -s "$BATS_TEST_TMPDIR/target.jsonl" "$results/odd.jsonl"
   assert_irregular 'a symbolic link'
@@ -140,7 +140,7 @@ z' 'SELECT job_id FROM task_results'
 
 # --- what cannot be read -------------------------------------------------------------------------------------------------
 
-@test "a file without permission fails task_results by job and cause, and is a row of task_rejects" {
+@test "a file that may not be read fails task_results, with job and cause, and is a row of task_rejects" {
   local user=()
   place=$(mktemp -d) # for all to enter, which bats' own is not
   chmod 755 "$place"
@@ -159,7 +159,7 @@ z' 'SELECT job_id FROM task_results'
 a' ]]
 }
 
-@test "any other failure to open fails task_results by job and cause, and is a row of task_rejects" {
+@test "any other failure to open a file fails task_results, with job and cause, and is a row of task_rejects" {
   printf '%s\n' "$good" | tee "$results/a.jsonl" >"$results/b.jsonl"
   run with_faults FAULTS_OPEN_ERRNO=5 FAULTS_OPEN_NAME=b.jsonl -- \
     sqlite3 -bail -init /dev/null -cmd ".load $extension" :memory: 'SELECT job_id FROM task_results'
@@ -171,14 +171,14 @@ a' ]]
 a' ]]
 }
 
-@test "a file beyond 1 TiB, whose offsets no rowid can hold, is refused and not misread" {
+@test "a file of more than 1 TiB, whose offsets do not fit into a rowid, is refused and not misread" {
   printf '%s\n' "$good" >"$results/huge.jsonl"
   truncate -s $((2 ** 40 + 1)) "$results/huge.jsonl" 2>/dev/null || skip 'this file system has no files of 1 TiB'
   assert_sql_error "job 'huge': $results/huge.jsonl cannot be opened: File too large" 'SELECT * FROM task_results'
   assert_rows 'huge|cannot be opened: File too large' 'SELECT job_id, reason FROM task_rejects'
 }
 
-@test "a missing directory is an error that names it and says what to do, in both tables and by job" {
+@test "a missing directory is an error that names it and says what to do, in both tables, with and without a job" {
   export SCHEDULER_RESULTS_DIR=$BATS_TEST_TMPDIR/nowhere
   local words="results directory $SCHEDULER_RESULTS_DIR: No such file or directory (set SCHEDULER_RESULTS_DIR"
   assert_sql_error "$words" 'SELECT * FROM task_results'
@@ -195,14 +195,14 @@ a' ]]
     'SELECT * FROM task_results'
 }
 
-@test "an empty directory, and one of empty files, is no rows and no rejects" {
+@test "an empty directory, and one with only empty files, gives no rows and no rejects" {
   assert_rows '0|0' 'SELECT (SELECT count(*) FROM task_results), (SELECT count(*) FROM task_rejects)'
   : >"$results/a.jsonl"
   assert_rows '0|0' 'SELECT (SELECT count(*) FROM task_results), (SELECT count(*) FROM task_rejects)'
   assert_rows '' 'SELECT * FROM task_results ORDER BY rowid DESC'
 }
 
-@test "a relative results directory is looked up at the query" {
+@test "a relative results directory is resolved when the query runs" {
   printf '%s\n' "$good" >"$results/a.jsonl"
   cd "$BATS_TEST_TMPDIR"
   SCHEDULER_RESULTS_DIR=results assert_rows a 'SELECT job_id FROM task_results'
@@ -248,7 +248,7 @@ aac not a regular file, but a symbolic link
 aac not a regular file, but a directory' ]]
 }
 
-@test "a directory that is moved away under a query is read to its end all the same" {
+@test "a directory that is moved away during a query is still read to its end" {
   make_job a 2
   make_job b 2
   run_in_host <<PYTHON
@@ -266,14 +266,14 @@ PYTHON
 True' ]]
 }
 
-@test "an open that meets a lease is tried again until the holder lets go" {
+@test "an open that meets a simulated lease is repeated until the lease is released" {
   make_job a 3
   run with_faults FAULTS_OPEN_ERRNO=11 FAULTS_OPEN_TIMES=5 -- \
     sqlite3 -bail -init /dev/null -cmd ".load $extension" :memory: 'SELECT count(*) FROM task_results'
   [[ $status -eq 0 && $output == 3 ]]
 }
 
-@test "and so is an open that meets a real lease of another process" {
+@test "an open that meets another process's real lease is repeated until the lease is released" {
   make_job a 3
   mkfifo "$BATS_TEST_TMPDIR/ready"
   python3 - "$results/a.jsonl" "$BATS_TEST_TMPDIR/ready" <<'PYTHON' &

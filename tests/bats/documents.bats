@@ -24,7 +24,7 @@ plant() {
   { printf '# New\n\n   - in a list:\n\n      ```%s\n' "$1"; printf '      %s\n' "${@:2}"; printf '      ```\n'; } >"$planted/new/NEW.md"
 }
 
-# finds WORDS - the planted document is found, and the fault told.
+# finds WORDS - the check names the planted document, and the fault with these words.
 finds() {
   run run_documents --part "$root" "$planted"
   echo "$output"
@@ -67,7 +67,7 @@ finds() {
   finds 'the fence is never closed'
 }
 
-@test "right blocks of a new document are no fault, and what they write stays in a place of their own" {
+@test "correct blocks of a new document pass, and what they write stays in a directory of their own" {
   plant sql 'SELECT taskresults_writable(1);' "INSERT INTO task_results(job_id, success) VALUES ('new', 1);"
   run run_documents --part "$root" "$planted"
   [[ $status -eq 0 && $output == '1 blocks, 1 run, 0 faults' ]]
@@ -79,8 +79,8 @@ finds() {
   [[ $status -eq 0 && -z $(find "$root" -name NEW.md -not -path '*/build/*') ]]
 }
 
-# A list of what is not run that nobody needs any more would hide the next block that begins so.
-@test "an entry in the list of what is not run that fits no block is found" {
+# An entry that is no longer needed would exempt the next block that begins like it.
+@test "an entry in the list of blocks that are not run is an error if no block begins like it" {
   plant sh 'echo fine'
   run run_documents "$root" "$planted"
   [[ $status -eq 1 && $output == *"('README.md', 'make demo'): listed, but there is no such block"* ]]
@@ -101,7 +101,7 @@ finds() {
   [[ $(wc -l <"$root/README.md") -le 250 ]]
 }
 
-@test "the newest version of CHANGELOG is the one that is built; what came after it is called unreleased" {
+@test "the newest version in CHANGELOG is the version that is built; later changes are under Unreleased" {
   local version headings
   version=$(sed -n 's/^VERSION := //p' "$root/Makefile")
   headings=$(grep -oE '^## .*' "$root/CHANGELOG.md")
@@ -109,12 +109,12 @@ finds() {
   [[ $(grep -vE '^## [0-9]+\.[0-9]+\.[0-9]+( \(|$)' <<<"$headings") =~ ^(## Unreleased)?$ ]]
 }
 
-# documented WORD DOCUMENT - stands there as code, alone or with what follows it.
+# documented WORD DOCUMENT - the document has the word as code, alone or with arguments.
 documented() {
   grep -qE "\`(taskresults )?$1[\` (=]" "$root/$2" || { echo "$2 has no $1"; return 1; }
 }
 
-@test "every command, table, function and variable is in the document where one looks for it" {
+@test "every command, table, function and variable is described in the document for its kind" {
   local name names
   names=$(cd "$root/shell/commands" && printf '%s\n' *.bash | sed 's/\.bash$//' | grep -vxE 'help|version')
   for name in $names view_results; do
@@ -155,12 +155,12 @@ documented() {
   [[ $(<list.svg) == '<svg '*'>$ taskresults list</text>'*'>price-watch</text>'*'>failed</text>'*'</svg>' ]]
 }
 
-@test "what CONTRIBUTING names is there, and CI calls .ci/run" {
+@test "the files and targets that CONTRIBUTING names exist, and the CI workflow calls .ci/run" {
   cd "$root"
   run python3 tests/lib/contributing.py . .github/CONTRIBUTING.md
   echo "$output"
   [[ $status -eq 0 && ${output%% *} -ge 60 ]]
-  # And what is not there is found.
+  # And the check fails for one that does not exist.
   cat >"$BATS_TEST_TMPDIR/WRONG.md" <<'MARKDOWN'
 `ext/tables/no_such.c`, `tests/no_such/NAME.py`, `make no-such-target`, `no_such_function()`, `tr_NAME_no_such()`, `NO_SUCH_WORD`
 MARKDOWN

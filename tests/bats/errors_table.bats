@@ -23,7 +23,7 @@ two_jobs() {
     "SELECT group_concat(name || ':' || hidden, ' ') FROM pragma_table_xinfo('task_errors')"
 }
 
-@test "a row for each kind of each job, in the order of the file; a job that did not fail has none" {
+@test "task_errors has a row for each kind of error of each job, in the order of the file; a job that did not fail has none" {
   two_jobs
   printf '{"success": true}\n' >"$results/good.jsonl"
   : >"$results/empty.jsonl"
@@ -36,7 +36,7 @@ b|lost|1|2026-01-01T00:05:00Z|2026-01-01T00:05:00Z' 'SELECT * FROM task_errors'
     'SELECT signature, sum(times), count(*) FROM task_errors GROUP BY signature ORDER BY 2 DESC, 1'
 }
 
-@test "the first and the last run are meant by time, and are NULL where no time can be read" {
+@test "first and last are the earliest and latest run by time, and NULL where no time can be read" {
   failure a 2026-01-01T00:09:00Z '"x"'
   failure a 2026-01-01T00:01:00Z '"x"'
   failure a soon '"x"'
@@ -50,8 +50,8 @@ z|1|1969-12-31T23:59:59Z|1969-12-31T23:59:59Z|-1000000|-1000000' \
 
 # --- against SQL ----------------------------------------------------------------------------------------------------------
 
-# assert_as_sql_counts ROWS - the rows are those of GROUP BY taskresults_signature(), in each of some windows; and there are
-# at least so many.
+# assert_as_sql_counts ROWS - the rows are those of GROUP BY taskresults_signature(), in each of several windows; and there
+# are at least so many.
 assert_as_sql_counts() {
   local window arguments expected actual="SELECT job_id, signature, times, first_run_us, last_run_us FROM task_errors"
   expected="SELECT job_id, taskresults_signature(coalesce(error, '')) AS signature, count(*), min(time_us), max(time_us)
@@ -81,7 +81,7 @@ assert_as_sql_counts() {
   SCHEDULER_RESULTS_DIR=$BATS_TEST_TMPDIR/lines assert_as_sql_counts 600
 }
 
-@test "and over generated failures: NUL, non-ASCII, other types, texts spelled in two ways, at the limits of length" {
+@test "the rows are those of GROUP BY taskresults_signature(), over generated failures: NUL, non-ASCII, other types, texts spelled in two ways, at the limits of length" {
   python3 "$root/tests/differential/errors.py" "$results"
   assert_as_sql_counts 350
   assert_rows '1|1|1|1' "SELECT sum(times) > 2000, sum(instr(CAST(signature AS BLOB), x'00') > 0) > 9, sum(signature GLOB '*[^ -~]*') > 99,
@@ -91,7 +91,7 @@ assert_as_sql_counts() {
   sql "$chosen" | cmp - <(extension=$root/build/every_line/taskresults && sql "$chosen")
 }
 
-@test "a failure without an error has an empty signature, also where it was judged ahead in memory that is not zero" {
+@test "a failure without an error has an empty signature, also if a second thread parsed it into memory that was used before" {
   for _ in {1..60}; do printf '{"success": false}\n'; done >"$results/a.jsonl"
   extension=$root/build/tiny/taskresults MALLOC_PERTURB_=65 TASKRESULTS_THREADS=2 assert_rows 'a||60' \
     'SELECT job_id, signature, times FROM task_errors'
@@ -99,7 +99,7 @@ assert_as_sql_counts() {
 
 # --- rowids, windows, jobs ------------------------------------------------------------------------------------------------
 
-@test "a rowid is that of the first such record, finds just its row, and orders them" {
+@test "the rowid is that of the group's first record; it finds exactly that row, and rows come in its order" {
   two_jobs
   assert_rows $'exit <n>|exit 1\nlost|lost\nlost|lost' \
     'SELECT signature, error FROM task_errors AS e JOIN task_results AS r ON r.rowid = e.rowid ORDER BY e.rowid'
@@ -110,7 +110,7 @@ assert_as_sql_counts() {
   assert_rows 3 "SELECT count(*) FROM task_errors WHERE job_id = 'a' OR job_id = 'b' OR job_id GLOB '?' OR rowid = 0"
 }
 
-@test "since and until restrict what is counted, both ends included; what is no time is an error that names the table" {
+@test "since and until restrict what is counted, both ends included; a value that is not a time is an error that names the table" {
   two_jobs
   failure a never '"lost"'
   assert_rows $'a|lost|1\na|exit <n>|1' "SELECT job_id, signature, times FROM task_errors('2026-01-01T00:02:00Z', '2026-01-01 00:04')"
@@ -133,7 +133,7 @@ assert_as_sql_counts() {
   assert_plan 'since = ? AND until = ? AND job_id = ?' "SELECT * FROM task_errors(1, 2) WHERE job_id = 'b'"
 }
 
-@test "hostile job ids; a file that cannot be read fails the query by job and cause" {
+@test "hostile job ids come back unchanged; a file that cannot be read fails the query, with job and cause" {
   load ../lib/hostile
   make_hostile_jobs
   assert_rows "${#hostile_jobs[@]}|${#hostile_jobs[@]}" 'SELECT count(DISTINCT job_id), sum(times) FROM task_errors'
@@ -142,7 +142,7 @@ assert_as_sql_counts() {
   [[ $status -ne 0 && $output == *"job 'null': $results/null.jsonl cannot be opened: Permission denied"* ]]
 }
 
-@test "a table of its own with dir= and max_line=, out of reach of views; the eponymous one is for views" {
+@test "a table of one's own takes dir= and max_line=, and cannot be used in views; the eponymous one can" {
   two_jobs
   local own="CREATE VIRTUAL TABLE own USING task_errors(dir='$results', max_line=74)"
   assert_rows $'a|exit <n>|1\na|lost|1\nb|lost|1' "$own" 'SELECT job_id, signature, times FROM own'
@@ -152,7 +152,7 @@ assert_as_sql_counts() {
   assert_sql_error 'may not be modified' 'DELETE FROM task_errors'
 }
 
-@test "texts cost memory by the kind, not by the text" {
+@test "memory grows with the number of kinds of errors, not with the number of texts" {
   python3 - "$results/a.jsonl" <<'PYTHON'
 import sys
 with open(sys.argv[1], "w") as file:

@@ -14,7 +14,7 @@ example_data() {
   count=0
   for file in examples/sql/*.sql; do
     [[ $(head -n 1 "$file") == "-- $(basename "$file") - "?* ]]
-    # The boxes of 3.38's program crash it, on tables of its own as well.
+    # SQLite 3.38's program crashes in box mode, on its own tables as well.
     if (($(sqlite_version_number) < 3039000)); then box=list least=1; else box=box least=5; fi
     run sqlite3 -init /dev/null -bail -cmd '.load ./taskresults' :memory: < <(sed "s/^\.mode box/.mode $box/" "$file")
     [[ $status -eq 0 && ${#lines[@]} -ge least ]] || { echo "$file: $status $output"; return 1; }
@@ -42,7 +42,7 @@ example_data() {
   done
 }
 
-# A second opinion on three of them.
+# Three of them, computed in Python as well.
 @test "the SQL examples agree with Python" {
   example_data
   python3 - <<'PYTHON'
@@ -74,8 +74,8 @@ PYTHON
 
 # --- recipes ---------------------------------------------------------------------------------------------------------
 
-# The recipes run with the commands under test, on a state directory of the test's own, and with a logger that writes down
-# what it is told.
+# The recipes run with the commands under test, on a state directory of the test's own, and with a stand-in for logger(1)
+# that records its messages.
 stage() {
   local bin=$BATS_TEST_TMPDIR/bin
   mkdir -p "$bin" "$BATS_TEST_TMPDIR/home"
@@ -90,12 +90,12 @@ stage() {
   make_job fine 1200
 }
 
-# in_results COUNT JOB - that many records are left.
+# in_results COUNT JOB - the job has that many records left.
 in_results() {
   [[ $(wc -l <"$results/$2.jsonl") == "$1" ]]
 }
 
-@test "the cron recipe: alerts are printed once, the pager is told, old records go" {
+@test "the cron recipe: alerts are printed once, the pager is called, old records are pruned" {
   stage
   mapfile -t commands < <(sed -n 's/^[0-9*][^ ]* [^ ]* [^ ]* [^ ]* [^ ]* *scheduler *//p' "$root/examples/cron/taskresults")
   [[ ${#commands[@]} -eq 3 ]]
@@ -125,7 +125,7 @@ PYTHON
   words[0]=$(basename "${words[0]}")
 }
 
-@test "the systemd recipe for alerts tells the journal" {
+@test "the systemd recipe for alerts writes them to the journal" {
   stage
   exec_start taskresults-alerts
   run "${words[@]}"
@@ -134,7 +134,7 @@ PYTHON
   grep -qx SuccessExitStatus=1 "$root/examples/systemd/taskresults-alerts.service"
 }
 
-@test "the systemd recipe for pruning" {
+@test "the systemd recipe for pruning removes old records" {
   stage
   exec_start taskresults-prune
   run "${words[@]}"

@@ -10,7 +10,7 @@ setup_place() {
   cd "$place" || return
 }
 
-# refuses WORDS SELECT - as the function's second argument; nothing is written, nothing else is done.
+# refuses WORDS SELECT - the function fails with these words for that SELECT; nothing is written, and nothing else happens.
 refuses() {
   assert_sql_error "$1" 'CREATE TABLE t(a)' "INSERT INTO t VALUES ('kept')" \
     "SELECT taskresults_export_csv('x', CAST(x'$(printf %s "$2" | od -An -v -tx1 | tr -d ' \n')' AS TEXT))"
@@ -24,7 +24,7 @@ leftovers() {
 
 # --- what is written -------------------------------------------------------------------------------------------------
 
-@test "each cell is as Python's csv reads it, and quoted only where it must be: hostile texts of every length" {
+@test "Python's csv reads each cell back, and cells are quoted only where they must be: hostile texts of every length" {
   run_in_host <<'PYTHON'
 import csv, io, os, random, tempfile
 rng = random.Random(4180)
@@ -54,7 +54,7 @@ path = os.path.join(tempfile.mkdtemp(), 'x.csv')
 assert db.execute('SELECT taskresults_export_csv(?, ?)', (path, 'SELECT * FROM t ORDER BY rowid')).fetchone() == (len(rows),)
 data = open(path, 'rb').read()
 assert data == expected, [i for i in range(len(data)) if data[i:i + 1] != expected[i:i + 1]][:1]
-# And a reader that knows nothing of all that agrees (its csv module once refused NUL).
+# Python's csv reader, which shares no code with this, agrees (it once refused NUL).
 as_text = data.replace(b'\xff', b'?').decode().replace('\0', '<NUL>')
 csv.field_size_limit(10**7)
 read = list(csv.reader(io.StringIO(as_text, newline=''), strict=True))
@@ -101,7 +101,7 @@ PYTHON
   [[ $(head -c 5 x) == "\"'=,0" && $(wc -c <x) -eq 80007 ]]
 }
 
-@test "delimiter: each of the characters that are allowed is read back by Python's csv; no other is taken" {
+@test "delimiter: with each allowed character, Python's csv reads the file back; all others are refused" {
   run_in_host <<'PYTHON'
 import csv, io, os, random, sqlite3, tempfile
 path = os.path.join(tempfile.mkdtemp(), 'x.csv')
@@ -131,7 +131,7 @@ assert ''.join(taken) == '\t!#$%&()*,/:;<=>?@[\\]^_`{|}~', taken
 PYTHON
 }
 
-@test "guard: every text of which a spreadsheet could make a formula is marked, no other is, and the marks can be taken off" {
+@test "guard: every text that a spreadsheet could take for a formula is marked, no other is, and the marks can be removed again" {
   run_in_host <<'PYTHON'
 import csv, io, os, tempfile, unicodedata as u
 csv.field_size_limit(10**7)
@@ -149,11 +149,11 @@ def check(values, want):
         plain = plain.decode('latin-1').replace('\0', '<NUL>')
         assert cell == ("'" if want else '') + plain, (want, value, cell)
 everything = [chr(point) for point in range(0x110000) if not 0xD800 <= point < 0xE000]
-# What Unicode calls = + - @ once forms of the same character are one.
+# Characters that Unicode normalization (NFKC) turns into = + - @.
 openers = [c for c in everything if u.normalize('NFKC', c)[:1] in tuple('=+-@')]
 assert {'=', '\uff1d', '\uff0d', '\ufe6b'} < set(openers)
 check([c + '1+1' for c in openers], True)
-# White space, what is not seen, quotes: nothing of that hides a formula. Six kinds of Arabic and other marks are seen.
+# White space, invisible characters and quotes do not hide a formula. Six kinds of Arabic and other marks are visible.
 seen = set(map(chr, [*range(0x600, 0x606), 0x6DD, 0x70F, 0x890, 0x891, 0x8E2, 0x110BD, 0x110CD]))
 unseen = [c for c in everything if (u.category(c) in ('Cc', 'Cf', 'Zs', 'Zl', 'Zp', 'Pi', 'Pf') or c in '\'"`´') and c not in seen
           and not 0x2E00 <= ord(c) < 0x2E80]
@@ -161,7 +161,7 @@ assert len(unseen) > 200
 check([c + '=1+1' for c in unseen], True)
 check([' \n\ufeff\u3000"\uff1d1', '\u200b' * 300000 + '@', '\n', '\r\nx', '\tx', '\0x', "'=1"], True)
 check([b'=1', b'\xff\xa0-1', b'\xc2=', b'\xf0\x9f=x', b' @\xff', b'\xed\xa0\x80=1'], True)
-# Numbers are numbers; and what begins with a letter, a digit or another sign is as it was.
+# Numbers stay numbers; and a text that begins with a letter, a digit or another sign is unchanged.
 check([-5, -5.25, 0, 2**62], False)
 plain = [c for c in everything if u.category(c)[0] in 'LN' or c in '!#$%&(),./:;<>?[\\]^_{|}~\u20ac\u2212']
 plain = [c for c in plain if c not in '\u115f\u1160\u3164\uffa0']
@@ -170,7 +170,7 @@ check(['', ' ', ' a=1', '"a"', "'", '\u3000', 'a\n=1', b'', b'\xffa', b'\xc3\xa9
 # A name of a column may come from a hostile database.
 db.execute('SELECT taskresults_export_csv(?, ?, \'guard\', 1)', (path, 'SELECT -1 AS " =x", 2 AS b')).fetchone()
 assert open(path, 'rb').read() == b"' =x,b\r\n-1,2\r\n"
-# Who takes one ' off wherever a marked text is behind it gets every text back, those that had a ' of their own too.
+# To undo it, remove one ' wherever a text follows that would be marked. Texts that began with a ' come back, too.
 texts = ['=1', "'=1", "''=1", "'a", "a'", "' =", '', '\n-']
 marked = exported(texts)
 known = set(exported([*texts, *(cell[1:] for cell in marked if cell[:1] == "'")]))
@@ -178,7 +178,7 @@ assert [cell[1:] if cell[:1] == "'" and cell in known and exported([cell[1:]]) =
 PYTHON
 }
 
-@test "options that are wrong are told" {
+@test "wrong options are errors that say what is right" {
   setup_place
   local call="SELECT taskresults_export_csv('x', 'SELECT 1 AS a'"
   assert_sql_error "unknown option 'headers'" "$call, 'headers', 1)"
@@ -210,7 +210,7 @@ PYTHON
 
 # --- which statements ------------------------------------------------------------------------------------------------
 
-@test "any one SELECT will do, with comments, white space and semicolons around it" {
+@test "any single SELECT is accepted, with comments, white space and semicolons around it" {
   setup_place
   assert_rows $'1\n1\n1\n1\n1\n2' "SELECT taskresults_export_csv('x', 'select*FROM(SELECT 1)')" \
     "SELECT taskresults_export_csv('x', ' ; -- no '';'' here' || char(10) || '/* nor ; here */ SELECT 1 ; ; -- the end')" \
@@ -221,7 +221,7 @@ PYTHON
   [[ $(<x) == $'1\r\n2\r\n1\r' ]]
 }
 
-@test "what is not one SELECT is refused before it can do anything" {
+@test "anything but a single SELECT is refused before it can do anything" {
   setup_place
   local words='the statement has to be one SELECT' statement
   for statement in '' ' -- nothing' ';' 'BEGIN' 'PRAGMA user_version = 7' 'PRAGMA table_info(t)' 'EXPLAIN SELECT 1' \
@@ -242,7 +242,7 @@ PYTHON
   refuses 'syntax error' 'SELECT 1 SELECT 2'
 }
 
-@test "an error on the way is passed on in its own words, and leaves nothing" {
+@test "an error of the SELECT is passed on unchanged, and leaves no file" {
   setup_place
   echo before >x
   assert_sql_error 'integer overflow' "SELECT taskresults_export_csv('x', 'SELECT abs(value) FROM
@@ -255,7 +255,7 @@ PYTHON
   [[ $(<x) == before && -z $(leftovers) ]]
 }
 
-@test "views and triggers cannot call it; a view that does stays useless inside an export" {
+@test "views and triggers cannot call it, not even a view that an export reads" {
   setup_place
   sqlite3 -batch hostile.db "CREATE TABLE t(a); CREATE VIEW v AS SELECT taskresults_export_csv('stolen', 'SELECT 1') AS a;
     CREATE TRIGGER g AFTER INSERT ON t BEGIN SELECT taskresults_export_csv('stolen', 'SELECT 1'); END"
@@ -266,7 +266,7 @@ PYTHON
   [[ ! -e stolen && ! -e x ]]
 }
 
-@test "it cannot be used inside its own SELECT, also where that would never end" {
+@test "it cannot be used inside its own SELECT, not even in one that would never end" {
   setup_place
   assert_sql_error 'cannot be used inside its own SELECT' \
     "SELECT taskresults_export_csv('x', 'SELECT taskresults_export_csv(''y'', ''SELECT 1'')')"
@@ -279,7 +279,7 @@ PYTHON
 
 # --- which files -----------------------------------------------------------------------------------------------------
 
-@test "modes are kept, links followed, directories and missing ones refused" {
+@test "the file's mode is kept, links are followed, a directory and a missing directory are refused" {
   setup_place
   local export="'SELECT 1 AS a')"
   (umask 027 && sql "SELECT taskresults_export_csv('new', $export")
@@ -310,7 +310,7 @@ PYTHON
   [[ -z $(leftovers) && $(<new) == $'a\r\n1\r' ]]
 }
 
-@test "a FIFO, a device and the standard output are written to as they are" {
+@test "a FIFO, a device and standard output are written to directly" {
   setup_place
   mkfifo pipe
   cat pipe >got &
@@ -333,7 +333,7 @@ PYTHON
   assert_sql_error 'cannot write socket: No such device or address' "SELECT taskresults_export_csv('socket', 'SELECT 1')"
 }
 
-@test "a standard output that is closed is told" {
+@test "a closed standard output is an error" {
   run_in_host <<'PYTHON'
 import os, sqlite3
 os.close(1)
@@ -343,7 +343,7 @@ else: assert False
 PYTHON
 }
 
-@test "a reader that goes away ends it: by SIGPIPE, or with an error where that is ignored" {
+@test "if the reader of a pipe ends, the export ends: by SIGPIPE, or with an error if that is ignored" {
   setup_place
   local endless="WITH RECURSIVE c(n) AS (VALUES (1) UNION ALL SELECT n + 1 FROM c) SELECT n FROM c"
   run bash -c 'sqlite3 -batch -bail -init /dev/null -cmd ".load $1" :memory: "$2" | head -n 1; exit "${PIPESTATUS[0]}"' \
@@ -359,12 +359,12 @@ PYTHON
 big="SELECT taskresults_export_csv('x', 'WITH RECURSIVE c(n) AS (VALUES (1) UNION ALL SELECT n + 1 FROM c WHERE n < 60000)
   SELECT n, n FROM c')"
 
-# In build/tiny the second write is that of another thread; in the usual one, that behind 4 MiB.
+# In build/tiny the second write is done by a second thread; in the normal build, writes after 4 MiB are.
 each_build() {
   extension=$root/taskresults "$@" && extension=$root/build/tiny/taskresults "$@"
 }
 
-@test "a second thread writes the same bytes" {
+@test "with a second thread that writes, the bytes are the same" {
   setup_place
   local rows='WITH RECURSIVE c(n) AS (VALUES (1) UNION ALL SELECT n + 1 FROM c WHERE n < 400000) SELECT n, hex(n * n), n FROM c'
   TASKRESULTS_THREADS=1 sql "SELECT taskresults_export_csv('alone', '$rows')"
@@ -375,7 +375,7 @@ each_build() {
   cmp alone <(head -n -1 stdout)
 }
 
-@test "a disk that fills up behind the second thread is told, with the byte, and the file is what it was" {
+@test "a disk that fills up while the second thread writes is an error that names the byte, and the file stays as it was" {
   setup_place
   echo before >x
   run bash -c 'trap "" XFSZ; ulimit -f 8192; exec "$@"' - sqlite3 -batch -bail -init /dev/null -cmd ".load $extension" :memory: \
@@ -412,7 +412,7 @@ whichever_call_fails() {
   [[ $output == *'cannot write x: a temporary file beside it cannot be made: File exists'* && -z $(leftovers) ]]
 }
 
-@test "whichever of its system calls fails, the file is what it was, nothing lies beside it, and the cause is told" {
+@test "whichever of its system calls fails: the file stays as it was, no temporary file is left, and the error has the cause" {
   setup_place
   each_build whichever_call_fails
 }
@@ -428,7 +428,7 @@ killed_at_any_call() {
   done
 }
 
-@test "killed at any of them, the file is what it was, or whole" {
+@test "killed at any of its system calls, the file is the old one or the complete new one" {
   setup_place
   each_build killed_at_any_call
 }
@@ -455,7 +455,7 @@ interrupted_calls() {
   each_build interrupted_calls
 }
 
-@test "an interrupt or a time limit ends it at once and leaves nothing, also while nobody reads a FIFO" {
+@test "an interrupt or a time limit ends it at once and leaves no file, also while it waits for a FIFO's reader" {
   setup_place
   mkfifo pipe stalled
   exec {held}<>stalled # open, but never read

@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# What fails below us is told: every call into libc, by tests/live/each_call.py, and an output that takes nothing.
+# Failures below us are reported: of every call into libc (tests/live/each_call.py), and of an output that is full or closed.
 
 # shellcheck disable=SC2154  # helpers.bash and bats set them
 
@@ -34,11 +34,11 @@ assert_fails() {
 
 EINTR=4 EIO=5 ENOMEM=12
 
-@test "loading without memory has a message" {
+@test "loading the extension without memory is an error with a message" {
   assert_fails newlocale 1 "$ENOMEM" 'taskresults: out of memory' 'SELECT 1'
 }
 
-@test "an interrupted open, read or listing is tried again: each of them, of every table" {
+@test "an interrupted open, read or listing is repeated: each of them, in every table" {
   local name n table expected
   printf '{"jobs": [{"id": "a"}]}' >"$jobs_file"
   printf '{"pid": %s, "started_at": "2099-01-01T00:00:00Z"}' "$$" >"$BATS_TEST_TMPDIR/.checkpoint_a.json"
@@ -59,7 +59,7 @@ EINTR=4 EIO=5 ENOMEM=12
   done
 }
 
-@test "task_jobs: results that cannot be looked at end the query, and are not left out" {
+@test "task_jobs: results that cannot be examined fail the query, and are not left out silently" {
   printf '{"jobs": []}' >"$jobs_file"
   finish lost 00:00:00
   assert_rows 'lost|orphaned' 'SELECT job_id, state FROM task_jobs'
@@ -67,7 +67,7 @@ EINTR=4 EIO=5 ENOMEM=12
   [[ $(calls_met) == 1 ]]
 }
 
-@test "task_jobs: a process that cannot be read is not taken for the job's" {
+@test "task_jobs: a process that cannot be examined fails the query, and is not taken for the job's" {
   printf '{"jobs": [{"id": "a"}]}' >"$jobs_file"
   printf '{"pid": %s, "started_at": "2099-01-01T00:00:00Z"}' "$$" >"$BATS_TEST_TMPDIR/.checkpoint_a.json"
   assert_rows 'a|running' 'SELECT job_id, state FROM task_jobs'
@@ -75,9 +75,9 @@ EINTR=4 EIO=5 ENOMEM=12
   [[ $(calls_met) == 1 ]]
 }
 
-@test "run: output of the command that cannot be read is told, and the run is recorded" {
+@test "run: if the command's output cannot be read, a message says so, and the run is recorded" {
   local at
-  # Before the output come the environment, in as many reads as it takes, and the wait for the command to begin.
+  # Earlier reads are of the environment, as many as it takes, and of the pipe that tells when the command has begun.
   for ((at = 2; at < 20; at++)); do
     run fail_call read "$at" "$EIO" "$(tool taskresults)" run "a$at" -- sh -c 'echo one; exec sleep 0'
     [[ $output != *"the command's standard output"* ]] || break
@@ -86,7 +86,7 @@ EINTR=4 EIO=5 ENOMEM=12
   [[ $(sql "SELECT count(*) FROM task_results('a$at')") == 1 ]]
 }
 
-@test "whichever call fails, the answer is right or the failure is told (every 45th case; make faults has all)" {
+@test "whichever call fails, the answer is right or there is an error (every 45th case; make faults has all)" {
   run env TASKRESULTS_ROOT="$root" PYTHONDONTWRITEBYTECODE=1 python3 "$root/tests/live/each_call.py" 45
   [[ $status -eq 0 ]] || {
     echo "$output"
@@ -121,7 +121,7 @@ EINTR=4 EIO=5 ENOMEM=12
     run timeout 300 bash -c '"$@" >&-' - "$(tool taskresults)" follow --limit 1 --interval 1000 $form
     [[ $status -eq 3 ]]
   done
-  # One that comes later is what cannot be written.
+  # Here a later record is the first that cannot be written.
   bash -c '"$@" >/dev/full' - "$(tool taskresults)" follow --interval 0.05 2>"$BATS_TEST_TMPDIR/err" 3>&- &
   follower=$!
   while kill -0 "$follower" 2>/dev/null; do make_job a 1; sleep 0.02; done
@@ -129,7 +129,7 @@ EINTR=4 EIO=5 ENOMEM=12
   [[ $status -eq 3 && $(<"$BATS_TEST_TMPDIR/err") == *'No space left on device'* ]]
 }
 
-# into_a_pipe_without_reader COMMAND... - its standard output; status and complaints are those of the command.
+# into_a_pipe_without_reader COMMAND... - standard output is such a pipe; status and standard error are the command's.
 into_a_pipe_without_reader() {
   local both out pipe=$BATS_TEST_TMPDIR/pipe
   [[ -p $pipe ]] || mkfifo "$pipe"
@@ -159,7 +159,7 @@ into_a_pipe_without_reader() {
   ((failed == 0))
 }
 
-@test "with its standard descriptors closed, each command ends: failed, if it had something to print" {
+@test "with its standard descriptors closed, each command ends, with an error if it had something to print" {
   make_job a 3 2
   local words failed=0
   for words in 'view a' list stats errors export metrics report doctor version 'sql SELECT(1)' 'run a -- echo one'; do

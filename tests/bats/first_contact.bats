@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# The names, the columns and the recorded state of a real scheduler.
+# How the extension is loaded, and whether it reads the recorded state of a real scheduler.
 
 load ../lib/helpers
 

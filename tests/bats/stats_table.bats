@@ -384,7 +384,7 @@ assert rows.fetchall() == [("b", 1)]
 PYTHON
 }
 
-@test "a table of its own with dir= and max_line=, out of reach of views; the eponymous one is for views" {
+@test "a table of one's own takes dir= and max_line=, and cannot be used in views; the eponymous one can" {
   history a sf
   mkdir "$BATS_TEST_TMPDIR/other"
   mv "$results/a.jsonl" "$BATS_TEST_TMPDIR/other/b.jsonl"
