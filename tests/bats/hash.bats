@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# taskresults_hash(): FNV-1a with 64 bits, of the bytes, everywhere the same.
+# taskresults_hash(): 64-bit FNV-1a of the text's bytes, the same on every machine and in every encoding.
 
 load ../lib/helpers
 load ../lib/host
@@ -16,7 +16,7 @@ load ../lib/host
     taskresults_hash(12) = taskresults_hash('12'), taskresults_hash('a' || char(0) || 'b') = taskresults_hash(x'610062')"
 }
 
-@test "a stored line is found again by its hash, and belongs to nobody's database to forbid" {
+@test "a stored line is found again by its hash; a schema may call the function, too" {
   make_job a 5
   run_in_host <<'PYTHON'
 def fnv(text):

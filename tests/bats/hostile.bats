@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# Failing disks, interrupted system calls, lying sizes, patterns and names made to hurt.
+# Failing disks, interrupted system calls, wrong file sizes, and patterns and records made to be slow.
 
 load ../lib/helpers
 load ../lib/host
@@ -16,9 +16,9 @@ faulty() {
     sqlite3 -batch -bail -init /dev/null -nullvalue NULL -cmd ".load $extension" :memory: "$@"
 }
 
-# --- a read fails: the query fails, and never ends early --------------------------------------------------------------------
+# --- a read fails: the query fails, instead of ending early ----------------------------------------------------------------
 
-@test "a read that fails at once fails the query by job, file, byte and cause" {
+@test "a read that fails at once fails the query; the message has job, file, byte and cause" {
   make_job a 10
   local table order
   for table in task_results task_rejects; do
@@ -31,7 +31,7 @@ faulty() {
   done
 }
 
-@test "a read that fails in the middle fails the query where it stands, forwards and backwards" {
+@test "a read that fails in the middle fails the query after the rows before it, oldest or newest first" {
   make_job a 40000 3
   local size
   size=$(stat -c %s "$results/a.jsonl")
@@ -62,7 +62,7 @@ faulty() {
   done
 }
 
-@test "an fstat that fails is an error or a reject, never an end" {
+@test "an fstat that fails is an error or a reject, and never looks like the end of the file" {
   make_job a 3
   faulty FAULTS_FSTAT_AFTER=0 -- 'SELECT count(*) FROM task_results'
   [[ $status -ne 0 && $output == *"job 'a': $results/a.jsonl cannot be opened: Input/output error"* ]]
@@ -72,7 +72,7 @@ faulty() {
   [[ $status -ne 0 && $output == *"job 'a': $results/a.jsonl cannot be read at byte "*': Input/output error'* ]]
 }
 
-@test "after an error the same connection reads on without one" {
+@test "after an error, the same connection can run the query again" {
   make_job a 3
   run_in_host <<PYTHON
 import os, sqlite3
@@ -88,9 +88,9 @@ assert db.execute(statement).fetchall() == [(3,)]
 PYTHON
 }
 
-# --- what is no failure ---------------------------------------------------------------------------------------------------
+# --- what is not an error -------------------------------------------------------------------------------------------------
 
-@test "a file that has shrunk under a scan ends there, with whole lines only" {
+@test "a file that shrinks during a scan ends there, and gives only complete lines" {
   make_job a 40000
   local whole after
   whole=$(sql 'SELECT count(*) FROM task_results')
@@ -125,7 +125,7 @@ PYTHON
   done
 }
 
-@test "a read buffer of a few bytes gives the same rows and rejects, forwards and backwards" {
+@test "a read buffer of a few bytes gives the same rows and rejects, oldest and newest first" {
   local directory order statement
   make_job a 30 4
   for directory in "$results" "$root/tests/data/odd-lines" "$root/tests/data/scheduler-state/results"; do
@@ -143,7 +143,7 @@ PYTHON
   assert_rows 1 'SELECT count(*) > 100 FROM task_results'
 }
 
-# --- made to hurt --------------------------------------------------------------------------------------------------------
+# --- made to be slow or large ---------------------------------------------------------------------------------------------
 
 @test "an authorizer that forbids every further statement does not stop a scan" {
   make_job a 3
@@ -165,7 +165,7 @@ except sqlite3.DatabaseError:
 PYTHON
 }
 
-@test "patterns made to backtrack are done in good time" {
+@test "patterns made to backtrack do not make a query slow" {
   local i
   for i in {1..50}; do printf '{}\n' >"$results/$(printf 'a%.0s' {1..200})$i.jsonl"; done
   timeout 300 sqlite3 -init /dev/null -cmd ".load $extension" :memory: \
@@ -173,7 +173,7 @@ PYTHON
   [[ $(cat "$BATS_TEST_TMPDIR/count") == 0 ]]
 }
 
-@test "a record of sixty thousand keys, and one of a megabyte of nesting, are judged in good time" {
+@test "a record with sixty thousand keys, and a line with a megabyte of brackets, do not make a query slow" {
   python3 - "$results/a.jsonl" <<'PYTHON'
 import json, sys
 with open(sys.argv[1], "w") as file:
@@ -204,7 +204,7 @@ assert grown_kb < 4096, grown_kb  # keeping the names would take 20 MB
 PYTHON
 }
 
-@test "one hundred cursors and tables at once give their descriptors back" {
+@test "one hundred cursors and tables at once close all their descriptors" {
   make_job a 3
   run_in_host <<'PYTHON'
 import os
@@ -228,7 +228,7 @@ assert descriptors() == before
 PYTHON
 }
 
-@test "no descriptor is passed on to the programs that a host starts" {
+@test "programs that the host starts inherit no descriptor of ours" {
   make_job a 3
   run_in_host <<PYTHON
 import os

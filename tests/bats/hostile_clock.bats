@@ -1,12 +1,12 @@
 #!/usr/bin/env bats
-# Clocks that step: records whose times run backwards, records of the future, commands whose own clock is years off.
+# Wrong clocks: records whose times run backwards, records of the future, commands whose own clock is years off.
 
 load ../lib/helpers
 load ../lib/shell
 
 YEARS10=315360000
 
-# at_offset SECONDS COMMAND... - with the clock so far from the true one.
+# at_offset SECONDS COMMAND... - runs it with a clock that is ahead by so many seconds (negative: behind).
 at_offset() {
   CLOCK_OFFSET_S=$1 LD_PRELOAD=$root/build/shim/clock.so "${@:2}"
 }
@@ -16,7 +16,7 @@ record_ago() {
   append_raw "$1" "{\"timestamp\": \"$(date -u -d "@$((EPOCHSECONDS - $2))" +%Y-%m-%dT%H:%M:%SZ)\", \"success\": $3, \"output\": \"\", \"error\": \"\"}\n"
 }
 
-@test "the shim sets the clock of every program that is used" {
+@test "the shim sets the clock of every program that the tests use" {
   local now before=$EPOCHSECONDS
   # shellcheck disable=SC2016  # the other bash expands it
   for now in "$(at_offset $YEARS10 date +%s)" "$(at_offset $YEARS10 sqlite3 :memory: "SELECT strftime('%s', 'now')")" \
@@ -25,7 +25,7 @@ record_ago() {
   done
 }
 
-@test "times that run backwards: places in the file count, a range by time finds each record, and SQLite agrees" {
+@test "times that run backwards: order, streak and prune go by the place in the file, and a range of times finds all its records" {
   append_raw a '{"timestamp": "2026-03-01T00:00:00Z", "success": true, "output": "1"}\n'
   append_raw a '{"timestamp": "2026-02-01T00:00:00Z", "success": false, "output": "2"}\n'
   append_raw a '{"timestamp": "2026-04-01T00:00:00Z", "success": true, "output": "3"}\n'
@@ -38,7 +38,7 @@ record_ago() {
   assert_rows 1 "SELECT taskresults_prune('a', 'since', '2026-03-15T00:00Z', 'dry_run', 1)->>'kept'"
 }
 
-@test "records of the future and a clock ten years off: every command answers, and none changes a record" {
+@test "with records of the future and a clock ten years off, every command answers, and none changes a record" {
   record_ago past 3600 true
   record_ago mixed -3600 false
   record_ago mixed 7200 true
@@ -58,7 +58,7 @@ record_ago() {
   diff -r "$BATS_TEST_TMPDIR/before" "$results"
 }
 
-@test "alerts: a clock that steps ahead and back tells a failure once, and a silence only while it lasts" {
+@test "alerts: with a clock that steps ahead and back, a failure is reported once, and a silence only while it lasts" {
   record_ago broken 60 false
   record_ago fine 60 true
   local state=$BATS_TEST_TMPDIR/state
@@ -73,7 +73,7 @@ record_ago() {
   [[ $output != *failed* && $output != *silent* ]]
 }
 
-@test "sla: nothing after the present is counted, and a window before the records is empty" {
+@test "sla: records later than now are not counted, and a window before the first record is empty" {
   record_ago a 3600 true
   record_ago a -3600 false
   export SCHEDULER_LOGS_DIR=$BATS_TEST_TMPDIR
@@ -83,7 +83,7 @@ record_ago() {
   [[ $status -eq 0 && ${lines[1]} == a,0,0,0,* ]]
 }
 
-@test "run: a clock that is years off is what the record says, and neither duration nor timeout follow it" {
+@test "run: with a clock that is years off, the record has that clock's time, and duration and timeout are right" {
   run at_offset -$YEARS10 "$(tool taskresults)" run a --timeout 300 -- echo finished
   [[ $status -eq 0 && $output == finished ]]
   assert_rows '1|1' "SELECT count(*), time_us / 1000000 BETWEEN strftime('%s', 'now') - $YEARS10 - 100 AND strftime('%s', 'now') - $YEARS10 + 100

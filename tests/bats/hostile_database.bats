@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # A database file that somebody else made: what its views, triggers, constraints and names can do to the files that the
-# extension reads and writes. Each attack is refused by the flag that is named, or is shown as what remains possible.
+# extension reads and writes. Each test shows that an attack is refused, or ("what remains") what is still possible.
 
 load ../lib/helpers
 
@@ -13,15 +13,15 @@ setup_hostile() {
   cp -a "$results" "$BATS_TEST_TMPDIR/before"
 }
 
-# made_by_them STATEMENT... - the database file, as somebody with the extension at hand made it. What it holds may be
-# refused by the sqlite3 program itself only when it is used.
+# made_by_them STATEMENT... - makes the database file, as an attacker who has the extension. The sqlite3 program may refuse
+# what is in it only when it is used.
 made_by_them() {
   rm -f "$hostile"
   sqlite3 -batch -bail -init /dev/null -cmd ".load $extension" "$hostile" "$@"
 }
 
-# opened STATEMENT... - what happens to a user who opens it, and trusts its schema: so the library begins, and so did older
-# sqlite3 programs (3.44.2 does, 3.52.0 does not).
+# opened STATEMENT... - what happens to a user who opens it and trusts its schema. That is the library's default, and was
+# that of older sqlite3 programs (of 3.44.2, not of 3.52.0).
 opened() {
   run sqlite3 -batch -bail -init /dev/null -nullvalue NULL -cmd ".load $extension" "$hostile" 'PRAGMA trusted_schema=ON' "$@"
 }
@@ -38,7 +38,7 @@ nothing_changed() {
   [[ $(ls -A "$BATS_TEST_TMPDIR") == "$(printf '%s\n' before hostile.db private results)" ]]
 }
 
-# Everything of the extension that acts on files. None of it may be called by a schema.
+# Every function that acts on files. A schema must not be able to call any.
 acting=("taskresults_prune('own', 'keep', 1)" "taskresults_prune_all('keep', 1)" 'taskresults_writable(1)'
   'taskresults_writable()' "taskresults_export_csv('stolen.csv', 'SELECT 1')")
 
@@ -72,7 +72,7 @@ acting=("taskresults_prune('own', 'keep', 1)" "taskresults_prune_all('keep', 1)"
     for place in "CREATE TABLE t(x, y DEFAULT ($call))" "CREATE TABLE t(x CHECK ($call))" "CREATE TABLE t(x, y AS ($call))" \
       "CREATE TABLE t(x, y AS ($call) STORED)" "CREATE TABLE t(x); CREATE INDEX i ON t($call)" \
       "CREATE TABLE t(x); CREATE INDEX i ON t(x) WHERE $call"; do
-      # A schema that sqlite3 would not make can still be written into a file.
+      # An attacker can write a schema into the file that sqlite3 itself would refuse to make.
       made_by_them 'CREATE TABLE keep(x)'
       run python3 - "$hostile" "$place" <<'PYTHON'
 import sqlite3, sys
@@ -94,12 +94,12 @@ PYTHON
   done
 }
 
-@test "no function acts while a statement is prepared or explained, by a hostile view or by the user; run, it does" {
+@test "no function acts while a statement is prepared or explained, a hostile view's or the user's; it acts when the statement runs" {
   setup_hostile
   cd "$BATS_TEST_TMPDIR"
   local call
   for call in "${acting[@]}"; do
-    # A SQLite with STAT4 wants to know, while it prepares, how many rows have that value (tests/matrix/sqlite builds such).
+    # While it prepares, a SQLite built with STAT4 evaluates constants to estimate rows (tests/matrix/sqlite builds such ones).
     made_by_them 'CREATE TABLE t(x); CREATE TABLE u(x); CREATE INDEX i ON t(x);
       WITH n(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < 2000) INSERT INTO t SELECT n % 50 FROM n; ANALYZE' \
       "CREATE VIEW v AS SELECT * FROM t WHERE x = $call" \
@@ -115,7 +115,7 @@ PYTHON
   [[ $output == 0 && $(wc -l <"$results/own.jsonl") -eq 1 ]]
 }
 
-@test "a table that names a path is out of reach of views and triggers; a trusted schema makes no difference" {
+@test "views and triggers cannot use a table that names a path, whether the schema is trusted or not" {
   setup_hostile
   local trust table
   for table in "task_results(dir='$BATS_TEST_TMPDIR/private')" "task_rejects(dir='$BATS_TEST_TMPDIR/private')" \
@@ -147,7 +147,7 @@ PYTHON
   nothing_changed
 }
 
-@test "a trigger cannot write records through the eponymous table, nor through one of its own, until the user opts in" {
+@test "a trigger cannot write records, through the eponymous table or one of its own, until the user opts in" {
   setup_hostile
   made_by_them "CREATE VIRTUAL TABLE theirs USING task_results(dir='$BATS_TEST_TMPDIR/private')" \
     "CREATE TABLE t(x); CREATE TABLE u(x); CREATE VIEW i AS SELECT 1 AS x;
@@ -155,7 +155,7 @@ PYTHON
     CREATE TRIGGER b AFTER INSERT ON u BEGIN INSERT INTO theirs(job_id, success) VALUES ('evil', 1); END;
     CREATE TRIGGER c INSTEAD OF INSERT ON i BEGIN INSERT OR REPLACE INTO task_results(job_id, success) VALUES ('evil', 1); END"
   refused 'first allow it on this connection' 'INSERT INTO t VALUES (1)'
-  # Before 3.40 SQLite lets a trigger write into any virtual table, so there each wants the opt-in.
+  # Before 3.40, SQLite lets a trigger write into any virtual table. So there, every table needs the opt-in.
   local refusal='unsafe use of virtual table "theirs"' checks_writes=$(($(sqlite_version_number) >= 3040000))
   ((checks_writes)) || refusal='first allow it on this connection'
   refused "$refusal" 'INSERT INTO u VALUES (1)'
@@ -182,7 +182,7 @@ PYTHON
   [[ $status -eq 0 ]]
 }
 
-@test "what remains: a table or view of the same name hides ours; one in temp hides theirs" {
+@test "what remains: the file's table or view with the name of ours hides ours; one in temp hides the file's" {
   setup_hostile
   made_by_them "CREATE TABLE task_stats(job_id, runs); INSERT INTO task_stats VALUES ('forged', 7)" \
     "CREATE VIEW task_rejects AS SELECT 'forged' AS job_id" \
@@ -194,7 +194,7 @@ PYTHON
   [[ $output == $'3\nown|3' ]]
 }
 
-@test "the commands open no database, read no start-up file, and so meet none of this" {
+@test "the commands open no database and read no start-up file, so none of this can reach them" {
   setup_hostile
   made_by_them "CREATE TABLE task_stats(job_id, runs); INSERT INTO task_stats VALUES ('forged', 7)"
   cd "$BATS_TEST_TMPDIR"
@@ -204,9 +204,9 @@ PYTHON
   [[ $status -eq 0 && $output == *own,3,* && $output != *forged* && ! -e pwned ]]
 }
 
-# --- visitors, who bring statements ---------------------------------------------------------------------------------
+# --- statements of visitors -------------------------------------------------------------------------------------------
 
-# visited ENTRY_POINT STATEMENT... - a host loads the extension through it, and runs what a visitor wrote.
+# visited ENTRY_POINT STATEMENT... - a host loads the extension by that entry point, and runs a visitor's statements.
 visited() {
   local entry_point=$1
   shift
@@ -265,7 +265,7 @@ visited() {
   [[ $status -eq 0 && $output == '3|0|3|0|line <n>|1' ]]
 }
 
-# A new function is to be thought of: it acts, or it is among those that a visitor may have.
+# A new function must be on one of two lists: functions with side effects, or functions that visitors may call.
 @test "a normal load adds the functions with side effects, and no others" {
   local names="SELECT DISTINCT name FROM pragma_function_list WHERE name LIKE 'taskresults%' ORDER BY name"
   visited sqlite3_taskresults_init "$names"

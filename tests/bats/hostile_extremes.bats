@@ -1,9 +1,10 @@
 #!/usr/bin/env bats
-# Results that somebody filled to hurt: too many, too long, too deep, no files at all, swapped under a scan; and hosts with
-# few descriptors, little memory, no permission. Tables and commands alike: the right answer, or an error that names the
-# file; flat memory, no hang, no descriptor left, and never a change of what is there.
+# Results that an attacker filled: too many files, too long or too deep lines, entries that are not files, directories
+# swapped during a scan; and hosts with few descriptors, little memory, no permission. Tables and commands give the right
+# answer, or an error that names the file; memory stays flat, nothing hangs, no descriptor is left open, and nothing in the
+# directory changes.
 #
-# FULL_SIZE=1 takes 100,000 files for the commands, too; otherwise they have 5,000.
+# With FULL_SIZE=1, the commands are tested with 100,000 files; otherwise with 5,000.
 
 load ../lib/helpers
 load ../lib/host
@@ -13,7 +14,7 @@ teardown() {
   [[ -z ${open_place-} ]] || rm -rf "$open_place"
 }
 
-# make_files COUNT - so many jobs of one record each, in memory where that can be.
+# make_files COUNT - so many jobs of one record each, on a file system in memory if there is one.
 make_files() {
   open_place=$(mktemp -d /dev/shm/taskresults.XXXXXX 2>/dev/null || mktemp -d)
   results=$open_place/results
@@ -35,7 +36,7 @@ readers=('list --jsonl' 'stats --total --jsonl' 'errors --jsonl' 'view --all --l
   'export --format csv' 'sla --jsonl' 'metrics' 'report' 'doctor' 'prune --all --keep 1000000 --dry-run --jsonl'
   'alerts --after 1 --state state')
 
-# what_is_there - every entry with its kind, size, mode and time, so that any change shows.
+# what_is_there - every entry with its kind, size, mode and time, to notice any change.
 what_is_there() {
   find "$results" -printf '%P %y %s %m %T@ %l\n' | LC_ALL=C sort
 }
@@ -58,7 +59,7 @@ each_command() {
 
 # --- too many ---------------------------------------------------------------------------------------------------------
 
-@test "a hundred thousand files: each a row, one of them found by its name, in memory that grows by names alone" {
+@test "a hundred thousand files: each gives a row, one is found by its name, and only their names take memory" {
   make_files 100000
   run_in_host <<'PYTHON'
 import os, resource
@@ -107,7 +108,7 @@ with open(sys.argv[1] + "/deep.jsonl", "w") as file:
 PYTHON
 }
 
-@test "lines of 10 MB and a thousand levels are rejects with their reasons, the records around them rows, in flat memory" {
+@test "lines of 10 MB, and of a thousand levels, are rejects with their reasons; the records around them are rows; memory stays flat" {
   long_and_deep
   run_in_host <<'PYTHON'
 import resource
@@ -125,12 +126,12 @@ assert grown_kb < 8 * 1024, grown_kb  # less than one such line
 PYTHON
 }
 
-@test "lines of 10 MB: every command answers about the records, and changes nothing" {
+@test "with lines of 10 MB, every command answers about the records, and changes nothing" {
   long_and_deep
   each_command as_usual
 }
 
-@test "a line of 10 MB within max_line is a row, and whole" {
+@test "a line of 10 MB, if max_line allows it, is a row, and complete" {
   long_and_deep
   export TASKRESULTS_MAX_LINE=20000000
   assert_rows '3|10000000' "SELECT count(*), max(length(output)) FROM task_results('long') WHERE success = 0"
@@ -146,7 +147,7 @@ PYTHON
   [[ $status -eq 0 && $output == *'"paused_seconds": 86400'* || $output == *'"paused_seconds":86400'* ]]
 }
 
-# --- no files at all ---------------------------------------------------------------------------------------------------
+# --- entries that are not files ----------------------------------------------------------------------------------------
 
 zoo() {
   make_job good 3
@@ -179,7 +180,7 @@ only_the_good_job() {
   [[ $(taskresults list --csv | cut -d , -f 1,2 | tr -d '\r') == $'job_id,runs\ngood,3' ]]
 }
 
-@test "a command that is given such an entry by name reports it, and never waits" {
+@test "a command that is given an entry that is not a file by name reports it, and never waits" {
   zoo
   cd "$BATS_TEST_TMPDIR"
   local entry command
@@ -197,7 +198,7 @@ only_the_good_job() {
   [[ -p $results/fifo.jsonl && -L $results/loop.jsonl && $(readlink "$results/passwd.jsonl") == /etc/passwd ]]
 }
 
-@test "an output that is no file is written to or refused, never replaced by a file" {
+@test "-o with something that is not a file writes to it or refuses it, and never replaces it by a file" {
   make_job a 3
   cd "$BATS_TEST_TMPDIR"
   mkdir folder
@@ -217,7 +218,7 @@ only_the_good_job() {
 
 # --- swapped under a scan ------------------------------------------------------------------------------------------------
 
-@test "another directory put in the place of the results under a scan: the scan stays in the one it opened" {
+@test "if the results directory is replaced during a scan, the scan stays in the one that it opened" {
   local job
   for job in a b c; do make_job $job 3; done
   mkdir "$BATS_TEST_TMPDIR/other"
@@ -239,7 +240,7 @@ for table in ("task_results", "task_stats", "task_errors", "task_runs"):
 PYTHON
 }
 
-@test "another directory put in the place of the results before COMMIT: the records go where they were meant to go" {
+@test "if the results directory is replaced before COMMIT, the records go into the one of the INSERT" {
   mkdir "$BATS_TEST_TMPDIR/other"
   run_in_host <<PYTHON
 import os
@@ -253,7 +254,7 @@ assert os.listdir("$results") == [] and os.listdir("$results.away") == ["a.jsonl
 PYTHON
 }
 
-@test "a directory that is swapped over and over: every query is one of the two, or says that there is none" {
+@test "while a directory is swapped over and over, each query reads one of the two, or says that there is none" {
   local job
   for job in a b c d e f; do make_job $job 2; done
   cp -a "$results" "$BATS_TEST_TMPDIR/other"
@@ -325,7 +326,7 @@ right_or_said() {
   [[ $status -eq 0 && ${#lines[@]} -eq 101 ]]
 }
 
-@test "with little address space a scan answers as ever, and what does not fit is 'out of memory', never fewer rows" {
+@test "with little address space a scan gives all rows; a line that does not fit is 'out of memory', never fewer rows" {
   make_job big 50000
   local limit_kb answers=0
   for limit_kb in 40000 30000 25000 22000 20000 18000 16000 14000 12000 10000 8000; do
@@ -341,7 +342,7 @@ right_or_said() {
   ((answers >= 3))
 }
 
-@test "run with few descriptors or little memory: its record is there and whole, or it says why and fails" {
+@test "run, with few descriptors or little memory: the record is complete, or it fails and says why" {
   local limit recorded=0
   for limit in '-n 16' '-n 12' '-n 10' '-n 8' '-n 6' '-v 30000' '-v 15000' '-v 10000' '-v 8000' '-v 6000'; do
     rm -f "$results/r.jsonl"
@@ -357,7 +358,7 @@ right_or_said() {
   ((recorded > 0))
 }
 
-@test "follow with few descriptors or little memory: its records are shown, or it says why and fails" {
+@test "follow, with few descriptors or little memory: it shows the records, or fails and says why" {
   make_job a 3
   local limit shown=0 out=$BATS_TEST_TMPDIR/out follower status
   settled() { [[ $(<"$out") == *'run 1'*'run 2'* ]] || ! kill -0 "$follower"; }
@@ -369,13 +370,13 @@ right_or_said() {
     await settled
     if kill "$follower"; then shown=$((shown + 1)); fi
     wait "$follower" || status=$?
-    # It was ended by us, or by itself, with a word.
+    # We ended it, or it ended itself, with a message.
     ((status >= 3)) && [[ -s $out ]] || { echo "$limit: status $status, $(<"$out")"; return 1; }
   done
   ((shown > 0))
 }
 
-@test "a results directory without permission: run shows what its command wrote, and neither it nor follow goes on as if" {
+@test "a results directory without permission: run shows its command's output and says that it is not recorded; follow fails" {
   ((EUID == 0)) || skip 'needs root, to become somebody else'
   open_results
   make_job a 3
@@ -393,7 +394,7 @@ right_or_said() {
   done
 }
 
-@test "a results directory without permission: every command says which, and ends" {
+@test "a results directory without permission: every command names it, and ends" {
   ((EUID == 0)) || skip 'needs root, to become somebody else'
   open_results
   make_job a 3

@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# The hosts that users bring: Python, and applications in C that link the extension.
+# Programs that load the extension: Python, and applications in C that link it.
 
 load ../lib/helpers
 load ../lib/host
@@ -15,7 +15,7 @@ assert db.execute("SELECT count(*) FROM task_results WHERE job_id IN (SELECT val
 PYTHON
 }
 
-@test "two connections in two threads read at once" {
+@test "two connections in two threads can read at the same time" {
   make_job a 2000 3
   run_in_host <<'PYTHON'
 import threading
@@ -45,7 +45,7 @@ for name in ("de_DE.UTF-8", "fr_FR.UTF-8", "C"):
 PYTHON
 }
 
-# build_embedded FLAG... - compiles examples/embed.c with what is given.
+# build_embedded FLAG... - compiles examples/embed.c with these flags and sources.
 build_embedded() {
   # shellcheck disable=SC2046  # flags are words
   ${CC:-cc} -std=c11 -DSQLITE_CORE -Wall -Wextra -Werror -I"$root/include" $(pkg-config --cflags sqlite3 libcjson) \
@@ -72,7 +72,7 @@ b c: 4 runs, 0 failed' ]]
   assert_embedded
 }
 
-@test "Python loads it without the power to act: by name from 3.12 on, through load_extension() before" {
+@test "Python loads it read-only: by the entry point's name from 3.12 on, through load_extension() before" {
   make_job a 3
   require_host
   run host - "$extension" <<'PYTHON'
@@ -96,7 +96,7 @@ PYTHON
   [[ $status -eq 0 ]] || { echo "$output"; return 1; }
 }
 
-@test "a program that links libtaskresults.a can load it without the power to act" {
+@test "a program that links libtaskresults.a can load it read-only" {
   build_embedded "$root/libtaskresults.a" -Dsqlite3_taskresults_init=sqlite3_taskresults_readonly_init
   make_job a 3
   run "$BATS_TEST_TMPDIR/embed" "$results" # names its directory

@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# INSERT: the spelling, the defaults, the checks, the opt-in, and transactions.
+# INSERT: how lines are written, the defaults, the checks, the opt-in, and transactions.
 
 load ../lib/helpers
 load ../lib/host
@@ -9,7 +9,7 @@ insert() {
   sql 'SELECT taskresults_writable(1)' "$@" | tail -n +2
 }
 
-# run_all <SQL - runs the statements, those behind a failed one too. The shell's status only says that one failed.
+# run_all <SQL - runs all statements, also those after one that failed. The status only says that one failed.
 run_all() {
   sqlite3 -batch -init /dev/null -cmd ".load $extension" :memory: || [[ $? -eq 1 ]]
 }
@@ -30,7 +30,7 @@ assert_file() {
   }
 }
 
-# outputs JOB... - the outputs of the jobs' records, one a line, each file checked to hold nothing else.
+# outputs JOB... - the outputs of the jobs' records, one a line; checks that the files hold nothing else.
 outputs() {
   local job
   for job; do
@@ -57,33 +57,33 @@ for line in open(sys.argv[1]):
   diff -r "$BATS_TEST_TMPDIR/expected" "$results"
 }
 
-@test "so they do in a UTF-16 database" {
+@test "6,000 generated rows give, byte for byte, the files that Python's json.dumps gives, in a UTF-16 database, too" {
   python3 "$root/tests/live/insert_texts.py" "$BATS_TEST_TMPDIR/rows.sql" "$BATS_TEST_TMPDIR/expected" 1000 utf-16-le
   { echo "PRAGMA encoding = 'UTF-16le';"; cat "$BATS_TEST_TMPDIR/rows.sql"; } |
     sqlite3 -batch -bail -init /dev/null -cmd ".load $extension" :memory:
   diff -r "$BATS_TEST_TMPDIR/expected" "$results"
 }
 
-@test "what is inserted is what is read, a NUL and 5000 emoji included" {
+@test "texts are read back as they were inserted, a NUL and 5000 emoji included" {
   insert "INSERT INTO task_results(job_id, success, output, error)
           VALUES ('a', 0, 'x' || char(0) || 'y', replace(hex(zeroblob(3000)), '0', char(128512)))"
   assert_rows "a|0|780079|5000|1" "SELECT job_id, success, hex(output), length(error),
       error = replace(hex(zeroblob(2500)), '0', char(128512)) FROM task_results"
 }
 
-@test "what is left out is now, the job's id, and no text" {
+@test "the defaults of what is left out: timestamp is now, job_name is the job's id, output and error are empty" {
   insert "INSERT INTO task_results(job_id, success) VALUES ('a', 1)"
   assert_rows "a|1|||1" "SELECT job_name, success, output, error,
       abs(julianday('now') * 86400 - julianday(timestamp) * 86400) < 60 FROM task_results"
   [[ $(sql 'SELECT timestamp FROM task_results') =~ ^20[0-9-]{8}T[0-9:]{8}(\.[0-9]{6})?Z$ ]]
 }
 
-@test "NULL is the default of every column that has one" {
+@test "NULL means the default, in every column that has one" {
   insert "INSERT INTO task_results VALUES (NULL, 'a', NULL, 1, NULL, NULL)"
   assert_rows "a|a|1|||1" "SELECT job_id, job_name, success, output, error, time_us > 0 FROM task_results"
 }
 
-@test "numbers become text where text is wanted" {
+@test "numbers become text in columns of text" {
   insert "INSERT INTO task_results(job_id, job_name, success, output, error) VALUES ('a', 7, 1, 42, -0.5)"
   assert_rows "7|42|-0.5|text" "SELECT job_name, output, error, typeof(output) FROM task_results"
 }
@@ -94,7 +94,7 @@ for line in open(sys.argv[1]):
   assert_rows "1,0,1,0,1,1,0" "SELECT group_concat(success) FROM task_results"
 }
 
-@test "the hidden column job will do in place of job_id" {
+@test "the hidden column job can be used instead of job_id" {
   insert "INSERT INTO task_results(job, success) VALUES ('a', 1)" \
     "INSERT INTO task_results(job, job_id, success) VALUES ('a', 'a', 1)"
   assert_rows "a|2" "SELECT job_id, count(*) FROM task_results"
@@ -122,7 +122,7 @@ for line in open(sys.argv[1]):
 
 # --- the checks ----------------------------------------------------------------------------------------------------
 
-@test "a job id that is missing, no text, or no file's name is refused" {
+@test "a job id that is missing, is not text, or cannot be a file's name is refused" {
   assert_insert_error 'job_id is missing' success 1
   assert_insert_error 'job_id is missing' 'job_id, success' "'', 1"
   assert_insert_error 'job_id must be text' 'job_id, success' '7, 1'
@@ -133,7 +133,7 @@ for line in open(sys.argv[1]):
   assert_insert_error 'job is another name for job_id' 'job_id, job, success' "'a', 'b', 1"
 }
 
-@test "job and job_id together have to agree" {
+@test "if both job and job_id are given, they must be equal" {
   local insert="INSERT INTO t(job_id, job, success) VALUES ('ab',"
   local table="CREATE VIRTUAL TABLE temp.t USING task_results(dir='$results')"
   sql "$table" "$insert 'ab', 1)"
@@ -166,7 +166,7 @@ for line in open(sys.argv[1]):
   assert_insert_error 'job_id is not valid UTF-8' 'job_id, success' "CAST(x'61FF' AS TEXT), 1"
 }
 
-@test "what is computed cannot be given" {
+@test "columns that are computed cannot be inserted" {
   assert_insert_error 'rowid cannot be chosen' 'rowid, job_id, success' "1, 'a', 1"
   assert_insert_error 'time_us is computed' 'job_id, success, time_us' "'a', 1, 0"
   assert_insert_error 'offset cannot be chosen' 'job_id, success, offset' "'a', 1, 0"
@@ -175,7 +175,7 @@ for line in open(sys.argv[1]):
   assert_insert_error 'ok is computed; give success' 'job_id, ok' "'a', 1"
 }
 
-@test "a record that would be longer than the longest line that is read is refused" {
+@test "a record whose line would be longer than max_line is refused" {
   export TASKRESULTS_MAX_LINE=200
   insert "INSERT INTO task_results(job_id, success, timestamp, output)
           VALUES ('a', 1, '2026-01-01T00:00Z', substr(hex(zeroblob(200)), 1, 90))"
@@ -187,7 +187,7 @@ for line in open(sys.argv[1]):
 }
 
 # In the build with tiny limits: 100,000 bytes in place of 1 GiB.
-@test "a transaction with more than the limit for one job fails at the row that is too much, and can go on or be undone" {
+@test "a transaction with too much for one job fails at the row that exceeds the limit, and can go on or be rolled back" {
   big="WITH n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 30)
     INSERT INTO task_results(job_id, success, output) SELECT 'j', 1, hex(zeroblob(2000)) FROM n;"
   small="INSERT INTO task_results(job_id, success) VALUES ('j', 1), ('other', 0);"
@@ -227,7 +227,7 @@ SQL
   [[ ! -e $BATS_TEST_TMPDIR/elsewhere ]]
 }
 
-@test "an entry that becomes one before the COMMIT fails that" {
+@test "an entry that stops being a regular file before the COMMIT fails the COMMIT" {
   run sql 'SELECT taskresults_writable(1)' BEGIN "INSERT INTO task_results(job_id, success) VALUES ('a', 1)" \
     ".shell ln -s '$BATS_TEST_TMPDIR/elsewhere' '$results/a.jsonl'" COMMIT
   [[ $status -ne 0 && $output == *"job 'a': cannot append to $results/a.jsonl: "* && ! -e $BATS_TEST_TMPDIR/elsewhere ]]
@@ -237,7 +237,7 @@ SQL
   [[ $status -ne 0 && $output == *"job 'a': cannot append to $results/a.jsonl: it is a FIFO (only a regular file"* ]]
 }
 
-@test "settings of the environment that are wrong fail the INSERT by name" {
+@test "wrong settings in the environment fail the INSERT, which names the variable" {
   for setting in TASKRESULTS_MAX_LINE TASKRESULTS_SYNC; do
     run env "$setting=much" sqlite3 -batch -bail -init /dev/null -cmd ".load $extension" :memory: 'SELECT taskresults_writable(1)' \
       "INSERT INTO task_results(job_id, success) VALUES ('a', 1)"
@@ -269,7 +269,7 @@ SQL
   [[ -z $(ls -A "$results") ]]
 }
 
-@test "taskresults_writable() tells how it stands, and takes only 0 and 1" {
+@test "taskresults_writable() without an argument returns the setting; it takes only 0 and 1" {
   assert_rows $'0\n1\n1\n0\n0' 'SELECT taskresults_writable()' 'SELECT taskresults_writable(1)' \
     'SELECT taskresults_writable()' "SELECT taskresults_writable('0')" 'SELECT taskresults_writable()'
   local value
@@ -278,7 +278,7 @@ SQL
   done
 }
 
-@test "a table with arguments needs no opt-in, and gives none to task_results" {
+@test "a table with arguments needs no opt-in, and does not opt in for task_results" {
   local table="CREATE VIRTUAL TABLE temp.t USING task_results(sync=data)"
   sql "$table" "INSERT INTO t(job_id, success) VALUES ('a', 1)"
   assert_rows 1 'SELECT count(*) FROM task_results'
@@ -304,14 +304,14 @@ SQL
   }
   attack 'first allow it on this connection' 'INSERT INTO one VALUES (1)'
   attack 'unsafe use of taskresults_writable()' 'INSERT INTO two VALUES (1)'
-  # Before 3.40 SQLite lets a trigger write into it, so there it wants the opt-in.
+  # Before 3.40, SQLite lets a trigger write into it. So there, it needs the opt-in.
   local refusal='unsafe use of virtual table "theirs"'
   (($(sqlite_version_number) >= 3040000)) || refusal='first allow it on this connection'
   attack "$refusal" 'INSERT INTO three VALUES (1)'
   attack 'unsafe use of taskresults_writable()' 'INSERT INTO four VALUES (1)'
   attack 'unsafe use of taskresults_writable()' 'SELECT * FROM five'
   [[ -z $(find "$results" -name '*.jsonl') ]]
-  # The same trigger does write once the application has opted in: the tests above fail for the right reason.
+  # The same trigger does write once the application has opted in. So the refusals above have the right cause.
   sqlite3 -batch -bail -init /dev/null -cmd ".load $extension" "$database" 'PRAGMA trusted_schema=ON' 'SELECT taskresults_writable(1)' \
     'INSERT INTO one VALUES (1)'
   [[ -s $results/evil.jsonl ]]
@@ -335,7 +335,7 @@ SQL
   [[ -z $(ls -A "$results") ]]
 }
 
-@test "the rows of a job leave in one write, in their order" {
+@test "the rows of a job are written by one write(2), in their order" {
   insert BEGIN "INSERT INTO task_results(job_id, success, output) VALUES ('a', 1, 1), ('b', 1, 2), ('a', 1, 3)" \
     "INSERT INTO task_results(job_id, success, output) VALUES ('b', 1, 4), ('a', 1, 5)" COMMIT
   [[ $(outputs a b) == $'1\n3\n5\n2\n4' ]]
@@ -376,7 +376,7 @@ SQL
   [[ $(outputs a b) == $'before\nafter' ]]
 }
 
-@test "1,500 random transactions leave what they leave in an ordinary table" {
+@test "1,500 random transactions leave the same rows as in an ordinary table" {
   python3 "$root/tests/live/transactions.py" 1500 >"$BATS_TEST_TMPDIR/transactions.sql"
   run_all <"$BATS_TEST_TMPDIR/transactions.sql" >"$BATS_TEST_TMPDIR/answers" 2>"$BATS_TEST_TMPDIR/errors"
   grep ': ours' "$BATS_TEST_TMPDIR/answers" | cut -c 1-500 | head -n 3
@@ -385,7 +385,7 @@ SQL
   (($(grep -c 'CHECK constraint' "$BATS_TEST_TMPDIR/errors") > 100))
 }
 
-@test "a COMMIT that a locked database sends back can be repeated, and writes once" {
+@test "a COMMIT that fails because the database is locked can be repeated, and writes the rows once" {
   run_in_host <<PYTHON
 import sqlite3, os
 path = "$BATS_TEST_TMPDIR/main.db"
@@ -412,7 +412,7 @@ assert db.execute("SELECT group_concat(output) FROM task_results").fetchall() ==
 PYTHON
 }
 
-@test "savepoints set before such a COMMIT no longer reach what it wrote, but reach what came later" {
+@test "after such a COMMIT, ROLLBACK TO an older savepoint keeps what it wrote, and takes back later rows" {
   run_in_host <<PYTHON
 import sqlite3
 path = "$BATS_TEST_TMPDIR/main.db"
@@ -458,7 +458,7 @@ PYTHON
   assert_rows 1 'SELECT count(*) FROM task_results'
 }
 
-@test "the directory of a transaction is that of its first row" {
+@test "all rows of a transaction go into the directory that was set at its first row" {
   run_in_host <<PYTHON
 import os
 first, second = "$results", "$BATS_TEST_TMPDIR/second"
@@ -476,7 +476,7 @@ assert len(open(second + "/a.jsonl").readlines()) == 1
 PYTHON
 }
 
-@test "INSERT takes main's write lock: a read-only main refuses it, a temp table does not need it" {
+@test "INSERT takes the write lock of main: in a read-only database it fails, and a temp table needs none" {
   sqlite3 -batch -init /dev/null "$BATS_TEST_TMPDIR/main.db" 'CREATE TABLE t(x)'
   run sqlite3 -readonly -batch -bail -init /dev/null -cmd ".load $extension" "$BATS_TEST_TMPDIR/main.db" \
     'SELECT taskresults_writable(1)' "INSERT INTO task_results(job_id, success) VALUES ('a', 1)"
@@ -486,7 +486,7 @@ PYTHON
   assert_rows 1 'SELECT count(*) FROM task_results'
 }
 
-@test "RETURNING gives the values as they were given, changes() counts, last_insert_rowid() is no row's" {
+@test "RETURNING gives the values of the INSERT, changes() counts the rows, last_insert_rowid() is not the rowid of a record" {
   make_job a 1
   assert_rows $'1\n|b|1|x|-1\n1|-1|0' 'SELECT taskresults_writable(1)' \
     "INSERT INTO task_results(job_id, success, output) VALUES ('b', 1, 'x')
@@ -496,7 +496,7 @@ PYTHON
 
 # --- options -------------------------------------------------------------------------------------------------------
 
-@test "sync takes off and data, from the argument or TASKRESULTS_SYNC, and nothing else" {
+@test "sync, as an argument or in TASKRESULTS_SYNC, takes off and data, and nothing else" {
   assert_sql_error "sync: 'full' is neither off nor data" 'CREATE VIRTUAL TABLE temp.t USING task_results(sync=full)'
   TASKRESULTS_SYNC=on assert_sql_error "TASKRESULTS_SYNC: 'on' is neither off nor data" \
     'SELECT taskresults_writable(1)' "INSERT INTO task_results(job_id, success) VALUES ('a', 1)"

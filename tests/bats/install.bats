@@ -8,7 +8,7 @@ listing() {
   (cd "$1" && find . -printf '%y %m %p %l %T@\n' | sort && find . -type f -exec sha256sum {} + | sort)
 }
 
-@test "make install brings everything; uninstall takes it away, and leaves what was there before" {
+@test "make install installs everything; uninstall removes it, and leaves what was there before" {
   stage=$BATS_TEST_TMPDIR/'a stage'
   mkdir -p "$stage/usr/share/man/man1"
   echo theirs >"$stage/usr/share/man/man1/theirs.1"
@@ -24,11 +24,11 @@ listing() {
     share/doc/taskresults/{shell/README.md,examples/fresh.sh,examples/embed.c,examples/sql/audit.sql}; do
     [[ -f $file ]] || { echo "not installed: $file"; return 1; }
   done
-  # Nothing points outside, at the checkout, or nowhere, and nothing is writable for others.
+  # No link leads outside the stage, into the checkout, or nowhere; and nothing is writable for others.
   [[ -z $(find . -xtype l -o -perm /022 ! -type l) ]]
   run grep -rlF "$root" share include lib/pkgconfig bin
   [[ -z $output ]]
-  # Every link of every document leads to something that is installed; where the sources have one to a source, its words stay.
+  # Every link of every installed document leads to something that is installed. A link to a source file has become text.
   run env PYTHONDONTWRITEBYTECODE=1 python3 "$root/tests/lib/document_links.py" share/doc/taskresults
   [[ $status -eq 0 && -z $output ]] || { echo "$output"; return 1; }
   grep -qF '(ext/TABLES.md)' share/doc/taskresults/README.md
@@ -48,7 +48,7 @@ listing() {
   diff <(echo "$before") <(listing "$stage" | sed 's/ [0-9.]*$//')
 }
 
-@test "uninstall takes away what is not in this version any more, and nothing that install did not make" {
+@test "uninstall also removes files of older versions, and nothing that install did not make" {
   stage=$BATS_TEST_TMPDIR/stage
   make -s -C "$root" install DESTDIR="$stage" PREFIX=/usr
   note=$stage/usr/share/taskresults/installed
@@ -76,7 +76,7 @@ listing() {
     cc -Wall -Werror "$prefix/share/doc/taskresults/examples/embed.c" "${flags[@]}" -o embed
     [[ $(./embed "$results") == 'a: 3 runs, 1 failed' ]]
   done
-  # In a stage, by its own prefix.
+  # In a stage, with the prefix changed to the stage's.
   make -s -C "$root" install DESTDIR="$BATS_TEST_TMPDIR/stage" PREFIX=/usr
   PKG_CONFIG_PATH=$BATS_TEST_TMPDIR/stage/usr/lib/pkgconfig
   [[ $(pkg-config --variable=includedir taskresults) == /usr/include ]]
@@ -106,7 +106,7 @@ listing() {
   [[ $output == *'apt-get install -y --no-install-recommends gcc libc6-dev pkg-config libsqlite3-dev libcjson-dev sqlite3'* ]]
 }
 
-# fake_packages - a machine on which Debian's tools know no package until apt-get has run, which only leaves a mark.
+# fake_packages - stand-ins for Debian's tools: no package is known until apt-get has run, which only leaves a mark.
 fake_packages() {
   fakes=$BATS_TEST_TMPDIR/fakes installed=$BATS_TEST_TMPDIR/installed
   mkdir "$fakes"
@@ -115,7 +115,7 @@ fake_packages() {
   chmod +x "$fakes"/*
 }
 
-@test "no target but deps, demo and test installs packages: what is missing is named with the command" {
+@test "only deps, demo and test install packages; the other targets name what is missing, with the command" {
   fake_packages
   local target targets
   targets=$(make -s -C "$root" help | awk '$2 !~ /^(deps|demo|test|man|uninstall|clean|help|widths)$/ {print $2}')

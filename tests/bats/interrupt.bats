@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# A query that nobody wants any more ends within 50 ms of processor time, whatever it is reading.
+# An interrupted query ends within 50 ms of processor time, whatever it is reading.
 
 load ../lib/helpers
 load ../lib/host
@@ -41,30 +41,30 @@ assert_stops() {
   assert_stops interrupt "$big/good" "SELECT count(*) FROM task_results"
 }
 
-@test "sqlite3_interrupt() ends a look for rejects over good lines" {
+@test "sqlite3_interrupt() ends a search for rejects among good lines" {
   assert_stops interrupt "$big/good" 'SELECT * FROM task_rejects'
   assert_stops interrupt "$big/good" 'SELECT * FROM task_rejects ORDER BY rowid DESC'
 }
 
-@test "sqlite3_interrupt() ends a scan of torn lines, which are no rows, and one that shows each" {
+@test "sqlite3_interrupt() ends a scan of torn lines, of task_results and of task_rejects" {
   assert_stops interrupt "$big/torn" 'SELECT * FROM task_results'
   assert_stops interrupt "$big/torn" 'SELECT * FROM task_results ORDER BY rowid DESC'
   assert_stops interrupt "$big/torn" "SELECT * FROM task_rejects WHERE reason = 'x'"
 }
 
-@test "sqlite3_interrupt() ends the passing over of an endless line, from either end" {
+@test "sqlite3_interrupt() ends the skipping of a very long line, from either end" {
   assert_stops interrupt "$big/endless" 'SELECT * FROM task_results'
   assert_stops interrupt "$big/endless" 'SELECT * FROM task_results ORDER BY rowid DESC'
   assert_stops interrupt "$big/endless" 'SELECT length FROM task_rejects'
 }
 
-@test "sqlite3_interrupt() ends the wait for a lease that nobody lets go" {
+@test "sqlite3_interrupt() ends the wait for a lease that is never released" {
   make_job a 1
   run with_faults FAULTS_OPEN_ERRNO=11 -- "$root/build/live/interrupt" "$extension" interrupt 20 'SELECT * FROM task_results'
   [[ $status -eq 0 && $output == interrupted\ * ]]
 }
 
-@test "a scan that is let alone is not stopped" {
+@test "a scan that is not interrupted runs to its end" {
   make_job a 1000
   run "$root/build/live/interrupt" "$extension" progress:1 600000 'SELECT count(*) FROM task_results'
   [[ $status -eq 0 && $output == done\ * ]]
@@ -79,7 +79,7 @@ assert_stops() {
   assert_stops progress:10 "$big/good" "SELECT * FROM task_rejects"
 }
 
-@test "Python's progress handler is asked during a scan, and the host's own handler stays in place" {
+@test "Python's progress handler is called during a scan, and the host's handler is still set afterwards" {
   make_job a 3000
   run_in_host <<'PYTHON'
 calls = 0
@@ -96,7 +96,7 @@ assert calls > during, "the handler is gone"
 PYTHON
 }
 
-@test "60,000 names in an IN are collected and looked for with the host asked all along, and a stop is heard at once" {
+@test "with 60,000 names in an IN, the progress handler is called all along, and can stop the query at any time" {
   make_job a 3
   run_in_host <<'PYTHON'
 import sqlite3
@@ -126,7 +126,7 @@ for column, names in (("job_id", "SELECT n FROM names"), ("success", "SELECT n F
     for table in ("task_results", "task_runs"):
         query = f"SELECT count(*) FROM {table}" + where
         ours, _ = calls_of(query)
-        # SQLite makes the list for both; over it we ask for ourselves, at least once in a thousand names.
+        # SQLite makes the list in both cases. While we read it, we call the handler at least once in a thousand names.
         assert ours - plain >= NAMES / 1000, (query, plain, ours)
         for late in (1, (ours - plain) // 2, ours - plain - 20):
             told, stopped = calls_of(query, plain + late)
@@ -152,9 +152,8 @@ db.close()
 PYTHON
 }
 
-# SQLite gives its own parser's interrupt as an error of another kind. The text has no space: at one, SQLite's parser would
-# notice before ours is asked.
-@test "an interrupt while a table is connected is told as one" {
+# If SQLite's own parser notices the interrupt, the error is of another kind. It looks at each space, so the text has none.
+@test "an interrupt while a table is being connected is reported as an interrupt" {
   make_job a 3
   run_in_host <<'PYTHON'
 import sqlite3

@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# task_jobs: jobs.json as the scheduler left it, or is just writing it; what runs, what died, what is late, what is orphaned.
+# task_jobs: jobs.json, complete or just being written; which jobs run, died, are overdue or orphaned.
 
 load ../lib/helpers
 load ../lib/state
@@ -56,7 +56,7 @@ PYTHON
   assert_rows 'last|NULL' 'SELECT job_id, name FROM task_jobs'
 }
 
-@test "an element that is not a job, has no id or a duplicate id is a row, too" {
+@test "an element that is not an object, has no id, or has another's id is a row, too" {
   jobs 1 null '"text"' '[{"id": "inside"}]' '{"id": 5}' '{}' '{"id": "a"}' '{"id": "a", "enabled": false}' '{"id": ""}'
   assert_rows 'NULL|NULL|1
 NULL|NULL|null
@@ -88,7 +88,7 @@ paused|d,e,f,g,h' 'SELECT state, group_concat(job_id) FROM task_jobs GROUP BY st
 
 # --- late -------------------------------------------------------------------------------------------------------------------
 
-@test "an enabled job past its next run is overdue by so many seconds" {
+@test "an enabled job whose next run is past is overdue, by so many seconds" {
   local next
   next=$(date -u -d '-100 seconds' +%FT%TZ)
   jobs "{\"id\": \"late\", \"next_run\": \"$next\"}" "{\"id\": \"off\", \"next_run\": \"$next\", \"enabled\": false}" \
@@ -100,7 +100,7 @@ off|NULL|paused
 soon|NULL|idle' 'SELECT job_id, overdue_s BETWEEN 99 AND 160, state FROM task_jobs ORDER BY 1'
 }
 
-@test "a next run in any spelling counts; where it cannot be read as a time, the state is unknown, and not idle" {
+@test "next_run is read in any spelling of a time; if it cannot be read, the state is unknown, not idle" {
   jobs '{"id": "a", "next_run": "2026-01-01T00:30:00+0100"}' '{"id": "b", "next_run": "2026-01-01 00:30:00,5+01"}' \
     '{"id": "c", "next_run": "tomorrow"}' '{"id": "d", "next_run": 1767224000}' '{"id": "e", "next_run": ""}' '{"id": "f"}' \
     '{"id": "g", "next_run": "tomorrow", "enabled": false}' '{"id": "h", "next_run": "9999-01-01T00:00z"}'
@@ -133,7 +133,7 @@ off|running
 none|idle' 'SELECT job_id, state FROM task_jobs'
 }
 
-@test "a running job has the time at which its run began, as the checkpoint says; no other job has" {
+@test "a running job has the time at which its run began, from its checkpoint; other jobs have none" {
   local dead
   sleep 0 &
   dead=$!
@@ -154,7 +154,7 @@ NULL|idle|NULL' 'SELECT job_id, state, started_us FROM task_jobs'
   assert_rows '4070908800000000|running' "SELECT started_us, state FROM task_jobs WHERE job_id = 'live'"
 }
 
-@test "a process that began long after the job did is another one" {
+@test "a process that began long after the job's run is another process: the job died" {
   jobs '{"id": "reused"}' '{"id": "close"}' '{"id": "unsaid"}'
   checkpoint reused $$ "$(date -u -d '-3 days' +%FT%TZ)"
   checkpoint close $$ "$(date -u -d "@$(($(stat -c %Y /proc/$$) - 50))" +%FT%TZ)"
@@ -164,7 +164,7 @@ close|running
 unsaid|running' 'SELECT job_id, state FROM task_jobs'
 }
 
-@test "somebody else's process runs, and so does one of which no start is told" {
+@test "a job runs if its process is another user's, or if the checkpoint does not say when it began" {
   jobs '{"id": "unsaid"}' '{"id": "theirs"}'
   printf '{"pid": %d}' $$ >"$BATS_TEST_TMPDIR/.checkpoint_unsaid.json"
   checkpoint theirs 1
@@ -180,7 +180,7 @@ theirs|running' 'SELECT job_id, state FROM task_jobs'
   [[ $status -ne 0 || $output == running || $output == *'cannot open shared object file: Permission denied'* ]]
 }
 
-@test "a zombie does not run" {
+@test "a job whose process is a zombie is not running" {
   jobs '{"id": "z"}'
   python3 - "$BATS_TEST_TMPDIR/pid" "$BATS_TEST_TMPDIR/go" <<'PYTHON' &
 import os, sys, time
@@ -218,7 +218,7 @@ PYTHON
   assert_rows '7|7' "SELECT count(*), sum(state = 'died') FROM task_jobs"
 }
 
-@test "a checkpoint that cannot be looked at fails the query by name; one of another kind is not followed" {
+@test "a checkpoint that is a FIFO or a link fails the query, with its name, and is not opened" {
   jobs '{"id": "a"}'
   mkfifo "$BATS_TEST_TMPDIR/.checkpoint_a.json"
   assert_sql_error "job 'a': .checkpoint_a.json beside the jobs file: not a regular file, but a FIFO" 'SELECT state FROM task_jobs'
@@ -228,14 +228,14 @@ PYTHON
   assert_sql_error 'Too many levels of symbolic links' 'SELECT state FROM task_jobs'
 }
 
-@test "ids that are no file names have no checkpoint" {
+@test "no checkpoint is looked for if an id cannot be a file's name" {
   jobs '{"id": "../x"}' "{\"id\": \"$(printf '%0300d' 0)\"}" '{"id": "a\u0000b"}'
   assert_rows 3 "SELECT count(*) FROM task_jobs WHERE state = 'idle'"
 }
 
 # --- orphans ----------------------------------------------------------------------------------------------------------------
 
-@test "results without a job are orphans, in order; other entries are not" {
+@test "results without a job in jobs.json are orphaned jobs, in order; other entries of the directory are not" {
   jobs '{"id": "a"}' '{"id": 5}'
   make_job a 1
   make_job z 1
@@ -263,14 +263,14 @@ z|orphaned" 'SELECT job_id, state FROM task_jobs'
 
 # --- the file ---------------------------------------------------------------------------------------------------------------
 
-@test "a missing jobs file is an error of the query that names it and the variable" {
+@test "a missing jobs file fails the query, with its name and the variable's" {
   assert_sql_error "jobs file $jobs_file: No such file or directory (set SCHEDULER_JOBS_FILE" 'SELECT * FROM task_jobs'
   export SCHEDULER_JOBS_FILE=/no/such/place/jobs.json
   assert_sql_error 'jobs file /no/such/place/jobs.json: No such file or directory' 'SELECT * FROM task_jobs'
   assert_rows dropped "CREATE VIRTUAL TABLE temp.j USING task_jobs(file='/no/such/place')" 'DROP TABLE j' "SELECT 'dropped'"
 }
 
-@test "without a variable, and with an empty one, the default file is named; one larger than 64 MiB is not read" {
+@test "without the variable, or with an empty one, the error names the default file; a file of more than 64 MiB is not read" {
   truncate -s $((64 * 1024 * 1024 + 1)) "$jobs_file"
   assert_sql_error "jobs file $jobs_file: larger than 64 MiB" 'SELECT * FROM task_jobs'
   [[ ! -e /opt/.task-scheduler/jobs.json ]] || skip 'there is a scheduler here'
@@ -279,7 +279,7 @@ z|orphaned" 'SELECT job_id, state FROM task_jobs'
   assert_sql_error 'jobs file /opt/.task-scheduler/jobs.json: ' 'SELECT * FROM task_jobs'
 }
 
-@test "what is no JSON is an error with its byte and cause" {
+@test "a file that is not JSON is an error with the byte and the cause" {
   local case count=0 pids=()
   while IFS= read -r case; do
     count=$((count + 1))
@@ -304,7 +304,7 @@ CASES
   for ((case = 0; case < count; case++)); do wait "${pids[case]}"; done
 }
 
-@test "a jobs file that is no file is an error, and nothing waits" {
+@test "a jobs file that is a FIFO or a directory is an error, and nothing waits" {
   mkfifo "$jobs_file"
   run timeout 300 sqlite3 -batch -init /dev/null -cmd ".load $extension" :memory: 'SELECT * FROM task_jobs'
   [[ $status -ne 0 && $status -ne 124 && $output == *"not a regular file, but a FIFO"* ]]
@@ -350,7 +350,7 @@ PYTHON
 
 @test "sqlite3_interrupt() ends the wait for a file that does not parse" {
   printf '{"jobs": [' >"$jobs_file"
-  # By the number of pauses, of which there would be 50: how long one takes depends on what else the machine does.
+  # Counted are pauses, of which there would be 50, not seconds: these depend on what else the machine does.
   run env LD_PRELOAD="$root/build/shim/each_call.so" EACH_CALL_LOG="$BATS_TEST_TMPDIR/calls" \
     "$root/build/live/interrupt" "$extension" interrupt 5 'SELECT * FROM task_jobs'
   [[ $output == interrupted\ * ]]
@@ -359,7 +359,7 @@ PYTHON
   ((pauses > 0 && pauses < 50))
 }
 
-@test "a disk that fails is an error with the byte" {
+@test "a read error of jobs.json is an error with the byte" {
   jobs '{"id": "a"}'
   run with_faults FAULTS_PREAD_AFTER=0 -- sqlite3 -batch -init /dev/null -cmd ".load $extension" :memory: 'SELECT * FROM task_jobs'
   [[ $status -ne 0 && $output == *"jobs file $jobs_file: byte 0: Input/output error"* ]]
@@ -370,7 +370,7 @@ PYTHON
 
 # --- the table --------------------------------------------------------------------------------------------------------------
 
-@test "file= and results= name others, out of reach of views" {
+@test "file= and results= name another file and directory; views cannot use them" {
   jobs '{"id": "here"}'
   mkdir "$BATS_TEST_TMPDIR/other" "$BATS_TEST_TMPDIR/other/results"
   printf '{"jobs": [{"id": "there"}]}' >"$BATS_TEST_TMPDIR/other/jobs.json"
@@ -387,7 +387,7 @@ here|idle' "CREATE VIRTUAL TABLE temp.j USING task_jobs(file='$BATS_TEST_TMPDIR/
   assert_sql_error 'file= is empty' 'CREATE VIRTUAL TABLE temp.j USING task_jobs(file=)'
 }
 
-@test "a relative path, and one without a directory, work too" {
+@test "a relative path, and one without a slash, work, too" {
   jobs '{"id": "a"}'
   checkpoint a 0
   cd "$BATS_TEST_TMPDIR"
