@@ -178,7 +178,7 @@ assert [cell[1:] if cell[:1] == "'" and cell in known and exported([cell[1:]]) =
 PYTHON
 }
 
-@test "wrong options are errors that say what is right" {
+@test "export: wrong options are errors that say what is right" {
   setup_place
   local call="SELECT taskresults_export_csv('x', 'SELECT 1 AS a'"
   assert_sql_error "unknown option 'headers'" "$call, 'headers', 1)"

@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
-# Each folder below ext includes only what is lower: .ci/layers. Names are unique over all of them: .ci/names. Comments
-# name what there is: .ci/comments. What is written is used:
-# .ci/unused. Functions and headers are short: .ci/shape; those of shell: .ci/functions.
+# The checks of .ci: each folder below ext includes only lower ones (layers); names are unique (names); comments name only
+# what exists (comments); everything is used (unused); functions and headers of C are short (shape), and functions of shell
+# (functions).
 
 load ../lib/helpers
 
@@ -11,7 +11,7 @@ setup() {
   cp -r "$root/shell/runner" "$runner"
 }
 
-# assert_found WORDS - .ci/layers finds one fault in the tree, and says so.
+# assert_found WORDS - .ci/layers fails, and its message has these words.
 assert_found() {
   run "$root/.ci/layers" "$tree" "$runner"
   echo "$output"
@@ -23,7 +23,7 @@ assert_found() {
   [[ $status -eq 0 && -z $output ]]
 }
 
-@test "an include that points up is found, in a source, in a header and in what is included as text" {
+@test "an include of a higher folder is found, in a source, in a header and in a *.inc file" {
   echo '#include "../scan/scan.h"' >>"$tree/read/lines.c"
   assert_found 'read/lines.c: includes "../scan/scan.h"'
   cp "$root/ext/read/lines.c" "$tree/read/lines.c"
@@ -34,7 +34,7 @@ assert_found() {
   assert_found 'read/fast_walk.inc: includes "../tables/tables.h"'
 }
 
-@test "a second header of a folder is found, and a folder without a place in the order" {
+@test "a second header in a folder is found, and a folder that is not in the order" {
   touch "$tree/base/clock.h"
   assert_found 'base/clock.h: a folder has one header, base.h'
   rm "$tree/base/clock.h"
@@ -42,7 +42,7 @@ assert_found() {
   assert_found 'misc: not in FOLDERS of the Makefile'
 }
 
-@test "what Linux alone has is found outside its files, and comments and messages may name it" {
+@test "a call that only Linux has is found outside the files for it; comments and messages may name it" {
   echo '/* renameat2() and /proc are in platform_linux.c */' >>"$tree/prune/io.c"
   echo 'int tr_planted(int fd) { return fcntl(fd, F_SETLEASE, F_UNLCK); }' >>"$tree/prune/io.c"
   assert_found 'prune/io.c: F_SETLEASE belongs in base/platform_linux.c'
@@ -61,7 +61,7 @@ assert_found() {
   done
 }
 
-@test "a name that two files give to different things is found: functions, variables, types, macros" {
+@test "a name that two files use for different things is found: functions, variables, types, macros" {
   run "$root/.ci/names" "$tree"
   [[ $status -eq 0 && -z $output ]]
   local planted file=$tree/base/planted.c
@@ -78,7 +78,7 @@ assert_found() {
   [[ $status -eq 0 ]]
 }
 
-@test "all sources compile as one file, but not with a name that is there twice" {
+@test "all sources compile as one file; with a name that is defined twice, they do not" {
   local flags
   read -ra flags <<<"-std=c11 -fsyntax-only -Wall -Wextra -Werror -I$root/include $(pkg-config --cflags sqlite3 libcjson)"
   "$root/.ci/amalgamate" "$tree" | gcc "${flags[@]}" -x c -
@@ -87,7 +87,7 @@ assert_found() {
   [[ $status -ne 0 && $output == *STATS_JOB_ID* ]]
 }
 
-@test "a comment that names what there is not is found: a file, a folder, a name, a call, another file's title; and a long line" {
+@test "a comment that names something that does not exist is found: a file, a folder, a name, a call, a wrong title; and a long line" {
   run "$root/.ci/comments" "$tree"
   [[ $status -eq 0 && -z $output ]]
   local planted file=$tree/base/planted.c
@@ -108,7 +108,7 @@ assert_found() {
   [[ $status -eq 0 ]]
 }
 
-@test "what is written and used nowhere is found: a macro, a value, a type, a member, a function; tests may be who uses it" {
+@test "what is defined and never used is found: a macro, a value, a type, a member, a function; use by tests counts" {
   run "$root/.ci/unused" "$tree" "$runner"
   [[ $status -eq 0 && -z $output ]]
   local planted file=$tree/base/planted.h
@@ -131,7 +131,7 @@ assert_found() {
   [[ $status -eq 0 ]]
 }
 
-@test "a long function, a long header and a code that nobody has to look at are found" {
+@test "a long function, a long header, and a function whose result code may be ignored are found" {
   local unit=$BATS_TEST_TMPDIR/unit
   cp -R "$root/tests/unit" "$unit"
   run "$root/.ci/shape" "$tree" "$runner" "$unit"
@@ -154,7 +154,7 @@ assert_found() {
   [[ $status -eq 1 && $output == *'write.h:1: 351 lines, of at most 350' ]]
 }
 
-@test "ARCHITECTURE.md has a place for each source, and runner.h for each of the runner's" {
+@test "ARCHITECTURE.md describes each source, and runner.h each source of the runner" {
   local file name
   for file in "$root"/ext/*/*.c; do
     name=${file#"$root/"}
@@ -167,7 +167,7 @@ assert_found() {
   done
 }
 
-@test "a long function of shell is found, with its line and its length, behind a short one" {
+@test "a long function of shell is found, with its line and its length, after a short one" {
   local planted=$BATS_TEST_TMPDIR/planted.bash
   { echo 'short() {'; printf '  :\n%.0s' {1..38}; echo '}'; } >"$planted"
   run "$root/.ci/functions" "$planted"

@@ -1,10 +1,10 @@
 #!/usr/bin/env bats
-# task_lines: every line of the files in its order, records and rejects, and whether it is finished.
+# task_lines: every line of the files in order, records and rejects, and whether the line is finished.
 
 load ../lib/helpers
 load ../lib/host
 
-@test "every line of the collection and of the recorded state, with offset, length, end and text as Python splits the bytes" {
+@test "every line of the odd lines and of the recorded state has the offset, length, end and text that Python finds" {
   local directory
   for directory in odd-lines scheduler-state/results; do
     export SCHEDULER_RESULTS_DIR=$root/tests/data/$directory
@@ -24,7 +24,7 @@ PYTHON
   done
 }
 
-@test "records are those of task_results, with their values, and rejects those of task_rejects, with their reasons" {
+@test "task_lines has the records of task_results, with their values, and the rejects of task_rejects, with their reasons" {
   export SCHEDULER_RESULTS_DIR=$root/tests/data/odd-lines
   local of_records='rowid, job_id, offset, time_us, ok, timestamp, job_name, success, output, error'
   local of_rejects='rowid, job_id, offset, length, reason, line'
@@ -37,7 +37,7 @@ PYTHON
   assert_rows 0 'SELECT count(*) FROM task_lines WHERE reason IS NOT NULL AND coalesce(time_us, ok, timestamp, job_name, success, output, error) IS NOT NULL'
 }
 
-@test "a reject has NULL for what only a record has, whatever is compared with it, and its offset" {
+@test "a reject has an offset, and NULL in a record's columns, whatever they are compared with" {
   printf '%s\n' '{"success": true, "output": "x", "timestamp": "2026-01-01T00:00:00Z"}' '{torn' '{"success": false}' >"$results/a.jsonl"
   local condition
   for condition in 'ok = 0' 'success = 0' 'success <> 1' 'NOT ok' 'ok < 1' 'offset > 70' 'reason IS NULL AND offset >= 70'; do
@@ -64,14 +64,14 @@ PYTHON
   assert_rows '18|1|NULL|x' "SELECT offset, terminated, reason, output FROM task_lines('a') WHERE offset >= 18"
 }
 
-@test "of a line that is too long there are offset, length and end, but no text; a line that is no UTF-8 is a BLOB" {
+@test "a line that is too long has offset, length and end, but no text; a line that is not UTF-8 is a BLOB" {
   printf '{"output": "%090d"}\n\xff\xfe\n' 7 >"$results/a.jsonl"
   assert_rows $'0|104|1|longer than max_line|null\n105|2|1|not valid UTF-8|blob' \
     "CREATE VIRTUAL TABLE temp.l USING task_lines(max_line=50)" \
     'SELECT offset, length, terminated, reason, typeof(line) FROM l ORDER BY rowid'
 }
 
-@test "dev and inode are those of the file that a line was read from, also where a scan reads ahead, and another one after a replacement" {
+@test "dev and inode are those of the file that the line was read from, also when a thread reads ahead; a new file has another inode" {
   make_job a 3
   make_job b 60000
   expected() { stat -c '%n|%d|%i' "$results"/*.jsonl | sed 's|^.*/||; s|\.jsonl||'; }
@@ -84,7 +84,7 @@ PYTHON
   [[ $(expected) != "$before" ]]
 }
 
-@test "a file that cannot be opened or read is an error that names it, also behind an offset, and not the end of the lines" {
+@test "a file that cannot be opened or read is an error that names it, also with a range of offsets, and not the end of the lines" {
   make_job a 3
   make_job b 3
   local fault

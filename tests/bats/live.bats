@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# A directory in use: what readers see while others write, truncate, replace and remove.
+# A directory in use: what readers see while other programs write, truncate, replace and remove files.
 # TASKRESULTS_TEST_SECONDS makes the long version.
 
 load ../lib/helpers
@@ -7,7 +7,7 @@ load ../lib/host
 
 seconds=${TASKRESULTS_TEST_SECONDS:-1}
 
-@test "while a writer appends at full speed, readers see whole records only, in order, and never fewer" {
+@test "while a writer appends at full speed, readers see only complete records, in order, and never fewer than before" {
   require_host
   export HOST_SECONDS=$((20 * seconds + 600))
   : >"$results/live.jsonl"
@@ -21,7 +21,7 @@ seconds=${TASKRESULTS_TEST_SECONDS:-1}
   ((${output#* } >= 3))
 }
 
-@test "while files are truncated, replaced and removed, readers neither fail nor make rows of pieces" {
+@test "while files are truncated, replaced and removed, readers do not fail, and never take a piece of a line for a row" {
   require_host
   export HOST_SECONDS=$((20 * seconds + 600))
   python3 "$root/tests/live/vandal.py" "$results" "$seconds" "$BATS_TEST_TMPDIR/enough" >"$BATS_TEST_TMPDIR/actions" &
@@ -36,7 +36,7 @@ seconds=${TASKRESULTS_TEST_SECONDS:-1}
 
 # --- the same step by step -----------------------------------------------------------------------------------------------
 
-@test "what is appended after a scan has opened the file is for the next scan" {
+@test "a scan ends where the file ended when it was opened; what is appended later is in the next scan" {
   make_job a 3
   run_in_host <<PYTHON
 rows = db.execute("SELECT record FROM task_results")
@@ -63,7 +63,7 @@ two' 'SELECT output FROM task_results' 'SELECT reason FROM task_rejects'
 two' 'SELECT output FROM task_results' 'SELECT reason FROM task_rejects'
 }
 
-@test "a record that is glued to a torn tail is one reject, and those around it stand" {
+@test "a record that follows a torn line without a newline is one reject with it; the records around it are rows" {
   append_raw a '{"output": "one"}\n{"output": "to' '\b' 'rn'
   append_raw a '{"output": "two"}\n{"output": "three"}\n'
   assert_rows 'one
@@ -71,7 +71,7 @@ three
 1' 'SELECT output FROM task_results' 'SELECT count(*) FROM task_rejects'
 }
 
-@test "a file truncated to nothing under a scan ends it, and a longer one in its place is for the next" {
+@test "a file that is emptied during a scan ends there; what is written into it then is in the next scan" {
   make_job a 5000
   run_in_host <<PYTHON
 rows = db.execute("SELECT record FROM task_results")
@@ -85,7 +85,7 @@ assert db.execute("SELECT count(*) FROM task_results").fetchone() == (0,)
 PYTHON
 }
 
-@test "a file replaced under a scan is read to the end of the old one" {
+@test "if a file is replaced during a scan, the scan reads the old file to its end" {
   make_job a 5000
   run_in_host <<PYTHON
 import os
@@ -100,7 +100,7 @@ assert db.execute("SELECT job_name FROM task_results").fetchall() == [("new",)]
 PYTHON
 }
 
-@test "a file removed under a scan is read to its end" {
+@test "a file that is removed during a scan is read to its end" {
   make_job a 5000
   run_in_host <<PYTHON
 import os
@@ -112,7 +112,7 @@ assert db.execute("SELECT count(*) FROM task_results").fetchone() == (0,)
 PYTHON
 }
 
-@test "a file cut in the middle and refilled to the same size shows no row made of pieces when the size betrayed it" {
+@test "a file that is cut and then grows again gives no row made of two pieces, if the scan saw that it was shorter" {
   make_job a 5000
   run_in_host <<PYTHON
 import os

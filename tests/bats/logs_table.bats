@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# task_logs: every byte of every log in a row, whatever the log holds and in whatever order it is read.
+# task_logs: each byte of each log is in exactly one row, whatever the log contains, and in whatever order it is read.
 
 load ../lib/helpers
 load ../lib/state
@@ -36,7 +36,7 @@ timed_out|3' 'SELECT event, count(*) FROM task_logs GROUP BY event'
     SELECT count(*), sum(CAST(text AS BLOB) = readfile('$recorded/logs/' || job_id || '.log')) FROM whole"
 }
 
-@test "what was paused, resumed and deleted, and when" {
+@test "task_logs tells which jobs were paused, resumed and deleted, and when" {
   use_recorded
   assert_rows '2026-11-22T20:30:52.710412Z|flaky-api|paused
 2026-11-22T20:30:52.714399Z|flaky-api|resumed
@@ -69,7 +69,7 @@ b|0|NULL|NULL|other|'nothing but this'
 c|0|NULL|NULL|other|''" "$everything"
 }
 
-@test "a bracket begins a message only with an ISO time, its zone and a blank" {
+@test "a line with a bracket begins a message only if it holds an ISO time with its zone, and a blank follows" {
   local line
   for line in '[2026-01-01 00:00:00Z] x' '[2026-01-01T00:00:00] x' '[2026-01-01T00:00] x' '[2026-01-01T00:00:00Z]x' \
     '[2026-01-01T00:00:00Z]' '[2026-13-01T00:00:00Z] x' '[] x' '[' "[2026-01-01T00:00:00.$(printf '%060d' 0)Z] x"; do
@@ -86,7 +86,7 @@ c|0|NULL|NULL|other|''" "$everything"
 1767225600000000|z" "SELECT time_us, message FROM task_logs('c')"
 }
 
-@test "the last message counts as far as it is written" {
+@test "a last message that is still being written is shown as far as it is there" {
   log_raw a '[2026-01-01T00:00:00Z] Job paused\n[2026-01-01T00:00:01Z] Job res'
   assert_rows 'paused|Job paused
 other|Job res' 'SELECT event, message FROM task_logs'
@@ -102,7 +102,7 @@ text|610062" 'SELECT typeof(message), hex(message) FROM task_logs'
 
 # --- limits -----------------------------------------------------------------------------------------------------------------
 
-@test "what max_line cuts off a message is told at its end" {
+@test "a message that max_line cuts says at its end how much is missing" {
   local long
   long=$(printf '%0500d' 0)
   log a 00:00:00 "$long"
@@ -127,7 +127,7 @@ text|610062" 'SELECT typeof(message), hex(message) FROM task_logs'
   assert_rows '0|4' "SELECT sum(instr(message, char(65533)) > 0), sum(message LIKE '%😀… [% more bytes; see max_line]') FROM task_logs"
 }
 
-@test "a message of endless lines is held in little memory" {
+@test "a message of very many lines takes little memory" {
   { printf '[2026-01-01T00:00:00Z] x\n'; yes continued | head -c 100000000; } >"$logs/a.log"
   head -c 100000000 /dev/zero >"$logs/b.log"
   local order
@@ -141,7 +141,7 @@ text|610062" 'SELECT typeof(message), hex(message) FROM task_logs'
 
 # --- every order, every buffer ------------------------------------------------------------------------------------------------
 
-# A log with every shape of message; lines of all lengths, so that every boundary falls everywhere.
+# A log with every form of message, and lines of all lengths, so that the end of a buffer falls on every part of a line.
 odd_logs() {
   local i
   log_raw a 'leading\nlines\n'
@@ -176,7 +176,7 @@ odd_logs() {
   done
 }
 
-@test "a rowid finds its message, and where no message begins there is none" {
+@test "a rowid finds its message; the rowid of a byte at which no message begins finds none" {
   odd_logs
   assert_rows '1|1' "
     CREATE TABLE m AS SELECT rowid AS r, message FROM task_logs;
@@ -190,7 +190,7 @@ odd_logs() {
 
 # --- pushdown ---------------------------------------------------------------------------------------------------------------
 
-@test "a query by job opens its log only" {
+@test "a query for one job opens only its log" {
   log a 00:00:00 x
   log b 00:00:00 x
   log c 00:00:00 x
@@ -209,7 +209,7 @@ odd_logs() {
   assert_plan 'time_us < ?' 'SELECT * FROM task_logs WHERE time_us < 5'
 }
 
-@test "no answer depends on what is pushed down" {
+@test "answers are the same with and without pushdown" {
   odd_logs
   log_raw 12 '[2026-01-01T00:00:00Z] x\n'
   local where
@@ -225,19 +225,19 @@ odd_logs() {
 
 # --- the directory ------------------------------------------------------------------------------------------------------------
 
-@test "a missing directory is an error of the query, not of the table" {
+@test "a missing directory of logs fails the query, not CREATE TABLE" {
   export SCHEDULER_LOGS_DIR=/no/such/logs
   assert_sql_error 'logs directory /no/such/logs: No such file or directory (set SCHEDULER_LOGS_DIR' 'SELECT * FROM task_logs'
   assert_rows dropped "CREATE VIRTUAL TABLE temp.l USING task_logs(dir='/no/such/place')" 'DROP TABLE l' "SELECT 'dropped'"
 }
 
-@test "an empty directory is no rows, and so is a job without a log" {
+@test "an empty directory gives no rows, and so does a job without a log" {
   assert_rows '' 'SELECT * FROM task_logs'
   log a 00:00:00 x
   assert_rows '' "SELECT * FROM task_logs('b')" "SELECT * FROM task_logs('../logs/a')" "SELECT * FROM task_logs('')"
 }
 
-@test "dir= names another directory, out of reach of views" {
+@test "dir= names another directory; views cannot use it" {
   log a 00:00:00 here
   mkdir "$BATS_TEST_TMPDIR/other"
   printf '[2026-01-01T00:00:00Z] there\n' >"$BATS_TEST_TMPDIR/other/a.log"
@@ -248,14 +248,14 @@ odd_logs() {
     'CREATE VIEW v AS SELECT * FROM own' 'SELECT * FROM v'
 }
 
-@test "an unknown argument is refused, and sync is one" {
+@test "an unknown argument is refused; sync= is unknown here" {
   local argument
   for argument in sync=off colour=red logs=x; do
     assert_sql_error "the arguments are dir='PATH' and max_line=BYTES" "CREATE VIRTUAL TABLE temp.l USING task_logs($argument)"
   done
 }
 
-@test "an entry that is no file is a row that says so, and nothing waits or follows" {
+@test "an entry that is not a file is a row that says so; a FIFO is not waited for, a link not followed" {
   log good 00:00:00 x
   mkfifo "$logs/fifo.log"
   mkdir "$logs/dir.log"
@@ -277,7 +277,7 @@ link|NULL|NULL|other|not a regular file, but a symbolic link
   assert_rows 6 'SELECT count(*) FROM task_logs'
 }
 
-@test "a log that cannot be opened or read fails the query by name" {
+@test "a log that cannot be opened or read fails the query, with its name" {
   log a 00:00:00 x
   log b 00:00:00 x
   run with_faults FAULTS_OPEN_ERRNO=13 FAULTS_OPEN_NAME=b.log -- \
@@ -291,7 +291,7 @@ link|NULL|NULL|other|not a regular file, but a symbolic link
   done
 }
 
-@test "a file that shrinks under the scan ends there, with whole messages before" {
+@test "a log that shrinks during a scan ends there; the messages before are complete" {
   yes '[2026-01-01T00:00:00Z] Execution succeeded' | head -n 40000 >"$logs/a.log"
   local order
   for order in ASC DESC; do
@@ -302,7 +302,7 @@ link|NULL|NULL|other|not a regular file, but a symbolic link
   done
 }
 
-@test "interrupted system calls and short reads change nothing" {
+@test "interrupted system calls and short reads do not change the rows" {
   odd_logs
   sql "$everything" >"$BATS_TEST_TMPDIR/expected"
   with_faults FAULTS_EINTR=1 FAULTS_SHORT=13 -- sqlite3 -batch -bail -init /dev/null -nullvalue NULL -cmd ".load $extension" \

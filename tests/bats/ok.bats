@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# One rule of success: what Python's bool() says of the value, in every table and every command.
+# Success is what Python's bool() says of the value of the key, in every table and every command.
 
 load ../lib/helpers
 load ../lib/host
@@ -10,7 +10,7 @@ setup_file() {
   python3 "${TASKRESULTS_ROOT:-$BATS_TEST_DIRNAME/../..}/tests/oracles/ok.py" generate "$every_kind"
 }
 
-# assert_agrees COUNT - of the last `run` of ok.py: so many comparisons, or more, and no disagreement.
+# assert_agrees COUNT - the last `run` of ok.py made at least so many comparisons, and found no difference.
 assert_agrees() {
   printf '%s\n' "$output"
   [[ $status -eq 0 && $output =~ ([0-9]+)\ compared,\ 0\ disagreements$ ]] && ((BASH_REMATCH[1] >= $1))
@@ -28,7 +28,7 @@ assert_agrees() {
   assert_agrees 20
 }
 
-@test "a locale with a decimal comma judges numbers alike" {
+@test "in a locale with a decimal comma, numbers count as successes and failures as before" {
   printf '{"success": 0.5}\n{"success": 0.0}\n{"success": 2.5e-324}\n{"success": 2.4e-324}\n' >"$results/a.jsonl"
   run_in_host <<'PYTHON'
 import locale, subprocess

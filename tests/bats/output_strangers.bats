@@ -1,11 +1,11 @@
 #!/usr/bin/env bats
-# -o FILE and taskresults_export_csv() in a directory that belongs to somebody else, as from root's crontab: whatever its
-# owner puts there, and whenever, nothing is written, made or given a mode but what he could have written himself.
+# -o FILE and taskresults_export_csv() in another user's directory, as from root's crontab: whatever that user puts there,
+# and whenever, we write, create and chmod nothing that the user could not have written without us.
 
 load ../lib/helpers
 load ../lib/shell
 
-# In `theirs`, which belongs to nobody; `precious` is root's, outside of it.
+# The directory `theirs` belongs to the user nobody; `precious` is root's, and outside.
 setup_theirs() {
   ((EUID == 0)) || skip 'only root can be led astray by another user'
   open_results
@@ -23,7 +23,7 @@ teardown() {
   [[ -z ${open_place-} ]] || rm -rf "$open_place"
 }
 
-# all_ways FILE - runs each way to write it; sets `statuses` and `output`.
+# all_ways FILE - writes it by each command and function that can; sets `statuses` and `output`.
 all_ways() {
   local way outputs=''
   statuses=''
@@ -63,7 +63,7 @@ nothing_precious_changed() {
   done
 }
 
-@test "links of one's own and of root's are followed, and so is the owner's into what is his" {
+@test "our own links and root's are followed, and so is the directory owner's link to a file of the same owner" {
   setup_theirs
   ln -s "$open_place/private/page" ours
   "${as_owner[@]}" ln -s later theirs-ahead
@@ -77,7 +77,7 @@ nothing_precious_changed() {
   [[ -L ours && -L theirs-ahead && -L through && -s "$open_place/private/page" && -s later && -s folder/x ]]
 }
 
-@test "somebody else than root follows root's links, and no third user's" {
+@test "a user other than root follows root's links, but no third user's" {
   setup_theirs
   "${as_owner[@]}" test -r "$extension.so" || skip 'nobody cannot get there'
   ln -s page roots
@@ -94,7 +94,7 @@ nothing_precious_changed() {
   [[ $status -ne 0 && $output == *"a link of another user's leads there"* && ! -e page ]]
 }
 
-@test "two strangers' links in a row are not followed, though each of them alone is; one to our own output is" {
+@test "a chain of two users' links is not followed, though each of them alone is; a link to our own standard output is" {
   setup_theirs
   mkdir "$open_place/third"
   chown 65533:65533 "$open_place/third"
@@ -109,7 +109,7 @@ nothing_precious_changed() {
   [[ $(by_sql out) == $'1\r\n1\r\n'* && $(find . -type f) == '' ]]
 }
 
-@test "the temporary file swapped for a link while it is written: an error, and the link's end is what it was" {
+@test "if the temporary file is replaced by a link while it is written, that is an error, and the link's target stays as it was" {
   setup_theirs
   cat >"$BATS_TEST_TMPDIR/swaps" <<SCRIPT
 #!/bin/bash
@@ -130,9 +130,9 @@ SCRIPT
   done
 }
 
-# What the owner could lead elsewhere is a name; so no call that makes, opens for writing, renames or gives a mode may take
-# one, but below a descriptor, alone, and as a new file.
-@test "in that directory nothing is made, opened for writing, renamed or given a mode by a path" {
+# The owner can make any path lead elsewhere. So no call that creates, opens for writing, renames or changes the mode may
+# take a path: only a single name below an open descriptor, and only for a new file.
+@test "in that directory nothing is created, opened for writing, renamed or chmodded by its path" {
   require_strace
   setup_theirs
   cd /
@@ -166,7 +166,7 @@ PYTHON
   [[ $(stat -c %a "$theirs/existing") == 604 ]]
 }
 
-@test "the lock of the alerts' state makes no file where its owner's link leads" {
+@test "the lock of the alerts' state does not create a file where the directory owner's link leads" {
   setup_theirs
   "${as_owner[@]}" ln -s ../private/made state.lock
   run taskresults alerts --state "$theirs/state"

@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# What is pushed down, in the words of EXPLAIN QUERY PLAN and in files opened and bytes read.
+# What is pushed down: by EXPLAIN QUERY PLAN, by files opened, and by bytes read.
 
 load ../lib/helpers
 load ../lib/host
@@ -17,7 +17,7 @@ assert_planned() {
   done
 }
 
-# --- words -------------------------------------------------------------------------------------------------------------
+# --- EXPLAIN QUERY PLAN ------------------------------------------------------------------------------------------------
 
 @test "job_id is pushed down for =, IS, IN, GLOB and as an argument" {
   assert_planned 'job_id = ?' "job_id = 'a'" "'a' = job_id" "job = 'a'" "job_id = (SELECT 'a')" "job_id COLLATE BINARY = 'a'"
@@ -84,7 +84,7 @@ assert_planned() {
   [[ $(sorts "SELECT output FROM task_results ORDER BY rowid, time_us") -eq 1 ]]
 }
 
-@test "the order of the jobs is SQLite's to make where the encoding is another, or not to be known" {
+@test "SQLite sorts the jobs itself if the database is in UTF-16, or its encoding cannot be found out" {
   local job
   for job in b a-b a ā; do make_job "$job" 2; done
   run_in_host <<'PYTHON'
@@ -101,7 +101,7 @@ assert sorts(db) and jobs(db) == ["ā", "b", "a-b", "a"]
 PYTHON
 }
 
-@test "a rowid is looked up" {
+@test "a condition on rowid is a lookup" {
   assert_planned 'rowid = ?' 'rowid = 5' "rowid = '5'" 'rowid = 5.0'
 }
 
@@ -115,7 +115,7 @@ PYTHON
   assert_planned 'job_id = ? AND offset >= ? ORDER BY rowid DESC' "job_id = 'a' AND offset >= 5 ORDER BY rowid DESC"
 }
 
-@test "what is not known to be safe is not pushed down" {
+@test "conditions whose pushdown could change the answer are not pushed down" {
   assert_planned 'every line' "job_id COLLATE NOCASE = 'a'" "job_id = 'a' COLLATE NOCASE" "job_id = 'a' COLLATE RTRIM" \
     "job_id COLLATE NOCASE IN ('a', 'b')" "timestamp > '2026' COLLATE NOCASE" "timestamp COLLATE RTRIM = '2026'" \
     "job_id <> 'a'" "job_id > 'a'" "job_id IS NOT 'a'" "job_id NOT IN ('a')" "job_id LIKE 'a%'" "job_id NOT GLOB 'a*'" \
@@ -200,7 +200,7 @@ job-1998' 2 'SELECT job_id FROM task_results ORDER BY job_id DESC LIMIT 2'
   [[ $answer == 1 && $opens -eq 2 ]]
 }
 
-@test "a lookup by a rowid that is NULL opens no file" {
+@test "rowid = NULL opens no file" {
   make_job a 10
   counted "SELECT count(r.rowid) FROM (SELECT NULL AS place) LEFT JOIN task_results AS r ON r.rowid = place"
   [[ $answer == 0 && $opens -eq 0 ]]
@@ -226,7 +226,7 @@ job-1998' 2 'SELECT job_id FROM task_results ORDER BY job_id DESC LIMIT 2'
   ((bytes < 512 * 1024))
 }
 
-@test "what is behind an offset is read, and nothing before it but the end of a line and what fits in the buffer" {
+@test "offset >= n reads from there on, and one byte before it; newest first, at most one buffer before it" {
   make_job a 50000
   make_job b 3
   local size behind
@@ -242,7 +242,7 @@ job-1998' 2 'SELECT job_id FROM task_results ORDER BY job_id DESC LIMIT 2'
   ((bytes <= 64 * 1024))
 }
 
-@test "reading ends behind a range of offsets, forwards and backwards, also where a scan would read ahead" {
+@test "a scan stops reading at the end of a range of offsets, oldest or newest first, also when a thread reads ahead" {
   python3 "$root/tests/bench/generate.py" "$results/big.jsonl" 20000000
   local first second
   first=$(head -n 1 "$results/big.jsonl" | wc -c) second=$(head -n 2 "$results/big.jsonl" | wc -c)
@@ -262,13 +262,13 @@ job-1998' 2 'SELECT job_id FROM task_results ORDER BY job_id DESC LIMIT 2'
   ((answer == $(head -c 10000000 "$results/big.jsonl" | wc -l) + 1 && bytes < 11000000))
 }
 
-@test "no line lies before the first byte, and every line before a very large one" {
+@test "offset < 0 finds no line, and offset < a very large number finds all" {
   make_job a 3
   assert_rows '0|0|3|3' "SELECT (SELECT count(*) FROM task_lines WHERE offset < 0), (SELECT count(*) FROM task_lines WHERE offset < -1),
     (SELECT count(*) FROM task_lines WHERE offset < 9223372036854775807), (SELECT count(*) FROM task_lines WHERE offset <= 1e300)"
 }
 
-@test "a whole scan reads every byte once" {
+@test "a full scan reads every byte once" {
   make_job a 5000
   make_job b 5000
   counted 'SELECT count(*) FROM task_results'

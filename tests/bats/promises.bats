@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# ext/SECURITY.md names a test for every promise; a test that was renamed or removed takes its promise with it.
+# ext/SECURITY.md names a test for every promise. This fails if such a test was renamed or removed.
 
 load ../lib/helpers
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# Retention: what is kept, what is refused, and what happens beside writers, after kills and after errors.
+# Pruning: what is kept, what is refused, and what happens while others write, after kills and after errors.
 #
 # The long runs take environment variables for their full size:
 #   PRUNE_RECORDS=200000 PRUNE_KILLS=300 PRUNE_STRIDE=1 tests/run prune
@@ -17,7 +17,7 @@ prune() {
   sql "SELECT taskresults_prune('$1', $2)"
 }
 
-# at_step CALL COMMAND JOB OPTIONS - the report of a prune that is stopped before a system call while COMMAND runs.
+# at_step CALL COMMAND JOB OPTIONS - the report of a prune that waits before that system call until COMMAND has run.
 at_step() {
   "$root/tests/prune/at_step.py" "$@"
 }
@@ -55,14 +55,14 @@ killed_prune() {
   assert_no_leftovers
 }
 
-@test "count tells how many lines went; keep 0 leaves an empty file" {
+@test "count gives the number of removed lines; keep 0 leaves an empty file" {
   make_job j 10
   [[ $(prune j "'keep', 4, 'count', 1") == *'"kept":4,"dropped":6,'* ]]
   [[ $(prune j "'keep', 0, 'count', 1, 'force', 1") == *'"kept":0,"dropped":4,'* ]]
   [[ -f $results/j.jsonl && ! -s $results/j.jsonl ]]
 }
 
-@test "keep does not read what it drops" {
+@test "keep does not read the lines that it drops" {
   python3 "$root/tests/bench/generate.py" "$results/j.jsonl" 20000000
   with_faults FAULTS_LOG="$BATS_TEST_TMPDIR/log" -- sqlite3 -batch -init /dev/null -cmd ".load $extension" :memory: \
     "SELECT taskresults_prune('j', 'keep', 10)"
@@ -82,7 +82,7 @@ killed_prune() {
   cmp <(grep job_id "$BATS_TEST_TMPDIR/copy" | tail -n 3) <(grep . "$results/j.jsonl")
 }
 
-@test "since keeps what is as new, what has no readable time, and rejects; wherever they stand" {
+@test "since keeps records from then on, records without a readable time, and rejects, wherever they are in the file" {
   append_record j undatable yesterday
   append_record j old 2026-01-01T00:00:00Z
   append_raw j 'not json\n'
@@ -95,7 +95,7 @@ killed_prune() {
   assert_rows 1 "SELECT taskresults_prune('j', 'since', (SELECT max(time_us) FROM task_results))->>'kept' = 2"
 }
 
-@test "since takes what the commands take" {
+@test "since takes the times that the commands take" {
   append_record j old 2026-01-31T23:59:59.999999Z
   append_record j day 2026-02-01T00:00:00Z
   append_record j soon "$(date -u -d '1 day' +%FT%TZ)"
@@ -130,7 +130,7 @@ PYTHON
   assert_rows "$expected" "SELECT group_concat(job_name) FROM task_results"
 }
 
-@test "keep and since together keep what either keeps; keep_failures keeps more" {
+@test "keep and since together keep what either of them keeps; keep_failures keeps more" {
   make_job j 60 10
   [[ $(prune j "'keep', 5, 'since', '2026-01-01T00:50Z', 'dry_run', 1") == *'"kept":10,"dropped":50,'* ]]
   [[ $(prune j "'keep', 20, 'since', '2026-01-01T00:50Z', 'dry_run', 1") == *'"kept":20,"dropped":40,'* ]]
@@ -139,18 +139,18 @@ PYTHON
   assert_rows 12 "SELECT count(*) FROM task_results"
 }
 
-@test "random options over generated files keep, and report, what a model of the rules says" {
+@test "random options over generated files: kept lines and report are those of a model in Python" {
   require_host
   "$host_python" "$root/tests/prune/choices.py" "$extension" 150
   "$host_python" "$root/tests/prune/choices.py" "$root/build/tiny/taskresults" 150
 }
 
-@test "random rules over generated directories: what a slip of the hand would cost is refused, with what would go" {
+@test "random rules over generated directories: what looks like a mistake is refused, with the number of records it would remove" {
   require_host
   "$host_python" "$root/tests/prune/guards.py" "$extension" 300
 }
 
-@test "a buffer of seven bytes chooses the same lines" {
+@test "with a buffer of seven bytes, the same lines are kept" {
   cp "$root"/tests/data/odd-lines/*.jsonl "$results"
   make_job j 30 4
   mkdir "$BATS_TEST_TMPDIR/tiny"
@@ -162,7 +162,7 @@ PYTHON
 }
 
 # The build with a small buffer shares every file of 64 bytes or more between two threads, the real one none below 4 MiB.
-@test "two threads choose the same lines as one, whatever stands in the middle" {
+@test "two threads keep the same lines as one, whatever is in the middle of the file" {
   mkdir "$BATS_TEST_TMPDIR/shared"
   python3 - "$results" <<'PYTHON'
 import json, random, sys
@@ -201,7 +201,7 @@ PYTHON
   grep -q '"dropped":[1-9]' "$BATS_TEST_TMPDIR/report"
 }
 
-@test "a last line without its newline is brought along, and gets one" {
+@test "a complete record at the end without a newline is kept, and gets a newline" {
   make_job j 3
   append_raw j '{"timestamp": "2026-06-01T'
   prune j "'keep', 1"
@@ -210,14 +210,14 @@ PYTHON
   assert_no_leftovers
 }
 
-@test "keep 0 keeps an unfinished last line all the same: a record may become of it" {
+@test "keep 0 keeps an unfinished last line: it may become a record" {
   make_job j 3
   append_raw j '{"timestamp": "2026-06-01T'
   prune j "'keep', 0, 'force', 1"
   [[ $(cat "$results/j.jsonl") == '{"timestamp": "2026-06-01T' ]]
 }
 
-@test "a dry run tells what would go and changes nothing" {
+@test "a dry run reports what would be removed, and changes nothing" {
   make_job j 10
   before=$(stat -c '%d:%i %y %z' "$results/j.jsonl")
   [[ $(prune j "'keep', 4, 'dry_run', 1") == '{"job_id":"j","result":"dry_run","kept":4,"dropped":6,'* ]]
@@ -225,7 +225,7 @@ PYTHON
   [[ $(ls -A "$results") == j.jsonl ]]
 }
 
-@test "with nothing to drop the file is left alone" {
+@test "if there is nothing to drop, the file is not touched" {
   make_job j 4
   before=$(stat -c '%d:%i' "$results/j.jsonl")
   [[ $(prune j "'keep', 4") == '{"job_id":"j","result":"unchanged","kept":4,"dropped":0,"bytes_freed":0}' ]]
@@ -256,7 +256,7 @@ PYTHON
   assert_sql_error "cannot be the name of a job" "SELECT taskresults_prune('a/b', 'keep', 1)"
 }
 
-@test "wrong options are errors that say what is right" {
+@test "prune: wrong options are errors that say what is right" {
   make_job j 3
   assert_sql_error "unknown option 'keeep'; the options are keep, since," "SELECT taskresults_prune('j', 'keeep', 1)"
   assert_sql_error "say what to keep" "SELECT taskresults_prune('j')"
@@ -315,7 +315,7 @@ PYTHON
 
 # --- refusals ------------------------------------------------------------------------------------------------------
 
-@test "links, other names and what is no file are refused" {
+@test "links, files with a second name, and entries that are not files are refused" {
   make_job j 5
   ln -s j.jsonl "$results/link.jsonl"
   assert_sql_error "is a symbolic link" "SELECT taskresults_prune('link', 'keep', 1)"
@@ -355,7 +355,7 @@ PYTHON
   [[ $status -ne 0 && $output == *"free some, or keep fewer"* && -z $left ]]
 }
 
-@test "without leases or exchange it is refused, and done if no writer runs" {
+@test "on a file system without leases or exchange, prune refuses; with offline, it prunes" {
   for call in "fcntl F_SETLEASE" renameat2; do
     make_job j 5
     append_raw j 'unfinished'
@@ -373,9 +373,9 @@ PYTHON
   done
 }
 
-# --- beside others -------------------------------------------------------------------------------------------------
+# --- while others use the file -------------------------------------------------------------------------------------
 
-@test "a writer that keeps the file open makes it busy, nothing changes, and no other writer waits" {
+@test "if a writer keeps the file open, prune is busy, changes nothing, and makes no other writer wait" {
   make_job j 10
   cp "$results/j.jsonl" "$BATS_TEST_TMPDIR/copy"
   "$root/tests/prune/hold.py" "$results/j.jsonl" "$BATS_TEST_TMPDIR/hold" held 3>&- >/dev/null 2>&1 &
@@ -383,7 +383,7 @@ PYTHON
   prune j "'keep', 1" >"$BATS_TEST_TMPDIR/report" &
   pruner=$!
   await compgen -G "$results/.taskresults-*.lock" >/dev/null
-  # One that would have to wait for a lease gets EWOULDBLOCK here.
+  # A writer that would have to wait for a lease would get EWOULDBLOCK here.
   python3 - "$results/j.jsonl" "$pruner" <<'PYTHON'
 import os, sys, time
 while os.path.exists(f"/proc/{sys.argv[2]}") and open(f"/proc/{sys.argv[2]}/stat").read().split()[2] != "Z":
@@ -401,7 +401,7 @@ PYTHON
   [[ $(prune j "'keep', 1") == *'"result":"pruned"'* ]]
 }
 
-@test "while it drains, a plain open waits in the kernel, and so do our readers; neither fails" {
+@test "while it copies the last lines, other programs' opens and our readers wait, and none fails" {
   make_job j 10
   at_step "fcntl F_GETLEASE" "
     $root/tests/prune/hold.py $results/j.jsonl $BATS_TEST_TMPDIR/hold appended 3>&- >/dev/null 2>&1 &
@@ -420,7 +420,7 @@ PYTHON
   assert_no_leftovers
 }
 
-@test "a writer that has the old file open across the exchange: busy, shown, and finished by the next prune" {
+@test "if a writer has the old file open during the exchange: busy, visible in task_rejects, and finished by the next prune" {
   make_job j 10
   at_step renameat2 "
     $root/tests/prune/hold.py $results/j.jsonl $BATS_TEST_TMPDIR/hold '{\"job_name\": \"late\"}' 3>&- >/dev/null 2>&1 &
@@ -438,7 +438,7 @@ PYTHON
   assert_no_leftovers
 }
 
-@test "two prunes of a job do not meet" {
+@test "two prunes of one job do not run at the same time" {
   make_job j 10
   prune j "'keep', 9"
   exec 9<"$(echo "$results"/.taskresults-*.lock)"
@@ -448,7 +448,7 @@ PYTHON
   [[ $(prune j "'keep', 4") == *'"result":"pruned"'* ]]
 }
 
-@test "a file that is cut or replaced while it is copied is left alone" {
+@test "a file that is cut or replaced while it is copied is not pruned" {
   make_job j 10
   run at_step fsync "truncate -s 100 $results/j.jsonl" j "'keep', 4"
   [[ $status -ne 0 && $output == *"was replaced, linked or truncated"* && $(stat -c %s "$results/j.jsonl") == 100 ]]
@@ -464,7 +464,7 @@ PYTHON
   assert_no_leftovers
 }
 
-@test "a file that is replaced in the last instant is drained from its start" {
+@test "if the file is replaced just before the exchange, all lines of the new one are carried over" {
   make_job j 10
   echo '{"job_name": "replacement"}' >"$results/other"
   [[ $(at_step renameat2 "mv $results/other $results/j.jsonl" j "'keep', 4") == *'"result":"pruned"'* ]]
@@ -474,7 +474,7 @@ PYTHON
 
 # --- kills ---------------------------------------------------------------------------------------------------------
 
-@test "what a killed prune left shows in task_rejects under its job, even if the job's file is gone" {
+@test "what a killed prune left behind is in task_rejects under its job, even if the job's file is gone" {
   make_job j 10
   make_job k 1
   killed_prune j "'keep', 4" nanosleep
@@ -486,7 +486,7 @@ PYTHON
   assert_no_leftovers
 }
 
-@test "if the file was replaced or removed after the kill, what is not yet drained goes to what is there" {
+@test "if the file was replaced or removed after the kill, lines not yet carried over are added to what is there" {
   for change in "rm" "cp /dev/null"; do
     rm -f "$results"/j.jsonl
     make_job j 10
@@ -499,14 +499,14 @@ PYTHON
     [[ $change == rm ]] || append_record j other
     [[ $(prune j "'keep', 1000") == *'"recovered":true'* ]]
     found=$(sql "SELECT count(*) FROM task_results WHERE job_name <> 'other' AND timestamp LIKE '2026-06%'")
-    # those from before the copy's end are kept or dropped, those after it are here
+    # lines from before the copy's end were kept or dropped; those after it are here
     ((found > 10 && found <= count)) || { echo "$found of $count"; return 1; }
     assert_rows 0 "SELECT count(*) - count(DISTINCT job_name) FROM task_results"
     assert_no_leftovers
   done
 }
 
-@test "a damaged journal stops the prune, and nothing is deleted" {
+@test "a damaged journal stops the next prune, and nothing is deleted" {
   make_job j 10
   killed_prune j "'keep', 4" nanosleep
   journal=$(echo "$results"/.taskresults-*.journal)
@@ -529,8 +529,8 @@ PYTHON
   "$root/tests/prune/every_step.py" offline "$((PRUNE_STRIDE > 1 ? 3 : 1))"
 }
 
-@test "the power failing at any system call: what was synced is there, once" {
-  local alone=(unshare -m) # copies of the mount in others' namespaces would keep the failed disk alive
+@test "if the power fails at any system call, every synced record is there, once" {
+  local alone=(unshare -m) # otherwise copies of the mount in other namespaces would keep the failed disk mounted
   unshare -m true 2>/dev/null || alone=()
   run "${alone[@]}" "$root/tests/prune/power.py" "$PRUNE_STRIDE"
   [[ $output != skip* ]] || skip "$output"
@@ -548,18 +548,18 @@ on_both_file_systems() {
   done
 }
 
-@test "one writer at full speed, under continuous pruning, beside a reader" {
+@test "one writer at full speed, with continuous pruning and a reader: nothing is lost or repeated" {
   on_both_file_systems records="$PRUNE_RECORDS" readers=1
 }
 
-@test "four writers of 300 B to 60 KB, under continuous pruning, beside a reader" {
+@test "four writers of 300 B to 60 KB, with continuous pruning and a reader: nothing is lost or repeated" {
   on_both_file_systems records="$PRUNE_RECORDS" writers=4 sizes=300-60000 keep=1000 readers=1
 }
 
-@test "a writer that holds the file open for 20 ms across two writes" {
+@test "a writer that holds the file open for 20 ms across two writes, with continuous pruning: nothing is lost or repeated" {
   on_both_file_systems hold_ms=20 records=60 keep=10
 }
 
-@test "the pruner and its recovery killed at random instants" {
+@test "the pruner and its recovery are killed at random moments: nothing is lost or repeated" {
   on_both_file_systems kills="$PRUNE_KILLS" writers=2 readers=1
 }

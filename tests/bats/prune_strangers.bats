@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
-# Retention: what other programs do to a job's file and to a prune's own files, while it runs and after it was killed.
-# What writers do, and what is kept, is in prune.bats.
+# Pruning: what other programs may do to a job's file and to a prune's own files, while it runs and after it was killed.
+# For writers, and for what is kept, see prune.bats.
 
 # shellcheck disable=SC2154  # helpers.bash sets root, results and extension
 load ../lib/helpers
@@ -10,12 +10,12 @@ prune() {
   sql "SELECT taskresults_prune('$1', $2)"
 }
 
-# at_step CALL COMMAND JOB OPTIONS - the report of a prune that is stopped before a system call while COMMAND runs.
+# at_step CALL COMMAND JOB OPTIONS - the report of a prune that waits before that system call until COMMAND has run.
 at_step() {
   "$root/tests/prune/at_step.py" "$@"
 }
 
-# faulty CALL FAULT JOB OPTIONS - the report of a prune in which the first system call of that name meets a fault.
+# faulty CALL FAULT JOB OPTIONS - the report of a prune in which the first system call of that name fails like that.
 faulty() {
   env LD_PRELOAD="$root/build/shim/prune_faults.so" PRUNE_AT="$1" PRUNE_FAULT="$2" \
     sqlite3 -batch -bail -init /dev/null -cmd ".load $extension" :memory: "SELECT taskresults_prune('$3', $4)"
@@ -33,7 +33,7 @@ assert_no_leftovers() {
   [[ -z $found ]] || { echo "left over: $found"; return 1; }
 }
 
-# hold_lease PATH READY - a process that has the file leased until it is ended; its id is in $holder.
+# hold_lease PATH READY - a process that holds a lease on the file until it is ended; its id is in $holder.
 hold_lease() {
   python3 - "$1" "$2" 3>&- <<'PYTHON' &
 import fcntl, os, signal, sys, time
@@ -53,7 +53,7 @@ teardown() {
 
 # --- while it runs -------------------------------------------------------------------------------------------------
 
-@test "access lists and users' attributes are kept, those of the system are not touched" {
+@test "access lists and user attributes are kept; system attributes are not touched" {
   make_job j 10
   ((EUID)) || chown 0:4321 "$results/j.jsonl" # another group only
   python3 - "$results/j.jsonl" <<'PYTHON' || skip "no access lists here"
@@ -74,7 +74,7 @@ PYTHON
   [[ $(attributes) == "$before" && $before == *posix_acl* ]] || { echo "$before"; attributes; return 1; }
 }
 
-@test "a file that is cut while it is read or copied is left alone, wherever it is cut" {
+@test "a file that is cut while it is read or copied is not pruned, wherever it is cut" {
   for step in pread fchmod; do
     make_job j 10
     run at_step "$step" "truncate -s 100 $results/j.jsonl" j "'keep', 4"
@@ -83,28 +83,28 @@ PYTHON
     assert_no_leftovers
     rm "$results/j.jsonl"
   done
-  # behind what is kept: the copy is whole, but of no known time
+  # after the kept lines: the copy is complete, but it is unknown what it is a copy of
   printf '%s\n' '{"timestamp": "2026-06-01T00:00:00Z"}' '{"timestamp": "2026-01-01T00:00:00Z"}' >"$results/j.jsonl"
   run at_step fchmod "truncate -s -5 $results/j.jsonl" j "'since', '2026-03-01T00:00Z'"
   [[ $status -ne 0 && $output == *"shrank while it was being copied"* && $(wc -c <"$results/j.jsonl") == 71 ]]
   assert_no_leftovers
 }
 
-@test "a second name that appears meanwhile stops it" {
+@test "if the file gets a second name (a hard link) meanwhile, the prune stops" {
   make_job j 10
   run at_step fsync "ln $results/j.jsonl $results/other" j "'keep', 4"
   [[ $status -ne 0 && $output == *"was replaced, linked or truncated"* && $(wc -l <"$results/other") == 10 ]]
   assert_no_leftovers
 }
 
-@test "a job's file that is removed in the last instant stays removed" {
+@test "a job's file that is removed just before the exchange stays removed" {
   make_job j 10
   run at_step renameat2 "rm $results/j.jsonl" j "'keep', 4"
   [[ $status -ne 0 && $output == *"j.jsonl vanished"*"nothing was changed"* && ! -e $results/j.jsonl ]]
   assert_no_leftovers
 }
 
-@test "a link that takes the file's place in the last instant is told, and so until it is removed" {
+@test "a link that takes the file's place just before the exchange is an error, and stays one until it is removed" {
   make_job j 10
   run at_step renameat2 "mv $results/j.jsonl $results/mine; ln -s mine $results/j.jsonl" j "'keep', 4"
   [[ $status -ne 0 && $output == *"was replaced; the replacement, now .taskresults-"*"cannot be read"* ]]
@@ -116,7 +116,7 @@ PYTHON
   assert_no_leftovers
 }
 
-@test "a program that looks at the temporary is waited for, and if it stays, the prune is busy and nothing changes" {
+@test "if another program has the temporary file open, the prune waits; if it stays open, the prune is busy and nothing changes" {
   make_job j 10
   look="python3 -c 'import glob, sys, time; f = open(glob.glob(sys.argv[1])[0]); open(sys.argv[2], \"w\"); time.sleep(float(sys.argv[3]))'"
   ready=$BATS_TEST_TMPDIR/ready
@@ -130,14 +130,14 @@ PYTHON
   [[ $status -eq 0 && $output == *'"result":"pruned"'* && $(wc -l <"$results/j.jsonl") == 4 ]]
 }
 
-@test "what somebody puts in the temporary's place is not deleted" {
+@test "a file that somebody puts in the temporary file's place is not deleted" {
   make_job j 10
   run at_step fsync "new=\$(echo $results/.taskresults-*.new); mv \$new $results/away; echo theirs >\$new
     truncate -s 100 $results/j.jsonl" j "'keep', 4"
   [[ $status -ne 0 && $output == *"nothing was changed"* && $(cat "$results"/.taskresults-*.new) == theirs ]]
 }
 
-@test "offline, a writer that shows up, or anything else that touches the file, stops it" {
+@test "with offline, the prune stops if a writer appears, or anything else changes the file" {
   make_job j 10
   run env PRUNE_APPEND="$results/j.jsonl" LD_PRELOAD="$root/build/shim/prune_faults.so" PRUNE_AT="fcntl F_SETLEASE" \
     "PRUNE_FAULT=errno 22" sqlite3 -batch -init /dev/null -cmd ".load $extension" :memory: \
@@ -147,7 +147,7 @@ PYTHON
   assert_no_leftovers
 }
 
-@test "an exchange that fails says why, and what a file system lacks is not taken for it" {
+@test "an exchange that fails gives its cause, which is told apart from a file system without exchange" {
   for fault in "5 Input/output error" "13 Permission denied" "38 cannot exchange two files" "122 Disk quota"; do
     make_job j 10
     run faulty renameat2 "errno ${fault%% *}" j "'keep', 4"
@@ -157,7 +157,7 @@ PYTHON
   done
 }
 
-@test "an owner that the copy cannot be given is told, and nothing changes" {
+@test "if the copy cannot be given the file's owner, that is an error, and nothing changes" {
   ((EUID == 0)) || skip "needs root"
   make_job j 10
   chown 1234 "$results/j.jsonl"
@@ -166,7 +166,7 @@ PYTHON
   assert_no_leftovers
 }
 
-@test "an attribute that the copy cannot be given is told as that, and one of any size is copied" {
+@test "an attribute that cannot be copied is an error that names it; attributes of any size are copied" {
   make_job j 10
   python3 -c 'import os, sys; os.setxattr(sys.argv[1], "user.note", b"mine")' "$results/j.jsonl" || skip "no attributes here"
   for fault in "fsetxattr 28 No space left on device" "fgetxattr 5 Input/output error" "fsetxattr 1 Operation not permitted"; do
@@ -188,7 +188,7 @@ PYTHON
 
 # --- who may -------------------------------------------------------------------------------------------------------
 
-@test "what may not be read or written is refused with the cause" {
+@test "a file or directory that may not be read or written is refused, with the cause" {
   mkdir "$results/d.jsonl"
   assert_sql_error "d.jsonl is a directory: only a regular file" "SELECT taskresults_prune('d', 'keep', 1)"
   load ../lib/shell
@@ -209,7 +209,7 @@ PYTHON
   [[ $status -ne 0 && $output == *"cannot be opened: Permission denied"* ]]
 }
 
-@test "a read that fails while it is asked what would go: of one job an error, of all it is told, and nothing changes" {
+@test "a read error while the lines to remove are counted: for one job an error, for all jobs in the report, and nothing changes" {
   make_job a 3
   make_job b 3
   local before
@@ -232,13 +232,13 @@ PYTHON
   "$root/tests/prune/tampered.py"
 }
 
-@test "what another user put under a prune's names does not lend him root's rights: refused, and nothing is changed" {
+@test "files that another user put under a prune's names give that user no rights of root: refused, and nothing changes" {
   run "$root/tests/prune/forged.py"
   [[ $output != skip* ]] || skip "$output"
   [[ $status == 0 ]] || { echo "$output"; return 1; }
 }
 
-@test "what is no file in the place of the job's, or of its predecessor, stops the recovery until it is removed" {
+@test "an entry that is not a file, in the place of the job's file or of the old one, stops the recovery until it is removed" {
   make_job j 10
   killed_after_exchange
   mv "$results/j.jsonl" "$results/away"
@@ -269,7 +269,7 @@ PYTHON
   assert_no_leftovers
 }
 
-@test "what an interrupted prune left is guarded like the file: keep 0 is refused, and brings nothing back only to drop it" {
+@test "records that an interrupted prune left count for the guard: keep 0 is refused, and does not bring them back only to drop them" {
   make_job j 10
   killed_after_exchange
   rm "$results/j.jsonl"
@@ -280,7 +280,7 @@ PYTHON
   assert_no_leftovers
 }
 
-@test "a journal of which nothing is known belongs to no job, and names like a prune's are nobody's" {
+@test "a journal whose job is unknown belongs to no job, and so do files with names like a prune's" {
   make_job j 3
   head -c 512 /dev/zero >"$results/.taskresults-0123456789abcdef.journal"
   echo x >"$results/.taskresults-0123456789abcdef.new"
@@ -293,7 +293,7 @@ PYTHON
 
 # --- rules and options ---------------------------------------------------------------------------------------------
 
-@test "keep_failures takes for a failure what Python calls false, as the tables and the scheduler's viewer do" {
+@test "keep_failures: a failure is what Python calls false, as in the tables and in the scheduler's viewer" {
   python3 - "$results/j.jsonl" "$BATS_TEST_TMPDIR/failures" <<'PYTHON'
 import json, sys
 values = ["false", "true", "null", "0", "1", "10", "-0", "0.0", "-0.0", "0e5", "1e-400", "1e-300", "NaN", "Infinity", '""', '"0"',
@@ -308,7 +308,7 @@ PYTHON
   cmp "$results/j.jsonl" "$BATS_TEST_TMPDIR/failures"
 }
 
-@test "lines long and many: a second thread that has no room left, and a max_line below its own, change nothing" {
+@test "many long lines: the same lines are kept if the second thread runs out of room, and if max_line is small" {
   python3 - "$results/j.jsonl" <<'PYTHON'
 import sys
 with open(sys.argv[1], "w") as file:
@@ -335,7 +335,7 @@ PYTHON
   assert_rows unchanged "SELECT taskresults_prune('j', 'keep', 3, 'count', 0, 'dry_run', 0)->>'result'"
 }
 
-@test "prune_all goes on over many jobs, and names that are not UTF-8 or hold a DEL come back as JSON" {
+@test "prune_all reports many jobs, also with names that are not UTF-8 or contain a DEL, as JSON" {
   for ((i = 0; i < 130; i++)); do echo '{}' >"$results/job$i.jsonl"; done
   ln -s nowhere "$results/"$'del\x7f.jsonl'
   ln -s nowhere "$results/"$'latin\xe9.jsonl'
