@@ -159,3 +159,22 @@ int tr_schedule_parse(const char *text, size_t length, TrSchedule *schedule, cha
   }
   return tr_cron_parse(words.at, (size_t)(words.end - words.at), &schedule->cron, cause);
 }
+
+/* SQLITE_MISMATCH with NULL in *cause: out of memory. `cron` counts, unless the scheduler would refuse it. */
+int tr_schedule_of_job(const TrJson *job, TrSchedule *schedule, char **cause) {
+  const char *cron = tr_json_text(tr_json_member(job, "cron"));
+  const char *text = tr_json_text(tr_json_member(job, "schedule"));
+  bool has_cron = cron && *cron;
+  int code = has_cron ? tr_schedule_parse(cron, strlen(cron), schedule, cause) : SQLITE_MISMATCH;
+  if (code != SQLITE_MISMATCH) return code;
+  if (text == NULL) return has_cron ? code : tr_error(cause, code, "it has no schedule");
+  sqlite3_free(*cause);
+  *cause = NULL;
+  code = tr_schedule_parse(text, strlen(text), schedule, cause);
+  if (code != SQLITE_MISMATCH || *cause == NULL) return code;
+  char *why = *cause;
+  *cause = NULL;
+  code = tr_error(cause, code, "schedule '%!.100s' is not understood: %s", text, why);
+  sqlite3_free(why);
+  return code;
+}

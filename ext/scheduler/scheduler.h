@@ -165,6 +165,7 @@ typedef struct TrSchedule {
 } TrSchedule;
 
 TR_CHECKED int tr_schedule_parse(const char *text, size_t length, TrSchedule *schedule, char **cause); /* as above */
+TR_CHECKED int tr_schedule_of_job(const TrJson *job, TrSchedule *schedule, char **cause);              /* as above */
 
 /* ------------------------------------------------------------------------------------------------------------------
 ** scheduler/schedule_times.c - a schedule, and a time to begin with -> the times at which it is due

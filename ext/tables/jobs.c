@@ -29,6 +29,7 @@ enum {
   JOBS_CREATED_US,
   JOBS_STARTED_US,
   JOBS_IS_ENABLED,
+  JOBS_INTERVAL_US,
 };
 
 static const char jobs_schema[] =
@@ -36,7 +37,7 @@ static const char jobs_schema[] =
     "job_id TEXT, name TEXT, schedule TEXT, enabled INTEGER, recurring INTEGER, notify INTEGER, created_at TEXT, "
     "next_run TEXT, last_run TEXT, agent TEXT, runtime TEXT, task TEXT, mode TEXT, cron TEXT, timeout, created_by, "
     "next_run_us INTEGER, last_run_us INTEGER, overdue_s REAL, state TEXT, record TEXT, "
-    "created_us INTEGER HIDDEN, started_us INTEGER HIDDEN, is_enabled INTEGER HIDDEN)";
+    "created_us INTEGER HIDDEN, started_us INTEGER HIDDEN, is_enabled INTEGER HIDDEN, interval_us INTEGER HIDDEN)";
 
 static const char *const member_of_column[JOBS_CREATED_BY + 1] = {
     "id",       "name",  "schedule", "enabled", "recurring", "notify", "created_at", "next_run",
@@ -268,6 +269,18 @@ static void result_time_us(sqlite3_context *context, const JobsCursor *cursor, c
   if (tr_jobs_time_us(&cursor->jobs, cursor->at, member, &time_us)) sqlite3_result_int64(context, time_us);
 }
 
+/* Nothing, if the schedule is not `every N unit`. */
+static int result_interval(sqlite3_context *context, const TrJson *job) {
+  TrSchedule schedule;
+  char *cause = NULL;
+  int code = tr_schedule_of_job(job, &schedule, &cause);
+  sqlite3_free(cause);
+  if (code == SQLITE_OK && schedule.interval_us && !schedule.is_single) {
+    sqlite3_result_int64(context, schedule.interval_us);
+  }
+  return code == SQLITE_MISMATCH ? SQLITE_OK : code;
+}
+
 static void orphan_column(sqlite3_context *context, const JobsCursor *cursor, int column) {
   const char *job_id = cursor->orphans.name[cursor->at - cursor->jobs.count];
   if (column == JOBS_JOB_ID) sqlite3_result_text(context, job_id, -1, SQLITE_TRANSIENT);
@@ -295,6 +308,7 @@ static int job_column(sqlite3_context *context, JobsCursor *cursor, int column) 
     if (code == SQLITE_OK && cursor->started_us != TR_UNKNOWN_US) sqlite3_result_int64(context, cursor->started_us);
     break;
   case JOBS_IS_ENABLED: sqlite3_result_int(context, tr_jobs_is_enabled(&cursor->jobs, cursor->at)); break;
+  case JOBS_INTERVAL_US: code = result_interval(context, job); break;
   case JOBS_RECORD: tr_json_result_source(context, job); break;
   default: tr_json_result(context, tr_json_member(job, member_of_column[column])); break;
   }

@@ -47,15 +47,19 @@ static const char slots_schema[] =
     "since HIDDEN, until HIDDEN, grace HIDDEN, zone HIDDEN, per_job HIDDEN, "
     "job TEXT HIDDEN, ok INTEGER HIDDEN, started_us INTEGER HIDDEN, finished_us INTEGER HIDDEN)";
 
+/* Where jobs.json has an id, and how many times: the index is that of the first. */
+typedef struct ListedJob {
+  size_t index, times;
+} ListedJob;
+
 typedef struct SlotsCursor {
   TrCursor cursor; /* first */
   TrFilter filter;
   TrSlotArguments arguments;
   int64_t now_us;
   TrJobs jobs;
-  size_t *order; /* owned: indices of the wanted jobs, sorted by id */
+  ListedJob *order; /* owned: the wanted jobs, sorted by id */
   size_t order_count, at;
-  size_t twins;     /* jobs before the current one that have the same id */
   uint32_t ordinal; /* of the current job */
   TrSlotSource source;
   TrSlotJob job; /* the current one, */
@@ -114,9 +118,24 @@ static int slots_best_index(sqlite3_vtab *vtab, sqlite3_index_info *info) {
 
 static int compare_ids(const void *a, const void *b, void *context) {
   const TrJobs *jobs = context;
-  const size_t *x = a, *y = b;
-  int order = strcmp(tr_jobs_id(jobs, *x), tr_jobs_id(jobs, *y));
-  return order ? order : (*x > *y) - (*x < *y);
+  const ListedJob *x = a, *y = b;
+  int order = strcmp(tr_jobs_id(jobs, x->index), tr_jobs_id(jobs, y->index));
+  return order ? order : (x->index > y->index) - (x->index < y->index);
+}
+
+/* Of each id one is kept. */
+static void join_twins(SlotsCursor *cursor) {
+  size_t kept = 0;
+  for (size_t i = 1; i < cursor->order_count; i++) {
+    ListedJob *last = &cursor->order[kept];
+    const char *id = tr_jobs_id(&cursor->jobs, cursor->order[i].index);
+    if (strcmp(tr_jobs_id(&cursor->jobs, last->index), id) == 0) {
+      last->times++;
+    } else {
+      cursor->order[++kept] = cursor->order[i];
+    }
+  }
+  if (cursor->order_count) cursor->order_count = kept + 1;
 }
 
 static int choose_jobs(SlotsCursor *cursor) {
@@ -124,48 +143,25 @@ static int choose_jobs(SlotsCursor *cursor) {
   if (cursor->order == NULL) return SQLITE_NOMEM;
   for (size_t i = 0; i < cursor->jobs.count; i++) {
     const char *id = tr_jobs_id(&cursor->jobs, i);
-    if (id && tr_filter_wants_job(&cursor->filter, id, strlen(id))) cursor->order[cursor->order_count++] = i;
+    if (id && tr_filter_wants_job(&cursor->filter, id, strlen(id))) {
+      cursor->order[cursor->order_count++] = (ListedJob){.index = i, .times = 1};
+    }
   }
   if (cursor->order_count > 1)
     tr_sort(cursor->order, cursor->order_count, sizeof *cursor->order, compare_ids, &cursor->jobs);
+  join_twins(cursor);
   return SQLITE_OK;
 }
 
 static const char *current_id(const SlotsCursor *cursor) {
-  return tr_jobs_id(&cursor->jobs, cursor->order[cursor->at]);
+  return tr_jobs_id(&cursor->jobs, cursor->order[cursor->at].index);
 }
 
-/* Two jobs with the same id get two ordinals. */
 static int intern_job(SlotsCursor *cursor, const TrTable *table, char **message) {
   const char *id = current_id(cursor);
-  bool is_twin = cursor->at > 0 && strcmp(tr_jobs_id(&cursor->jobs, cursor->order[cursor->at - 1]), id) == 0;
-  cursor->twins = is_twin ? cursor->twins + 1 : 0;
-  char *name = is_twin ? sqlite3_mprintf("%s/%lld", id, (long long)cursor->twins) : sqlite3_mprintf("%s", id);
-  if (name == NULL) return SQLITE_NOMEM;
-  int code = tr_names_intern(table->connection->names, name, strlen(name), &cursor->ordinal);
-  sqlite3_free(name);
+  int code = tr_names_intern(table->connection->names, id, strlen(id), &cursor->ordinal);
   if (code != SQLITE_FULL) return code;
   return tr_error(message, SQLITE_TOOBIG, "task_slots: more than %lld jobs", (long long)TR_MAX_ORDINAL + 1);
-}
-
-/* SQLITE_MISMATCH: the schedule is not understood, for the reason in *cause (NULL: out of memory). `cron` counts, unless
-** the scheduler would refuse it. */
-static int read_job_schedule(const TrJson *record, TrSchedule *schedule, char **cause) {
-  const char *cron = tr_json_text(tr_json_member(record, "cron"));
-  const char *text = tr_json_text(tr_json_member(record, "schedule"));
-  bool has_cron = cron && *cron;
-  int code = has_cron ? tr_schedule_parse(cron, strlen(cron), schedule, cause) : SQLITE_MISMATCH;
-  if (code != SQLITE_MISMATCH) return code;
-  if (text == NULL) return has_cron ? code : tr_error(cause, code, "it has no schedule");
-  sqlite3_free(*cause);
-  *cause = NULL;
-  code = tr_schedule_parse(text, strlen(text), schedule, cause);
-  if (code != SQLITE_MISMATCH || *cause == NULL) return code;
-  char *why = *cause;
-  *cause = NULL;
-  code = tr_error(cause, code, "schedule '%!.100s' is not understood: %s", text, why);
-  sqlite3_free(why);
-  return code;
 }
 
 /* A job without `recurring` is recurring, as for the scheduler. */
@@ -221,10 +217,14 @@ static int begin_slots(SlotsCursor *cursor, TrTable *table, char **message) {
 
 /* Afterwards the job has slots, or a single row that tells why it has none. */
 static int begin_job(SlotsCursor *cursor, TrTable *table, char **message) {
-  size_t i = cursor->order[cursor->at];
+  size_t i = cursor->order[cursor->at].index, times = cursor->order[cursor->at].times;
   describe_job(cursor, i);
   int code = intern_job(cursor, table, message);
-  if (code == SQLITE_OK) code = read_job_schedule(cursor->jobs.job[i], &cursor->job.schedule, &cursor->unknown);
+  if (code == SQLITE_OK && times > 1) {
+    code = tr_error(&cursor->unknown, SQLITE_MISMATCH,
+                    "jobs.json has this id %lld times: any of these jobs may have run", (long long)times);
+  }
+  if (code == SQLITE_OK) code = tr_schedule_of_job(cursor->jobs.job[i], &cursor->job.schedule, &cursor->unknown);
   if (code == SQLITE_OK && !tr_jobs_time_us(&cursor->jobs, i, "created_at", &cursor->job.created_us)) {
     code = tr_error(&cursor->unknown, SQLITE_MISMATCH, "it has no created_at that can be read");
   }

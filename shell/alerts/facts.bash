@@ -61,17 +61,13 @@ set_given() {
   for name; do [[ ! -v opt[$name] ]] || left_out+="${left_out:+, }--$name"; done
 }
 
-# known_jobs - SQL: the scheduler's list, if it is there.
+# known_jobs - SQL: the scheduler's list, if it is there. Of jobs with the same id, one that is overdue counts.
 known_jobs() {
-  local schedule='CAST(schedule AS TEXT)' unit
   look_at_list
   ((list_known)) || return 0
-  unit="CASE WHEN $schedule GLOB 'every [0-9]* second*' THEN 1 WHEN $schedule GLOB 'every [0-9]* minute*' THEN 60
-    WHEN $schedule GLOB 'every [0-9]* hour*' THEN 3600 WHEN $schedule GLOB 'every [0-9]* day*' THEN 86400
-    WHEN $schedule GLOB 'every [0-9]* week*' THEN 604800 END"
   sql+="INSERT OR REPLACE INTO known SELECT job_id, is_enabled, created_us, next_run_us, state = 'running',
-      CAST(substr($schedule, 7) AS INTEGER) * ($unit) * 1000000, state = 'unknown', started_us
-    FROM task_jobs WHERE record IS NOT NULL AND typeof(job_id) = 'text';"
+      interval_us, state = 'unknown', started_us
+    FROM task_jobs WHERE record IS NOT NULL AND typeof(job_id) = 'text' ORDER BY is_enabled, overdue_s;"
 }
 
 # recent_records - SQL: the last records of each job, newest first. Sets `reach`, how many, and `pattern`, SQL, what is

@@ -147,7 +147,10 @@ check_jobs() {
         note "job $quoted: its next_run cannot be read as a time" \
           'so nothing can tell when it is overdue; mend it in jobs.json'
         ;;
-      twice) note "job $quoted is $count times in $jobs_file" 'the scheduler may run either' ;;
+      twice)
+        note "job $quoted is $count times in $jobs_file" \
+          'nobody knows which of them a run belongs to, so none is said to be missed; give each an id of its own'
+        ;;
       *)
         note "$count of the jobs in $jobs_file have no id" \
           "to see them: $called sql 'SELECT record FROM task_jobs WHERE job_id IS NULL'"

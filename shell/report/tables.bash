@@ -16,12 +16,12 @@ load lib/fields lib/jobs_in report/{expressions,clock,missed}
 
 DAY_US=86400000000
 
-# jobs_table - SQL: `known`, what jobs.json says of the jobs; empty if it cannot be read. Of a duplicate id, the last
-# counts.
+# jobs_table - SQL: `known`, what jobs.json says of the jobs; empty if it cannot be read. Of jobs with the
+# same id, one that is overdue counts.
 jobs_table() {
   echo "CREATE TEMP TABLE known(job_id UNIQUE, name, schedule, next_run_us, overdue_s, state, started_us);"
   [[ -z $jobs_known ]] || echo "INSERT OR REPLACE INTO known SELECT job_id, name, coalesce(nullif(cron, ''), schedule),
-  next_run_us, overdue_s, state, started_us FROM task_jobs;"
+  next_run_us, overdue_s, state, started_us FROM task_jobs ORDER BY is_enabled, overdue_s;"
 }
 
 # page_tables NOW_US DAYS - SQL. Runs are counted by cells of time: a new one begins at each midnight, and at each time

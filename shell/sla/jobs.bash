@@ -65,5 +65,5 @@ say_unknown() {
   (($3 == 0)) || say "$3 slot$( (($3 == 1)) && echo ' is' || echo 's are') unknown, and not counted; to see why:" \
     "$called sql \"SELECT job_id, slot, reason FROM task_slots($from, $to - 1) WHERE state = 'unknown'\""
   (($4 == 0)) || say "of $4 job$( (($4 == 1)) || echo s) it is not known what they missed:" \
-    "the scheduler's list has no schedule for them that can be read"
+    "the scheduler's list has no schedule for them that can be read, or has them twice"
 }

@@ -86,6 +86,18 @@ paused|d,e,f,g,h' 'SELECT state, group_concat(job_id) FROM task_jobs GROUP BY st
 1|a,b,c,i,j,k' 'SELECT is_enabled, group_concat(job_id) FROM task_jobs GROUP BY is_enabled'
 }
 
+@test "interval_us: of \`every N unit\`, also where cron cannot be read; not of a time of day, of cron or of a single time" {
+  jobs '{"id": "a", "schedule": "every 5 minutes"}' '{"id": "b", "schedule": "Every 2 weeks"}' '{"id": "c", "schedule": "every hour"}' \
+    '{"id": "d", "schedule": "every 30 s"}' '{"id": "e", "schedule": "every 1 day", "cron": "0 9 * * *"}' \
+    '{"id": "f", "schedule": "every day at 9"}' '{"id": "g", "schedule": "in 5 minutes"}' '{"id": "h", "schedule": 5}' '{"id": "i"}' \
+    '{"id": "j", "schedule": "every 1 day", "cron": "x"}' 3
+  assert_rows 'a|300000000
+b|1209600000000
+c|3600000000
+j|86400000000' 'SELECT job_id, interval_us FROM task_jobs WHERE interval_us IS NOT NULL'
+  assert_rows 11 'SELECT count(*) FROM task_jobs'
+}
+
 # --- late -------------------------------------------------------------------------------------------------------------------
 
 @test "an enabled job whose next run is past is overdue, by so many seconds" {

@@ -161,7 +161,7 @@ static int count_descriptors(void) {
 static int write_target(const char *path) {
   TrTarget target;
   calls = 0;
-  int code = tr_target_open(&target, path);
+  int code = tr_target_open(&target, path, NULL);
   if (code == 0 && write(target.fd, NEW, strlen(NEW)) != (ssize_t)strlen(NEW)) code = EPIPE;
   if (code == 0) code = tr_target_commit(&target, true);
   bool is_in_place = target.in_place;
@@ -235,16 +235,37 @@ static void a_path_that_is_none_is_refused(void) {
   int before = count_descriptors();
   TrTarget target;
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-    int code = tr_target_open(&target, cases[i].path);
+    int code = tr_target_open(&target, cases[i].path, NULL);
     if (code != cases[i].code) printf("# '%s': %s\n", cases[i].path, strerror(code));
     CHECK(code == cases[i].code);
     tr_target_close(&target);
   }
   memset(long_name, 'x', NAME_MAX + 1);
-  CHECK(tr_target_open(&target, long_name) == ENAMETOOLONG);
+  CHECK(tr_target_open(&target, long_name, NULL) == ENAMETOOLONG);
   for (int i = 0; i < PATH_MAX; i++) long_path[i] = "./"[i % 2];
-  CHECK(tr_target_open(&target, long_path) == ENAMETOOLONG);
+  CHECK(tr_target_open(&target, long_path, NULL) == ENAMETOOLONG);
   CHECK(count_descriptors() == before);
+}
+
+static void the_temporary_has_the_chosen_name_unless_that_is_taken_or_too_long(void) {
+  static char long_name[NAME_MAX + 2];
+  memset(long_name, 'x', NAME_MAX + 1);
+  fill_directory(false);
+  shell("echo mine >taken");
+  int files_before = count_files();
+  const char *const names[] = {"chosen", "taken", long_name};
+  for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+    TrTarget target;
+    char got[100];
+    CHECK(tr_target_open(&target, "file.csv", names[i]) == 0);
+    CHECK((access("chosen", F_OK) == 0) == (i == 0) && count_files() == files_before + 1);
+    CHECK(write(target.fd, NEW, strlen(NEW)) == (ssize_t)strlen(NEW) && tr_target_commit(&target, true) == 0);
+    tr_target_close(&target);
+    read_file("file.csv", got);
+    CHECK(strcmp(got, NEW) == 0 && count_files() == files_before);
+    read_file("taken", got);
+    CHECK(strcmp(got, "mine\n") == 0);
+  }
 }
 
 int main(void) {
@@ -252,6 +273,7 @@ int main(void) {
   CHECK(mkdtemp(directory) != NULL && chdir(directory) == 0);
   RUN(whichever_call_fails_there_is_the_old_file_or_the_new_one);
   RUN(a_path_that_is_none_is_refused);
+  RUN(the_temporary_has_the_chosen_name_unless_that_is_taken_or_too_long);
   char command[64];
   snprintf(command, sizeof command, "rm -r %s", directory);
   shell(command);

@@ -47,6 +47,34 @@ once,never,,,in 5 minutes,2026-02-15T08:35:00Z,missed,,,' ]]
   [[ $status -eq 0 && $output == *'nothing is due in that time' ]]
 }
 
+@test "jobs with the same id: next lists both, and no command counts a slot or says that a run was missed; doctor tells of it" {
+  local hour='"schedule": "0 * * * *", "next_run": "2026-03-01T00:00:00Z"'
+  jobs '{"id": "twin", "schedule": "*/5 * * * *", "enabled": false}' "{\"id\": \"one\", $hour}" "{\"id\": \"twin\", $hour}" \
+    '{"id": "twin", "schedule": "@daily", "next_run": "9999-01-01T00:00:00Z"}'
+  make_job twin 3
+  make_job one 3
+  : >"$state/logs/twin.log"
+  local reason='jobs.json has this id 3 times: any of these jobs may have run'
+  run taskresults sql --mode list "SELECT job_id, slot, state, reason FROM task_slots WHERE job_id = 'twin'"
+  assert_output "twin||unknown|$reason"
+  run taskresults next twin --csv
+  assert_output "$(printf '%s\r\n' job_id,state,next,in_s,schedule,last,last_state,late_s,last_success,reason \
+    "twin,unknown,,,*/5 * * * *,,unknown,,,$reason" "twin,unknown,,,0 * * * *,,unknown,,,$reason" \
+    "twin,unknown,,,@daily,,unknown,,,$reason")"
+  run taskresults alerts --missed --burn 99/30d --state "$state/s" twin
+  [[ $status -eq 0 && -z $output ]]
+  run taskresults alerts --overdue --state "$state/s" twin # whichever stands first or last
+  [[ $status -eq 1 && $output == 'twin: overdue for '*', since 2026-03-01 00:00:00' ]]
+  run taskresults metrics
+  [[ $status -eq 0 && $output == *'missed_slots{job_id="one"}'* && $output != *'slots{job_id="twin"}'* ]]
+  run taskresults sla --count missed --csv --window 2026-02-15..2026-02-18
+  [[ $output == *'of 1 job it is not known what they missed: '*', or has them twice'* && ${output//$'\r'/} == *$'\n''twin,'*',false,,,,' ]]
+  run taskresults report -o "$state/page.html"
+  [[ $status -eq 0 ]]
+  run taskresults doctor
+  [[ $output == *"note  job twin is 3 times in $SCHEDULER_JOBS_FILE"* && $output != *'job one'* ]]
+}
+
 @test "next: a run that failed and one that was late are told; orphans and what has no id are no jobs" {
   jobs '{"id": "a", "schedule": "@monthly"}' '{"schedule": "@daily"}'
   local first
