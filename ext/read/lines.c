@@ -48,6 +48,7 @@ int tr_lines_open(TrLines *lines, int fd, int64_t from, int64_t size, size_t max
   lines->end = lines->seen_size = size;
   lines->max_line = max_line;
   lines->backwards = backwards;
+  lines->has_shrunk = false;
   return lines_reserve(lines, TR_READ_BYTES + ALIGNMENT);
 }
 
@@ -95,6 +96,7 @@ static int read_checked(TrLines *lines, unsigned char *into, size_t count, int64
   if (code != SQLITE_OK) return code;
   code = check_shrunk(lines, shrunk);
   if (got < count) *shrunk = true;
+  lines->has_shrunk |= *shrunk;
   if (lines->read_bytes < TR_READ_BYTES) lines->read_bytes = smaller(lines->read_bytes * 2, TR_READ_BYTES);
   return code;
 }

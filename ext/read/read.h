@@ -90,15 +90,15 @@ typedef struct TrLines {
   TrPoll *poll;          /* borrowed */
   unsigned char *buffer; /* owned; `capacity` bytes and TR_PADDING more */
   size_t capacity;
-  size_t length;     /* bytes of the file now in the buffer */
-  size_t read_bytes; /* size of the next read; grows, so that a reader of a few lines reads little */
-  int64_t base;      /* file offset of buffer[0] */
-  int64_t end;       /* where the scan ends: the size when it began, or less if the file was truncated since */
-  int64_t seen_size; /* largest size seen: a smaller one means that the file was truncated */
-  size_t max_line;   /* bytes */
-  bool backwards;
-  size_t mark;     /* forwards: first byte not yet returned. backwards: end of the bytes not yet returned */
-  size_t searched; /* forwards: no newline in [mark, searched) */
+  size_t length;              /* bytes of the file now in the buffer */
+  size_t read_bytes;          /* size of the next read; grows, so that a reader of a few lines reads little */
+  int64_t base;               /* file offset of buffer[0] */
+  int64_t end;                /* where the scan ends: the size when it began, or less if the file was truncated since */
+  int64_t seen_size;          /* largest size seen: a smaller one means that the file was truncated */
+  size_t max_line;            /* bytes */
+  bool backwards, has_shrunk; /* what was read last is cut short */
+  size_t mark;                /* forwards: first byte not yet returned. backwards: end of the bytes not yet returned */
+  size_t searched;            /* forwards: no newline in [mark, searched) */
 } TrLines;
 
 /* Call order: open, then next until SQLITE_DONE, then close. `size` is a snapshot: what is appended later is not read.

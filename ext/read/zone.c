@@ -40,6 +40,17 @@ static int zone_error(const char *name, int code, const char *path, const char *
   return tr_error(message, code, "zone '%!.100s': %s: %s (write " ZONE_FORMS ")", name, path, cause);
 }
 
+/* Some file systems return less than there is. */
+static ssize_t read_to_end(int fd, unsigned char *bytes, size_t room) {
+  size_t length = 0;
+  ssize_t got;
+  do {
+    got = TEMP_FAILURE_RETRY(pread(fd, bytes + length, room - length, (off_t)length));
+    if (got > 0) length += (size_t)got;
+  } while (got > 0 && length < room);
+  return got < 0 ? got : (ssize_t)length;
+}
+
 static ssize_t read_zone_file(const char *path, unsigned char *bytes, const char **cause) {
   struct stat file;
   ssize_t got = -1;
@@ -50,7 +61,7 @@ static ssize_t read_zone_file(const char *path, unsigned char *bytes, const char
   } else if (!S_ISREG(file.st_mode) || file.st_size > MOST_ZONE_BYTES) {
     *cause = "not a file of a zone";
   } else {
-    got = TEMP_FAILURE_RETRY(pread(fd, bytes, MOST_ZONE_BYTES, 0));
+    got = read_to_end(fd, bytes, MOST_ZONE_BYTES);
     if (got < 0) *cause = strerror(errno);
   }
   if (fd >= 0) close(fd);

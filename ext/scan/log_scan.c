@@ -68,6 +68,7 @@ static void release_logs(TrLogScan *scan) {
 int tr_log_scan_begin(TrLogScan *scan, const TrSettings *settings, TrFilter *filter, char **message) {
   TrScanSettings read;
   release_logs(scan);
+  scan->lines.has_shrunk = false; /* there may be no log */
   scan->filter = *filter;
   *filter = (TrFilter){0};
   int code = tr_settings_read(settings, &read, message);

@@ -52,6 +52,7 @@ static int too_many(const char *job_id, int code, char **message) {
 
 /* The last ones of the file before the horizon. */
 #define RUNS_BEFORE 32
+#define MOST_LOG_LOOKS 5 /* at a log */
 typedef struct BeforeHorizon {
   TrSlotRun run[RUNS_BEFORE]; /* a ring */
   size_t count;               /* that there have been */
@@ -86,7 +87,7 @@ static int read_records(TrSlotSource *source, const char *job_id, int64_t horizo
 
 /* --- the log ------------------------------------------------------------------------------------------------------ */
 
-static int read_messages(TrSlotSource *source, const char *job_id, int64_t horizon_us, char **message) {
+static int read_messages_once(TrSlotSource *source, const char *job_id, int64_t horizon_us, char **message) {
   TrFilter filter;
   tr_job_log_begin(&source->log, horizon_us);
   int code = tr_filter_for_job(&filter, job_id, strlen(job_id), TR_ORDER_ROWID_DESC);
@@ -103,6 +104,15 @@ static int read_messages(TrSlotSource *source, const char *job_id, int64_t horiz
   }
   tr_job_log_end(&source->log);
   return code == SQLITE_DONE ? SQLITE_OK : code;
+}
+
+/* A log may be emptied in place, by whoever rotates it. Half of it would show runs as missed. */
+static int read_messages(TrSlotSource *source, const char *job_id, int64_t horizon_us, char **message) {
+  for (int looks = 0; looks < MOST_LOG_LOOKS; looks++) {
+    int code = read_messages_once(source, job_id, horizon_us, message);
+    if (code != SQLITE_OK || !source->messages.lines.has_shrunk) return code;
+  }
+  return tr_error(message, SQLITE_BUSY, "job '%s': its log becomes shorter again and again while it is read", job_id);
 }
 
 /* Sets the starts of the records, if the log has any ends of runs. */

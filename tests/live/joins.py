@@ -59,6 +59,8 @@ def write_data(directory):
 
 
 class Maker:
+    letters = "rrrrruusskjnnv"
+
     def __init__(self, rng, old):
         self.rng, self.old, self.number = rng, old, 0
 
@@ -71,7 +73,7 @@ class Maker:
 
     def source(self, depth):
         """(SQL of something to read, its alias, its columns)"""
-        table, alias = self.one_of(*"rrrrruusskjnnv"), self.alias()
+        table, alias = self.one_of(*self.letters), self.alias()
         names = columns(table)
         shape = self.rng.random()
         if depth and shape < 0.12:

@@ -7,11 +7,12 @@
 **   EACH_CALL_LOG=PATH     each call's name is appended there, one a line; on another thread than the first, behind
 **                          "helper "; "fault NAME" for the one that fails; and "leak FD NAME", when a process ends, for
 **                          a descriptor that our code opened by the call NAME and did not close
-**   EACH_CALL_NAME=NAME    the calls of this name alone are counted, ...
+**   EACH_CALL_NAME=NAME    the calls of this name alone are counted (any: every call), ...
 **   EACH_CALL_AT=N         and the N-th of them (from 1) ...
 **   EACH_CALL_ERRNO=E      ... fails with errno E, without doing anything (a close does close), ...
 **   EACH_CALL_SHORT=1      ... or, for a read or a write, does half of its work,
 **   EACH_CALL_KILL=1       ... or the process is killed instead of it,
+**   EACH_CALL_RUN=COMMAND  ... or the shell runs that first, and then the call is made,
 **   EACH_CALL_ON=1         and so do all that follow
 */
 #define _GNU_SOURCE
@@ -120,14 +121,19 @@ static Fate meet(const char *name, const void *caller) {
   snprintf(text, sizeof text, "%s\n", whole_name);
   log_line(text);
   errno = before;
-  const char *chosen = getenv("EACH_CALL_NAME");
-  if (chosen == NULL || strcmp(whole_name, chosen) != 0) return PASS;
+  const char *chosen = getenv("EACH_CALL_NAME"), *command = getenv("EACH_CALL_RUN");
+  if (chosen == NULL || (strcmp(whole_name, chosen) != 0 && strcmp(chosen, "any") != 0)) return PASS;
   long number = atomic_fetch_add(count, 1) + 1, at = setting("EACH_CALL_AT");
   if (number != at && !(number > at && setting("EACH_CALL_ON"))) return PASS;
   snprintf(text, sizeof text, "fault %s\n", whole_name);
   log_line(text);
   errno = before;
   if (setting("EACH_CALL_KILL")) raise(SIGKILL);
+  if (command) {
+    if (system(command) != 0) abort();
+    errno = before;
+    return PASS;
+  }
   if (setting("EACH_CALL_SHORT")) return HALF;
   errno = (int)setting("EACH_CALL_ERRNO");
   return FAIL;

@@ -1,0 +1,147 @@
+#!/usr/bin/env bats
+# What others do to a scheduler's files while task_slots, zones and the commands on top of them are at work: the answer is
+# that of before or of after, or an error that names the file.
+
+load ../lib/helpers
+load ../lib/host
+load ../lib/shell
+load ../lib/state
+
+# jobs ID SCHEDULE... - jobs.json lists these, made on 2026-01-01 at 00:30.
+jobs() {
+  python3 - "$jobs_file" "$@" <<'PYTHON'
+import json, sys
+words = sys.argv[2:]
+json.dump({"jobs": [{"id": words[i], "name": words[i], "schedule": words[i + 1], "enabled": True,
+                     "created_at": "2026-01-01T00:30:00Z"} for i in range(0, len(words), 2)]}, open(sys.argv[1], "w"))
+PYTHON
+}
+
+@test "a file that is changed before any call of a query: the rows of before or of after, or an error that names it (every 60th case; make faults has all)" {
+  run env TASKRESULTS_ROOT="$root" PYTHONDONTWRITEBYTECODE=1 python3 "$root/tests/live/changed_between_calls.py" 60
+  [[ $status -eq 0 ]] || { echo "$output"; return 1; }
+}
+
+@test "jobs.json is read anew by each statement: replaced, cut short, emptied, removed, a folder, a FIFO, and there again" {
+  jobs a '0 * * * *' b '30 * * * *'
+  run_in_host <<'PYTHON'
+import json, os, sqlite3
+path = os.environ["SCHEDULER_JOBS_FILE"]
+whole = open(path).read()
+def ask(): return db.execute("SELECT job_id, count(*) FROM task_slots('2026-01-01', '2026-01-01T05:00:00Z') GROUP BY job_id").fetchall()
+def fails(*words):
+    for table in ("task_slots('2026-01-01', '2026-01-02')", "task_jobs"):
+        try: db.execute(f"SELECT * FROM {table}").fetchall()
+        except sqlite3.Error as error: assert path in str(error) and any(word in str(error) for word in words), error
+        else: raise AssertionError((table, words))
+BOTH = [("a", 5), ("b", 4)]
+assert ask() == BOTH
+with open(path + ".new", "w") as file: file.write(whole.replace('"b"', '"c"'))
+os.rename(path + ".new", path)
+assert ask() == [("a", 5), ("c", 4)]
+for cut in range(len(whole)):
+    with open(path, "w") as file: file.write(whole[:cut])
+    if cut % 40 == 0 or cut == len(whole) - 1: fails(f"byte {cut}: ", "byte ")
+os.unlink(path)
+fails("No such file")
+os.mkdir(path)
+fails("a directory")
+os.rmdir(path)
+os.mkfifo(path)
+fails("a FIFO")
+os.unlink(path)
+os.symlink(path, path)
+fails("Too many levels")
+os.unlink(path)
+with open(path, "w") as file: file.write(whole)
+assert ask() == BOTH
+if os.geteuid():
+    os.chmod(path, 0)
+    fails("Permission denied")
+    os.chmod(path, 0o600)
+    assert ask() == BOTH
+PYTHON
+}
+
+@test "a query under way keeps the jobs that it began with; results and logs are those of the moment in which a job's turn comes" {
+  local job
+  for job in a b c; do
+    log "$job" 01:00:00 'Starting execution'
+    log "$job" 01:00:05 'Execution succeeded'
+  done
+  jobs a '0 * * * *' b '0 * * * *' c '0 * * * *'
+  run_in_host <<'PYTHON'
+import os
+path, logs = os.environ["SCHEDULER_JOBS_FILE"], os.environ["SCHEDULER_LOGS_DIR"]
+cursor = db.execute("SELECT job_id, substr(slot, 12, 5), state FROM task_slots('2026-01-01', '2026-01-01T02:30:00Z')")
+assert cursor.fetchone() == ("a", "01:00", "ran")
+os.unlink(path)
+open(f"{logs}/b.log", "w").write("[2026-01-01T00:30:00Z] Scheduled: b\n[2026-01-01T00:45:00Z] Job paused\n")
+os.unlink(f"{logs}/c.log")
+rest = cursor.fetchall()
+assert rest[0] == ("a", "02:00", "missed"), rest
+# Of b, it is not known when it was enabled again; of c, nothing is known.
+assert [row[:2] for row in rest[1:]] == [("b", "01:00"), ("b", "02:00"), ("c", "01:00"), ("c", "02:00")], rest
+assert not any(row[2] == "ran" for row in rest[1:]), rest
+PYTHON
+}
+
+@test "a log that is emptied again and again is an error, and not a job without runs" {
+  jobs a '0 * * * *'
+  log a 01:00:00 'Starting execution'
+  log a 01:00:05 'Execution succeeded'
+  log a 01:30:00 'Job paused'
+  assert_rows '01:00 ran,02:00 unknown' "SELECT group_concat(substr(slot, 12, 5) || ' ' || state)
+    FROM task_slots('2026-01-01', '2026-01-01T02:30:00Z')"
+  run with_faults FAULTS_PREAD_AFTER=1 FAULTS_PREAD_TIMES=100 FAULTS_ERRNO=0 -- sqlite3 -batch -bail -init /dev/null \
+    -cmd ".load $extension" :memory: "SELECT count(*) FROM task_slots('2026-01-01', '2026-01-01T02:30:00Z')"
+  [[ $status -ne 0 && $output == *"job 'a': its log becomes shorter again and again"* ]]
+  # Once is no harm.
+  for after in 1 2 3; do
+    run with_faults FAULTS_PREAD_AFTER=$after FAULTS_PREAD_TIMES=1 FAULTS_ERRNO=0 -- sqlite3 -batch -bail -init /dev/null \
+      -cmd ".load $extension" :memory: "SELECT group_concat(state) FROM task_slots('2026-01-01', '2026-01-01T02:30:00Z')"
+    [[ $status -eq 0 && $output == ran,unknown ]] || { echo "$after: $output"; return 1; }
+  done
+}
+
+@test "a zone's file is read anew by each statement, and once for all of its rows; each prefix of it is an error" {
+  local zones=$BATS_TEST_TMPDIR/zones
+  mkdir "$zones"
+  cp /usr/share/zoneinfo/Europe/Berlin "$zones/Town"
+  TZDIR=$zones run_in_host <<'PYTHON'
+import os, sqlite3
+path = os.environ["TZDIR"] + "/Town"
+whole = open(path, "rb").read()
+ASK = "SELECT substr(taskresults_local(us, 'Town'), 12, 5) FROM (SELECT 1767225600000000 AS us UNION ALL SELECT 1782864000000000 UNION ALL SELECT 0)"
+BERLIN = [("01:00",), ("02:00",), ("01:00",)]
+def write(content):
+    with open(path + ".new", "wb") as file: file.write(content)
+    os.rename(path + ".new", path)
+assert db.execute(ASK).fetchall() == BERLIN
+for cut in range(len(whole)):
+    write(whole[:cut])
+    try: found = db.execute(ASK).fetchall()
+    except sqlite3.Error as error: assert path in str(error) and "damaged" in str(error), error
+    else: raise AssertionError((cut, found))
+write(whole)
+cursor = db.execute(ASK)
+assert cursor.fetchone() == BERLIN[0]
+os.unlink(path)
+assert cursor.fetchall() == BERLIN[1:]
+try: db.execute(ASK).fetchall()
+except sqlite3.Error as error: assert path in str(error) and "No such file" in str(error), error
+else: raise AssertionError("no file")
+write(whole)
+assert db.execute(ASK).fetchall() == BERLIN
+PYTHON
+}
+
+@test "a zone's file that comes in pieces is read to its end" {
+  cp /usr/share/zoneinfo/Europe/Berlin "$BATS_TEST_TMPDIR/zone.json" # so called, the shim acts on it
+  local pieces
+  for pieces in 1 7 1000; do
+    run with_faults FAULTS_SHORT=$pieces FAULTS_EINTR=1 TZ="$BATS_TEST_TMPDIR/zone.json" -- sqlite3 -batch -bail -init /dev/null \
+      -cmd ".load $extension" :memory: "SELECT taskresults_local(1782864000000000, 'local')"
+    [[ $status -eq 0 && $output == 2026-07-01T02:00:00+02:00 ]] || { echo "$pieces: $output"; return 1; }
+  done
+}
