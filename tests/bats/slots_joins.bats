@@ -52,7 +52,7 @@ answers_of_joins() {
 # forms WHICH COUNT - tests/live/slot_forms.py agrees, over so many queries.
 forms() {
   require_host
-  cd "$BATS_TEST_TMPDIR"
+  cd "$BATS_TEST_TMPDIR" || return
   run at_that_time env TASKRESULTS_ROOT="$root" PYTHONPATH="$oracles" PYTHONDONTWRITEBYTECODE=1 \
     timeout 600 "$host_python" "$root/tests/live/slot_forms.py" "$1"
   [[ $status -eq 0 && $output =~ ^([0-9]+)\ queries\ agree$ ]] || { echo "$output" | cut -c 1-2000; return 1; }
