@@ -274,11 +274,12 @@ static int result_interval(sqlite3_context *context, const TrJson *job) {
   TrSchedule schedule;
   char *cause = NULL;
   int code = tr_schedule_of_job(job, &schedule, &cause);
+  if (code == SQLITE_MISMATCH) code = cause ? SQLITE_DONE : SQLITE_NOMEM;
   sqlite3_free(cause);
   if (code == SQLITE_OK && schedule.interval_us && !schedule.is_single) {
     sqlite3_result_int64(context, schedule.interval_us);
   }
-  return code == SQLITE_MISMATCH ? SQLITE_OK : code;
+  return code == SQLITE_DONE ? SQLITE_OK : code;
 }
 
 static void orphan_column(sqlite3_context *context, const JobsCursor *cursor, int column) {
