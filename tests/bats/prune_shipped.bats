@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# Retention beside `taskresults ship`: what it has not read stays, and where the rest of its lines went is recorded.
+# Pruning together with `taskresults ship`: lines that it has not read stay, and a record says where lines moved.
 
 # shellcheck disable=SC2154  # helpers.bash sets root, results and extension
 load ../lib/helpers
@@ -12,7 +12,7 @@ prune() {
   sql "SELECT taskresults_prune('$1', $2)"
 }
 
-# mark SINK JOB LINES - the sink has read so many lines of the job. The mark is added to its file.
+# mark SINK JOB LINES - adds a mark to the sink's file: it has read so many lines of the job.
 mark() {
   local marks=$results/.shipped/$1.jsonl end
   [[ -e $results/.shipped ]] || mkdir -m 700 "$results/.shipped"
@@ -25,7 +25,7 @@ lines() {
   wc -l <"$results/$1.jsonl"
 }
 
-@test "what the slowest sink has not read stays, and the report names it; unshipped drops it all the same" {
+@test "what the slowest sink has not read stays, and the report names the sink; with unshipped it is dropped" {
   make_job j 10
   mark fast j 9
   mark slow j 6
@@ -38,7 +38,7 @@ lines() {
   [[ $(prune j "'keep', 1, 'unshipped', 1") != *sink* && $(lines j) == 1 ]]
 }
 
-@test "a file that no mark tells of: another name, another inode, or shorter than its mark; nothing goes" {
+@test "if no mark fits the file (another name, another inode, or shorter than the mark), nothing is dropped" {
   make_job j 10
   mark one other 0 2>/dev/null || true
   prune j "'keep', 2" | grep -q '"result":"unchanged","kept":10,.*"unshipped":8,"sink":"one"'
@@ -62,7 +62,7 @@ lines() {
   [[ $(prune j "'keep', 1") == *'"unshipped":1,'* && $(lines j) == 2 ]]
 }
 
-@test "without a folder or a mark nothing is held, and no move is recorded" {
+@test "without a folder of marks, or without a mark in it, nothing is kept for sinks, and no move is recorded" {
   make_job j 10
   mkdir "$results/.shipped"
   [[ $(prune j "'keep', 2") == *'"kept":2,'* && ! -e $results/.shipped/moves ]]
@@ -70,7 +70,7 @@ lines() {
   [[ $(prune j "'keep', 1") == *'"kept":1,'* && ! -e $results/.shipped ]]
 }
 
-@test "marks that are not understood: each is refused with the place and the cause, nothing changes; unshipped goes on" {
+@test "each mark that cannot be read is an error with its place and the cause, and nothing changes; unshipped ignores it" {
   make_job j 10
   mark one j 10
   cp -r "$results/.shipped" "$BATS_TEST_TMPDIR/good"
@@ -154,7 +154,7 @@ MARKS
   [[ $(lines j) == 4 ]]
 }
 
-@test "moves: a torn end gets its newline, a large file becomes moves.1, and root gives it to the folder's owner" {
+@test "moves: a torn last line gets its newline, a large file is renamed to moves.1, and root gives it to the folder's owner" {
   make_job j 10
   mark one j 10
   ((EUID != 0)) || chown 65534 "$results" "$results/.shipped" "$results/.shipped/one.jsonl"
@@ -183,7 +183,7 @@ MARKS
   [[ $(cut -d, -f1 "$results/.shipped/moves" | sort -u | wc -l) == 12 && $(wc -l <"$results/.shipped/moves") == 12 ]]
 }
 
-@test "what a sink has not read is no reason to refuse a prune as a mistake" {
+@test "lines kept for a sink do not count when a prune is refused as a likely mistake" {
   make_job j 10
   mark one j 8
   run prune j "'since', '2200-01-01'"
@@ -191,11 +191,11 @@ MARKS
   [[ $(prune j "'since', '2026-06-01'") == *'"kept":2,'* && $(lines j) == 2 ]]
 }
 
-@test "random files, sinks, kills and prunes: nothing goes that a sink has not read, and each cursor leads to its line" {
+@test "random files, sinks, kills and prunes: nothing is dropped that a sink has not read, and each cursor leads to its line" {
   "$root/tests/prune/shipped.py" random "$((PRUNE_STRIDE > 1 ? 40 : 1000))"
 }
 
-@test "killed or failing at every system call beside marks: nothing unshipped goes, and its new place is recorded" {
+@test "killed or failing at every system call, with marks: nothing unshipped is dropped, and its new place is recorded" {
   "$root/tests/prune/shipped.py" kill "$((PRUNE_STRIDE > 1 ? 4 : 1))"
   "$root/tests/prune/shipped.py" faults "$((PRUNE_STRIDE > 1 ? 13 : 1))"
 }

@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# What is pushed down spares work and changes no answer.
+# Pushdown saves work and changes no answer.
 
 load ../lib/helpers
 load ../lib/host
@@ -18,7 +18,7 @@ setup_file() {
   python3 "$generator" sql copy half >"$copy"
 }
 
-# IS NOT DISTINCT FROM came with 3.39; before, IS is all there is.
+# SQLite has IS NOT DISTINCT FROM since 3.39. For older ones it is spelled IS, which means the same.
 spelled_for_here() {
   if (($(sqlite_version_number) < 3039000)); then sed 's/ IS NOT DISTINCT FROM / IS /g; s/ IS DISTINCT FROM / IS NOT /g' "$1"; else cat "$1"; fi
 }
@@ -29,7 +29,8 @@ answers() {
     SCHEDULER_RESULTS_DIR=$2 sqlite3 -batch -bail -init /dev/null -cmd ".load $1" :memory:
 }
 
-# build_planted FILE FROM TO PLACE - the extension as PLACE/taskresults.so, with FROM replaced by TO in ext/FILE.
+# build_planted FILE FROM TO PLACE - builds the extension with a planted mistake, as PLACE/taskresults.so: with FROM
+# replaced by TO in ext/FILE.
 build_planted() {
   local file=$1 from=$2 to=$3 place=$4 objects
   grep -qF "$from" "$root/ext/$file" || { echo "ext/$file has no longer: $from"; return 1; }
@@ -43,7 +44,8 @@ build_planted() {
     $(pkg-config --libs libcjson) -lm -pthread
 }
 
-# assert_same EXPECTED ACTUAL COUNT - two files of answers are equal, and they are COUNT or more, most of them selective.
+# assert_same EXPECTED ACTUAL COUNT - two files of answers are equal, and have COUNT answers or more, most of which are
+# neither empty nor everything.
 assert_same() {
   [[ $(tail -n 1 "$2") =~ ^([0-9]+)\ queries,\ ([0-9]+)\ selective$ ]] || { tail -n 3 "$2"; return 1; }
   ((BASH_REMATCH[1] >= $3 && BASH_REMATCH[2] > BASH_REMATCH[1] / 2)) || { tail -n 1 "$2"; return 1; }
@@ -60,7 +62,7 @@ assert_same() {
   assert_same "$BATS_TEST_TMPDIR/expected" "$BATS_TEST_TMPDIR/actual" 8000
 }
 
-@test "so do 900 of them in a UTF-16 database, where text sorts otherwise" {
+@test "900 queries over odd values give those answers in a UTF-16 database, too, where text sorts differently" {
   answers "$root/build/every_line/taskresults" "$odd" "$few" UTF-16le >"$BATS_TEST_TMPDIR/expected" &
   answers "$extension" "$odd" "$few" UTF-16le >"$BATS_TEST_TMPDIR/actual"
   wait $!
@@ -89,15 +91,15 @@ joins_of() {
   joins_of "$extension" >"$BATS_TEST_TMPDIR/actual"
   joins_of "$root/build/every_line/taskresults" >"$BATS_TEST_TMPDIR/expected"
   assert_same "$BATS_TEST_TMPDIR/expected" "$BATS_TEST_TMPDIR/actual" "$JOINS"
-  # Before 3.51.1 SQLite's own answer to a RIGHT JOIN behind a LEFT JOIN depends on whether its tables are virtual: an ON
-  # clause may not count. No table has a say in that.
+  # Before 3.51.1, SQLite may ignore an ON clause of a RIGHT JOIN after a LEFT JOIN if its tables are virtual. A virtual
+  # table cannot prevent that.
   (($(sqlite_version_number) >= 3051001)) || same=old
   joins_of "$extension" $same >"$BATS_TEST_TMPDIR/actual"
   joins_of "$extension" copy $same >"$BATS_TEST_TMPDIR/expected"
   assert_same "$BATS_TEST_TMPDIR/expected" "$BATS_TEST_TMPDIR/actual" "$JOINS"
 }
 
-@test "what is offered of an ON clause is noticed by that comparison, where it is offered and taken" {
+@test "that comparison of joins notices a build that uses terms of an ON clause on a SQLite that offers wrong ones" {
   local place=$BATS_TEST_TMPDIR
   (($(sqlite_version_number) < 3051001)) || skip 'this SQLite offers no such thing'
   build_planted scan/joins.c 'sqlite3_libversion_number() >= 3051001' true "$place"
@@ -109,20 +111,19 @@ joins_of() {
 
 # --- the comparison itself -------------------------------------------------------------------------------------------------
 
-# Builds the extension with `from` replaced by `to` in one file, and asserts that the answers differ then.
-# assert_caught FILE FROM TO [ENCODING]
+# assert_caught FILE FROM TO [ENCODING] - builds the extension with FROM replaced by TO in the file; the answers then differ.
 assert_caught() {
   local file=$1 from=$2 to=$3 encoding=${4:-UTF-8} place
   place=$(mktemp -d "$BATS_TEST_TMPDIR/planted.XXXXXX")
   build_planted "$file" "$from" "$to" "$place" || return 1
-  # The first difference ends it; that the answers end early is none.
+  # It stops at the first difference. Answers that merely end early do not count as one.
   if [[ $(answers "$place/taskresults" "$odd" "$few" "$encoding" | cmp "$BATS_TEST_TMPDIR/right-$encoding" - 2>&1) != *differ:* ]]; then
     echo "not noticed: ext/$file with '$to' for '$from'"
     return 1
   fi
 }
 
-# beside COMMAND... - runs it beside the one that began before; all_went_well waits for the last ones.
+# beside COMMAND... - runs it in the background, two at a time; all_went_well waits for the last ones.
 beside() {
   "$@" 3>&- &
   begun+=("$!")
@@ -135,7 +136,7 @@ all_went_well() {
   begun=()
 }
 
-@test "a wrong skip planted into the code is noticed by that comparison" {
+@test "that comparison notices mistakes planted into the code that skips lines" {
   answers "$extension" "$odd" "$few" >"$BATS_TEST_TMPDIR/right-UTF-8"
   answers "$extension" "$odd" "$few" UTF-16le >"$BATS_TEST_TMPDIR/right-UTF-16le"
   beside assert_caught scan/filter.c 'term->numeric && tr_looks_numeric(job_id, length)' 'false'
@@ -161,7 +162,7 @@ all_went_well() {
   all_went_well
 }
 
-@test "a host's own like() and glob() decide, not what SQLite's would say" {
+@test "if the host replaces like() or glob(), its function decides, not SQLite's" {
   make_job a 2
   append_raw a '{"output": "Hello", "error": "\xc3\x84rger"}\n'
   run_in_host <<PYTHON
@@ -179,7 +180,7 @@ assert other.execute("SELECT count(*) FROM task_results WHERE output LIKE '%Hell
 PYTHON
 }
 
-@test "like() and glob() for any number of arguments, and behind a table named as SQLite's list, are the host's as well" {
+@test "the host's like() and glob() are noticed, too, if they take any number of arguments, or if a table has the name of SQLite's list of functions" {
   make_job a 2
   run_in_host <<PYTHON
 def count(db, where): return db.execute("SELECT count(*) FROM task_results WHERE " + where).fetchone()[0]
@@ -198,7 +199,7 @@ assert count(db, "output LIKE '%nowhere%'") == 2, "a table"
 PYTHON
 }
 
-@test "a progress handler that says stop just once, while a query asks about patterns or the encoding, is heard" {
+@test "a progress handler that stops the query just once, while we ask SQLite about patterns or the encoding, does stop it" {
   make_job a 2
   run_in_host <<PYTHON
 import sqlite3
@@ -226,7 +227,7 @@ PYTHON
 
 # --- errors ----------------------------------------------------------------------------------------------------------------
 
-@test "a pattern that is too long for the connection is the error that it is without a pushdown" {
+@test "a pattern that is too long for the connection is the same error as without pushdown" {
   make_job a 3
   run_in_host <<PYTHON
 import sqlite3
@@ -249,7 +250,7 @@ for column in ("job_id", "output", "error"):
 PYTHON
 }
 
-@test "more names than rowids can tell apart are told as that, and leave a list to SQLite" {
+@test "a connection that has seen more jobs than rowids can number fails a query of all; SQLite then filters a list of names itself" {
   local job place
   place=$(mktemp -d "$BATS_TEST_TMPDIR/few.XXXXXX")
   for job in a b c d e; do make_job "$job" 1; done
@@ -262,8 +263,8 @@ PYTHON
   [[ $(few "SELECT count(*) FROM task_results WHERE job_id GLOB 'b' AND job_id IN ('u', 'c', 'd', 'v', 'w', 'x', 'y', 'z')") == 0 ]]
 }
 
-# SQLite's own answer to a list of rows depends on whether its terms are pushed down; nothing tells them from other terms.
-@test "a list of rows of other types than the columns: what ext/TABLES.md says to write gives what a plain table does" {
+# SQLite's answer to (a, b) IN (…) depends on whether its terms are pushed down, and a table cannot tell them from others.
+@test "(a, b) IN a list of values of other types: the form that ext/TABLES.md recommends gives the rows of a plain table" {
   printf '{"success": true}\n' | tee "$results/1.jsonl" >"$results/01.jsonl"
   printf '{"success": false}\n' >>"$results/1.jsonl"
   local setup="CREATE TABLE t(x, y); INSERT INTO t VALUES ('1', 1), (1, 1), ('01', '0');
@@ -277,7 +278,7 @@ PYTHON
 
 # --- outer joins -----------------------------------------------------------------------------------------------------------
 
-# Up to 3.50.4 SQLite offers some terms of an ON clause to the left table, whose rows stay whatever ON says.
+# Up to 3.50.4, SQLite offers some terms of an ON clause to the left table, though its rows stay whatever ON says.
 @test "an outer join keeps the rows of its left table: in a statement, a view, a trigger and a CTE, whatever ON says" {
   local job
   for job in a b; do
@@ -332,7 +333,7 @@ assert asked >= 100, asked
 PYTHON
 }
 
-@test "looking for outer joins leaves no lock in a transaction, and heeds an authorizer that forbids it" {
+@test "the search for outer joins leaves no lock in a transaction, and works if an authorizer forbids it" {
   make_job a 4 2
   run_in_host <<PYTHON
 import sqlite3
@@ -362,7 +363,7 @@ PYTHON
 
 # --- rowids ------------------------------------------------------------------------------------------------------------------
 
-@test "from every byte of a file on, forwards and backwards, through blocks and without, come the lines that begin there" {
+@test "a scan from any byte of a file on gives the lines that begin there or later, in both directions, with and without blocks" {
   make_job a 3
   printf '{"success": true}\n\n{torn\n\xff\n{"output": "%0200d"}\n{"success": 1}' 7 >>"$results/a.jsonl"
   make_job b 9
@@ -404,7 +405,7 @@ PYTHON
 @test "every row is found by its rowid, and nothing by any other number" {
   make_job a 5 2
   make_job b 5
-  # The ends of these two lines are records, but no lines.
+  # The last part of each of these two lines would be a record, but it is not a line.
   printf ' {"output": "x"}\n{"timestamp": "2026", "job_id": {"output": "glued"}\n' >>"$results/b.jsonl"
   run_in_host <<'PYTHON'
 rows = db.execute("SELECT rowid, offset, length(CAST(record AS BLOB)), record FROM task_results").fetchall()
@@ -437,7 +438,7 @@ for place, column, bound in ((0, "offset", low), (1, "time_us", high)):
 PYTHON
 }
 
-@test "a rowid keeps its meaning on a connection, whatever files come and go, in any table" {
+@test "a rowid means the same line as long as the connection lasts, in all tables, whatever files appear or vanish" {
   make_job m 3
   run_in_host <<PYTHON
 import os
@@ -478,7 +479,7 @@ PYTHON
 
 # --- several at once ---------------------------------------------------------------------------------------------------------
 
-@test "joins with the table on the inside, correlated subqueries, windows, CTEs and views agree with each other" {
+@test "joins with the table as the inner one, correlated subqueries, windows, CTEs and views give the same answer" {
   make_job a 10 3
   make_job b 7 2
   make_job c 1
@@ -511,7 +512,7 @@ none|0|0" "$tables" "$rows" "SELECT name, (SELECT count(*) FROM task_results WHE
                                 FROM task_results x CROSS JOIN task_results y'
 }
 
-@test "streaks, by windows over the table, come out as counted by hand" {
+@test "streaks computed by SQL windows are those counted by hand" {
   local success
   for success in true false false true false false false true; do
     printf '{"success": %s}\n' "$success" >>"$results/a.jsonl"

@@ -6,8 +6,8 @@ load ../lib/host
 
 good='{"timestamp": "2026-02-15T01:44:15Z", "success": true, "output": "ok"}'
 
-# assert_reason REASON BYTES - the line made of the bytes (as printf '%b' reads them) is the one reject, for that reason,
-# with its offset, length and own bytes; the records before and behind it stand.
+# assert_reason REASON BYTES - the line of these bytes (as printf '%b' reads them) is the only reject, for that reason, with
+# its offset, length and bytes; the records before and after it are rows.
 assert_reason() {
   local reason=$1 bytes=$2 length
   rm -f "$results"/*
@@ -71,7 +71,7 @@ assert_good() {
   done
 }
 
-@test "text behind a record is rejected" {
+@test "a record with text after it is rejected" {
   assert_reason 'text after the record' '{"output": "x"} {"output": "y"}'
   assert_reason 'text after the record' '{"output": "x"}{"output": "y"}'
   assert_reason 'text after the record' '{"output": "x"}}'
@@ -117,7 +117,7 @@ assert_good() {
   assert_good "{\"x\": $open$close}"
 }
 
-@test "the last line is 'still being written' without a newline, and judged when it has one" {
+@test "an incomplete last line without a newline is 'still being written'; its reason comes with the newline" {
   printf '%s\n{"output": "x' "$good" >"$results/a.jsonl"
   assert_rows 'no newline yet: still being written, or cut short' 'SELECT reason FROM task_rejects'
   printf '\n' >>"$results/a.jsonl"
@@ -132,7 +132,7 @@ no newline yet: still being written, or cut short' 'SELECT reason FROM task_reje
   assert_rows '2|0' 'SELECT (SELECT count(*) FROM task_results), (SELECT count(*) FROM task_rejects)'
 }
 
-@test "every reason that the code knows is asserted by this file" {
+@test "this file tests every reason that the code has" {
   local reason
   sed -n '/^const char \*tr_reason_text/,/^}/s/.*\[TR_[A-Z0-9_]*\] = "\(.*\)",/\1/p' "$root/ext/read/reason.c" |
     grep -vxE 'ok|blank line' >"$BATS_TEST_TMPDIR/reasons"
@@ -142,7 +142,7 @@ no newline yet: still being written, or cut short' 'SELECT reason FROM task_reje
   done <"$BATS_TEST_TMPDIR/reasons"
 }
 
-@test "blank lines and CRLF are neither rows nor rejects; a vertical tab is no white space" {
+@test "blank lines, with CRLF too, are neither rows nor rejects; a vertical tab is not white space" {
   printf '\n \t\r\n%s\r\n\r\n\n\v\n  ' "$good" >"$results/a.jsonl"
   assert_rows '1|0B|malformed JSON' 'SELECT (SELECT count(*) FROM task_results), hex(line), reason FROM task_rejects'
 }
@@ -223,7 +223,7 @@ line_of() {
     'SELECT offset, length, reason, line FROM task_rejects'
 }
 
-@test "a module's max_line= goes before the environment's" {
+@test "a table's max_line= overrides the environment's" {
   { line_of 100; echo; } >"$results/a.jsonl"
   TASKRESULTS_MAX_LINE=50 assert_rows '0|1' "CREATE VIRTUAL TABLE temp.r USING task_results(max_line=100)" \
     'SELECT (SELECT count(*) FROM task_results), (SELECT count(*) FROM r)'
@@ -236,7 +236,7 @@ line_of() {
   assert_rows '1048577|1048577|longer than max_line' 'SELECT offset, length, reason FROM task_rejects'
 }
 
-# find_long_lines UNIT - lines of UNIT times some length among short ones, with max_line between them.
+# find_long_lines UNIT - long lines, of multiples of UNIT, among short ones; max_line is between the two lengths.
 find_long_lines() {
   local unit=$1 order
   export TASKRESULTS_MAX_LINE=$((1000 * unit))
@@ -250,11 +250,11 @@ find_long_lines() {
   done
 }
 
-@test "a line that is too long is passed over from either end, and its neighbours stand" {
+@test "a line that is too long is skipped, oldest or newest first, and the lines around it are read" {
   find_long_lines 1000
 }
 
-@test "so it is with a read buffer of a few bytes" {
+@test "a line that is too long is skipped with a read buffer of a few bytes, too" {
   extension=$root/build/tiny/taskresults
   find_long_lines 1
 }
@@ -266,7 +266,7 @@ find_long_lines() {
   TASKRESULTS_MAX_LINE=9999999 assert_rows '36' 'SELECT length(output) FROM task_results'
 }
 
-@test "a line of 100 MB is rejected within 24 MB of address space for data, from either end" {
+@test "a line of 100 MB is rejected within 24 MB of address space for data, oldest or newest first" {
   { line_of 50; echo; head -c 100000000 /dev/zero | tr '\0' x; echo; line_of 51; echo; } >"$results/a.jsonl"
   local order
   for order in ASC DESC; do
@@ -309,7 +309,7 @@ my-job|NULL|NULL|left by an interrupted prune; the next prune of the job finishe
     'SELECT job_id, reason FROM task_rejects'
 }
 
-@test "the rowid of what a prune left behind is no record's, nor is that of a name that is not UTF-8" {
+@test "the rowids of a prune's leftovers, and of names that are not UTF-8, are not the rowid of any record" {
   echo '{}' >"$results/a.jsonl"
   echo '{}' >"$results/.taskresults-0123456789abcdef.new"
   echo '{}' >"$results/"$'\xff.jsonl'
@@ -317,7 +317,7 @@ my-job|NULL|NULL|left by an interrupted prune; the next prune of the job finishe
     "SELECT count(*), (SELECT count(*) FROM seen JOIN task_results AS r ON r.rowid = seen.id) FROM seen"
 }
 
-@test "while a prune is at work on it, its file is not a leftover" {
+@test "while a prune is running, its files are not leftovers" {
   local name=.taskresults-0123456789abcdef
   touch "$results/$name.new" "$results/$name.lock"
   exec 9<"$results/$name.lock"
@@ -327,7 +327,7 @@ my-job|NULL|NULL|left by an interrupted prune; the next prune of the job finishe
   assert_rows 1 'SELECT count(*) FROM task_rejects'
 }
 
-@test "a leftover that has been finished is gone, under its rowid too" {
+@test "a leftover that was removed is no longer found, not even by its rowid" {
   run_in_host <<PYTHON
 import os
 path = "$results/.taskresults-0123456789abcdef.new"
@@ -342,7 +342,7 @@ PYTHON
 
 # --- as a table ------------------------------------------------------------------------------------------------------------
 
-@test "task_rejects in rowid order, newest first, and by rowid" {
+@test "task_rejects gives its rows in rowid order, in reverse, and by rowid" {
   printf 'bad 1\n%s\nbad 2\n' "$good" >"$results/a.jsonl"
   printf 'bad 3\n' >"$results/b.jsonl"
   assert_rows 'bad 1,bad 2,bad 3|bad 3,bad 2,bad 1|bad 2' "SELECT
@@ -358,7 +358,7 @@ PYTHON
   assert_rows 0 'SELECT count(*) FROM task_results WHERE rowid IN (SELECT rowid FROM task_rejects)'
 }
 
-@test "a disk that fails within a line that is too long is an error, from either end" {
+@test "a read error within a line that is too long is an error, oldest or newest first" {
   head -c 300000 /dev/zero | tr '\0' x >"$results/a.jsonl"
   export TASKRESULTS_MAX_LINE=1000
   local order

@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# task_runs: every record, with the start that the log has for it, or none.
+# task_runs: every record, with the start of its run if the job's log has it.
 
 load ../lib/helpers
 load ../lib/state
@@ -14,14 +14,14 @@ load ../lib/host
     "SELECT started, finished, duration_s FROM task_runs('slow-job')"
 }
 
-@test "each recorded start belongs to one record" {
+@test "each start in the recorded logs belongs to one record" {
   use_recorded
   assert_rows '285|285' "SELECT count(*), count(DISTINCT job_id || started) FROM task_runs"
   assert_rows '285' "SELECT count(*) FROM task_runs AS r JOIN task_logs AS l
     ON l.job_id = r.job_id AND l.event = 'started' AND l.time_us = r.started_us AND l.timestamp = r.started"
 }
 
-@test "the rows are those of task_results" {
+@test "task_runs has the rows of task_results" {
   use_recorded
   assert_rows 0 "SELECT count(*) FROM (
     SELECT rowid, job_id, timestamp, success, output, error, time_us, offset FROM task_results EXCEPT
@@ -29,7 +29,7 @@ load ../lib/host
   assert_rows 285 'SELECT count(*) FROM task_runs'
 }
 
-@test "a crash, another writer and a missing log leave a record without a start" {
+@test "a record has no start after a crash, if another writer wrote it, or if its log is missing" {
   log a 10:00:00 'Starting execution via agent_manager.py'
   log a 10:00:05 'Execution succeeded'
   log a 10:10:00 'Starting execution via agent_manager.py' # the power went
@@ -45,7 +45,7 @@ a|2026-01-01T10:20:00Z|3.0001
 b|NULL|NULL' 'SELECT job_id, started, duration_s FROM task_runs'
 }
 
-@test "a clock set back between runs does no harm, and within one leaves no duration" {
+@test "a clock that is set back between runs changes nothing; within a run, that run has no duration" {
   log a 10:00:00 'Executing (command mode): x'
   log a 10:00:05 'Command executed successfully'
   log a 09:59:58 'Executing (command mode): x'
@@ -83,7 +83,7 @@ NULL|NULL|NULL' 'SELECT finished, started, duration_s FROM task_runs'
   assert_rows $'1767261600000000\nNULL\nNULL' 'SELECT time_us FROM task_runs'
 }
 
-@test "what a record gets does not depend on what else is looked at, or in which order" {
+@test "a record's start does not depend on which other records are read, or in which order" {
   use_recorded
   assert_rows '0|0|285' "
     CREATE TABLE whole AS SELECT rowid AS r, started, duration_s FROM task_runs;
@@ -137,7 +137,7 @@ assert [row for row in rows if row[0] == 2] == [(2, 1.5), (2, 1.5)], rows
 PYTHON
 }
 
-@test "a log that is no file gives no starts; one that cannot be read fails the query" {
+@test "a log that is not a regular file gives no starts; one that cannot be read fails the query" {
   log other 10:00:00 'Starting execution via agent_manager.py'
   finish a 10:00:01
   ln -s other.log "$logs/a.log"
@@ -152,13 +152,13 @@ PYTHON
   [[ $status -ne 0 && $output == *"job 'a': $logs/a.log cannot be opened: Permission denied"* ]]
 }
 
-@test "either missing directory is an error that names its variable" {
+@test "a missing directory, of results or of logs, is an error that names its variable" {
   finish a 10:00:01
   SCHEDULER_LOGS_DIR=/no/such/logs assert_sql_error 'set SCHEDULER_LOGS_DIR' 'SELECT duration_s FROM task_runs'
   SCHEDULER_RESULTS_DIR=/no/such/results assert_sql_error 'set SCHEDULER_RESULTS_DIR' 'SELECT duration_s FROM task_runs'
 }
 
-@test "dir= and logs= name others, out of reach of views" {
+@test "dir= and logs= name other directories; views cannot use them" {
   mkdir "$BATS_TEST_TMPDIR/r" "$BATS_TEST_TMPDIR/l"
   log a 10:00:00 'Starting execution via agent_manager.py'
   finish a 10:00:01

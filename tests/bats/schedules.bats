@@ -4,7 +4,7 @@
 load ../lib/helpers
 load ../lib/host
 
-# require_croniter - a Python that has it, too; or skips the test.
+# require_croniter - sets `python` to one that has croniter; without one, the test is skipped.
 require_croniter() {
   require_host
   for host_python in "$host_python" /usr/bin/python3; do
@@ -23,22 +23,22 @@ schedules() {
   schedules cron 4000 1
 }
 
-@test "in a zone, a time in the gap of a clock change is due behind it, and one in the overlap once: as zoneinfo has it" {
+@test "in a zone, a time that a clock change skips is due just after it, and a time that comes twice is due once, as zoneinfo says" {
   require_croniter
   schedules zones 60 1
 }
 
-@test "'every 5 minutes', 'every day at 9:30 pm', 'in 10 minutes': as the scheduler takes them, and nothing else" {
+@test "'every 5 minutes', 'every day at 9:30 pm', 'in 10 minutes': what the scheduler understands, and nothing else" {
   require_host
   schedules words 3000 1
 }
 
-@test "taskresults_time() in a zone agrees with zoneinfo: days of 23 and 25 hours, times that are passed over or come twice" {
+@test "taskresults_time() in a zone agrees with zoneinfo: days of 23 and 25 hours, times that are skipped or come twice" {
   require_host
   schedules times 3000 1
 }
 
-@test "taskresults_slots: SINCE and UNTIL count, both of them; the defaults are now and the end of 9999" {
+@test "taskresults_slots: SINCE and UNTIL are both included; the defaults are now and the end of the year 9999" {
   assert_rows '2026-02-15T00:00:00Z|1771113600000000
 2026-02-15T12:00:00Z|1771156800000000
 2026-02-16T00:00:00Z|1771200000000000' \
@@ -55,7 +55,7 @@ schedules() {
     (SELECT count(*) FROM taskresults_slots('@daily', 9223372036854775807, NULL));"
 }
 
-@test "an interval counts on from SINCE, and is not due then; 'in' comes once" {
+@test "an interval counts from SINCE on, and is not due at SINCE itself; 'in' is due once" {
   assert_rows '2026-02-15T00:40:00Z 2026-02-15T01:20:00Z 2026-02-15T02:00:00Z' \
     "SELECT group_concat(slot, ' ') FROM taskresults_slots('every 40 minutes', '2026-02-15', '2026-02-15T02:00');"
   assert_rows '2026-02-15T00:40:00Z' "SELECT group_concat(slot, ' ') FROM taskresults_slots('in 40 minutes', '2026-02-15');"
@@ -72,7 +72,7 @@ schedules() {
       ORDER BY id);"
 }
 
-@test "what is no schedule, no time and no zone is an error that names it" {
+@test "a wrong schedule, time or zone is an error that names it" {
   assert_sql_error "taskresults_slots: '* * * *' is no schedule: cron has five fields, not 4" \
     "SELECT * FROM taskresults_slots('* * * *');"
   assert_sql_error "'é' is no minute" "SELECT * FROM taskresults_slots('é * * * *');"
@@ -97,7 +97,7 @@ noon_in() {
   sql "SELECT strftime('%H:%M', taskresults_time('2026-07-01T12:00', '$1') / 1000000, 'unixepoch');"
 }
 
-@test "local is what TZ says: a name, a rule, nothing for UTC; the host's own TZ stays as it was" {
+@test "local means TZ: a zone's name, a POSIX rule, or UTC if it is empty; the host's TZ is not changed" {
   [[ $(TZ=Asia/Kolkata noon_in local) == 06:30 ]]
   [[ $(TZ=:America/New_York noon_in local) == 16:00 ]]
   [[ $(TZ='CET-1CEST,M3.5.0,M10.5.0/3' noon_in local) == 10:00 ]]
@@ -109,7 +109,7 @@ noon_in() {
     FROM (SELECT taskresults_time('2026-07-01T12:00', 'Europe/Berlin') AS t) WHERE t > 0;"
 }
 
-@test "UTC needs no file; a file that is cut short, damaged, too large or a FIFO is no zone" {
+@test "UTC needs no file; a zone file that is cut short, damaged, too large or a FIFO is an error" {
   local zones=$BATS_TEST_TMPDIR/zones berlin=/usr/share/zoneinfo/Europe/Berlin size
   mkdir "$zones"
   [[ $(TZDIR=$zones noon_in UTC) == 12:00 ]]
@@ -128,7 +128,7 @@ noon_in() {
   done
 }
 
-@test "a visitor's connection has schedules and zones, and no file but those of zones can be named" {
+@test "a read-only connection has schedules and zones; a zone's name can open no file but a zone's" {
   run sqlite3 -batch -bail -init /dev/null :memory: \
     "SELECT load_extension('$extension', 'sqlite3_taskresults_readonly_init');" \
     "SELECT count(*) FROM taskresults_slots('@hourly', '2026-07-01', '2026-07-01', 'Europe/Berlin');"

@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# task_slots: the runs that schedules expect, and what became of them.
+# task_slots: the runs that schedules expect, and whether they took place.
 
 load ../lib/helpers
 load ../lib/host
@@ -17,7 +17,7 @@ teardown() {
   [[ -z ${open_place-} ]] || rm -rf "$open_place"
 }
 
-# jobs JSON... - jobs.json holds these jobs, each of which was made on 2026-02-15 at 08:30, unless it says otherwise.
+# jobs JSON... - jobs.json has these jobs, created on 2026-02-15 at 08:30 unless they say otherwise.
 jobs() {
   python3 - "$state/jobs.json" "$@" <<'PYTHON'
 import json, sys
@@ -39,14 +39,14 @@ states() {
   sql "SELECT group_concat(substr(slot, 12, 5) || ' ' || state, ', ') FROM task_slots($1) ${*:2};"
 }
 
-@test "task_slots agrees with Python over 60 random directories, however it is asked" {
+@test "task_slots agrees with Python over 60 random directories, with different conditions, zones and grace times" {
   require_host
   cd "$BATS_TEST_TMPDIR"
   run host "$root/tests/oracles/slots.py" 60 1
   [[ $status -eq 0 ]] || { echo "$output"; return 1; }
 }
 
-@test "the worked example of the manual gives what the manual says" {
+@test "the example in the manual gives the rows that the manual shows" {
   local block expected
   block=$(awk '/^\*\*An example\.\*\*/ { found = 1 } found && /^```sh$/ { on = 1; next } on && /^```$/ { exit } on' "$root/ext/TABLES.md")
   expected=$(awk '/^\*\*An example\.\*\*/ { found = 1 } found && /^```text$/ { on = 1; next } on && /^```$/ { exit } on' "$root/ext/TABLES.md")
@@ -59,7 +59,7 @@ states() {
   diff <(sed 's/ *$//' <<<"$expected") <(sed 's/ *$//' <<<"$actual")
 }
 
-@test "a slot takes the first run of its time; what comes before the job was made, or by hand, takes none" {
+@test "a slot gets the first run of its time; runs by hand, and runs from before the job was created, get no slot" {
   jobs '{"id": "a", "schedule": "0 * * * *"}'
   ran a 08:15:00
   ran a 09:00:10
@@ -71,7 +71,7 @@ states() {
   [[ $(states "'2026-02-15', '2026-02-15T11:59'") == '09:00 ran, 10:00 missed, 11:00 missed' ]]
 }
 
-@test "an interval counts on from the end of a run, since then the scheduler sets the next one" {
+@test "an interval counts from the end of a run, since that is when the scheduler sets the next one" {
   jobs '{"id": "a", "schedule": "every 10 minutes"}'
   told a 08:40:00 'Executing (command mode): x'
   told a 08:58:00 'Command executed successfully'
@@ -82,7 +82,7 @@ states() {
   [[ $(states "'2026-02-15', '2026-02-15T09:25'") == '08:40 ran, 09:08 ran, 09:18 missed' ]]
 }
 
-@test "grace: five minutes, or a tenth of the time up to the next slot; or as it is asked for" {
+@test "grace: five minutes, or a tenth of the time until the next slot; or the given time" {
   jobs '{"id": "a", "schedule": "0 * * * *"}' '{"id": "b", "schedule": "*/10 * * * *"}'
   ran a 09:05:00
   ran a 10:05:01
@@ -95,7 +95,7 @@ states() {
   [[ $(states "$window, 300000000" "WHERE job_id = 'a'") == '09:00 ran, 10:00 late' ]]
 }
 
-@test "a slot that is still to come, or within its grace, or whose run goes on, is pending and not missed" {
+@test "a slot in the future, within its grace, or whose run is still going on is pending, not missed" {
   python3 - "$state" $$ <<'PYTHON'
 import json, sys, time
 from datetime import datetime, timedelta, timezone
@@ -113,7 +113,7 @@ PYTHON
     sum(reason LIKE 'running since %Z') FROM task_slots('2h', taskresults_time('now') + 6000000000);"
 }
 
-@test "pauses and skips are no missed runs; what the log does not tell is unknown, with the reason" {
+@test "slots during pauses, and skipped ones, are not missed; slots that the log says nothing about are unknown, with the reason" {
   jobs '{"id": "a", "schedule": "0 * * * *"}' '{"id": "b", "schedule": "0 * * * *", "enabled": false}' \
     '{"id": "c", "schedule": "0 * * * *"}'
   told a 08:30:00 'Scheduled: a'
@@ -133,7 +133,7 @@ PYTHON
 missed|4|NULL' "SELECT state, count(*), reason FROM task_slots($window) WHERE job_id = 'c' GROUP BY state ORDER BY min(slot_us);"
 }
 
-@test "a run whose record was pruned counts, if the log tells of it; one that was cut short is missed, with the reason" {
+@test "a run whose record was pruned counts if the log has it; a run that never ended is missed, with the reason" {
   jobs '{"id": "a", "schedule": "0 * * * *"}' '{"id": "b", "schedule": "0 * * * *"}'
   told a 09:00:00 'Executing (command mode): x'
   told a 09:00:05 'Command executed successfully'
@@ -149,7 +149,7 @@ ran|0|2026-02-15T11:00:05Z|NULL' "SELECT state, offset, finished, reason FROM ta
     "SELECT state, reason, count(*) FROM task_slots('2026-02-15', '2026-02-15T10:30') WHERE job_id = 'b';"
 }
 
-@test "a job without a schedule or a creation that can be read, or with the id of another, has one row, which says so" {
+@test "a job whose schedule or time of creation cannot be read, or whose id is there twice, has one row, which says so" {
   jobs '{"id": "e", "schedule": "@hourly"}' '{"id": "e", "schedule": "@daily"}' '{"id": "a", "schedule": "every blue moon"}' '{"id": "b"}' '{"id": "c", "schedule": "@daily", "created_at": "soon"}' \
     '{"id": "d", "schedule": "every 5 minutes", "cron": "61 * * * *", "recurring": false}' '{"schedule": "@daily"}'
   assert_rows "a|NULL|unknown|schedule 'every blue moon' is not understood: 'blue moon' is no unit of time
@@ -189,14 +189,14 @@ e|NULL|unknown|jobs.json has this id 2 times: any of these jobs may have run" "S
   [[ $status -eq 0 && $output == *'TEMP B-TREE'* ]]
   assert_rows 'a12 a18 a00 b12 b18 b00 c00' "SELECT group_concat(job_id || substr(slot, 12, 2), ' ') FROM (SELECT DISTINCT job_id, slot
     FROM task_slots('2026-02-15', '2026-02-16T00:00') ORDER BY job_id, slot_us);"
-  # Also where SQLite goes by rowids.
+  # Also where SQLite uses the rowids.
   assert_rows '3|3|3' "SELECT count(*), count(DISTINCT rowid), (SELECT count(*) FROM task_slots('2026-02-15', '2026-02-16T00:00')
       WHERE job_id = 'a' AND (slot_us > 5 OR job_id = 'a')) FROM task_slots('2026-02-15', '2026-02-16T00:00') WHERE job_id = 'a';"
   assert_rows '1' "SELECT count(*) FROM task_slots('2026-02-15', '2026-02-16T00:00') WHERE rowid =
     (SELECT max(rowid) FROM task_slots('2026-02-15', '2026-02-16T00:00'));"
 }
 
-@test "arguments are refused by name: what is no time, no length of time and no zone" {
+@test "arguments that are not a time, a length of time or a zone are errors that name the argument" {
   jobs '{"id": "a", "schedule": "@daily"}'
   assert_sql_error "task_slots: since: 'soon' is no time" "SELECT * FROM task_slots('soon');"
   assert_sql_error "task_slots: grace: 'a bit' is no length of time" "SELECT * FROM task_slots(NULL, NULL, 'a bit');"

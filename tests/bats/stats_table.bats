@@ -5,8 +5,8 @@ load ../lib/helpers
 load ../lib/state
 load ../lib/host
 
-# history JOB VERDICTS - a record for each letter, s or f, one a minute from 2026-01-01T00:00:00Z; a failure's error says
-# which it is.
+# history JOB OUTCOMES - a record for each letter, s or f, one a minute from 2026-01-01T00:00:00Z. A failure's error has
+# its number.
 history() {
   python3 - "$results/$1.jsonl" "$2" <<'PYTHON'
 import json, sys
@@ -24,7 +24,7 @@ PYTHON
     "SELECT group_concat(name || ':' || hidden, ' ') FROM pragma_table_xinfo('task_stats')"
 }
 
-@test "the figures of a job" {
+@test "the figures of a job, counted by hand" {
   history a sffsssfsff
   printf 'torn\n[1]\n\n{"timest' >>"$results/a.jsonl"
   sql "SELECT * FROM task_stats" >"$BATS_TEST_TMPDIR/actual"
@@ -37,7 +37,7 @@ ROW
     'SELECT first_run_us, last_run_us, last_success_us, last_failure_us, since, until, job FROM task_stats'
 }
 
-@test "jobs of one kind of run, of one outage, and of none" {
+@test "figures of jobs with only successes, only failures, a single outage, and no records" {
   history good sss
   history bad fff
   history once sffs
@@ -54,7 +54,7 @@ once|4|2|2|50.0|2026-01-01T00:03:00Z|2026-01-01T00:02:00Z|1|2|NULL|120.0|0" \
      last_run_us, last_failure_us FROM task_stats WHERE runs = 0 AND rejects = 0'
 }
 
-@test "a clock that was set back makes no negative duration; a time that cannot be read makes none" {
+@test "a clock that was set back gives no negative length of time; an unreadable time gives none" {
   append_raw back '{"timestamp": "2026-01-01T00:10:00Z", "success": false}\n{"timestamp": "2026-01-01T00:05:00Z", "success": true}\n'
   append_raw back '{"timestamp": "2026-01-01T00:06:00Z", "success": false}\n{"timestamp": "2026-01-01T00:07:00Z", "success": true}\n'
   append_raw unread '{"timestamp": "soon", "success": false}\n{"timestamp": "2026-01-01T00:05:00Z", "success": true}\n'
@@ -63,7 +63,7 @@ once|4|2|2|50.0|2026-01-01T00:03:00Z|2026-01-01T00:02:00Z|1|2|NULL|120.0|0" \
   assert_rows $'back|0.0|30.0\nunread|120.0|120.0' 'SELECT job_id, mtbf_s, mttr_s FROM task_stats'
 }
 
-@test "the latest error is decoded and whole, whatever it is" {
+@test "last_error is decoded and complete, whatever its type and length" {
   local job error expected
   history long f
   python3 -c 'import json; print(json.dumps({"success": False, "error": "\U0001f4a5 é\0" * 20000}))' >>"$results/long.jsonl"
@@ -84,7 +84,7 @@ ERRORS
 
 # --- against Python, and against SQL --------------------------------------------------------------------------------------
 
-# check_stats DIRECTORY... - leaves the words of tests/oracles/stats.py in $output.
+# check_stats DIRECTORY... - runs tests/oracles/stats.py; its words are in $output.
 check_stats() {
   require_host
   run host -c "import sys; sys.path.append('$root/tests/oracles'); import stats; sys.exit(stats.main())" check "$@"
@@ -92,7 +92,7 @@ check_stats() {
   [[ $status -eq 0 && $output == *' 0 disagreements' ]]
 }
 
-@test "every figure is what Python makes of the same lines, in all windows, for all jobs and for one" {
+@test "every figure is what Python computes from the same lines, in several windows, for all jobs and for one" {
   python3 "$root/tests/oracles/stats.py" generate "$BATS_TEST_TMPDIR/histories"
   check_stats "$BATS_TEST_TMPDIR/histories" "$root/tests/data/odd-lines" "$root/tests/data/scheduler-state/results"
   [[ $output =~ ([0-9]+)\ rows\ compared ]]
@@ -115,7 +115,7 @@ check_stats() {
 
 # --- durations --------------------------------------------------------------------------------------------------------------
 
-# took JOB SECOND... - a run for each, one a minute from 10:10:00 on, that took so many seconds; the log tells so.
+# took JOB SECONDS... - runs that took so long, one a minute from 10:10:00 on, with their log.
 took() {
   local job=$1 minute=10 seconds
   shift
@@ -127,7 +127,7 @@ took() {
   done
 }
 
-@test "p50_s, p95_s and max_s: the nearest rank of the durations that logs know, NULL where they know none" {
+@test "p50_s, p95_s and max_s are the nearest rank of the durations in the logs, and NULL if there are none" {
   took one 7
   took two 9 3
   took twenty 20 19 18 17 16 15 14 13 12 11 10 9 8 7 6 5 4 3 2 1
@@ -140,13 +140,13 @@ took() {
 two|3.0|9.0|9.0|3.0\nunlogged|NULL|NULL|NULL|NULL' 'SELECT job_id, p50_s, p95_s, max_s, last_duration_s FROM task_stats'
   assert_rows 'real|real|real|real' "SELECT typeof(p50_s), typeof(p95_s), typeof(max_s), typeof(last_duration_s)
     FROM task_stats WHERE job_id = 'one'"
-  # Of a row that nobody wants, nothing is left for the next one.
+  # Durations of a row that was not read must not be counted for the next row.
   assert_rows 'twenty|19.0|20.0' 'SELECT job_id, p95_s, max_s FROM task_stats WHERE runs = 20'
   assert_rows '3.0' "SELECT max_s FROM task_stats('2026-01-01T10:11:00Z', NULL, 'two')"
   assert_rows '9.0|9.0' "SELECT max_s, last_duration_s FROM task_stats(NULL, '2026-01-01T10:10:59Z') WHERE job_id = 'two'"
 }
 
-@test "the durations of task_stats are what Python makes of those of task_runs, in all windows, however long a history is" {
+@test "the durations of task_stats are what Python computes from those of task_runs, in several windows, also for long histories" {
   require_host
   local built
   python3 "$root/tests/oracles/durations.py" generate "$BATS_TEST_TMPDIR/histories"
@@ -160,7 +160,7 @@ two|3.0|9.0|9.0|3.0\nunlogged|NULL|NULL|NULL|NULL' 'SELECT job_id, p50_s, p95_s,
   done
 }
 
-@test "a log is opened only if durations are asked for, once, and only that of a row that is wanted" {
+@test "a log is opened only if a duration is read, once, and only for the rows that are read" {
   use_recorded
   opens() {
     FAULTS_LOG=$BATS_TEST_TMPDIR/count LD_PRELOAD=$root/build/shim/faults.so \
@@ -175,7 +175,7 @@ two|3.0|9.0|9.0|3.0\nunlogged|NULL|NULL|NULL|NULL' 'SELECT job_id, p50_s, p95_s,
   [[ $(opens "SELECT p95_s FROM task_stats WHERE runs >= 120") == 17 ]]
 }
 
-@test "durations in joins, groups and subqueries are those of the job of the row" {
+@test "in joins, groups and subqueries, each row has the durations of its own job" {
   took a 7 8
   took b 1
   make_job c 2
@@ -189,7 +189,7 @@ two|3.0|9.0|9.0|3.0\nunlogged|NULL|NULL|NULL|NULL' 'SELECT job_id, p50_s, p95_s,
   assert_rows 'b' 'SELECT job_id FROM task_stats WHERE p95_s < 5'
 }
 
-@test "where there is no default directory of logs, durations are NULL; one that was named and is not there is an error" {
+@test "without the default directory of logs, durations are NULL; a named directory that is missing is an error" {
   make_job a 2
   export SCHEDULER_LOGS_DIR=/no/such/logs
   assert_sql_error 'logs directory /no/such/logs: No such file or directory (set SCHEDULER_LOGS_DIR' 'SELECT * FROM task_stats'
@@ -213,7 +213,7 @@ two|3.0|9.0|9.0|3.0\nunlogged|NULL|NULL|NULL|NULL' 'SELECT job_id, p50_s, p95_s,
   [[ $status -eq 0 && $output == 1 ]]
 }
 
-@test "logs= names the logs; a log that is no file tells of nothing" {
+@test "logs= names the logs; a log that is not a regular file gives no durations" {
   mkdir "$BATS_TEST_TMPDIR/l"
   took a 3
   mv "$logs/a.log" "$BATS_TEST_TMPDIR/l"
@@ -227,7 +227,7 @@ two|3.0|9.0|9.0|3.0\nunlogged|NULL|NULL|NULL|NULL' 'SELECT job_id, p50_s, p95_s,
 
 # --- the window -------------------------------------------------------------------------------------------------------------
 
-@test "since and until: texts and microseconds, both ends included, NULL is open, rejects count always" {
+@test "since and until: texts or microseconds, both ends included, NULL means no limit; rejects are always counted" {
   history a sfsf
   append_raw a '{"success": false}\n[1]\n'
   runs() { sql "SELECT runs || ',' || streak || ',' || rejects FROM task_stats$1"; }
@@ -245,7 +245,7 @@ two|3.0|9.0|9.0|3.0\nunlogged|NULL|NULL|NULL|NULL' 'SELECT job_id, p50_s, p95_s,
   assert_rows '2026-01-01 00:00|7' "SELECT since, until FROM task_stats('2026-01-01 00:00', 7)"
 }
 
-@test "since and until take what the commands take: bare days, which are whole, spans and words" {
+@test "since and until take the times that the commands take: whole days, lengths of time, and words" {
   append_raw a '{"timestamp":"2026-02-13T23:59:59.999999Z","success":true}\n{"timestamp":"2026-02-14T00:00:00Z","success":true}\n'
   append_raw a '{"timestamp":"2026-02-14T23:59:59.999999Z"}\n{"timestamp":"2026-02-15T00:00:00Z"}\n'
   assert_rows 2 "SELECT runs FROM task_stats('2026-02-14', '2026-02-14')"
@@ -256,7 +256,7 @@ two|3.0|9.0|9.0|3.0\nunlogged|NULL|NULL|NULL|NULL' 'SELECT job_id, p50_s, p95_s,
   assert_rows 1 "SELECT sum(times) FROM task_errors('2026-02-14', '2026-02-14')"
 }
 
-@test "an argument that is no time is an error that names it" {
+@test "an argument that is not a time is an error that names the argument" {
   history a s
   local bad
   for bad in "'soon'" "''" "'2026-02-30 00:00'" "'2026-02-30'" "'1767225660000000'" "'7 days from now'" "x'00'" "'é$(printf 'é%.0s' {1..200})'"; do
@@ -266,7 +266,7 @@ two|3.0|9.0|9.0|3.0\nunlogged|NULL|NULL|NULL|NULL' 'SELECT job_id, p50_s, p95_s,
   assert_sql_error "task_stats: until: 'soon' is no time" "SELECT * FROM task_stats WHERE until = 'soon'"
 }
 
-@test "any operator but = on an argument is an error, usable or not" {
+@test "any operator but = on an argument is an error, even if SQLite offers it as not usable" {
   history a s
   local condition
   for condition in '> 5' '>= 5' '<= 5' '<> 5' 'IS NULL' 'IS NOT NULL' 'IS 5' 'IS NOT 5' 'IN (5, 6)' 'BETWEEN 1 AND 2' \
@@ -277,7 +277,7 @@ two|3.0|9.0|9.0|3.0\nunlogged|NULL|NULL|NULL|NULL' 'SELECT job_id, p50_s, p95_s,
   assert_sql_error 'task_stats: since is an argument' "SELECT * FROM task_stats AS s JOIN (SELECT 5 AS t UNION SELECT 6) ON s.since > t"
 }
 
-@test "arguments from another table: SQLite finds the order in which they have values" {
+@test "arguments may come from another table: SQLite reads that one first" {
   history a sfsf
   local windows="WITH w(name, lower, upper) AS (VALUES ('all', NULL, NULL), ('late', '2026-01-01 00:02', NULL),
     ('early', NULL, '2026-01-01 00:00'))"
@@ -291,7 +291,7 @@ two|3.0|9.0|9.0|3.0\nunlogged|NULL|NULL|NULL|NULL' 'SELECT job_id, p50_s, p95_s,
   assert_sql_error 'no query solution' "SELECT * FROM task_stats(b.last_run) AS a, task_stats(a.last_run) AS b"
 }
 
-@test "two values for one argument agree, or there is no row; NULL beside many conditions works, or says so" {
+@test "two different values for one argument give no row; NULL as an argument, with many conditions, works or is an error" {
   history a sf
   assert_rows 1 "SELECT runs FROM task_stats('2026-01-01 00:01') WHERE since = '2026-01-01 00:01'"
   assert_rows '' "SELECT runs FROM task_stats('2026-01-01 00:01') WHERE since = '2026-01-01 00:00'"
@@ -302,7 +302,7 @@ two|3.0|9.0|9.0|3.0\nunlogged|NULL|NULL|NULL|NULL' 'SELECT job_id, p50_s, p95_s,
     [[ $output == 1 || $output == *'until cannot be NULL beside so many conditions'* ]]
     assert_rows 1 "SELECT runs FROM task_stats('2026-01-01 00:01', 9e18) WHERE $many"
   done
-  # Those with < stand before the arguments, where SQLite counts.
+  # The conditions with < come first, so that they use up the places that SQLite counts.
   many=$(printf 'runs < 100%d AND ' {1..20})
   assert_rows 1 "SELECT runs FROM task_stats WHERE $many since = '2026-01-01 00:01'"
   assert_rows 1 "SELECT runs FROM task_stats WHERE $many since = '2026-01-01 00:01' AND since = '2026-01-01 00:01'"
@@ -312,7 +312,7 @@ two|3.0|9.0|9.0|3.0\nunlogged|NULL|NULL|NULL|NULL' 'SELECT job_id, p50_s, p95_s,
   done
 }
 
-@test "an argument goes along with LIMIT and OFFSET; a number outside of int64 is at its end; a BLOB is no time" {
+@test "arguments work together with LIMIT and OFFSET; a number outside of int64 means its limit; a BLOB is not a time" {
   history a sf
   assert_rows 2 "SELECT runs FROM task_stats('2026-01-01 00:00') LIMIT 1 OFFSET 0"
   assert_rows '2|2' "SELECT (SELECT runs FROM task_stats(-1e30)), (SELECT runs FROM task_stats(NULL, 1e30))"
@@ -322,7 +322,7 @@ two|3.0|9.0|9.0|3.0\nunlogged|NULL|NULL|NULL|NULL' 'SELECT job_id, p50_s, p95_s,
 
 # --- what is read ---------------------------------------------------------------------------------------------------------
 
-@test "conditions on job_id choose files, and one job is one open" {
+@test "conditions on job_id choose the files to read; one job is one open" {
   local job condition
   for job in a b c d; do history "$job" sf; done
   counted() {
@@ -348,13 +348,13 @@ two|3.0|9.0|9.0|3.0\nunlogged|NULL|NULL|NULL|NULL' 'SELECT job_id, p50_s, p95_s,
   assert_rows $'a|2\nb|1' "SELECT job_id, runs FROM task_stats WHERE job_id = 'a' OR job_id = 'b' OR rowid = 0 OR job_id GLOB '?' ORDER BY 1"
 }
 
-@test "hostile job ids" {
+@test "hostile job ids come back unchanged from task_stats, and find their rows" {
   load ../lib/hostile
   make_hostile_jobs
   assert_rows "${#hostile_jobs[@]}|0" 'SELECT count(*), sum(runs <> 2 OR last_error <> job_id OR streak <> -1) FROM task_stats'
 }
 
-@test "a file that cannot be read fails the query by job and cause; entries that are no files are no jobs" {
+@test "a file that cannot be read fails the query, with job and cause; entries that are not files are not jobs" {
   history a sf
   mkdir "$results/folder.jsonl"
   ln -s a.jsonl "$results/link.jsonl"

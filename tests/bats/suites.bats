@@ -1,9 +1,9 @@
 #!/usr/bin/env bats
-# tests/run ends with the count, whatever happens to it, and `make test` with a line that holds it.
+# tests/run prints the count as its last line, whatever happens to it, and `make test` a line with the count.
 
 load ../lib/helpers
 
-# A tree whose suites are those that the test writes: a unit is a shell script here.
+# A copy of the project whose suites the test writes itself. A unit is a shell script here.
 setup_file() {
   export tree=$BATS_FILE_TMPDIR/tree
   mkdir -p "$tree/tests/unit" "$tree/tests/bats/shell"
@@ -24,7 +24,7 @@ setup() {
   printf '@test "here too # skip" { skip "not today"; }\n' >"$tree/tests/bats/shell/skipped.bats"
 }
 
-# run_suites - as somebody would who has an odd locale, and started it in the background of a script.
+# run_suites - runs them with an odd locale, and as a background process of a script.
 run_suites() {
   run env --ignore-signal=INT,QUIT,PIPE LC_ALL=tr_TR.UTF-8 "$tree/tests/run"
   counted=${lines[-1]}
@@ -35,7 +35,7 @@ run_suites() {
   [[ $status -eq 0 && $counted == '2 passed, 0 failed, 1 skipped' ]]
 }
 
-@test "a failure, a unit that dies and one that does not compile: each is named, and counted in the last line" {
+@test "a failed test, a unit that is killed, and one that does not compile: each is named, and counted in the last line" {
   printf '@test "wrong" {\n  false\n}\n' >"$tree/tests/bats/shell/wrong.bats"
   printf 'kill -9 $$\n' >"$tree/tests/unit/dies.c"
   printf 'if\n' >"$tree/tests/unit/torn.c"
@@ -45,7 +45,7 @@ run_suites() {
   [[ $output == *'not ok tests/unit/torn.c does not compile'* ]]
 }
 
-@test "a bats file that cannot be read, a build that fails, and no suite at all: the last line is the count" {
+@test "with a broken bats file, a failing build, or no suite at all, the last line is the count" {
   echo '@test "torn" {' >"$tree/tests/bats/torn.bats"
   run_suites
   [[ $status -eq 1 && $counted == '2 passed, 1 failed, 1 skipped' ]]
@@ -57,7 +57,7 @@ run_suites() {
   [[ $status -eq 1 && ${lines[-1]} == '0 passed, 0 failed' ]]
 }
 
-@test "a signal ends what is at work, and the last line is the count" {
+@test "a signal ends the running suites, and the last line is the count" {
   # shellcheck disable=SC2016  # the test's own
   printf '@test "waits" {\n  echo $BASHPID >%s && mv %s %s\n  exec sleep 1000\n}\n' "$BATS_TEST_TMPDIR"/{new,new,begun} \
     >"$tree/tests/bats/slow.bats"

@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# What the two tables are made of: columns, types, arguments, and where they may be used.
+# task_results and task_rejects: columns, types, arguments, and where they may be used.
 
 load ../lib/helpers
 load ../lib/host
@@ -71,7 +71,7 @@ a|3600000000|$((${#first} + 1))|$second" 'SELECT job, time_us, offset, record FR
   done
 }
 
-@test "numbers outside of int64 and outside of JSON read as Python reads them" {
+@test "numbers outside of int64, and NaN and Infinity, have the values that Python gives them" {
   record a '{"output": 18446744073709551616, "error": -9223372036854775809}' '{"output": 1e400, "error": -Infinity}' \
     '{"output": NaN, "error": Infinity}'
   assert_rows 'real|1.84467440737096e+19|real|-9.22337203685478e+18
@@ -80,7 +80,7 @@ null|NULL|real|Inf' "SELECT typeof(output), iif(output IS NULL, NULL, printf('%.
     FROM task_results"
 }
 
-@test "a NUL inside of a text is kept, and so is what follows it" {
+@test "a NUL in a text is kept, and so is what follows it" {
   record a '{"output": "a\u0000b"}'
   assert_rows '3|610062' 'SELECT length(CAST(output AS BLOB)), hex(output) FROM task_results'
 }
@@ -101,7 +101,7 @@ EFBFBD' 'SELECT hex(output) FROM task_results'
   assert_rows 'NULL|NULL' 'SELECT success, output FROM task_results'
 }
 
-@test "the file is the job, whatever its lines say" {
+@test "the file's name is the job's id, whatever the lines say" {
   record renamed '{"job_id": "old-name", "output": "x"}'
   assert_rows 'renamed|renamed|1' "SELECT job_id, job, output = 'x' FROM task_results"
   assert_rows '' "SELECT * FROM task_results WHERE job_id = 'old-name'"
@@ -116,7 +116,7 @@ EFBFBD' 'SELECT hex(output) FROM task_results'
 
 # --- arguments -----------------------------------------------------------------------------------------------------
 
-@test "task_results('job') and task_rejects('job') show that job only" {
+@test "task_results('job') and task_rejects('job') show only that job" {
   record a '{"output": "of a"}' 'bad a'
   record b '{"output": "of b"}' 'bad b'
   assert_rows 'b|of b' "SELECT job_id, output FROM task_results('b')"
@@ -144,7 +144,7 @@ EFBFBD' 'SELECT hex(output) FROM task_results'
   assert_sql_error 'dir= is empty' "CREATE VIRTUAL TABLE temp.t USING task_results(dir='')"
 }
 
-@test "a max_line= that is no number of bytes is refused, in the argument and in the environment" {
+@test "a max_line that is not a number of bytes is refused, as an argument and in the environment" {
   local value
   for value in 0 -1 1.5 1e3 x "''" 1073741825 99999999999999999999; do
     assert_sql_error 'is not a number of bytes from 1 to 1073741824' \
@@ -168,7 +168,7 @@ there' "CREATE VIRTUAL TABLE temp.t USING task_results( DIR = '${quoted//\'/\'\'
   assert_rows here 'CREATE VIRTUAL TABLE temp.t USING task_results(dir=results)' 'SELECT output FROM t'
 }
 
-@test "an argument without a name is refused; one quote alone belongs to the path" {
+@test "an argument without a name is refused; a single quote sign is part of the path" {
   assert_sql_error "unknown argument ''; the arguments are dir='PATH'" "CREATE VIRTUAL TABLE temp.t USING task_results(='x')"
   assert_sql_error "directory a'y'b: No such file" "CREATE VIRTUAL TABLE temp.t USING task_results(dir='a'y'b')" 'SELECT * FROM t'
   assert_sql_error "directory 'x'y: No such file" "CREATE VIRTUAL TABLE temp.t USING task_results(dir='x'y)" 'SELECT * FROM t'
@@ -179,7 +179,7 @@ there' "CREATE VIRTUAL TABLE temp.t USING task_results( DIR = '${quoted//\'/\'\'
   done
 }
 
-@test "a table with dir= reads its own directory and leaves the eponymous one alone" {
+@test "a table with dir= reads that directory; the eponymous table still reads its own" {
   record a '{"output": "here"}' 'bad here'
   mkdir "$BATS_TEST_TMPDIR/other"
   printf '{"output": "there"}\nbad there\n' >"$BATS_TEST_TMPDIR/other/a.jsonl"
@@ -208,7 +208,7 @@ PYTHON
 [('second',)] [('longer than max_line',)]" ]]
 }
 
-@test "without a variable, and with an empty one, the default directory is named in the error" {
+@test "without the variable, or with an empty one, the error names the default directory" {
   if [[ -e /opt/.task-scheduler/results ]]; then skip 'a scheduler lives here'; fi
   unset SCHEDULER_RESULTS_DIR
   assert_sql_error 'results directory /opt/.task-scheduler/results: No such file' 'SELECT * FROM task_results'
@@ -237,7 +237,7 @@ PYTHON
 secret" ]]
 }
 
-@test "a table with max_line= only is refused in a view as well, in task_rejects too" {
+@test "a table with only max_line= is refused in a view, too, and so is one of task_rejects" {
   record a '{"output": "x"}'
   assert_sql_error 'unsafe use of virtual table "own"' 'CREATE VIRTUAL TABLE own USING task_rejects(max_line=10)' \
     'CREATE VIEW v AS SELECT * FROM own' 'SELECT * FROM v'
@@ -251,7 +251,7 @@ secret" ]]
     'CREATE VIEW odd AS SELECT job_id, line FROM task_rejects'
   run sqlite3 -init /dev/null -cmd ".load $extension" "$database" 'PRAGMA trusted_schema=ON' 'SELECT * FROM failures, odd'
   [[ $status -eq 0 && $output == 'a|x|a|bad' ]]
-  # It carries no flag of its own, so the host's PRAGMA decides.
+  # The table has no flag of its own here, so the host's PRAGMA trusted_schema decides.
   run sqlite3 -init /dev/null -cmd ".load $extension" "$database" 'PRAGMA trusted_schema=OFF' 'SELECT * FROM failures'
   [[ $status -ne 0 && $output == *'unsafe use of virtual table "task_results"'* ]]
 }
@@ -267,7 +267,7 @@ secret" ]]
   sqlite3 -init /dev/null -cmd ".load $extension" "$database" .dump >"$BATS_TEST_TMPDIR/dump.sql"
   grep -q "USING task_results(dir=" "$BATS_TEST_TMPDIR/dump.sql"
   [[ $(grep -c 'INSERT INTO own' "$BATS_TEST_TMPDIR/dump.sql") -eq 0 ]]
-  # Some versions of the program write dumps that they do not read while they are defensive.
+  # Some versions of the program write dumps that they refuse to read in their defensive mode.
   sqlite3 -init /dev/null -cmd ".load $extension" -cmd '.dbconfig defensive off' "$database.2" \
     ".read $BATS_TEST_TMPDIR/dump.sql" >/dev/null
   run sqlite3 -init /dev/null -cmd ".load $extension" "$database.2" 'SELECT output FROM own' 'DROP TABLE own' \
@@ -300,14 +300,14 @@ secret" ]]
   cmp "$results/a.jsonl" "$BATS_TEST_TMPDIR/before"
 }
 
-@test "loading twice on one connection, and tables that live on, do no harm" {
+@test "the extension can be loaded twice on one connection, also while tables are in use" {
   record a '{"output": "x"}'
   assert_rows 'x
 x' "CREATE VIRTUAL TABLE temp.own USING task_results(dir='$results')" 'SELECT output FROM own' \
     ".load $extension" 'SELECT output FROM own'
 }
 
-@test "a pattern of more than a thousand bytes is SQLite's alone" {
+@test "a pattern of more than a thousand bytes is not pushed down, and gives SQLite's answer" {
   local text
   text=$(printf 'x%.0s' {1..1200})
   append_raw a "{\"output\": \"$text\"}\n"

@@ -5,13 +5,13 @@ load ../lib/helpers
 load ../lib/host
 load ../lib/shell
 
-@test "times and spans agree with Python over 12,000 texts, good and bad ones" {
+@test "times and lengths of time agree with Python over 12,000 texts, valid and invalid ones" {
   require_host
   run host "$root/tests/oracles/times.py" 6000 1
   [[ $status -eq 0 ]] || { echo "$output"; return 1; }
 }
 
-@test "taskresults_span: microseconds; NULL and integers as they are" {
+@test "taskresults_span() gives microseconds, and returns NULL and integers unchanged" {
   assert_rows '90000000|31536000000000|7776000000000|129600000000|NULL|7' \
     "SELECT taskresults_span('90s'), taskresults_span('1y'), taskresults_span(' 3 Months '), taskresults_span('1d 12h'),
       taskresults_span(NULL), taskresults_span(7);"
@@ -19,7 +19,7 @@ load ../lib/shell
     "SELECT taskresults_span('90', 'seconds'), taskresults_span('.5', 'seconds'), taskresults_span('1.5m', 'seconds');"
 }
 
-@test "taskresults_span: the longest is that of 64 bits, to the microsecond, and one more is refused" {
+@test "taskresults_span() takes up to 2^63 - 1 microseconds, and refuses one more" {
   local text
   assert_rows '9223372036854775807|9223372036854000000' \
     "SELECT taskresults_span('9223372036854.775807', 'seconds'), taskresults_span('9223372036854s');"
@@ -28,7 +28,7 @@ load ../lib/shell
   done
 }
 
-@test "taskresults_time: microseconds since 1970; a bare day is whole; NULL and integers as they are" {
+@test "taskresults_time() gives microseconds since 1970; a day means its beginning or end; NULL and integers are unchanged" {
   assert_rows '1771027200000000|1771113599999999|1771027200000000' \
     "SELECT taskresults_time('2026-02-14'), taskresults_time('2026-02-14', 'until'), taskresults_time('2026-02-14', 'since');"
   assert_rows '1771061400000000|1771061400000000|NULL|7' \
@@ -39,7 +39,7 @@ load ../lib/shell
       abs(taskresults_time('now') - taskresults_time('90 days ago') - taskresults_span('90d')) < 60000000;"
 }
 
-@test "what is neither is an error that says what is understood" {
+@test "a text that is not a time, or not a length of time, is an error that lists the accepted forms" {
   local text
   for text in '' 1z '7 days from now' '90' '-1d' 999999999d '2026-02-30' 'last monday'; do
     assert_sql_error "'$text' is no time; write 2026-02-14, " "SELECT taskresults_time('$text');"
@@ -56,7 +56,7 @@ load ../lib/shell
   assert_sql_error "can be 'seconds' only, not 'minutes'" "SELECT taskresults_span('7', 'minutes');"
 }
 
-@test "a length of time can be in an index, and both in views; a time, which moves, not in an index" {
+@test "both functions can be used in views; taskresults_span() also in an index, but not taskresults_time(), which depends on now" {
   assert_rows '60000000|1' "CREATE TABLE t(a); CREATE INDEX i ON t(taskresults_span(a)); INSERT INTO t VALUES('1m');
     CREATE TEMP VIEW v AS SELECT taskresults_span(a) AS span, taskresults_time(a) > 0 AS past FROM t; SELECT * FROM v;"
   assert_sql_error 'non-deterministic' "CREATE TABLE t(a); CREATE INDEX i ON t(taskresults_time(a));"
@@ -64,7 +64,7 @@ load ../lib/shell
 
 # --- the commands -----------------------------------------------------------------------------------------------------
 
-# Records of so many hours ago, oldest first, each with that number as its output.
+# Records from so many hours ago, oldest first, each with that number as its output.
 runs_of_hours_ago() {
   python3 - "$results/a.jsonl" "$@" <<'PYTHON'
 import json, sys
@@ -81,7 +81,7 @@ shown() {
   taskresults export --columns output "$@" | tail -n +2 | tr '\r\n' ' ' | tr -s ' '
 }
 
-@test "--since and --until mean the same in all spellings, and never a time that is ahead" {
+@test "--since and --until mean the same time in all spellings, and never a time in the future" {
   local since
   runs_of_hours_ago 9000 8000 2200 2100 170 160 1
   for since in 90d '90 days' '90 Days ago' 3mo '3 months' '12w 6d' 2160h ' 90  D '; do
@@ -97,7 +97,7 @@ shown() {
   [[ $(taskresults view a --since '7 days' --json | grep -c timestamp) -eq 2 ]]
 }
 
-@test "a bare day, today and yesterday are whole" {
+@test "a date, today and yesterday mean whole days" {
   local day
   for day in 2026-02-13 2026-02-14 2026-02-15; do
     append_raw a "{\"timestamp\":\"${day}T00:00:00Z\",\"output\":\"$day first\"}\n{\"timestamp\":\"${day}T23:59:59.999999Z\",\"output\":\"$day last\"}\n"
@@ -127,7 +127,7 @@ shown() {
   [[ ! -e out.csv && ! -e state && ! -e state.lock ]]
 }
 
-@test "a text of any length is wrong usage, and is not taken for a missing program" {
+@test "a very long text as a time is wrong usage, and is not taken for a missing sqlite3" {
   local text
   make_job a 1
   printf -v text '7%.0s' {1..100000}
@@ -156,7 +156,7 @@ shown() {
   [[ $status -eq 2 && $output == *'begin before it ends'* ]]
 }
 
-@test "seconds may be a number alone, or a length of time" {
+@test "options that take seconds take a number or a length of time" {
   local text
   make_job a 1
   for text in 300 5m '5 minutes'; do
@@ -170,7 +170,7 @@ shown() {
   [[ $status -eq 2 ]]
 }
 
-@test "a command starts sqlite3 once; options with times once more, however many they are, and never date(1)" {
+@test "a command starts sqlite3 once, once more for all its options with times, and never date(1)" {
   local log=$BATS_TEST_TMPDIR/log alone
   make_job a 3
   mkdir "$BATS_TEST_TMPDIR/bin"
@@ -191,7 +191,8 @@ shown() {
 
 # --- records without a readable time -----------------------------------------------------------------------------------
 
-# Two jobs: `a` long enough for a second thread. Prints how many records have no readable time: of all, of the failures.
+# Two jobs, of which `a` is long enough for a second thread. Prints how many records, and how many failures, have no
+# readable time.
 records_without_time() {
   python3 - "$results" <<'PYTHON'
 import json, random, sys
@@ -211,7 +212,7 @@ print(*counts)
 PYTHON
 }
 
-@test "a range says how many records it passed over since their time cannot be read, whatever the format" {
+@test "with a range of times, a message says how many records were skipped because their time cannot be read, in every format" {
   local all failures command words='without a readable time, which no range'
   read -r all failures < <(records_without_time)
   ((failures > 100 && all > failures))
@@ -228,7 +229,7 @@ PYTHON
   taskresults export --since 2026-01-10 -o "$BATS_TEST_TMPDIR/out.csv" 2>"$BATS_TEST_TMPDIR/said"
   [[ $(<"$BATS_TEST_TMPDIR/said") == *"passed over $all records $words"* ]]
   [[ $(grep -c untimed "$BATS_TEST_TMPDIR/out.csv") == 0 ]]
-  # In one thread as in two; and how many it is needs no other look at the files.
+  # The same with one thread and with two; and the files are not read a second time for the count.
   for threads in 1 2; do
     [[ $(TASKRESULTS_THREADS=$threads sql "SELECT count(*) > 0 FROM task_results WHERE time_us > 0; SELECT taskresults_untimed();
       SELECT runs > 0 FROM task_stats('2020-01-01') WHERE job_id = 'a'; SELECT taskresults_untimed() > $all") == "1
@@ -238,11 +239,11 @@ $all
   done
 }
 
-@test "where both streams go into one file, the word on records without a time does not stand within a line of another" {
+@test "if both streams go into one file, the message about records without a time is on a line of its own" {
   printf '%s\n' '{"timestamp":"never","success":true}' '{"timestamp":"2026-01-01T00:00:00Z","success":true,"output":"\u0000"}' \
     >"$results/a.jsonl"
   mkdir "$BATS_TEST_TMPDIR/bin"
-  # The last step begins when the query has ended and said what it has to say.
+  # The last step waits until the query has ended and written its message.
   printf '#!/bin/bash\nuntil grep -aq "passed over" "%s"; do sleep 0.02; done\nexec %s "$@"\n' "$BATS_TEST_TMPDIR/both" \
     "$(command -v tr)" >"$BATS_TEST_TMPDIR/bin/tr"
   chmod +x "$BATS_TEST_TMPDIR/bin/tr"
@@ -262,9 +263,9 @@ $all
   [[ $status -eq 0 && $output == *'passed over 1 record without'* ]]
 }
 
-# --- times before 1970, and times that are ahead -----------------------------------------------------------------------
+# --- times before 1970, and times in the future ------------------------------------------------------------------------
 
-@test "times before 1970 are shown as Python shows them, whatever their fraction" {
+@test "times before 1970, with any fraction, are shown as Python shows them" {
   python3 - "$results" <<'PYTHON' >"$BATS_TEST_TMPDIR/expected"
 import json, random, sys
 from datetime import datetime, timedelta, timezone
@@ -284,7 +285,7 @@ PYTHON
   [[ $(taskresults errors --json) == *'"first_run":"'[01]* ]]
 }
 
-@test "a time that is ahead, after the clock was set back or by mistake, is shown as ahead" {
+@test "a time in the future, because the clock was set back or by mistake, is shown as in the future" {
   local job hours
   for hours in -2.5 2.5 -100 100; do
     runs_of_hours_ago "$hours"

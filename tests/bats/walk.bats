@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
-# Through which folders one line goes, from its file to SQL: the tables in ext/ARCHITECTURE.md, against a build in which
-# every function tells its folder (tests/live/walk.c).
+# Through which folders of ext one line goes, from its file to SQL: the tables in ext/ARCHITECTURE.md are compared with a
+# build in which every function records its folder (tests/live/walk.c).
 
 load ../lib/helpers
 
@@ -25,7 +25,7 @@ walk() {
   "$root/build/live/walk" "$results" "$logs" "$1" | sed 's/ $//'
 }
 
-@test "a line goes through the folders as ARCHITECTURE.md tells" {
+@test "a line goes through the folders in the order that ARCHITECTURE.md gives" {
   local query row column found count=0
   while IFS='|' read -r query row column; do
     found=$(walk "$query")
@@ -36,7 +36,7 @@ walk() {
   ((count >= 12))
 }
 
-# once_down_once_back FOLDER... - straight down, in the order of FOLDERS in the Makefile, and the same way back.
+# once_down_once_back FOLDER... - the folders go down once, in the order of FOLDERS in the Makefile, and back up once.
 once_down_once_back() {
   local -a way=("$@") order
   local i at=99 place half=$((${#way[@]} / 2))
