@@ -6,10 +6,11 @@
 
 # require_clickhouse - skips the tests where there is no server (no Debian after 12 has it), or no curl to ask it.
 require_clickhouse() {
-  # shellcheck source=/dev/null
-  [[ -x ${CLICKHOUSE_SERVER:-/usr/sbin/clickhouse-server} ]] || (. /etc/os-release && [[ $ID$VERSION_ID == debian12 ]]) ||
-    skip 'no package clickhouse-server in this release'
-  [[ -x ${CLICKHOUSE_SERVER:-/usr/sbin/clickhouse-server} ]] || missing_extra clickhouse-server
+  if [[ ! -x ${CLICKHOUSE_SERVER:-/usr/sbin/clickhouse-server} ]]; then
+    # shellcheck source=/dev/null
+    (. /etc/os-release && [[ $ID$VERSION_ID == debian12 ]]) || skip 'no package clickhouse-server in this release'
+    missing_extra clickhouse-server
+  fi
   command -v curl >/dev/null || missing_extra curl
 }
 
@@ -86,12 +87,50 @@ ask() {
   [[ $status == 200 ]]
 }
 
-# make_fleet - on all shards, the tables and views of examples/clickhouse: fleet_shard, its own, and fleet, all shards'.
+# start_current - today's engine, from npm's package chdb, as if it were a server: shard_url current, ask current. Skips
+# the tests where there is none. npm keeps what it has fetched; build/chdb has it unpacked.
+start_current() {
+  local program pid
+  for program in node npm; do command -v "$program" >/dev/null || missing_extra "$program"; done
+  unpack_chdb || missing_extra "chdb ($(tail -n 1 "$root/build/chdb/npm.log"))"
+  export shards_place=${BATS_FILE_TMPDIR:-$BATS_TEST_TMPDIR}/shards
+  mkdir -p "$shards_place/current"
+  node "$root/tests/clickhouse/chdb_server.mjs" "$root/build/chdb" "$shards_place/current" \
+    >"$shards_place/current/output" 2>&1 </dev/null 3>&- &
+  pid=$!
+  disown
+  echo "$pid" >"$shards_place/current/pid"
+  until [[ -e $shards_place/current/port ]]; do
+    ! has_ended "$pid" || { cat "$shards_place/current/output"; return 1; }
+    sleep 0.05
+  done
+}
+
+# The version is pinned, without a lock file: that would name packages for systems that the registry need not have.
+unpack_chdb() (
+  version=3.4.0
+  mkdir -p "$root/build/chdb"
+  cd "$root/build/chdb" || exit
+  exec 9>lock && flock 9 # two suites need it
+  [[ $(cat node_modules/.from 2>/dev/null) == "$version" ]] && exit
+  npm install --ignore-scripts --no-audit --no-fund --no-save --prefix . "chdb@$version" >npm.log 2>&1 &&
+    echo "$version" >node_modules/.from
+)
+
+# make_fleet [current] - on all shards, the tables and views of examples/clickhouse: fleet_shard, its own, and fleet, all
+# shards'; or in today's engine, in fleet.
 make_fleet() {
-  local shard examples=$root/examples/clickhouse
+  local shard url
+  if [[ ${1-} == current ]]; then
+    (cd "$root/examples/clickhouse" && ./apply "$(shard_url current)" fleet tables.sql views.sql)
+    return
+  fi
   for ((shard = 1; shard <= shards_count; shard++)); do
-    "$examples/apply" --old "$(shard_url "$shard")" fleet_shard "$examples"/18.16/tables.sql "$examples/views.sql" || return
-    "$examples/apply" "$(shard_url "$shard")" fleet "$examples/distributed.sql" || return
+    url=$(shard_url "$shard")
+    (
+      cd "$root/examples/clickhouse" && ./apply --old "$url" fleet_shard 18.16/tables.sql views.sql &&
+        ./apply "$url" fleet distributed.sql
+    ) || return
   done
 }
 
@@ -101,4 +140,16 @@ drop_fleet() {
   for ((shard = 1; shard <= shards_count; shard++)); do
     for database in fleet fleet_shard; do ask "$shard" "DROP DATABASE IF EXISTS $database" || return; done
   done
+}
+
+# compare_views SHARD... - sends them the rows of recorded, odd and generated records, out of order and many twice; the views
+# must be equal to the local tables, row by row. After `load ../lib/host`.
+compare_views() {
+  local shard ports=()
+  for shard; do ports+=("$(<"$shards_place/$shard/port")"); done
+  require_host
+  run env PYTHONPATH="$root/tests/lib:$root/tests/clickhouse" PYTHONDONTWRITEBYTECODE=1 TASKRESULTS_ROOT="$root" \
+    "$host_python" "$root/tests/clickhouse/compare.py" "$BATS_TEST_TMPDIR" "${ports[@]}"
+  echo "$output"
+  [[ $status -eq 0 && ${lines[-1]} =~ task_results\ [0-9]{5,6},.*\;\ 0\ differences$ ]]
 }
