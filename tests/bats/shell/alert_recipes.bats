@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
-# The recipes that tell others: examples/alerts, for `alerts --exec`, and the dead man's switch of examples/cron/taskresults-run.
-# A server on loopback stands for ntfy, and for the switch; Alertmanager and Apprise are the real ones.
+# The recipes that send messages: examples/alerts, for `alerts --exec`, and the monitoring of examples/cron/taskresults-run.
+# A server on loopback plays ntfy, and the monitoring service; Alertmanager and Apprise are the real ones.
 
 # shellcheck disable=SC2154  # helpers.bash and bats set them
 
@@ -53,7 +53,7 @@ tell() {
 
 error=$'line 1\n@/etc/passwd "\\ \xe2\x82\xac $(touch pwned)'
 
-# tell_story RECIPE - a failure is told, once; a recovery is told; and a message that did not arrive is told again.
+# tell_story RECIPE - a failure is reported once, then its recovery; and a message that did not arrive is sent again.
 tell_story() {
   append false "$error" 2026-11-01T10:00:00Z
   printf 'key 500\ntopic 500\n' >answers
@@ -99,7 +99,7 @@ assert recovered["type"] == "success" and recovered["title"] == recovered["messa
 PYTHON
 }
 
-# active - the alerts that Alertmanager has, as JSON; or else nothing.
+# active - the alerts that Alertmanager has, as JSON; nothing if it does not answer.
 active() {
   curl -fsS "$ALERTMANAGER/api/v2/alerts?active=true" 2>/dev/null
 }
@@ -108,7 +108,7 @@ has_none() {
   [[ $(active) == '[]' ]]
 }
 
-@test "the recipe for Alertmanager: an alert is raised with its labels, told again, and ended" {
+@test "the recipe for Alertmanager: an alert is raised with its labels, sent again, and resolved" {
   local program
   for program in prometheus-alertmanager curl jq; do
     command -v "$program" >/dev/null || missing_extra "$program"
@@ -143,7 +143,7 @@ PYTHON
   tell alertmanager 0 --recovered
   await has_none
   [[ ! -e pwned ]]
-  # A server that is not there: told again later.
+  # No server: the alert is sent again later.
   kill "$server"
   wait "$server" || true
   server=
@@ -152,7 +152,7 @@ PYTHON
   [[ $status -eq 3 && $output == *'curl: (7)'* ]]
 }
 
-# run_cron NAME=VALUE... - the line of examples/cron/taskresults-run, as cron would: by sh, in an environment of its own.
+# run_cron NAME=VALUE... - runs the line of examples/cron/taskresults-run as cron would: by sh, in an environment of its own.
 run_cron() {
   local line settings=() command=
   while IFS= read -r line; do
@@ -167,7 +167,7 @@ run_cron() {
     SCHEDULER_LOGS_DIR="$logs" JITTER=0.01 "$@" sh -c "$command"
 }
 
-@test "the recipe for a dead man's switch: it is told of a success, of a failure, and of nothing that never ran" {
+@test "the recipe for a monitoring service: it is called for a success and for a failure, and not for a run that was skipped" {
   command -v curl >/dev/null || missing_extra curl
   start_switch
   echo "$url" >backup.url
@@ -180,7 +180,7 @@ run_cron() {
   echo 4 >code
   run_cron PING="@$PWD/backup.url" BACKUP="$PWD/backup"
   [[ $status -eq 4 && $output == 'backing up --all' ]]
-  # While one goes on, the next night's is skipped without a ping.
+  # While a run is going on, the next one is skipped, without a ping.
   # shellcheck disable=SC2016  # the script's own
   printf '#!/bin/sh\ntouch begun; until test -e enough; do sleep 0.02; done\n' >slow
   chmod +x slow

@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# taskresults alerts: what fires, once; the state file; --exec; --nagios.
+# taskresults alerts: what fires, and only once; the state file; --exec; --nagios.
 
 load ../../lib/helpers
 load ../../lib/hostile
@@ -8,7 +8,7 @@ load ../../lib/alerts
 
 # --- what fires ------------------------------------------------------------------------------------------------------
 
-@test "alerts: a failing job, once; again only after a success in between" {
+@test "alerts: a failing job is reported once; again only after a success in between" {
   setup_alerts
   runs_of good 10 ok ok
   runs_of bad 10 ok fail
@@ -34,7 +34,7 @@ load ../../lib/alerts
   expect 1 'bad: failed: broken'
 }
 
-@test "alerts: without --recovered a recovery is noted in silence" {
+@test "alerts: without --recovered, a recovery is recorded without a message" {
   setup_alerts
   runs_of a 10 fail
   run taskresults alerts
@@ -45,7 +45,7 @@ load ../../lib/alerts
   [[ $(wc -l <"$state") == 1 ]]
 }
 
-@test "alerts: --after N wants N in a row" {
+@test "alerts: --after N fires after N failures in a row" {
   setup_alerts
   runs_of two 10 fail ok fail fail
   runs_of three 10 ok fail fail fail
@@ -53,13 +53,13 @@ load ../../lib/alerts
   expect 1 'three: failed 3 times in a row, since *: broken'
 }
 
-@test "alerts: a long streak is counted, and neither its length nor a prune makes it a new one" {
+@test "alerts: a long streak is counted, and stays the same one however long it gets, and after a prune" {
   setup_alerts
   make_job long 1500 1
   make_job short 40 1
   run taskresults alerts
   expect 1 'long: failed 1000 times in a row, since 2026-01-01 08:20:00: *' 'short: failed 40 times in a row, since 2026-01-01 00:00:00: *'
-  # All that is left, or looked at, is newer than what was told.
+  # All records that are left, or that are read, are newer than the reported one.
   for ((i = 0; i < 1100; i++)); do
     printf '{"timestamp": "2026-01-02T%02d:%02d:00Z", "success": false}\n' $((2 + i / 60)) $((i % 60))
   done | tee -a "$results/long.jsonl" >>"$results/short.jsonl"
@@ -71,7 +71,7 @@ load ../../lib/alerts
   expect 1 'long: failed'
 }
 
-# --- what is new: place in the file decides -----------------------------------------------------------------------------
+# --- what is new: the place in the file decides, not the time -----------------------------------------------------------
 
 # records JOB TIMESTAMP ok|fail ... - one record for each pair; - is a record without a time.
 records() {
@@ -86,7 +86,7 @@ records() {
   done
 }
 
-@test "alerts: a failure behind a success is new, whatever the clock says: set back, the same, or none that can be read" {
+@test "alerts: a failure after a success is new, whatever its time is: earlier, the same, or unreadable" {
   setup_alerts
   local job
   for job in back same none; do records "$job" 2026-02-14T10:00:00Z fail; done
@@ -104,7 +104,7 @@ records() {
   expect 0
 }
 
-@test "alerts: a prune between two looks neither tells again nor hides what is new" {
+@test "alerts: after a prune, nothing is reported again, and new failures are" {
   setup_alerts
   records a 2026-02-14T07:00:00Z ok 2026-02-14T08:00:00Z fail 2026-02-14T09:00:00Z ok 2026-02-14T10:00:00Z fail
   run taskresults alerts
@@ -119,7 +119,7 @@ records() {
   expect 1 'a: failed: no. 7'
   run taskresults alerts
   expect 0
-  # What was told is gone: a success before the failures makes them new, whatever the clock says.
+  # The reported record was pruned: a success before the failures makes them new, whatever their times are.
   records a 2026-02-14T09:50:00Z ok 2026-02-14T09:55:00Z fail
   taskresults prune a --keep 2 >/dev/null
   run taskresults alerts
@@ -138,13 +138,13 @@ records() {
   taskresults prune a --keep 2 >/dev/null
   run taskresults alerts
   expect 0
-  # Seen to go on, though what was told is gone: from now on its newest line is what is known.
+  # The streak goes on, though the reported record was pruned. From now on the state has the newest line.
   records a 2026-02-14T08:00:00Z ok 2026-02-14T08:10:00Z fail
   run taskresults alerts
   expect 1 'a: failed: no. 17'
 }
 
-@test "alerts: of lines that are all alike, moved by a prune, each failure behind a success is told" {
+@test "alerts: if all lines are equal, and a prune moves them, each failure after a success is reported" {
   setup_alerts
   local i
   for i in 1 2 3; do append_raw a '{"success": false}\n{"success": true }\n'; done
@@ -159,7 +159,7 @@ records() {
   expect 0
 }
 
-@test "alerts: a job's file that another one replaces" {
+@test "alerts: if another file replaces a job's, its failures are reported, even older ones" {
   setup_alerts
   records a 2026-02-14T07:00:00Z ok 2026-02-14T08:00:00Z fail
   run taskresults alerts
@@ -169,7 +169,7 @@ records() {
   records a 2026-02-14T12:00:00Z ok 2026-02-14T13:00:00Z fail # other lines
   run taskresults alerts
   expect 1 'a: failed: no. 4'
-  # Older ones: nothing tells them from those that a clock wrote which was set back, so they are rather told twice.
+  # Older records might be new ones written with a clock that was set back. So they are reported, perhaps twice.
   cp "$BATS_TEST_TMPDIR/copy" "$results/a.jsonl"
   run taskresults alerts
   expect 1 'a: failed: no. 2'
@@ -183,7 +183,7 @@ records() {
   expect 1 'a: failed: no. 5'
 }
 
-@test "alerts: a state file of the version before, without places, is read as before, and has them from then on" {
+@test "alerts: a state file of an older version, without places in files, is read, and has them from then on" {
   setup_alerts
   records a 2026-02-14T10:00:00Z ok 2026-02-14T11:00:00Z fail
   records b 2026-02-14T10:00:00Z ok 2026-02-14T11:00:00Z fail
@@ -203,7 +203,7 @@ records() {
   expect 1 'b: failed: no. 8'
 }
 
-@test "alerts: more failures than are counted, behind a success since the last look, are told" {
+@test "alerts: a streak longer than is counted is reported if a success came before it since the last run" {
   setup_alerts
   records a 2026-02-14T10:00:00Z fail
   run taskresults alerts
@@ -217,7 +217,7 @@ records() {
   expect 0
 }
 
-@test "alerts: whatever the clock does and however often the file is pruned, each outage is told once" {
+@test "alerts: whatever the clock does, and however often the file is pruned, each outage is reported once" {
   setup_alerts
   run python3 - "$(tool taskresults)" "$results" <<'PYTHON'
 import os, random, subprocess, sys
@@ -260,7 +260,7 @@ PYTHON
 
 # --- the other alerts ---------------------------------------------------------------------------------------------------
 
-@test "alerts: --rate counts the last K, or as many as there are" {
+@test "alerts: --rate counts the last K runs, or all if there are fewer" {
   setup_alerts
   runs_of few 10 fail ok
   runs_of many 20 fail fail fail ok ok ok
@@ -289,7 +289,7 @@ PYTHON
   expect 0 'never: recovered: no longer silent'
 }
 
-@test "alerts: --overdue, by the next run or by a schedule of every so often" {
+@test "alerts: --overdue goes by next_run, or by a schedule such as 'every 1 hour'" {
   setup_alerts
   runs_of hourly 90 ok
   runs_of daily 90 ok
@@ -302,7 +302,7 @@ PYTHON
   printf '{"job_id": "late", "started_at": "x", "pid": %d}' "$$" >"$BATS_TEST_TMPDIR/.checkpoint_late.json" # it runs now
   run taskresults alerts --overdue --grace 1m --recovered
   expect 0 'late: recovered: no longer overdue'
-  # Times as others write them; one that cannot be read is told, unless a schedule or a pause settles it.
+  # Other spellings of times. One that cannot be read is reported, unless the schedule says when, or the job is paused.
   list_jobs zone on 2026-01-01T00:30:00+0100 cron "$(ago 900)" odd on tomorrow cron "$(ago 900)" off off tomorrow cron "$(ago 900)" \
     hourly on tomorrow 'every 1 hour' "$(ago 900)" daily on tomorrow 'every 1 days' "$(ago 900)"
   run taskresults alerts --overdue --nagios
@@ -325,7 +325,7 @@ PYTHON
   expect 1 'plain: overdue for 30m, since *' 'v1: overdue for 30m, since *' 'v2: overdue for 30m, since *' 'v3: overdue for 30m, since *'
 }
 
-@test "alerts: --suspicious" {
+@test "alerts: --suspicious reports successes whose output or error holds the pattern" {
   setup_alerts
   runs_of clean 10 ok
   run_of odd 10 ok $'all well\nTraceback (most recent call last)'
@@ -341,7 +341,7 @@ PYTHON
   expect 0
 }
 
-@test "alerts: --empty, where the outputs never are" {
+@test "alerts: --empty reports a success without output, of jobs whose output is never empty" {
   setup_alerts
   runs_of talks 20 ok ok ok empty empty
   runs_of young 20 ok ok empty
@@ -354,7 +354,7 @@ PYTHON
   expect 0 'talks: recovered: no longer without output'
 }
 
-@test "alerts: an error is shown by its telling line, control characters visible" {
+@test "alerts: the message has the line of the error that says most, with control characters made visible" {
   setup_alerts
   run_of trace 10 fail $'Traceback (most recent call last):\n  File "x"\nKeyError: \'price\'\n'
   run_of esc 10 fail $'red \e[31m\x01'
@@ -362,7 +362,7 @@ PYTHON
   expect 1 'esc: failed: red ␛\[31m␁' "trace: failed: KeyError: 'price'"
 }
 
-@test "alerts: named jobs; one that there is nowhere is an error" {
+@test "alerts: only the named jobs are reported; a name that no job has is an error" {
   setup_alerts
   runs_of a 10 fail
   runs_of b 10 fail
@@ -379,7 +379,7 @@ PYTHON
 
 # --- the state -------------------------------------------------------------------------------------------------------
 
-@test "alerts: --cooldown repeats" {
+@test "alerts: --cooldown repeats an alert that goes on" {
   setup_alerts
   runs_of a 10 fail
   run taskresults alerts --cooldown 1h
@@ -390,7 +390,7 @@ PYTHON
   expect 1 'a: still: failed: broken'
 }
 
-@test "alerts: a run leaves alone the alerts that it is not asked for" {
+@test "alerts: a run does not change the state of alerts that its options do not ask for" {
   setup_alerts
   runs_of a 200 fail fail
   runs_of b 200 fail fail
@@ -404,7 +404,7 @@ PYTHON
   expect 0
 }
 
-@test "alerts: a job that is gone is dropped" {
+@test "alerts: the alert of a job whose file was removed ends" {
   setup_alerts
   runs_of a 10 fail
   taskresults alerts >/dev/null || true
@@ -414,7 +414,7 @@ PYTHON
   [[ $(wc -l <"$state") == 1 ]]
 }
 
-@test "alerts: a job whose file is not readable is told of each time, the others go on" {
+@test "alerts: a job whose file is not readable is named at each run, and the others are reported" {
   ((EUID)) || skip 'root reads everything'
   setup_alerts
   runs_of a 10 fail
@@ -457,7 +457,7 @@ PYTHON
   expect 1 'a: failed: broken'
 }
 
-@test "alerts: a state that cannot be written is an error before anything is told" {
+@test "alerts: a state that cannot be written is an error before anything is reported" {
   setup_alerts
   runs_of a 10 fail
   run taskresults alerts --state "$BATS_TEST_TMPDIR/nowhere/state"
@@ -467,7 +467,7 @@ PYTHON
   expect 3 'taskresults: the state file ./folder is not a regular file'
 }
 
-@test "alerts: what cannot be printed is told at the next run" {
+@test "alerts: an alert that cannot be printed is printed at the next run" {
   setup_alerts
   runs_of a 10 fail
   [[ -c /dev/full ]] || skip 'no /dev/full'
@@ -477,27 +477,27 @@ PYTHON
   expect 1 'a: failed: broken'
 }
 
-@test "alerts: two runs at once tell each alert once" {
+@test "alerts: two runs at the same time report each alert once" {
   setup_alerts
   for job in a b c d e f; do runs_of "$job" 10 fail; done
-  # Again and again from the beginning: what is made by the first run, state and lock, is where two can get in each other's way.
+  # Repeated without a state each time: two runs can disturb each other where the first one makes the state and the lock.
   for ((i = 0; i < 10; i++)); do
     rm -rf "$XDG_STATE_HOME"
     for copy in 1 2 3 4; do
       taskresults alerts >"told.$copy" 2>&1 &
     done
     wait
-    # On a busy machine a run may give up waiting for the others, and says so: then it has told nothing.
+    # On a busy machine, a run may give up waiting for the others, with a message. Then it must have reported nothing.
     sed -i "\\|another run is still going on, with the state file |d" told.*
     [[ $(cat told.* | sort) == "$(cat told.* | sort -u)" && $(cat told.* | wc -l) == 6 ]] || { sort told.* | uniq -c; return 1; }
   done
 }
 
-@test "alerts: killed while telling, the state is whole, and nothing that was not told is lost" {
+@test "alerts: killed while it reports, the state is complete, and alerts that were not reported come at the next run" {
   setup_alerts
   for job in a b c; do runs_of "$job" 10 fail; done
   mkfifo gate
-  # The command tells, and then hangs at the second alert until the run has been killed.
+  # The command records its alert. At the second one it hangs until the run has been killed.
   TOLD=$PWD/told GATE=$PWD/gate "$(tool taskresults)" alerts --exec 'echo "$TASKRESULTS_JOB" >>"$TOLD"
     [ "$TASKRESULTS_JOB" = a ] || read -r line <"$GATE"' &
   victim=$!
@@ -531,7 +531,7 @@ PYTHON
   grep -qx 'TASKRESULTS_MESSAGE=a: failed 2 of the last 3 times: broken' <<<"$output"
 }
 
-@test "alerts: the mail of the help and of shell/README.md is sent as they say" {
+@test "alerts: the commands for mail in the help and in shell/README.md send it" {
   setup_alerts
   run_of a 10 fail $'no route\nto "host"'
   mkdir bin
@@ -545,7 +545,7 @@ PYTHON
   done
 }
 
-@test "alerts: an --exec that fails is run again, the others are not" {
+@test "alerts: an alert whose --exec failed is tried again at the next run, the others are not" {
   setup_alerts
   for job in a b c; do runs_of "$job" 10 fail; done
   run taskresults alerts --exec '[ "$TASKRESULTS_JOB" != b ]'
@@ -566,7 +566,7 @@ PYTHON
   expect 3 'taskresults: --exec failed with status 124; *'
 }
 
-@test "alerts: hostile job ids and errors reach the environment unharmed, and nothing else" {
+@test "alerts: hostile job ids and errors reach the command's environment unchanged, and nothing else happens" {
   setup_alerts
   make_hostile_jobs # the last run of each failed, its error is the name
   cd "$BATS_TEST_TMPDIR"
@@ -583,7 +583,7 @@ PYTHON
   [[ ! -e pwned ]]
 }
 
-@test "alerts: NUL in an error is shown, and a long error is cut" {
+@test "alerts: a NUL in an error is made visible, and a long error is cut" {
   setup_alerts
   append_raw a '{"timestamp": "2026-01-01T00:00:00Z", "success": false, "error": "x\\u0000'"$(printf 'ü%.0s' {1..5000})"'"}\n'
   run taskresults alerts --exec 'printf %s "$TASKRESULTS_ERROR"'
@@ -615,7 +615,7 @@ PYTHON
   [[ ! -e $state ]]
 }
 
-@test "alerts --nagios: exactly one line, whatever fails, and the status that it says" {
+@test "alerts --nagios: exactly one line, whatever fails, and its word fits the status" {
   setup_alerts
   runs_of a 10 fail
   local broken
@@ -642,11 +642,11 @@ PYTHON
   expect 2 'TASKRESULTS CRITICAL - 1: a: failed: broken | *'
 }
 
-@test "alerts: without HOME the state is where the system says that the user is at home, or the message says what to set" {
+@test "alerts: without HOME, the state is in the user's home directory from the system, or the message says what to set" {
   setup_alerts
   unset XDG_STATE_HOME
   runs_of a 10 fail
-  # Namespaces of the test's own, so that the user has the home that this passwd says.
+  # In namespaces of the test's own, so that its passwd file decides where the user's home is.
   printf 'root:x:0:0::%s:/bin/sh\nother:x:12:12:::/bin/sh\n' "$PWD/home" >passwd
   mkdir home
   in_it() { unshare -rm sh -c 'mount --bind passwd /etc/passwd && exec "$@"' sh "$@"; }
@@ -661,7 +661,7 @@ PYTHON
   expect 3 'taskresults: no home directory to keep the state in: name a file, with --state, or set HOME'
 }
 
-@test "alerts: usage" {
+@test "alerts: wrong usage is status 2, and names the help" {
   setup_alerts
   for bad in '--after 0' '--after 1001' '--after x' '--rate 3' '--rate 4/3' '--rate 0/3' '--silent-for soon' '--cooldown 1' \
     '--exec-timeout 0s' '--grace x' '--state='; do
@@ -673,10 +673,10 @@ PYTHON
   [[ $status -eq 3 && ${lines[0]} == 'taskresults: results directory '*'/nowhere: no such directory' ]]
 }
 
-@test "alerts: reads the end of a big file only" {
+@test "alerts: only the end of a big file is read" {
   setup_alerts
   runs_of a 10 ok fail
-  # A gap that would take seconds to read, and none of the disk.
+  # A sparse file: reading it all would take seconds, but it takes no space.
   truncate -s 8G "$results/a.jsonl" || skip 'no sparse files'
   append_raw a '\n'
   runs_of a 5 ok ok ok fail
@@ -684,7 +684,7 @@ PYTHON
   expect 1 'a: failed: broken'
 }
 
-@test "alerts: a list of jobs that is broken leaves out what needs it; the rest is told, nothing ends, status 3" {
+@test "alerts: with a broken list of jobs, alerts that need it are left out, and none ends; the others are reported; status 3" {
   setup_alerts
   run_of fine 1 ok
   run_of late 1 ok
@@ -706,7 +706,7 @@ PYTHON
   expect 3 "TASKRESULTS UNKNOWN - left out: --overdue, since *"
   run taskresults alerts fine unborn
   expect 3 "taskresults: left out: jobs that have not run yet, since *"
-  # What does not need the list does not look at it.
+  # Alerts that do not need the list do not read it.
   run taskresults alerts
   [[ $status -eq 0 ]]
   list_jobs late on '' '0 * * * *' '' fine on '' '' ''

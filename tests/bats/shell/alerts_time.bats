@@ -8,8 +8,8 @@ load ../../lib/alerts
 
 oracle() { python3 "$root/tests/oracles/alerts.py" "$@"; }
 
-# timed_runs JOB SECONDS|-... - successes that took so long, one an hour, after those that there are; - is a run of which
-# the log does not tell; a trailing ! is a failure.
+# timed_runs JOB SECONDS|-... - appends successes that took so long, one an hour. - is a run that the log does not have; a
+# number with ! is a failure.
 timed_runs() {
   export SCHEDULER_LOGS_DIR=$BATS_TEST_TMPDIR/logs
   mkdir -p "$SCHEDULER_LOGS_DIR"
@@ -31,7 +31,7 @@ PYTHON
 
 # --- durations -------------------------------------------------------------------------------------------------------
 
-@test "alerts: --slow and --fast, against the median of the successes before, with factors by option" {
+@test "alerts: --slow and --fast compare with the median of the successes before; their values are the factors" {
   setup_alerts
   timed_runs even 60 60 60 60 60 100
   timed_runs slow 60 50 70 60 60 200
@@ -50,7 +50,7 @@ PYTHON
   expect 0 'failed: not looked at any more: no longer slow' 'slow: recovered: no longer slow'
   run taskresults alerts --slow=1.5 --fast=200
   expect 1 'even: took 100s, usually 60s'
-  # A second is no difference.
+  # A difference of one second does not count.
   timed_runs second 1.05 1.05 1.05 1.05 1.05 0.05
   timed_runs more 1.05 1.05 1.05 1.05 1.05 0.04
   timed_runs twice 1 1 1 1 1 2
@@ -58,7 +58,7 @@ PYTHON
   expect 1 'more: took only 0.0s, usually 1.0s'
 }
 
-@test "alerts: --slow, a run that is still going on, by its checkpoint; it is told once, when it has ended too" {
+@test "alerts: --slow reports a run that is still going on, by its checkpoint, and not a second time when it has ended" {
   setup_alerts
   timed_runs long 5 5 5 5 5
   timed_runs new 100000 100000 100000 100000 100000
@@ -80,7 +80,7 @@ PYTHON
   expect 0 'long: recovered: no longer slow'
 }
 
-@test "alerts: --slow, a list that cannot be read: finished runs are judged, no alert ends, and what is left out is told" {
+@test "alerts: --slow with an unreadable list of jobs judges finished runs, ends no alert, and says what it leaves out" {
   setup_alerts
   local said="taskresults: left out: --slow of runs that are still going on, since the scheduler's list cannot be read: *"
   timed_runs going_on 5 5 5 5 5
@@ -105,7 +105,7 @@ PYTHON
   expect 0 'ended: recovered: no longer slow'
 }
 
-@test "alerts: --slow and --fast want logs; a log that cannot be read is told, and its alerts neither fire nor end" {
+@test "alerts: --slow and --fast need logs; an unreadable log is named, and the job's alerts neither fire nor end" {
   setup_alerts
   timed_runs a 60 60 60 60 60 300
   SCHEDULER_LOGS_DIR=$PWD/nowhere run taskresults alerts --slow
@@ -124,7 +124,7 @@ PYTHON
   expect 0
 }
 
-@test "alerts: --slow and --fast agree with the oracle, at their limits too" {
+@test "alerts: --slow and --fast agree with the oracle, also at their limits" {
   setup_alerts
   local seed expected all=0
   for seed in 1 2 3; do
@@ -142,13 +142,13 @@ PYTHON
   ((all > 60))
 }
 
-# counts_of OPTION... - sets `processes`, how many start, but for those that save what was told every second; and `opened`,
-# how often the extension opens a file.
+# counts_of OPTION... - sets `processes`, how many start, without those that save the state every second; and `opened`, how
+# often the extension opens a file.
 counts_of() {
   rm -rf traces "$XDG_STATE_HOME" # the first run makes a lock
   mkdir traces
   head -c 8 /dev/zero >calls
-  # Of each process strace makes a file, so that no line is cut by another's.
+  # strace writes a file for each process, so that lines of two processes do not mix.
   strace -ff -qq --seccomp-bpf -e trace=execve -o traces/of -E LD_PRELOAD="$root/build/shim/each_call.so" \
     -E EACH_CALL_STATE="$PWD/calls" -E EACH_CALL_NAME=openat "$(tool taskresults)" alerts "$@" >told || [[ $? -eq 1 ]]
   processes=$(cat traces/* | grep -v taskresults-run | grep -c '^execve(.* = 0$')
@@ -179,8 +179,8 @@ needs_strace() {
   [[ $opened -eq ${#logs[@]} ]] || { echo "$opened ${#logs[@]}"; return 1; }
 }
 
-# same_jobs FROM TO - jobs of those numbers that are due every hour. Of each the last run took long, and failed, and it
-# missed runs before.
+# same_jobs FROM TO - jobs of those numbers, due every hour. Each one's last run took long and failed, and runs before it
+# were missed.
 same_jobs() {
   python3 - "$1" "$2" <<'PYTHON'
 import datetime, json, os, sys
@@ -204,7 +204,7 @@ json.dump({"jobs": jobs}, open("jobs.json", "w"))
 PYTHON
 }
 
-@test "alerts: with 2,000 jobs each kind opens the files a hundred times as often as with 20, and starts no process more" {
+@test "alerts: with 2,000 jobs, each kind opens a hundred times as many files as with 20, and starts no more processes" {
   needs_strace
   setup_alerts
   export SCHEDULER_LOGS_DIR=$PWD/logs
@@ -230,7 +230,7 @@ PYTHON
   ((all > 10000))
 }
 
-@test "alerts: without the list of jobs or the logs the others are told, then what was left out, status 3; nothing ends" {
+@test "alerts: without the list of jobs or the logs, the other alerts are reported, then what is left out; nothing ends; status 3" {
   setup_alerts
   local kind options=(--after 1 --overdue --missed --burn 99/1d --slow --fast --recovered)
   local no_list="the scheduler's list of jobs is not there: $SCHEDULER_JOBS_FILE; SCHEDULER_JOBS_FILE says where it is"
@@ -268,7 +268,7 @@ PYTHON
 
 # --- missed runs -----------------------------------------------------------------------------------------------------
 
-@test "alerts: --missed and --burn agree with the oracle, look by look" {
+@test "alerts: --missed and --burn agree with the oracle, at each of a series of runs" {
   setup_alerts
   local seed all=0
   export SCHEDULER_LOGS_DIR=$PWD/logs
@@ -282,8 +282,8 @@ PYTHON
   ((all > 50))
 }
 
-# hourly_and_daily MISSED - both were due for thirty days, half an hour ago the last time. One run of the daily job failed;
-# the hourly one failed five times, and missed so many runs. It was run by hand, too.
+# hourly_and_daily MISSED - two jobs that have been due for thirty days, last half an hour ago. The daily job failed once;
+# the hourly one failed five times, and missed so many runs. It was also run by hand.
 hourly_and_daily() {
   rm -rf results logs
   mkdir results logs
@@ -315,7 +315,7 @@ json.dump({"jobs": jobs}, open("jobs.json", "w"))
 PYTHON
 }
 
-@test "alerts: --burn, the worked example of shell/README.md" {
+@test "alerts: --burn prints what the example in shell/README.md shows" {
   setup_alerts
   export SCHEDULER_LOGS_DIR=$PWD/logs
   local daily='daily: of 30 runs expected in 30d, 1 failed and 0 were missed; 99 % allows 0 of these'
@@ -334,14 +334,14 @@ PYTHON
   [[ $(python3 -c 'print(30 / 100, 720 / 100, 30 * 24 * 12, 30 * 24 * 12 / 100)') == '0.3 7.2 8640 86.4' ]]
 }
 
-# slots_of JOB HOURS_AGO - jobs.json has it alone; it was due once, that many hours ago, and will be in a year again.
+# slots_of JOB HOURS_AGO - the only job of jobs.json: it was due once, that many hours ago, and is due again in a year.
 slots_of() {
   local due=$((EPOCHSECONDS - 3600 * $2))
   list_jobs "$1" "${3-on}" '' "$(TZ=UTC0 printf '%(%-M %-H %-d %-m)T *' "$due")" \
     "$(TZ=UTC0 printf '%(%FT%TZ)T' "$((due - 86400))")"
 }
 
-@test "alerts: --missed, an outage that goes on for longer than is looked back is still going on; a run ends it" {
+@test "alerts: --missed, an outage longer than the days that are searched still goes on, until a run ends it" {
   setup_alerts
   mkdir logs
   export SCHEDULER_LOGS_DIR=$PWD/logs
@@ -367,7 +367,7 @@ PYTHON
   expect 0
 }
 
-@test "alerts: --missed, a job that is paused is dropped; when it goes on, only what it misses then is news" {
+@test "alerts: --missed, the alert of a job that is paused ends; after it is resumed, only later missed runs are reported" {
   setup_alerts
   mkdir logs
   export SCHEDULER_LOGS_DIR=$PWD/logs
@@ -382,7 +382,7 @@ PYTHON
   slots_of a 50
   run taskresults alerts --missed --recovered
   expect 0
-  # It is due every hour from now on, as if it had always been: those behind the one that was told.
+  # It is due every hour, as if it had always been: these runs come after the reported one.
   list_jobs a on '' "$(TZ=UTC0 printf '%(%-M)T' $((EPOCHSECONDS - 1800))) * * * *" "$(ago $((51 * 60)))"
   run taskresults alerts --missed --recovered
   [[ $status -eq 1 && $output =~ ^'a: missed '(49|50)' runs, since ' ]] || { echo "$output"; return 1; }
@@ -390,7 +390,7 @@ PYTHON
 
 # --- digest ----------------------------------------------------------------------------------------------------------
 
-@test "alerts: --digest runs the command once, with all facts as JSON; if it fails, all is told again" {
+@test "alerts: --digest runs the command once, with all facts as JSON; if it fails, everything is reported again" {
   setup_alerts
   local job
   for job in a b c d e f; do run_of "$job" 10 fail "no \"$job\" \\\\ at all"; done
@@ -418,7 +418,7 @@ PYTHON
   run taskresults alerts --digest --exec 'echo again >>runs'
   expect 0
   [[ $(wc -l <runs) -eq 1 ]]
-  # One that does not read what it is given, though that is more than a pipe holds.
+  # A command that does not read its input, though that is more than fits into a pipe.
   run_of a 9 ok
   append_raw a '{"timestamp": "2026-01-01T00:00:00Z", "success": false, "error": "'"$(printf 'x%.0s' {1..5000})"'"}\n'
   for job in $(seq 30); do append_raw "long$job" '{"success": false, "error": "'"$(printf 'x%.0s' {1..5000})"'"}\n'; done
@@ -426,7 +426,7 @@ PYTHON
   [[ $status -eq 1 && -z $output ]]
 }
 
-@test "alerts: --digest, hostile names and errors are JSON that gives them back" {
+@test "alerts: --digest, hostile names and errors come back unchanged from the JSON" {
   setup_alerts
   make_hostile_jobs # the last run of each failed, its error is the name
   cd "$BATS_TEST_TMPDIR"
@@ -441,7 +441,7 @@ for fact in json.load(open("facts", encoding="utf-8")):
   [[ ! -e pwned ]]
 }
 
-@test "alerts: --digest, killed while the command runs: everything is told again" {
+@test "alerts: --digest, killed while the command runs: everything is reported again" {
   setup_alerts
   local job
   for job in a b c; do runs_of "$job" 10 fail; done
@@ -459,10 +459,10 @@ for fact in json.load(open("facts", encoding="utf-8")):
 
 # --- mutes -----------------------------------------------------------------------------------------------------------
 
-# let_mutes_end - as if their time were over.
+# let_mutes_end - changes the state as if the mutes' time were over.
 let_mutes_end() { sed -i 's/"until_us":[0-9]*/"until_us":1/' "$state"; }
 
-@test "alerts: a mute keeps a job quiet; what holds when it ends is told then, and so is what has ended" {
+@test "alerts: a muted job is not reported; when the mute ends, alerts that hold are reported, and those that ended meanwhile" {
   setup_alerts
   runs_of a 10 fail
   runs_of web-1 10 fail
@@ -497,7 +497,7 @@ let_mutes_end() { sed -i 's/"until_us":[0-9]*/"until_us":1/' "$state"; }
   expect 1 'taskresults: there is no mute of a; to see those there are: taskresults alerts mute --list'
 }
 
-@test "alerts: a mute takes names as they are, too; Nagios has mutes of its own" {
+@test "alerts: mute takes a GLOB, or an exact name with special characters; --nagios reports muted jobs, too" {
   setup_alerts
   runs_of 'a[1]' 10 fail
   runs_of a1 10 fail
@@ -509,7 +509,7 @@ let_mutes_end() { sed -i 's/"until_us":[0-9]*/"until_us":1/' "$state"; }
   [[ $status -eq 2 && $output == 'TASKRESULTS CRITICAL - 2: '* ]]
   run taskresults alerts mute 'b*' --for 1h
   expect 2 'taskresults: no such job: b\*'
-  # A job in the list has not run yet. One that is called mute is no command.
+  # A job of the list that has not run yet can be muted. With --job, mute is the name of a job.
   list_jobs unborn on '' cron "$(ago 900)"
   run taskresults alerts mute unborn --for 1h
   expect 0 '*'
@@ -523,7 +523,7 @@ let_mutes_end() { sed -i 's/"until_us":[0-9]*/"until_us":1/' "$state"; }
   expect 0 'a1: muted until *, for [12]h' 'a\[1\]: muted until *' 'unborn: muted until *'
 }
 
-@test "alerts: options of mute and unmute may stand before them" {
+@test "alerts: options may come before the words mute and unmute" {
   setup_alerts
   runs_of a 10 fail
   run taskresults alerts --state "$PWD/s" --for=1h mute a
@@ -543,7 +543,7 @@ let_mutes_end() { sed -i 's/"until_us":[0-9]*/"until_us":1/' "$state"; }
   expect 1 'mute: failed: broken'
 }
 
-@test "alerts: mute, wrong usage" {
+@test "alerts: wrong usage of mute is status 2, and names the help" {
   setup_alerts
   runs_of a 10 fail
   local bad
@@ -558,7 +558,7 @@ let_mutes_end() { sed -i 's/"until_us":[0-9]*/"until_us":1/' "$state"; }
   [[ ! -s $state ]]
 }
 
-@test "alerts: hostile names are muted, listed and unmuted" {
+@test "alerts: jobs with hostile names can be muted, listed and unmuted" {
   setup_alerts
   make_hostile_jobs
   cd "$BATS_TEST_TMPDIR"
@@ -575,7 +575,7 @@ let_mutes_end() { sed -i 's/"until_us":[0-9]*/"until_us":1/' "$state"; }
   [[ ! -e pwned ]]
 }
 
-@test "alerts: a damaged state is an error for mutes as well, and stays as it is; so is a damaged mute" {
+@test "alerts: a damaged state, or a damaged mute in it, is an error for mute and unmute, too, and the file stays as it is" {
   setup_alerts
   runs_of a 10 fail
   taskresults alerts mute a --for 1h >/dev/null
@@ -593,7 +593,7 @@ let_mutes_end() { sed -i 's/"until_us":[0-9]*/"until_us":1/' "$state"; }
   done
 }
 
-@test "alerts: a mute waits for a run that is telling, and neither loses what the other wrote" {
+@test "alerts: mute waits for a run that is reporting, and neither loses what the other wrote" {
   setup_alerts
   local job
   for job in a b c d; do runs_of "$job" 10 fail; done
@@ -611,10 +611,10 @@ let_mutes_end() { sed -i 's/"until_us":[0-9]*/"until_us":1/' "$state"; }
 
 # --- maintenance -----------------------------------------------------------------------------------------------------
 
-# window HOURS HOURS - one of maintenance, from so many hours from now to so many.
+# window HOURS HOURS - a window of maintenance between these two times, in hours from now.
 window() { TZ=UTC0 printf '%(%H:%M)T-%(%H:%M)T' "$((EPOCHSECONDS + 3600 * $1))" "$((EPOCHSECONDS + 3600 * $2))"; }
 
-@test "alerts: in a window of --maintenance nothing is told, and what still holds is told behind it" {
+@test "alerts: in a window of --maintenance nothing is reported; after it, what still holds is" {
   setup_alerts
   runs_of a 10 fail
   run taskresults alerts --maintenance "$(window -2 2)"
@@ -631,7 +631,7 @@ window() { TZ=UTC0 printf '%(%H:%M)T-%(%H:%M)T' "$((EPOCHSECONDS + 3600 * $1))" 
   expect 0 'a: recovered: no longer failing'
 }
 
-@test "alerts: --maintenance that cannot be read is wrong usage, whenever it is" {
+@test "alerts: a --maintenance that cannot be read is wrong usage, at any time of day" {
   setup_alerts
   runs_of a 10 fail
   local bad
@@ -644,7 +644,7 @@ window() { TZ=UTC0 printf '%(%H:%M)T-%(%H:%M)T' "$((EPOCHSECONDS + 3600 * $1))" 
   expect 3 'TASKRESULTS UNKNOWN - *'
 }
 
-@test "alerts: windows of --maintenance agree with the oracle, on the days on which clocks change too" {
+@test "alerts: windows of --maintenance agree with the oracle, also on days on which clocks change" {
   setup_alerts
   oracle maintenance 15 60 80 >windows.json
   source "$root/shell/lib/sql_text.bash"
@@ -667,13 +667,13 @@ for number, window in enumerate(json.load(open("windows.json"))):
   [[ $number -eq 60 ]]
   sqlite3 -batch -bail -init /dev/null -cmd ".load $extension" :memory: <statements >differences
   [[ ! -s differences ]] || { cat differences; return 1; }
-  # There are times of both kinds.
+  # Some times are in a window, and some are not.
   sqlite3 -batch :memory: <counts | awk -F'|' '{ inside += $1; all += $2 } END { exit !(inside > 300 && all - inside > 300) }'
 }
 
-# --- everything is told at least once --------------------------------------------------------------------------------
+# --- everything is reported at least once ----------------------------------------------------------------------------
 
-@test "alerts: whatever is muted, in maintenance or cannot be told, each alert that holds at a free look is told, once" {
+@test "alerts: with random mutes, maintenance and failing commands, each alert that still holds when reporting works is reported once" {
   setup_alerts
   mkdir logs
   export SCHEDULER_LOGS_DIR=$PWD/logs
@@ -682,7 +682,7 @@ for number, window in enumerate(json.load(open("windows.json"))):
   [[ $status -eq 0 && $output -gt 60 ]]
 }
 
-@test "alerts: a state file of a version that knew no mutes is read as before; such a version keeps a mute" {
+@test "alerts: a state file from a version without mutes is read; such a version keeps the mutes of a newer one" {
   setup_alerts
   runs_of a 10 fail
   runs_of b 10 fail
@@ -691,7 +691,7 @@ for number, window in enumerate(json.load(open("windows.json"))):
 {"job":"a","alert":"failing","fired_us":N,"sent_us":N,"upto_us":N,"offset":N,"hash":N}' ]]
   cp "$state" before
   taskresults alerts mute b --for 1h >/dev/null
-  # What that version has read: a line that counts, and as many alerts, each with these members.
+  # That version checked this: a first line with the count, and as many alerts, each with these members.
   python3 - "$state" <<'PYTHON'
 import json, sys
 head, *alerts = [json.loads(line) for line in open(sys.argv[1])]
@@ -705,8 +705,8 @@ PYTHON
   expect 1 'b: failed: broken'
 }
 
-# make_state - one with all that a state can hold: an alert that goes on, a mute, and missed runs that are over. Then a
-# failure that is news.
+# make_state - a state with everything it can contain: an alert that goes on, a mute, and missed runs that are over. Then it
+# adds a failure that is new.
 make_state() {
   export SCHEDULER_LOGS_DIR=$PWD/logs
   mkdir -p logs
@@ -720,7 +720,7 @@ make_state() {
   [[ $(grep -c '"over":1' "$state") -eq 1 && $(grep -c '"mute"' "$state") -eq 2 && $(wc -l <"$state") -eq 6 ]] || { cat "$state"; return 1; }
 }
 
-@test "alerts: killed at any call, the state is what it was or says what was told, mutes and all; the next look tells the rest" {
+@test "alerts: killed at any call, the state is the old one or says what was reported, with all mutes; the next run reports the rest" {
   setup_alerts
   runs_of quiet 10 fail
   make_state
@@ -757,7 +757,7 @@ make_state() {
   [[ $(cat "$beside".*) == $'mine\nmine\nmine' ]]
 }
 
-@test "alerts: what a kill leaves of the state or its lock is removed by the next run, though nothing is news; others' files stay" {
+@test "alerts: temporary files that a kill left beside the state are removed by the next run, even with no news; other files stay" {
   setup_alerts
   runs_of a 10 fail
   local at=0 left
@@ -770,7 +770,7 @@ make_state() {
   run taskresults alerts mute --list
   expect 0
   [[ $(ls -A "${state%/*}") == alerts.lock ]]
-  # The same name, but not what we made: a link, a directory. Then another name is taken.
+  # A link or a directory has the temporary file's name. Then another name is used.
   echo mine >target
   ln -s "$PWD/target" "${state%/*}/.taskresults.alerts.new"
   mkdir other
@@ -780,14 +780,14 @@ make_state() {
   run taskresults alerts --state other/y
   expect 1 'a: failed: broken'
   [[ $(<target) == mine && -L ${state%/*}/.taskresults.alerts.new && -d other/.taskresults.y.new ]]
-  # A name that is too long for more.
+  # A name to which nothing can be added.
   long=$(printf '%0249d' 7)
   run taskresults alerts --state "other/$long"
   expect 1 'a: failed: broken'
   [[ -s other/$long ]]
 }
 
-@test "alerts: where the disk of the state is full, what is new is told, the state stays whole, and it is told again" {
+@test "alerts: if the state's disk is full, new alerts are reported, the state stays complete, and they are reported again" {
   ((EUID == 0)) || skip 'needs root, to mount a small disk'
   setup_alerts
   runs_of quiet 10 fail

@@ -1,11 +1,11 @@
 #!/usr/bin/env bats
-# taskresults doctor: what it finds in the results. (What is missing or closed is in shell/export.bats, other schedulers'
-# state in shell/hints.bats.)
+# taskresults doctor: what it finds in the results. (For missing programs and unreadable files, see shell/export.bats; for
+# other schedulers' state, shell/hints.bats.)
 
 load ../../lib/helpers
 load ../../lib/shell
 
-# note_about WORDS... - one of the notes has all of them, in that order; its advice stands in `advice`.
+# note_about WORDS... - one of the notes has all of these words, in that order; sets `advice` to its second line.
 note_about() {
   local note rest word
   advice=
@@ -22,7 +22,7 @@ no_note_about() {
   ! grep '^note' <<<"$output" | grep -F -- "$1"
 }
 
-@test "doctor: a file none of whose records has success is told from one where some lack it" {
+@test "doctor: the note differs for a file in which no record has success and one in which only some lack it" {
   make_job fine 3 2
   append_raw "o'ther" '{"ts": 1, "event": "start"}\n{"ts": 2, "event": "success"}\n'
   append_raw nulls '{"success": null}\n'
@@ -38,7 +38,7 @@ no_note_about() {
   for job in fine empty rejects; do no_note_about "job $job: none"; no_note_about "job $job: its only"; no_note_about "job $job: records"; done
 }
 
-@test "doctor: jobs that fail for long, by runs in a row or by days; other jobs' failures are their own affair" {
+@test "doctor: it names jobs that have failed many times in a row, or for days, and no others" {
   now=$(python3 -c 'import time; print(time.time_ns() // 1000)')
   python3 - "$results" "$now" <<'PYTHON'
 import datetime, json, sys
@@ -68,7 +68,7 @@ PYTHON
   [[ $(grep -c 'job thing:' <<<"$output") -eq 1 ]]
 }
 
-@test "doctor: rotated files, names that are not read, folders" {
+@test "doctor: it names rotated files, files with other endings, and folders, which are not read" {
   make_job a 2
   for name in a.jsonl.1 a.jsonl.2.gz a.jsonl-20260101 a.jsonl-20260102.zst a.jsonl~ a.jsonl.migrated b.JSONL c.ndjson d.json; do
     cp "$results/a.jsonl" "$results/$name"
@@ -91,7 +91,7 @@ PYTHON
   for name in README lock nothing backup-1 other.txt old.jsonl.d; do no_note_about "$name"; done
 }
 
-@test "doctor: thousands of jobs with something to tell start no process each" {
+@test "doctor: with notes on thousands of jobs, it starts as many processes as with few" {
   require_strace
   processes() { # of doctor, with so many jobs of each kind
     rm -f "$results"/*
@@ -109,7 +109,7 @@ PYTHON
   ((many <= few + 5)) || { echo "$few, then $many"; return 1; }
 }
 
-@test "doctor: a list of jobs that cannot be read is not said to be fine; a directory without results is told" {
+@test "doctor: an unreadable list of jobs has no ok line; a directory without results has a note" {
   make_job a 1
   export SCHEDULER_JOBS_FILE=$BATS_TEST_TMPDIR/jobs.json
   echo '{"jobs": [{"id": "a", ' >"$SCHEDULER_JOBS_FILE"
@@ -123,7 +123,7 @@ PYTHON
   [[ $advice == *SCHEDULER_RESULTS_DIR* ]]
 }
 
-@test "doctor: timestamps that cannot be read, and those that are dated ahead; each job by itself" {
+@test "doctor: it names the jobs with unreadable timestamps, and those with timestamps in the future" {
   make_job fine 3
   append_raw odd '{"timestamp": "soon", "success": true}\n{"timestamp": "2026-01-01T00:00:00Z", "success": true}\n'
   append_raw ahead '{"timestamp": "2999-01-01T00:00:00Z", "success": true}\n{"timestamp": "2026-01-01T00:00:00Z", "success": true}\n'

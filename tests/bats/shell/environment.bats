@@ -1,19 +1,19 @@
 #!/usr/bin/env bats
-# The environment changes what help says that it changes, and nothing else; a command of the user's gets it as it came.
+# Only the environment variables that the help names have an effect; the user's own commands get the environment unchanged.
 
 load ../../lib/helpers
 load ../../lib/shell
 
-# every_command NAME=VALUE... - what every command prints in that environment, in $BATS_TEST_TMPDIR/got. A run of them takes
-# seconds, so the locales below are few: one or two of a kind. `make locales` has all.
+# every_command NAME=VALUE... - writes what every command prints in that environment to $BATS_TEST_TMPDIR/got. This takes
+# seconds, so only one or two locales of each kind are tested below. `make locales` tests all.
 every_command() {
   "$root/tests/environment/every_command" "$(dirname "$(tool taskresults)")" "$BATS_FILE_TMPDIR/work" \
     "$root/build/shim/clock.so" "$@" >"$BATS_TEST_TMPDIR/got" </dev/null
   ! grep -aq 'build/shim/clock.so.* cannot be preloaded' "$BATS_TEST_TMPDIR/got"
 }
 
-# expect - what every command prints in a plain environment, asked once for all tests; assert_as_expected NAME=VALUE... - the
-# same in that one.
+# expect - records what every command prints in a plain environment, once for all tests. assert_as_expected NAME=VALUE... -
+# they print the same in that environment.
 expect() {
   expected=$BATS_FILE_TMPDIR/expected
   [[ ! -e $expected ]] || return 0
@@ -31,8 +31,8 @@ assert_as_expected() {
   }
 }
 
-# own_variables - the names that our scripts assign, without those that they are to read: what stands before a =, and
-# each word of a line that declares or reads. A name too many does no harm.
+# own_variables - the variables that our scripts assign, without those that they may read from the environment: words before
+# a =, and all words of lines that declare or read variables. A few names too many do no harm.
 own_variables() {
   local scripts=("$root"/shell/{taskresults,view_results} "$root"/shell/{lib,commands,report}/*.bash)
   {
@@ -42,17 +42,17 @@ own_variables() {
   } | sort -u | grep -vE '^(PATH|HOME|TERM|COLUMNS|NO_COLOR|XDG_STATE_HOME|LC_ALL|BASH_.*|(TASKRESULTS|SCHEDULER)_.*)$'
 }
 
-@test "no variable of ours is inherited, and no value is evaluated" {
+@test "our scripts take no value of their own variables from the environment, and evaluate none" {
   expect
   mapfile -t words < <(own_variables)
   ((${#words[@]} > 300))
-  # With no locale on top.
+  # The same without a locale in the environment.
   # shellcheck disable=SC2016  # it is not to be evaluated
   assert_as_expected LC_ALL=C "${words[@]/%/=x[\$(touch evaluated)]}" 'x[$(touch evaluated)]=1'
   [[ ! -e $BATS_FILE_TMPDIR/work/evaluated ]]
 }
 
-@test "what switches bash and other programs changes nothing, nor do POSIXLY_CORRECT and its kin" {
+@test "variables that change how bash and other programs work, such as POSIXLY_CORRECT, have no effect" {
   expect
   echo 'echo from the environment' >"$BATS_TEST_TMPDIR/junk.bash"
   functions=()
@@ -70,7 +70,7 @@ own_variables() {
     _=junk CHILD_MAX=1 POSIXLY_CORRECT=1 POSIX_PEDANTIC=1
 }
 
-# The words that a command's environment is given, each with something that our scripts or bash would change.
+# The environment for the user's commands. Each variable is one that our scripts or bash would change.
 given() {
   printf '%s\n' "PATH=$PATH" LC_ALL=tr_TR.UTF-8 LANG=junk POSIXLY_CORRECT=1 args=1 job=2 opt=3 name=4 IFS=ab SHLVL=7 \
     PWD=/junk SHELLOPTS=braceexpand:noexec PIPESTATUS=5 BASH_ENV=/junk TMOUT=1 TZ=junk "SCHEDULER_RESULTS_DIR=$results"
@@ -82,7 +82,7 @@ given() {
 break')
   env -i "${words[@]}" "$(tool taskresults)" run a -- cat /proc/self/environ >"$BATS_TEST_TMPDIR/environ"
   cmp "$BATS_TEST_TMPDIR/environ" <(printf '%s\0' "${words[@]}")
-  # No environment at all; and one of more than a pipe holds.
+  # An empty environment; and one that is larger than a pipe's buffer.
   env -i "$(tool taskresults)" run a -- /bin/cat /proc/self/environ >"$BATS_TEST_TMPDIR/environ" 2>/dev/null ||
     [[ $? -eq 3 ]] # there may be no results
   [[ ! -s $BATS_TEST_TMPDIR/environ ]]
@@ -97,7 +97,7 @@ break')
   [[ $(taskresults run a -- ls /proc/self/fd) == "$(ls /proc/self/fd)" ]]
 }
 
-@test "what alerts --exec and sql start gets the environment as it came" {
+@test "the commands of alerts --exec, and sqlite3 of sql, get the environment unchanged" {
   make_job a 2 1
   mapfile -t words < <(given)
   # A shell sets some itself.
@@ -118,7 +118,7 @@ have_locales() {
   locale -a 2>/dev/null | grep -qx 'tr_TR.utf8' || missing_extra 'the locales (Debian: apt-get install locales-all)'
 }
 
-@test "every command prints the same under locales that differ in kind" {
+@test "every command prints the same under one or two locales of each kind" {
   have_locales
   expect
   for locale in tr_TR.UTF-8 de_DE.ISO-8859-1 fa_IR.UTF-8 zh_CN.GB18030; do
@@ -128,7 +128,7 @@ have_locales() {
   assert_as_expected LANG=tr_TR.UTF-8 LC_NUMERIC=de_DE.UTF-8 LC_TIME=hi_IN.UTF-8 LC_COLLATE=cs_CZ.UTF-8
 }
 
-# One locale of each encoding; of UTF-8, those whose letters, order or digits are their own. With make locales, all.
+# One locale of each encoding; and those of UTF-8 with special letters, order or digits. With make locales, all.
 locales_to_try() {
   local all
   all=$(LC_ALL=C locale -a | grep '[.@]') # de_DE is another name of de_DE.iso88591
@@ -159,7 +159,7 @@ locales_to_try() {
   ((count > 20))
 }
 
-@test "options are completed in Turkish, too" {
+@test "options are completed in the Turkish locale, too" {
   have_locales
   completed=$(LC_ALL=tr_TR.UTF-8 PATH="$(dirname "$(tool taskresults)"):$PATH" bash -c '
     source "$0/shell/completions/taskresults.bash"
@@ -169,7 +169,7 @@ locales_to_try() {
   [[ $completed == --limit ]]
 }
 
-@test "no PATH, a umask that allows nothing, jobs that begin with -: the commands work as ever" {
+@test "the commands work without PATH, with a umask that forbids everything, and with jobs that begin with -" {
   make_job -n 2 1
   (
     tool=$(tool taskresults)

@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# taskresults errors, and the SQL function behind it.
+# taskresults errors, and the SQL function taskresults_signature().
 
 load ../../lib/helpers
 load ../../lib/hostile
@@ -36,7 +36,7 @@ assert_signature() {
   assert_signature 'at <n>x<n>g' 'at 0x7g'
 }
 
-@test "taskresults_signature takes the line that tells most" {
+@test "taskresults_signature takes the line of an error that says most" {
   assert_signature 'ValueError: <n>' $'Traceback (most recent call last):\n  File "x", line 3\nValueError: 3\n'
   assert_signature 'first' $'\n \t\n first \r\nsecond'
   assert_signature 'Traceback (most recent call last)' 'Traceback (most recent call last)'
@@ -48,7 +48,7 @@ assert_signature() {
   assert_signature "${long:0:150}" "$long"
   assert_signature "a${long:0:149}" "a$long"
   assert_rows '|0' "SELECT s, length(s) FROM (SELECT taskresults_signature(CAST(replace(hex(zeroblob(400)), '00', x'80') AS TEXT)) AS s)"
-  # The one that grows most: 150 numbers of one digit, each behind a space.
+  # The worst case for growth: 150 numbers of one digit, each after a space.
   assert_rows '600|<n> <n>' "SELECT length(s), substr(s, 1, 7) FROM
     (SELECT taskresults_signature('1' || replace(hex(zeroblob(400)), '00', ' 1')) AS s)"
 }
@@ -75,7 +75,7 @@ assert_signature() {
   assert_output '[]'
 }
 
-@test "no failures is fine; no such job is not; usage" {
+@test "errors: no failures is status 0, an unknown job 1, wrong usage 2" {
   make_job a 3
   run taskresults errors a
   assert_output 'taskresults: no failures'
@@ -88,7 +88,7 @@ assert_signature() {
   done
 }
 
-@test "errors, list, stats and view --all: a file that cannot be read leaves the others, is named with the fix, and is status 3" {
+@test "errors, list, stats and view --all: an unreadable file is named with the fix, the others are shown, and it is status 3" {
   ((EUID == 0)) || skip 'needs root, to become somebody else'
   open_results
   make_hostile_jobs
@@ -119,7 +119,7 @@ assert jobs == sorted(sys.argv[3:]), jobs' "$BATS_TEST_TMPDIR/out" "${hostile_jo
   [[ $status -eq 3 && $output == *'cannot be opened: Permission denied' && $output != *'left out'* ]]
   run "${as_nobody[@]}" "$(tool taskresults)" stats -- --help
   [[ $status -eq 0 && $output != *'left out'* ]]
-  # An export with a gap that nobody sees is none.
+  # An export must be complete, since nobody would notice a gap.
   for format in csv jsonl; do
     status=0
     "${as_nobody[@]}" "$(tool taskresults)" export --format "$format" >"$BATS_TEST_TMPDIR/out" 2>"$BATS_TEST_TMPDIR/err" || status=$?
