@@ -79,30 +79,23 @@ known_durations() {
       WHERE runs >= $FEWEST_USUAL_RUNS AND nth IN ((runs + 1) / 2, runs / 2 + 1) GROUP BY job, going_on;"
 }
 
-# exactly TOOK - SQL: microseconds in words that tell a run from one that took three times as long.
-exactly() {
-  printf "CASE WHEN %s < 10000000 THEN printf('%%.1fs', %s / 100000 / 10.0) WHEN %s < 600000000
-    THEN (%s / 1000000) || 's' WHEN %s < 36000000000 THEN (%s / 60000000) || 'm'
-    ELSE (%s / 3600000000) || 'h' END" "$1" "$1" "$1" "$1" "$1" "$1" "$1"
-}
-
 # slow_alerts - a run that is still going on comes first: it will be the newest.
 slow_alerts() {
   local is_slow="took * 2000 > ${opt[slow]} * twice AND took * 2 - twice > 2 * $LEAST_DIFFERENCE_US"
   sql+="INSERT INTO firing SELECT job, 'slow', started, 0,
-      'running for ' || $(exactly took) || ', usually ' || $(exactly '(twice / 2)')
+      'running for ' || $(took took) || ', usually ' || $(took '(twice / 2)')
     FROM (SELECT job, started, twice, $now - started AS took FROM fact JOIN known USING (job) JOIN usual USING (job)
       WHERE running AND going_on)
     WHERE $is_slow;
   INSERT OR IGNORE INTO firing SELECT job, 'slow', started, 0,
-      'took ' || $(exactly took) || ', usually ' || $(exactly '(twice / 2)')
+      'took ' || $(took took) || ', usually ' || $(took '(twice / 2)')
     FROM timed JOIN usual USING (job) WHERE n = 1 AND NOT going_on AND $is_slow;"
 }
 
 # fast_alerts - successes only: a run that fails is often fast, and alerts of failures tell of it.
 fast_alerts() {
   sql+="INSERT INTO firing SELECT job, 'fast', started, 0,
-      'took only ' || $(exactly took) || ', usually ' || $(exactly '(twice / 2)')
+      'took only ' || $(took took) || ', usually ' || $(took '(twice / 2)')
     FROM timed JOIN usual USING (job) WHERE n = 1 AND good AND NOT going_on
       AND took * 2 * ${opt[fast]} < twice * 1000 AND twice - took * 2 > 2 * $LEAST_DIFFERENCE_US;"
 }

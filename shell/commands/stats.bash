@@ -106,13 +106,13 @@ select="WITH
     max(time_us) AS last_us FROM run GROUP BY job_id, period),
   timed AS (SELECT job_id, period, took, row_number() OVER (PARTITION BY job_id, period ORDER BY took) AS nth,
     count(*) OVER (PARTITION BY job_id, period) AS known FROM run WHERE took IS NOT NULL),
-  durations AS (SELECT job_id, period, max(took) FILTER (WHERE nth = (known * 50 + 99) / 100) / 1e6 AS p50_seconds,
-    max(took) FILTER (WHERE nth = (known * 95 + 99) / 100) / 1e6 AS p95_seconds, max(took) / 1e6 AS max_seconds
+  durations AS (SELECT job_id, period, max(took) FILTER (WHERE nth = (known * 50 + 99) / 100) AS p50_us,
+    max(took) FILTER (WHERE nth = (known * 95 + 99) / 100) AS p95_us, max(took) AS max_us
     FROM timed GROUP BY job_id, period)
   SELECT part.job_id, part.period, runs, successes, runs - successes AS failures,
     $percent AS percent, first_us, last_us, coalesce(worst_streak, 0) AS worst_streak,
     CASE WHEN runs > 1 THEN round((last_us - first_us) / 1e6 / (runs - 1), 1) END AS interval_seconds,
-    p50_seconds, p95_seconds, max_seconds
+    p50_us, p95_us, max_us, p50_us / 1e6 AS p50_seconds, p95_us / 1e6 AS p95_seconds, max_us / 1e6 AS max_seconds
   FROM part LEFT JOIN worst ON part.job_id IS worst.job_id AND part.period IS worst.period
     LEFT JOIN durations ON part.job_id IS durations.job_id AND part.period IS durations.period
   ORDER BY part.job_id, $order"
@@ -137,12 +137,6 @@ if [[ -n $format ]]; then
   exit 0
 fi
 
-# took COLUMN - SQL: so many seconds, for people.
-took() {
-  printf '%s' "CASE WHEN $1 IS NULL THEN '' WHEN $1 < 10 THEN printf('%.1fs', $1)
-    ELSE $(duration "CAST($1 AS INTEGER)") END"
-}
-
 load lib/{rows,fields} terminal/table
 set_rows rows "CREATE TEMP TABLE figures AS $select;
   SELECT 'JOB', '${opt[by]+PERIOD}', 'RUNS', 'OK', 'FAILED', 'SUCCESS', 'WORST STREAK', 'EVERY',
@@ -150,8 +144,8 @@ set_rows rows "CREATE TEMP TABLE figures AS $select;
     iif(max(max_seconds) IS NULL, '', 'MAX'), 'FIRST RUN', 'LAST RUN', '' FROM figures;
   SELECT $(cell "coalesce(job_id, 'all')"), coalesce(period, ''), runs, successes,
     CASE WHEN failures THEN $(paint red failures) ELSE 0 END, $percent_text, worst_streak,
-    coalesce($(duration 'CAST(interval_seconds AS INTEGER)'), ''), $(took p50_seconds), $(took p95_seconds),
-    $(took max_seconds), $(clock first_us), $(clock last_us), $(relative_time last_us)
+    coalesce($(duration 'CAST(interval_seconds AS INTEGER)'), ''), $(took p50_us), $(took p95_us), $(took max_us),
+    $(clock first_us), $(clock last_us), $(relative_time last_us)
     FROM figures ORDER BY rowid;" || exit
 no_such_job
 show_table "$rows" llrrrrrrrrrllr 1 '12 9 11 13 10 7 8 14 4 3 5'

@@ -19,10 +19,18 @@ set_relative_time() {
     "$age_" "$age_" "$ahead_" "$ago_"
 }
 
-# set_duration NAME EXPRESSION - seconds as "5m".
+# set_duration NAME EXPRESSION - seconds as "5m": how long ago, how late, for how long. Of a run: set_took.
 set_duration() {
   printf -v "$1" "CASE WHEN %s < 60 THEN (%s) || 's' WHEN %s < 3600 THEN ((%s) / 60) || 'm' WHEN %s < 172800
     THEN ((%s) / 3600) || 'h' ELSE ((%s) / 86400) || 'd' END" "$2" "$2" "$2" "$2" "$2" "$2" "$2"
+}
+
+# set_took NAME EXPRESSION - how many microseconds a run took, as "2.5s", "90s" or "75m": so precise that one run is
+# told from another that took three times as long.
+set_took() {
+  printf -v "$1" "CASE WHEN %s IS NULL THEN '' WHEN %s < 10000000 THEN printf('%%.1fs', (%s) / 100000 / 10.0)
+    WHEN %s < 600000000 THEN ((%s) / 1000000) || 's' WHEN %s < 36000000000 THEN ((%s) / 60000000) || 'm'
+    ELSE ((%s) / 3600000000) || 'h' END" "$2" "$2" "$2" "$2" "$2" "$2" "$2" "$2"
 }
 
 # set_clock NAME EXPRESSION - microseconds as 2026-02-14 09:30:00, UTC; with --tz as 2026-02-14 10:30:00+01:00.
@@ -40,6 +48,7 @@ set_clock() {
 seconds_of() { print_sql set_seconds "$1"; }
 relative_time() { print_sql set_relative_time "$1"; }
 duration() { print_sql set_duration "$1"; }
+took() { print_sql set_took "$1"; }
 clock() { print_sql set_clock "$1"; }
 utc_clock() { zone='' clock "$1"; }
 

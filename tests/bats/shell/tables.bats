@@ -121,6 +121,12 @@ timed() {
   [[ ${lines[1]} == *' 3.0s '*' 5.0s '*' 5.0s '* && ${lines[2]} == *' 20s '*' 40s '*' 40s '* ]]
   run taskresults stats c
   [[ ${lines[0]} != *P95* ]]
+  # Precise enough to tell one from three times as long, as alerts --slow has them.
+  printf '[2026-01-01T00:%s]%s\n' 00:00Z ' Starting execution' 01:59Z ' Execution succeeded' 10:00Z ' Starting execution' \
+    59:30Z ' Execution succeeded' >"$SCHEDULER_LOGS_DIR/e.log"
+  append_raw e '{"timestamp": "2026-01-01T00:01:59Z", "success": true}\n' '{"timestamp": "2026-01-01T00:59:30Z", "success": true}\n'
+  run taskresults stats e
+  [[ ${lines[1]} == *' 119s '*' 49m '*' 49m '* ]] || { echo "$output"; return 1; }
 }
 
 @test "stats: a log that cannot be read costs the durations of its job alone, with the fix, and it is status 3" {
