@@ -47,3 +47,9 @@ teardown_file() {
   compare_views 1 2
   drop_fleet
 }
+
+@test "on two shards, the one-liners answer as SQLite does" {
+  make_fleet
+  compare_one_liners 2
+  drop_fleet
+}

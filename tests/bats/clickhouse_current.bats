@@ -26,3 +26,7 @@ setup() {
 @test "the views are equal to the local tables, row by row, however rows arrive" {
   compare_views current
 }
+
+@test "the one-liners answer as SQLite does" {
+  compare_one_liners current
+}

@@ -117,8 +117,8 @@ unpack_chdb() (
     echo "$version" >node_modules/.from
 )
 
-# make_fleet [current] - on all shards, the tables and views of examples/clickhouse: fleet_shard, its own, and fleet, all
-# shards'; or in today's engine, in fleet.
+# make_fleet [current] - on all shards, the tables and views of examples/clickhouse: fleet_shard has its own, and fleet those
+# of all; or in today's engine, in fleet.
 make_fleet() {
   local shard url
   if [[ ${1-} == current ]]; then
@@ -142,14 +142,27 @@ drop_fleet() {
   done
 }
 
-# compare_views SHARD... - sends them the rows of recorded, odd and generated records, out of order and many twice; the views
+# compare_views SHARD... - sends them rows of recorded, odd and generated records, out of order and many twice. The views
 # must be equal to the local tables, row by row. After `load ../lib/host`.
 compare_views() {
+  in_fleet compare.py "$BATS_TEST_TMPDIR" "$@"
+  [[ $status -eq 0 && ${lines[-1]} =~ task_results\ [0-9]{5,6},.*\;\ 0\ differences$ ]]
+}
+
+# in_fleet PROGRAM DIRECTORY SHARD... - runs one of tests/clickhouse, with the ports of these shards.
+in_fleet() {
   local shard ports=()
-  for shard; do ports+=("$(<"$shards_place/$shard/port")"); done
+  for shard in "${@:3}"; do ports+=("$(<"$shards_place/$shard/port")"); done
   require_host
   run env PYTHONPATH="$root/tests/lib:$root/tests/clickhouse" PYTHONDONTWRITEBYTECODE=1 TASKRESULTS_ROOT="$root" \
-    "$host_python" "$root/tests/clickhouse/compare.py" "$BATS_TEST_TMPDIR" "${ports[@]}"
+    "$host_python" "$root/tests/clickhouse/$1" "$2" "${ports[@]}"
   echo "$output"
-  [[ $status -eq 0 && ${lines[-1]} =~ task_results\ [0-9]{5,6},.*\;\ 0\ differences$ ]]
+}
+
+# compare_one_liners SHARD - with the example data, and a line that is none.
+compare_one_liners() {
+  "$root/examples/fresh.sh" "$BATS_TEST_TMPDIR/examples"
+  echo '{"timestamp": "2026-' >>"$BATS_TEST_TMPDIR/examples/results/price-watch.jsonl"
+  in_fleet one_liners.py "$BATS_TEST_TMPDIR/examples/results" "$1"
+  [[ $status -eq 0 && ${lines[-1]} == '9 one-liners, 0 without rows, 0 differences' ]]
 }
