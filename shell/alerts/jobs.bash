@@ -28,7 +28,7 @@ find_jobs() {
     job=${job%.jsonl}
     ((${#args[@]} == 0)) || [[ -v wanted["=$job"] ]] || continue
     if [[ $kind == r ]]; then jobs+=("$job"); else unreadable+=("$job"); fi
-  done < <(LC_ALL=C find "$dir/" -maxdepth 1 -type f -name '*.jsonl' \
+  done < <(find "$dir/" -maxdepth 1 -type f -name '*.jsonl' \
     \( -readable -printf 'r%f\0' -o -printf 'u%f\0' \) 2>/dev/null)
   ((${#unreadable[@]} == 0)) || say_unreadable_files
 }

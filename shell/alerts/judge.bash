@@ -30,7 +30,7 @@ judge() {
   find_news
   notices
   answer=$(query "$sql") || exit
-  mapfile -td '' fields < <(printf '%s\n' "$answer" | LC_ALL=C tr '\376' '\000')
+  mapfile -td '' fields < <(printf '%s\n' "$answer" | tr '\376' '\000')
   ((${#fields[@]} >= 5)) || die "$EXIT_IO" 'no answer from sqlite3'
   state_fault=${fields[0]} missing_job=${fields[1]} firing_count=${fields[2]} job_count=${fields[3]}
   mute_count=${fields[4]}
@@ -44,5 +44,5 @@ judge() {
     json_of+=("${fields[at + 11]}")
   done
   ((${#messages[@]} == 0)) ||
-    mapfile -t messages < <(printf '%s\n' "${messages[@]}" | LC_ALL=C sed "$(visible_program)")
+    mapfile -t messages < <(printf '%s\n' "${messages[@]}" | sed "$(visible_program)")
 }

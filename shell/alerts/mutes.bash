@@ -61,7 +61,7 @@ read_mutes() {
 list_mutes() {
   query "$sql SELECT $(cell pattern) || ': muted until ' || $(clock until) || ', for ' ||
     $(duration "((until - $now) / 1000000)") FROM $MUTES WHERE until > $now ORDER BY pattern;" |
-    LC_ALL=C sed "$(visible_program)"
+    sed "$(visible_program)"
   finish "${PIPESTATUS[@]}"
 }
 
@@ -83,7 +83,7 @@ mute_jobs() {
     INSERT INTO told(job, alert, line) SELECT job, 'mute', json_object('job', job, 'alert', 'mute', 'fired_us', $now,
       'sent_us', $now, 'until_us', $((now + opt[for]))) FROM named;"
   query "$sql SELECT $(cell job) || ': muted until ' || $(clock "$((now + opt[for]))") FROM named;" |
-    LC_ALL=C sed "$(visible_program)"
+    sed "$(visible_program)"
   finish "${PIPESTATUS[@]}"
 }
 

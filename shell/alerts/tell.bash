@@ -59,12 +59,16 @@ SHOWN_IN_DIGEST=5
 
 # tell_digest - runs the command once, for all news, if there are any.
 tell_digest() {
-  local at news=() text='' none=()
+  local at news=() text='' beginning none=()
   for ((at = 0; at < ${#events[@]}; at++)); do
     ! is_news "$at" || news+=("$at")
   done
   ((${#news[@]})) || return 0
-  for at in "${news[@]:0:SHOWN_IN_DIGEST}"; do text+="${text:+; }${messages[at]:0:200}"; done
+  load lib/characters
+  for at in "${news[@]:0:SHOWN_IN_DIGEST}"; do
+    set_beginning beginning 200 "${messages[at]}"
+    text+=${text:+; }$beginning
+  done
   ((${#news[@]} == 1)) || text="${#news[@]} alerts: $text"
   ((${#news[@]} <= SHOWN_IN_DIGEST)) || text+="; and $((${#news[@]} - SHOWN_IN_DIGEST)) more"
   for at in ALERT JOB STREAK FAILURES LAST_RUN SINCE ERROR; do none+=("TASKRESULTS_$at="); done

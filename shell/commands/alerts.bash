@@ -181,7 +181,7 @@ nagios() {
   ((${#unreadable[@]} == 0)) || die "$EXIT_IO" "${#unreadable[@]} jobs whose files are not readable for $(id -un)"
   judge
   [[ -z $missing_job || -n $jobs_fault ]] || no_named_job "$EXIT_IO"
-  local at text='' perfdata shown=0 worst=0 kind alerts=0
+  local at text='' beginning perfdata shown=0 worst=0 kind alerts=0
   local -A count=()
   for kind in "${kinds[@]}"; do count[$kind]=0; done
   for ((at = 0; at < ${#events[@]}; at++)); do
@@ -192,7 +192,11 @@ nagios() {
       failing | silent | overdue | missed) worst=2 ;;
       *) ((worst > 0)) || worst=1 ;;
     esac
-    if ((shown < 5)); then text+="${text:+; }${messages[at]:0:200}"; fi
+    if ((shown < 5)); then
+      load lib/characters
+      set_beginning beginning 200 "${messages[at]}"
+      text+=${text:+; }$beginning
+    fi
     shown=$((shown + 1))
   done
   if ((shown > 5)); then text+="; and $((shown - 5)) more"; fi
@@ -214,7 +218,9 @@ check() {
   if ((status > 2)) || [[ $line != "TASKRESULTS ${NAGIOS_WORDS[status]} - "* ]]; then
     line=${answer%%$'\n'*} line=${line#taskresults: }
     [[ -n $line ]] || line="ended with status $status, without a word"
-    line=${line//[[:cntrl:]]/ } line="TASKRESULTS UNKNOWN - ${line//|/!}" status=3
+    load lib/characters
+    set_without_controls line "$line"
+    line="TASKRESULTS UNKNOWN - ${line//|/!}" status=3
   fi
   printf '%s\n' "$line" || status=3
   exit "$status"

@@ -79,8 +79,9 @@ check_results_dir() {
     return 1
   fi
   if [[ ! -r $dir || ! -x $dir ]]; then
+    load lib/characters
     fail "the results directory $dir is not readable for $(id -un)" \
-      "as its owner: setfacl -m u:$(id -un):rx, or chmod a+rx -- $(printf '%q' "$dir")"
+      "as its owner: setfacl -m u:$(id -un):rx, or chmod a+rx -- $(quoted "$dir")"
     return 1
   fi
   count=$(find "$dir/" -maxdepth 1 -name '*.jsonl' -printf x | wc -c)
@@ -96,9 +97,10 @@ check_results_dir() {
 # Newer releases of the scheduler keep their state elsewhere, and a machine may have several.
 name_other_schedulers() {
   local schedulers results
+  load lib/characters
   find_schedulers
   for results in "${schedulers[@]}"; do
-    note "a scheduler on this machine has its results in $(printf '%q' "$results"), which are not those above" \
+    note "a scheduler on this machine has its results in $(quoted "$results"), which are not those above" \
       'to use them:'
     print_exports "$results" '        '
   done
@@ -107,8 +109,9 @@ name_other_schedulers() {
 # beside_results NAME VARIABLE - where it usually lies, if it does.
 beside_results() {
   local path
+  load lib/characters
   path=$results_dir/../$1
-  [[ ! -r $path ]] || printf ': export %s=%q' "$2" "$(realpath -- "$path")"
+  [[ ! -r $path ]] || printf ': export %s=%s' "$2" "$(quoted "$(realpath -- "$path")")"
 }
 
 check_state() {

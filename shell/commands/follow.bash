@@ -68,7 +68,8 @@ declare -A awaited=()
 for job in "${args[@]}"; do
   has_file "$job" && continue
   awaited["=$job"]=1
-  say "job $(printf '%q' "$job") has no file yet; waiting for one"
+  load lib/characters
+  say "job $(quoted "$job") has no file yet; waiting for one"
   suggest_job "$job"
 done
 
@@ -203,7 +204,7 @@ feed() {
 # One by one, as they come.
 as_it_comes() {
   local status
-  if [[ -v opt[jsonl] ]]; then LC_ALL=C sed -u "$(json_program)"; else show; fi
+  if [[ -v opt[jsonl] ]]; then sed -u "$(json_program)"; else show; fi
   status=$?
   echo >&"$ended"
   return "$status"

@@ -115,7 +115,7 @@ statements() {
 }
 
 metrics() {
-  query "$(statements)" | if on_terminal; then load terminal/visible; LC_ALL=C sed "$(visible_program)"; else cat; fi
+  query "$(statements)" | if on_terminal; then load terminal/visible; sed "$(visible_program)"; else cat; fi
   finish "${PIPESTATUS[@]}"
 }
 

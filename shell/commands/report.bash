@@ -113,7 +113,7 @@ page_icon_new=$page_icon_empty
 
 page() {
   query "$(page_tables "$((EPOCHSECONDS * 1000000))" "$days")$(page_rows)" |
-    LC_ALL=C awk -v skeleton="$shell_home/report/page.html" -f "$shell_home/report/page.awk"
+    awk -v skeleton="$shell_home/report/page.html" -f "$shell_home/report/page.awk"
   finish "${PIPESTATUS[@]}"
 }
 

@@ -83,7 +83,7 @@ fi
 ((${#words[@]})) || usage_error 'which command?'
 [[ -n $job && $job != */* ]] ||
   usage_error "'$job' cannot be a job: its file has that name, which cannot be empty or have a / in it"
-(($(LC_ALL=C; echo "${#job}") <= 249)) || usage_error 'a job of more than 249 bytes cannot be a file'\''s name'
+((${#job} <= 249)) || usage_error 'a job of more than 249 bytes cannot be a file'\''s name'
 
 if [[ $job$name == *[!\ -~]* ]]; then
   printf '%s%s' "$job" "$name" | iconv -f UTF-8 -t UTF-8 >/dev/null 2>&1 ||

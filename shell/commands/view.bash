@@ -48,6 +48,13 @@ zone_option
 time_options since until
 limit=${opt[limit]-0}
 [[ ! -v opt[latest] ]] || limit=1
+# A few records go through a variable, which needs the fewest processes.
+MOST_IN_VARIABLE=1000
+are_few=
+if [[ -z $format && ! -v opt[full] ]] && ((limit > 0 && limit <= MOST_IN_VARIABLE)); then
+  are_few=1
+  [[ -v opt[all] ]] || { load lib/begin_rows; begin_rows; } # of all jobs, some may have to be left out first
+fi
 
 if [[ -v opt[all] ]]; then
   ((${#args[@]} == 0)) || usage_error "--all or a job, not both"
@@ -110,19 +117,17 @@ no_record() {
   exit "$EXIT_NO"
 }
 
-# print_few - a few records through a variable, which needs the fewest processes.
-MOST_IN_VARIABLE=1000
 print_few() {
   local text status
   set_rows text "$statement"
   status=$?
   if [[ -n $text ]]; then print_text; fi
-  finish "$status"
+  ((status == 0)) || finish "$status"
   [[ -n $text ]] || return "$NOTHING_CAME"
 }
 
 print_text() {
-  if [[ $text == *$'\xff'* ]] || on_terminal || in_colour; then
+  if [[ $text == *$'\xff'* || -n $stdout_is_terminal || -v opt[color] ]]; then
     load view/show
     printf '%s' "$text" | cut_and_show
     finish "${PIPESTATUS[@]}"
@@ -137,7 +142,7 @@ print_text() {
 set_record_block block "$cut"
 set_record_select "$block AS block"
 statement="SELECT block FROM ($record_select);"
-if ((limit > 0 && limit <= MOST_IN_VARIABLE && cut)); then
+if [[ -n $are_few ]]; then
   load lib/rows
   print_few
 else

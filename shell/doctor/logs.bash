@@ -8,7 +8,8 @@ check_logs() {
   [[ -r $logs && -x $logs ]] || return 0
   [[ $logs == /* ]] || logs=./$logs
   while IFS= read -rd '' entry; do
-    printf -v quoted '%q' "$entry"
+    load lib/characters
+    set_quoted quoted "$entry"
     if [[ -f $entry && ! -L $entry ]]; then
       fail "the log $quoted is not readable" "as its owner: chmod a+r -- $quoted"
     else

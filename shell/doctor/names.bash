@@ -17,16 +17,18 @@ set_bytes() {
 
 # set_job HEX - sets `job`, and `quoted` as a shell reads it back.
 set_job() {
+  load lib/characters
   set_bytes job "$1"
-  printf -v quoted '%q' "$job"
+  set_quoted quoted "$job"
 }
 
 # set_named NAME FILE... - sets NAME to the first few, quoted, and says how many more there are.
 set_named() {
   local name_=$1 text_ list_='' i_
+  load lib/characters
   shift
   for ((i_ = 1; i_ <= $# && i_ <= MOST_NAMED; i_++)); do
-    printf -v text_ '%q' "${!i_}"
+    set_quoted text_ "${!i_}"
     list_+=${list_:+, }$text_
   done
   (($# <= MOST_NAMED)) || list_+=", and $(($# - MOST_NAMED)) more"

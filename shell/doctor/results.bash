@@ -71,7 +71,7 @@ check_lines() {
       fail "job $quoted: $reason" \
         "prune the job again, which brings the records back: $called prune -- $quoted --keep N"
     elif [[ $reason == *'Permission denied'* ]]; then
-      printf -v file '%q' "$dir/$job.jsonl"
+      set_quoted file "$dir/$job.jsonl"
       fail "job $quoted: $reason" "as its owner: chmod a+r -- $file"
     else
       fail "job $quoted: $reason" "move it out of $dir, or rename it so that it does not end in .jsonl"

@@ -13,13 +13,13 @@ near_names() {
   while read -r kind && IFS= read -r name; do
     near_kind=$kind near+=("$name")
   done < <(printf '%s\n' "$@" |
-    LC_ALL=C awk -f "$shell_home/hints/fold.awk" -f "$shell_home/hints/near.awk" | LC_ALL=C sed 's/ /\n/')
+    awk -f "$shell_home/hints/fold.awk" -f "$shell_home/hints/near.awk" | sed 's/ /\n/')
 }
 
 # say_names WORDS NAME... - prints WORDS with the first few names in place of the %, quoted for the shell, which shows
 # the difference of names that look alike.
 say_names() {
-  local LC_ALL=C words=$1 quoted list='' name
+  local words=$1 quoted list='' name
   shift
   for name in "${@:1:MOST_SUGGESTED}"; do
     printf -v quoted '%q' "$name"

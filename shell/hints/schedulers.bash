@@ -91,9 +91,10 @@ look_at_unit() {
 # print_exports RESULTS [INDENT] - the lines to paste.
 print_exports() {
   local state=${1%/*} indent=${2-  }
-  printf '%sexport SCHEDULER_RESULTS_DIR=%q\n' "$indent" "$1"
-  [[ ! -d $state/logs ]] || printf '%sexport SCHEDULER_LOGS_DIR=%q\n' "$indent" "$state/logs"
-  [[ ! -e $state/jobs.json ]] || printf '%sexport SCHEDULER_JOBS_FILE=%q\n' "$indent" "$state/jobs.json"
+  load lib/characters
+  printf '%sexport SCHEDULER_RESULTS_DIR=%s\n' "$indent" "$(quoted "$1")"
+  [[ ! -d $state/logs ]] || printf '%sexport SCHEDULER_LOGS_DIR=%s\n' "$indent" "$(quoted "$state/logs")"
+  [[ ! -e $state/jobs.json ]] || printf '%sexport SCHEDULER_JOBS_FILE=%s\n' "$indent" "$(quoted "$state/jobs.json")"
 }
 
 # no_results_dir DIR - ends a command that looked for itself.
@@ -118,6 +119,6 @@ say_schedulers() {
   load terminal/visible
   for results in "${schedulers[@]}"; do
     say "a scheduler's results, which belong to $(stat -c %U -- "$results"), are in $results; to use them:"
-    print_exports "$results" | LC_ALL=C sed "$(visible_message_program)" >&2
+    print_exports "$results" | sed "$(visible_message_program)" >&2
   done
 }

@@ -38,3 +38,10 @@ export_only() {
   # shellcheck disable=SC2163  # names with their values
   (($# == 0)) || export -- "$@"
 }
+
+# pipe_signal_is_ignored - SIGPIPE is; it could also be blocked, which env(1) does not change.
+pipe_signal_is_ignored() {
+  local lines
+  mapfile -t lines </proc/self/status
+  [[ ${lines[*]} =~ SigIgn:[[:blank:]]*[0-9a-f]*([0-9a-f]{4}) ]] && ((16#${BASH_REMATCH[1]} & 0x1000))
+} 2>/dev/null

@@ -10,7 +10,10 @@
 
 # shellcheck shell=bash
 
-LC_ALL=C # bytes are matched several times as fast
+# A character is a byte: bash then reads and matches several times as fast, and a range such as [a-z] means what it says
+# (in Turkish it lacks the i). LC_ALL overrides LANG and the others. We read and print UTF-8 whatever the user's locale
+# is. The few functions to which code points matter set LC_ALL=C.UTF-8 for themselves; without such a locale, C is used.
+export LC_ALL=C
 
 # user_environment: all of the original environment.
 declare +x -a user_environment=()
@@ -20,10 +23,9 @@ else
   mapfile -td '' user_environment < <(env -0)
 fi
 
-declare +x -a names=()
-names=("${user_environment[@]%%=*}")
-if [[ ${names[*]} == *[a-z]* ]]; then
-  for name in "${names[@]}"; do
+declare +x names="${user_environment[*]%%=*}"
+if [[ $names == *[a-z]* ]]; then
+  for name in "${user_environment[@]%%=*}"; do
     case $name in
       *[!a-zA-Z0-9_]* | [0-9]*) ;; # not a name; `unset` would evaluate a[$(...)]
       user_environment | names | shell_home) declare +x "$name" ;;
@@ -35,8 +37,4 @@ fi
 unset -v name names PIPESTATUS FUNCNAME FUNCNEST BASH_REMATCH BASH_SOURCE BASH_LINENO BASH_COMPAT BASH_ENV ENV \
   EXECIGNORE GLOBIGNORE CDPATH REPLY MAPFILE TMOUT PS4 CHILD_MAX GREP_OPTIONS GREP_COLOR GREP_COLORS AWKPATH \
   AWKLIBPATH POSIXLY_CORRECT POSIX_PEDANTIC _POSIX2_VERSION TIME_STYLE BLOCK_SIZE BLOCKSIZE LOCPATH NLSPATH \
-  LANGUAGE 2>/dev/null
-
-# We read and print UTF-8, whatever the user's locale is, and a range such as [a-z] means what it says (in Turkish it
-# lacks the i). LC_ALL overrides LANG and the others. Without such a locale, C is used.
-export LC_ALL=C.UTF-8 2>/dev/null
+  LANGUAGE 2>/dev/null || : # some cannot be unset

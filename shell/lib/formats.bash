@@ -73,10 +73,10 @@ json_program() {
 
 # json_lines json|jsonl - one object a line comes in; an array or the lines come out.
 json_lines() {
-  LC_ALL=C sed "$(json_program)" |
+  sed "$(json_program)" |
     if [[ $1 == jsonl ]]; then
       cat
     else
-      LC_ALL=C awk '{ printf "%s%s", NR == 1 ? "[\n" : ",\n", $0 } END { print NR ? "\n]" : "[]" }'
+      awk '{ printf "%s%s", NR == 1 ? "[\n" : ",\n", $0 } END { print NR ? "\n]" : "[]" }'
     fi
 }

@@ -14,7 +14,7 @@ IS_UTF8+=$'|[\xf1-\xf3][\x80-\xbf][\x80-\xbf][\x80-\xbf]|\xf4[\x80-\x8f][\x80-\x
 # is more. SQLite passes LIKE on to the extension, but not LIKE with ESCAPE. So where the text has a wildcard,
 # a weaker pattern passes over most records, in which any character may stand in its place.
 set_patterns() {
-  local LC_ALL=C text=${opt[grep]} # a character is a byte then
+  local text=${opt[grep]}
   [[ -n $text ]] || usage_error '--grep wants a text'
   ((${#text} <= LONGEST_GREP)) || usage_error "--grep wants a text of at most $LONGEST_GREP bytes"
   [[ $text =~ $IS_UTF8 ]] || usage_error '--grep wants a text in UTF-8'

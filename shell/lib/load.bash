@@ -19,12 +19,10 @@ unset TASKRESULTS_UNREADABLE
 # load PART... - sources files of ours, such as lib/help, each once.
 loaded=' '
 load() {
-  local part LC_ALL=C # where a character is a byte, bash parses faster
+  local part
   for part; do
-    [[ $loaded != *" $part "* ]] || continue
-    loaded+="$part "
     # shellcheck source=/dev/null
-    source "$shell_home/$part.bash"
+    [[ $loaded == *" $part "* ]] || { loaded+="$part " && source "$shell_home/$part.bash"; }
   done
 }
 

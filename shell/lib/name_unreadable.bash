@@ -12,11 +12,11 @@ name_unreadable_files() {
   local job words=$1 what=$2 dir=$3 suffix=$4 quoted path messages=()
   shift 4
   (($#)) || return 0
+  load lib/say lib/characters
   for job; do
-    printf -v quoted '%q' "$job"
-    printf -v path '%q' "$dir/$job$suffix"
+    set_quoted quoted "$job"
+    set_quoted path "$dir/$job$suffix"
     messages+=("$words: job $quoted, whose $what cannot be read; as its owner: chmod a+r -- $path")
   done
-  load lib/say
   say_each "${messages[@]}"
 }

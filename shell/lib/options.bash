@@ -61,10 +61,9 @@ number_option() {
 # format_option NAME... - sets `format` to the one of these options that was given, or to nothing.
 format_option() {
   local name
-  exclusive "$@"
   format=
   for name; do
-    [[ ! -v opt[$name] ]] || format=$name
+    [[ ! -v opt[$name] ]] || { [[ -z $format ]] || exclusive "$@"; format=$name; }
   done
   [[ -z $format ]] || load lib/formats
 }

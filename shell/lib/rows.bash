@@ -2,7 +2,7 @@
 
 # shellcheck shell=bash
 
-load lib/sqlite lib/pipes
+load lib/begin_rows lib/pipes
 
 # set_rows NAME SQL - sets NAME to the rows of a query that only reads, with the newline of each. Returns as `query`
 # does; NAME then has the rows that came.
@@ -20,13 +20,29 @@ set_rows() {
 # with the rows, and only the version, which comes first, can be separated. Otherwise it returns 1, and the query has to
 # be run again.
 set_rows_at_once() {
-  local rows_ LC_ALL=C # a character is a byte then
+  local rows_ sql_=$2$'\n'"SELECT '.';"
   [[ ! -t 2 && -z $query_end ]] || return
   sqlite_setup
-  rows_=$(with_input "$2"$'\n'"SELECT '.';" exec "$sqlite3_program" -init /dev/null -batch "${sqlite_plain[@]}" \
-    -cmd "$keep_in_memory" "${sqlite_start[@]}" :memory: 2>&1) || return 1
+  if [[ -v rows_begun ]] && ((${#sql_} < MOST_IN_PIPE)); then
+    rows_of_begun || return
+  else
+    rows_=$(with_input "$sql_" run_for_rows) || return
+  fi
   [[ $rows_ == *"$VERSION_MARK"*$'\n'* ]] || return
   rows_=${rows_#*"$VERSION_MARK"}
   rows_=${rows_#*$'\n'}
   [[ $rows_ == *. ]] && printf -v "$1" '%s' "${rows_%.}"
+}
+
+# rows_of_begun - for set_rows_at_once: sets `rows_` to what the program prints for `sql_`.
+rows_of_begun() {
+  local pid=${sqlite_PID-} to=${sqlite[1]-} from=$rows_begun
+  unset -v rows_begun
+  trap : PIPE # the program may have failed to start
+  { printf '%s\n' "$sql_" >&"$to"; } 2>/dev/null
+  trap - PIPE
+  exec {to}>&-
+  rows_=$(</dev/fd/"$from")
+  exec {from}<&-
+  wait "$pid"
 }

@@ -17,7 +17,7 @@ say_each() {
     printf '%s\n' "$text" >&2
   else
     load terminal/visible
-    printf '%s\n' "$text" | LC_ALL=C sed "$(visible_message_program)" >&2
+    printf '%s\n' "$text" | sed "$(visible_message_program)" >&2
   fi
 }
 
@@ -39,6 +39,5 @@ usage_error() {
 
 # is_plain TEXT - is it only printable ASCII, tabs and newlines?
 is_plain() {
-  local LC_ALL=C # a character is a byte then
   [[ $1 != *[!$'\t\n'\ -~]* ]]
 }

@@ -17,8 +17,7 @@ LONGEST_BY_BASH=1000 # bytes: bash takes time in proportion to the square of the
 
 # set_sql_text NAME TEXT - the same into the variable, without a process, unless the text is long.
 set_sql_text() {
-  local LC_ALL=C bytes_=$2 i_ length_ code_ hex_= # a character is a byte then
-  length_=${#bytes_}
+  local bytes_=$2 i_ length_=${#2} code_ hex_=
   if ((length_ > LONGEST_BY_BASH)); then
     hex_=$(printf '%s' "$bytes_" | od -An -v -tx1 | tr -d ' \n')
     length_=0

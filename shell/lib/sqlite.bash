@@ -22,7 +22,7 @@ find_extension() {
 # octal_of TEXT - sets `octal`, the text for use between quotes in a dot command: in octal escapes, so that quotes and
 # backslashes do no harm.
 octal_of() {
-  local LC_ALL=C i code # a character is a byte then
+  local i code
   octal=$1
   [[ $1 == *[!a-zA-Z0-9/._-]* ]] || return 0
   octal=

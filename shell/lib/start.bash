@@ -36,15 +36,14 @@ exec {spare}<&-
 # Starting processes takes most of a short command's time. So code that every command runs starts none: no $( ), no
 # pipes.
 
-# A parent that ignores SIGPIPE (Python, some service managers) would turn `| head` into write errors.
-pipe_is_ignored() {
-  local lines
-  mapfile -t lines </proc/self/status
-  [[ ${lines[*]} =~ SigIgn:[[:blank:]]*[0-9a-f]*([0-9a-f]{4}) ]] && ((16#${BASH_REMATCH[1]} & 0x1000))
-}
-if pipe_is_ignored 2>/dev/null; then
+# A parent that ignores SIGPIPE (Python, some service managers) would turn `| head` into write errors. Bash cannot trap
+# a signal that was ignored from the start.
+trap 'pipe_signal_comes=1' PIPE
+kill -PIPE $$
+trap - PIPE
+if [[ ! -v pipe_signal_comes ]]; then
   load lib/as_user
-  exec_as_user env --default-signal=PIPE -- "$0" "$@"
+  ! pipe_signal_is_ignored || exec_as_user env --default-signal=PIPE -- "$0" "$@"
 fi
 trap 'exit 130' INT
 

@@ -44,7 +44,7 @@ until_output() {
   local in_progress=1 status ticker progress_began script_lives
   start_progress
   "$@" | {
-    LC_ALL=C IFS= read -rn1 -d '' first
+    IFS= read -rn1 -d '' first
     ended=$?
     end_progress
     ((ended)) || { printf '%s' "$first" 2>/dev/null; exec cat; }

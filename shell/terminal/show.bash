@@ -4,7 +4,7 @@
 
 # nul_bytes - turns FF, from sqlite3, back to NUL (lib/fields).
 nul_bytes() {
-  LC_ALL=C tr '\377' '\000'
+  tr '\377' '\000'
 }
 
 colour_program() {
@@ -17,11 +17,11 @@ colour_program() {
 show() {
   if on_terminal || { in_colour && [[ ! -v opt[raw] ]]; }; then
     load terminal/visible
-    LC_ALL=C sed -u -e "$(visible_program)" -e "$(colour_program)"
+    sed -u -e "$(visible_program)" -e "$(colour_program)"
   elif in_colour; then
-    LC_ALL=C sed -u -e 's/\xff/\x00/g' -e "$(colour_program)"
+    sed -u -e 's/\xff/\x00/g' -e "$(colour_program)"
   elif [[ ${command-} == follow ]]; then # line by line, which tr cannot
-    LC_ALL=C sed -u 's/\xff/\x00/g'
+    sed -u 's/\xff/\x00/g'
   else
     nul_bytes
   fi

@@ -8,7 +8,7 @@ load lib/pipes
 by_width() {
   local room=$shell_home/terminal name=$1
   shift
-  LC_ALL=C awk -f "$room/width_data.awk" -f "$room/width.awk" -f "$room/$name.awk" "$@"
+  awk -f "$room/width_data.awk" -f "$room/width.awk" -f "$room/$name.awk" "$@"
 }
 
 # show_table ROWS ALIGN SHRINK [DROP] - rows from `query`, the first a header, as an aligned table. ALIGN has one
@@ -29,14 +29,13 @@ show_table() {
     if [[ -v opt[raw] ]]; then
       show
     else
-      LC_ALL=C sed -e "$(visible_program)" -e "$(colour_program)"
+      sed -e "$(visible_program)" -e "$(colour_program)"
     fi
   finish "${PIPESTATUS[@]}"
 }
 
 # is_visible ROWS - true if visible_program (terminal/visible) and colour_program would change nothing.
 is_visible() {
-  local LC_ALL=C # a character is a byte then
   local controls=$'*[\x01-\x08\x0b-\x1e\x7f\xf8-\xff]*' c1=$'*\xc2[\x80-\x9f]*'
   local order=$'*\xe2\x80[\xaa-\xae]*' isolates=$'*\xe2\x81[\xa6-\xa9]*'
   # shellcheck disable=SC2053  # patterns

@@ -16,7 +16,7 @@ print_many() {
 }
 
 print_blocks() {
-  local LC_ALL=C first # a character is a byte then
+  local first
   if IFS= read -rn "$MOST_BYTES_AT_FIRST" first; then
     ((${#first} == MOST_BYTES_AT_FIRST)) || first+=$'\n'
   elif [[ -z $first ]]; then

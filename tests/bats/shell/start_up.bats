@@ -46,6 +46,7 @@ CORE=' lib/start lib/environment lib/load lib/options lib/places lib/sqlite term
       file=${path#"$shell/"} file=${file%.bash}
       [[ $CORE != *" $file "* && $file != commands/* ]] || continue
       grep -oE '^[a-z_]+\(\)' "$path" | tr -d '()' >"$BATS_TEST_TMPDIR/functions"
+      [[ -s $BATS_TEST_TMPDIR/functions ]] || continue # it has texts alone
       sed 's/^+* *//; s/ .*//' "$BATS_TEST_TMPDIR/traced" | grep -qFxf "$BATS_TEST_TMPDIR/functions" ||
         useless+=("${words[*]}: $file")
     done < <(grep -v ENOENT "$BATS_TEST_TMPDIR/opened" | grep -oE "\"$shell/[a-z_/]+\.bash\"" | tr -d '"' | sort -u)
