@@ -122,13 +122,13 @@ print_few() {
   set_rows text "$statement"
   status=$?
   if [[ -n $text ]]; then print_text; fi
-  ((status == 0)) || finish "$status"
+  ((status == 0)) || { load lib/pipes; finish "$status"; }
   [[ -n $text ]] || return "$NOTHING_CAME"
 }
 
 print_text() {
   if [[ $text == *$'\xff'* || -n $stdout_is_terminal || -v opt[color] ]]; then
-    load view/show
+    load view/show lib/pipes
     printf '%s' "$text" | cut_and_show
     finish "${PIPESTATUS[@]}"
   else

@@ -4,6 +4,8 @@
 
 load lib/sqlite
 
+MOST_FOR_BEGUN=50000 # bytes, which a pipe holds: bash must not wait for the program while the program waits for bash
+
 # begin_rows - for the next set_rows. The program takes about as long to start as bash takes to write a statement, so a
 # command that begins with it ends earlier.
 begin_rows() {

@@ -2,7 +2,7 @@
 
 # shellcheck shell=bash
 
-load lib/begin_rows lib/pipes
+load lib/sqlite
 
 # set_rows NAME SQL - sets NAME to the rows of a query that only reads, with the newline of each. Returns as `query`
 # does; NAME then has the rows that came.
@@ -22,10 +22,11 @@ set_rows() {
 set_rows_at_once() {
   local rows_ sql_=$2$'\n'"SELECT '.';"
   [[ ! -t 2 && -z $query_end ]] || return
-  sqlite_setup
-  if [[ -v rows_begun ]] && ((${#sql_} < MOST_IN_PIPE)); then
+  if [[ -v rows_begun ]] && ((${#sql_} < MOST_FOR_BEGUN)); then
     rows_of_begun || return
   else
+    load lib/begin_rows lib/pipes
+    sqlite_setup
     rows_=$(with_input "$sql_" run_for_rows) || return
   fi
   [[ $rows_ == *"$VERSION_MARK"*$'\n'* ]] || return

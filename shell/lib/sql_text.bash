@@ -17,7 +17,8 @@ LONGEST_BY_BASH=1000 # bytes: bash takes time in proportion to the square of the
 
 # set_sql_text NAME TEXT - the same into the variable, without a process, unless the text is long.
 set_sql_text() {
-  local bytes_=$2 i_ length_=${#2} code_ hex_=
+  local LC_ALL=C bytes_=$2 i_ length_ code_ hex_= # whoever sources this may have characters of several bytes
+  length_=${#bytes_}
   if ((length_ > LONGEST_BY_BASH)); then
     hex_=$(printf '%s' "$bytes_" | od -An -v -tx1 | tr -d ' \n')
     length_=0
