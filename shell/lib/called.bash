@@ -13,7 +13,8 @@ set_called() {
   [[ $path == */* ]] || path=./$path
   path=${path%/*}/$name
   [[ $path -ef $shell_home/$name ]] || path=$shell_home/$name
-  printf -v called '%q' "$path"
+  load lib/characters
+  set_quoted called "$path"
 }
 
 # say_usage - the last line of a message about wrong usage: the command that shows the help.
