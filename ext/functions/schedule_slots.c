@@ -76,8 +76,10 @@ static int find_argument(const sqlite3_index_info *info, int column, bool *is_wa
   return -1;
 }
 
-/* idxNum: a bit for each given argument; they are bound in order. */
+/* idxNum: a bit for each given argument; they are bound in order. Without a schedule, SQLite may be asking for the parts
+** of an OR, and must not choose to read these one by one (as scan/time_window.c has it). */
 static int due_best_index(sqlite3_vtab *vtab, sqlite3_index_info *info) {
+  (void)vtab;
   int bound = 0;
   for (int i = 0; i < ARGUMENT_COUNT; i++) {
     bool is_waiting;
@@ -88,14 +90,9 @@ static int due_best_index(sqlite3_vtab *vtab, sqlite3_index_info *info) {
     info->aConstraintUsage[found].omit = 1;
     info->idxNum |= 1 << i;
   }
-  if (!(info->idxNum & 1)) {
-    return tr_error(&vtab->zErrMsg, SQLITE_ERROR,
-                    "taskresults_slots: no schedule; write "
-                    "taskresults_slots(schedule, since, until, zone)");
-  }
   bool is_ordered = info->nOrderBy == 1 && !info->aOrderBy[0].desc && info->aOrderBy[0].iColumn == DUE_SLOT_US;
   info->orderByConsumed = is_ordered;
-  info->estimatedCost = 1e3;
+  info->estimatedCost = info->idxNum & 1 ? 1e3 : 1e30;
   info->estimatedRows = 1000;
   return SQLITE_OK;
 }
@@ -172,6 +169,10 @@ static int due_filter(sqlite3_vtab_cursor *base, int given, const char *unused, 
     value[i] = argv[bound++];
     cursor->argument[i] = sqlite3_value_dup(value[i]);
     if (cursor->argument[i] == NULL) return SQLITE_NOMEM;
+  }
+  if (value[0] == NULL) {
+    return tr_error(&base->pVtab->zErrMsg, SQLITE_ERROR,
+                    "taskresults_slots: no schedule; write taskresults_slots(schedule, since, until, zone)");
   }
   if (sqlite3_value_type(value[0]) == SQLITE_NULL) return SQLITE_OK;
   cursor->until_us = INT64_MAX;

@@ -82,10 +82,11 @@ within=1
 limit=${opt[limit]-0}
 
 # Two passes over the jobs: joined without being materialized, each row would look into jobs.json.
-select="WITH coming AS MATERIALIZED (SELECT job_id, slot, min(slot_us) AS slot_us, reason
-    FROM task_slots('now', '9999-12-31', NULL, NULL, 1) WHERE $wanted GROUP BY job_id),
+select="WITH clock AS MATERIALIZED (SELECT taskresults_time('now') AS now),
+  coming AS MATERIALIZED (SELECT job_id, slot, min(slot_us) AS slot_us, reason
+    FROM task_slots((SELECT now FROM clock), '9999-12-31', NULL, NULL, 1) WHERE $wanted GROUP BY job_id),
   past AS MATERIALIZED (SELECT job_id, slot, max(slot_us) AS slot_us, state, late_s, ok, reason
-    FROM task_slots('0001-01-01', 'now', NULL, NULL, -1) WHERE $wanted GROUP BY job_id),
+    FROM task_slots('0001-01-01', (SELECT now FROM clock), NULL, NULL, -1) WHERE $wanted GROUP BY job_id),
   job AS (SELECT job_id, coalesce(nullif(cron, ''), schedule) AS schedule,
       CASE WHEN coming.slot IS NULL AND coming.job_id IS NOT NULL THEN 'unknown'
         WHEN NOT is_enabled THEN 'paused' WHEN coming.slot IS NOT NULL THEN 'due'

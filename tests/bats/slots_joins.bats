@@ -94,6 +94,16 @@ forms() {
   [[ $status -eq 0 && $output == 1 ]]
 }
 
+@test "taskresults_slots with an OR, in a WHERE or an ON, gives the rows that it has; arguments that are NULL are those left out" {
+  local due="taskresults_slots('30 */6 * * *', '2026-02-14', '2026-02-15', NULL)"
+  assert_rows '2|2|3|8' "SELECT (SELECT count(*) FROM $due WHERE slot_us = 1771029000000000 OR slot = '2026-02-15T06:30:00Z'),
+    (SELECT count(*) FROM $due WHERE slot_us IN (1771029000000000) OR slot LIKE '%15T06:30%' OR slot IS NULL),
+    (SELECT count(*) FROM (SELECT 1771029000000000 AS x UNION ALL SELECT 5) LEFT JOIN $due ON slot_us = x OR slot_us = x + 21600000000),
+    (SELECT count(*) FROM (SELECT '30 */6 * * *' AS x, NULL AS y), taskresults_slots(x, '2026-02-14', '2026-02-15', y)
+      WHERE slot_us > 5 OR slot_us = 3 OR zone = 'x')"
+  assert_sql_error 'taskresults_slots: no schedule' "SELECT * FROM taskresults_slots WHERE slot_us = 5 OR slot = 'x'"
+}
+
 # --- what is read --------------------------------------------------------------------------------------------------------
 
 # counted STATEMENT - sets `answer`; and how many files of jobs it opened, and how many bytes it read.
