@@ -11,7 +11,7 @@ teardown() {
 
 # --- export ----------------------------------------------------------------------------------------------------------
 
-@test "export: CSV by RFC 4180, cell by cell what Python reads from the files" {
+@test "export: CSV by RFC 4180, whose cells are the values that Python reads from the files" {
   export SCHEDULER_RESULTS_DIR=$root/tests/data/scheduler-state/results
   taskresults export >"$BATS_TEST_TMPDIR/csv"
   python3 - "$SCHEDULER_RESULTS_DIR" "$BATS_TEST_TMPDIR/csv" <<'PYTHON'
@@ -32,7 +32,7 @@ assert b"<NUL>" not in data and b"\0" in data
 PYTHON
 }
 
-@test "export: what is quoted, and what is missing" {
+@test "export: cells are quoted only where they must be; a missing value is an empty cell" {
   append_raw a '{"timestamp": "t", "job_name": "a,b", "success": null, "output": "q\\"q", "error": "x\\ry"}\n'
   append_raw a '{"timestamp": "", "success": "yes", "output": " plain é\x27 ", "error": "\\n"}\n'
   run taskresults export
@@ -44,7 +44,7 @@ t,a,"a,b",,"q""q","x\ry"\r
 {"timestamp":"","job_id":"a","job_name":null,"success":"yes","output":" plain é\' ","error":"\\n"}'
 }
 
-@test "export: --columns, jobs, filters, --max-chars" {
+@test "export: --columns, jobs, filters and --max-chars choose what is exported" {
   make_job a 4 2
   make_job b 2
   append_raw c '{"success": true, "output": "é😀\\u0000xyz", "error": null, "n": 1e999}\n'
@@ -85,7 +85,7 @@ print(json.loads(json.load(sys.stdin)[0]["record"])["n"])') == inf ]]
   [[ $(taskresults export --columns output --guard --max-chars 2 -- -- | sed -n 2p) == $'\'=1\r' ]]
 }
 
-@test "export: --delimiter, --bom and TSV are read back by Python's csv" {
+@test "export: Python's csv reads files with --delimiter, --bom and TSV back" {
   append_raw a '{"success": true, "output": "x;y\\t\\"z\\"\\nü", "error": ""}\n'
   read_back() { # DELIMITER ENCODING
     python3 -c 'import csv, io, sys
@@ -134,7 +134,7 @@ assert rows == [["output", "success"], ["x;y\t\"z\"\nü", "1"]], rows' "$@"
   [[ -z $(find . -name '.taskresults.*') ]]
 }
 
-@test "export: a job that is not there is told, and the file is what it was; one without records is exported" {
+@test "export: an unknown job is an error, and the file stays as it was; a job without records is exported" {
   make_job a 2
   : >"$results/empty.jsonl"
   ln -s a.jsonl "$results/link.jsonl"
@@ -160,7 +160,7 @@ assert rows == [["output", "success"], ["x;y\t\"z\"\nü", "1"]], rows' "$@"
   make_job a 2
   cd "$BATS_TEST_TMPDIR"
   echo before >out
-  # The first rows come, and then no more.
+  # The first rows arrive, and then the query fails or hangs.
   cat >breaks <<'SCRIPT'
 #!/bin/bash
 [[ $* != *-version* ]] || exec sqlite3 "$@"
@@ -179,7 +179,7 @@ SCRIPT
   done
 }
 
-@test "export: interrupted, it leaves the file as it was, and nothing beside it" {
+@test "export: if it is interrupted, the file stays as it was, and no temporary file is left" {
   make_job a 1
   cd "$BATS_TEST_TMPDIR"
   echo before >out.csv
@@ -195,14 +195,14 @@ SCRIPT
   [[ $(<out.csv) == before && -z $(find . -name '.taskresults.*') ]]
 }
 
-# exporting_to_fifo SIGNALS - starts an export to a FIFO that nobody reads yet, with these ignored; sets `exporter`, when the one
-# who is to write waits.
+# exporting_to_fifo SIGNALS - starts an export to a FIFO that has no reader yet, with these signals ignored; waits until it
+# waits for the reader, and sets `exporter`.
 exporting_to_fifo() {
   local pid=
   make_job a 1
   cd "$BATS_TEST_TMPDIR" || return
   mkfifo fifo
-  # In the background a shell has INT and QUIT ignored.
+  # A background process of a script begins with INT and QUIT ignored.
   setsid env --default-signal=INT,QUIT ${1:+"--ignore-signal=$1"} "$(tool taskresults)" export -o fifo 2>words 3>&- &
   exporter=$!
   until
@@ -211,7 +211,7 @@ exporting_to_fifo() {
   do sleep 0.02; done
 }
 
-@test "export -o: signals that are ignored from the start, as below nohup, do not end it" {
+@test "export -o: signals that are ignored from the start, as with nohup, do not end it" {
   exporting_to_fifo HUP,INT
   kill -HUP -- "-$exporter"
   kill -INT -- "-$exporter"
@@ -220,7 +220,7 @@ exporting_to_fifo() {
   [[ ! -s words ]]
 }
 
-@test "export -o: a signal ends it while nobody opens the FIFO" {
+@test "export -o: a signal ends it while it waits for the FIFO's reader" {
   local signal status
   for signal in INT=130 TERM=143 HUP=129; do
     exporting_to_fifo ''
@@ -235,7 +235,7 @@ exporting_to_fifo() {
 
 # --- sql -------------------------------------------------------------------------------------------------------------
 
-@test "sql: statements, modes, standard input, a database, errors" {
+@test "sql: takes statements as arguments or on standard input, modes, and a database; an error is status 3" {
   make_job a 3 3
   run taskresults sql 'SELECT count(*), sum(success) FROM task_results' "SELECT 'two'"
   assert_output $'3|2\ntwo'
@@ -252,7 +252,7 @@ exporting_to_fifo() {
   [[ $status -eq 3 && $output == *'no such column: nonsense'* && $output != *$'\n2'* ]]
 }
 
-@test "sql: interactive on a terminal, with everything loaded" {
+@test "sql: on a terminal it is interactive, with everything loaded" {
   make_job a 3
   printf 'import os, pty, sys\npid, fd = pty.fork()\nif pid == 0: os.execvp(sys.argv[1], sys.argv[1:])
 os.write(fd, b"SELECT count(*) || chr FROM task_results, (SELECT char(33) AS chr);\\n.quit\\n")
@@ -264,7 +264,7 @@ os.waitpid(pid, 0)\nsys.stdout.buffer.write(out)\n' >"$BATS_TEST_TMPDIR/type.py"
 
 # --- doctor ----------------------------------------------------------------------------------------------------------
 
-@test "doctor: all is well" {
+@test "doctor: if all is well, there is no FAIL, and status 0" {
   make_job a 3
   mkdir "$BATS_TEST_TMPDIR/logs"
   echo '{"jobs": []}' >"$BATS_TEST_TMPDIR/jobs.json"
@@ -273,7 +273,7 @@ os.waitpid(pid, 0)\nsys.stdout.buffer.write(out)\n' >"$BATS_TEST_TMPDIR/type.py"
   [[ $output != *FAIL* && $output != *note* ]]
 }
 
-@test "doctor: rejects are notes; entries that cannot be read fail, each with its fix" {
+@test "doctor: rejects are notes; entries that cannot be read are FAIL, each with a fix" {
   make_job a 1
   append_raw "o'b" '[]\n{\n'
   mkdir "$results/folder.jsonl"
@@ -283,7 +283,7 @@ os.waitpid(pid, 0)\nsys.stdout.buffer.write(out)\n' >"$BATS_TEST_TMPDIR/type.py"
   [[ $output == *'FAIL  job folder: not a regular file, but a directory'*'fix: move it out of '* ]]
 }
 
-@test "doctor: files and directories that we may not read" {
+@test "doctor: files and directories that the user may not read are FAIL, with the fix" {
   ((EUID == 0)) || skip 'needs root, to become somebody else'
   open_place=$(mktemp -d /tmp/taskresults.XXXXXX) # the tests' own directories are closed to others
   results=$open_place/results
@@ -302,7 +302,7 @@ os.waitpid(pid, 0)\nsys.stdout.buffer.write(out)\n' >"$BATS_TEST_TMPDIR/type.py"
   [[ $status -eq 1 && $output == *'FAIL  the results directory '*' is not readable for '* ]]
 }
 
-@test "doctor: jobs that died, have no id or are there twice; a list of jobs that is broken; logs that are none" {
+@test "doctor: jobs that died, have no id, or are listed twice have notes; so do logs that are not files; a broken list of jobs is FAIL" {
   make_job a 1
   export SCHEDULER_LOGS_DIR=$BATS_TEST_TMPDIR/logs SCHEDULER_JOBS_FILE=$BATS_TEST_TMPDIR/jobs.json
   mkdir "$SCHEDULER_LOGS_DIR"
@@ -319,7 +319,7 @@ os.waitpid(pid, 0)\nsys.stdout.buffer.write(out)\n' >"$BATS_TEST_TMPDIR/type.py"
   [[ $status -eq 1 && $output == *"FAIL  "*"jobs file $SCHEDULER_JOBS_FILE: byte 10: cut short"*'fix: mend the file'* ]]
 }
 
-@test "doctor: what is missing" {
+@test "doctor: a missing results directory, sqlite3 or extension is FAIL, and so is an extension that cannot be loaded" {
   SCHEDULER_RESULTS_DIR=$BATS_TEST_TMPDIR/nowhere run taskresults doctor
   [[ $status -eq 1 && $output == *'FAIL  no results directory '*'/nowhere'*'fix: set SCHEDULER_RESULTS_DIR'* ]]
   TASKRESULTS_SQLITE3=/nowhere/sqlite3 run taskresults doctor

@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# taskresults follow: each new record exactly once, whatever becomes of the file.
+# taskresults follow: each new record is shown exactly once, whatever happens to the file.
 
 load ../../lib/helpers
 load ../../lib/hostile
@@ -12,7 +12,7 @@ teardown() {
   [[ -z ${open_place-} ]] || rm -rf "$open_place"
 }
 
-# start_following ARGUMENT... - in the background, looking often; its output goes to $out.
+# start_following ARGUMENT... - starts follow in the background, with a short interval; its output goes to $out.
 start_following() {
   out=$BATS_TEST_TMPDIR/out
   setsid env --default-signal "${as_nobody[@]}" "$(tool taskresults)" follow --interval 0.05 "$@" >"$out" 2>"$BATS_TEST_TMPDIR/err" 3>&- &
@@ -32,12 +32,12 @@ record() {
   done
 }
 
-# numbers - the outputs that were shown, in their order.
+# numbers - the outputs that were shown, in order.
 numbers() {
   sed -n 's/.*"output":"\([0-9]*\)".*/\1/p' "$out" | tr '\n' ' '
 }
 
-@test "new records of all jobs, those of new jobs included; nothing of what was there before" {
+@test "follow shows new records of all jobs, also of new jobs, and none that was there before" {
   record a 1 2 3
   start_following --jsonl --limit 1
   await lines_are 1
@@ -50,7 +50,7 @@ numbers() {
   [[ $(numbers) == '3 4 5 6 7 ' ]]
 }
 
-@test "only the jobs that are named" {
+@test "follow JOB... shows only these jobs" {
   record a 1
   record b 2
   start_following --jsonl --limit 5 a
@@ -61,7 +61,7 @@ numbers() {
   [[ $(numbers) == '1 4 ' ]]
 }
 
-@test "each once across an exchange that keeps the last lines, and one that keeps none of them" {
+@test "follow shows each record once across an exchange of the file that keeps the last lines, and one that keeps none" {
   # shellcheck disable=SC2046  # numbers
   record a $(seq 1 50)
   start_following --jsonl --limit 1 a
@@ -77,7 +77,7 @@ numbers() {
   [[ $(numbers) == '50 51 52 53 54 ' ]]
 }
 
-@test "the last record is pruned away while older ones stay: only newer ones are shown" {
+@test "follow: if the last record is pruned and older ones stay, only newer ones are shown" {
   record a 1 2 3 4 5
   start_following --jsonl --limit 1 a
   await lines_are 1
@@ -87,7 +87,7 @@ numbers() {
   [[ $(numbers) == '5 6 ' ]]
 }
 
-@test "a file that is cut short in place" {
+@test "follow: after a file was cut short in place, its new records are shown" {
   record a 1 2 3 4 5
   start_following --jsonl --limit 1 a
   await lines_are 1
@@ -97,13 +97,13 @@ numbers() {
   [[ $(numbers) == '5 6 ' ]]
 }
 
-@test "exactly once under many appends and exchanges" {
+@test "follow shows each record exactly once, with many appends and exchanges of the file" {
   record a 0
   start_following --jsonl --limit 1 a
   await lines_are 1
   for round in {1..12}; do
     for i in {1..20}; do record a "$((round * 20 + i))"; done
-    # As a pruner does it, in one process with the writer, so that nothing is lost in between.
+    # An exchange as a pruner makes it, but in the writer's process, so that no record is lost between.
     tail -n "$((round * 3 % 30 + 5))" "$results/a.jsonl" >"$results/new"
     await lines_are "$((round * 20 + 1))"
     mv "$results/new" "$results/a.jsonl"
@@ -111,13 +111,13 @@ numbers() {
   [[ $(numbers) == "0 $(seq -s ' ' 21 260) " ]]
 }
 
-@test "exactly once beside the real pruner and a writer at full speed" {
+@test "follow shows each record exactly once, with the real pruner and a writer at full speed" {
   run timeout 900 python3 "$root/tests/live/follow_pruned.py" "$(tool taskresults)" "$root/taskresults" "${FOLLOW_RECORDS:-1500}" 200
   echo "$output"
   [[ $status -eq 0 ]]
 }
 
-@test "a half-written record is shown once, when it is whole" {
+@test "follow shows a half-written record once, when it is complete" {
   record a 1
   start_following --jsonl --limit 1 a
   await lines_are 1
@@ -130,7 +130,7 @@ numbers() {
   [[ $(numbers) == '1 3 4 ' ]]
 }
 
-@test "people get the viewer's form; --errors and --success filter; NULs pass" {
+@test "follow prints the form of view; --errors and --success filter; NULs are printed" {
   make_job a 4 2
   start_following --errors --limit 1
   await lines_are 2
@@ -148,7 +148,7 @@ numbers() {
   grep -q '"timestamp":"2026-01-02T00:00:00Z"' "$out"
 }
 
-@test "hostile job ids: each record once" {
+@test "follow: each record of jobs with hostile ids is shown once" {
   make_hostile_jobs
   cd "$BATS_TEST_TMPDIR"
   start_following --jsonl --limit 1
@@ -163,8 +163,8 @@ numbers() {
 
 no_process_left() { ! pgrep --session "$follower" >/dev/null; }
 
-# follow_alone ARGUMENT... - as start_following, but looking once in a day; INT and QUIT are not ignored, as they are in a
-# background process of a script.
+# follow_alone ARGUMENT... - like start_following, but it looks once a day, and does not have INT and QUIT ignored, as a
+# background process of a script would.
 follow_alone() {
   out=$BATS_TEST_TMPDIR/out
   rm -f "$out" # of one before, which would be taken for its own
@@ -174,7 +174,7 @@ follow_alone() {
   await lines_are 1
 }
 
-@test "killed, it leaves no process behind" {
+@test "follow: if it is killed, it leaves no process behind" {
   record a 1
   start_following --jsonl --limit 1
   await lines_are 1
@@ -182,15 +182,15 @@ follow_alone() {
   await no_process_left
 }
 
-# none_of SESSION - no process of it runs.
+# none_of SESSION - no process of the session is running.
 none_of() { ! pgrep -s "$1" >/dev/null; }
 
-@test "INT, TERM, HUP or QUIT to it alone ends it at once, and what it has started; below nohup, HUP does nothing" {
+@test "follow: INT, TERM, HUP or QUIT to its process alone ends it and its children at once; with nohup, HUP does nothing" {
   make_job a 1
   for expected in INT:130 TERM:143 HUP:129 QUIT:131; do
     out=$BATS_TEST_TMPDIR/out
     rm -f "$out" # of the one before, which would be taken for its own
-    # It would look again after an hour. In the background a shell has INT and QUIT ignored.
+    # Its interval is an hour. A background process of a script begins with INT and QUIT ignored.
     setsid env --default-signal=INT,QUIT,HUP,TERM "$(tool taskresults)" follow --limit 1 --interval 3600 >"$out" \
       2>"$BATS_TEST_TMPDIR/err" 3>&- &
     follower=$!
@@ -214,7 +214,7 @@ none_of() { ! pgrep -s "$1" >/dev/null; }
   await none_of "$follower"
 }
 
-@test "a terminal's interrupt ends it, with status 130" {
+@test "follow: Ctrl-C on a terminal ends it, with status 130" {
   make_job a 1
   run env PATH="$PATH" python3 - "$(tool taskresults)" <<'PYTHON'
 import os, pty, sys
@@ -230,7 +230,7 @@ PYTHON
   [[ $status -eq 0 && $output == 130 ]]
 }
 
-@test "a signal to it alone ends it at once, and all that it has started, without a word" {
+@test "follow: a signal to its process alone ends it and its children at once, without a message" {
   record a 1
   ulimit -c 0
   for signal in INT TERM HUP QUIT PIPE KILL; do
@@ -244,7 +244,7 @@ PYTHON
   done
 }
 
-@test "a signal ends it also while its reader does not read" {
+@test "follow: a signal ends it, too, while the reader of its output does not read" {
   record a 1
   mkfifo "$BATS_TEST_TMPDIR/pipe"
   exec {reader}<>"$BATS_TEST_TMPDIR/pipe"
@@ -260,7 +260,7 @@ PYTHON
   await no_process_left
 }
 
-@test "an ignored signal stays so, as below nohup" {
+@test "follow: signals that are ignored from the start, as with nohup, stay ignored" {
   record a 1
   follow_alone env --ignore-signal=HUP,INT
   kill -HUP "$follower"
@@ -272,7 +272,7 @@ PYTHON
   await no_process_left
 }
 
-@test "a reader that goes away ends it, though there is nothing to be written" {
+@test "follow: it ends when the reader of its output ends, even if it has nothing to write" {
   record a 1
   mkfifo "$BATS_TEST_TMPDIR/pipe"
   for ignored in '' PIPE,HUP; do
@@ -287,7 +287,7 @@ PYTHON
   done
 }
 
-@test "it ends when nobody reads; usage; a missing directory" {
+@test "follow: it ends when nobody reads; wrong usage is status 2; a missing directory is an error" {
   record a 1
   { taskresults follow --interval 0.05 --limit 1 --jsonl 2>"$BATS_TEST_TMPDIR/err" || echo "status $?"; } 3>&- |
     head -n 1 >"$BATS_TEST_TMPDIR/out" &
@@ -302,7 +302,7 @@ PYTHON
   [[ $status -eq 3 ]]
 }
 
-@test "of all jobs, one whose file cannot be read is named once, ends nothing, and is followed from when it can" {
+@test "follow: a job whose file cannot be read is named once; the others go on, and it is followed when it can be read" {
   ((EUID == 0)) || skip 'needs root, to become somebody else'
   open_results
   "${as_nobody[@]}" test -r "$root/taskresults.so" || skip 'the checkout is closed to others'
@@ -331,7 +331,7 @@ PYTHON
   is_told
 }
 
-@test "a results directory that goes away is named once, and followed on when it is back" {
+@test "follow: a results directory that vanishes is named once, and followed again when it is back" {
   record a 1
   start_following --jsonl --limit 1
   await lines_are 1

@@ -11,12 +11,12 @@ teardown() {
 needles=(timeout TIMEOUT 50% 50_ a_b A_B % _ %% '\' '\n' '\%' "'" '"' "it's \"so\"" é É '€💥' $'\n' $'\t' $'\x01' '[x]' '*' '-- ;'
   "'); SELECT 1; --" $'a\nb' K '0%' 'b%5')
 
-# found NEEDLE - the oracle's records into `expected`.
+# found NEEDLE - writes the records that the oracle finds to `expected`.
 found() {
   python3 "$root/tests/oracles/grep.py" "$1" "$results" >expected
 }
 
-# same_texts FILE - it has the records of `expected`, in that order: by their time, output and error.
+# same_texts FILE - it has the records of `expected`, in the same order, with the same time, output and error.
 same_texts() {
   python3 - expected "$1" <<'PYTHON'
 import json, sys
@@ -52,7 +52,7 @@ PYTHON
   same_texts actual
 }
 
-@test "--grep: errors counts the failures that Python finds, by their signatures, and those of the window only" {
+@test "--grep: errors counts the failures that Python finds, by signature, only those of the window" {
   cd "$BATS_TEST_TMPDIR"
   python3 "$root/tests/oracles/grep.py" make "$results"
   local needle
@@ -72,7 +72,7 @@ PYTHON
   [[ $status -eq 0 && $output == 'taskresults: no failures' ]]
 }
 
-@test "--grep: an empty text, one that is not UTF-8, one too long: wrong usage, of every command" {
+@test "--grep: an empty text, one that is not UTF-8, and one that is too long are wrong usage in every command" {
   make_job a 1
   local command bad
   for command in 'view a' 'view --all' export errors 'follow a'; do
@@ -86,7 +86,7 @@ PYTHON
   [[ $status -eq 1 && $output == 'taskresults: no such record of job: a' ]]
 }
 
-# source_of TEXT TABLE - what stands for the table, as the commands make it.
+# source_of TEXT TABLE - the expression that the commands use in place of the table.
 source_of() {
   # shellcheck disable=SC2016  # for the other bash
   bash -c 'declare -A opt=([grep]=$2)
@@ -94,7 +94,7 @@ source_of() {
     load lib/grep; set_grep_source made "$1"; printf %s "$made"' "$root" "$2" "$1"
 }
 
-@test "--grep is pushed down: LIKE over each of the two columns, with the range of time, from the end where that is read" {
+@test "--grep is pushed down: as LIKE on both columns, together with the range of times, and newest first for --latest" {
   make_job a 5 2
   local from
   for text in timeout 50%; do
@@ -106,7 +106,7 @@ source_of() {
   done
 }
 
-@test "follow --grep prints only what matches, and what does not match is behind it" {
+@test "follow --grep prints each record that matches once, and none that does not" {
   make_job a 4 2
   local out=$BATS_TEST_TMPDIR/out
   setsid env --default-signal "$(tool taskresults)" follow --interval 0.05 --jsonl --limit 1 --grep TIMEOUT a >"$out" 3>&- &

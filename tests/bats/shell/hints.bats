@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# What commands say to people who asked for something that is not there: where it is, or what it is called.
+# Hints for users who ask for something that does not exist: where it is, or what it is called.
 
 load ../../lib/helpers
 load ../../lib/shell
@@ -9,21 +9,21 @@ teardown() {
   [[ -z ${opt_place-} ]] || rm -rf "$opt_place"
 }
 
-# make_state DIRECTORY - what a scheduler keeps.
+# make_state DIRECTORY - the files of a scheduler.
 make_state() {
   mkdir -p "$1/results" "$1/logs"
   echo '{"jobs": []}' >"$1/jobs.json"
 }
 
-# start_scheduler NAME [SCRIPT] - a process of that name, in the current directory, which waits for its end.
+# start_scheduler NAME [SCRIPT] - a process of that name in the current directory, which waits until it is ended.
 start_scheduler() {
   ( exec -a "$1" bash -c 'mkfifo "$1" && : <"$1"' "${2-}" "$BATS_TEST_TMPDIR/fifo" ) 3>&- &
   scheduler_pid=$!
   until [[ -p $BATS_TEST_TMPDIR/fifo ]]; do kill -0 "$scheduler_pid"; done
 }
 
-# pasted - the directory that the printed lines lead to, when a shell gets them: `results logs jobs`. Other schedulers of
-# this machine, and of a test beside this one, are not ours.
+# pasted - runs the printed lines in a shell, and prints the directories of results and logs, and the list of jobs, that
+# they set. Lines about other schedulers of this machine are left out.
 pasted() {
   (
     unset SCHEDULER_RESULTS_DIR SCHEDULER_LOGS_DIR SCHEDULER_JOBS_FILE
@@ -34,7 +34,7 @@ pasted() {
 
 # --- no results directory --------------------------------------------------------------------------------------------
 
-@test "no results directory: every command says where a running scheduler keeps its own, in lines to paste; none talks SQL" {
+@test "no results directory: every command prints lines to paste with a running scheduler's directory; none mentions SQL" {
   repository="$BATS_TEST_TMPDIR/it's a \$(touch forged)"
   make_state "$repository/.task-scheduler"
   mkdir "$repository/src"
@@ -51,12 +51,12 @@ pasted() {
   done
   run view_results a
   [[ $status -eq 3 && $(pasted) == "$state/results"* && $output != *'CREATE VIRTUAL'* ]]
-  # Nothing was taken silently.
+  # The commands did not use it by themselves.
   run taskresults list
   [[ $status -eq 3 && ! -e page ]]
 }
 
-@test "no results directory: found by the settings of a process, by its script, in a unit, below /opt" {
+@test "no results directory: a scheduler is found by its process's environment or script, by a systemd unit, or below /opt" {
   export SCHEDULER_RESULTS_DIR=$BATS_TEST_TMPDIR/nowhere
   run taskresults list
   [[ $status -eq 3 && $output == *'nowhere: No such file or directory'* ]]
@@ -72,7 +72,7 @@ pasted() {
   run taskresults list
   [[ $output == *"$BATS_TEST_TMPDIR/two/results; to use them:"* && $output != *"$BATS_TEST_TMPDIR/one/"* ]]
   rm "$unit"
-  # Beside the results lies the rest: the logs there are in use.
+  # Logs that lie beside the results are used without a setting.
   SCHEDULER_RESULTS_DIR=$BATS_TEST_TMPDIR/two/results run taskresults doctor
   [[ $(pasted) == $'\n\n'"$BATS_TEST_TMPDIR/two/jobs.json" && $output == *"ok    logs $BATS_TEST_TMPDIR/two/results/../logs"* ]]
   # One that is in use is not suggested, and doctor names the others.
@@ -89,7 +89,7 @@ pasted() {
   [[ $output == *"$opt_place/.task-scheduler/results; to use them:"* ]]
 }
 
-@test "a jobs file or logs that are missing: the variable, no SQL" {
+@test "a missing list of jobs or directory of logs: the message names the variable, and no SQL" {
   make_job a 1
   SCHEDULER_JOBS_FILE=$BATS_TEST_TMPDIR/none.json run taskresults alerts --overdue
   [[ $status -eq 3 && $output == *none.json* && $output != *'CREATE VIRTUAL'* ]]
@@ -99,7 +99,7 @@ pasted() {
 
 # --- no such job -----------------------------------------------------------------------------------------------------
 
-# job_file NAME - with one record.
+# job_file NAME - a job with one record.
 job_file() {
   printf '{"timestamp":"2026-01-01T00:00:00Z","success":true}\n' >"$results/$1.jsonl"
 }
@@ -125,7 +125,7 @@ job_file() {
   [[ $status -eq 1 && $output == 'taskresults: no such record of job: zebra' ]]
 }
 
-@test "follow: a name without a file is waited for with a word, and a job like it is named; then its records come" {
+@test "follow: for a job without a file, a message says that it waits, and names a similar job; then its records are shown" {
   job_file my-backup
   "$(tool taskresults)" follow My-Backup my-backup --interval 0.05 --jsonl >"$BATS_TEST_TMPDIR/out" 2>"$BATS_TEST_TMPDIR/err" 3>&- &
   scheduler_pid=$!
@@ -135,7 +135,7 @@ job_file() {
   until [[ $(<"$BATS_TEST_TMPDIR/out") == *'"job_id":"My-Backup"'* ]]; do kill -0 "$scheduler_pid"; done
 }
 
-@test "no such job: accents stored otherwise, blanks, a file's name, a path, a pattern, a slip of the finger" {
+@test "no such job: a hint for accents stored differently, blanks, a file's name, a path, a pattern, a typing mistake" {
   names() { # WANTED NAME WORDS - with the one job NAME, WANTED is answered by WORDS
     rm -f "$results"/*.jsonl
     job_file "$2"
@@ -169,7 +169,7 @@ job_file() {
 
 # --- no such command or option ---------------------------------------------------------------------------------------
 
-@test "a command or an option that there is not: what is like it, and where the list is" {
+@test "a command or an option that does not exist: a similar one is named, and the help" {
   for words in bogus 'help bogus' '--bogus'; do
     behind=''
     [[ $words != --* ]] || behind=': the command comes first, then its options'
@@ -192,7 +192,7 @@ job_file() {
   [[ $status -eq 2 && ${lines[1]} == 'view_results: did you mean --limit?' ]]
 }
 
-@test "wrong usage: the message says what would be right" {
+@test "wrong usage: the message says what is right" {
   make_job a 1
   wrong() { # MESSAGE COMMAND...
     run taskresults "${@:2}"
@@ -220,7 +220,7 @@ job_file() {
   wrong "no command '--color=never': the command comes first, then its options" --color=never list
 }
 
-@test "a command to paste begins with what starts this very program: its name only if it is the one on the PATH" {
+@test "a command to paste begins with this program's path; with its name only if the PATH finds this very program" {
   local place=$BATS_TEST_TMPDIR/"it's here" bin
   bin=$(dirname "$(tool taskresults)")
   PATH=${PATH//"$bin:"/} # which the helpers add
@@ -256,7 +256,7 @@ job_file() {
 
 # --- a machine of the test's own ----------------------------------------------------------------------------------------
 
-# found_below ROOT - what is found on a machine whose /opt, /proc and units lie there, in lines to paste.
+# found_below ROOT - the lines to paste on a machine whose /opt, /proc and units are below ROOT.
 found_below() {
   # shellcheck disable=SC2016  # for that shell
   bash -c 'shell_home=$1 system=$2
@@ -266,7 +266,7 @@ found_below() {
     say_schedulers' - "$(dirname "$(readlink -f "$(tool taskresults)")")" "$1" 2>&1
 }
 
-@test "a scheduler is found by /opt, a process and a unit, whatever the paths are; what is printed pastes as one path" {
+@test "a scheduler is found below /opt, by a process and by a unit, also with hostile paths, which are printed quoted for the shell" {
   export SCHEDULER_RESULTS_DIR=$BATS_TEST_TMPDIR/nowhere
   cd "$BATS_TEST_TMPDIR"
   local machine=$BATS_TEST_TMPDIR/machine hostile=$'it\'s "a"\n$(touch forged); `touch forged` \e[31m\\ & b*'
@@ -279,7 +279,7 @@ found_below() {
   [[ $(pasted) == "$machine/opt/$hostile/.task-scheduler/results"$'\n'"$machine/opt/$hostile/.task-scheduler/logs"* ]]
   [[ $output != *$'\e'* && ! -e forged ]]
   mv "$machine/opt/$hostile" "$machine/$hostile"
-  # A process, by its working directory; one of another name is none.
+  # By the working directory of a process; a process with another name does not count.
   printf 'python3\0-u\0/srv/task-scheduler.py\0' >"$machine/proc/7/cmdline"
   ln -s "$machine/$hostile" "$machine/proc/7/cwd"
   run found_below "$machine"
@@ -294,7 +294,7 @@ found_below() {
   run found_below "$machine"
   [[ $(pasted) == "$machine/$hostile/.task-scheduler/results"* && ! -e forged ]]
   rm -r "$machine/proc/7"
-  # A unit, and only of that name.
+  # By a systemd unit; a unit with another name does not count.
   mv "$machine/$hostile" "$machine/plain"
   printf '[Service]\nWorkingDirectory=%s\n' "$machine/plain/src" >"$machine/etc/systemd/system/other.service"
   run found_below "$machine"

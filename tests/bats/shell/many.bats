@@ -1,13 +1,13 @@
 #!/usr/bin/env bats
-# Thousands of jobs: a command's own work grows with what it shows, and one file that cannot be read costs next to nothing.
-# Counted are bytes of SQL, processes and commands of bash, not seconds.
+# Thousands of jobs: the work of a command grows with what it shows, and an unreadable file costs next to nothing. The tests
+# count bytes of SQL, processes and commands of bash, not seconds.
 
 load ../../lib/helpers
 load ../../lib/shell
 
 JOBS=1500
 
-# make_many - the jobs, and stand-ins that count what a command does.
+# make_many - makes the jobs, and stand-ins for programs that count what a command does.
 make_many() {
   ((EUID == 0)) || skip 'only root can become somebody else'
   open_results
@@ -22,7 +22,7 @@ PYTHON
   counted=$open_place/counted
   mkdir -m 777 "$counted"
   export counted
-  # Stands in for sqlite3 and keeps what it is told; and for tr, which filters messages, and leaves a line.
+  # A stand-in for sqlite3 that keeps its input, and one for tr, which filters messages, that records each call.
   mkdir "$open_place/bin"
   printf '#!/bin/bash\n[[ $* == *-version* ]] && exec sqlite3 "$@"\ntee -a "$counted/sql" | sqlite3 "$@"\n' >"$open_place/bin/program"
   printf '#!/bin/bash\necho >>"$counted/tr"\nexec %s "$@"\n' "$(command -v tr)" >"$open_place/bin/tr"
@@ -33,7 +33,7 @@ teardown() {
   [[ ! -v open_place ]] || rm -rf "$open_place"
 }
 
-# counts_of COMMAND... - runs it as somebody else; sets `sql_bytes` and `messages_runs`, how often messages were filtered.
+# counts_of COMMAND... - runs it as another user; sets `sql_bytes` and `messages_runs`, how often messages were filtered.
 counts_of() {
   rm -f "$counted"/*
   run env PATH="$open_place/bin:$PATH" TASKRESULTS_SQLITE3="$open_place/bin/program" HOME="$open_place" \
@@ -43,7 +43,7 @@ counts_of() {
   messages_runs=$(wc -l 2>/dev/null <"$counted/tr" || echo 0)
 }
 
-@test "one unreadable file among thousands adds no SQL for the others, and only its own job is left out" {
+@test "one unreadable file among thousands adds no SQL for the others, and only that job is left out" {
   local command before
   make_many
   for command in list 'list --json' 'stats --by day' errors metrics 'view --all --limit 3'; do
@@ -76,7 +76,7 @@ counts_of() {
   done
 }
 
-@test "a long text becomes SQL with as many commands as one ten times as long" {
+@test "a text becomes SQL with the same number of bash commands, however long it is" {
   source "$root/shell/lib/sql_text.bash"
   source "$root/shell/lib/sql_texts.bash"
   local text short long commands
@@ -102,7 +102,7 @@ f(CAST(x'' AS TEXT));
 f(CAST(x'c3a9' AS TEXT));" ]]
 }
 
-@test "files that may not be read are passed over where TASKRESULTS_UNREADABLE says so, and no others" {
+@test "TASKRESULTS_UNREADABLE=skip skips files that may not be read, and no others" {
   make_many
   local count='SELECT count(*), (SELECT count(*) FROM task_stats), (SELECT count(*) FROM task_runs) FROM task_results'
   chmod 000 "$results/7.jsonl"
@@ -115,7 +115,7 @@ f(CAST(x'c3a9' AS TEXT));" ]]
   [[ $output == *"TASKRESULTS_UNREADABLE: 'maybe' is neither fail nor skip"* ]]
   run with_faults FAULTS_OPEN_ERRNO=24 -- env TASKRESULTS_UNREADABLE=skip sqlite3 -init /dev/null -cmd ".load $extension" :memory: "$count"
   [[ $output == *'cannot be opened: Too many open files'* ]]
-  # A command decides for itself, since it tells what it left out.
+  # The commands set the variable themselves, since they name the jobs that they leave out.
   run env TASKRESULTS_UNREADABLE=skip "${as_nobody[@]}" "$(tool taskresults)" view 7
   [[ $status -eq 3 && $output == *'cannot be opened'* ]]
 }

@@ -14,7 +14,7 @@ samples_of() {
   taskresults metrics | grep "^$1[{ ]"
 }
 
-# check_metrics - promtool finds no fault with what comes in.
+# check_metrics - promtool finds no error in standard input.
 check_metrics() {
   command -v promtool >/dev/null || missing_extra promtool
   promtool check metrics
@@ -94,7 +94,7 @@ taskresults_metrics_timestamp_seconds $made
 METRICS
 }
 
-@test "metrics: what is not known has no sample" {
+@test "metrics: a value that is not known has no sample" {
   append_raw never '{"timestamp": "2026-01-01T00:00:00.5Z", "success": false}\n'
   append_raw untimed '{"timestamp": "soon", "success": true}\n[1]\n'
   append_raw old '{"timestamp": "1969-12-31T23:59:59.75Z", "success": true}\n'
@@ -110,7 +110,7 @@ taskresults_job_last_run_timestamp_seconds{job_id="old"} -0.250000' ]]
   [[ $(samples_of taskresults_job_rejected_lines | grep -v ' 0$') == 'taskresults_job_rejected_lines{job_id="untimed"} 1' ]]
 }
 
-# due_daily JOB... - the list: jobs that are due every day at midnight, since eight days and a bit ago.
+# due_daily JOB... - the list of jobs: all are due at midnight, and were created a little more than eight days ago.
 due_daily() {
   export SCHEDULER_JOBS_FILE=$BATS_TEST_TMPDIR/jobs.json SCHEDULER_LOGS_DIR=$BATS_TEST_TMPDIR/logs
   mkdir -p "$SCHEDULER_LOGS_DIR"
@@ -132,13 +132,13 @@ ran() {
   append_raw "$1" "{\"timestamp\": \"$end\", \"success\": true}\n"
 }
 
-@test "metrics: the last duration, and slots that were missed, of jobs in the list, with and without a file" {
+@test "metrics: the last duration, and the number of missed slots, of jobs in the list, with and without a file" {
   due_daily a never
   local day
   for day in 8 7 5 4; do ran a "$day" 30; done # not on the 6th, nor on the last three days
   ran unlisted 3 2
   append_raw unlogged '{"timestamp": "2026-01-01T00:00:00Z", "success": true}\n'
-  # What is due now, or within the grace time, is not missed yet.
+  # A run that is due now, or is within its grace time, is not missed yet.
   local pending
   pending=$(taskresults sql --mode list "SELECT count(*) FROM task_slots WHERE job_id = 'a' AND state = 'pending'")
   run taskresults metrics
@@ -153,7 +153,7 @@ taskresults_job_last_run_duration_seconds{job_id="unlisted"} 2.000000' ]]
   check_metrics <<<"$output"
 }
 
-@test "metrics: a list of jobs that is broken costs the slots, not the rest; without logs there are neither durations nor slots" {
+@test "metrics: with a broken list of jobs, only the slots are missing; without logs, durations and slots" {
   due_daily a
   ran a 2 5
   printf '{"jobs": [{"id": "a"' >"$SCHEDULER_JOBS_FILE"
@@ -170,7 +170,7 @@ taskresults_job_last_run_duration_seconds{job_id="unlisted"} 2.000000' ]]
   check_metrics <<<"$output"
 }
 
-@test "metrics: a log that cannot be read costs the durations and slots of its job alone, with the fix, and it is status 3" {
+@test "metrics: if a log cannot be read, only its job lacks durations and slots; a message has the fix; status 3" {
   ((EUID == 0)) || skip 'needs root, to become somebody else'
   open_results
   due_daily a b
@@ -209,7 +209,7 @@ costs_of() {
   opened=$(cat "$here"/traces/* | grep -c '^openat(.* = [0-9]*$')
 }
 
-@test "metrics: as many processes for 2,000 jobs as for one, and for each job a few files are opened" {
+@test "metrics: it starts as many processes for 2,000 jobs as for one, and opens a few files for each job" {
   require_strace
   local few opened_few processes opened
   costs_of 1
@@ -220,7 +220,7 @@ costs_of() {
   ((opened - opened_few <= 1999 * 9))
 }
 
-@test "metrics: job ids are escaped, and come back" {
+@test "metrics: job ids are escaped, and are read back unchanged" {
   make_hostile_jobs
   append_raw $'all "three"\\of\nthem' '{"success": true}\n'
   taskresults metrics >"$BATS_TEST_TMPDIR/metrics"
@@ -265,7 +265,7 @@ PYTHON
   done
 }
 
-@test "metrics: a job whose file cannot be read has a sample that says so, the others have all of theirs, and it is status 3" {
+@test "metrics: a job whose file cannot be read has only a sample that says so, the others have all samples; status 3" {
   ((EUID == 0)) || skip 'needs root, to become somebody else'
   open_results
   make_hostile_jobs

@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# taskresults next: when each job is due, and what became of the last time it was.
+# taskresults next: when each job is due, and whether it ran the last time it was due.
 
 load ../../lib/helpers
 load ../../lib/shell
@@ -15,7 +15,7 @@ teardown() {
   [[ -z ${open_place-} ]] || rm -rf "$open_place"
 }
 
-# jobs JSON... - jobs.json holds these jobs, each of which was made on 2026-02-15, unless it says otherwise.
+# jobs JSON... - jobs.json has these jobs, created on 2026-02-15 unless they say otherwise.
 jobs() {
   python3 - "$state/jobs.json" "$@" <<'PYTHON'
 import json, sys
@@ -24,13 +24,13 @@ json.dump({"jobs": jobs}, open(sys.argv[1], "w"))
 PYTHON
 }
 
-@test "next: as Python has it, over 30 random directories: all jobs, one, and within a time" {
+@test "next agrees with Python over 30 random directories: for all jobs, for one, and with --within" {
   cd "$BATS_TEST_TMPDIR"
   run python3 "$root/tests/oracles/next.py" "$(tool taskresults)" 30 1
   [[ $status -eq 0 ]] || { echo "$output"; return 1; }
 }
 
-@test "next: what is due comes first, then with the reason what is not" {
+@test "next: jobs with a next time come first, then the others, with the reason" {
   jobs '{"id": "yearly", "schedule": "cron", "cron": "0 0 29 2 *"}' '{"id": "minute", "schedule": "* * * * *"}' \
     '{"id": "odd", "schedule": "every blue moon"}' '{"id": "february", "schedule": "0 0 30 2 *"}' \
     '{"id": "once", "schedule": "in 5 minutes", "recurring": false}' '{"id": "off", "schedule": "@daily", "enabled": false}'
@@ -75,7 +75,7 @@ once,never,,,in 5 minutes,2026-02-15T08:35:00Z,missed,,,' ]]
   [[ $output == *"note  job twin is 3 times in $SCHEDULER_JOBS_FILE"* && $output != *'job one'* ]]
 }
 
-@test "next: a run that failed and one that was late are told; orphans and what has no id are no jobs" {
+@test "next: a run that failed or was late is shown; orphaned results and entries without an id are left out" {
   jobs '{"id": "a", "schedule": "@monthly"}' '{"schedule": "@daily"}'
   local first
   first=$(date -u +%Y-%m-01)
@@ -89,7 +89,7 @@ once,never,,,in 5 minutes,2026-02-15T08:35:00Z,missed,,,' ]]
   [[ $status -eq 1 && $output == *'no such job: orphan'* ]]
 }
 
-@test "next: a job whose records or log cannot be read is left out, with the fix, status 3, also if it is asked for" {
+@test "next: a job whose records or log cannot be read is left out, also if it is named; a message has the fix; status 3" {
   ((EUID == 0)) || skip 'needs root, to become somebody else'
   open_results
   state=$open_place
@@ -109,7 +109,7 @@ once,never,,,in 5 minutes,2026-02-15T08:35:00Z,missed,,,' ]]
   [[ $status -eq 3 && $output == *$'\nc,due,'* && $output != *$'\na,'* && $output != *$'\nb,'* ]]
 }
 
-@test "next: a list of jobs that is torn or missing is an error that names it; options are refused by name" {
+@test "next: a broken or missing list of jobs is an error that names it; wrong options are named" {
   printf '{"jobs": [' >"$state/jobs.json"
   run taskresults next
   [[ $status -eq 3 && $output == *"jobs file $state/jobs.json: byte 10: "* ]]

@@ -1,11 +1,11 @@
 #!/usr/bin/env bats
-# Where nothing can be written - TMPDIR, /tmp, /var/tmp and the working directory are full - every command answers as
-# ever: none needs a temporary file for its own answer.
+# If nothing can be written, as TMPDIR, /tmp, /var/tmp and the working directory are full, every command gives its normal
+# answer: none needs a temporary file.
 
 load ../../lib/helpers
 load ../../lib/shell
 
-# nowhere_to_write COMMAND... - runs it so. What it reads stays where it is.
+# nowhere_to_write COMMAND... - runs it in such a place. The files that it reads are unchanged.
 nowhere_to_write() {
   # shellcheck disable=SC2016  # for the shell inside
   unshare -m bash -c '
@@ -20,7 +20,7 @@ nowhere_to_write() {
     exec "${@:3}"' _ "$root" "$BATS_TEST_TMPDIR" "$@"
 }
 
-# What differs between two runs of a second's distance.
+# Removes what differs between two runs a second apart.
 without_now() {
   sed -E 's/^(taskresults_metrics_timestamp_seconds) .*/\1/; s/"generated":[0-9]+/"generated"/; s/\b202[6-9]-[0-9-]+T[0-9:]+Z/NOW/g
     s/[0-9]+ (second|minute|hour|day)s?( ago)?/SPAN/g; s/"(last|next|at)":[0-9]+/"\1"/g; s/-?[0-9]{7,}/N/g'
@@ -47,7 +47,7 @@ PYTHON
   export SCHEDULER_JOBS_FILE=$BATS_TEST_TMPDIR/jobs.json SCHEDULER_LOGS_DIR=$BATS_TEST_TMPDIR/logs
 }
 
-# same_answer WORDS - of a command, with its status and its complaints.
+# same_answer WORDS - the command's output, standard error and status are the same in both places.
 same_answer() {
   local words program
   read -ra words <<<"$1"
@@ -60,7 +60,7 @@ same_answer() {
   cmp <(without_now <"$BATS_TEST_TMPDIR/here") <(without_now <"$BATS_TEST_TMPDIR/there")
 }
 
-@test "every command answers as ever where no temporary file can be made, be the answer short or of several pipes' size" {
+@test "every command gives its normal answer where no temporary file can be made, also one larger than a pipe's buffer" {
   setup_many
   local job=a-job-with-a-name-of-some-length-0007 words large=0
   for words in list 'list --json' stats 'stats --by day' "stats $job" errors "errors $job" rejects "rejects $job" "view $job" \

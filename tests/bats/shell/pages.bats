@@ -10,7 +10,7 @@ setup_pages() {
   "$root/shell/man/make_man" "$pages" 1.2.3
 }
 
-@test "help starts no process: of the program, of each command, in either form" {
+@test "help starts no process: for the program and for each command, as `help COMMAND` and as --help" {
   require_strace
   local command words
   for command in '' $(cd "$root/shell/commands" && printf '%s\n' *.bash | sed 's/\.bash$//'); do
@@ -20,7 +20,7 @@ setup_pages() {
         "$(tool taskresults)" $words \
         >"$BATS_TEST_TMPDIR/said"
       [[ -s $BATS_TEST_TMPDIR/said ]]
-      # Installed, the program is a link, which bash cannot read itself.
+      # The installed program is a link, which bash alone cannot resolve.
       [[ ! -L $(tool taskresults) ]] || sed -i '/readlink/d; /execve/!d' "$BATS_TEST_TMPDIR/calls"
       [[ $(wc -l <"$BATS_TEST_TMPDIR/calls") -eq 1 ]] || { cat "$BATS_TEST_TMPDIR/calls"; return 1; }
     done
@@ -56,7 +56,7 @@ setup_pages() {
   [[ $(sed 's/\x1b\[[0-9;]*m//g; s/.\x08//g' <<<"$output") == *"put ' before each text"* ]]
 }
 
-# A date would make every build another one.
+# They have no date, so that every build is the same.
 @test "mandoc finds no fault with the man pages" {
   command -v mandoc >/dev/null || missing_extra mandoc
   setup_pages
@@ -65,14 +65,14 @@ setup_pages() {
   [[ -z $complaints ]] || { echo "$complaints"; return 1; }
 }
 
-@test "man pages: each term is a term, a list in the description too; what to read next, and which files" {
+@test "man pages: each option is a tagged paragraph, also in lists of the description; SEE ALSO and FILES are there" {
   setup_pages
   for term in 'the window' success down uptime outages MTTR MTBF 'the budget' '\-\-target P'; do
     grep -qxF ".B $term" "$pages/taskresults-sla.1" || { echo "no term: $term"; return 1; }
   done
   for page in "$pages"/*; do
     [[ $(sed -n '/^\.SH SEE ALSO/,$p' "$page") == *taskresults* ]] || { echo "$page: no SEE ALSO"; return 1; }
-    # Each page that is named is there.
+    # Each page that SEE ALSO names exists.
     for name in $(sed 's/\\f[BR]//g; s/\\-/-/g' "$page" | grep -oE 'taskresults(-[a-z]+)?\([17]\)'); do
       name=${name%)} && [[ -s $pages/${name/\(/.} ]] || { echo "$page: $name"; return 1; }
     done
@@ -91,7 +91,7 @@ setup_pages() {
     run python3 "$root/tests/oracles/columns.py" "$pages/taskresults-tables.7" "$table" <"$BATS_TEST_TMPDIR/columns"
     [[ $status -eq 0 ]] || { echo "$output"; return 1; }
   done
-  # And it would tell.
+  # And the check fails if one is missing.
   for line in 'new|TEXT|0' 'job_id|TEXT|1' 'job_id|INTEGER|0'; do
     run python3 "$root/tests/oracles/columns.py" "$pages/taskresults-tables.7" task_results \
       < <(sql "SELECT name, type, hidden FROM pragma_table_xinfo('task_results')" | grep -v '^job_id'; echo "$line")
@@ -99,7 +99,7 @@ setup_pages() {
   done
 }
 
-# complete_line WORD... - what bash offers for the last word.
+# complete_line WORD... - the completions that bash offers for the last word.
 complete_line() {
   # shellcheck source=shell/completions/taskresults.bash
   source "$root/shell/completions/taskresults.bash"

@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# taskresults prune: the options reach the extension's pruner, and its reports reach people and machines.
+# taskresults prune: its options reach the extension, and the reports are printed for people and for programs.
 
 load ../../lib/helpers
 load ../../lib/hostile
@@ -15,7 +15,7 @@ killed_prune() {
     sqlite3 -batch -init /dev/null -cmd ".load $extension" :memory: "SELECT taskresults_prune('$1', 'keep', 4)" >/dev/null 2>&1
 }
 
-@test "--keep, --since, --keep-failures, --drop-rejects: what stays" {
+@test "prune --keep, --since, --keep-failures, --drop-rejects keep the right records" {
   make_job a 10 3
   append_raw a 'junk\n'
   cp "$results/a.jsonl" "$BATS_TEST_TMPDIR/whole"
@@ -32,7 +32,7 @@ killed_prune() {
   [[ ! -s $results/a.jsonl ]]
 }
 
-@test "--dry-run tells what would go, and changes nothing" {
+@test "prune --dry-run reports what would be removed, and changes nothing" {
   make_job a 10
   cp "$results/a.jsonl" "$BATS_TEST_TMPDIR/whole"
   run taskresults prune a --keep 4 --dry-run
@@ -48,7 +48,7 @@ killed_prune() {
   [[ ${lines[1]} == *' 2.6 MB' ]]
 }
 
-@test "what may be a slip is refused without --force, with what would go, and changes nothing" {
+@test "prune refuses what looks like a mistake, without --force, with the number of records, and changes nothing" {
   make_job a 10
   make_job b 5
   append_raw b 'junk\n'
@@ -75,7 +75,7 @@ a --keep 0 --keep-failures 0|keep 0 keeps nothing, and no other rule does: ${wen
 RUNS
   run taskresults prune nobody --keep 0
   [[ $status -eq 1 && $output == *'there is no such job'* ]]
-  # One job that is emptied is ordinary expiry; the last one is not.
+  # That old records expire may empty one job of several. It must not empty all.
   taskresults prune a --since 7d
   [[ ! -s $results/a.jsonl ]]
   run taskresults prune b --since 7d
@@ -89,7 +89,7 @@ RUNS
   [[ $status -eq 0 && $output != *refused* ]]
 }
 
-@test "machine formats: a report for each job" {
+@test "prune: machine formats have a report for each job" {
   make_job a 3
   make_job b 1
   run taskresults prune --all --keep 1 --dry-run --json
@@ -125,7 +125,7 @@ RUNS
   [[ $status -eq 3 && $output == *'/.shipped/fleet.jsonl, cannot be understood at byte '*'--unshipped'* && $(minutes a) == '07 08 ' ]]
 }
 
-@test "busy is status 75 and changes nothing; with --all the others go on" {
+@test "prune of a busy job is status 75 and changes nothing; with --all, the other jobs are pruned" {
   make_job a 5
   make_job b 5
   cp "$results/a.jsonl" "$BATS_TEST_TMPDIR/whole"
@@ -140,7 +140,7 @@ RUNS
   [[ $status -eq 0 && -z $output ]]
   run taskresults prune a --keep 1 --jsonl
   [[ $status -eq 75 && ${lines[0]} == '{"job_id":"a","result":"busy","kept":null,"dropped":null,"bytes_freed":0,"recovered":false,"reason":"'* ]]
-  # What failed counts more than what was busy.
+  # If one job failed and one was busy, the status is that of the failure.
   ln "$results/b.jsonl" "$BATS_TEST_TMPDIR/link"
   run taskresults prune --all --keep 0 --force
   [[ $status -eq 3 && $output == *'1 job busy'* && $output == *'1 job could not be pruned' ]]
@@ -149,7 +149,7 @@ RUNS
   [[ $status -eq 0 && $(minutes a) == '04 ' ]]
 }
 
-@test "a job that cannot be pruned is status 3, and its file as it was" {
+@test "prune of a job that cannot be pruned is status 3, and its file stays as it was" {
   make_job a 5
   make_job b 5
   ln "$results/a.jsonl" "$BATS_TEST_TMPDIR/link"
@@ -161,7 +161,7 @@ RUNS
   [[ $status -eq 3 && $output == *'nowhere: No such file or directory'* ]]
 }
 
-@test "what an interrupted prune left is finished first, and that is said; doctor names it before" {
+@test "prune first finishes what an interrupted prune left, and says so; before that, doctor names it" {
   [[ -e $root/build/shim/prune_faults.so ]] || skip 'the shim is not built'
   make_job a 10
   killed_prune a
@@ -172,13 +172,13 @@ RUNS
   [[ -z $(find "$results" -name '*.new' -o -name '*.journal') ]]
 }
 
-@test "--offline prunes where a writer cannot be kept out, because none is running" {
+@test "prune --offline works where a writer cannot be kept out: it promises that none is running" {
   make_job a 5
   run taskresults prune a --keep 2 --offline
   [[ $status -eq 0 && $(minutes a) == '03 04 ' ]]
 }
 
-@test "never without a rule; no such job; usage" {
+@test "prune without a rule, of an unknown job, and other wrong usage is refused" {
   make_job a 2
   cp "$results/a.jsonl" "$BATS_TEST_TMPDIR/whole"
   for arguments in 'a' '--all' 'a --keep-failures 3' 'a --drop-rejects' '--keep 1' 'a --all --keep 1' 'a b --keep 1' \
@@ -196,7 +196,7 @@ RUNS
   done
 }
 
-@test "hostile job ids: that job is pruned, and no other" {
+@test "prune of a job with a hostile id prunes that job, and no other" {
   make_hostile_jobs
   cd "$BATS_TEST_TMPDIR"
   for job in "${hostile_jobs[@]}"; do
@@ -211,7 +211,7 @@ assert all(r["result"] == "pruned" for r in reports)' "${hostile_jobs[@]}"
   [[ ! -e pwned && $(cat "$results"/* "$results"/.*.jsonl | wc -c) == 0 ]]
 }
 
-@test "prune --count tells how many lines were dropped and how many records stay, as a dry run does" {
+@test "prune --count prints how many lines were dropped and how many records stay, like a dry run" {
   make_job a 10
   make_job b 3
   run taskresults prune a --keep 4 --dry-run --jsonl
