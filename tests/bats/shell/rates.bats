@@ -1,10 +1,10 @@
 #!/usr/bin/env bats
-# A rate with a failure in it is never shown as 100 %, and one with a success in it never as 0 %: in no command.
+# No command shows 100 % for a job that has failed, or 0 % for one that has succeeded.
 
 load ../../lib/helpers
 load ../../lib/shell
 
-# rates GOOD/BAD... - a job for each pair, with all of its runs an hour ago, a second apart.
+# rates GOOD/BAD... - a job for each pair, with so many successes and failures, a second apart, an hour ago.
 rates() {
   python3 - "$results" "$@" <<'PYTHON'
 import sys, time
@@ -17,7 +17,8 @@ for pair in sys.argv[2:]:
 PYTHON
 }
 
-# assert_cut DIGITS < rows of job and percentage - against Python's exact fractions, cut to so many digits.
+# assert_cut DIGITS - standard input has rows of job and percentage, which are Python's exact fractions, cut to so many
+# digits.
 assert_cut() {
   python3 - "$1" "$results" 3<&0 <<'PYTHON'
 import os, sys
@@ -38,7 +39,7 @@ PYTHON
 
 some_rates=(10/0 0/10 2999/1 3999/1 999/1 1/999 1/2999 1/1000 1/2 2/1 7/93 29/71 57/43 9999/1 1/9999 99999/1 1/99999 1/100000 1/199999)
 
-@test "list, stats, sla and the page's plain list cut percentages and round none" {
+@test "list, stats, sla and the status page's plain table cut percentages instead of rounding them" {
   rates "${some_rates[@]}"
   taskresults list | awk 'NR > 1 {print $1, $3}' | assert_cut 1
   taskresults stats | awk 'NR > 1 {print $1, $5}' | assert_cut 1
@@ -48,7 +49,7 @@ some_rates=(10/0 0/10 2999/1 3999/1 999/1 1/999 1/2999 1/1000 1/2 2/1 7/93 29/71
     assert_cut 1
 }
 
-@test "where programs read it, a rate is 100 only without a failure and 0 only without a success" {
+@test "in formats for programs, a rate is 100 only without a failure, and 0 only without a success" {
   rates "${some_rates[@]}"
   for command in list stats sla; do
     taskresults "$command" --jsonl 2>/dev/null | python3 -c '
@@ -62,13 +63,13 @@ for row in rows:
   done
 }
 
-@test "list --sort rate sorts by the rates themselves, not by what is shown of them" {
+@test "list --sort rate sorts by the exact rates, not by the rates as shown" {
   rates 2999/1 9999/1 3999/1 1/9999 1/2999 5/0 0/5
   run taskresults list --sort rate --csv
   [[ $(cut -d, -f1 <<<"$output" | paste -sd ' ') == 'job_id 0-5 1-9999 1-2999 2999-1 3999-1 9999-1 5-0' ]]
 }
 
-@test "the page's script cuts them as well" {
+@test "the status page's script cuts percentages, too" {
   command -v node >/dev/null || skip 'no node'
   rates "${some_rates[@]}"
   node - "$root/shell/report/words.js" "${some_rates[@]}" <<'JAVASCRIPT' | assert_cut 1

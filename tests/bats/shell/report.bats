@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# taskresults report: what the page is made of. How it behaves in a browser: report_browser.bats.
+# taskresults report: what the page contains. For its behaviour in a browser, see report_browser.bats.
 
 load ../../lib/helpers
 load ../../lib/hostile
@@ -23,7 +23,7 @@ jobs = {job["id"]: job for job in data["jobs"]}
 print(eval(sys.argv[1]))' "$1"
 }
 
-# with_time JOB AGO SUCCESS [TEXT] - appends a record of AGO (for date(1)).
+# with_time JOB AGO SUCCESS [TEXT] - appends a record of that time, in words for date(1).
 with_time() {
   printf '{"timestamp": "%s", "job_name": "%s", "success": %s, "output": "%s", "error": "%s"}\n' \
     "$(date -u -d "$2" +%Y-%m-%dT%H:%M:%S.%6NZ)" "$1" "$3" "${4-text}" "${4-text}" >>"$results/$1.jsonl"
@@ -39,7 +39,7 @@ now = datetime.now(timezone.utc)
 for number in range(60):
     rate = random.choice((0, 0, .02, .3, 1))
     with open(f"{sys.argv[1]}/job-{number:02}.jsonl", "w") as file:
-        # From long ago to a little later than now; near the edges of the windows and of days, too.
+        # Records from long ago to a little later than now, some near the limits of the windows and of days.
         span = random.choice((2, 40, 95, 500, 1200))
         edges = [now - timedelta(days=d, seconds=s) for d in (1, 7, 30, 90) for s in (-20, 20)]
         edges += [now.replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=d, microseconds=m)
@@ -60,7 +60,7 @@ PYTHON
   done
 }
 
-@test "report: one file, which asks for nothing, and whose policy names its script and style" {
+@test "report: the page is one file that loads nothing else, and whose policy has the hashes of its script and style" {
   report_setup
   with_time a now true
   taskresults report -o "$page"
@@ -83,7 +83,7 @@ assert "{{" not in markup
 PYTHON
 }
 
-@test "report: every text is escaped, whatever jobs are called and print" {
+@test "report: every text is escaped, whatever the jobs' names and outputs are" {
   report_setup
   make_hostile_jobs
   python3 - "$results" <<'PYTHON'
@@ -113,7 +113,7 @@ assert job["name"] == job["text"] == job["other"] == text and job["text_length"]
 PYTHON
 }
 
-@test "report: the head tells the state of all" {
+@test "report: the title sums up the state of all jobs" {
   report_setup
   head_of() {
     taskresults report -o "$page"
@@ -129,7 +129,7 @@ PYTHON
   [[ $(head_of) == $'failing\n1 of 3 jobs failing\n1 failing, 1 ok, 1 without a run' ]]
 }
 
-@test "report: states from the scheduler's list of jobs" {
+@test "report: jobs have the states that the scheduler's list of jobs gives" {
   report_setup
   for job in good bad bad-but-paused late gone; do
     with_time "$job" '3 days ago' "$( [[ $job == bad* ]] && echo false || echo true)"
@@ -149,7 +149,7 @@ PYTHON
   grep -q '<p class="sub">1 failing, 1 overdue, 1 ok, 1 without a run, 1 paused, 1 orphaned</p>' "$page"
 }
 
-@test "report: nothing is hidden: rejects, times that cannot be read, what was cut" {
+@test "report: the page says how many lines are rejects, how many times cannot be read, and what was cut" {
   report_setup
   with_time a now true
   append_raw a '[1]\n{"x": "\n'
@@ -165,7 +165,7 @@ PYTHON
   [[ $(page_data 'jobs["a"]["last"], jobs["a"]["runs"]') == '(None, 2)' ]]
 }
 
-@test "report: causes, by what they have in common" {
+@test "report: similar errors are counted together" {
   report_setup
   for n in 1 2 3; do with_time a "$n hours ago" false "timeout after $n s"; done
   with_time a now false 'exit 1'
@@ -177,7 +177,7 @@ PYTHON
     "[['timeout after <n> s', 4, 2], ['exit <n>', 1, 1]]" ]]
 }
 
-@test "report: a page of many jobs keeps to its budget, and says what was cut" {
+@test "report: a page of many jobs stays within its budget, and says what was cut" {
   report_setup
   python3 - "$results" <<'PYTHON'
 import json, sys
@@ -194,7 +194,7 @@ PYTHON
   [[ $(page_data '[len(jobs["job-0"]["text"]), len(jobs["job-1"]["text"]), jobs["job-1"]["text_length"]]') == '[900, 300, 4800]' ]]
 }
 
-@test "report: without a script, the page is a table" {
+@test "report: without JavaScript, the page is a table" {
   report_setup
   with_time a '2 days ago' true
   with_time a '1 day ago 1 minute ago' false
@@ -203,7 +203,7 @@ PYTHON
   grep -q '^<tr><th scope="row">a<td>flaky<td>100.0<td>66.6<td>66.6<td>66.6<td>20..-..-.. ..:..:..$' "$page"
 }
 
-@test "report: -o writes the page whole or not at all; to standard output it is the same" {
+@test "report: -o writes the complete page or nothing; standard output gets the same page" {
   report_setup
   with_time a now true
   taskresults report >"$page"
@@ -218,7 +218,7 @@ PYTHON
   [[ $status -eq 3 && $output != *'<'* ]]
 }
 
-@test "report: options, and wrong ones" {
+@test "report: --refresh and --title work; wrong options are status 2" {
   report_setup
   with_time a now true
   taskresults report -o "$page" --refresh 60 --title 'Night shift'
@@ -233,7 +233,7 @@ PYTHON
   [[ $status -eq 2 ]]
 }
 
-@test "report: a job whose file cannot be read is on the page as that, the others as ever; FILE is replaced, and it is status 3" {
+@test "report: a job whose file cannot be read is on the page as unreadable, beside the others; FILE is replaced; status 3" {
   ((EUID == 0)) || skip 'needs root, to become somebody else'
   open_results
   export SCHEDULER_JOBS_FILE=$open_place/jobs.json
@@ -259,7 +259,7 @@ PYTHON
   grep -q '<symbol id="i-unreadable"' "$page"
 }
 
-@test "report: an id that is twice in the scheduler's list is one job, as the last of them has it" {
+@test "report: an id that is twice in the scheduler's list is one job, with the data of the last entry" {
   report_setup
   with_time twice now true
   printf '{"jobs": [{"id": "twice", "name": "old"}, {"id": "twice", "name": "new"}, {"name": "no id"}, {"id": null}]}' >"$SCHEDULER_JOBS_FILE"
@@ -267,7 +267,7 @@ PYTHON
   [[ $(page_data '[(job["id"], job["name"]) for job in data["jobs"] if job["id"]]') == "[('twice', 'new')]" ]]
 }
 
-@test "report: a list of jobs that is broken leaves a page without it, which says so at its top; status 3" {
+@test "report: with a broken list of jobs, the page is made without it, and says so at its top; status 3" {
   report_setup
   with_time good now true
   with_time bad now false
@@ -290,7 +290,7 @@ PYTHON
   [[ $status -eq 0 && -z $output && $(grep -c 'id="fault"' "$page") -eq 0 ]]
 }
 
-@test "report --tz agrees with Python's zoneinfo about days, on those too on which clocks change" {
+@test "report --tz agrees with Python's zoneinfo about days, also those on which clocks change" {
   report_setup
   python3 - "$results" <<'PYTHON'
 import json, random, sys
@@ -332,8 +332,8 @@ PYTHON
   done
 }
 
-# watched_jobs - jobs with logs and schedules; truth.json says how long each run took, and what was missed, in seconds
-# before now. The scheduler looks at its jobs each minute; what was due at a full hour ran then, or not at all.
+# watched_jobs - jobs with logs and schedules. truth.json has how long each run took, and which runs were missed, in seconds
+# before now. All are due at full hours, and ran then or not at all.
 watched_jobs() {
   export SCHEDULER_LOGS_DIR=$BATS_TEST_TMPDIR/logs
   mkdir -p "$SCHEDULER_LOGS_DIR"
@@ -368,7 +368,7 @@ json.dump(truth, open(f"{sys.argv[1]}/truth.json", "w"))
 PYTHON
 }
 
-@test "report: how long runs took, and which were missed, as the schedule and the log tell" {
+@test "report: durations and missed runs are those of the logs and the schedules" {
   report_setup
   watched_jobs
   taskresults report -o "$page"
@@ -380,7 +380,7 @@ data, truth = data_of(sys.argv[1]), json.load(open(sys.argv[2]))
 now = data["generated"]
 for job in data["jobs"]:
     true = truth[job["id"]]
-    # The hour that has just begun: whether it is missed depends on the minute.
+    # The last hour is left out: whether its run is missed depends on the minute.
     missed = [at for at in true["missed"] if now - at < 90 * 86400]
     first = now - now % 86400 - 89 * 86400
     late = [at for at in (int(now - now % 3600),) if now - at > 300]
@@ -407,7 +407,7 @@ assert data["all"]["missed"] == [sum((job["missed"] or [0] * 4)[i] for job in da
 PYTHON
 }
 
-@test "report: a job is flaky when more than one in ten runs of 30 days failed or was missed, though the last was a success" {
+@test "report: a job is flaky if its last run succeeded, but more than one in ten runs of 30 days failed or was missed" {
   report_setup
   local n
   for n in {10..2}; do with_time even "$n hours ago" "$( ((n == 9)) && echo false || echo true)"; done
@@ -422,7 +422,7 @@ PYTHON
   grep -q '<p class="sub">1 flaky, 2 ok</p>' "$page"
 }
 
-@test "report: without logs, or with a log that cannot be read, the page says what is not known" {
+@test "report: without logs, or with an unreadable log, the page says what is not known" {
   report_setup
   watched_jobs
   mv "$SCHEDULER_LOGS_DIR" "$BATS_TEST_TMPDIR/elsewhere"
@@ -444,7 +444,7 @@ PYTHON
   [[ $(page_data '[bool(jobs[name]["missed"] or "/" in jobs[name]["recent"]) for name in ("many", "some")]') == '[False, True]' ]]
 }
 
-@test "report: after a long time without a scheduler, fewer days are looked at, and the page says so" {
+@test "report: after a long time without a scheduler, missed runs of fewer days are counted, and the page says so" {
   report_setup
   export SCHEDULER_LOGS_DIR=$BATS_TEST_TMPDIR/logs
   mkdir "$SCHEDULER_LOGS_DIR"
@@ -463,7 +463,7 @@ PYTHON
   [[ $(page_data 'set((tuple(job["missed"]), job["state"]) for job in data["jobs"])') =~ ^'{((14'(39|40)', 100'(79|80)', 100'(79|80)', 100'(79|80)"), 'new')}"$ ]]
 }
 
-@test "report --wall: for a screen, which refreshes itself" {
+@test "report --wall: the page is laid out for a screen, and reloads itself" {
   report_setup
   with_time a now true
   taskresults report -o "$page" --wall

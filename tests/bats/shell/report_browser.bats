@@ -1,9 +1,9 @@
 #!/usr/bin/env bats
-# The status page in a browser: tests/browser/report.mjs says what is done with it. What the page is made of, and the
-# installed command: shell/report.bats.
+# The status page in a browser: tests/browser/report.mjs has the steps. For the page's content, and the installed command,
+# see shell/report.bats.
 #
-# The packages that this needs (.ci/deps extras) are heavy: where they are not, these tests are skipped. Screenshots are
-# left in build/browser/shots.
+# The packages that this needs (.ci/deps extras) are large. Without them, these tests are skipped. Screenshots are left in
+# build/browser/shots.
 
 load ../../lib/helpers
 load ../../lib/shell
@@ -19,8 +19,8 @@ setup_file() {
   cp package-lock.json node_modules/.from
 }
 
-# in_browser TEST OPTION... - makes a page of the results with these options, and runs the test on it. If `made_days_ago` is
-# set, the page is made by a clock that is so far behind.
+# in_browser TEST OPTION... - makes a page of the results with these options, and runs the test of report.mjs on it. If
+# `made_days_ago` is set, the page is made with a clock that is so many days behind.
 in_browser() {
   local program
   for program in node npm chromium; do
@@ -33,7 +33,7 @@ in_browser() {
   node "$root/tests/browser/report.mjs" "$1" "$BATS_TEST_TMPDIR/status.html" "$root/build/browser/shots"
 }
 
-# five_jobs - one of each kind, up to now; but for `stale`, which ran for half a day half a year ago.
+# five_jobs - one job of each kind, with runs up to now; only `stale` ran half a year ago, for half a day.
 five_jobs() {
   python3 - "$results" <<'PYTHON'
 import json, sys
@@ -54,18 +54,18 @@ job("idle", (), None)
 PYTHON
 }
 
-@test "the page is searched, filtered, sorted, unfolded, and asked about a day" {
+@test "the page can be searched, filtered and sorted; a job can be unfolded; a day shows its details" {
   five_jobs
   in_browser use
 }
 
-# fifteen_jobs - those of the pictures, with logs and a schedule.
+# fifteen_jobs - the jobs of the pictures in the documents, with logs and a schedule.
 fifteen_jobs() {
   rmdir "$results"
   python3 "$root/examples/pictures/fifteen_jobs.py" "$BATS_TEST_TMPDIR" "$$"
 }
 
-@test "what is drawn is true: of a bar, each part is its share of the day, and what is rare has a mark; runs stand side by side" {
+@test "the drawing is right: each part of a bar is its share of the day, rare failures have a mark, and runs do not overlap" {
   five_jobs
   python3 - "$results" <<'PYTHON'
 import json, sys
@@ -80,22 +80,22 @@ PYTHON
   in_browser true
 }
 
-@test "on a wall, fifteen jobs are whole on 1920 x 1080, and more are counted; nothing is to be scrolled" {
+@test "with --wall, fifteen jobs fit completely on 1920 x 1080, further ones are counted, and nothing needs scrolling" {
   fifteen_jobs
   in_browser wall --wall --tz Europe/Berlin
 }
 
-@test "at every width nothing is cut off, the marks are seen in both themes and explained, and a phone's page is short" {
+@test "at every width nothing is cut off, marks are visible in both themes and explained, and on a phone the page is short" {
   fifteen_jobs
   in_browser widths
 }
 
-@test "the page is used by keyboard alone" {
+@test "the page can be used with the keyboard alone" {
   five_jobs
   in_browser keyboard
 }
 
-@test "the page is light or dark, as the system is or the reader chooses" {
+@test "the page is light or dark, like the system, or as the reader chooses" {
   five_jobs
   in_browser themes
 }
@@ -106,12 +106,12 @@ PYTHON
   in_browser phone
 }
 
-@test "axe finds no fault with the page, light, dark and narrow" {
+@test "axe finds no accessibility error on the page, light, dark and narrow" {
   five_jobs
   in_browser accessible
 }
 
-@test "the page shows what is hostile as text" {
+@test "the page shows hostile names and outputs as text" {
   python3 - "$results" <<'PYTHON'
 import json, sys
 text = "</script><script>alert(2)</script><img src=x onerror=alert(3)>\u2028\u202e\0"
@@ -124,7 +124,7 @@ PYTHON
   in_browser hostile --title '</title><script>alert(4)</script>'
 }
 
-@test "the page of 2,000 jobs, with how long they took and much that was missed, opens, searches and sorts at once" {
+@test "a page of 2,000 jobs, with durations and many missed runs, opens, searches and sorts quickly" {
   mkdir "$BATS_TEST_TMPDIR/logs"
   python3 - "$results" "$BATS_TEST_TMPDIR" <<'PYTHON'
 import json, sys
@@ -149,16 +149,16 @@ PYTHON
   grep -q '"job-7","Job 7","flaky","idle","7 \*/6 \* \* \*"' "$BATS_TEST_TMPDIR/status.html"
 }
 
-@test "the page is a table without JavaScript" {
+@test "without JavaScript, the page is a table in the browser, too" {
   five_jobs
   in_browser plain
 }
 
-@test "the page of no jobs says so" {
+@test "a page without jobs says so" {
   in_browser empty
 }
 
-@test "a page that is old says so" {
+@test "an old page says how old it is" {
   five_jobs
   made_days_ago=3 in_browser stale
 }

@@ -1,11 +1,11 @@
 #!/usr/bin/env bats
-# The recipes in examples/ that make metrics and the status page: they do what they say.
+# The recipes in examples/ that make metrics and the status page work.
 
 load ../../lib/helpers
 load ../../lib/shell
 
-# run_crontab FILE NAME=VALUE... - runs the commands of a file for /etc/cron.d as cron would: each by sh, in an environment
-# of its own, which is what the file sets (and here, where the commands and the results are).
+# run_crontab FILE NAME=VALUE... - runs the commands of a file for /etc/cron.d as cron would: each by sh, with only the
+# variables that the file sets (and here, those that say where the commands and the results are).
 run_crontab() {
   local file=$1 line settings=() ran=0
   shift
@@ -23,7 +23,7 @@ run_crontab() {
   ((ran == 1))
 }
 
-@test "cron: the lines run, and write their files" {
+@test "cron: the commands of the crontabs run, and write their files" {
   make_job a 3
   run_crontab "$root/examples/cron/taskresults-metrics" METRICS="$BATS_TEST_TMPDIR/jobs.prom"
   grep -q '^taskresults_job_runs{job_id="a",result="success"} 3$' "$BATS_TEST_TMPDIR/jobs.prom"
@@ -31,7 +31,7 @@ run_crontab() {
   grep -q '<h1>All jobs OK</h1>' "$BATS_TEST_TMPDIR/status.html"
 }
 
-@test "systemd finds no fault with the units, and they run what they say" {
+@test "systemd finds no error in the units, and their commands run" {
   command -v systemd-analyze >/dev/null || missing_extra systemd-analyze
   make_job a 3
   mkdir "$BATS_TEST_TMPDIR/units"
@@ -57,7 +57,7 @@ run_crontab() {
   done
 }
 
-@test "the alerting rules are rules" {
+@test "promtool accepts the alerting rules, and they use only metrics that exist" {
   command -v promtool >/dev/null || missing_extra promtool
   promtool check rules "$root/examples/prometheus/taskresults.rules.yml"
   # Only metrics that there are.

@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# taskresults run: what is recorded is what the scheduler would have recorded, whatever the command does.
+# taskresults run: it records what the scheduler would have recorded, whatever the command does.
 
 bats_require_minimum_version 1.5.0
 load ../../lib/helpers
@@ -7,7 +7,7 @@ load ../../lib/hostile
 load ../../lib/shell
 load ../../lib/run
 
-@test "a success: standard output, stripped; shown as it is" {
+@test "a success: standard output is recorded stripped, and shown unchanged" {
   run taskresults run a -- printf ' \n\t two\nlines \n\n'
   [[ $status -eq 0 ]]
   assert_record 1 $'two\nlines' ''
@@ -18,7 +18,7 @@ load ../../lib/run
   assert_record 1 '' ''
 }
 
-@test "a failure: standard error as it is, or standard output, or nothing; the status passes through" {
+@test "a failure: standard error, or else standard output, is recorded as the error; the status is the command's" {
   run taskresults run a -- sh -c 'echo out; echo " err" >&2; exit 3'
   [[ $status -eq 3 && $output == $'out\n err' ]]
   assert_record 0 '' $' err\n'
@@ -27,7 +27,7 @@ load ../../lib/run
   assert_record 0 '' $'out\n'
 }
 
-@test "a failure that prints nothing: its status, or the signal that ended it" {
+@test "a failure that prints nothing: the error is its status, or the signal that ended it" {
   run taskresults run a -- false
   [[ $status -eq 1 && -z $output ]]
   assert_record 0 '' 'exit status 1'
@@ -65,11 +65,11 @@ PYTHON
   assert_record 0 'complaint' "$timeout_words"
   run_until_timeout --merge -- sh -c 'echo 1; echo 2 >&2; echo 3; touch begun; exec sleep 1000'
   assert_record 0 $'1\n2\n3' "$timeout_words"
-  # One kind of failure; a busy machine may have seen more of them than these three.
+  # task_errors counts timeouts as one kind. On a busy machine there may be more than these three.
   [[ $(sql 'SELECT count(*), sum(times) >= 3 FROM task_errors') == '1|1' ]]
 }
 
-@test "--merge: one stream, in the order in which it was written, shown on standard output" {
+@test "--merge: both streams as one, in the order in which they were written, on standard output" {
   cd "$BATS_TEST_TMPDIR"
   taskresults run a --merge -- sh -c 'for i in 1 2 3 4 5; do echo "out $i"; echo "err $i" >&2; done' >out 2>err
   expected=$(for i in 1 2 3 4 5; do echo "out $i"; echo "err $i"; done)
@@ -82,7 +82,7 @@ PYTHON
   assert_record 1 'on stderr' ''
 }
 
-@test "the recorded state of the scheduler, run again: the same texts" {
+@test "run again, the commands of the scheduler's recorded state give the same texts" {
   results=$root/tests/data/scheduler-state/results
   python3 - "$root/tests/data/scheduler-state" "$(tool taskresults)" "$SCHEDULER_RESULTS_DIR" <<'PYTHON'
 import json, subprocess, sys
@@ -100,7 +100,7 @@ for job in json.load(open(state + "/jobs.json"))["jobs"]:
 PYTHON
 }
 
-@test "what is not UTF-8 is replaced, and does not fail the run; NULs stay" {
+@test "bytes that are not UTF-8 are replaced in the record, and the run does not fail; NULs are kept" {
   taskresults run a -- printf 'caf\351\n' >"$BATS_TEST_TMPDIR/out"
   assert_record 1 $'caf\xef\xbf\xbd' ''
   [[ $(od -An -tx1 <"$BATS_TEST_TMPDIR/out") == ' 63 61 66 e9 0a' ]]
@@ -109,18 +109,18 @@ PYTHON
   python3 "$root/tests/live/run_texts.py" "$(runner)" "$BATS_TEST_TMPDIR" "${RUN_TEXTS:-60}"
 }
 
-@test "huge output takes no memory, and the head is exact" {
+@test "huge output takes little memory, and its recorded beginning is exact" {
   bash -c 'ulimit -v 200000; "$@"' - "$(tool taskresults)" run a -- \
     sh -c 'head -c 200000000 /dev/zero | tr "\000" " "; seq 1 2000; head -c 100000000 /dev/zero' | wc -c >"$BATS_TEST_TMPDIR/count"
   [[ $(<"$BATS_TEST_TMPDIR/count") == 300008893 ]]
   assert_record 1 "$(seq 1 2000 | head -c 5000)" ''
 }
 
-@test "a timeout: the scheduler's words, status 124, and the whole group is gone" {
+@test "a timeout: the error has the scheduler's words, the status is 124, and the whole process group is ended" {
   run_until_timeout -- sh -c 'sleep 1000 & echo partial; touch begun; sleep 1000'
   [[ $status -eq 124 && $output == partial ]]
   assert_record 0 'partial' "$timeout_words"
-  # One that prints elsewhere and ignores TERM.
+  # A process of the group that does not hold the output, and ignores TERM.
   run_until_timeout -- bash -c '(trap "" TERM; echo $BASHPID >pid; touch begun; exec sleep 1000) >/dev/null 2>&1 & exec sleep 1000'
   [[ $status -eq 124 ]]
   await is_gone pid
@@ -138,21 +138,21 @@ PYTHON
   await is_gone pid
 }
 
-# A process that leaves the command's group, session and output, and writes its number to the file `escaped`.
+# A process that leaves the command's group and session, does not hold its output, and writes its id to the file `escaped`.
 escape='setsid sh -c "echo \$\$ >escaped; exec sleep 1000" </dev/null >/dev/null 2>&1 & until test -s escaped; do sleep 0.02; done;'
 
-@test "a timeout ends what has left the command's group too: TERM first, and KILL for what does not go" {
+@test "a timeout also ends processes that left the command's group: by TERM first, then by KILL" {
   run_until_timeout -- sh -c 'setsid sleep 1000 & echo $! >escaped; touch begun; sleep 1000'
   [[ $status -eq 124 ]]
   is_gone escaped
   assert_record 0 '' "$timeout_words"
-  # Twice removed: the session's leader has a child in a session of its own, and both print elsewhere.
+  # Two levels: a process in a session of its own starts another in a session of its own, and neither holds the output.
   run_until_timeout -- sh -c 'setsid sh -c "setsid sleep 1000 & echo \$! >deep; echo \$\$ >escaped; touch begun; wait" >/dev/null 2>&1 &
     exec sleep 1000'
   [[ $status -eq 124 ]]
   is_gone escaped
   is_gone deep
-  # It has time to clean up after TERM ...
+  # It gets time to clean up after TERM ...
   run_until_timeout -- sh -c "setsid bash -c 'trap \"sleep 0.3; touch cleaned; exit\" TERM; echo \$\$ >escaped; touch begun
     while :; do sleep 0.02; done' >/dev/null 2>&1 & exec sleep 1000"
   [[ $status -eq 124 && -e cleaned ]]
@@ -163,14 +163,14 @@ escape='setsid sh -c "echo \$\$ >escaped; exec sleep 1000" </dev/null >/dev/null
   is_gone escaped
 }
 
-@test "a timeout ends a process that moves from number to number, forking for ever" {
+@test "a timeout ends a process that forks for ever and so changes its id all the time" {
   printf '%s\n' 'trap "" TERM; move() { (move &); }; touch begun; move' >"$BATS_TEST_TMPDIR/mover_of_this_test"
   run_until_timeout -- setsid bash "$BATS_TEST_TMPDIR/mover_of_this_test"
   [[ $status -eq 124 ]]
   ! pgrep -f "$BATS_TEST_TMPDIR/mover_of_this_test"
 }
 
-@test "a passed-on signal ends what has left the command's group too" {
+@test "a signal that is passed on also ends processes that left the command's group" {
   cd "$BATS_TEST_TMPDIR"
   for signal in TERM INT HUP QUIT; do
     rm -f escaped
@@ -185,7 +185,7 @@ escape='setsid sh -c "echo \$\$ >escaped; exec sleep 1000" </dev/null >/dev/null
   done
 }
 
-@test "a signal is not kept waiting by a process that holds the output of a command that has ended" {
+@test "a signal ends run at once, too, while a background process holds the output of a command that has ended" {
   cd "$BATS_TEST_TMPDIR"
   start "$(tool taskresults)" run a -- sh -c 'setsid sleep 1000 & echo $! >escaped; echo $$ >ran; echo done'
   await test -s ran
@@ -200,7 +200,7 @@ escape='setsid sh -c "echo \$\$ >escaped; exec sleep 1000" </dev/null >/dev/null
   assert_record 0 '' $'done\n'
 }
 
-@test "a signal is not kept waiting by somebody who does not read" {
+@test "a signal ends run at once, too, while the reader of its output does not read" {
   cd "$BATS_TEST_TMPDIR"
   mkfifo pipe
   exec {reader}<>pipe
@@ -216,14 +216,14 @@ escape='setsid sh -c "echo \$\$ >escaped; exec sleep 1000" </dev/null >/dev/null
   assert_record 0 '' $'unread\n'
 }
 
-@test "a daemon lives on after a normal end, also of a failure" {
+@test "a daemon that the command started lives on after the command ended by itself, with success or failure" {
   cd "$BATS_TEST_TMPDIR"
   for code in 0 1; do
     rm -f escaped
     run taskresults run a --timeout 1h -- sh -c "$escape exit $code"
     [[ $status -eq $code ]]
     is_alive escaped
-    # A later run that is ended ends its own only.
+    # A later run that is ended by a signal ends only its own processes.
     run taskresults run a --timeout 0.2 -- sleep 1000
     [[ $status -eq 124 ]]
     is_alive escaped
@@ -231,7 +231,7 @@ escape='setsid sh -c "echo \$\$ >escaped; exec sleep 1000" </dev/null >/dev/null
   done
 }
 
-@test "a process that the caller had started before exec is left alone by the timeout" {
+@test "a timeout does not touch a process that the caller started before `exec taskresults run`" {
   taskresults() { bash -c 'setsid sleep 1000 </dev/null >/dev/null 2>&1 & echo "$!" >>strangers; exec "$@"' - "$(tool taskresults)" "$@"; }
   run_until_timeout -- sh -c "$escape touch begun; exec sleep 1000"
   [[ $status -eq 124 ]]
@@ -242,7 +242,7 @@ escape='setsid sh -c "echo \$\$ >escaped; exec sleep 1000" </dev/null >/dev/null
   done <strangers
 }
 
-@test "in another namespace of processes, with the /proc of the first, a timeout ends what it has to, and nobody else" {
+@test "in a PID namespace with the /proc of another, a timeout ends the command's processes and no others" {
   unshare -p -f true 2>/dev/null || skip 'no namespaces here'
   taskresults() {
     unshare -p -f sh -c 'sleep 1000 & "$@"; code=$?; kill -0 $! && exit "$code"' - "$(tool taskresults)" "$@"
@@ -253,7 +253,7 @@ escape='setsid sh -c "echo \$\$ >escaped; exec sleep 1000" </dev/null >/dev/null
   assert_record 0 '' "$timeout_words"
 }
 
-@test "commands that cannot be started: 127, 126, and Python's words" {
+@test "commands that cannot be started: status 127 or 126, and Python's words as the error" {
   run -127 taskresults run a -- "no such 'thing'" x
   [[ $status -eq 127 && $output == "taskresults: no such 'thing': No such file or directory" ]]
   assert_record 0 '' "[Errno 2] No such file or directory: 'no such 'thing''"
@@ -266,13 +266,13 @@ escape='setsid sh -c "echo \$\$ >escaped; exec sleep 1000" </dev/null >/dev/null
   [[ $status -eq 0 && $output == 'from a script' ]]
 }
 
-@test "a signal that ends the command is 128 and its number" {
+@test "if a signal ends the command, the status is 128 + its number" {
   run taskresults run a -- sh -c 'echo last words; kill -SEGV $$'
   [[ $status -eq 139 ]]
   assert_record 0 '' $'last words\n'
 }
 
-@test "TERM, INT, HUP and QUIT to us are passed on, and the run is a failure" {
+@test "TERM, INT, HUP and QUIT to run are passed on to the command, and the run is recorded as a failure" {
   cd "$BATS_TEST_TMPDIR"
   ulimit -c 0
   for signal in TERM INT HUP QUIT; do
@@ -284,7 +284,7 @@ escape='setsid sh -c "echo \$\$ >escaped; exec sleep 1000" </dev/null >/dev/null
     assert_record 0 '' "Interrupted (SIG$signal)"
     rm begun
   done
-  # Also if the command makes the best of it.
+  # Also if the command handles the signal and exits with 0.
   start "$(tool taskresults)" run a -- python3 -c 'import signal, sys
 signal.signal(signal.SIGTERM, lambda *_: sys.exit(print("cleaned up")))
 open("begun", "w").close()
@@ -296,7 +296,7 @@ signal.pause()'
   assert_record 0 '' $'cleaned up\n'
 }
 
-@test "a signal that is ignored from the start, as below nohup, stays so for us and for the command" {
+@test "a signal that is ignored from the start, as with nohup, stays ignored by run and by the command" {
   cd "$BATS_TEST_TMPDIR"
   start env --ignore-signal=HUP "$(tool taskresults)" run a -- sh -c 'touch begun; until test -e enough; do sleep 0.02; done'
   await test -e begun
@@ -306,12 +306,12 @@ signal.pause()'
   assert_record 1 '' ''
 }
 
-# is_stopped PID
+# is_stopped PID - the process is in the stopped state.
 is_stopped() {
   grep -q '^State:.T' "/proc/$1/status"
 }
 
-@test "a command that is stopped away from a terminal stays so until it is continued; the first signal is the cause" {
+@test "without a terminal, a command that is stopped stays stopped until it is continued; of several signals, the first is recorded" {
   cd "$BATS_TEST_TMPDIR"
   start "$(tool taskresults)" run a -- sh -c 'echo $$ >ran; exec sleep 1000'
   await test -s ran
@@ -342,7 +342,7 @@ megabytes() {
   seq 1 9999999 | head -c "$(($1 * 1048576))"
 }
 
-# is_lossless STATUS EXPECTED - of a --quiet run that printed 3 MiB and failed with 7: all was shown, and recorded.
+# is_lossless STATUS EXPECTED - a --quiet run whose command printed 3 MiB and failed with 7 showed and recorded everything.
 is_lossless() {
   [[ $1 -eq 7 ]]
   megabytes 3 | cmp - "$BATS_TEST_TMPDIR/out"
@@ -350,7 +350,7 @@ is_lossless() {
 }
 noisy='seq 1 9999999 | head -c 3145728; echo err >&2; exit 7'
 
-@test "--quiet keeps what fits into memory without any disk, and more in a file without a name" {
+@test "--quiet keeps a little output in memory without using the disk, and more in a file without a name" {
   cd "$BATS_TEST_TMPDIR"
   TMPDIR=/nowhere run taskresults run a --quiet -- sh -c 'head -c 500000 /dev/zero; echo err >&2'
   [[ $status -eq 0 && -z $output ]]
@@ -365,7 +365,7 @@ noisy='seq 1 9999999 | head -c 3145728; echo err >&2; exit 7'
   [[ ! -s out ]]
 }
 
-@test "--quiet without a place to keep more: all is shown, what was kept first, and the record is whole" {
+@test "--quiet, if more output cannot be kept: everything is shown, in order, and the record is complete" {
   cd "$BATS_TEST_TMPDIR"
   local long
   long=$(printf '/%04999d' 0)
@@ -375,19 +375,19 @@ noisy='seq 1 9999999 | head -c 3145728; echo err >&2; exit 7'
     is_lossless "$status"
     [[ $(<err) == 'taskresults: cannot keep the output, so it is shown: '*$'\nerr' ]]
   done
-  # A file that may not grow, which is noticed in the middle of a write.
+  # A limit on the size of files, which is reached in the middle of a write.
   (ulimit -f 100; taskresults run a --quiet -- sh -c "$noisy" 2>err || echo "$?" >status) | cat >out
   is_lossless "$(<status)"
   [[ $(<err) == 'taskresults: cannot keep the output, so it is shown: File too large'$'\nerr' ]]
   status=0
   (ulimit -f 100; taskresults run a -- sh -c 'seq 1 9999999 | head -c 3145728; echo >&2' >limited 2>err) || status=$?
   [[ $status -eq 3 && $(<err) == 'taskresults: standard output cannot be shown any more: File too large' ]]
-  # A success is one nevertheless.
+  # A success stays a success.
   TMPDIR=/nowhere taskresults run a --quiet -- sh -c 'seq 1 9999999 | head -c 3145728' >out 2>err
   megabytes 3 | cmp - out
 }
 
-@test "--quiet: what was kept and cannot be read any more is told, the rest is shown, and run ends" {
+@test "--quiet: if kept output cannot be read again, a message says so, the rest is shown, and run ends" {
   cd "$BATS_TEST_TMPDIR"
   local status=0
   head -c 8 /dev/zero >calls
@@ -399,7 +399,7 @@ noisy='seq 1 9999999 | head -c 3145728; echo err >&2; exit 7'
   [[ $(sql 'SELECT success, error FROM task_results') == '0|bad' ]]
 }
 
-@test "--quiet on a full disk: all is shown, and the record is whole" {
+@test "--quiet on a full disk: everything is shown, and the record is complete" {
   ((EUID == 0)) || skip 'needs root, to mount a small disk'
   cd "$BATS_TEST_TMPDIR"
   mkdir small
@@ -416,7 +416,7 @@ noisy='seq 1 9999999 | head -c 3145728; echo err >&2; exit 7'
   [[ $status -eq 7 && $(<out) == precious && $(<err) == err ]]
 }
 
-@test "standard input, arguments and the environment reach the command as they are" {
+@test "standard input, arguments and the environment reach the command unchanged" {
   [[ $(printf 'a\nb' | taskresults run a -- cat) == $'a\nb' ]]
   cd "$BATS_TEST_TMPDIR"
   WORD='$(touch pwned)' taskresults run a -- python3 -c 'import os, sys; print(os.environ["WORD"], sys.argv[1:])' \
@@ -425,7 +425,7 @@ noisy='seq 1 9999999 | head -c 3145728; echo err >&2; exit 7'
   [[ $(taskresults run a -- sh -c 'ls /proc/self/fd | wc -l') == $(sh -c 'ls /proc/self/fd | wc -l' </dev/null | cat) ]]
 }
 
-@test "the record cannot be written: said loudly, status 3, and the output is not lost" {
+@test "if the record cannot be written, a message says NOT RECORDED, the status is 3, and the output is still shown" {
   SCHEDULER_RESULTS_DIR=$BATS_TEST_TMPDIR/nowhere run taskresults run a --quiet -- echo precious
   [[ $status -eq 3 && $output == *'nowhere: No such file or directory'*'THIS RUN WAS NOT RECORDED'*precious ]]
   SCHEDULER_RESULTS_DIR=$BATS_TEST_TMPDIR/nowhere run taskresults run a -- sh -c 'echo precious; exit 9'
@@ -437,7 +437,7 @@ noisy='seq 1 9999999 | head -c 3145728; echo err >&2; exit 7'
   [[ $status -eq 3 && $output == *'the extension is not at'*'NOT RECORDED'*precious ]]
 }
 
-@test "a full disk under the record, or under what is shown" {
+@test "a full disk, for the record or for standard output: a message, and status 3 for a success" {
   run bash -c '"$@" >/dev/full' - "$(tool taskresults)" run a -- echo out
   [[ $status -eq 3 && $output == 'taskresults: standard output cannot be shown any more: No space left on device' ]]
   assert_record 1 out ''
@@ -452,22 +452,22 @@ noisy='seq 1 9999999 | head -c 3145728; echo err >&2; exit 7'
   [[ $status -eq 3 && $(<"$BATS_TEST_TMPDIR/out") == *'No space left on device'*'NOT RECORDED'*precious ]]
 }
 
-@test "a reader that goes away ends nothing: the command runs on, and is recorded whole" {
+@test "if the reader of the output ends, the command runs on, and its output is recorded completely" {
   taskresults run a -- sh -c 'seq 1 100000; echo "the end" >&2; exit 5' 2>"$BATS_TEST_TMPDIR/err" | head -n 1 >/dev/null
   [[ ${PIPESTATUS[0]} -eq 5 && $(<"$BATS_TEST_TMPDIR/err") == 'the end' ]]
   assert_record 0 '' $'the end\n'
 }
 
-@test "a background process that keeps the output open is waited for; the timeout ends that" {
+@test "run waits for a background process that holds the output; the timeout ends the wait" {
   run taskresults run a -- sh -c '(sleep 0.3; echo late) & echo early'
   [[ $output == $'early\nlate' ]]
   assert_record 1 $'early\nlate' ''
-  # One that has left the group keeps the pipe for ever, and is given up.
+  # A process that left the group and holds the pipe for ever is no longer waited for.
   run timeout 300 "$(tool taskresults)" run a --timeout 0.2 -- sh -c 'setsid sleep 1000 2>/dev/null & exit 0'
   [[ $status -eq 124 ]]
 }
 
-@test "on a terminal the command may read, and Ctrl-C reaches it" {
+@test "on a terminal, the command can read, and Ctrl-C reaches it" {
   cat >"$BATS_TEST_TMPDIR/type.py" <<'PYTHON'
 import os, pty, sys
 pid, terminal = pty.fork()
@@ -493,10 +493,10 @@ PYTHON
   run timeout 300 python3 "$BATS_TEST_TMPDIR/type.py" '' "$(tool taskresults)" run a -- sh -c 'echo ready; exec sleep 1000'
   [[ $status -eq 130 ]]
   assert_record 0 '' $'ready\n'
-  # One that sets the terminal up has asked for it as well.
+  # A command that changes the terminal's settings is put into the foreground, too.
   run timeout 300 python3 "$BATS_TEST_TMPDIR/type.py" '' "$(tool taskresults)" run a -- sh -c 'stty -echo </dev/tty && echo set'
   [[ $status -eq 0 && $output == *set* ]]
-  # And when it is stopped, so are we, until we are continued: here by itself, in place of a shell.
+  # If the command is stopped, run stops, too, until it is continued. Here the command does that, in place of a shell.
   # shellcheck disable=SC2016  # the command's own
   run timeout 300 python3 "$BATS_TEST_TMPDIR/type.py" '' "$(tool taskresults)" run a -- sh -c 'resume() {
       (until grep -q "^State:.T" "/proc/$PPID/status"; do sleep 0.02; done; kill -CONT "$PPID") &
@@ -506,11 +506,11 @@ PYTHON
   assert_record 1 $'once\ntwice' ''
 }
 
-@test "closed standard descriptors: nothing is mixed up, and the record is whole" {
+@test "with closed standard descriptors, nothing is mixed up, and the record is complete" {
   run bash -c '"$@" <&-' - "$(tool taskresults)" run a -- sh -c 'cat; echo out'
   [[ $status -eq 0 && $output == out ]]
   assert_record 1 out ''
-  # What cannot be shown is status 3 of a success.
+  # A success whose output cannot be shown is status 3.
   run bash -c '"$@" <&- >&- 2>&-' - "$(tool taskresults)" run a -- sh -c 'cat; echo out; echo err >&2'
   [[ $status -eq 3 && -z $output ]]
   assert_record 1 out ''
@@ -522,8 +522,8 @@ PYTHON
   assert_record 0 '' $'out\nerr\n'
 }
 
-@test "a parent that ignores PIPE, CHLD or XFSZ: the command does not inherit what we do, and the run ends" {
-  # The bits of SIGPIPE and SIGCHLD; and of SIGXFSZ, which stays as it came. make leaves others ignored, too.
+@test "if the parent ignores PIPE, CHLD or XFSZ, the run ends; the command gets the default for PIPE and CHLD, and XFSZ unchanged" {
+  # The bits of SIGPIPE and SIGCHLD; and of SIGXFSZ, which stays as it was. make has other signals ignored, too.
   local ours=$((0x1011000)) show=(sed -n 's/^SigIgn:\t//p' /proc/self/status)
   run env --default-signal --ignore-signal=PIPE,CHLD "$(tool taskresults)" run a -- "${show[@]}"
   [[ $status -eq 0 && $((16#$output & ours)) -eq 0 ]] || { echo "$status: $output"; return 1; }
@@ -533,7 +533,7 @@ PYTHON
   [[ $status -eq 124 ]]
 }
 
-@test "hostile job ids: one record in that job's file, the name too; nothing else happens" {
+@test "run with hostile job ids: one record in that job's file, with its name, and nothing else happens" {
   cd "$BATS_TEST_TMPDIR"
   for job in "${hostile_jobs[@]}"; do
     taskresults run --quiet --name "$job" -- "$job" -- printf %s "$job" </dev/null
@@ -549,7 +549,7 @@ PYTHON
   [[ ! -e pwned ]]
 }
 
-@test "the runner alone: too few words are refused, and a timeout of months is waited for" {
+@test "taskresults-run by itself refuses too few arguments; a timeout may be of months" {
   for words in '3 cat true' '0 true' 'quiet' '1 cat' 'quietly 1 cat true' 'timeout 1 cat true' 'x=1 1 cat true'; do
     # shellcheck disable=SC2086  # words
     run "$(runner)" $words
@@ -559,7 +559,7 @@ PYTHON
   [[ $status -eq 0 && $output == $'out\n1\n6f7574\n\n'20*Z ]]
 }
 
-@test "usage: what is wrong is said before anything runs" {
+@test "usage: a message says what is wrong before the command is run" {
   cd "$BATS_TEST_TMPDIR"
   for arguments in '' 'a' 'a --' '-- touch x' 'a touch x' 'a b -- touch x' '-- a touch x' 'a/b -- touch x' 'a --timeout 0 -- touch x' 'a --timeout x -- touch x' \
     'a --timeout 0.0001 -- touch x' 'a --timeout - -- touch x' 'a --timeout 5w3 -- touch x' 'a --timeout 300000y -- touch x' \

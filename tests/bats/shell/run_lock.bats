@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# taskresults run --lock and --jitter: one run of a job at a time, a random start, and what ends the waiting.
+# taskresults run --lock and --jitter: one run of a job at a time, a random wait before the start, and signals in the wait.
 
 # shellcheck disable=SC2154  # helpers.bash and bats set them
 
@@ -20,7 +20,7 @@ teardown() {
   [[ -z ${open_place-} ]] || rm -rf "$open_place"
 }
 
-# hold JOB [COMMAND...] - a run of it that holds its lock until the file `enough` is there; sets $holder.
+# hold JOB [COMMAND...] - starts a run that holds the job's lock until there is a file `enough`; sets $holder.
 hold() {
   rm -f begun enough
   setsid "$(tool taskresults)" run "$1" --lock skip -- sh -c 'touch begun; until test -e enough; do sleep 0.02; done' \
@@ -35,12 +35,12 @@ let_go() {
   holder=
 }
 
-# records JOB - how many.
+# records JOB - the number of records.
 records() {
   cat "$results/$1.jsonl" 2>/dev/null | wc -l
 }
 
-# waits_for_lock PID - a child of it, whose number goes into the file `helper`, is blocked in flock().
+# waits_for_lock PID - a child of the process, whose id goes into the file `helper`, is blocked in flock().
 waits_for_lock() {
   local child
   for child in $(pgrep -P "$1"); do
@@ -51,7 +51,7 @@ waits_for_lock() {
   return 1
 }
 
-@test "run --lock skip: while another run goes on, 75, the scheduler's Skipped in the log, no record" {
+@test "run --lock skip: while another run goes on, status 75, the scheduler's Skipped in the log, and no record" {
   cd "$BATS_TEST_TMPDIR"
   hold a
   run taskresults run a --lock skip -- touch ran
@@ -68,12 +68,12 @@ waits_for_lock() {
   let_go
   taskresults run a --lock skip -- touch ran
   [[ -e ran && $(records a) -eq 3 ]]
-  # The skips are no starts: the runs that were alone have their durations.
+  # Skipped runs are not starts in the log: the runs that were alone have their durations.
   assert_rows $'a|1\nb|1' "SELECT job_id, count(duration_s) FROM task_runs
     WHERE rowid IN (SELECT max(rowid) FROM task_results GROUP BY job_id) GROUP BY job_id"
 }
 
-@test "run --lock: the directory is meant, not how it is spelled; the home directory does not matter" {
+@test "run --lock: all spellings of the results directory give the same lock, and HOME does not matter" {
   cd "$BATS_TEST_TMPDIR"
   hold a
   ln -s results link
@@ -99,7 +99,7 @@ waits_for_lock() {
   assert_rows 12 'SELECT count(duration_s) FROM task_runs'
 }
 
-@test "run --lock wait: a signal ends the waiting cleanly: its status, no record, no line, and no process is left" {
+@test "run --lock wait: a signal ends the wait: the signal's status, no record, no line in the log, no process left" {
   cd "$BATS_TEST_TMPDIR"
   hold a
   local signal before
@@ -114,7 +114,7 @@ waits_for_lock() {
     await is_gone helper
   done
   [[ ! -e ran && $(records a) -eq 0 && $(wc -l <"$logs/a.log") -eq $before ]]
-  # Killed at once, it leaves nobody who waits, or who holds the lock later on.
+  # After KILL, no process is left that waits, or that gets the lock later.
   start "$(tool taskresults)" run a --lock wait -- touch ran
   await waits_for_lock "$pid"
   kill -KILL "$pid"
@@ -123,7 +123,7 @@ waits_for_lock() {
   taskresults run a --lock skip -- true
 }
 
-@test "run --lock wait: stopped and continued while it waits, as by Ctrl-Z, it goes on" {
+@test "run --lock wait: it can be stopped, as by Ctrl-Z, and continued while it waits" {
   cd "$BATS_TEST_TMPDIR"
   hold a
   start "$(tool taskresults)" run a --lock wait -- touch ran
@@ -136,7 +136,7 @@ waits_for_lock() {
   [[ -e ran ]]
 }
 
-@test "run --lock: who is killed lets go; a daemon that the command leaves does not hold it" {
+@test "run --lock: a killed run releases the lock; a daemon that the command leaves does not hold it" {
   cd "$BATS_TEST_TMPDIR"
   hold a
   kill -KILL "$holder"
@@ -173,7 +173,7 @@ waits_for_lock() {
   [[ $output != *.taskresults* ]]
 }
 
-@test "run --lock: what root makes in somebody's directory is his, so that he can lock too" {
+@test "run --lock: what root makes in another user's directory belongs to that user, who can then lock, too" {
   ((EUID == 0)) || skip 'needs root, to be somebody else'
   open_results
   chown 65534:65534 "$results"
@@ -186,7 +186,7 @@ waits_for_lock() {
   [[ $status -eq 0 ]]
 }
 
-@test "run --lock: without a lock to be had the command is not run, and that is said" {
+@test "run --lock: if the lock cannot be made, the command is not run, and a message says so" {
   cd "$BATS_TEST_TMPDIR"
   assert_refused() {
     run taskresults run a --lock "$1" --quiet -- touch ran
@@ -194,7 +194,7 @@ waits_for_lock() {
       { echo "$status $output"; return 1; }
     [[ ! -e ran && $(records a) -eq 0 && ! -e $logs/a.log ]]
   }
-  # Links, and what is no directory or file, in each place.
+  # Links, and entries that are not directories or files, in each place.
   mkdir -p elsewhere/locks
   for path in .taskresults .taskresults/locks; do
     rm -rf "$results/.taskresults"
@@ -217,7 +217,7 @@ waits_for_lock() {
   results=$PWD/nowhere SCHEDULER_RESULTS_DIR=$PWD/nowhere assert_refused skip 'No such file or directory'
 }
 
-@test "run --lock: a stranger's directory in the place of ours is refused, and one without permission" {
+@test "run --lock: a directory for locks that belongs to another user, or has no permission, is refused" {
   ((EUID == 0)) || skip 'needs root, to be somebody else'
   open_results
   logs=$open_place/logs
@@ -233,7 +233,7 @@ waits_for_lock() {
   [[ $status -eq 3 && $output == *'so the command was not run: Permission denied' ]]
 }
 
-@test "run --lock: a full disk is no obstacle to a lock that was there before" {
+@test "run --lock: on a full disk, a lock that was made before still works" {
   ((EUID == 0)) || skip 'needs root, to mount a small disk'
   cd "$BATS_TEST_TMPDIR"
   # shellcheck disable=SC2016  # the inner shell's
@@ -243,7 +243,7 @@ waits_for_lock() {
   [[ $(wc -l <ran) -eq 2 && ! -s out ]]
 }
 
-@test "run --jitter: a random wait before the start; a signal ends it, and leaves neither record nor line" {
+@test "run --jitter: it waits at random before the start; a signal ends the wait, without a record or a line in the log" {
   cd "$BATS_TEST_TMPDIR"
   local signal
   for signal in TERM INT HUP QUIT; do
@@ -255,7 +255,7 @@ waits_for_lock() {
     wait "$pid" || status=$?
     [[ $status -eq $((128 + $(kill -l "$signal"))) && ! -s out && ! -s err && ! -e ran ]]
   done
-  # It waits without the lock.
+  # While it waits, it does not hold the lock.
   [[ $(records a) -eq 0 && ! -e $logs/a.log && ! -e $results/.taskresults ]]
   for jitter in 0 0.05; do
     taskresults run a --jitter "$jitter" -- true
@@ -264,14 +264,14 @@ waits_for_lock() {
 }
 
 @test "run --jitter: --timeout counts from the command's start" {
-  # Whatever the wait was: with a timeout that is shorter, in ten runs none is ended by it.
+  # The timeout is shorter than the longest wait, and none of ten runs is ended by it.
   for _ in {1..5}; do
     taskresults run a --jitter 0.4 --timeout 10 -- true
   done
   assert_rows '5|5' 'SELECT count(*), sum(success) FROM task_results'
 }
 
-@test "run --lock and --jitter: wrong words are wrong usage, before anything runs" {
+@test "run --lock and --jitter: a wrong value is wrong usage, before the command is run" {
   cd "$BATS_TEST_TMPDIR"
   for arguments in '--lock x' '--lock=' '--lock' '--lock SKIP' '--jitter x' '--jitter=' '--jitter -1' '--jitter 5w3'; do
     # shellcheck disable=SC2086  # words

@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# taskresults run: the lines in the job's log are those that the scheduler would leave, and nothing can forge one.
+# taskresults run: it writes the same lines to the job's log as the scheduler, and nothing can forge one.
 
 # shellcheck disable=SC2154  # helpers.bash and bats set them
 
@@ -14,13 +14,13 @@ teardown() {
   [[ -z ${open_place-} ]] || rm -rf "$open_place"
 }
 
-# events JOB - what its log tells of, a word a line.
+# events JOB - the events of its log, a word a line.
 events() {
   sql ".parameter init" ".parameter set :job '$1'" 'SELECT event FROM task_logs WHERE job_id = :job ORDER BY rowid'
 }
 
-# assert_log JOB DIRECTORY WORDS... - the last lines of its log, without the times: those in Python's form, in UTC, of the last
-# minutes, and not falling; the last one is the record's time.
+# assert_log JOB DIRECTORY WORDS... - the last lines of its log have these words. Their times are in Python's form, in UTC,
+# of the last minutes, and never decrease; the last one is the record's.
 assert_log() {
   python3 - "$logs/$1.log" "$results/$1.jsonl" "${@:2}" <<'PYTHON'
 import datetime, json, re, sys
@@ -41,7 +41,7 @@ assert record["timestamp"] == stamps[-1].isoformat() + "Z", (record, stamps)
 PYTHON
 }
 
-@test "run: the log has a line before the command and one behind it, as the scheduler writes them" {
+@test "run: it writes a line to the log before the command and one after it, like the scheduler" {
   cd "$BATS_TEST_TMPDIR"
   taskresults run a -- true
   assert_log a "$PWD" 'Executing (command mode): working_dir=DIR, cmd=true' 'Command executed successfully'
@@ -58,7 +58,7 @@ PYTHON
   [[ $(events a | sort | uniq -c | tr -s ' \n' ' ') == ' 3 failed 5 started 1 succeeded 1 timed_out ' ]]
 }
 
-@test "run: the line before the command is there while it goes on, the line behind it when the record is" {
+@test "run: the first line is in the log while the command runs, the second when the record is written" {
   cd "$BATS_TEST_TMPDIR"
   # shellcheck disable=SC2016  # the command's own
   taskresults run a -- sh -c 'wc -l <"$SCHEDULER_LOGS_DIR/a.log"; ! test -e "$SCHEDULER_RESULTS_DIR/a.jsonl"' >out
@@ -90,7 +90,7 @@ for start, end, duration in zip(starts, ends, told):
 PYTHON
 }
 
-@test "run: neither a command's words, nor its directory, nor what it prints can forge a line of the log" {
+@test "run: a command's arguments, directory and output cannot forge a line of the log" {
   local forged=$'x\n[2026-11-28T05:00:00Z] Job paused\n'
   mkdir "$BATS_TEST_TMPDIR/$forged"
   cd "$BATS_TEST_TMPDIR/$forged"
@@ -107,7 +107,7 @@ PYTHON
   [[ $(LC_ALL=C tr -d '\n -~' <"$logs/a.log" | wc -c) -eq 0 ]]
 }
 
-@test "run: the command in the log is what a shell has to be given; 200 characters of it, none cut" {
+@test "run: the command in the log is quoted for the shell, and at most 200 whole characters long" {
   python3 - "$(tool taskresults)" "$logs/a.log" "${RUN_WORDS:-60}" <<'PYTHON'
 import os, random, subprocess, sys
 tool, log, count = sys.argv[1:]
@@ -135,7 +135,7 @@ assert cut > int(count) / 20, cut
 PYTHON
 }
 
-@test "run: a working directory that cannot be told is a ? in the log" {
+@test "run: a working directory that cannot be found out is a ? in the log" {
   head -c 8 /dev/zero >"$BATS_TEST_TMPDIR/calls"
   run env LD_PRELOAD="$root/build/shim/each_call.so" EACH_CALL_STATE="$BATS_TEST_TMPDIR/calls" EACH_CALL_NAME=getcwd \
     EACH_CALL_AT=1 EACH_CALL_ERRNO=2 "$(tool taskresults)" run a -- true
@@ -143,14 +143,14 @@ PYTHON
   assert_log a / 'Executing (command mode): working_dir=?, cmd=true' 'Command executed successfully'
 }
 
-@test "run: --no-log-command keeps the command out of the log, and the durations in" {
+@test "run: --no-log-command keeps the command out of the log; durations are still known" {
   taskresults run a --no-log-command -- true --password s3cret
   assert_log a "$PWD" 'Executing (command mode): working_dir=DIR, cmd=(not logged)' 'Command executed successfully'
   run ! grep -q s3cret "$logs/a.log"
   assert_rows 1 'SELECT duration_s >= 0 FROM task_runs'
 }
 
-@test "run: the log is in SCHEDULER_LOGS_DIR, or in logs beside the results if that is there; else there is none" {
+@test "run: the log is in SCHEDULER_LOGS_DIR, or in `logs` beside the results if that exists; otherwise no log is written" {
   cd "$BATS_TEST_TMPDIR"
   mkdir -p one/results two/results elsewhere
   unset SCHEDULER_LOGS_DIR
@@ -161,19 +161,19 @@ PYTHON
   [[ $(wc -l <one/logs/a.log) -eq 2 ]]
   SCHEDULER_LOGS_DIR=elsewhere SCHEDULER_RESULTS_DIR=one/results taskresults run a -- true
   [[ $(wc -l <one/logs/a.log) -eq 2 && $(wc -l <elsewhere/a.log) -eq 2 ]]
-  # The results may be reached by a link: what lies beside them is meant, not what lies beside it.
+  # If the results directory is a link, `logs` is searched beside the directory itself, not beside the link.
   mkdir here
   ln -s ../one/results here/results
   SCHEDULER_RESULTS_DIR=here/results taskresults run a -- true
   [[ $(wc -l <one/logs/a.log) -eq 4 ]]
-  # A directory that was named and is not there.
+  # A named directory that does not exist.
   SCHEDULER_LOGS_DIR=nowhere run taskresults run a -- echo fine
   [[ $status -eq 0 && $output == $'taskresults: the log nowhere/a.log cannot be written: No such file or directory\nfine' ]]
   SCHEDULER_LOGS_DIR=nowhere run taskresults run a --quiet -- echo fine
   [[ $status -eq 0 && -z $output ]]
 }
 
-# assert_unlogged REASON - runs go on as ever with a log that cannot be written, which is said once, and not with --quiet.
+# assert_unlogged REASON - if the log cannot be written, a run goes on as usual, with one message, and none with --quiet.
 assert_unlogged() {
   run taskresults run a -- echo fine
   [[ $status -eq 0 && $output == *"the log "*"/a.log cannot be written: $1"$'\n'fine ]] || { echo "$output"; return 1; }
@@ -185,7 +185,7 @@ assert_unlogged() {
   assert_record 1 fine ''
 }
 
-@test "run: a log that cannot be written is said, and changes nothing else; no link is followed" {
+@test "run: if the log cannot be written, a message says so, and nothing else changes; no link is followed" {
   cd "$BATS_TEST_TMPDIR"
   mkdir "$logs/a.log"
   assert_unlogged 'Is a directory'
@@ -200,7 +200,7 @@ assert_unlogged() {
   mkfifo "$logs/a.log"
   assert_unlogged 'Invalid argument'
   rm "$logs/a.log"
-  # A link where the directory was only looked for; where it was named it is the user's own.
+  # `logs` beside the results is not used if it is a link; a directory that the user named may be one.
   unset SCHEDULER_LOGS_DIR
   mv logs real
   ln -s real logs
@@ -210,7 +210,7 @@ assert_unlogged() {
   [[ $(wc -l <real/a.log) -eq 2 ]]
 }
 
-@test "run: another user's directory takes no log, and the run is as ever" {
+@test "run: no log is written in another user's directory, and the run is as usual" {
   ((EUID == 0)) || skip 'needs root, to be somebody else'
   open_results
   logs=$open_place/logs
@@ -221,7 +221,7 @@ assert_unlogged() {
   assert_record 1 fine ''
 }
 
-@test "run: a full disk under the log: said, the record whole, the status the command's" {
+@test "run: if the disk of the log is full, a message says so, the record is complete, and the status is the command's" {
   ((EUID == 0)) || skip 'needs root, to mount a small disk'
   cd "$BATS_TEST_TMPDIR"
   # shellcheck disable=SC2016  # the inner shell's
@@ -233,7 +233,7 @@ assert_unlogged() {
   assert_record 0 '' $'precious\n'
 }
 
-@test "run: a torn end of the log stays a line of its own" {
+@test "run: a torn last line of the log stays a line of its own" {
   log_raw a '[2026-01-01T00:00:00Z] Job pau'
   taskresults run a -- true
   [[ $(events a) == $'other\nstarted\nsucceeded' ]]
@@ -242,7 +242,7 @@ assert_unlogged() {
   [[ $(sed -n 4p "$logs/a.log") == 'no newline' && $(wc -l <"$logs/a.log") -eq 6 ]]
 }
 
-@test "run: lines of runs at the same time are whole, each" {
+@test "run: the log's lines of runs at the same time are complete" {
   local i pids=()
   for i in {1..20}; do
     taskresults run a -- true "$(printf "$i%.0s" {1..70})" &
@@ -252,7 +252,7 @@ assert_unlogged() {
   [[ $(events a | sort | uniq -c | tr -s ' \n' ' ') == ' 20 started 20 succeeded ' ]]
 }
 
-@test "run: hostile job ids have logs of their own, and nothing else happens" {
+@test "run: jobs with hostile ids have logs of their own, and nothing else happens" {
   cd "$BATS_TEST_TMPDIR"
   local job long
   printf -v long 'x%.0s' {1..249}
@@ -269,7 +269,7 @@ PYTHON
   [[ ! -e pwned ]]
 }
 
-@test "run: closed standard descriptors: nothing is mixed into the log, and nothing of it into the output" {
+@test "run: with closed standard descriptors, no output gets into the log, and no line of the log into the output" {
   run bash -c '"$@" <&- >&- 2>&-' - "$(tool taskresults)" run a -- sh -c 'echo out; echo err >&2'
   [[ $status -eq 3 ]]
   run bash -c '"$@" <&- >&- 2>&-' - "$(tool taskresults)" run a --quiet -- sh -c 'echo out; echo err >&2; exit 4'
@@ -278,7 +278,7 @@ PYTHON
   [[ $status -eq 0 && $output == out ]]
 }
 
-@test "logs beside the results are read where run writes them: by task_runs in sql, sla and doctor; a link is not" {
+@test "sql, sla and doctor read the logs beside the results, where run writes them; a link is not followed" {
   unset SCHEDULER_LOGS_DIR
   mkdir -p "$results/../logs"
   taskresults run nap -- true
@@ -286,12 +286,12 @@ PYTHON
   run taskresults sql "SELECT count(duration_s) FROM task_runs WHERE job_id = 'nap'"
   [[ $output == 1 ]]
   [[ $(taskresults doctor) == *"ok    logs $results/../logs"* ]]
-  # A variable that is set goes before.
+  # The variable, if it is set, comes first.
   [[ $(SCHEDULER_LOGS_DIR=$BATS_TEST_TMPDIR/none taskresults doctor) == *"job logs, $BATS_TEST_TMPDIR/none, is missing"* ]]
   mv "$results/../logs" "$results/../others"
   ln -s others "$results/../logs"
   [[ $(taskresults doctor) != *"ok    logs $results/../logs"* ]]
-  # The command of run gets the environment as it came.
+  # The command of run gets the environment unchanged.
   rm "$results/../logs"
   mv "$results/../others" "$results/../logs"
   [[ $(taskresults run nap -- sh -c 'echo "<${SCHEDULER_LOGS_DIR-unset}>"') == '<unset>' ]]

@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
-# taskresults run --ping: a dead man's switch on loopback (tests/lib/switch.py) is told of start and end; and whatever it does,
-# the run is as it would be without.
+# taskresults run --ping: a monitoring service on loopback (tests/lib/switch.py) is called at the start and at the end.
+# Whatever the service does, the run is as it would be without it.
 
 # shellcheck disable=SC2154  # helpers.bash and bats set them
 
@@ -52,7 +52,7 @@ assert_requests() {
   [[ $(requests) == "${expected%$'\n'}" ]] || { requests; return 1; }
 }
 
-@test "run --ping: start, then the exit status, with what was printed on both streams" {
+@test "run --ping: it calls /start, then the exit status with the output of both streams" {
   start_switch
   run taskresults run a --ping env -- sh -c 'echo out; echo err >&2'
   [[ $status -eq 0 && $output == $'out\nerr' ]]
@@ -70,7 +70,7 @@ assert_requests() {
   [[ $(grep -c '"type": "text/plain; charset=utf-8"' requests) -eq 6 ]]
 }
 
-@test "run --ping: a run that was not recorded, or not shown, is told as 3; a signal as 128 and its number" {
+@test "run --ping: the status is 3 if the run was not recorded or not shown, and 128 + the number of a signal" {
   start_switch
   mkdir "$results/a.jsonl"
   run taskresults run a --ping env -- echo out
@@ -83,7 +83,7 @@ assert_requests() {
   assert_requests 'GET /key/start ""' 'POST /key/3 "out\n"' 'GET /key/start ""' 'POST /key/143 "Interrupted (SIGTERM)"'
 }
 
-@test "run --ping: the body is the last 10 KB, and any bytes arrive as text" {
+@test "run --ping: the body is the last 10 KB of the output, and always text" {
   start_switch
   taskresults run a --ping env -- seq 1 30000 >/dev/null
   # shellcheck disable=SC2016  # python's own
@@ -99,7 +99,7 @@ assert 10240 - 3 <= len(second.encode()) - 4 <= 10240, len(second.encode())  # t
 PYTHON
 }
 
-@test "run --ping: the URL is in no command line, from the environment or from a file; one as an argument is refused" {
+@test "run --ping: the URL, from the environment or a file, is in no command line; a URL as an argument is refused" {
   start_switch s3cret-key
   taskresults run a --ping env -- true
   printf '%s\r\nignored\n' "$url?create=1" >url
@@ -117,7 +117,7 @@ PYTHON
   done
 }
 
-@test "run --ping: without a URL, or a usable one, the run goes on, and that is said unless --quiet" {
+@test "run --ping: without a usable URL, the run goes on, with a message unless --quiet" {
   local words
   assert_no_ping() {
     run taskresults run a --ping "$1" -- echo fine
@@ -138,7 +138,7 @@ PYTHON
   done
 }
 
-@test "run --ping: without the curl program the run is as ever" {
+@test "run --ping: without curl, the run goes on, with a message" {
   mkdir bin
   for program in "$(command -v bash)" "$(command -v sqlite3)" "$(command -v env)" "$(command -v sed)" "$(command -v realpath)"; do
     ln -s "$program" bin/
@@ -148,9 +148,9 @@ PYTHON
   assert_record 1 fine ''
 }
 
-@test "run --ping: a switch that refuses, fails, is lost or redirects changes nothing" {
+@test "run --ping: a service that refuses, fails, cannot be reached or redirects does not change the run" {
   start_switch
-  # Redirects are followed, with the body; but not for ever, and not to a file.
+  # Redirects are followed, with the body; but not without end, and not to a file.
   printf '%s\n' "key/0 301 $url/moved" "moved 302 $url/there" >answers
   taskresults run a --ping env -- echo fine
   [[ $(requests | tail -n 1) == 'POST /key/there "fine\n"' ]]
@@ -158,7 +158,7 @@ PYTHON
   run taskresults run a --ping env -- sh -c 'echo fine; exit 5'
   [[ $status -eq 5 && $output == $'fine\n'*'the ping of the start failed: curl: (47)'*'the ping of the end failed: curl: (1)'* ]]
   assert_record 0 '' $'fine\n'
-  # A server that fails is asked three times, one that knows nothing of the URL once.
+  # A server that fails is called three times, one that does not know the URL once.
   : >requests
   printf '%s\n' '/start 404' '/0 503' >answers
   run taskresults run a --ping env -- echo fine
@@ -175,7 +175,7 @@ PYTHON
   assert_record 1 fine ''
 }
 
-@test "run --ping: one that hangs delays neither the command nor its record, and is given up" {
+@test "run --ping: a service that hangs delays neither the command nor its record, and is given up" {
   start_switch
   echo '/start hang' >answers
   start timeout 100 "$(tool taskresults)" run a --ping env -- echo fine
@@ -192,7 +192,7 @@ PYTHON
   timeout 100 "$(tool taskresults)" run a --ping env -- sh -c 'exit 6' 2>err || status=$?
   [[ $status -eq 6 && $(<err) == 'taskresults: the ping of the start failed: '* ]]
   [[ $(requests | tail -n 1) == 'POST /key/6 "exit status 6"' ]]
-  # A signal ends the wait for it, and the status stays the command's.
+  # A signal ends the wait for the service, and the status stays the command's.
   echo '/7 hang' >answers
   rm requests
   start "$(tool taskresults)" run a --ping env -- sh -c 'exit 7'
@@ -204,13 +204,13 @@ PYTHON
   touch release
 }
 
-@test "run --ping: what never starts sends none" {
+@test "run --ping: a run that --lock skips calls nothing" {
   start_switch
   taskresults run a --lock skip -- sh -c '"$1" run a --lock skip --ping env --quiet -- true; echo "$?"' - "$(tool taskresults)" >out
   [[ $(<out) == 75 && ! -e requests ]]
 }
 
-@test "run --ping: the command's children and a daemon that it leaves are counted as ever; curl is not among them" {
+@test "run --ping: a timeout ends the command and its daemon, but not curl" {
   start_switch
   echo '/start hang' >answers
   start timeout 100 "$(tool taskresults)" run a --timeout 0.5 --ping env -- sh -c 'setsid sleep 1000 & exec sleep 1000'

@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# taskresults sla: the worked example of shell/README.md, random histories against Python, and the edges.
+# taskresults sla: the example in shell/README.md, random histories against Python, and special cases.
 
 load ../../lib/helpers
 load ../../lib/hostile
@@ -38,8 +38,8 @@ worked_example() {
   printf '[2026-03-05T12:00:00Z] Job paused\n[2026-03-06T12:00:00Z] Job resumed\n' >"$SCHEDULER_LOGS_DIR/backup.log"
 }
 
-# Done by hand, in shell/README.md: 240 hours, 24 of them paused; down 12 + 18; 6 runs, 3 of them failed.
-@test "sla: the worked example" {
+# Computed by hand in shell/README.md: 240 hours, 24 of them paused; down for 12 + 18; 6 runs, 3 of them failed.
+@test "sla: the figures of the example in shell/README.md" {
   worked_example
   run taskresults sla --window 2026-03-01..2026-03-10 --target 90 --csv
   [[ $status -eq 1 ]]
@@ -50,14 +50,14 @@ worked_example() {
   [[ ${lines[1]} == 'backup     6  50.000 %  86.111 %   30h        2    3d   15h        -8h       -2.4  missed' ]]
 }
 
-@test "sla: shell/README.md tells the worked example with these figures" {
+@test "sla: shell/README.md shows these figures in its example" {
   for figure in '| 2026-03-05 00:00 | failed |' '216 h' '86.111 %' '50 %' '15 h' '72 h' '21.6 h' '-8.4 h' '-2.4'; do
     grep -qF -- "$figure" "$root/shell/README.md" || { echo "not in it: $figure"; return 1; }
   done
 }
 
-# agree WINDOW OPTION... - of the state in ., `sla` of the window is what tests/oracles/sla.py makes of it. What was missed
-# is task_slots's to say, and how long a run took task_runs's. Adds to `compared`.
+# agree WINDOW OPTION... - for the files in ., `sla` prints what tests/oracles/sla.py computes for the window. Missed runs
+# are taken from task_slots, durations from task_runs. Adds to `compared`.
 agree() {
   local window=$1 from=${1%..*} to=${1#*..} longest=''
   shift
@@ -92,7 +92,7 @@ agree() {
   ((compared > 1200))
 }
 
-@test "sla: without a run in the window there is no ratio, no uptime of 100 %, and no target is missed, unless it was down" {
+@test "sla: without a run in the window there is no ratio and no uptime of 100 %, and a target is missed only if the job was down" {
   setup_logs
   run_at up 2026-02-01T00:00:00Z ok
   run_at down 2026-02-01T00:00:00Z fail
@@ -106,14 +106,14 @@ agree() {
   [[ $status -eq 0 && $output != *100* ]]
 }
 
-@test "sla: before the first record nothing is known, and it is not counted" {
+@test "sla: the time before a job's first record is not counted" {
   setup_logs
   run_at a 2026-03-06T00:00:00Z fail 2026-03-08T00:00:00Z ok
   run taskresults sla --window 2026-03-01..2026-03-09T23:59:59Z --jsonl
   [[ $(field down_seconds) == 172800.0 && $(field up_seconds) == 172799.0 ]]
 }
 
-@test "sla: the beginning of the window is in it, its end is not" {
+@test "sla: the window includes its beginning, and not its end" {
   setup_logs
   run_at a 2026-03-01T00:00:00Z ok 2026-03-02T00:00:00Z fail 2026-03-03T00:00:00Z ok
   runs() { taskresults sla --window "$1" --csv | tail -n 1 | cut -d, -f2,4; }
@@ -122,27 +122,27 @@ agree() {
   [[ $(runs 2026-03-01..2026-03-02) == 2,1 ]]
   [[ $(runs ..2026-03-03) == 3,1 ]]
   [[ $(runs 2026-03-02..) == 2,1 ]]
-  # An outage of no length, at the very beginning, is one.
+  # An outage of no length, exactly at the beginning, counts as an outage.
   run_at b 2026-03-01T00:00:00Z fail 2026-03-01T00:00:00Z ok
   run taskresults sla b --window 2026-03-01..2026-03-02 --jsonl
   [[ $(field outages) == 1 && $(field down_seconds) == 0.0 && $(field mttr_seconds) == 0.0 ]]
 }
 
-@test "sla: a window back from now, and what lies in the future" {
+@test "sla: a window that ends now contains no records from the future" {
   setup_logs
   local now=$EPOCHSECONDS
   at_hour() { TZ=UTC0 printf '%(%FT%TZ)T' "$((now + 3600 * $1))"; }
   run_at a "$(at_hour -3)" ok "$(at_hour -1)" fail "$(at_hour 1)" ok
   run taskresults sla --window 2h --jsonl
   [[ $status -eq 0 && $(field runs) == 1 && $(field failures) == 1 && $(field outages) == 1 ]]
-  # It is down since then, however long it took to ask.
+  # It has been down since then. The exact time depends on when the command ran.
   [[ $(field down_seconds) =~ ^([0-9]+)\.[0-9]+$ ]]
   ((BASH_REMATCH[1] >= 3600 && BASH_REMATCH[1] <= 3600 + EPOCHSECONDS - now))
   run taskresults sla --window 4h --jsonl
   [[ $(field runs) == 2 && $(field up_seconds) == 7200.0 ]]
 }
 
-@test "sla: a target is met or missed exactly" {
+@test "sla: targets are compared exactly, without rounding" {
   setup_logs
   # 1 of 1000 seconds down, and 1 of 1000 runs failed.
   run_at a 2026-03-01T00:00:00Z fail 2026-03-01T00:00:01Z ok
@@ -154,7 +154,7 @@ agree() {
   [[ $status -eq 0 && $output == *'99.900 %  99.900 %'* ]]
   run taskresults sla --window $window --target 99.900001
   [[ $status -eq 1 ]]
-  # Now one second and one microsecond.
+  # The same with one second and one microsecond.
   run_at b 2026-03-01T00:00:00Z fail 2026-03-01T00:00:01.000001Z ok
   run taskresults sla b --window $window --target 99.9 --of uptime
   [[ $status -eq 1 && $output == *' 99.899 % '* ]]
@@ -164,14 +164,14 @@ agree() {
   [[ $status -eq 1 ]]
 }
 
-@test "sla: only what never failed has 100 %" {
+@test "sla: only a job that never failed has 100 %" {
   setup_logs
   run_at a 2020-01-01T00:00:00Z ok 2026-03-01T00:00:00Z fail 2026-03-01T00:00:00.000001Z ok
   run taskresults sla --window 2020-01-01..2026-03-31
   [[ ${lines[1]} == 'a       3  66.666 %  99.999 %    0s        1          0s' ]]
 }
 
-@test "sla: records without a readable time are counted in a message, not in the figures" {
+@test "sla: records without a readable time are not counted; a message says how many there are" {
   setup_logs
   run_at a 2026-03-01T00:00:00Z ok
   append_raw a '{"timestamp": "yesterday", "success": false}\n{"success": false}\n'
@@ -180,7 +180,7 @@ agree() {
   [[ $(field runs) == 1 && $(field failures) == 0 ]]
 }
 
-@test "sla: without a directory of logs it says once that pauses are not known" {
+@test "sla: without a directory of logs, one message says that pauses are not known" {
   export SCHEDULER_LOGS_DIR=$BATS_TEST_TMPDIR/nowhere
   run_at a 2026-03-01T00:00:00Z ok
   run_at b 2026-03-01T00:00:00Z ok
@@ -189,7 +189,7 @@ agree() {
   [[ $(grep -c 'paused$' <<<"$output") == 1 && ${#lines[@]} -eq 4 ]]
 }
 
-@test "sla: paused twice, resumed without a pause, paused still, paused all along" {
+@test "sla: jobs that were paused twice, resumed without a pause, are still paused, or were paused all the time" {
   setup_logs
   day() { printf '[2026-03-%02dT00:00:00Z] Job %s\n' "$1" "$2"; }
   for job in twice stray still all; do run_at "$job" 2026-03-01T00:00:00Z fail; done
@@ -207,7 +207,7 @@ agree() {
 
 # --- what is in no record ----------------------------------------------------------------------------------------------------
 
-# nightly JOB [DAY TIME SECONDS ok|fail]... - a job that is due at 3:00, and its runs of March 2026, with their log.
+# nightly JOB [DAY TIME SECONDS ok|fail]... - a job that is due at 3:00, its runs of March 2026, and their log.
 nightly() {
   local job=$1 day=2026-03
   shift
@@ -228,13 +228,13 @@ setup_nightly() {
   export SCHEDULER_JOBS_FILE=$BATS_TEST_TMPDIR/jobs.json
 }
 
-# Slots at 3:00 of March 1 to 4; none ran on the 2nd, and the 4th's took two hours.
+# It was due on March 1 to 4 at 3:00. It did not run on the 2nd, and took two hours on the 4th.
 missed_example() {
   setup_nightly
   nightly backup 01 03:00:00 600 ok 03 03:00:00 600 ok 04 03:00:00 7200 ok
 }
 
-@test "sla --count missed: a run that did not take place is a failed run, from when it was due" {
+@test "sla --count missed: a missed run counts as a failed run at the time when it was due" {
   missed_example
   run taskresults sla --window "$window" --target 75 --jsonl
   [[ $status -eq 0 && $(field runs) == 3 && $(field failures) == 0 && $(field missed_slots) == None ]]
@@ -247,7 +247,7 @@ missed_example() {
   [[ $status -eq 0 && $(field budget_runs_left) == 0.0 ]]
 }
 
-@test "sla --max-duration: a success that took longer is a failed run; one that took just as long is not" {
+@test "sla --max-duration: a success that took longer counts as a failed run; one that took exactly as long does not" {
   missed_example
   run taskresults sla --window "$window" --target 100 --of success --jsonl --max-duration 2h
   [[ $status -eq 0 && $(field slow_runs) == 0 && $(field failures) == 0 && $(field missed_slots) == None ]]
@@ -261,7 +261,7 @@ missed_example() {
   [[ $output == *'TOO LONG  NOT RUN'*missed* ]]
 }
 
-@test "sla: a failed run that took long is one failure, and a failure of unknown length is none that is unknown" {
+@test "sla: a failed run that took too long counts once, and a failed run of unknown duration does not count as unknown" {
   setup_nightly
   nightly a 01 03:00:00 7200 fail 02 03:00:00 60 ok
   run_at b 2026-03-01T03:00:00Z fail
@@ -270,7 +270,7 @@ missed_example() {
   [[ ${lines[1]} == *'"failures":1,'*'"slow_runs":0,"unknown_durations":0,'* ]]
 }
 
-@test "sla: what is not known of a job without a log, without a schedule, or before its records is told, and counts as nothing" {
+@test "sla: messages say what is unknown: jobs without a log, without a schedule, and times before records; these are not counted" {
   missed_example
   run_at unlogged 2026-03-01T03:00:00Z ok 2026-03-02T03:00:00Z ok
   jobs+=', {"id": "odd", "schedule": "whenever", "enabled": true, "recurring": true, "created_at": "2026-02-28T12:00:00Z"}'
@@ -288,7 +288,7 @@ missed_example() {
   [[ ${lines[-1]} == odd*'  0, 1 unknown  unknown' ]]
 }
 
-@test "sla --count missed: slots that are unknown are counted as such, with the statement that tells why" {
+@test "sla --count missed: a message says how many slots are unknown, with the command that shows why" {
   setup_nightly
   nightly a 02 03:00:00 60 ok
   python3 - "$SCHEDULER_JOBS_FILE" <<'PYTHON'
@@ -306,7 +306,7 @@ PYTHON
   eval "${lines[0]##*see why: }" | grep -q '2026-03-01T03:00:00Z'
 }
 
-@test "sla --count missed: a job that never ran, by name and among all; a slot before the window says that a job is down" {
+@test "sla --count missed: a job that never ran is shown, by name and among all; a run missed before the window means that it is down" {
   setup_nightly
   nightly idle
   run_at other 2026-03-01T00:00:00Z ok
@@ -322,7 +322,7 @@ PYTHON
   [[ $status -eq 1 && $output == 'taskresults: no such job: nobody' ]]
 }
 
-@test "sla: without logs durations are unknown; without the list of jobs missed slots cannot be counted, and that is status 3" {
+@test "sla: without logs, durations are unknown; without the list of jobs, missed runs cannot be counted, which is status 3" {
   missed_example
   SCHEDULER_LOGS_DIR=$BATS_TEST_TMPDIR/nowhere run taskresults sla --window "$window" --max-duration 1h --jsonl
   [[ $status -eq 0 && $output == *"nowhere that can be read: it is not known when jobs were paused, nor how long runs took"* ]]
@@ -343,7 +343,7 @@ PYTHON
   done
 }
 
-@test "sla: hostile job ids, named and not" {
+@test "sla: jobs with hostile ids have their figures, by name and among all" {
   setup_logs
   make_hostile_jobs
   cd "$BATS_TEST_TMPDIR"
@@ -357,7 +357,7 @@ sys.stdout.write("".join(json.loads(x)["job_id"] + "\0" for x in sys.stdin))' | 
   [[ ! -e pwned ]]
 }
 
-@test "sla: usage, no jobs, no such job" {
+@test "sla: wrong usage, no jobs, and an unknown job have the right message and status" {
   setup_logs
   for bad in '--window soon' '--window 2026-03-02..2026-03-01' '--window 2999-01-01..' '--target 0' '--target 100.1' \
     '--target x' '--target 99.1234567' '--of all' '--json --csv' '--window soon..later'; do
@@ -375,7 +375,7 @@ sys.stdout.write("".join(json.loads(x)["job_id"] + "\0" for x in sys.stdin))' | 
   [[ $status -eq 3 && $output == 'taskresults: results directory '* ]]
 }
 
-@test "sla: a job whose file or log cannot be read is left out and named with the fix, and it is status 3" {
+@test "sla: a job whose file or log cannot be read is left out; a message has the fix; status 3" {
   ((EUID == 0)) || skip 'needs root, to become somebody else'
   open_results
   mkdir -m 755 "$open_place/logs"

@@ -1,15 +1,15 @@
 #!/usr/bin/env bats
-# What names can do to the terminal of whoever reads the complaints: nothing. Every command is given hostile names in every
-# place that takes one, and its standard error is looked at byte by byte.
+# Names in messages cannot change the reader's terminal. Every command gets hostile names in every place that takes one, and
+# each byte of its standard error is checked.
 
 load ../../lib/helpers
 load ../../lib/shell
 
-# All that is UTF-8 in one name; a bidirectional override and an escape alone; and what is no UTF-8.
+# One name with many UTF-8 characters; names of just a bidirectional override or an escape; and a name that is not UTF-8.
 hostile_names=($'c1\u009b31mx csi\xc2\x9b osc\xc2\x9d0;title isolate\u2066x\u2069 bell\a del\x7f back\b\b\bspace return\rx'
   $'bidi\u202eevil' $'esc\e[31mred' $'raw\x9b31m' $'overlong\xe0\x82\x9b')
 
-# heard COMMAND... - runs it, and keeps what it said for judge_all, which one process does for all of a test.
+# heard COMMAND... - runs it, and keeps its standard error. judge_all checks all of them in one process.
 heard() {
   local said=$BATS_TEST_TMPDIR/said
   mkdir -p "$said"
@@ -19,7 +19,8 @@ heard() {
   [[ -z ${must_complain-} || -s $said/$heard_number.err ]] || { printf 'not a word: %q\n' "$@"; return 1; }
 }
 
-# judge_all LEAST - of at least so many commands that were heard. Python decodes UTF-8 as a terminal does.
+# judge_all LEAST - checks the standard error of the commands, which must be LEAST or more. Python decodes UTF-8 like a
+# terminal.
 judge_all() {
   ((heard_number >= $1))
   python3 - "$BATS_TEST_TMPDIR/said" "$heard_number" <<'PYTHON'
@@ -48,7 +49,7 @@ teardown() {
   [[ -z ${open_place-} ]] || rm -rf "$open_place"
 }
 
-@test "names of files that cannot be read come out visible" {
+@test "control characters in the names of unreadable files are made visible in messages" {
   ((EUID == 0)) || skip 'only root can take the place of somebody else'
   open_results
   local name words program command
@@ -77,7 +78,7 @@ teardown() {
   judge_all 100
 }
 
-@test "names that are given come out visible, wherever they are given" {
+@test "control characters in names given to a command are made visible in messages, wherever they are given" {
   make_job a 1
   local name program command words must_complain=1
   program=$(tool taskresults)
@@ -118,7 +119,7 @@ teardown() {
   judge_all 150
 }
 
-@test "what a jobs.json holds comes out visible" {
+@test "control characters in jobs.json are made visible in messages" {
   make_job a 1
   local name=$'csi\u009b31m\u202e' program must_complain=
   program=$(tool taskresults)
@@ -131,7 +132,7 @@ teardown() {
   judge_all 3
 }
 
-@test "JSON on a terminal spells what the terminal would obey, and is the same to who parses it" {
+@test "JSON on a terminal has control characters as escapes, and is the same for a parser" {
   local name
   for name in $'c1\u009b31m\u0080\u009f' $'bidi\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069' $'del\x7f'; do
     printf '{"timestamp":"2026-01-01T00:00:00Z","success":false,"output":"","error":"%s é 日本 ⁠"}\n' "$name" >"$results/$name.jsonl"

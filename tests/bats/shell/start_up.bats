@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# What a command costs before it does anything: processes, and files of ours that bash has to read. Counted, not timed.
+# What a command costs before it does anything: processes, and our files that bash has to read. They are counted, not timed.
 
 load ../../lib/helpers
 load ../../lib/shell
@@ -10,7 +10,7 @@ setup_start_up() {
   make_job b 2 1
 }
 
-# processes WORDS... - sets `count`, how many there were in all, the first one too.
+# processes WORDS... - sets `count`, how many processes ran, the first one included.
 processes() {
   strace -f -qq -o "$BATS_TEST_TMPDIR/calls" -e trace=clone,clone3,fork,vfork,execve "$(tool taskresults)" "$@" \
     >"$BATS_TEST_TMPDIR/said" 2>"$BATS_TEST_TMPDIR/complained"
@@ -28,10 +28,10 @@ processes() {
   done
 }
 
-# The files that every command reads, and two that set variables only.
+# Allowed are the files that every command reads, and two that only set variables.
 CORE=' lib/start lib/environment lib/load lib/options lib/places lib/sqlite terminal/terminal '
 
-@test "no command reads a file of functions of which it calls none" {
+@test "no command reads a file without calling one of its functions" {
   setup_start_up
   local words file path useless=() shell
   shell=$(dirname "$(readlink -f "$(tool taskresults)")")

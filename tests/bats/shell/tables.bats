@@ -28,7 +28,7 @@ three_jobs() {
   [[ ${lines[3]} =~ ^'steady     4  100.0 %  2026-01-01 00:03:00  '[0-9]+'d ago  ok               4'$ ]]
 }
 
-@test "list: machine formats" {
+@test "list: CSV and JSON have all columns" {
   three_jobs
   run taskresults list --csv
   assert_output $'job_id,runs,successes,failures,percent,last_run,last_success,streak\r
@@ -40,7 +40,7 @@ steady,4,4,0,100.0,2026-01-01T00:03:00Z,true,4\r'
   taskresults list --jsonl | python3 -c 'import json, sys; assert [json.loads(x)["streak"] for x in sys.stdin] == [3, 1, 4]'
 }
 
-@test "list: --sort" {
+@test "list: --sort orders the jobs by each of its words" {
   three_jobs
   order() { taskresults list --sort "$1" --csv | tail -n +2 | cut -d, -f1 | tr '\n' ' '; }
   [[ $(order name) == 'broken flaky steady ' ]]
@@ -68,7 +68,7 @@ PYTHON
   taskresults list --csv | tr -d '\r' | tail -n +2 | cut -d, -f1,2,3,7,8 | diff "$BATS_TEST_TMPDIR/expected" -
 }
 
-@test "list: an empty directory is no jobs; a missing one is an error" {
+@test "list: an empty directory gives no jobs; a missing one is an error" {
   run taskresults list --json
   assert_output '[]'
   SCHEDULER_RESULTS_DIR=$BATS_TEST_TMPDIR/nowhere run taskresults list
@@ -77,7 +77,7 @@ PYTHON
 
 # --- stats -----------------------------------------------------------------------------------------------------------
 
-@test "stats: each job, one job, all jobs, by period" {
+@test "stats: figures of each job, of one job, and of all jobs together" {
   three_jobs
   run taskresults stats --csv
   assert_output $'job_id,period,runs,successes,failures,percent,first_run,last_run,worst_streak,interval_seconds,p50_seconds,p95_seconds,max_seconds\r
@@ -104,7 +104,7 @@ timed() {
   done
 }
 
-@test "stats: how long runs took, where logs tell: of each job, of a range of time, of all, as task_stats says" {
+@test "stats: durations, if logs have them, are those of task_stats: for each job, a range of times, and all jobs" {
   timed a 5 1 4 2 3
   timed b 40 20
   append_raw c '{"timestamp": "2026-01-01T00:00:00Z", "success": true}\n'
@@ -129,7 +129,7 @@ timed() {
   [[ ${lines[1]} == *' 119s '*' 49m '*' 49m '* ]] || { echo "$output"; return 1; }
 }
 
-@test "stats: a log that cannot be read costs the durations of its job alone, with the fix, and it is status 3" {
+@test "stats: if a log cannot be read, only its job lacks durations; a message has the fix; status 3" {
   ((EUID == 0)) || skip 'needs root, to become somebody else'
   open_results
   timed a 5
@@ -149,7 +149,7 @@ timed() {
   [[ $status -eq 3 ]]
 }
 
-@test "stats: --by every period, and time ranges" {
+@test "stats: --by takes every period, also with a range of times" {
   make_job a 1500 4
   append_raw a '{"timestamp": "no time", "success": true}\n'
   periods() { taskresults stats a --by "$1" --csv | tail -n +2 | cut -d, -f2,3 | tr '\n' ' '; }
@@ -169,7 +169,7 @@ timed() {
   [[ -z $(runs --since 1h) ]]
 }
 
-@test "stats: no such job" {
+@test "stats: an unknown job is an error" {
   make_job a 1
   run taskresults stats nobody
   [[ $status -eq 1 && $output == 'taskresults: no such job: nobody' ]]
@@ -186,7 +186,7 @@ timed() {
 
 # --- rejects ---------------------------------------------------------------------------------------------------------
 
-@test "rejects: lines, entries and reasons" {
+@test "rejects: shows lines and entries with their reasons" {
   make_job a 1
   append_raw a '[1]\n\xff\n{"x": "two\n'
   mkdir "$results/folder.jsonl"
@@ -204,7 +204,7 @@ timed() {
   taskresults rejects --json | python3 -c 'import json, sys; assert len(json.load(sys.stdin)) == 4'
 }
 
-@test "rejects: a file name that is no UTF-8 is spelled in ASCII on a terminal, as in JSON" {
+@test "rejects: a file name that is not UTF-8 is printed as ASCII on a terminal, and in JSON" {
   make_job a 1
   printf 'torn\n' >"$results/"$'raw\x9b31m\xfa\xff.jsonl'
   for arguments in rejects 'rejects --count'; do
@@ -218,7 +218,7 @@ assert "x\x277261779B33316DFAFF\x27" in text, text
   done
 }
 
-@test "rejects: --count, none, no such job" {
+@test "rejects: --count, no rejects, and an unknown job" {
   make_job a 1
   append_raw b '[1]\n[2]\n{\n'
   run taskresults rejects --count --csv
@@ -235,7 +235,7 @@ b,cut short: a write was interrupted,1,8\r'
 
 # --- all of them -----------------------------------------------------------------------------------------------------
 
-@test "hostile job ids go through unharmed" {
+@test "list, stats and rejects: hostile job ids come back unchanged" {
   make_hostile_jobs
   cd "$BATS_TEST_TMPDIR"
   for command in 'list' 'stats --'; do
@@ -259,13 +259,13 @@ PYTHON
   [[ ! -e pwned ]]
 }
 
-@test "tables show control characters; --raw leaves them" {
+@test "tables show control characters as visible signs; --raw prints them unchanged" {
   append_raw $'esc\e[31m\x01\n' '{"success": true}\n'
   [[ $(taskresults list) == *$'\n''esc␛[31m␁␤ '* ]]
   [[ $(taskresults list --raw) == *$'\n''esc'$'\e''[31m'$'\x01''␤ '* ]]
 }
 
-@test "--color: always colours a pipe, and shows control characters there; never wins on a terminal; auto goes by NO_COLOR" {
+@test "--color: always colours a pipe, and makes control characters visible there; never has no colour on a terminal; auto obeys NO_COLOR" {
   make_job a 2 2
   append_raw a '{"success": true, "output": "esc\\u001b[31m", "error": ""}\n'
   for option in --color --color=always; do
@@ -288,7 +288,7 @@ PYTHON
     run taskresults list $option
     [[ $status -eq 2 && $output == *'--color wants auto, always or never'* ]]
   done
-  # Machines' formats have no colour to give; every command takes the option.
+  # Formats for programs have no colour, but every command takes the option.
   cmp <(taskresults list --json) <(taskresults list --json --color)
   cmp <(taskresults export) <(taskresults export --color=always)
   for file in "$root"/shell/commands/*.bash; do
@@ -300,7 +300,7 @@ PYTHON
   [[ $status -eq 2 && $output == *'unknown option: --color'* ]]
 }
 
-@test "on a terminal: colour, the width kept, wide characters aligned; NO_COLOR" {
+@test "on a terminal, tables have colour unless NO_COLOR is set, keep to the width, and align wide characters" {
   make_job 日本 2 2
   make_job "a-very-long-job-name-that-does-not-fit-on-a-narrow-terminal-at-all-xxxxxxxxxxxxxxxx" 2
   run on_pty 90 "$(tool taskresults)" list
@@ -316,7 +316,7 @@ assert rows[0] == rows[1] == rows[2] == 90, rows'
   [[ $output != *$'\e'* ]]
 }
 
-@test "on a narrow terminal no table is wider than it, and what tells most stays: the job, its state, the error" {
+@test "on a narrow terminal tables fit, and keep the most important columns: the job, its state, the error" {
   make_job 日本の長い名前のジョブです 4 2
   make_job a-job-with-a-rather-long-name 30 3
   append_raw a-job-with-a-rather-long-name '[]\n{"success": true, "timestamp": "2026-01-01T10:00:00Z"'
@@ -348,6 +348,6 @@ if arguments == "stats --by hour": assert "2026-01-01 00:00" in text, text
 PYTHON
     done
   done
-  # Elsewhere nothing is left out.
+  # Without a terminal, no column is left out.
   [[ $(COLUMNS=40 taskresults list | head -n 1) == 'JOB '*'RUNS  SUCCESS  LAST RUN '*'LAST STATE  STREAK' ]]
 }

@@ -5,7 +5,7 @@ load ../../lib/helpers
 load ../../lib/hostile
 load ../../lib/shell
 
-@test "view: the viewer's blocks, oldest first, without totals" {
+@test "view: prints the blocks of view_results, oldest first, without totals" {
   make_job a 3 2
   run taskresults view a
   assert_output '2026-01-01T00:00:00Z | A | ✅ SUCCESS
@@ -18,7 +18,7 @@ all good
 all good'
 }
 
-@test "view: --latest, --limit, --success, --errors, --since, --until" {
+@test "view: --latest, --limit, --success, --errors, --since and --until choose records" {
   make_job a 10 3
   times() { taskresults view a --jsonl "$@" | sed 's/.*T00:\(..\):.*/\1/' | tr '\n' ' '; }
   [[ $(times) == '00 01 02 03 04 05 06 07 08 09 ' ]]
@@ -34,7 +34,7 @@ all good'
   [[ -z $(times --since 30m) ]]
 }
 
-@test "view: machine formats say the same, and Python reads them" {
+@test "view: Python reads the same values from CSV, JSON and JSON lines" {
   export SCHEDULER_RESULTS_DIR=$root/tests/data/scheduler-state/results
   for job in nul-byte big-output emoji-flood "o'brien's-\"job\"" ansi-color; do
     taskresults view --json "$job" >"$BATS_TEST_TMPDIR/json"
@@ -58,7 +58,7 @@ PYTHON
   done
 }
 
-@test "view: --all is every job, newest first" {
+@test "view: --all shows the records of all jobs, newest first" {
   make_job a 2
   make_job b 3
   run taskresults view --all --csv --limit 3
@@ -69,7 +69,7 @@ PYTHON
   [[ $(taskresults view --all | grep -c SUCCESS) == 5 ]]
 }
 
-@test "view: --full shows whole texts" {
+@test "view: --full does not cut texts" {
   append_raw a "{\"success\": true, \"output\": \"$(printf 'x%.0s' {1..300})\"}\\n"
   [[ $(taskresults view a | tail -n 1) == "  Output: $(printf 'x%.0s' {1..200})..." ]]
   [[ $(taskresults view a --full | tail -n 1) == "  Output: $(printf 'x%.0s' {1..300})" ]]
@@ -88,7 +88,7 @@ PYTHON
   assert_output ''
 }
 
-@test "view: on a terminal, control characters are visible, times relative, lines cut; --raw undoes it" {
+@test "view: on a terminal, control characters are visible, times have their age, lines are cut; --raw switches that off" {
   append_raw a '{"timestamp": "2026-01-01T00:00:00Z", "job_name": "A", "success": true, "output": "\\u001b[31mred\\u0000\\u0007\\u009b\\u202e '
   append_raw a "$(printf '日%.0s' {1..60})\"}\\n"
   run on_pty 60 "$(tool taskresults)" view a
@@ -102,7 +102,7 @@ PYTHON
   [[ $(taskresults view a | tail -n 1 | cat -v) == '  Output: ^[[31mred^@^G'* ]] # not a terminal: every byte
 }
 
-@test "view: on a narrow terminal, how a run ended is not cut off" {
+@test "view: on a narrow terminal, SUCCESS or FAILED is not cut off" {
   append_raw a '{"timestamp": "2026-01-01T00:00:00.123456Z", "job_name": "A long name", "success": false, "error": "x"}\n'
   run on_pty 40 env NO_COLOR=1 "$(tool taskresults)" view a
   [[ ${lines[0]} == '2026-01-01T00:00:00.123456Z | ❌ FAILED'*$'\r' ]]
@@ -110,7 +110,7 @@ PYTHON
   [[ ${lines[0]} == '2026-01-01T00:00:00.123456Z ('*'d ago) | A long'* ]]
 }
 
-@test "hostile job ids go through view and export unharmed" {
+@test "view and export: hostile job ids come back unchanged" {
   make_hostile_jobs
   cd "$BATS_TEST_TMPDIR"
   for job in "${hostile_jobs[@]}"; do
@@ -132,7 +132,7 @@ PYTHON
 
 # --- what all commands share -----------------------------------------------------------------------------------------
 
-@test "usage errors are status 2, and name the help" {
+@test "wrong usage is status 2, and names the help" {
   make_job a 1
   for arguments in 'view' 'view a b' 'view a --all' 'view a --limit -1' 'view a --limit' 'view a --oops' 'view a -x' \
     'view a --json --csv' 'view a --success --errors' 'view a --since' 'view a --latest=yes' 'view a --since sometime' \
@@ -157,7 +157,7 @@ PYTHON
     [[ $status -eq 0 && $output == "taskresults $command"*' - '*"Usage: taskresults $command"*'Examples:'* ]]
     [[ $(taskresults "$command" --help) == "$output" ]]
     [[ $(taskresults help) == *$'\n'"  $command "* ]]
-    # Every option that the parser knows is in the help, and the other way round.
+    # The help has exactly the options that the parser takes.
     # shellcheck disable=SC2046  # names of ours, without blanks
     spec=$(cat "$file" $(find "$root/shell/$command" -name '*.bash' 2>/dev/null) | tr '\n' ' ' | grep -o "parse_options '[^']*'" |
       sed "s/^parse_options '//; s/'$//" | tr -s ' ' '\n' | sed 's/^.://; s/=?*$//' | sort -u)
@@ -197,7 +197,7 @@ PYTHON
   [[ -s results.csv ]]
 }
 
-@test "through a symbolic link, from elsewhere, with a blank in the path" {
+@test "the commands work through a symbolic link, from another directory, and with a blank in the path" {
   make_job a 1
   mkdir "$BATS_TEST_TMPDIR/a place"
   ln -s "$(tool taskresults)" "$BATS_TEST_TMPDIR/a place/tr"
@@ -212,18 +212,18 @@ PYTHON
   [[ $status -eq 3 && $output == *'no /nowhere/sqlite3 program'* ]]
 }
 
-@test "the user's ~/.sqliterc does not touch the commands" {
+@test "the user's ~/.sqliterc has no effect on the commands" {
   make_job a 1
   echo 'SELECT 1/0 FROM nonsense; .mode html' >"$BATS_TEST_TMPDIR/.sqliterc"
   HOME=$BATS_TEST_TMPDIR run taskresults list --csv
   [[ $status -eq 0 && ${lines[1]} == a,1,1,0,100.0,* && $output != *'<'* ]]
 }
 
-@test "a newer sqlite3, which rewrites control characters unless told, is told" {
+@test "sqlite3 3.50 and newer, which rewrites control characters, is told not to" {
   make_job a 1
   cat >"$BATS_TEST_TMPDIR/newer" <<'SCRIPT'
 #!/bin/bash
-# Says it is 3.50, and checks that .mode asks for the bytes as they are.
+# It says that it is 3.50, and fails if .mode does not ask for unchanged bytes.
 if [[ $* == *-version* ]]; then echo '3.50.1 2025-06-06'; exit; fi
 sed 's/^\.mode list --escape off$/.mode list/; t; s/^\.mode list$/.exit 9/' | exec sqlite3 "$@"
 SCRIPT
@@ -232,7 +232,7 @@ SCRIPT
   [[ $status -eq 0 && $output == *SUCCESS* ]]
 }
 
-@test "a broken pipe ends quietly, a full disk does not" {
+@test "a closed pipe ends a command without a message, a full disk with one" {
   make_job a 3000
   for command in 'view a' 'view a --json' 'export' 'rejects --json' 'stats a --by hour'; do
     # shellcheck disable=SC2086  # words
@@ -243,15 +243,15 @@ SCRIPT
   done
 }
 
-@test "a line of progress on a terminal, while something takes longer than a second; it ends with the command" {
+@test "on a terminal, a line shows progress if a command takes longer than a second, and ends with it" {
   make_job a 3 2
   append_raw a 'junk\n'
-  # It takes until the line is there.
+  # A stand-in for sqlite3 that waits until the line is there.
   printf '#!/bin/bash\n[[ $* == *-version* ]] || until grep -q "reading, 1s" "$SHOWN"; do sleep 0.05; done\nexec sqlite3 "$@"\n' \
     >"$BATS_TEST_TMPDIR/slow"
   chmod +x "$BATS_TEST_TMPDIR/slow"
   export TASKRESULTS_SQLITE3=$BATS_TEST_TMPDIR/slow
-  # Whether the rows go to the terminal as well, or elsewhere.
+  # Once with the rows on the terminal, too, and once without.
   for arguments in list stats 'view a' 'view a --json' errors rejects 'prune a --keep 9' export; do
     # shellcheck disable=SC2086  # words
     export SHOWN=$BATS_TEST_TMPDIR/pty.${arguments// /}
@@ -266,15 +266,15 @@ SCRIPT
   on_pty 80 bash -c '"$1" export >"$2"' - "$(tool taskresults)" "$BATS_TEST_TMPDIR/csv" >"$BATS_TEST_TMPDIR/pty"
   [[ $(<"$BATS_TEST_TMPDIR/pty") == $'\rtaskresults: reading, 1s\e[K'*$'\r\e[K' && $(wc -l <"$BATS_TEST_TMPDIR/csv") -gt 3 ]]
   [[ $(taskresults list 2>&1) != *reading* ]]
-  # Also when the command gives up: the terminal closes, which it does when its last process has gone.
+  # Also if the command fails: the terminal closes, which happens only when the command's last process has ended.
   SCHEDULER_RESULTS_DIR=$BATS_TEST_TMPDIR/nowhere run timeout 300 python3 "$root/tests/lib/on_pty.py" 80 \
     "$(tool taskresults)" export -o "$BATS_TEST_TMPDIR/x.csv"
   [[ $status -eq 3 && $output == *'No such file or directory'* ]]
 }
 
-@test "nothing of a command that gave up is left on the terminal, though nobody has waited for the command yet" {
+@test "a command that failed leaves no process on the terminal, even before its parent has waited for it" {
   make_job a 1
-  # Who reads a terminal until its last process has closed it, and only then asks how the command ended.
+  # This parent reads the terminal until its last process has closed it, and only then waits for the command.
   python3 - "$(tool taskresults)" "$BATS_TEST_TMPDIR/nowhere/x" <<'EOF'
 import os, pty, select, subprocess, sys
 
@@ -293,7 +293,7 @@ for command in ("metrics", "report", "export"):
 EOF
 }
 
-@test "view --all and follow show the id of a job whose name is empty or another; view JOB, which names it, does not" {
+@test "view --all and follow also show the job's id if its name is empty or differs; view JOB does not" {
   local ok='"timestamp": "2026-01-01T00:00:00Z", "success": true'
   append_raw backup "{\"job_name\": \"Nightly\", $ok}\\n"
   append_raw empty "{\"job_name\": \"\", $ok}\\n"

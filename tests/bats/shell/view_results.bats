@@ -1,11 +1,11 @@
 #!/usr/bin/env bats
-# view_results: the bytes of the scheduler's own viewer, compared with an independent one in Python.
+# view_results prints the same bytes as the scheduler's viewer. It is compared with an independent program in Python.
 
 load ../../lib/helpers
 load ../../lib/hostile
 load ../../lib/shell
 
-# assert_same JOB [FILTER...] - both print the same bytes.
+# assert_same JOB [FILTER...] - both programs print the same bytes.
 assert_same() {
   python3 "$root/tests/oracles/viewer.py" "$SCHEDULER_RESULTS_DIR" "$@" >"$BATS_TEST_TMPDIR/theirs"
   view_results "$@" >"$BATS_TEST_TMPDIR/ours" 2>"$BATS_TEST_TMPDIR/stderr" || {
@@ -32,7 +32,7 @@ assert_same() {
   done
 }
 
-@test "texts of every length around the cut, in code points; texts that end in line breaks; empty and missing ones" {
+@test "the same bytes for texts of every length around the cut (in code points), with line breaks at the end, empty and missing" {
   python3 - "$results/cut.jsonl" <<'PYTHON'
 import json, sys
 with open(sys.argv[1], "w") as file:
@@ -62,7 +62,7 @@ PYTHON
   assert_same cut --errors
 }
 
-@test "more records than are read from the end: both ways give the same bytes" {
+@test "more records than are read from the end of the file: reading it forwards gives the same bytes" {
   make_job many 2500 7
   for filters in '' '--limit 999' '--limit 1000' '--limit 1001' '--limit 2499' '--success --limit 1500' '--errors'; do
     # shellcheck disable=SC2086  # words
@@ -79,7 +79,7 @@ PYTHON
   [[ ! -e pwned ]]
 }
 
-@test "no results: the original's words, and exit status 0 as the original" {
+@test "no results: the original's words, and exit status 0 like the original" {
   assert_same nobody
   : >"$results/empty.jsonl"
   assert_same empty --latest
@@ -87,7 +87,7 @@ PYTHON
   assert_same a/../a
 }
 
-@test "a damaged file: every good record on standard output, the count of the others on standard error" {
+@test "a damaged file: every record on standard output, the count of the other lines on standard error" {
   make_job a 3
   append_raw a '{"timestamp": "2026-01-01T00:05:00Z", "succ\n[]\n'
   make_job a 2
@@ -101,14 +101,14 @@ PYTHON
   [[ $(<"$BATS_TEST_TMPDIR/stderr") == *'passed over 1 line that'* ]]
 }
 
-@test "on a terminal too, the bytes are the original's" {
+@test "on a terminal, too, the bytes are the original's" {
   export SCHEDULER_RESULTS_DIR=$root/tests/data/scheduler-state/results
   python3 "$root/tests/oracles/viewer.py" "$SCHEDULER_RESULTS_DIR" ansi-color >"$BATS_TEST_TMPDIR/theirs"
   on_pty 40 "$(tool view_results)" ansi-color | tr -d '\r' >"$BATS_TEST_TMPDIR/ours"
   cmp "$BATS_TEST_TMPDIR/theirs" "$BATS_TEST_TMPDIR/ours"
 }
 
-@test "usage: no job, a bad limit, an unknown option, one argument too many" {
+@test "usage: no job, a bad limit, an unknown option, or one argument too many is status 2" {
   for arguments in '' 'a --limit x' 'a --limit' 'a --oops' 'a b' 'a --latest=1' 'a --limit 99999999999999999999'; do
     # shellcheck disable=SC2086  # words
     run view_results $arguments
@@ -118,13 +118,13 @@ PYTHON
   [[ $status -eq 0 && $output == *'Usage: view_results JOB'* ]]
 }
 
-@test "a missing directory and an unreadable file are errors, said once" {
+@test "a missing directory and an unreadable file are errors, with one message" {
   SCHEDULER_RESULTS_DIR=$BATS_TEST_TMPDIR/nowhere run view_results a
   [[ $status -eq 3 && $output == 'view_results: results directory '*'nowhere'*'No such file or directory'* ]]
   [[ $(grep -c 'No such file' <<<"$output") -eq 1 && ${lines[1]} == 'view_results: '* ]] # then a hint
 }
 
-@test "a broken pipe ends quietly, also under a parent that ignores SIGPIPE" {
+@test "a closed pipe ends it without a message, also if the parent ignores SIGPIPE" {
   make_job a 20000
   [[ $( (view_results a; echo "status $?" >&2) 2>&1 >/dev/full) == *'No space left on device'*'status 3' ]]
   [[ $( (view_results a; echo "status $?" >&2) 2>&1 > >(head -n 1 >/dev/null)) == 'status 0' ]]

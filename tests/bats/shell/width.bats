@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# Columns of tables: how wide a text is on a terminal.
+# How many columns of a terminal a text takes, for tables.
 
 load ../../lib/helpers
 load ../../lib/shell
@@ -11,11 +11,11 @@ width_program() {
     -f "$BATS_TEST_TMPDIR/program.awk"
 }
 
-@test "the width of every code point is what Python's Unicode tables make of it" {
+@test "every code point has the width that follows from Python's Unicode tables" {
   python3 "$root/tests/width/compare.py" "$root/shell/terminal"
 }
 
-@test "what is more than one code point: emoji, flags, families, skin, keycaps, marks" {
+@test "characters of several code points have the right width: emoji, flags, families, skin tones, keycaps, marks" {
   while read -r expected text; do
     got=$(width_program '{ print width_of($0) }' <<<"$text")
     [[ $got == "$expected" ]] || { echo "$text: $got, not $expected"; return 1; }
@@ -41,7 +41,7 @@ width_program() {
 END
 }
 
-@test "a table of such names is aligned, and a cut never leaves more than there is room for" {
+@test "a table of such names is aligned, and a cut text is never wider than its column" {
   for job in plain ⏰-a ✨-b हिन्दी 👨‍👩‍👧‍👦 ❤️x; do make_job "$job" 1; done
   taskresults list >"$BATS_TEST_TMPDIR/list"
   width_program '{ match($0, / (RUNS|   1)  /); print width_of(substr($0, 1, RSTART + 4)) }' \

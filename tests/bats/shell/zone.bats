@@ -11,7 +11,7 @@ local_times() {
   python3 "$root/tests/oracles/local_times.py" "$@"
 }
 
-# make_local_days JOB DAY... - a record every 20 minutes of those days in Berlin.
+# make_local_days JOB DAY... - a record for every 20 minutes of these days in Berlin.
 make_local_days() {
   python3 -c 'import zoneinfo; zoneinfo.ZoneInfo("Europe/Berlin")' 2>/dev/null || skip 'this python3 has no zoneinfo'
   local_times write "$results/$1.jsonl" "$BERLIN" "${@:2}"
@@ -22,13 +22,13 @@ make_both_changes() {
   make_local_days job 2026-03-28 2026-03-29 2026-03-30 2026-10-24 2026-10-25 2026-10-26
 }
 
-@test "taskresults_local() agrees with zoneinfo, to the second, before 1970 as well" {
+@test "taskresults_local() agrees with zoneinfo, to the second, also before 1970" {
   require_host
   run host "$root/tests/oracles/local_times.py" function 3000 1
   [[ $status -eq 0 ]] || { echo "$output"; return 1; }
 }
 
-@test "taskresults_local(): NULL, UTC by default, the ends of what can be written; what is no time or no zone is an error" {
+@test "taskresults_local(): NULL stays NULL, the default is UTC, the first and last possible time work, a wrong time or zone is an error" {
   assert_rows '1970-01-01T00:00:00Z|1969-12-31T23:59:59Z|NULL|NULL' \
     "SELECT taskresults_local(0), taskresults_local(-1, 'UTC'), taskresults_local(NULL), taskresults_local(NULL, 'Asia/Tokyo');"
   assert_rows '9999-12-31T23:59:59Z|NULL|NULL|NULL|0000-01-01T00:00:00Z|NULL' \
@@ -64,7 +64,7 @@ make_both_changes() {
   [[ $told == *'2026-03-29 69 '* && $told == *'2026-10-25 75 '* ]]
 }
 
-@test "stats --by hour --tz: an hour that comes twice is two, in the order of time" {
+@test "stats --by hour --tz: an hour that comes twice has two rows, in the order of time" {
   make_both_changes
   run taskresults stats --by hour --tz "$BERLIN" --raw
   [[ $status -eq 0 ]]
@@ -72,7 +72,7 @@ make_both_changes() {
   [[ $output == *'2026-10-25 02:00+02:00 '*'2026-10-25 02:00+01:00 '* && $output != *'2026-03-29 02:00'* ]]
 }
 
-@test "--since and --until with --tz: local days, of 23 and 25 hours; machine formats count the same and stay in UTC" {
+@test "--since and --until with --tz mean local days, of 23 and 25 hours; formats for programs have the same records, in UTC" {
   make_both_changes
   for pair in 2026-03-28/72 2026-03-29/69 2026-10-25/75 2026-10-26/72; do
     day=${pair%/*} runs=${pair#*/}
@@ -94,7 +94,7 @@ make_both_changes() {
   diff <(taskresults view job --csv) <(taskresults view job --csv --tz "$BERLIN")
 }
 
-@test "a day is told from a time in sla --window with --tz: TO of a day is included, TO of a time is not" {
+@test "sla --window with --tz: TO is included if it is a day, and not if it is a time" {
   make_both_changes
   runs_in() { taskresults sla --window "$1" --tz "$BERLIN" --jsonl | grep -o '"runs":[0-9]*'; }
   [[ $(runs_in 2026-10-25..2026-10-25T23:40) == '"runs":74' ]]
@@ -103,7 +103,7 @@ make_both_changes() {
   [[ $(runs_in 2026-03-29T00:00..2026-03-29) == '"runs":70' ]]
 }
 
-@test "view, list, errors and follow show the times of the zone, and how far it is ahead; a time that cannot be read stays as it is" {
+@test "view, list, errors and follow show times in the zone, with the offset; an unreadable time is unchanged" {
   append_raw job '{"timestamp": "2026-10-25T00:30:00.5Z", "job_name": "Job", "success": true}\n' \
     '{"timestamp": "2026-10-25T01:30:00+00:00", "job_name": "Job", "success": false, "error": "no"}\n'
   append_raw odd '{"timestamp": "soon", "job_name": "Odd", "success": true}\n'
@@ -123,7 +123,7 @@ make_both_changes() {
   [[ $(taskresults list) == *' 2026-10-25 01:30:00 '* ]]
 }
 
-# zoneinfo ZONE - lines of times in UTC, each as that zone's clocks show it.
+# zoneinfo ZONE - converts lines of times in UTC to that zone.
 zoneinfo() {
   python3 -c 'import datetime, sys, zoneinfo
 for line in sys.stdin:
@@ -131,7 +131,7 @@ for line in sys.stdin:
     print(time.astimezone(zoneinfo.ZoneInfo(sys.argv[1])).isoformat(" "))' "$1"
 }
 
-@test "next --tz: both days on which clocks change, an hour that comes twice told apart; JSON and CSV stay in UTC" {
+@test "next --tz: right on both days on which clocks change, with the offset in an hour that comes twice; JSON and CSV stay in UTC" {
   export SCHEDULER_JOBS_FILE=$BATS_TEST_TMPDIR/jobs.json SCHEDULER_LOGS_DIR=$BATS_TEST_TMPDIR/logs
   mkdir "$SCHEDULER_LOGS_DIR"
   python3 - "$SCHEDULER_JOBS_FILE" <<'PYTHON'
@@ -145,7 +145,7 @@ PYTHON
   [[ ${lines[1]} == 'a '*' 2026-03-29 01:59:00+01:00  '* && ${lines[2]} == 'b '*' 2026-03-29 03:00:00+02:00  '* ]]
   [[ ${lines[3]} == 'c '*' 2026-10-25 02:30:00+02:00  '* && ${lines[4]} == 'd '*' 2026-10-25 02:30:00+01:00  '* ]]
   due() { taskresults next e --jsonl "$@" | grep -o '"next":"[^"]*"' | cut -d'"' -f4; }
-  # Not at noon, when what comes next changes.
+  # Not around noon, when the next run changes.
   until shown=$(due --tz "$BERLIN") && run taskresults next e --tz "$BERLIN" && [[ $shown == "$(due)" ]]; do :; done
   [[ ${lines[1]} == "e    $(zoneinfo "$BERLIN" <<<"$shown")  in "* ]]
   for format in csv json jsonl; do
@@ -153,7 +153,7 @@ PYTHON
   done
 }
 
-@test "doctor --tz: times of the zone; where it cannot be read, since the extension is missing, that is what is told" {
+@test "doctor --tz: times are in the zone; if the extension is missing, doctor reports that" {
   append_raw job '{"timestamp": "2026-10-25T01:30:00Z", "success": true}\n' '{"timestamp": "2026-10-25T01:40:00Z", "success": false}\n' \
     '{"timestamp": "2026-10-25T01:50:00Z", "success": false}\n'
   run taskresults doctor --tz "$BERLIN"
@@ -164,7 +164,7 @@ PYTHON
   [[ $status -eq 1 && $output == *'FAIL  the extension is not there'* && $output != *--tz* ]]
 }
 
-@test "alerts --tz: messages have times of the zone; what programs read, and the state, stay in UTC" {
+@test "alerts --tz: messages have times in the zone; formats for programs, and the state, stay in UTC" {
   cd "$BATS_TEST_TMPDIR"
   fail_twice() { # JOB TIME
     append_raw "$1" "{\"timestamp\": \"$2\", \"success\": false}\\n" '{"timestamp": "2026-10-26T00:00:00Z", "success": false}\n'
@@ -192,10 +192,10 @@ print(datetime.datetime.fromtimestamp(mute["until_us"] // 10**6, datetime.timezo
   [[ $output == "b: muted until $(zoneinfo "$BERLIN" <<<"$until"), for "* ]]
 }
 
-@test "alerts --maintenance: in UTC, with --tz in that zone, and in any case in the one behind it" {
+@test "alerts --maintenance: windows are in UTC, or in the zone of --tz, or in the zone that the window names" {
   cd "$BATS_TEST_TMPDIR"
   append_raw a '{"timestamp": "2026-10-25T00:30:00Z", "success": false}\n'
-  # Two hours around now on the clocks of Tokyo, nine hours ahead.
+  # Two hours around now, by the clocks of Tokyo, which are nine hours ahead of UTC.
   now_there=$(TZ=JST-9 printf '%(%H:%M)T-%(%H:%M)T' "$((EPOCHSECONDS - 3600))" "$((EPOCHSECONDS + 3600))")
   tells() { rm -f s; run taskresults alerts --state s "$@"; [[ $status -eq 1 && $output == 'a: failed' ]]; }
   is_quiet() { rm -f s; run taskresults alerts --state s "$@"; [[ $status -eq 0 && -z $output ]]; }
@@ -206,7 +206,7 @@ print(datetime.datetime.fromtimestamp(mute["until_us"] // 10**6, datetime.timezo
   is_quiet --tz Asia/Tokyo --maintenance "$now_there UTC; $now_there"
 }
 
-@test "--tz local is what TZ says; --tz UTC is UTC" {
+@test "--tz local is the zone in TZ; --tz UTC is UTC" {
   append_raw job '{"timestamp": "2026-07-01T12:00:00Z", "success": true}\n'
   [[ $(TZ=Asia/Kolkata taskresults view job --tz local) == '2026-07-01 17:30:00+05:30 | '* ]]
   [[ $(TZ='CET-1CEST,M3.5.0,M10.5.0/3' taskresults view job --tz local) == '2026-07-01 14:00:00+02:00 | '* ]]
@@ -214,7 +214,7 @@ print(datetime.datetime.fromtimestamp(mute["until_us"] // 10**6, datetime.timezo
   [[ $(TZ=Asia/Kolkata taskresults view job) == '2026-07-01T12:00:00Z | '* ]]
 }
 
-@test "a zone that there is not is wrong usage, which names what can be written; its text is never run" {
+@test "an unknown zone is wrong usage, with a message on what is possible; the text is never run as a command" {
   make_job job 1
   cd "$BATS_TEST_TMPDIR"
   for arguments in 'view job' 'view --all --csv' list stats errors 'sla --json' 'follow job' 'export job' next 'next --json' doctor \
