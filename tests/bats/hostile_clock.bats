@@ -89,3 +89,46 @@ record_ago() {
   assert_rows '1|1' "SELECT count(*), time_us / 1000000 BETWEEN strftime('%s', 'now') - $YEARS10 - 100 AND strftime('%s', 'now') - $YEARS10 + 100
     FROM task_results('a')"
 }
+
+# slots_then OFFSET [STEP_AT STEP] - what `next` says with the clock standing at 2026-02-15 16:00, and OFFSET seconds: a line
+# for each job with the next time and the last. With STEP_AT, from its so many-th reading on it is STEP seconds later.
+slots_then() {
+  CLOCK_STANDS_S=$((1771171200 + $1)) CLOCK_STEP_AT=${2-} CLOCK_STEP_S=${3-} LD_PRELOAD=$root/build/shim/clock.so \
+    "$(tool taskresults)" next --csv | tr -d '\r' | awk -F, 'NR > 1 { print $1, $2, $3, $6 }' | sort
+}
+
+@test "next: a clock that steps while it runs, ahead or back: the times are those of before or of after, for all jobs" {
+  local step at before after now seen=''
+  export SCHEDULER_LOGS_DIR=$BATS_TEST_TMPDIR SCHEDULER_JOBS_FILE=$BATS_TEST_TMPDIR/jobs.json
+  echo '{"jobs": [{"id": "a", "schedule": "30 * * * *", "created_at": "2026-02-01T00:00:00Z"},
+    {"id": "b", "schedule": "15 3 * * *", "created_at": "2026-02-01T00:00:00Z"},
+    {"id": "c", "schedule": "every 50 minutes", "created_at": "2026-02-01T00:00:00Z"}]}' >"$SCHEDULER_JOBS_FILE"
+  before=$(slots_then 0)
+  [[ $before == *'a due 2026-02-15T16:30:00Z 2026-02-15T15:30:00Z'* ]]
+  for step in 86400 -90000; do
+    after=$(slots_then $step)
+    [[ $after != "$before" ]]
+    for at in 1 2 3 4 5 6 8 12; do
+      now=$(slots_then 0 $at $step)
+      [[ $now == "$before" || $now == "$after" ]] || { echo "$step at $at: $now"; return 1; }
+      [[ $now == "$before" ]] && seen+=b || seen+=a
+    done
+  done
+  [[ $seen == *a*b*a*b* ]]
+}
+
+@test "alerts: a clock that steps while they run: what was missed is told once, also if the step was a day ahead, and back" {
+  local at told="$BATS_TEST_TMPDIR/told"
+  export SCHEDULER_LOGS_DIR=$BATS_TEST_TMPDIR SCHEDULER_JOBS_FILE=$BATS_TEST_TMPDIR/jobs.json
+  append_raw a '{"timestamp": "2026-02-14T12:30:10Z", "success": true, "output": "", "error": ""}\n'
+  echo '{"jobs": [{"id": "a", "schedule": "30 12 * * *", "created_at": "2026-02-14T00:00:00Z"}]}' >"$SCHEDULER_JOBS_FILE"
+  printf '[2026-02-14T00:00:00Z] Scheduled: a\n' >"$BATS_TEST_TMPDIR/a.log"
+  for at in 0 1 2 3 5 8 13; do
+    rm -f "$BATS_TEST_TMPDIR/state" "$told"
+    for step in $at 0 0; do
+      CLOCK_STANDS_S=1771171200 CLOCK_STEP_AT=$step CLOCK_STEP_S=-86000 LD_PRELOAD=$root/build/shim/clock.so \
+        "$(tool taskresults)" alerts --missed --state "$BATS_TEST_TMPDIR/state" >>"$told" || (($? == 1))
+    done
+    [[ $(grep -c 'missed' "$told") == 1 ]] || { echo "$at: $(<"$told")"; return 1; }
+  done
+}
