@@ -145,3 +145,56 @@ PYTHON
     [[ $status -eq 0 && $output == 2026-07-01T02:00:00+02:00 ]] || { echo "$pieces: $output"; return 1; }
   done
 }
+
+# --- how the work grows ---------------------------------------------------------------------------------------------------
+
+# hourly_jobs COUNT - as many jobs, each with a log and records of a day in 2026, of which two runs are missing.
+hourly_jobs() {
+  python3 - "$results" "$logs" "$jobs_file" "$1" <<'PYTHON'
+import json, sys
+results, logs, jobs, count = *sys.argv[1:4], int(sys.argv[4])
+hours = [f"2026-01-01T{hour:02}:00" for hour in range(1, 24) if hour not in (7, 8)]
+records = "".join('{"timestamp": "%s:20Z", "success": true}\n' % hour for hour in hours)
+log = "[2026-01-01T00:30:00Z] Scheduled: x\n" + "".join(f"[{hour}:01Z] Starting execution\n[{hour}:20Z] Execution succeeded\n" for hour in hours)
+for i in range(count):
+    open(f"{results}/j{i}.jsonl", "w").write(records)
+    open(f"{logs}/j{i}.log", "w").write(log)
+json.dump({"jobs": [{"id": f"j{i}", "schedule": "0 * * * *", "created_at": "2026-01-01T00:30:00Z"} for i in range(count)]}, open(jobs, "w"))
+PYTHON
+}
+
+# work_of WORDS... - runs the command; sets `opened` (results and logs), `bytes` read from them, and `processes`.
+work_of() {
+  local traces=$BATS_TEST_TMPDIR/traces
+  rm -rf "$traces"
+  mkdir "$traces"
+  # A file for each process, so that lines of two processes do not mix.
+  strace -ff -qq --seccomp-bpf -y -e trace=openat,execve,pread64 -o "$traces/of" "$(tool taskresults)" "$@" \
+    >"$BATS_TEST_TMPDIR/out" || (($? == 1))
+  cat "$traces"/* >"$BATS_TEST_TMPDIR/trace"
+  opened=$(grep -cE '^openat\(.*"[^"]*\.(jsonl|log)".* = [0-9]' "$BATS_TEST_TMPDIR/trace")
+  bytes=$(awk '/^pread64\([0-9]+<[^>]*\.(jsonl|log)>/ { sum += $NF } END { print sum + 0 }' "$BATS_TEST_TMPDIR/trace")
+  processes=$(grep -c '^execve(.* = 0$' "$BATS_TEST_TMPDIR/trace")
+}
+
+@test "sla --count missed, next and metrics: 2,000 jobs are a hundred times the files and bytes of 20, and no process more" {
+  require_strace
+  local words few=()
+  local -A before=()
+  hourly_jobs 20
+  for words in 'sla --window 2026-01-01..2026-01-02 --count missed --max-duration 10s --csv' 'next --csv' 'metrics'; do
+    # shellcheck disable=SC2086  # words
+    work_of $words
+    ((opened >= 40 && bytes > 0))
+    before[$words]="$opened $bytes $processes"
+  done
+  hourly_jobs 2000
+  for words in "${!before[@]}"; do
+    # shellcheck disable=SC2086
+    work_of $words
+    read -ra few <<<"${before[$words]}"
+    ((opened <= 100 * few[0] && bytes <= 100 * few[1] && processes == few[2])) ||
+      { echo "$words: ${few[*]}; $opened $bytes $processes"; return 1; }
+    (($(grep -c '\bj[0-9]' "$BATS_TEST_TMPDIR/out") >= 2000))
+  done
+}
