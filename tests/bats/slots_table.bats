@@ -47,6 +47,7 @@ states() {
 }
 
 @test "the example in the manual gives the rows that the manual shows" {
+  sqlite3 -batch -init /dev/null -table :memory: 'SELECT 1' >/dev/null 2>&1 || skip 'this sqlite3 cannot print tables'
   local block expected
   block=$(awk '/^\*\*An example\.\*\*/ { found = 1 } found && /^```sh$/ { on = 1; next } on && /^```$/ { exit } on' "$root/ext/TABLES.md")
   expected=$(awk '/^\*\*An example\.\*\*/ { found = 1 } found && /^```text$/ { on = 1; next } on && /^```$/ { exit } on' "$root/ext/TABLES.md")
