@@ -238,3 +238,128 @@ e|NULL|unknown|jobs.json has this id 2 times: any of these jobs may have run" "S
   [[ $(sql "SELECT group_concat(substr(slot, 12, 5)) FROM task_slots('2026-02-15T09:00:00Z', '2026-02-15T10:30:00Z',
     NULL, NULL, -9223372036854775807) WHERE job_id = 'c';") == 09:00,10:00 ]]
 }
+
+@test "arguments come back as they were given, NULL as if they were not, and of other types they are refused" {
+  jobs '{"id": "a", "schedule": "0 * * * *"}'
+  local window="'2026-02-15T09:00Z', '2026-02-15T10:00Z'"
+  assert_rows '2026-02-15T09:00Z|2026-02-15T10:00Z|90s|UTC|2|a' \
+    "SELECT DISTINCT since, until, grace, zone, per_job, job FROM task_slots($window, '90s', 'UTC', 2);"
+  assert_rows '2|0|0|0' "SELECT count(*), count(grace), count(zone), count(per_job) FROM task_slots($window, NULL, NULL, NULL);"
+  assert_sql_error "task_slots: grace: '(a BLOB)' is no length of time" "SELECT * FROM task_slots($window, x'3930');"
+  assert_sql_error "task_slots: grace: '1.5' is no length of time" "SELECT * FROM task_slots($window, 1.5);"
+  local wrong
+  for wrong in 0 "'2'" 1.5 "x'32'" -9223372036854775808; do
+    assert_sql_error 'task_slots: per_job wants how many slots of each job' "SELECT * FROM task_slots($window, NULL, NULL, $wrong);"
+  done
+  assert_sql_error "zone '5'" "SELECT * FROM task_slots($window, NULL, 5);"
+  # However long the grace is, its end is not passed over.
+  assert_rows 'pending' "SELECT DISTINCT state FROM task_slots($window, 9223372036854775807);"
+  assert_rows '0|0' "SELECT (SELECT count(*) FROM task_slots($window) WHERE job_id = NULL), (SELECT count(*) FROM task_slots($window)
+    WHERE slot_us = NULL);"
+}
+
+@test "rows come in whatever order is asked for" {
+  jobs '{"id": "b", "schedule": "0 * * * *"}' '{"id": "a", "schedule": "30 * * * *"}' '{"id": "ä", "schedule": "0 9 * * *"}'
+  ran b 09:00:10
+  local order
+  for order in 'job_id' 'job_id, slot_us' 'job_id, slot_us DESC' 'job_id DESC, slot_us' 'job_id, state, slot_us' \
+    'job_id, slot_us, state' 'job_id, slot' 'slot_us, job_id' 'state, job_id, slot_us' 'job_id COLLATE nocase DESC, slot_us'; do
+    assert_rows 1 "CREATE TABLE kept AS SELECT * FROM task_slots('2026-02-15', '2026-02-15T11:00');
+      SELECT (SELECT group_concat(job_id || coalesce(slot, ''), ' ') FROM (SELECT * FROM kept ORDER BY $order, slot_us)) =
+        (SELECT group_concat(job_id || coalesce(slot, ''), ' ') FROM (SELECT * FROM task_slots('2026-02-15', '2026-02-15T11:00')
+        ORDER BY $order, slot_us));"
+  done
+}
+
+@test "a run that goes on counts before those that were cut short; one whose end is told does not go on" {
+  python3 - "$state" $$ <<'PYTHON'
+import json, sys
+from datetime import datetime, timedelta, timezone
+now = datetime.now(timezone.utc)
+after = lambda seconds: (now + timedelta(seconds=seconds)).isoformat().replace("+00:00", "Z")
+jobs = [{"id": name, "schedule": "every 99 minutes", "created_at": after(-6000)} for name in "ab"]
+json.dump({"jobs": jobs}, open(f"{sys.argv[1]}/jobs.json", "w"))
+for name in "ab":
+    with open(f"{sys.argv[1]}/logs/{name}.log", "w") as log:
+        log.writelines(f"[{after(seconds)}] Executing (command mode): x\n" for seconds in (-55, -45))
+    json.dump({"pid": int(sys.argv[2]), "started_at": after(30)}, open(f"{sys.argv[1]}/.checkpoint_{name}.json", "w"))
+with open(f"{sys.argv[1]}/results/b.jsonl", "w") as results:
+    results.write(json.dumps({"timestamp": after(3600), "success": True}) + "\n")
+PYTHON
+  assert_rows 'a|pending|1' "SELECT job_id, state, reason LIKE 'running since %Z' FROM task_slots('2h') WHERE job_id = 'a';"
+  [[ $(sql "SELECT state FROM task_slots('2h') WHERE job_id = 'b';") == late ]]
+}
+
+@test "what has no time that can be read, and what is no log, tells nothing of a slot" {
+  jobs '{"id": "a", "schedule": "0 * * * *"}' '{"id": "b", "schedule": "0 * * * *"}'
+  printf '{"timestamp": "soon", "success": true}\nno record\n{"success": true}\n' >"$results/a.jsonl"
+  ran a 09:00:10
+  printf '[soon] Job paused\n[2026-02-30T09:10:00Z] Job paused\nJob paused\n' >"$state/logs/a.log"
+  ran b 09:00:10
+  mkfifo "$state/logs/b.log" # task_logs shows what it is
+  [[ $(states "'2026-02-15', '2026-02-15T10:30'" "WHERE job_id = 'a'") == '09:00 ran, 10:00 missed' ]]
+  [[ $(states "'2026-02-15', '2026-02-15T10:30'" "WHERE job_id = 'b'") == '09:00 ran, 10:00 missed' ]]
+}
+
+@test "of an update only whole names in quotes count; one that disabled the job pauses it from then on" {
+  jobs '{"id": "a", "schedule": "0 * * * *"}' '{"id": "b", "schedule": "0 * * * *"}' '{"id": "c", "schedule": "0 * * * *"}' \
+    '{"id": "d", "schedule": "0 * * * *", "enabled": false}'
+  told a 09:30:00 "Updated: ['schedule_note', 'my cron', cron, \"cron', 'schedule"
+  told b 09:30:00 'Updated: ["name", "cron"]'
+  told c 09:30:00 "Updated: 'schedule'"
+  told d 09:30:00 "Updated: ['enabled']"
+  local window="'2026-02-15', '2026-02-15T11:30'"
+  [[ $(states "$window" "WHERE job_id = 'a'") == '09:00 missed, 10:00 missed, 11:00 missed' ]]
+  [[ $(states "$window" "WHERE job_id = 'b'") == '09:00 unknown, 10:00 missed, 11:00 missed' ]]
+  [[ $(states "$window" "WHERE job_id = 'c'") == '09:00 unknown, 10:00 missed, 11:00 missed' ]]
+  [[ $(states "$window" "WHERE job_id = 'd' AND slot_us > taskresults_time('2026-02-15T09:30Z')") == '10:00 paused, 11:00 paused' ]]
+}
+
+@test "the reason of a skip is its first line, up to 200 bytes of whole characters" {
+  jobs '{"id": "a", "schedule": "0 * * * *"}'
+  told a 09:00:01 'Skipped — the first line
+and a second one'
+  told a 10:00:01 "Skipped $(printf 'ä%.0s' {1..200})"
+  told a 11:00:01 $'Skipped \xff'
+  local window="'2026-02-15', '2026-02-15T11:30'"
+  assert_rows 'Skipped — the first line' "SELECT reason FROM task_slots($window) LIMIT 1;"
+  assert_rows '200|104|1' "SELECT length(CAST(reason AS BLOB)), length(reason), replace(reason, 'ä', '') = 'Skipped '
+    FROM task_slots($window) LIMIT 1 OFFSET 1;"
+  assert_rows 'Skipped �' "SELECT reason FROM task_slots($window) LIMIT 1 OFFSET 2;"
+}
+
+@test "a schedule that is never due has no slots, and many slots are as many as asked for" {
+  jobs '{"id": "never", "schedule": "0 0 30 2 *"}' '{"id": "often", "schedule": "every 1 second"}' \
+    '{"id": "once", "schedule": "in 10 minutes", "recurring": false}' '{"id": "cron", "schedule": "* * * * *"}'
+  local window="'2026-02-15', '2026-02-15T11:59:59'"
+  assert_rows 'cron|209
+often|12599
+once|1' "SELECT job_id, count(*) FROM task_slots($window) GROUP BY job_id;"
+  assert_rows 'cron|150|2026-02-15T09:30:00Z|2026-02-15T11:59:00Z
+often|5000|2026-02-15T10:36:40Z|2026-02-15T11:59:59Z
+once|1|2026-02-15T08:40:00Z|2026-02-15T08:40:00Z' \
+    "SELECT job_id, count(*), min(slot), max(slot) FROM task_slots($window, NULL, NULL, CASE 'x' WHEN 'x' THEN -5000 END)
+      WHERE job_id <> 'cron' GROUP BY job_id UNION ALL
+    SELECT job_id, count(*), min(slot), max(slot) FROM task_slots($window, NULL, NULL, -150) WHERE job_id = 'cron' ORDER BY 1;"
+  assert_rows 'cron|209
+often|12599
+once|1' "SELECT job_id, count(*) FROM task_slots($window, NULL, NULL, -9223372036854775807) GROUP BY job_id;"
+  assert_rows 'cron|9
+often|9
+once|1' "SELECT job_id, count(*) FROM task_slots($window, NULL, NULL, 9) GROUP BY job_id;"
+  # A leap day comes back after years; the window that is looked into grows as far as that.
+  jobs '{"id": "leap", "schedule": "0 0 29 2 *", "created_at": "0001-01-01T00:00:00Z"}'
+  assert_rows '2016-02-29 2020-02-29 2024-02-29' \
+    "SELECT group_concat(substr(slot, 1, 10), ' ') FROM task_slots('0001-01-01', '2026-02-15', NULL, NULL, -3);"
+  assert_rows '491' "SELECT count(*) FROM task_slots('0001-01-01', '2026-02-15', NULL, NULL, -9223372036854775807);"
+}
+
+@test "an interval does not count from what came before the job was made" {
+  jobs '{"id": "a", "schedule": "every 1 hour"}'
+  told a 07:00:00 'Executing (command mode): x'
+  told a 07:00:05 'Command executed successfully'
+  told a 08:00:00 'Job paused'
+  told a 08:10:00 'Job resumed'
+  ran a 07:00:05
+  [[ $(states "'2026-02-15', '2026-02-15T11:00'") == '09:30 missed, 10:30 missed' ]]
+}

@@ -40,7 +40,7 @@ static void write_jobs(void) {
 /* Runs that were in time, late, skipped and cut short; pauses; and lines that are no messages. */
 static void write_logs(void) {
   write_file("daily.log",
-             "torn\n[2026-01-01T03:00:00Z] Starting execution\n[2026-01-01T03:00:04Z] Execution completed\n"
+             "torn\n[2026-01-01T03:00:00Z] Starting execution\n[2026-01-01T03:00:04Z] Execution succeeded\n"
              "[2026-01-02T04:30:00Z] Starting execution\n[2026-01-02T04:30:09Z] Execution failed: \xFF\n"
              "[2026-01-03T03:00:00Z] Starting execution\n");
   write_file("daily.jsonl",
@@ -49,7 +49,7 @@ static void write_logs(void) {
   for (int i = 0; i < 40; i++) { /* arrays grow on the way */
     char line[200];
     snprintf(line, sizeof line,
-             "[2026-01-0%dT%02d:00:00Z] Starting execution\n[2026-01-0%dT%02d:00:05Z] Execution completed\n",
+             "[2026-01-0%dT%02d:00:00Z] Starting execution\n[2026-01-0%dT%02d:00:05Z] Execution succeeded\n",
              1 + i / 20, i % 20, 1 + i / 20, i % 20);
     write_file("often.log", line);
     snprintf(line, sizeof line, "{\"timestamp\": \"2026-01-0%dT%02d:00:05Z\", \"success\": true}\n", 1 + i / 20,
@@ -59,7 +59,7 @@ static void write_logs(void) {
     write_file("paused.log", line);
   }
   write_file("paused.log",
-             "[2026-01-03T00:00:00Z] Updated fields: ['cron', 'enabled']\n[2026-01-04T21:30:00Z] Skipped: busy\n");
+             "[2026-01-03T00:00:00Z] Updated: ['cron', 'enabled']\n[2026-01-04T21:30:00Z] Skipped: busy\n");
 }
 
 static void make_directory(void) {

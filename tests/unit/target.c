@@ -87,19 +87,21 @@ static char directory[] = "/tmp/taskresults-unit-XXXXXX";
 typedef struct Scenario {
   const char *what, *path, *file; /* the file that is replaced; NULL: a pipe gets it */
   bool is_new, for_root;          /* the file is not there before; only root can make what it needs */
+  const char *temporary;          /* the name that it is written under; NULL: a random one */
 } Scenario;
 
 static const Scenario scenarios[] = {
-    {"a new file", "new.csv", "new.csv", true, false},
-    {"a file", "file.csv", "file.csv", false, false},
-    {"a file in a directory", "sub/./deep//file.csv", "sub/deep/file.csv", false, false},
-    {"a link", "link.csv", "sub/deep/file.csv", false, false},
-    {"a link in a link's directory", "linked/away.csv", "file.csv", false, false},
-    {"a link to a new file", "ahead.csv", "sub/later.csv", true, false},
-    {"a link of another user's", "theirs/link.csv", "theirs/file.csv", false, true},
-    {"a pipe", "pipe", NULL, false, false},
-    {"a descriptor of ours, a pipe", "/dev/fd/90", NULL, false, false},
-    {"a descriptor's link", "/proc/self/fd/90", NULL, false, false},
+    {"a new file", "new.csv", "new.csv", true, false, NULL},
+    {"a file", "file.csv", "file.csv", false, false, NULL},
+    {"a file, under a name that is chosen", "file.csv", "file.csv", false, false, ".taskresults.chosen"},
+    {"a file in a directory", "sub/./deep//file.csv", "sub/deep/file.csv", false, false, NULL},
+    {"a link", "link.csv", "sub/deep/file.csv", false, false, NULL},
+    {"a link in a link's directory", "linked/away.csv", "file.csv", false, false, NULL},
+    {"a link to a new file", "ahead.csv", "sub/later.csv", true, false, NULL},
+    {"a link of another user's", "theirs/link.csv", "theirs/file.csv", false, true, NULL},
+    {"a pipe", "pipe", NULL, false, false, NULL},
+    {"a descriptor of ours, a pipe", "/dev/fd/90", NULL, false, false, NULL},
+    {"a descriptor's link", "/proc/self/fd/90", NULL, false, false, NULL},
 };
 enum { SCENARIOS = sizeof scenarios / sizeof *scenarios, PIPE_FD = 90 };
 
@@ -158,10 +160,10 @@ static int count_descriptors(void) {
 /* --- one run ------------------------------------------------------------------------------------------------------ */
 
 /* Writes as output.c does. Returns 0 or errno. */
-static int write_target(const char *path) {
+static int write_target(const Scenario *scenario) {
   TrTarget target;
   calls = 0;
-  int code = tr_target_open(&target, path, NULL);
+  int code = tr_target_open(&target, scenario->path, scenario->temporary);
   if (code == 0 && write(target.fd, NEW, strlen(NEW)) != (ssize_t)strlen(NEW)) code = EPIPE;
   if (code == 0) code = tr_target_commit(&target, true);
   bool is_in_place = target.in_place;
@@ -175,7 +177,7 @@ static int write_target(const char *path) {
 static int run(const Scenario *scenario, char got[100]) {
   int reader = open("pipe", O_RDONLY | O_NONBLOCK | O_CLOEXEC), pipe_fd = open("pipe", O_WRONLY | O_CLOEXEC);
   CHECK(dup2(pipe_fd, PIPE_FD) == PIPE_FD && LIBC(close)(pipe_fd) == 0);
-  int before = count_descriptors(), code = write_target(scenario->path);
+  int before = count_descriptors(), code = write_target(scenario);
   CHECK(count_descriptors() == before);
   ssize_t length = read(reader, got, 99);
   got[length > 0 ? length : 0] = '\0';
