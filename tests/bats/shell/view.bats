@@ -159,8 +159,8 @@ PYTHON
     [[ $(taskresults help) == *$'\n'"  $command "* ]]
     # The help has exactly the options that the parser takes.
     # shellcheck disable=SC2046  # names of ours, without blanks
-    spec=$(cat "$file" $(find "$root/shell/$command" -name '*.bash' 2>/dev/null) | tr '\n' ' ' | grep -o "parse_options '[^']*'" |
-      sed "s/^parse_options '//; s/'$//" | tr -s ' ' '\n' | sed 's/^.://; s/=?*$//' | sort -u)
+    spec=$(cat "$file" $(find "$root/shell/$command" -name '*.bash' 2>/dev/null) | tr '\n' ' ' | grep -o "parse_options [\\ ]*'[^']*'" |
+      sed "s/^parse_options [\\ ]*'//; s/'$//" | tr -s ' ' '\n' | sed 's/^.://; s/=?*$//' | sort -u)
     documented=$(awk '/^Options:/ {on = 1; next} /^$/ {on = 0} on' <<<"$output" | grep -o '^  \(-., \)\?--[a-z-]*' |
       sed 's/.*--//' | sort)
     [[ $spec == "$documented" ]] || { echo "$command: $spec / $documented"; return 1; }
