@@ -40,6 +40,8 @@
 
 # shellcheck shell=bash
 parse_options 'grep= success errors since= until= tz= latest limit= all full raw json jsonl csv' "$@"
+begin() { load lib/begin_rows; begin_rows; }
+[[ ${!opt[*]} != latest ]] || begin # what is asked for most often, before the rest is looked at
 at_most 1
 exclusive success errors
 format_option json jsonl csv
@@ -53,7 +55,7 @@ MOST_IN_VARIABLE=1000
 are_few=
 if [[ -z $format && ! -v opt[full] ]] && ((limit > 0 && limit <= MOST_IN_VARIABLE)); then
   are_few=1
-  [[ -v opt[all] ]] || { load lib/begin_rows; begin_rows; } # of all jobs, some may have to be left out first
+  [[ -v opt[all] || -v rows_begun ]] || begin # of all jobs, some may have to be left out first
 fi
 
 if [[ -v opt[all] ]]; then
