@@ -39,6 +39,7 @@ set_rows_at_once() {
 rows_of_begun() {
   local pid=${sqlite_PID-} to=${sqlite[1]-} from=$rows_begun
   unset -v rows_begun
+  [[ -n $pid && -n $to ]] || { exec {from}<&-; return 1; } # it has ended without a statement
   trap : PIPE # the program may have failed to start
   { printf '%s\n' "$sql_" >&"$to"; } 2>/dev/null
   trap - PIPE

@@ -232,6 +232,22 @@ SCRIPT
   [[ $status -eq 0 && $output == *SUCCESS* ]]
 }
 
+@test "view --latest, with a program that ends before or after a statement came, or is none: the same one message" {
+  make_job a 1
+  cd "$BATS_TEST_TMPDIR"
+  printf '#!/bin/sh\nhead -c 1 >/dev/null\n' >reads
+  printf '#!/bin/sh\nexec sleep 0 <&-\n' >closes
+  chmod +x reads closes
+  local program turn
+  for program in /bin/true ./reads ./closes /nowhere/sqlite3; do
+    for turn in {1..8}; do
+      TASKRESULTS_SQLITE3=$program run taskresults view a --latest
+      [[ $status -eq 3 && $output == "taskresults: no $program program; on Debian: apt-get install sqlite3" ]] ||
+        { echo "$program: $status $output"; return 1; }
+    done
+  done
+}
+
 @test "a closed pipe ends a command without a message, a full disk with one" {
   make_job a 3000
   for command in 'view a' 'view a --json' 'export' 'rejects --json' 'stats a --by hour'; do
