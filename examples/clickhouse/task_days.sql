@@ -20,7 +20,7 @@ FROM records FINAL
 WHERE time_us IS NOT NULL AND (host, job_id, day) IN (
   SELECT host, job_id, toDate32(fromUnixTimestamp64Micro(assumeNotNull(time_us), 'UTC'))
   FROM records
-  WHERE time_us IS NOT NULL AND shipped >= (SELECT max(refreshed) FROM days) - INTERVAL 1 HOUR
+  WHERE time_us IS NOT NULL AND shipped >= (SELECT toDateTime(greatest(toInt64(max(refreshed)), 3600) - 3600) FROM days)
 )
 GROUP BY host, job_id, day;
 

@@ -2,13 +2,18 @@
 -- different. ClickHouse 18.16 understands all but the lines that begin with SETTINGS (`apply --old` leaves them out). They only
 -- make it faster: years are merged each by itself, and the arrays of one job are in memory at a time.
 
--- output_text and error_text are the columns as they are stored, '' for NULL: conditions on them use the indexes of words.
+-- output_text and error_text are the columns as they are stored, '' for NULL: conditions on them use the indexes of words. They
+-- are named in a subquery, because beside the new `error` that name would mean the new one.
 CREATE VIEW task_results AS
 SELECT timestamp, job_id, job_name, success,
-  if(bitAnd(missing, 1) = 1, NULL, output) AS output, if(bitAnd(missing, 2) = 2, NULL, error) AS error,
-  host, time_us, offset, seq AS rowid, ok, signature, output AS output_text, error AS error_text, shipped
-FROM records FINAL
-SETTINGS do_not_merge_across_partitions_select_final = 1
+  if(bitAnd(missing, 1) = 1, NULL, output_text) AS output, if(bitAnd(missing, 2) = 2, NULL, error_text) AS error,
+  host, time_us, offset, seq AS rowid, ok, signature, output_text, error_text, shipped
+FROM (
+  SELECT timestamp, job_id, job_name, success, missing, output AS output_text, error AS error_text, host, time_us, offset, seq, ok,
+    signature, shipped
+  FROM records FINAL
+  SETTINGS do_not_merge_across_partitions_select_final = 1
+)
 ;
 
 CREATE VIEW task_rejects AS

@@ -37,8 +37,13 @@ teardown_file() {
   make_fleet
   local row='{"host":"h","job_id":"j","seq":7,"hash":-5,"n":1,"time_us":null,"ok":0,"error":"e","missing":1}'
   for _ in 1 2; do ask 1 "INSERT INTO fleet.records FORMAT JSONEachRow $row" --url-query insert_distributed_sync=1; done
-  [[ $(ask 1 'SELECT host, output, error, rowid FROM fleet.task_results') == $'h\t\\N\te\t7' ]]
+  [[ $(ask 1 'SELECT host, output, output_text, error, rowid FROM fleet.task_results') == $'h\t\\N\t\te\t7' ]]
   [[ $(ask 2 'SELECT job_id, runs, last_error FROM fleet.task_stats') == $'j\t1\te' ]]
+  # As the document says of backups, and of years that are over.
+  for shard in 1 2; do ask "$shard" 'ALTER TABLE fleet_shard.records FREEZE'; done
+  find "$shards_place"/*/data/shadow -name primary.idx | grep -q .
+  for shard in 1 2; do ask "$shard" 'ALTER TABLE fleet_shard.records DROP PARTITION 1970'; done
+  [[ $(ask 1 'SELECT count() FROM fleet.task_results') == 0 ]]
   drop_fleet
 }
 

@@ -172,3 +172,11 @@ MARKDOWN
   grep -q 'Debian 12 and 13' README.md
   grep -qx '        debian: \[bookworm, trixie\]' .github/workflows/ci.yml
 }
+
+@test "the estimate of a fleet is what its program prints" {
+  cd "$root"
+  local printed
+  printed=$(examples/clickhouse/estimate)
+  [[ $printed == *'2 shards x 2 replicas'* && $(<examples/clickhouse/README.md) == *$'```text\n'"$printed"$'\n```'* ]]
+  [[ $(examples/clickhouse/estimate 10 1000 | head -n 2) == $'10 hosts x 1,000 records a day\n'*' 0' ]]
+}

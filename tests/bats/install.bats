@@ -21,7 +21,7 @@ listing() {
     bin/taskresults bin/view_results share/man/man1/taskresults-list.1 share/man/man1/view_results.1 share/man/man7/taskresults-tables.7 \
     share/bash-completion/completions/{taskresults,view_results} share/zsh/site-functions/_taskresults \
     share/doc/taskresults/{README.md,CHANGELOG.md,LICENSE,ext/TABLES.md,ext/WRITING.md,ext/PRUNING.md,ext/SECURITY.md} \
-    share/doc/taskresults/{shell/README.md,examples/fresh.sh,examples/embed.c,examples/sql/audit.sql}; do
+    share/doc/taskresults/{shell/README.md,examples/fresh.sh,examples/embed.c,examples/sql/audit.sql,examples/clickhouse/README.md,examples/clickhouse/18.16/tables.sql}; do
     [[ -f $file ]] || { echo "not installed: $file"; return 1; }
   done
   # No link leads outside the stage, into the checkout, or nowhere; and nothing is writable for others.

@@ -117,8 +117,8 @@ unpack_chdb() (
     echo "$version" >node_modules/.from
 )
 
-# make_fleet [current] - on all shards, the tables and views of examples/clickhouse: fleet_shard has its own, and fleet those
-# of all; or in today's engine, in fleet.
+# make_fleet [current] - the tables and views of examples/clickhouse: on all shards, fleet_shard has their own, and fleet
+# those of all; or in today's engine, in fleet.
 make_fleet() {
   local shard url
   if [[ ${1-} == current ]]; then

@@ -17,9 +17,13 @@ import subprocess
 import sys
 import tempfile
 
+SERVER = "needs a server: clickhouse_current.bats has one, and runs it"
 # (document, how the block's first line begins): why it is not run.
 NOT_RUN = {
     ("README.md", "make demo"): "demo.bats runs the demo, and `make test` is what runs this",
+    ("examples/clickhouse/README.md", "cd examples/clickhouse"): SERVER,
+    ("examples/clickhouse/README.md", "ask() {"): SERVER,
+    ("examples/clickhouse/README.md", "curl -sS"): SERVER,
     (".github/CONTRIBUTING.md", "make deps"): "installs packages and runs all tests; contributing.py looks for what it names",
 }
 # The same for blocks that rightly print nothing.
