@@ -31,6 +31,11 @@ const TrStore tr_logs_store = {.suffix = ".log",
 int tr_dir_open(TrDir *dir, const TrStore *store, const char *path, char **message) {
   dir->store = store;
   dir->path = path;
+  dir->fd = -1;
+  if (strchr(path, '*')) {
+    return tr_error(message, SQLITE_CANTOPEN, "%s directory %s: a * stands for several hosts, and this needs one",
+                    store->word, path);
+  }
   do {
     dir->fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   } while (dir->fd < 0 && errno == EINTR);

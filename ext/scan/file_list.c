@@ -2,7 +2,7 @@
 ** file_list.c - which entries a scan looks at, and in which order.
 **
 ** Files are sorted by ordinal (descending for newest first), so that rowids come in order, unless the query wants the
-** order of job ids. A filter that names its jobs exactly needs no directory listing, and opens only their files.
+** order of job ids. The files of several hosts (hosts.c) are one list. A filter that names its jobs exactly needs no directory listing, and opens only their files.
 */
 #include "scan.h"
 
@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static int list_ordinal(TrFileList *list, uint32_t ordinal) {
   uint32_t *grown = tr_array_reserve(list->ordinal, &list->room, list->count + 1, sizeof *grown);
@@ -45,21 +46,41 @@ static bool wants_entry(const TrFileList *list, const TrFilter *filter, const ch
 typedef struct NewNames {
   TrFileList *list;
   const TrFilter *filter;
-  TrNameList names; /* owned */
+  const char *directory; /* borrowed: of the host, below the base; NULL: there is only one */
+  TrNameList names;      /* owned */
 } NewNames;
+
+static int list_file_of_host(NewNames *fresh, const char *name) {
+  TrFileList *list = fresh->list;
+  uint32_t ordinal;
+  char *path = sqlite3_mprintf("%s/%s", fresh->directory, name);
+  if (path == NULL) return SQLITE_NOMEM;
+  bool is_known = tr_names_find(list->names, path, strlen(path), &ordinal);
+  int code = is_known ? list_ordinal(list, ordinal) : tr_name_list_add(&fresh->names, path, strlen(path));
+  sqlite3_free(path);
+  return code;
+}
 
 static int list_entry(void *context, const char *name) {
   NewNames *fresh = context;
   TrFileList *list = fresh->list;
   uint32_t ordinal;
   if (!wants_entry(list, fresh->filter, name)) return SQLITE_OK;
+  if (fresh->directory) return list_file_of_host(fresh, name);
   if (tr_names_find(list->names, name, strlen(name), &ordinal)) return list_ordinal(list, ordinal);
   return tr_name_list_add(&fresh->names, name, strlen(name));
 }
 
+static int list_host(void *context, TrDir *dir, char **message) {
+  NewNames *fresh = context;
+  fresh->directory = dir->path;
+  return tr_dir_list(dir, fresh->list->poll, list_entry, fresh, message);
+}
+
 static int list_directory(TrFileList *list, const TrFilter *filter, char **message) {
   NewNames fresh = {.list = list, .filter = filter};
-  int code = tr_dir_list(&list->dir, list->poll, list_entry, &fresh, message);
+  int code = list->hosts.base ? tr_hosts_visit(&list->hosts, &list->dir, list->poll, filter, list_host, &fresh, message)
+                              : tr_dir_list(&list->dir, list->poll, list_entry, &fresh, message);
   tr_name_list_sort(&fresh.names);
   for (size_t i = 0; i < fresh.names.count && code == SQLITE_OK; i++) {
     code = list_name(list, fresh.names.name[i], message);
@@ -69,7 +90,8 @@ static int list_directory(TrFileList *list, const TrFilter *filter, char **messa
 }
 
 /* Only names that exist are added to the map, or a join on many unknown jobs would fill it. */
-static int list_named_job(TrFileList *list, const TrFilter *filter, const char *job_id, char **message) {
+static int list_named_job(TrFileList *list, const TrFilter *filter, const TrDir *dir, const char *job_id,
+                          char **message) {
   char name[TR_NAME_SIZE];
   struct stat unused;
   size_t length = strlen(job_id);
@@ -77,27 +99,46 @@ static int list_named_job(TrFileList *list, const TrFilter *filter, const char *
   memcpy(name, job_id, length);
   memcpy(name + length, list->store->suffix, list->store->suffix_length + 1);
   if (!wants_entry(list, filter, name)) return SQLITE_OK;
-  if (fstatat(list->dir.fd, name, &unused, AT_SYMLINK_NOFOLLOW) != 0 && errno == ENOENT) return SQLITE_OK;
-  return list_name(list, name, message);
+  if (fstatat(dir->fd, name, &unused, AT_SYMLINK_NOFOLLOW) != 0 && errno == ENOENT) return SQLITE_OK;
+  if (list->hosts.base == NULL) return list_name(list, name, message);
+  char *path = sqlite3_mprintf("%s/%s", dir->path, name);
+  int code = path ? list_name(list, path, message) : SQLITE_NOMEM;
+  sqlite3_free(path);
+  return code;
 }
 
 #define POLL_EVERY 256 /* files looked up */
 
-static int list_named_jobs(TrFileList *list, const TrFilter *filter, const TrNames *jobs, char **message) {
+static int list_named_jobs(TrFileList *list, const TrFilter *filter, const TrDir *dir, const TrNames *jobs,
+                           char **message) {
   const char *job_id;
   int code = SQLITE_OK;
   for (uint32_t i = 0; jobs && code == SQLITE_OK && (job_id = tr_names_get(jobs, i)) != NULL; i++) {
-    code = list_named_job(list, filter, job_id, message);
+    code = list_named_job(list, filter, dir, job_id, message);
     if (code == SQLITE_OK && i % POLL_EVERY == POLL_EVERY - 1) code = tr_poll(list->poll);
   }
   return code;
 }
 
+typedef struct NamedJobs {
+  TrFileList *list;
+  const TrFilter *filter;
+  const TrNames *jobs;
+} NamedJobs;
+
+static int list_named_jobs_of_host(void *context, TrDir *dir, char **message) {
+  const NamedJobs *named = context;
+  return list_named_jobs(named->list, named->filter, dir, named->jobs, message);
+}
+
 static int list_rowid(TrFileList *list, const TrFilter *filter) {
   int64_t ordinal = filter->rowid >> TR_OFFSET_BITS;
   if (ordinal < 0) return SQLITE_OK; /* an ordinal above TR_MAX_ORDINAL is impossible, too */
-  const char *name = tr_names_get(list->names, (uint32_t)ordinal);
-  return name && wants_entry(list, filter, name) ? list_ordinal(list, (uint32_t)ordinal) : SQLITE_OK;
+  const char *path = tr_names_get(list->names, (uint32_t)ordinal);
+  TrBytes host;
+  if (path == NULL || !tr_hosts_own(&list->hosts, path, &host)) return SQLITE_OK;
+  if (!wants_entry(list, filter, tr_hosts_file_name(path))) return SQLITE_OK;
+  return list_ordinal(list, (uint32_t)ordinal);
 }
 
 /* Exact names need no listing, unless for task_rejects: a leftover may belong to one of the jobs. */
@@ -106,7 +147,9 @@ static int fill_list(TrFileList *list, const TrFilter *filter, char **message) {
   if (filter->by_rowid) return list_rowid(list, filter);
   const TrJobTerm *exact = list->purpose != TR_FOR_REJECTS ? tr_filter_exact_jobs(filter) : NULL;
   if (exact == NULL) return list_directory(list, filter, message);
-  return list_named_jobs(list, filter, exact->names, message);
+  if (list->hosts.base == NULL) return list_named_jobs(list, filter, &list->dir, exact->names, message);
+  NamedJobs named = {list, filter, exact->names};
+  return tr_hosts_visit(&list->hosts, &list->dir, list->poll, filter, list_named_jobs_of_host, &named, message);
 }
 
 static int compare_ordinals(const void *a, const void *b) {
@@ -114,14 +157,17 @@ static int compare_ordinals(const void *a, const void *b) {
   return (x > y) - (x < y);
 }
 
-/* As SQLite compares texts in UTF-8. */
+/* As SQLite compares texts in UTF-8. The files of one job, of several hosts, by
+** rowid. */
 static int compare_jobs(const void *a, const void *b, void *context) {
   const TrFileList *list = context;
-  const char *x = tr_names_get(list->names, *(const uint32_t *)a);
-  const char *y = tr_names_get(list->names, *(const uint32_t *)b);
+  const char *x = tr_hosts_file_name(tr_names_get(list->names, *(const uint32_t *)a));
+  const char *y = tr_hosts_file_name(tr_names_get(list->names, *(const uint32_t *)b));
   size_t x_length = strlen(x) - list->store->suffix_length, y_length = strlen(y) - list->store->suffix_length;
   int order = memcmp(x, y, x_length < y_length ? x_length : y_length);
-  return order ? order : (x_length > y_length) - (x_length < y_length);
+  if (order == 0) order = (x_length > y_length) - (x_length < y_length);
+  if (order) return list->is_descending ? -order : order;
+  return compare_ordinals(a, b);
 }
 
 static void turn_round(uint32_t *ordinal, size_t count) {
@@ -141,8 +187,9 @@ static void put_in_order(TrFileList *list, TrOrder order) {
     if (ordinal[i] != ordinal[kept - 1]) ordinal[kept++] = ordinal[i];
   }
   list->count = kept;
+  list->is_descending = order == TR_ORDER_JOB_DESC;
   if (order == TR_ORDER_JOB || order == TR_ORDER_JOB_DESC) tr_sort(ordinal, kept, sizeof *ordinal, compare_jobs, list);
-  if (order == TR_ORDER_ROWID_DESC || order == TR_ORDER_JOB_DESC) turn_round(ordinal, kept);
+  if (order == TR_ORDER_ROWID_DESC) turn_round(ordinal, kept);
 }
 
 /* --- for the scans ------------------------------------------------------------------------------------------------ */
@@ -153,9 +200,14 @@ void tr_file_list_init(TrFileList *list, TrNames *names, TrPoll *poll, TrListPur
 
 int tr_file_list_open(TrFileList *list, const TrSettings *settings, const TrFilter *filter, char **message) {
   list->store = settings->store;
-  list->dir_path = sqlite3_mprintf("%s", tr_settings_dir(settings));
+  const char *path = tr_settings_dir(settings);
+  int code = tr_hosts_init(&list->hosts, path, message);
+  if (code != SQLITE_OK) return code;
+  list->dir_path = sqlite3_mprintf("%s", list->hosts.base ? list->hosts.base : path);
   if (list->dir_path == NULL) return SQLITE_NOMEM;
-  int code = tr_dir_open(&list->dir, list->store, list->dir_path, message);
+  code = filter->host_count > 0 && list->hosts.base == NULL ? SQLITE_DONE : SQLITE_OK; /* no row has a host */
+  if (code == SQLITE_DONE) return SQLITE_OK;
+  code = tr_dir_open(&list->dir, list->store, list->dir_path, message);
   if (code == SQLITE_OK) code = fill_list(list, filter, message);
   put_in_order(list, filter->order);
   return code;
@@ -163,6 +215,7 @@ int tr_file_list_open(TrFileList *list, const TrSettings *settings, const TrFilt
 
 void tr_file_list_close(TrFileList *list) {
   tr_dir_close(&list->dir);
+  tr_hosts_free(&list->hosts);
   sqlite3_free(list->dir_path);
   sqlite3_free(list->ordinal);
   list->dir_path = NULL;
@@ -183,14 +236,37 @@ static bool copy_job(const char *name, char job_id[TR_NAME_SIZE], size_t *length
   return true;
 }
 
+int tr_file_list_open_dir_of(const TrFileList *list, const char *path) {
+  const char *name = tr_hosts_file_name(path);
+  if (name == path) return list->dir.fd;
+  char *directory = sqlite3_mprintf("%.*s", (int)(name - path), path);
+  int fd =
+      directory ? (int)TEMP_FAILURE_RETRY(openat(list->dir.fd, directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC)) : -1;
+  sqlite3_free(directory);
+  return fd;
+}
+
+static bool find_job_in_journal(const TrFileList *list, const char *path, char job_id[TR_NAME_SIZE], size_t *length) {
+  int fd = tr_file_list_open_dir_of(list, path);
+  bool found = fd >= 0 && tr_journal_job(fd, tr_hosts_file_name(path), job_id, length);
+  if (fd >= 0 && fd != list->dir.fd) close(fd);
+  return found;
+}
+
+static bool is_beside(const char *one, const char *other) {
+  size_t length = (size_t)(tr_hosts_file_name(one) - one);
+  return length == (size_t)(tr_hosts_file_name(other) - other) && memcmp(one, other, length) == 0;
+}
+
 /* A leftover's name holds only a hash of its job; the job is known if its file is, or if there is a journal. */
-bool tr_file_list_job(const TrFileList *list, const char *name, char job_id[TR_NAME_SIZE], size_t *length) {
-  const char *known;
+bool tr_file_list_job(const TrFileList *list, const char *path, char job_id[TR_NAME_SIZE], size_t *length) {
+  const char *known, *name = tr_hosts_file_name(path);
   if (tr_name_is_job_file(name, strlen(name))) return copy_job(name, job_id, length);
-  if (tr_journal_job(list->dir.fd, name, job_id, length)) return true;
+  if (find_job_in_journal(list, path, job_id, length)) return true;
   for (uint32_t i = 0; (known = tr_names_get(list->names, i)) != NULL; i++) {
-    if (!tr_name_is_job_file(known, strlen(known))) continue;
-    if (tr_leftover_belongs(name, known, strlen(known) - TR_SUFFIX_LEN)) return copy_job(known, job_id, length);
+    const char *file = tr_hosts_file_name(known);
+    if (!tr_name_is_job_file(file, strlen(file)) || !is_beside(path, known)) continue;
+    if (tr_leftover_belongs(name, file, strlen(file) - TR_SUFFIX_LEN)) return copy_job(file, job_id, length);
   }
   return false;
 }

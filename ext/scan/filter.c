@@ -135,8 +135,9 @@ static int bind_glob(TrJobTerm *term, sqlite3_value *value, TrPoll *poll) {
   return term->decided ? copy_text(&term->glob, value) : SQLITE_OK;
 }
 
-static int bind_job(TrFilter *filter, TrOp op, sqlite3_value *value, TrPoll *poll) {
-  TrJobTerm *term = &filter->job[filter->job_count++];
+/* A condition on the job, or on the host: `terms` and `count` are the filter's. */
+static int bind_name(TrFilter *filter, TrJobTerm *terms, int *count, TrOp op, sqlite3_value *value, TrPoll *poll) {
+  TrJobTerm *term = &terms[(*count)++];
   int code = SQLITE_OK;
   *term = (TrJobTerm){.decided = true};
   if (op == TR_IN) {
@@ -151,7 +152,7 @@ static int bind_job(TrFilter *filter, TrOp op, sqlite3_value *value, TrPoll *pol
   }
   if (!term->decided) {
     free_job_term(term);
-    filter->job_count--;
+    --*count;
   }
   return code;
 }
@@ -173,6 +174,13 @@ static bool matches_term(const TrJobTerm *term, const char *job_id, size_t lengt
 bool tr_filter_wants_job(const TrFilter *filter, const char *job_id, size_t length) {
   for (int i = 0; i < filter->job_count; i++) {
     if (!matches_term(&filter->job[i], job_id, length)) return false;
+  }
+  return true;
+}
+
+bool tr_filter_wants_host(const TrFilter *filter, const char *host, size_t length) {
+  for (int i = 0; i < filter->host_count; i++) {
+    if (!matches_term(&filter->host[i], host, length)) return false;
   }
   return true;
 }
@@ -371,7 +379,10 @@ static bool lacks_phrase(const TrFilter *filter, const TrLine *line, const TrRec
 
 static int bind_term(TrFilter *filter, TrColumn column, TrOp op, sqlite3_value *value, TrPoll *poll) {
   switch (column) {
-  case TR_COLUMN_JOB_ID: return bind_job(filter, op, value, poll);
+  case TR_COLUMN_JOB_ID: return bind_name(filter, filter->job, &filter->job_count, op, value, poll);
+  case TR_COLUMN_HOST: /* of more conditions SQLite decides */
+    if (filter->host_count == TR_HOST_TERMS) return SQLITE_OK;
+    return bind_name(filter, filter->host, &filter->host_count, op, value, poll);
   case TR_COLUMN_SUCCESS: return bind_truth(filter, op, value, poll, &filter->skip_true, &filter->skip_false);
   case TR_COLUMN_OK: return bind_ok(filter, op, value, poll);
   case TR_COLUMN_TIME_US: bind_time_us(filter, op, value); return SQLITE_OK;
@@ -410,7 +421,14 @@ int tr_filter_for_job(TrFilter *filter, const char *job_id, size_t length, TrOrd
   return code;
 }
 
+int tr_filter_add_host(TrFilter *filter, TrBytes host) {
+  TrJobTerm *term = &filter->host[filter->host_count++];
+  *term = (TrJobTerm){.decided = true};
+  return add_name(term, host.text, host.length);
+}
+
 void tr_filter_free(TrFilter *filter) {
+  for (int i = 0; i < filter->host_count; i++) free_job_term(&filter->host[i]);
   for (int i = 0; i < filter->job_count; i++) free_job_term(&filter->job[i]);
   for (int i = 0; i < filter->text_count; i++) sqlite3_free(filter->text[i].value.text);
   sqlite3_free(filter->phrase);

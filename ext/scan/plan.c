@@ -23,7 +23,7 @@ static const char *const column_word[TR_COLUMN_OTHER] = {
     [TR_COLUMN_TIME_US] = "time_us", [TR_COLUMN_OUTPUT] = "output",   [TR_COLUMN_ERROR] = "error",
     [TR_COLUMN_ROWID] = "rowid",     [TR_COLUMN_SINCE] = "since",     [TR_COLUMN_UNTIL] = "until",
     [TR_COLUMN_GRACE] = "grace",     [TR_COLUMN_ZONE] = "zone",       [TR_COLUMN_OK] = "ok",
-    [TR_COLUMN_OFFSET] = "offset",   [TR_COLUMN_PER_JOB] = "per_job",
+    [TR_COLUMN_OFFSET] = "offset",   [TR_COLUMN_PER_JOB] = "per_job", [TR_COLUMN_HOST] = "host",
 };
 
 static const char *const op_word[TR_OP_COUNT] = {
@@ -66,6 +66,7 @@ bool tr_op_may_be_of_outer_join(TrOp op) {
 static bool is_supported(TrColumn column, TrOp op) {
   switch (column) {
   case TR_COLUMN_JOB_ID: return op == TR_EQ || op == TR_IS || op == TR_GLOB;
+  case TR_COLUMN_HOST: return op == TR_EQ;
   case TR_COLUMN_SUCCESS:
   case TR_COLUMN_OK: return op != TR_GLOB && op != TR_LIKE && op != TR_OP_COUNT;
   case TR_COLUMN_OUTPUT:
@@ -80,12 +81,15 @@ static bool is_supported(TrColumn column, TrOp op) {
 
 /* Collations do not affect GLOB, nor numbers. */
 static bool is_collation_fine(sqlite3_index_info *info, int i, TrColumn column, TrOp op) {
-  if (op == TR_GLOB || (column != TR_COLUMN_JOB_ID && column != TR_COLUMN_TIMESTAMP)) return true;
+  if (op == TR_GLOB || (column != TR_COLUMN_JOB_ID && column != TR_COLUMN_HOST && column != TR_COLUMN_TIMESTAMP)) {
+    return true;
+  }
   return sqlite3_stricmp(sqlite3_vtab_collation(info, i), "BINARY") == 0;
 }
 
 static bool takes_list(TrColumn column) {
-  return column == TR_COLUMN_JOB_ID || column == TR_COLUMN_SUCCESS || column == TR_COLUMN_OK;
+  return column == TR_COLUMN_JOB_ID || column == TR_COLUMN_HOST || column == TR_COLUMN_SUCCESS ||
+         column == TR_COLUMN_OK;
 }
 
 static bool is_chosen(const TrPlan *plan, TrColumn column) {
@@ -134,6 +138,7 @@ static void estimate(const TrPlan *plan, sqlite3_index_info *info) {
       cost *= share, rows *= share;
       break;
     }
+    case TR_COLUMN_HOST: cost *= 0.1, rows *= 0.1; break;
     case TR_COLUMN_OFFSET: cost *= 0.5, rows *= 0.3; break;
     default: cost *= 0.9, rows *= 0.3; break; /* every line is still read */
     }

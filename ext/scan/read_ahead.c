@@ -20,9 +20,10 @@ static int open_ahead(TrReadAhead *read_ahead, bool *opened) {
   while (!read_ahead->waits && tr_file_list_next(list, &ordinal, &name)) {
     TrFile file = {.fd = -1};
     TrEntry entry = TR_ENTRY_UNREADABLE;
-    size_t length = strlen(name);
+    const char *file_name = tr_hosts_file_name(name);
+    size_t length = strlen(file_name);
     int code = SQLITE_OK;
-    if (tr_store_has_name(list->store, name, length) && tr_utf8_is_valid(name, length))
+    if (tr_store_has_name(list->store, file_name, length) && tr_utf8_is_valid(file_name, length))
       code = tr_dir_open_file(&list->dir, name, list->poll, &file, &entry);
     if (code != SQLITE_OK) return code;
     *opened = entry == TR_ENTRY_READABLE && file.stat.st_size <= TR_MAX_FILE_BYTES;
@@ -112,8 +113,7 @@ int tr_read_ahead_next_file(TrReadAhead *read_ahead, TrScanFile *current) {
     read_ahead->waits = false;
     return code;
   }
-  current->ordinal = block->ordinal;
-  current->name = tr_names_get(read_ahead->list->names, block->ordinal);
+  tr_scan_file_set(current, block->ordinal, tr_names_get(read_ahead->list->names, block->ordinal));
   current->file = block->file;
   block->owns_file = false;
   return SQLITE_OK;

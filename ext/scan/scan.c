@@ -230,7 +230,7 @@ void tr_scan_end(TrScan *scan) {
 /* --- for the tables ----------------------------------------------------------------------------------------------- */
 
 bool tr_scan_job_of_entry(const TrScan *scan, char job_id[TR_NAME_SIZE], size_t *length) {
-  return tr_file_list_job(&scan->files, scan->current.name, job_id, length);
+  return tr_file_list_job(&scan->files, scan->current.path, job_id, length);
 }
 
 int64_t tr_scan_rowid(const TrScan *scan) {

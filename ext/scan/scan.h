@@ -57,6 +57,7 @@ TR_CHECKED int tr_settings_sync(const TrSettings *settings, TrSync *sync, char *
 */
 typedef enum TrColumn {
   TR_COLUMN_JOB_ID,
+  TR_COLUMN_HOST,
   TR_COLUMN_SUCCESS,
   TR_COLUMN_OK,
   TR_COLUMN_TIMESTAMP,
@@ -155,18 +156,21 @@ typedef struct TrJobTerm {
   bool numeric;   /* or look like a number: affinity may make it equal to one of the values */
 } TrJobTerm;
 
+#define TR_HOST_TERMS 2
+
 typedef struct TrFilter {
   bool nothing;  /* a comparison with NULL: no row at all */
   uint8_t order; /* TrOrder */
   bool by_rowid;
   int64_t rowid;
   int64_t from_offset, to_offset; /* bytes: no line that begins before the one, or behind the other, in any file */
-  int job_count;
-  TrJobTerm job[TR_PLAN_TERMS]; /* a file must satisfy each */
-  bool skip_true, skip_false;   /* records whose success is exactly true, or false, are surely not wanted */
-  bool skip_ok, skip_not_ok;    /* nor are those with ok 1, or 0 */
-  int64_t from_us, to_us;       /* inclusive */
-  bool timed;                   /* from_us and to_us are set; a record without time_us is not wanted */
+  int job_count, host_count;
+  TrJobTerm job[TR_PLAN_TERMS];  /* a file must satisfy each */
+  TrJobTerm host[TR_HOST_TERMS]; /* and its host each of these */
+  bool skip_true, skip_false;    /* records whose success is exactly true, or false, are surely not wanted */
+  bool skip_ok, skip_not_ok;     /* nor are those with ok 1, or 0 */
+  int64_t from_us, to_us;        /* inclusive */
+  bool timed;                    /* from_us and to_us are set; a record without time_us is not wanted */
   int text_count;
   struct {
     uint8_t op;
@@ -180,6 +184,8 @@ typedef struct TrFilter {
 TR_CHECKED int tr_filter_bind(TrFilter *filter, const TrPlan *plan, int argc, sqlite3_value **argv, TrPoll *poll);
 TR_CHECKED int tr_filter_for_job(TrFilter *filter, const char *job_id, size_t length, TrOrder order);
 void tr_filter_free(TrFilter *filter);
+TR_CHECKED int tr_filter_add_host(TrFilter *filter, TrBytes host); /* only this one */
+bool tr_filter_wants_host(const TrFilter *filter, const char *host, size_t length);
 bool tr_filter_wants_job(const TrFilter *filter, const char *job_id, size_t length);
 const TrJobTerm *tr_filter_exact_jobs(const TrFilter *filter); /* a term that lists all files by name, or NULL */
 bool tr_filter_is_of_records(const TrFilter *filter);
@@ -272,6 +278,29 @@ TR_CHECKED int tr_workers_take(TrWorkers *workers, TrPoll *poll, TrBlock **block
 void tr_workers_release(TrWorkers *workers);
 
 /* ------------------------------------------------------------------------------------------------------------------
+** scan/hosts.c - a path with one star -> the directories of several hosts, and the files in them
+*/
+typedef struct TrHosts {
+  char
+      *base; /* owned; NULL: the path has no star, and is a single directory; else see hosts.c, as for the next three */
+  char *before, *after, *rest; /* owned */
+} TrHosts;
+
+TR_CHECKED int tr_hosts_init(TrHosts *hosts, const char *path, char **message); /* free it after an error, too */
+void tr_hosts_free(TrHosts *hosts);
+/* Is this a file of the path, and of which host? Without a star: is it only a name? */
+bool tr_hosts_own(const TrHosts *hosts, const char *file, TrBytes *host);
+typedef int (*TrHostVisit)(void *context, TrDir *dir, char **message); /* dir->path: below the base */
+/* For each host that the filter wants, by name. An error if there is none at all. */
+TR_CHECKED int tr_hosts_visit(const TrHosts *hosts, TrDir *base, TrPoll *poll, const TrFilter *filter,
+                              TrHostVisit visit, void *context, char **message);
+/* The name of a file in its own directory. */
+static inline const char *tr_hosts_file_name(const char *file) {
+  const char *slash = strrchr(file, '/');
+  return slash ? slash + 1 : file;
+}
+
+/* ------------------------------------------------------------------------------------------------------------------
 ** scan/file_list.c - which entries of a directory a scan looks at, and in which order
 */
 typedef enum TrListPurpose {
@@ -285,12 +314,18 @@ typedef struct TrFileList {
   TrPoll *poll;   /* borrowed */
   TrListPurpose purpose;
   const TrStore *store;
-  char *dir_path; /* owned */
+  TrHosts hosts;
+  char *dir_path; /* owned: of the directory; of several hosts, their base */
   TrDir dir;
   uint32_t *ordinal; /* owned: of the files, in the order of the scan */
   size_t count, room;
-  size_t at; /* index of the next one to look at */
+  bool is_descending; /* by job */
+  size_t at;          /* index of the next one to look at */
 } TrFileList;
+
+/* The directory of a file of the list, as a descriptor that the caller closes if it is not list->dir.fd. -1: see
+** errno. */
+int tr_file_list_open_dir_of(const TrFileList *list, const char *path);
 
 /* Call order: init, open, next and `at++`, close (after a failed open, too); and open again for the next pass. */
 void tr_file_list_init(TrFileList *list, TrNames *names, TrPoll *poll, TrListPurpose purpose);
@@ -307,7 +342,8 @@ typedef struct TrScanFile {
   TrFileList *list; /* borrowed */
   bool skips_unreadable;
   uint32_t ordinal;
-  const char *name; /* lives with the connection */
+  const char *path; /* below the list's directory; lives with the connection, as does */
+  const char *name; /* the last part of it: all, unless there are several hosts */
   TrFile file;      /* while it is being read */
   char *reason;     /* owned: if the entry as a whole is a row without a line: the reason */
 } TrScanFile;
@@ -315,11 +351,14 @@ typedef struct TrScanFile {
 /* SQLITE_DONE: no more entries. SQLITE_ROW: the entry as a whole is a row, see `reason`. SQLITE_OK: its file is open,
 ** or (fd < 0) there is nothing to read. */
 TR_CHECKED int tr_scan_file_open_next(TrScanFile *current, char **message);
+void tr_scan_file_set(TrScanFile *current, uint32_t ordinal, const char *path);
 void tr_scan_file_forget(TrScanFile *current); /* the reason */
 void tr_scan_file_close(TrScanFile *current);
 static inline TrBytes tr_scan_file_job(const TrScanFile *current) { /* its id; borrows from the name */
   return (TrBytes){current->name, strlen(current->name) - current->list->store->suffix_length};
 }
+/* NULL: there is only one. Borrows as the name does. */
+TrBytes tr_scan_file_host(const TrScanFile *current);
 /* A rowid is valid only if a line begins at its offset: then *from is that offset, else the end of the file. */
 TR_CHECKED int tr_scan_file_seek(const TrScanFile *current, int64_t rowid, int64_t *from, int64_t *size,
                                  char **message);
@@ -409,6 +448,9 @@ static inline const struct stat *tr_scan_stat(const TrScan *scan) { /* of the li
 }
 static inline TrBytes tr_scan_job_id(const TrScan *scan) {
   return tr_scan_file_job(&scan->current);
+}
+static inline TrBytes tr_scan_host(const TrScan *scan) { /* text NULL: there is only one */
+  return tr_scan_file_host(&scan->current);
 }
 bool tr_scan_job_of_entry(const TrScan *scan, char job_id[TR_NAME_SIZE], size_t *length); /* of a reject, if known */
 int64_t tr_scan_rowid(const TrScan *scan);                                                /* of the line */

@@ -22,10 +22,22 @@ void tr_scan_file_forget(TrScanFile *current) {
   current->reason = NULL;
 }
 
+void tr_scan_file_set(TrScanFile *current, uint32_t ordinal, const char *path) {
+  current->ordinal = ordinal;
+  current->path = path;
+  current->name = tr_hosts_file_name(path);
+}
+
+TrBytes tr_scan_file_host(const TrScanFile *current) {
+  TrBytes host;
+  tr_hosts_own(&current->list->hosts, current->path, &host);
+  return host;
+}
+
 static int file_error(const TrScanFile *current, int code, const char *what, int reason, char **message) {
   TrBytes job = tr_scan_file_job(current);
   return tr_error(message, code, "job '%.*s': %s/%s %s: %s", (int)job.length, job.text, current->list->dir_path,
-                  current->name, what, strerror(reason));
+                  current->path, what, strerror(reason));
 }
 
 int tr_scan_file_line_error(const TrScanFile *current, const TrLines *lines, int code, char **message) {
@@ -72,21 +84,26 @@ static int classify_entry(TrScanFile *current, TrEntry entry, char **message) {
 ** query asks for an old rowid. */
 static int classify_leftover(TrScanFile *current) {
   const char *name = current->name;
-  int dirfd = current->list->dir.fd;
+  int dirfd = tr_file_list_open_dir_of(current->list, current->path);
   bool gone = fstatat(dirfd, name, &current->file.stat, AT_SYMLINK_NOFOLLOW) != 0 && errno == ENOENT;
-  if (gone || tr_leftover_is_held(dirfd, name)) return SQLITE_OK;
+  bool is_held = !gone && tr_leftover_is_held(dirfd, name);
+  if (dirfd >= 0 && dirfd != current->list->dir.fd) close(dirfd);
+  if (gone || is_held) return SQLITE_OK;
   return reject_entry(current, "left by an interrupted prune; the next prune of the job finishes it: ", name);
 }
 
 int tr_scan_file_open_next(TrScanFile *current, char **message) {
   TrFileList *list = current->list;
   TrEntry entry;
-  if (!tr_file_list_next(list, &current->ordinal, &current->name)) return SQLITE_DONE;
+  uint32_t ordinal;
+  const char *path;
+  if (!tr_file_list_next(list, &ordinal, &path)) return SQLITE_DONE;
+  tr_scan_file_set(current, ordinal, path);
   list->at++;
   size_t length = strlen(current->name);
   if (!tr_store_has_name(list->store, current->name, length)) return classify_leftover(current);
   if (!tr_utf8_is_valid(current->name, length)) return reject_entry(current, "file name is not valid UTF-8", "");
-  int code = tr_dir_open_file(&list->dir, current->name, list->poll, &current->file, &entry);
+  int code = tr_dir_open_file(&list->dir, current->path, list->poll, &current->file, &entry);
   return code == SQLITE_OK ? classify_entry(current, entry, message) : code;
 }
 

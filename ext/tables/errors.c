@@ -23,14 +23,15 @@ enum {
   ERRORS_UNTIL,
   ERRORS_JOB,
   ERRORS_FIRST_RUN_US,
-  ERRORS_LAST_RUN_US
+  ERRORS_LAST_RUN_US,
+  ERRORS_HOST
 };
 
 static const char errors_schema[] =
     "CREATE TABLE task_errors("
     "job_id TEXT, signature TEXT, times INTEGER, first_run TEXT, last_run TEXT, "
     "since HIDDEN, until HIDDEN, job TEXT HIDDEN, " /* no type: SQLite must not convert what was given */
-    "first_run_us INTEGER HIDDEN, last_run_us INTEGER HIDDEN)";
+    "first_run_us INTEGER HIDDEN, last_run_us INTEGER HIDDEN, host TEXT HIDDEN)";
 
 typedef struct ErrorsCursor {
   TrJobPass pass;       /* first: job_pass.c knows only this */
@@ -42,6 +43,7 @@ static TrColumn errors_column_of(int column) {
   switch (column) {
   case ERRORS_JOB_ID:
   case ERRORS_JOB: return TR_COLUMN_JOB_ID;
+  case ERRORS_HOST: return TR_COLUMN_HOST;
   case ERRORS_SINCE: return TR_COLUMN_SINCE;
   case ERRORS_UNTIL: return TR_COLUMN_UNTIL;
   default: return TR_COLUMN_OTHER;
@@ -140,6 +142,7 @@ static int errors_column(sqlite3_vtab_cursor *base, sqlite3_context *context, in
   switch (column) {
   case ERRORS_JOB_ID:
   case ERRORS_JOB: tr_result_job_id(context, job); break;
+  case ERRORS_HOST: tr_result_host(context, tr_scan_host(&errors->pass.cursor.scan)); break;
   case ERRORS_SIGNATURE:
     sqlite3_result_text64(context, group->signature, group->length, SQLITE_TRANSIENT, SQLITE_UTF8);
     break;

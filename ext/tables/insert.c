@@ -98,6 +98,9 @@ static int refuse_computed(sqlite3_value *rowid, sqlite3_value **column, char **
   if (sqlite3_value_type(column[TR_RESULTS_OK]) != SQLITE_NULL) {
     return bad_value(message, "ok", "is computed; give success");
   }
+  if (sqlite3_value_type(column[TR_RESULTS_HOST]) != SQLITE_NULL) {
+    return bad_value(message, "host", "cannot be chosen");
+  }
   return SQLITE_OK;
 }
 

@@ -159,7 +159,7 @@ static int find_orphans(JobsCursor *cursor, JobsTable *table, char **message) {
   struct stat unused;
   TrDir dir = {.fd = -1};
   const char *path = tr_settings_dir(&table->results);
-  if (stat(path, &unused) != 0 && errno == ENOENT) return SQLITE_OK;
+  if (strchr(path, '*') == NULL && stat(path, &unused) != 0 && errno == ENOENT) return SQLITE_OK;
   Hunt hunt = {.cursor = cursor, .known = tr_names_new(), .dir = &dir, .message = message};
   int code = hunt.known ? intern_jobs(&cursor->jobs, hunt.known, message) : SQLITE_NOMEM;
   if (code == SQLITE_OK) code = tr_dir_open(&dir, &tr_results_store, path, message);

@@ -26,20 +26,23 @@ enum {
   LINES_OUTPUT,
   LINES_ERROR,
   LINES_DEV,
-  LINES_INODE
+  LINES_INODE,
+  LINES_HOST
 };
 
 static const char lines_schema[] =
     "CREATE TABLE task_lines("
     "job_id TEXT, offset INTEGER, length INTEGER, terminated INTEGER, reason TEXT, line TEXT, "
     "job TEXT HIDDEN, time_us INTEGER HIDDEN, ok INTEGER HIDDEN, timestamp TEXT HIDDEN, job_name TEXT HIDDEN, "
-    "success INTEGER HIDDEN, output TEXT HIDDEN, error TEXT HIDDEN, dev INTEGER HIDDEN, inode INTEGER HIDDEN)";
+    "success INTEGER HIDDEN, output TEXT HIDDEN, error TEXT HIDDEN, dev INTEGER HIDDEN, inode INTEGER HIDDEN, "
+    "host TEXT HIDDEN)";
 
 /* A scan skips only records. For a reject these columns are NULL, and SQLite decides. */
 static TrColumn lines_column_of(int column) {
   switch (column) {
   case LINES_JOB_ID:
   case LINES_JOB: return TR_COLUMN_JOB_ID;
+  case LINES_HOST: return TR_COLUMN_HOST;
   case LINES_OFFSET: return TR_COLUMN_OFFSET;
   case LINES_TIME_US: return TR_COLUMN_TIME_US;
   case LINES_OK: return TR_COLUMN_OK;
@@ -96,6 +99,7 @@ static int lines_column(sqlite3_vtab_cursor *base, sqlite3_context *context, int
   case LINES_LINE:
     if (line->text) tr_result_bytes(context, line->text, line->length);
     break;
+  case LINES_HOST: tr_result_host(context, tr_scan_host(&cursor->scan)); break;
   case LINES_DEV: sqlite3_result_int64(context, (sqlite3_int64)tr_scan_stat(&cursor->scan)->st_dev); break;
   case LINES_INODE: sqlite3_result_int64(context, (sqlite3_int64)tr_scan_stat(&cursor->scan)->st_ino); break;
   default: result_of_record(context, cursor, column); break;

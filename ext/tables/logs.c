@@ -13,16 +13,17 @@
 
 #include <string.h>
 
-enum { LOGS_TIME_US, LOGS_TIMESTAMP, LOGS_JOB_ID, LOGS_EVENT, LOGS_MESSAGE, LOGS_JOB, LOGS_OFFSET };
+enum { LOGS_TIME_US, LOGS_TIMESTAMP, LOGS_JOB_ID, LOGS_EVENT, LOGS_MESSAGE, LOGS_JOB, LOGS_OFFSET, LOGS_HOST };
 
 static const char logs_schema[] = "CREATE TABLE task_logs("
                                   "time_us INTEGER, timestamp TEXT, job_id TEXT, event TEXT, message TEXT, "
-                                  "job TEXT HIDDEN, offset INTEGER HIDDEN)";
+                                  "job TEXT HIDDEN, offset INTEGER HIDDEN, host TEXT HIDDEN)";
 
 static TrColumn logs_column_of(int column) {
   switch (column) {
   case LOGS_JOB_ID:
   case LOGS_JOB: return TR_COLUMN_JOB_ID;
+  case LOGS_HOST: return TR_COLUMN_HOST;
   case LOGS_TIMESTAMP: return TR_COLUMN_TIMESTAMP;
   case LOGS_TIME_US: return TR_COLUMN_TIME_US;
   default: return TR_COLUMN_OTHER;
@@ -137,7 +138,9 @@ static void message_column(sqlite3_context *context, LogsCursor *logs, int colum
 static int logs_column(sqlite3_vtab_cursor *base, sqlite3_context *context, int column) {
   LogsCursor *logs = (LogsCursor *)base;
   const char *reason = tr_log_scan_entry_reason(&logs->scan);
-  if (column == LOGS_JOB_ID || column == LOGS_JOB) {
+  if (column == LOGS_HOST) {
+    tr_result_host(context, tr_scan_file_host(&logs->scan.current));
+  } else if (column == LOGS_JOB_ID || column == LOGS_JOB) {
     TrBytes job = tr_log_scan_job_id(&logs->scan);
     tr_result_bytes(context, job.text, job.length);
   } else if (reason) {

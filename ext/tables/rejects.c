@@ -9,16 +9,17 @@
 */
 #include "tables.h"
 
-enum { REJECTS_JOB_ID, REJECTS_OFFSET, REJECTS_LENGTH, REJECTS_REASON, REJECTS_LINE, REJECTS_JOB };
+enum { REJECTS_JOB_ID, REJECTS_OFFSET, REJECTS_LENGTH, REJECTS_REASON, REJECTS_LINE, REJECTS_JOB, REJECTS_HOST };
 
 static const char rejects_schema[] =
     "CREATE TABLE task_rejects("
-    "job_id TEXT, offset INTEGER, length INTEGER, reason TEXT, line TEXT, job TEXT HIDDEN)";
+    "job_id TEXT, offset INTEGER, length INTEGER, reason TEXT, line TEXT, job TEXT HIDDEN, host TEXT HIDDEN)";
 
 static TrColumn rejects_column_of(int column) {
   switch (column) {
   case REJECTS_JOB_ID:
   case REJECTS_JOB: return TR_COLUMN_JOB_ID;
+  case REJECTS_HOST: return TR_COLUMN_HOST;
   case REJECTS_OFFSET: return TR_COLUMN_OFFSET;
   default: return TR_COLUMN_OTHER;
   }
@@ -54,6 +55,7 @@ static int rejects_column(sqlite3_vtab_cursor *base, sqlite3_context *context, i
   case REJECTS_OFFSET:
     if (has_line) sqlite3_result_int64(context, line->offset);
     break;
+  case REJECTS_HOST: tr_result_host(context, tr_scan_host(scan)); break;
   case REJECTS_LENGTH:
     if (has_line) sqlite3_result_int64(context, (sqlite3_int64)line->length);
     break;

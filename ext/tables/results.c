@@ -14,12 +14,13 @@ static const char results_schema[] =
     "CREATE TABLE task_results("
     "timestamp TEXT, job_id TEXT, job_name TEXT, success INTEGER, output TEXT, error TEXT, "
     "job TEXT HIDDEN, time_us INTEGER HIDDEN, offset INTEGER HIDDEN, record TEXT HIDDEN, "
-    "ok INTEGER HIDDEN)";
+    "ok INTEGER HIDDEN, host TEXT HIDDEN)";
 
 static TrColumn results_column_of(int column) {
   switch (column) {
   case TR_RESULTS_JOB_ID:
   case TR_RESULTS_JOB: return TR_COLUMN_JOB_ID;
+  case TR_RESULTS_HOST: return TR_COLUMN_HOST;
   case TR_RESULTS_SUCCESS: return TR_COLUMN_SUCCESS;
   case TR_RESULTS_OK: return TR_COLUMN_OK;
   case TR_RESULTS_TIMESTAMP: return TR_COLUMN_TIMESTAMP;
@@ -62,6 +63,7 @@ static int results_column(sqlite3_vtab_cursor *base, sqlite3_context *context, i
     sqlite3_result_text64(context, (const char *)line->text, line->length, SQLITE_TRANSIENT, SQLITE_UTF8);
     break;
   case TR_RESULTS_OK: sqlite3_result_int(context, tr_record_is_ok(line, record)); break;
+  case TR_RESULTS_HOST: tr_result_host(context, tr_scan_host(&cursor->scan)); break;
   default: tr_result_field(context, cursor, field_of[column]); break;
   }
   return SQLITE_OK;

@@ -7,6 +7,7 @@
 #include "tables.h"
 
 #include <errno.h>
+#include <string.h>
 
 void tr_run_log_init(TrRunLog *log, TrLoggedTable *table) {
   *log = (TrRunLog){.table = table};
@@ -39,10 +40,12 @@ static int read_starts(TrRunLog *log, char **message) {
   return code == SQLITE_ROW || code == SQLITE_DONE ? SQLITE_OK : code;
 }
 
-/* Is there a directory of logs? If logs are optional for the query, the default directory may be missing. */
-static bool has_logs(const TrRunLog *log) {
+/* Is there a directory of logs? With several hosts, the logs must be theirs, too: else no start is known. If logs are optional for the query, the default directory may be missing. */
+static bool has_logs(const TrRunLog *log, TrBytes host) {
   const TrSettings *logs = &log->table->logs;
   struct stat unused;
+  bool is_starred = strchr(tr_settings_dir(logs), '*') != NULL;
+  if (is_starred || host.text) return is_starred && host.text;
   if (!log->is_optional || logs->dir || tr_environment(logs->store->variable)) return true;
   return stat(logs->store->default_dir, &unused) == 0 || errno != ENOENT;
 }
@@ -51,11 +54,13 @@ static int load_starts(TrRunLog *log, const TrScan *results) {
   char **message = &log->table->table.base.zErrMsg;
   TrBytes job = tr_scan_job_id(results);
   TrFilter filter;
-  if (!has_logs(log)) {
+  TrBytes host = tr_scan_host(results);
+  if (!has_logs(log, host)) {
     tr_durations_begin(&log->durations);
     return SQLITE_OK;
   }
   int code = tr_filter_for_job(&filter, job.text, job.length, TR_ORDER_ROWID_DESC);
+  if (code == SQLITE_OK && host.text) code = tr_filter_add_host(&filter, host);
   if (code == SQLITE_OK) code = tr_log_scan_begin(&log->messages, &log->table->logs, &filter, message);
   return code == SQLITE_OK ? read_starts(log, message) : code;
 }

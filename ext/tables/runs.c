@@ -21,14 +21,15 @@ enum {
   RUNS_STARTED_US,
   RUNS_TIME_US,
   RUNS_OFFSET,
-  RUNS_OK
+  RUNS_OK,
+  RUNS_HOST
 };
 
 static const char runs_schema[] =
     "CREATE TABLE task_runs("
     "job_id TEXT, started TEXT, finished TEXT, duration_s REAL, success INTEGER, output TEXT, error TEXT, "
     "job TEXT HIDDEN, started_us INTEGER HIDDEN, time_us INTEGER HIDDEN, offset INTEGER HIDDEN, "
-    "ok INTEGER HIDDEN)";
+    "ok INTEGER HIDDEN, host TEXT HIDDEN)";
 
 typedef struct RunsCursor {
   TrScanCursor results; /* first */
@@ -39,6 +40,7 @@ static TrColumn runs_column_of(int column) {
   switch (column) {
   case RUNS_JOB_ID:
   case RUNS_JOB: return TR_COLUMN_JOB_ID;
+  case RUNS_HOST: return TR_COLUMN_HOST;
   case RUNS_SUCCESS: return TR_COLUMN_SUCCESS;
   case RUNS_OK: return TR_COLUMN_OK;
   case RUNS_FINISHED: return TR_COLUMN_TIMESTAMP;
@@ -105,6 +107,7 @@ static int runs_column(sqlite3_vtab_cursor *base, sqlite3_context *context, int 
   switch (column) {
   case RUNS_JOB_ID:
   case RUNS_JOB: tr_result_job_id(context, job); break;
+  case RUNS_HOST: tr_result_host(context, tr_scan_host(&results->scan)); break;
   case RUNS_STARTED:
   case RUNS_STARTED_US:
   case RUNS_DURATION_S: return start_column(context, (RunsCursor *)base, column);

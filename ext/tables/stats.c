@@ -38,7 +38,8 @@ enum {
   STATS_LAST_RUN_US,
   STATS_LAST_SUCCESS_US,
   STATS_LAST_FAILURE_US,
-  STATS_LAST_DURATION_S
+  STATS_LAST_DURATION_S,
+  STATS_HOST
 };
 
 static const char stats_schema[] =
@@ -49,7 +50,7 @@ static const char stats_schema[] =
     "p50_s REAL, p95_s REAL, max_s REAL, "
     "since HIDDEN, until HIDDEN, job TEXT HIDDEN, " /* no type: SQLite must not convert what was given */
     "first_run_us INTEGER HIDDEN, last_run_us INTEGER HIDDEN, last_success_us INTEGER HIDDEN, "
-    "last_failure_us INTEGER HIDDEN, last_duration_s REAL HIDDEN)";
+    "last_failure_us INTEGER HIDDEN, last_duration_s REAL HIDDEN, host TEXT HIDDEN)";
 
 typedef struct StatsCursor {
   TrJobPass pass; /* first: job_pass.c knows only this */
@@ -67,6 +68,7 @@ static TrColumn stats_column_of(int column) {
   switch (column) {
   case STATS_JOB_ID:
   case STATS_JOB: return TR_COLUMN_JOB_ID;
+  case STATS_HOST: return TR_COLUMN_HOST;
   case STATS_SINCE: return TR_COLUMN_SINCE;
   case STATS_UNTIL: return TR_COLUMN_UNTIL;
   default: return TR_COLUMN_OTHER;
@@ -189,6 +191,7 @@ static int stats_column(sqlite3_vtab_cursor *base, sqlite3_context *context, int
   switch (column) {
   case STATS_JOB_ID:
   case STATS_JOB: tr_result_job_id(context, job); break;
+  case STATS_HOST: tr_result_host(context, tr_scan_host(&stats->pass.cursor.scan)); break;
   case STATS_RUNS: sqlite3_result_int64(context, figures->runs); break;
   case STATS_SUCCESSES: sqlite3_result_int64(context, figures->successes); break;
   case STATS_FAILURES: sqlite3_result_int64(context, figures->runs - figures->successes); break;

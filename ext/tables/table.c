@@ -143,6 +143,10 @@ void tr_result_job_id(sqlite3_context *context, TrBytes job) {
 }
 
 /* TEXT if it is UTF-8, else a BLOB: clients fail on a TEXT that is not UTF-8. */
+void tr_result_host(sqlite3_context *context, TrBytes host) {
+  if (host.text) sqlite3_result_text64(context, host.text, host.length, SQLITE_TRANSIENT, SQLITE_UTF8);
+}
+
 void tr_result_bytes(sqlite3_context *context, const void *bytes, size_t length) {
   if (tr_utf8_is_valid(bytes, length)) {
     sqlite3_result_text64(context, bytes, length, SQLITE_TRANSIENT, SQLITE_UTF8);

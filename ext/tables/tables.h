@@ -58,6 +58,7 @@ TR_CHECKED int tr_table_next(sqlite3_vtab_cursor *cursor);
 TR_CHECKED int tr_table_rowid(sqlite3_vtab_cursor *cursor, sqlite3_int64 *rowid);
 
 void tr_result_job_id(sqlite3_context *context, TrBytes job); /* `job` must be UTF-8, as names of jobs' files are */
+void tr_result_host(sqlite3_context *context, TrBytes host);  /* NULL, if the path has no star */
 void tr_result_bytes(sqlite3_context *context, const void *bytes, size_t length); /* TEXT, or BLOB if it is not UTF-8 */
 /* A field of the current record. */
 static inline void tr_result_field(sqlite3_context *context, TrScanCursor *cursor, TrField field) {
@@ -209,7 +210,8 @@ enum {
   TR_RESULTS_TIME_US,
   TR_RESULTS_OFFSET,
   TR_RESULTS_RECORD,
-  TR_RESULTS_OK
+  TR_RESULTS_OK,
+  TR_RESULTS_HOST
 };
 
 TR_CHECKED int tr_insert_update(sqlite3_vtab *vtab, int argc, sqlite3_value **argv, sqlite3_int64 *rowid);
