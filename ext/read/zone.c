@@ -191,7 +191,7 @@ void tr_zone_utc_us(const TrZone *zone, int64_t local_us, int64_t *first_us, int
   *first_us =
       is_skipped ? stretch.from_s * TR_US_PER_SECOND : (local_s - stretch.offset_s) * TR_US_PER_SECOND + below_s_us;
   *last_us = *first_us;
-  while (!is_skipped && stretch.to_s <= local_s + LONGEST_SHIFT_S) { /* shown once more, behind a change? */
+  while (!is_skipped && stretch.to_s <= local_s + LONGEST_SHIFT_S) { /* is the local time shown again after a change? */
     tr_zone_stretch(zone, stretch.to_s, &stretch);
     int64_t utc_s = local_s - stretch.offset_s;
     if (utc_s >= stretch.from_s && utc_s < stretch.to_s) *last_us = utc_s * TR_US_PER_SECOND + below_s_us;

@@ -2,7 +2,8 @@
 
 # shellcheck shell=bash
 
-# A run is compared with so many successes; there must be at least so many; they are searched among so many runs.
+# A run is compared with the last 30 successes, and with none if there are fewer than 5. They are searched among the
+# last 1,000 runs.
 USUAL_RUNS=30
 FEWEST_USUAL_RUNS=5
 LONGEST_SEARCH=1000
@@ -26,8 +27,8 @@ factor_option() {
   ((opt[$1] > 1000)) || usage_error "--$1 wants a factor above 1"
 }
 
-# look_at_logs - if an alert needs them: find_logs, with `unreadable_logs` cut down to the jobs that were asked for, of
-# which it complains. If there is no log to read, what is left out is added to `unjudged`.
+# look_at_logs - if an alert needs logs: calls find_logs, reduces `unreadable_logs` to the jobs that were asked for, and
+# names them in a message. If there is no directory of logs, it adds to `unjudged` which alerts are left out.
 look_at_logs() {
   local job asked_for=() messages=() left_out
   local -A asked=()
@@ -52,8 +53,8 @@ look_at_logs() {
   say_each "${messages[@]}"
 }
 
-# known_durations - SQL: of each job that has a log, the newest run (n is 1 then), and the successes before it whose
-# duration is known, newest first. One statement for all: it reads each log once.
+# known_durations - SQL: for each job that has a log, the newest run (with n = 1), and the successes before it whose
+# duration is known, newest first. It is a single statement, so that each log is read once.
 known_durations() {
   [[ -v opt[slow] || -v opt[fast] ]] && [[ -n $logs_known ]] || return 0
   sql+="CREATE TABLE logged(job TEXT PRIMARY KEY) WITHOUT ROWID;"$'\n'
@@ -67,8 +68,8 @@ known_durations() {
           FROM task_runs WHERE job_id = wanted.job ORDER BY rowid DESC LIMIT $LONGEST_SEARCH)
         WHERE n = 1 OR (good AND took IS NOT NULL) LIMIT $((USUAL_RUNS + 1)))))
     WHERE job NOT IN (SELECT job FROM unread_log);
-  -- The median, doubled, so that it is whole: of the successes before the newest run, and of those before one that is
-  -- still going on.
+  -- Twice the median, which is an integer: of the successes before the newest run; and, with going_on = 1, of those
+  -- before a run that is still going on, which include the newest one.
   CREATE TABLE usual AS WITH
     compared AS (SELECT job, going_on, took, row_number() OVER (PARTITION BY job, going_on ORDER BY n) AS nth
       FROM timed JOIN (SELECT 0 AS going_on UNION ALL SELECT 1)
@@ -79,7 +80,7 @@ known_durations() {
       WHERE runs >= $FEWEST_USUAL_RUNS AND nth IN ((runs + 1) / 2, runs / 2 + 1) GROUP BY job, going_on;"
 }
 
-# slow_alerts - a run that is still going on comes first: it will be the newest.
+# slow_alerts - a run that is still going on comes before the newest record, as it will be newer.
 slow_alerts() {
   local is_slow="took * 2000 > ${opt[slow]} * twice AND took * 2 - twice > 2 * $LEAST_DIFFERENCE_US"
   sql+="INSERT INTO firing SELECT job, 'slow', started, 0,
@@ -92,7 +93,7 @@ slow_alerts() {
     FROM timed JOIN usual USING (job) WHERE n = 1 AND NOT going_on AND $is_slow;"
 }
 
-# fast_alerts - successes only: a run that fails is often fast, and alerts of failures tell of it.
+# fast_alerts - only successes: failures are often fast, and other alerts report them.
 fast_alerts() {
   sql+="INSERT INTO firing SELECT job, 'fast', started, 0,
       'took only ' || $(took took) || ', usually ' || $(took '(twice / 2)')

@@ -1,6 +1,6 @@
 # facts.bash - SQL: what is known of each job.
 #
-# Of each job only the last few records are read, however long its file is.
+# Only the last few records of each job are read, however long its file is.
 
 # shellcheck shell=bash
 
@@ -33,8 +33,8 @@ CREATE TABLE told(job TEXT, alert TEXT, fired INTEGER, sent INTEGER, upto INTEGE
 CREATE TABLE firing(job TEXT, alert TEXT, since INTEGER, is_new INTEGER DEFAULT 0, words TEXT,
   PRIMARY KEY (job, alert));"
 
-# look_at_list - sets `list_known`, if the scheduler's list of jobs is there, and needed; or `jobs_fault`, why it cannot
-# be read, though it is there. What is left out then, as those alerts neither fire nor end, is added to `unjudged`.
+# look_at_list - sets `list_known` to 1 if the scheduler's list of jobs is needed and readable, or `jobs_fault` to the
+# reason why it cannot be read. It adds to `unjudged` which alerts are then left out: they neither fire nor end.
 look_at_list() {
   local left_out
   list_known=0 jobs_fault=
@@ -70,8 +70,8 @@ known_jobs() {
     FROM task_jobs WHERE record IS NOT NULL AND typeof(job_id) = 'text' ORDER BY is_enabled, overdue_s;"
 }
 
-# recent_records - SQL: the last records of each job, newest first. Sets `reach`, how many, and `pattern`, SQL, what is
-# suspicious.
+# recent_records - SQL: the last records of each job, newest first. Sets `reach` to their number, and `pattern` to SQL:
+# the GLOB of --suspicious.
 recent_records() {
   local blank=NULL suspect=NULL
   pattern=NULL
@@ -95,9 +95,10 @@ recent_records() {
     " ORDER BY place DESC LIMIT $reach;")$'\n'
 }
 
-# job_facts - SQL: a row for each job. A job's records have ids one after the other, from `head`, the newest.
+# job_facts - SQL: a row for each job. The records of a job have consecutive ids in `recent`, from `head` on, the
+# newest.
 job_facts() {
-  # SQLite numbers rows as they come, so that this reads as far back as it is read.
+  # SQLite computes row_number() row by row, so only as many records are read as the outer query needs.
   local numbered='SELECT good, at, place, row_number() OVER (ORDER BY place DESC) AS n FROM newest WHERE job = fact.job'
   sql+="
   CREATE TABLE fact AS
@@ -105,7 +106,7 @@ job_facts() {
       coalesce(min(id) FILTER (WHERE good) - min(id), count(id)) AS streak, NULL AS since, NULL AS first, 0 AS bounded,
       min(id) FILTER (WHERE at IS NOT NULL) AS timed_id, NULL AS at
     FROM wanted LEFT JOIN recent USING (job) GROUP BY job;
-  -- Failures as far back as was read: on to the success behind them, or as far as is counted.
+  -- If all records read so far are failures: read on, to the success before them, or up to the longest streak counted.
   UPDATE fact SET (streak, bounded) = (SELECT n - 1, good FROM ($numbered) WHERE good OR n > $LONGEST_STREAK LIMIT 1)
     WHERE good_id IS NULL AND seen = $reach;
   UPDATE fact SET bounded = 0, streak = (SELECT count(*) FROM newest WHERE job = fact.job) WHERE streak IS NULL;

@@ -1,10 +1,10 @@
-# jobs.bash - which jobs there are to judge, and which of their files cannot be read.
+# jobs.bash - which jobs alerts are about, and which of their files cannot be read.
 
 # shellcheck shell=bash
 
 load lib/sql_texts
 
-# find_results - sets `dir`, and `results_id`, by which the state file knows it.
+# find_results - sets `dir`, and `results_id`, by which the state file identifies the directory.
 find_results() {
   dir=$results_dir
   [[ $dir == /* ]] || dir=./$dir
@@ -13,10 +13,11 @@ find_results() {
   results_id=$(printf '%s' "$(realpath -- "$dir")" | od -An -v -tx1 | tr -d ' \n')
 }
 
-# Messages about what could not be judged; they are printed after the alerts.
+# Messages about jobs and alerts that were left out. They are printed after the alerts.
 unjudged=()
 
-# find_jobs - sets `jobs`, those that have a file (and were asked for), and `unreadable`, of which it complains.
+# find_jobs - sets `jobs`, those with a file (or those of them that were named), and `unreadable`, which it names in a
+# message.
 find_jobs() {
   local dir kind job
   local -A wanted=()
@@ -41,14 +42,14 @@ say_unreadable_files() {
   say_each "${messages[@]}"
 }
 
-# say_unjudged - tells what was left out, since something is missing.
+# say_unjudged - prints the messages about what was left out.
 say_unjudged() {
   ((${#unjudged[@]})) || return 0
   load lib/say
   say_each "${unjudged[@]}"
 }
 
-# each_text TABLE TEXT... - SQL: the texts go into the table.
+# each_text TABLE TEXT... - SQL that inserts the texts into the table.
 each_text() {
   (($# == 1)) || printf '%s\0' "${@:2}" | sql_texts "INSERT OR IGNORE INTO $1 VALUES(" ');'
 }

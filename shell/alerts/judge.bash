@@ -1,12 +1,12 @@
-# judge.bash - which alerts there are now, and which of them are news: one query over the ends of the jobs' files.
+# judge.bash - which alerts hold now, and which of them are new: one query over the ends of the jobs' files.
 
 # shellcheck shell=bash
 
 load alerts/{jobs,facts,durations,slots,kinds,mutes,news,notices} lib/{query,sql_texts,fields,times}
 load terminal/visible
 
-# judge - runs the query; sets `state_fault`, `missing_job`, `firing_count`, `job_count`, `mute_count`, and the columns
-# of the notices, each an array.
+# judge - runs the query; sets `state_fault`, `missing_job`, `firing_count`, `job_count`, `mute_count`, and an array for
+# each column of the notices.
 judge() {
   local answer at fields
   now=$((EPOCHSECONDS * 1000000))

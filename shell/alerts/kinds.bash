@@ -1,7 +1,7 @@
-# kinds.bash - SQL: which alerts of which kind fire now.
+# kinds.bash - SQL: which alerts of each kind fire now.
 #
-# A kind is a function that adds, for each job, a row to `firing`: the job, the kind, since when, 0, and the words. What
-# it needs to know comes from facts.bash, durations.bash and so on.
+# A kind is a function that adds a row to `firing` for each job whose alert holds: the job, the kind, since when,
+# is_new, and the words. The tables that it reads come from facts.bash, durations.bash and so on.
 
 # shellcheck shell=bash
 
@@ -10,9 +10,9 @@ for_how_long() {
   duration "(($now - $1) / 1000000)"
 }
 
-# find_alerts - SQL: those of the kinds that were asked for. Sets `kinds`. A list of jobs that is missing leaves out
-# those that cannot do without it; one that cannot be read, all that look at it, but for --slow, which then has finished
-# runs alone; missing logs, those that go by them.
+# find_alerts - SQL: the alerts of the requested kinds. Sets `kinds`. If the list of jobs is missing, kinds that need it
+# are left out; if it cannot be read, all kinds that use it, except --slow, which then judges only finished runs; and
+# without logs, kinds that need logs.
 find_alerts() {
   kinds=()
   [[ ! -v opt[after] ]] || add_kind failing
@@ -72,7 +72,8 @@ suspicious_alerts() {
     FROM fact JOIN recent ON id = head WHERE good AND suspect;"
 }
 
-# Of the successes, those since the last that printed something are news; before it all must have printed something.
+# empty_alerts - the last run succeeded and printed nothing, though successes usually print something: among those that
+# were read, three or more printed something, and the ones without output are all newer than these.
 empty_alerts() {
   sql+="INSERT INTO firing SELECT job, 'empty', fact.at, 0, 'succeeded, but printed nothing' FROM fact
     JOIN (SELECT job, min(id) FILTER (WHERE NOT blank) AS full_id, max(id) FILTER (WHERE blank) AS blank_id,

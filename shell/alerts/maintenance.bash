@@ -1,13 +1,13 @@
-# maintenance.bash - windows of time in which nothing is told.
+# maintenance.bash - windows of time in which no alerts are reported.
 
 # shellcheck shell=bash
 
 MAINTENANCE_FORMS="'Sun 02:00-04:00', 'fri-mon 22:00-06:00', '02:00-02:30 Europe/Berlin', and several with ; between"
 
-# maintenance_condition NOW TEXT - sets `condition`, SQL: the time NOW, an expression in microseconds, is in one of the
-# windows of TEXT. 1 if they cannot be read. They are in the zone of --tz, or in the one behind them. A window begins
-# when cron would start a job, and ends at the next time at which the clocks show its end; so it is right on the days on
-# which they change.
+# maintenance_condition NOW TEXT - sets `condition`, SQL: NOW, an expression in microseconds, is in one of the windows of
+# TEXT. Fails if TEXT cannot be read. A window is in the zone that it names, or else in that of --tz. It begins when cron
+# would start a job at that time, and ends when the clocks next show its end. So it is right on days on which clocks
+# change.
 maintenance_condition() {
   local rest="$2;" window from to start end zone behind weekdays
   local days='(([A-Za-z,-]+)[[:space:]]+)?' time='([01]?[0-9]|2[0-3]):([0-5][0-9])'
@@ -44,10 +44,10 @@ set_weekdays() {
   done
 }
 
-# A day on which the clocks are set back, as whole hours and more.
+# Longer than any window: a day on which the clocks are set back has 25 hours.
 LONGEST_WINDOW_US=93600000000
 
-# is_maintenance - now is in a window of --maintenance.
+# is_maintenance - is it now in a window of --maintenance?
 is_maintenance() {
   local condition
   load lib/evaluate lib/sql_text

@@ -1,20 +1,21 @@
-# mutes.bash - jobs of which nothing is told for a while.
+# mutes.bash - jobs whose alerts are not reported for a while.
 #
-# A mute is a line of the state file like that of an alert, of the kind `mute`: versions that know no mutes keep it, as
-# they do with all kinds that they are not asked for. While it lasts, its jobs are as if nobody had looked at them: what
-# holds when it ends is told then, and so is what has ended meanwhile.
+# A mute is a line of the state file, like an alert, of the kind `mute`. So older versions keep it, as they keep all
+# kinds that they are not asked for. While it lasts, its jobs are not examined at all. When it ends, alerts that hold
+# then are reported, and so are those that have ended meanwhile.
 
 # shellcheck shell=bash
 
-# The mutes in `told`, and whether they last.
+# The mutes in `told`, and until when they last.
 MUTES="(SELECT job AS pattern, line->>'\$.until_us' AS until, line FROM told WHERE alert = 'mute')"
 
-# mutes_that_last - SQL: their number, or in a condition whether there are any.
+# mutes_that_last - SQL: the number of mutes that have not ended.
 mutes_that_last() {
   printf '%s' "SELECT count(*) FROM $MUTES WHERE until > $now"
 }
 
-# leave_out_muted - SQL: their jobs are not looked at. An id may hold what means something in a GLOB.
+# leave_out_muted - SQL: removes muted jobs from `wanted`. A pattern is also compared as an id, since an id may contain
+# characters that are special in a GLOB.
 leave_out_muted() {
   sql+="
   INSERT INTO muted SELECT job FROM (SELECT job FROM wanted UNION SELECT job FROM told WHERE alert <> 'mute')
@@ -22,7 +23,7 @@ leave_out_muted() {
   DELETE FROM wanted WHERE job IN (SELECT job FROM muted);"
 }
 
-# change_mutes ARGUMENT... - the subcommand mute or unmute, which is the first of the arguments that is no option.
+# change_mutes ARGUMENT... - `alerts mute` and `alerts unmute`: the first argument that is not an option says which.
 change_mutes() {
   local now sql fault job what=$subcommand
   if [[ $what == mute ]]; then
@@ -48,7 +49,7 @@ change_mutes() {
   if [[ -v opt[list] ]]; then list_mutes; else "${what}_jobs"; fi
 }
 
-# read_mutes - begins `sql` with what the state has, and the jobs that were named.
+# read_mutes - begins `sql` with the content of the state, and the named jobs.
 read_mutes() {
   local answer
   sql=$tables$'\n'
@@ -65,7 +66,7 @@ list_mutes() {
   finish "${PIPESTATUS[@]}"
 }
 
-# mute_jobs - an unknown name is an error: with a typing mistake the alert would still come, at night.
+# mute_jobs - an unknown name is an error: after a typing mistake, the alert would still come, at night.
 mute_jobs() {
   local path found=() unknown
   for path in "$dir"/*.jsonl "$dir"/.*.jsonl; do
@@ -99,7 +100,7 @@ unmute_jobs() {
   save_mutes "DELETE FROM told WHERE alert = 'mute' AND job IN (SELECT job FROM named);"
 }
 
-# save_mutes CHANGE - SQL that changes `told`, which becomes the state; without the mutes that are over.
+# save_mutes CHANGE - runs the SQL, which changes `told`, and saves `told` as the state, without mutes that have ended.
 save_mutes() {
   local answer lines
   answer=$(query "$sql $1

@@ -1,11 +1,11 @@
-# news.bash - SQL: what was told before, and which alerts are news.
+# news.bash - SQL: what was reported before, and which alerts are new.
 
 # shellcheck shell=bash
 
-# What can be wrong with a complete state file.
+# The fault of a state file that is complete, but belongs to other results.
 OTHER_RESULTS='is of another directory of results'
 
-# told_before - SQL: the state file.
+# told_before - SQL: reads the state file into `told`. Sets `fault`, SQL: what is wrong with the file.
 told_before() {
   local alerts='FROM state_line WHERE number > 1 AND json_valid(line)' whole=1
   [[ ! -v state || ! -s $state || -z $(tail -c 1 -- "$state" | tr '\0' x) ]] || whole=0
@@ -33,11 +33,11 @@ told_before() {
   [[ -v state && -e $state ]] || fault=NULL
 }
 
-# find_news - SQL: which failing jobs are so anew, that is with a success behind what was told. Place in the file
-# decides, for clocks are set back. The state has where the last line was that was told, and its hash; where a prune
-# moved it (to the front), it is searched for. Of equal lines the first is taken: rather tell twice than not at all. If
-# it is gone, a success before the failures makes them new: a prune takes the oldest lines first, so both are newer.
-# Where the state is from before it held places, time decides.
+# find_news - SQL: marks `failing` alerts as new if there was a success after the failure that was reported. The place
+# in the file decides, not the time, since clocks may be set back. The state has the offset and the hash of the last
+# reported line. If a prune has moved it (towards the front), it is searched for; of equal lines the first is taken, as
+# reporting twice is better than not at all. If the line is gone, a success before the failures makes them new: a prune
+# removes the oldest lines first, so both are newer. A state of an older version has no places; then the time decides.
 find_news() {
   local told_failing="told.alert = 'failing' AND told.job IN (SELECT job FROM firing WHERE alert = 'failing')"
   [[ -v opt[after] && -v state && -s $state ]] || return 0
@@ -58,7 +58,7 @@ find_news() {
           ORDER BY place DESC LIMIT 1) END
       FROM fact JOIN told USING (job) WHERE fact.job = firing.job AND told.alert = 'failing')
     WHERE alert = 'failing' AND job IN (SELECT job FROM told WHERE told.alert = 'failing');
-  -- What is told of and goes on is found faster the next time by its newest line.
+  -- If a reported streak goes on, the state gets its newest line, which is found faster next time.
   UPDATE told SET is_refreshed = 1 WHERE $told_failing AND place IS NOT NULL
     AND place < (SELECT first FROM fact WHERE fact.job = told.job);
   UPDATE told SET is_refreshed = 1 WHERE $told_failing AND place IS NULL;"$'\n'

@@ -1,36 +1,37 @@
-# notices.bash - SQL: what is to be told.
+# notices.bash - SQL: what is to be reported.
 
 # shellcheck shell=bash
 
-# telling_line TEXT ENDING - SQL: the line of an error that tells most: the last of a traceback, else the first.
+# telling_line TEXT ENDING - SQL: the most useful line of an error: the last one of a traceback, otherwise the first.
 telling_line() {
   printf '%s' "substr(CASE WHEN $1 GLOB 'Traceback*' THEN replace($2, rtrim($2, replace($2, char(10), '')), '')
     ELSE substr($1, 1, instr($1 || char(10), char(10)) - 1) END, 1, 200)"
 }
 
-# printable TEXT - SQL: the text with NUL, which neither a variable nor a line can hold, as its picture.
+# printable TEXT - SQL: the text with ␀ in place of NUL, which a variable of bash cannot contain.
 printable() {
   printf "replace(%s, CAST(x'ff' AS TEXT), '␀')" "$(whole_text "$1")"
 }
 
-# The rows of the answer: a notice each, in these columns.
+# The columns of the answer, which has a row for each notice.
 NOTICE=(event alert job streak failures last_run since error message before after json)
 
-# notices - SQL: the first row has what is wrong with the state, a named job that does not exist, and the count of what
-# fires; then a row for each alert that fires or was told.
+# notices - SQL: the first row has the fault of the state, a named job that does not exist, and the counts; then comes a
+# row for each alert that fires or was reported.
 notices() {
   notice_table
   answer_table
   print_answer
 }
 
-# set_ended NAME - SQL: what becomes of an alert in `told` that fires no longer: it has ended, or is not looked at now.
+# set_ended NAME - sets NAME to SQL: the event for an alert in `told` that no longer fires. `recovered`, `dropped` if
+# nothing is known about the job any more, `forgotten` without a message, or `kept` if the job was not examined.
 set_ended() {
   local kind list='' evaluated ended
   for kind in "${kinds[@]}"; do
     [[ $kind == slow && -n $jobs_fault ]] || list+="${list:+, }'$kind'" # it may still be going on
   done
-  # A job that was not looked at keeps its alerts.
+  # A job that was not examined keeps its alerts.
   evaluated="told.alert IN ($list) AND told.job NOT IN (SELECT job FROM unreadable UNION SELECT job FROM muted)
     AND (told.alert NOT IN ('slow', 'fast', 'missed', 'burn') OR told.job NOT IN (SELECT job FROM unread_log))"
   ((${#args[@]} == 0)) || evaluated+=' AND told.job IN (SELECT job FROM named)'
@@ -46,7 +47,7 @@ set_ended() {
     WHEN told.alert = 'mute' AND line->>'\$.until_us' <= $now THEN 'forgotten' ELSE 'kept' END"
 }
 
-# notice_table - what becomes of each alert: those that fire, and those that were told.
+# notice_table - SQL: the event for each alert that fires or was reported.
 notice_table() {
   local what_becomes
   set_ended what_becomes
@@ -63,21 +64,22 @@ notice_table() {
     WHERE NOT EXISTS (SELECT 1 FROM firing WHERE firing.job = told.job AND firing.alert = told.alert);"
 }
 
-# answer_table - with what is to be told of each.
+# answer_table - SQL: adds to each notice the facts to report.
 answer_table() {
   local text quoted offset hash failures=NULL missed_told
   [[ ! -v opt[rate] ]] ||
     failures="(SELECT count(*) FROM recent AS r WHERE NOT r.good AND r.id >= head
       AND r.id < head + min(seen, $rate_runs))"
-  # What a notice quotes, and of which record.
+  # The text that a notice quotes. `quoted`, below, is the rowid of its record.
   text="(CASE WHEN alert = 'suspicious' AND NOT coalesce(($(whole_text output)) GLOB $pattern, 0) THEN error
     WHEN ok THEN output ELSE error END)"
-  # Where the last record is that is told of, and what it is.
+  # For the state: what identifies the reported run. For `missed`, the last slot; for `failing`, the record's offset and
+  # hash.
   missed_told="CASE alert WHEN 'missed' THEN (SELECT json_object('upto_us', last, 'since_us', notice.since) FROM missed
     WHERE missed.job = notice.job) ELSE '{}' END"
   offset="CASE alert WHEN 'failing' THEN place - begins END"
   hash="CASE alert WHEN 'failing' THEN (SELECT taskresults_hash(record) FROM task_results WHERE rowid = place) END"
-  # An unknown rowid would read every file.
+  # Without a rowid there is no lookup: one for NULL would read every file.
   quoted="(CASE WHEN event NOT IN ('fired', 'repeated') THEN NULL
     WHEN alert IN ('failing', 'suspicious', 'empty') THEN place
     WHEN alert = 'rate' THEN (SELECT r.place FROM recent AS r
@@ -109,7 +111,7 @@ print_answer() {
     WHEN 'missed' THEN 'missing runs' WHEN 'burn' THEN 'beyond what it may fail'
     WHEN 'fast' THEN 'unusually fast' ELSE alert END"
   text=$(telling_line error "rtrim(ending, ' ' || char(9, 10, 13))")
-  # Without its last }, for the message, whose control characters are made visible later.
+  # The final } is removed, so that the message can be appended, whose control characters are made visible later.
   [[ ! -v opt[digest] ]] ||
     json="rtrim(json_object('event', event, 'alert', alert, 'job', job, 'streak', streak, 'failures', failures,
       'last_run', last_run, 'since', nullif($(utc_clock since), ''), 'error', error), '}')"

@@ -1,15 +1,16 @@
-# slots.bash - SQL: runs that were expected and did not come (--missed), and how much of what may go wrong has (--burn).
+# slots.bash - SQL: runs that were expected and did not take place (--missed), and how much of the allowed failures is
+# used up (--burn).
 
 # shellcheck shell=bash
 
 # How far back missed runs are searched for.
 MISSED_WITHIN_US=604800000000
 
-# A percentage in millionths, so that it is compared exactly.
+# 100 % in millionths of a percent, so that percentages are compared exactly.
 ALL_RUNS=100000000
 
-# slot_options - checks --missed and --burn. Sets `burn_target`, in millionths of a percent, `burn_words` and
-# `burn_span`, and leaves the length of time as the option.
+# slot_options - checks --missed and --burn. Sets `burn_target`, in millionths of a percent, and `burn_words` and
+# `burn_span` for messages; the option is reduced to the length of time.
 slot_options() {
   local digits
   if [[ -v opt[missed] ]]; then
@@ -27,7 +28,7 @@ slot_options() {
   burn_span=${opt[burn]}
 }
 
-# known_slots - SQL: the states of the runs that schedules expect.
+# known_slots - SQL: fills the tables of missed and expected runs.
 known_slots() {
   [[ -v opt[missed] || -v opt[burn] ]] && [[ -n $logs_known ]] || return 0
   ((list_known)) || return 0
@@ -42,16 +43,16 @@ known_slots() {
     FROM $(slots_since "$now - ${opt[burn]}") GROUP BY job_id;"
 }
 
-# slots_since TIME - SQL: those of the jobs that are looked at, in which a run was expected.
+# slots_since TIME - SQL: the slots since then in which a run was expected, of the jobs that are examined.
 slots_since() {
   printf '%s' "task_slots($1, $now, ${opt[grace]-NULL}) WHERE job_id IN (SELECT job FROM slotted)
     AND state IN ('ran', 'late', 'missed')"
 }
 
-# missed_slots - SQL: `missed`, by job. What was told is known by its last slot, `upto`; a run at or after it, which may
-# be a late one of that slot, ends it, and what was missed after that run is news. Once that end was told, or passed
-# over, or the job is paused, the state says `over`, and has that slot. What goes on for longer than is looked back is
-# looked at from `upto` on.
+# missed_slots - SQL: fills `missed`, a row for each job. A reported alert is identified by its last missed slot,
+# `upto`. A run at or after that slot (perhaps a late one for it) ends the alert, and slots missed after that run are
+# new. When the end was reported or skipped, or if the job is paused, the state has `over` and the slot of the end. For
+# an alert that began before the days that are searched, slots are read from `upto` on.
 missed_slots() {
   local from="$now - $MISSED_WITHIN_US"
   sql+="

@@ -1,10 +1,11 @@
-# state.bash - what `alerts` told before: the state file.
+# state.bash - what `alerts` reported before: the state file.
 #
-# The file has a line that counts, and then an alert a line, all JSON. It is replaced whole, by one run at a time.
+# Its first line has the number of alerts; then follows one line for each alert, all in JSON. It is replaced in one
+# step, by one run at a time.
 
 # shellcheck shell=bash
 
-# lock_state - sets `state`; waits for another run, and keeps others out until this one ends.
+# lock_state - sets `state`, and takes its lock, which this run holds until it ends. Waits for another run.
 lock_state() {
   local home=${XDG_STATE_HOME-}
   load lib/atomic
@@ -51,9 +52,9 @@ wait_for_lock() {
   flock -w 10 "$1" || die "$EXIT_IO" "another run is still going on, with the state file $state"
 }
 
-# open_lock FILE - sets `lock`. It is made as the state is, and not by `>>`, which would make a file wherever a link
-# leads that somebody else has put there. Of two runs that make one the second would take the name from the first, which
-# has locked its own: so one makes it while it has locked the directory.
+# open_lock FILE - opens the lock file as `lock`, and makes it if necessary. It is made like the state: `>>` would
+# follow a link that somebody else has put there, and create a file. If two runs made it at the same time, the second
+# one's file would replace the first one's, which is locked already. So it is made while the directory is locked.
 open_lock() {
   local making='' temporary=''
   if [[ ! -e $1 ]]; then
@@ -65,8 +66,8 @@ open_lock() {
   { exec {lock}<"$1"; } 2>/dev/null || die "$EXIT_IO" "cannot open $1, the lock of the state file"
 }
 
-# home_directory - prints $HOME; or, as services have none, the user's home by the system (bash's ~). Nothing if that
-# does not exist, or is / (which bash uses for users it cannot find).
+# home_directory - prints $HOME, or, as services have none, the user's home directory from the system (bash's ~). Prints
+# nothing if that does not exist, or is /, which bash gives for users that it cannot find.
 home_directory() {
   local home=${HOME-}
   if [[ -z $home ]]; then
@@ -76,7 +77,7 @@ home_directory() {
   printf '%s' "$home"
 }
 
-# bad_state FAULT - ends with what is wrong with the state file, which stays unchanged.
+# bad_state FAULT - ends the command with the fault of the state file, which is not changed.
 bad_state() {
   local hex other='' line
   if [[ $1 == "$OTHER_RESULTS" ]]; then
@@ -89,7 +90,7 @@ bad_state() {
   die "$EXIT_IO" "the state file $state is not whole or not ours ($1); move it away, and every alert is told anew"
 }
 
-# save_state - `lines` has the line of each alert, or nothing.
+# save_state - writes `lines`, which has the line of each alert, or an empty text if it has ended.
 save_state() {
   saved_at=$SECONDS unsaved=
   write_atomically "$state" print_state

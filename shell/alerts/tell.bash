@@ -1,9 +1,9 @@
-# tell.bash - tells what is new, so that the state file never says more than was told.
+# tell.bash - reports what is new. The state file is saved afterwards, so it never has more than was reported.
 
 # shellcheck shell=bash
 
-# tell_all - tells the notices; sets `fired` and `failed`. What was told is saved every second and at the end, so that
-# after a kill little is told twice. What could not be told is tried again next time.
+# tell_all - reports the notices; sets `fired` and `failed`. The state is saved every second and at the end, so that
+# after a kill, few are reported twice. What could not be reported is tried again at the next run.
 tell_all() {
   local at lines=("${lines_before[@]}") unsaved='' saved_at=$SECONDS digest_failed=''
   fired=0 failed=0
@@ -24,13 +24,13 @@ tell_all() {
   [[ -z $unsaved ]] || save_state
 }
 
-# is_news AT - that notice is to be told.
+# is_news AT - is that notice to be reported?
 is_news() {
   [[ ${events[$1]} != forgotten && ${events[$1]} != kept ]]
 }
 
-# tell AT - prints that notice, or runs the command; 0 if that is done. Facts are in the command's environment only: it
-# is a text of the user's, they are not.
+# tell AT - prints that notice, or runs the command; succeeds if that worked. The command is the user's text, and the
+# facts come from others: so they are passed in the environment, and never become part of the command.
 tell() {
   if [[ ! -v opt[exec] ]]; then
     printf '%s\n' "${messages[$1]}"
@@ -42,7 +42,7 @@ tell() {
     "TASKRESULTS_SINCE=${sinces[$1]}" "TASKRESULTS_ERROR=${errors_of[$1]}" </dev/null
 }
 
-# run_command MESSAGE NAME=VALUE... - of --exec, whose standard input is ours.
+# run_command MESSAGE NAME=VALUE... - runs the command of --exec with these variables and our standard input.
 run_command() {
   local status
   (
@@ -57,7 +57,7 @@ run_command() {
 
 SHOWN_IN_DIGEST=5
 
-# tell_digest - runs the command once, for all news, if there are any.
+# tell_digest - runs the command once for all notices to be reported, if there are any.
 tell_digest() {
   local at news=() text='' beginning none=()
   for ((at = 0; at < ${#events[@]}; at++)); do
@@ -75,8 +75,8 @@ tell_digest() {
   run_command "$text" TASKRESULTS_EVENT=digest "TASKRESULTS_MESSAGE=$text" "${none[@]}" < <(print_facts "${news[@]}")
 }
 
-# print_facts AT... - the facts of those notices, as JSON: an array with a line for each. Of control characters, a
-# message has nothing but tabs.
+# print_facts AT... - prints the facts of these notices as a JSON array, a line for each. In a message, only tabs need
+# an escape: other control characters were made visible.
 print_facts() {
   local at message end=$'[\n'
   exec {lock}>&-

@@ -13,8 +13,8 @@ _taskresults_jobs() {
   done < <(shopt -s nullglob dotglob; printf '%s\0' "$dir"/*.jsonl)
 }
 
-# Sets `word` to the word being typed, without its quoting; `before` to what of it bash will not replace, since it takes
-# : and = for the ends of words.
+# Sets `word` to the word being typed, without its quoting; and `before` to the part of it that bash will not replace,
+# since for bash, : and = end a word.
 _taskresults_word() {
   local i=$COMP_CWORD
   word=${COMP_WORDS[i]} before=
@@ -58,7 +58,7 @@ _taskresults() {
   fi
 }
 
-# _taskresults_viewer - what view_results takes.
+# _taskresults_viewer - the arguments of view_results.
 _taskresults_viewer() {
   if ((COMP_CWORD == 1)); then
     _taskresults_jobs "$word"
@@ -80,7 +80,7 @@ _taskresults_commands() {
   _taskresults_reply "${commands[@]}"
 }
 
-# _taskresults_option - an option, or its value; false if there stands an argument.
+# _taskresults_option - completes an option or its value; false if the word is an argument.
 _taskresults_option() {
   local options
   case ${COMP_WORDS[COMP_CWORD - 1]} in
@@ -108,7 +108,7 @@ _taskresults_option() {
   _taskresults_reply "${options[@]}" --help --color{,=auto,=always,=never}
 }
 
-# _taskresults_argument - a job; or behind run's --, a command and its files.
+# _taskresults_argument - completes a job; or, after run's --, a command and its files.
 _taskresults_argument() {
   local i
   COMPREPLY=()

@@ -7,9 +7,9 @@ load lib/sql_text
 # How often the clocks of a zone may change in a page's days: Morocco's change four times in some years.
 CLOCK_CHANGES=6
 
-# clock_table - `clock`, the time and the days; and in a zone, `shift`: by how much its clocks are ahead of UTC, and
-# since when. A day begins when taskresults_time() says; on a day on which the clocks change, the shift changes at half
-# of it, so that dividing by 24 hours gives the right day on all of them.
+# clock_table - SQL: `clock` has the current time and the days. With a zone, `shift` has how much its clocks are ahead
+# of UTC, and since when. taskresults_time() says when a day begins. On a day on which clocks change, the shift changes
+# in the middle of the day, so that dividing by 24 hours gives the right day for all times.
 clock_table() {
   local zone_name date="date(day * 86400, 'unixepoch')"
   if [[ -z $page_zone ]]; then

@@ -4,7 +4,8 @@
 
 load lib/fields
 
-# budget TOTAL LEAST MOST - a job's share of the total: how many jobs there are is known only to SQL.
+# budget TOTAL LEAST MOST - SQL: a job's share of the total. It is an expression because only SQL knows the number of
+# jobs.
 budget() {
   printf 'max(%s, min(%s, %s / max(1, (SELECT count(*) FROM job))))' "$2" "$3" "$1"
 }
@@ -26,14 +27,15 @@ cut_text() {
     THEN substr(%s, 1, %s) ELSE substr(%s, 1, %s / 3) END" "$1" "$2" "$2" "$1" "$2" "$1" "$2"
 }
 
-# newest CONDITION - SQL: the rowid of the job's newest record that meets the condition, looked for from the end.
+# newest CONDITION - SQL: the rowid of the job's newest record that meets the condition, searched from the end of the
+# file.
 newest() {
   printf '(SELECT rowid FROM task_results AS r WHERE r.job_id = job.id AND %s ORDER BY rowid DESC LIMIT 1)' "$1"
 }
 
-# A job's state is the worst that is true of it; one that is paused or gone is neither failing nor overdue. Of one whose
-# file cannot be read, only the scheduler's list can tell anything. A job that is ok may turn out to be flaky
-# (missed.bash).
+# Of the states that apply to a job, it gets the worst. A job that is paused or gone is neither failing nor overdue. If
+# its file cannot be read, only the scheduler's list says something. A job that is ok here may become flaky in
+# missed.bash.
 state_of="CASE WHEN known.state = 'died' THEN 'died' WHEN id IN unreadable THEN 'unreadable'
   WHEN known.state IN ('paused', 'orphaned') THEN known.state
   WHEN stats.streak < 0 THEN 'failing' WHEN known.state IN ('overdue', 'running') THEN known.state

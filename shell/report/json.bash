@@ -2,13 +2,13 @@
 
 # shellcheck shell=bash
 
-# data_rows - the page's data: one JSON object, a line for each job; `columns` names what stands at each place. What
-# comes out of a subquery goes through json(): newer SQLites take it for a text otherwise.
+# data_rows - SQL: the page's data. It is one JSON object, with a line for each job; `columns` names the values in a
+# line. JSON from a subquery goes through json(): otherwise newer versions of SQLite take it for a text.
 data_rows() {
   local runs text other missed
   runs="$(recent_runs task_results NULL)"
   [[ -z $logs_known ]] || runs="CASE WHEN id IN closed_log THEN $runs ELSE $(recent_runs task_runs duration_s) END"
-  # A job without a run is not looked for: its file may be one that cannot be read.
+  # A job without runs is not read here: perhaps its file cannot be read.
   runs="CASE WHEN runs THEN $runs END"
   missed="(SELECT group_concat($ago $(seconds_of at_us), ' ') FROM (SELECT at_us FROM missed
     WHERE missed.number = job.number ORDER BY at_us DESC LIMIT (SELECT recent / 2 FROM share)))"
@@ -19,8 +19,8 @@ data_rows() {
   data_signatures
 }
 
-# recent_runs TABLE SECONDS - SQL: the job's last runs, the newest first: how long ago, "!" if it failed, "/" and the
-# seconds that it took, if they are known.
+# recent_runs TABLE SECONDS - SQL: the job's last runs, newest first: how long ago; "!" if it failed; "/" and its
+# duration in seconds, if known.
 recent_runs() {
   printf '%s' "(SELECT group_concat(token, ' ') FROM (SELECT coalesce($ago $(seconds_of time_us), '?')
     || CASE WHEN ok THEN '' ELSE '!' END || CASE WHEN $2 IS NULL THEN '' ELSE '/' ||

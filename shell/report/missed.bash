@@ -1,17 +1,16 @@
-# missed.bash - SQL for the status page: runs that a schedule expected and that did not take place, and what comes of
-# them.
+# missed.bash - SQL for the status page: runs that a schedule expected and that did not take place, and flaky jobs.
 
 # shellcheck shell=bash
 
 load lib/logs
 
-# How many expected runs a page looks at, and how many missed ones it takes in. Of jobs that run every minute, that is
-# fewer days than the page has; after a long time without a scheduler, fewer still.
+# The most expected runs that are examined, and the most missed runs on a page. If jobs run every minute, this covers
+# fewer days than the page has; after a long time without a scheduler, even fewer.
 SLOTS=10000000
 MISSED=300000
 
-# missed_tables - `missed`, each missed run; `missed_in`, how many each window misses; and jobs that are flaky: the last
-# run was a success, but of what was expected in 30 days more than one in ten failed or was missed.
+# missed_tables - SQL: `missed` has each missed run, `missed_in` their number in each window. Also marks flaky jobs: the
+# last run succeeded, but of the runs expected in 30 days, more than one in ten failed or was missed.
 missed_tables() {
   printf '%s\n' "CREATE TEMP TABLE closed_log AS SELECT id AS job_id FROM job
   WHERE id IN $(jobs_in "${unreadable_logs[@]}");
@@ -30,7 +29,8 @@ UPDATE job SET state = 'flaky' FROM (SELECT number, coalesce(counts->>'\$[4]', 0
   WHERE found.number = job.number AND state = 'ok' AND 10 * (found.failures + missed) > found.runs + missed;"
 }
 
-# slots_rows - of the jobs whose files can be read. If there are too many, once more for fewer days.
+# slots_rows - SQL: the slots of the jobs whose files can be read. If there are too many, they are read again for fewer
+# days.
 slots_rows() {
   local least
   printf '%s\n' "CREATE TEMP TABLE slot(job_id, slot_us);"

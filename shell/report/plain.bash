@@ -2,7 +2,7 @@
 
 # shellcheck shell=bash
 
-# plain_rows - the table for a browser without JavaScript. Rates are cut, not rounded, as in page.js.
+# plain_rows - SQL: the table for a browser without JavaScript. Rates are cut, not rounded, like those of page.js.
 plain_rows() {
   local i runs failures cells=
   for i in 0 2 4 6; do

@@ -1,4 +1,4 @@
-# rows.bash - SQL for the status page: what stands for each of its marks.
+# rows.bash - SQL for the status page: the text that replaces each of its marks.
 
 # shellcheck shell=bash
 
@@ -66,7 +66,7 @@ summary_row() {
     || CASE WHEN orphaned THEN ', ' || orphaned || ' orphaned' ELSE '' END, 3) END FROM tally;"
 }
 
-# notes - what the page does not show, and why.
+# notes - SQL: what the page does not show, and why.
 notes() {
   local missing='was not there'
   [[ -z $jobs_fault ]] || missing='could not be read'
@@ -89,7 +89,7 @@ SELECT '<li>$( [[ -n $jobs_known ]] && echo "Paused, overdue and running are as 
   echo "The scheduler''s list of jobs $missing: what is paused, overdue or running is not known." )';"
 }
 
-# notes_on_logs - what is not known of missed runs and durations.
+# notes_on_logs - SQL: why missed runs or durations are not known.
 notes_on_logs() {
   if [[ -z $logs_known ]]; then
     printf '%s' "SELECT '<li>The directory of the jobs'' logs is not there, or cannot be read: how long runs took, and '

@@ -1,14 +1,14 @@
-# tables.bash - SQL for the status page: what is known of each job, in few passes.
+# tables.bash - SQL for the status page: what is known about each job, read in few passes.
 #
-# The page is a skeleton with {{marks}}; what stands for them comes from here, as the rows of one sqlite3 session:
-# "NAME<US>VALUE" for each mark of one line, then the lines of each mark of several, each group behind a row "NAME".
-# Everything is read first (`page_tables`), so that an error leaves no half of a page; then printed (`page_rows`).
+# The page is a template with {{marks}}. What replaces them comes from one sqlite3 session, as rows: "NAME<US>VALUE" for
+# each mark of one line; then, for each mark of several lines, a row "NAME" and its lines. Everything is read first
+# (`page_tables`) and then printed (`page_rows`), so that an error does not leave half a page.
 #
 # Passes over the results: every record once for the day counts, failures once for their causes, every line once for the
 # rejects, once more for task_stats, and of jobs with a schedule once more for missed runs (missed.bash). The last runs
 # and texts are read from the ends of the files.
 #
-# A page has a budget: with many jobs, fewer characters and runs of each. What is cut says so.
+# A page has a budget: the more jobs, the fewer characters and runs of each. The page says what was cut.
 
 # shellcheck shell=bash
 
@@ -16,20 +16,20 @@ load lib/fields lib/jobs_in report/{expressions,clock,missed}
 
 DAY_US=86400000000
 
-# jobs_table - SQL: `known`, what jobs.json says of the jobs; empty if it cannot be read. Of jobs with the
-# same id, one that is overdue counts.
+# jobs_table - SQL: `known` has what jobs.json says about the jobs; it is empty if the file cannot be read. Of jobs with
+# the same id, one that is overdue counts.
 jobs_table() {
   echo "CREATE TEMP TABLE known(job_id UNIQUE, name, schedule, next_run_us, overdue_s, state, started_us);"
   [[ -z $jobs_known ]] || echo "INSERT OR REPLACE INTO known SELECT job_id, name, coalesce(nullif(cron, ''), schedule),
   next_run_us, overdue_s, state, started_us FROM task_jobs ORDER BY is_enabled, overdue_s;"
 }
 
-# page_tables NOW_US DAYS - SQL. Runs are counted by cells of time: a new one begins at each midnight, and at each time
-# of day that is now's. So a day is one cell or two, and so is each of the four windows, which end now. A cell's number
-# is that of its day times 1024, plus that of its day counted from now, so both are told from it: by `day_of` and
-# `age_of`. Older runs share the first cell, and those to come the last; runs without a time that can be read have cell
-# 0. One number, since SQLite asks a virtual table anew for each use of a column; and a group by job, since sorting a
-# job's runs is cheaper than sorting all.
+# page_tables NOW_US DAYS - SQL. Runs are counted in cells of time. A new cell begins at each midnight, and each day at
+# the time of day that it is now. So both a calendar day and each of the four windows, which end now, consist of whole
+# cells. The number of a cell is the number of its calendar day times 1024, plus its age in days of 24 hours; `day_of`
+# and `age_of` give the two. Older runs share the first cell, runs in the future the last, and runs without a readable
+# time have cell 0. It is a single number because SQLite reads a column of a virtual table again for each use; and runs
+# are grouped by job, since sorting one job's runs is cheaper than sorting all.
 page_tables() {
   local now=$1 days=$2 from back=400 oldest=$((3 * 1024)) # back: keeps what is divided above 0
   local today='(SELECT today FROM clock)' first_day='(SELECT first_day FROM clock)' cell day_of age_of
@@ -49,7 +49,7 @@ page_tables() {
   cause_tables
 }
 
-# job_tables - the jobs, with the data that one row for each job has.
+# job_tables - SQL: the jobs, with all data that is a single row for each job.
 job_tables() {
   printf '%s\n' "CREATE TEMP TABLE stats AS
   SELECT job_id, runs, failures, streak, last_run_us, last_success_us FROM task_stats;
@@ -70,7 +70,7 @@ CREATE TEMP TABLE share AS SELECT $(budget 450000 120 2000) AS characters, $(bud
   $(budget 4000 2 6) AS causes;"
 }
 
-# count_tables - runs and failures by cell.
+# count_tables - SQL: runs and failures by cell.
 count_tables() {
   printf '%s\n' "CREATE TEMP TABLE failure AS SELECT stats.rowid AS number, cell, signature, times, f.last_us
   FROM (SELECT job_id, $cell AS cell, taskresults_signature(coalesce(error, '')) AS signature, count(*) AS times,
@@ -85,7 +85,7 @@ UPDATE bucket SET failures = min(runs, f.failures)
   WHERE bucket.number = f.number AND bucket.cell = f.cell;"
 }
 
-# window_table - the counts of the four windows.
+# window_table - SQL: the counts of the four windows.
 window_table() {
   printf '%s\n' "CREATE TEMP TABLE window(number INTEGER PRIMARY KEY, counts);
 INSERT INTO window SELECT number, json_array(sum(runs * (age <= 1)), sum(failures * (age <= 1)), sum(runs * (age <= 7)),
@@ -93,8 +93,8 @@ INSERT INTO window SELECT number, json_array(sum(runs * (age <= 1)), sum(failure
   FROM (SELECT number, runs, failures, $age_of AS age FROM bucket) WHERE age <= 90 GROUP BY number;"
 }
 
-# day_tables - a day's token: RUNS, RUNS-FAILURES or RUNS-FAILURES-MISSED; nothing if it is as the day before; ahead of
-# it ~N, if N days were without anything.
+# day_tables - SQL: the token of a day is RUNS, RUNS-FAILURES or RUNS-FAILURES-MISSED; it is empty if it equals that of
+# the day before; and ~N before it means that N days had no runs.
 day_tables() {
   printf '%s\n' "CREATE TEMP TABLE day(number INTEGER, day INTEGER, runs INTEGER, failures INTEGER, missed INTEGER,
   PRIMARY KEY (number, day)) WITHOUT ROWID;

@@ -2,14 +2,14 @@
 
 # shellcheck shell=bash
 
-# choose_zone - of --tz: sets `page_zone` to a name, which the browser knows, too; and `zone`, as for all commands.
+# choose_zone - reads --tz: sets `page_zone` to a name, which the browser knows, too; and `zone`, like all commands.
 choose_zone() {
   [[ ${opt[tz]} != local ]] || opt[tz]=$(local_zone) || exit
   zone_option
   page_zone=${opt[tz]}
 }
 
-# local_zone - the name of this machine's: what TZ says, or else /etc/localtime.
+# local_zone - the name of this machine's zone: from TZ, or else from /etc/localtime.
 local_zone() {
   local name=${TZ-}
   [[ -n $name ]] || name=$(readlink -f /etc/localtime)

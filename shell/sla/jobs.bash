@@ -1,4 +1,4 @@
-# jobs.bash - which jobs `sla` counts, and where it reads their pauses.
+# jobs.bash - which jobs `sla` counts, and where their pauses come from.
 
 # shellcheck shell=bash
 
@@ -15,8 +15,8 @@ choose_jobs() {
   fi
 }
 
-# choose_switches - sets `switches`, SQL: when jobs were paused and resumed, as their logs tell; and `logs_known`, if
-# there are any.
+# choose_switches - sets `switches`, SQL: when jobs were paused and resumed, from their logs; and `logs_known` if there
+# are logs.
 choose_switches() {
   local with_logs more=''
   [[ $max_duration == NULL ]] || more=', nor how long runs took'
@@ -33,8 +33,8 @@ choose_switches() {
   fi
 }
 
-# leave_out_unreadable_logs - of a job whose log cannot be read, it is not known when it was paused. Sets `with_logs`,
-# SQL that chooses the others.
+# leave_out_unreadable_logs - if a job's log cannot be read, its pauses are not known. Sets `with_logs`, SQL that
+# selects the other jobs.
 leave_out_unreadable_logs() {
   find_logs
   with_logs=1
@@ -44,7 +44,7 @@ leave_out_unreadable_logs() {
   condition+=" AND job_id NOT IN $(jobs_in "${unreadable_logs[@]}")"
 }
 
-# require_their_jobs - no_job for the first of those that were named that is none.
+# require_their_jobs - ends with no_job for the first named job that does not exist.
 require_their_jobs() {
   if [[ -v opt[count] ]]; then
     require_scheduled_jobs "${args[@]}"
@@ -53,8 +53,8 @@ require_their_jobs() {
   fi
 }
 
-# say_unknown TIMELESS UNTOLD SLOTS UNSCHEDULED - of how many records the time is not known, of how many successes how
-# long they took, of how many slots whether they were missed, and of how many jobs the schedule.
+# say_unknown TIMELESS UNTOLD SLOTS UNSCHEDULED - the numbers of records without a readable time, of successes without a
+# known duration, of slots that may have been missed, and of jobs without a readable schedule.
 say_unknown() {
   local called
   (($1 + $3 == 0)) || { load lib/called; set_called; }

@@ -19,8 +19,8 @@ set_print_rows() {
   esac
 }
 
-# set_extras - sets `slow`, `untold`, `missing` and `unknown`, SQL: what --max-duration and --count missed tell of a
-# job; NULL without them, and where it is not known.
+# set_extras - sets `slow`, `untold`, `missing` and `unknown`, SQL: a job's figures for --max-duration and --count
+# missed; NULL without these options, and where they are not known.
 set_extras() {
   slow=NULL untold=NULL missing=NULL unknown=NULL
   [[ $max_duration == NULL ]] || slow=slow_runs untold=untold_runs
@@ -77,13 +77,13 @@ span() {
     ELSE $(duration "$seconds") END"
 }
 
-# extra_cells - SQL: the columns of --max-duration and --count missed, if they were given, each with a comma behind it.
+# extra_cells - SQL: the columns of --max-duration and --count missed, if these were given, each followed by a comma.
 extra_cells() {
   [[ $max_duration == NULL ]] || with_unknown "$slow" "$untold"
   [[ ! -v opt[count] ]] || with_unknown "$missing" "$unknown"
 }
 
-# with_unknown COUNT UNKNOWN - SQL: how many there are, and of how many it is not known.
+# with_unknown COUNT UNKNOWN - SQL: the count, followed by the number of unknown ones, if there are any.
 with_unknown() {
   printf '%s' "CASE WHEN $1 IS NULL THEN 'unknown' WHEN $2 THEN $1 || ', ' || $2 || ' unknown' ELSE $1 END, "
 }
@@ -99,7 +99,7 @@ print_table() {
   show_table "$header"$'\n'"$1" "${align}l" 1 "$drop 4"
 }
 
-# sla_counts - SQL: one row of how many jobs there are, how many miss the target, and what say_unknown takes.
+# sla_counts - SQL: one row with the number of jobs, the number that miss the target, and the arguments of say_unknown.
 sla_counts() {
   local slots=0 unscheduled=0
   if [[ -v opt[count] ]]; then

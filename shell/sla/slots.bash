@@ -4,8 +4,8 @@
 
 LOOK_BACK=$((31 * 86400 * 1000000)) # microseconds: how far before the window a missed slot says that a job is down
 
-# slot_tables - `slot`, what was missed and what is unknown, in the window and before it; and `scheduled`, the jobs of
-# which slots are known at all.
+# slot_tables - SQL: `slot` has the missed and the unknown slots, in the window and before it; `scheduled` has the jobs
+# whose slots are known at all.
 slot_tables() {
   printf '%s\n' "CREATE TABLE slot AS
   SELECT job_id, slot_us AS at, state = 'missed' AS is_missed
@@ -16,13 +16,13 @@ INSERT OR IGNORE INTO scheduled SELECT job_id FROM task_jobs
   WHERE record IS NOT NULL AND job_id IS NOT NULL AND job_id NOT IN (SELECT job_id FROM slot WHERE at IS NULL);"
 }
 
-# missing_slots - SQL: the same as events, beside those of `run`.
+# missing_slots - SQL: missed slots as events, to be added to those of `run`.
 missing_slots() {
   printf '%s' "UNION ALL SELECT job_id, at, 0, 1, 0, 0, 0 FROM slot WHERE is_missed"
 }
 
-# choose_slots - sets `slots_condition`, SQL: the jobs whose slots count. Of one whose file or log cannot be read, it is
-# not known what it missed; and it is left out in a way that opens none of the two.
+# choose_slots - sets `slots_condition`, SQL: the jobs whose slots count. If a job's file or log cannot be read, its
+# missed runs are not known. The condition is such that neither of these files is opened.
 choose_slots() {
   local left_out=("${unreadable[@]}" "${unreadable_logs[@]}")
   slots_condition=$condition
@@ -31,7 +31,7 @@ choose_slots() {
   slots_condition="job_id IN (SELECT job_id FROM task_jobs WHERE job_id NOT IN $(jobs_in "${left_out[@]}"))"
 }
 
-# require_scheduled_jobs JOB... - no_job for the first that has neither a file nor a place in the scheduler's list.
+# require_scheduled_jobs JOB... - ends with no_job for the first that has no file and is not in the scheduler's list.
 require_scheduled_jobs() {
   local job without_file=()
   for job; do

@@ -1,15 +1,15 @@
-# tables.bash - SQL: from records to what `sla` tells of each job, step by step.
+# tables.bash - SQL: from records to the figures of each job, step by step.
 
 # shellcheck shell=bash
 
-# counted T - SQL: the instant T on the clock of a job, which stands still while the job is paused.
+# counted T - SQL: the time T on a clock that stops while the job is paused.
 counted() {
   printf '%s' "($1 - coalesce((SELECT paused_before + min($1, resumed) - paused FROM pause
     WHERE pause.job_id = spell.job_id AND paused <= $1 ORDER BY paused DESC LIMIT 1), 0))"
 }
 
-# Record by record into the order of time; of these, where a job went up or down; from one such change to the next, a
-# spell, of which the window shows the part between `since` and `until`.
+# The steps: records in the order of time; from these, the times at which a job went up or down; from one such change to
+# the next lasts a spell, and the window has the part of it between `since` and `until`.
 sla_tables() {
   event_table
   pause_table
@@ -27,8 +27,8 @@ INSERT INTO event(job_id, at, good, is_slot, is_slow, is_untold)
   SELECT job_id, at, good, is_slot, is_slow, is_untold FROM ($events) ORDER BY job_id, at, is_slot, place;"
 }
 
-# run_select - SQL: a row for each record. With --max-duration, a success that took longer is none, and of one it may
-# not be known how long it took.
+# run_select - SQL: a row for each record. With --max-duration, a success that took longer counts as a failure; the
+# duration of some may be unknown.
 run_select() {
   if [[ $max_duration == NULL ]]; then
     printf '%s' "SELECT job_id, time_us AS at, ok AS good, 0 AS is_slot, 0 AS is_slow, 0 AS is_untold, rowid AS place

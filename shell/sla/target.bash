@@ -2,7 +2,7 @@
 
 # shellcheck shell=bash
 
-# Percentages as whole millionths of a percent, so that a target is met or missed exactly.
+# 100 % in millionths of a percent: percentages are integers, so that a target is compared exactly.
 WHOLE=100000000
 
 # set_target - sets `target`, or NULL, and `missed`, SQL: whether a job misses it.

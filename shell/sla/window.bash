@@ -1,4 +1,4 @@
-# window.bash - the stretch of time that `sla` looks at.
+# window.bash - the range of time that `sla` is about.
 
 # shellcheck shell=bash
 
