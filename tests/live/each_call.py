@@ -59,7 +59,7 @@ PLAUSIBLE = {  # what each call may say; SHORT: it does half of its work
 # Of what a scenario calls hundreds of times, this many at either end fail.
 REPEATED = 25
 # A process that is hidden from us (/proc may be mounted so) is taken for the job's.
-NO_FAULT = {("task_jobs", "open", 3, "EACCES"), ("taskresults doctor", "open", 4, "EACCES"),
+NO_FAULT = {("task_jobs", "open", 2, "EACCES"), ("taskresults doctor", "open", 5, "EACCES"),
             ("taskresults report -o out.html", "open", 3, "EACCES")}
 # What a message may name: a file or a directory, a job, what `run` shows and starts, or memory.
 PLACES = (r"\b[ab]\.(jsonl|log)|\b(late|new|long)\.(jsonl|log)|/zones/Town|jobs\.json|/results\b|results directory|/logs\b|\bjob '?(a|b|new|late)\b|\bout\.(csv|html|prom)|/state\b|/dev/stdout"
