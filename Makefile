@@ -21,7 +21,7 @@ WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wco
 ALL_CFLAGS = -std=c11 -MMD -MP -fPIC -fvisibility=hidden $(WARNINGS) -Iinclude $(PKG_CFLAGS) $(CFLAGS) $(VARIANT_CFLAGS)
 
 
-.PHONY: all static demo test check check-quick test-loaded test-surroundings unit bats deps asan tsan valgrind matrix locales widths coverage faults fuzz lint format bench instructions schedules install uninstall clean help
+.PHONY: all static demo test check check-quick test-loaded test-surroundings unit bats deps asan tsan valgrind matrix locales widths coverage faults fuzz lint format bench instructions schedules ship-killed install uninstall clean help
 
 all: taskresults.so taskresults-run ## build the loadable extension, taskresults.so, and the program behind `taskresults run`
 
@@ -245,6 +245,12 @@ schedules: all ## compare 100,000 random schedules with croniter and zoneinfo; t
 	@$(SCHEDULES) zones 2000 7
 	@$(SCHEDULES) words 100000 7
 	@$(SCHEDULES) times 100000 7
+
+# Three seeds, as each tries another mixture of prunes, cuts and new cursors.
+ship-killed: all ## kill `taskresults ship` 120 times, at each commit point and in between; takes minutes
+	@.ci/deps --look build test
+	@place=$$(mktemp -d) && trap 'rm -rf "$$place"' EXIT && for seed in 0 1 2; do PYTHONDONTWRITEBYTECODE=1 /usr/bin/python3 \
+	  tests/live/ship_killed.py "$(CURDIR)/shell" "$(CURDIR)/taskresults.so" "$$place/$$seed" $$seed 40 || exit; done
 
 widths: ## write shell/terminal/width_data.awk again, from the Unicode tables of Perl
 	shell/terminal/make_widths >shell/terminal/width_data.awk.new

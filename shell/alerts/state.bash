@@ -7,18 +7,14 @@
 
 # lock_state - sets `state`, and takes its lock, which this run holds until it ends. Waits for another run.
 lock_state() {
-  local home=${XDG_STATE_HOME-}
   load lib/atomic
   if [[ -v opt[state] ]]; then
     state=${opt[state]}
     [[ -n $state ]] || usage_error '--state wants a file'
   else
-    if [[ $home != /* ]]; then
-      home=$(home_directory)
-      [[ -n $home ]] || die "$EXIT_IO" 'no home directory to keep the state in: name a file, with --state, or set HOME'
-      home+=/.local/state
-    fi
-    state=$home/taskresults/alerts
+    load lib/home
+    state=$(state_home 'a file') || exit "$EXIT_IO"
+    state+=/alerts
     (umask 077 && mkdir -p -- "${state%/*}") || exit "$EXIT_IO"
   fi
   [[ $state == /* ]] || state=./$state
@@ -64,17 +60,6 @@ open_lock() {
     [[ -z $making ]] || exec {making}<&-
   fi
   { exec {lock}<"$1"; } 2>/dev/null || die "$EXIT_IO" "cannot open $1, the lock of the state file"
-}
-
-# home_directory - prints $HOME, or, as services have none, the user's home directory from the system (bash's ~). Prints
-# nothing if that does not exist, or is /, which bash gives for users that it cannot find.
-home_directory() {
-  local home=${HOME-}
-  if [[ -z $home ]]; then
-    home=$(unset HOME; printf '%s' ~)
-    [[ -d $home && ! $home -ef / ]] || home=
-  fi
-  printf '%s' "$home"
 }
 
 # bad_state FAULT - ends the command with the fault of the state file, which is not changed.

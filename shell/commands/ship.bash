@@ -1,0 +1,120 @@
+# ship - sends new records to ClickHouse: each at least once, and once for whoever asks there
+#
+# Usage: taskresults ship --to URL [OPTION...]
+#
+# Sends all finished lines of all jobs' files, those that are not records too, to the tables records, rejects and files
+# of a ClickHouse server (examples/clickhouse has them), and remembers how far it came. Without --follow it ends when
+# everything has arrived that was there at the start; run it from cron, or as a service with --follow. shell/SHIPPING.md
+# says how it works.
+#
+# If it is killed, or the sink is away, nothing is lost: what was not acknowledged is sent again, and the tables count
+# a line once. While lines wait, a prune keeps them. If a file is pruned, replaced or cut short, it finds its place
+# again, or ships the file anew. Rows that the sink refuses are kept in the cursor database, table `dead`.
+#
+# Passwords and certificates belong into a curl configuration file that only its owner can read, not into the URL.
+#
+# Options:
+#   --to URL        the sink, such as http://clickhouse:8123/ or https://ch.example.com/?database=fleet; the database is
+#                   fleet if the URL names none
+#   --host NAME     the name of this host in the rows; default is the system's
+#   --state DIR     the directory with the cursor and the requests on their way; default
+#                   ~/.local/state/taskresults/ship
+#   --config FILE   what curl reads: user = "name:password", cacert = "..."; the default is curl.conf in the --state
+#                   directory, if it exists
+#   --follow        go on: look for new lines again and again
+#   --once          end when everything that was there at the start has arrived (the default)
+#   --interval S    --follow: look every S seconds, or at another interval such as 5m; 60 is the default
+#   --tries N       give up a request after N tries, and exit with 75; 0 never. The default is 10, with --follow 0
+#   --resend        send the rows in `dead` once more
+#
+# Exit status:
+#   0 all has arrived; 1 all has, but rows were refused and are kept; 2 usage; 3 input or output failed, or the sink
+#   says that it will never take it; 75 the sink is away, or another ship runs with this cursor; 128 + the signal's
+#   number, such as 143, after a signal
+#
+# Examples:
+#   taskresults ship --to http://clickhouse:8123/
+#   taskresults ship --to https://ch.example.com/ --host web-1 --config /etc/taskresults/curl.conf --follow
+
+# shellcheck shell=bash
+parse_options 'to= host= state= config= follow once interval= tries= resend' "$@"
+load lib/{query,sql_text,atomic} ship/{sink,state,cursor,listing,reading,place,spool,sending,retry,marks}
+at_most 0
+exclusive follow once
+[[ -n ${opt[to]-} ]] || usage_error 'ship wants a sink: --to URL'
+number_option tries
+seconds_option interval
+[[ ! -v opt[interval] || -v opt[follow] ]] || usage_error '--interval is for --follow'
+interval_ms=$((${opt[interval]-60000000} / 1000))
+((interval_ms > 0 && interval_ms < 10 ** 9)) ||
+  usage_error '--interval has to be longer than 0 and shorter than 12 days'
+most_tries=${opt[tries]-10}
+[[ ! -v opt[follow] || -v opt[tries] ]] || most_tries=0
+read_sink "${opt[to]}"
+host_name=${opt[host]-$HOSTNAME}
+[[ -n $host_name ]] || usage_error '--host wants a name'
+
+[[ -d $results_dir ]] || { load hints/schedulers; no_results_dir "$results_dir"; }
+[[ -r $results_dir && -x $results_dir ]] || die "$EXIT_IO" "results directory $results_dir: Permission denied"
+results_path=$(cd -- "$results_dir" && pwd -P) || exit "$EXIT_IO"
+for program in curl flock; do
+  command -v "$program" >/dev/null || die "$EXIT_IO" "ship needs the program $program, which is not installed"
+done
+
+# end_by SIGNAL - at any moment it may end, as it may be killed; only curl must not go on alone.
+curl_pid=
+end_by() {
+  trap '' INT TERM HUP
+  [[ -z $curl_pid ]] || kill "$curl_pid" 2>/dev/null
+  trap - "$1"
+  kill -s "$1" "$BASHPID"
+}
+for signal in INT TERM HUP; do
+  # shellcheck disable=SC2064  # now
+  trap "end_by $signal" "$signal"
+done
+
+# round - ships what is there now. A file that is replaced again and again meanwhile waits for the next round.
+round() {
+  local listing batch searches=0 file
+  set_listing listing
+  while true; do
+    more='' lost=()
+    set_batch batch
+    step "$listing" "$batch"
+    listing=''
+    drain
+    for file in "${lost[@]}"; do find_again "$file"; done
+    ((searches += ${#lost[@]}, searches < 10000)) || break
+    [[ -n $more || ${#lost[@]} -gt 0 ]] || break
+  done
+  [[ -z $outcome ]] || step
+  save_marks
+}
+
+sqlite_setup
+exec {silence}<> <(:)
+open_state
+check_config
+outcome='' has_unreadable='' more='' lost=()
+open_cursor
+open_marks
+[[ -n $marks && -e $marks ]] || save_marks
+[[ ! -v opt[resend] ]] ||
+  outcome='INSERT INTO spool(stream, bytes, body) SELECT stream, 1, body FROM dead ORDER BY id; DELETE FROM dead;'
+outcome+='UPDATE spool SET refused = NULL WHERE refused IS NOT NULL;'
+step
+drain
+round
+while [[ -v opt[follow] ]]; do
+  pause "$interval_ms"
+  round
+done
+rm -f -- "$body_file" "$answer_file" "$report_file"
+cursor_query 'SELECT count(*) FROM dead;'
+if [[ -n $has_unreadable ]]; then
+  load lib/unreadable
+  readable_jobs
+  say_unreadable
+fi
+[[ $answer == 0 ]] || { say_dead "$answer"; exit "$EXIT_NO"; }

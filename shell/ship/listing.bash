@@ -1,0 +1,32 @@
+# listing.bash - what the directory says of the files: which of them have to be read at all.
+#
+# A file whose device, inode, size and time of change are those of the last time that all of it was read is not opened.
+# This is only a hint of when to look: what was shipped of a file is decided by its lines (reading.bash).
+
+# shellcheck shell=bash
+
+# set_listing NAME - sets NAME to the SQL that takes note of all files, and of the bytes that they have now: this round
+# ships no line that begins behind them, so that it ends even if a writer is faster. Names that are not UTF-8 are no
+# jobs; find does not match them in a UTF-8 locale. A name has no /, so the parts are joined by it (see lib/jobs_in).
+set_listing() {
+  local found text
+  found=$(LC_ALL=C.UTF-8 find "$results_path/" -maxdepth 1 -type f -name '*.jsonl' \
+    \( -readable -printf '%D/%i/%T@/%s/%f/' -o -printf '%D/%i/%T@/unreadable/%f/' \) 2>/dev/null)
+  set_sql_text text "$found"
+  printf -v "$1" '%s' "CREATE TEMP TABLE entry AS SELECT
+      max(value) FILTER (WHERE key % 5 = 0) AS dev, max(value) FILTER (WHERE key % 5 = 1) AS inode,
+      max(value) FILTER (WHERE key % 5 = 2) AS changed, max(value) FILTER (WHERE key % 5 = 3) AS bytes,
+      max(value) FILTER (WHERE key % 5 = 4) AS name
+    FROM json_each('[' || replace(json_quote($text), '/', '\",\"') || ']') GROUP BY key / 5 HAVING count(*) = 5;
+  CREATE TEMP TABLE listing(job TEXT PRIMARY KEY, seen TEXT, dev INTEGER, inode INTEGER, bytes INTEGER) WITHOUT ROWID;
+  INSERT OR IGNORE INTO listing SELECT substr(name, 1, length(name) - 6),
+    dev || ':' || inode || ':' || changed || ':' || bytes, dev, inode, bytes FROM entry
+    WHERE bytes <> 'unreadable' AND length(name) > 6;
+  UPDATE files SET listed = 0, pending = 0 WHERE listed AND job NOT IN (SELECT job FROM listing);
+  INSERT INTO files(job, listed, seen, seen_dev, seen_inode, seen_bytes, pending)
+    SELECT job, 1, seen, dev, inode, bytes, 1 FROM listing WHERE true ORDER BY job
+    ON CONFLICT DO UPDATE SET listed = 1, seen = excluded.seen, seen_dev = excluded.seen_dev,
+      seen_inode = excluded.seen_inode, seen_bytes = excluded.seen_bytes, pending = 1, searched = place
+    WHERE hint IS NOT excluded.seen OR NOT listed OR lost;
+  SELECT 'unreadable' FROM entry WHERE bytes = 'unreadable' LIMIT 1;"
+}

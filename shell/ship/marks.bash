@@ -1,0 +1,43 @@
+# marks.bash - tells the pruner how far each file was shipped.
+#
+# RESULTS/.shipped/NAME.jsonl is replaced as a whole, after the transaction that moved the cursors. So a mark is never
+# ahead of its cursor, and the pruner, which drops no line behind the slowest mark, keeps what was not shipped yet.
+
+# shellcheck shell=bash
+
+# open_marks - sets `marks` to the file, or to nothing if we may not write in the directory of results: then nothing is
+# told, and a prune may drop what was not shipped.
+open_marks() {
+  local dir=$results_path/.shipped line other
+  marks=
+  if [[ ! -e $dir && -w $results_path ]]; then
+    mkdir -m 0700 -- "$dir" || return 0
+    give_to_owner "$dir"
+  fi
+  [[ -d $dir && ! -L $dir && -w $dir && -x $dir ]] || return 0
+  marks=$dir/$sink_name.jsonl
+  [[ -f $marks ]] || return 0
+  IFS= read -r line <"$marks" || return 0
+  [[ $line =~ ^\{\"taskresults_marks\":1,\"cursor\":\"([^\"\\]*)\"\}$ ]] || return 0
+  other=${BASH_REMATCH[1]}
+  [[ ! -e $other || $other -ef $cursor ]] ||
+    die "$EXIT_IO" "this directory is shipped to this sink with another cursor, $other; use its --state directory, or" \
+      'delete that cursor'
+}
+
+# give_to_owner PATH - whoever owns the results prunes them, and has to read the marks that root wrote.
+give_to_owner() {
+  ((EUID)) || [[ -O $results_path ]] || chown --no-dereference --reference="$results_path" -- "$1"
+}
+
+# save_marks - as the cursors are now.
+save_marks() {
+  local path
+  [[ -n $marks ]] || return 0
+  set_sql_text path "$cursor"
+  cursor_query "SELECT json_object('taskresults_marks', 1, 'cursor', $path);
+    SELECT json_object('file', job || '.jsonl', 'dev', dev, 'inode', inode, 'end', place) FROM files
+      WHERE listed AND inode IS NOT NULL ORDER BY job;"
+  write_atomically "$marks" printf '%s\n' "$answer"
+  give_to_owner "$marks"
+}

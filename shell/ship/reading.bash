@@ -1,0 +1,108 @@
+# reading.bash - SQL: takes the next batch from the files into the spool, and moves the cursors behind it.
+#
+# All of it is one transaction. A scan of a file begins at the last line that was shipped: if that line is still there,
+# with its hash, what follows it is new. Else the file is `lost`, nothing of it is taken, and place.bash looks where the
+# line is now. The pruner's record of moves is read after the scan, because a prune writes it before it replaces a file:
+# so what the scan saw of a replaced file is known to be another file's.
+
+# shellcheck shell=bash
+
+BATCH_ROWS=10000
+BATCH_BYTES=4000000 # of the files
+RUN_LINES=64        # so many hashes are kept to find the place again
+HEARTBEAT_S=3600
+
+# Which files, and up to where. A window of each file ends where those before it have used up the bytes.
+PLAN_SQL="CREATE TEMP TABLE plan(ord INTEGER PRIMARY KEY, file INTEGER, job TEXT, since INTEGER, until INTEGER);
+INSERT INTO plan SELECT NULL, id, job, ifnull(last_offset, 0), min(seen_bytes, searched + $BATCH_BYTES - used)
+  FROM (SELECT *, ifnull(sum(max(0, seen_bytes - searched)) OVER
+      (ORDER BY id ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0) AS used
+    FROM files WHERE pending AND NOT lost)
+  WHERE used < $BATCH_BYTES ORDER BY id LIMIT $BATCH_ROWS;"
+
+# The rows, without their place in the order, which is known later. A value that is not text becomes its text.
+RECORD_JSON="json_object('time_us', l.time_us, 'timestamp', CAST(l.timestamp AS TEXT), 'job_name',
+  CAST(l.job_name AS TEXT), 'success', CASE typeof(l.success) WHEN 'integer' THEN l.success
+    WHEN 'real' THEN json(iif(abs(l.success) > 1.7976931348623157e308, iif(l.success > 0, '1e999', '-1e999'),
+      printf('%!.17g', l.success))) END, 'ok', l.ok,
+  'output', ifnull(CAST(l.output AS TEXT), ''), 'error', ifnull(CAST(l.error AS TEXT), ''),
+  'missing', (l.output IS NULL) + 2 * (l.error IS NULL),
+  'signature', CASE WHEN NOT l.ok THEN taskresults_signature(CAST(l.error AS TEXT)) END, 'offset', l.offset)"
+REJECT_JSON="json_object('offset', l.offset, 'length', l.length, 'reason', l.reason,
+  'line', iif(typeof(l.line) = 'blob', hex(l.line), l.line), 'hex', typeof(l.line) = 'blob')"
+SCAN_SQL="CREATE TEMP TABLE batch(id INTEGER PRIMARY KEY, ord INTEGER, file INTEGER, offset INTEGER, length INTEGER,
+  dev INTEGER, inode INTEGER, time_us INTEGER, hash INTEGER, is_record INTEGER, row TEXT);
+INSERT INTO batch SELECT NULL, p.ord, p.file, l.offset, l.length, l.dev, l.inode, ifnull(l.time_us, 0),
+    $LINE_HASH, l.reason IS NULL, iif(l.reason IS NULL, $RECORD_JSON, $REJECT_JSON)
+  FROM plan AS p CROSS JOIN task_lines AS l ON l.job = p.job AND l.offset >= p.since AND l.offset < p.until
+  WHERE l.terminated LIMIT $BATCH_ROWS;"
+
+# Which files were reached, whether their last line was proven, and which lines are theirs. \`whole\`: up to \`until\`.
+REACHED_SQL="CREATE TEMP TABLE reached AS
+  WITH span AS (SELECT file, min(id) AS first, max(id) AS last FROM batch GROUP BY file),
+    cut AS (SELECT iif(count(*) < $BATCH_ROWS, 1e18, (SELECT ord FROM batch ORDER BY id DESC LIMIT 1)) AS ord
+      FROM batch)
+  SELECT p.file, p.until, span.first, span.last, b.dev, b.inode, p.ord < cut.ord AS whole,
+    f.last_offset IS NULL OR (b.offset IS f.last_offset AND b.hash IS f.last_hash) AS proven,
+    f.last_offset IS NOT NULL AS has_anchor
+  FROM plan AS p JOIN cut JOIN files AS f ON f.id = p.file LEFT JOIN span ON span.file = p.file
+    LEFT JOIN batch AS b ON b.id = span.first
+  WHERE p.ord <= cut.ord;"
+LOST_SQL="UPDATE files SET lost = 1 WHERE id IN (SELECT r.file FROM reached AS r JOIN files AS f ON f.id = r.file
+  WHERE NOT r.proven OR EXISTS (SELECT 1 FROM moves AS m WHERE m.file = f.id AND m.inode = f.inode AND m.dev = f.dev
+    AND (r.inode IS NOT f.inode OR EXISTS (SELECT 1 FROM moves AS back
+      WHERE back.file = f.id AND back.new_inode = f.inode AND back.id > m.id))));
+DELETE FROM batch WHERE file IN (SELECT id FROM files WHERE lost) OR id IN (SELECT first FROM reached WHERE has_anchor);
+DELETE FROM reached WHERE file IN (SELECT id FROM files WHERE lost);
+UPDATE reached SET first = first + has_anchor;"
+
+# The how-manieth identical line each is: counted up to the last of them, and back from there. Most are the only one.
+COUNT_SQL="INSERT INTO counts SELECT file, time_us, hash, 1 FROM batch WHERE true ON CONFLICT DO UPDATE SET n = n + 1;
+CREATE TEMP TABLE repeated(id INTEGER PRIMARY KEY, later INTEGER);
+INSERT INTO repeated SELECT b.id, row_number() OVER (PARTITION BY b.file, b.time_us, b.hash ORDER BY b.id DESC) - 1
+  FROM batch AS b JOIN counts AS c ON c.file = b.file AND c.time_us = b.time_us AND c.hash = b.hash WHERE c.n > 1;"
+
+# spool_sql STREAM CONDITION - SQL: one request with those rows of the batch.
+spool_sql() {
+  printf '%s' "INSERT INTO spool(stream, body) SELECT '$1', group_concat('{\"host\":' || meta.host || ',\"job_id\":' ||
+      json_quote(p.job) || ',\"seq\":' || (meta.next + b.id) || ',\"hash\":' || b.hash || ',\"n\":' ||
+      ((SELECT n FROM counts AS c WHERE c.file = b.file AND c.time_us = b.time_us AND c.hash = b.hash) -
+        ifnull((SELECT later FROM repeated AS r WHERE r.id = b.id), 0)) || ',' || substr(b.row, 2), char(10))
+    FROM (SELECT (SELECT json_quote(value) FROM meta WHERE key = 'host') AS host,
+        (SELECT sum(value) FROM meta WHERE key IN ('base', 'sent')) AS next) AS meta
+      CROSS JOIN batch AS b CROSS JOIN plan AS p ON p.ord = b.ord WHERE $2 HAVING count(*) > 0;"
+}
+
+# A row for each file now and then, so that jobs without records are known, and hosts that ship nothing any more.
+HEARTBEAT_SQL="CREATE TEMP TABLE told AS SELECT id FROM files
+  WHERE listed AND (told_s IS NULL OR told_s NOT BETWEEN unixepoch() - $HEARTBEAT_S AND unixepoch()) LIMIT $BATCH_ROWS;
+INSERT INTO spool(stream, body) SELECT 'files', group_concat(json_object('host',
+    (SELECT value FROM meta WHERE key = 'host'), 'job_id', job, 'cursor', (SELECT value FROM meta WHERE key = 'base')),
+    char(10))
+  FROM files WHERE id IN (SELECT id FROM told) HAVING count(*) > 0;
+UPDATE files SET told_s = unixepoch() WHERE id IN (SELECT id FROM told);"
+
+# The cursors. A file is finished for this round when it was read up to what it had at the start; and it need not be
+# read again, if that was the file that the directory spoke of.
+MOVE_CURSORS_SQL="UPDATE files SET last_offset = b.offset, last_hash = b.hash, place = b.offset + b.length + 1,
+    searched = b.offset + b.length + 1, dev = b.dev, inode = b.inode, run = substr(ifnull((SELECT
+      group_concat(printf('%016x', hash), '') FROM (SELECT hash FROM batch AS t
+        WHERE t.id BETWEEN max(r.first, r.last - $RUN_LINES + 1) AND r.last ORDER BY t.id DESC)), '') || run,
+      1, 16 * $RUN_LINES)
+  FROM reached AS r JOIN batch AS b ON b.id = r.last WHERE r.file = files.id;
+UPDATE files SET dev = r.dev, inode = r.inode FROM reached AS r
+  WHERE r.file = files.id AND r.inode IS NOT NULL AND files.inode IS NOT r.inode;
+UPDATE files SET searched = max(searched, r.until) FROM reached AS r WHERE r.file = files.id AND r.whole;
+UPDATE files SET pending = 0, hint = iif(r.inode IS NULL OR (r.inode = seen_inode AND r.dev = seen_dev), seen, hint)
+  FROM reached AS r WHERE r.file = files.id AND r.whole AND r.until >= seen_bytes;
+UPDATE meta SET value = value + (SELECT ifnull(max(id), 0) FROM batch) WHERE key = 'sent';
+SELECT 'lost', id FROM files WHERE lost AND pending;
+SELECT 'more', 1 FROM files WHERE pending AND NOT lost LIMIT 1;"
+
+# set_batch NAME - sets NAME to the SQL of a batch.
+set_batch() {
+  local moves
+  set_import_of_moves moves
+  printf -v "$1" '%s\n' "$PLAN_SQL" "$SCAN_SQL" "$moves" "$REACHED_SQL" "$LOST_SQL" "$COUNT_SQL" \
+    "$(spool_sql records b.is_record)" "$(spool_sql rejects 'NOT b.is_record')" "$HEARTBEAT_SQL" "$MOVE_CURSORS_SQL"
+}

@@ -1,0 +1,438 @@
+#!/usr/bin/env bats
+# taskresults ship: what it sends, to whom, and what it makes of every answer.
+
+# shellcheck disable=SC2154  # helpers.bash and bats set them
+
+load ../../lib/helpers
+load ../../lib/shell
+load ../../lib/sink
+
+setup_file() {
+  command -v curl >/dev/null || missing_extra curl
+}
+
+setup() {
+  eval "$(sed -n '/^setup() {/,/^}/p' "$root/tests/lib/helpers.bash" | sed 1d\;\$d)"
+  start_sink
+}
+
+teardown() {
+  stop_sink
+  [[ -z ${open_place-} ]] || rm -rf "$open_place"
+}
+
+# --- what is sent ---------------------------------------------------------------------------------------------------------
+
+@test "every finished line arrives once, records and others, with their values as task_lines has them" {
+  cp "$root"/tests/data/odd-lines/*.jsonl "$results"
+  run ship
+  assert_output ''
+  python3 "$root/tests/oracles/shipped.py" "$results" "$sink/rows" "$(hostname)"
+  [[ $(stored records) -gt 10 && $(stored rejects) -gt 5 ]]
+  run ship
+  assert_output ''
+  [[ $(stored records) == $(sql 'SELECT count(*) FROM task_lines WHERE terminated AND reason IS NULL') ]]
+}
+
+@test "an unfinished line waits for its line feed; an empty file is known by its row in files" {
+  printf '{"success": true}\n{"output"' >"$results/a.jsonl"
+  : >"$results/empty.jsonl"
+  ship
+  [[ $(stored records) == 1 && $(stored rejects) == 0 ]]
+  [[ $(jq_rows files job_id) == $'"a"\n"empty"' ]]
+  printf ': "x"}' >>"$results/a.jsonl"
+  ship
+  [[ $(stored records) == 1 ]]
+  printf '\n' >>"$results/a.jsonl"
+  ship
+  [[ $(jq_rows records output) == $'""\n"x"' ]]
+}
+
+@test "identical lines are counted, also over a prune and in separate batches, and seq is their order" {
+  printf '{"x": 1}\n%.0s' 1 2 3 >"$results/a.jsonl"
+  ship
+  printf '{"x": 1}\n{"y": 1}\n{"x": 1}\n' >>"$results/a.jsonl"
+  ship
+  [[ $(jq_rows records n) == $'1\n2\n3\n4\n1\n5' ]]
+  jq_rows records seq >"$BATS_TEST_TMPDIR/seq"
+  sort -nuC "$BATS_TEST_TMPDIR/seq"
+}
+
+@test "a request has the settings that make its acknowledgement mean something, and never a password" {
+  make_job a 1
+  ship --to "${url}?database=other&x=1"
+  python3 - "$sink/requests" <<'PYTHON'
+import json, sys
+for line in open(sys.argv[1]):
+    query = json.loads(line)["query"]
+    assert query["database"] == "other" and query["x"] == "1" and query["insert_distributed_sync"] == "1", query
+    assert query["wait_for_async_insert"] == "1" and query["max_partitions_per_insert_block"] == "0", query
+    assert query["insert_deduplication_token"], query
+PYTHON
+}
+
+@test "batches hold at most 10,000 rows and about 4 MB, and take many files together" {
+  local i
+  make_job a 25000
+  for i in {1..30}; do make_job "b$i" 2; done
+  ship
+  [[ $(stored records) == 25060 ]]
+  python3 - "$sink/requests" <<'PYTHON'
+import json, sys
+sizes = [(r["rows"], r["bytes"]) for r in map(json.loads, open(sys.argv[1])) if r["table"] == "records"]
+assert [rows for rows, _ in sizes][:1] == [10000] and len(sizes) == 3 and max(b for _, b in sizes) < 6_000_000, sizes
+PYTHON
+  head -c 9000000 /dev/zero | tr '\0' x | fold -w 900000 | sed 's/.*/{"success": true, "output": "&"}/' >"$results/big.jsonl"
+  : >"$sink/requests"
+  ship
+  python3 - "$sink/requests" <<'PYTHON'
+import json, sys
+sizes = [(r["rows"], r["bytes"]) for r in map(json.loads, open(sys.argv[1])) if r["table"] == "records"]
+assert sum(rows for rows, _ in sizes) == 9 and len(sizes) > 1 and max(size for _, size in sizes) < 5_000_000, sizes
+PYTHON
+}
+
+@test "with nothing new no file is opened; a file that was only touched is read from its last line on, at most 8 KiB" {
+  require_strace
+  local i traced=$BATS_TEST_TMPDIR/traced
+  for i in {1..5}; do make_job "a$i" 200; done
+  ship
+  traced_ship
+  [[ $(grep -cE '/a[1-5]\.jsonl' "$traced") == 0 ]]
+  touch "$results"/*.jsonl
+  traced_ship
+  [[ $(grep -cE 'openat\(.*"a[1-5]\.jsonl"' "$traced") == 5 ]]
+  python3 - "$traced" <<'PYTHON'
+import re, sys
+read = 0
+for line in open(sys.argv[1]):
+    match = re.search(r"pread64\(\d+<[^>]*/a\d\.jsonl>.*= (\d+)$", line)
+    if match:
+        read += int(match[1])
+assert 0 < read < 5 * 8192, read
+PYTHON
+}
+
+traced_ship() {
+  strace -f -y -o "$traced" -e trace=openat,pread64,read "$(tool taskresults)" ship --to "$url" --state "$state"
+}
+
+# --- what becomes of an answer --------------------------------------------------------------------------------------------
+
+@test "what the sink cannot do now is tried again, and sent once for whoever asks: curl's errors, 408, 425, 429, 5xx, a text, half an answer" {
+  local answer
+  make_job a 3
+  for answer in reset stored-reset half stored-half 408 425 429 '503 busy' '500 ' 'text <html>Welcome</html>' stored-500 \
+    '500 Code: 210. DB::NetException: Connection refused' '500 Code: 252. DB::Exception: Too many parts (300)'; do
+    rm -f "$sink"/{rows,requests}
+    echo "$answer" >"$sink/plan"
+    rm -rf "$state"
+    run ship
+    [[ $status == 0 && $output == *'trying again'*'answers again'* ]] || { echo "$answer: $status $output"; return 1; }
+    [[ $(jq_rows records seq | sort -u | wc -l) == 3 ]] || { echo "$answer"; return 1; }
+    [[ $(stored records) -eq $((3 + 3 * $([[ $answer != stored-* ]]; echo $?))) ]] || { echo "$answer"; return 1; }
+  done
+}
+
+@test "the same bytes are sent again" {
+  make_job a 3
+  printf '%s\n' stored-500 stored-reset >"$sink/plan"
+  ship
+  [[ $(stored records) == 9 && $(grep ^records "$sink/rows" | sort -u | wc -l) == 3 ]]
+}
+
+@test "when tries run out the exit status is 75, nothing is lost, and the spool holds one batch, whatever comes meanwhile" {
+  make_job a 25000
+  echo '503 away' >"$sink/always"
+  run ship --tries 2
+  [[ $status == 75 && $output == *'503: away'*'nothing is lost'* ]]
+  local size
+  size=$(stat -c %s "$state"/*.db)
+  make_job a 25000
+  run ship --tries 1
+  [[ $status == 75 && $(stat -c %s "$state"/*.db) == "$size" ]]
+  rm "$sink/always"
+  run ship
+  assert_output ''
+  [[ $(stored records) == 50000 && $(jq_rows records seq | sort -nu | wc -l) == 50000 ]]
+}
+
+@test "what will be the same next time ends it with the sink's words: 401, 403, 404, a redirect, and the codes of old servers' 500" {
+  local answer
+  make_job a 3
+  for answer in '401 who are you' '403 no' '404 nothing here' '500 Code: 60, e.displayText() = DB::Exception: no table' \
+    '500 Code: 81, no database' '401 Code: 516. wrong' '500 Code: 192, no user' '400 Code: 16, No such column x' \
+    '200 Code: 193, wrong password' '400 what is this' '405 no'; do
+    echo "$answer" >"$sink/plan"
+    run ship
+    [[ $status == 3 && $output == *"${answer#* }"*'nothing is lost'* ]] || { echo "$answer: $status $output"; return 1; }
+    [[ $(wc -l <"$sink/requests") == 1 ]] || { echo "$answer"; return 1; }
+    rm "$sink/requests"
+  done
+  echo "redirect ${url}elsewhere" >"$sink/plan"
+  run ship
+  [[ $status == 3 && $output == *"302"*"${url}elsewhere"* && $(wc -l <"$sink/requests") == 1 ]]
+  run ship
+  assert_output ''
+  [[ $(stored records) == 3 ]]
+}
+
+@test "a sink that nobody listens at: 75" {
+  make_job a 1
+  run ship --to http://127.0.0.1:1/ --tries 2
+  [[ $status == 75 && $output == *'http://127.0.0.1:1/: '*'nothing is lost'* ]]
+}
+
+@test "a setting that the sink does not know is left out; the one for clusters has two names, and without either nothing is sent" {
+  make_job a 3
+  echo 'unknown insert_deduplication_token wait_for_async_insert max_partitions_per_insert_block' >"$sink/always"
+  run ship
+  assert_output ''
+  [[ $(stored records) == 3 && $(wc -l <"$sink/requests") == 5 ]]
+  make_job a 3
+  echo 'unknown insert_distributed_sync' >"$sink/always"
+  run ship
+  assert_output ''
+  tail -n 1 "$sink/requests" | grep -qF '"distributed_foreground_insert": "1"'
+  make_job a 3
+  echo 'unknown insert_distributed_sync distributed_foreground_insert' >"$sink/always"
+  run ship
+  [[ $status == 3 && $output == *'Unknown setting distributed_foreground_insert'* && $(stored records) == 6 ]]
+}
+
+@test "a row that is refused among 10,000 is kept with the reason, and the others arrive; --resend sends it once more" {
+  make_job a 4999
+  echo '{"output": "poison"}' >>"$results/a.jsonl"
+  make_job a 5000
+  echo 'refuse poison' >"$sink/always"
+  run ship
+  [[ $status == 1 && $output == *'1 request with a row that'*'table dead'* ]]
+  [[ $(stored records) == 9999 && $(wc -l <"$sink/requests") -lt 40 ]]
+  [[ $(sqlite3 "$state"/*.db 'SELECT count(*), max(reason), max(body) FROM dead') == '1|Code: 27.'*'"poison"'* ]]
+  run ship
+  [[ $status == 1 && $(stored records) == 9999 ]]
+  rm "$sink/always"
+  run ship --resend
+  assert_output ''
+  [[ $(stored records) == 10000 && $(jq_rows records seq | sort -nu | wc -l) == 10000 ]]
+}
+
+@test "a table of another shape refuses every row: nothing is buried, and all arrives when it is right" {
+  make_job a 40
+  echo 'refuse-all' >"$sink/always"
+  run ship
+  [[ $status == 3 && $output == *'every row'*'Code: 27'* ]]
+  [[ $(sqlite3 "$state"/*.db 'SELECT count(*) FROM dead') == 0 ]]
+  rm "$sink/always"
+  run ship
+  assert_output ''
+  [[ $(stored records) == 40 ]]
+}
+
+# --- credentials ----------------------------------------------------------------------------------------------------------
+
+@test "a URL with a user or a password is refused, and its password not repeated" {
+  local bad
+  for bad in http://u:secret@127.0.0.1/ 'http://h/?user=u&password=secret' http://h/?password=secret ftp://h/ h:8123 'http://u:secret@h/ x' http://; do
+    run ship --to "$bad"
+    [[ $status == 2 && $output != *secret* ]] || { echo "$bad: $status $output"; return 1; }
+  done
+}
+
+@test "a password comes from a curl configuration that only its owner can read, and is in no argument" {
+  make_job a 1
+  local config=$BATS_TEST_TMPDIR/curl.conf
+  printf 'user = "shipper:secret"\n' >"$config"
+  chmod 644 "$config"
+  run ship --config "$config"
+  [[ $status == 3 && $output == *"others can read"*"chmod 600 $config"* && ! -e $sink/requests ]]
+  chmod 600 "$config"
+  run ship --config "$config"
+  assert_output ''
+  grep -qF "\"authorization\": \"Basic $(printf shipper:secret | base64)\"" "$sink/requests"
+  [[ $(grep -cF secret "$sink/requests") == 0 ]]
+  require_strace
+  make_job a 1
+  strace -f -s 100000 -o "$BATS_TEST_TMPDIR/traced" -e trace=execve "$(tool taskresults)" ship --to "$url" --state "$state" --config "$config"
+  grep -q 'execve.*curl' "$BATS_TEST_TMPDIR/traced"
+  [[ $(grep -cF secret "$BATS_TEST_TMPDIR/traced") == 0 ]]
+}
+
+@test "a configuration that follows redirects or names a URL of its own loses nothing" {
+  make_job a 2
+  local config=$BATS_TEST_TMPDIR/curl.conf
+  (umask 077 && printf '%s\n' location 'request = GET' fail include >"$config")
+  echo "redirect ${url}elsewhere" >"$sink/plan"
+  run ship --config "$config"
+  [[ $status == 3 && $output == *302* ]]
+  printf 'url = "%s"\n' "$url" >"$config"
+  run ship --config "$config"
+  [[ $status == 3 && $output == *'does its configuration name a URL'* ]]
+  : >"$config"
+  run ship --config "$config"
+  assert_output ''
+  [[ $(jq_rows records seq | sort -u | wc -l) == 2 ]]
+}
+
+# --- the cursor -----------------------------------------------------------------------------------------------------------
+
+@test "cursor, lock and marks are only ours to read" {
+  make_job a 1
+  (umask 022 && ship)
+  [[ $(stat -c %a "$state" "$state"/*.db "$state"/*.lock "$results/.shipped" | sort -u) == $'600\n700' ]]
+}
+
+has_body() {
+  compgen -G "$state/*.body" >/dev/null
+}
+
+@test "two with one state: the second says so and exits with 75" {
+  make_job a 1
+  echo hold >"$sink/plan"
+  "$(tool taskresults)" ship --to "$url" --state "$state" 3>&- &
+  local first=$!
+  await has_body
+  run ship
+  [[ $status == 75 && $output == *'another ship is running'* ]]
+  touch "$sink/release"
+  wait "$first"
+  [[ $(stored records) == 1 ]]
+}
+
+@test "a cursor is for one host, one directory and one sink; a directory is shipped with one cursor" {
+  make_job a 1
+  ship
+  run ship --host other
+  [[ $status == 3 && $output == *"for the host '$(hostname)', and not for 'other'"* ]]
+  mkdir "$BATS_TEST_TMPDIR/more"
+  SCHEDULER_RESULTS_DIR=$BATS_TEST_TMPDIR/more run ship
+  [[ $status == 3 && $output == *"for the directory of results"* ]]
+  state=$BATS_TEST_TMPDIR/second run ship
+  [[ $status == 3 && $output == *'with another cursor'* ]]
+  rm -r "$state"
+  state=$BATS_TEST_TMPDIR/second run ship
+  assert_output ''
+}
+
+@test "two sinks have two cursors" {
+  make_job a 2
+  ship
+  ship --to "${url}?database=other"
+  [[ $(stored records) == 4 && $(ls "$state"/*.db | wc -l) == 2 && $(ls "$results"/.shipped/*.jsonl | wc -l) == 2 ]]
+}
+
+@test "the marks say what is behind the cursor, in the words of the contract with the pruner" {
+  make_job a 2
+  printf '{"x"' >>"$results/a.jsonl"
+  make_job b 1
+  ship
+  local mark=("$results"/.shipped/*.jsonl)
+  python3 - "${mark[0]}" "$state"/*.db "$results" <<'PYTHON'
+import json, os, sys
+first, *lines = map(json.loads, open(sys.argv[1]))
+assert first == {"taskresults_marks": 1, "cursor": sys.argv[2]}, first
+ends = {}
+for line in lines:
+    stat = os.stat(os.path.join(sys.argv[3], line["file"]))
+    assert (line["dev"], line["inode"]) == (stat.st_dev, stat.st_ino), line
+    ends[line["file"]] = line["end"], stat.st_size
+assert ends["a.jsonl"] == (ends["a.jsonl"][1] - 4,) * 1 + (ends["a.jsonl"][1],) and ends["b.jsonl"][0] == ends["b.jsonl"][1], ends
+PYTHON
+}
+
+@test "a file that is another one than before is shipped from its beginning, and that is said" {
+  make_job a 100
+  ship
+  sed 's/run /other /' "$results/a.jsonl" >"$results/new" && mv "$results/new" "$results/a.jsonl"
+  run ship
+  [[ $status == 0 && $output == "taskresults: job a: its file is not the one that was read before; it is shipped from its beginning" ]]
+  [[ $(stored records) == 200 ]]
+}
+
+@test "a file that was copied, restored or lost its first lines goes on where it was" {
+  make_job a 300
+  ship
+  cp "$results/a.jsonl" "$results/new" && mv "$results/new" "$results/a.jsonl"
+  make_job a 1
+  ship
+  [[ $(stored records) == 301 ]]
+  tail -n 70 "$results/a.jsonl" >"$results/new" && mv "$results/new" "$results/a.jsonl"
+  echo '{"x": 1}' >>"$results/a.jsonl"
+  ship
+  [[ $(stored records) == 302 ]]
+  tail -n 10 "$results/a.jsonl" >"$results/new" && mv "$results/new" "$results/a.jsonl"
+  echo '{"x": 2}' >>"$results/a.jsonl"
+  run ship
+  assert_output ''
+  [[ $(stored records) == 303 ]]
+}
+
+@test "a file that cannot be read is named, the others arrive, and the exit status is 3" {
+  [[ $EUID == 0 ]] || skip 'only root can take another user'
+  open_results
+  make_job a 1
+  make_job b 1
+  chmod 600 "$results/b.jsonl"
+  mkdir -m 777 "$open_place/state"
+  run "${as_nobody[@]}" "$(tool taskresults)" ship --to "$url" --state "$open_place/state"
+  [[ $status == 3 && $output == *'left out: job b'* && $(stored records) == 1 ]] || { echo "$output"; return 1; }
+}
+
+@test "no room: nothing is lost, and the next run goes on" {
+  make_job a 200
+  run with_faults FAULTS_PWRITE_AFTER=3 FAULTS_PWRITE_ERRNO=28 -- "$(tool taskresults)" ship --to "$url" --state "$state"
+  run ship
+  assert_output ''
+  [[ $(jq_rows records seq | sort -nu | wc -l) == 200 && $(jq_rows records offset | sort -nu | wc -l) == 200 ]]
+}
+
+@test "--once ends beside a writer that does not" {
+  make_job a 5
+  (while [[ ! -e $BATS_TEST_TMPDIR/stop ]]; do echo '{"success": true}' >>"$results/a.jsonl"; done) 3>&- &
+  local writer=$!
+  await test -e "$results/a.jsonl"
+  run ship --once
+  touch "$BATS_TEST_TMPDIR/stop"
+  wait "$writer"
+  [[ $status == 0 ]]
+}
+
+@test "--follow sends what comes, and ends by a signal at once, also while it waits for an answer" {
+  make_job a 1
+  "$(tool taskresults)" ship --to "$url" --state "$state" --follow --interval 0.1 3>&- &
+  local ship=$!
+  await stored_are records 1
+  make_job a 2
+  make_job b 1
+  await stored_are records 4
+  kill -TERM "$ship"
+  status=0
+  wait "$ship" || status=$?
+  [[ $status == 143 ]] || { echo "status $status"; return 1; }
+  echo hold >"$sink/plan"
+  make_job a 1
+  "$(tool taskresults)" ship --to "$url" --state "$state" --follow --interval 0.1 3>&- &
+  ship=$!
+  await test ! -s "$sink/plan"
+  kill -TERM "$ship"
+  status=0
+  wait "$ship" || status=$?
+  [[ $status == 143 ]] || { echo "status $status"; return 1; }
+  touch "$sink/release"
+  ship
+  [[ $(jq_rows records seq | sort -nu | wc -l) == 5 ]]
+}
+
+@test "usage: no sink, a strange one, --interval without --follow, --once with --follow, a job" {
+  local words
+  for words in '' '--to x' "--to $url --interval 5" "--to $url --once --follow" "--to $url job" "--to $url --tries x" "--to $url --host="; do
+    # shellcheck disable=SC2086  # words
+    run taskresults ship $words
+    [[ $status == 2 ]] || { echo "$words: $status $output"; return 1; }
+  done
+}
+
+@test "killed again and again, at commit points and between: nothing lost, nothing twice, in order (make ship-killed: 100 kills and more)" {
+  python3 "$root/tests/live/ship_killed.py" "$root/shell" "$root/taskresults.so" "$BATS_TEST_TMPDIR/killed" "${TASKRESULTS_TEST_SEED:-4}" \
+    "${TASKRESULTS_TEST_KILLS:-8}"
+}
