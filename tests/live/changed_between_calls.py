@@ -7,7 +7,8 @@ What comes out must be one of these; anything else is a finding:
   old    the rows of each job are what they are without the change, or, for some jobs, ...
   new    ... what they are when the change was made before the statement
   told   the statement fails, and says which file, and why
-Nobody writes results anew or cuts them, in place. If it happens, a run that is there must be one that was, or is.
+Nobody writes results anew or cuts them, in place. If it happens, a run that is there must be one that was, or is; and a run
+of task_runs may have no start if its log is cut.
 
 STRIDE  takes every STRIDE-th case only (default 1: all)
 WORDS   only statements whose name holds them
@@ -130,7 +131,17 @@ def is_told(status, name, err):
 
 
 def runs_in(text):
-    return [row for row in text.splitlines() if not re.search(r"\|(missed|paused|skipped|pending|unknown)\|", row)]
+    """Rows of task_slots without the record, which may be behind the end of the file while the log tells of the run."""
+    for row in text.splitlines():
+        state = re.search(r"\|(ran|late|missed|paused|skipped|pending|unknown)\|", row)
+        if state is None:
+            yield row
+        elif state[1] in ("ran", "late"):
+            yield row.split("|")[:3] + [state[1]]
+
+
+def without_starts(text):
+    return [[*row.split("|")[:1], *row.split("|")[2:3], *row.split("|")[4:]] for row in text.splitlines()]
 
 
 def changed_before(statement, name, how):
@@ -150,8 +161,11 @@ def verdict_of(statement, name, how, number, old, new):
         return ("told", "") if is_told(status, name, err) else (f"status {status}, and not what was changed", err)
     now, were, become = by_job(out), by_job(old), by_job(new[1])
     if name.startswith("results/") and how in IN_PLACE:
-        odd = [row for row in runs_in(out) if row not in runs_in(old) + runs_in(new[1])]
+        odd = [row for row in runs_in(out) if row not in [*runs_in(old), *runs_in(new[1])]]
         return ("runs that never were", odd) if odd else ("old" if now == were else "new", "")
+    if name.startswith("logs/") and how in IN_PLACE and "task_runs" in statement and without_starts(out) == without_starts(old):
+        odd = [row for row in out.splitlines() if row.split("|")[1] and row not in old.splitlines() + new[1].splitlines()]
+        return ("starts that never were", odd) if odd else ("old" if now == were else "new", "")
     for job in set(now) | set(were) | set(become):
         if now[job] != were[job] and (new[0] != 0 or now[job] != become[job]):
             return f"rows of job '{job}' that never were", f"{now[job]}\n    old {were[job]}\n    new {become[job] if new[0] == 0 else new[2]}"
