@@ -8,7 +8,7 @@ state_home() {
   local home=${XDG_STATE_HOME-}
   if [[ $home != /* ]]; then
     home=$(home_directory)
-    [[ -n $home ]] || die "$EXIT_IO" 'no home directory to keep the state in: name $1, with --state, or set HOME'
+    [[ -n $home ]] || die "$EXIT_IO" "no home directory to keep the state in: name $1, with --state, or set HOME"
     home+=/.local/state
   fi
   printf '%s' "$home/taskresults"

@@ -43,7 +43,7 @@ ship() {
   diff "$BATS_TEST_TMPDIR/here" "$BATS_TEST_TMPDIR/there"
   [[ $(ask 1 'SELECT count(), countIf(line IS NULL) FROM fleet.task_rejects') == \
     "$(sqlite3 -batch -init /dev/null -separator $'\t' -cmd ".load $extension" :memory: "SELECT count(*), sum(line IS NULL) FROM task_lines WHERE reason IS NOT NULL AND terminated")" ]]
-  [[ $(ask 2 'SELECT uniqExact(job_id) FROM fleet.files') == $(find "$results" -name '*.jsonl' -type f | wc -l) ]]
+  [[ $(ask 2 'SELECT uniqExact(job_id) FROM fleet.files') == $(find "$results" -maxdepth 1 -name '*.jsonl' -type f | wc -l) ]]
 }
 
 @test "a wrong password, database or table: status 3 with the server's words" {
