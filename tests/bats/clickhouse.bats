@@ -58,3 +58,22 @@ teardown_file() {
   compare_one_liners 2
   drop_fleet
 }
+
+@test "shards and ship are killed while rows arrive: none is lost, none counts twice, the order is that of the files" {
+  make_fleet
+  in_fleet kills.py "$BATS_TEST_TMPDIR" 1 2
+  [[ $status -eq 0 && ${lines[-1]} =~ ^${KILLS:-4}\ kills,\ [1-9][0-9]*\ while\ .*\ 0\ differences$ ]]
+  drop_fleet
+}
+
+@test "systemd finds no fault with the unit, and ship knows its options" {
+  command -v systemd-analyze >/dev/null || missing_extra systemd-analyze
+  local unit=taskresults-ship.service word help
+  sed "s|^ExecStart=/usr/local/bin/taskresults |ExecStart=$root/shell/taskresults |" "$root/examples/systemd/$unit" >"$BATS_TEST_TMPDIR/$unit"
+  run systemd-analyze verify --man=no "$BATS_TEST_TMPDIR/$unit"
+  [[ $status -eq 0 && -z $output ]] || { echo "$output"; return 1; }
+  help=$("$root/shell/taskresults" ship --help)
+  while read -r word; do
+    [[ $help == *"  $word"* ]] || { echo "ship has no $word"; return 1; }
+  done < <(grep '^ExecStart=' "$root/examples/systemd/$unit" | grep -oE '\-\-[a-z]+')
+}
