@@ -72,7 +72,7 @@ def main():
     shards = [Shard(shards_place / str(number), port) for number, port in enumerate(sys.argv[2:], 1)]
     choice = random.Random(seed)
     fleet.generate(place / "source", lines, seed)
-    (place / "results").mkdir()
+    (place / "results").mkdir(exist_ok=True)
     killed = in_insert = 0
     for number in range(rounds):
         grow(place / "source", place / "results", number, rounds)
