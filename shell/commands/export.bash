@@ -14,9 +14,11 @@
 #   --delimiter C   CSV with another character between the cells: ';' (for Excel in a language with a decimal comma),
 #                   '|', tab, or another ASCII character; but not " ' + - . or a letter or digit
 #   --bom           CSV, TSV: begin with a byte order mark, which Excel needs to recognize UTF-8
+#   --hosts PATH    of several hosts: in a quoted path such as '/srv/runs/*/results', the * stands for the host, and the
+#                   column host comes first
 #   --columns LIST  which columns, separated by commas: timestamp, job_id, job_name, success, output, error (the default
-#                   is these six), time_us (microseconds since 1970), offset (of the line in its file) and record (the
-#                   line itself)
+#                   is these six), time_us (microseconds since 1970), offset (of the line in its file), record (the
+#                   line itself) and, with --hosts, host
 #   --job JOB       the same as JOB: for a name that begins with -
 #   --success       only successful runs
 #   --errors        only failed runs
@@ -45,9 +47,11 @@
 
 # shellcheck shell=bash
 
-parse_options 'format= delimiter= bom columns= job= grep= success errors since= until= tz= max-chars= guard
+parse_options 'format= delimiter= bom hosts= columns= job= grep= success errors since= until= tz= max-chars= guard
   o:output=' "$@"
 load lib/{query,formats}
+hosts=
+[[ ! -v opt[hosts] ]] || { load lib/hosts; hosts_option; }
 exclusive success errors
 number_option max-chars
 zone_option
@@ -71,17 +75,18 @@ esac
   usage_error "--delimiter wants ';', '|', tab or another sign of ASCII, but no letter, digit or blank" \
     "and none of \" ' + - . (it is '$delimiter')"
 [[ ! -v opt[output] || -n ${opt[output]} ]] || usage_error '--output wants a file'
-mapfile -td, columns < <(printf %s "${opt[columns]-timestamp,job_id,job_name,success,output,error}")
+mapfile -td, columns < <(printf %s "${opt[columns]-${hosts:+host,}timestamp,job_id,job_name,success,output,error}")
 ((${#columns[@]})) || usage_error '--columns wants at least one'
 
 csv_options=(guard "${opt[guard]-0}" bom "${opt[bom]-0}" delimiter "$delimiter")
 # column NAME - sets `column` to the SQL that gives it. CSV is cut and guarded where it is written, and a bare column is
 # read fastest.
 column() {
+  column=$1
+  [[ $1 != host || -z $hosts ]] || return 0
   [[ $1 =~ ^(timestamp|job_id|job_name|success|output|error|time_us|offset|record)$ ]] ||
     usage_error "no column '$1':" \
-      'there are timestamp, job_id, job_name, success, output, error, time_us, offset and record'
-  column=$1
+      'there are timestamp, job_id, job_name, success, output, error, time_us, offset, record and, with --hosts, host'
   [[ $1 =~ ^(output|error)$ && -v opt[max-chars] ]] || return 0
   if [[ $format == csv ]]; then
     [[ " ${csv_options[*]} " == *" cut $1 "* ]] || csv_options+=(max_chars "${opt[max-chars]}" cut "$1")
@@ -106,7 +111,7 @@ if ((${#args[@]})); then
   require_jobs "${args[@]}"
   named_jobs "${args[@]}"
   condition+=" AND $job_condition"
-else
+elif [[ -z $hosts ]]; then # a file of a host that cannot be read is an error of the query
   load lib/unreadable
   readable_jobs
   if ((${#unreadable[@]})); then

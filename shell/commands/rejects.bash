@@ -7,13 +7,14 @@
 #
 # Options:
 #   --count         instead of the lines, print how many there are for each job and reason
+#   --hosts PATH    of several hosts: in a quoted path such as '/srv/runs/*/results', the * stands for the host
 #   --raw           print control characters unchanged (line breaks stay visible)
 #   --json          a JSON array of objects
 #   --jsonl         JSON, one object a line
 #   --csv           CSV (RFC 4180) with a header
 #
 # The machine formats have job_id, offset, length, reason and line; a line that is not UTF-8 is written in hexadecimal,
-# as line_hex. With --count: job_id, reason, lines and first_offset.
+# as line_hex. With --count: job_id, reason, lines and first_offset. With --hosts, host comes first.
 #
 # Exit status:
 #   0 fine, even if there are none; 1 no such job; 2 usage; 3 input or output failed
@@ -24,8 +25,10 @@
 
 # shellcheck shell=bash
 
-parse_options 'count raw json jsonl csv' "$@"
+parse_options 'count hosts= raw json jsonl csv' "$@"
 load lib/{jobs,fields}
+hosts=
+[[ ! -v opt[hosts] ]] || { load lib/hosts; hosts_option; }
 job_argument
 format_option json jsonl csv
 
@@ -34,13 +37,13 @@ format_option json jsonl csv
 name="CASE typeof(job_id) WHEN 'blob' THEN 'x''' || hex(job_id) || '''' ELSE job_id END"
 if [[ -v opt[count] ]]; then
   columns=(job_id reason lines first_offset)
-  select="SELECT job_id, reason, count(*) AS lines, min(offset) AS first_offset FROM task_rejects WHERE $job_condition
-    GROUP BY job_id, reason ORDER BY job_id, reason"
+  select="SELECT host, job_id, reason, count(*) AS lines, min(offset) AS first_offset FROM task_rejects
+    WHERE $job_condition GROUP BY host, job_id, reason ORDER BY host, job_id, reason"
   header="'JOB', 'REASON', 'LINES', 'FIRST OFFSET'" align=llrr shrink='1 2:16' drop=4
   cells="$(cell "$name"), $(cell reason), lines, coalesce(first_offset, '')"
 else
   columns=(job_id offset length reason line line_hex)
-  select="SELECT job_id, offset, length, reason, CASE typeof(line) WHEN 'text' THEN line END AS line,
+  select="SELECT host, job_id, offset, length, reason, CASE typeof(line) WHEN 'text' THEN line END AS line,
     CASE typeof(line) WHEN 'blob' THEN hex(line) END AS line_hex FROM task_rejects WHERE $job_condition"
   header="'JOB', 'OFFSET', 'LENGTH', 'REASON', 'LINE'" align=lrrll shrink='5 1 4:16' drop='3 5 2'
   cells="$(cell "$name"), coalesce(offset, ''), coalesce(length, ''), $(cell reason),
@@ -48,11 +51,17 @@ else
 fi
 
 if [[ -n $format ]]; then
-  rows_as "$format" "SELECT $name AS job_id, $(IFS=,; echo "${columns[*]:1}") FROM ($select)" "${columns[@]}"
+  [[ -z $hosts ]] || columns=(host "${columns[@]}")
+  select="SELECT host, $name AS job_id, $(IFS=,; echo "${columns[*]:hosts + 1}") FROM ($select)"
+  rows_as "$format" "$select" "${columns[@]}"
   no_such_job
   exit 0
 fi
 
+if [[ -n $hosts ]]; then
+  header="'HOST', $header" cells="$(cell host), $cells" align=l$align shrink='2 6 5:16' drop='4 6 3'
+  [[ ! -v opt[count] ]] || shrink='2 3:16' drop=5
+fi
 load lib/rows
 set_rows rows "SELECT $header; SELECT $cells FROM ($select);" || exit
 no_such_job

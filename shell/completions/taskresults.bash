@@ -93,6 +93,7 @@ _taskresults_option() {
     --lock) _taskresults_reply skip wait; return ;;
     --ping) _taskresults_reply env @; return ;;
     --tz) _taskresults_zones; return ;;
+    --hosts) compopt -o default 2>/dev/null; COMPREPLY=(); return ;;
     --window) _taskresults_reply 24h 7d 30d 90d; return ;;
     --job) _taskresults_jobs "$word"; _taskresults_reply "${found[@]}"; return ;;
     -o | --output | --db | --state) compopt -o default 2>/dev/null; COMPREPLY=(); return ;;

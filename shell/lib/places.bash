@@ -20,5 +20,6 @@ jobs_file=${SCHEDULER_JOBS_FILE:-$DEFAULT_STATE/jobs.json}
 # has_file JOB - true, too, if the directory cannot be read.
 has_file() {
   local dir=$results_dir
+  [[ -z ${hosts-} ]] || { some_host_has "$1"; return; }
   [[ -e $dir/$1.jsonl || -L $dir/$1.jsonl || ! -r $dir || ! -x $dir ]]
 }

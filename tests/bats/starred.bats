@@ -2,6 +2,7 @@
 # A path with a star: the directories of several hosts as one table, with the column host.
 
 # shellcheck disable=SC2154  # helpers.bash sets root, results and extension
+bats_require_minimum_version 1.5.0
 load ../lib/helpers
 load ../lib/host
 
@@ -110,8 +111,8 @@ refuses() { # WORDS PATTERN [SQL]
   make_host web1 a
   make_host web2 a
   mkdir "$fleet/web2/results/b.jsonl"
-  ! SCHEDULER_RESULTS_DIR=$fleet/web1/results env LD_PRELOAD="$root/build/shim/prune_faults.so" PRUNE_AT=nanosleep \
-    PRUNE_FAULT=kill sqlite3 -batch -init /dev/null -cmd ".load $extension" :memory: "SELECT taskresults_prune('a', 'keep', 1)" 2>/dev/null
+  run ! env SCHEDULER_RESULTS_DIR="$fleet/web1/results" LD_PRELOAD="$root/build/shim/prune_faults.so" PRUNE_AT=nanosleep \
+    PRUNE_FAULT=kill sqlite3 -batch -init /dev/null -cmd ".load $extension" :memory: "SELECT taskresults_prune('a', 'keep', 1)"
   run sql "CREATE VIRTUAL TABLE temp.r USING task_rejects(dir='$fleet/*/results')" \
     'SELECT DISTINCT host, job_id, substr(reason, 1, 12) FROM r ORDER BY 1, 2, 3'
   [[ $output == $'web1|a|left by an i\nweb2|b|not a regula' ]]
