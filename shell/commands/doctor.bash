@@ -5,8 +5,8 @@
 # Checks the programs, the extension, the directories and their permissions, and whether a scheduler on this machine
 # keeps its files elsewhere. Lists files of results that cannot be read, or are ignored because they were rotated or
 # have another name; lines that are not valid records; records that do not say whether the run succeeded; files that an
-# interrupted prune left behind; jobs that have been failing for long; jobs that died; and a list of jobs or logs that
-# cannot be read. Nothing is changed.
+# interrupted prune left behind; jobs that have been failing for long; jobs that died; a list of jobs or logs that
+# cannot be read; and sinks to which `ship` sent rows that were refused, or sends nothing any more. Nothing is changed.
 #
 # Each line begins with `ok`, `note` (worth a look) or `FAIL`. After a `FAIL`, a line `fix:` says what to do.
 #
@@ -170,6 +170,7 @@ examine() {
     examine_results
     check_jobs
     check_logs
+    [[ ! -d $results_dir/.shipped ]] || { load doctor/shipping; check_shipping; }
   }
   ((failures == 0)) || return "$EXIT_NO"
 }

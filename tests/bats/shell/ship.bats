@@ -340,6 +340,21 @@ assert ends["a.jsonl"] == (ends["a.jsonl"][1] - 4,) * 1 + (ends["a.jsonl"][1],) 
 PYTHON
 }
 
+@test "doctor says with which cursor a directory is shipped, that rows were refused, and that a cursor is gone" {
+  make_job a 1
+  ship
+  run taskresults doctor
+  [[ $output == *"ok    ships with the cursor $state/"* ]]
+  printf '%s\n' '{"output": "poison"}' '{"output": "good"}' >>"$results/a.jsonl"
+  echo 'refuse poison' >"$sink/always"
+  run ship
+  run taskresults doctor
+  [[ $output == *'note  1 of the rows that ship sent were refused'* ]]
+  rm -r "$state"
+  run taskresults doctor
+  [[ $output == *'belongs to a cursor that is gone or out of sight: '"$state"/* ]]
+}
+
 @test "a file that is another one than before is shipped from its beginning, and that is said" {
   make_job a 100
   ship
