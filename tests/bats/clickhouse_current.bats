@@ -105,3 +105,18 @@ setup() {
     i=$((i + 1))
   done
 }
+
+@test "ship fills today's tables, and what it sends again after its cursor was lost counts once" {
+  cp "$root"/tests/data/odd-lines/*.jsonl "$results"
+  local places here
+  for _ in 1 2; do
+    run "$root/shell/taskresults" ship --to "$(shard_url current)" --host h --state "$BATS_TEST_TMPDIR/state"
+    [[ $status -eq 0 && -z $output ]] || { echo "$status: $output"; return 1; }
+    rm -r "$BATS_TEST_TMPDIR/state" "$results/.shipped"
+  done
+  places='SELECT job_id, offset FROM task_results'
+  here=$(sql "$places WHERE rowid IN (SELECT rowid FROM task_lines WHERE terminated) ORDER BY job_id, rowid")
+  [[ $(ask current "${places/FROM /FROM fleet.} ORDER BY job_id, rowid" | grep . | tr '\t' '|') == "$here" && $here == *$'\n'* ]]
+  here=$(sql "SELECT count(*) FROM task_rejects WHERE rowid IN (SELECT rowid FROM task_lines WHERE terminated)")
+  [[ $(ask current 'SELECT count() FROM fleet.task_rejects' | grep .) == "$here" && $here -gt 5 ]]
+}
