@@ -7,11 +7,13 @@
 
 # set_listing NAME - sets NAME to the SQL that takes note of all files, and of the bytes that they have now: this round
 # ships no line that begins behind them, so that it ends even if a writer is faster. Names that are not UTF-8 are no
-# jobs; find does not match them in a UTF-8 locale. A name has no /, so the parts are joined by it (see lib/jobs_in).
+# jobs: in a UTF-8 locale, the dot of sed matches none of their bytes. A name has no /, so the parts are joined by it
+# (see lib/jobs_in).
 set_listing() {
   local found text
-  found=$(LC_ALL=C.UTF-8 find "$results_path/" -maxdepth 1 -type f -name '*.jsonl' \
-    \( -readable -printf '%D/%i/%T@/%s/%f/' -o -printf '%D/%i/%T@/unreadable/%f/' \) 2>/dev/null)
+  found=$(LC_ALL=C find "$results_path/" -maxdepth 1 -type f -name '*.jsonl' \
+    \( -readable -printf '%D/%i/%T@/%s/%f/\0' -o -printf '%D/%i/%T@/unreadable/%f/\0' \) 2>/dev/null |
+    LC_ALL=C.UTF-8 sed -zn '/^.*$/p' | tr -d '\0')
   set_sql_text text "$found"
   printf -v "$1" '%s' "CREATE TEMP TABLE entry AS SELECT
       max(value) FILTER (WHERE key % 5 = 0) AS dev, max(value) FILTER (WHERE key % 5 = 1) AS inode,

@@ -48,6 +48,15 @@ teardown() {
   [[ $(jq_rows records output) == $'""\n"x"' ]]
 }
 
+@test "whatever a job is called, its lines arrive under its name; a name that is not UTF-8 is no job" {
+  local name
+  for name in $'new\nline' "q'\"" 'a|b' -x 12 $'tab\t' ' ' .jsonl '$(x)' 'é' $'\xff' $'a\xe9b'; do echo '{"success": true}' >"$results/$name.jsonl"; done
+  run ship
+  assert_output ''
+  python3 "$root/tests/oracles/shipped.py" "$results" "$sink/rows" "$(hostname)"
+  [[ $(stored records) == 10 && $(stored files) == 10 ]]
+}
+
 @test "identical lines are counted, also over a prune and in separate batches, and seq is their order" {
   printf '{"x": 1}\n%.0s' 1 2 3 >"$results/a.jsonl"
   ship
