@@ -33,7 +33,7 @@ CREATE TABLE unknown(setting TEXT PRIMARY KEY, at_s INTEGER);"
 
 # What each connection begins with. LINE_HASH finds a stored line again; of one too long to hold only the length is
 # known.
-CURSOR_SETUP=$'.timeout 20000\nPRAGMA synchronous=FULL; PRAGMA cache_size=-16000;'
+CURSOR_SETUP=$'.timeout 20000\nPRAGMA synchronous=FULL; PRAGMA cache_size=-8000;'
 LINE_HASH="taskresults_hash(ifnull(l.line, 'of ' || l.length || ' bytes'))"
 
 # cursor_query SQL - sets `answer` to what it prints; ends the command if it fails. Each row is a line, and its cells

@@ -126,6 +126,21 @@ traced_ship() {
   strace -f -y -o "$traced" -e trace=openat,pread64,read "$(tool taskresults)" ship --to "$url" --state "$state"
 }
 
+@test "memory stays below 64 MiB with the worst lines: as long as they may be, and twice as long in the request" {
+  python3 - "$results/a.jsonl" <<'PYTHON'
+import sys
+with open(sys.argv[1], "wb") as file:
+    for _ in range(9):
+        file.write(b"\xff" * 1_000_000 + b"\n")
+    for _ in range(9):
+        file.write(b'{"output":"' + b"\\u0001" * 170_000 + b'"}\n')
+PYTHON
+  local memory
+  memory=$(python3 "$root/tests/live/ship_memory.py" "$(tool taskresults)" "$url" "$state")
+  echo "$memory MiB"
+  [[ $memory -gt 0 && $memory -lt 64 && $(stored records) == 9 && $(stored rejects) == 9 ]]
+}
+
 # --- what becomes of an answer --------------------------------------------------------------------------------------------
 
 @test "what the sink cannot do now is tried again, and sent once for whoever asks: curl's errors, 408, 425, 429, 5xx, a text, half an answer" {
