@@ -2,7 +2,8 @@
 ** file_list.c - which entries a scan looks at, and in which order.
 **
 ** Files are sorted by ordinal (descending for newest first), so that rowids come in order, unless the query wants the
-** order of job ids. The files of several hosts (hosts.c) are one list. A filter that names its jobs exactly needs no directory listing, and opens only their files.
+** order of job ids. The files of several hosts (hosts.c) are one list. A filter that names its jobs exactly needs no
+** directory listing, and opens only their files.
 */
 #include "scan.h"
 

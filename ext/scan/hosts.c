@@ -1,7 +1,8 @@
 /*
 ** hosts.c - a path with one star -> the directories of several hosts, and the files in them.
 **
-** The path of a table's `dir`, such as /srv/runs/STAR/results with a star for STAR. It stands for any part of one name in the path; what it stands for is the host. The path is cut into
+** The path is a table's `dir`, such as /srv/runs/STAR/results with a star for STAR. The star stands for any part of one
+** name in the path; what it stands for is the host. The path is cut into
 **
 **   base     /srv/runs    the directory whose entries are compared with the name that has the star
 **   before, after         what that name has before and behind the star: for web*-eu they are `web` and `-eu`

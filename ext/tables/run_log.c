@@ -40,7 +40,8 @@ static int read_starts(TrRunLog *log, char **message) {
   return code == SQLITE_ROW || code == SQLITE_DONE ? SQLITE_OK : code;
 }
 
-/* Is there a directory of logs? With several hosts, the logs must be theirs, too: else no start is known. If logs are optional for the query, the default directory may be missing. */
+/* Is there a directory of logs? With several hosts, the logs must be theirs, too: else no start is known. If logs are
+** optional for the query, the default directory may be missing. */
 static bool has_logs(const TrRunLog *log, TrBytes host) {
   const TrSettings *logs = &log->table->logs;
   struct stat unused;

@@ -4,10 +4,10 @@
 
 MAINTENANCE_FORMS="'Sun 02:00-04:00', 'fri-mon 22:00-06:00', '02:00-02:30 Europe/Berlin', and several with ; between"
 
-# maintenance_condition NOW TEXT - sets `condition`, SQL: NOW, an expression in microseconds, is in one of the windows of
-# TEXT. Fails if TEXT cannot be read. A window is in the zone that it names, or else in that of --tz. It begins when cron
-# would start a job at that time, and ends when the clocks next show its end. So it is right on days on which clocks
-# change.
+# maintenance_condition NOW TEXT - sets `condition`, SQL: NOW, an expression in microseconds, is in one of the windows
+# of TEXT. Fails if TEXT cannot be read. A window is in the zone that it names, or else in that of --tz. It begins when
+# cron would start a job at that time, and ends when the clocks next show its end. So it is right on days on which
+# clocks change.
 maintenance_condition() {
   local rest="$2;" window from to start end zone behind weekdays
   local days='(([A-Za-z,-]+)[[:space:]]+)?' time='([01]?[0-9]|2[0-3]):([0-5][0-9])'

@@ -3,8 +3,8 @@
 # Usage: taskresults next [JOB...] [OPTION...]
 #
 # The schedules are those of the scheduler's jobs.json, which are in UTC. What is due first comes first. Jobs that are
-# not due follow, with the reason: one that runs now and counts on from its end, one whose schedule cannot be read, one that is
-# paused, and one that is never due again: it was to run once, or its schedule names no day that there is.
+# not due follow, with the reason: one that runs now and counts on from its end, one whose schedule cannot be read, one
+# that is paused, and one that is never due again: it was to run once, or its schedule names no day that there is.
 #
 # The last time is the last one up to now, and what became of it is as in task_slots: ran, late, missed, paused,
 # skipped, pending or unknown. A run that failed shows as failed.

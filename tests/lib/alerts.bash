@@ -12,7 +12,7 @@ setup_alerts() {
 # ago MINUTES - a timestamp.
 ago() { TZ=UTC0 printf '%(%FT%TZ)T\n' "$((EPOCHSECONDS - 60 * $1))"; }
 
-# run_of JOB MINUTES_AGO ok|fail|empty [TEXT] - one record.
+# run_of JOB MINUTES_AGO ok|fail|empty [TEXT] - appends one record.
 run_of() {
   local text=${4-} success=true output='' error=''
   text=${text//\"/\\\"} text=${text//$'\n'/\\n} text=${text//$'\e'/\\u001b} text=${text//$'\x01'/\\u0001}
@@ -24,7 +24,7 @@ run_of() {
     "$(ago "$2")" "$1" "$success" "$output" "$error" >>"$results/$1.jsonl"
 }
 
-# runs_of JOB MINUTES_AGO ok|fail|empty ... - one a minute, from then on.
+# runs_of JOB MINUTES_AGO ok|fail|empty ... - appends records, one a minute from then on.
 runs_of() {
   local job=$1 minutes=$2 verdict
   shift 2
@@ -44,7 +44,7 @@ jobs = [{"id": words[i], "name": words[i], "enabled": words[i + 1] == "on", "nex
 json.dump({"jobs": jobs}, sys.stdout)' "$@" >"$SCHEDULER_JOBS_FILE"
 }
 
-# expect STATUS LINE... - the last `run` ended so, and printed exactly these lines (each a pattern).
+# expect STATUS LINE... - the last `run` had this status, and printed exactly these lines (each a pattern).
 expect() {
   local code=$1 i
   shift

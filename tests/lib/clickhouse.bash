@@ -72,7 +72,7 @@ stop_shards() {
   done
 }
 
-# shard_url SHARD - its address.
+# shard_url SHARD - prints the shard's address.
 shard_url() {
   echo "http://127.0.0.1:$(<"$shards_place/$1/port")/"
 }
@@ -117,8 +117,8 @@ unpack_chdb() (
     echo "$version" >node_modules/.from
 )
 
-# make_fleet [current] - the tables and views of examples/clickhouse: on all shards, fleet_shard has their own, and fleet
-# those of all; or in today's engine, in fleet.
+# make_fleet [current] - the tables and views of examples/clickhouse: on all shards, fleet_shard has their own, and
+# fleet those of all; or in today's engine, in fleet.
 make_fleet() {
   local shard url
   if [[ ${1-} == current ]]; then
@@ -134,7 +134,7 @@ make_fleet() {
   done
 }
 
-# drop_fleet - takes them away again, with all rows.
+# drop_fleet - drops these tables and views, with all rows.
 drop_fleet() {
   local shard database
   for ((shard = 1; shard <= shards_count; shard++)); do
@@ -142,8 +142,8 @@ drop_fleet() {
   done
 }
 
-# compare_views SHARD... - sends them rows of recorded, odd and generated records, out of order and many twice. The views
-# must be equal to the local tables, row by row. After `load ../lib/host`.
+# compare_views SHARD... - sends them rows of recorded, odd and generated records, out of order and many twice. The
+# views must be equal to the local tables, row by row. After `load ../lib/host`.
 compare_views() {
   in_fleet compare.py "$BATS_TEST_TMPDIR" "$@"
   [[ $status -eq 0 && ${lines[-1]} =~ task_results\ [0-9]{5,6},.*\;\ 0\ differences$ ]]

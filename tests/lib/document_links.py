@@ -12,7 +12,7 @@ from documents import documents_below
 
 
 def prose_of(path):
-    """(number, line) of what stands outside of code."""
+    """(number, line) of the lines outside of code."""
     fenced = False
     for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
         if re.match(r" *(```|~~~)", line):

@@ -25,7 +25,8 @@ sql() {
   sqlite3 -batch -bail -init /dev/null -nullvalue NULL -cmd ".load $extension" :memory: "$@"
 }
 
-# sqlite_version_number - that of the sqlite3 program: 3.40.1 is 3040001. For what older ones cannot be asked.
+# sqlite_version_number - the version of the sqlite3 program: 3.40.1 is 3040001. For tests that older versions cannot
+# run.
 sqlite_version_number() {
   sqlite3 -version | awk '{ split($1, part, "."); printf "%d%03d%03d\n", part[1], part[2], part[3] }'
 }

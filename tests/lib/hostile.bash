@@ -8,7 +8,7 @@ hostile_jobs=(
   '"' "'" 'a|b,c' '!x' '&& touch pwned' '#comment' '~' '{a,b}' "x'41'" 'null' '1e3' $'unit\x1fseparator' '.load x'
 )
 
-# make_hostile_jobs - one record in each; the output repeats the name. `expected` names must come back unharmed.
+# make_hostile_jobs - makes a job with one record for each name; the output repeats the name.
 make_hostile_jobs() {
   python3 - "$results" "${hostile_jobs[@]}" <<'PYTHON'
 import json, sys

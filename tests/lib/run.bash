@@ -22,7 +22,7 @@ assert record == expected and list(record) == list(expected), line
 PYTHON
 }
 
-# start COMMAND... - in the background and in a session of its own; sets $pid.
+# start COMMAND... - runs it in the background, in a session of its own; sets $pid.
 start() {
   # In the background a shell has INT and QUIT ignored, below nohup HUP as well.
   setsid env --default-signal "$@" >"$BATS_TEST_TMPDIR/out" 2>"$BATS_TEST_TMPDIR/err" 3>&- &
@@ -48,7 +48,7 @@ is_gone() {
   ! kill -0 "$(<"$1")" || grep -q '^State:.Z' "/proc/$(<"$1")/status"
 }
 
-# Not `! is_gone`, whose failure bats would not count.
+# Instead of `! is_gone`: bats does not notice a failure of a negated command.
 is_alive() {
   ! is_gone "$1"
 }

@@ -3,7 +3,7 @@
 
 # shellcheck shell=bash disable=SC2154,SC2034  # bats and helpers.bash set some, tests use others
 
-# On the PATH, a program is called by its name in messages, wherever it is.
+# With this directory in the PATH, messages call the programs by their names, not by their paths.
 PATH=${TASKRESULTS_BIN:-$root/shell}:$PATH
 
 tool() {
@@ -23,7 +23,7 @@ on_pty() {
   python3 "$root/tests/lib/on_pty.py" "$@"
 }
 
-# assert_output EXPECTED - of the last `run`, with status 0.
+# assert_output EXPECTED - the last `run` printed exactly that, with status 0.
 assert_output() {
   [[ $status -eq 0 && $output == "$1" ]] || {
     printf 'status %s\nexpected:\n%s\nactual:\n%s\n' "$status" "$1" "$output"
@@ -31,8 +31,8 @@ assert_output() {
   }
 }
 
-# open_results - results that others may read, in `open_place`, which the test's teardown removes; `as_nobody` are the
-# words that run a command as somebody else.
+# open_results - makes a results directory that other users may read, in `open_place`, which the test's teardown
+# removes. Sets `as_nobody` to the words that run a command as the user nobody.
 open_results() {
   open_place=$(mktemp -d /tmp/taskresults.XXXXXX) # the tests' own directories are closed to others
   chmod 755 "$open_place"

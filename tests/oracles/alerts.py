@@ -191,7 +191,7 @@ def maintenance(seed, windows, times):
 
 
 class World:
-    """Looks, one after the other, at jobs that run, are muted and have windows of maintenance in between."""
+    """A series of runs of `alerts`, between which jobs run, are muted, and have windows of maintenance."""
 
     FACTORS = ["--after=1", "--slow=2", "--fast=4"]
 
@@ -227,7 +227,7 @@ class World:
         assert sorted(line.rsplit(": muted until", 1)[0] for line in listed.splitlines()) == sorted(self.mutes), listed
 
     def let_time_pass(self):
-        """All mutes are over."""
+        """Changes the state so that all mutes have ended."""
         with open(self.state) as file:
             text = file.read()
         with open(self.state, "w") as file:
@@ -239,7 +239,7 @@ class World:
         return any(name == pattern or re.fullmatch(globs[pattern], name) for pattern in self.mutes)
 
     def expected(self):
-        """What a look must tell now: (event, alert, job); and what is known to have been told behind it."""
+        """What `alerts` must report now: (event, alert, job); and what the state then has as reported."""
         news, told = set(), dict(self.told)
         for job in self.jobs:
             if self.is_muted(job.name):
@@ -311,7 +311,7 @@ def looks(seed, count, directory, taskresults):
 # --- missed runs ------------------------------------------------------------------------------------------------------
 
 HOUR = timedelta(hours=1)
-WITHIN = 7 * 24  # slots: what is older is not looked at
+WITHIN = 7 * 24  # in slots: older ones are not examined
 
 
 class Expected:
@@ -330,7 +330,7 @@ class Expected:
         self.fates.append(fate)
 
     def write(self, last_slot):
-        """As if the newest hour were that one. It is the same minute of each hour, half an hour from now."""
+        """Changes the files so that the newest hour is that one. Slots are half an hour from the present minute."""
         created = last_slot - HOUR * len(self.fates)
         lines = [f"[{stamp(created)}] Scheduled: x (next run: x, recurring: True, mode: command)\n"]
         records = []
@@ -352,7 +352,7 @@ class Expected:
                 "created_at": stamp(created)}
 
     def look(self, least):
-        """The event of --missed=LEAST, or None, and how many runs it is about. Ends what is over."""
+        """The event of --missed=LEAST, or None, and the number of missed runs. Ends an alert that is over."""
         first, ended = max(0, len(self.fates) - WITHIN), False
         if self.told is not None:
             after = [i for i, fate in enumerate(self.fates) if i > self.told and fate in ("ran", "failed", "late")]
@@ -372,7 +372,7 @@ class Expected:
 
 
 def shift_state(path, hours):
-    """Time has passed: whatever the state says of slots is so much longer ago."""
+    """Time has passed: the slots in the state become so much older."""
     if os.path.exists(path):
         with open(path) as file:
             text = file.read()

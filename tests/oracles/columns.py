@@ -14,7 +14,7 @@ def plain(text):
 
 
 def described(page, table):
-    """The columns in the first list of the table's section: [(name, what is said of it)]."""
+    """The columns in the first list of the table's section: [(name, its description)]."""
     sections = re.split(r"^\.SS ", page, flags=re.M)
     section = next(text for text in sections if re.match(rf"{table}\b", plain(text)))
     lines = section.split("\n")

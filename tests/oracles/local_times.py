@@ -22,7 +22,7 @@ ZONES = ("Europe/Berlin America/New_York America/St_Johns Asia/Kolkata Asia/Kath
 
 
 def shown(at, zone):
-    """To the second, before: 59.9 s are still the 59th."""
+    """Cut to the second: 59.9 s are shown as 59."""
     return at.astimezone(zone).replace(microsecond=0).isoformat()
 
 

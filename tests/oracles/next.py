@@ -57,7 +57,7 @@ def plain(row):
 
 
 def compare(program, begin, arguments, wanted):
-    """Twice, since `now` goes on: what is the same before and after must be the answer."""
+    """Computed twice, since `now` moves on: if both are the same, the answer must be that."""
     before = wanted(time.time_ns() // 1000)
     actual = ask(program, *arguments)
     now = time.time_ns() // 1000

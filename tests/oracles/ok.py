@@ -67,7 +67,7 @@ def generate(directory):
             file.writelines(text)
 
 
-# --- what they ought to be -----------------------------------------------------------------------------------------------
+# --- the expected answers ------------------------------------------------------------------------------------------------
 
 def judged(directory):
     """job -> [(offset, is it a success?, has it a time?)]"""

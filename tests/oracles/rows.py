@@ -29,7 +29,7 @@ if hasattr(sys, "set_int_max_str_digits"):
 
 
 def nesting(line):
-    """How deep the brackets go that stand outside strings. Only roughly, where the line is not JSON."""
+    """How deep the brackets outside of strings are nested. If the line is not JSON, this is a guess."""
     if line.count(b"[") + line.count(b"{") <= MAX_NESTING:
         return 0  # not deep
     depth = deepest = 0
@@ -127,7 +127,7 @@ def time_us(record):
 
 
 def lines_of(path):
-    """(offset, line) for each line; what stands behind the last newline is a line if it is there."""
+    """(offset, line) for each line; text after the last newline is a line, too."""
     with open(path, "rb") as file:
         lines = file.read().split(b"\n")
     if lines[-1] == b"":

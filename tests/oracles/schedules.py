@@ -108,12 +108,12 @@ def cron_of(text):
 
 
 def jumps_over_days(cron):
-    """croniter 1.3.5 looks for a 31st in February, finds itself on 3 March, and has missed a slot of the 1st."""
+    """A mistake of croniter 1.3.5: searching for a 31st in February, it gets to 3 March and skips a slot on the 1st."""
     return any(day in (29, 30, 31) for day in cron.expanded[2])
 
 
 def is_any(cron, field, other):
-    """Does the field ask for nothing? One that names all values without a bare * does ask, unless the other one has a *."""
+    """Does the field restrict nothing? One that names all values without a bare * is a restriction, unless the other has a *."""
     return "*" in cron.fields[field].split(",") or names_all(cron, field) and "*" in cron.fields[other]
 
 
@@ -192,7 +192,7 @@ def shown(zone, at):
 
 
 def instant(zone, naive):
-    """When clocks of the zone show it: the first time; or else the first minute after it."""
+    """When the zone's clocks first show this time; if they never do, the first minute after it."""
     at = naive.replace(tzinfo=zone, fold=0).astimezone(UTC)
     if shown(zone, at) == naive:
         return at
@@ -242,7 +242,7 @@ def check_zones(db, r, count):
 
 
 def instants(zone, naive):
-    """The first and the last time at which clocks show it, or twice the moment at which they pass over it."""
+    """The first and the last time at which clocks show it; if they skip it, twice the moment of the change."""
     first, last = (naive.replace(tzinfo=zone, fold=fold).astimezone(UTC) for fold in (0, 1))
     if shown(zone, first) == naive:
         return us_of(first), us_of(last)

@@ -81,7 +81,7 @@ def table(path):
 
 
 def read_job(results, logs, name, longest, durations):
-    """Runs as (time, place, success, too long, and is that unknown), and pauses."""
+    """Runs as (time, place, success, too long?, is the duration unknown?), and pauses."""
     runs, offset = [], 0
     took_at = {row["offset"]: row["took"] for row in durations}
     if os.path.exists(f"{results}/{name}.jsonl"):
@@ -104,7 +104,7 @@ def read_job(results, logs, name, longest, durations):
 
 
 def latest(changes, instant, before):
-    """What the last of the changes up to the instant says."""
+    """The state after the last change up to that instant."""
     found = [value for time, _, value, *_ in changes if time <= instant]
     return found[-1] if found else before
 

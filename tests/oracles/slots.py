@@ -38,7 +38,7 @@ def read_time(text):
         return None
 
 
-# --- schedules: a few whose meaning can be seen at once -------------------------------------------------------------------
+# --- schedules: a few whose meaning is obvious ----------------------------------------------------------------------------
 
 FIXED = {
     "*/15 * * * *": lambda at: at.minute % 15 == 0,
@@ -66,7 +66,7 @@ def first_minute_at(zone, naive):
 
 
 def fixed_times(is_due, zone, begin, end):
-    """All from a day before `begin` up to the first behind `end`."""
+    """All due times from a day before `begin` up to the first after `end`."""
     at = (EPOCH + begin * MICROSECOND).astimezone(zone).replace(tzinfo=None, second=0, microsecond=0) - timedelta(days=2)
     found, last = set(), None
     while last is None or last <= end:
@@ -151,7 +151,7 @@ def names_in(words, *names):
 
 
 def interval_slots(interval, created, once, runs, log, begin, end):
-    """(slot, the time from which on the next one counts), up to the first behind `end`."""
+    """(slot, the time from which the next one is counted), up to the first after `end`."""
     turns = [(created, 0, created)]
     for at, words in log:
         if words.startswith(("Manual run triggered", "Job resumed", "Skipped")) or names_in(words, "schedule", "cron"):
@@ -291,7 +291,7 @@ def expected(state, now, since, until, grace=None, zone=UTC):
 # --- random directories ---------------------------------------------------------------------------------------------------
 
 class Job:
-    """Plays a scheduler, roughly: what it writes need not be sensible, only like that."""
+    """Imitates a scheduler: its files have the right form, but need not make sense."""
 
     def __init__(self, r, name, begin, now):
         self.r, self.name, self.log, self.records, self.now = r, name, [], [], now
@@ -415,7 +415,7 @@ def is_told(row, reason, states):
 
 
 def compare(db, state, ask, parameters, expect):
-    """Twice, since `now` goes on: what is the same before and after must be the answer."""
+    """Computed twice, since `now` moves on: if both are the same, the answer must be that."""
     before = expect()
     actual = db.execute(ask, parameters).fetchall()
     if before != expect():

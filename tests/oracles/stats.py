@@ -20,7 +20,7 @@ ABSENT = object()
 COLUMNS = ("runs successes failures success_rate first_run last_run last_success last_failure last_error streak "
            "longest_failure_streak mtbf_s mttr_s rejects first_run_us last_run_us last_success_us last_failure_us").split()
 
-# --- what the figures ought to be ----------------------------------------------------------------------------------------
+# --- the expected figures ------------------------------------------------------------------------------------------------
 
 
 def value_of(text, record, key):
@@ -78,7 +78,7 @@ def figures(records, rejects, since, until):
     }
 
 
-# --- holding them against each other -------------------------------------------------------------------------------------
+# --- comparing them ------------------------------------------------------------------------------------------------------
 
 
 def same(a, b):

@@ -26,7 +26,7 @@ BLANK = " \t\n\v\f\r"
 
 
 def length(text, decimals=False):
-    """Microseconds, or None. Python's integers have no end, so what is too long is seen at the end."""
+    """Microseconds, or None. Python's integers are unlimited, so the limit is checked at the end."""
     if re.search("(?<![A-Za-z])M(?![A-Za-z])", text):  # minutes or months?
         return None
     text = text.strip(BLANK).lower()

@@ -25,7 +25,7 @@ static bool is_in_order(const Item *item, size_t count) {
   return true;
 }
 
-/* Each name once, beside the key that it came with. */
+/* Checks that each name is there once, with its own key. */
 static bool has_all(const Item *item, size_t count, const int *key_of_name) {
   bool seen[MOST] = {false};
   for (size_t i = 0; i < count; i++) {
@@ -35,7 +35,7 @@ static bool has_all(const Item *item, size_t count, const int *key_of_name) {
   return true;
 }
 
-/* `disorder`: in how many places two items change places before the sort. */
+/* `disorder`: how many times two items are swapped before the sort. */
 static bool sorts(size_t count, bool is_reversed, int distinct_keys, size_t disorder) {
   Item item[MOST];
   int key_of_name[MOST];

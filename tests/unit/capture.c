@@ -1,4 +1,4 @@
-/* capture.c - a command's output -> the text that is recorded, whatever the pieces it comes in. */
+/* capture.c - a command's output -> the text that is recorded, however the output is split into pieces. */
 #include "runner.h"
 
 #include <stdlib.h>

@@ -60,7 +60,7 @@ static void runs_that_look_alike_stay_two(void) {
   CHECK(start_of(130) == 100 || start_of(130) == 120);
 }
 
-static void a_start_without_a_finish_is_nobodys(void) {
+static void a_start_without_a_finish_belongs_to_no_record(void) {
   READ_LOG({100, STARTING}, {200, STARTING}, {250, STARTING}, {260, "Execution succeeded"}, {900, STARTING});
   CHECK(start_of(260) == 250);
   CHECK(start_of(150) == -1 && start_of(205) == -1 && start_of(910) == -1);
@@ -69,7 +69,7 @@ static void a_start_without_a_finish_is_nobodys(void) {
   CHECK(start_of(260) == 200 && durations.count == 1);
 }
 
-static void a_record_of_another_writer_gets_none_and_takes_none(void) {
+static void a_record_of_another_writer_gets_no_start_and_takes_none_from_others(void) {
   READ_LOG({100, STARTING}, {160, "Execution succeeded"}, {300, STARTING}, {301, "Execution succeeded"});
   CHECK(start_of(130) == -1); /* in the middle of a run */
   CHECK(start_of(160) == 100);
@@ -83,31 +83,31 @@ static void the_nearest_finish_counts_up_to_five_seconds_away(void) {
   CHECK(start_of(106) == 100 && start_of(104) == -1);
 }
 
-static void a_log_that_was_cut_off_has_what_is_left(void) {
+static void the_rest_of_a_log_that_was_cut_off_counts(void) {
   READ_LOG({115, "Execution succeeded"}, {210, STARTING}, {217, "Execution failed: x"});
   CHECK(start_of(115) == -1 && start_of(217) == 210);
   read_log(NULL, 0);
   CHECK(start_of(115) == -1);
 }
 
-static void a_clock_set_back_between_two_runs_does_no_harm(void) {
+static void a_clock_set_back_between_two_runs_changes_nothing(void) {
   READ_LOG({1000, STARTING}, {1030, "Execution succeeded"}, {1060, STARTING}, {1090, "Execution succeeded"},
            {1015, STARTING}, {1049, "Execution succeeded"}, {1075, STARTING}, {1100, "Execution succeeded"});
   CHECK(start_of(1030) == 1000 && start_of(1090) == 1060 && start_of(1049) == 1015 && start_of(1100) == 1075);
 }
 
-static void a_clock_set_back_within_a_run_is_told_as_it_is(void) {
+static void a_clock_set_back_within_a_run_gives_a_start_after_its_finish(void) {
   READ_LOG({1000, STARTING}, {400, "Execution succeeded"}, {500, STARTING}, {510, "Execution succeeded"});
   CHECK(start_of(400) == 1000 && start_of(510) == 500);
 }
 
-static void a_log_without_any_finish_offers_its_starts(void) {
+static void in_a_log_without_any_finish_the_last_start_before_the_record_counts(void) {
   READ_LOG({100, STARTING}, {200, STARTING}, {300, STARTING});
   CHECK(start_of(99) == -1 && start_of(107) == 100 && start_of(199) == 100 && start_of(200) == 200 &&
         start_of(5000) == 300);
 }
 
-static void only_so_many_runs_are_kept(void) {
+static void of_too_many_runs_the_last_are_kept(void) {
   TrBytes starting = {STARTING, strlen(STARTING)}, succeeded = {"Execution succeeded", 19};
   int64_t second = 1 << 30, count = 0;
   tr_durations_begin(&durations);
@@ -124,14 +124,14 @@ int main(void) {
   RUN(a_record_gets_the_start_of_its_run);
   RUN(a_run_may_say_twice_that_it_starts);
   RUN(runs_that_look_alike_stay_two);
-  RUN(a_start_without_a_finish_is_nobodys);
-  RUN(a_record_of_another_writer_gets_none_and_takes_none);
+  RUN(a_start_without_a_finish_belongs_to_no_record);
+  RUN(a_record_of_another_writer_gets_no_start_and_takes_none_from_others);
   RUN(the_nearest_finish_counts_up_to_five_seconds_away);
-  RUN(a_log_that_was_cut_off_has_what_is_left);
-  RUN(a_clock_set_back_between_two_runs_does_no_harm);
-  RUN(a_clock_set_back_within_a_run_is_told_as_it_is);
-  RUN(a_log_without_any_finish_offers_its_starts);
-  RUN(only_so_many_runs_are_kept);
+  RUN(the_rest_of_a_log_that_was_cut_off_counts);
+  RUN(a_clock_set_back_between_two_runs_changes_nothing);
+  RUN(a_clock_set_back_within_a_run_gives_a_start_after_its_finish);
+  RUN(in_a_log_without_any_finish_the_last_start_before_the_record_counts);
+  RUN(of_too_many_runs_the_last_are_kept);
   tr_durations_free(&durations);
   return check_result();
 }

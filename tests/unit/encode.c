@@ -11,7 +11,7 @@ static TrBytes bytes(const char *text) {
   return (TrBytes){text, strlen(text)};
 }
 
-/* What stands between the quotes when the text is a row's output. Lives until the next call. */
+/* The text as it is written between the quotes of "output". Valid until the next call. */
 static const char *encoded(TrBytes text) {
   static char line[1 << 20];
   TrRow row = {
@@ -106,8 +106,8 @@ static void a_text_is_cut_at_5000_code_points_of_any_length(void) {
   }
 }
 
-/* The reader's verdict: what was written is one record, whatever the texts. */
-static void what_is_written_is_a_record(void) {
+/* The reader takes each written line as one record, whatever the texts are. */
+static void every_written_line_is_read_as_one_record(void) {
   static char text[400], line[16384 + TR_PADDING];
   TrParser parser;
   tr_parser_init(&parser);
@@ -137,6 +137,6 @@ int main(void) {
   RUN(a_character_is_escaped_wherever_it_stands);
   RUN(every_code_point_is_read_back_as_itself);
   RUN(a_text_is_cut_at_5000_code_points_of_any_length);
-  RUN(what_is_written_is_a_record);
+  RUN(every_written_line_is_read_as_one_record);
   return check_result();
 }

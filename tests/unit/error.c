@@ -6,7 +6,7 @@
 
 #include "check.h"
 
-static void a_message_takes_the_place_of_the_one_before(void) {
+static void a_message_replaces_the_one_before(void) {
   char *message = NULL;
   CHECK(tr_error(&message, SQLITE_IOERR, "%s %d", "byte", 1) == SQLITE_IOERR && strcmp(message, "byte 1") == 0);
   CHECK(tr_error(&message, SQLITE_FULL, "other") == SQLITE_FULL && strcmp(message, "other") == 0);
@@ -14,7 +14,7 @@ static void a_message_takes_the_place_of_the_one_before(void) {
   CHECK(tr_error(NULL, SQLITE_CORRUPT, "%s", "nobody asked") == SQLITE_CORRUPT);
 }
 
-static void a_full_disk_a_right_and_a_failure_are_told_apart(void) {
+static void a_full_disk_a_missing_permission_and_a_failure_have_different_codes(void) {
   static const struct {
     int error_number, code;
   } expected[] = {
@@ -29,7 +29,7 @@ static void a_full_disk_a_right_and_a_failure_are_told_apart(void) {
 }
 
 int main(void) {
-  RUN(a_message_takes_the_place_of_the_one_before);
-  RUN(a_full_disk_a_right_and_a_failure_are_told_apart);
+  RUN(a_message_replaces_the_one_before);
+  RUN(a_full_disk_a_missing_permission_and_a_failure_have_different_codes);
   return check_result();
 }

@@ -42,7 +42,7 @@ static const struct {
     {"failed", "Command failed: Job paused"},
     {"updated", "Updated: Execution succeeded"},
     {"exception", "Exception: Execution timed out"},
-    /* and what only looks like it is something else */
+    /* texts that only look like a wording are `other` */
     {"other", ""},
     {"other", " Job paused"},
     {"other", "job paused"},
@@ -68,15 +68,15 @@ static void every_wording_is_known(void) {
   }
 }
 
-/* A message of which only the beginning has been written is no event, nor does anything look behind its end. */
-static void nothing_behind_the_end_counts(void) {
+/* A message of which only the beginning has been written is `other`, and nothing is read after its end. */
+static void nothing_after_the_end_is_read(void) {
   static const char words[] = "Job paused";
   for (size_t length = 0; length < strlen(words); length++) CHECK(tr_event_of(words, length) == TR_EVENT_OTHER);
   CHECK(tr_event_of(words, strlen(words)) == TR_EVENT_PAUSED);
 }
 
 /* "Skipped" does not begin "Skippedness": what follows a wording is no letter, digit or underscore. */
-static void words_are_whole(void) {
+static void only_whole_words_match(void) {
   static const char part_of_a_word[] = "azAZ09_", other[] = " :.-@[`{/\xC3";
   char words[] = "Skipped?";
   for (const char *c = part_of_a_word; *c; c++) {
@@ -101,8 +101,8 @@ static void every_event_has_a_name_of_its_own_and_a_wording(void) {
 
 int main(void) {
   RUN(every_wording_is_known);
-  RUN(nothing_behind_the_end_counts);
-  RUN(words_are_whole);
+  RUN(nothing_after_the_end_is_read);
+  RUN(only_whole_words_match);
   RUN(every_event_has_a_name_of_its_own_and_a_wording);
   return check_result();
 }

@@ -8,7 +8,7 @@
 
 #include "check.h"
 
-static void a_failed_read_is_not_whole(void) {
+static void a_failed_read_sets_its_results_to_nothing(void) {
   char bytes[4] = {0};
   bool whole = true;
   CHECK(tr_read_at(-1, bytes, sizeof bytes, 0, &whole) != 0 && !whole);
@@ -24,6 +24,6 @@ static void a_failed_read_is_not_whole(void) {
 }
 
 int main(void) {
-  RUN(a_failed_read_is_not_whole);
+  RUN(a_failed_read_sets_its_results_to_nothing);
   return check_result();
 }

@@ -183,13 +183,13 @@ static void check_fast(const unsigned char *text, size_t length, TrReason reason
     expect_same(lane, &lane->previous, text, length, fast, expected);
     expect_same(lane, &lane->known[random_below(LAYOUTS)], text, length, fast, expected);
     lane->walk(text, &lane->previous, &record);
-    lane->previous.varies = false; /* or it would never again be supposed that a name repeats */
+    lane->previous.varies = false; /* otherwise the lane would never again expect a name to repeat */
     lane->known[random_below(LAYOUTS)] = lane->previous;
     lane->accepted += fast;
   }
 }
 
-/* `behind` is what stands in the buffer after the line's newline. */
+/* `behind` is what follows the line's newline in the buffer. */
 static void check_line(const unsigned char *text, size_t length, const unsigned char *behind, size_t behind_length) {
   TrRecord expected;
   TrReason reason = parse_slowly(text, length, &expected);
@@ -251,7 +251,8 @@ static void both_lanes_agree_on_the_recorded_lines(void) {
   disagreements = 0;
   check_directory("tests/data/scheduler-state/results", true);
   unsigned long lines = checked;
-  for (unsigned i = 0; i < lane_count; i++) CHECK(lanes[i].accepted == 2 * lines); /* nothing there is odd */
+  for (unsigned i = 0; i < lane_count; i++)
+    CHECK(lanes[i].accepted == 2 * lines); /* the recorded state has only ordinary lines */
   check_directory("tests/data/odd-lines", true);
   for (size_t i = 0; i < sizeof inline_seeds / sizeof *inline_seeds; i++) {
     Text seed = {(unsigned char *)strdup(inline_seeds[i]), strlen(inline_seeds[i])};
@@ -267,7 +268,7 @@ static const char filler[] =
     "stuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ,.-0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUV"
     "WXYZ,.-0123456789abcdefghijklmnopqrstuvwxyz";
 
-/* Lines of one file: what is the same in all of them is compared with the line before, and no more than that. */
+/* Lines of one file: a name that is the same in all of them is only compared with that of the line before. */
 static void a_name_that_repeats_is_found_in_each_line(void) {
   static const char *const names[] = {"Nightly",     "Nightly",     "Nightly",   "Weekly",    "Nightlx", "",       "",
                                       "caf\xC3\xA9", "caf\xC3\xA9", "a\\u0020b", "a\\u0020b", "Nightly", "Nightly"};
@@ -365,7 +366,8 @@ static void both_lanes_agree_on_mutated_lines(void) {
   }
   CHECK(disagreements == 0);
   CHECK(checked == MUTANTS);
-  for (unsigned i = 0; i < lane_count; i++) { /* each says yes and no often enough for the above to mean something */
+  for (unsigned i = 0; i < lane_count;
+       i++) { /* each lane gave both answers often enough for the comparison to mean something */
     CHECK(lanes[i].accepted > MUTANTS / 2);
     CHECK(lanes[i].accepted < 2 * MUTANTS - MUTANTS / 2);
   }

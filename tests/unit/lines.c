@@ -49,7 +49,7 @@ static void add(File *file, const void *bytes, size_t length) {
   file->length += length;
 }
 
-/* A line that is like no other and has no two equal halves: a piece of it shows. */
+/* A line that differs from all others and has no two equal halves, so that a piece of it is noticed. */
 static void add_line(File *file, size_t length, bool terminated) {
   static unsigned serial;
   unsigned char *line = malloc(length + 1);
@@ -89,7 +89,7 @@ static bool same_line(const TrLine *line, const TrLine *expected) {
   padding_sum += load_padding(line);
   if (line->offset != expected->offset || line->length != expected->length) return false;
   if (line->terminated != expected->terminated || line->too_long != expected->too_long) return false;
-  /* The fast lanes rely on it that nothing of a line goes on behind its end. */
+  /* The fast lanes need bytes after a line that do not continue it. */
   if (line->text && line->text[line->length] != (line->terminated ? '\n' : '\0')) return false;
   return line->too_long ? line->text == NULL : memcmp(line->text, expected->text, line->length) == 0;
 }
@@ -281,19 +281,19 @@ static void check_changes(Change change) {
   }
 }
 
-static void a_truncated_file_ends_with_a_whole_line(void) {
+static void a_truncated_file_ends_with_a_complete_line(void) {
   check_changes(TRUNCATED);
 }
-static void an_emptied_file_ends_with_a_whole_line(void) {
+static void an_emptied_file_ends_with_a_complete_line(void) {
   check_changes(EMPTIED);
 }
-static void a_file_rewritten_shorter_ends_with_a_whole_line(void) {
+static void a_file_rewritten_shorter_ends_with_a_complete_line(void) {
   check_changes(REWRITTEN_SHORTER);
 }
 static void a_file_that_grows_ends_where_it_ended(void) {
   check_changes(GROWN);
 }
-static void a_file_that_grows_and_shrinks_ends_with_a_whole_line(void) {
+static void a_file_that_grows_and_shrinks_ends_with_a_complete_line(void) {
   check_changes(GROWN_THEN_TRUNCATED);
 }
 
@@ -332,7 +332,7 @@ static void a_failed_read_is_not_the_end(void) {
 }
 
 /* However long the line, the buffer holds little more than max_line. */
-static void a_long_line_is_not_held(void) {
+static void a_long_line_takes_little_memory(void) {
   for (int backwards = 0; backwards < 2; backwards++) {
     File file = new_file();
     add_line(&file, 10, true);
@@ -354,14 +354,14 @@ int main(void) {
   RUN(lines_of_every_short_length);
   RUN(newlines_around_every_boundary);
   RUN(random_files_with_random_limits);
-  RUN(a_truncated_file_ends_with_a_whole_line);
-  RUN(an_emptied_file_ends_with_a_whole_line);
-  RUN(a_file_rewritten_shorter_ends_with_a_whole_line);
+  RUN(a_truncated_file_ends_with_a_complete_line);
+  RUN(an_emptied_file_ends_with_a_complete_line);
+  RUN(a_file_rewritten_shorter_ends_with_a_complete_line);
   RUN(a_file_that_grows_ends_where_it_ended);
-  RUN(a_file_that_grows_and_shrinks_ends_with_a_whole_line);
+  RUN(a_file_that_grows_and_shrinks_ends_with_a_complete_line);
   RUN(a_file_that_shrinks_from_a_size_seen_later_ends);
   RUN(a_failed_read_is_not_the_end);
-  RUN(a_long_line_is_not_held);
+  RUN(a_long_line_takes_little_memory);
   tr_lines_close(&used);
   return check_result();
 }

@@ -53,8 +53,8 @@ static void a_message_longer_than_a_line_may_be_is_cut(void) {
   }
 }
 
-/* It is looked at, given up, and read again when it is asked for: by then the file may be another. */
-static void a_long_message_that_is_gone_when_it_is_read_again_is_none(void) {
+/* The message is found, its lines are given up, and it is read again when needed. By then the file may have changed. */
+static void a_long_message_that_has_vanished_when_it_is_read_again_is_skipped(void) {
   static char text[3 * LONG];
   TrMessage message;
   two_long_messages(text);
@@ -65,8 +65,8 @@ static void a_long_message_that_is_gone_when_it_is_read_again_is_none(void) {
   CHECK(tr_messages_next(&messages, &message) == SQLITE_DONE);
 }
 
-/* Of three lines the third is long, and no longer there. The first two are a message all the same. */
-static void a_long_line_that_is_gone_ends_its_message(void) {
+/* Of three lines, the third is long, and is no longer there. The first two still are a message. */
+static void a_long_line_that_has_vanished_ends_its_message(void) {
   static char text[3 * LONG];
   TrMessage message;
   int length = sprintf(text, "[2026-01-01T00:00:00Z] one\ntwo\n");
@@ -86,8 +86,8 @@ int main(void) {
   CHECK(fd >= 0);
   unlink(path);
   RUN(a_message_longer_than_a_line_may_be_is_cut);
-  RUN(a_long_message_that_is_gone_when_it_is_read_again_is_none);
-  RUN(a_long_line_that_is_gone_ends_its_message);
+  RUN(a_long_message_that_has_vanished_when_it_is_read_again_is_skipped);
+  RUN(a_long_line_that_has_vanished_ends_its_message);
   tr_messages_close(&messages);
   tr_lines_close(&lines);
   return check_result();

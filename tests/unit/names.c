@@ -16,7 +16,7 @@ static size_t make_name(uint32_t i, char name[TR_NAME_SIZE]) {
   return (size_t)snprintf(name, TR_NAME_SIZE, shapes[i % 5], (unsigned)i);
 }
 
-static void ordinals_count_up_and_stay(void) {
+static void ordinals_count_up_and_never_change(void) {
   TrNames *names = tr_names_new();
   static const char *kept[MANY];
   char name[TR_NAME_SIZE];
@@ -54,8 +54,8 @@ static void a_part_of_a_name_is_another_name(void) {
   tr_names_free(names);
 }
 
-/* So many beginnings of one name, in so small a table, meet in the same slots. */
-static void every_beginning_of_a_name_is_another_name(void) {
+/* So many prefixes of one name, in so small a table, collide. */
+static void every_prefix_of_a_name_is_another_name(void) {
   char name[TR_NAME_SIZE];
   memset(name, 'a', sizeof name);
   uint32_t ordinal, count = 0, wrong = 0;
@@ -68,7 +68,7 @@ static void every_beginning_of_a_name_is_another_name(void) {
   tr_names_free(names);
 }
 
-static void an_empty_map_knows_nothing(void) {
+static void an_empty_map_finds_nothing(void) {
   TrNames *names = tr_names_new();
   uint32_t found;
   CHECK(!tr_names_find(names, "a", 1, &found));
@@ -89,10 +89,10 @@ static void two_maps_share_nothing(void) {
 }
 
 int main(void) {
-  RUN(ordinals_count_up_and_stay);
+  RUN(ordinals_count_up_and_never_change);
   RUN(a_part_of_a_name_is_another_name);
-  RUN(every_beginning_of_a_name_is_another_name);
-  RUN(an_empty_map_knows_nothing);
+  RUN(every_prefix_of_a_name_is_another_name);
+  RUN(an_empty_map_finds_nothing);
   RUN(two_maps_share_nothing);
   return check_result();
 }

@@ -33,7 +33,7 @@ static void chosen_texts_look_numeric_where_they_are(void) {
   for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) agrees(texts[i]);
 }
 
-static void so_do_generated_ones(void) {
+static void generated_texts_look_numeric_where_they_are(void) {
   static const char alphabet[] = "0019..eE+-  \tx";
   for (int i = 0; i < TEXTS && check_failures_in_test < 10; i++) {
     char text[9] = "";
@@ -53,7 +53,7 @@ int main(void) {
     abort();
   }
   RUN(chosen_texts_look_numeric_where_they_are);
-  RUN(so_do_generated_ones);
+  RUN(generated_texts_look_numeric_where_they_are);
   sqlite3_finalize(question);
   sqlite3_close(db);
   return check_result();

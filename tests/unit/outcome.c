@@ -28,7 +28,7 @@ static const char *next_text(FILE *report) {
   return text;
 }
 
-/* What is told of a command that printed these. */
+/* The report about a command that printed these. */
 static bool is_told(Ending ending, const char *printed, const char *complaint, const char *success, const char *output,
                     const char *error) {
   Capture *out = calloc(1, sizeof *out), *err = calloc(1, sizeof *err);
@@ -65,7 +65,7 @@ static void the_texts_are_those_that_the_scheduler_chooses(void) {
                 "[Errno 2] No such file or directory: 'caf\xef\xbf\xbd'"));
 }
 
-static void a_silent_failure_has_words(void) {
+static void a_failure_that_printed_nothing_has_an_error(void) {
   CHECK(is_told((Ending){.wait_status = EXITED(42)}, "", "", "0", "", "exit status 42"));
   CHECK(is_told((Ending){.wait_status = EXITED(255)}, "", "", "0", "", "exit status 255"));
   CHECK(is_told((Ending){.wait_status = SIGKILL}, "", "", "0", "", "killed by SIGKILL"));
@@ -103,7 +103,7 @@ static unsigned char pattern(size_t at) {
   return (unsigned char)(at * 31 + at / 4099);
 }
 
-/* Adds blocks until one fails, or `most` bytes are in; all that was added comes back, in order. 0, or errno. */
+/* Adds blocks until one fails, or `most` bytes were added; checks that all are read back in order. 0, or errno. */
 static int keep_and_take(size_t most, size_t *total) {
   Kept *kept = calloc(1, sizeof *kept);
   unsigned char block[KEPT_TAIL_BYTES];
@@ -121,7 +121,7 @@ static int keep_and_take(size_t most, size_t *total) {
   return reason;
 }
 
-static void what_is_kept_comes_back_whole_also_when_no_more_can_be(void) {
+static void kept_output_comes_back_complete_even_if_no_more_can_be_kept(void) {
   size_t total;
   CHECK(keep_and_take(KEPT_HEAD_BYTES, &total) == 0);
   CHECK(keep_and_take(3 * KEPT_HEAD_BYTES, &total) == 0);
@@ -139,9 +139,9 @@ static void what_is_kept_comes_back_whole_also_when_no_more_can_be(void) {
 
 int main(void) {
   RUN(the_texts_are_those_that_the_scheduler_chooses);
-  RUN(a_silent_failure_has_words);
+  RUN(a_failure_that_printed_nothing_has_an_error);
   RUN(a_timeout_keeps_what_was_printed_as_the_output);
   RUN(timeouts_are_worded_as_the_scheduler_words_them);
-  RUN(what_is_kept_comes_back_whole_also_when_no_more_can_be);
+  RUN(kept_output_comes_back_complete_even_if_no_more_can_be_kept);
   return check_result();
 }

@@ -37,7 +37,7 @@ static int add(TrPending *pending, int job, int number) {
   return tr_pending_add(pending, name, &row, NULL);
 }
 
-/* Does the batch of `job` hold just the model's rows of it, in their order? */
+/* Does the batch of `job` have exactly the model's rows, in order? */
 static bool holds(const TrPending *pending, const Model *model, int job) {
   char name[] = {(char)('a' + job), '.', 'j', 's', 'o', 'n', 'l', '\0'};
   uint32_t index;
@@ -73,7 +73,7 @@ static void begin(TrPending *pending) {
   CHECK(tr_pending_open_dir(pending, directory, NULL) == SQLITE_OK);
 }
 
-/* What a transaction holds, and what it held at each of its open savepoints. */
+/* The rows of a transaction now, and at each of its open savepoints. */
 typedef struct Transaction {
   Model now, saved[DEPTH];
   int open, number;
@@ -128,7 +128,7 @@ static void random_transaction(void) {
   CHECK(pending.row_count == 0 && !pending.open && pending.mark == NULL);
 }
 
-static void savepoints_take_back_what_the_model_takes_back(void) {
+static void savepoints_remove_the_rows_that_the_model_removes(void) {
   for (int round = 0; round < 5000; round++) random_transaction();
 }
 
@@ -142,7 +142,7 @@ static void going_back_to_the_beginning_needs_no_savepoint(void) {
   tr_pending_end(&pending);
 }
 
-static void written_rows_are_out_of_reach_of_savepoints(void) {
+static void savepoints_do_not_remove_written_rows(void) {
   TrPending pending = {0};
   begin(&pending);
   CHECK(add(&pending, 0, 1) == SQLITE_OK && add(&pending, 0, 2) == SQLITE_OK);
@@ -151,13 +151,13 @@ static void written_rows_are_out_of_reach_of_savepoints(void) {
   CHECK(pending.row_count == 0);
   CHECK(tr_pending_open_dir(&pending, directory, NULL) == SQLITE_OK);
   CHECK(add(&pending, 0, 3) == SQLITE_OK);
-  tr_pending_rollback_to(&pending, 0); /* set when two rows were there, which must not shelter the third */
+  tr_pending_rollback_to(&pending, 0); /* set when there were two rows; it must not keep the third */
   CHECK(pending.row_count == 0 && pending.batch[0].record_count == 0);
   tr_pending_end(&pending);
 }
 
-/* SQLite names savepoints from 0, but nothing here breaks if it names one that is none. */
-static void a_savepoint_that_is_none_changes_nothing(void) {
+/* SQLite numbers savepoints from 0; a number that does not exist must do no harm, either. */
+static void an_unknown_savepoint_changes_nothing(void) {
   TrPending pending = {0};
   begin(&pending);
   CHECK(tr_pending_savepoint(&pending, 0) == SQLITE_OK && add(&pending, 0, 1) == SQLITE_OK);
@@ -184,7 +184,7 @@ static void a_record_longer_than_the_longest_line_is_refused(void) {
   pending.max_line = length - 1;
   CHECK(tr_pending_add(&pending, "a.jsonl", &row, &message) == SQLITE_TOOBIG && pending.row_count == 1);
   CHECK(message && strstr(message, "job 'a': the record would be longer") != NULL);
-  pending.max_line = strlen(dashes); /* its texts alone are longer: told before its job is looked at */
+  pending.max_line = strlen(dashes); /* its texts alone are too long: refused before the job is looked up */
   CHECK(tr_pending_add(&pending, "b.jsonl", &row, NULL) == SQLITE_TOOBIG && pending.batch_count == 1);
   pending.max_line = length;
   CHECK(tr_pending_add(&pending, "a.jsonl", &row, NULL) == SQLITE_OK && pending.row_count == 2);
@@ -195,10 +195,10 @@ static void a_record_longer_than_the_longest_line_is_refused(void) {
 
 int main(void) {
   if (mkdtemp(directory) == NULL) return 1;
-  RUN(savepoints_take_back_what_the_model_takes_back);
+  RUN(savepoints_remove_the_rows_that_the_model_removes);
   RUN(going_back_to_the_beginning_needs_no_savepoint);
-  RUN(written_rows_are_out_of_reach_of_savepoints);
-  RUN(a_savepoint_that_is_none_changes_nothing);
+  RUN(savepoints_do_not_remove_written_rows);
+  RUN(an_unknown_savepoint_changes_nothing);
   RUN(a_record_longer_than_the_longest_line_is_refused);
   rmdir(directory);
   return check_result();

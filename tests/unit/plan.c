@@ -114,7 +114,7 @@ static const char *const unwritten[] = {
     "DESC",
 };
 
-static void refuses_what_it_would_not_write(void) {
+static void texts_that_are_never_written_are_refused(void) {
   TrPlan plan;
   for (size_t i = 0; i < sizeof unwritten / sizeof *unwritten; i++) {
     bool accepted = tr_plan_decode(unwritten[i], &plan);
@@ -151,8 +151,8 @@ static const char *const plan_words[] = {" AND ",
                                          "?",
                                          "\xFF"};
 
-/* A mutated text is refused, or it is just what the plan that was read from it is written as. */
-static void mutated_texts_are_refused_or_mean_what_they_say(void) {
+/* A mutated text is refused, or writing the plan that was read from it gives the same text. */
+static void mutated_texts_are_refused_or_round_trip(void) {
   unsigned char text[1200];
   unsigned long accepted = 0, wrong = 0;
   for (int i = 0; i < GARBAGE; i++) {
@@ -180,7 +180,7 @@ int main(void) {
   RUN(plans_of_many_terms_round_trip);
   RUN(different_plans_have_different_texts);
   RUN(the_words_are_those_of_sql);
-  RUN(refuses_what_it_would_not_write);
-  RUN(mutated_texts_are_refused_or_mean_what_they_say);
+  RUN(texts_that_are_never_written_are_refused);
+  RUN(mutated_texts_are_refused_or_round_trip);
   return check_result();
 }

@@ -1,6 +1,6 @@
 /*
-** platform.c - what is said of processes, processors, leases and threads where the system is not as most are: /proc hides
-** processes, a file of it holds something else, a call fails. The calls into libc below take the place of its own.
+** platform.c - what is found out about processes, processors, leases and threads on an unusual system: /proc hides
+** processes, one of its files has other content, a call fails. The calls into libc below replace libc's own.
 */
 #include "tr.h"
 
@@ -25,7 +25,7 @@
 static const char *failing;          /* the call that fails; NULL: none does */
 static int failing_errno;            /* how */
 static char instead[64];             /* a path: it is opened instead of a file of /proc; "": it is not */
-static unsigned processors_there;    /* 0: as many as there are */
+static unsigned processors_there;    /* 0: the real number */
 static const char *const *attribute; /* of each file; the last one is NULL */
 static char copied[256];             /* the attributes that were set, each with a space behind it */
 
@@ -163,7 +163,7 @@ static void a_process_may_have_any_name(void) {
   }
 }
 
-static void what_does_not_tell_of_a_process_hides_it(void) {
+static void a_file_of_proc_without_the_fields_hides_the_process(void) {
   static const char *const texts[] = {
       "",        "7",          "7 (a",       "7 (a)",
       "7 (a) ",  "7 (a)S 1",   "7 (a) S",    "7 (a) S 1 2 3",
@@ -185,7 +185,7 @@ static void what_does_not_tell_of_a_process_hides_it(void) {
   proc_is_itself();
 }
 
-/* ENOENT, EACCES, EPERM: so it is where /proc hides the processes of others. ESRCH: it ended after it was opened. */
+/* ENOENT, EACCES, EPERM: /proc hides other users' processes. ESRCH: the process ended after the file was opened. */
 static void a_process_is_hidden_or_cannot_be_read(void) {
   static const struct {
     const char *call;
@@ -213,7 +213,7 @@ static void a_process_is_hidden_or_cannot_be_read(void) {
 
 /* --- processors and threads --------------------------------------------------------------------------------------- */
 
-static void a_query_takes_two_threads_where_there_are_two_processors(void) {
+static void a_query_uses_two_threads_if_there_are_two_processors(void) {
   static const unsigned threads_of[] = {0, 1, 2, 2, 2};
   for (processors_there = 1; processors_there <= 4; processors_there++) {
     CHECK(tr_processors() == processors_there);
@@ -268,8 +268,8 @@ static void a_helper_gets_no_signals_and_the_caller_keeps_its_own(void) {
 
 /* --- files -------------------------------------------------------------------------------------------------------- */
 
-/* Half of the time that the kernel gives, and half an hour at most; of 45 seconds, the kernel's default, where it cannot
-** be known. */
+/* Half of the time that the kernel gives, and half an hour at most; half of 45 seconds, the kernel's default, if it is
+** unknown. */
 static void the_time_of_a_lease_is_half_of_what_the_system_gives(void) {
   static const struct {
     const char *text;
@@ -286,7 +286,7 @@ static void the_time_of_a_lease_is_half_of_what_the_system_gives(void) {
   fail(NULL, 0);
 }
 
-static void random_bytes_come_or_it_is_said_why(void) {
+static void random_bytes_are_given_or_the_reason_why_not(void) {
   unsigned char bytes[2][16] = {0};
   CHECK(tr_random_bytes(bytes[0], 16) == 0 && tr_random_bytes(bytes[1], 16) == 0 &&
         memcmp(bytes[0], bytes[1], 16) != 0);
@@ -337,12 +337,12 @@ static void attributes_of_the_user_and_access_lists_are_copied(void) {
 
 int main(void) {
   RUN(a_process_may_have_any_name);
-  RUN(what_does_not_tell_of_a_process_hides_it);
+  RUN(a_file_of_proc_without_the_fields_hides_the_process);
   RUN(a_process_is_hidden_or_cannot_be_read);
-  RUN(a_query_takes_two_threads_where_there_are_two_processors);
+  RUN(a_query_uses_two_threads_if_there_are_two_processors);
   RUN(a_helper_gets_no_signals_and_the_caller_keeps_its_own);
   RUN(the_time_of_a_lease_is_half_of_what_the_system_gives);
-  RUN(random_bytes_come_or_it_is_said_why);
+  RUN(random_bytes_are_given_or_the_reason_why_not);
   RUN(only_names_in_our_own_list_are_descriptors_of_ours);
   RUN(attributes_of_the_user_and_access_lists_are_copied);
   return check_result();

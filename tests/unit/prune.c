@@ -66,7 +66,7 @@ static int stop_when_told(void *countdown) {
 
 /* Whenever the interrupt comes: the file is the old or the new one, nothing is left over, no descriptor leaks. (It may
 ** come to SQLite itself, when the function has returned.) */
-static void an_interrupt_takes_everything_back(void) {
+static void an_interrupt_leaves_the_old_file_or_the_new_one_and_nothing_else(void) {
   char result[256];
   int unchanged = 0, code = SQLITE_INTERRUPT;
   for (int polls = 0; code == SQLITE_INTERRUPT && polls < 1000; polls++) {
@@ -98,7 +98,7 @@ static void an_interrupt_ends_the_second_thread(void) {
   int open_files = count_entries("/proc/self/fd");
   const char *sql =
       "SELECT taskresults_prune('j', 'since', '2027-01-01T00:00Z', 'count', 1, 'force', 1, 'dir', ?)->>'dropped'";
-  for (int polls = 5; polls < 45; polls += 4) { /* before it has begun, and while it is at work */
+  for (int polls = 5; polls < 45; polls += 4) { /* before the second thread has begun, and while it is working */
     int countdown = polls * STEPS_OF_A_POLL;
     sqlite3_progress_handler(db, 1, stop_when_told, &countdown);
     CHECK(prune(db, sql, result, sizeof result) == SQLITE_INTERRUPT);
@@ -155,7 +155,7 @@ static void *prune_often(void *failures) {
   return NULL;
 }
 
-static void threads_do_not_meet(void) {
+static void two_threads_can_prune_at_the_same_time(void) {
   pthread_t thread[4];
   int failures[4] = {0};
   make_job(RECORDS);
@@ -174,11 +174,11 @@ int main(void) {
   snprintf(directory, sizeof directory, "/tmp/taskresults-unit-XXXXXX");
   if (mkdtemp(directory) == NULL) return 1;
   snprintf(path, sizeof path, "%s/j.jsonl", directory);
-  RUN(an_interrupt_takes_everything_back);
+  RUN(an_interrupt_leaves_the_old_file_or_the_new_one_and_nothing_else);
   RUN(an_interrupt_ends_the_second_thread);
   RUN(an_interrupt_ends_the_wait_for_a_writer);
   RUN(an_interrupt_ends_a_prune_of_all_jobs);
-  RUN(threads_do_not_meet);
+  RUN(two_threads_can_prune_at_the_same_time);
   char command[128];
   snprintf(command, sizeof command, "rm -r %s", directory);
   return system(command) != 0 || check_result();

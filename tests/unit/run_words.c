@@ -21,13 +21,13 @@ static void a_line_has_no_control_characters_and_is_not_cut_within_a_character_o
   LINE(200, "\xc2\x85 \xc2\xa0 \xe2\x80\xae \xe2\x81\xa6", "\\u0085 \xc2\xa0 \\u202e \\u2066");
   LINE(200, "\xff\xe2\x82 \xe2\x82\xac", "\\xff\\xe2\\x82 \xe2\x82\xac");
   LINE(3, "\xe2\x82\xac\xe2\x82\xac\xe2\x82\xac\xe2\x82\xac", "\xe2\x82\xac\xe2\x82\xac\xe2\x82\xac");
-  LINE(3, "ab\nc", "ab"); /* and nothing behind what had no room */
+  LINE(3, "ab\nc", "ab"); /* and nothing after the word that did not fit */
   LINE(4, "ab\nc", "ab\\n");
   LINE(5, "ab\x1b", "ab");
   LINE(0, "a", "");
 }
 
-static void no_line_is_longer_than_its_room(void) {
+static void no_line_is_longer_than_its_buffer(void) {
   char *text = malloc(100000);
   memset(text, 'x', 100000);
   Line line = {.left = SIZE_MAX};
@@ -49,14 +49,14 @@ static bool are_words(size_t most, char *const *words, const char *expected) {
 }
 #define WORDS(most, expected, ...) CHECK(are_words(most, (char *[]){__VA_ARGS__, NULL}, expected))
 
-static void a_command_is_written_as_a_shell_wants_it(void) {
+static void a_command_is_quoted_for_the_shell(void) {
   WORDS(200, "/bin/x -a=b %1 \xc3\xa9", "/bin/x", "-a=b", "%1", "\xc3\xa9");
   WORDS(200, "sh -c 'echo $x' '' 'it'\\''s'", "sh", "-c", "echo $x", "", "it's");
   WORDS(200, "$'a\\nb' $'\\'\\\\\\x01' $'\\xff'", "a\nb", "'\\\x01", "\xff");
   WORDS(4, "a 'b", "a", "b c");
 }
 
-static void a_delay_is_between_nothing_and_the_most(void) {
+static void a_delay_is_between_0_and_the_maximum(void) {
   CHECK(delay_choose(0, 0) == 0 && delay_choose(UINT64_MAX, 0) == 0);
   for (int64_t most = 1; most < 50; most++) {
     bool met[51] = {false};
@@ -86,7 +86,7 @@ static void the_tail_is_the_last_bytes_whatever_pieces_they_come_in(void) {
   }
 }
 
-static void the_tail_begins_with_a_whole_character(void) {
+static void the_tail_begins_with_a_complete_character(void) {
   for (size_t before = 0; before < 8; before++) {
     Tail *tail = calloc(1, sizeof *tail);
     for (int i = 0; i < TAIL_BYTES / 4 + 4; i++) tail_add(tail, (const unsigned char *)"\xf0\x9f\x98\x80", 4);
@@ -116,7 +116,7 @@ static bool tells(const char *url, const char *action, const char *body, size_t 
   return same;
 }
 
-static void a_ping_goes_below_the_path_and_its_quotes_hold(void) {
+static void a_ping_goes_below_the_path_and_is_quoted_for_curl(void) {
   CHECK(tells("https://h/k", "start", NULL, 0, "https://h/k/start", ""));
   CHECK(tells("https://h/k//", "0", "", 0, "https://h/k/0", ""));
   CHECK(tells("https://h/k/s?create=1&x=/", "143", "o", 1, "https://h/k/s/143?create=1&x=/", "o"));
@@ -125,7 +125,7 @@ static void a_ping_goes_below_the_path_and_its_quotes_hold(void) {
   CHECK(tells("https://h", "start", "url = \"http://evil\"", 19, "https://h/start", "url = \\\"http://evil\\\""));
 }
 
-static void only_urls_of_the_web_are_pinged(void) {
+static void only_http_and_https_urls_are_pinged(void) {
   static const char *const wrong[] = {
       "", "ftp://h/", "h/k", "https://h/ k", "https://h/\nk", "file:///etc/passwd", "HTTP", "-o x", "https://h/\x7f"};
   const char *fault;
@@ -144,12 +144,12 @@ static void only_urls_of_the_web_are_pinged(void) {
 
 int main(void) {
   RUN(a_line_has_no_control_characters_and_is_not_cut_within_a_character_or_an_escape);
-  RUN(no_line_is_longer_than_its_room);
-  RUN(a_command_is_written_as_a_shell_wants_it);
-  RUN(a_delay_is_between_nothing_and_the_most);
+  RUN(no_line_is_longer_than_its_buffer);
+  RUN(a_command_is_quoted_for_the_shell);
+  RUN(a_delay_is_between_0_and_the_maximum);
   RUN(the_tail_is_the_last_bytes_whatever_pieces_they_come_in);
-  RUN(the_tail_begins_with_a_whole_character);
-  RUN(a_ping_goes_below_the_path_and_its_quotes_hold);
-  RUN(only_urls_of_the_web_are_pinged);
+  RUN(the_tail_begins_with_a_complete_character);
+  RUN(a_ping_goes_below_the_path_and_is_quoted_for_curl);
+  RUN(only_http_and_https_urls_are_pinged);
   return check_result();
 }

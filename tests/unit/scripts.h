@@ -66,7 +66,7 @@ static Outcome run_script(const char *script, long fail_at, bool on) {
   return outcome;
 }
 
-/* Is the result a failure that owns up to it (with right rows before it), or just what it should be? */
+/* Is the result SQLITE_NOMEM with right rows before it, or exactly what it should be? */
 static bool is_honest(const Outcome *outcome, const Outcome *expected) {
   bool failed = has_failed && (outcome->code == SQLITE_NOMEM || outcome->code == SQLITE_IOERR_NOMEM);
   if (failed) return outcome->length <= expected->length && memcmp(outcome->rows, expected->rows, outcome->length) == 0;

@@ -39,7 +39,7 @@ static int export_with(sqlite3_stmt *statement) {
 
 static const char export_sql[] = "SELECT taskresults_export_csv(?, 'SELECT 1')";
 
-static void the_pragma_is_asked_at_each_call(void) {
+static void the_pragma_is_read_at_each_call(void) {
   sqlite3 *db = open_connection();
   sqlite3_stmt *export = prepare(db, export_sql);
   CHECK(export_with(export) == SQLITE_OK);
@@ -51,7 +51,7 @@ static void the_pragma_is_asked_at_each_call(void) {
   sqlite3_close(db);
 }
 
-/* SQLite sets the flag while it prepares: one that is never run counts. */
+/* SQLite sets the flag while it prepares the PRAGMA, so one that is never run counts, too. */
 static void a_pragma_that_is_only_prepared_counts(void) {
   sqlite3 *db = open_connection();
   sqlite3_stmt *export = prepare(db, export_sql), *on = prepare(db, "PRAGMA query_only=1");
@@ -66,7 +66,7 @@ static int answer_to_pragma(void *answer, int action, const char *a, const char 
   return action == SQLITE_PRAGMA ? *(int *)answer : SQLITE_OK;
 }
 
-static void an_authorizer_that_forbids_or_ignores_the_pragma_means_no(void) {
+static void if_an_authorizer_forbids_or_ignores_the_pragma_nothing_may_act(void) {
   sqlite3 *db = open_connection();
   int answers[] = {SQLITE_DENY, SQLITE_IGNORE};
   for (int i = 0; i < 2; i++) {
@@ -87,7 +87,7 @@ static int hide_modules(void *answer, int action, const char *pragma, const char
   return action == SQLITE_PRAGMA && strcmp(pragma, "module_list") == 0 ? *(int *)answer : SQLITE_OK;
 }
 
-static void where_the_modules_are_hidden_the_functions_tell_what_is_loaded(void) {
+static void if_an_authorizer_hides_the_modules_the_functions_show_what_is_loaded(void) {
   int answers[] = {SQLITE_DENY, SQLITE_IGNORE};
   for (int i = 0; i < 2; i++) {
     sqlite3 *db = open_connection();
@@ -103,7 +103,7 @@ static int stop(void *unused) {
   return 1;
 }
 
-static void an_interrupt_means_no(void) {
+static void if_it_is_interrupted_nothing_may_act(void) {
   sqlite3 *db = open_connection();
   sqlite3_stmt *export = prepare(db, export_sql);
   sqlite3_progress_handler(db, 1, stop, NULL);
@@ -115,7 +115,7 @@ static void an_interrupt_means_no(void) {
 }
 
 /* What was inserted before is written by COMMIT, as SQLite writes rows of its own. */
-static void an_insert_is_refused_and_a_commit_is_not(void) {
+static void query_only_refuses_an_insert_and_not_a_commit(void) {
   sqlite3 *db = open_connection();
   setenv("SCHEDULER_RESULTS_DIR", directory, 1);
   CHECK(sqlite3_exec(db, "SELECT taskresults_writable(1)", NULL, NULL, NULL) == SQLITE_OK);
@@ -141,7 +141,7 @@ static bool function_exists(sqlite3 *db, const char *call) {
 
 typedef int (*EntryPoint)(sqlite3 *, char **, const struct sqlite3_api_routines *);
 
-static void a_connection_keeps_what_it_was_given_first(void) {
+static void the_first_load_of_a_connection_decides(void) {
   static const struct {
     EntryPoint first, second;
     bool is_refused, can_act;
@@ -166,8 +166,8 @@ static void a_connection_keeps_what_it_was_given_first(void) {
   }
 }
 
-/* What may act stays registered when the rest of the load fails. */
-static void after_half_a_load_with_the_power_none_without_it_succeeds(void) {
+/* The side effects that are allowed stay the same if the rest of the load fails. */
+static void after_half_a_normal_load_no_read_only_load_succeeds(void) {
   int failed_loads = 0;
   has_failed = true;
   for (long n = 1; has_failed; n++) {
@@ -190,14 +190,14 @@ int main(void) {
   snprintf(directory, sizeof directory, "/tmp/taskresults-unit-XXXXXX");
   if (mkdtemp(directory) == NULL) return 1;
   snprintf(csv, sizeof csv, "%s/out.csv", directory);
-  RUN(the_pragma_is_asked_at_each_call);
+  RUN(the_pragma_is_read_at_each_call);
   RUN(a_pragma_that_is_only_prepared_counts);
-  RUN(an_authorizer_that_forbids_or_ignores_the_pragma_means_no);
-  RUN(where_the_modules_are_hidden_the_functions_tell_what_is_loaded);
-  RUN(an_interrupt_means_no);
-  RUN(an_insert_is_refused_and_a_commit_is_not);
-  RUN(a_connection_keeps_what_it_was_given_first);
-  RUN(after_half_a_load_with_the_power_none_without_it_succeeds);
+  RUN(if_an_authorizer_forbids_or_ignores_the_pragma_nothing_may_act);
+  RUN(if_an_authorizer_hides_the_modules_the_functions_show_what_is_loaded);
+  RUN(if_it_is_interrupted_nothing_may_act);
+  RUN(query_only_refuses_an_insert_and_not_a_commit);
+  RUN(the_first_load_of_a_connection_decides);
+  RUN(after_half_a_normal_load_no_read_only_load_succeeds);
   char command[128];
   snprintf(command, sizeof command, "rm -r %s", directory);
   return system(command) != 0 || check_result();

@@ -135,7 +135,7 @@ static void lines(void) {
         SQLITE_DONE);
 }
 
-static void arguments_that_are_none(void) {
+static void wrong_arguments(void) {
   static const char *const arguments[] = {"'soon'", "NULL, 'soon'", "NULL, NULL, 'a while'", "NULL, NULL, NULL, 'a b'",
                                           "NULL, NULL, NULL, NULL, 'many'"};
   for (size_t i = 0; i < sizeof arguments / sizeof *arguments; i++) {
@@ -153,7 +153,7 @@ int main(void) {
   RUN(times_of_schedules);
   RUN(zones);
   RUN(lines);
-  RUN(arguments_that_are_none);
+  RUN(wrong_arguments);
   char command[128];
   snprintf(command, sizeof command, "rm -r %s", directory);
   CHECK(system(command) == 0);

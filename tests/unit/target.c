@@ -47,7 +47,7 @@ INSTEAD(int, fchmod, (int fd, mode_t mode), (fd, mode))
 INSTEAD(int, fsync, (int fd), (fd))
 INSTEAD(int, renameat, (int from, const char *old, int to, const char *new), (from, old, to, new))
 
-/* What is opened for reading alone as well: each directory on the way. */
+/* Also opens for reading only: each directory on the path. */
 int openat(int dir_fd, const char *name, int flags, ...) {
   va_list arguments;
   va_start(arguments, flags);
@@ -144,7 +144,7 @@ static int count_file(const char *path, const struct stat *found, int type, stru
   return 0;
 }
 
-/* Temporary ones as well. */
+/* Temporary files count, too. */
 static int count_files(void) {
   file_count = 0;
   CHECK(nftw(".", count_file, 20, FTW_PHYS) == 0);
@@ -218,13 +218,13 @@ static void try_each_call(const Scenario *scenario) {
   CHECK(failing_call > 3 && failing_call < 200);
 }
 
-static void whichever_call_fails_there_is_the_old_file_or_the_new_one(void) {
+static void whichever_call_fails_the_file_is_the_old_or_the_new_one(void) {
   for (int i = 0; i < SCENARIOS; i++) {
     if (!scenarios[i].for_root || geteuid() == 0) try_each_call(&scenarios[i]);
   }
 }
 
-static void a_path_that_is_none_is_refused(void) {
+static void an_impossible_path_is_refused(void) {
   static const struct {
     const char *path;
     int code;
@@ -273,8 +273,8 @@ static void the_temporary_has_the_chosen_name_unless_that_is_taken_or_too_long(v
 int main(void) {
   calls = -1;
   CHECK(mkdtemp(directory) != NULL && chdir(directory) == 0);
-  RUN(whichever_call_fails_there_is_the_old_file_or_the_new_one);
-  RUN(a_path_that_is_none_is_refused);
+  RUN(whichever_call_fails_the_file_is_the_old_or_the_new_one);
+  RUN(an_impossible_path_is_refused);
   RUN(the_temporary_has_the_chosen_name_unless_that_is_taken_or_too_long);
   char command[64];
   snprintf(command, sizeof command, "rm -r %s", directory);

@@ -59,7 +59,7 @@ static void reads_parts_and_capitals(void) {
   CHECK(spans("9223372036854s", INT64_C(9223372036854000000)));
 }
 
-static void reads_plain_seconds_only_where_they_are_meant(void) {
+static void reads_a_plain_number_as_seconds_only_if_asked_to(void) {
   CHECK(plain("90", 90 * SECOND));
   CHECK(plain(" 90 ", 90 * SECOND));
   CHECK(plain("0.5", SECOND / 2));
@@ -73,7 +73,7 @@ static void reads_plain_seconds_only_where_they_are_meant(void) {
   CHECK(!plain("", 0));
 }
 
-static void refuses_what_is_no_length_of_time(void) {
+static void refuses_texts_that_are_not_a_length_of_time(void) {
   static const char *const bad[] = {
       "",
       " ",
@@ -170,7 +170,7 @@ static const char *const no_times[] = {
     "-1d",
 };
 
-static void refuses_what_is_no_time(void) {
+static void refuses_texts_that_are_not_a_time(void) {
   for (size_t i = 0; i < sizeof no_times / sizeof *no_times; i++) {
     TrTimePoint point;
     bool accepted = tr_time_parse(no_times[i], strlen(no_times[i]), NOW, NULL, &point);
@@ -179,18 +179,18 @@ static void refuses_what_is_no_time(void) {
   }
 }
 
-static void now_is_now(void) {
+static void reads_now(void) {
   CHECK(tr_clock_us() > NOW && tr_clock_us() < INT64_C(253402300799999999));
 }
 
 int main(void) {
   RUN(reads_every_unit);
   RUN(reads_parts_and_capitals);
-  RUN(reads_plain_seconds_only_where_they_are_meant);
-  RUN(refuses_what_is_no_length_of_time);
+  RUN(reads_a_plain_number_as_seconds_only_if_asked_to);
+  RUN(refuses_texts_that_are_not_a_length_of_time);
   RUN(reads_instants);
   RUN(reads_whole_days);
-  RUN(refuses_what_is_no_time);
-  RUN(now_is_now);
+  RUN(refuses_texts_that_are_not_a_time);
+  RUN(reads_now);
   return check_result();
 }

@@ -149,7 +149,7 @@ static void some_jobs(void) {
   appends_late = false;
 }
 
-/* No record of which stays under a later cut. */
+/* A later cut keeps none of its records. */
 static void jobs_of_the_past(void) {
   append_text("a.jsonl", RECORD("2026-01-01T00:00:00Z", "true", "1") "not a record\n");
   append_text("b.jsonl", RECORD("2026-01-01T00:00:00Z", "false", "2") RECORD("2026-02-01T00:01:00Z", "true", "3"));
@@ -162,7 +162,7 @@ static void some_jobs_and_a_writer(void) {
   appends_late = true;
 }
 
-/* A prune that came no further than the exchange; a record is in its leftover alone. */
+/* A prune that ended just after the exchange; one record is only in its leftover. */
 static void an_interrupted_prune(void) {
   some_jobs_and_a_writer();
   fails_after_exchange = true;

@@ -1,6 +1,6 @@
 /*
-** zone.c - zones: a rule means what the C library says of it, a file what it was built from; a file that is cut short or
-** changed is refused, or is a zone whose changes ascend; and a file that cannot be read is named, with the reason.
+** zone.c - zones: a rule has the meaning that the C library gives it; a file gives the zone that it was built from; a
+** file that is cut short or changed is refused, or its changes still ascend; an unreadable file is named, with the reason.
 */
 #include "tr.h"
 
@@ -93,7 +93,7 @@ static const char *const no_rules[] = {"",
                                        "ABC1DEF;1,2",
                                        "ABC99999999999999999999"};
 
-static void rules_are_taken_in_all_their_forms_and_nothing_else(void) {
+static void rules_are_read_in_all_their_forms_and_nothing_else(void) {
   for (size_t i = 0; i < sizeof rules / sizeof *rules; i++) {
     if (!is_rule(rules[i])) printf("# refused: %s\n", rules[i]);
     CHECK(is_rule(rules[i]));
@@ -104,8 +104,8 @@ static void rules_are_taken_in_all_their_forms_and_nothing_else(void) {
   }
 }
 
-/* Of a month, or of one of the two ways to count days. Not near the ends of a year: the C library looks at each year by
-** itself. */
+/* A day of a month, or in one of the two ways to count days. Not near the ends of a year: the C library treats each
+** year by itself. */
 static int write_day(char *text, int month) {
   switch (random_below(3)) {
   case 0: return sprintf(text, "M%d.%d.%d", month, 1 + (int)random_below(5), (int)random_below(7));
@@ -243,7 +243,7 @@ static int parse(const unsigned char *bytes, size_t length, TrZone *zone) {
   return code;
 }
 
-static void a_file_is_what_it_was_built_from_and_cut_short_it_is_none(void) {
+static void a_file_gives_the_zone_it_was_built_from_and_cut_short_is_refused(void) {
   Model model;
   File file;
   for (int i = 0; i < 200; i++) {
@@ -280,7 +280,7 @@ static void a_damaged_file_is_refused_or_is_a_zone_whose_changes_ascend(void) {
   CHECK(taken > 1000 && refused > 1000);
 }
 
-static void each_promise_of_a_file_is_checked(void) {
+static void each_wrong_field_of_a_file_is_refused(void) {
   Model model = {.version = 2, .change_count = 2, .type_count = 2, .change_s = {1, 2}, .type = {1, 0}, .rule = "CET-1"};
   Model broken[6] = {model, model, model, model, model, model};
   broken[0].change_s[1] = 1;         /* changes that do not ascend */
@@ -323,7 +323,7 @@ static void write_zone_file(const char *path, const void *bytes, size_t length) 
   CHECK(fd >= 0 && write(fd, bytes, length) == (ssize_t)length && close(fd) == 0);
 }
 
-static void what_cannot_be_read_is_named_with_the_reason(void) {
+static void a_file_that_cannot_be_read_is_named_with_the_reason(void) {
   char directory[] = "/tmp/taskresults-unit-XXXXXX", path[64], name[300];
   Model model = {.version = 2, .type_count = 1, .offset_s = {3600}, .rule = "CET-1"};
   File file;
@@ -362,12 +362,12 @@ static void utc_has_many_names(void) {
 }
 
 int main(void) {
-  RUN(rules_are_taken_in_all_their_forms_and_nothing_else);
+  RUN(rules_are_read_in_all_their_forms_and_nothing_else);
   RUN(rules_mean_what_the_c_library_says);
-  RUN(a_file_is_what_it_was_built_from_and_cut_short_it_is_none);
+  RUN(a_file_gives_the_zone_it_was_built_from_and_cut_short_is_refused);
   RUN(a_damaged_file_is_refused_or_is_a_zone_whose_changes_ascend);
-  RUN(each_promise_of_a_file_is_checked);
-  RUN(what_cannot_be_read_is_named_with_the_reason);
+  RUN(each_wrong_field_of_a_file_is_refused);
+  RUN(a_file_that_cannot_be_read_is_named_with_the_reason);
   RUN(utc_has_many_names);
   return check_result();
 }
