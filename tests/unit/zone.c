@@ -1,6 +1,6 @@
 /*
 ** zone.c - zones: a rule has the meaning that the C library gives it; a file gives the zone that it was built from; a
-** file that is cut short or changed is refused, or its changes still ascend; an unreadable file is named, with the reason.
+** file that is cut short or changed is refused, or its changes still ascend; an unreadable file is named.
 */
 #include "tr.h"
 
