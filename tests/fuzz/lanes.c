@@ -48,7 +48,7 @@ static void check_lane(TrFastLane lane, TrLayout *layout, const unsigned char *l
   TrRecord record;
   TrLayout none = {0};
   bool takes = lane(line, &none, &record) == line + length;
-  layout->varies = false; /* or it would never again be supposed that a name repeats */
+  layout->varies = false; /* otherwise the lane would never again expect a name to repeat */
   MUST((lane(line, layout, &record) == line + length) == takes); /* whatever the line before was like */
   if (!takes) return;
   MUST(reason == TR_OK);

@@ -107,7 +107,7 @@ static struct {
   int fd;
 } host;
 
-/* The input, and what the model knows of it. */
+/* The input, and what the model has computed from it. */
 static const uint8_t *file;
 static size_t file_size, max_line;
 static Row *row;

@@ -56,7 +56,7 @@ PLAUSIBLE = {  # what each call may say; SHORT: it does half of its work
     "getcwd": "", "mkdirat": "EACCES ENOSPC", "fstatfs": "EIO", "open_memstream": "ENOMEM", "fclose": "ENOMEM",
     "calloc": "ENOMEM", "realloc": "ENOMEM",
 }
-# Of what a scenario calls hundreds of times, this many at either end fail.
+# If a scenario makes a call hundreds of times, only this many of the first and of the last fail.
 REPEATED = 25
 # A process that is hidden from us (/proc may be mounted so) is taken for the job's.
 NO_FAULT = {("task_jobs", "open", 2, "EACCES"), ("taskresults doctor", "open", 5, "EACCES"),
@@ -121,7 +121,7 @@ SLOTS = {
     "zones/Town": ZONE,
 }
 
-# Where nobody keeps logs, --quiet has no log to be quiet about.
+# Without logs, --quiet has no message about a log to leave out.
 NO_LOGS = {name: text for name, text in FILES.items() if not name.startswith("logs/")}
 
 Scenario = collections.namedtuple("Scenario", "name words sql allows build status files")
@@ -205,7 +205,7 @@ SCENARIOS = [
     command("run a --quiet -- sh -c yes\t|head\t-c\t1055000;exit\t3", "append", 3, NO_LOGS),
     command("run a --lock skip --jitter 0.001 -- printf hello", "append"),
     command("run a --lock wait --no-log-command -- printf hello", "append"),
-    # Nobody listens there: it is said, and changes nothing.
+    # Nothing listens on that port: a message says so, and nothing else changes.
     command("run a --ping @url -- printf hello", "append", 0, {**FILES, "url": "http://127.0.0.1:9/key"}),
 ]
 
@@ -268,7 +268,7 @@ class Place:
 
 
 def end_session(session):
-    """Who of it is still there, and waits for what."""
+    """Which of its processes still exist, and what they wait for."""
     found = subprocess.run(["ps", "-o", "pid,ppid,stat,wchan:24,args", "-s", str(session)], capture_output=True).stdout
     for line in found.splitlines()[1:]:
         try:
@@ -313,7 +313,7 @@ def judge_torn_append(scenario, clean, before, after, status):
 
 
 def judge(scenario, clean, fault, name, place, before):
-    """What came out of it: right, told, failed; or a finding, with its words."""
+    """The outcome: right, told or failed; or a finding, with a message."""
     (clean_status, clean_out, clean_err, _), clean_files = clean
     status, out, err, log = place.run(scenario, **fault)
     word, name = fault["word"], name.removeprefix("helper ")

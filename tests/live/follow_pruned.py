@@ -14,7 +14,7 @@ path = os.path.join(os.environ["SCHEDULER_RESULTS_DIR"], "a.jsonl")
 
 
 def append(number):
-    # All in the same second: the follower has to tell them by more than their time.
+    # All have the same time, so that follow cannot tell them apart by it.
     record = {"timestamp": "2026-01-01T00:00:00Z", "job_id": "a", "job_name": "A", "success": True, "output": str(number), "error": ""}
     with open(path, "a") as file:
         file.write(json.dumps(record) + "\n")
@@ -41,7 +41,7 @@ reader.start()
 pruner.start()
 try:
     for number in range(1, count + 1):
-        # Of what is pruned before it was looked at, nobody can tell: the kept part is longer than a look takes.
+        # A record that is pruned before follow has read it cannot be shown. So more is kept than is written between two looks.
         while number - shown[-1] > keep // 2:
             time.sleep(0.001)
         append(number)

@@ -57,7 +57,7 @@ static void interrupt_later(void) {
   setitimer(ITIMER_REAL, &waited, NULL);
 }
 
-/* The wish dates from when it was due, not from when the handler was asked at last. */
+/* The time counts from when the interrupt was due, not from when the handler was called. */
 static int stop_when_due(void *context) {
   (void)context;
   long due_us = wish.start_us + wish.delay_us, asked_us = now_us();

@@ -117,7 +117,7 @@ class Maker:
         return f"{left} {self.rng.choice(COMPARISONS)} {value}"
 
     def joined(self):
-        """(the text behind FROM, what is in scope)"""
+        """(the text after FROM, the tables in scope)"""
         text, alias, names = self.source(1)
         scope = [(alias, names)]
         for _ in range(self.one_of(1, 1, 1, 2, 2)):

@@ -89,7 +89,7 @@ def write_data(directory, plain):
                 line = json.dumps({k: v for k, v in record.items() if v is not ABSENT}, ensure_ascii=rng.random() < 0.5)
                 if rng.random() < 0.1:
                     line = line.replace('"2026', '"\\u0032026', 1)
-                if rng.random() < 0.2:  # letters spelled as escapes, which nobody need do
+                if rng.random() < 0.2:  # letters spelled as escapes, which JSON allows but never requires
                     line = line.replace("fus", "\\u0066u\\u0073").replace("k", "\\u006b").replace("Conn", "\\u0043onn").replace("/", "\\/")
                 file.write(line + "\n")
 
@@ -205,7 +205,7 @@ def queries(rng):
     for predicate in (ranges, globs + " AND success = 1", " AND ".join(["success <> 7"] * 17) + " AND job_id = 'a'"):
         yield f"SELECT {{rid}} AS id FROM {{r}} WHERE {predicate}", False
     # Several at once: themselves, unions, windows, groups.
-    # Only here is there a text that looks numeric in a column of numeric affinity.
+    # Only here, a column of numeric affinity has a text that looks like a number.
     for column, other, op in itertools.product(("job_id", "success", "ok", "timestamp", "time_us"), ("success", "timestamp"),
                                                ("=", "<", ">=", "IS", "IS NOT")):
         yield (f"SELECT x.{{rid}} * 7 + y.{{rid}} AS id FROM {{r}} y CROSS JOIN {{r}} x ON x.{column} {op} y.{other} "

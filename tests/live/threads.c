@@ -81,7 +81,7 @@ static void read_on(sqlite3 *db, double start, unsigned seed) {
   for (unsigned i = seed; !is_over(start); i++) {
     int which = (int)(i % READS);
     int code = run(db, reads[which], i % 3 == 0 ? 7 : 1 << 30);
-    expect(db, code, reads[which], which >= READS - 2); /* the last two are to fail */
+    expect(db, code, reads[which], which >= READS - 2); /* the last two must fail */
     if (i % 5 == 0) {
       code = run(db, "SELECT output FROM task_results", 1 + (int)(i % 90));
       expect(db, code, "a scan that is left", 0);

@@ -30,7 +30,7 @@ def replace(path, letter):
     cut.discard(path)
 
 
-# A file that was cut does not grow again: once it is as large as before, nothing betrays to a reader what happened.
+# A file that was cut does not grow again: once it had its old size, no reader could notice what happened.
 cut = set()
 actions = 0
 while time.monotonic() < end or actions <= 100 or not os.path.exists(enough):
