@@ -49,7 +49,8 @@ cursor_query() {
 open_cursor() {
   local made_us=${EPOCHREALTIME/[.,]/} row key value url host results
   [[ ! -L $cursor ]] || die "$EXIT_IO" "the cursor $cursor is a symbolic link"
-  if [[ ! -s $cursor ]]; then
+  cursor_query "SELECT count(*) FROM sqlite_schema WHERE name = 'meta';" # a kill may leave a database without tables
+  if [[ $answer == 0 ]]; then
     set_sql_text url "$sink"
     set_sql_text host "$host_name"
     set_sql_text results "$results_path"
