@@ -32,7 +32,7 @@ def facts():
 
 
 def printed(words, pattern="(.*)"):
-    """What of the program's first line matches, or '' where there is no such program."""
+    """The part of the program's first line that matches, or '' if there is no such program."""
     try:
         done = subprocess.run(words, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=False)
     except FileNotFoundError:

@@ -73,7 +73,7 @@ def title_of(comparison):
 
 
 def complaints(figures):
-    """Every bar that is missed, and every answer that is wrong where nothing is torn."""
+    """Every limit that is exceeded, and every wrong answer about files without torn lines."""
     for comparison in figures["comparisons"]:
         where = title_of(comparison)
         for bar in comparison["bars"]:

@@ -54,7 +54,7 @@ def make_line(i):
 def make_options():
     options = {"keep": rng.choice([None, 0, 1, 3, 10, 1000]), "since": rng.choice([None, "2026-02-10T10:00Z", "2026-03-20"]),
                "keep_failures": rng.choice([None, 0, 1, 3]), "drop_rejects": rng.choice([None, 1]),
-               "count": rng.choice([None, 1]), "force": 1}  # what is refused without it, guards.py tells
+               "count": rng.choice([None, 1]), "force": 1}  # guards.py tests what is refused without it
     if options["since"] == "2026-03-20":
         options["since"] += "T00:00Z"
     if options["keep"] is None and options["since"] is None:
@@ -86,7 +86,7 @@ class Model:
         return is_failure and self.failures >= 0
 
     def keeps(self, line):
-        """Asked from the last line to the first."""
+        """To be called for the lines from the last to the first."""
         text, goes_on = line.strip(), self.since is not None or self.records < self.keep or self.failures > 0
         record = parse(text)
         if not text:

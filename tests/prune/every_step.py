@@ -73,7 +73,7 @@ class Job:
                      f"see {self.directory}")
 
     def check_whole(self, what):
-        """After an error: nothing is only half there."""
+        """After an error: no file is incomplete."""
         if not common.leftovers(self.directory):
             self.check(what)
 
@@ -83,7 +83,7 @@ class Job:
             return os.fstat(file.fileno()).st_ino, file.read(), common.leftovers(self.directory)
 
     def check_claim(self, what, before, said):
-        """Of what it changed, an error says one thing, and that is true."""
+        """The error says exactly one thing about what it changed, and that is true."""
         inode, content, left = before
         now_inode, now_content, now_left = self.look()
         has_copy = "a copy left beside it goes with the next prune" in said

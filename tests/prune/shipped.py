@@ -95,7 +95,7 @@ class File:
             return [(int(json.loads(line)["job_name"]), json.loads(line)["timestamp"], line) for line in file]
 
     def ship(self, sink):
-        """The sink reads on, up to some line."""
+        """The sink reads further lines, up to a random one."""
         known = self.lines()
         stop = self.rng.randint(0, len(known))
         already = self.marks[sink][1] if sink in self.marks else 0
@@ -186,7 +186,7 @@ class ShippedJob(every_step.Job):
             sys.exit(f"{what}: what is shipped and old has stayed; see {self.directory}")
 
     def check_whole(self, what):
-        """After an error it may be the old file."""
+        """After an error, the file may still be the old one."""
         self.check_cursor(what)
         if not common.leftovers(self.directory):
             super().check(what)

@@ -198,7 +198,7 @@ class Stress:
             self.see(self.path + ".1")
         self.see(self.path)
         for writer, seen in enumerate(self.seen):
-            # What a recipe has lost will never be seen: its writers must not wait for that.
+            # A record that a prune recipe lost is never seen: its writers must not wait for it.
             self.checked[writer] = max(seen, default=-1) + 1 if self.options.recipe == "ours" else ahead[writer]
 
     def is_over(self, running):

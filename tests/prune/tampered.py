@@ -213,7 +213,7 @@ def cut_between_two_looks():
 
 
 def stump():
-    """Somebody is killed in a write after the prune was: the drained record does not pay for it."""
+    """A writer is killed in a write after the prune was killed: its torn line must not damage the drained record."""
     job = every_step.Job()
     job.prune(PRUNE_AT="renameat2", PRUNE_FAULT="torn")
     with open(job.path, "a") as file:
@@ -227,7 +227,7 @@ def stump():
 
 
 def hostile_journal():
-    """Its sum is right, but it tells what no prune writes: it is not believed, and nothing is deleted."""
+    """The journal's checksum is right, but no prune writes such values: it is refused, and nothing is deleted."""
     job = every_step.Job()
     state, _ = killed(job, "reserved")
     for lie in ({"job_length": 100000}, {"drained": -1}, {"region_at": -1}, {"region_length": -1}, {"adds_newline": 2},
@@ -243,7 +243,7 @@ def hostile_journal():
 
 
 def another_in_place_of_the_old():
-    """What stands under the temporary's name, and is not the file that was copied, had replaced it: all of it counts."""
+    """A file with the temporary's name that is not the copied one had replaced the job's: all its lines count."""
     job = every_step.Job()
     job.prune(PRUNE_AT="renameat2", PRUNE_FAULT="torn", PRUNE_APPEND="/dev/null")
     new = leftover(job, ".new")

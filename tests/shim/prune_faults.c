@@ -77,7 +77,7 @@ static void append_record(void) {
   append_line(log, text, O_CREAT);
 }
 
-/* Is this the call that PRUNE_AT means, or one after it that shares its fate? */
+/* Is this the call that PRUNE_AT names, or a later one that fails, too? */
 static bool is_chosen(const char *name) {
   static bool was_chosen;
   const char *at = getenv("PRUNE_AT");
