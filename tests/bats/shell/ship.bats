@@ -60,6 +60,8 @@ teardown() {
 @test "identical lines are counted, also over a prune and in separate batches, and seq is their order" {
   printf '{"x": 1}\n%.0s' 1 2 3 >"$results/a.jsonl"
   ship
+  taskresults prune a --keep 1
+  [[ $(wc -l <"$results/a.jsonl") == 1 ]]
   printf '{"x": 1}\n{"y": 1}\n{"x": 1}\n' >>"$results/a.jsonl"
   ship
   [[ $(jq_rows records n) == $'1\n2\n3\n4\n1\n5' ]]
