@@ -325,7 +325,7 @@ typedef struct TrFileList {
 
 /* The directory of a file of the list, as a descriptor that the caller closes if it is not list->dir.fd. -1: see
 ** errno. */
-int tr_file_list_open_dir_of(const TrFileList *list, const char *path);
+TR_CHECKED int tr_file_list_open_dir_of(const TrFileList *list, const char *path);
 
 /* Call order: init, open, next and `at++`, close (after a failed open, too); and open again for the next pass. */
 void tr_file_list_init(TrFileList *list, TrNames *names, TrPoll *poll, TrListPurpose purpose);

@@ -39,7 +39,8 @@ add_grep() {
 # set_grep_source NAME TABLE - sets NAME to what stands for the TABLE then: SQL, with the rows that add_grep wants, and
 # a few more. An OR over two columns would not be passed on to the extension, but each of its halves is.
 set_grep_source() {
-  local pattern exact columns='rowid, timestamp, job_id, job_name, success, output, error, record, time_us, offset, ok, host'
+  local pattern exact columns='rowid, timestamp, job_id, job_name, success, output, error, record, time_us, offset'
+  columns+=', ok, host'
   set_patterns
   printf -v "$1" '%s' "(SELECT $columns FROM $2 WHERE output LIKE $pattern UNION ALL
     SELECT $columns FROM $2 WHERE error LIKE $pattern AND (output LIKE $pattern) IS NOT 1)"
