@@ -15,7 +15,8 @@
 /* The range of columns that are arguments. */
 #define FIRST_ARGUMENT TR_COLUMN_SINCE
 #define ARGUMENTS_END TR_COLUMN_OTHER
-#define LAST_CHOICE_COST 1e30
+#define COST_OF_ALL 1e9
+#define COST_OF_PART 1e30
 
 bool tr_column_is_argument(TrColumn column) {
   return column >= FIRST_ARGUMENT && column < ARGUMENTS_END;
@@ -59,16 +60,24 @@ static bool is_checked(const sqlite3_index_info *info, TrColumn (*column_of)(int
   return false;
 }
 
-/* SQLite may read the parts of an OR one by one, and asks then for plans of each part, without the arguments. But in
-** such a plan it compares the arguments with their columns, and NULL is not equal to NULL. So it must not choose it. */
-static bool may_be_part_of_or(const sqlite3_index_info *info, TrColumn (*column_of)(int)) {
-  for (int table_column = 0; table_column < 63; table_column++) {
-    bool is_used = info->colUsed >> table_column & 1, is_given = false;
-    if (!is_used || !tr_column_is_argument(column_of(table_column))) continue;
-    for (int i = 0; i < info->nConstraint && !is_given; i++) is_given = info->aConstraint[i].iColumn == table_column;
-    if (!is_given) return true;
+/* SQLite may read the parts of an OR one by one. But in such a plan it compares the arguments with their columns, and
+** NULL is not equal to NULL. For the parts, it asks for plans without the arguments (until 3.46), or with them (3.50). */
+static double cost_beside_or(const sqlite3_index_info *info, TrColumn (*column_of)(int)) {
+  uint64_t given = 0;
+  bool may_be_null = false;
+  for (int i = 0; i < info->nConstraint; i++) {
+    int column = info->aConstraint[i].iColumn;
+    sqlite3_value *value;
+    if (column < 0 || column >= 63 || !tr_column_is_argument(column_of(column))) continue;
+    given |= UINT64_C(1) << column;
+    int code = sqlite3_vtab_rhs_value((sqlite3_index_info *)info, i, &value);
+    may_be_null |= code != SQLITE_OK || sqlite3_value_type(value) == SQLITE_NULL;
   }
-  return false;
+  for (int column = 0; column < 63; column++) {
+    bool is_missing = info->colUsed & ~given & UINT64_C(1) << column;
+    if (is_missing && tr_column_is_argument(column_of(column))) return COST_OF_PART;
+  }
+  return may_be_null ? COST_OF_ALL : info->estimatedCost;
 }
 
 int tr_time_window_choose(sqlite3_index_info *info, const char *table, TrColumn (*column_of)(int table_column),
@@ -79,7 +88,7 @@ int tr_time_window_choose(sqlite3_index_info *info, const char *table, TrColumn 
   }
   if (code == SQLITE_OK) code = tr_plan_choose(info, column_of, connection, false);
   if (code != SQLITE_OK) return code;
-  if (may_be_part_of_or(info, column_of)) info->estimatedCost = LAST_CHOICE_COST;
+  info->estimatedCost = cost_beside_or(info, column_of); /* two parts must cost more than all */
   info->idxNum = 0;
   for (int i = FIRST_ARGUMENT; i < ARGUMENTS_END; i++) {
     if (is_checked(info, column_of, (TrColumn)i)) info->idxNum |= TR_CHECKS(i);
