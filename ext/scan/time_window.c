@@ -61,7 +61,7 @@ static bool is_checked(const sqlite3_index_info *info, TrColumn (*column_of)(int
 }
 
 /* SQLite may read the parts of an OR one by one. But in such a plan it compares the arguments with their columns, and
-** NULL is not equal to NULL. For the parts, it asks for plans without the arguments (until 3.46), or with them (3.50). */
+** NULL is not equal to NULL. It asks for plans of the parts without the arguments (until 3.46), or with them (3.50). */
 static double cost_beside_or(const sqlite3_index_info *info, TrColumn (*column_of)(int)) {
   uint64_t given = 0;
   bool may_be_null = false;
