@@ -277,5 +277,27 @@ TR_CHECKED int tr_target_open(TrTarget *target, const char *path, const char *te
 TR_CHECKED int tr_target_commit(TrTarget *target, bool sync);
 void tr_target_close(TrTarget *target);
 
+/* ------------------------------------------------------------------------------------------------------------------
+** base/joins.c - may the query have an outer join, on a SQLite that confuses ON with WHERE? (Always false on others)
+*/
+TR_CHECKED int tr_joins_in_schemas(sqlite3 *db, bool *possible); /* SQLITE_OK, or SQLITE_INTERRUPT */
+bool tr_joins_in_statements(sqlite3 *db);
+
+/* ------------------------------------------------------------------------------------------------------------------
+** base/host_like.c - are like() and glob() of this connection SQLite's own?
+*/
+TR_CHECKED int tr_host_like_is_builtin(sqlite3 *db, bool *builtin); /* SQLITE_OK, or SQLITE_INTERRUPT */
+bool tr_host_like_is_short(sqlite3_value *pattern, sqlite3 *db);    /* false: SQLite must refuse it */
+
+/* ------------------------------------------------------------------------------------------------------------------
+** base/argument.c - a module's argument, `name=value` -> which one it is, and its value
+*/
+
+/* `known` ends with NULL; each is a name, an equals sign and what the value looks like: "dir='PATH'". *which is the
+** index of the one that the argument names. The caller frees *value; an argument of only white space gives *value NULL.
+** A PATH must not be empty, and is refused on a connection that was loaded read-only. */
+TR_CHECKED int tr_argument_parse(const TrConnection *connection, const char *table, const char *argument,
+                                 const char *const *known, int *which, char **value, char **message);
+
 #pragma GCC visibility pop
 #endif /* TR_BASE_H */

@@ -7,7 +7,7 @@
 #include "../base/base.h"
 #include "../figures/figures.h"
 #include "../export/export.h"
-#include "../scan/scan.h"
+#include "../tables/tables.h"
 
 #pragma GCC visibility push(hidden)
 

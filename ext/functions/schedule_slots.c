@@ -77,7 +77,7 @@ static int find_argument(const sqlite3_index_info *info, int column, bool *is_wa
 }
 
 /* idxNum: a bit for each given argument; they are bound in order. Without a schedule, SQLite may be asking for the
-** parts of an OR, and must not choose to read these one by one (as scan/time_window.c has it). */
+** parts of an OR, and must not choose to read these one by one (as tables/time_window.c has it). */
 static int due_best_index(sqlite3_vtab *vtab, sqlite3_index_info *info) {
   (void)vtab;
   int bound = 0;

@@ -13,16 +13,6 @@
 #pragma GCC visibility push(hidden)
 
 /* ------------------------------------------------------------------------------------------------------------------
-** scan/argument.c - a module's argument, `name=value` -> which one it is, and its value
-*/
-
-/* `known` ends with NULL; each is a name, an equals sign and what the value looks like: "dir='PATH'". *which is the
-** index of the one that the argument names. The caller frees *value; an argument of only white space gives *value NULL.
-** A PATH must not be empty, and is refused on a connection that was loaded read-only. */
-TR_CHECKED int tr_argument_parse(const TrConnection *connection, const char *table, const char *argument,
-                                 const char *const *known, int *which, char **value, char **message);
-
-/* ------------------------------------------------------------------------------------------------------------------
 ** scan/settings.c - which directory, how long a line, when a write is synced: arguments, environment, defaults
 */
 typedef struct TrSettings {
@@ -110,21 +100,12 @@ typedef struct TrPlan {
 /* `sorts_jobs`: the table's scans can have the files in the order of their jobs. */
 TR_CHECKED int tr_plan_choose(sqlite3_index_info *info, TrColumn (*column_of)(int table_column),
                               const TrConnection *connection, bool sorts_jobs);
+static inline bool tr_column_is_argument(TrColumn column) {
+  return column >= TR_COLUMN_SINCE && column < TR_COLUMN_OTHER;
+}
 bool tr_op_may_be_of_outer_join(TrOp op); /* then it may not restrict the table's rows: see joins.c */
 char *tr_plan_encode(const TrPlan *plan); /* for sqlite3_free(); NULL: out of memory */
 bool tr_plan_decode(const char *text, TrPlan *plan);
-
-/* ------------------------------------------------------------------------------------------------------------------
-** scan/joins.c - may the query have an outer join, on a SQLite that confuses ON with WHERE? (Always false on others)
-*/
-TR_CHECKED int tr_joins_in_schemas(sqlite3 *db, bool *possible); /* SQLITE_OK, or SQLITE_INTERRUPT */
-bool tr_joins_in_statements(sqlite3 *db);
-
-/* ------------------------------------------------------------------------------------------------------------------
-** scan/host_like.c - are like() and glob() of this connection SQLite's own?
-*/
-TR_CHECKED int tr_host_like_is_builtin(sqlite3 *db, bool *builtin); /* SQLITE_OK, or SQLITE_INTERRUPT */
-bool tr_host_like_is_short(sqlite3_value *pattern, sqlite3 *db);    /* false: SQLite must refuse it */
 
 /* ------------------------------------------------------------------------------------------------------------------
 ** scan/like_phrase.c - a LIKE pattern -> bytes that a text must hold to match it
@@ -194,31 +175,6 @@ bool tr_filter_skips(const TrFilter *filter, const TrLine *line, const TrRecord 
 bool tr_looks_numeric(const char *text, size_t length);
 
 /* ------------------------------------------------------------------------------------------------------------------
-** scan/time_window.c - since and until, the arguments of task_stats and task_errors
-*/
-typedef struct TrTimeWindow {
-  sqlite3_value *since, *until; /* owned; as given, or NULL */
-} TrTimeWindow;
-
-/* Bits of idxNum: SQLite compares the argument with the column, too. TR_CHECKS_END and above are free for tables. */
-#define TR_CHECKS(column) (1 << ((column)-TR_COLUMN_SINCE))
-#define TR_CHECKS_END TR_CHECKS(TR_COLUMN_OTHER)
-bool tr_column_is_argument(TrColumn column);
-
-/* tr_plan_choose() for a table with the arguments; sets idxNum too. `table` is the table's name, for messages. */
-TR_CHECKED int tr_time_window_choose(sqlite3_index_info *info, const char *table,
-                                     TrColumn (*column_of)(int table_column), const TrConnection *connection,
-                                     char **message);
-/* The arguments that the plan has -> the filter's times. A zeroed one is a valid freed one. */
-TR_CHECKED int tr_time_window_bind(TrTimeWindow *time_window, const char *table, const TrPlan *plan, int flags,
-                                   sqlite3_value **argv, TrFilter *filter, char **message);
-void tr_time_window_free(TrTimeWindow *time_window);
-void tr_time_window_result(sqlite3_context *context, sqlite3_value *argument); /* as it was given; NULL: it was not */
-/* A single argument. *kept (if not NULL) gets a copy of it, *us (if not NULL) gets the time, if there is one. */
-TR_CHECKED int tr_time_argument(const char *table, TrColumn column, int flags, const TrZone *zone, sqlite3_value *value,
-                                sqlite3_value **kept, int64_t *us, char **message);
-
-/* ------------------------------------------------------------------------------------------------------------------
 ** scan/block.c - a range of a file -> its lines, parsed, all in memory at once
 */
 /* LINES: both. FILES: the files of jobs, with the records and rejects of each. */
@@ -281,9 +237,8 @@ void tr_workers_release(TrWorkers *workers);
 ** scan/hosts.c - a path with one star -> the directories of several hosts, and the files in them
 */
 typedef struct TrHosts {
-  char
-      *base; /* owned; NULL: the path has no star, and is a single directory; else see hosts.c, as for the next three */
-  char *before, *after, *rest; /* owned */
+  char *base;                  /* owned; NULL: no star, so the path is a single directory */
+  char *before, *after, *rest; /* owned; see hosts.c */
 } TrHosts;
 
 TR_CHECKED int tr_hosts_init(TrHosts *hosts, const char *path, char **message); /* free it after an error, too */

@@ -1,7 +1,7 @@
 /*
 ** slot_arguments.c - the arguments of task_slots -> which slots are wanted, and how late a run may begin.
 **
-** They are hidden columns, as those of task_stats: scan/time_window.c tells how they are planned.
+** They are hidden columns, as those of task_stats: time_window.c tells how they are planned.
 */
 #include "tables.h"
 

@@ -11,6 +11,30 @@
 #pragma GCC visibility push(hidden)
 
 /* ------------------------------------------------------------------------------------------------------------------
+** tables/time_window.c - since and until, the arguments of task_stats and task_errors
+*/
+typedef struct TrTimeWindow {
+  sqlite3_value *since, *until; /* owned; as given, or NULL */
+} TrTimeWindow;
+
+/* Bits of idxNum: SQLite compares the argument with the column, too. TR_CHECKS_END and above are free for tables. */
+#define TR_CHECKS(column) (1 << ((column)-TR_COLUMN_SINCE))
+#define TR_CHECKS_END TR_CHECKS(TR_COLUMN_OTHER)
+
+/* tr_plan_choose() for a table with the arguments; sets idxNum too. `table` is the table's name, for messages. */
+TR_CHECKED int tr_time_window_choose(sqlite3_index_info *info, const char *table,
+                                     TrColumn (*column_of)(int table_column), const TrConnection *connection,
+                                     char **message);
+/* The arguments that the plan has -> the filter's times. A zeroed one is a valid freed one. */
+TR_CHECKED int tr_time_window_bind(TrTimeWindow *time_window, const char *table, const TrPlan *plan, int flags,
+                                   sqlite3_value **argv, TrFilter *filter, char **message);
+void tr_time_window_free(TrTimeWindow *time_window);
+void tr_time_window_result(sqlite3_context *context, sqlite3_value *argument); /* as it was given; NULL: it was not */
+/* A single argument. *kept (if not NULL) gets a copy of it, *us (if not NULL) gets the time, if there is one. */
+TR_CHECKED int tr_time_argument(const char *table, TrColumn column, int flags, const TrZone *zone, sqlite3_value *value,
+                                sqlite3_value **kept, int64_t *us, char **message);
+
+/* ------------------------------------------------------------------------------------------------------------------
 ** tables/table.c - what all tables share
 ** tables/results.c, rejects.c, lines.c, stats.c, errors.c, logs.c, jobs.c, runs.c, slots.c - the tables
 */

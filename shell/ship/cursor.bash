@@ -60,7 +60,7 @@ open_cursor() {
   fi
   cursor_query "SELECT key, value FROM meta;"
   local -A meta=()
-  while IFS=$'\037' read -r key value; do meta[$key]=$value; done <<<"$answer"
+  while IFS=$'\037' read -r key value; do meta[$key]=$value; done < <(printf '%s\n' "$answer")
   [[ ${meta[format]-} == "$CURSOR_FORMAT" ]] ||
     die "$EXIT_IO" "the cursor $cursor was written by another version of taskresults; move it away, and all is sent" \
       'anew'

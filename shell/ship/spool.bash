@@ -28,7 +28,7 @@ step() {
         request_id=$first request_stream=$second request_rows=$third request_hash=$fourth
         ;;
     esac
-  done <<<"$answer"
+  done < <(printf '%s\n' "$answer")
 }
 
 # acknowledge - the request arrived: its bytes are forgotten. Rows of its batch that were refused alone are at fault
@@ -71,7 +71,7 @@ end_refused() {
   local reason
   cursor_query "SELECT stream, refused, EXISTS (SELECT 1 FROM meta WHERE key = 'took_' || stream) FROM spool
     ORDER BY id LIMIT 1;"
-  IFS=$'\037' read -r request_stream reason _ <<<"$answer"
+  IFS=$'\037' read -r request_stream reason _ < <(printf '%s\n' "$answer")
   [[ $answer == *$'\037'1 ]] || stop_shipping "every row of '$request_stream' was refused: $reason"
   outcome=$(bury_sql)
 }

@@ -102,7 +102,7 @@ joins_of() {
 @test "that comparison of joins notices a build that uses terms of an ON clause on a SQLite that offers wrong ones" {
   local place=$BATS_TEST_TMPDIR
   (($(sqlite_version_number) < 3051001)) || skip 'this SQLite offers no such thing'
-  build_planted scan/joins.c 'sqlite3_libversion_number() >= 3051001' true "$place"
+  build_planted base/joins.c 'sqlite3_libversion_number() >= 3051001' true "$place"
   joins_of "$extension" >"$place/expected"
   joins_of "$place/taskresults" >"$place/actual"
   run cmp -s "$place/expected" "$place/actual"

@@ -238,9 +238,9 @@ SCRIPT
   printf '#!/bin/sh\nhead -c 1 >/dev/null\n' >reads
   printf '#!/bin/sh\nexec sleep 0 <&-\n' >closes
   chmod +x reads closes
-  local program turn
+  local program
   for program in /bin/true ./reads ./closes /nowhere/sqlite3; do
-    for turn in {1..8}; do
+    for _ in {1..8}; do
       TASKRESULTS_SQLITE3=$program run taskresults view a --latest
       [[ $status -eq 3 && $output == "taskresults: no $program program; on Debian: apt-get install sqlite3" ]] ||
         { echo "$program: $status $output"; return 1; }

@@ -8,7 +8,7 @@
 **
 ** We use the pragma, not the table pragma_function_list: a database may have its own table or view of that name.
 */
-#include "scan.h"
+#include "base.h"
 
 enum { COLUMN_NAME, COLUMN_BUILTIN, COLUMN_ARGUMENTS = 4 };
 

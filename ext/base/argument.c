@@ -6,7 +6,7 @@
 ** SQLite hands arguments over as the user typed them, quotes and white space included. Each module lists the ones it
 ** knows; it also interprets the values.
 */
-#include "scan.h"
+#include "base.h"
 
 #include <ctype.h>
 #include <string.h>

@@ -6,7 +6,7 @@
 ** that SQLite could check, so only the operator = makes sense. If a value is not known yet, because in a join its table
 ** comes later, the plan is refused, and SQLite tries another order.
 */
-#include "scan.h"
+#include "tables.h"
 
 #include <math.h>
 
@@ -17,10 +17,6 @@
 #define ARGUMENTS_END TR_COLUMN_OTHER
 #define COST_OF_ALL 1e9
 #define COST_OF_PART 1e30
-
-bool tr_column_is_argument(TrColumn column) {
-  return column >= FIRST_ARGUMENT && column < ARGUMENTS_END;
-}
 
 static const char *argument_name(TrColumn column) {
   static const char *const names[] = {"since", "until", "grace", "zone", "per_job"};

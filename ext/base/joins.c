@@ -11,7 +11,7 @@
 ** Schemas are read in xBestIndex, where they are the ones that SQLite uses for the statement. Reading must leave no
 ** lock on a database that the host has not read in its transaction.
 */
-#include "scan.h"
+#include "base.h"
 
 #include <string.h>
 
