@@ -19,7 +19,7 @@ two_jobs() {
 # --- columns -----------------------------------------------------------------------------------------------------------
 
 @test "task_errors has its columns in order, the arguments first among the hidden ones" {
-  assert_rows 'job_id:0 signature:0 times:0 first_run:0 last_run:0 since:1 until:1 job:1 first_run_us:1 last_run_us:1' \
+  assert_rows 'job_id:0 signature:0 times:0 first_run:0 last_run:0 since:1 until:1 job:1 first_run_us:1 last_run_us:1 host:1' \
     "SELECT group_concat(name || ':' || hidden, ' ') FROM pragma_table_xinfo('task_errors')"
 }
 

@@ -20,7 +20,7 @@ PYTHON
 # --- columns -----------------------------------------------------------------------------------------------------------
 
 @test "task_stats has its columns in order, the arguments first among the hidden ones" {
-  assert_rows 'job_id:0 runs:0 successes:0 failures:0 success_rate:0 first_run:0 last_run:0 last_success:0 last_failure:0 last_error:0 streak:0 longest_failure_streak:0 mtbf_s:0 mttr_s:0 rejects:0 p50_s:0 p95_s:0 max_s:0 since:1 until:1 job:1 first_run_us:1 last_run_us:1 last_success_us:1 last_failure_us:1 last_duration_s:1' \
+  assert_rows 'job_id:0 runs:0 successes:0 failures:0 success_rate:0 first_run:0 last_run:0 last_success:0 last_failure:0 last_error:0 streak:0 longest_failure_streak:0 mtbf_s:0 mttr_s:0 rejects:0 p50_s:0 p95_s:0 max_s:0 since:1 until:1 job:1 first_run_us:1 last_run_us:1 last_success_us:1 last_failure_us:1 last_duration_s:1 host:1' \
     "SELECT group_concat(name || ':' || hidden, ' ') FROM pragma_table_xinfo('task_stats')"
 }
 

@@ -13,7 +13,7 @@ record() {
 
 # --- columns -------------------------------------------------------------------------------------------------------
 
-@test "task_results has its columns in order, five of them hidden" {
+@test "task_results has its columns in order, six of them hidden" {
   assert_rows 'timestamp|TEXT|0
 job_id|TEXT|0
 job_name|TEXT|0
@@ -24,16 +24,18 @@ job|TEXT|1
 time_us|INTEGER|1
 offset|INTEGER|1
 record|TEXT|1
-ok|INTEGER|1' "SELECT name, type, hidden FROM pragma_table_xinfo('task_results')"
+ok|INTEGER|1
+host|TEXT|1' "SELECT name, type, hidden FROM pragma_table_xinfo('task_results')"
 }
 
-@test "task_rejects has its columns in order, job hidden" {
+@test "task_rejects has its columns in order, job and host hidden" {
   assert_rows 'job_id|TEXT|0
 offset|INTEGER|0
 length|INTEGER|0
 reason|TEXT|0
 line|TEXT|0
-job|TEXT|1' "SELECT name, type, hidden FROM pragma_table_xinfo('task_rejects')"
+job|TEXT|1
+host|TEXT|1' "SELECT name, type, hidden FROM pragma_table_xinfo('task_rejects')"
 }
 
 @test "SELECT * shows the six columns of a record, as written" {
@@ -124,8 +126,9 @@ EFBFBD' 'SELECT hex(output) FROM task_results'
   assert_rows '' "SELECT * FROM task_results('c')" "SELECT * FROM task_results(NULL)" "SELECT * FROM task_rejects('c')"
 }
 
-@test "two arguments are too many" {
-  assert_sql_error 'too many arguments on task_rejects()' "SELECT * FROM task_rejects('a', 'b')"
+@test "task_rejects takes a job and a host as arguments; three are too many" {
+  assert_rows 0 "SELECT count(*) FROM task_rejects('a', 'a host that is not there')"
+  assert_sql_error 'too many arguments on task_rejects()' "SELECT * FROM task_rejects('a', 'b', 'c')"
 }
 
 @test "an unknown module argument is refused by name, with a list of the valid ones" {
