@@ -157,7 +157,7 @@ all_went_well() {
   beside assert_caught scan/plan.c '(count > 1 && !ends_with_rowid)' 'false'
   beside assert_caught scan/file_list.c '(x_length > y_length) - (x_length < y_length)' '0'
   beside assert_caught scan/file_list.c 'order == TR_ORDER_JOB || order' 'order'
-  beside assert_caught scan/file_list.c ' || order == TR_ORDER_JOB_DESC) turn' ') turn'
+  beside assert_caught scan/file_list.c 'is_descending = order == TR_ORDER_JOB_DESC' 'is_descending = false'
   beside assert_caught base/connection.c 'strcmp(encoding, "UTF-8") == 0' 'true' UTF-16le
   all_went_well
 }
