@@ -24,9 +24,9 @@
 ** The result is JSON: {"job_id": TEXT, "result": "pruned" | "unchanged" | "dry_run" | "busy", "kept": records or null,
 ** "dropped": lines or null if they were not counted, "bytes_freed": INTEGER}, with "recovered": true if an interrupted
 ** prune was finished first, with "unshipped": lines and "sink": NAME if lines stay only because this sink did not ship
-** them (ext/prune/marks.c), and with a "reason" if busy. prune_all gives an array of these, one for each job, in which
-** a job that could not be pruned has "result": "failed" and its reason; the others go on. If the guard refuses, that is
-** an error and nothing is changed; in a dry run, each report has it as "refused".
+** them (ext/prune/ship_marks.c), and with a "reason" if busy. prune_all gives an array of these, one for each job, in
+** which a job that could not be pruned has "result": "failed" and its reason; the others go on. If the guard refuses,
+** that is an error and nothing is changed; in a dry run, each report has it as "refused".
 **
 ** Both are SQLITE_DIRECTONLY: nothing in the schema of a hostile database can prune.
 */

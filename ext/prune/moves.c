@@ -6,7 +6,7 @@
 **   {"file":"JOB.jsonl","dev":D,"inode":OLD,"end":A,"new_inode":NEW,"new_end":B}
 **
 ** What was at byte A of the old file, and everything behind it, is in the new one from byte B on; before A, something
-** was dropped. (A is at most the slowest mark of marks.c, unless the prune was told to drop what is not shipped.)
+** was dropped. (A is at most the slowest mark of ship_marks.c, unless the prune was told to drop what is not shipped.)
 **
 ** The line is on disk before the exchange. So a prune that is killed may leave a line of a move that never happened;
 ** whoever reads it finds that no file of that inode has the job's name. It never leaves a move without its line. When

@@ -2,7 +2,7 @@
 ** prune.c - one job's prune, step by step.
 **
 **   1  lock         one prune of a job at a time; first finish what a killed one left               (recover.c)
-**   2  marks        what `taskresults ship` has read already                                       (marks.c)
+**   2  marks        what `taskresults ship` has read already                                       (ship_marks.c)
 **      inspect      refuse what cannot be done safely
 **      select       which lines are kept                                                            (select.c)
 **   3  copy         the kept lines to a temporary, synced                                           (copy.c)

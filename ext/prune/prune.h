@@ -22,7 +22,7 @@ bool tr_leftover_is_held(int dirfd, const char *name); /* a prune is working on 
 bool tr_leftover_belongs(const char *name, const char *job_id, size_t length);
 
 /* ------------------------------------------------------------------------------------------------------------------
-** prune/marks.c - how far `taskresults ship` has come: what a prune must not drop
+** prune/ship_marks.c - how far `taskresults ship` has come: what a prune must not drop
 */
 
 /* How far one sink has come in a file; or, of a move, from where on a prune has moved its lines. */

@@ -9,7 +9,7 @@
 **     that reason alone.
 **
 ** Whatever these rules say, a line stays that ends behind `shipped_to`: `taskresults ship` has yet to read it
-** (marks.c). It counts for the rules as if it could go.
+** (ship_marks.c). It counts for the rules as if it could go.
 **
 ** A line that is not a record is kept as evidence where a record in its place would be kept: among the last `keep`
 ** records, or, since it has no time, anywhere if `since` is given. A blank line is kept or dropped with the line after

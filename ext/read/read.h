@@ -138,7 +138,7 @@ void tr_lines_close(TrLines *lines);
 ** read/reason.c - the text of each reason
 ** figures/success.c - is a record a success?
 ** read/fast.c, fast_walk.inc - the fast lane: flat objects of scalars
-** read/slow.c - the slow lane: every line, and the reason if it is not a record
+** read/verdict.c - the slow lane: every line, and the reason if it is not a record
 */
 typedef enum TrField { TR_TIMESTAMP, TR_JOB_NAME, TR_SUCCESS, TR_OUTPUT, TR_ERROR, TR_FIELD_COUNT } TrField;
 

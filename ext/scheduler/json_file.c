@@ -2,9 +2,9 @@
 ** json_file.c - a small JSON file that others rewrite in place -> its values.
 **
 ** The scheduler truncates and rewrites such a file without a lock, so we may read half of it. A read is good if the
-** file did not change meanwhile and Python's json.loads() would accept it: cJSON is too lax to validate (see slow.c),
-** so the slow lane validates first, and cJSON builds the tree. A bad read is repeated for `patience_ms`; then the error
-** names the cause and the byte.
+** file did not change meanwhile and Python's json.loads() would accept it: cJSON is too lax to validate (see
+** verdict.c), so the slow lane validates first, and cJSON builds the tree. A bad read is repeated for `patience_ms`;
+** then the error names the cause and the byte.
 **
 ** Python accepts some things that cJSON cannot represent. Escapes of NUL and of lone surrogates are replaced by U+FFFD
 ** first. NaN, Infinity and numbers of more than 63 characters are an error. Numbers are doubles. The tree is cJSON's,

@@ -3,7 +3,7 @@
 ** each meets the layout of the one before. Where a fast lane says "a record", the slow lane says so too, with the same
 ** spans; accepted lines can be decoded, and rejected ones repaired.
 **
-** Aimed at ext/read/fast.c, ext/read/fast_walk.inc, ext/read/slow.c, ext/read/field.c and ext/base/text.c.
+** Aimed at ext/read/fast.c, ext/read/fast_walk.inc, ext/read/verdict.c, ext/read/field.c and ext/base/text.c.
 */
 #include "tr.h"
 

@@ -1,7 +1,7 @@
 /*
-** cjson_limits.c - why the parser of a line is not cJSON, claim by claim (read/slow.c, read/value.c): what the library
-** does with lines that it and Python's json.loads() judge differently. The last column of `verdicts` is Python's, and
-** the slow lane must agree with it.
+** cjson_limits.c - why the parser of a line is not cJSON, claim by claim (read/verdict.c, read/value.c): what the
+** library does with lines that it and Python's json.loads() judge differently. The last column of `verdicts` is
+** Python's, and the slow lane must agree with it.
 */
 #include "tr.h"
 

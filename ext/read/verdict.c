@@ -1,5 +1,5 @@
 /*
-** slow.c - the slow lane: decides for any line whether it is a record, and if not, why.
+** verdict.c - the slow lane: decides for any line whether it is a record, and if not, why.
 **
 ** The grammar is what Python's json.loads() accepts, which is neither RFC 8259 (NaN, Infinity and lone surrogates pass)
 ** nor cJSON's (which takes `01` and text after the value, refuses lone surrogates and NaN, cuts strings at \u0000 and

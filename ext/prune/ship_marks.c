@@ -1,5 +1,5 @@
 /*
-** marks.c - how far `taskresults ship` has come: what a prune must not drop.
+** ship_marks.c - how far `taskresults ship` has come: what a prune must not drop.
 **
 ** In the folder .shipped of the results directory, NAME.jsonl has the marks of the sink NAME. Its first line is
 ** {"taskresults_marks":1, ...}. A line of {"file":"JOB.jsonl","dev":D,"inode":I,"end":BYTES} for each file follows: all
