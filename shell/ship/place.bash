@@ -91,6 +91,6 @@ find_again() {
       WHERE l.job = (SELECT job FROM lost_file) LIMIT 1;
     $CHAIN_SQL $FIND_SQL $ANEW_SQL $SETTLE_SQL COMMIT;"
   [[ $answer != $'found\0375\037'* ]] ||
-    say "job $(printf '%q' "${answer##*$'\037'}"): its file is not the one that was read before;" \
+    say "job $(quoted "${answer##*$'\037'}"): its file is not the one that was read before;" \
       'it is shipped from its beginning'
 }

@@ -34,7 +34,7 @@ check_config() {
   read -r mode owner < <(stat -L -c '%a %u' -- "$config")
   (((8#$mode & 8#077) == 0)) ||
     die "$EXIT_IO" "others can read the curl configuration $config, which may hold a password: chmod 600" \
-      "$(printf %q "$config")"
+      "$(quoted "$config")"
   [[ $owner == "$EUID" || $owner == 0 ]] || die "$EXIT_IO" "the curl configuration $config belongs to another user"
   curl_config=(--config "$config")
 }

@@ -382,11 +382,11 @@ PYTHON
 }
 
 @test "a file that is another one than before is shipped from its beginning, and that is said" {
-  make_job a 100
+  make_job jöb 100
   ship
-  sed 's/run /other /' "$results/a.jsonl" >"$results/new" && mv "$results/new" "$results/a.jsonl"
+  sed 's/run /other /' "$results/jöb.jsonl" >"$results/new" && mv "$results/new" "$results/jöb.jsonl"
   run ship
-  [[ $status == 0 && $output == "taskresults: job a: its file is not the one that was read before; it is shipped from its beginning" ]]
+  [[ $status == 0 && $output == "taskresults: job jöb: its file is not the one that was read before; it is shipped from its beginning" ]]
   [[ $(stored records) == 200 ]]
 }
 
