@@ -21,7 +21,7 @@ WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wco
 ALL_CFLAGS = -std=c11 -MMD -MP -fPIC -fvisibility=hidden $(WARNINGS) -Iinclude $(PKG_CFLAGS) $(CFLAGS) $(VARIANT_CFLAGS)
 
 
-.PHONY: all static demo test check check-quick test-loaded test-surroundings unit bats deps asan tsan valgrind matrix locales widths coverage faults fuzz lint format bench instructions schedules ship-killed install uninstall clean help
+.PHONY: all static demo test check check-quick test-loaded test-surroundings unit bats deps asan tsan valgrind matrix locales widths coverage faults fuzz lint format bench instructions schedules ship-killed shippers install uninstall clean help
 
 all: taskresults.so taskresults-run ## build the loadable extension, taskresults.so, and the program behind `taskresults run`
 
@@ -247,6 +247,10 @@ schedules: all ## compare 100,000 random schedules with croniter and zoneinfo; t
 	@$(SCHEDULES) times 100000 7
 
 # Three seeds, as each tries another mixture of prunes, cuts and new cursors.
+shippers: all ## run rsyslog and syslog-ng beside our pruner, as examples/clickhouse/OTHER_SHIPPERS.md tells
+	@.ci/deps --look build test
+	@TASKRESULTS_SHIPPERS=1 TASKRESULTS_EXTRAS=1 TASKRESULTS_ROOT="$(CURDIR)" bats --tap tests/bats/other_shippers.bats
+
 ship-killed: all ## kill `taskresults ship` 120 times, at each commit point and in between; takes minutes
 	@.ci/deps --look build test
 	@place=$$(mktemp -d) && trap 'rm -rf "$$place"' EXIT && for seed in 0 1 2; do PYTHONDONTWRITEBYTECODE=1 /usr/bin/python3 \

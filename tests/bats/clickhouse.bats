@@ -9,12 +9,17 @@ load ../lib/clickhouse
 
 setup_file() {
   export BATS_TEST_TIMEOUT=300
-  require_clickhouse
-  start_shards 2
+  require_shards 2
 }
 
 teardown_file() {
   stop_shards
+}
+
+eval "helpers_$(declare -f setup)"
+setup() {
+  helpers_setup
+  skip_if_not_here
 }
 
 @test "two shards answer, know each other, and one that was killed comes back" {

@@ -19,6 +19,7 @@ teardown_file() {
 eval "helpers_$(declare -f setup)"
 setup() {
   helpers_setup
+  skip_if_not_here
   ask current 'DROP DATABASE IF EXISTS fleet'
   make_fleet current
 }

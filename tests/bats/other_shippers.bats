@@ -6,6 +6,7 @@
 load ../lib/helpers
 
 @test "rsyslog repeats what a prune keeps and loses nothing; syslog-ng with inotify loses lines; so says the document" {
+  [[ ${TASKRESULTS_SHIPPERS-} ]] || skip 'make shippers runs it: these programs do not say when they are done, so it goes by time'
   . /etc/os-release
   [[ $ID$VERSION_ID == debian12 ]] || skip 'the document tells of the programs that Debian 12 has'
   run "$root/tests/shippers/run" "$root/build/shippers"

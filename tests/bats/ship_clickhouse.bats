@@ -9,8 +9,7 @@ load ../lib/shell
 
 setup_file() {
   export BATS_TEST_TIMEOUT=300
-  require_clickhouse
-  start_shards 2
+  require_shards 2
 }
 
 teardown_file() {
@@ -19,6 +18,7 @@ teardown_file() {
 
 setup() {
   eval "$(sed -n '/^setup() {/,/^}/p' "$root/tests/lib/helpers.bash" | sed 1d\;\$d)"
+  skip_if_not_here
   drop_fleet
   make_fleet
   state=$BATS_TEST_TMPDIR/state

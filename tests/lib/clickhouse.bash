@@ -1,17 +1,28 @@
 # clickhouse.bash - shards of Debian's clickhouse-server for one suite, on loopback, in a directory of its own.
-# `load ../lib/clickhouse` below `load ../lib/helpers`. In setup_file: `require_clickhouse`, `start_shards 2`; in
-# teardown_file: `stop_shards`. Users: `default` without a password, and `shipper` with `secret`.
+# `load ../lib/clickhouse` below `load ../lib/helpers`. In setup_file: `require_shards 2`; in setup: `skip_if_not_here`,
+# since older versions of bats cannot skip in setup_file; in teardown_file: `stop_shards`. Users: `default` without a
+# password, and `shipper` with `secret`.
 
 # shellcheck shell=bash disable=SC2154  # bats and helpers.bash set them
 
-# require_clickhouse - skips the tests where there is no server (no Debian after 12 has it), or no curl to ask it.
-require_clickhouse() {
+NO_PACKAGE='no package clickhouse-server in this release' # no Debian after 12 has it
+
+# require_shards COUNT - starts them, or sets `not_here` to what is missing for that.
+require_shards() {
+  export not_here=
   if [[ ! -x ${CLICKHOUSE_SERVER:-/usr/sbin/clickhouse-server} ]]; then
+    not_here=clickhouse-server
     # shellcheck source=/dev/null
-    (. /etc/os-release && [[ $ID$VERSION_ID == debian12 ]]) || skip 'no package clickhouse-server in this release'
-    missing_extra clickhouse-server
+    (. /etc/os-release && [[ $ID$VERSION_ID == debian12 ]]) || not_here=$NO_PACKAGE
+  elif ! command -v curl >/dev/null; then
+    not_here=curl
   fi
-  command -v curl >/dev/null || missing_extra curl
+  [[ -n $not_here ]] || start_shards "$1"
+}
+
+skip_if_not_here() {
+  [[ ${not_here-} != "$NO_PACKAGE" ]] || skip "$not_here"
+  [[ -z ${not_here-} ]] || missing_extra "$not_here"
 }
 
 shard_server() {
@@ -87,12 +98,14 @@ ask() {
   [[ $status == 200 ]]
 }
 
-# start_current - today's engine, from npm's package chdb, as if it were a server: shard_url current, ask current. Skips
-# the tests where there is none. npm keeps what it has fetched; build/chdb has it unpacked.
+# start_current - today's engine, from npm's package chdb, as if it were a server: shard_url current, ask current. Sets
+# `not_here` where there is none. npm keeps what it has fetched; build/chdb has it unpacked.
 start_current() {
   local program pid
-  for program in node npm; do command -v "$program" >/dev/null || missing_extra "$program"; done
-  unpack_chdb || missing_extra "chdb ($(tail -n 1 "$root/build/chdb/npm.log"))"
+  export not_here=
+  for program in node npm curl; do command -v "$program" >/dev/null || not_here=$program; done
+  [[ -n $not_here ]] || unpack_chdb || not_here="chdb ($(tail -n 1 "$root/build/chdb/npm.log"))"
+  [[ -z $not_here ]] || return 0
   export shards_place=${BATS_FILE_TMPDIR:-$BATS_TEST_TMPDIR}/shards
   mkdir -p "$shards_place/current"
   node "$root/tests/clickhouse/chdb_server.mjs" "$root/build/chdb" "$shards_place/current" \
