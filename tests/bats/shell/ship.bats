@@ -7,11 +7,8 @@ load ../../lib/helpers
 load ../../lib/shell
 load ../../lib/sink
 
-setup_file() {
-  command -v curl >/dev/null || missing_extra curl
-}
-
 setup() {
+  command -v curl >/dev/null || missing_extra curl
   eval "$(sed -n '/^setup() {/,/^}/p' "$root/tests/lib/helpers.bash" | sed 1d\;\$d)"
   start_sink
 }
