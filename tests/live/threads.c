@@ -60,7 +60,7 @@ static sqlite3 *open_connection(void) {
   return db;
 }
 
-/* What interrupts xBestIndex, SQLite reports as a plain error with these words. Other threads use the connection, too. */
+/* What interrupts xBestIndex, SQLite reports as a plain error with these words. Other threads use the connection. */
 static int prepare(sqlite3 *db, const char *sql, sqlite3_stmt **statement) {
   sqlite3_mutex_enter(sqlite3_db_mutex(db));
   int code = sqlite3_prepare_v2(db, sql, -1, statement, NULL);
