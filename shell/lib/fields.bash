@@ -10,17 +10,6 @@ set_whole_text() {
 }
 
 whole_text() {
-  # shellcheck disable=SC2059  # a format of ours
-  printf -v "$1" "$WHOLE_TEXT" "$2" "$2" "$2"
-}
-
-whole_text() {
-  local quoted_="replace(json_quote($2), '\\\\', CAST(x'fe' AS TEXT))"
-  quoted_="replace(replace($quoted_, '\\u0000', CAST(x'ff' AS TEXT)), CAST(x'fe' AS TEXT), '\\\\')"
-  printf -v "$1" "CASE WHEN instr(CAST(%s AS BLOB), x'00') THEN json_extract(%s, '\$') ELSE %s END" "$2" "$quoted_" "$2"
-}
-
-whole_text() {
   local text
   set_whole_text text "$1"
   printf '%s' "$text"
