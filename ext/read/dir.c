@@ -28,14 +28,18 @@ const TrStore tr_logs_store = {.suffix = ".log",
                                .variable = "SCHEDULER_LOGS_DIR",
                                .default_dir = "/opt/.task-scheduler/logs"};
 
+int tr_dir_check_single(const TrStore *store, const char *path, char **message) {
+  if (strchr(path, '*') == NULL) return SQLITE_OK;
+  return tr_error(message, SQLITE_CANTOPEN, "%s directory %s: a * stands for several hosts, and this needs one",
+                  store->word, path);
+}
+
 int tr_dir_open(TrDir *dir, const TrStore *store, const char *path, char **message) {
   dir->store = store;
   dir->path = path;
   dir->fd = -1;
-  if (strchr(path, '*')) {
-    return tr_error(message, SQLITE_CANTOPEN, "%s directory %s: a * stands for several hosts, and this needs one",
-                    store->word, path);
-  }
+  int code = tr_dir_check_single(store, path, message);
+  if (code != SQLITE_OK) return code;
   do {
     dir->fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   } while (dir->fd < 0 && errno == EINTR);

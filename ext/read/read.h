@@ -50,15 +50,15 @@ typedef struct TrFile {
   int error_number; /* UNREADABLE */
 } TrFile;
 
+TR_CHECKED int tr_dir_check_single(const TrStore *store, const char *path, char **message); /* an error if it has a * */
 TR_CHECKED int tr_dir_open(TrDir *dir, const TrStore *store, const char *path, char **message);
 void tr_dir_close(TrDir *dir);
 
 /* Calls visit() for every entry's name, in the directory's own order, until visit() returns anything but SQLITE_OK. */
-TR_CHECKED int tr_dir_list(TrDir *dir, TrPoll *poll, int (*visit)(void *context, const char *name), void *context,
-                           char **message);
+TR_CHECKED int tr_dir_list(TrDir *dir, TrPoll *poll, int (*visit)(void *, const char *), void *context, char **message);
 
-/* Opens one entry for reading: never follows a link, never waits on a FIFO; waits out a pruner's lease.
-** Returns SQLITE_OK and *entry, or SQLITE_INTERRUPT. The caller closes file->fd with tr_file_close(). */
+/* Opens one entry for reading: never follows a link, never waits on a FIFO; waits out a pruner's lease. Returns
+** SQLITE_OK and *entry, or SQLITE_INTERRUPT. The caller closes file->fd with tr_file_close(). */
 TR_CHECKED int tr_dir_open_file(TrDir *dir, const char *name, TrPoll *poll, TrFile *file, TrEntry *entry);
 void tr_file_close(TrFile *file);
 const char *tr_file_type(mode_t mode); /* "a symbolic link", "a FIFO", ... for messages */

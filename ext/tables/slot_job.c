@@ -74,11 +74,6 @@ static int add_record(TrSlotSource *source, int64_t horizon_us, BeforeHorizon *b
 static int read_records(TrSlotSource *source, const char *job_id, int64_t horizon_us, char **message) {
   TrFilter filter;
   BeforeHorizon before = {.count = 0};
-  if (strchr(tr_settings_dir(source->results), '*')) {
-    return tr_error(message, SQLITE_ERROR,
-                    "task_slots: results directory %s: a * stands for several hosts, and this needs one",
-                    tr_settings_dir(source->results));
-  }
   int code = tr_filter_for_job(&filter, job_id, strlen(job_id), TR_ORDER_ANY);
   if (code == SQLITE_OK) code = tr_scan_begin(&source->records, source->results, &filter, message);
   while (code == SQLITE_OK && (code = tr_scan_next(&source->records, message)) == SQLITE_ROW)

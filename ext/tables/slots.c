@@ -321,6 +321,13 @@ static void narrow_window(SlotsCursor *cursor) {
   if (cursor->filter.to_us < cursor->arguments.to_us) cursor->arguments.to_us = cursor->filter.to_us;
 }
 
+/* A schedule is one scheduler's: records or logs of several hosts would look like those of one. */
+static int check_is_one_host(const TrLoggedTable *table, char **message) {
+  const TrSettings *results = &table->table.settings, *logs = &table->logs;
+  int code = tr_dir_check_single(results->store, tr_settings_dir(results), message);
+  return code == SQLITE_OK ? tr_dir_check_single(logs->store, tr_settings_dir(logs), message) : code;
+}
+
 static int slots_filter(sqlite3_vtab_cursor *base, int flags, const char *plan_text, int argc, sqlite3_value **argv) {
   SlotsCursor *cursor = (SlotsCursor *)base;
   TrLoggedTable *table = (TrLoggedTable *)base->pVtab;
@@ -330,6 +337,7 @@ static int slots_filter(sqlite3_vtab_cursor *base, int flags, const char *plan_t
   cursor->now_us = tr_clock_us();
   int code = tr_table_bind(&cursor->cursor, plan_text, argc, argv, &plan, &cursor->filter);
   if (code == SQLITE_OK) code = tr_slot_arguments_read(&cursor->arguments, &plan, flags, argv, cursor->now_us, message);
+  if (code == SQLITE_OK) code = check_is_one_host(table, message);
   if (code != SQLITE_OK || cursor->filter.nothing) return code;
   if (cursor->arguments.per_job == 0) narrow_window(cursor);
   code = tr_jobs_load(&cursor->jobs, table->jobs_file, &table->table.poll, message);

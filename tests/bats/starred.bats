@@ -81,6 +81,8 @@ refuses() { # WORDS PATTERN [SQL]
   refuses 'host' "$fleet/web1/results" "INSERT INTO f(job_id, success, host) VALUES ('a', 1, 'web1')"
   echo '{"jobs": [{"id": "a", "enabled": true, "created_at": "2026-01-01T00:00:00Z", "schedule": "0 * * * *"}]}' >"$fleet/jobs.json"
   SCHEDULER_JOBS_FILE=$fleet/jobs.json assert_sql_error "$words" 'SELECT * FROM task_slots'
+  SCHEDULER_JOBS_FILE=$fleet/jobs.json SCHEDULER_RESULTS_DIR=$fleet/web1/results SCHEDULER_LOGS_DIR="$fleet/*/logs" \
+    assert_sql_error "${words/results directory*results:/logs directory $fleet/*/logs:}" 'SELECT * FROM task_slots'
   SCHEDULER_JOBS_FILE=$fleet/jobs.json assert_sql_error "$words" 'SELECT count(*) FROM task_jobs'
   [[ $(cat "$fleet"/*/results/*.jsonl | wc -l) == 9 ]]
 }
