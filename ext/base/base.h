@@ -225,6 +225,13 @@ size_t tr_utf8_repair(const unsigned char *text, size_t length, unsigned char *o
 TR_CHECKED int tr_utf8_cut(const char *text, size_t length, int most_bytes);
 
 /* ------------------------------------------------------------------------------------------------------------------
+** base/json_string.c - a text -> a JSON string
+*/
+
+/* Appends a JSON string. Bytes that are not UTF-8 (file names may have them) become U+FFFD. */
+void tr_json_append_string(sqlite3_str *out, const char *text, size_t length);
+
+/* ------------------------------------------------------------------------------------------------------------------
 ** base/connection.c - what the tables and functions of one connection share
 */
 typedef struct TrConnection {

@@ -201,25 +201,6 @@ static void end_call(PruneCall *call) {
 
 /* --- results ------------------------------------------------------------------------------------------------------ */
 
-/* A JSON string. Bytes that are not UTF-8 (file names may have them) become U+FFFD. */
-static void append_string(sqlite3_str *out, const char *text, size_t length) {
-  sqlite3_str_appendchar(out, 1, '"');
-  for (size_t i = 0; i < length;) {
-    unsigned char c = (unsigned char)text[i];
-    unsigned sequence = c < 0x80 ? 1 : tr_utf8_sequence((const unsigned char *)text + i, length - i);
-    if (c < 0x20 || c == 0x7f) {
-      sqlite3_str_appendf(out, "\\u%04x", c);
-    } else if (sequence == 0) {
-      sqlite3_str_appendall(out, "\xef\xbf\xbd");
-    } else {
-      if (c == '"' || c == '\\') sqlite3_str_appendchar(out, 1, '\\');
-      sqlite3_str_append(out, text + i, (int)sequence);
-    }
-    i += sequence ? sequence : 1;
-  }
-  sqlite3_str_appendchar(out, 1, '"');
-}
-
 static void append_number(sqlite3_str *out, const char *name, int64_t number) {
   if (number < 0) {
     sqlite3_str_appendf(out, ",\"%s\":null", name);
@@ -231,7 +212,7 @@ static void append_number(sqlite3_str *out, const char *name, int64_t number) {
 static void append_json_text(sqlite3_str *out, const char *name, const char *text) {
   if (text == NULL) return;
   sqlite3_str_appendf(out, ",\"%s\":", name);
-  append_string(out, text, strlen(text));
+  tr_json_append_string(out, text, strlen(text));
 }
 
 static void append_report(sqlite3_str *out, const char *job_id, size_t length, const TrPruneReport *report,
@@ -241,7 +222,7 @@ static void append_report(sqlite3_str *out, const char *job_id, size_t length, c
                                      [TR_PRUNE_DRY_RUN] = "dry_run",
                                      [TR_PRUNE_BUSY] = "busy"};
   sqlite3_str_appendall(out, "{\"job_id\":");
-  append_string(out, job_id, length);
+  tr_json_append_string(out, job_id, length);
   sqlite3_str_appendf(out, ",\"result\":\"%s\"", word[report->result]);
   append_number(out, "kept", report->kept);
   append_number(out, "dropped", report->dropped);
@@ -249,7 +230,7 @@ static void append_report(sqlite3_str *out, const char *job_id, size_t length, c
   if (report->unshipped > 0) {
     append_number(out, "unshipped", report->unshipped);
     sqlite3_str_appendall(out, ",\"sink\":");
-    append_string(out, report->sink, strlen(report->sink) - TR_SUFFIX_LEN);
+    tr_json_append_string(out, report->sink, strlen(report->sink) - TR_SUFFIX_LEN);
   }
   if (report->recovered) sqlite3_str_appendall(out, ",\"recovered\":true");
   append_json_text(out, "reason", report->reason);
@@ -259,7 +240,7 @@ static void append_report(sqlite3_str *out, const char *job_id, size_t length, c
 
 static void append_json_failure(sqlite3_str *out, const char *job_id, size_t length, const char *reason) {
   sqlite3_str_appendall(out, "{\"job_id\":");
-  append_string(out, job_id, length);
+  tr_json_append_string(out, job_id, length);
   sqlite3_str_appendall(out, ",\"result\":\"failed\",\"kept\":null,\"dropped\":null,\"bytes_freed\":0");
   append_json_text(out, "reason", reason ? reason : "out of memory");
   sqlite3_str_appendchar(out, 1, '}');

@@ -82,17 +82,6 @@ static int open_moves(const TrPrune *prune, int *fd, struct stat *found, bool *i
   return moves_error(prune, errno, "cannot be renamed to " OLDER_MOVES, message);
 }
 
-static void append_file_name(sqlite3_str *out, const char *name) {
-  for (; *name; name++) {
-    if ((unsigned char)*name < 0x20) {
-      sqlite3_str_appendf(out, "\\u%04x", (unsigned char)*name);
-      continue;
-    }
-    if (*name == '"' || *name == '\\') sqlite3_str_appendchar(out, 1, '\\');
-    sqlite3_str_appendchar(out, 1, *name);
-  }
-}
-
 /* JSON's numbers are exact up to 2^53; what is greater is written as a text. */
 static void append_inode(sqlite3_str *out, const char *key, uint64_t number) {
   const char *quote = number < (uint64_t)TR_EXACT_DOUBLE ? "" : "\"";
@@ -110,9 +99,8 @@ static char *move_line(const TrPrune *prune, const struct stat *live, bool is_to
   const TrSelection *selection = &prune->selection;
   int64_t end = find_kept_end(selection);
   sqlite3_str *out = sqlite3_str_new(NULL);
-  sqlite3_str_appendall(out, is_torn ? "\n{\"file\":\"" : "{\"file\":\"");
-  append_file_name(out, prune->file_name);
-  sqlite3_str_appendall(out, "\"");
+  sqlite3_str_appendall(out, is_torn ? "\n{\"file\":" : "{\"file\":");
+  tr_json_append_string(out, prune->file_name, strlen(prune->file_name));
   append_inode(out, "dev", prune->old_stat.st_dev);
   append_inode(out, "inode", prune->old_stat.st_ino);
   sqlite3_str_appendf(out, ",\"end\":%lld", (long long)end);

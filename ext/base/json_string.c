@@ -1,0 +1,24 @@
+/*
+** json_string.c - a text -> a JSON string, for what we write in JSON ourselves: reports of a prune, and its moves.
+**
+** Records are written by write/encode.c, as Python's json.dumps() would write them. Here, characters stay as they are.
+*/
+#include "base.h"
+
+void tr_json_append_string(sqlite3_str *out, const char *text, size_t length) {
+  sqlite3_str_appendchar(out, 1, '"');
+  for (size_t i = 0; i < length;) {
+    unsigned char c = (unsigned char)text[i];
+    unsigned sequence = c < 0x80 ? 1 : tr_utf8_sequence((const unsigned char *)text + i, length - i);
+    if (c < 0x20 || c == 0x7f) {
+      sqlite3_str_appendf(out, "\\u%04x", c);
+    } else if (sequence == 0) {
+      sqlite3_str_appendall(out, "\xef\xbf\xbd");
+    } else {
+      if (c == '"' || c == '\\') sqlite3_str_appendchar(out, 1, '\\');
+      sqlite3_str_append(out, text + i, (int)sequence);
+    }
+    i += sequence ? sequence : 1;
+  }
+  sqlite3_str_appendchar(out, 1, '"');
+}
