@@ -11,7 +11,7 @@
 # (see lib/jobs_in).
 set_listing() {
   local found text
-  found=$(LC_ALL=C find "$results_path/" -maxdepth 1 -type f -name '*.jsonl' \
+  found=$(find "$results_path/" -maxdepth 1 -type f -name '*.jsonl' \
     \( -readable -printf '%D/%i/%T@/%s/%f/\0' -o -printf '%D/%i/%T@/unreadable/%f/\0' \) 2>/dev/null |
     LC_ALL=C.UTF-8 sed -zn '/^.*$/p' | tr -d '\0')
   set_sql_text text "$found"

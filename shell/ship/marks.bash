@@ -8,7 +8,7 @@
 # open_marks - sets `marks` to the file, or to nothing if we may not write in the directory of results: then nothing is
 # told, and a prune may drop what was not shipped.
 open_marks() {
-  local dir=$results_path/.shipped line other
+  local dir=$results_path/.shipped other
   marks=
   if [[ ! -e $dir && -w $results_path ]]; then
     mkdir -m 0700 -- "$dir" || return 0
@@ -16,13 +16,19 @@ open_marks() {
   fi
   [[ -d $dir && ! -L $dir && -w $dir && -x $dir ]] || return 0
   marks=$dir/$sink_name.jsonl
-  [[ -f $marks ]] || return 0
-  IFS= read -r line <"$marks" || return 0
-  [[ $line =~ ^\{\"taskresults_marks\":1,\"cursor\":\"([^\"\\]*)\"\}$ ]] || return 0
-  other=${BASH_REMATCH[1]}
+  [[ -f $marks ]] && set_cursor_of_marks other "$marks" || return 0
   [[ ! -e $other || $other -ef $cursor ]] ||
     die "$EXIT_IO" "this directory is shipped to this sink with another cursor, $other; use its --state directory, or" \
       'delete that cursor'
+}
+
+# set_cursor_of_marks NAME FILE - sets NAME to the cursor that a file of marks is of; fails with 1 if the file cannot be
+# read, with 2 if its first line is none that we have written.
+set_cursor_of_marks() {
+  local line_
+  { IFS= read -r line_ <"$2"; } 2>/dev/null || return 1
+  [[ $line_ =~ ^\{\"taskresults_marks\":1,\"cursor\":\"([^\"\\]*)\"\}$ ]] || return 2
+  printf -v "$1" '%s' "${BASH_REMATCH[1]}"
 }
 
 # give_to_owner PATH - whoever owns the results prunes them, and has to read the marks that root wrote.

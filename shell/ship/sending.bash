@@ -78,7 +78,7 @@ judge_answer() {
 
 # set_words - sets `words` to the beginning of the answer, in one line.
 set_words() {
-  LC_ALL=C IFS= read -rd '' -n 2000 words <"$answer_file"
+  IFS= read -rd '' -n 2000 words <"$answer_file"
   words=${words//[$'\001'-$'\037']/ }
 }
 
