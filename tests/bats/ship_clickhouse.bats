@@ -16,8 +16,9 @@ teardown_file() {
   stop_shards
 }
 
+eval "helpers_$(declare -f setup)"
 setup() {
-  eval "$(sed -n '/^setup() {/,/^}/p' "$root/tests/lib/helpers.bash" | sed 1d\;\$d)"
+  helpers_setup
   skip_if_not_here
   drop_fleet
   make_fleet

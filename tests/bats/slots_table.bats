@@ -218,10 +218,7 @@ e|NULL|unknown|jobs.json has this id 2 times: any of these jobs may have run" "S
 
 @test "a log that cannot be read is an error that names it" {
   ((EUID == 0)) || skip 'needs root, to become somebody else'
-  open_results
-  state=$open_place
-  mkdir -m 755 "$state/logs"
-  export SCHEDULER_LOGS_DIR=$state/logs SCHEDULER_JOBS_FILE=$state/jobs.json
+  open_state
   jobs '{"id": "a", "schedule": "0 * * * *"}'
   told a 09:00:00 'Job paused'
   chmod 644 "$state/jobs.json"

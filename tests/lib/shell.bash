@@ -41,3 +41,11 @@ open_results() {
   mkdir -m 755 "$results"
   as_nobody=(setpriv --reuid=65534 --regid=65534 --clear-groups)
 }
+
+# open_state - the same, with logs and a jobs.json beside the results: `state` is the directory of all of them.
+open_state() {
+  open_results
+  state=$open_place
+  mkdir -m 755 "$state/logs"
+  export SCHEDULER_LOGS_DIR=$state/logs SCHEDULER_JOBS_FILE=$state/jobs.json
+}

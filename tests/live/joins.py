@@ -177,13 +177,17 @@ def print_sql(count, copy, old):
     words = {table: f"c_{table}" if copy or own is None else own for table, (own, _) in TABLES.items()}
     for table in TABLES:
         print(f"CREATE TEMP VIEW v_{table} AS SELECT {', '.join(columns(table))} FROM {words[table]};")
-    maker = Maker(random.Random(12), old)
+    print_queries(Maker(random.Random(12), old), count, lambda query, _: query.format(**words))
+
+
+def print_queries(maker, count, sql_of):
+    """Each query's answer, its rows in order. sql_of(query, number) is the SQL of a query of the maker."""
     print("CREATE TEMP TABLE answers(query TEXT, answer TEXT);\nBEGIN;")
-    for _ in range(count):
+    for number in range(count):
         query, width = maker.query()
         text, names = query.replace("'", "''"), [f"a{i}" for i in range(width)]
         joined = " || ',' || ".join(f"quote({name})" for name in names)
-        print(f"INSERT INTO answers WITH answer({', '.join(names)}) AS ({query.format(**words)}) "
+        print(f"INSERT INTO answers WITH answer({', '.join(names)}) AS ({sql_of(query, number)}) "
               f"SELECT '{text}', count(*) || ':' || coalesce(group_concat(line, ' '), '') FROM (SELECT line FROM "
               f"(SELECT {joined} AS line FROM answer) ORDER BY line);")
     print("COMMIT;\nSELECT query, answer FROM answers;")

@@ -114,21 +114,11 @@ def print_sql(directory, count, copy, old, bare):
     for table in joins.TABLES:
         form = "c_w" if copy else "temp.listed" if bare else f"task_slots({WINDOW})"
         print(f"CREATE TEMP VIEW v_{table} AS SELECT {', '.join(joins.columns(table))} FROM {words.get(table, form)};")
-    print_queries(Maker(random.Random(21), old), count, words, copy, bare)
 
+    def sql_of(query, number):
+        return query.format(**words, w="c_w") if copy else with_table(query, number, words, bare)
 
-def print_queries(maker, count, words, copy, bare):
-    print("CREATE TEMP TABLE answers(query TEXT, answer TEXT);\nBEGIN;")
-    for number in range(count):
-        query, width = maker.query()
-        text, names = query.replace("'", "''"), [f"a{i}" for i in range(width)]
-        sql = query.format(**words, w="c_w") if copy else with_table(query, number, words, bare)
-        joined = " || ',' || ".join(f"quote({name})" for name in names)
-        print(f"INSERT INTO answers WITH answer({', '.join(names)}) AS ({sql}) "
-              f"SELECT '{text}', count(*) || ':' || coalesce(group_concat(line, ' '), '') FROM (SELECT line FROM "
-              f"(SELECT {joined} AS line FROM answer) ORDER BY line);")
-    print("COMMIT;\nSELECT query, answer FROM answers;")
-    print("SELECT count(*) || ' queries, ' || sum(CAST(answer AS INTEGER) > 0) || ' selective' FROM answers;")
+    joins.print_queries(Maker(random.Random(21), old), count, sql_of)
 
 
 if __name__ == "__main__":

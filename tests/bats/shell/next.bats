@@ -91,10 +91,7 @@ once,never,,,in 5 minutes,2026-02-15T08:35:00Z,missed,,,' ]]
 
 @test "next: a job whose records or log cannot be read is left out, also if it is named; a message has the fix; status 3" {
   ((EUID == 0)) || skip 'needs root, to become somebody else'
-  open_results
-  state=$open_place
-  mkdir -m 755 "$state/logs"
-  export SCHEDULER_LOGS_DIR=$state/logs SCHEDULER_JOBS_FILE=$state/jobs.json
+  open_state
   jobs '{"id": "a", "schedule": "@daily"}' '{"id": "b", "schedule": "@daily"}' '{"id": "c", "schedule": "@daily"}'
   make_job a 1
   touch "$state/logs/b.log"

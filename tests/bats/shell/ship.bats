@@ -7,9 +7,10 @@ load ../../lib/helpers
 load ../../lib/shell
 load ../../lib/sink
 
+eval "helpers_$(declare -f setup)"
 setup() {
   command -v curl >/dev/null || missing_extra curl
-  eval "$(sed -n '/^setup() {/,/^}/p' "$root/tests/lib/helpers.bash" | sed 1d\;\$d)"
+  helpers_setup
   start_sink
 }
 
