@@ -1,7 +1,8 @@
 /*
 ** json_string.c - a text -> a JSON string, for what we write in JSON ourselves: reports of a prune, and its moves.
 **
-** Records are written by write/encode.c, as Python's json.dumps() would write them. Here, characters stay as they are.
+** Records are written by write/encode.c, which escapes all that is not ASCII, as Python does. Here, characters stay as
+** they are.
 */
 #include "base.h"
 
