@@ -1,17 +1,18 @@
-# next [JOB...] - when each job is due, and what became of the last time it was
+# next [JOB...] - when each job is due next, and how its last slot ended
 #
 # Usage: taskresults next [JOB...] [OPTION...]
 #
-# The schedules are those of the scheduler's jobs.json, which are in UTC. What is due first comes first. Jobs that are
-# not due follow, with the reason: one that runs now and counts on from its end, one whose schedule cannot be read, one
-# that is paused, and one that is never due again: it was to run once, or its schedule names no day that there is.
+# The schedules are those of the scheduler's jobs.json, which are in UTC. The job that is due first comes first. Jobs
+# that are not due follow, with the reason: a job that runs now and whose schedule counts from the end of that run, a
+# job whose schedule cannot be read, a paused job, and a job that is never due again, because it was due only once, or
+# because its schedule names a day that does not exist.
 #
-# The last time is the last one up to now, and what became of it is as in task_slots: ran, late, missed, paused,
-# skipped, pending or unknown. A run that failed shows as failed.
+# The last slot is the latest time up to now at which the job was due. Its state is that of task_slots: ran, late,
+# missed, paused, skipped, pending or unknown. A run that failed is shown as failed.
 #
 # Options:
-#   --within D      only what is due within that time: 90s, 30m, 12h, 7d and the like; beside it, only jobs that run now
-#                   or whose schedule cannot be read, since these may be due, too
+#   --within D      only jobs that are due within that time (90s, 30m, 12h, 7d), that run now, or whose schedule cannot
+#                   be read, since these may be due, too
 #   --limit N       only the first N
 #   --tz ZONE       show times in a time zone: Europe/Berlin, or local for that of this machine; default UTC. The
 #                   schedules, and the times in the formats below, stay in UTC
@@ -25,7 +26,7 @@
 # record) and reason.
 #
 # Exit status:
-#   0 fine, also when nothing is due; 1 no such job; 2 usage; 3 input or output failed, or a job was left out because
+#   0 fine, even if nothing is due; 1 no such job; 2 usage; 3 input or output failed, or a job was left out because
 #   one of its files cannot be read
 #
 # Examples:
@@ -41,8 +42,8 @@ zone_option
 number_option limit
 span_options within
 
-# unreadable_files - sets `unreadable` and `unreadable_logs`, the jobs with records or a log that cannot be read, and
-# has the queries to come pass over these.
+# unreadable_files - sets `unreadable` and `unreadable_logs`, the jobs with records or a log that cannot be read. Later
+# queries leave these jobs out.
 unreadable_files() {
   find_logs
   find_unreadable "$results_dir" .jsonl

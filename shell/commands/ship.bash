@@ -1,17 +1,17 @@
-# ship - sends new records to ClickHouse: each at least once, and once for whoever asks there
+# ship - sends new records to ClickHouse, where queries see each record exactly once
 #
 # Usage: taskresults ship --to URL [OPTION...]
 #
 # Sends all finished lines of all jobs' files, those that are not records too, to the tables records, rejects and files
 # of a ClickHouse server (examples/clickhouse has them), and remembers how far it came. Without --follow it ends when
-# everything has arrived that was there at the start; run it from cron, or as a service with --follow. shell/SHIPPING.md
+# everything that was there at the start has arrived; run it from cron, or as a service with --follow. shell/SHIPPING.md
 # says how it works.
 #
 # If it is killed, or the sink is away, nothing is lost: what was not acknowledged is sent again, and the tables count
 # a line once. While lines wait, a prune keeps them. If a file is pruned, replaced or cut short, it finds its place
 # again, or ships the file anew. Rows that the sink refuses are kept in the cursor database, table `dead`.
 #
-# Passwords and certificates belong into a curl configuration file that only its owner can read, not into the URL.
+# Passwords and certificates belong in a curl configuration file that only its owner can read, not into the URL.
 #
 # Options:
 #   --to URL        the sink, such as http://clickhouse:8123/ or https://ch.example.com/?database=fleet; the database is
@@ -61,7 +61,7 @@ for program in curl flock; do
   command -v "$program" >/dev/null || die "$EXIT_IO" "ship needs the program $program, which is not installed"
 done
 
-# end_by SIGNAL - at any moment it may end, as it may be killed; only curl must not go on alone.
+# end_by SIGNAL - ship may end at any moment, as if it was killed; only curl must not go on alone.
 curl_pid=
 end_by() {
   trap '' INT TERM HUP

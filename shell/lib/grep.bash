@@ -5,14 +5,15 @@
 load lib/sql_text
 
 LONGEST_GREP=1000 # bytes
-# As a regular expression over bytes: a text in UTF-8.
+# A regular expression over bytes that matches valid UTF-8.
 IS_UTF8=$'^([\x01-\x7f]|[\xc2-\xdf][\x80-\xbf]|\xe0[\xa0-\xbf][\x80-\xbf]|[\xe1-\xec\xee\xef][\x80-\xbf][\x80-\xbf]'
 IS_UTF8+=$'|\xed[\x80-\x9f][\x80-\xbf]|\xf0[\x90-\xbf][\x80-\xbf][\x80-\xbf]'
 IS_UTF8+=$'|[\xf1-\xf3][\x80-\xbf][\x80-\xbf][\x80-\xbf]|\xf4[\x80-\x8f][\x80-\xbf][\x80-\xbf])*$'
 
-# set_patterns - sets `pattern`, SQL: what output or error has to be LIKE; and `exact`, a pattern for ESCAPE, if that
-# is more. SQLite passes LIKE on to the extension, but not LIKE with ESCAPE. So where the text has a wildcard,
-# a weaker pattern passes over most records, in which any character may stand in its place.
+# set_patterns - sets `pattern`, SQL: the LIKE pattern for output and error; and, if the text has a wildcard (% or _),
+# `exact`, the pattern for LIKE … ESCAPE. SQLite passes LIKE on to the extension, but not LIKE with ESCAPE. So
+# `pattern`, which allows any character in place of a wildcard, skips most records, and `exact` decides about the
+# others.
 set_patterns() {
   local text=${opt[grep]}
   [[ -n $text ]] || usage_error '--grep wants a text'
@@ -25,7 +26,7 @@ set_patterns() {
   set_sql_text exact "%$text%"
 }
 
-# add_grep NAME - adds to the variable, SQL: output or error holds the text.
+# add_grep NAME - adds a condition to the variable, SQL: output or error contains the text.
 add_grep() {
   local pattern exact
   set_patterns
@@ -36,8 +37,9 @@ add_grep() {
   fi
 }
 
-# set_grep_source NAME TABLE - sets NAME to what stands for the TABLE then: SQL, with the rows that add_grep wants, and
-# a few more. An OR over two columns would not be passed on to the extension, but each of its halves is.
+# set_grep_source NAME TABLE - sets NAME to SQL that takes the place of the TABLE: it has all rows that meet add_grep's
+# condition, and a few more. SQLite does not pass an OR over two columns on to the extension, but it passes on each
+# half.
 set_grep_source() {
   local pattern exact columns='rowid, timestamp, job_id, job_name, success, output, error, record, time_us, offset'
   columns+=', ok, host'

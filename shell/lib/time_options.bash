@@ -7,9 +7,9 @@
 
 load lib/evaluate lib/sql_text
 
-# time_options NAME... - turns those of the options that are given, since or until or any other name, into microseconds
-# since the Unix epoch, in place. Of a bare day, `until` is the end and any other the beginning. Days, and times without
-# a zone of their own, are those of --tz.
+# time_options NAME... - converts these options, if given, into microseconds since the Unix epoch, in place. A whole day
+# means its end in the option `until`, and its beginning in any other. Days, and times without a zone of their own, are
+# in the zone of --tz.
 time_options() {
   local name text names=() expressions=()
   for name; do
@@ -25,7 +25,7 @@ time_options() {
     usage_error '--since is later than --until: no time is in between'
 }
 
-# span_options NAME... - turns those of the options that are given into microseconds, in place.
+# span_options NAME... - converts these options, if given, into microseconds, in place.
 span_options() {
   local name text names=() expressions=()
   for name; do

@@ -1,11 +1,11 @@
-# zone.bash - --tz: the zone whose clocks people read, and whose days they mean.
+# zone.bash - --tz: the time zone in which times are shown, and days are understood.
 
 # shellcheck shell=bash
 
 load lib/evaluate lib/sql_text
 
-# read_zone - of `zone_option`: sets `zone_argument`, and `zone` unless programs are to read the times; complains of a
-# zone that cannot be read. It is the extension that knows zones: taskresults_local() and taskresults_time() take one.
+# read_zone - reads `zone_option`, and sets `zone_argument`, and `zone` unless the output is for programs. A zone that
+# cannot be read is an error. Only the extension knows zones: taskresults_local() and taskresults_time() take one.
 read_zone() {
   local text values value_error cause
   set_sql_text text "${opt[tz]}"

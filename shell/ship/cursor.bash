@@ -6,11 +6,11 @@
 #   meta     one value a key: format, host, url, results, base (when it was made, in µs), sent (how many numbers of the
 #            order were given away), moves_at and moves_hash (how far `moves` was read)
 #   files    one row per job: where its last shipped line is (dev, inode, last_offset, last_hash, run), where the next
-#            one begins (place), and what the directory said of the file (seen, hint)
+#            one begins (place), and the file's size and times when it was last listed (seen, hint)
 #   counts   for each line that was shipped, how many were the same
 #   spool    what has to be sent: the body of each request, until it is acknowledged; `bytes` only of parts
 #   dead     rows that the sink refused, with its reason
-#   moves    what the pruner says it moved, as far as it was not used yet
+#   moves    the pruner's moves that were not used yet
 #   unknown  settings that the sink does not know
 
 # shellcheck shell=bash
@@ -31,7 +31,7 @@ CREATE TABLE moves(id INTEGER PRIMARY KEY, file INTEGER, dev INTEGER, inode INTE
 CREATE INDEX moves_of_file ON moves(file, inode);
 CREATE TABLE unknown(setting TEXT PRIMARY KEY, at_s INTEGER);"
 
-# What each connection begins with. LINE_HASH finds a stored line again; of one too long to hold only the length is
+# Each connection begins with this SQL. LINE_HASH finds a stored line again; of a line over max_line only the length is
 # known.
 CURSOR_SETUP=$'.timeout 20000\nPRAGMA synchronous=FULL; PRAGMA cache_size=-8000;'
 LINE_HASH="taskresults_hash(ifnull(l.line, 'of ' || l.length || ' bytes'))"

@@ -1,14 +1,13 @@
-# listing.bash - what the directory says of the files: which of them have to be read at all.
+# listing.bash - lists the files with their sizes and times: which of them have to be read at all.
 #
 # A file whose device, inode, size and time of change are those of the last time that all of it was read is not opened.
 # This is only a hint of when to look: what was shipped of a file is decided by its lines (reading.bash).
 
 # shellcheck shell=bash
 
-# set_listing NAME - sets NAME to the SQL that takes note of all files, and of the bytes that they have now: this round
-# ships no line that begins behind them, so that it ends even if a writer is faster. Names that are not UTF-8 are no
-# jobs: in a UTF-8 locale, the dot of sed matches none of their bytes. A name has no /, so the parts are joined by it
-# (see lib/jobs_in).
+# set_listing NAME - sets NAME to the SQL that records all files and their sizes now: this round ships no line that
+# begins after that size, so that it ends even if a writer is faster. A name that is not UTF-8 is not a job: in a UTF-8
+# locale, the dot of sed does not match its bytes. A name has no /, so the parts are joined by it (see lib/jobs_in).
 set_listing() {
   local found text
   found=$(find "$results_path/" -maxdepth 1 -type f -name '*.jsonl' \

@@ -5,8 +5,8 @@
 
 # shellcheck shell=bash
 
-# open_marks - sets `marks` to the file, or to nothing if we may not write in the directory of results: then nothing is
-# told, and a prune may drop what was not shipped.
+# open_marks - sets `marks` to the file, or to nothing if we have no permission to write in the results directory: then
+# there are no marks, and a prune may drop what was not shipped.
 open_marks() {
   local dir=$results_path/.shipped other
   marks=
@@ -22,8 +22,8 @@ open_marks() {
       'delete that cursor'
 }
 
-# set_cursor_of_marks NAME FILE - sets NAME to the cursor that a file of marks is of; fails with 1 if the file cannot be
-# read, with 2 if its first line is none that we have written.
+# set_cursor_of_marks NAME FILE - sets NAME to the cursor to which a file of marks belongs. The status is 1 if the file
+# cannot be read, and 2 if ship did not write its first line.
 set_cursor_of_marks() {
   local line_
   { IFS= read -r line_ <"$2"; } 2>/dev/null || return 1
@@ -36,7 +36,7 @@ give_to_owner() {
   ((EUID)) || [[ -O $results_path ]] || chown --no-dereference --reference="$results_path" -- "$1"
 }
 
-# save_marks - as the cursors are now.
+# save_marks - writes the marks, from the cursors as they are now.
 save_marks() {
   local path
   [[ -n $marks ]] || return 0

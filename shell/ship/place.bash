@@ -66,9 +66,9 @@ INSERT INTO found SELECT 3, l.offset, l.length, f.last_hash, l.dev, l.inode FROM
 INSERT INTO found(how) SELECT 4 WHERE NOT EXISTS (SELECT 1 FROM found) AND NOT EXISTS (SELECT 1 FROM present);
 INSERT INTO found(how, dev, inode) SELECT 5, dev, inode FROM present WHERE NOT EXISTS (SELECT 1 FROM found);"
 
-# Anew: lines that are known, as in a file that came back from a backup, are counted from 1 again, so that they get the
-# same keys. Lines that are new are counted on, so that one that repeats an old line is not taken for it. The first ones
-# tell which of the two the file has.
+# The file is shipped from its beginning. If it is an old file that came back from a backup, its lines are counted from
+# 1 again, so that they get the same keys as before. If it is a new file, counting goes on, so that a line identical to
+# an old one is not taken for the old one. The file's first lines decide which of the two it is.
 ANEW_SQL="DELETE FROM counts WHERE file = (SELECT id FROM lost_file) AND (SELECT how FROM found) = 5
   AND (SELECT 2 * sum(known) >= count(*) FROM (SELECT EXISTS (SELECT 1 FROM counts AS c WHERE c.file = f.id
       AND c.time_us = ifnull(l.time_us, 0) AND c.hash = $LINE_HASH) AS known

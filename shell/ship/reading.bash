@@ -12,7 +12,8 @@ BATCH_BYTES=4000000 # of the files
 RUN_LINES=64        # so many hashes are kept to find the place again
 HEARTBEAT_S=3600
 
-# Which files, and up to where. A window of each file ends where those before it have used up the bytes.
+# Which files are read, and up to which byte. The files before it have used a part of the batch's bytes; the rest is the
+# limit for this file.
 PLAN_SQL="CREATE TEMP TABLE plan(ord INTEGER PRIMARY KEY, file INTEGER, job TEXT, since INTEGER, until INTEGER);
 INSERT INTO plan SELECT NULL, id, job, ifnull(last_offset, 0), min(seen_bytes, searched + $BATCH_BYTES - used)
   FROM (SELECT *, ifnull(sum(max(0, seen_bytes - searched)) OVER
@@ -56,7 +57,8 @@ DELETE FROM batch WHERE file IN (SELECT id FROM files WHERE lost) OR id IN (SELE
 DELETE FROM reached WHERE file IN (SELECT id FROM files WHERE lost);
 UPDATE reached SET first = first + has_anchor;"
 
-# The how-manieth identical line each is: counted up to the last of them, and back from there. Most are the only one.
+# `n` of each line: 1 for the first of several identical lines, and so on. `counts` has the number of the last one; the
+# others are counted back from it. Most lines occur once.
 COUNT_SQL="INSERT INTO counts SELECT file, time_us, hash, 1 FROM batch WHERE true ON CONFLICT DO UPDATE SET n = n + 1;
 CREATE TEMP TABLE repeated(id INTEGER PRIMARY KEY, later INTEGER);
 INSERT INTO repeated SELECT b.id, row_number() OVER (PARTITION BY b.file, b.time_us, b.hash ORDER BY b.id DESC) - 1
@@ -73,7 +75,7 @@ spool_sql() {
       CROSS JOIN batch AS b CROSS JOIN plan AS p ON p.ord = b.ord WHERE $2 HAVING count(*) > 0;"
 }
 
-# A row for each file now and then, so that jobs without records are known, and hosts that ship nothing any more.
+# A row for each file once an hour, so that the sink knows jobs without records, and hosts that ship nothing any more.
 HEARTBEAT_SQL="CREATE TEMP TABLE told AS SELECT id FROM files
   WHERE listed AND (told_s IS NULL OR told_s NOT BETWEEN unixepoch() - $HEARTBEAT_S AND unixepoch()) LIMIT $BATCH_ROWS;
 INSERT INTO spool(stream, body) SELECT 'files', group_concat(json_object('host',
@@ -82,8 +84,8 @@ INSERT INTO spool(stream, body) SELECT 'files', group_concat(json_object('host',
   FROM files WHERE id IN (SELECT id FROM told) HAVING count(*) > 0;
 UPDATE files SET told_s = unixepoch() WHERE id IN (SELECT id FROM told);"
 
-# The cursors. A file is finished for this round when it was read up to what it had at the start; and it need not be
-# read again, if that was the file that the directory spoke of.
+# The cursors. A file is finished for this round when it was read up to its size at the start. It need not be read again
+# if the file that was read is the one that was listed.
 MOVE_CURSORS_SQL="UPDATE files SET last_offset = b.offset, last_hash = b.hash, place = b.offset + b.length + 1,
     searched = b.offset + b.length + 1, dev = b.dev, inode = b.inode, run = substr(ifnull((SELECT
       group_concat(printf('%016x', hash), '') FROM (SELECT hash FROM batch AS t

@@ -4,8 +4,8 @@
 
 MOST_REFUSALS=1000 # in a row, of one batch: then it is not the rows
 
-# drain - sends what is in the spool; `request_id` is the first, if there is any. What became of the last request is
-# written down together with what comes next.
+# drain - sends what is in the spool; `request_id` is the first, if there is any. The outcome of a request and the
+# choice of the next one are one transaction.
 drain() {
   local refusals=0
   while [[ -n $request_id ]] || ((left)); do
@@ -27,8 +27,8 @@ drain() {
   done
 }
 
-# send_patiently - sends the request again until it is taken or refused. Ends the command if the sink says that this
-# request will never do, or with 75 if tries run out; the spool keeps it for the next run.
+# send_patiently - sends the request again until it is taken or refused. Ends the command with 3 if the sink will never
+# take this request, or with 75 if tries run out; the spool keeps it for the next run.
 send_patiently() {
   local tries=0
   while true; do
@@ -49,7 +49,7 @@ say_waiting() {
   say "$sink_words: $1; nothing is lost, and the next run goes on from there"
 }
 
-# stop_shipping WORDS - what the sink says will be the same next time.
+# stop_shipping WORDS - ends the command: the sink's answer will be the same next time.
 stop_shipping() {
   say_waiting "$1"
   exit "$EXIT_IO"

@@ -1,4 +1,4 @@
-# sending.bash - sends a request with curl, and reads from the answer what became of it.
+# sending.bash - sends a request with curl, and decides from the answer what to do next.
 
 # shellcheck shell=bash
 
@@ -10,13 +10,13 @@ declare -gA COLUMNS=(
 )
 
 # Settings that go with a request. Without the first one, a cluster acknowledges rows that are only in the queue of one
-# server; newer servers call it distributed_foreground_insert. Of the others, the sink need not know any.
+# server; newer servers call it distributed_foreground_insert. The sink need not know the others.
 SETTINGS=(insert_distributed_sync=1 wait_for_async_insert=1 max_partitions_per_insert_block=0)
 DEDUP_SETTING=insert_deduplication_token
 declare -gA is_unknown=()
 
-# What ClickHouse's codes say, whatever the status is: old servers answer 500 to everything. The first ones are about
-# the request: password, user, rights, database, table, column, format. The second ones are about a row.
+# ClickHouse's codes decide, whatever the status is: old servers answer 500 to everything. The first ones are about the
+# request: password, user, rights, database, table, column, format. The second ones are about a row.
 STOP_CODES=' 8 10 16 20 36 46 47 48 53 57 60 62 73 81 115 164 192 193 194 195 291 452 497 516 '
 ROW_CODES=' 6 25 26 27 32 33 38 41 69 70 72 117 130 131 190 321 349 441 467 469 675 '
 
@@ -32,7 +32,7 @@ set_request_url() {
 }
 
 # send - sends the request; sets `verdict` to taken, again, refused, stop or changed (send it again at once), and
-# `words` to what the sink or curl said. What comes behind --config is ours, whatever that file says: a redirect would
+# `words` to what the sink or curl said. The options after --config override that file: a redirect, for example, would
 # turn the request into one without rows, which succeeds.
 send() {
   local report status
@@ -101,7 +101,7 @@ judge_code() {
   [[ $STOP_CODES != *" $1 "* ]] || verdict=stop
 }
 
-# judge_status STATUS REDIRECT - the answer is nobody's whom we know: a proxy's, or another kind of sink.
+# judge_status STATUS REDIRECT - an answer without ClickHouse's code: from a proxy, or from another kind of sink.
 judge_status() {
   verdict=again
   case $1 in

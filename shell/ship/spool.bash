@@ -2,11 +2,11 @@
 
 # shellcheck shell=bash
 
-# step [SQL...] - in one transaction: what became of the last request, and then SQL. Sets `request` to the next one of
-# the spool, if there is any, whose bytes are then in the body file: request_id, request_stream, request_rows (1, or
-# more), request_hash. Sets `more` if files have more lines, `lost` to the files whose place was lost, `left` to how
-# many requests there are, and `unreadable` if there are files that cannot be read. The largest comes first: if a row is
-# refused, a good half says soon that it is not the sink that refuses everything.
+# step [SQL...] - in one transaction: records the outcome of the last request, and then runs the SQL. Sets `request` to
+# the next one of the spool, if there is any, whose bytes are then in the body file: request_id, request_stream,
+# request_rows (1, or more), request_hash. Sets `more` if files have more lines, `lost` to the files whose place was
+# lost, `left` to how many requests there are, and `unreadable` if there are files that cannot be read. The largest
+# comes first: if a row is refused, a half that is accepted soon shows that the sink does not refuse everything.
 step() {
   local path kind first second third fourth rest
   set_sql_text path "$body_file"
@@ -31,8 +31,8 @@ step() {
   done < <(printf '%s\n' "$answer")
 }
 
-# acknowledge - the request arrived: its bytes are forgotten. Rows of its batch that were refused alone are at fault
-# themselves, since others of them were taken.
+# acknowledge - the request arrived: its bytes are forgotten. Rows of its batch that were refused alone are themselves
+# wrong, since the sink took others.
 acknowledge() {
   outcome="INSERT OR REPLACE INTO meta VALUES ('took_$request_stream', 1);
     DELETE FROM spool WHERE id = $request_id; $(bury_sql)"
@@ -46,8 +46,8 @@ bury_sql() {
     DELETE FROM spool WHERE stream = '$request_stream' AND refused IS NOT NULL;"
 }
 
-# halve - the request was refused, and has several rows: two requests with half of its bytes each, cut behind a row.
-# Their numbers are new, as their bytes are.
+# halve - the request was refused, and has several rows: it becomes two requests with half of its bytes each, cut after
+# a row. They get new numbers, because their bytes are others.
 halve() {
   local cut="length(body) / 2 - 1 + nullif(instr(substr(body, length(body) / 2), char(10)), 0)"
   outcome="CREATE TEMP TABLE half AS SELECT stream, body, ifnull($cut, instr(body, char(10))) AS cut FROM spool
@@ -65,8 +65,8 @@ set_aside() {
   outcome="UPDATE spool SET refused = $reason WHERE id = $request_id;"
 }
 
-# end_refused - all that is left in the spool was refused. If the sink took rows of this stream before, the rows are at
-# fault; else it is the table, and the rows wait.
+# end_refused - all that is left in the spool was refused. If the sink took rows of this stream before, the rows are
+# wrong; otherwise the table is, and the rows wait.
 end_refused() {
   local reason
   cursor_query "SELECT stream, refused, EXISTS (SELECT 1 FROM meta WHERE key = 'took_' || stream) FROM spool

@@ -315,7 +315,7 @@ WITHIN = 7 * 24  # in slots: older ones are not examined
 
 
 class Expected:
-    """A job that is due every hour, and what became of each hour: ran, failed, late, missed or paused."""
+    """A job that is due every hour, and the state of each hour: ran, failed, late, missed or paused."""
 
     def __init__(self, name, directory):
         self.name, self.fates = name, ["ran"]

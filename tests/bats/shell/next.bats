@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# taskresults next: when each job is due, and whether it ran the last time it was due.
+# taskresults next: when each job is due next, and how its last slot ended.
 
 load ../../lib/helpers
 load ../../lib/shell

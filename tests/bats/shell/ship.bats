@@ -143,7 +143,7 @@ PYTHON
 
 # --- what becomes of an answer --------------------------------------------------------------------------------------------
 
-@test "what the sink cannot do now is tried again, and sent once for whoever asks: curl's errors, 408, 425, 429, 5xx, a text, half an answer" {
+@test "after an error that may pass, ship tries again, and the rows arrive once: curl's errors, 408, 425, 429, 5xx, a text, half an answer" {
   local answer
   make_job a 3
   for answer in reset stored-reset half stored-half 408 425 429 '503 busy' '500 ' 'text <html>Welcome</html>' stored-500 \
