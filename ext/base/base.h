@@ -55,6 +55,8 @@ int tr_error(char **message, int code, const char *format, ...);
 /* errno -> SQLITE_FULL, SQLITE_NOMEM, SQLITE_READONLY or SQLITE_IOERR, for functions that write. */
 int tr_error_code(int error_number);
 
+const char *tr_file_type(mode_t mode); /* "a symbolic link", "a FIFO", ... for messages */
+
 /* ------------------------------------------------------------------------------------------------------------------
 ** base/array.c - arrays that grow, and lists of names
 */
@@ -138,6 +140,26 @@ void tr_sort(void *items, size_t count, size_t item_bytes, int (*compare)(const 
 /* Follows no link and waits for no peer (O_NONBLOCK); a new file gets mode 0644. SQLITE_OK: *fd is open, or is -1 and
 ** *reason is the errno value (EAGAIN: leased for too long). SQLITE_INTERRUPT: interrupted while waiting. */
 TR_CHECKED int tr_open_leased(int dir_fd, const char *name, int flags, TrPoll *poll, int *fd, int *reason);
+
+/* ------------------------------------------------------------------------------------------------------------------
+** base/own_folder.c - what taskresults keeps in a directory of results: .taskresults/NAME
+*/
+#define TR_OWN_FOLDER ".taskresults"
+
+typedef struct TrOwnFolder {
+  int fd;            /* owned; -1: there is none */
+  uid_t dir_owner;   /* of the directory of results */
+  struct stat found; /* of the folder, when it was opened */
+} TrOwnFolder;
+
+/* Opens the folder NAME, and makes it and .taskresults if `makes` is set and they are missing. Neither may be a link,
+** and both have to belong to somebody whom tr_own_folder_trusts(). `what` begins the messages: "the receipts". Returns
+** SQLITE_OK, or an error with nothing to close. */
+TR_CHECKED int tr_own_folder_open(TrOwnFolder *folder, int dir_fd, const char *dir_path, const char *name, bool makes,
+                                  const char *what, char **message);
+/* May the folder, or a file in it, belong to this user? That is us, root, or the owner of the directory of results. */
+bool tr_own_folder_trusts(const TrOwnFolder *folder, uid_t owner);
+void tr_own_folder_close(TrOwnFolder *folder);
 
 /* ------------------------------------------------------------------------------------------------------------------
 ** base/thread.c - a helper thread: how many there may be, and how one is started

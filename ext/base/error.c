@@ -7,6 +7,7 @@
 #include "base.h"
 
 #include <errno.h>
+#include <sys/stat.h>
 
 int tr_error(char **message, int code, const char *format, ...) {
   if (message == NULL) return code;
@@ -29,4 +30,13 @@ int tr_error_code(int error_number) {
   case EROFS: return SQLITE_READONLY;
   default: return SQLITE_IOERR;
   }
+}
+
+const char *tr_file_type(mode_t mode) {
+  if (S_ISREG(mode)) return "a file";
+  if (S_ISLNK(mode)) return "a symbolic link";
+  if (S_ISDIR(mode)) return "a directory";
+  if (S_ISFIFO(mode)) return "a FIFO";
+  if (S_ISSOCK(mode)) return "a socket";
+  return "a device";
 }

@@ -170,7 +170,7 @@ static int begin_call(PruneCall *call, sqlite3_context *context, int argc, sqlit
                       .settings.store = &tr_results_store,
                       .poll.db = connection->db,
                       .dir.fd = -1,
-                      .marks.fd = -1};
+                      .marks.folder.fd = -1};
   int code = take_options(call, argc, argv, message);
   unsigned threads = 1;
   if (code == SQLITE_OK) code = tr_settings_max_line(&call->settings, &call->max_line, message);
@@ -292,7 +292,7 @@ static int take_job_id(int argc, sqlite3_value **argv, const char **job_id, size
 /* taskresults_prune(job_id, 'name', value, ...) -> TEXT */
 static void prune_function(sqlite3_context *context, int argc, sqlite3_value **argv) {
   if (!tr_side_effects_are_allowed(context)) return;
-  PruneCall call = {.dir.fd = -1, .marks.fd = -1};
+  PruneCall call = {.dir.fd = -1, .marks.folder.fd = -1};
   char *message = NULL;
   const char *job_id;
   size_t length;

@@ -1,7 +1,7 @@
 /*
 ** moves.c - tells `taskresults ship` where a prune has moved the lines that it has not read yet.
 **
-** Before the exchange, a prune appends one line to .shipped/moves:
+** Before the exchange, a prune appends one line to .taskresults/shipped/moves:
 **
 **   {"file":"JOB.jsonl","dev":D,"inode":OLD,"end":A,"new_inode":NEW,"new_end":B}
 **
@@ -31,25 +31,26 @@
 static int moves_error(const TrPrune *prune, int reason, const char *what, char **message) {
   int code = reason == EAGAIN ? SQLITE_BUSY : reason ? tr_error_code(reason) : SQLITE_ERROR;
   return tr_prune_error(prune, code, message, reason,
-                        "cannot be pruned: .shipped/" MOVES ", which tells taskresults ship where its lines go, %s",
+                        "cannot be pruned: " TR_OWN_FOLDER "/" TR_SHIPPED "/" MOVES
+                        ", which tells taskresults ship where its lines go, %s",
                         what);
 }
 
 /* A file that root makes has to be the shipper's, who reads it. */
 static int adopt_moves(const TrPrune *prune, int fd, char **message) {
-  const struct stat *folder = &prune->marks->folder;
+  const struct stat *folder = &prune->marks->folder.found;
   bool is_ours = folder->st_uid == geteuid();
   if (!is_ours && fchown(fd, folder->st_uid, folder->st_gid) != 0) {
     return moves_error(prune, errno, "cannot be given to the folder's owner", message);
   }
-  if (TEMP_FAILURE_RETRY(fsync(prune->marks->fd)) == 0) return SQLITE_OK;
+  if (TEMP_FAILURE_RETRY(fsync(prune->marks->folder.fd)) == 0) return SQLITE_OK;
   return moves_error(prune, errno, "cannot be secured", message);
 }
 
 static int check_moves(const TrPrune *prune, const struct stat *found, char **message) {
   if (!S_ISREG(found->st_mode)) return moves_error(prune, 0, "is not a regular file", message);
   if (found->st_nlink > 1) return moves_error(prune, 0, "has several names (hard links)", message);
-  if (tr_marks_trust(prune->marks, found->st_uid)) return SQLITE_OK;
+  if (tr_own_folder_trusts(&prune->marks->folder, found->st_uid)) return SQLITE_OK;
   return moves_error(prune, 0, "belongs to another user", message);
 }
 
@@ -66,7 +67,8 @@ static int lock_moves(const TrPrune *prune, int fd, char **message) {
 
 /* Opens and locks the file. *is_current: no other prune has renamed it meanwhile, nor did we. */
 static int open_moves(const TrPrune *prune, int *fd, struct stat *found, bool *is_current, char **message) {
-  int dir = prune->marks->fd, flags = O_RDWR | O_APPEND | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC | O_NOCTTY;
+  int dir = prune->marks->folder.fd,
+      flags = O_RDWR | O_APPEND | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC | O_NOCTTY;
   struct stat named;
   *fd = (int)TEMP_FAILURE_RETRY(openat(dir, MOVES, flags, 0600));
   if (*fd < 0) return moves_error(prune, errno, "cannot be opened", message);

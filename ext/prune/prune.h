@@ -40,10 +40,10 @@ typedef struct TrMarkList {
   size_t count, room;
 } TrMarkList;
 
+#define TR_SHIPPED "shipped" /* the folder in .taskresults */
+
 typedef struct TrMarks {
-  int fd;             /* owned: the folder; -1: there is none */
-  uid_t owner;        /* of the results directory */
-  struct stat folder; /* before it was read */
+  TrOwnFolder folder; /* owned; as it was before it was read */
   bool is_settled;    /* a later change will have another time than the one in `folder` */
   TrNameList sinks;   /* the names of their files; none: nobody ships, and all that follows is empty */
   TrMarkList marks, moves;
@@ -55,7 +55,6 @@ typedef struct TrMarks {
 TR_CHECKED int tr_marks_read(TrMarks *marks, const TrDir *dir, TrPoll *poll, char **message);
 TR_CHECKED int tr_marks_refresh(TrMarks *marks, const TrDir *dir, TrPoll *poll, char **message); /* if it has changed */
 void tr_marks_free(TrMarks *marks);
-bool tr_marks_trust(const TrMarks *marks, uid_t owner); /* may a file in the folder belong to this user? */
 bool tr_marks_name_inode(const TrMarks *marks, const char *file, const struct stat *found);
 
 /* Lines of the file that end behind this byte are not shipped by *sink (borrowed), the slowest one. INT64_MAX, and

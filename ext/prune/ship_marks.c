@@ -1,7 +1,7 @@
 /*
 ** ship_marks.c - how far `taskresults ship` has come: what a prune must not drop.
 **
-** In the folder .shipped of the results directory, NAME.jsonl has the marks of the sink NAME. Its first line is
+** In the folder .taskresults/shipped of the results directory, NAME.jsonl has the marks of the sink NAME. Its first line is
 ** {"taskresults_marks":1, ...}. A line of {"file":"JOB.jsonl","dev":D,"inode":I,"end":BYTES} for each file follows: all
 ** lines that begin before `end` are shipped, or safe in the sink's own database. Ship replaces the whole file:
 ** half of one is a sign that something is wrong. A number may also be a text of digits, since JSON's numbers are exact
@@ -22,7 +22,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define FOLDER ".shipped"
+#define MARKS "the marks of taskresults ship"
 #define MAX_LINE_BYTES (64 * 1024)  /* two names, and each byte may be an escape of six */
 #define SETTLED_US TR_US_PER_SECOND /* a change that is as old as this has a time of its own */
 
@@ -38,26 +38,19 @@ typedef struct MarksFile {
 /* --- errors ------------------------------------------------------------------------------------------------------- */
 
 static int marks_file_error(const MarksFile *file, int code, const char *cause, char **message) {
-  return tr_error(message, code, "the marks of taskresults ship, %s/%s: %s", file->folder->path, file->name, cause);
+  return tr_error(message, code, MARKS ", %s/%s: %s", file->folder->path, file->name, cause);
 }
 
 static int marks_line_error(const MarksFile *file, const TrLine *line, const char *cause, char **message) {
-  return tr_error(message, SQLITE_ERROR, "the marks of taskresults ship, %s/%s, cannot be understood at byte %lld: %s",
-                  file->folder->path, file->name, (long long)line->offset, cause);
+  return tr_error(message, SQLITE_ERROR, MARKS ", %s/%s, cannot be understood at byte %lld: %s", file->folder->path,
+                  file->name, (long long)line->offset, cause);
 }
 
-static int marks_folder_error(const TrDir *dir, const char *cause, char **message) {
-  return tr_error(message, SQLITE_ERROR, "the marks of taskresults ship, %s/" FOLDER ": %s", dir->path, cause);
-}
-
-static int marks_owner_error(const TrDir *dir, const char *name, uid_t found, uid_t wanted, char **message) {
-  return tr_error(message, SQLITE_ERROR,
-                  "the marks of taskresults ship, %s/%s: it belongs to user %u, and should to user %u or %u", dir->path,
-                  name, (unsigned)found, (unsigned)wanted, (unsigned)geteuid());
-}
-
-bool tr_marks_trust(const TrMarks *marks, uid_t owner) {
-  return owner == geteuid() || owner == 0 || owner == marks->owner;
+static int marks_owner_error(const MarksFile *file, uid_t found, char **message) {
+  char cause[96];
+  snprintf(cause, sizeof cause, "it belongs to user %u, and should to user %u or %u", (unsigned)found,
+           (unsigned)file->marks->folder.dir_owner, (unsigned)geteuid());
+  return marks_file_error(file, SQLITE_ERROR, cause, message);
 }
 
 /* --- one line ----------------------------------------------------------------------------------------------------- */
@@ -178,8 +171,8 @@ static int read_file_of(MarksFile *file, bool is_moves, TrPoll *poll, char **mes
   }
   if (opened.stat.st_nlink > 1) {
     code = marks_file_error(file, SQLITE_ERROR, "it has several names (hard links)", message);
-  } else if (!tr_marks_trust(file->marks, opened.stat.st_uid)) {
-    code = marks_owner_error(file->folder, file->name, opened.stat.st_uid, file->marks->owner, message);
+  } else if (!tr_own_folder_trusts(&file->marks->folder, opened.stat.st_uid)) {
+    code = marks_owner_error(file, opened.stat.st_uid, message);
   } else {
     code = read_lines_of(file, &opened, is_moves, poll, message);
   }
@@ -225,51 +218,34 @@ static int read_folder(TrMarks *marks, TrDir *folder, TrPoll *poll, char **messa
   return code;
 }
 
-/* marks->fd stays -1 if there is no folder. */
-static int open_folder(TrMarks *marks, const TrDir *dir, char **message) {
-  struct stat found;
-  int flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
-  marks->fd = (int)TEMP_FAILURE_RETRY(openat(dir->fd, FOLDER, flags));
-  int reason = errno;
-  if (marks->fd < 0 && reason == ENOENT) return SQLITE_OK;
-  if (marks->fd < 0 && fstatat(dir->fd, FOLDER, &found, AT_SYMLINK_NOFOLLOW) == 0 && !S_ISDIR(found.st_mode)) {
-    char cause[64];
-    snprintf(cause, sizeof cause, "it is %s", S_ISREG(found.st_mode) ? "a file" : tr_file_type(found.st_mode));
-    return marks_folder_error(dir, cause, message);
-  }
-  if (marks->fd < 0) return marks_folder_error(dir, strerror(reason), message);
-  if (fstat(dir->fd, &found) != 0) return marks_folder_error(dir, strerror(errno), message);
-  marks->owner = found.st_uid;
-  if (fstat(marks->fd, &marks->folder) != 0) return marks_folder_error(dir, strerror(errno), message);
-  if (tr_marks_trust(marks, marks->folder.st_uid)) return SQLITE_OK;
-  return marks_owner_error(dir, FOLDER, marks->folder.st_uid, marks->owner, message);
-}
-
 static int64_t changed_us(const struct stat *folder) {
   return (int64_t)folder->st_mtim.tv_sec * TR_US_PER_SECOND + folder->st_mtim.tv_nsec / 1000;
 }
 
 int tr_marks_read(TrMarks *marks, const TrDir *dir, TrPoll *poll, char **message) {
-  *marks = (TrMarks){.fd = -1};
+  *marks = (TrMarks){.folder.fd = -1};
   int64_t now_us = tr_clock_us();
-  int code = open_folder(marks, dir, message);
-  if (code == SQLITE_OK && marks->fd >= 0) {
-    TrDir folder = {.fd = marks->fd, .store = dir->store, .path = sqlite3_mprintf("%s/" FOLDER, dir->path)};
+  int code = tr_own_folder_open(&marks->folder, dir->fd, dir->path, TR_SHIPPED, false, MARKS, message);
+  bool exists = code == SQLITE_OK && marks->folder.fd >= 0;
+  if (exists) {
+    TrDir folder = {.fd = marks->folder.fd, .store = dir->store};
+    folder.path = sqlite3_mprintf("%s/" TR_OWN_FOLDER "/" TR_SHIPPED, dir->path);
     code = folder.path ? read_folder(marks, &folder, poll, message) : SQLITE_NOMEM;
     sqlite3_free((char *)folder.path);
   }
-  marks->is_settled = marks->fd >= 0 && now_us - changed_us(&marks->folder) > SETTLED_US;
+  marks->is_settled = exists && now_us - changed_us(&marks->folder.found) > SETTLED_US;
   if (code != SQLITE_OK) tr_marks_free(marks);
   return code;
 }
 
 /* Ship replaces its file by a rename, which changes the folder's time. */
 int tr_marks_refresh(TrMarks *marks, const TrDir *dir, TrPoll *poll, char **message) {
+  const struct stat *then = &marks->folder.found;
   struct stat now;
-  bool exists = fstatat(dir->fd, FOLDER, &now, AT_SYMLINK_NOFOLLOW) == 0;
-  if (!exists && errno == ENOENT && marks->fd < 0) return SQLITE_OK;
-  if (exists && marks->is_settled && now.st_dev == marks->folder.st_dev && now.st_ino == marks->folder.st_ino &&
-      changed_us(&now) == changed_us(&marks->folder)) {
+  bool exists = fstatat(dir->fd, TR_OWN_FOLDER "/" TR_SHIPPED, &now, AT_SYMLINK_NOFOLLOW) == 0;
+  if (!exists && errno == ENOENT && marks->folder.fd < 0) return SQLITE_OK;
+  if (exists && marks->is_settled && now.st_dev == then->st_dev && now.st_ino == then->st_ino &&
+      changed_us(&now) == changed_us(then)) {
     return SQLITE_OK;
   }
   tr_marks_free(marks);
@@ -282,11 +258,11 @@ static void free_mark_list(TrMarkList *list) {
 }
 
 void tr_marks_free(TrMarks *marks) {
-  if (marks->fd >= 0) close(marks->fd);
+  tr_own_folder_close(&marks->folder);
   tr_name_list_free(&marks->sinks);
   free_mark_list(&marks->marks);
   free_mark_list(&marks->moves);
-  *marks = (TrMarks){.fd = -1};
+  *marks = (TrMarks){.folder.fd = -1};
 }
 
 /* --- what they say of a file -------------------------------------------------------------------------------------- */

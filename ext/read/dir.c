@@ -125,14 +125,6 @@ void tr_file_close(TrFile *file) {
   file->fd = -1;
 }
 
-const char *tr_file_type(mode_t mode) {
-  if (S_ISLNK(mode)) return "a symbolic link";
-  if (S_ISDIR(mode)) return "a directory";
-  if (S_ISFIFO(mode)) return "a FIFO";
-  if (S_ISSOCK(mode)) return "a socket";
-  return "a device";
-}
-
 bool tr_store_has_name(const TrStore *store, const char *name, size_t length) {
   size_t suffix = store->suffix_length;
   return length >= suffix && memcmp(name + length - suffix, store->suffix, suffix) == 0;

@@ -61,7 +61,6 @@ TR_CHECKED int tr_dir_list(TrDir *dir, TrPoll *poll, int (*visit)(void *, const 
 ** SQLITE_OK and *entry, or SQLITE_INTERRUPT. The caller closes file->fd with tr_file_close(). */
 TR_CHECKED int tr_dir_open_file(TrDir *dir, const char *name, TrPoll *poll, TrFile *file, TrEntry *entry);
 void tr_file_close(TrFile *file);
-const char *tr_file_type(mode_t mode); /* "a symbolic link", "a FIFO", ... for messages */
 
 /* Is the entry's name that of a job's file? Can the job id be part of a file's name at all? */
 bool tr_store_has_name(const TrStore *store, const char *name, size_t length);

@@ -170,7 +170,7 @@ examine() {
     examine_results
     check_jobs
     check_logs
-    [[ ! -d $results_dir/.shipped ]] || { load doctor/shipping; check_shipping; }
+    [[ ! -d $results_dir/.taskresults/shipped ]] || { load doctor/shipping; check_shipping; }
   }
   ((failures == 0)) || return "$EXIT_NO"
 }

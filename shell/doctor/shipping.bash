@@ -7,7 +7,7 @@
 # another machine ships under the same name, only the sink knows: shell/SHIPPING.md has the question for it.
 check_shipping() {
   local marks cursor refused status
-  for marks in "$results_dir"/.shipped/*.jsonl; do
+  for marks in "$results_dir"/.taskresults/shipped/*.jsonl; do
     [[ -f $marks ]] || continue
     load ship/marks
     set_cursor_of_marks cursor "$marks"

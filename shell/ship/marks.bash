@@ -1,25 +1,40 @@
 # marks.bash - tells the pruner how far each file was shipped.
 #
-# RESULTS/.shipped/NAME.jsonl is replaced as a whole, after the transaction that moved the cursors. So a mark is never
-# ahead of its cursor, and the pruner, which drops no line behind the slowest mark, keeps what was not shipped yet.
+# RESULTS/.taskresults/shipped/NAME.jsonl is replaced as a whole, after the transaction that moved the cursors. So a
+# mark is never ahead of its cursor, and the pruner, which drops no line behind the slowest mark, keeps what was not
+# shipped yet.
 
 # shellcheck shell=bash
 
-# open_marks - sets `marks` to the file, or to nothing if we have no permission to write in the results directory: then
-# there are no marks, and a prune may drop what was not shipped.
+# open_marks - sets `marks` to the file, or to nothing if we may not write in the directory of results: then nothing is
+# told, and a prune may drop what was not shipped.
 open_marks() {
-  local dir=$results_path/.shipped other
+  local own=$results_path/.taskresults dir=$results_path/.taskresults/shipped other
   marks=
-  if [[ ! -e $dir && -w $results_path ]]; then
-    mkdir -m 0700 -- "$dir" || return 0
-    give_to_owner "$dir"
+  if [[ ! -e $dir ]]; then
+    make_own_folder "$own" && make_own_folder "$dir" || return 0
   fi
-  [[ -d $dir && ! -L $dir && -w $dir && -x $dir ]] || return 0
+  is_own_folder "$own" && is_own_folder "$dir" || return 0
   marks=$dir/$sink_name.jsonl
   [[ -f $marks ]] && set_cursor_of_marks other "$marks" || return 0
   [[ ! -e $other || $other -ef $cursor ]] ||
     die "$EXIT_IO" "this directory is shipped to this sink with another cursor, $other; use its --state directory, or" \
       'delete that cursor'
+}
+
+is_own_folder() {
+  [[ -d $1 && ! -L $1 && -w $1 && -x $1 ]]
+}
+
+# make_own_folder DIR - who may enter the directory of results may enter it, and its owner may write in it; as in
+# ext/base/own_folder.c.
+make_own_folder() {
+  local mode
+  [[ ! -e $1 && ! -L $1 ]] || return 0
+  [[ -w ${1%/*} ]] && mkdir -m 0700 -- "$1" || return
+  mode=$(stat -c %a -- "$results_path") || return
+  chgrp --reference="$results_path" -- "$1" 2>/dev/null || mode=$(printf '%o' "$((8#$mode & 0707))")
+  chmod "$(printf '%o' "$((8#$mode & 0755))")" -- "$1" && give_to_owner "$1"
 }
 
 # set_cursor_of_marks NAME FILE - sets NAME to the cursor to which a file of marks belongs. The status is 1 if the file

@@ -6,15 +6,15 @@
 
 # shellcheck shell=bash
 
-# set_import_of_moves NAME - sets NAME to the SQL that takes what the pruner has appended to .shipped/moves. How far it
-# was read is known by the hash of all bytes before: so we notice that the file was renamed to moves.1. A line that is
-# not finished stays for later, and one that is no JSON is passed over: then the lines themselves have to do.
+# set_import_of_moves NAME - sets NAME to the SQL that takes what the pruner has appended to the file `moves`. How far
+# it was read is known by the hash of all bytes before: so we notice that the file was renamed to moves.1. A line that
+# is not finished stays for later, and one that is no JSON is passed over: then the lines themselves have to do.
 set_import_of_moves() {
-  local now_ older_
+  local now_ older_ file_=$results_path/.taskresults/shipped/moves
   printf -v "$1" ''
-  [[ -s $results_path/.shipped/moves || -s $results_path/.shipped/moves.1 ]] || return 0
-  set_sql_text now_ "$results_path/.shipped/moves"
-  set_sql_text older_ "$results_path/.shipped/moves.1"
+  [[ -s $file_ || -s $file_.1 ]] || return 0
+  set_sql_text now_ "$file_"
+  set_sql_text older_ "$file_.1"
   printf -v "$1" '%s' "CREATE TEMP TABLE journal AS
     SELECT ifnull(readfile($now_), x'') AS now, ifnull(readfile($older_), x'') AS older, at, hash, NULL AS text
     FROM (SELECT max(value) FILTER (WHERE key = 'moves_at') AS at, max(value) FILTER (WHERE key = 'moves_hash') AS hash

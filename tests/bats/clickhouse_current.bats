@@ -113,7 +113,7 @@ setup() {
   for _ in 1 2; do
     run "$root/shell/taskresults" ship --to "$(shard_url current)" --host h --state "$BATS_TEST_TMPDIR/state"
     [[ $status -eq 0 && -z $output ]] || { echo "$status: $output"; return 1; }
-    rm -r "$BATS_TEST_TMPDIR/state" "$results/.shipped"
+    rm -r "$BATS_TEST_TMPDIR/state" "$results/.taskresults/shipped"
   done
   places='SELECT job_id, offset FROM task_results'
   here=$(sql "$places WHERE rowid IN (SELECT rowid FROM task_lines WHERE terminated) ORDER BY job_id, rowid")

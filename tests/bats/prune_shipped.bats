@@ -14,8 +14,8 @@ prune() {
 
 # mark SINK JOB LINES - adds a mark to the sink's file: it has read so many lines of the job.
 mark() {
-  local marks=$results/.shipped/$1.jsonl end
-  [[ -e $results/.shipped ]] || mkdir -m 700 "$results/.shipped"
+  local marks=$results/.taskresults/shipped/$1.jsonl end
+  [[ -e $results/.taskresults/shipped ]] || mkdir -p -m 700 "$results/.taskresults/shipped"
   [[ -e $marks ]] || echo '{"taskresults_marks":1,"cursor":"/var/lib/cursor.db"}' >"$marks"
   end=$(head -n "$3" "$results/$2.jsonl" | wc -c)
   stat -c '{"file":"'"$2"'.jsonl","dev":%d,"inode":%i,"end":'"$end}" "$results/$2.jsonl" >>"$marks"
@@ -46,7 +46,7 @@ lines() {
   cp "$results/j.jsonl" "$results/copy"
   mv "$results/copy" "$results/j.jsonl"
   [[ $(prune j "'keep', 2") == *'"unshipped":8,'* && $(lines j) == 10 ]]
-  rm "$results/.shipped/one.jsonl"
+  rm "$results/.taskresults/shipped/one.jsonl"
   mark one j 10
   truncate -s -1 "$results/j.jsonl"
   [[ $(prune j "'keep', 2") == *'"result":"unchanged",'* ]]
@@ -58,29 +58,32 @@ lines() {
   prune j "'keep', 4"
   [[ $(lines j) == 4 ]]
   [[ $(prune j "'keep', 1") == *'"kept":2,'*'"unshipped":1,'* ]]
-  rm "$results/.shipped/moves"
+  rm "$results/.taskresults/shipped/moves"
   [[ $(prune j "'keep', 1") == *'"unshipped":1,'* && $(lines j) == 2 ]]
 }
 
 @test "without a folder of marks, or without a mark in it, nothing is kept for sinks, and no move is recorded" {
   make_job j 10
-  mkdir "$results/.shipped"
-  [[ $(prune j "'keep', 2") == *'"kept":2,'* && ! -e $results/.shipped/moves ]]
-  rmdir "$results/.shipped"
-  [[ $(prune j "'keep', 1") == *'"kept":1,'* && ! -e $results/.shipped ]]
+  mkdir -p "$results/.taskresults/shipped"
+  [[ $(prune j "'keep', 2") == *'"kept":2,'* && ! -e $results/.taskresults/shipped/moves ]]
+  rmdir "$results/.taskresults/shipped"
+  [[ $(prune j "'keep', 1") == *'"kept":1,'* && ! -e $results/.taskresults/shipped ]]
+  rmdir "$results/.taskresults"
+  make_job k 10
+  [[ $(prune k "'keep', 2") == *'"kept":2,'* && ! -e $results/.taskresults/shipped ]]
 }
 
 @test "each mark that cannot be read is an error with its place and the cause, and nothing changes; unshipped ignores it" {
   make_job j 10
   mark one j 10
-  cp -r "$results/.shipped" "$BATS_TEST_TMPDIR/good"
+  cp -r "$results/.taskresults/shipped" "$BATS_TEST_TMPDIR/good"
   local before content words first='{"taskresults_marks":1}'
   while IFS='|' read -r content words; do
     # shellcheck disable=SC2059  # the table has its escapes
-    printf "$content" >"$results/.shipped/one.jsonl"
+    printf "$content" >"$results/.taskresults/shipped/one.jsonl"
     before=$(stat -c '%d:%i:%s' "$results/j.jsonl")
     run prune j "'keep', 4"
-    [[ $status -ne 0 && $output == *"cannot prune: the marks of taskresults ship, $results/.shipped/one.jsonl"*"$words"*"nothing was changed"*"'unshipped', 1"* ]] ||
+    [[ $status -ne 0 && $output == *"cannot prune: the marks of taskresults ship, $results/.taskresults/shipped/one.jsonl"*"$words"*"nothing was changed"*"'unshipped', 1"* ]] ||
       { echo "$content: $output"; return 1; }
     [[ $(stat -c '%d:%i:%s' "$results/j.jsonl") == "$before" ]]
   done <<MARKS
@@ -102,8 +105,8 @@ $first\n{"file":"j.jsonl","dev":1,"inode":1,"end":1}|at byte 24: its last line h
 MARKS
   run prune j "'keep', 4, 'unshipped', 1"
   [[ $status -eq 0 && $output == *'"kept":4,'* && $(lines j) == 4 ]]
-  rm -r "$results/.shipped"
-  cp -r "$BATS_TEST_TMPDIR/good" "$results/.shipped"
+  rm -r "$results/.taskresults/shipped"
+  cp -r "$BATS_TEST_TMPDIR/good" "$results/.taskresults/shipped"
   run sql "SELECT taskresults_prune_all('keep', 3)"
   [[ $status -eq 0 && $output == *'"unshipped":1,'* ]]
 }
@@ -111,31 +114,37 @@ MARKS
 @test "numbers above 2^53 are exact as texts of digits" {
   make_job j 10
   mark one j 10
-  sed -i -E 's/"inode":([0-9]+)/"inode":"\1"/' "$results/.shipped/one.jsonl"
+  sed -i -E 's/"inode":([0-9]+)/"inode":"\1"/' "$results/.taskresults/shipped/one.jsonl"
   [[ $(prune j "'keep', 4") == *'"kept":4,'* && $(lines j) == 4 ]]
 }
 
 @test "a folder or a file of the marks that is a link, a FIFO, a directory, or another user's is refused" {
   make_job j 10
   mark one j 10
-  local folder=$results/.shipped before
-  cp -r "$folder" "$BATS_TEST_TMPDIR/good"
+  local own=$results/.taskresults folder=$results/.taskresults/shipped before
+  cp -r "$own" "$BATS_TEST_TMPDIR/good"
   before=$(stat -c '%d:%i:%s' "$results/j.jsonl")
   refused() {
     run prune j "'keep', 4"
     [[ $status -ne 0 && $output == *"cannot prune: the marks of taskresults ship, $1"*"$2"*'nothing was changed'* ]] || { echo "$output"; return 1; }
     run prune j "'keep', 4, 'dry_run', 1"
     [[ $status -ne 0 && $(stat -c '%d:%i:%s' "$results/j.jsonl") == "$before" ]]
-    rm -rf "$folder"
-    cp -r "$BATS_TEST_TMPDIR/good" "$folder"
+    rm -rf "$own"
+    cp -r "$BATS_TEST_TMPDIR/good" "$own"
   }
-  rm -r "$folder" && ln -s "$BATS_TEST_TMPDIR/good" "$folder"
+  rm -r "$own" && ln -s "$BATS_TEST_TMPDIR/good" "$own"
+  refused "$own" 'it is a symbolic link'
+  rm -r "$own" && mkfifo "$own"
+  refused "$own" 'it is a FIFO'
+  rm -r "$own" && touch "$own"
+  refused "$own" 'it is a file'
+  rm -r "$folder" && ln -s "$BATS_TEST_TMPDIR/good/shipped" "$folder"
   refused "$folder" 'it is a symbolic link'
   rm -r "$folder" && mkfifo "$folder"
   refused "$folder" 'it is a FIFO'
   rm -r "$folder" && touch "$folder"
   refused "$folder" 'it is a file'
-  rm "$folder/one.jsonl" && ln -s "$BATS_TEST_TMPDIR/good/one.jsonl" "$folder/one.jsonl"
+  rm "$folder/one.jsonl" && ln -s "$BATS_TEST_TMPDIR/good/shipped/one.jsonl" "$folder/one.jsonl"
   refused "$folder/one.jsonl" 'it is a symbolic link'
   rm "$folder/one.jsonl" && mkfifo "$folder/one.jsonl"
   refused "$folder/one.jsonl" 'it is a FIFO'
@@ -146,6 +155,8 @@ MARKS
   mkfifo "$folder/moves"
   refused "$folder/moves" 'it is a FIFO'
   ((EUID == 0)) || skip 'only root can give files to others'
+  chown 65534 "$own"
+  refused "$own" 'it belongs to user 65534'
   chown 65534 "$folder"
   refused "$folder" 'it belongs to user 65534'
   chown 65534 "$folder/one.jsonl"
@@ -157,16 +168,16 @@ MARKS
 @test "moves: a torn last line gets its newline, a large file is renamed to moves.1, and root gives it to the folder's owner" {
   make_job j 10
   mark one j 10
-  ((EUID != 0)) || chown 65534 "$results" "$results/.shipped" "$results/.shipped/one.jsonl"
-  printf '{"file":' >"$results/.shipped/moves"
+  ((EUID != 0)) || chown 65534 "$results" "$results/.taskresults/shipped" "$results/.taskresults/shipped/one.jsonl"
+  printf '{"file":' >"$results/.taskresults/shipped/moves"
   prune j "'keep', 9"
-  [[ $(wc -l <"$results/.shipped/moves") == 2 && $(tail -n 1 "$results/.shipped/moves") == '{"file":"j.jsonl",'*'"new_end":0}' ]]
-  head -c 1048577 /dev/zero | tr '\0' '\n' >>"$results/.shipped/moves"
+  [[ $(wc -l <"$results/.taskresults/shipped/moves") == 2 && $(tail -n 1 "$results/.taskresults/shipped/moves") == '{"file":"j.jsonl",'*'"new_end":0}' ]]
+  head -c 1048577 /dev/zero | tr '\0' '\n' >>"$results/.taskresults/shipped/moves"
   prune j "'keep', 8"
-  [[ $(wc -l <"$results/.shipped/moves") == 1 && $(stat -c %s "$results/.shipped/moves.1") -gt 1048576 ]]
-  [[ $(prune j "'keep', 7") == *'"kept":7'* && $(wc -l <"$results/.shipped/moves") == 2 ]]
-  [[ $(stat -c %a "$results/.shipped/moves") == 600 ]]
-  [[ $(stat -c %u "$results/.shipped/moves") == $(stat -c %u "$results/.shipped") ]]
+  [[ $(wc -l <"$results/.taskresults/shipped/moves") == 1 && $(stat -c %s "$results/.taskresults/shipped/moves.1") -gt 1048576 ]]
+  [[ $(prune j "'keep', 7") == *'"kept":7'* && $(wc -l <"$results/.taskresults/shipped/moves") == 2 ]]
+  [[ $(stat -c %a "$results/.taskresults/shipped/moves") == 600 ]]
+  [[ $(stat -c %u "$results/.taskresults/shipped/moves") == $(stat -c %u "$results/.taskresults/shipped") ]]
 }
 
 @test "prunes of many jobs at once: each records its move on a line of its own" {
@@ -180,7 +191,7 @@ MARKS
     pids+=($!)
   done
   for i in "${pids[@]}"; do wait "$i"; done
-  [[ $(cut -d, -f1 "$results/.shipped/moves" | sort -u | wc -l) == 12 && $(wc -l <"$results/.shipped/moves") == 12 ]]
+  [[ $(cut -d, -f1 "$results/.taskresults/shipped/moves" | sort -u | wc -l) == 12 && $(wc -l <"$results/.taskresults/shipped/moves") == 12 ]]
 }
 
 @test "lines kept for a sink do not count when a prune is refused as a likely mistake" {

@@ -25,7 +25,7 @@ OLD, NEW, CUT = "2026-01-01T00:00:00Z", "2026-06-01T00:00:00Z", "'since', '2026-
 
 def write_marks(directory, sink, marks):
     """marks: {file: (dev, inode, end)}"""
-    folder = os.path.join(directory, ".shipped")
+    folder = os.path.join(directory, ".taskresults/shipped")
     os.makedirs(folder, 0o700, exist_ok=True)
     with open(os.path.join(folder, "new"), "w") as file:
         file.write('{"taskresults_marks":1,"cursor":"/var/lib/x.db"}\n')
@@ -38,7 +38,7 @@ def read_moves(directory, name):
     moves = []
     for part in ("moves.1", "moves"):
         try:
-            with open(os.path.join(directory, ".shipped", part), "rb") as file:
+            with open(os.path.join(directory, ".taskresults/shipped", part), "rb") as file:
                 lines = file.read().split(b"\n")
         except FileNotFoundError:
             continue

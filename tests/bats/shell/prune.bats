@@ -107,11 +107,11 @@ RUNS
 @test "what taskresults ship has not read stays, and the note says so; --unshipped removes it" {
   make_job a 9
   make_job b 2
-  mkdir -m 700 "$results/.shipped"
+  mkdir -p -m 700 "$results/.taskresults/shipped"
   {
     echo '{"taskresults_marks":1,"cursor":"/var/lib/cursor.db"}'
     stat -c '{"file":"%n","dev":%d,"inode":%i,"end":0}' "$results/b.jsonl"
-  } >"$results/.shipped/fleet.jsonl"
+  } >"$results/.taskresults/shipped/fleet.jsonl"
   run taskresults prune a --keep 2
   [[ $status -eq 0 && ${lines[1]} == 'a    nothing to drop     9        0    0 B  7 lines stay that fleet has not shipped yet (--unshipped)' ]]
   run taskresults prune a --keep 2 --jsonl
@@ -120,9 +120,9 @@ RUNS
   [[ ${lines[1]} == *'1 line stays that fleet has not'* ]]
   run taskresults prune a --keep 2 --unshipped
   [[ $status -eq 0 && ${lines[1]} == 'a    pruned     2'* && $(minutes a) == '07 08 ' ]]
-  echo broken >>"$results/.shipped/fleet.jsonl"
+  echo broken >>"$results/.taskresults/shipped/fleet.jsonl"
   run taskresults prune --all --keep 1
-  [[ $status -eq 3 && $output == *'/.shipped/fleet.jsonl, cannot be understood at byte '*'--unshipped'* && $(minutes a) == '07 08 ' ]]
+  [[ $status -eq 3 && $output == *'/.taskresults/shipped/fleet.jsonl, cannot be understood at byte '*'--unshipped'* && $(minutes a) == '07 08 ' ]]
 }
 
 @test "prune of a busy job is status 75 and changes nothing; with --all, the other jobs are pruned" {

@@ -300,10 +300,17 @@ PYTHON
 
 # --- the cursor -----------------------------------------------------------------------------------------------------------
 
-@test "cursor, lock and marks are only ours to read" {
+@test "cursor, lock and marks are only ours to read; who may enter the results may enter the folder of the marks" {
   make_job a 1
   (umask 022 && ship)
-  [[ $(stat -c %a "$state" "$state"/*.db "$state"/*.lock "$results/.shipped" | sort -u) == $'600\n700' ]]
+  [[ $(stat -c %a "$state" "$state"/*.db "$state"/*.lock "$results"/.taskresults/shipped/*.jsonl | sort -u) == $'600\n700' ]]
+  local mode
+  for mode in 755 750 777 700; do
+    rm -r "$results/.taskresults"
+    chmod "$mode" "$results"
+    ship
+    [[ $(stat -c %a "$results/.taskresults" "$results/.taskresults/shipped" | sort -u) == "${mode/777/755}" ]]
+  done
 }
 
 has_body() {
@@ -342,7 +349,7 @@ has_body() {
   make_job a 2
   ship
   ship --to "${url}?database=other"
-  [[ $(stored records) == 4 && $(ls "$state"/*.db | wc -l) == 2 && $(ls "$results"/.shipped/*.jsonl | wc -l) == 2 ]]
+  [[ $(stored records) == 4 && $(ls "$state"/*.db | wc -l) == 2 && $(ls "$results"/.taskresults/shipped/*.jsonl | wc -l) == 2 ]]
 }
 
 @test "the marks say what is behind the cursor, in the words of the contract with the pruner" {
@@ -350,7 +357,7 @@ has_body() {
   printf '{"x"' >>"$results/a.jsonl"
   make_job b 1
   ship
-  local mark=("$results"/.shipped/*.jsonl)
+  local mark=("$results"/.taskresults/shipped/*.jsonl)
   python3 - "${mark[0]}" "$state"/*.db "$results" <<'PYTHON'
 import json, os, sys
 first, *lines = map(json.loads, open(sys.argv[1]))

@@ -1,0 +1,128 @@
+/*
+** own_folder.c - folders of ours in a directory of results: who may own them, what is followed, how they are made.
+*/
+#include "tr.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "check.h"
+
+static char place[64];
+static int dir_fd;
+
+static void begin_with_mode(mode_t mode) {
+  snprintf(place, sizeof place, "/tmp/own_folder.XXXXXX");
+  CHECK(mkdtemp(place) != NULL && chmod(place, mode) == 0);
+  dir_fd = open(place, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  CHECK(dir_fd >= 0);
+}
+
+static void clean_up(void) {
+  unlinkat(dir_fd, ".taskresults/mine", AT_REMOVEDIR);
+  unlinkat(dir_fd, ".taskresults", AT_REMOVEDIR);
+  unlinkat(dir_fd, ".taskresults", 0);
+  close(dir_fd);
+  CHECK(rmdir(place) == 0);
+}
+
+static mode_t mode_of(const char *name) {
+  struct stat found;
+  return fstatat(dir_fd, name, &found, AT_SYMLINK_NOFOLLOW) == 0 ? found.st_mode & 07777 : 0;
+}
+
+static void none_is_no_error_and_nothing_is_made(void) {
+  TrOwnFolder folder;
+  char *message = NULL;
+  begin_with_mode(0755);
+  CHECK(tr_own_folder_open(&folder, dir_fd, place, "mine", false, "x", &message) == SQLITE_OK && folder.fd == -1);
+  CHECK(faccessat(dir_fd, ".taskresults", F_OK, 0) != 0 && message == NULL);
+  tr_own_folder_close(&folder);
+  clean_up();
+}
+
+static void both_folders_are_made_with_the_rights_to_read_of_the_directory(void) {
+  const mode_t modes[] = {0755, 0750, 0777, 0700};
+  const mode_t wanted[] = {0755, 0750, 0755, 0700};
+  for (size_t i = 0; i < 4; i++) {
+    TrOwnFolder folder;
+    begin_with_mode(modes[i]);
+    mode_t mask = umask(077);
+    CHECK(tr_own_folder_open(&folder, dir_fd, place, "mine", true, "x", NULL) == SQLITE_OK && folder.fd >= 0);
+    umask(mask);
+    CHECK(mode_of(".taskresults") == wanted[i] && mode_of(".taskresults/mine") == wanted[i]);
+    tr_own_folder_close(&folder);
+    CHECK(tr_own_folder_open(&folder, dir_fd, place, "mine", true, "x", NULL) == SQLITE_OK && folder.fd >= 0);
+    CHECK(folder.found.st_uid == geteuid() && folder.dir_owner == geteuid());
+    tr_own_folder_close(&folder);
+    clean_up();
+  }
+}
+
+static void root_gives_them_to_the_owner_and_group_of_the_directory(void) {
+  if (geteuid() != 0) return;
+  TrOwnFolder folder;
+  struct stat outer;
+  begin_with_mode(0750);
+  CHECK(fchown(dir_fd, 65534, 65533) == 0);
+  CHECK(tr_own_folder_open(&folder, dir_fd, place, "mine", true, "x", NULL) == SQLITE_OK);
+  CHECK(fstatat(dir_fd, ".taskresults", &outer, AT_SYMLINK_NOFOLLOW) == 0);
+  CHECK(outer.st_uid == 65534 && outer.st_gid == 65533 && folder.found.st_uid == 65534);
+  CHECK(tr_own_folder_trusts(&folder, 65534) && tr_own_folder_trusts(&folder, 0));
+  CHECK(!tr_own_folder_trusts(&folder, 65533));
+  tr_own_folder_close(&folder);
+  clean_up();
+}
+
+static void refused(const char *name, const char *cause) {
+  TrOwnFolder folder;
+  for (int makes = 0; makes < 2; makes++) {
+    char *message = NULL;
+    CHECK(tr_own_folder_open(&folder, dir_fd, place, "mine", makes, "the receipts", &message) == SQLITE_ERROR);
+    CHECK(folder.fd == -1 && message && strstr(message, "the receipts, ") == message);
+    CHECK(message && strstr(message, place) && strstr(message, name) && strstr(message, cause));
+    sqlite3_free(message);
+  }
+}
+
+static void links_files_and_folders_of_others_are_refused_at_both_levels(void) {
+  begin_with_mode(0755);
+  CHECK(symlinkat("/tmp", dir_fd, ".taskresults") == 0);
+  refused("/.taskresults: ", "it is a symbolic link");
+  CHECK(unlinkat(dir_fd, ".taskresults", 0) == 0 && mkfifoat(dir_fd, ".taskresults", 0600) == 0);
+  refused("/.taskresults: ", "it is a FIFO");
+  CHECK(unlinkat(dir_fd, ".taskresults", 0) == 0 && mkdirat(dir_fd, ".taskresults", 0755) == 0);
+  CHECK(symlinkat("/tmp", dir_fd, ".taskresults/mine") == 0);
+  refused("/.taskresults/mine: ", "it is a symbolic link");
+  CHECK(unlinkat(dir_fd, ".taskresults/mine", 0) == 0 && mkdirat(dir_fd, ".taskresults/mine", 0755) == 0);
+  if (geteuid() == 0) {
+    CHECK(fchownat(dir_fd, ".taskresults/mine", 65534, 0, 0) == 0);
+    refused("/.taskresults/mine: ", "it belongs to user 65534");
+  }
+  clean_up();
+}
+
+/* A user who may not make it is told why. Root may always. */
+static void what_cannot_be_made_is_told(void) {
+  if (geteuid() == 0) return;
+  TrOwnFolder folder;
+  char *message = NULL;
+  begin_with_mode(0555);
+  CHECK(tr_own_folder_open(&folder, dir_fd, place, "mine", true, "x", &message) == SQLITE_READONLY);
+  CHECK(message && strstr(message, "it cannot be made: Permission denied"));
+  sqlite3_free(message);
+  clean_up();
+}
+
+int main(void) {
+  RUN(none_is_no_error_and_nothing_is_made);
+  RUN(both_folders_are_made_with_the_rights_to_read_of_the_directory);
+  RUN(root_gives_them_to_the_owner_and_group_of_the_directory);
+  RUN(links_files_and_folders_of_others_are_refused_at_both_levels);
+  RUN(what_cannot_be_made_is_told);
+  return check_result();
+}
