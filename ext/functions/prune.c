@@ -5,13 +5,14 @@
 **   SELECT taskresults_prune('my-job', 'since', '90d', 'keep_failures', 50, 'dry_run', 1);
 **   SELECT value->>'$.job_id', value->>'$.result' FROM json_each(taskresults_prune_all('keep', 1000));
 **
-** After the job id, which is taken literally, come names and values in pairs. `keep` or `since` is required; with both,
-** a record stays if either keeps it.
+** After the job id, which is taken literally, come names and values in pairs. `keep`, `since` or `max_bytes` is required;
+** with `keep` and `since`, a record stays if either keeps it.
 **
 **   keep N            the last N records
 **   since TIME        records as new as this, and those without a readable time: TEXT as the commands take it
 **                     ('2026-02-14', '90d'; no zone means UTC), or an INTEGER as in time_us
-**   keep_failures N   also the last N failures that would go otherwise
+**   keep_failures N   also the last N failures that would go otherwise; only with `keep` or `since`
+**   max_bytes N       of the lines that these rules keep, only the newest that fit into N bytes
 **   drop_rejects 1    drop lines that are not records
 **   count 1           read the whole file, to count the lines that go
 **   dry_run 1         report what would go, change nothing (counts, takes no lock)
@@ -52,11 +53,11 @@ static int value_error(const char *name, const char *wanted, char **message) {
   return tr_error(message, SQLITE_ERROR, "the value of '%s' has to be %s", name, wanted);
 }
 
-static int take_count(const char *name, sqlite3_value *value, int64_t *count, char **message) {
+static int take_number(const char *name, const char *of, sqlite3_value *value, int64_t *number, char **message) {
   if (sqlite3_value_numeric_type(value) != SQLITE_INTEGER || sqlite3_value_int64(value) < 0) {
-    return value_error(name, "a number of records, 0 or more", message);
+    return tr_error(message, SQLITE_ERROR, "the value of '%s' has to be a number of %s, 0 or more", name, of);
   }
-  *count = sqlite3_value_int64(value);
+  *number = sqlite3_value_int64(value);
   return SQLITE_OK;
 }
 
@@ -93,6 +94,7 @@ typedef enum Option {
   OPTION_KEEP,
   OPTION_SINCE,
   OPTION_KEEP_FAILURES,
+  OPTION_MAX_BYTES,
   OPTION_DROP_REJECTS,
   OPTION_COUNT,
   OPTION_DRY_RUN,
@@ -105,8 +107,9 @@ typedef enum Option {
 
 /* OPTIONS: unknown name. */
 static Option option_named(const char *name, size_t length) {
-  static const char *const names[OPTIONS] = {"keep",    "since",   "keep_failures", "drop_rejects", "count",
-                                             "dry_run", "offline", "force",         "unshipped",    "dir"};
+  static const char *const names[OPTIONS] = {"keep",  "since",   "keep_failures", "max_bytes", "drop_rejects",
+                                             "count", "dry_run", "offline",       "force",     "unshipped",
+                                             "dir"};
   Option option = 0;
   while (option < OPTIONS && (strlen(names[option]) != length || memcmp(names[option], name, length) != 0)) option++;
   return option;
@@ -115,9 +118,12 @@ static Option option_named(const char *name, size_t length) {
 static int set_option(PruneCall *call, Option option, const char *name, sqlite3_value *value, char **message) {
   TrPruneOptions *options = &call->options;
   switch (option) {
-  case OPTION_KEEP: options->by_count = true; return take_count(name, value, &options->keep, message);
+  case OPTION_KEEP: options->by_count = true; return take_number(name, "records", value, &options->keep, message);
   case OPTION_SINCE: options->by_time = true; return take_time_option(name, value, &options->since_us, message);
-  case OPTION_KEEP_FAILURES: return take_count(name, value, &options->keep_failures, message);
+  case OPTION_KEEP_FAILURES: return take_number(name, "records", value, &options->keep_failures, message);
+  case OPTION_MAX_BYTES:
+    options->by_size = true;
+    return take_number(name, "bytes", value, &options->max_bytes, message);
   case OPTION_DROP_REJECTS: return take_prune_flag(name, value, &options->drop_rejects, message);
   case OPTION_COUNT: return take_prune_flag(name, value, &options->count, message);
   case OPTION_DRY_RUN: return take_prune_flag(name, value, &options->dry_run, message);
@@ -128,9 +134,22 @@ static int set_option(PruneCall *call, Option option, const char *name, sqlite3_
   default: break;
   }
   return tr_error(message, SQLITE_ERROR,
-                  "unknown option '%s'; the options are keep, since, keep_failures, drop_rejects, count, dry_run, "
-                  "offline, force, unshipped and dir",
+                  "unknown option '%s'; the options are keep, since, keep_failures, max_bytes, drop_rejects, count, "
+                  "dry_run, offline, force, unshipped and dir",
                   name);
+}
+
+static int check_rules(const TrPruneOptions *options, char **message) {
+  bool is_by_record = options->by_count || options->by_time;
+  if (!is_by_record && !options->by_size) {
+    return tr_error(message, SQLITE_ERROR,
+                    "say what to keep: 'keep', NUMBER or 'since', TIME (or both); or 'max_bytes', NUMBER");
+  }
+  if (!is_by_record && options->keep_failures > 0) {
+    return tr_error(message, SQLITE_ERROR,
+                    "'keep_failures' needs 'keep' or 'since': 'max_bytes' is a limit for all lines");
+  }
+  return SQLITE_OK;
 }
 
 /* A function that deletes must not guess: if an option is given twice, either one may be the mistake. */
@@ -147,8 +166,7 @@ static int take_options(PruneCall *call, int argc, sqlite3_value **argv, char **
   }
   if (code != SQLITE_OK) return code;
   if (argc % 2) return tr_error(message, SQLITE_ERROR, "options come in pairs: 'name', value");
-  if (call->options.by_count || call->options.by_time) return SQLITE_OK;
-  return tr_error(message, SQLITE_ERROR, "say what to keep: 'keep', NUMBER or 'since', TIME (or both)");
+  return check_rules(&call->options, message);
 }
 
 /* With 'unshipped', 1 they need not be understood. */

@@ -2,7 +2,7 @@
 ** guard.c - what a prune refuses to do unless it is forced ('force', 1).
 **
 **   `since` is later than now           a mistake in the time: everything would go
-**   'keep', 0 and no other rule         everything would go as well
+**   'keep', 0 and no other rule         everything would go as well; so it would with 'max_bytes', 0
 **   no record would be left in any job  of the directory. A prune that empties only some jobs is allowed
 **
 ** All of this is checked before anything is locked or changed. The third check ends at the first record that stays,
@@ -174,7 +174,9 @@ static void append_cause(sqlite3_str *out, const Look *look, bool is_late) {
   if (is_late) {
     tr_timestamp_format(look->options->since_us, cut);
     sqlite3_str_appendf(out, "since is later than now (%s)", cut);
-  } else if (look->options->keep == 0 && !look->options->by_time && look->options->keep_failures == 0) {
+  } else if (look->options->by_size && look->options->max_bytes == 0) {
+    sqlite3_str_appendall(out, "max_bytes 0 keeps nothing");
+  } else if (tr_rules_keep_nothing(look->options)) {
     sqlite3_str_appendall(out, "keep 0 keeps nothing, and no other rule does");
   } else {
     sqlite3_str_appendf(out, "no record would be left in any job of %s", look->dir->path);
@@ -226,7 +228,7 @@ int tr_guard(TrDir *dir, TrPoll *poll, const TrPruneOptions *options, const TrMa
              const char *name, char **refusal, char **message) {
   Look look = {.dir = dir, .poll = poll, .options = options, .marks = marks, .max_line = max_line};
   bool is_late = options->by_time && options->since_us > tr_clock_us();
-  bool is_asked = is_late || (!options->by_time && options->keep == 0 && options->keep_failures == 0);
+  bool is_asked = is_late || tr_rules_keep_nothing(options);
   bool stays = false, known = true;
   *refusal = NULL;
   if (options->force) return SQLITE_OK;

@@ -78,10 +78,12 @@ int64_t tr_marks_end(const TrMarks *marks, const char *file, const struct stat *
 ** or an error code with *message naming job, file, cause and what to do.
 */
 typedef struct TrPruneOptions {
-  bool by_count, by_time; /* at least one; a record is kept if either rule keeps it */
+  bool by_count, by_time; /* a record is kept if either rule keeps it; without both, max_bytes decides alone */
+  bool by_size;           /* with max_bytes; at least one of the three is set */
   int64_t keep;           /* by_count: how many of the last records */
   int64_t since_us;       /* by_time: records from then on, and those without a readable time */
   int64_t keep_failures;  /* how many of the last failures that neither rule keeps */
+  int64_t max_bytes;      /* by_size: of all the lines that these rules keep, only the newest that fit */
   bool drop_rejects;      /* drop lines that are not records wherever they stand */
   bool count;             /* read everything, to count the lines that go */
   bool dry_run;           /* change nothing; implies count */
@@ -98,6 +100,8 @@ typedef struct TrRules {
   int64_t records;        /* seen so far, from the file's end */
   int64_t kept;           /* how many of them were kept */
   int64_t extra_failures; /* kept by keep_failures alone */
+  int64_t bytes;          /* of the lines that the rules keep, with their newlines */
+  bool is_full;           /* the next line did not fit into max_bytes: nothing older is kept */
   int64_t shipped_to;     /* a line that ends behind this byte stays; INT64_MAX: none has to */
   int64_t unshipped;      /* lines that were kept for that reason alone */
   bool keeps_last;        /* whether the line asked about before (the next one in the file) is kept */
@@ -108,6 +112,7 @@ void tr_rules_begin(TrRules *rules, const TrPruneOptions *options);
 bool tr_rules_keep(TrRules *rules, const TrLine *line);     /* a line with its newline, older than all before */
 bool tr_rules_are_done(const TrRules *rules);               /* true: no rule keeps anything older */
 bool tr_rules_need_no_order(const TrPruneOptions *options); /* true: each line is decided by itself */
+bool tr_rules_keep_nothing(const TrPruneOptions *options);  /* whatever the lines are */
 
 typedef struct TrRange {
   int64_t from, to; /* bytes [from, to) of a file: whole lines */

@@ -8,6 +8,9 @@
 **   - it is a failure, by the one rule of figures/success.c, and fewer than `keep_failures` newer ones were kept for
 **     that reason alone.
 **
+** With `max_bytes`, of the lines that these rules keep (all, if only `max_bytes` is given) only the newest stay: as many
+** as fit, so what goes then is everything older than one line.
+**
 ** Whatever these rules say, a line stays that ends behind `shipped_to`: `taskresults ship` has yet to read it
 ** (ship_marks.c). It counts for the rules as if it could go.
 **
@@ -35,11 +38,23 @@ void tr_rules_begin(TrRules *rules, const TrPruneOptions *options) {
 
 bool tr_rules_are_done(const TrRules *rules) {
   const TrPruneOptions *options = rules->options;
-  return !options->by_time && rules->records >= options->keep && rules->extra_failures >= options->keep_failures;
+  if (rules->is_full) return true;
+  return options->by_count && !options->by_time && rules->records >= options->keep &&
+         rules->extra_failures >= options->keep_failures;
 }
 
 bool tr_rules_need_no_order(const TrPruneOptions *options) {
-  return options->by_time && !options->by_count && options->keep_failures == 0;
+  return options->by_time && !options->by_count && !options->by_size && options->keep_failures == 0;
+}
+
+bool tr_rules_keep_nothing(const TrPruneOptions *options) {
+  if (options->by_size && options->max_bytes == 0) return true;
+  return options->by_count && !options->by_time && options->keep == 0 && options->keep_failures == 0;
+}
+
+/* No rule but the size says which lines go. */
+static bool is_by_size_alone(const TrPruneOptions *options) {
+  return !options->by_count && !options->by_time;
 }
 
 /* True if each of the eight bytes is ASCII and lies between its lowest and its highest value. These are ASCII too, so
@@ -83,7 +98,7 @@ static bool keeps_record(TrRules *rules, const TrLine *line, const TrRecord *rec
   const TrPruneOptions *options = rules->options;
   bool is_recent = options->by_count && rules->records < options->keep;
   rules->records++;
-  if (is_recent) return true;
+  if (is_recent || is_by_size_alone(options)) return true;
   if (options->by_time && keeps_time(rules, line, &record->field[TR_TIMESTAMP])) return true;
   if (rules->extra_failures >= options->keep_failures || tr_record_is_ok(line, record)) return false;
   rules->extra_failures++;
@@ -93,7 +108,7 @@ static bool keeps_record(TrRules *rules, const TrLine *line, const TrRecord *rec
 static bool keeps_reject(const TrRules *rules) {
   const TrPruneOptions *options = rules->options;
   if (options->drop_rejects) return false;
-  return options->by_time || rules->records < options->keep;
+  return options->by_time || is_by_size_alone(options) || rules->records < options->keep;
 }
 
 static bool keeps_line(TrRules *rules, const TrLine *line, bool *is_record) {
@@ -108,9 +123,17 @@ static bool keeps_line(TrRules *rules, const TrLine *line, bool *is_record) {
   return *is_record ? keeps_record(rules, line, &record) : keeps_reject(rules);
 }
 
+static bool fits(TrRules *rules, const TrLine *line) {
+  if (!rules->options->by_size) return true;
+  int64_t bytes = (int64_t)line->length + 1;
+  rules->is_full = bytes > rules->options->max_bytes - rules->bytes;
+  if (!rules->is_full) rules->bytes += bytes;
+  return !rules->is_full;
+}
+
 bool tr_rules_keep(TrRules *rules, const TrLine *line) {
   bool is_record;
-  rules->keeps_last = keeps_line(rules, line, &is_record);
+  rules->keeps_last = keeps_line(rules, line, &is_record) && fits(rules, line);
   bool is_held = !rules->keeps_last && line->offset + (int64_t)line->length >= rules->shipped_to;
   rules->unshipped += is_held;
   rules->kept += is_record && (rules->keeps_last || is_held);

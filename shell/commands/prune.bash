@@ -3,10 +3,10 @@
 # Usage: taskresults prune JOB [OPTION...]
 #        taskresults prune --all [OPTION...]
 #
-# Give --keep, --since or both. With both, a record stays if either of them keeps it. With --since, lines that are not
-# valid records stay, as evidence, and so do records whose timestamp cannot be read. If an earlier prune was
-# interrupted, it is finished first. For each job that was pruned, an empty file .taskresults-*.lock stays in the
-# directory. ext/PRUNING.md says what a prune guarantees, and what it refuses.
+# Give --keep, --since, both, or --max-bytes. With --keep and --since, a record stays if either of them keeps it. With
+# --since, lines that are not valid records stay, as evidence, and so do records whose timestamp cannot be read. If an
+# earlier prune was interrupted, it is finished first. For each job that was pruned, an empty file .taskresults-*.lock
+# stays in the directory. ext/PRUNING.md says what a prune guarantees, and what it refuses.
 #
 # Options:
 #   --all           every job; if one cannot be pruned, the others still are
@@ -14,10 +14,12 @@
 #   --since T       keep records of T and later: 7d, '90 days', 2026-02-14, 2026-02-14T09:30:00Z, yesterday and the
 #                   like, in UTC; all forms: `taskresults help`
 #   --keep-failures N  also keep the last N failures among those that would be removed
+#   --max-bytes N   a limit for each file: of the lines that the other rules keep (all, if there are none), only the newest
+#                   that fit into N bytes stay; N may have a unit: 500kB, 10MB, 2GB
 #   --drop-rejects  also remove lines that are not valid records
 #   --dry-run       say what would be removed, and whether prune would refuse to; change nothing
 #   --force         do what prune otherwise refuses as a likely mistake: a --since in the future; --keep 0 as the only
-#                   rule; and removing the records of all jobs in the directory
+#                   rule; --max-bytes 0; and removing the records of all jobs in the directory
 #   --count         count the dropped lines, and the kept records, for which the files are read whole
 #   --unshipped     also remove lines that `taskresults ship` has not sent yet; without this option they stay
 #   --offline       you know that nothing writes to the files: then prune also works on file systems that have no
@@ -43,19 +45,40 @@
 # shellcheck shell=bash
 
 parse_options \
-  'all keep= since= keep-failures= drop-rejects dry-run force count unshipped offline quiet raw json jsonl' "$@"
+  'all keep= since= keep-failures= max-bytes= drop-rejects dry-run force count unshipped offline quiet raw json jsonl' "$@"
 load lib/query lib/fields
 # A command that deletes must not guess: if an option is given twice, either value may be the mistake.
 [[ -z $repeated ]] || usage_error "--$repeated is given twice"
 format_option json jsonl
 for name in keep keep-failures; do number_option "$name"; done
 time_options since
-[[ -v opt[keep] || -v opt[since] ]] || usage_error 'say what to keep: --keep N or --since T, or both'
+[[ -v opt[keep] || -v opt[since] || -v opt[max-bytes] ]] ||
+  usage_error 'say what to keep: --keep N or --since T, or both; or --max-bytes N'
+
+# size_option NAME - the option's value is a number of bytes; units are powers of 1000, as in what is printed.
+size_option() {
+  local value=${opt[$1]} factor=1
+  case $value in
+    *kB) factor=1000 ;;
+    *MB) factor=1000000 ;;
+    *GB) factor=1000000000 ;;
+  esac
+  [[ $value =~ ^0*([0-9]{1,9})\ ?[kMG]B$ || $value =~ ^0*([0-9]{1,15})\ ?B?$ ]] ||
+    usage_error "--$1 wants a number of bytes, such as 500000, 500kB, 10MB or 2GB, not '$value'"
+  opt[$1]=$((BASH_REMATCH[1] * factor))
+}
+
+if [[ -v opt[max-bytes] ]]; then
+  size_option max-bytes
+  [[ -v opt[keep] || -v opt[since] || ! -v opt[keep-failures] ]] ||
+    usage_error '--keep-failures needs --keep or --since: --max-bytes is a limit for all lines'
+fi
 
 rules=
 [[ ! -v opt[keep] ]] || rules+=", 'keep', ${opt[keep]}"
 [[ ! -v opt[since] ]] || rules+=", 'since', ${opt[since]}"
 [[ ! -v opt[keep-failures] ]] || rules+=", 'keep_failures', ${opt[keep-failures]}"
+[[ ! -v opt[max-bytes] ]] || rules+=", 'max_bytes', ${opt[max-bytes]}"
 for name in drop-rejects dry-run force count unshipped offline; do
   [[ ! -v opt[$name] ]] || rules+=", '${name//-/_}', 1"
 done

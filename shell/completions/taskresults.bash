@@ -98,7 +98,7 @@ _taskresults_option() {
     --job) _taskresults_jobs "$word"; _taskresults_reply "${found[@]}"; return ;;
     -o | --output | --db | --state) compopt -o default 2>/dev/null; COMPREPLY=(); return ;;
     --limit | --min | --max-chars | --since | --until | --interval | --columns | --delimiter) COMPREPLY=(); return ;;
-    --keep | --keep-failures | --name | --timeout | --jitter | --days | --title | --refresh) COMPREPLY=(); return ;;
+    --keep | --keep-failures | --max-bytes | --name | --timeout | --jitter | --days | --title | --refresh) COMPREPLY=(); return ;;
     --within) COMPREPLY=(); return ;;
     --target | --after | --rate | --silent-for | --grace | --cooldown | --for | --burn) COMPREPLY=(); return ;;
     --maintenance | --suspicious | --exec | --exec-timeout | --max-duration | --grep) COMPREPLY=(); return ;;

@@ -139,6 +139,21 @@ PYTHON
   assert_rows 12 "SELECT count(*) FROM task_results"
 }
 
+@test "max_bytes is a limit: the newest lines that fit stay, and nothing older, whatever the other rules keep" {
+  make_job j 60 10
+  size=$(tail -n 7 "$results/j.jsonl" | wc -c)
+  tail -n 7 "$results/j.jsonl" >"$BATS_TEST_TMPDIR/newest"
+  [[ $(prune j "'max_bytes', $((size + 5)), 'dry_run', 1") == *'"kept":7,"dropped":53,'* ]]
+  [[ $(prune j "'max_bytes', $((size - 1)), 'dry_run', 1") == *'"kept":6,"dropped":54,'* ]]
+  [[ $(prune j "'since', '2026-01-01', 'keep', 50, 'keep_failures', 9, 'max_bytes', $size") == *'"kept":7,'* ]]
+  cmp "$results/j.jsonl" "$BATS_TEST_TMPDIR/newest"
+  [[ $(prune j "'keep', 2, 'max_bytes', 1000000") == *'"kept":2,'* ]]
+  # An older, shorter line that would fit behind a long one goes, too.
+  { printf '{"job_name": "short"}\n{"output": "%0500d"}\n' 7; cat "$results/j.jsonl"; } >"$BATS_TEST_TMPDIR/long"
+  cp "$BATS_TEST_TMPDIR/long" "$results/j.jsonl"
+  [[ $(prune j "'max_bytes', 500") == *'"kept":2,'* ]]
+}
+
 @test "random options over generated files: kept lines and report are those of a model in Python" {
   require_host
   "$host_python" "$root/tests/prune/choices.py" "$extension" 150
@@ -274,6 +289,8 @@ PYTHON
     assert_sql_error "the value of 'keep_failures'" "SELECT taskresults_prune('j', 'keep', 3, 'keep_failures', $value)"
     assert_sql_error "the value of 'drop_rejects'" "SELECT taskresults_prune('j', 'keep', 3, 'drop_rejects', $value)"
   done
+  assert_sql_error "the value of 'max_bytes' has to be a number of bytes" "SELECT taskresults_prune('j', 'max_bytes', -1)"
+  assert_sql_error "'keep_failures' needs 'keep' or 'since'" "SELECT taskresults_prune('j', 'max_bytes', 9, 'keep_failures', 1)"
   assert_sql_error "the option 'keep' is given twice" "SELECT taskresults_prune('j', 'keep', 1, 'keep', 3)"
   assert_sql_error "unknown option 'keep'" "SELECT taskresults_prune('j', 'keep' || char(0) || 'x', 1)"
   assert_sql_error "unknown option 'KEEP'" "SELECT taskresults_prune('j', 'KEEP', 1)"

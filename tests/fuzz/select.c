@@ -27,7 +27,8 @@ typedef struct Line {
 /* What the rules say of lines so far, newest first. */
 typedef struct Model {
   int64_t records, kept_records, spared_failures, kept_lines, kept_bytes, unshipped;
-  bool kept_last;
+  int64_t rule_bytes; /* of the lines that the rules keep, up to the first that does not fit */
+  bool is_full, kept_last;
 } Model;
 
 /* --- lines -------------------------------------------------------------------------------------------------------- */
@@ -81,11 +82,11 @@ static Line *split(const uint8_t *file, size_t size, size_t max_line, size_t *co
 /* --- the rules ---------------------------------------------------------------------------------------------------- */
 
 static bool may_keep_more(const Model *model, const TrPruneOptions *options) {
-  return options->by_time || model->records < options->keep || model->spared_failures < options->keep_failures;
+  return options->by_time || !options->by_count || model->records < options->keep || model->spared_failures < options->keep_failures;
 }
 
 static bool keeps_record(Model *model, const TrPruneOptions *options, const Line *line) {
-  bool among_last = options->by_count && model->records < options->keep;
+  bool among_last = options->by_count ? model->records < options->keep : !options->by_time;
   bool is_new = options->by_time && (!line->timed || line->time_us >= options->since_us);
   bool spared = !among_last && !is_new && line->is_failure && model->spared_failures < options->keep_failures;
   model->records++;
@@ -94,17 +95,25 @@ static bool keeps_record(Model *model, const TrPruneOptions *options, const Line
 }
 
 static bool keeps(Model *model, const TrPruneOptions *options, const Line *line) {
-  if (!may_keep_more(model, options)) return false;
+  if (model->is_full || !may_keep_more(model, options)) return false;
   if (line->reason == TR_BLANK) return model->kept_last;
   if (line->reason == TR_OK) return keeps_record(model, options, line);
-  return !options->drop_rejects && (options->by_time || model->records < options->keep);
+  return !options->drop_rejects && (options->by_time || !options->by_count || model->records < options->keep);
+}
+
+/* Nothing older stays than the newest line that does not fit. */
+static bool fits(Model *model, const TrPruneOptions *options, const Line *line) {
+  if (!options->by_size) return true;
+  model->rule_bytes += (int64_t)(line->to - line->from);
+  model->is_full = model->rule_bytes > options->max_bytes;
+  return !model->is_full;
 }
 
 static Model apply(const TrPruneOptions *options, int64_t shipped_to, Line *line, size_t count) {
   Model model = {0};
   for (size_t i = count; i-- > 0;) {
     bool is_held = (int64_t)line[i].to > shipped_to;
-    model.kept_last = keeps(&model, options, &line[i]);
+    model.kept_last = keeps(&model, options, &line[i]) && fits(&model, options, &line[i]);
     line[i].kept = model.kept_last || is_held;
     model.unshipped += is_held && !model.kept_last;
     if (!line[i].kept) continue;
@@ -148,7 +157,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   TrSelection selection;
   TrPoll poll = {0};
   char *message = NULL;
-  /* No byte of the input tells it: so the corpus goes on to mean what it did. */
+  /* No byte of the input tells these two: so the inputs of the corpus go on to mean what they did. */
+  options.by_size = size % 5 == 4;
+  options.max_bytes = (int64_t)(size * (size % 13) / 12);
+  if (options.by_size && size % 3 == 0 && options.keep_failures == 0) options.by_count = options.by_time = false;
   int64_t shipped_to = size % 2 ? (int64_t)(size * (size % 17) / 16) : INT64_MAX;
   int fd = memfd_create("select", MFD_CLOEXEC);
   MUST(fd >= 0 && write(fd, data, size) == (ssize_t)size);

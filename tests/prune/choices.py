@@ -54,11 +54,15 @@ def make_line(i):
 def make_options():
     options = {"keep": rng.choice([None, 0, 1, 3, 10, 1000]), "since": rng.choice([None, "2026-02-10T10:00Z", "2026-03-20"]),
                "keep_failures": rng.choice([None, 0, 1, 3]), "drop_rejects": rng.choice([None, 1]),
+               "max_bytes": rng.choice([None, None, 0, 1, 100, 700, 3000, 10**6]),
                "count": rng.choice([None, 1]), "force": 1}  # guards.py tests what is refused without it
     if options["since"] == "2026-03-20":
         options["since"] += "T00:00Z"
     if options["keep"] is None and options["since"] is None:
-        options["keep"] = 2
+        if options["max_bytes"] is None:
+            options["keep"] = 2
+        else:
+            options["keep_failures"] = rng.choice([None, 0])
     return {name: value for name, value in options.items() if value is not None}
 
 
@@ -71,7 +75,9 @@ def parse(line):
 
 class Model:
     def __init__(self, options):
-        self.keep, self.since = options.get("keep", 0), time_us(options.get("since"))
+        by_size_alone = "keep" not in options and "since" not in options
+        self.keep, self.since = float("inf") if by_size_alone else options.get("keep", 0), time_us(options.get("since"))
+        self.room = options.get("max_bytes", float("inf"))
         self.failures, self.drops_rejects = options.get("keep_failures", 0), "drop_rejects" in options
         self.records = self.kept = 0
         self.keeps_last = False
@@ -89,13 +95,18 @@ class Model:
         """To be called for the lines from the last to the first."""
         text, goes_on = line.strip(), self.since is not None or self.records < self.keep or self.failures > 0
         record = parse(text)
+        if self.room < 0:
+            return False
         if not text:
             self.keeps_last = self.keeps_last and goes_on
         elif isinstance(record, dict):
             self.keeps_last = self.keeps_record(record)
-            self.kept += self.keeps_last
         else:
             self.keeps_last = not self.drops_rejects and (self.since is not None or self.records < self.keep)
+        if self.keeps_last:
+            self.room -= len(line)  # negative: it does not fit, and nothing older stays
+            self.keeps_last = self.room >= 0
+        self.kept += self.keeps_last and isinstance(record, dict)
         return self.keeps_last
 
 

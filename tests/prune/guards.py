@@ -62,9 +62,12 @@ def iso(time_us):
 def make_options():
     options = {"keep": rng.choice([None, 0, 0, 1, 3]), "keep_failures": rng.choice([None, None, 0, 1, 3]),
                "since": rng.choice([None, None, "2026-01-01T00:00Z", "2026-02-10T10:00Z", "2026-04-01T00:00Z", "2200-01-01T00:00Z"]),
-               "drop_rejects": rng.choice([None, 1])}
+               "drop_rejects": rng.choice([None, 1]), "max_bytes": rng.choice([None, None, None, 0, 1, 200, 10**6])}
     if options["keep"] is None and options["since"] is None:
-        options["keep"] = 0
+        if options["max_bytes"] is None:
+            options["keep"] = 0
+        else:
+            options["keep_failures"] = None
     return {name: value for name, value in options.items() if value is not None}
 
 
@@ -73,7 +76,9 @@ def expected_refusal(options, pruned, others):
     lost = Lost(pruned, options)
     if options.get("since") == "2200-01-01T00:00Z":
         return "since is later than now (2200-01-01T00:00:00Z): " + lost.words()
-    if "since" not in options and not options["keep"] and not options.get("keep_failures"):
+    if options.get("max_bytes") == 0:
+        return "max_bytes 0 keeps nothing: " + lost.words()
+    if "since" not in options and options.get("keep") == 0 and not options.get("keep_failures"):
         return "keep 0 keeps nothing, and no other rule does: " + lost.words()
     if lost.records and not lost.is_left and not Lost(others, {"keep": 10**9}).is_left:
         return "no record would be left in any job of "

@@ -32,6 +32,27 @@ killed_prune() {
   [[ ! -s $results/a.jsonl ]]
 }
 
+@test "prune --max-bytes keeps the newest lines that fit; units are powers of 1000" {
+  make_job a 60
+  whole=$(wc -c <"$results/a.jsonl")
+  for limit in "$whole" "0$whole" 1GB '20 kB' 1MB 999999999999999; do
+    run taskresults prune a --max-bytes "$limit" --dry-run
+    [[ $status -eq 0 && ${lines[1]} == *'nothing to drop'*60* ]] || { echo "$limit: $output"; return 1; }
+  done
+  taskresults prune a --max-bytes 1kB
+  kept=$(wc -c <"$results/a.jsonl")
+  ((kept <= 1000 && kept > 800))
+  [[ $(minutes a) == *'58 59 ' ]]
+  taskresults prune a --keep 3 --max-bytes 1kB
+  [[ $(wc -l <"$results/a.jsonl") -eq 3 ]]
+  for wrong in 1k 1KB 1MiB 1.5MB -1 '' ten 1000000000000000000; do
+    run taskresults prune a --max-bytes "$wrong"
+    [[ $status -eq 2 && $output == *'--max-bytes wants a number of bytes'* ]] || { echo "$wrong: $status $output"; return 1; }
+  done
+  run taskresults prune a --max-bytes 9 --keep-failures 1
+  [[ $status -eq 2 && $output == *'--keep-failures needs --keep or --since'* ]]
+}
+
 @test "prune --dry-run reports what would be removed, and changes nothing" {
   make_job a 10
   cp "$results/a.jsonl" "$BATS_TEST_TMPDIR/whole"
@@ -71,6 +92,7 @@ killed_prune() {
 --all --since 7d --quiet|no record would be left in any job of $results: ${went/ and 1 other line}
 --all --keep 0 --jsonl|keep 0 keeps nothing, and no other rule does: $went
 a --keep 0 --keep-failures 0|keep 0 keeps nothing, and no other rule does: ${went/15 records and 1 other line of 2 jobs/10 records of 1 job}
+--all --max-bytes 0|max_bytes 0 keeps nothing: $went
 --all --since 2200-01-01 --keep 3|since is later than now (2200-01-01T00:00:00Z): 9 records of 2 jobs would go, from 2026-01-01T00:00:00Z to 2026-01-01T00:06:00Z
 RUNS
   run taskresults prune nobody --keep 0
