@@ -117,6 +117,15 @@ static void replace_what_cjson_cannot_hold(JsonLook *look) {
   }
 }
 
+/* Of well-formed text, cJSON can read all but these names, and numbers of which it reads 63 characters, and stops within.
+** If it stops elsewhere, memory ran out. */
+static bool is_beyond_cjson(const char *text, const char *at) {
+  static const char of_number[] = "0123456789+-.eE";
+  const char *name = at + (*at == '-');
+  if (*name == 'N' || *name == 'I') return true;
+  return at > text && *at && strchr(of_number, *at) && strchr(of_number, at[-1]);
+}
+
 static int build(JsonLook *look, TrJson **root, char **message) {
   const char *end = look->text;
   int code = validate_json(look, message);
@@ -124,6 +133,7 @@ static int build(JsonLook *look, TrJson **root, char **message) {
   replace_what_cjson_cannot_hold(look);
   *root = (TrJson *)cJSON_ParseWithLengthOpts(look->text, look->length + 1, &end, 1);
   if (*root) return SQLITE_OK;
+  if (!is_beyond_cjson(look->text, end)) return SQLITE_NOMEM;
   return tr_error(message, SQLITE_CORRUPT, "byte %lld: NaN, Infinity or a number of more than 63 characters",
                   (long long)(end - look->text));
 }

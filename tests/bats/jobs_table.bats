@@ -308,11 +308,13 @@ z|orphaned" 'SELECT job_id, state FROM task_jobs'
 \xef\xbb\xbf{"jobs": []}|byte 0: begins with a byte order mark
 {"jobs": [01]}|byte 12: not a JSON number
 {"jobs": [NaN]}|byte 10: NaN
+{"jobs": [0, -Infinity]}|byte 13: NaN
+{"a": Infinity, "jobs": []}|byte 6: NaN
 []|byte 2: JSON, but not an object
 {"job": []}|no array "jobs" in it
 {"jobs": {}}|no array "jobs" in it
 CASES
-  ((count == 12))
+  ((count == 14))
   for ((case = 0; case < count; case++)); do wait "${pids[case]}"; done
 }
 

@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -115,10 +116,18 @@ static void free_files(Files *files) {
   for (int i = 0; i < files->count; i++) free(files->file[i].text);
 }
 
+static void empty_folder(const char *path) {
+  DIR *stream = opendir(path);
+  for (struct dirent *entry; stream && (entry = readdir(stream)) != NULL;) unlinkat(dirfd(stream), entry->d_name, 0);
+  if (stream) closedir(stream);
+}
+
 static void empty_directory(void) {
-  DIR *stream = opendir(directory);
-  for (struct dirent *entry; (entry = readdir(stream)) != NULL;) unlinkat(dirfd(stream), entry->d_name, 0);
-  closedir(stream);
+  char marks[512];
+  path_of(".shipped", marks);
+  empty_folder(marks);
+  rmdir(marks);
+  empty_folder(directory);
 }
 
 static int count_open_files(void) {
@@ -171,6 +180,38 @@ static void an_interrupted_prune(void) {
   CHECK(run(db, "SELECT taskresults_prune('a', 'keep', 2)") == SQLITE_IOERR);
   sqlite3_close(db);
   fails_after_exchange = false;
+}
+
+static void append_mark(const char *sink, const char *job) {
+  struct stat found;
+  char path[512], name[64], line[300];
+  snprintf(name, sizeof name, "%s.jsonl", job);
+  path_of(name, path);
+  CHECK(stat(path, &found) == 0);
+  snprintf(line, sizeof line, "{\"file\":\"%s\",\"dev\":%llu,\"inode\":\"%llu\",\"end\":%lld}\n", name,
+           (unsigned long long)found.st_dev, (unsigned long long)found.st_ino, (long long)found.st_size);
+  append_text(sink, line);
+}
+
+/* Two sinks have read both jobs to their ends. Other jobs have marks, too, and earlier prunes have moved lines. */
+static void some_jobs_and_sinks(void) {
+  char path[512], line[300];
+  some_jobs_and_a_writer();
+  path_of(".shipped", path);
+  CHECK(mkdir(path, 0700) == 0);
+  append_text(".shipped/one.jsonl", "{\"taskresults_marks\":1}\n");
+  append_text(".shipped/two.jsonl", "{\"taskresults_marks\":1}\n");
+  for (int i = 0; i < 9; i++) { /* the lists grow on the way */
+    snprintf(line, sizeof line, "{\"file\":\"%d.jsonl\",\"dev\":1,\"inode\":1,\"end\":1", i);
+    append_text(".shipped/one.jsonl", line);
+    append_text(".shipped/one.jsonl", "}\n");
+    append_text(".shipped/moves.1", line);
+    append_text(".shipped/moves.1", ",\"new_inode\":2,\"new_end\":0}\n");
+  }
+  append_mark(".shipped/one.jsonl", "a");
+  append_mark(".shipped/two.jsonl", "a");
+  append_mark(".shipped/one.jsonl", "b");
+  append_mark(".shipped/two.jsonl", "b");
 }
 
 /* --- scripts ------------------------------------------------------------------------------------------------------ */
@@ -329,6 +370,14 @@ static void prunes_of_all_jobs(void) {
   CHECK(prune(some_jobs_and_a_writer, "SELECT taskresults_prune_all('since', '2026-01-15T00:00Z')") == SQLITE_OK);
 }
 
+/* What the sinks have not read yet stays: the record that is appended late. */
+static void prunes_beside_sinks(void) {
+  CHECK(prune(some_jobs_and_sinks, "SELECT taskresults_prune('a', 'since', '2026-01-15T00:00Z')") == SQLITE_OK);
+  CHECK(prune(some_jobs_and_sinks, "SELECT taskresults_prune('a', 'since', '2026-01-15T00:00Z', 'unshipped', 1)") ==
+        SQLITE_OK);
+  CHECK(prune(some_jobs_and_sinks, "SELECT taskresults_prune_all('since', '2026-01-15T00:00Z')") == SQLITE_OK);
+}
+
 static void recoveries(void) {
   CHECK(prune(an_interrupted_prune, "SELECT taskresults_prune('a', 'keep', 100)") == SQLITE_OK);
   CHECK(prune(an_interrupted_prune, "SELECT taskresults_prune_all('keep', 100)") == SQLITE_OK);
@@ -349,6 +398,7 @@ int main(void) {
   RUN(refusals);
   RUN(dry_runs);
   RUN(prunes_of_all_jobs);
+  RUN(prunes_beside_sinks);
   RUN(recoveries);
   empty_directory();
   CHECK(rmdir(directory) == 0);
