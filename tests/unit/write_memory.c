@@ -116,6 +116,9 @@ static void free_files(Files *files) {
   for (int i = 0; i < files->count; i++) free(files->file[i].text);
 }
 
+#define OURS ".taskresults"
+#define SHIPPED OURS "/shipped"
+
 static void empty_folder(const char *path) {
   DIR *stream = opendir(path);
   for (struct dirent *entry; stream && (entry = readdir(stream)) != NULL;) unlinkat(dirfd(stream), entry->d_name, 0);
@@ -123,10 +126,13 @@ static void empty_folder(const char *path) {
 }
 
 static void empty_directory(void) {
-  char marks[512];
-  path_of(".shipped", marks);
-  empty_folder(marks);
-  rmdir(marks);
+  static const char *const folder[] = {SHIPPED, OURS};
+  char path[512];
+  for (int i = 0; i < 2; i++) {
+    path_of(folder[i], path);
+    empty_folder(path);
+    rmdir(path);
+  }
   empty_folder(directory);
 }
 
@@ -197,21 +203,23 @@ static void append_mark(const char *sink, const char *job) {
 static void some_jobs_and_sinks(void) {
   char path[512], line[300];
   some_jobs_and_a_writer();
-  path_of(".shipped", path);
+  path_of(OURS, path);
   CHECK(mkdir(path, 0700) == 0);
-  append_text(".shipped/one.jsonl", "{\"taskresults_marks\":1}\n");
-  append_text(".shipped/two.jsonl", "{\"taskresults_marks\":1}\n");
+  path_of(SHIPPED, path);
+  CHECK(mkdir(path, 0700) == 0);
+  append_text(SHIPPED "/one.jsonl", "{\"taskresults_marks\":1}\n");
+  append_text(SHIPPED "/two.jsonl", "{\"taskresults_marks\":1}\n");
   for (int i = 0; i < 9; i++) { /* the lists grow on the way */
     snprintf(line, sizeof line, "{\"file\":\"%d.jsonl\",\"dev\":1,\"inode\":1,\"end\":1", i);
-    append_text(".shipped/one.jsonl", line);
-    append_text(".shipped/one.jsonl", "}\n");
-    append_text(".shipped/moves.1", line);
-    append_text(".shipped/moves.1", ",\"new_inode\":2,\"new_end\":0}\n");
+    append_text(SHIPPED "/one.jsonl", line);
+    append_text(SHIPPED "/one.jsonl", "}\n");
+    append_text(SHIPPED "/moves.1", line);
+    append_text(SHIPPED "/moves.1", ",\"new_inode\":2,\"new_end\":0}\n");
   }
-  append_mark(".shipped/one.jsonl", "a");
-  append_mark(".shipped/two.jsonl", "a");
-  append_mark(".shipped/one.jsonl", "b");
-  append_mark(".shipped/two.jsonl", "b");
+  append_mark(SHIPPED "/one.jsonl", "a");
+  append_mark(SHIPPED "/two.jsonl", "a");
+  append_mark(SHIPPED "/one.jsonl", "b");
+  append_mark(SHIPPED "/two.jsonl", "b");
 }
 
 /* --- scripts ------------------------------------------------------------------------------------------------------ */
@@ -370,12 +378,19 @@ static void prunes_of_all_jobs(void) {
   CHECK(prune(some_jobs_and_a_writer, "SELECT taskresults_prune_all('since', '2026-01-15T00:00Z')") == SQLITE_OK);
 }
 
+static void check_moves_are_told(void) {
+  char *moves = read_text(SHIPPED "/moves");
+  CHECK(strstr(moves, "{\"file\":\"a.jsonl\",") != NULL);
+  free(moves);
+}
+
 /* What the sinks have not read yet stays: the record that is appended late. */
 static void prunes_beside_sinks(void) {
   CHECK(prune(some_jobs_and_sinks, "SELECT taskresults_prune('a', 'since', '2026-01-15T00:00Z')") == SQLITE_OK);
   CHECK(prune(some_jobs_and_sinks, "SELECT taskresults_prune('a', 'since', '2026-01-15T00:00Z', 'unshipped', 1)") ==
         SQLITE_OK);
   CHECK(prune(some_jobs_and_sinks, "SELECT taskresults_prune_all('since', '2026-01-15T00:00Z')") == SQLITE_OK);
+  check_moves_are_told();
 }
 
 static void recoveries(void) {
