@@ -3,26 +3,10 @@
 
 # shellcheck disable=SC2154  # helpers.bash sets root, results and extension
 load ../lib/helpers
+load ../lib/marks
 
 setup_file() {
   export PRUNE_STRIDE=${PRUNE_STRIDE:-29}
-}
-
-prune() {
-  sql "SELECT taskresults_prune('$1', $2)"
-}
-
-# mark SINK JOB LINES - adds a mark to the sink's file: it has read so many lines of the job.
-mark() {
-  local marks=$results/.taskresults/shipped/$1.jsonl end
-  [[ -e $results/.taskresults/shipped ]] || mkdir -p -m 700 "$results/.taskresults/shipped"
-  [[ -e $marks ]] || echo '{"taskresults_marks":1,"cursor":"/var/lib/cursor.db"}' >"$marks"
-  end=$(head -n "$3" "$results/$2.jsonl" | wc -c)
-  stat -c '{"file":"'"$2"'.jsonl","dev":%d,"inode":%i,"end":'"$end}" "$results/$2.jsonl" >>"$marks"
-}
-
-lines() {
-  wc -l <"$results/$1.jsonl"
 }
 
 @test "what the slowest sink has not read stays, and the report names the sink; with unshipped it is dropped" {

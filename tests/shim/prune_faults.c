@@ -5,6 +5,8 @@
 **   PRUNE_LOG=PATH         every call is appended to the file, one name a line
 **   PRUNE_AT=N             what follows happens at the N-th call (from 1)
 **            NAME          or at the first call of that name, as PRUNE_LOG spells it
+**            NAME/N        or at the N-th of that name
+**            openat FILE   or at the first that opens this name
 **   PRUNE_FAULT=errno E    it fails with that number, and the ones after it too if PRUNE_STICKY=1
 **               short      a pread or pwrite does half of its work and says so
 **               kill       SIGKILL instead of the call
@@ -77,12 +79,22 @@ static void append_record(void) {
   append_line(log, text, O_CREAT);
 }
 
+static const char *opened; /* by the current openat; or NULL */
+
+static bool is_nth(const char *name, const char *at) {
+  if (strncmp(at, "openat ", 7) == 0) return opened && strcmp(at + 7, opened) == 0;
+  static long of_name;
+  size_t length = strlen(name);
+  if (strncmp(at, name, length) != 0 || (at[length] != '\0' && at[length] != '/')) return false;
+  return ++of_name == (at[length] == '/' ? strtol(at + length + 1, NULL, 10) : 1);
+}
+
 /* Is this the call that PRUNE_AT names, or a later one that fails, too? */
 static bool is_chosen(const char *name) {
   static bool was_chosen;
   const char *at = getenv("PRUNE_AT");
   if (was_chosen) return number_of("PRUNE_STICKY", 0);
-  if (at) was_chosen = *at >= '0' && *at <= '9' ? calls == strtol(at, NULL, 10) : strcmp(at, name) == 0;
+  if (at) was_chosen = *at >= '0' && *at <= '9' ? calls == strtol(at, NULL, 10) : is_nth(name, at);
   return was_chosen;
 }
 
@@ -147,7 +159,9 @@ int openat(int dirfd, const char *path, int flags, ...) {
   va_end(arguments);
   size_t length = strlen(path);
   if (length > 5 && strcmp(path + length - 5, ".lock") == 0) armed = true;
+  opened = path;
   Fate fate = meet("openat");
+  opened = NULL;
   if (fate == FAIL) return -1;
   int fd = REAL(openat)(dirfd, path, flags, mode);
   die_if(fate);
