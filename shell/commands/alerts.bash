@@ -128,7 +128,7 @@
 
 # shellcheck shell=bash
 
-load alerts/judge
+load lib/option_values alerts/judge
 
 # read_options ARGUMENT... - checks all that was given.
 read_options() {

@@ -176,7 +176,7 @@ examine() {
 }
 
 # Where a program or the extension is missing, the zone cannot be read. Then that is what is to be told.
-if [[ -v opt[tz] ]] && (check_programs) >/dev/null 2>&1; then zone_option; fi
+if [[ -v opt[tz] ]] && (check_programs) >/dev/null 2>&1; then load lib/option_values; zone_option; fi
 examine | show
 statuses=("${PIPESTATUS[@]}")
 finish "${statuses[1]}"

@@ -34,7 +34,7 @@
 # shellcheck shell=bash
 
 parse_options 'since= until= tz= grep= limit= min= raw json jsonl csv' "$@"
-load lib/jobs
+load lib/option_values lib/jobs
 unreadable=()
 job_argument
 [[ -v args[0] ]] || { load lib/unreadable; readable_jobs; }
@@ -76,7 +76,7 @@ if [[ -n $format ]]; then
   exit 0
 fi
 
-load lib/{rows,fields}
+load lib/{rows,fields} terminal/colour
 set_rows rows "SELECT 'TIMES', 'JOBS', 'FIRST RUN', 'LAST RUN', '', 'ERROR';
   SELECT times, CASE jobs WHEN 1 THEN $(cell job_id) ELSE jobs || ' jobs' END, $(clock first_us), $(clock last_us),
     $(relative_time last_us), CASE signature WHEN '' THEN $(paint dim "'(no error text)'") ELSE $(cell signature) END

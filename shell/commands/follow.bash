@@ -31,7 +31,7 @@
 
 # shellcheck shell=bash
 parse_options 'limit= grep= success errors interval= tz= full raw jsonl' "$@"
-load lib/{query,sql_text,jobs,runner}
+load lib/{option_values,query,sql_text,jobs,runner}
 exclusive success errors
 number_option limit
 limit=${opt[limit]-0}

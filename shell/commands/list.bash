@@ -29,7 +29,7 @@
 # shellcheck shell=bash
 
 parse_options 'failing sort= tz= raw json jsonl csv' "$@"
-load lib/{unreadable,percent}
+load lib/{option_values,unreadable,percent}
 at_most 0
 format_option json jsonl csv
 zone_option

@@ -36,7 +36,7 @@
 # shellcheck shell=bash
 
 parse_options 'within= limit= tz= raw json jsonl csv' "$@"
-load lib/{unreadable,logs}
+load lib/{option_values,unreadable,logs}
 format_option json jsonl csv
 zone_option
 number_option limit
@@ -113,7 +113,7 @@ if [[ -n $format ]]; then
   exit 0
 fi
 
-load lib/{rows,times,fields}
+load lib/{rows,times,fields} terminal/colour
 set_cell job job_id
 set_cell schedule schedule
 set_duration delay 'CAST(late_s AS INTEGER)'

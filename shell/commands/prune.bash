@@ -46,7 +46,7 @@
 
 parse_options \
   'all keep= since= keep-failures= max-bytes= drop-rejects dry-run force count unshipped offline quiet raw json jsonl' "$@"
-load lib/query lib/fields
+load lib/option_values lib/query lib/fields
 # A command that deletes must not guess: if an option is given twice, either value may be the mistake.
 [[ -z $repeated ]] || usage_error "--$repeated is given twice"
 format_option json jsonl
@@ -117,6 +117,7 @@ human_size() {
 }
 
 if [[ -z $format ]]; then
+  load terminal/colour
   would=
   [[ ! -v opt[dry-run] ]] || would='TO BE '
   statements="SELECT 'JOB', 'RESULT', 'KEPT', '${would}DROPPED', '${would}FREED', 'NOTE';

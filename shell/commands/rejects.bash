@@ -26,7 +26,7 @@
 # shellcheck shell=bash
 
 parse_options 'count hosts= raw json jsonl csv' "$@"
-load lib/{jobs,fields}
+load lib/{option_values,jobs,fields}
 hosts=
 [[ ! -v opt[hosts] ]] || { load lib/hosts; hosts_option; }
 job_argument

@@ -41,7 +41,7 @@
 
 # shellcheck shell=bash
 parse_options 'o:output= days= title= refresh= wall tz=' "$@"
-load lib/query report/{tables,rows} lib/unreadable lib/jobs_file
+load lib/option_values lib/query report/{tables,rows} lib/unreadable lib/jobs_file
 at_most 0
 number_option days
 seconds_option refresh

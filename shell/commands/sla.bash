@@ -81,7 +81,7 @@
 # shellcheck shell=bash
 
 parse_options 'window= tz= target= of= count= max-duration= job= raw json jsonl csv' "$@"
-load lib/{query,jobs,sorts} sla/{window,target,jobs,tables,rows}
+load lib/{option_values,query,jobs,sorts} sla/{window,target,jobs,tables,rows}
 format_option json jsonl csv
 [[ ! -v opt[job] ]] || args+=("${opt[job]}")
 set_target

@@ -51,7 +51,7 @@ keep_log_of() {
 }
 
 parse_options 'since= until= tz= by= total raw json jsonl csv' "$@"
-load lib/{jobs,times,percent,sorts,logs}
+load lib/{option_values,jobs,times,percent,sorts,logs}
 unreadable=()
 job_argument
 [[ -v args[0] ]] || { load lib/unreadable; readable_jobs; }

@@ -39,20 +39,29 @@
 #   taskresults view --all --limit 20 --jsonl
 
 # shellcheck shell=bash
-parse_options 'grep= success errors since= until= tz= latest limit= all full raw json jsonl csv' "$@"
 begin() { load lib/begin_rows; begin_rows; }
-[[ ${!opt[*]} != latest ]] || begin # what is asked for most often, before the rest is looked at
+# What is asked for most often: the program starts while the rest of this is read.
+[[ $# != 2 || $1 == -* || $2 != --latest ]] || begin
+parse_options 'grep= success errors since= until= tz= latest limit= all full raw json jsonl csv' "$@"
 at_most 1
-exclusive success errors
-format_option json jsonl csv
-number_option limit
-zone_option
-time_options since until
-limit=${opt[limit]-0}
-[[ ! -v opt[latest] ]] || limit=1
 # A few records go through a variable, which needs the fewest processes.
 MOST_IN_VARIABLE=1000
-are_few=
+limit=0 format='' condition=1 are_few='' unreadable=()
+if [[ ${!opt[*]} == latest ]]; then
+  limit=1
+else
+  load lib/option_values
+  exclusive success errors
+  format_option json jsonl csv
+  number_option limit
+  zone_option
+  time_options since until
+  limit=${opt[limit]-0}
+  [[ ! -v opt[latest] ]] || limit=1
+  set_time_condition condition
+  [[ ! -v opt[success] ]] || condition+=' AND ok = 1'
+  [[ ! -v opt[errors] ]] || condition+=' AND ok = 0'
+fi
 if [[ -z $format && ! -v opt[full] ]] && ((limit > 0 && limit <= MOST_IN_VARIABLE)); then
   are_few=1
   [[ -v opt[all] || -v rows_begun ]] || begin # of all jobs, some may have to be left out first
@@ -61,32 +70,26 @@ fi
 if [[ -v opt[all] ]]; then
   ((${#args[@]} == 0)) || usage_error "--all or a job, not both"
   table=task_results order='time_us DESC, rowid DESC' reverse=
+  load lib/unreadable
+  ((limit)) || { load lib/sorts; sorts_all_runs; }
+  readable_jobs
 else
   ((${#args[@]} == 1)) || usage_error 'which job? (or --all)'
   load lib/sql_text
   set_sql_text job "${args[0]}"
   table="task_results($job)" order=rowid reverse='rowid DESC'
 fi
-unreadable=()
-if [[ -v opt[all] ]]; then
-  load lib/unreadable
-  ((limit)) || { load lib/sorts; sorts_all_runs; }
-  readable_jobs
-fi
-set_time_condition condition
-[[ ! -v opt[success] ]] || condition+=' AND ok = 1'
-[[ ! -v opt[errors] ]] || condition+=' AND ok = 0'
 [[ ! -v opt[grep] ]] || { load lib/grep; add_grep condition; set_grep_source table "$table"; }
 
-# set_record_select COLUMNS - the last few records of one job are read from the end, and then reversed.
+# set_record_select NAME COLUMNS [SHOWN] - sets NAME to SQL. The last few records of one job are read from the end, and
+# then reversed.
 set_record_select() {
   if ((limit)) && [[ -n $reverse ]]; then
-    printf -v record_select \
-      'SELECT * FROM (SELECT rowid AS place, %s FROM %s WHERE %s ORDER BY %s LIMIT %s) ORDER BY place' \
-      "$1" "$table" "$condition" "$reverse" "$limit"
+    printf -v "$1" 'SELECT %s FROM (SELECT rowid AS place, %s FROM %s WHERE %s ORDER BY %s LIMIT %s) ORDER BY place' \
+      "${3-*}" "$2" "$table" "$condition" "$reverse" "$limit"
   else
-    printf -v record_select 'SELECT %s FROM %s WHERE %s ORDER BY %s LIMIT %s' \
-      "$1" "$table" "$condition" "$order" "$((limit ? limit : -1))"
+    printf -v "$1" 'SELECT %s FROM %s WHERE %s ORDER BY %s LIMIT %s' \
+      "$2" "$table" "$condition" "$order" "$((limit ? limit : -1))"
   fi
 }
 
@@ -99,7 +102,7 @@ end_with_hints() {
 columns=(timestamp job_id job_name success output error)
 if [[ -n $format ]]; then
   printf -v list ', %s' "${columns[@]}"
-  set_record_select "${list#, }"
+  set_record_select record_select "${list#, }"
   rows_as "$format" "$record_select" "${columns[@]}"
   end_with_hints
   exit 0
@@ -119,37 +122,12 @@ no_record() {
   exit "$EXIT_NO"
 }
 
-print_few() {
-  local text status
-  set_rows text "$statement"
-  status=$?
-  if [[ -n $text ]]; then print_text; fi
-  ((status == 0)) || { load lib/pipes; finish "$status"; }
-  [[ -n $text ]] || return "$NOTHING_CAME"
-}
-
-print_text() {
-  if [[ $text == *$'\xff'* || -n $stdout_is_terminal || -v opt[color] ]]; then
-    load view/show lib/pipes
-    printf '%s' "$text" | cut_and_show
-    finish "${PIPESTATUS[@]}"
-  else
-    trap reader_left=1 PIPE
-    printf '%s' "$text" 2>/dev/null || [[ -v reader_left ]] || die "$EXIT_IO" 'the output cannot be written'
-    trap - PIPE
-  fi
-}
-
 [[ ! -v opt[all] ]] || with_job_id=1
 set_record_block block "$cut"
-set_record_select "$block AS block"
-statement="SELECT block FROM ($record_select);"
-if [[ -n $are_few ]]; then
-  load lib/rows
-  print_few
-else
-  load view/many
-  print_many
-fi
+set_record_select statement "$block AS block" block
+statement+=';'
+[[ -z $are_few ]] || { load view/few; print_few; }
+load view/many
+print_many
 (($? != NOTHING_CAME)) || no_record
 end_with_hints

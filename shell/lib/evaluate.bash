@@ -7,11 +7,10 @@ load lib/sqlite lib/sqlite_version
 # evaluate EXPRESSION... - sets `values` to their values; at an error, only to the values before it, and `value_error`
 # to SQLite's message.
 evaluate() {
-  local extension version='' octal answer line loaded='' expression statements
+  local extension extension_quoted version='' answer line loaded='' expression statements
   values=() value_error=
   find_extension || exit
-  octal_of "$extension"
-  statements=('.mode list' "SELECT '=' || sqlite_version();" ".load \"$octal\"" "SELECT '=';")
+  statements=('.mode list' "SELECT '=' || sqlite_version();" ".load \"$extension_quoted\"" "SELECT '=';")
   for expression; do
     # A text that is too long for a program's arguments cannot be a time.
     ((${#expression} <= 10000)) || expression="taskresults_time('of thousands of characters')"

@@ -1,4 +1,4 @@
-# load.bash - `load`, which sources parts of the library; and stand-ins for the functions of messages until one is
+# load.bash - `load`, which sources parts of the library; and stand-ins for the options and the messages until one is
 # needed.
 #
 # Reading a file takes bash longer than running most of it. So each command, and each part, loads other parts only where
@@ -30,3 +30,6 @@ load() {
 say() { load lib/say; say "$@"; }
 die() { load lib/say; die "$@"; }
 usage_error() { load lib/say; usage_error "$@"; }
+
+# Nearly every command begins with it; `view` first starts what takes as long as reading these.
+parse_options() { load terminal/terminal lib/options; parse_options "$@"; }

@@ -1,4 +1,4 @@
-# options_rare.bash - options: what few calls need. One of a letter, one that nothing has, and --color.
+# options_rare.bash - options: what few calls need. One of a letter, one that nothing has, --color and --help.
 
 # shellcheck shell=bash
 
@@ -18,6 +18,14 @@ usage_error_near() {
   (($# == 0)) || say_names 'did you mean %?' "$@"
   say_usage
   exit "$EXIT_USAGE"
+}
+
+# common_option - for parse_options: `word` is what every command takes.
+common_option() {
+  case $word in
+    --color*) color_option "$word" ;;
+    *) load lib/help; show_help "$command" ;;
+  esac
 }
 
 # color_option --color[=WHEN] - alone it means always, as for ls and grep.

@@ -4,33 +4,21 @@
 
 sqlite3_program=${TASKRESULTS_SQLITE3:-sqlite3}
 
-# find_extension - sets `extension`, the path. `shell_home` is the directory of the running script, links resolved:
-# in it lies a link when installed, above it the build when run from a checkout. TASKRESULTS_EXTENSION overrides both.
+# find_extension - sets `extension`, the path, and `extension_quoted`, for a dot command. `shell_home` is the directory
+# of the running script, links resolved: in it lies a link when installed, above it the build when run from a checkout.
+# TASKRESULTS_EXTENSION overrides both.
 find_extension() {
   local path candidates=("$shell_home/taskresults.so" "$shell_home/../taskresults.so")
   [[ -z ${TASKRESULTS_EXTENSION-} ]] || candidates=("$(realpath -m -- "$TASKRESULTS_EXTENSION")")
   for path in "${candidates[@]}"; do
     if [[ -f $path || -f $path.so ]]; then
-      extension=$path
+      extension=$path extension_quoted=$path
+      [[ $path != *[!a-zA-Z0-9/._-]* ]] || { load lib/octal; set_octal extension_quoted "$path"; }
       return
     fi
   done
   say "the extension is not at $path: build it with make, or name it in TASKRESULTS_EXTENSION"
   return "$EXIT_IO"
-}
-
-# octal_of TEXT - sets `octal`, the text for use between quotes in a dot command: in octal escapes, so that quotes and
-# backslashes do no harm.
-octal_of() {
-  local i code
-  octal=$1
-  [[ $1 == *[!a-zA-Z0-9/._-]* ]] || return 0
-  octal=
-  for ((i = 0; i < ${#1}; i++)); do
-    printf -v code '%d' "'${1:i:1}"
-    printf -v code '\\%03o' "$((code & 255))"
-    octal+=$code
-  done
 }
 
 # sqlite_setup - sets `load_extension` and `sqlite_start`, options of the sqlite3 program: it prints its version to
@@ -39,10 +27,9 @@ octal_of() {
 VERSION_MARK='taskresults: this is sqlite3 '
 sqlite_setup() {
   [[ ! -v sqlite_start ]] || return 0
-  local extension octal
+  local extension extension_quoted
   find_extension || exit
-  octal_of "$extension"
-  load_extension=(-cmd ".load \"$octal\"")
+  load_extension=(-cmd ".load \"$extension_quoted\"")
   sqlite_start=(-cmd '.output /dev/fd/2' -cmd "SELECT '$VERSION_MARK' || sqlite_version();" -cmd .output
     -cmd '.bail on' "${load_extension[@]}")
 }

@@ -47,4 +47,4 @@ if [[ ! -v pipe_signal_comes ]]; then
 fi
 trap 'exit 130' INT
 
-load lib/options lib/places terminal/terminal
+load lib/places

@@ -2,6 +2,8 @@
 
 # shellcheck shell=bash
 
+load terminal/colour
+
 NARROW=60 # columns: on a narrower terminal, a record's line has the result before the name
 
 # set_record_head - for set_record_block (lib/records), whose variables it uses.

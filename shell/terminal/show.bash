@@ -2,6 +2,8 @@
 
 # shellcheck shell=bash
 
+load terminal/colour
+
 # nul_bytes - turns FF, from sqlite3, back to NUL (lib/fields).
 nul_bytes() {
   tr '\377' '\000'

@@ -2,7 +2,7 @@
 
 # shellcheck shell=bash
 
-load lib/pipes
+load lib/pipes terminal/colour
 
 # by_width NAME [OPTION...] - runs our awk program of that name together with width.awk.
 by_width() {

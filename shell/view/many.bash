@@ -2,7 +2,7 @@
 
 # shellcheck shell=bash
 
-load lib/query
+load lib/query terminal/colour
 
 # print_many - for a file or a pipe, one more process is enough.
 MOST_BYTES_AT_FIRST=65536
