@@ -41,9 +41,8 @@ typedef struct DueCursor {
 } DueCursor;
 
 static int due_connect(sqlite3 *db, void *aux, int argc, const char *const *argv, sqlite3_vtab **vtab, char **message) {
-  (void)argv;
+  (void)argc, (void)argv; /* there is no xCreate, so SQLite passes no arguments */
   TrConnection *connection = aux;
-  if (argc > 3) return tr_error(message, SQLITE_ERROR, "taskresults_slots takes its arguments in a query");
   int code = sqlite3_declare_vtab(db, due_schema);
   if (code != SQLITE_OK) return tr_error(message, code, "%s", sqlite3_errmsg(db));
   DueTable *table = sqlite3_malloc64(sizeof *table);

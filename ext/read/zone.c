@@ -187,7 +187,7 @@ void tr_zone_utc_us(const TrZone *zone, int64_t local_us, int64_t *first_us, int
   while (stretch.to_s != INT64_MAX && local_s - stretch.offset_s >= stretch.to_s) {
     tr_zone_stretch(zone, stretch.to_s, &stretch);
   }
-  bool is_skipped = local_s - stretch.offset_s < stretch.from_s && stretch.from_s != INT64_MIN;
+  bool is_skipped = local_s - stretch.offset_s < stretch.from_s;
   *first_us =
       is_skipped ? stretch.from_s * TR_US_PER_SECOND : (local_s - stretch.offset_s) * TR_US_PER_SECOND + below_s_us;
   *last_us = *first_us;

@@ -67,7 +67,7 @@ static int64_t unit_seconds(const Words *words, bool may_be_weeks) {
 #define LONGEST_INTERVAL_S (INT64_C(9999) * 366 * 86400)
 
 static int parse_interval(Words words, bool is_every, TrSchedule *schedule, char **cause) {
-  int64_t amount = 1, seconds;
+  int64_t amount = 1;
   bool counted = words.at < words.end && tr_is_digit(*words.at);
   if (counted && !take_amount(&words, LONGEST_INTERVAL_S, &amount))
     return tr_error(cause, SQLITE_MISMATCH, "that is too long");
@@ -82,10 +82,8 @@ static int parse_interval(Words words, bool is_every, TrSchedule *schedule, char
                     tr_utf8_cut(words.at, (size_t)(words.end - words.at), 100), words.at);
   }
   if (amount == 0) return tr_error(cause, SQLITE_MISMATCH, "0 is no interval");
-  if (__builtin_mul_overflow(amount, unit, &seconds) || seconds > LONGEST_INTERVAL_S) {
-    return tr_error(cause, SQLITE_MISMATCH, "that is too long");
-  }
-  schedule->interval_us = seconds * TR_US_PER_SECOND;
+  if (amount > LONGEST_INTERVAL_S / unit) return tr_error(cause, SQLITE_MISMATCH, "that is too long");
+  schedule->interval_us = amount * unit * TR_US_PER_SECOND;
   schedule->is_single = !is_every;
   return SQLITE_OK;
 }

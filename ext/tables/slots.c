@@ -193,7 +193,8 @@ static int skip_to_last(SlotsCursor *cursor, TrTable *table, int64_t from_us, in
     if (++*count % 4096 == 0) code = tr_poll(&table->poll);
   }
   tr_slots_begin(&cursor->slots, &cursor->job, from_us);
-  for (; code == SQLITE_OK && *count > wanted && tr_slots_next(&cursor->slots, &slot); --*count) {
+  for (; code == SQLITE_OK && *count > wanted; --*count) {
+    tr_slots_next(&cursor->slots, &slot); /* there are so many: they were counted */
     if (*count % 4096 == 0) code = tr_poll(&table->poll);
   }
   return code;
