@@ -424,7 +424,9 @@ int tr_filter_for_job(TrFilter *filter, const char *job_id, size_t length, TrOrd
 int tr_filter_add_host(TrFilter *filter, TrBytes host) {
   TrJobTerm *term = &filter->host[filter->host_count++];
   *term = (TrJobTerm){.decided = true};
-  return add_name(term, host.text, host.length);
+  int code = add_name(term, host.text, host.length);
+  if (code != SQLITE_OK) tr_filter_free(filter);
+  return code;
 }
 
 void tr_filter_free(TrFilter *filter) {

@@ -6,6 +6,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "check.h"
@@ -62,10 +63,24 @@ static void write_logs(void) {
              "[2026-01-03T00:00:00Z] Updated: ['cron', 'enabled']\n[2026-01-04T21:30:00Z] Skipped: busy\n");
 }
 
+static void make_host(const char *name) {
+  char path[512], file[100];
+  snprintf(path, sizeof path, "%s/%s", directory, name);
+  CHECK(mkdir(path, 0700) == 0);
+  snprintf(path, sizeof path, "%s/%s/results", directory, name);
+  CHECK(mkdir(path, 0700) == 0);
+  snprintf(file, sizeof file, "%s/results/daily.jsonl", name);
+  write_file(file, "{\"timestamp\": \"2026-01-01T03:00:04Z\", \"success\": true}\nno record\n");
+  snprintf(file, sizeof file, "%s/results/daily.log", name);
+  write_file(file, "[2026-01-01T03:00:00Z] Starting execution\n[2026-01-01T03:00:04Z] Execution succeeded\n");
+}
+
 static void make_directory(void) {
   CHECK(mkdtemp(directory) != NULL);
   write_jobs();
   write_logs();
+  make_host("hone-eu");
+  make_host("htwo-eu");
   /* A file of a zone: two blocks of one type, and a rule. */
   char zone[200] = "TZif2";
   zone[36 + 3] = 1, zone[40 + 3] = 1; /* one type, of six bytes, and one letter */
@@ -80,6 +95,7 @@ static void make_directory(void) {
 
 /* --- the scripts -------------------------------------------------------------------------------------------------- */
 
+#define HOST_ALL "rowid, *, host, job, offset"
 #define ALL "rowid, *, job, ok, started_us, finished_us"
 
 static void slots(void) {
@@ -135,6 +151,40 @@ static void lines(void) {
         SQLITE_DONE);
 }
 
+static void hosts(void) {
+  char script[1000];
+  snprintf(script, sizeof script,
+           "CREATE VIRTUAL TABLE temp.r USING task_results(dir='%s/h*-eu/results'); SELECT " HOST_ALL " FROM r; "
+           "SELECT " HOST_ALL " FROM r WHERE rowid IN (SELECT rowid FROM r WHERE host = 'two'); "
+           "SELECT " HOST_ALL " FROM r('daily') WHERE host LIKE 't%%' ORDER BY rowid DESC; DROP TABLE r",
+           directory);
+  CHECK(fail_each_allocation(script) == SQLITE_DONE);
+  snprintf(script, sizeof script,
+           "CREATE VIRTUAL TABLE temp.x USING task_rejects(dir='%s/h*-eu/results'); SELECT rowid, *, host FROM x; "
+           "SELECT * FROM x WHERE rowid = (SELECT min(rowid) FROM x); DROP TABLE x",
+           directory);
+  CHECK(fail_each_allocation(script) == SQLITE_DONE);
+  snprintf(script, sizeof script,
+           "CREATE VIRTUAL TABLE temp.s USING task_stats(dir='%s/h*-eu/results', logs='%s/h*-eu/results'); "
+           "SELECT * FROM s; DROP TABLE s",
+           directory, directory);
+  CHECK(fail_each_allocation(script) == SQLITE_DONE);
+  snprintf(script, sizeof script,
+           "CREATE VIRTUAL TABLE temp.u USING task_runs(dir='%s/h*-eu/results', logs='%s/h*-eu/results'); "
+           "SELECT * FROM u WHERE host = 'one' AND job_id IN ('daily', 'none'); DROP TABLE u",
+           directory, directory);
+  CHECK(fail_each_allocation(script) == SQLITE_DONE);
+}
+
+/* SQLite converts what we ask for as UTF-8, and may have no memory for that. */
+static void texts_in_another_encoding(void) {
+  CHECK(fail_each_allocation("PRAGMA encoding = 'UTF-16le'; CREATE TEMP TABLE t(a, b, c, d); "
+                             "INSERT INTO t VALUES ('2026-07-01', 'until', 'Town', '@daily'); "
+                             "SELECT taskresults_hash(a), taskresults_time(a), taskresults_time(a, b), "
+                             "taskresults_time(a, c), taskresults_time(a, b, c), taskresults_signature(c) FROM t; "
+                             "SELECT count(*) FROM t, taskresults_slots(d, a, a, c)") == SQLITE_DONE);
+}
+
 static void wrong_arguments(void) {
   static const char *const arguments[] = {"'soon'", "NULL, 'soon'", "NULL, NULL, 'a while'", "NULL, NULL, NULL, 'a b'",
                                           "NULL, NULL, NULL, NULL, 'many'"};
@@ -153,6 +203,8 @@ int main(void) {
   RUN(times_of_schedules);
   RUN(zones);
   RUN(lines);
+  RUN(hosts);
+  RUN(texts_in_another_encoding);
   RUN(wrong_arguments);
   char command[128];
   snprintf(command, sizeof command, "rm -r %s", directory);
