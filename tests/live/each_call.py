@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""each_call.py [STRIDE [WORDS]] - every call that our code makes into libc fails in turn, with each error that is
+"""each_call.py [STRIDE [WORDS [WITHOUT]]] - every call that our code makes into libc fails in turn, with each error that is
 plausible there; once, and from then on. tests/shim/each_call.c counts the calls, and fails them.
 
 For each scenario (a statement, or a command) and each call of it, what comes out is one of
@@ -21,6 +21,7 @@ What it lets pass:
 
 STRIDE  takes every STRIDE-th case only (default 1: all)
 WORDS   only scenarios whose name holds them
+WITHOUT and not these
 
 Prints a line for each scenario and a sum; exits 1 if there was a finding. Needs TASKRESULTS_ROOT.
 """
@@ -99,6 +100,11 @@ TOLD = {
 LONG = {"results/long.jsonl": "".join(record("01-01T00:%02d:%02d" % (i // 60, i % 60), "%d %s" % (i, "x" * 2000),
                                              "false" if i % 50 == 0 else "true") for i in range(2600))}
 
+# A sink has read another job, so nothing may go.
+SHIPPED = {**FILES, "results/.taskresults/shipped/one.jsonl": '{"taskresults_marks":1}\n'
+           '{"file":"c.jsonl","dev":1,"inode":2,"end":3}\n', "results/.taskresults/shipped/moves":
+           '{"file":"c.jsonl","dev":1,"inode":2,"end":3,"new_inode":4,"new_end":0}\n'}
+
 # A file of a zone: two blocks of one type, and a rule.
 ZONE = "".join(["TZif2", "\0" * 31, "\0\0\0\1" * 2, "\0" * 7] * 2) + "\nCET-1CEST,M3.5.0,M10.5.0/3\n"
 
@@ -167,6 +173,7 @@ SCENARIOS = [
         + (ROW % ("new", "one")).replace("task_results(", "t(") + "DROP TABLE t", "append"),
     sql("prune", "SELECT taskresults_prune('a', 'keep', 1)", "prune"),
     sql("prune, dry", "SELECT taskresults_prune('a', 'keep', 1, 'dry_run', 1)"),
+    sql("prune beside a sink", "SELECT taskresults_prune('a', 'keep', 1)", "prune", files=SHIPPED),
     sql("prune, refused", "SELECT taskresults_prune('a', 'keep', 0)", status=1),
     sql("prune_all, refused", "SELECT taskresults_prune_all('keep', 0)", status=1),
     sql("prune_all, refused, dry", "SELECT taskresults_prune_all('since', '2001-04-01', 'dry_run', 1)"),
@@ -409,7 +416,9 @@ def run_scenario(scenario, stride, pool):
 def main():
     stride = int(sys.argv[1]) if len(sys.argv) > 1 else 1
     words = sys.argv[2] if len(sys.argv) > 2 else ""
-    chosen = [scenario for scenario in SCENARIOS if words in scenario.name]
+    without = sys.argv[3] if len(sys.argv) > 3 else None
+    chosen = [scenario for scenario in SCENARIOS
+              if words in scenario.name and (without is None or without not in scenario.name)]
     all_calls, all_verdicts = 0, collections.Counter()
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
         for scenario in chosen:
