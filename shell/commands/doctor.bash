@@ -1,6 +1,6 @@
 # doctor - finds problems of the installation and the results, and says how to fix them
 #
-# Usage: taskresults doctor [--tz ZONE]
+# Usage: taskresults doctor [--tz ZONE] [--ask-sink [--config FILE]]
 #
 # Checks the programs, the extension, the directories and their permissions, and whether a scheduler on this machine
 # keeps its files elsewhere. Lists files of results that cannot be read, or are ignored because they were rotated or
@@ -12,18 +12,23 @@
 #
 # Options:
 #   --tz ZONE       show times in a time zone: Europe/Berlin, or local for that of this machine; default UTC
+#   --ask-sink      also ask each sink of `ship` whether another machine ships there under this host's name; this takes
+#                   at most 15 seconds for each
+#   --config FILE   --ask-sink: what curl reads, as for `ship`: a user who may read the sink's table files
 #
 # Exit status:
 #   0 no FAIL; 1 at least one FAIL; 2 usage
 #
 # Examples:
 #   taskresults doctor
+#   taskresults doctor --ask-sink --config ~/.config/taskresults/reader.conf
 
 # shellcheck shell=bash
 
-parse_options 'tz=' "$@"
+parse_options 'tz= ask-sink config=' "$@"
 load lib/{query,sqlite_version,runner,called} hints/schedulers doctor/{names,results,logs} terminal/show
 at_most 0
+[[ ! -v opt[config] || -v opt[ask-sink] ]] || usage_error '--config is for --ask-sink'
 failures=0
 
 # ok WORDS; note WORDS ADVICE; fail WORDS FIX

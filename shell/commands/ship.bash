@@ -52,7 +52,7 @@ most_tries=${opt[tries]-10}
 [[ ! -v opt[follow] || -v opt[tries] ]] || most_tries=0
 read_sink "${opt[to]}"
 host_name=${opt[host]-$HOSTNAME}
-[[ -n $host_name ]] || usage_error '--host wants a name'
+[[ -n $host_name && $host_name != *[[:cntrl:]]* ]] || usage_error '--host wants a name, in one line'
 
 [[ -d $results_dir ]] || { load hints/schedulers; no_results_dir "$results_dir"; }
 [[ -r $results_dir && -x $results_dir ]] || die "$EXIT_IO" "results directory $results_dir: Permission denied"

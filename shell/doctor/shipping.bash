@@ -4,7 +4,7 @@
 # shellcheck shell=bash
 
 # check_shipping - a prune keeps all that is behind the slowest mark, so an old one keeps a file growing. Whether
-# another machine ships under the same name, only the sink knows: shell/SHIPPING.md has the question for it.
+# another machine ships under the same name, only the sink knows; it is asked if the user wants it.
 check_shipping() {
   local marks cursor refused status
   for marks in "$results_dir"/.taskresults/shipped/*.jsonl; do
@@ -25,5 +25,6 @@ check_shipping() {
     else
       ok "ships with the cursor $cursor"
     fi
+    [[ ! -v opt[ask-sink] || ! -r $cursor ]] || { load doctor/sinks; check_sink "$cursor"; }
   done
 }

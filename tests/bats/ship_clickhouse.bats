@@ -59,6 +59,27 @@ ship() {
   [[ $status == 3 && $output == *'Code: 60'* ]] || { echo "$output"; return 1; }
 }
 
+@test "doctor --ask-sink tells two shippers with one name, and not a cursor that was made anew" {
+  make_job a 3
+  ship --host h
+  run taskresults doctor --ask-sink
+  [[ $output == *"ok    no other cursor ships"* ]] || { echo "$output"; return 1; }
+  mkdir "$BATS_TEST_TMPDIR/other"
+  cp "$results"/a.jsonl "$BATS_TEST_TMPDIR/other"
+  (umask 077 && mkdir "$BATS_TEST_TMPDIR/other-state" && cp "$state/curl.conf" "$BATS_TEST_TMPDIR/other-state")
+  local made_us
+  made_us=$(sqlite3 "$state"/*.db "SELECT value FROM meta WHERE key = 'base'")
+  a_second_has_begun() { ((EPOCHSECONDS > made_us / 1000000)); } # the times of heartbeats are whole seconds
+  await a_second_has_begun
+  SCHEDULER_RESULTS_DIR=$BATS_TEST_TMPDIR/other taskresults ship --to "$(shard_url 1)" --state "$BATS_TEST_TMPDIR/other-state" --host h
+  run taskresults doctor --ask-sink
+  [[ $status == 1 && $output == *"FAIL  another cursor sent to the sink of $state/"* ]] || { echo "$output"; return 1; }
+  rm "$state"/*.db* "$results"/.taskresults/shipped/*.jsonl
+  ship --host h
+  run taskresults doctor --ask-sink
+  [[ $output == *"ok    no other cursor ships"* ]] || { echo "$output"; return 1; }
+}
+
 @test "a shard that is killed and comes back: nothing acknowledged is missing, and nothing counts twice" {
   local i
   for i in {1..8}; do make_job "job-$i" 100; done

@@ -3,7 +3,8 @@
 
 usage: sink.py DIRECTORY        prints the port, and serves until its standard input ends
 
-DIRECTORY/requests has a JSON line per request: number, query (parameters), table, bytes, answer, stored, rows.
+DIRECTORY/requests has a JSON line per request: number, query (parameters), table, bytes, answer, stored, rows; and
+the body, if it is no INSERT.
 DIRECTORY/rows has the lines of all requests that were stored, each behind its table and a tab.
 DIRECTORY/plan, if it exists, has an answer per line; each request takes the first away. After the last one, or without a
 plan, the answer is that in DIRECTORY/always, or `ok`. Answers:
@@ -107,7 +108,8 @@ class Sink(BaseHTTPRequestHandler):
             with open(os.path.join(directory, "requests"), "a", encoding="utf-8") as file:
                 file.write(json.dumps({"number": count, "method": self.command, "path": self.path, "query": query, "table": table,
                                        "authorization": self.headers.get("Authorization"), "bytes": len(body),
-                                       "rows": len(rows), "answer": answer, "stored": stored}) + "\n")
+                                       "rows": len(rows), "answer": answer, "stored": stored,
+                                       "body": "" if table else body.decode("utf-8", "replace")}) + "\n")
         kind = kind.removeprefix("stored-")
         if kind == "ok":
             self.reply(200)

@@ -386,6 +386,77 @@ PYTHON
   [[ $output == *'belongs to a cursor that is gone or out of sight: '"$state"/* ]]
 }
 
+@test "doctor --ask-sink says whether another cursor ships under this host's name, and what keeps the sink from saying it" {
+  local name=$'web "1\'s" \\ BASE HOST & x'
+  make_job a 1
+  ship --host "$name"
+  run taskresults doctor
+  [[ $output != *"under this host's name"* && $(wc -l <"$sink/requests") == 2 ]]
+  printf 'text 0\t0\n' >"$sink/always"
+  run taskresults doctor --ask-sink
+  [[ $output == *"ok    no other cursor ships to the sink of $state/"*" under this host's name"* ]]
+  python3 - "$sink/requests" "$(sqlite3 "$state"/*.db "SELECT value FROM meta WHERE key = 'base'")" "$name" <<'PYTHON'
+import json, sys
+asked = [json.loads(line) for line in open(sys.argv[1])][-1]
+assert asked["query"] == {"database": "fleet"} and asked["method"] == "POST", asked
+body = asked["body"]
+literal = "'" + sys.argv[3].replace("\\", "\\\\").replace("'", "\\'") + "'"
+assert body.startswith("SELECT ") and ("host = " + literal + " AND cursor <> " + sys.argv[2] + "\n") in body, body
+PYTHON
+  printf 'text 2\t1700000000000000\n' >"$sink/always"
+  run taskresults doctor --ask-sink
+  [[ $status == 1 && $output == *"FAIL  2 other cursors sent to the sink of $state/"*"the newest made at 2023-11-14T22:13:20Z"*'fix: find the other machine'* ]]
+  local answer words
+  while IFS='|' read -r answer words; do
+    echo "$answer" >"$sink/always"
+    run taskresults doctor --ask-sink
+    [[ $status == 0 && $output == *"does not say whether another machine ships under this host's name: $words"*'--ask-sink --config FILE'* ]] ||
+      { echo "$answer: $status $output"; return 1; }
+  done <<'ANSWERS'
+403 Code: 497. DB::Exception: shipper: Not enough privileges|it answered 403: Code: 497. DB::Exception: shipper: Not enough privileges
+text welcome|it answered 200: welcome
+redirect http://127.0.0.1:1/|it answered 302
+half|(18)
+reset|(52)
+ANSWERS
+  umask 077
+  echo 'user = "reader:secret"' >"$BATS_TEST_TMPDIR/reader"
+  printf 'text 0\t0\n' >"$sink/always"
+  run taskresults doctor --ask-sink --config "$BATS_TEST_TMPDIR/reader"
+  [[ $output == *'ok    no other cursor'* && $(tail -n 1 "$sink/requests") == *'"authorization": "Basic cmVhZGVyOnNlY3JldA=="'* ]]
+  chmod 644 "$BATS_TEST_TMPDIR/reader"
+  run taskresults doctor --ask-sink --config "$BATS_TEST_TMPDIR/reader"
+  [[ $output == *'does not say'*'others can read the curl configuration'* ]]
+  if ((EUID == 0)); then
+    chown 65534 "$state"
+    run taskresults doctor --ask-sink --config "$BATS_TEST_TMPDIR/reader"
+    [[ $output == *'its sink is not asked: '*'belongs to another user'* ]]
+    chown 0 "$state"
+  fi
+  chmod 600 "$BATS_TEST_TMPDIR/reader"
+  stop_sink
+  sink_is_away() { run taskresults doctor --ask-sink && [[ $output != *'no other cursor'* ]]; }
+  await sink_is_away
+  run taskresults doctor --ask-sink
+  [[ $output == *'does not say'*'(7)'* ]]
+  run taskresults doctor --config x
+  [[ $status == 2 && $output == *'--config is for --ask-sink'* ]]
+}
+
+# A sink that takes the connection and never answers must not keep doctor. The time limit is curl's own.
+@test "doctor gives curl a limit of time that a configuration cannot lift" {
+  make_job a 1
+  ship
+  mkdir "$BATS_TEST_TMPDIR/bin"
+  printf '#!/bin/sh\nprintf "%%s\\n" "$@" >"%s"\nprintf "0\\t0\\n\\n200"\n' "$BATS_TEST_TMPDIR/words" >"$BATS_TEST_TMPDIR/bin/curl"
+  chmod +x "$BATS_TEST_TMPDIR/bin/curl"
+  (umask 077 && printf 'max-time = 9999\n' >"$state/curl.conf")
+  PATH=$BATS_TEST_TMPDIR/bin:$PATH run taskresults doctor --ask-sink
+  [[ $output == *'ok    no other cursor'* ]]
+  [[ $(grep -nx -e --config -e --max-time "$BATS_TEST_TMPDIR/words" | cut -d: -f2 | paste -sd ' ') == '--config --max-time' ]]
+  [[ $(grep -A1 -x -e --max-time "$BATS_TEST_TMPDIR/words" | tail -n 1) -le 15 ]]
+}
+
 @test "a file that is another one than before is shipped from its beginning, and that is said" {
   make_job jöb 100
   ship
@@ -478,7 +549,7 @@ PYTHON
 
 @test "usage: no sink, a strange one, --interval without --follow, --once with --follow, a job" {
   local words
-  for words in '' '--to x' "--to $url --interval 5" "--to $url --once --follow" "--to $url job" "--to $url --tries x" "--to $url --host="; do
+  for words in '' '--to x' "--to $url --interval 5" "--to $url --once --follow" "--to $url job" "--to $url --tries x" "--to $url --host=" "--to $url --host=a"$'\001'; do
     # shellcheck disable=SC2086  # words
     run taskresults ship $words
     [[ $status == 2 ]] || { echo "$words: $status $output"; return 1; }
