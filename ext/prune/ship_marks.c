@@ -279,7 +279,7 @@ static const TrMark *entries_of(const TrMarkList *list, const char *file, size_t
   }
   for (to = from; to < list->count && strcmp(list->mark[to].file, file) == 0;) to++;
   *count = to - from;
-  return list->mark + from;
+  return *count > 0 ? list->mark + from : list->mark; /* which is NULL if there are none at all */
 }
 
 bool tr_marks_name_inode(const TrMarks *marks, const char *file, const struct stat *found) {
