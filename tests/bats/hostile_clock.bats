@@ -3,6 +3,7 @@
 
 load ../lib/helpers
 load ../lib/shell
+load ../lib/sink
 
 YEARS10=315360000
 
@@ -131,4 +132,47 @@ slots_then() {
     done
     [[ $(grep -c 'missed' "$told") == 1 ]] || { echo "$at: $(<"$told")"; return 1; }
   done
+}
+
+# --- shipping -------------------------------------------------------------------------------------------------------------
+
+# ships_in_order FIRST SECOND THIRD - a cursor is made by one clock, and goes on under two others. Lines are identical, or
+# a prune takes them away meanwhile.
+ships_in_order() {
+  local offset i seq=''
+  start_sink
+  for offset in "$@"; do
+    for i in 1 2 3; do append_raw a '{"timestamp": "2026-03-01T00:00:00Z", "output": "the same"}\n'; done
+    append_raw a "{\"timestamp\": \"2026-03-01T00:00:00Z\", \"output\": \"by $offset\"}\n"
+    # shellcheck disable=SC2154  # start_sink sets them
+    at_offset "$offset" "$(tool taskresults)" ship --to "$url" --state "$state"
+    sql "SELECT taskresults_prune_all('keep', 2)" >/dev/null
+  done
+  stop_sink
+  python3 - "$sink/rows" "$@" <<'PYTHON'
+import json, sys
+rows = [json.loads(line.partition("\t")[2]) for line in open(sys.argv[1]) if line.startswith("records\t")]
+assert [row["output"] for row in rows] == [text for offset in sys.argv[2:] for text in ["the same"] * 3 + ["by " + offset]]
+assert [row["seq"] for row in rows] == sorted({row["seq"] for row in rows})
+assert len({(row["host"], row["job_id"], row["time_us"], row["hash"], row["n"]) for row in rows}) == len(rows)
+PYTHON
+  rm -r "$sink" "$state" "$results"/.taskresults "$results"/*.jsonl
+}
+
+@test "ship: lines arrive once and in order, though the clock is years off when the cursor is made, or afterwards" {
+  command -v curl >/dev/null || missing_extra curl
+  ships_in_order 0 $((-3 * YEARS10)) $((7 * YEARS10))
+  ships_in_order $((-3 * YEARS10)) $((7 * YEARS10)) 0
+  ships_in_order $((7 * YEARS10)) 0 $((-3 * YEARS10))
+}
+
+@test "ship: heartbeats come again, though the last one was sent by a clock that was ahead" {
+  command -v curl >/dev/null || missing_extra curl
+  start_sink
+  append_raw a '{"output": "1"}\n'
+  at_offset $YEARS10 "$(tool taskresults)" ship --to "$url" --state "$state"
+  "$(tool taskresults)" ship --to "$url" --state "$state"
+  "$(tool taskresults)" ship --to "$url" --state "$state"
+  stop_sink
+  [[ $(stored files) == 2 ]]
 }
