@@ -69,10 +69,14 @@ end_by() {
   trap - "$1"
   kill -s "$1" "$BASHPID"
 }
-for signal in INT TERM HUP; do
-  # shellcheck disable=SC2064  # now
-  trap "end_by $signal" "$signal"
-done
+trap_signals() {
+  local signal
+  for signal in INT TERM HUP; do
+    # shellcheck disable=SC2064  # now
+    trap "end_by $signal" "$signal"
+  done
+}
+trap_signals
 
 # round - ships what is there now. A file that is replaced again and again meanwhile waits for the next round.
 round() {

@@ -60,5 +60,6 @@ save_marks() {
     SELECT json_object('file', job || '.jsonl', 'dev', dev, 'inode', inode, 'end', place) FROM files
       WHERE listed AND inode IS NOT NULL ORDER BY job;"
   write_atomically "$marks" printf '%s\n' "$answer"
+  trap_signals # which that has changed
   give_to_owner "$marks"
 }

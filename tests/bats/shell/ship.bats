@@ -547,6 +547,36 @@ ANSWERS
   [[ $(jq_rows records seq | sort -nu | wc -l) == 5 ]]
 }
 
+@test "no signal leaves curl behind, in the first round or in a later one" {
+  local signal round curl ship before
+  for signal in TERM HUP; do
+    for round in first later; do
+      make_job a 1
+      echo hold >"$sink/always"
+      [[ $round == first ]] || rm "$sink/always"
+      before=$(stored records)
+      "$(tool taskresults)" ship --to "$url" --state "$state" --follow --interval 0.1 3>&- &
+      ship=$!
+      if [[ $round == later ]]; then
+        await stored_are records "$((before + 1))"
+        echo hold >"$sink/always"
+        make_job a 1
+      fi
+      curl=
+      has_curl() { curl=$(pgrep -x -P "$ship" curl); }
+      await has_curl
+      kill "-$signal" "$ship"
+      wait "$ship" || true
+      has_ended() { [[ ! -e /proc/$curl/stat || $(<"/proc/$curl/stat") == *') Z '* ]]; }
+      await has_ended
+      rm "$sink/always"
+      touch "$sink/release"
+      ship
+      rm "$sink/release"
+    done
+  done
+}
+
 @test "usage: no sink, a strange one, --interval without --follow, --once with --follow, a job" {
   local words
   for words in '' '--to x' "--to $url --interval 5" "--to $url --once --follow" "--to $url job" "--to $url --tries x" "--to $url --host=" "--to $url --host=a"$'\001'; do
