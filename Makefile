@@ -10,7 +10,7 @@ PKG_CONFIG ?= pkg-config
 
 # From the lowest to the highest: each folder includes only folders before it (ext/tr.h is the map, .ci/lint keeps the
 # order).
-FOLDERS := base read figures scheduler write export prune scan tables functions
+FOLDERS := base read figures scheduler write export history prune scan tables functions
 SOURCES := $(foreach folder,$(FOLDERS),$(sort $(wildcard ext/$(folder)/*.c))) ext/extension.c
 
 # Recursive (=) on purpose: pkg-config runs only when something is compiled, after `deps` has installed it.

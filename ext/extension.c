@@ -33,6 +33,7 @@ static int register_version(sqlite3 *db) {
 
 static int register_tables(TrConnection *connection) {
   int code = tr_results_register(connection);
+  if (code == SQLITE_OK) code = tr_history_register(connection);
   if (code == SQLITE_OK) code = tr_rejects_register(connection);
   if (code == SQLITE_OK) code = tr_stats_register(connection);
   if (code == SQLITE_OK) code = tr_errors_register(connection);

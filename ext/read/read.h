@@ -16,8 +16,7 @@
 #define TR_MAX_INT_DIGITS 4300                   /* Python's sys.int_info.default_max_str_digits */
 
 /* ------------------------------------------------------------------------------------------------------------------
-** read/dir.c - directory -> files
-*/
+** read/dir.c - directory -> files */
 
 /* A directory with one file for each job: the results, or the logs. */
 typedef struct TrStore {
@@ -48,6 +47,9 @@ typedef struct TrFile {
   int fd;           /* owned while READABLE, else -1 */
   struct stat stat; /* READABLE: of the open file; IRREGULAR: of the entry */
   int error_number; /* UNREADABLE */
+  uint32_t segment; /* its number in its job's history, from 1 on; 0: only live files are read */
+  bool has_more;    /* it has segments that follow */
+  uint8_t codec;    /* TrCodec of history.h: how it is compressed */
 } TrFile;
 
 TR_CHECKED int tr_dir_check_single(const TrStore *store, const char *path, char **message); /* an error if it has a * */
@@ -69,8 +71,7 @@ bool tr_name_is_job_file(const char *name, size_t length); /* the same for the r
 bool tr_job_id_is_usable(const char *job_id, size_t length);
 
 /* ------------------------------------------------------------------------------------------------------------------
-** read/lines.c - file -> lines, forwards or backwards, through one small buffer
-*/
+** read/lines.c - file -> lines, forwards or backwards, through one small buffer */
 #ifndef TR_READ_BYTES
 #define TR_READ_BYTES (256 * 1024) /* the tests also build with a few bytes, to put a boundary everywhere */
 #endif
@@ -137,8 +138,7 @@ void tr_lines_close(TrLines *lines);
 ** read/reason.c - the text of each reason
 ** figures/success.c - is a record a success?
 ** read/fast.c, fast_walk.inc - the fast lane: flat objects of scalars
-** read/verdict.c - the slow lane: every line, and the reason if it is not a record
-*/
+** read/verdict.c - the slow lane: every line, and the reason if it is not a record */
 typedef enum TrField { TR_TIMESTAMP, TR_JOB_NAME, TR_SUCCESS, TR_OUTPUT, TR_ERROR, TR_FIELD_COUNT } TrField;
 
 /* The column of a key, given by its raw bytes without quotes. TR_FIELD_COUNT for every other key. */
@@ -251,8 +251,7 @@ TR_CHECKED int tr_parse_next(TrParser *parser, TrLines *lines, TrParsed *parsed)
 
 /* ------------------------------------------------------------------------------------------------------------------
 ** read/value.c - span -> SQL value
-** read/timestamp.c - text <-> microseconds
-*/
+** read/timestamp.c - text <-> microseconds */
 
 /* A buffer in which texts are decoded, one at a time. A zeroed one is valid. */
 typedef struct TrScratch {
@@ -289,8 +288,7 @@ int32_t tr_weekday_of(int64_t days);
 /* ------------------------------------------------------------------------------------------------------------------
 ** read/zone_rule.c - the rule behind a zone's last change: CET-1CEST,M3.5.0,M10.5.0/3
 ** read/tzif.c - the bytes of a TZif file -> a zone
-** read/zone.c - a zone by its name; what its clocks show, and when
-*/
+** read/zone.c - a zone by its name; what its clocks show, and when */
 typedef struct TrRuleDay {
   char form;                     /* 'M': a weekday of a month; 'J': a day, 29 February not counted; 'D': a day */
   int month, week, weekday, day; /* week 5 is the last one; J counts days from 1 on, D from 0 on */
@@ -331,8 +329,7 @@ int64_t tr_zone_local_us(const TrZone *zone, int64_t utc_us);                /* 
 void tr_zone_utc_us(const TrZone *zone, int64_t local_us, int64_t *first_us, int64_t *last_us);
 
 /* ------------------------------------------------------------------------------------------------------------------
-** read/time.c - a time as people write it -> microseconds
-*/
+** read/time.c - a time as people write it -> microseconds */
 #define TR_TIME_FORMS                                                                                                  \
   "2026-02-14, 2026-02-14T09:30:00Z, today, yesterday, now, or how long ago: " TR_TIMESPAN_FORMS                       \
   "; from the year 1 up to 9999"

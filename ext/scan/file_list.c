@@ -4,6 +4,9 @@
 ** Files are sorted by ordinal (descending for newest first), so that rowids come in order, unless the query wants the
 ** order of job ids. The files of several hosts (hosts.c) are one list. A filter that names its jobs exactly needs no
 ** directory listing, and opens only their files.
+**
+** With a history, the list is one of jobs, known by the paths of their live files, which need not exist. A job's
+** segments (history/segments.c) are found when its turn comes.
 */
 #include "scan.h"
 
@@ -21,15 +24,16 @@ static int list_ordinal(TrFileList *list, uint32_t ordinal) {
   return SQLITE_OK;
 }
 
+static int too_many_names(const TrFileList *list, char **message) {
+  return tr_error(message, SQLITE_ERROR,
+                  "%s: this connection has seen %lld different files, more than rowids can tell apart; open a new one",
+                  list->dir_path, (long long)TR_MAX_ORDINAL + 1);
+}
+
 static int list_name(TrFileList *list, const char *name, char **message) {
   uint32_t ordinal;
   int code = tr_names_intern(list->names, name, strlen(name), &ordinal);
-  if (code == SQLITE_FULL) {
-    return tr_error(
-        message, SQLITE_ERROR,
-        "%s: this connection has seen %lld different files, more than rowids can tell apart; open a new one",
-        list->dir_path, (long long)TR_MAX_ORDINAL + 1);
-  }
+  if (code == SQLITE_FULL) return too_many_names(list, message);
   return code == SQLITE_OK ? list_ordinal(list, ordinal) : code;
 }
 
@@ -62,26 +66,51 @@ static int list_file_of_host(NewNames *fresh, const char *name) {
   return code;
 }
 
-static int list_entry(void *context, const char *name) {
+/* A rotated file stands for its job. Others stay as they are. */
+static const char *name_of_live_file(const TrFileList *list, const char *name, char live[TR_NAME_SIZE]) {
+  TrSegmentName parsed;
+  if (list->history == NULL || !tr_segment_name_parse(name, &parsed) || parsed.job.text != name) return name;
+  sqlite3_snprintf(TR_NAME_SIZE, live, "%.*s" TR_SUFFIX, (int)parsed.job.length, name);
+  return live;
+}
+
+static int list_entry(void *context, const char *entry) {
   NewNames *fresh = context;
   TrFileList *list = fresh->list;
   uint32_t ordinal;
+  char live[TR_NAME_SIZE];
+  const char *name = name_of_live_file(list, entry, live);
   if (!wants_entry(list, fresh->filter, name)) return SQLITE_OK;
   if (fresh->directory) return list_file_of_host(fresh, name);
   if (tr_names_find(list->names, name, strlen(name), &ordinal)) return list_ordinal(list, ordinal);
   return tr_name_list_add(&fresh->names, name, strlen(name));
 }
 
+/* Jobs of which nothing is left but an archive. */
+static int list_archives(NewNames *fresh, TrDir *dir, char **message) {
+  TrDir archive = *dir;
+  if (fresh->list->history == NULL) return SQLITE_OK;
+  int code = tr_archive_open(dir, (TrBytes){0}, &archive.fd, message);
+  if (code == SQLITE_OK && archive.fd >= 0) code = tr_dir_list(&archive, fresh->list->poll, list_entry, fresh, message);
+  tr_dir_close(&archive);
+  return code;
+}
+
+static int list_entries(NewNames *fresh, TrDir *dir, char **message) {
+  int code = tr_dir_list(dir, fresh->list->poll, list_entry, fresh, message);
+  return code == SQLITE_OK ? list_archives(fresh, dir, message) : code;
+}
+
 static int list_host(void *context, TrDir *dir, char **message) {
   NewNames *fresh = context;
   fresh->directory = dir->path;
-  return tr_dir_list(dir, fresh->list->poll, list_entry, fresh, message);
+  return list_entries(fresh, dir, message);
 }
 
 static int list_directory(TrFileList *list, const TrFilter *filter, char **message) {
   NewNames fresh = {.list = list, .filter = filter};
   int code = list->hosts.base ? tr_hosts_visit(&list->hosts, &list->dir, list->poll, filter, list_host, &fresh, message)
-                              : tr_dir_list(&list->dir, list->poll, list_entry, &fresh, message);
+                              : list_entries(&fresh, &list->dir, message);
   tr_name_list_sort(&fresh.names);
   for (size_t i = 0; i < fresh.names.count && code == SQLITE_OK; i++) {
     code = list_name(list, fresh.names.name[i], message);
@@ -142,11 +171,13 @@ static int list_rowid(TrFileList *list, const TrFilter *filter) {
   return list_ordinal(list, (uint32_t)ordinal);
 }
 
-/* Exact names need no listing, unless for task_rejects: a leftover may belong to one of the jobs. */
+/* Exact names need no listing, unless for task_rejects: a leftover may belong to one of the jobs; or for a history:
+** there may be no live file. */
 static int fill_list(TrFileList *list, const TrFilter *filter, char **message) {
   if (filter->nothing) return SQLITE_OK;
   if (filter->by_rowid) return list_rowid(list, filter);
-  const TrJobTerm *exact = list->purpose != TR_FOR_REJECTS ? tr_filter_exact_jobs(filter) : NULL;
+  bool needs_listing = list->purpose == TR_FOR_REJECTS || list->history;
+  const TrJobTerm *exact = needs_listing ? NULL : tr_filter_exact_jobs(filter);
   if (exact == NULL) return list_directory(list, filter, message);
   if (list->hosts.base == NULL) return list_named_jobs(list, filter, &list->dir, exact->names, message);
   NamedJobs named = {list, filter, exact->names};
@@ -189,7 +220,8 @@ static void put_in_order(TrFileList *list, TrOrder order) {
   }
   list->count = kept;
   list->is_descending = order == TR_ORDER_JOB_DESC;
-  if (order == TR_ORDER_JOB || order == TR_ORDER_JOB_DESC) tr_sort(ordinal, kept, sizeof *ordinal, compare_jobs, list);
+  if (order == TR_ORDER_JOB || order == TR_ORDER_JOB_DESC || order == TR_ORDER_SEGMENTS)
+    tr_sort(ordinal, kept, sizeof *ordinal, compare_jobs, list);
   if (order == TR_ORDER_ROWID_DESC) turn_round(ordinal, kept);
 }
 
@@ -197,6 +229,16 @@ static void put_in_order(TrFileList *list, TrOrder order) {
 
 void tr_file_list_init(TrFileList *list, TrNames *names, TrPoll *poll, TrListPurpose purpose) {
   *list = (TrFileList){.names = names, .poll = poll, .purpose = purpose, .dir.fd = -1};
+}
+
+static int begin_history(TrFileList *list, const TrSettings *settings, char **message) {
+  size_t max_line;
+  int code = tr_settings_max_line(settings, &max_line, message);
+  if (code != SQLITE_OK) return code;
+  list->history = sqlite3_malloc64(sizeof *list->history);
+  if (list->history == NULL) return SQLITE_NOMEM;
+  tr_history_init(list->history, &list->dir, list->poll, max_line);
+  return SQLITE_OK;
 }
 
 int tr_file_list_open(TrFileList *list, const TrSettings *settings, const TrFilter *filter, char **message) {
@@ -209,12 +251,16 @@ int tr_file_list_open(TrFileList *list, const TrSettings *settings, const TrFilt
   code = filter->host_count > 0 && list->hosts.base == NULL ? SQLITE_DONE : SQLITE_OK; /* no row has a host */
   if (code == SQLITE_DONE) return SQLITE_OK;
   code = tr_dir_open(&list->dir, list->store, list->dir_path, message);
+  if (code == SQLITE_OK && filter->all_segments) code = begin_history(list, settings, message);
   if (code == SQLITE_OK) code = fill_list(list, filter, message);
   put_in_order(list, filter->order);
   return code;
 }
 
 void tr_file_list_close(TrFileList *list) {
+  if (list->history) tr_history_end(list->history);
+  sqlite3_free(list->history);
+  list->history = NULL;
   tr_dir_close(&list->dir);
   tr_hosts_free(&list->hosts);
   sqlite3_free(list->dir_path);
@@ -224,7 +270,52 @@ void tr_file_list_close(TrFileList *list) {
   list->count = list->room = list->at = 0;
 }
 
+static const TrSegment *next_segment_of(const TrFileList *list) {
+  return list->history ? tr_history_next(list->history) : NULL;
+}
+
+static int name_segments(TrFileList *list, char **message) {
+  TrHistory *history = list->history;
+  int code = SQLITE_OK;
+  for (size_t i = 0; i < history->count && code == SQLITE_OK; i++) {
+    const char *path = history->segment[i].path;
+    code = tr_names_intern(list->names, path, strlen(path), &history->segment[i].ordinal);
+    if (code == SQLITE_FULL) code = too_many_names(list, message);
+  }
+  return code;
+}
+
+int tr_file_list_fill(TrFileList *list, char **message) {
+  int code = SQLITE_OK;
+  while (list->history && next_segment_of(list) == NULL && list->at < list->count && code == SQLITE_OK) {
+    const char *path = tr_names_get(list->names, list->ordinal[list->at]);
+    if (!tr_name_is_job_file(path, strlen(path))) return SQLITE_OK; /* a leftover of a prune */
+    code = tr_history_open(list->history, path, message);
+    if (code == SQLITE_OK) code = name_segments(list, message);
+    if (code == SQLITE_OK) list->at++;
+  }
+  return code;
+}
+
+int tr_file_list_open_file(TrFileList *list, TrFile *file, TrEntry *entry, char **message) {
+  if (next_segment_of(list)) return tr_history_take(list->history, file, entry, message);
+  return tr_dir_open_file(&list->dir, tr_names_get(list->names, list->ordinal[list->at]), list->poll, file, entry);
+}
+
+void tr_file_list_advance(TrFileList *list) {
+  if (next_segment_of(list))
+    list->history->at++;
+  else
+    list->at++;
+}
+
 bool tr_file_list_next(const TrFileList *list, uint32_t *ordinal, const char **name) {
+  const TrSegment *segment = next_segment_of(list);
+  if (segment) {
+    *ordinal = segment->ordinal;
+    *name = tr_names_get(list->names, *ordinal);
+    return true;
+  }
   if (list->at == list->count) return false;
   *ordinal = list->ordinal[list->at];
   *name = tr_names_get(list->names, *ordinal);

@@ -401,7 +401,11 @@ static int bind_term(TrFilter *filter, TrColumn column, TrOp op, sqlite3_value *
 }
 
 int tr_filter_bind(TrFilter *filter, const TrPlan *plan, int argc, sqlite3_value **argv, TrPoll *poll) {
-  *filter = (TrFilter){.order = plan->order, .to_offset = INT64_MAX, .from_us = INT64_MIN, .to_us = INT64_MAX};
+  *filter = (TrFilter){.order = plan->order,
+                       .all_segments = plan->all_segments,
+                       .to_offset = INT64_MAX,
+                       .from_us = INT64_MIN,
+                       .to_us = INT64_MAX};
   int code = SQLITE_OK;
   for (int i = 0; i < plan->count && i < argc && code == SQLITE_OK; i++) {
     if (plan->term[i].op != TR_OP_COUNT)

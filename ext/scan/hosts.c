@@ -73,8 +73,14 @@ static bool match_host(const TrHosts *hosts, const char *name, size_t length, Tr
   return before > 0 || name[0] != '.';
 }
 
+/* The slash behind the directory of results; archived segments are further down. */
+static const char *end_of_results(const char *file) {
+  const char *own = strstr(file, "/" TR_OWN_DIRECTORY "/");
+  return own ? own : strrchr(file, '/');
+}
+
 bool tr_hosts_own(const TrHosts *hosts, const char *file, TrBytes *host) {
-  const char *slash = strchr(file, '/'), *last = strrchr(file, '/');
+  const char *slash = strchr(file, '/'), *last = end_of_results(file);
   *host = (TrBytes){0};
   if (hosts->base == NULL || slash == NULL) return hosts->base == NULL && slash == NULL;
   size_t rest = strlen(hosts->rest);

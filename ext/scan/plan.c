@@ -1,7 +1,7 @@
 /*
 ** plan.c - what xBestIndex chose, as a text that EXPLAIN QUERY PLAN shows and xFilter parses.
 **
-** Grammar of idxStr:   plan  = [ term { " AND " term } ] [ " ORDER BY " ( "rowid" | "job_id" ) [ " DESC" ] ]
+** Grammar of idxStr:   plan  = [ "all segments: " ] [ term { " AND " term } ] [ " ORDER BY " ( "rowid" | "job_id" ) [ " DESC" ] ]
 **                      term  = column " " op [ " ?" ]
 ** with the columns and operators of the two tables below; term i is bound to argv[i]. xBestIndex and xFilter both use
 ** this one codec, so they cannot disagree.
@@ -19,11 +19,12 @@
 #include <string.h>
 
 static const char *const column_word[TR_COLUMN_OTHER] = {
-    [TR_COLUMN_JOB_ID] = "job_id",   [TR_COLUMN_SUCCESS] = "success", [TR_COLUMN_TIMESTAMP] = "timestamp",
-    [TR_COLUMN_TIME_US] = "time_us", [TR_COLUMN_OUTPUT] = "output",   [TR_COLUMN_ERROR] = "error",
-    [TR_COLUMN_ROWID] = "rowid",     [TR_COLUMN_SINCE] = "since",     [TR_COLUMN_UNTIL] = "until",
-    [TR_COLUMN_GRACE] = "grace",     [TR_COLUMN_ZONE] = "zone",       [TR_COLUMN_OK] = "ok",
-    [TR_COLUMN_OFFSET] = "offset",   [TR_COLUMN_PER_JOB] = "per_job", [TR_COLUMN_HOST] = "host",
+    [TR_COLUMN_JOB_ID] = "job_id",         [TR_COLUMN_SUCCESS] = "success", [TR_COLUMN_TIMESTAMP] = "timestamp",
+    [TR_COLUMN_TIME_US] = "time_us",       [TR_COLUMN_OUTPUT] = "output",   [TR_COLUMN_ERROR] = "error",
+    [TR_COLUMN_ROWID] = "rowid",           [TR_COLUMN_SINCE] = "since",     [TR_COLUMN_UNTIL] = "until",
+    [TR_COLUMN_GRACE] = "grace",           [TR_COLUMN_ZONE] = "zone",       [TR_COLUMN_OK] = "ok",
+    [TR_COLUMN_OFFSET] = "offset",         [TR_COLUMN_PER_JOB] = "per_job", [TR_COLUMN_HOST] = "host",
+    [TR_COLUMN_SEGMENT_NO] = "segment_no",
 };
 
 static const char *const op_word[TR_OP_COUNT] = {
@@ -37,7 +38,10 @@ static const char *const order_word[TR_ORDER_COUNT] = {
     [TR_ORDER_ROWID_DESC] = "ORDER BY rowid DESC",
     [TR_ORDER_JOB] = "ORDER BY job_id",
     [TR_ORDER_JOB_DESC] = "ORDER BY job_id DESC",
+    [TR_ORDER_SEGMENTS] = "ORDER BY job_id, segment_no, offset",
 };
+
+#define ALL_SEGMENTS "all segments: "
 
 /* --- choosing ----------------------------------------------------------------------------------------------------- */
 
@@ -103,6 +107,7 @@ static bool is_chosen(const TrPlan *plan, TrColumn column) {
 static void choose_term(sqlite3_index_info *info, int i, TrColumn column, bool trusts_all, TrPlan *plan) {
   TrOp op = op_of_constraint(info->aConstraint[i].op);
   if (!info->aConstraint[i].usable || plan->count == TR_PLAN_TERMS) return;
+  if (column == TR_COLUMN_ROWID && plan->all_segments) return; /* its file may have another name by now */
   if (!is_supported(column, op) || !is_collation_fine(info, i, column, op)) return;
   if (!trusts_all && tr_op_may_be_of_outer_join(op)) return;
   if (op == TR_EQ && column != TR_COLUMN_ROWID && sqlite3_vtab_in(info, i, -1)) {
@@ -147,22 +152,46 @@ static void estimate(const TrPlan *plan, sqlite3_index_info *info) {
   info->estimatedRows = (sqlite3_int64)rows + 1;
 }
 
+static bool is_of_one_job(const TrPlan *plan) {
+  for (int i = 0; i < plan->count; i++) {
+    if (plan->term[i].column == TR_COLUMN_JOB_ID && plan->term[i].op == TR_EQ) return true;
+  }
+  return false;
+}
+
+/* Is it job_id, segment_no, offset, or the beginning of that? SQLite leaves out job_id where it is a constant. */
+static bool asks_for_segments(const sqlite3_index_info *info, TrColumn (*column_of)(int table_column),
+                              const TrPlan *plan) {
+  static const TrColumn wanted[] = {TR_COLUMN_JOB_ID, TR_COLUMN_SEGMENT_NO, TR_COLUMN_OFFSET};
+  int at = 0, count = (int)(sizeof wanted / sizeof *wanted);
+  for (int i = 0; i < info->nOrderBy; i++, at++) {
+    const struct sqlite3_index_orderby *by = &info->aOrderBy[i];
+    TrColumn column = by->iColumn < 0 ? TR_COLUMN_ROWID : column_of(by->iColumn);
+    if (at == 0 && column != TR_COLUMN_JOB_ID && is_of_one_job(plan)) at++;
+    if (by->desc || at == count || column != wanted[at]) return false;
+  }
+  return true;
+}
+
 /* The order that the query asks for, if a scan can deliver it. For GROUP BY it would be enough to keep the rows of a
 ** group together, but some versions of SQLite (3.46) do not tell whether an ORDER BY relies on the order, too. So we
 ** always sort. In a UTF-16 database SQLite compares texts by other bytes than ours, so there it has to sort. SQLITE_OK,
 ** or SQLITE_INTERRUPT. */
-static int choose_order(const sqlite3_index_info *info, TrColumn (*column_of)(int table_column),
-                        const TrConnection *sorts_jobs, TrPlan *plan) {
+static int choose_order(const sqlite3_index_info *info, const TrPlanned *planned, TrPlan *plan) {
   const struct sqlite3_index_orderby *by = info->aOrderBy;
   int count = info->nOrderBy;
   if (count == 0) return SQLITE_OK;
-  if (count == 1 && by[0].iColumn < 0) plan->order = by[0].desc ? TR_ORDER_ROWID_DESC : TR_ORDER_ROWID;
-  bool begins_with_job = by[0].iColumn >= 0 && column_of(by[0].iColumn) == TR_COLUMN_JOB_ID;
-  bool ends_with_rowid = count == 2 && by[1].iColumn < 0 && !by[1].desc;
-  if (sorts_jobs == NULL || !begins_with_job || (count > 1 && !ends_with_rowid)) return SQLITE_OK;
+  if (count == 1 && by[0].iColumn < 0 && !plan->all_segments)
+    plan->order = by[0].desc ? TR_ORDER_ROWID_DESC : TR_ORDER_ROWID;
+  bool begins_with_job = by[0].iColumn >= 0 && planned->column_of(by[0].iColumn) == TR_COLUMN_JOB_ID;
+  bool ends_with_rowid = count == 2 && by[1].iColumn < 0 && !by[1].desc && !plan->all_segments;
+  bool by_job = begins_with_job && (count == 1 || ends_with_rowid);
+  bool is_one_directory = strchr(tr_settings_dir(planned->settings), '*') == NULL; /* else several have the same job */
+  bool by_segment = plan->all_segments && is_one_directory && asks_for_segments(info, planned->column_of, plan);
+  if (!planned->sorts_jobs || !(by_job || by_segment)) return SQLITE_OK;
   bool is_utf8;
-  int code = tr_connection_is_utf8(sorts_jobs, &is_utf8);
-  if (is_utf8) plan->order = by[0].desc ? TR_ORDER_JOB_DESC : TR_ORDER_JOB;
+  int code = tr_connection_is_utf8(planned->connection, &is_utf8);
+  if (is_utf8) plan->order = !by_job ? TR_ORDER_SEGMENTS : by[0].desc ? TR_ORDER_JOB_DESC : TR_ORDER_JOB;
   return code;
 }
 
@@ -184,11 +213,12 @@ static int ask_for_outer_joins(const sqlite3_index_info *info, TrColumn (*column
   return SQLITE_OK;
 }
 
-int tr_plan_choose(sqlite3_index_info *info, TrColumn (*column_of)(int table_column), const TrConnection *connection,
-                   bool sorts_jobs) {
+int tr_plan_choose(sqlite3_index_info *info, const TrPlanned *planned, char **message) {
   TrPlan plan = {0};
   bool outer_join;
-  int code = ask_for_outer_joins(info, column_of, connection, &outer_join);
+  TrColumn (*column_of)(int) = planned->column_of;
+  int code = tr_settings_segments(planned->settings, &plan.all_segments, message);
+  if (code == SQLITE_OK) code = ask_for_outer_joins(info, column_of, planned->connection, &outer_join);
   if (code != SQLITE_OK) return code;
   for (int pass = 0; pass < 2; pass++) {
     for (int i = 0; i < info->nConstraint; i++) {
@@ -197,7 +227,7 @@ int tr_plan_choose(sqlite3_index_info *info, TrColumn (*column_of)(int table_col
       if (pass == 1 && !tr_column_is_argument(column)) choose_term(info, i, column, !outer_join, &plan);
     }
   }
-  code = choose_order(info, column_of, sorts_jobs ? connection : NULL, &plan);
+  code = choose_order(info, planned, &plan);
   if (code != SQLITE_OK) return code;
   info->orderByConsumed = plan.order != TR_ORDER_ANY;
   for (int i = 0; i < plan.count; i++) {
@@ -213,15 +243,14 @@ int tr_plan_choose(sqlite3_index_info *info, TrColumn (*column_of)(int table_col
 
 char *tr_plan_encode(const TrPlan *plan) {
   sqlite3_str *text = sqlite3_str_new(NULL);
+  if (plan->all_segments) sqlite3_str_appendall(text, ALL_SEGMENTS);
   for (int i = 0; i < plan->count; i++) {
     sqlite3_str_appendf(text, "%s%s %s", i ? " AND " : "", column_word[plan->term[i].column],
                         op_word[plan->term[i].op]);
   }
   if (plan->order != TR_ORDER_ANY) sqlite3_str_appendf(text, "%s%s", plan->count ? " " : "", order_word[plan->order]);
-  int code = sqlite3_str_errcode(text);
-  bool empty = sqlite3_str_length(text) == 0;
-  char *encoded = sqlite3_str_finish(text);
-  return empty && code == SQLITE_OK ? sqlite3_mprintf("every line") : encoded;
+  if (plan->count == 0 && plan->order == TR_ORDER_ANY) sqlite3_str_appendall(text, "every line");
+  return sqlite3_str_finish(text);
 }
 
 static bool take_word(const char **text, const char *word) {
@@ -260,6 +289,7 @@ static bool take_order(const char *text, TrPlan *plan) {
 
 bool tr_plan_decode(const char *text, TrPlan *plan) {
   *plan = (TrPlan){0};
+  plan->all_segments = take_word(&text, ALL_SEGMENTS);
   if (strcmp(text, "every line") == 0 || take_order(text, plan)) return true;
   do {
     if (!take_term(&text, plan)) return false;

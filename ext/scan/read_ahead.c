@@ -11,20 +11,29 @@
 
 #include <string.h>
 
+/* Is there a next entry, with a name and contents as a job's file has them? */
+static bool next_is_usual(TrReadAhead *read_ahead, uint32_t *ordinal, const char **path) {
+  TrFileList *list = read_ahead->list;
+  TrSegmentName parsed = {0};
+  bool is_filled = tr_file_list_fill(list, NULL) == SQLITE_OK;
+  if (is_filled && !tr_file_list_next(list, ordinal, path)) return false;
+  const char *name = is_filled ? tr_hosts_file_name(*path) : "";
+  size_t length = strlen(name);
+  bool has_name = list->history ? tr_segment_name_parse(*path, &parsed) : tr_store_has_name(list->store, name, length);
+  read_ahead->waits = !has_name || parsed.codec != TR_CODEC_PLAIN || !tr_utf8_is_valid(name, length);
+  return !read_ahead->waits;
+}
+
 /* Opens the next file whose blocks will be posted. *opened false: none for now. */
 static int open_ahead(TrReadAhead *read_ahead, bool *opened) {
   TrFileList *list = read_ahead->list;
   uint32_t ordinal;
   const char *name;
   *opened = false;
-  while (!read_ahead->waits && tr_file_list_next(list, &ordinal, &name)) {
+  while (!read_ahead->waits && next_is_usual(read_ahead, &ordinal, &name)) {
     TrFile file = {.fd = -1};
     TrEntry entry = TR_ENTRY_UNREADABLE;
-    const char *file_name = tr_hosts_file_name(name);
-    size_t length = strlen(file_name);
-    int code = SQLITE_OK;
-    if (tr_store_has_name(list->store, file_name, length) && tr_utf8_is_valid(file_name, length))
-      code = tr_dir_open_file(&list->dir, name, list->poll, &file, &entry);
+    int code = tr_file_list_open_file(list, &file, &entry, NULL);
     if (code != SQLITE_OK) return code;
     *opened = entry == TR_ENTRY_READABLE && file.stat.st_size <= TR_MAX_FILE_BYTES;
     read_ahead->waits = !*opened && entry != TR_ENTRY_VANISHED;
@@ -32,7 +41,7 @@ static int open_ahead(TrReadAhead *read_ahead, bool *opened) {
       tr_file_close(&file);
       return SQLITE_OK;
     }
-    list->at++;
+    tr_file_list_advance(list);
     if (!*opened) continue;
     read_ahead->ordinal = ordinal;
     read_ahead->file = file;
@@ -121,7 +130,9 @@ int tr_read_ahead_next_file(TrReadAhead *read_ahead, TrScanFile *current) {
 
 int tr_read_ahead_begin(TrReadAhead *read_ahead, const TrScanFile *current, int64_t from, const TrWanted *wanted) {
   int64_t size = current->file.stat.st_size;
-  bool is_last = read_ahead->list->at == read_ahead->list->count;
+  uint32_t ordinal;
+  const char *name;
+  bool is_last = !tr_file_list_next(read_ahead->list, &ordinal, &name);
   read_ahead->begins_at = INT64_MAX;
   if (from >= size || (size - from < TR_SHARE_BYTES / 4 && is_last)) return SQLITE_OK;
   if (read_ahead->workers == NULL) read_ahead->workers = tr_workers_start(wanted, read_ahead->threads);

@@ -11,6 +11,8 @@
 */
 #include "scan.h"
 
+#include <string.h>
+
 /* --- the next entry ----------------------------------------------------------------------------------------------- */
 
 /* Does the filter ask for a single line? */
@@ -158,8 +160,18 @@ static int next_lines(TrScan *scan, unsigned most, unsigned *count, char **messa
   return next_from_blocks(scan, most, count, message);
 }
 
+/* Moves on to the job's next segment that can be read. SQLITE_DONE: there is none. */
+static int next_segment(TrScan *scan, char **message) {
+  int code = tr_read_ahead_leave_file(&scan->read_ahead, &scan->current);
+  while (code == SQLITE_OK && scan->current.file.fd < 0)
+    code = scan->current.file.has_more ? next_entry(scan, message) : SQLITE_DONE;
+  return code;
+}
+
 int tr_scan_next_lines(TrScan *scan, unsigned most, const TrParsed **lines, unsigned *count, char **message) {
   int code = next_lines(scan, most, count, message);
+  while (code == SQLITE_DONE && (code = next_segment(scan, message)) == SQLITE_OK)
+    code = next_lines(scan, most, count, message);
   *lines = scan->parsed;
   return code;
 }
@@ -237,8 +249,21 @@ int64_t tr_scan_rowid(const TrScan *scan) {
   return tr_scan_file_rowid(scan, scan->parsed->line.offset);
 }
 
+/* The file of a row that stands for all segments of a job is the live one, be it there or not. */
+static uint32_t ordinal_of_row(const TrScan *scan) {
+  uint32_t ordinal = scan->current.ordinal;
+  const TrScanFile *current = &scan->current;
+  if (current->list->history == NULL || scan->want != TR_WANT_FILES) return ordinal;
+  size_t before = tr_segment_directory(current->path);
+  char *live =
+      sqlite3_mprintf("%.*s%.*s" TR_SUFFIX, (int)before, current->path, (int)current->job.length, current->job.text);
+  if (live) tr_names_find(current->list->names, live, strlen(live), &ordinal);
+  sqlite3_free(live);
+  return ordinal;
+}
+
 int64_t tr_scan_file_rowid(const TrScan *scan, int64_t offset) {
-  return (int64_t)scan->current.ordinal << TR_OFFSET_BITS | offset;
+  return (int64_t)ordinal_of_row(scan) << TR_OFFSET_BITS | offset;
 }
 
 bool tr_scan_is_backwards(const TrScan *scan) {

@@ -8,26 +8,30 @@
 #include "../figures/figures.h"
 #include "../scheduler/scheduler.h"
 #include "../write/write.h"
+#include "../history/history.h"
 #include "../prune/prune.h"
 
 #pragma GCC visibility push(hidden)
 
 /* ------------------------------------------------------------------------------------------------------------------
-** scan/settings.c - which directory, how long a line, when a write is synced: arguments, environment, defaults
-*/
+** scan/settings.c - which directory, how long a line, when a write is synced: arguments, environment, defaults */
+typedef enum TrSegments { TR_SEGMENTS_UNSET, TR_SEGMENTS_LIVE, TR_SEGMENTS_ALL } TrSegments;
 typedef struct TrSettings {
   const TrStore *store;
   char *dir;       /* owned; NULL: the environment's, or the default */
   size_t max_line; /* 0: the environment's, or the default */
   TrSync sync;
+  bool has_segments;   /* the table can read all segments of a job: by the environment, */
+  TrSegments segments; /* or by what was set */
 } TrSettings;
 
-typedef enum TrSetting { TR_SETTING_DIR, TR_SETTING_MAX_LINE, TR_SETTING_SYNC } TrSetting;
+typedef enum TrSetting { TR_SETTING_DIR, TR_SETTING_MAX_LINE, TR_SETTING_SYNC, TR_SETTING_SEGMENTS } TrSetting;
 
 /* Takes over `value`. */
 TR_CHECKED int tr_settings_set(TrSettings *settings, TrSetting setting, char *value, char **message);
 TR_CHECKED int tr_settings_parse(TrSettings *settings, const TrConnection *connection, const TrStore *store,
-                                 const char *table, int argc, const char *const *argv, char **message);
+                                 const char *table, bool has_segments, int argc, const char *const *argv,
+                                 char **message);
 void tr_settings_free(TrSettings *settings);
 const char *tr_settings_dir(const TrSettings *settings); /* borrowed: until the environment changes */
 /* The settings of a scan. A setting that cannot be understood is an error, even if this scan would not need it. */
@@ -41,10 +45,10 @@ TR_CHECKED int tr_settings_read(const TrSettings *settings, TrScanSettings *read
 TR_CHECKED int tr_settings_max_line(const TrSettings *settings, size_t *max_line, char **message);
 TR_CHECKED int tr_settings_threads(unsigned *threads, char **message); /* the environment's, or the default */
 TR_CHECKED int tr_settings_sync(const TrSettings *settings, TrSync *sync, char **message);
+TR_CHECKED int tr_settings_segments(const TrSettings *settings, bool *all, char **message);
 
 /* ------------------------------------------------------------------------------------------------------------------
-** scan/plan.c - what xBestIndex chose, as a text that EXPLAIN QUERY PLAN shows and xFilter parses
-*/
+** scan/plan.c - what xBestIndex chose, as a text that EXPLAIN QUERY PLAN shows and xFilter parses */
 typedef enum TrColumn {
   TR_COLUMN_JOB_ID,
   TR_COLUMN_HOST,
@@ -56,6 +60,7 @@ typedef enum TrColumn {
   TR_COLUMN_ERROR,
   TR_COLUMN_ROWID,
   TR_COLUMN_OFFSET,
+  TR_COLUMN_SEGMENT_NO,
   TR_COLUMN_SINCE, /* arguments: see time_window.c; not compared with anything */
   TR_COLUMN_UNTIL,
   TR_COLUMN_GRACE,
@@ -84,6 +89,7 @@ typedef enum TrOrder { /* of the rows that a scan can deliver; for any other, SQ
                        TR_ORDER_ROWID_DESC,
                        TR_ORDER_JOB, /* by job_id as memcmp() compares, and by rowid within a job */
                        TR_ORDER_JOB_DESC,
+                       TR_ORDER_SEGMENTS, /* as JOB; within a job, by segment and offset */
                        TR_ORDER_COUNT
 } TrOrder;
 #define TR_PLAN_TERMS 16
@@ -95,11 +101,16 @@ typedef struct TrPlan {
     uint8_t op;          /* TrOp */
   } term[TR_PLAN_TERMS]; /* term i is bound to argv[i] of xFilter */
   uint8_t order;         /* TrOrder */
+  bool all_segments;     /* of each job; else the live files alone */
 } TrPlan;
 
-/* `sorts_jobs`: the table's scans can have the files in the order of their jobs. */
-TR_CHECKED int tr_plan_choose(sqlite3_index_info *info, TrColumn (*column_of)(int table_column),
-                              const TrConnection *connection, bool sorts_jobs);
+typedef struct TrPlanned { /* the table; all is borrowed */
+  TrColumn (*column_of)(int table_column);
+  const TrConnection *connection;
+  const TrSettings *settings;
+  bool sorts_jobs; /* its scans can have the files in the order of their jobs */
+} TrPlanned;
+TR_CHECKED int tr_plan_choose(sqlite3_index_info *info, const TrPlanned *planned, char **message);
 static inline bool tr_column_is_argument(TrColumn column) {
   return column >= TR_COLUMN_SINCE && column < TR_COLUMN_OTHER;
 }
@@ -108,8 +119,7 @@ char *tr_plan_encode(const TrPlan *plan); /* for sqlite3_free(); NULL: out of me
 bool tr_plan_decode(const char *text, TrPlan *plan);
 
 /* ------------------------------------------------------------------------------------------------------------------
-** scan/like_phrase.c - a LIKE pattern -> bytes that a text must hold to match it
-*/
+** scan/like_phrase.c - a LIKE pattern -> bytes that a text must hold to match it */
 #define TR_LIKE_PHRASE_BYTES 64
 
 typedef struct TrLikePhrase {
@@ -123,8 +133,7 @@ bool tr_like_phrase_set(TrLikePhrase *phrase, TrField field, const char *pattern
 bool tr_like_phrase_is_missing(const TrLikePhrase *phrase, const TrLine *line, const TrRecord *record); /* provably */
 
 /* ------------------------------------------------------------------------------------------------------------------
-** scan/filter.c - the plan with its values: which files are wanted, and which lines can be skipped
-*/
+** scan/filter.c - the plan with its values: which files are wanted, and which lines can be skipped */
 typedef struct TrText {
   char *text;    /* owned, NUL-terminated */
   size_t length; /* bytes */
@@ -142,7 +151,7 @@ typedef struct TrJobTerm {
 typedef struct TrFilter {
   bool nothing;  /* a comparison with NULL: no row at all */
   uint8_t order; /* TrOrder */
-  bool by_rowid;
+  bool all_segments, by_rowid;
   int64_t rowid;
   int64_t from_offset, to_offset; /* bytes: no line that begins before the one, or behind the other, in any file */
   int job_count, host_count;
@@ -175,8 +184,7 @@ bool tr_filter_skips(const TrFilter *filter, const TrLine *line, const TrRecord 
 bool tr_looks_numeric(const char *text, size_t length);
 
 /* ------------------------------------------------------------------------------------------------------------------
-** scan/block.c - a range of a file -> its lines, parsed, all in memory at once
-*/
+** scan/block.c - a range of a file -> its lines, parsed, all in memory at once */
 /* LINES: both. FILES: the files of jobs, with the records and rejects of each. */
 typedef enum TrWant { TR_WANT_RECORDS, TR_WANT_REJECTS, TR_WANT_LINES, TR_WANT_FILES } TrWant;
 
@@ -218,8 +226,7 @@ typedef struct TrWanted {
 void tr_block_parse(TrBlock *block, const TrWanted *wanted, TrParser *parser);
 
 /* ------------------------------------------------------------------------------------------------------------------
-** scan/workers.c - blocks that are parsed before the scan needs them, by helper threads and by the caller
-*/
+** scan/workers.c - blocks that are parsed before the scan needs them, by helper threads and by the caller */
 typedef struct TrWorkers TrWorkers;
 
 /* What `wanted` borrows must live until tr_workers_stop(). NULL: no threads, or no memory; work without it. */
@@ -234,8 +241,7 @@ TR_CHECKED int tr_workers_take(TrWorkers *workers, TrPoll *poll, TrBlock **block
 void tr_workers_release(TrWorkers *workers);
 
 /* ------------------------------------------------------------------------------------------------------------------
-** scan/hosts.c - a path with one star -> the directories of several hosts, and the files in them
-*/
+** scan/hosts.c - a path with one star -> the directories of several hosts, and the files in them */
 typedef struct TrHosts {
   char *base;                  /* owned; NULL: no star, so the path is a single directory */
   char *before, *after, *rest; /* owned; see hosts.c */
@@ -256,8 +262,7 @@ static inline const char *tr_hosts_file_name(const char *file) {
 }
 
 /* ------------------------------------------------------------------------------------------------------------------
-** scan/file_list.c - which entries of a directory a scan looks at, and in which order
-*/
+** scan/file_list.c - which entries of a directory a scan looks at, and in which order */
 typedef enum TrListPurpose {
   TR_FOR_RECORDS,  /* without entries that cannot be a job's file */
   TR_FOR_REJECTS,  /* also what interrupted prunes left behind */
@@ -276,29 +281,34 @@ typedef struct TrFileList {
   size_t count, room;
   bool is_descending; /* by job */
   size_t at;          /* index of the next one to look at */
+  TrHistory *history; /* owned; NULL: live files alone. Else `ordinal` has those of jobs, whose segments are here */
 } TrFileList;
 
 /* The directory of a file of the list, as a descriptor that the caller closes if it is not list->dir.fd. -1: see
 ** errno. */
 TR_CHECKED int tr_file_list_open_dir_of(const TrFileList *list, const char *path);
 
-/* Call order: init, open, next and `at++`, close (after a failed open, too); and open again for the next pass. */
+/* Call order: init; open; fill, next, open_file (which a leftover needs not) and advance for each; close (after a failed
+** open, too); and open again for the next pass. fill finds the segments of the next job, if `next` has no more. */
 void tr_file_list_init(TrFileList *list, TrNames *names, TrPoll *poll, TrListPurpose purpose);
 TR_CHECKED int tr_file_list_open(TrFileList *list, const TrSettings *settings, const TrFilter *filter, char **message);
 void tr_file_list_close(TrFileList *list);
+TR_CHECKED int tr_file_list_fill(TrFileList *list, char **message);
 bool tr_file_list_next(const TrFileList *list, uint32_t *ordinal, const char **name); /* does not move on to it */
+TR_CHECKED int tr_file_list_open_file(TrFileList *list, TrFile *file, TrEntry *entry, char **message);
+void tr_file_list_advance(TrFileList *list);
 /* The job to which an entry (a file or a leftover) belongs. Adds no NUL. False: unknown. */
 bool tr_file_list_job(const TrFileList *list, const char *name, char job_id[TR_NAME_SIZE], size_t *length);
 
 /* ------------------------------------------------------------------------------------------------------------------
-** scan/scan_file.c - the scan's current file: opened, or why it cannot be read
-*/
+** scan/scan_file.c - the scan's current file: opened, or why it cannot be read */
 typedef struct TrScanFile {
   TrFileList *list; /* borrowed */
   bool skips_unreadable;
   uint32_t ordinal;
   const char *path; /* below the list's directory; lives with the connection, as does */
   const char *name; /* the last part of it: all, unless there are several hosts */
+  TrBytes job;      /* whose file it is; borrows from the path; of a leftover, no text */
   TrFile file;      /* while it is being read */
   char *reason;     /* owned: if the entry as a whole is a row without a line: the reason */
 } TrScanFile;
@@ -309,9 +319,6 @@ TR_CHECKED int tr_scan_file_open_next(TrScanFile *current, char **message);
 void tr_scan_file_set(TrScanFile *current, uint32_t ordinal, const char *path);
 void tr_scan_file_forget(TrScanFile *current); /* the reason */
 void tr_scan_file_close(TrScanFile *current);
-static inline TrBytes tr_scan_file_job(const TrScanFile *current) { /* its id; borrows from the name */
-  return (TrBytes){current->name, strlen(current->name) - current->list->store->suffix_length};
-}
 /* NULL: there is only one. Borrows as the name does. */
 TrBytes tr_scan_file_host(const TrScanFile *current);
 /* A rowid is valid only if a line begins at its offset: then *from is that offset, else the end of the file. */
@@ -321,8 +328,7 @@ TR_CHECKED int tr_scan_file_seek(const TrScanFile *current, int64_t rowid, int64
 TR_CHECKED int tr_scan_file_line_error(const TrScanFile *current, const TrLines *lines, int code, char **message);
 
 /* ------------------------------------------------------------------------------------------------------------------
-** scan/read_ahead.c - the files of a list, read as blocks before the scan needs them
-*/
+** scan/read_ahead.c - the files of a list, read as blocks before the scan needs them */
 typedef struct TrReadAhead {
   TrFileList *list;   /* borrowed */
   uint64_t *untimed;  /* borrowed: the counts of all blocks are added here */
@@ -356,8 +362,7 @@ TR_CHECKED int tr_read_ahead_next_file(TrReadAhead *read_ahead, TrScanFile *curr
 TR_CHECKED int tr_read_ahead_leave_file(TrReadAhead *read_ahead, TrScanFile *current);
 
 /* ------------------------------------------------------------------------------------------------------------------
-** scan/scan.c - one pass over the lines that a filter wants: files, lines and records together
-*/
+** scan/scan.c - one pass over the lines that a filter wants: files, lines and records together */
 typedef struct TrScan {
   TrPoll *poll;      /* borrowed */
   uint64_t *untimed; /* borrowed: counts records not wanted because their time cannot be read */
@@ -402,7 +407,7 @@ static inline const struct stat *tr_scan_stat(const TrScan *scan) { /* of the li
   return &scan->current.file.stat;
 }
 static inline TrBytes tr_scan_job_id(const TrScan *scan) {
-  return tr_scan_file_job(&scan->current);
+  return scan->current.job;
 }
 static inline TrBytes tr_scan_host(const TrScan *scan) { /* text NULL: there is only one */
   return tr_scan_file_host(&scan->current);
@@ -413,8 +418,7 @@ int64_t tr_scan_file_rowid(const TrScan *scan, int64_t offset);                 
 bool tr_scan_is_backwards(const TrScan *scan);                                            /* newest rows first? */
 
 /* ------------------------------------------------------------------------------------------------------------------
-** scan/log_scan.c - one pass over the messages of logs that a filter wants
-*/
+** scan/log_scan.c - one pass over the messages of logs that a filter wants */
 typedef struct TrLogScan {
   TrPoll *poll;      /* borrowed */
   uint64_t *untimed; /* borrowed, as a scan's */
@@ -439,7 +443,7 @@ static inline const TrMessage *tr_log_scan_message(const TrLogScan *scan) {
   return &scan->message;
 }
 static inline TrBytes tr_log_scan_job_id(const TrLogScan *scan) {
-  return tr_scan_file_job(&scan->current);
+  return scan->current.job;
 }
 int64_t tr_log_scan_rowid(const TrLogScan *scan);
 #pragma GCC visibility pop

@@ -22,10 +22,20 @@ void tr_scan_file_forget(TrScanFile *current) {
   current->reason = NULL;
 }
 
+static TrBytes job_of(const TrScanFile *current) {
+  TrSegmentName parsed;
+  const TrStore *store = current->list->store;
+  size_t length = strlen(current->name);
+  if (tr_store_has_name(store, current->name, length)) return (TrBytes){current->name, length - store->suffix_length};
+  bool is_segment = current->list->history && tr_segment_name_parse(current->path, &parsed);
+  return is_segment ? parsed.job : (TrBytes){0};
+}
+
 void tr_scan_file_set(TrScanFile *current, uint32_t ordinal, const char *path) {
   current->ordinal = ordinal;
   current->path = path;
   current->name = tr_hosts_file_name(path);
+  current->job = job_of(current);
 }
 
 TrBytes tr_scan_file_host(const TrScanFile *current) {
@@ -35,7 +45,7 @@ TrBytes tr_scan_file_host(const TrScanFile *current) {
 }
 
 static int file_error(const TrScanFile *current, int code, const char *what, int reason, char **message) {
-  TrBytes job = tr_scan_file_job(current);
+  TrBytes job = current->job;
   return tr_error(message, code, "job '%.*s': %s/%s %s: %s", (int)job.length, job.text, current->list->dir_path,
                   current->path, what, strerror(reason));
 }
@@ -59,6 +69,14 @@ static bool is_passed_over(const TrScanFile *current) {
   return is_forbidden && current->skips_unreadable && current->list->purpose == TR_FOR_RECORDS;
 }
 
+static int classify_compressed(TrScanFile *current, char **message) {
+  const char *cause = "it is compressed, and this build of taskresults reads plain files only";
+  tr_file_close(&current->file);
+  if (current->list->purpose == TR_FOR_REJECTS) return reject_entry(current, "cannot be read: ", cause);
+  return tr_error(message, SQLITE_CANTOPEN, "job '%.*s': %s/%s cannot be read: %s", (int)current->job.length,
+                  current->job.text, current->list->dir_path, current->path, cause);
+}
+
 static int classify_entry(TrScanFile *current, TrEntry entry, char **message) {
   TrListPurpose purpose = current->list->purpose;
   if (entry == TR_ENTRY_READABLE && current->file.stat.st_size > TR_MAX_FILE_BYTES) {
@@ -66,6 +84,7 @@ static int classify_entry(TrScanFile *current, TrEntry entry, char **message) {
     current->file.error_number = EFBIG;
     entry = TR_ENTRY_UNREADABLE;
   }
+  if (entry == TR_ENTRY_READABLE && current->file.codec != TR_CODEC_PLAIN) return classify_compressed(current, message);
   switch (entry) {
   case TR_ENTRY_READABLE:
   case TR_ENTRY_VANISHED: return SQLITE_OK;
@@ -97,14 +116,18 @@ int tr_scan_file_open_next(TrScanFile *current, char **message) {
   TrEntry entry;
   uint32_t ordinal;
   const char *path;
+  int code = tr_file_list_fill(list, message);
+  if (code != SQLITE_OK) return code;
   if (!tr_file_list_next(list, &ordinal, &path)) return SQLITE_DONE;
   tr_scan_file_set(current, ordinal, path);
-  list->at++;
-  size_t length = strlen(current->name);
-  if (!tr_store_has_name(list->store, current->name, length)) return classify_leftover(current);
-  if (!tr_utf8_is_valid(current->name, length)) return reject_entry(current, "file name is not valid UTF-8", "");
-  int code = tr_dir_open_file(&list->dir, current->path, list->poll, &current->file, &entry);
-  return code == SQLITE_OK ? classify_entry(current, entry, message) : code;
+  bool is_leftover = current->job.text == NULL;
+  bool is_named = is_leftover || tr_utf8_is_valid(current->job.text, current->job.length);
+  if (!is_leftover && is_named) code = tr_file_list_open_file(list, &current->file, &entry, message);
+  if (code != SQLITE_OK) return code;
+  tr_file_list_advance(list);
+  if (is_leftover) return classify_leftover(current);
+  if (!is_named) return reject_entry(current, "file name is not valid UTF-8", "");
+  return classify_entry(current, entry, message);
 }
 
 int tr_scan_file_seek(const TrScanFile *current, int64_t rowid, int64_t *from, int64_t *size, char **message) {

@@ -2,6 +2,7 @@
 ** settings.c - which directory, how long a line may be, and when a write is synced.
 **
 **   CREATE VIRTUAL TABLE temp.old USING task_results(dir='/backup/results', max_line=65536, sync=data)
+**   CREATE VIRTUAL TABLE temp.figures USING task_stats(segments=all)
 **
 ** A setting without an argument comes from the environment (SCHEDULER_RESULTS_DIR or SCHEDULER_LOGS_DIR,
 ** TASKRESULTS_MAX_LINE, TASKRESULTS_SYNC), read at each query or transaction, and then from the defaults. sync=off is
@@ -38,6 +39,16 @@ static int sync_error(const char *where, const char *text, char **message) {
   return tr_error(message, SQLITE_ERROR, "%s: '%s' is neither off nor data", where, text);
 }
 
+static bool parse_segments(const char *text, TrSegments *segments) {
+  bool live = sqlite3_stricmp(text, "live") == 0, all = sqlite3_stricmp(text, "all") == 0;
+  if (live || all) *segments = all ? TR_SEGMENTS_ALL : TR_SEGMENTS_LIVE;
+  return live || all;
+}
+
+static int segments_error(const char *where, const char *text, char **message) {
+  return tr_error(message, SQLITE_ERROR, "%s: '%s' is neither live nor all", where, text);
+}
+
 int tr_settings_set(TrSettings *settings, TrSetting setting, char *value, char **message) {
   int code = SQLITE_OK;
   if (setting == TR_SETTING_DIR) {
@@ -46,6 +57,8 @@ int tr_settings_set(TrSettings *settings, TrSetting setting, char *value, char *
     return SQLITE_OK;
   } else if (setting == TR_SETTING_MAX_LINE && !parse_max_line(value, &settings->max_line)) {
     code = max_line_error("max_line", value, message);
+  } else if (setting == TR_SETTING_SEGMENTS && !parse_segments(value, &settings->segments)) {
+    code = segments_error("segments", value, message);
   } else if (setting == TR_SETTING_SYNC && !parse_sync(value, &settings->sync)) {
     code = sync_error("sync", value, message);
   }
@@ -54,12 +67,16 @@ int tr_settings_set(TrSettings *settings, TrSetting setting, char *value, char *
 }
 
 /* In the order of TrSetting. Tables that are never written to have no `sync`. */
-static const char *const known_arguments[] = {"dir='PATH'", "max_line=BYTES", "sync=off|data", NULL};
-static const char *const known_without_sync[] = {"dir='PATH'", "max_line=BYTES", NULL};
+static const char *const known_of_logs[] = {"dir='PATH'", "max_line=BYTES", NULL};
+static const char *const known_of_live[] = {"dir='PATH'", "max_line=BYTES", "sync=off|data", NULL};
+static const char *const known_of_segments[] = {"dir='PATH'", "max_line=BYTES", "sync=off|data", "segments=live|all",
+                                                NULL};
 
 static int parse_setting(TrSettings *settings, const TrConnection *connection, const char *table, const char *argument,
                          char **message) {
-  const char *const *known = settings->store == &tr_results_store ? known_arguments : known_without_sync;
+  const char *const *known = settings->has_segments                 ? known_of_segments
+                             : settings->store == &tr_results_store ? known_of_live
+                                                                    : known_of_logs;
   int which;
   char *value;
   int code = tr_argument_parse(connection, table, argument, known, &which, &value, message);
@@ -68,8 +85,8 @@ static int parse_setting(TrSettings *settings, const TrConnection *connection, c
 }
 
 int tr_settings_parse(TrSettings *settings, const TrConnection *connection, const TrStore *store, const char *table,
-                      int argc, const char *const *argv, char **message) {
-  *settings = (TrSettings){.store = store};
+                      bool has_segments, int argc, const char *const *argv, char **message) {
+  *settings = (TrSettings){.store = store, .has_segments = has_segments};
   int code = SQLITE_OK;
   for (int i = 0; i < argc && code == SQLITE_OK; i++)
     code = parse_setting(settings, connection, table, argv[i], message);
@@ -100,6 +117,15 @@ int tr_settings_sync(const TrSettings *settings, TrSync *sync, char **message) {
   *sync = settings->sync == TR_SYNC_UNSET ? TR_SYNC_OFF : settings->sync;
   if (settings->sync != TR_SYNC_UNSET || text == NULL || parse_sync(text, sync)) return SQLITE_OK;
   return sync_error("TASKRESULTS_SYNC", text, message);
+}
+
+int tr_settings_segments(const TrSettings *settings, bool *all, char **message) {
+  TrSegments segments = settings->segments;
+  const char *text =
+      settings->has_segments && segments == TR_SEGMENTS_UNSET ? tr_environment("TASKRESULTS_SEGMENTS") : NULL;
+  if (text && !parse_segments(text, &segments)) return segments_error("TASKRESULTS_SEGMENTS", text, message);
+  *all = segments == TR_SEGMENTS_ALL;
+  return SQLITE_OK;
 }
 
 int tr_settings_threads(unsigned *threads, char **message) {

@@ -52,12 +52,11 @@ static TrColumn errors_column_of(int column) {
 
 static int errors_connect(sqlite3 *db, void *connection, int argc, const char *const *argv, sqlite3_vtab **vtab,
                           char **message) {
-  return tr_table_connect(db, connection, &tr_results_store, errors_schema, argc, argv, vtab, message);
+  return tr_table_connect(db, connection, &tr_results_store, true, errors_schema, argc, argv, vtab, message);
 }
 
 static int errors_best_index(sqlite3_vtab *vtab, sqlite3_index_info *info) {
-  int code =
-      tr_time_window_choose(info, "task_errors", errors_column_of, ((TrTable *)vtab)->connection, &vtab->zErrMsg);
+  int code = tr_time_window_choose(vtab, info, "task_errors", errors_column_of);
   if (code == SQLITE_OK) info->estimatedRows = info->estimatedRows / 200 + 1; /* a few groups a job */
   return code;
 }

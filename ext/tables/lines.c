@@ -56,11 +56,11 @@ static TrColumn lines_column_of(int column) {
 
 static int lines_connect(sqlite3 *db, void *connection, int argc, const char *const *argv, sqlite3_vtab **vtab,
                          char **message) {
-  return tr_table_connect(db, connection, &tr_results_store, lines_schema, argc, argv, vtab, message);
+  return tr_table_connect(db, connection, &tr_results_store, false, lines_schema, argc, argv, vtab, message);
 }
 
 static int lines_best_index(sqlite3_vtab *vtab, sqlite3_index_info *info) {
-  return tr_plan_choose(info, lines_column_of, ((TrTable *)vtab)->connection, true);
+  return tr_table_choose(vtab, info, lines_column_of, true);
 }
 
 static int lines_open(sqlite3_vtab *vtab, sqlite3_vtab_cursor **cursor) {

@@ -6,9 +6,10 @@
 
 static int parse_logged_argument(TrLoggedTable *table, bool has_jobs, const char *name, const char *argument,
                                  char **message) {
-  enum { FILE_PATH, RESULTS, LOGS, MAX_LINE };
-  static const char *const with_jobs[] = {"file='PATH'", "results='PATH'", "logs='PATH'", "max_line=BYTES", NULL};
-  static const char *const without[] = {"dir='PATH'", "logs='PATH'", "max_line=BYTES", NULL};
+  enum { FILE_PATH, RESULTS, LOGS, MAX_LINE, SEGMENTS };
+  static const char *const with_jobs[] = {"file='PATH'",    "results='PATH'",    "logs='PATH'",
+                                          "max_line=BYTES", "segments=live|all", NULL};
+  static const char *const without[] = {"dir='PATH'", "logs='PATH'", "max_line=BYTES", "segments=live|all", NULL};
   int which;
   char *value;
   int code = tr_argument_parse(table->table.connection, name, argument, has_jobs ? with_jobs : without, &which, &value,
@@ -21,7 +22,10 @@ static int parse_logged_argument(TrLoggedTable *table, bool has_jobs, const char
     return SQLITE_OK;
   }
   TrSettings *settings = which == LOGS ? &table->logs : &table->table.settings;
-  code = tr_settings_set(settings, which == MAX_LINE ? TR_SETTING_MAX_LINE : TR_SETTING_DIR, value, message);
+  TrSetting setting = which == MAX_LINE   ? TR_SETTING_MAX_LINE
+                      : which == SEGMENTS ? TR_SETTING_SEGMENTS
+                                          : TR_SETTING_DIR;
+  code = tr_settings_set(settings, setting, value, message);
   table->logs.max_line = table->table.settings.max_line;
   return code;
 }
@@ -40,7 +44,9 @@ int tr_logged_table_connect(sqlite3 *db, TrConnection *connection, const char *s
                             const char *const *argv, sqlite3_vtab **vtab, char **message) {
   TrLoggedTable *table = sqlite3_malloc64(sizeof *table);
   if (table == NULL) return SQLITE_NOMEM;
-  *table = (TrLoggedTable){.table = {.connection = connection, .poll.db = db, .settings.store = &tr_results_store},
+  *table = (TrLoggedTable){.table = {.connection = connection,
+                                     .poll.db = db,
+                                     .settings = {.store = &tr_results_store, .has_segments = true}},
                            .logs.store = &tr_logs_store};
   connection->references++;
   int code = SQLITE_OK;

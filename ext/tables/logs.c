@@ -32,11 +32,11 @@ static TrColumn logs_column_of(int column) {
 
 static int logs_connect(sqlite3 *db, void *connection, int argc, const char *const *argv, sqlite3_vtab **vtab,
                         char **message) {
-  return tr_table_connect(db, connection, &tr_logs_store, logs_schema, argc, argv, vtab, message);
+  return tr_table_connect(db, connection, &tr_logs_store, false, logs_schema, argc, argv, vtab, message);
 }
 
 static int logs_best_index(sqlite3_vtab *vtab, sqlite3_index_info *info) {
-  return tr_plan_choose(info, logs_column_of, ((TrTable *)vtab)->connection, false);
+  return tr_table_choose(vtab, info, logs_column_of, false);
 }
 
 /* --- the cursor --------------------------------------------------------------------------------------------------- */

@@ -27,11 +27,11 @@ static TrColumn rejects_column_of(int column) {
 
 static int rejects_connect(sqlite3 *db, void *connection, int argc, const char *const *argv, sqlite3_vtab **vtab,
                            char **message) {
-  return tr_table_connect(db, connection, &tr_results_store, rejects_schema, argc, argv, vtab, message);
+  return tr_table_connect(db, connection, &tr_results_store, true, rejects_schema, argc, argv, vtab, message);
 }
 
 static int rejects_best_index(sqlite3_vtab *vtab, sqlite3_index_info *info) {
-  return tr_plan_choose(info, rejects_column_of, ((TrTable *)vtab)->connection, false);
+  return tr_table_choose(vtab, info, rejects_column_of, false);
 }
 
 static int rejects_open(sqlite3_vtab *vtab, sqlite3_vtab_cursor **cursor) {

@@ -10,13 +10,9 @@
 */
 #include "tables.h"
 
-static const char results_schema[] =
-    "CREATE TABLE task_results("
-    "timestamp TEXT, job_id TEXT, job_name TEXT, success INTEGER, output TEXT, error TEXT, "
-    "job TEXT HIDDEN, time_us INTEGER HIDDEN, offset INTEGER HIDDEN, record TEXT HIDDEN, "
-    "ok INTEGER HIDDEN, host TEXT HIDDEN)";
+static const char results_schema[] = "CREATE TABLE task_results(" TR_RESULTS_COLUMNS ")";
 
-static TrColumn results_column_of(int column) {
+TrColumn tr_results_column_of(int column) {
   switch (column) {
   case TR_RESULTS_JOB_ID:
   case TR_RESULTS_JOB: return TR_COLUMN_JOB_ID;
@@ -34,18 +30,18 @@ static TrColumn results_column_of(int column) {
 
 static int results_connect(sqlite3 *db, void *connection, int argc, const char *const *argv, sqlite3_vtab **vtab,
                            char **message) {
-  return tr_table_connect(db, connection, &tr_results_store, results_schema, argc, argv, vtab, message);
+  return tr_table_connect(db, connection, &tr_results_store, false, results_schema, argc, argv, vtab, message);
 }
 
 static int results_best_index(sqlite3_vtab *vtab, sqlite3_index_info *info) {
-  return tr_plan_choose(info, results_column_of, ((TrTable *)vtab)->connection, true);
+  return tr_table_choose(vtab, info, tr_results_column_of, true);
 }
 
 static int results_open(sqlite3_vtab *vtab, sqlite3_vtab_cursor **cursor) {
   return tr_table_open(vtab, TR_WANT_RECORDS, cursor);
 }
 
-static int results_column(sqlite3_vtab_cursor *base, sqlite3_context *context, int column) {
+int tr_results_column(sqlite3_vtab_cursor *base, sqlite3_context *context, int column) {
   static const TrField field_of[] = {[TR_RESULTS_TIMESTAMP] = TR_TIMESTAMP,
                                      [TR_RESULTS_JOB_NAME] = TR_JOB_NAME,
                                      [TR_RESULTS_SUCCESS] = TR_SUCCESS,
@@ -78,7 +74,7 @@ static int results_destroy(sqlite3_vtab *vtab) {
 #define READING                                                                                                        \
   .iVersion = 2, .xCreate = results_connect, .xConnect = results_connect, .xBestIndex = results_best_index,            \
   .xDisconnect = tr_table_disconnect, .xDestroy = results_destroy, .xOpen = results_open, .xClose = tr_table_close,    \
-  .xFilter = tr_table_filter, .xNext = tr_table_next, .xEof = tr_table_eof, .xColumn = results_column,                 \
+  .xFilter = tr_table_filter, .xNext = tr_table_next, .xEof = tr_table_eof, .xColumn = tr_results_column,              \
   .xRowid = tr_table_rowid
 
 int tr_results_register(TrConnection *connection) {

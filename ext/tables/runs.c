@@ -55,7 +55,7 @@ static int runs_connect(sqlite3 *db, void *connection, int argc, const char *con
 }
 
 static int runs_best_index(sqlite3_vtab *vtab, sqlite3_index_info *info) {
-  return tr_plan_choose(info, runs_column_of, ((TrTable *)vtab)->connection, false);
+  return tr_table_choose(vtab, info, runs_column_of, false);
 }
 
 /* --- the cursor --------------------------------------------------------------------------------------------------- */

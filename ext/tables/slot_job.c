@@ -75,6 +75,7 @@ static int read_records(TrSlotSource *source, const char *job_id, int64_t horizo
   TrFilter filter;
   BeforeHorizon before = {.count = 0};
   int code = tr_filter_for_job(&filter, job_id, strlen(job_id), TR_ORDER_ANY);
+  if (code == SQLITE_OK) code = tr_settings_segments(source->results, &filter.all_segments, message);
   if (code == SQLITE_OK) code = tr_scan_begin(&source->records, source->results, &filter, message);
   while (code == SQLITE_OK && (code = tr_scan_next(&source->records, message)) == SQLITE_ROW)
     code = add_record(source, horizon_us, &before);

@@ -109,7 +109,7 @@ static int slots_best_index(sqlite3_vtab *vtab, sqlite3_index_info *info) {
   const TrConnection *connection = ((TrTable *)vtab)->connection;
   int orders = info->nOrderBy;
   info->nOrderBy = 0; /* this table cannot deliver the orders of a scan */
-  int code = tr_time_window_choose(info, "task_slots", slots_column_of, connection, &vtab->zErrMsg);
+  int code = tr_time_window_choose(vtab, info, "task_slots", slots_column_of);
   info->nOrderBy = orders;
   return code == SQLITE_OK ? choose_slots_order(info, connection) : code;
 }

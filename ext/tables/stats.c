@@ -83,7 +83,7 @@ static int stats_connect(sqlite3 *db, void *connection, int argc, const char *co
 static int stats_best_index(sqlite3_vtab *vtab, sqlite3_index_info *info) {
   const sqlite3_uint64 times = UINT64_C(1) << STATS_MTBF_S | UINT64_C(1) << STATS_MTTR_S;
   const sqlite3_uint64 durations = UINT64_C(1) << STATS_P50_S | UINT64_C(1) << STATS_P95_S | UINT64_C(1) << STATS_MAX_S;
-  int code = tr_time_window_choose(info, "task_stats", stats_column_of, ((TrTable *)vtab)->connection, &vtab->zErrMsg);
+  int code = tr_time_window_choose(vtab, info, "task_stats", stats_column_of);
   if (code != SQLITE_OK) return code;
   if (info->colUsed & times) info->idxNum |= WANTS_TIMES;
   if (info->colUsed & durations) info->idxNum |= WANTS_DURATIONS;

@@ -1,6 +1,6 @@
 /*
 ** table.c - what all virtual tables share: connecting, cursors, and the way from a plan to a scan. The columns of each
-** table, and what makes a row, are in results.c, rejects.c, stats.c, errors.c, logs.c and runs.c.
+** table, and what makes a row, are in results.c, history.c, rejects.c, stats.c, errors.c, logs.c and runs.c.
 */
 #include "tables.h"
 
@@ -19,10 +19,10 @@ static bool triggers_cannot_write(const char *schema_name) {
   return sqlite3_libversion_number() >= 3040000 || sqlite3_stricmp(schema_name, "temp") == 0;
 }
 
-int tr_table_connect(sqlite3 *db, TrConnection *connection, const TrStore *store, const char *schema, int argc,
-                     const char *const *argv, sqlite3_vtab **vtab, char **message) {
+int tr_table_connect(sqlite3 *db, TrConnection *connection, const TrStore *store, bool has_segments, const char *schema,
+                     int argc, const char *const *argv, sqlite3_vtab **vtab, char **message) {
   TrSettings settings;
-  int code = tr_settings_parse(&settings, connection, store, argv[0], argc - 3, argv + 3, message);
+  int code = tr_settings_parse(&settings, connection, store, argv[0], has_segments, argc - 3, argv + 3, message);
   if (code != SQLITE_OK) return code;
   TrTable *table = sqlite3_malloc64(sizeof *table);
   if (table == NULL) code = SQLITE_NOMEM;
@@ -82,6 +82,13 @@ int tr_table_bind(TrCursor *cursor, const char *plan_text, int argc, sqlite3_val
   leave_outer_joins(plan, cursor, table->connection->db);
   int code = leave_foreign_patterns(plan, table->connection->db);
   return code == SQLITE_OK ? tr_filter_bind(filter, plan, argc, argv, &table->poll) : code;
+}
+
+int tr_table_choose(sqlite3_vtab *vtab, sqlite3_index_info *info, TrColumn (*column_of)(int table_column),
+                    bool sorts_jobs) {
+  const TrTable *table = (const TrTable *)vtab;
+  TrPlanned planned = {column_of, table->connection, &table->settings, sorts_jobs};
+  return tr_plan_choose(info, &planned, &vtab->zErrMsg);
 }
 
 int tr_table_eof(sqlite3_vtab_cursor *base) {

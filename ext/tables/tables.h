@@ -21,10 +21,9 @@ typedef struct TrTimeWindow {
 #define TR_CHECKS(column) (1 << ((column)-TR_COLUMN_SINCE))
 #define TR_CHECKS_END TR_CHECKS(TR_COLUMN_OTHER)
 
-/* tr_plan_choose() for a table with the arguments; sets idxNum too. `table` is the table's name, for messages. */
-TR_CHECKED int tr_time_window_choose(sqlite3_index_info *info, const char *table,
-                                     TrColumn (*column_of)(int table_column), const TrConnection *connection,
-                                     char **message);
+/* tr_table_choose() for a table with the arguments; sets idxNum too. `table` is the table's name, for messages. */
+TR_CHECKED int tr_time_window_choose(sqlite3_vtab *vtab, sqlite3_index_info *info, const char *table,
+                                     TrColumn (*column_of)(int table_column));
 /* The arguments that the plan has -> the filter's times. A zeroed one is a valid freed one. */
 TR_CHECKED int tr_time_window_bind(TrTimeWindow *time_window, const char *table, const TrPlan *plan, int flags,
                                    sqlite3_value **argv, TrFilter *filter, char **message);
@@ -36,7 +35,7 @@ TR_CHECKED int tr_time_argument(const char *table, TrColumn column, int flags, c
 
 /* ------------------------------------------------------------------------------------------------------------------
 ** tables/table.c - what all tables share
-** tables/results.c, rejects.c, lines.c, stats.c, errors.c, logs.c, jobs.c, runs.c, slots.c - the tables
+** tables/results.c, history.c, rejects.c, lines.c, stats.c, errors.c, logs.c, jobs.c, runs.c, slots.c - the tables
 */
 
 typedef struct TrTable {
@@ -60,8 +59,9 @@ typedef struct TrScanCursor {
   TrScan scan;
 } TrScanCursor;
 
-TR_CHECKED int tr_table_connect(sqlite3 *db, TrConnection *connection, const TrStore *store, const char *schema,
-                                int argc, const char *const *argv, sqlite3_vtab **vtab, char **message);
+TR_CHECKED int tr_table_connect(sqlite3 *db, TrConnection *connection, const TrStore *store, bool has_segments,
+                                const char *schema, int argc, const char *const *argv, sqlite3_vtab **vtab,
+                                char **message);
 TR_CHECKED int tr_table_declare(sqlite3 *db, const char *schema, int argc,
                                 char **message); /* DIRECTONLY, if it has arguments */
 TR_CHECKED int tr_table_disconnect(sqlite3_vtab *vtab);
@@ -71,6 +71,9 @@ static inline TrConnection *tr_table_connection(const TrCursor *cursor) {
 /* The first half of xFilter: decodes the plan, and binds the filter, which the caller owns. */
 TR_CHECKED int tr_table_bind(TrCursor *cursor, const char *plan_text, int argc, sqlite3_value **argv, TrPlan *plan,
                              TrFilter *filter);
+/* tr_plan_choose() for the table. */
+TR_CHECKED int tr_table_choose(sqlite3_vtab *vtab, sqlite3_index_info *info, TrColumn (*column_of)(int table_column),
+                               bool sorts_jobs);
 int tr_table_eof(sqlite3_vtab_cursor *cursor);
 
 /* For a TrScanCursor. */
@@ -235,8 +238,18 @@ enum {
   TR_RESULTS_OFFSET,
   TR_RESULTS_RECORD,
   TR_RESULTS_OK,
-  TR_RESULTS_HOST
+  TR_RESULTS_HOST,
+  TR_RESULTS_SEGMENT, /* these: of task_history alone */
+  TR_RESULTS_SEGMENT_NO
 };
+
+#define TR_RESULTS_COLUMNS                                                                                             \
+  "timestamp TEXT, job_id TEXT, job_name TEXT, success INTEGER, output TEXT, error TEXT, "                             \
+  "job TEXT HIDDEN, time_us INTEGER HIDDEN, offset INTEGER HIDDEN, record TEXT HIDDEN, "                               \
+  "ok INTEGER HIDDEN, host TEXT HIDDEN"
+
+TrColumn tr_results_column_of(int column);
+TR_CHECKED int tr_results_column(sqlite3_vtab_cursor *cursor, sqlite3_context *context, int column);
 
 TR_CHECKED int tr_insert_update(sqlite3_vtab *vtab, int argc, sqlite3_value **argv, sqlite3_int64 *rowid);
 TR_CHECKED int tr_transaction_begin(sqlite3_vtab *vtab);
@@ -248,6 +261,7 @@ TR_CHECKED int tr_transaction_release(sqlite3_vtab *vtab, int savepoint);
 TR_CHECKED int tr_transaction_rollback_to(sqlite3_vtab *vtab, int savepoint);
 
 TR_CHECKED int tr_results_register(TrConnection *connection);
+TR_CHECKED int tr_history_register(TrConnection *connection);
 TR_CHECKED int tr_rejects_register(TrConnection *connection);
 TR_CHECKED int tr_stats_register(TrConnection *connection);
 TR_CHECKED int tr_errors_register(TrConnection *connection);

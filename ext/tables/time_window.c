@@ -76,13 +76,13 @@ static double cost_beside_or(const sqlite3_index_info *info, TrColumn (*column_o
   return may_be_null ? COST_OF_ALL : info->estimatedCost;
 }
 
-int tr_time_window_choose(sqlite3_index_info *info, const char *table, TrColumn (*column_of)(int table_column),
-                          const TrConnection *connection, char **message) {
+int tr_time_window_choose(sqlite3_vtab *vtab, sqlite3_index_info *info, const char *table,
+                          TrColumn (*column_of)(int table_column)) {
   int code = SQLITE_OK;
   for (int i = FIRST_ARGUMENT; i < ARGUMENTS_END && code == SQLITE_OK; i++) {
-    code = check_argument(info, table, column_of, (TrColumn)i, message);
+    code = check_argument(info, table, column_of, (TrColumn)i, &vtab->zErrMsg);
   }
-  if (code == SQLITE_OK) code = tr_plan_choose(info, column_of, connection, false);
+  if (code == SQLITE_OK) code = tr_table_choose(vtab, info, column_of, false);
   if (code != SQLITE_OK) return code;
   info->estimatedCost = cost_beside_or(info, column_of); /* two parts must cost more than all */
   info->idxNum = 0;

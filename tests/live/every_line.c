@@ -4,10 +4,12 @@
 */
 #include "tr.h"
 
-int tr_plan_choose(sqlite3_index_info *info, TrColumn (*column_of)(int table_column), const TrConnection *connection,
-                   bool sorts_jobs) {
-  (void)column_of, (void)connection, (void)sorts_jobs;
+#include <string.h>
+
+int tr_plan_choose(sqlite3_index_info *info, const TrPlanned *planned, char **message) {
   TrPlan plan = {0};
+  int code = tr_settings_segments(planned->settings, &plan.all_segments, message);
+  if (code != SQLITE_OK) return code;
   info->estimatedCost = 1e6;
   info->idxStr = tr_plan_encode(&plan);
   info->needToFreeIdxStr = 1;
@@ -20,12 +22,10 @@ bool tr_op_may_be_of_outer_join(TrOp op) {
 }
 
 char *tr_plan_encode(const TrPlan *plan) {
-  (void)plan;
-  return sqlite3_mprintf("every line");
+  return sqlite3_mprintf(plan->all_segments ? "all" : "every line");
 }
 
 bool tr_plan_decode(const char *text, TrPlan *plan) {
-  (void)text;
-  *plan = (TrPlan){0};
+  *plan = (TrPlan){.all_segments = strcmp(text, "all") == 0};
   return true;
 }

@@ -11,7 +11,7 @@
 #define GARBAGE 300000
 
 static bool same_plan(const TrPlan *a, const TrPlan *b) {
-  if (a->count != b->count || a->order != b->order) return false;
+  if (a->count != b->count || a->order != b->order || a->all_segments != b->all_segments) return false;
   for (int i = 0; i < a->count; i++) {
     if (a->term[i].column != b->term[i].column || a->term[i].op != b->term[i].op) return false;
   }
@@ -44,7 +44,7 @@ static void every_column_and_operator_round_trips_in_every_order(void) {
 }
 
 static TrPlan random_plan(void) {
-  TrPlan plan = {.order = (uint8_t)random_below(TR_ORDER_COUNT)};
+  TrPlan plan = {.order = (uint8_t)random_below(TR_ORDER_COUNT), .all_segments = random_below(2)};
   plan.count = (int)random_below(TR_PLAN_TERMS + 1);
   for (int i = 0; i < plan.count; i++) {
     plan.term[i].column = (uint8_t)random_below(TR_COLUMN_OTHER);

@@ -1,0 +1,321 @@
+/*
+** segments.c - a job -> its segments, all open, in the order of their records.
+**
+** While we look, a rotation may rename .1 to .2 and the live file to .1, and a prune may move records to the archive. So
+** we list the names, open the files, and list again, until both lists are the same, and each name is still that of the
+** file that we opened. Then at one moment all of these were the job's files; and since they are open, what happens
+** later to their names does not matter. Only of a job with very many segments, the oldest ones are opened again when
+** their turn comes; if one is another file by then, that is an error.
+**
+** The order is that of the first readable time in each. Names tell less: a `.1` copied back from a backup, a date that
+** a clock set wrong, an archive that begins before or after a rotation.
+*/
+#include "history.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#ifndef TR_MOST_OPEN_SEGMENTS
+#define TR_MOST_OPEN_SEGMENTS 128
+#endif
+#define MOST_LOOKS 100
+
+/* --- the names ---------------------------------------------------------------------------------------------------- */
+
+typedef struct PathList {
+  const char *before; /* borrowed: what stands before each name */
+  TrNameList *paths;
+} PathList;
+
+static int add_path(void *context, const char *name) {
+  PathList *list = context;
+  char *path = sqlite3_mprintf("%s%s", list->before, name);
+  int code = path ? tr_name_list_add(list->paths, path, strlen(path)) : SQLITE_NOMEM;
+  sqlite3_free(path);
+  return code;
+}
+
+static int add_archived(void *context, const char *name) {
+  return name[0] == '.' ? SQLITE_OK : add_path(context, name);
+}
+
+static int list_archived(TrHistory *history, TrNameList *paths, char **message) {
+  TrDir archive = history->dir;
+  int code = tr_archive_open(&history->dir, history->job, &archive.fd, message);
+  if (code != SQLITE_OK || archive.fd < 0) return code;
+  char *before = sqlite3_mprintf("%s" TR_OWN_DIRECTORY "/" TR_ARCHIVE_DIRECTORY "/%.*s" TR_SUFFIX "/",
+                                 history->current->path, (int)history->job.length, history->job.text);
+  PathList list = {.before = before, .paths = paths};
+  code = before ? tr_dir_list(&archive, history->poll, add_archived, &list, message) : SQLITE_NOMEM;
+  sqlite3_free(before);
+  tr_dir_close(&history->archive);
+  history->archive = archive;
+  return code;
+}
+
+static int list_paths(TrHistory *history, TrNameList *paths, char **message) {
+  bool changed;
+  PathList list = {.before = history->current->path, .paths = paths};
+  int code = tr_listing_refresh(history->current, history->base, history->poll, &changed, message);
+  if (code == SQLITE_OK) code = tr_listing_visit(history->current, history->job, add_path, &list);
+  if (code == SQLITE_OK) code = list_archived(history, paths, message);
+  tr_name_list_sort(paths);
+  return code;
+}
+
+static bool is_same_list(const TrNameList *a, const TrNameList *b) {
+  for (size_t i = 0; a->count == b->count && i < a->count; i++) {
+    if (strcmp(a->name[i], b->name[i]) != 0) return false;
+  }
+  return a->count == b->count;
+}
+
+/* --- names -> segments -------------------------------------------------------------------------------------------- */
+
+static void drop_segment(TrSegment *segment) {
+  tr_file_close(&segment->file);
+  sqlite3_free(segment->path);
+}
+
+static void drop_segments(TrHistory *history) {
+  for (size_t i = 0; i < history->count; i++) drop_segment(&history->segment[i]);
+  history->count = history->at = 0;
+  tr_dir_close(&history->archive);
+}
+
+static void leave_out(TrHistory *history, size_t which) {
+  drop_segment(&history->segment[which]);
+  history->count--;
+  memmove(history->segment + which, history->segment + which + 1, (history->count - which) * sizeof *history->segment);
+}
+
+static int add_segments(TrHistory *history, const TrNameList *paths) {
+  for (size_t i = 0; i < paths->count; i++) {
+    TrSegment segment = {.file.fd = -1};
+    if (!tr_segment_name_parse(paths->name[i], &segment.name)) continue;
+    TrSegment *grown = tr_array_reserve(history->segment, &history->room, history->count + 1, sizeof *grown);
+    if (grown == NULL) return SQLITE_NOMEM;
+    history->segment = grown;
+    segment.path = sqlite3_mprintf("%s", paths->name[i]);
+    if (segment.path == NULL || !tr_segment_name_parse(segment.path, &segment.name)) return SQLITE_NOMEM;
+    history->segment[history->count++] = segment;
+  }
+  return SQLITE_OK;
+}
+
+static int compare_bases(const TrSegment *a, const TrSegment *b) {
+  size_t x = a->name.base_length, y = b->name.base_length;
+  int order = memcmp(a->path, b->path, x < y ? x : y);
+  return order ? order : (x > y) - (x < y);
+}
+
+/* Of two states of a segment, the one that counts comes first: a pending one replaces the other; beside a plain one,
+** the compressor may still be writing. */
+static int compare_names(const void *a, const void *b) {
+  const TrSegment *x = a, *y = b;
+  int order = tr_segment_name_compare(&x->name, &y->name);
+  if (order == 0) order = compare_bases(x, y);
+  if (order == 0) order = y->name.is_pending - x->name.is_pending;
+  return order ? order : x->name.codec - y->name.codec;
+}
+
+static void leave_out_second_states(TrHistory *history) {
+  for (size_t i = 1; i < history->count;) {
+    if (compare_bases(&history->segment[i - 1], &history->segment[i]) == 0)
+      leave_out(history, i);
+    else
+      i++;
+  }
+}
+
+/* A pending segment holds the beginning of a live file, until that has been replaced. */
+static void leave_out_pending(TrHistory *history) {
+  const TrSegment *live = history->count ? &history->segment[history->count - 1] : NULL;
+  if (live == NULL || live->name.kind != TR_SEGMENT_LIVE || live->file.fd < 0) return;
+  for (size_t i = 0; i < history->count;) {
+    const TrSegmentName *name = &history->segment[i].name;
+    if (name->is_pending && name->source == (uint64_t)history->segment[history->count - 1].file.stat.st_ino)
+      leave_out(history, i);
+    else
+      i++;
+  }
+}
+
+/* --- opening ------------------------------------------------------------------------------------------------------ */
+
+static const char *last_part(const char *path) {
+  const char *slash = strrchr(path, '/');
+  return slash ? slash + 1 : path;
+}
+
+static TrDir *dir_of(TrHistory *history, const TrSegment *segment) {
+  return segment->name.kind == TR_SEGMENT_ARCHIVED ? &history->archive : &history->dir;
+}
+
+static int open_segment(TrHistory *history, TrSegment *segment) {
+  return tr_dir_open_file(dir_of(history, segment), last_part(segment->path), history->poll, &segment->file,
+                          &segment->entry);
+}
+
+static int find_first_time(TrHistory *history, TrSegment *segment) {
+  TrParser parser;
+  TrParsed parsed;
+  if (segment->file.fd < 0) return SQLITE_OK;
+  tr_parser_init(&parser);
+  int code = tr_lines_open(&history->lines, segment->file.fd, 0, segment->file.stat.st_size, history->max_line, false,
+                           history->poll);
+  while (code == SQLITE_OK && !segment->is_timed) {
+    code = tr_parse_next(&parser, &history->lines, &parsed);
+    if (code != SQLITE_ROW) break;
+    code = SQLITE_OK;
+    segment->is_timed =
+        parsed.reason == TR_OK && tr_span_time_us(&parsed.line, &parsed.record.field[TR_TIMESTAMP], &segment->first_us);
+  }
+  return code == SQLITE_INTERRUPT || code == SQLITE_NOMEM ? code : SQLITE_OK; /* whoever reads it, reports the rest */
+}
+
+/* The live file first: then it is known which pending ones count. */
+static int open_segments(TrHistory *history) {
+  int code = SQLITE_OK;
+  size_t opened = 0;
+  TrSegment *live = history->count ? &history->segment[history->count - 1] : NULL;
+  if (live && live->name.kind == TR_SEGMENT_LIVE) code = open_segment(history, live);
+  leave_out_pending(history);
+  leave_out_second_states(history);
+  for (size_t i = history->count; i-- > 0 && code == SQLITE_OK;) {
+    TrSegment *segment = &history->segment[i];
+    if (segment->name.kind != TR_SEGMENT_LIVE) code = open_segment(history, segment);
+    if (code == SQLITE_OK && history->count > 1) code = find_first_time(history, segment);
+    if (segment->file.fd < 0 || ++opened <= TR_MOST_OPEN_SEGMENTS) continue;
+    tr_file_close(&segment->file);
+    segment->is_reopened = true;
+  }
+  return code;
+}
+
+/* Is each name still that of the file that we opened? */
+static bool are_same_files(TrHistory *history) {
+  for (size_t i = 0; i < history->count; i++) {
+    const TrSegment *segment = &history->segment[i];
+    struct stat now;
+    if (segment->entry == TR_ENTRY_VANISHED) return false;
+    if (segment->entry != TR_ENTRY_READABLE) continue;
+    if (fstatat(dir_of(history, segment)->fd, last_part(segment->path), &now, AT_SYMLINK_NOFOLLOW) != 0) return false;
+    if (now.st_ino != segment->file.stat.st_ino || now.st_dev != segment->file.stat.st_dev) return false;
+  }
+  return true;
+}
+
+static int look(TrHistory *history, bool *agrees, char **message) {
+  TrNameList before = {0}, after = {0};
+  drop_segments(history);
+  int code = list_paths(history, &before, message);
+  if (code == SQLITE_OK) code = add_segments(history, &before);
+  if (code == SQLITE_OK && history->count > 1)
+    qsort(history->segment, history->count, sizeof *history->segment, compare_names);
+  if (code == SQLITE_OK) code = open_segments(history);
+  if (code == SQLITE_OK) code = list_paths(history, &after, message);
+  *agrees = code == SQLITE_OK && is_same_list(&before, &after) && are_same_files(history);
+  tr_name_list_free(&before);
+  tr_name_list_free(&after);
+  return code;
+}
+
+/* --- for the scans ------------------------------------------------------------------------------------------------ */
+
+static int compare_times(const void *a, const void *b) {
+  const TrSegment *x = a, *y = b;
+  if (x->is_timed != y->is_timed) return x->is_timed ? 1 : -1;
+  if (x->is_timed && x->first_us != y->first_us) return x->first_us < y->first_us ? -1 : 1;
+  return compare_names(a, b);
+}
+
+/* Makes the listing of the path's directory the current one. */
+static int find_listing(TrHistory *history, const char *live_path) {
+  size_t length = (size_t)(last_part(live_path) - live_path);
+  for (size_t i = 0; i < history->listing_count; i++) {
+    history->current = &history->listing[i];
+    if (strlen(history->current->path) == length && memcmp(history->current->path, live_path, length) == 0)
+      return SQLITE_OK;
+  }
+  TrListing *grown =
+      tr_array_reserve(history->listing, &history->listing_room, history->listing_count + 1, sizeof *grown);
+  if (grown == NULL) return SQLITE_NOMEM;
+  history->listing = grown;
+  history->current = &grown[history->listing_count];
+  *history->current = (TrListing){.path = sqlite3_mprintf("%.*s", (int)length, live_path)};
+  if (history->current->path == NULL) return SQLITE_NOMEM;
+  history->listing_count++;
+  return SQLITE_OK;
+}
+
+static int open_dir(TrHistory *history, char **message) {
+  const TrDir *base = history->base;
+  const char *path = history->current->path[0] ? history->current->path : ".";
+  tr_dir_close(&history->dir);
+  history->dir = *base;
+  history->dir.fd = (int)TEMP_FAILURE_RETRY(openat(base->fd, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (history->dir.fd >= 0) return SQLITE_OK;
+  return tr_error(message, SQLITE_CANTOPEN, "%s directory %s/%s: %s", base->store->word, base->path, path,
+                  strerror(errno));
+}
+
+void tr_history_init(TrHistory *history, TrDir *base, TrPoll *poll, size_t max_line) {
+  *history = (TrHistory){.base = base, .poll = poll, .max_line = max_line, .dir.fd = -1, .archive.fd = -1};
+}
+
+int tr_history_open(TrHistory *history, const char *live_path, char **message) {
+  bool agrees = false;
+  const char *file = last_part(live_path);
+  int code = find_listing(history, live_path);
+  if (code == SQLITE_OK) code = open_dir(history, message);
+  history->job = (TrBytes){file, strlen(file) - TR_SUFFIX_LEN};
+  for (unsigned looks = 0; looks < MOST_LOOKS && code == SQLITE_OK && !agrees; looks++)
+    code = look(history, &agrees, message);
+  if (code == SQLITE_OK && !agrees) {
+    code = tr_error(message, SQLITE_BUSY, "job '%.*s': the files of its history are renamed again and again",
+                    (int)history->job.length, history->job.text);
+  }
+  if (history->count > 1) qsort(history->segment, history->count, sizeof *history->segment, compare_times);
+  for (size_t i = 0; i < history->count; i++) {
+    history->segment[i].file.segment = (uint32_t)i + 1;
+    history->segment[i].file.has_more = i + 1 < history->count;
+  }
+  if (code != SQLITE_OK) drop_segments(history);
+  return code;
+}
+
+int tr_history_take(TrHistory *history, TrFile *file, TrEntry *entry, char **message) {
+  TrSegment *segment = &history->segment[history->at];
+  TrFile known = segment->file;
+  bool is_reopened = segment->is_reopened && segment->entry == TR_ENTRY_READABLE;
+  int code = is_reopened ? open_segment(history, segment) : SQLITE_OK;
+  if (code != SQLITE_OK) return code;
+  *file = segment->file;
+  file->segment = known.segment;
+  file->has_more = known.has_more;
+  file->codec = segment->name.codec;
+  *entry = segment->entry;
+  segment->file.fd = -1;
+  segment->is_reopened = true; /* should it be taken again */
+  bool is_same =
+      *entry == TR_ENTRY_READABLE && file->stat.st_ino == known.stat.st_ino && file->stat.st_dev == known.stat.st_dev;
+  if (!is_reopened || is_same) return SQLITE_OK;
+  tr_file_close(file);
+  return tr_error(message, SQLITE_BUSY, "job '%.*s': %s/%s was replaced while the history was read; read it again",
+                  (int)history->job.length, history->job.text, history->base->path, segment->path);
+}
+
+void tr_history_end(TrHistory *history) {
+  if (history->base == NULL) return;
+  drop_segments(history);
+  tr_dir_close(&history->dir);
+  for (size_t i = 0; i < history->listing_count; i++) tr_listing_free(&history->listing[i]);
+  sqlite3_free(history->listing);
+  sqlite3_free(history->segment);
+  tr_lines_close(&history->lines);
+  *history = (TrHistory){0};
+}
