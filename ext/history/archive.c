@@ -27,7 +27,7 @@ static int check_owner(const TrDir *dir, int fd, const char *name, char **messag
 }
 
 /* Moves *fd, which is closed unless it is the directory of results, to a directory in it. */
-static int step_into(const TrDir *dir, const char *name, int *fd, char **message) {
+static int enter_part(const TrDir *dir, const char *name, int *fd, char **message) {
   int into = (int)TEMP_FAILURE_RETRY(openat(*fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
   int reason = errno;
   if (*fd != dir->fd) close(*fd);
@@ -44,7 +44,7 @@ int tr_archive_open(const TrDir *dir, TrBytes job, int *fd, char **message) {
   sqlite3_snprintf(sizeof job_file, job_file, "%.*s" TR_SUFFIX, (int)job.length, job.text ? job.text : "");
   *fd = dir->fd;
   int code = SQLITE_OK;
-  for (int i = 0; steps[i] && *fd >= 0 && code == SQLITE_OK; i++) code = step_into(dir, steps[i], fd, message);
+  for (int i = 0; steps[i] && *fd >= 0 && code == SQLITE_OK; i++) code = enter_part(dir, steps[i], fd, message);
   if (code != SQLITE_OK && *fd >= 0) {
     close(*fd);
     *fd = -1;

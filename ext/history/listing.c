@@ -14,7 +14,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define SETTLED_US 100000 /* no file system's clock ticks more slowly */
+#define LISTING_SETTLED_US 100000 /* no file system's clock ticks more slowly */
 
 void tr_listing_free(TrListing *listing) {
   sqlite3_free(listing->path);
@@ -29,7 +29,7 @@ static int list_segment(void *context, const char *text) {
 }
 
 static bool is_older(const struct timespec *time, int64_t than_us) {
-  return time->tv_sec < (than_us - SETTLED_US) / 1000000;
+  return time->tv_sec < (than_us - LISTING_SETTLED_US) / 1000000;
 }
 
 static bool is_same_time(const struct timespec *a, const struct timespec *b) {

@@ -8,8 +8,8 @@
 **   .taskresults/archive/my-job.jsonl/20260101T000000Z-1.jsonl.zst.pending-42    being archived, from the file with
 **                                                                                that inode
 **
-** Names are read from their end, so that each has one meaning, whatever the job is called: my.jsonl.1.jsonl.2 belongs to
-** the job my.jsonl.1.
+** Names are read from their end, so that each has one meaning, whatever the job is called: my.jsonl.1.jsonl.2 belongs
+** to the job my.jsonl.1.
 */
 #include "history.h"
 
@@ -30,7 +30,7 @@ static bool ends_with(const char *text, size_t length, const char *suffix) {
 
 /* The number at the end of the text: as it is written without leading zeros, unless it is a date. *length becomes that
 ** of the text before it. */
-static bool take_number(const char *text, size_t *length, uint64_t *number, size_t *digits) {
+static bool take_last_number(const char *text, size_t *length, uint64_t *number, size_t *digits) {
   size_t start = *length;
   *number = 0;
   while (start > 0 && tr_is_digit(text[start - 1])) start--;
@@ -63,7 +63,7 @@ static size_t take_codec(const char *text, size_t length, TrSegmentName *name) {
 static bool take_rotation(const char *text, size_t *length, TrSegmentName *name) {
   uint64_t number;
   size_t digits;
-  if (!take_number(text, length, &number, &digits) || *length == 0) return false;
+  if (!take_last_number(text, length, &number, &digits) || *length == 0) return false;
   char before = text[--*length];
   name->number = (int64_t)number;
   name->is_dated = before == '-';
@@ -94,14 +94,14 @@ static bool parse_archived(const char *text, TrBytes job_file, TrSegmentName *na
   name->codec = TR_CODEC_ZSTD;
   name->job = (TrBytes){job_file.text, job_file.length - TR_SUFFIX_LEN};
   if (!ends_with(text, length, ZSTD_SUFFIX)) {
-    if (!take_number(text, &length, &name->source, &digits) || !ends_with(text, length, PENDING)) return false;
+    if (!take_last_number(text, &length, &name->source, &digits) || !ends_with(text, length, PENDING)) return false;
     length -= strlen(PENDING);
     name->is_pending = true;
   }
   name->base_length = length;
   if (!ends_with(text, length, TR_SUFFIX ZSTD_SUFFIX)) return false;
   length -= strlen(TR_SUFFIX ZSTD_SUFFIX);
-  if (!take_number(text, &length, &number, &digits)) return false;
+  if (!take_last_number(text, &length, &number, &digits)) return false;
   name->number = (int64_t)number;
   return length > 1 && text[length - 1] == '-';
 }

@@ -1,9 +1,9 @@
 /*
 ** segments.c - a job -> its segments, all open, in the order of their records.
 **
-** While we look, a rotation may rename .1 to .2 and the live file to .1, and a prune may move records to the archive. So
-** we list the names, open the files, and list again, until both lists are the same, and each name is still that of the
-** file that we opened. Then at one moment all of these were the job's files; and since they are open, what happens
+** While we look, a rotation may rename .1 to .2 and the live file to .1, and a prune may move records to the archive.
+** So we list the names, open the files, and list again, until both lists are the same, and each name is still that of
+** the file that we opened. Then at one moment all of these were the job's files; and since they are open, what happens
 ** later to their names does not matter. Only of a job with very many segments, the oldest ones are opened again when
 ** their turn comes; if one is another file by then, that is an error.
 **
@@ -21,7 +21,7 @@
 #ifndef TR_MOST_OPEN_SEGMENTS
 #define TR_MOST_OPEN_SEGMENTS 128
 #endif
-#define MOST_LOOKS 100
+#define MOST_HISTORY_LOOKS 100
 
 /* --- the names ---------------------------------------------------------------------------------------------------- */
 
@@ -273,7 +273,7 @@ int tr_history_open(TrHistory *history, const char *live_path, char **message) {
   int code = find_listing(history, live_path);
   if (code == SQLITE_OK) code = open_dir(history, message);
   history->job = (TrBytes){file, strlen(file) - TR_SUFFIX_LEN};
-  for (unsigned looks = 0; looks < MOST_LOOKS && code == SQLITE_OK && !agrees; looks++)
+  for (unsigned looks = 0; looks < MOST_HISTORY_LOOKS && code == SQLITE_OK && !agrees; looks++)
     code = look(history, &agrees, message);
   if (code == SQLITE_OK && !agrees) {
     code = tr_error(message, SQLITE_BUSY, "job '%.*s': the files of its history are renamed again and again",

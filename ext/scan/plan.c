@@ -1,7 +1,8 @@
 /*
 ** plan.c - what xBestIndex chose, as a text that EXPLAIN QUERY PLAN shows and xFilter parses.
 **
-** Grammar of idxStr:   plan  = [ "all segments: " ] [ term { " AND " term } ] [ " ORDER BY " ( "rowid" | "job_id" ) [ " DESC" ] ]
+** Grammar of idxStr:   plan  = [ "all segments: " ] [ term { " AND " term } ] [ " ORDER BY " order ]
+**                      order = ( "rowid" | "job_id" ) [ " DESC" ] | "job_id, segment_no, offset"
 **                      term  = column " " op [ " ?" ]
 ** with the columns and operators of the two tables below; term i is bound to argv[i]. xBestIndex and xFilter both use
 ** this one codec, so they cannot disagree.

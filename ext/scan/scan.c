@@ -242,7 +242,11 @@ void tr_scan_end(TrScan *scan) {
 /* --- for the tables ----------------------------------------------------------------------------------------------- */
 
 bool tr_scan_job_of_entry(const TrScan *scan, char job_id[TR_NAME_SIZE], size_t *length) {
-  return tr_file_list_job(&scan->files, scan->current.path, job_id, length);
+  TrBytes job = scan->current.job;
+  if (job.text == NULL) return tr_file_list_job(&scan->files, scan->current.path, job_id, length);
+  *length = job.length;
+  memcpy(job_id, job.text, job.length);
+  return true;
 }
 
 int64_t tr_scan_rowid(const TrScan *scan) {

@@ -288,8 +288,8 @@ typedef struct TrFileList {
 ** errno. */
 TR_CHECKED int tr_file_list_open_dir_of(const TrFileList *list, const char *path);
 
-/* Call order: init; open; fill, next, open_file (which a leftover needs not) and advance for each; close (after a failed
-** open, too); and open again for the next pass. fill finds the segments of the next job, if `next` has no more. */
+/* Call order: init; open; fill, next, open_file (not for a leftover) and advance for each; close (after a failed open,
+** too); and open again for the next pass. fill finds the segments of the next job, if `next` has no more. */
 void tr_file_list_init(TrFileList *list, TrNames *names, TrPoll *poll, TrListPurpose purpose);
 TR_CHECKED int tr_file_list_open(TrFileList *list, const TrSettings *settings, const TrFilter *filter, char **message);
 void tr_file_list_close(TrFileList *list);

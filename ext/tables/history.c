@@ -5,8 +5,8 @@
 **   SELECT * FROM task_history('my-job') ORDER BY job_id, segment_no, offset;
 **   SELECT segment, count(*) FROM task_history('my-job') GROUP BY segment_no;
 **
-** The columns of task_results, and two more, both hidden: `segment` is the file's name, `segment_no` its place among the
-** segments of its job, from 1 on. A rotation changes both, so a rowid, too, means a line only within one query.
+** The columns of task_results, and two more, both hidden: `segment` is the file's name, `segment_no` its place among
+** the segments of its job, from 1 on. A rotation changes both, so a rowid, too, means a line only within one query.
 */
 #include "tables.h"
 

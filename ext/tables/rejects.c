@@ -9,11 +9,23 @@
 */
 #include "tables.h"
 
-enum { REJECTS_JOB_ID, REJECTS_OFFSET, REJECTS_LENGTH, REJECTS_REASON, REJECTS_LINE, REJECTS_JOB, REJECTS_HOST };
+#include <string.h>
+
+enum {
+  REJECTS_JOB_ID,
+  REJECTS_OFFSET,
+  REJECTS_LENGTH,
+  REJECTS_REASON,
+  REJECTS_LINE,
+  REJECTS_JOB,
+  REJECTS_HOST,
+  REJECTS_SEGMENT
+};
 
 static const char rejects_schema[] =
     "CREATE TABLE task_rejects("
-    "job_id TEXT, offset INTEGER, length INTEGER, reason TEXT, line TEXT, job TEXT HIDDEN, host TEXT HIDDEN)";
+    "job_id TEXT, offset INTEGER, length INTEGER, reason TEXT, line TEXT, job TEXT HIDDEN, host TEXT HIDDEN, "
+    "segment TEXT HIDDEN)";
 
 static TrColumn rejects_column_of(int column) {
   switch (column) {
@@ -44,6 +56,12 @@ static void result_job(sqlite3_context *context, const TrScan *scan) {
   if (tr_scan_job_of_entry(scan, job_id, &length)) tr_result_bytes(context, job_id, length);
 }
 
+/* Only if all segments of the jobs are read. */
+static void result_segment(sqlite3_context *context, const TrScan *scan) {
+  const char *name = scan->current.name;
+  if (scan->filter.all_segments) tr_result_bytes(context, name, strlen(name));
+}
+
 static int rejects_column(sqlite3_vtab_cursor *base, sqlite3_context *context, int column) {
   const TrScan *scan = &((TrScanCursor *)base)->scan;
   const TrLine *line = tr_scan_line(scan);
@@ -55,6 +73,7 @@ static int rejects_column(sqlite3_vtab_cursor *base, sqlite3_context *context, i
   case REJECTS_OFFSET:
     if (has_line) sqlite3_result_int64(context, line->offset);
     break;
+  case REJECTS_SEGMENT: result_segment(context, scan); break;
   case REJECTS_HOST: tr_result_host(context, tr_scan_host(scan)); break;
   case REJECTS_LENGTH:
     if (has_line) sqlite3_result_int64(context, (sqlite3_int64)line->length);

@@ -159,7 +159,7 @@ some_segments() {
   done
   assert_rows 109 "CREATE VIRTUAL TABLE temp.r USING task_runs(segments=all)" "SELECT count(*) FROM r"
   printf 'odd\n' >>"$results/a.jsonl.2"
-  assert_rows 'a|not JSON' "CREATE VIRTUAL TABLE temp.r USING task_rejects(segments=all)" "SELECT job_id, substr(reason, 1, 8) FROM r"
+  assert_rows 'a|a.jsonl.2|malformed' "CREATE VIRTUAL TABLE temp.r USING task_rejects(segments=all)" "SELECT job_id, segment, substr(reason, 1, 9) FROM r"
   TASKRESULTS_SEGMENTS=some assert_sql_error "TASKRESULTS_SEGMENTS: 'some' is neither live nor all" "SELECT * FROM task_stats"
   assert_sql_error "segments: 'no' is neither live nor all" "CREATE VIRTUAL TABLE temp.t USING task_stats(segments=no)"
 }

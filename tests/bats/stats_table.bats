@@ -219,7 +219,7 @@ two|3.0|9.0|9.0|3.0\nunlogged|NULL|NULL|NULL|NULL' 'SELECT job_id, p50_s, p95_s,
   mv "$logs/a.log" "$BATS_TEST_TMPDIR/l"
   assert_rows '3.0|NULL' "CREATE VIRTUAL TABLE temp.r USING task_stats(logs='$BATS_TEST_TMPDIR/l', dir='$results', max_line=10000)" \
     'SELECT p50_s, (SELECT p50_s FROM task_stats) FROM r'
-  assert_sql_error "the arguments are dir='PATH', logs='PATH' and max_line=BYTES" \
+  assert_sql_error "the arguments are dir='PATH', logs='PATH', max_line=BYTES and segments=live|all" \
     'CREATE VIRTUAL TABLE temp.r USING task_stats(sync=off)'
   mkfifo "$logs/a.log"
   assert_rows NULL 'SELECT max_s FROM task_stats'

@@ -28,14 +28,15 @@ ok|INTEGER|1
 host|TEXT|1' "SELECT name, type, hidden FROM pragma_table_xinfo('task_results')"
 }
 
-@test "task_rejects has its columns in order, job and host hidden" {
+@test "task_rejects has its columns in order, job, host and segment hidden" {
   assert_rows 'job_id|TEXT|0
 offset|INTEGER|0
 length|INTEGER|0
 reason|TEXT|0
 line|TEXT|0
 job|TEXT|1
-host|TEXT|1' "SELECT name, type, hidden FROM pragma_table_xinfo('task_rejects')"
+host|TEXT|1
+segment|TEXT|1' "SELECT name, type, hidden FROM pragma_table_xinfo('task_rejects')"
 }
 
 @test "SELECT * shows the six columns of a record, as written" {
@@ -128,7 +129,7 @@ EFBFBD' 'SELECT hex(output) FROM task_results'
 
 @test "task_rejects takes a job and a host as arguments; three are too many" {
   assert_rows 0 "SELECT count(*) FROM task_rejects('a', 'a host that is not there')"
-  assert_sql_error 'too many arguments on task_rejects()' "SELECT * FROM task_rejects('a', 'b', 'c')"
+  assert_sql_error 'too many arguments on task_rejects()' "SELECT * FROM task_rejects('a', 'b', 'c', 'd')"
 }
 
 @test "an unknown module argument is refused by name, with a list of the valid ones" {
@@ -136,7 +137,7 @@ EFBFBD' 'SELECT hex(output) FROM task_results'
   for argument in "dri='/x'" colour=red dir "'/some/where'" '=x' 'max_line'; do
     assert_sql_error "the arguments are dir='PATH', max_line=BYTES and sync=off|data" \
       "CREATE VIRTUAL TABLE temp.t USING task_results($argument)"
-    assert_sql_error "the arguments are dir='PATH', max_line=BYTES and sync=off|data" \
+    assert_sql_error "the arguments are dir='PATH', max_line=BYTES, sync=off|data and segments=live|all" \
       "CREATE VIRTUAL TABLE temp.t USING task_rejects($argument)"
   done
   assert_sql_error "task_results: unknown argument 'colour'" 'CREATE VIRTUAL TABLE temp.t USING task_results(colour=red)'
