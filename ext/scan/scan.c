@@ -169,9 +169,10 @@ static int next_segment(TrScan *scan, char **message) {
 }
 
 int tr_scan_next_lines(TrScan *scan, unsigned most, const TrParsed **lines, unsigned *count, char **message) {
-  int code = next_lines(scan, most, count, message);
-  while (code == SQLITE_DONE && (code = next_segment(scan, message)) == SQLITE_OK)
+  int code;
+  do {
     code = next_lines(scan, most, count, message);
+  } while (code == SQLITE_DONE && (code = next_segment(scan, message)) == SQLITE_OK);
   *lines = scan->parsed;
   return code;
 }
