@@ -101,7 +101,8 @@ static int list_entries(NewNames *fresh, TrDir *dir, char **message) {
   return code == SQLITE_OK ? list_archives(fresh, dir, message) : code;
 }
 
-static int list_host(void *context, TrDir *dir, char **message) {
+static int list_host(void *context, TrDir *dir, TrBytes unused, char **message) {
+  (void)unused;
   NewNames *fresh = context;
   fresh->directory = dir->path;
   return list_entries(fresh, dir, message);
@@ -156,7 +157,8 @@ typedef struct NamedJobs {
   const TrNames *jobs;
 } NamedJobs;
 
-static int list_named_jobs_of_host(void *context, TrDir *dir, char **message) {
+static int list_named_jobs_of_host(void *context, TrDir *dir, TrBytes unused, char **message) {
+  (void)unused;
   const NamedJobs *named = context;
   return list_named_jobs(named->list, named->filter, dir, named->jobs, message);
 }

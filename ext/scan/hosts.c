@@ -13,6 +13,9 @@
 **
 ** As in the shell, the star does not stand for a name that begins with a dot, nor for one where the rest of the path
 ** does not exist. A directory that cannot be opened is an error that names it: its records would be missing.
+**
+** The path can also be that of a file of each host, such as /srv/runs/STAR/jobs.json. Then it is only found here, and
+** whoever visits it opens it.
 */
 #include "scan.h"
 
@@ -29,6 +32,10 @@ typedef struct HostSearch {
 
 static int hosts_error(const char *path, const char *cause, char **message) {
   return tr_error(message, SQLITE_ERROR, "directory %s: %s", path, cause);
+}
+
+static const char *kind_of(const TrHosts *hosts) {
+  return hosts->of_files ? "file" : "directory";
 }
 
 static char *copy_part(const char *from, size_t length) {
@@ -97,37 +104,44 @@ static int visit_host_entry(void *context, const char *name) {
   return tr_name_list_add(&search->names, name, length);
 }
 
-/* *fd is -1 if the entry is not a host: a file, or a directory without the rest of the path. */
-static int open_host(const TrHosts *hosts, const TrDir *base, const char *name, char **directory, int *fd,
-                     char **message) {
-  *fd = -1;
-  *directory = sqlite3_mprintf("%s%s", name, hosts->rest);
-  if (*directory == NULL) return SQLITE_NOMEM;
-  *fd = (int)TEMP_FAILURE_RETRY(openat(base->fd, *directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (*fd < 0 && errno != ENOENT && errno != ENOTDIR) {
-    return tr_error(message, SQLITE_CANTOPEN, "%s directory %s/%s: %s", base->store->word, base->path, *directory,
-                    strerror(errno));
-  }
-  if (*fd < 0 || tr_utf8_is_valid(name, strlen(name))) return SQLITE_OK;
-  return tr_error(message, SQLITE_ERROR, "%s directory %s/%s: its name is not valid UTF-8; rename it",
-                  base->store->word, base->path, *directory);
+/* The errno of what is sought, or 0. *fd stays -1 for a file. */
+static int reach_host(const TrHosts *hosts, const TrDir *base, const char *path, int *fd) {
+  struct stat unused;
+  if (hosts->of_files) return fstatat(base->fd, path, &unused, 0) == 0 ? 0 : errno;
+  *fd = (int)TEMP_FAILURE_RETRY(openat(base->fd, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  return *fd >= 0 ? 0 : errno;
 }
 
-static int visit_hosts(HostSearch *search, const TrDir *base, TrHostVisit visit, void *context, size_t *found,
-                       char **message) {
-  int code = SQLITE_OK;
-  for (size_t i = 0; i < search->names.count && code == SQLITE_OK; i++) {
-    char *directory = NULL;
-    int fd;
-    code = open_host(search->hosts, base, search->names.name[i], &directory, &fd, message);
-    if (code == SQLITE_OK && fd >= 0) {
-      ++*found;
-      TrDir dir = {.fd = fd, .store = base->store, .path = directory};
-      code = visit(context, &dir, message);
-    }
-    if (fd >= 0) close(fd);
-    sqlite3_free(directory);
+/* *is_host is false if the entry is none: a file, or a directory without the rest of the path. */
+static int open_host(const TrHosts *hosts, const TrDir *base, const char *name, TrDir *host, bool *is_host,
+                     char **message) {
+  const char *word = base->store->word, *path = host->path;
+  int reason = reach_host(hosts, base, path, &host->fd);
+  *is_host = reason == 0;
+  if (reason && reason != ENOENT && reason != ENOTDIR) {
+    return tr_error(message, SQLITE_CANTOPEN, "%s %s %s/%s: %s", word, kind_of(hosts), base->path, path,
+                    strerror(reason));
   }
+  if (reason || tr_utf8_is_valid(name, strlen(name))) return SQLITE_OK;
+  return tr_error(message, SQLITE_ERROR, "%s %s %s/%s: its name is not valid UTF-8; rename it", word, kind_of(hosts),
+                  base->path, path);
+}
+
+static int visit_host(const HostSearch *search, const TrDir *base, const char *name, TrHostVisit visit, void *context,
+                      size_t *found, char **message) {
+  TrBytes part = {0};
+  bool is_host;
+  char *path = sqlite3_mprintf("%s%s", name, search->hosts->rest);
+  if (path == NULL) return SQLITE_NOMEM;
+  TrDir dir = {.fd = -1, .store = base->store, .path = path};
+  int code = open_host(search->hosts, base, name, &dir, &is_host, message);
+  if (code == SQLITE_OK && is_host) {
+    ++*found;
+    match_host(search->hosts, name, strlen(name), &part);
+    code = visit(context, &dir, part, message);
+  }
+  if (dir.fd >= 0) close(dir.fd);
+  sqlite3_free(path);
   return code;
 }
 
@@ -137,9 +151,10 @@ int tr_hosts_visit(const TrHosts *hosts, TrDir *base, TrPoll *poll, const TrFilt
   size_t found = 0;
   int code = tr_dir_list(base, poll, visit_host_entry, &search, message);
   tr_name_list_sort(&search.names);
-  if (code == SQLITE_OK) code = visit_hosts(&search, base, visit, context, &found, message);
+  for (size_t i = 0; i < search.names.count && code == SQLITE_OK; i++)
+    code = visit_host(&search, base, search.names.name[i], visit, context, &found, message);
   tr_name_list_free(&search.names);
   if (code != SQLITE_OK || found > 0 || filter->host_count > 0) return code;
-  return tr_error(message, SQLITE_CANTOPEN, "%s directory %s/%s*%s%s: no directory matches", base->store->word,
-                  base->path, hosts->before, hosts->after, hosts->rest);
+  return tr_error(message, SQLITE_CANTOPEN, "%s %s %s/%s*%s%s: no %s matches", base->store->word, kind_of(hosts),
+                  base->path, hosts->before, hosts->after, hosts->rest, kind_of(hosts));
 }

@@ -245,13 +245,14 @@ void tr_workers_release(TrWorkers *workers);
 typedef struct TrHosts {
   char *base;                  /* owned; NULL: no star, so the path is a single directory */
   char *before, *after, *rest; /* owned; see hosts.c */
+  bool of_files;               /* set by the caller: the path is that of a file of each host */
 } TrHosts;
 
 TR_CHECKED int tr_hosts_init(TrHosts *hosts, const char *path, char **message); /* free it after an error, too */
 void tr_hosts_free(TrHosts *hosts);
 /* Is this a file of the path, and of which host? Without a star: is it only a name? */
 bool tr_hosts_own(const TrHosts *hosts, const char *file, TrBytes *host);
-typedef int (*TrHostVisit)(void *context, TrDir *dir, char **message); /* dir->path: below the base */
+typedef int (*TrHostVisit)(void *context, TrDir *dir, TrBytes host, char **message); /* dir->path: below the base */
 /* For each host that the filter wants, by name. An error if there is none at all. */
 TR_CHECKED int tr_hosts_visit(const TrHosts *hosts, TrDir *base, TrPoll *poll, const TrFilter *filter,
                               TrHostVisit visit, void *context, char **message);

@@ -55,11 +55,14 @@ static int index_jobs(TrJobs *jobs, const TrJson *array) {
   return SQLITE_OK;
 }
 
+const char *tr_jobs_path(const char *path) {
+  if (path == NULL) path = tr_environment("SCHEDULER_JOBS_FILE");
+  return path ? path : DEFAULT_JOBS_FILE;
+}
+
 int tr_jobs_load(TrJobs *jobs, const char *path, TrPoll *poll, char **message) {
   const char *name;
   char *cause = NULL;
-  if (path == NULL) path = tr_environment("SCHEDULER_JOBS_FILE");
-  if (path == NULL) path = DEFAULT_JOBS_FILE;
   *jobs = (TrJobs){.state_fd = -1};
   int code = open_state_dir(jobs, path, &name, message);
   if (code == SQLITE_OK) {

@@ -93,7 +93,8 @@ typedef struct TrJobs {
   int state_fd; /* owned, from tr_locate_dir(): the file's directory */
 } TrJobs;
 
-/* `path` NULL: the environment's, or the default. On failure nothing is owned. */
+const char *tr_jobs_path(const char *path); /* NULL: the environment's, or the default. Borrowed, as tr_environment() */
+/* On failure nothing is owned. */
 TR_CHECKED int tr_jobs_load(TrJobs *jobs, const char *path, TrPoll *poll, char **message);
 void tr_jobs_free(TrJobs *jobs);
 const char *tr_jobs_id(const TrJobs *jobs, size_t i); /* NULL: it has no id that is a text */

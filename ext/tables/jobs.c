@@ -5,6 +5,9 @@
 **   SELECT job_id, next_run, overdue_s FROM task_jobs WHERE state = 'overdue';
 **   CREATE VIRTUAL TABLE temp.j USING task_jobs(file='/backup/jobs.json', results='/backup/results');
 **
+** If both paths have a star, the jobs are those of several hosts, one host after another. A rowid is the ordinal of the
+** host, which no other condition changes, and the number of the row among those of the host.
+**
 ** The file is read whole when a query begins, so a query sees the jobs as they were at one moment. A column has the
 ** value that json_extract() would give; `record` is the whole job as JSON, for members without a column. An element
 ** that is not an object has only a record; one whose id is not a text has no job_id.
@@ -30,6 +33,7 @@ enum {
   JOBS_STARTED_US,
   JOBS_IS_ENABLED,
   JOBS_INTERVAL_US,
+  JOBS_HOST,
 };
 
 static const char jobs_schema[] =
@@ -37,7 +41,8 @@ static const char jobs_schema[] =
     "job_id TEXT, name TEXT, schedule TEXT, enabled INTEGER, recurring INTEGER, notify INTEGER, created_at TEXT, "
     "next_run TEXT, last_run TEXT, agent TEXT, runtime TEXT, task TEXT, mode TEXT, cron TEXT, timeout, created_by, "
     "next_run_us INTEGER, last_run_us INTEGER, overdue_s REAL, state TEXT, record TEXT, "
-    "created_us INTEGER HIDDEN, started_us INTEGER HIDDEN, is_enabled INTEGER HIDDEN, interval_us INTEGER HIDDEN)";
+    "created_us INTEGER HIDDEN, started_us INTEGER HIDDEN, is_enabled INTEGER HIDDEN, interval_us INTEGER HIDDEN, "
+    "host TEXT HIDDEN)";
 
 static const char *const member_of_column[JOBS_CREATED_BY + 1] = {
     "id",       "name",  "schedule", "enabled", "recurring", "notify", "created_at", "next_run",
@@ -54,9 +59,9 @@ typedef struct JobsTable {
 
 typedef struct JobsCursor {
   sqlite3_vtab_cursor base;
-  TrJobs jobs;
-  TrNameList orphans; /* owned: job ids, in alphabetical order */
-  size_t at;          /* the current row: a job, or after all jobs an orphan */
+  TrHostJobsList hosts;
+  size_t which; /* the current row is of this host: */
+  size_t at;    /* a job, or after all jobs an orphan */
   int64_t now_us;
   const char *state;  /* static: the current job's; NULL: not asked for yet */
   int64_t started_us; /* when the current run began, or TR_UNKNOWN_US */
@@ -108,18 +113,28 @@ static int jobs_disconnect(sqlite3_vtab *vtab) {
   return SQLITE_OK;
 }
 
-/* Nothing is pushed down: the file is small and read whole, and SQLite indexes the rows itself for a join. */
+static TrColumn jobs_column_of(int column) {
+  return column == JOBS_HOST ? TR_COLUMN_HOST : TR_COLUMN_OTHER;
+}
+
+/* Only the host is pushed down: a file is small and read whole, and SQLite indexes the rows itself for a join. */
 static int jobs_best_index(sqlite3_vtab *vtab, sqlite3_index_info *info) {
-  (void)vtab;
-  info->estimatedCost = 1e4;
-  info->estimatedRows = 100;
-  return SQLITE_OK;
+  JobsTable *table = (JobsTable *)vtab;
+  TrPlanned planned = {.column_of = jobs_column_of, .connection = table->connection, .settings = &table->results};
+  int orders = info->nOrderBy;
+  info->nOrderBy = 0; /* the rows come in the order of the files */
+  int code = tr_plan_choose(info, &planned, &vtab->zErrMsg);
+  info->nOrderBy = orders;
+  info->idxFlags = 0;
+  info->estimatedCost /= 100;
+  info->estimatedRows = info->estimatedRows / 10000 + 1;
+  return code;
 }
 
 /* --- orphans ------------------------------------------------------------------------------------------------------ */
 
 typedef struct Hunt {
-  JobsCursor *cursor;
+  TrHostJobs *of;
   TrNames *known; /* the ids of the jobs */
   const TrDir *dir;
   char **message;
@@ -140,7 +155,7 @@ static int visit_entry(void *context, const char *name) {
                     strerror(reason));
   }
   if (!S_ISREG(entry.st_mode)) return SQLITE_OK;
-  return tr_name_list_add(&hunt->cursor->orphans, name, length - TR_SUFFIX_LEN);
+  return tr_name_list_add(&hunt->of->orphans, name, length - TR_SUFFIX_LEN);
 }
 
 static int intern_jobs(const TrJobs *jobs, TrNames *known, char **message) {
@@ -154,36 +169,80 @@ static int intern_jobs(const TrJobs *jobs, TrNames *known, char **message) {
   return tr_error(message, SQLITE_TOOBIG, "more than %lld jobs", (long long)TR_MAX_ORDINAL + 1);
 }
 
+/* A host's name may have a star of its own. */
+static int open_results(TrDir *dir, const TrHostJobs *of, const char *path, char **message) {
+  if (of->host == NULL) return tr_dir_open(dir, &tr_results_store, path, message);
+  *dir = (TrDir){.store = &tr_results_store, .path = path};
+  dir->fd = (int)TEMP_FAILURE_RETRY(open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (dir->fd >= 0) return SQLITE_OK;
+  return tr_error(message, SQLITE_CANTOPEN, "results directory %s: %s", path, strerror(errno));
+}
+
 /* The scheduler makes the results directory with the first result: if it is missing, there are no orphans. */
-static int find_orphans(JobsCursor *cursor, JobsTable *table, char **message) {
+static int find_orphans_in(TrHostJobs *of, const char *path, TrPoll *poll, char **message) {
   struct stat unused;
   TrDir dir = {.fd = -1};
-  const char *path = tr_settings_dir(&table->results);
-  if (strchr(path, '*') == NULL && stat(path, &unused) != 0 && errno == ENOENT) return SQLITE_OK;
-  Hunt hunt = {.cursor = cursor, .known = tr_names_new(), .dir = &dir, .message = message};
-  int code = hunt.known ? intern_jobs(&cursor->jobs, hunt.known, message) : SQLITE_NOMEM;
-  if (code == SQLITE_OK) code = tr_dir_open(&dir, &tr_results_store, path, message);
-  if (code == SQLITE_OK) code = tr_dir_list(&dir, &table->poll, visit_entry, &hunt, message);
-  tr_name_list_sort(&cursor->orphans);
+  if (stat(path, &unused) != 0 && errno == ENOENT) return SQLITE_OK;
+  Hunt hunt = {.of = of, .known = tr_names_new(), .dir = &dir, .message = message};
+  int code = hunt.known ? intern_jobs(&of->jobs, hunt.known, message) : SQLITE_NOMEM;
+  if (code == SQLITE_OK) code = open_results(&dir, of, path, message);
+  if (code == SQLITE_OK) code = tr_dir_list(&dir, poll, visit_entry, &hunt, message);
+  tr_name_list_sort(&of->orphans);
   tr_dir_close(&dir);
   tr_names_free(hunt.known);
+  return code;
+}
+
+static int find_orphans(TrHostJobs *of, JobsTable *table, char **message) {
+  const char *path = tr_settings_dir(&table->results), *star = strchr(path, '*');
+  char *own = of->host && star ? sqlite3_mprintf("%.*s%s%s", (int)(star - path), path, of->host, star + 1)
+                               : sqlite3_mprintf("%s", path);
+  int code = own ? find_orphans_in(of, own, &table->poll, message) : SQLITE_NOMEM;
+  sqlite3_free(own);
+  return code;
+}
+
+/* Without a star the ordinal stays 0. */
+static int add_orphans_and_ordinal(TrHostJobs *of, JobsTable *table, char **message) {
+  int code = find_orphans(of, table, message);
+  if (code == SQLITE_OK && of->host) code = tr_host_jobs_intern(of, "", table->connection, &of->ordinal, message);
   return code;
 }
 
 /* --- the cursor --------------------------------------------------------------------------------------------------- */
 
 static void clear_cursor(JobsCursor *cursor) {
-  tr_jobs_free(&cursor->jobs);
-  tr_name_list_free(&cursor->orphans);
-  cursor->at = 0;
+  tr_host_jobs_free(&cursor->hosts);
+  cursor->which = cursor->at = 0;
   cursor->state = NULL;
+}
+
+static const TrHostJobs *host_of(const JobsCursor *cursor) {
+  return &cursor->hosts.of[cursor->which];
+}
+
+/* The current row is a job, not an orphan. */
+static bool is_listed(const JobsCursor *cursor) {
+  return cursor->at < host_of(cursor)->jobs.count;
+}
+
+static const TrJson *job_of(const JobsCursor *cursor) {
+  return host_of(cursor)->jobs.job[cursor->at];
+}
+
+static void pass_empty_hosts(JobsCursor *cursor) {
+  while (cursor->which < cursor->hosts.count &&
+         cursor->at >= host_of(cursor)->jobs.count + host_of(cursor)->orphans.count) {
+    cursor->which++;
+    cursor->at = 0;
+  }
 }
 
 static int jobs_open(sqlite3_vtab *vtab, sqlite3_vtab_cursor **out) {
   (void)vtab;
   JobsCursor *cursor = sqlite3_malloc64(sizeof *cursor);
   if (cursor == NULL) return SQLITE_NOMEM;
-  *cursor = (JobsCursor){.jobs.state_fd = -1};
+  *cursor = (JobsCursor){0};
   *out = &cursor->base;
   return SQLITE_OK;
 }
@@ -194,14 +253,31 @@ static int jobs_close(sqlite3_vtab_cursor *base) {
   return SQLITE_OK;
 }
 
+static int bind_host(JobsTable *table, const char *plan_text, int argc, sqlite3_value **argv, TrFilter *filter) {
+  TrPlan plan;
+  if (!tr_plan_decode(plan_text, &plan)) {
+    return tr_error(&table->base.zErrMsg, SQLITE_INTERNAL, "cannot read the plan '%s'", plan_text);
+  }
+  return tr_filter_bind(filter, &plan, argc, argv, &table->poll);
+}
+
 static int jobs_filter(sqlite3_vtab_cursor *base, int unused, const char *plan, int argc, sqlite3_value **argv) {
-  (void)unused, (void)plan, (void)argc, (void)argv;
+  (void)unused;
   JobsCursor *cursor = (JobsCursor *)base;
   JobsTable *table = (JobsTable *)base->pVtab;
+  char **message = &table->base.zErrMsg;
+  TrFilter filter;
   clear_cursor(cursor);
-  int code = tr_jobs_load(&cursor->jobs, table->file, &table->poll, &table->base.zErrMsg);
-  if (code == SQLITE_OK) code = find_orphans(cursor, table, &table->base.zErrMsg);
+  int code = bind_host(table, plan, argc, argv, &filter);
+  if (code != SQLITE_OK) return code;
+  code = tr_host_jobs_check(table->file, &table->results, message);
+  if (code == SQLITE_OK && !filter.nothing)
+    code = tr_host_jobs_load(&cursor->hosts, table->file, &filter, &table->poll, message);
+  for (size_t i = 0; i < cursor->hosts.count && code == SQLITE_OK; i++)
+    code = add_orphans_and_ordinal(&cursor->hosts.of[i], table, message);
+  tr_filter_free(&filter);
   cursor->now_us = tr_clock_us();
+  pass_empty_hosts(cursor);
   return code;
 }
 
@@ -209,16 +285,18 @@ static int jobs_next(sqlite3_vtab_cursor *base) {
   JobsCursor *cursor = (JobsCursor *)base;
   cursor->at++;
   cursor->state = NULL;
+  pass_empty_hosts(cursor);
   return SQLITE_OK;
 }
 
 static int jobs_eof(sqlite3_vtab_cursor *base) {
   const JobsCursor *cursor = (JobsCursor *)base;
-  return cursor->at >= cursor->jobs.count + cursor->orphans.count;
+  return cursor->which >= cursor->hosts.count;
 }
 
 static int jobs_rowid(sqlite3_vtab_cursor *base, sqlite3_int64 *rowid) {
-  *rowid = (sqlite3_int64)((JobsCursor *)base)->at + 1;
+  const JobsCursor *cursor = (JobsCursor *)base;
+  *rowid = (sqlite3_int64)host_of(cursor)->ordinal << TR_OFFSET_BITS | (sqlite3_int64)(cursor->at + 1);
   return SQLITE_OK;
 }
 
@@ -227,15 +305,15 @@ static int jobs_rowid(sqlite3_vtab_cursor *base, sqlite3_int64 *rowid) {
 /* Does the current job have a next_run that cannot be read as a time? False if it has none. */
 static bool is_next_run_unreadable(const JobsCursor *cursor) {
   int64_t unused;
-  const TrJson *next_run = tr_json_member(cursor->jobs.job[cursor->at], "next_run");
-  return tr_json_is_truthy(next_run) && !tr_jobs_time_us(&cursor->jobs, cursor->at, "next_run", &unused);
+  const TrJson *next_run = tr_json_member(job_of(cursor), "next_run");
+  return tr_json_is_truthy(next_run) && !tr_jobs_time_us(&host_of(cursor)->jobs, cursor->at, "next_run", &unused);
 }
 
 /* Is the current job enabled and past its time, and by how much? */
 static bool is_overdue(const JobsCursor *cursor, int64_t *late_us) {
   int64_t next_us;
-  if (!tr_jobs_is_enabled(&cursor->jobs, cursor->at)) return false;
-  if (!tr_jobs_time_us(&cursor->jobs, cursor->at, "next_run", &next_us)) return false;
+  if (!tr_jobs_is_enabled(&host_of(cursor)->jobs, cursor->at)) return false;
+  if (!tr_jobs_time_us(&host_of(cursor)->jobs, cursor->at, "next_run", &next_us)) return false;
   *late_us = cursor->now_us - next_us;
   return *late_us > 0;
 }
@@ -243,18 +321,19 @@ static bool is_overdue(const JobsCursor *cursor, int64_t *late_us) {
 /* Found only once per row, so that state and started_us of a row are of the same moment. */
 static int find_state(JobsCursor *cursor, char **message) {
   TrRun run = TR_RUN_NONE;
-  const char *id = tr_jobs_id(&cursor->jobs, cursor->at);
+  const char *id = tr_jobs_id(&host_of(cursor)->jobs, cursor->at);
   JobsTable *table = (JobsTable *)cursor->base.pVtab;
   int64_t unused;
   if (cursor->state) return SQLITE_OK;
   int code =
-      id ? tr_checkpoint_look(cursor->jobs.state_fd, id, &table->poll, &run, &cursor->started_us, message) : SQLITE_OK;
+      id ? tr_checkpoint_look(host_of(cursor)->jobs.state_fd, id, &table->poll, &run, &cursor->started_us, message)
+         : SQLITE_OK;
   if (run != TR_RUN_ALIVE) cursor->started_us = TR_UNKNOWN_US;
   if (run == TR_RUN_ALIVE) {
     cursor->state = "running";
   } else if (run == TR_RUN_DEAD) {
     cursor->state = "died";
-  } else if (!tr_jobs_is_enabled(&cursor->jobs, cursor->at)) {
+  } else if (!tr_jobs_is_enabled(&host_of(cursor)->jobs, cursor->at)) {
     cursor->state = "paused";
   } else if (is_next_run_unreadable(cursor)) {
     cursor->state = "unknown";
@@ -266,7 +345,7 @@ static int find_state(JobsCursor *cursor, char **message) {
 
 static void result_time_us(sqlite3_context *context, const JobsCursor *cursor, const char *member) {
   int64_t time_us;
-  if (tr_jobs_time_us(&cursor->jobs, cursor->at, member, &time_us)) sqlite3_result_int64(context, time_us);
+  if (tr_jobs_time_us(&host_of(cursor)->jobs, cursor->at, member, &time_us)) sqlite3_result_int64(context, time_us);
 }
 
 /* Nothing, if the schedule is not `every N unit`. */
@@ -283,17 +362,19 @@ static int result_interval(sqlite3_context *context, const TrJson *job) {
 }
 
 static void orphan_column(sqlite3_context *context, const JobsCursor *cursor, int column) {
-  const char *job_id = cursor->orphans.name[cursor->at - cursor->jobs.count];
+  const char *job_id = host_of(cursor)->orphans.name[cursor->at - host_of(cursor)->jobs.count];
   if (column == JOBS_JOB_ID) sqlite3_result_text(context, job_id, -1, SQLITE_TRANSIENT);
   if (column == JOBS_STATE) sqlite3_result_text(context, "orphaned", -1, SQLITE_STATIC);
 }
 
 static int job_column(sqlite3_context *context, JobsCursor *cursor, int column) {
-  const TrJson *job = cursor->jobs.job[cursor->at];
+  const TrJson *job = job_of(cursor);
   int64_t late_us;
   int code = SQLITE_OK;
   switch (column) {
-  case JOBS_JOB_ID: sqlite3_result_text(context, tr_jobs_id(&cursor->jobs, cursor->at), -1, SQLITE_TRANSIENT); break;
+  case JOBS_JOB_ID:
+    sqlite3_result_text(context, tr_jobs_id(&host_of(cursor)->jobs, cursor->at), -1, SQLITE_TRANSIENT);
+    break;
   case JOBS_NEXT_RUN_US: result_time_us(context, cursor, "next_run"); break;
   case JOBS_LAST_RUN_US: result_time_us(context, cursor, "last_run"); break;
   case JOBS_CREATED_US: result_time_us(context, cursor, "created_at"); break;
@@ -308,7 +389,7 @@ static int job_column(sqlite3_context *context, JobsCursor *cursor, int column) 
     code = find_state(cursor, &cursor->base.pVtab->zErrMsg);
     if (code == SQLITE_OK && cursor->started_us != TR_UNKNOWN_US) sqlite3_result_int64(context, cursor->started_us);
     break;
-  case JOBS_IS_ENABLED: sqlite3_result_int(context, tr_jobs_is_enabled(&cursor->jobs, cursor->at)); break;
+  case JOBS_IS_ENABLED: sqlite3_result_int(context, tr_jobs_is_enabled(&host_of(cursor)->jobs, cursor->at)); break;
   case JOBS_INTERVAL_US: code = result_interval(context, job); break;
   case JOBS_RECORD: tr_json_result_source(context, job); break;
   default: tr_json_result(context, tr_json_member(job, member_of_column[column])); break;
@@ -318,12 +399,14 @@ static int job_column(sqlite3_context *context, JobsCursor *cursor, int column) 
 
 static int jobs_column(sqlite3_vtab_cursor *base, sqlite3_context *context, int column) {
   JobsCursor *cursor = (JobsCursor *)base;
-  if (cursor->at >= cursor->jobs.count) {
+  if (column == JOBS_HOST) {
+    tr_host_jobs_result(context, host_of(cursor));
+  } else if (!is_listed(cursor)) {
     orphan_column(context, cursor, column);
-  } else if (tr_json_is_object(cursor->jobs.job[cursor->at])) {
+  } else if (tr_json_is_object(job_of(cursor))) {
     return job_column(context, cursor, column);
   } else if (column == JOBS_RECORD) {
-    tr_json_result_source(context, cursor->jobs.job[cursor->at]);
+    tr_json_result_source(context, job_of(cursor));
   }
   return SQLITE_OK;
 }

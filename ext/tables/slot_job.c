@@ -71,10 +71,20 @@ static int add_record(TrSlotSource *source, int64_t horizon_us, BeforeHorizon *b
   return SQLITE_OK;
 }
 
-static int read_records(TrSlotSource *source, const char *job_id, int64_t horizon_us, char **message) {
+/* Of the job, and of the host, if there are several. */
+static int filter_for(TrFilter *filter, const char *host, const char *job_id, TrOrder order) {
+  int code = tr_filter_for_job(filter, job_id, strlen(job_id), order);
+  if (code != SQLITE_OK || host == NULL) return code;
+  code = tr_filter_add_host(filter, (TrBytes){host, strlen(host)});
+  if (code != SQLITE_OK) tr_filter_free(filter);
+  return code;
+}
+
+static int read_records(TrSlotSource *source, const char *host, const char *job_id, int64_t horizon_us,
+                        char **message) {
   TrFilter filter;
   BeforeHorizon before = {.count = 0};
-  int code = tr_filter_for_job(&filter, job_id, strlen(job_id), TR_ORDER_ANY);
+  int code = filter_for(&filter, host, job_id, TR_ORDER_ANY);
   if (code == SQLITE_OK) code = tr_settings_segments(source->results, &filter.all_segments, message);
   if (code == SQLITE_OK) code = tr_scan_begin(&source->records, source->results, &filter, message);
   while (code == SQLITE_OK && (code = tr_scan_next(&source->records, message)) == SQLITE_ROW)
@@ -88,10 +98,11 @@ static int read_records(TrSlotSource *source, const char *job_id, int64_t horizo
 
 /* --- the log ------------------------------------------------------------------------------------------------------ */
 
-static int read_messages_once(TrSlotSource *source, const char *job_id, int64_t horizon_us, char **message) {
+static int read_messages_once(TrSlotSource *source, const char *host, const char *job_id, int64_t horizon_us,
+                              char **message) {
   TrFilter filter;
   tr_job_log_begin(&source->log, horizon_us);
-  int code = tr_filter_for_job(&filter, job_id, strlen(job_id), TR_ORDER_ROWID_DESC);
+  int code = filter_for(&filter, host, job_id, TR_ORDER_ROWID_DESC);
   if (code == SQLITE_OK) code = tr_log_scan_begin(&source->messages, source->logs, &filter, message);
   while (code == SQLITE_OK && !tr_job_log_is_enough(&source->log)) {
     int64_t time_us;
@@ -108,9 +119,10 @@ static int read_messages_once(TrSlotSource *source, const char *job_id, int64_t 
 }
 
 /* A log may be emptied in place, by whoever rotates it. Half of it would show runs as missed. */
-static int read_messages(TrSlotSource *source, const char *job_id, int64_t horizon_us, char **message) {
+static int read_messages(TrSlotSource *source, const char *host, const char *job_id, int64_t horizon_us,
+                         char **message) {
   for (int looks = 0; looks < MOST_LOG_LOOKS; looks++) {
-    int code = read_messages_once(source, job_id, horizon_us, message);
+    int code = read_messages_once(source, host, job_id, horizon_us, message);
     if (code != SQLITE_OK || !source->messages.lines.has_shrunk) return code;
   }
   return tr_error(message, SQLITE_BUSY, "job '%s': its log becomes shorter again and again while it is read", job_id);
@@ -188,15 +200,15 @@ static int combine_runs(TrSlotSource *source, int64_t started_us) {
   return code == SQLITE_OK ? add_open_runs(source, until_us) : code;
 }
 
-int tr_slot_source_load(TrSlotSource *source, const TrJobs *jobs, const char *job_id, int64_t horizon_us,
+int tr_slot_source_load(TrSlotSource *source, const TrHostJobs *of, const char *job_id, int64_t horizon_us,
                         TrSlotJob *job, char **message) {
   TrRun state;
   int64_t started_us;
   source->count = 0;
   source->earliest_us = INT64_MAX;
-  int code = tr_checkpoint_look(jobs->state_fd, job_id, source->poll, &state, &started_us, message);
-  if (code == SQLITE_OK) code = read_records(source, job_id, horizon_us, message);
-  if (code == SQLITE_OK) code = read_messages(source, job_id, horizon_us, message);
+  int code = tr_checkpoint_look(of->jobs.state_fd, job_id, source->poll, &state, &started_us, message);
+  if (code == SQLITE_OK) code = read_records(source, of->host, job_id, horizon_us, message);
+  if (code == SQLITE_OK) code = read_messages(source, of->host, job_id, horizon_us, message);
   if (code == SQLITE_OK) code = combine_runs(source, state == TR_RUN_ALIVE ? started_us : TR_UNKNOWN_US);
   if (code != SQLITE_OK) return too_many(job_id, code, message);
   tr_array_sort(source->run, source->count, sizeof *source->run, compare_slot_runs);

@@ -10,6 +10,8 @@
 ** depend on the window of the query: only what happened since a day before the window matters (see
 ** scheduler/job_log.c).
 **
+** If the paths have a star, each host has its own jobs.json, and the order is that of (id, host).
+**
 ** A rowid is the ordinal of the job, and the slot in seconds: two slots of a job are a second apart at least.
 */
 #include "tables.h"
@@ -37,7 +39,8 @@ enum {
   SLOTS_JOB,
   SLOTS_OK,
   SLOTS_STARTED_US,
-  SLOTS_FINISHED_US
+  SLOTS_FINISHED_US,
+  SLOTS_HOST
 };
 
 static const char slots_schema[] =
@@ -45,10 +48,14 @@ static const char slots_schema[] =
     "job_id TEXT, slot TEXT, slot_us INTEGER, offset INTEGER, finished TEXT, late_s REAL, state TEXT, reason TEXT, "
     /* Arguments have no types: SQLite must not convert what was given. */
     "since HIDDEN, until HIDDEN, grace HIDDEN, zone HIDDEN, per_job HIDDEN, "
-    "job TEXT HIDDEN, ok INTEGER HIDDEN, started_us INTEGER HIDDEN, finished_us INTEGER HIDDEN)";
+    "job TEXT HIDDEN, ok INTEGER HIDDEN, started_us INTEGER HIDDEN, finished_us INTEGER HIDDEN, host TEXT HIDDEN)";
 
-/* Where jobs.json has an id, and how many times: the index is that of the first. */
+/* Of idxNum: the query relies on our order of slots. */
+#define SORTS_SLOTS TR_CHECKS_END
+
+/* Where the jobs.json of a host has an id, and how many times: the index is that of the first. */
 typedef struct ListedJob {
+  const TrHostJobs *of; /* borrowed */
   size_t index, times;
 } ListedJob;
 
@@ -57,8 +64,8 @@ typedef struct SlotsCursor {
   TrFilter filter;
   TrSlotArguments arguments;
   int64_t now_us;
-  TrJobs jobs;
-  ListedJob *order; /* owned: the wanted jobs, sorted by id */
+  TrHostJobsList hosts;
+  ListedJob *order; /* owned: the wanted jobs, sorted by id and host */
   size_t order_count, at;
   uint32_t ordinal; /* of the current job */
   TrSlotSource source;
@@ -78,6 +85,7 @@ static TrColumn slots_column_of(int column) {
   switch (column) {
   case SLOTS_JOB_ID:
   case SLOTS_JOB: return TR_COLUMN_JOB_ID;
+  case SLOTS_HOST: return TR_COLUMN_HOST;
   case SLOTS_SLOT_US: return TR_COLUMN_TIME_US;
   case SLOTS_SINCE: return TR_COLUMN_SINCE;
   case SLOTS_UNTIL: return TR_COLUMN_UNTIL;
@@ -93,83 +101,90 @@ static int slots_connect(sqlite3 *db, void *connection, int argc, const char *co
   return tr_logged_table_connect(db, connection, slots_schema, true, argc, argv, vtab, message);
 }
 
-/* job_id, then the slots. In UTF-16 SQLite compares texts by other bytes. */
-static int choose_slots_order(sqlite3_index_info *info, const TrConnection *connection) {
+/* job_id, then the slots, which are sorted if there is one host. In UTF-16 SQLite compares texts by other bytes. */
+static int choose_slots_order(sqlite3_index_info *info, const TrConnection *connection, bool is_of_hosts) {
   const struct sqlite3_index_orderby *by = info->aOrderBy;
   bool is_utf8;
   int count = info->nOrderBy;
   if (count == 0 || count > 2 || by[0].desc || slots_column_of(by[0].iColumn) != TR_COLUMN_JOB_ID) return SQLITE_OK;
-  if (count == 2 && (by[1].desc || by[1].iColumn != SLOTS_SLOT_US)) return SQLITE_OK;
+  if (count == 2 && (is_of_hosts || by[1].desc || by[1].iColumn != SLOTS_SLOT_US)) return SQLITE_OK;
   int code = tr_connection_is_utf8(connection, &is_utf8);
   info->orderByConsumed = is_utf8;
+  if (is_utf8 && count == 2) info->idxNum |= SORTS_SLOTS;
   return code;
 }
 
 static int slots_best_index(sqlite3_vtab *vtab, sqlite3_index_info *info) {
   const TrConnection *connection = ((TrTable *)vtab)->connection;
+  bool is_of_hosts = strchr(tr_settings_dir(&((TrTable *)vtab)->settings), '*') != NULL;
   int orders = info->nOrderBy;
   info->nOrderBy = 0; /* this table cannot deliver the orders of a scan */
   int code = tr_time_window_choose(vtab, info, "task_slots", slots_column_of);
   info->nOrderBy = orders;
-  return code == SQLITE_OK ? choose_slots_order(info, connection) : code;
+  return code == SQLITE_OK ? choose_slots_order(info, connection, is_of_hosts) : code;
 }
 
 /* --- jobs --------------------------------------------------------------------------------------------------------- */
 
-static int compare_ids(const void *a, const void *b, void *context) {
-  const TrJobs *jobs = context;
+static const char *listed_id(const ListedJob *listed) {
+  return tr_jobs_id(&listed->of->jobs, listed->index);
+}
+
+static int compare_listed(const void *a, const void *b) {
   const ListedJob *x = a, *y = b;
-  int order = strcmp(tr_jobs_id(jobs, x->index), tr_jobs_id(jobs, y->index));
+  int order = strcmp(listed_id(x), listed_id(y));
+  if (order == 0) order = (x->of > y->of) - (x->of < y->of); /* they are in the order of their names */
   return order ? order : (x->index > y->index) - (x->index < y->index);
 }
 
-/* Of each id one is kept. */
+/* Of each id of a host one is kept. */
 static void join_twins(SlotsCursor *cursor) {
   size_t kept = 0;
   for (size_t i = 1; i < cursor->order_count; i++) {
-    ListedJob *last = &cursor->order[kept];
-    const char *id = tr_jobs_id(&cursor->jobs, cursor->order[i].index);
-    if (strcmp(tr_jobs_id(&cursor->jobs, last->index), id) == 0) {
+    ListedJob *last = &cursor->order[kept], *next = &cursor->order[i];
+    if (last->of == next->of && strcmp(listed_id(last), listed_id(next)) == 0) {
       last->times++;
     } else {
-      cursor->order[++kept] = cursor->order[i];
+      cursor->order[++kept] = *next;
     }
   }
   if (cursor->order_count) cursor->order_count = kept + 1;
 }
 
-static int choose_jobs(SlotsCursor *cursor) {
-  cursor->order = sqlite3_malloc64(cursor->jobs.count * sizeof *cursor->order + 1);
-  if (cursor->order == NULL) return SQLITE_NOMEM;
-  for (size_t i = 0; i < cursor->jobs.count; i++) {
-    const char *id = tr_jobs_id(&cursor->jobs, i);
+static void choose_jobs_of(SlotsCursor *cursor, const TrHostJobs *of) {
+  for (size_t i = 0; i < of->jobs.count; i++) {
+    const char *id = tr_jobs_id(&of->jobs, i);
     if (id && tr_filter_wants_job(&cursor->filter, id, strlen(id))) {
-      cursor->order[cursor->order_count++] = (ListedJob){.index = i, .times = 1};
+      cursor->order[cursor->order_count++] = (ListedJob){.of = of, .index = i, .times = 1};
     }
   }
-  if (cursor->order_count > 1)
-    tr_sort(cursor->order, cursor->order_count, sizeof *cursor->order, compare_ids, &cursor->jobs);
+}
+
+static int choose_jobs(SlotsCursor *cursor) {
+  size_t most = 0;
+  for (size_t i = 0; i < cursor->hosts.count; i++) most += cursor->hosts.of[i].jobs.count;
+  cursor->order = sqlite3_malloc64(most * sizeof *cursor->order + 1);
+  if (cursor->order == NULL) return SQLITE_NOMEM;
+  for (size_t i = 0; i < cursor->hosts.count; i++) choose_jobs_of(cursor, &cursor->hosts.of[i]);
+  if (cursor->order_count > 1) tr_array_sort(cursor->order, cursor->order_count, sizeof *cursor->order, compare_listed);
   join_twins(cursor);
   return SQLITE_OK;
 }
 
-static const char *current_id(const SlotsCursor *cursor) {
-  return tr_jobs_id(&cursor->jobs, cursor->order[cursor->at].index);
+static const TrHostJobs *current_host(const SlotsCursor *cursor) {
+  return cursor->order[cursor->at].of;
 }
 
-static int intern_job(SlotsCursor *cursor, const TrTable *table, char **message) {
-  const char *id = current_id(cursor);
-  int code = tr_names_intern(table->connection->names, id, strlen(id), &cursor->ordinal);
-  if (code != SQLITE_FULL) return code;
-  return tr_error(message, SQLITE_TOOBIG, "task_slots: more than %lld jobs", (long long)TR_MAX_ORDINAL + 1);
+static const char *current_id(const SlotsCursor *cursor) {
+  return listed_id(&cursor->order[cursor->at]);
 }
 
 /* A job without `recurring` is recurring, as for the scheduler. */
-static void describe_job(SlotsCursor *cursor, size_t i) {
-  const TrJson *recurring = tr_json_member(cursor->jobs.job[i], "recurring");
+static void describe_job(SlotsCursor *cursor, const TrJobs *jobs, size_t i) {
+  const TrJson *recurring = tr_json_member(jobs->job[i], "recurring");
   cursor->job = (TrSlotJob){.zone = cursor->arguments.zone,
                             .is_recurring = recurring == NULL || tr_json_is_truthy(recurring),
-                            .is_enabled = tr_jobs_is_enabled(&cursor->jobs, i),
+                            .is_enabled = tr_jobs_is_enabled(jobs, i),
                             .now_us = cursor->now_us,
                             .grace_us = cursor->arguments.grace_us};
 }
@@ -179,7 +194,8 @@ static int load_job(SlotsCursor *cursor, int64_t from_us, char **message) {
   if (__builtin_sub_overflow(from_us, HORIZON_US, &horizon_us)) horizon_us = INT64_MIN;
   bool counts_from_change = !cursor->job.is_recurring && cursor->job.created_us < horizon_us;
   if (counts_from_change) horizon_us = cursor->job.created_us; /* and that may have been any time since */
-  int code = tr_slot_source_load(&cursor->source, &cursor->jobs, current_id(cursor), horizon_us, &cursor->job, message);
+  int code =
+      tr_slot_source_load(&cursor->source, current_host(cursor), current_id(cursor), horizon_us, &cursor->job, message);
   if (code == SQLITE_OK) tr_slots_begin(&cursor->slots, &cursor->job, from_us);
   return code;
 }
@@ -219,14 +235,16 @@ static int begin_slots(SlotsCursor *cursor, TrTable *table, char **message) {
 /* Afterwards the job has slots, or a single row that tells why it has none. */
 static int begin_job(SlotsCursor *cursor, TrTable *table, char **message) {
   size_t i = cursor->order[cursor->at].index, times = cursor->order[cursor->at].times;
-  describe_job(cursor, i);
-  int code = intern_job(cursor, table, message);
+  const TrJobs *jobs = &current_host(cursor)->jobs;
+  describe_job(cursor, jobs, i);
+  int code =
+      tr_host_jobs_intern(current_host(cursor), current_id(cursor), table->connection, &cursor->ordinal, message);
   if (code == SQLITE_OK && times > 1) {
     code = tr_error(&cursor->unknown, SQLITE_MISMATCH,
                     "jobs.json has this id %lld times: any of these jobs may have run", (long long)times);
   }
-  if (code == SQLITE_OK) code = tr_schedule_of_job(cursor->jobs.job[i], &cursor->job.schedule, &cursor->unknown);
-  if (code == SQLITE_OK && !tr_jobs_time_us(&cursor->jobs, i, "created_at", &cursor->job.created_us)) {
+  if (code == SQLITE_OK) code = tr_schedule_of_job(jobs->job[i], &cursor->job.schedule, &cursor->unknown);
+  if (code == SQLITE_OK && !tr_jobs_time_us(jobs, i, "created_at", &cursor->job.created_us)) {
     code = tr_error(&cursor->unknown, SQLITE_MISMATCH, "it has no created_at that can be read");
   }
   if (code == SQLITE_MISMATCH) return cursor->unknown ? SQLITE_OK : SQLITE_NOMEM;
@@ -245,7 +263,7 @@ static void clear_slots(SlotsCursor *cursor) {
   leave_job(cursor);
   tr_filter_free(&cursor->filter);
   tr_slot_arguments_free(&cursor->arguments);
-  tr_jobs_free(&cursor->jobs);
+  tr_host_jobs_free(&cursor->hosts);
   sqlite3_free(cursor->order);
   cursor->order = NULL;
   cursor->order_count = cursor->at = 0;
@@ -256,7 +274,7 @@ static int slots_open(sqlite3_vtab *vtab, sqlite3_vtab_cursor **out) {
   TrLoggedTable *table = (TrLoggedTable *)vtab;
   SlotsCursor *cursor = sqlite3_malloc64(sizeof *cursor);
   if (cursor == NULL) return SQLITE_NOMEM;
-  *cursor = (SlotsCursor){.cursor.at_end = true, .jobs.state_fd = -1};
+  *cursor = (SlotsCursor){.cursor.at_end = true};
   tr_slot_source_init(&cursor->source, table->table.connection, &table->table.poll, &table->table.settings,
                       &table->logs);
   *out = &cursor->cursor.base;
@@ -322,11 +340,13 @@ static void narrow_window(SlotsCursor *cursor) {
   if (cursor->filter.to_us < cursor->arguments.to_us) cursor->arguments.to_us = cursor->filter.to_us;
 }
 
-/* A schedule is one scheduler's: records or logs of several hosts would look like those of one. */
-static int check_is_one_host(const TrLoggedTable *table, char **message) {
-  const TrSettings *results = &table->table.settings, *logs = &table->logs;
-  int code = tr_dir_check_single(results->store, tr_settings_dir(results), message);
-  return code == SQLITE_OK ? tr_dir_check_single(logs->store, tr_settings_dir(logs), message) : code;
+/* A schedule is one scheduler's: records or logs of several hosts would look like those of one. What the environment
+** says may have changed since the query was planned. */
+static int check_hosts(const TrLoggedTable *table, int flags, char **message) {
+  int code = tr_host_jobs_check(table->jobs_file, &table->table.settings, message);
+  if (code == SQLITE_OK) code = tr_host_jobs_check(table->jobs_file, &table->logs, message);
+  if (code != SQLITE_OK || !(flags & SORTS_SLOTS)) return code;
+  return tr_dir_check_single(table->table.settings.store, tr_settings_dir(&table->table.settings), message);
 }
 
 static int slots_filter(sqlite3_vtab_cursor *base, int flags, const char *plan_text, int argc, sqlite3_value **argv) {
@@ -338,10 +358,10 @@ static int slots_filter(sqlite3_vtab_cursor *base, int flags, const char *plan_t
   cursor->now_us = tr_clock_us();
   int code = tr_table_bind(&cursor->cursor, plan_text, argc, argv, &plan, &cursor->filter);
   if (code == SQLITE_OK) code = tr_slot_arguments_read(&cursor->arguments, &plan, flags, argv, cursor->now_us, message);
-  if (code == SQLITE_OK) code = check_is_one_host(table, message);
+  if (code == SQLITE_OK) code = check_hosts(table, flags, message);
   if (code != SQLITE_OK || cursor->filter.nothing) return code;
   if (cursor->arguments.per_job == 0) narrow_window(cursor);
-  code = tr_jobs_load(&cursor->jobs, table->jobs_file, &table->table.poll, message);
+  code = tr_host_jobs_load(&cursor->hosts, table->jobs_file, &cursor->filter, &table->table.poll, message);
   if (code == SQLITE_OK) code = choose_jobs(cursor);
   return code == SQLITE_OK ? slots_next(base) : code;
 }
@@ -415,6 +435,7 @@ static int slots_column(sqlite3_vtab_cursor *base, sqlite3_context *context, int
   switch (column) {
   case SLOTS_JOB_ID:
   case SLOTS_JOB: sqlite3_result_text(context, current_id(cursor), -1, SQLITE_TRANSIENT); break;
+  case SLOTS_HOST: tr_host_jobs_result(context, current_host(cursor)); break;
   case SLOTS_STATE: sqlite3_result_text(context, state_name(cursor), -1, SQLITE_STATIC); break;
   case SLOTS_REASON: reason_column(context, cursor); break;
   case SLOTS_SLOT:

@@ -197,6 +197,33 @@ TR_CHECKED int tr_slot_arguments_read(TrSlotArguments *arguments, const TrPlan *
 void tr_slot_arguments_free(TrSlotArguments *arguments);
 
 /* ------------------------------------------------------------------------------------------------------------------
+** tables/host_jobs.c - the path of jobs.json -> the jobs of the host, or, if it has a star, those of each host
+*/
+typedef struct TrHostJobs {
+  char *host; /* owned; NULL: the path has no star */
+  TrJobs jobs;
+  TrNameList orphans; /* owned, of task_jobs, as the ordinal is: ids, in alphabetical order */
+  uint32_t ordinal;
+} TrHostJobs;
+
+typedef struct TrHostJobsList {
+  TrHostJobs *of; /* owned, by name */
+  size_t count, room;
+} TrHostJobsList;
+
+/* A zeroed list is a valid freed one. `file` NULL: the environment's, or the default. An error if a host's file cannot
+** be read, or if there is none at all. Free it after an error, too. */
+TR_CHECKED int tr_host_jobs_load(TrHostJobsList *list, const char *file, const TrFilter *filter, TrPoll *poll,
+                                 char **message);
+void tr_host_jobs_free(TrHostJobsList *list);
+/* Is the directory of several hosts if the file is, and only then? */
+TR_CHECKED int tr_host_jobs_check(const char *file, const TrSettings *settings, char **message);
+/* The ordinal of a job of the host, or, with an empty id, of the host. */
+TR_CHECKED int tr_host_jobs_intern(const TrHostJobs *of, const char *job_id, const TrConnection *connection,
+                                   uint32_t *ordinal, char **message);
+void tr_host_jobs_result(sqlite3_context *context, const TrHostJobs *of); /* its name, or NULL */
+
+/* ------------------------------------------------------------------------------------------------------------------
 ** tables/slot_job.c - a job of jobs.json -> its runs, from its records, its log and its checkpoint
 */
 typedef struct TrSlotSource {
@@ -216,7 +243,7 @@ typedef struct TrSlotSource {
 ** older than horizon_us need not be known. */
 void tr_slot_source_init(TrSlotSource *source, TrConnection *connection, TrPoll *poll, TrSettings *results,
                          TrSettings *logs);
-TR_CHECKED int tr_slot_source_load(TrSlotSource *source, const TrJobs *jobs, const char *job_id, int64_t horizon_us,
+TR_CHECKED int tr_slot_source_load(TrSlotSource *source, const TrHostJobs *of, const char *job_id, int64_t horizon_us,
                                    TrSlotJob *job, char **message);
 void tr_slot_source_end(TrSlotSource *source);
 

@@ -79,11 +79,6 @@ refuses() { # WORDS PATTERN [SQL]
   assert_sql_error "$words" "SELECT taskresults_prune_all('keep', 1)"
   refuses "$words" "$fleet/*/results" "INSERT INTO f(job_id, success) VALUES ('a', 1)"
   refuses 'host' "$fleet/web1/results" "INSERT INTO f(job_id, success, host) VALUES ('a', 1, 'web1')"
-  echo '{"jobs": [{"id": "a", "enabled": true, "created_at": "2026-01-01T00:00:00Z", "schedule": "0 * * * *"}]}' >"$fleet/jobs.json"
-  SCHEDULER_JOBS_FILE=$fleet/jobs.json assert_sql_error "$words" 'SELECT * FROM task_slots'
-  SCHEDULER_JOBS_FILE=$fleet/jobs.json SCHEDULER_RESULTS_DIR=$fleet/web1/results SCHEDULER_LOGS_DIR="$fleet/*/logs" \
-    assert_sql_error "${words/results directory*results:/logs directory $fleet/*/logs:}" 'SELECT * FROM task_slots'
-  SCHEDULER_JOBS_FILE=$fleet/jobs.json assert_sql_error "$words" 'SELECT count(*) FROM task_jobs'
   [[ $(cat "$fleet"/*/results/*.jsonl | wc -l) == 9 ]]
 }
 
@@ -148,4 +143,150 @@ traced() { # SQL
   [[ $output == 'web1|3|0' ]]
   run sql "CREATE VIRTUAL TABLE temp.r USING task_runs(dir='$fleet/web1/results', logs='$fleet/*/logs')" 'SELECT count(*), count(duration_s) FROM r'
   [[ $output == '3|0' ]]
+}
+
+# list_jobs HOST JOB... - the host's jobs.json.
+list_jobs() {
+  local host=$1 job jobs=()
+  for job in "${@:2}"; do
+    jobs+=("{\"id\": \"$job\", \"enabled\": true, \"created_at\": \"2026-01-01T00:00:00Z\", \"schedule\": \"daily\", \"cron\": \"0 0 * * *\"}")
+  done
+  mkdir -p "$fleet/$host"
+  (IFS=,; echo "{\"jobs\": [${jobs[*]}]}") >"$fleet/$host/jobs.json"
+}
+
+# star_scheduler - the environment names the files of all hosts.
+star_scheduler() {
+  export SCHEDULER_RESULTS_DIR="$fleet/*/results" SCHEDULER_LOGS_DIR="$fleet/*/logs" SCHEDULER_JOBS_FILE="$fleet/*/jobs.json"
+}
+
+@test "jobs.json of several hosts: of those that have one; orphans are those of the same host" {
+  make_host web1 a b
+  make_host web2 a
+  make_host db a
+  list_jobs web1 a
+  list_jobs web2 a c
+  list_jobs new a
+  star_scheduler
+  assert_rows $'new|a|idle\nweb1|a|idle\nweb1|b|orphaned\nweb2|a|idle\nweb2|c|idle' 'SELECT host, job_id, state FROM task_jobs'
+  export SCHEDULER_JOBS_FILE="$fleet/*.json" SCHEDULER_RESULTS_DIR="$fleet/*/results"
+  mv "$fleet/web1/jobs.json" "$fleet/web1.json"
+  assert_rows $'web1|a|idle\nweb1|b|orphaned' 'SELECT host, job_id, state FROM task_jobs'
+}
+
+@test "the name of a host may have a star itself" {
+  make_host 'a*b' one
+  list_jobs 'a*b' two
+  star_scheduler
+  assert_rows $'a*b|one|3' 'SELECT host, job_id, runs FROM task_stats'
+  assert_rows $'a*b|two|idle\na*b|one|orphaned' 'SELECT host, job_id, state FROM task_jobs'
+  assert_rows $'a*b|two' "SELECT DISTINCT host, job_id FROM task_slots"
+}
+
+@test "results, logs and jobs.json are all of one host, or all of several" {
+  make_host web1 a
+  list_jobs web1 a
+  star_scheduler
+  local one=$fleet/web1 of_one='of one; it needs a *, too'
+  for table in task_jobs task_slots; do
+    SCHEDULER_JOBS_FILE=$one/jobs.json assert_sql_error "results directory $fleet/*/results: its * stands for several hosts, and jobs file $one/jobs.json is $of_one" "SELECT * FROM $table"
+    SCHEDULER_RESULTS_DIR=$one/results assert_sql_error "jobs file $fleet/*/jobs.json: its * stands for several hosts, and results directory $one/results is $of_one" "SELECT * FROM $table"
+  done
+  SCHEDULER_LOGS_DIR=$one/logs assert_sql_error "jobs file $fleet/*/jobs.json: its * stands for several hosts, and logs directory $one/logs is $of_one" 'SELECT * FROM task_slots'
+}
+
+@test "jobs.json: no match, two stars, and one that cannot be read or understood are errors that name it" {
+  star_scheduler
+  make_host web1 a
+  assert_sql_error "jobs file $fleet/*/jobs.json: no file matches" 'SELECT * FROM task_jobs'
+  list_jobs web1 a
+  SCHEDULER_JOBS_FILE="$fleet/*/*.json" assert_sql_error 'only one * can stand for the hosts' 'SELECT * FROM task_jobs'
+  SCHEDULER_JOBS_FILE="$fleet/none/*/jobs.json" assert_sql_error "jobs file $fleet/none/*/jobs.json: $fleet/none: No such file" 'SELECT * FROM task_jobs'
+  mkdir "$fleet/web2"
+  ln -s loop "$fleet/web2/loop"
+  ln -s loop/jobs.json "$fleet/web2/jobs.json"
+  ln -s loop "$fleet/loop"
+  assert_sql_error "jobs file $fleet/loop/jobs.json: Too many levels of symbolic links" 'SELECT * FROM task_slots'
+  rm "$fleet/loop" "$fleet/web2/jobs.json"
+  mkdir "$fleet/web2/jobs.json"
+  assert_sql_error "jobs file $fleet/web2/jobs.json: " 'SELECT * FROM task_slots'
+  assert_rows 'web1' "SELECT host FROM task_jobs WHERE host = 'web1'"
+}
+
+@test "a condition on the host opens only its jobs.json, its records and its log" {
+  require_strace
+  star_scheduler
+  for host in web1 web2 db; do
+    make_host "$host" a
+    list_jobs "$host" a
+    mkdir "$fleet/$host/logs"
+    touch "$fleet/$host/logs/a.log"
+  done
+  for table in task_jobs task_slots; do
+    strace -f -qq -e trace=openat -o "$BATS_TEST_TMPDIR/trace" sqlite3 -batch -init /dev/null -cmd ".load $extension" \
+      :memory: "SELECT count(*) FROM $table WHERE host IN ('web1', 'web2')" >/dev/null
+    run grep -cE '"[^"]*web[12]' "$BATS_TEST_TMPDIR/trace"
+    ((output >= 4))
+    run ! grep -E '"([^"]*/)?db[/"]' "$BATS_TEST_TMPDIR/trace"
+  done
+}
+
+@test "slots of a job are told by the records and the log of its own host, also where another has a job of that name" {
+  star_scheduler
+  list_jobs ran a
+  list_jobs missed a
+  mkdir -p "$fleet/ran/results" "$fleet/ran/logs"
+  echo '{"timestamp": "2026-02-02T00:00:09Z", "success": true}' >"$fleet/ran/results/a.jsonl"
+  printf '[2026-02-0%dT00:00:00Z] Starting job\n' 2 >"$fleet/ran/logs/a.log"
+  assert_rows $'missed|missed\nran|ran' "SELECT host, state FROM task_slots('2026-02-02', '2026-02-02')"
+  assert_rows $'a|missed|missed\na|ran|ran' "SELECT job_id, host, state FROM task_slots('2026-02-02', '2026-02-02') ORDER BY job_id, slot_us, host"
+  assert_rows $'a|missed\na|ran\na|missed\na|missed' \
+    "SELECT job_id, state FROM task_slots('2026-02-02', '2026-02-03') ORDER BY job_id, slot_us, host = 'ran'"
+}
+
+@test "slots of several hosts are sorted by job and slot, though each host's come together" {
+  star_scheduler
+  list_jobs one b a
+  list_jobs two b a
+  assert_rows $'a|02\na|02\na|03\na|03\nb|02\nb|02\nb|03\nb|03' \
+    "SELECT job_id, substr(slot, 9, 2) FROM task_slots('2026-02-02', '2026-02-03') ORDER BY job_id, slot_us"
+}
+
+# plan_of SQL - its plan, in one line.
+plan_of() {
+  sql "EXPLAIN QUERY PLAN $1" | tr '\n' ' '
+}
+
+@test "the plans of task_jobs and task_slots: the host is pushed down; with a star, only job_id needs no sorting" {
+  list_jobs one a
+  list_jobs two a
+  star_scheduler
+  [[ $(plan_of "SELECT * FROM task_jobs WHERE host = 'one'") == *'host = ?'* ]]
+  [[ $(plan_of "SELECT * FROM task_jobs WHERE host IN ('one', 'two')") == *'host IN (?)'* ]]
+  [[ $(plan_of "SELECT * FROM task_slots WHERE host IN ('one', 'two') AND job_id = 'a'") == *'host IN (?)'*'job_id = ?'* ]]
+  [[ $(plan_of "SELECT * FROM task_slots WHERE host = 'one' COLLATE NOCASE") != *'host ='* ]]
+  [[ $(plan_of 'SELECT * FROM task_slots ORDER BY job_id') != *'TEMP B-TREE'* ]]
+  [[ $(plan_of 'SELECT * FROM task_slots ORDER BY job_id, slot_us') == *'TEMP B-TREE'* ]]
+  export SCHEDULER_RESULTS_DIR=$fleet/one/results SCHEDULER_LOGS_DIR=$fleet/one/logs SCHEDULER_JOBS_FILE=$fleet/one/jobs.json
+  [[ $(plan_of 'SELECT * FROM task_slots ORDER BY job_id, slot_us') != *'TEMP B-TREE'* ]]
+}
+
+@test "a statement that relies on the order of one host is refused if the environment has a star when it runs" {
+  list_jobs one a
+  mkdir -p "$fleet/one/results" "$fleet/one/logs"
+  export SCHEDULER_RESULTS_DIR=$fleet/one/results SCHEDULER_LOGS_DIR=$fleet/one/logs SCHEDULER_JOBS_FILE=$fleet/one/jobs.json
+  run_in_host <<PYTHON
+import ctypes, os
+libc = ctypes.CDLL(None)
+sql = "SELECT job_id FROM task_slots('2026-02-01', '2026-02-03') ORDER BY job_id, slot_us"
+assert db.execute(sql).fetchall() == [("a",)] * 3
+for name, path in (("RESULTS_DIR", "results"), ("LOGS_DIR", "logs"), ("JOBS_FILE", "jobs.json")):
+    libc.setenv(f"SCHEDULER_{name}".encode(), f"$fleet/*/{path}".encode(), 1)
+try:
+    db.execute(sql).fetchall() # as it was prepared
+    raise AssertionError("not refused")
+except Exception as error:
+    assert "a * stands for several hosts" in str(error), error
+assert db.execute(sql + " ").fetchall() == [("a",)] * 3
+PYTHON
 }
