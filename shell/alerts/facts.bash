@@ -38,7 +38,8 @@ CREATE TABLE firing(job TEXT, alert TEXT, since INTEGER, is_new INTEGER DEFAULT 
 look_at_list() {
   local left_out
   list_known=0 jobs_fault=
-  if [[ ! -e $jobs_file && ! -L $jobs_file ]]; then
+  load lib/jobs_file
+  if ! jobs_file_exists; then
     set_given overdue missed burn
     [[ -z $left_out ]] || unjudged+=("left out: $left_out, since the scheduler's list of jobs is not there: $jobs_file;\
  SCHEDULER_JOBS_FILE says where it is")
@@ -47,7 +48,6 @@ look_at_list() {
   set_given overdue silent-for missed burn
   [[ ! -v opt[slow] ]] || left_out+="${left_out:+, }--slow of runs that are still going on"
   [[ -n $left_out ]] || ((${#args[@]})) || return 0
-  load lib/jobs_file
   look_at_jobs_file
   if [[ -z $jobs_fault ]]; then list_known=1; return; fi
   unjudged+=("left out: ${left_out:-jobs that have not run yet}, since the scheduler's list cannot be read:\
@@ -65,7 +65,7 @@ set_given() {
 known_jobs() {
   look_at_list
   ((list_known)) || return 0
-  sql+="INSERT OR REPLACE INTO known SELECT job_id, is_enabled, created_us, next_run_us, state = 'running',
+  sql+="INSERT OR REPLACE INTO known SELECT $job_key, is_enabled, created_us, next_run_us, state = 'running',
       interval_us, state = 'unknown', started_us
     FROM task_jobs WHERE record IS NOT NULL AND typeof(job_id) = 'text' ORDER BY is_enabled, overdue_s;"
 }
@@ -73,7 +73,7 @@ known_jobs() {
 # recent_records - SQL: the last records of each job, newest first. Sets `reach` to their number, and `pattern` to SQL:
 # the GLOB of --suspicious.
 recent_records() {
-  local blank=NULL suspect=NULL
+  local blank=NULL suspect=NULL same='job = @'
   pattern=NULL
   reach=${opt[after]-1}
   ((reach >= ${rate_runs-1})) || reach=$rate_runs
@@ -88,18 +88,20 @@ recent_records() {
   fi
   sql+="
   -- begins: the place of the file's first byte.
-  CREATE TEMP VIEW newest AS SELECT job_id AS job, rowid AS place, rowid - offset AS begins, ok AS good, time_us AS at,
-    $blank AS blank, $suspect AS suspect FROM task_results;"$'\n'
+  CREATE TEMP VIEW newest AS SELECT $job_key AS job, ${host_column}job_id, rowid AS place,
+    rowid - offset AS begins, ok AS good, time_us AS at, $blank AS blank, $suspect AS suspect FROM task_results;"$'\n'
+  [[ -z $hosts ]] || same="host = $(host_in @) AND job_id = $(job_in @)"
   ((${#jobs[@]} == 0)) || sql+=$(printf '%s\0' "${jobs[@]}" | sql_texts \
-    'INSERT INTO recent(job, place, begins, good, at, blank, suspect) SELECT * FROM newest WHERE job = ' \
-    " ORDER BY place DESC LIMIT $reach;")$'\n'
+    "INSERT INTO recent(job, place, begins, good, at, blank, suspect) SELECT " \
+    ", place, begins, good, at, blank, suspect FROM newest WHERE $same ORDER BY place DESC LIMIT $reach;")$'\n'
 }
 
 # job_facts - SQL: a row for each job. The records of a job have consecutive ids in `recent`, from `head` on, the
 # newest.
 job_facts() {
   # SQLite computes row_number() row by row, so only as many records are read as the outer query needs.
-  local numbered='SELECT good, at, place, row_number() OVER (ORDER BY place DESC) AS n FROM newest WHERE job = fact.job'
+  local numbered='SELECT good, at, place, row_number() OVER (ORDER BY place DESC) AS n FROM newest WHERE'
+  numbered+=" $(of_job job fact.job)"
   sql+="
   CREATE TABLE fact AS
     SELECT job, count(id) AS seen, min(id) AS head, min(id) FILTER (WHERE good) AS good_id,
@@ -109,7 +111,7 @@ job_facts() {
   -- If all records read so far are failures: read on, to the success before them, or up to the longest streak counted.
   UPDATE fact SET (streak, bounded) = (SELECT n - 1, good FROM ($numbered) WHERE good OR n > $LONGEST_STREAK LIMIT 1)
     WHERE good_id IS NULL AND seen = $reach;
-  UPDATE fact SET bounded = 0, streak = (SELECT count(*) FROM newest WHERE job = fact.job) WHERE streak IS NULL;
+  UPDATE fact SET bounded = 0, streak = (SELECT count(*) FROM newest WHERE $(of_job job fact.job)) WHERE streak IS NULL;
   UPDATE fact SET bounded = 1 WHERE good_id > head;
   UPDATE fact SET (since, first) = (SELECT at, place FROM recent WHERE id = head + streak - 1)
     WHERE streak BETWEEN 1 AND seen;

@@ -2,15 +2,25 @@
 
 # shellcheck shell=bash
 
-load lib/sql_texts
+load lib/{sql_texts,of_job}
+
+# With --hosts a job is HOST/JOB everywhere: in the tables, the state file, mutes and messages.
 
 # find_results - sets `dir`, and `results_id`, by which the state file identifies the directory.
 find_results() {
   dir=$results_dir
   [[ $dir == /* ]] || dir=./$dir
+  [[ -z $hosts ]] || { find_results_of_hosts; return; }
   [[ -d $dir ]] || { load hints/schedulers; no_results_dir "$dir"; }
   [[ -r $dir && -x $dir ]] || die "$EXIT_IO" "results directory $dir is not readable for $(id -un); no alerts at all"
   results_id=$(printf '%s' "$(realpath -- "$dir")" | od -An -v -tx1 | tr -d ' \n')
+}
+
+# find_results_of_hosts - the same for --hosts. Whether each can be read is found out by the query.
+find_results_of_hosts() {
+  local base=${dir%%'*'*}
+  base=${base%/*}
+  results_id=$(printf '%s' "$(realpath -m -- "$base/")${dir:${#base}}" | od -An -v -tx1 | tr -d ' \n')
 }
 
 # Messages about jobs and alerts that were left out. They are printed after the alerts.
@@ -24,6 +34,7 @@ find_jobs() {
   find_results
   jobs=() unreadable=()
   for job in "${args[@]}"; do wanted["=$job"]=1; done
+  [[ -z $hosts ]] || { find_jobs_of_hosts; return; }
   while IFS= read -rd '' job; do
     kind=${job:0:1} job=${job:1}
     job=${job%.jsonl}
@@ -32,6 +43,29 @@ find_jobs() {
   done < <(find "$dir/" -maxdepth 1 -type f -name '*.jsonl' \
     \( -readable -printf 'r%f\0' -o -printf 'u%f\0' \) 2>/dev/null)
   ((${#unreadable[@]} == 0)) || say_unreadable_files
+}
+
+# find_jobs_of_hosts - for find_jobs, with its variables. A JOB without a host is that job of each.
+find_jobs_of_hosts() {
+  local readable
+  load lib/unreadable
+  find_unreadable "$dir" .jsonl
+  ((${#args[@]} == 0)) || {
+    keep_wanted readable
+    keep_wanted unreadable
+  }
+  jobs=("${readable[@]}")
+  ((${#unreadable[@]} == 0)) || say_unreadable_files
+}
+
+# keep_wanted NAME - of the jobs in the array.
+keep_wanted() {
+  local -n jobs_=$1
+  local job_ kept_=()
+  for job_ in "${jobs_[@]}"; do
+    [[ ! -v wanted["=$job_"] && ! -v wanted["=${job_#*/}"] ]] || kept_+=("$job_")
+  done
+  jobs_=("${kept_[@]}")
 }
 
 say_unreadable_files() {

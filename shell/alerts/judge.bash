@@ -5,6 +5,18 @@
 load alerts/{jobs,facts,durations,slots,kinds,mutes,news,notices} lib/{query,sql_texts,fields,times}
 load terminal/visible
 
+# jobs_on_each_host - SQL: with --hosts, the query touches all of them, so that none is passed over; and a JOB that was
+# named without a host is that job of each.
+jobs_on_each_host() {
+  sql+="CREATE TABLE each_host AS SELECT host FROM task_results WHERE job_id = '';"
+  ((${#args[@]})) || return 0
+  sql+="CREATE TABLE of_host AS SELECT id, job AS name FROM named JOIN (SELECT job AS id FROM has_file
+      UNION SELECT job FROM unreadable UNION SELECT job FROM known UNION SELECT job FROM told WHERE alert <> 'mute')
+    ON job = $(job_in id);
+  DELETE FROM named WHERE job IN (SELECT name FROM of_host);
+  INSERT OR IGNORE INTO named SELECT id FROM of_host;"
+}
+
 # judge - runs the query; sets `state_fault`, `missing_job`, `firing_count`, `job_count`, `mute_count`, and an array for
 # each column of the notices.
 judge() {
@@ -14,6 +26,7 @@ judge() {
   sql+=$(each_text has_file "${jobs[@]}"; each_text unreadable "${unreadable[@]}"; each_text named "${args[@]}")$'\n'
   told_before
   known_jobs
+  [[ -z $hosts ]] || jobs_on_each_host
   sql+="INSERT INTO wanted SELECT job FROM has_file;"
   if ((${#args[@]})); then
     sql+="INSERT OR IGNORE INTO wanted SELECT job FROM named WHERE job NOT IN unreadable;"

@@ -27,26 +27,36 @@ leave_out_muted() {
 change_mutes() {
   local now sql fault job what=$subcommand
   if [[ $what == mute ]]; then
-    parse_options 'for= list tz= state= job=' "$@"
+    parse_options 'hosts= for= list tz= state= job=' "$@"
     exclusive for list
     span_options for
     [[ -v opt[list] || -v opt[for] ]] || usage_error 'mute wants --for, how long; or --list'
     ((${opt[for]-1} > 0)) || usage_error '--for wants some time'
   else
-    parse_options 'state= job=' "$@"
+    parse_options 'hosts= state= job=' "$@"
   fi
   args=("${args[@]:1}")
+  hosts_option
   zone_option
   [[ ! -v opt[job] ]] || args+=("${opt[job]}")
   for job in "${args[@]}"; do
     [[ -n $job ]] || usage_error "$what wants a JOB, or a GLOB, that is not empty"
   done
+  [[ -z $hosts ]] || mute_on_each_host
   if [[ -v opt[list] ]]; then at_most 0; else ((${#args[@]})) || usage_error "$what wants a JOB, or a GLOB"; fi
   lock_state
   now=$((EPOCHSECONDS * 1000000)) unjudged=()
   find_results
   read_mutes
   if [[ -v opt[list] ]]; then list_mutes; else "${what}_jobs"; fi
+}
+
+# mute_on_each_host - with --hosts, a JOB without a host means that job of each.
+mute_on_each_host() {
+  local i
+  for ((i = 0; i < ${#args[@]}; i++)); do
+    [[ ${args[i]} == */* ]] || args[i]="*/${args[i]}"
+  done
 }
 
 # read_mutes - begins `sql` with the content of the state, and the named jobs.
@@ -68,11 +78,17 @@ list_mutes() {
 
 # mute_jobs - an unknown name is an error: after a typing mistake, the alert would still come, at night.
 mute_jobs() {
-  local path found=() unknown
-  for path in "$dir"/*.jsonl "$dir"/.*.jsonl; do
-    path=${path##*/}
-    found+=("${path%.jsonl}")
-  done
+  local path found=() unknown readable unreadable
+  if [[ -n $hosts ]]; then
+    load lib/unreadable
+    find_unreadable "$dir" .jsonl
+    found=("${readable[@]}" "${unreadable[@]}")
+  else
+    for path in "$dir"/*.jsonl "$dir"/.*.jsonl; do
+      path=${path##*/}
+      found+=("${path%.jsonl}")
+    done
+  fi
   sql+=$(each_text has_file "${found[@]}")$'\n'
   known_jobs
   say_unjudged

@@ -47,14 +47,14 @@ find_news() {
       WHERE fact.job = told.job AND taskresults_hash(r.record) = told.hash)
     WHERE $told_failing AND told.offset BETWEEN 0 AND 0xffffffffff;
   UPDATE told SET is_refreshed = 1, place = (SELECT min(rowid) FROM task_results
-      WHERE job_id = told.job AND ok = 0 AND offset < told.offset AND taskresults_hash(record) = told.hash)
+      WHERE $(of_job job_id told.job) AND ok = 0 AND offset < told.offset AND taskresults_hash(record) = told.hash)
     WHERE $told_failing AND place IS NULL AND told.hash IS NOT NULL;
   UPDATE firing SET is_new = (SELECT CASE
         WHEN told.place IS NULL AND told.hash IS NULL THEN bounded AND coalesce(fact.since > upto, 0)
         WHEN told.place IS NULL THEN bounded
         WHEN first <= told.place THEN 0
         WHEN bounded THEN 1
-        ELSE (SELECT good FROM newest WHERE job = fact.job AND (good OR newest.place <= told.place)
+        ELSE (SELECT good FROM newest WHERE $(of_job job fact.job) AND (good OR newest.place <= told.place)
           ORDER BY place DESC LIMIT 1) END
       FROM fact JOIN told USING (job) WHERE fact.job = firing.job AND told.alert = 'failing')
     WHERE alert = 'failing' AND job IN (SELECT job FROM told WHERE told.alert = 'failing');

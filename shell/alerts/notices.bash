@@ -106,14 +106,15 @@ answer_table() {
 }
 
 print_answer() {
-  local text row fe json="''"
+  local text row fe json="''" members="'job', job"
   local ended_words="CASE alert WHEN 'rate' THEN 'failing too often' WHEN 'empty' THEN 'without output'
     WHEN 'missed' THEN 'missing runs' WHEN 'burn' THEN 'beyond what it may fail'
     WHEN 'fast' THEN 'unusually fast' ELSE alert END"
   text=$(telling_line error "rtrim(ending, ' ' || char(9, 10, 13))")
   # The final } is removed, so that the message can be appended, whose control characters are made visible later.
+  [[ -z $hosts ]] || members="'host', $(host_in job), 'job', $(job_in job)"
   [[ ! -v opt[digest] ]] ||
-    json="rtrim(json_object('event', event, 'alert', alert, 'job', job, 'streak', streak, 'failures', failures,
+    json="rtrim(json_object('event', event, 'alert', alert, $members, 'streak', streak, 'failures', failures,
       'last_run', last_run, 'since', nullif($(utc_clock since), ''), 'error', error), '}')"
   row="event, alert, job, streak, failures, $(printable last_run), $(utc_clock since), error,
     $(cell job) || ': ' || CASE event WHEN 'repeated' THEN 'still: ' ELSE '' END ||

@@ -38,14 +38,14 @@ known_slots() {
     AND job NOT IN (SELECT job FROM unread_log);"
   [[ ! -v opt[missed] ]] || missed_slots
   [[ ! -v opt[burn] ]] || sql+="
-  INSERT INTO burnt SELECT job_id, count(*), sum(state = 'missed'), sum(ok IS 0),
+  INSERT INTO burnt SELECT $job_key, count(*), sum(state = 'missed'), sum(ok IS 0),
       min(slot_us) FILTER (WHERE state = 'missed' OR ok IS 0)
-    FROM $(slots_since "$now - ${opt[burn]}") GROUP BY job_id;"
+    FROM $(slots_since "$now - ${opt[burn]}") GROUP BY ${host_column}job_id;"
 }
 
 # slots_since TIME - SQL: the slots since then in which a run was expected, of the jobs that are examined.
 slots_since() {
-  printf '%s' "task_slots($1, $now, ${opt[grace]-NULL}) WHERE job_id IN (SELECT job FROM slotted)
+  printf '%s' "task_slots($1, $now, ${opt[grace]-NULL}) WHERE $job_pair IN (SELECT $(pair_in job) FROM slotted)
     AND state IN ('ran', 'late', 'missed')"
 }
 
@@ -56,9 +56,10 @@ slots_since() {
 missed_slots() {
   local from="$now - $MISSED_WITHIN_US"
   sql+="
-  CREATE TABLE slot AS SELECT job_id AS job, slot_us AS slot, state = 'missed' AS is_missed FROM $(slots_since "$from");
+  CREATE TABLE slot AS SELECT $job_key AS job, slot_us AS slot, state = 'missed' AS is_missed
+    FROM $(slots_since "$from");
   INSERT INTO slot SELECT told.job, slot_us, state = 'missed'
-    FROM told CROSS JOIN task_slots(told.upto, $from - 1, ${opt[grace]-NULL}) AS s ON s.job_id = told.job
+    FROM told CROSS JOIN task_slots(told.upto, $from - 1, ${opt[grace]-NULL}) AS s ON $(of_job s.job_id told.job)
     WHERE alert = 'missed' AND line->>'\$.over' IS NULL AND upto < $from AND told.job IN (SELECT job FROM slotted)
       AND s.state IN ('ran', 'late', 'missed');
   INSERT INTO missed SELECT job, enabled AND coalesce(upto IS NOT NULL AND NOT over AND ended_at IS NULL AND missed, 0)

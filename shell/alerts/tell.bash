@@ -36,10 +36,13 @@ tell() {
     printf '%s\n' "${messages[$1]}"
     return
   fi
+  local host='' job=${jobs_of[$1]}
+  [[ -z $hosts ]] || host=${job%%/*} job=${job#*/}
   run_command "${messages[$1]}" "TASKRESULTS_EVENT=${events[$1]}" "TASKRESULTS_ALERT=${alerts_of[$1]}" \
-    "TASKRESULTS_JOB=${jobs_of[$1]}" "TASKRESULTS_MESSAGE=${messages[$1]}" "TASKRESULTS_STREAK=${streaks[$1]}" \
-    "TASKRESULTS_FAILURES=${failures_of[$1]}" "TASKRESULTS_LAST_RUN=${last_runs[$1]}" \
-    "TASKRESULTS_SINCE=${sinces[$1]}" "TASKRESULTS_ERROR=${errors_of[$1]}" </dev/null
+    "TASKRESULTS_HOST=$host" "TASKRESULTS_JOB=$job" "TASKRESULTS_MESSAGE=${messages[$1]}" \
+    "TASKRESULTS_STREAK=${streaks[$1]}" "TASKRESULTS_FAILURES=${failures_of[$1]}" \
+    "TASKRESULTS_LAST_RUN=${last_runs[$1]}" "TASKRESULTS_SINCE=${sinces[$1]}" "TASKRESULTS_ERROR=${errors_of[$1]}" \
+    </dev/null
 }
 
 # run_command MESSAGE NAME=VALUE... - runs the command of --exec with these variables and our standard input.
@@ -71,7 +74,7 @@ tell_digest() {
   done
   ((${#news[@]} == 1)) || text="${#news[@]} alerts: $text"
   ((${#news[@]} <= SHOWN_IN_DIGEST)) || text+="; and $((${#news[@]} - SHOWN_IN_DIGEST)) more"
-  for at in ALERT JOB STREAK FAILURES LAST_RUN SINCE ERROR; do none+=("TASKRESULTS_$at="); done
+  for at in ALERT HOST JOB STREAK FAILURES LAST_RUN SINCE ERROR; do none+=("TASKRESULTS_$at="); done
   run_command "$text" TASKRESULTS_EVENT=digest "TASKRESULTS_MESSAGE=$text" "${none[@]}" < <(print_facts "${news[@]}")
 }
 

@@ -40,6 +40,9 @@
 # among the job's last 1000 runs. A difference of a second or less does not count, because logs have whole seconds.
 #
 # Options:
+#   --hosts PATH      of several hosts: in a quoted path such as '/srv/runs/*/results', the * stands for the host; logs
+#                     and the list of jobs are beside the results. Then a job is called HOST/JOB in messages, mutes and
+#                     the state file; a JOB that you name without its host is that job of each host
 #   --after N         N failures in a row
 #   --rate P/K        P failures among the last K runs, such as 3/10
 #   --silent-for D    no record for D, such as 90s, 30m, 12h, 7d or '3 months'; all forms: `taskresults help`
@@ -76,6 +79,7 @@
 #                          paused)
 #   TASKRESULTS_ALERT      failing, rate, silent, overdue, missed, burn, slow, fast, suspicious or empty
 #   TASKRESULTS_JOB        the job's id
+#   TASKRESULTS_HOST       its host (--hosts)
 #   TASKRESULTS_MESSAGE    the line that would be printed, with control characters replaced by visible signs
 #   TASKRESULTS_STREAK     failures in a row, up to 1000
 #   TASKRESULTS_FAILURES   how many of the last K runs failed (--rate)
@@ -88,9 +92,9 @@
 # sign for it (U+2400).
 #
 # With --digest, CMD gets all alerts on its standard input, as a JSON array. It has an object for each line, with the
-# members event, alert, job, streak, failures, last_run, since, error and message. Members that do not apply are null.
-# In the environment, TASKRESULTS_EVENT is digest, and TASKRESULTS_MESSAGE is a summary in one line. If CMD fails, all
-# of them are reported again the next time.
+# members event, alert, job, streak, failures, last_run, since, error and message; with --hosts also host. Members that
+# do not apply are null. In the environment, TASKRESULTS_EVENT is digest, and TASKRESULTS_MESSAGE is a summary in one
+# line. If CMD fails, all of them are reported again the next time.
 #
 # `mute` reports nothing about a job, or about all jobs that match GLOB, until D is over. `unmute` ends that; name the
 # job or GLOB as you did for `mute`. Nothing is lost during a mute or a --maintenance window: an alert that still holds
@@ -133,9 +137,10 @@ load lib/option_values alerts/judge
 # read_options ARGUMENT... - checks all that was given.
 read_options() {
   local name given=0
-  parse_options 'after= rate= silent-for= overdue grace= missed=? burn= slow=? fast=? suspicious= empty recovered
+  parse_options 'hosts= after= rate= silent-for= overdue grace= missed=? burn= slow=? fast=? suspicious= empty recovered
     cooldown= maintenance= tz= exec= digest exec-timeout= state= nagios job=' "$@"
   [[ ! -v opt[job] ]] || args+=("${opt[job]}")
+  hosts_option
   for name in recovered cooldown maintenance exec state; do exclusive nagios "$name"; done
   for name in after rate silent-for overdue missed burn slow fast suspicious empty; do
     [[ ! -v opt[$name] ]] || given=1
@@ -234,8 +239,8 @@ find_subcommand() {
     [[ -z $is_value ]] || { is_value=''; continue; }
     case $argument in
       mute | unmute) subcommand=$argument; return ;;
-      --for | --tz | --state | --job) is_value=1 ;;
-      --for=* | --tz=* | --state=* | --job=* | --list | --color | --color=*) ;;
+      --for | --tz | --state | --job | --hosts) is_value=1 ;;
+      --for=* | --tz=* | --state=* | --job=* | --hosts=* | --list | --color | --color=*) ;;
       *) return ;;
     esac
   done

@@ -7,6 +7,7 @@
 # first line.
 #
 # Options:
+#   --hosts PATH    of several hosts: in a quoted path such as '/srv/runs/*/results', the * stands for the host
 #   --since T       only runs at T or later: 7d, '90 days', 2026-02-14, 2026-02-14T09:30:00Z, yesterday and the like, in
 #                   UTC; all forms: `taskresults help`
 #   --until T       only runs at T or earlier; a bare day is included
@@ -21,7 +22,8 @@
 #   --csv           CSV (RFC 4180) with a header
 #
 # The machine formats have times (the number of failures), jobs (in how many jobs), job_id (the first of these by name),
-# first_run, last_run and signature (what the errors have in common).
+# first_run, last_run and signature (what the errors have in common). With --hosts, the failures of each host are
+# grouped by themselves, and host comes first.
 #
 # Exit status:
 #   0 fine, even if nothing failed; 1 no such job; 2 usage; 3 input or output failed, or a job was left out because its
@@ -33,9 +35,10 @@
 
 # shellcheck shell=bash
 
-parse_options 'since= until= tz= grep= limit= min= raw json jsonl csv' "$@"
+parse_options 'hosts= since= until= tz= grep= limit= min= raw json jsonl csv' "$@"
 load lib/option_values lib/jobs
 unreadable=()
+hosts_option
 job_argument
 [[ -v args[0] ]] || { load lib/unreadable; readable_jobs; }
 format_option json jsonl csv
@@ -55,31 +58,35 @@ set_groups() {
   condition+=' AND ok = 0'
   add_grep condition
   set_grep_source table task_results
-  groups="(SELECT job_id, count(*) AS times, min(time_us) AS first_run_us, max(time_us) AS last_run_us,
-    coalesce(taskresults_signature(error), '') AS signature FROM $table WHERE $condition GROUP BY 1, 5)"
+  groups="(SELECT ${host_column}job_id, count(*) AS times, min(time_us) AS first_run_us, max(time_us) AS last_run_us,
+    coalesce(taskresults_signature(error), '') AS signature FROM $table WHERE $condition
+    GROUP BY ${host_column}job_id, signature)"
 }
 
 load lib/times
 set_groups
-select="SELECT sum(times) AS times, count(*) AS jobs, min(job_id) AS job_id, min(first_run_us) AS first_us,
-    max(last_run_us) AS last_us, signature
+select="SELECT ${host_column}sum(times) AS times, count(*) AS jobs, min(job_id) AS job_id,
+    min(first_run_us) AS first_us, max(last_run_us) AS last_us, signature
   FROM $groups WHERE $job_condition
-  GROUP BY signature HAVING sum(times) >= ${opt[min]-0} ORDER BY 1 DESC, signature LIMIT $((limit ? limit : -1))"
+  GROUP BY ${host_column}signature HAVING sum(times) >= ${opt[min]-0}
+  ORDER BY sum(times) DESC, signature${hosts:+, host} LIMIT $((limit ? limit : -1))"
 
 if [[ -n $format ]]; then
   instant="strftime('%Y-%m-%dT%H:%M:%SZ'"
-  rows_as "$format" "SELECT times, jobs, job_id, $instant, $(seconds_of first_us), 'unixepoch') AS first_run,
+  rows_as "$format" "SELECT ${host_column}times, jobs, job_id,
+    $instant, $(seconds_of first_us), 'unixepoch') AS first_run,
     $instant, $(seconds_of last_us), 'unixepoch') AS last_run, signature FROM ($select)" \
-    times jobs job_id first_run last_run signature
+    ${hosts:+host} times jobs job_id first_run last_run signature
   no_such_job
   ((${#unreadable[@]} == 0)) || say_unreadable
   exit 0
 fi
 
 load lib/{rows,fields} terminal/colour
-set_rows rows "SELECT 'TIMES', 'JOBS', 'FIRST RUN', 'LAST RUN', '', 'ERROR';
-  SELECT times, CASE jobs WHEN 1 THEN $(cell job_id) ELSE jobs || ' jobs' END, $(clock first_us), $(clock last_us),
-    $(relative_time last_us), CASE signature WHEN '' THEN $(paint dim "'(no error text)'") ELSE $(cell signature) END
+set_rows rows "SELECT $host_header'TIMES', 'JOBS', 'FIRST RUN', 'LAST RUN', '', 'ERROR';
+  SELECT ${host_cell}times, CASE jobs WHEN 1 THEN $(cell job_id) ELSE jobs || ' jobs' END,
+    $(clock first_us), $(clock last_us), $(relative_time last_us),
+    CASE signature WHEN '' THEN $(paint dim "'(no error text)'") ELSE $(cell signature) END
   FROM ($select);" || exit
 no_such_job
 if [[ $rows != *$'\n'*$'\n'* ]]; then

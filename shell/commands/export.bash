@@ -50,8 +50,7 @@
 parse_options 'format= delimiter= bom hosts= columns= job= grep= success errors since= until= tz= max-chars= guard
   o:output=' "$@"
 load lib/{option_values,query,formats}
-hosts=
-[[ ! -v opt[hosts] ]] || { load lib/hosts; hosts_option; }
+hosts_option
 exclusive success errors
 number_option max-chars
 zone_option

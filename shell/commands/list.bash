@@ -8,6 +8,7 @@
 # <0.1 %.
 #
 # Options:
+#   --hosts PATH    of several hosts: in a quoted path such as '/srv/runs/*/results', the * stands for the host
 #   --failing       only jobs whose last run failed
 #   --sort COLUMN   name, runs, rate, last (newest first) or streak (longest first)
 #   --tz ZONE       show times in a time zone: Europe/Berlin, or local for that of this machine; default UTC. The
@@ -17,7 +18,8 @@
 #   --jsonl         JSON, one object a line
 #   --csv           CSV (RFC 4180) with a header
 #
-# The machine formats have job_id, runs, successes, failures, percent, last_run, last_success and streak.
+# The machine formats have job_id, runs, successes, failures, percent, last_run, last_success and streak. With --hosts,
+# host comes first, and jobs are sorted by host before their name.
 #
 # Exit status:
 #   0 fine; 2 usage; 3 input or output failed, or a job was left out because its file cannot be read
@@ -28,17 +30,18 @@
 
 # shellcheck shell=bash
 
-parse_options 'failing sort= tz= raw json jsonl csv' "$@"
+parse_options 'hosts= failing sort= tz= raw json jsonl csv' "$@"
 load lib/{option_values,unreadable,percent}
+hosts_option
 at_most 0
 format_option json jsonl csv
 zone_option
 case ${opt[sort]-name} in
-  name) order=job_id ;;
-  runs) order='runs DESC, job_id' ;;
-  rate) order='success_rate, job_id' ;;
-  last) order='last_us DESC, job_id' ;;
-  streak) order='streak DESC, job_id' ;;
+  name) order='' ;;
+  runs) order='runs DESC, ' ;;
+  rate) order='success_rate, ' ;;
+  last) order='last_us DESC, ' ;;
+  streak) order='streak DESC, ' ;;
   *) usage_error "--sort wants name, runs, rate, last or streak, not '${opt[sort]}'" ;;
 esac
 readable_jobs
@@ -47,14 +50,14 @@ failing=1
 
 set_percent percent successes runs
 set_percent_text percent_text successes runs 1
-select="SELECT job_id, runs, successes, failures, $percent AS percent, last_run, last_run_us AS last_us,
+select="SELECT ${host_column}job_id, runs, successes, failures, $percent AS percent, last_run, last_run_us AS last_us,
     streak > 0 AS last_success, abs(streak) AS streak
-  FROM task_stats WHERE runs > 0 AND $failing ORDER BY $order"
+  FROM task_stats WHERE runs > 0 AND $failing ORDER BY $order${host_column}job_id"
 
 if [[ -n $format ]]; then
-  rows_as "$format" "SELECT job_id, runs, successes, failures, percent, last_run,
+  rows_as "$format" "SELECT ${host_column}job_id, runs, successes, failures, percent, last_run,
     CASE WHEN last_success THEN json('true') ELSE json('false') END AS last_success, streak FROM ($select)" \
-    job_id runs successes failures percent last_run last_success streak
+    ${hosts:+host} job_id runs successes failures percent last_run last_success streak
   say_unreadable
   exit 0
 fi
@@ -66,8 +69,8 @@ set_cell written last_run
 set_relative_time ago last_us
 set_painted good green "'ok'"
 set_painted bad red "'failed'"
-set_rows rows "SELECT 'JOB', 'RUNS', 'SUCCESS', 'LAST RUN', '', 'LAST STATE', 'STREAK';
-  SELECT $job, runs, $percent_text, coalesce(nullif($at, ''), $written), $ago,
+set_rows rows "SELECT $host_header'JOB', 'RUNS', 'SUCCESS', 'LAST RUN', '', 'LAST STATE', 'STREAK';
+  SELECT $host_cell$job, runs, $percent_text, coalesce(nullif($at, ''), $written), $ago,
     CASE WHEN last_success THEN $good ELSE $bad END, streak FROM ($select);" || exit
 show_table "$rows" lrrlrlr 1 '4 2 7 3'
 say_unreadable

@@ -11,6 +11,8 @@
 # missed, paused, skipped, pending or unknown. A run that failed is shown as failed.
 #
 # Options:
+#   --hosts PATH    of several hosts: in a quoted path such as '/srv/runs/*/results', the * stands for the host; logs
+#                   and the list of jobs are beside the results
 #   --within D      only jobs that are due within that time (90s, 30m, 12h, 7d), that run now, or whose schedule cannot
 #                   be read, since these may be due, too
 #   --limit N       only the first N
@@ -23,7 +25,7 @@
 #
 # The machine formats have job_id, state (due, running, unknown, paused or never), next, in_s (seconds from now),
 # schedule, last (when it was due), last_state, late_s, last_success (true or false; null without a
-# record) and reason.
+# record) and reason. With --hosts, host comes first.
 #
 # Exit status:
 #   0 fine, even if nothing is due; 1 no such job; 2 usage; 3 input or output failed, or a job was left out because
@@ -35,8 +37,9 @@
 
 # shellcheck shell=bash
 
-parse_options 'within= limit= tz= raw json jsonl csv' "$@"
+parse_options 'hosts= within= limit= tz= raw json jsonl csv' "$@"
 load lib/{option_values,unreadable,logs}
+hosts_option
 format_option json jsonl csv
 zone_option
 number_option limit
@@ -71,8 +74,8 @@ choose_jobs() {
   fi
   ((${#left_out[@]})) || return 0
   load lib/jobs_in
-  wanted="job_id IN (SELECT job_id FROM task_jobs WHERE record IS NOT NULL AND job_id IS NOT NULL AND $wanted
-    AND job_id NOT IN $(jobs_in "${left_out[@]}"))"
+  wanted="$job_pair IN (SELECT ${host_column}job_id FROM task_jobs WHERE record IS NOT NULL AND job_id IS NOT NULL
+    AND $wanted AND $job_pair NOT IN $(jobs_in "${left_out[@]}"))"
 }
 
 unreadable_files
@@ -84,31 +87,32 @@ limit=${opt[limit]-0}
 
 # Two passes over the jobs: joined without being materialized, each row would look into jobs.json.
 select="WITH clock AS MATERIALIZED (SELECT taskresults_time('now') AS now),
-  coming AS MATERIALIZED (SELECT job_id, slot, min(slot_us) AS slot_us, reason
-    FROM task_slots((SELECT now FROM clock), '9999-12-31', NULL, NULL, 1) WHERE $wanted GROUP BY job_id),
-  past AS MATERIALIZED (SELECT job_id, slot, max(slot_us) AS slot_us, state, late_s, ok, reason
-    FROM task_slots('0001-01-01', (SELECT now FROM clock), NULL, NULL, -1) WHERE $wanted GROUP BY job_id),
-  job AS (SELECT job_id, coalesce(nullif(cron, ''), schedule) AS schedule,
+  coming AS MATERIALIZED (SELECT ${host_column}job_id, slot, min(slot_us) AS slot_us, reason
+    FROM task_slots((SELECT now FROM clock), '9999-12-31', NULL, NULL, 1) WHERE $wanted GROUP BY ${host_column}job_id),
+  past AS MATERIALIZED (SELECT ${host_column}job_id, slot, max(slot_us) AS slot_us, state, late_s, ok, reason
+    FROM task_slots('0001-01-01', (SELECT now FROM clock), NULL, NULL, -1) WHERE $wanted GROUP BY ${host_column}job_id),
+  job AS (SELECT ${host_column}job_id, coalesce(nullif(cron, ''), schedule) AS schedule,
       CASE WHEN coming.slot IS NULL AND coming.job_id IS NOT NULL THEN 'unknown'
         WHEN NOT is_enabled THEN 'paused' WHEN coming.slot IS NOT NULL THEN 'due'
         WHEN task_jobs.state = 'running' THEN 'running' ELSE 'never' END AS state, coming.slot, coming.slot_us,
       coming.reason AS why, past.slot AS last, past.slot_us AS last_us, past.state AS last_state, late_s, ok,
       past.reason AS last_why
-    FROM task_jobs LEFT JOIN coming USING (job_id) LEFT JOIN past USING (job_id)
+    FROM task_jobs LEFT JOIN coming USING (${host_column}job_id) LEFT JOIN past USING (${host_column}job_id)
     WHERE record IS NOT NULL AND job_id IS NOT NULL AND $wanted),
-  shown AS (SELECT job_id, schedule, state, iif(state = 'due', slot, NULL) AS next,
+  shown AS (SELECT ${host_column}job_id, schedule, state, iif(state = 'due', slot, NULL) AS next,
       iif(state = 'due', slot_us, NULL) AS next_us, last, last_us, last_state, late_s, ok,
       CASE state WHEN 'unknown' THEN why WHEN 'paused' THEN coalesce(why, last_why, 'the job is not enabled')
         ELSE last_why END AS reason FROM job)
   SELECT * FROM shown WHERE $within
   ORDER BY CASE state WHEN 'due' THEN 0 WHEN 'running' THEN 1 WHEN 'unknown' THEN 2 WHEN 'paused' THEN 3 ELSE 4 END,
-    next_us, job_id LIMIT $((limit ? limit : -1))"
+    next_us, ${host_column}job_id LIMIT $((limit ? limit : -1))"
 
 if [[ -n $format ]]; then
-  rows_as "$format" "SELECT job_id, state, next, (next_us - taskresults_time('now')) / 1000000 AS in_s, schedule, last,
-    last_state, late_s, CASE ok WHEN 1 THEN json('true') WHEN 0 THEN json('false') END AS last_success,
+  rows_as "$format" "SELECT ${host_column}job_id, state, next,
+    (next_us - taskresults_time('now')) / 1000000 AS in_s, schedule, last, last_state, late_s,
+    CASE ok WHEN 1 THEN json('true') WHEN 0 THEN json('false') END AS last_success,
     reason FROM ($select)" \
-    job_id state next in_s schedule last last_state late_s last_success reason
+    ${hosts:+host} job_id state next in_s schedule last last_state late_s last_success reason
   say_left_out
   exit 0
 fi
@@ -124,8 +128,8 @@ set_clock last_at last_us
 set_painted failed red "'failed'"
 set_painted bad red last_state
 set_painted good green last_state
-set_rows rows "SELECT 'JOB', 'NEXT', '', 'SCHEDULE', 'LAST', '', 'WHY';
-  SELECT $job, iif(state = 'due', $at, state), $ahead, $schedule, $last_at,
+set_rows rows "SELECT $host_header'JOB', 'NEXT', '', 'SCHEDULE', 'LAST', '', 'WHY';
+  SELECT $host_cell$job, iif(state = 'due', $at, state), $ahead, $schedule, $last_at,
     CASE WHEN ok = 0 THEN $failed WHEN last_state IN ('late', 'missed') THEN $bad WHEN last_state = 'ran' THEN $good
       ELSE coalesce(last_state, '') END, $reason FROM ($select);" || exit
 if [[ $rows == *$'\n'*$'\n'* ]]; then

@@ -27,8 +27,7 @@
 
 parse_options 'count hosts= raw json jsonl csv' "$@"
 load lib/{option_values,jobs,fields}
-hosts=
-[[ ! -v opt[hosts] ]] || { load lib/hosts; hosts_option; }
+hosts_option
 job_argument
 format_option json jsonl csv
 
@@ -51,19 +50,14 @@ else
 fi
 
 if [[ -n $format ]]; then
-  [[ -z $hosts ]] || columns=(host "${columns[@]}")
-  select="SELECT host, $name AS job_id, $(IFS=,; echo "${columns[*]:hosts + 1}") FROM ($select)"
-  rows_as "$format" "$select" "${columns[@]}"
+  select="SELECT host, $name AS job_id, $(IFS=,; echo "${columns[*]:1}") FROM ($select)"
+  rows_as "$format" "$select" ${hosts:+host} "${columns[@]}"
   no_such_job
   exit 0
 fi
 
-if [[ -n $hosts ]]; then
-  header="'HOST', $header" cells="$(cell host), $cells" align=l$align shrink='2 6 5:16' drop='4 6 3'
-  [[ ! -v opt[count] ]] || shrink='2 3:16' drop=5
-fi
 load lib/rows
-set_rows rows "SELECT $header; SELECT $cells FROM ($select);" || exit
+set_rows rows "SELECT $host_header$header; SELECT $host_cell$cells FROM ($select);" || exit
 no_such_job
 if [[ $rows != *$'\n'*$'\n'* ]]; then
   say 'no rejects: every line is a record'

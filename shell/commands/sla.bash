@@ -42,6 +42,8 @@
 # these are.
 #
 # Options:
+#   --hosts PATH    of several hosts: in a quoted path such as '/srv/runs/*/results', the * stands for the host; logs
+#                   and the list of jobs are beside the results
 #   --window W      the last 24h, 7d, 30d (the default), '3 months' and the like; or FROM..TO with times such as
 #                   2026-02-14, 2026-02-14T09:30:00Z or 7d, in UTC. If TO is a whole day, that day is included. FROM..
 #                   ends now, and ..TO begins with each job's first record. All forms: `taskresults help`
@@ -62,7 +64,7 @@
 # budget_runs_left, missed (true or false), slow_runs and unknown_durations (how many successful runs took too long, and
 # for how many that is not known), missed_slots and unknown_slots. Unknown values are null. So are the budget without
 # --target, and the last four without their options. Missed slots are included in runs and failures, and slow runs in
-# failures.
+# failures. With --hosts, host comes first.
 #
 # Environment:
 #   SCHEDULER_LOGS_DIR    the jobs' logs, for pauses and durations; default /opt/.task-scheduler/logs
@@ -80,8 +82,10 @@
 
 # shellcheck shell=bash
 
-parse_options 'window= tz= target= of= count= max-duration= job= raw json jsonl csv' "$@"
-load lib/{option_values,query,jobs,sorts} sla/{window,target,jobs,tables,rows}
+parse_options 'hosts= window= tz= target= of= count= max-duration= job= raw json jsonl csv' "$@"
+load lib/option_values
+hosts_option
+load lib/{query,jobs,sorts} sla/{window,target,jobs,tables,rows}
 format_option json jsonl csv
 [[ ! -v opt[job] ]] || args+=("${opt[job]}")
 set_target

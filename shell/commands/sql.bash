@@ -10,6 +10,8 @@
 #   --mode MODE     how rows are printed: box (the default on a terminal), list (elsewhere), csv, json, line, column,
 #                   markdown, table, quote, tabs, html, insert, ascii
 #   --header        column names above the rows, in the modes that do not print them anyway
+#   --hosts PATH    the tables are those of several hosts: in a quoted path such as '/srv/runs/*/results', the * stands
+#                   for the host, which is in the hidden column host; logs and the list of jobs are beside the results
 #   --db FILE       open this database, to join its tables with those of taskresults
 #
 # Exit status:
@@ -21,7 +23,9 @@
 
 # shellcheck shell=bash
 
-parse_options 'mode= header db=' "$@"
+parse_options 'hosts= mode= header db=' "$@"
+load lib/option_values
+hosts_option
 load lib/query
 if [[ -n $stdout_is_terminal ]]; then mode=box; else mode=list; fi
 mode=${opt[mode]-$mode}
@@ -31,7 +35,8 @@ database=${opt[db]-:memory:}
 [[ $database != -* ]] || database=./$database
 
 load lib/as_user
-[[ ! -v logs_are_beside ]] || add_for_user "SCHEDULER_LOGS_DIR=$logs_dir"
+[[ ! -v logs_are_beside && -z $hosts ]] || add_for_user "SCHEDULER_LOGS_DIR=$logs_dir"
+[[ -z $hosts ]] || add_for_user "SCHEDULER_RESULTS_DIR=$results_dir" "SCHEDULER_JOBS_FILE=$jobs_file"
 sqlite_setup
 settings=(-cmd ".mode $mode")
 [[ ! -v opt[header] ]] || settings+=(-cmd '.headers on')

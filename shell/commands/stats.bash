@@ -7,20 +7,22 @@
 # <0.1 %.
 #
 # Options:
+#   --hosts PATH    of several hosts: in a quoted path such as '/srv/runs/*/results', the * stands for the host
 #   --since T       only runs at T or later: 7d, '90 days', 2026-02-14, 2026-02-14T09:30:00Z, yesterday and the like, in
 #                   UTC; all forms: `taskresults help`
 #   --until T       only runs at T or earlier; a bare day is included
 #   --tz ZONE       show times in a time zone: Europe/Berlin, or local for that of this machine; and --since and --until
 #                   mean its days. UTC is the default, and the machine formats stay in UTC
 #   --by PERIOD     a row for each hour, day, month, weekday or hour-of-day, beside the job
-#   --total         one row for all jobs together
+#   --total         one row for all jobs together; with --hosts, for those of each host
 #   --raw           print control characters unchanged (line breaks stay visible)
 #   --json          a JSON array of objects
 #   --jsonl         JSON, one object a line
 #   --csv           CSV (RFC 4180) with a header
 #
 # The machine formats have job_id, period, runs, successes, failures, percent, first_run, last_run, worst_streak,
-# interval_seconds, p50_seconds, p95_seconds and max_seconds; job_id is null with --total, and period without --by.
+# interval_seconds, p50_seconds, p95_seconds and max_seconds; job_id is null with --total, and period without --by. With
+# --hosts, host comes first.
 # --by, --since and --until skip records whose timestamp cannot be read, and a message says how many.
 #
 # P50, P95 and MAX say how long runs took: half of them took at most P50, 95 % at most P95, and the longest took MAX.
@@ -44,15 +46,17 @@
 # keep_log_of JOB - other jobs' logs are ignored.
 keep_log_of() {
   local job
+  local kept=()
   for job in "${unreadable_logs[@]}"; do
-    if [[ $job == "$1" ]]; then unreadable_logs=("$job"); return; fi
+    [[ $job != "$1" && (-z $hosts || $job != */"$1") ]] || kept+=("$job")
   done
-  unreadable_logs=()
+  unreadable_logs=("${kept[@]}")
 }
 
-parse_options 'since= until= tz= by= total raw json jsonl csv' "$@"
+parse_options 'hosts= since= until= tz= by= total raw json jsonl csv' "$@"
 load lib/{option_values,jobs,times,percent,sorts,logs}
 unreadable=()
+hosts_option
 job_argument
 [[ -v args[0] ]] || { load lib/unreadable; readable_jobs; }
 format_option json jsonl csv
@@ -97,25 +101,29 @@ set_if_logged took 'CASE WHEN started_us <= time_us THEN time_us - started_us EN
 # A quantile is the duration at that place, rounded up, among those that are known, in order: the nearest rank.
 # A failure's streak is told by how many successes of its job came before it.
 select="WITH
-  run AS MATERIALIZED (SELECT $job AS job_id, job_id AS own_job, $period AS period, rowid AS place, time_us, ok AS good,
-    $took AS took FROM $source WHERE $condition),
-  marked AS (SELECT *, sum(good) OVER (PARTITION BY own_job, period ORDER BY place) AS streak FROM run),
-  worst AS (SELECT job_id, period, max(failures) AS worst_streak FROM (SELECT job_id, period, count(*) AS failures
-    FROM marked WHERE NOT good GROUP BY own_job, period, streak) GROUP BY job_id, period),
-  part AS (SELECT job_id, period, count(*) AS runs, sum(good) AS successes, min(time_us) AS first_us,
-    max(time_us) AS last_us FROM run GROUP BY job_id, period),
-  timed AS (SELECT job_id, period, took, row_number() OVER (PARTITION BY job_id, period ORDER BY took) AS nth,
-    count(*) OVER (PARTITION BY job_id, period) AS known FROM run WHERE took IS NOT NULL),
-  durations AS (SELECT job_id, period, max(took) FILTER (WHERE nth = (known * 50 + 99) / 100) AS p50_us,
+  run AS MATERIALIZED (SELECT ${host_column}$job AS job_id, job_id AS own_job, $period AS period, rowid AS place,
+    time_us, ok AS good, $took AS took FROM $source WHERE $condition),
+  marked AS (SELECT *, sum(good) OVER (PARTITION BY ${host_column}own_job, period ORDER BY place) AS streak FROM run),
+  worst AS (SELECT ${host_column}job_id, period, max(failures) AS worst_streak
+    FROM (SELECT ${host_column}job_id, period, count(*) AS failures FROM marked WHERE NOT good
+      GROUP BY ${host_column}own_job, period, streak) GROUP BY ${host_column}job_id, period),
+  part AS (SELECT ${host_column}job_id, period, count(*) AS runs, sum(good) AS successes, min(time_us) AS first_us,
+    max(time_us) AS last_us FROM run GROUP BY ${host_column}job_id, period),
+  timed AS (SELECT ${host_column}job_id, period, took,
+    row_number() OVER (PARTITION BY ${host_column}job_id, period ORDER BY took) AS nth,
+    count(*) OVER (PARTITION BY ${host_column}job_id, period) AS known FROM run WHERE took IS NOT NULL),
+  durations AS (SELECT ${host_column}job_id, period, max(took) FILTER (WHERE nth = (known * 50 + 99) / 100) AS p50_us,
     max(took) FILTER (WHERE nth = (known * 95 + 99) / 100) AS p95_us, max(took) AS max_us
-    FROM timed GROUP BY job_id, period)
-  SELECT part.job_id, part.period, runs, successes, runs - successes AS failures,
+    FROM timed GROUP BY ${host_column}job_id, period)
+  SELECT ${hosts:+part.host, }part.job_id, part.period, runs, successes, runs - successes AS failures,
     $percent AS percent, first_us, last_us, coalesce(worst_streak, 0) AS worst_streak,
     CASE WHEN runs > 1 THEN round((last_us - first_us) / 1e6 / (runs - 1), 1) END AS interval_seconds,
     p50_us, p95_us, max_us, p50_us / 1e6 AS p50_seconds, p95_us / 1e6 AS p95_seconds, max_us / 1e6 AS max_seconds
   FROM part LEFT JOIN worst ON part.job_id IS worst.job_id AND part.period IS worst.period
+      ${hosts:+AND part.host = worst.host}
     LEFT JOIN durations ON part.job_id IS durations.job_id AND part.period IS durations.period
-  ORDER BY part.job_id, $order"
+      ${hosts:+AND part.host = durations.host}
+  ORDER BY ${hosts:+part.host, }part.job_id, $order"
 
 # tell_unreadable - names what could not be read, and exits with 3 if there is anything.
 tell_unreadable() {
@@ -126,12 +134,12 @@ tell_unreadable() {
 
 if [[ -n $format ]]; then
   instant="strftime('%Y-%m-%dT%H:%M:%SZ'"
-  rows_as "$format" "SELECT job_id, period, runs, successes, failures, percent,
+  rows_as "$format" "SELECT ${host_column}job_id, period, runs, successes, failures, percent,
     $instant, $(seconds_of first_us), 'unixepoch') AS first_run, $instant, $(seconds_of last_us),
       'unixepoch') AS last_run,
     worst_streak, interval_seconds, p50_seconds, p95_seconds, max_seconds FROM ($select)" \
-    job_id period runs successes failures percent first_run last_run worst_streak interval_seconds p50_seconds \
-    p95_seconds max_seconds
+    ${hosts:+host} job_id period runs successes failures percent first_run last_run worst_streak interval_seconds \
+    p50_seconds p95_seconds max_seconds
   no_such_job
   tell_unreadable
   exit 0
@@ -139,10 +147,10 @@ fi
 
 load lib/{rows,fields} terminal/table
 set_rows rows "CREATE TEMP TABLE figures AS $select;
-  SELECT 'JOB', '${opt[by]+PERIOD}', 'RUNS', 'OK', 'FAILED', 'SUCCESS', 'WORST STREAK', 'EVERY',
+  SELECT $host_header'JOB', '${opt[by]+PERIOD}', 'RUNS', 'OK', 'FAILED', 'SUCCESS', 'WORST STREAK', 'EVERY',
     iif(max(max_seconds) IS NULL, '', 'P50'), iif(max(max_seconds) IS NULL, '', 'P95'),
     iif(max(max_seconds) IS NULL, '', 'MAX'), 'FIRST RUN', 'LAST RUN', '' FROM figures;
-  SELECT $(cell "coalesce(job_id, 'all')"), coalesce(period, ''), runs, successes,
+  SELECT $host_cell$(cell "coalesce(job_id, 'all')"), coalesce(period, ''), runs, successes,
     CASE WHEN failures THEN $(paint red failures) ELSE 0 END, $percent_text, worst_streak,
     coalesce($(duration 'CAST(interval_seconds AS INTEGER)'), ''), $(took p50_us), $(took p95_us), $(took max_us),
     $(clock first_us), $(clock last_us), $(relative_time last_us)

@@ -9,6 +9,7 @@
 # terminal. If that is below 60, the result of a run is printed before the job's name.
 #
 # Options:
+#   --hosts PATH    of several hosts: in a quoted path such as '/srv/runs/*/results', the * stands for the host
 #   --success       only successful runs
 #   --errors        only failed runs
 #   --grep TEXT     only runs whose output or error holds TEXT, wildcards taken literally; A to Z are the same as a to z
@@ -26,8 +27,11 @@
 #   --jsonl         JSON, one object a line
 #   --csv           CSV (RFC 4180) with a header
 #
-# The machine formats have timestamp, job_id, job_name, success, output and error. --since and --until skip records
-# whose timestamp cannot be read, and say how many.
+# With --hosts, the name of the host and a / come before the job's name. JOB is then that job on each host, one host
+# after another, and --latest and --limit are for each host. With --all they are for all hosts together.
+#
+# The machine formats have timestamp, job_id, job_name, success, output and error; with --hosts, host comes first.
+# --since and --until skip records whose timestamp cannot be read, and say how many.
 #
 # Exit status:
 #   0 fine; 1 no such record (the machine formats are then empty but valid, and the status is 0); 2 usage; 3 input or
@@ -42,15 +46,16 @@
 begin() { load lib/begin_rows; begin_rows; }
 # What is asked for most often: the program starts while the rest of this is read.
 [[ $# != 2 || $1 == -* || $2 != --latest ]] || begin
-parse_options 'grep= success errors since= until= tz= latest limit= all full raw json jsonl csv' "$@"
+parse_options 'hosts= grep= success errors since= until= tz= latest limit= all full raw json jsonl csv' "$@"
 at_most 1
 # A few records go through a variable, which needs the fewest processes.
 MOST_IN_VARIABLE=1000
 limit=0 format='' condition=1 are_few='' unreadable=()
-if [[ ${!opt[*]} == latest ]]; then
+if [[ ${!opt[*]} == latest && $results_dir != *'*'* ]]; then
   limit=1
 else
   load lib/option_values
+  hosts_option
   exclusive success errors
   format_option json jsonl csv
   number_option limit
@@ -84,7 +89,15 @@ fi
 # set_record_select NAME COLUMNS [SHOWN] - sets NAME to SQL. The last few records of one job are read from the end, and
 # then reversed.
 set_record_select() {
-  if ((limit)) && [[ -n $reverse ]]; then
+  local last_few
+  if ((limit)) && [[ -n $reverse && -n $hosts ]]; then # of each host, from where its last few begin
+    last_few="SELECT host AS on_host, (SELECT min(offset) FROM (SELECT offset FROM $table AS one
+      WHERE one.host = task_lines.host AND $condition ORDER BY one.rowid DESC LIMIT $limit)) AS begins
+      FROM task_lines WHERE job_id = $job AND offset = 0"
+    printf -v "$1" 'WITH last_few AS MATERIALIZED (%s) SELECT %s FROM last_few CROSS JOIN %s AS each
+      WHERE each.host = on_host AND each.offset >= begins AND %s ORDER BY each.rowid' \
+      "$last_few" "$2" "$table" "$condition"
+  elif ((limit)) && [[ -n $reverse ]]; then
     printf -v "$1" 'SELECT %s FROM (SELECT rowid AS place, %s FROM %s WHERE %s ORDER BY %s LIMIT %s) ORDER BY place' \
       "${3-*}" "$2" "$table" "$condition" "$reverse" "$limit"
   else
@@ -99,7 +112,7 @@ end_with_hints() {
   ((${#unreadable[@]} == 0)) || say_unreadable
 }
 
-columns=(timestamp job_id job_name success output error)
+columns=(${hosts:+host} timestamp job_id job_name success output error)
 if [[ -n $format ]]; then
   printf -v list ', %s' "${columns[@]}"
   set_record_select record_select "${list#, }"

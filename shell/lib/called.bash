@@ -17,6 +17,17 @@ set_called() {
   set_quoted called "$path"
 }
 
+# set_sql_called - sets `called` to the command to which SQL can be appended.
+set_sql_called() {
+  local path
+  set_called
+  called+=' sql'
+  [[ -n $hosts ]] || return 0
+  load lib/characters
+  set_quoted path "$results_dir"
+  called+=" --hosts $path"
+}
+
 # say_usage - the last line of a message about wrong usage: the command that shows the help.
 say_usage() {
   local called

@@ -43,7 +43,7 @@ no_job() {
 # suggest_job JOB - if the job has no file: names one that may have been meant.
 suggest_job() {
   ! has_file "$1" || return 0
-  [[ -z ${hosts-} ]] || return 0 # names are compared in one directory
+  [[ -z $hosts ]] || return 0 # names are compared in one directory
   load hints/names
   say_near_job "$1"
 }
@@ -51,7 +51,7 @@ suggest_job() {
 # require_jobs JOB... - calls no_job for the first that has no file of records. An empty file will do.
 require_jobs() {
   local job dir=$results_dir
-  if [[ -n ${hosts-} ]]; then
+  if [[ -n $hosts ]]; then
     for job; do has_file "$job" || no_job "$EXIT_NO" "$job"; done
     return
   fi

@@ -8,7 +8,7 @@ load lib/query
 # existing list cannot. Other errors are left to the command's own query.
 look_at_jobs_file() {
   jobs_known='' jobs_fault=''
-  [[ -e $jobs_file || -L $jobs_file ]] || return 0
+  jobs_file_exists || return 0
   sqlite_setup
   if ! jobs_fault=$(in_progress=1 send_query 'SELECT 1 FROM task_jobs LIMIT 1;' 2>&1 >/dev/null) &&
     [[ $jobs_fault == "taskresults: jobs file "* ]]; then
@@ -16,6 +16,11 @@ look_at_jobs_file() {
   else
     jobs_known=1 jobs_fault=''
   fi
+}
+
+# jobs_file_exists - with --hosts: that of any host.
+jobs_file_exists() {
+  if [[ -n $hosts ]]; then is_on_some_host "$jobs_file"; else [[ -e $jobs_file || -L $jobs_file ]]; fi
 }
 
 # say_unknown_jobs WORDS - if the list cannot be read, says what is missing without it.

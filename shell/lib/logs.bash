@@ -17,7 +17,11 @@ find_logs() {
 # look_at_logs_dir - sets `logs_known` alone, which takes no look at the logs.
 look_at_logs_dir() {
   logs_known=
-  [[ ! -d $logs_dir || ! -r $logs_dir || ! -x $logs_dir ]] || logs_known=1
+  if [[ -n $hosts ]]; then # a directory that cannot be read is an error of the query
+    ! is_on_some_host "$logs_dir" || logs_known=1
+  elif [[ -d $logs_dir && -r $logs_dir && -x $logs_dir ]]; then
+    logs_known=1
+  fi
 }
 
 # set_if_logged NAME EXPRESSION - sets NAME to SQL: the expression, which needs the job's log; or NULL, without
@@ -27,7 +31,7 @@ set_if_logged() {
     printf -v "$1" NULL
   elif ((${#unreadable_logs[@]})); then
     load lib/jobs_in
-    printf -v "$1" '%s' "CASE WHEN job_id NOT IN $(jobs_in "${unreadable_logs[@]}") THEN $2 END"
+    printf -v "$1" '%s' "CASE WHEN $job_pair NOT IN $(jobs_in "${unreadable_logs[@]}") THEN $2 END"
   else
     printf -v "$1" '%s' "$2"
   fi

@@ -15,7 +15,9 @@ name_unreadable_files() {
   load lib/say lib/characters
   for job; do
     set_quoted quoted "$job"
-    set_quoted path "$dir/$job$suffix"
+    path=$dir/$job$suffix
+    [[ -z $hosts ]] || set_path_on_host path "$dir" "$job" "$suffix"
+    set_quoted path "$path"
     messages+=("$words: job $quoted, whose $what cannot be read; as its owner: chmod a+r -- $path")
   done
   say_each "${messages[@]}"

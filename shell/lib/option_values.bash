@@ -53,6 +53,13 @@ zone_option() {
   read_zone
 }
 
+# hosts_option - if --hosts is given, or SCHEDULER_RESULTS_DIR has a star: sets `hosts`, and where their files are.
+hosts_option() {
+  [[ -v opt[hosts] || $results_dir == *'*'* ]] || return 0
+  load lib/hosts
+  read_hosts
+}
+
 # set_time_condition NAME - sets NAME to the SQL condition that --since and --until make; to be joined by AND.
 set_time_condition() {
   printf -v "$1" '1%s%s' "${opt[since]+ AND time_us >= ${opt[since]}}" "${opt[until]+ AND time_us <= ${opt[until]}}"

@@ -46,6 +46,7 @@ short_option() {
 
 # wrong_option - for parse_options: `word` is not an option.
 wrong_option() {
+  [[ ${name-} != hosts || -z ${command-} ]] || usage_error "--hosts is not for $command, which is about one host"
   spec=${spec//[![:space:]]:/}
   # shellcheck disable=SC2086  # words
   unknown_option "$word" ${spec//[=?]/}

@@ -17,9 +17,13 @@ if [[ -z ${SCHEDULER_LOGS_DIR-} && -n ${SCHEDULER_RESULTS_DIR-} && -d $results_d
 fi
 jobs_file=${SCHEDULER_JOBS_FILE:-$DEFAULT_STATE/jobs.json}
 
+# With --hosts, lib/hosts sets these. In SQL: what tells one job from the others, as columns and as one text; the job's
+# own name in that text; and the column host for a SELECT, a GROUP BY or a table, with a comma behind it.
+hosts='' job_pair=job_id job_key=job_id own_job=job_id host_column='' host_cell='' host_header=''
+
 # has_file JOB - true, too, if the directory cannot be read.
 has_file() {
   local dir=$results_dir
-  [[ -z ${hosts-} ]] || { some_host_has "$1"; return; }
+  [[ -z $hosts ]] || { some_host_has "$1"; return; }
   [[ -e $dir/$1.jsonl || -L $dir/$1.jsonl || ! -r $dir || ! -x $dir ]]
 }

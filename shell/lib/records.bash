@@ -20,6 +20,7 @@ set_record_block() {
   [[ -z $zone ]] || when="coalesce(replace(taskresults_local(time_us, $zone), 'T', ' '), $when)"
   [[ -z $with_job_id ]] || name="CASE WHEN job_name = job_id THEN job_id
     ELSE coalesce(nullif($name, '') || ' ', '') || '(' || job_id || ')' END"
+  [[ -z $hosts ]] || name="host || '/' || $name"
   if [[ -n $stdout_is_terminal || -v opt[color] ]]; then
     load terminal/record_head
     set_record_head

@@ -28,10 +28,10 @@ say_untimed() {
   local called
   [[ $1 =~ (^|$'\n')untimed\ ([1-9][0-9]*) ]] || return 0
   load lib/called
-  set_called
+  set_sql_called
   say "passed over ${BASH_REMATCH[2]} record$( ((BASH_REMATCH[2] == 1)) || echo s) without a readable time, which no" \
     "range of time holds; to see them:" \
-    "$called sql 'SELECT job_id, timestamp FROM task_results WHERE time_us IS NULL'"
+    "$called 'SELECT ${host_column}job_id, timestamp FROM task_results WHERE time_us IS NULL'"
 }
 
 die_of_sqlite() {

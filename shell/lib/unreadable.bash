@@ -16,6 +16,7 @@ readable_jobs() {
 find_unreadable() {
   local path job dir=$1 suffix=$2
   unreadable=() readable=()
+  [[ -z $hosts ]] || { find_unreadable_of_hosts "$@"; return; }
   [[ -r $dir && -x $dir ]] || return 0 # the query will say it
   for path in "$dir"/*"$suffix" "$dir"/.*"$suffix"; do
     [[ -f $path && ! -L $path ]] || continue

@@ -2,7 +2,7 @@
 
 # shellcheck shell=bash
 
-load lib/fields
+load lib/{fields,of_job}
 
 # budget TOTAL LEAST MOST - SQL: a job's share of the total. It is an expression because only SQL knows the number of
 # jobs.
@@ -30,7 +30,8 @@ cut_text() {
 # newest CONDITION - SQL: the rowid of the job's newest record that meets the condition, searched from the end of the
 # file.
 newest() {
-  printf '(SELECT rowid FROM task_results AS r WHERE r.job_id = job.id AND %s ORDER BY rowid DESC LIMIT 1)' "$1"
+  printf '(SELECT rowid FROM task_results AS r WHERE %s AND %s ORDER BY rowid DESC LIMIT 1)' \
+    "$(of_job r.job_id job.id)" "$1"
 }
 
 # Of the states that apply to a job, it gets the worst. A job that is paused or gone is neither failing nor overdue. If

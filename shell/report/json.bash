@@ -25,7 +25,7 @@ recent_runs() {
   printf '%s' "(SELECT group_concat(token, ' ') FROM (SELECT coalesce($ago $(seconds_of time_us), '?')
     || CASE WHEN ok THEN '' ELSE '!' END || CASE WHEN $2 IS NULL THEN '' ELSE '/' ||
       printf('%g', round($2, CASE WHEN $2 < 1 THEN 2 WHEN $2 < 100 THEN 1 ELSE 0 END)) END AS token FROM $1 AS r
-    WHERE r.job_id = job.id ORDER BY rowid DESC LIMIT (SELECT recent FROM share)))"
+    WHERE $(of_job r.job_id job.id) ORDER BY rowid DESC LIMIT (SELECT recent FROM share)))"
 }
 
 data_head() {
@@ -50,8 +50,10 @@ SELECT '{\"generated\":' || (now_us / 1000000) || ',\"days\":' || days || ',\"fi
 }
 
 data_jobs() {
+  local on_host=
+  [[ -z $hosts ]] || on_host="$(host_in id) || '/' || "
   printf '%s\n' "SELECT CASE WHEN row_number() OVER () > 1 THEN ',' ELSE '' END || row FROM (SELECT json_array(id,
-    nullif(substr(coalesce(known_name, name), 1, 200), id), state, scheduler_state, substr(schedule, 1, 100),
+    nullif(${on_host}substr(coalesce(known_name, name), 1, 200), id), state, scheduler_state, substr(schedule, 1, 100),
     $ago $(seconds_of next_run_us), CAST(overdue_s AS INTEGER), streak,
     $ago $(seconds_of last_run_us), $ago $(seconds_of last_success_us), runs, failures, json(counts),
     json(CASE WHEN quarter THEN json_array(missed_in.day, week, month, quarter) END),

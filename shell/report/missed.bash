@@ -13,7 +13,7 @@ MISSED=300000
 # last run succeeded, but of the runs expected in 30 days, more than one in ten failed or was missed.
 missed_tables() {
   printf '%s\n' "CREATE TEMP TABLE closed_log AS SELECT id AS job_id FROM job
-  WHERE id IN $(jobs_in "${unreadable_logs[@]}");
+  WHERE ($(pair_in id)) IN $(jobs_in "${unreadable_logs[@]}");
 CREATE TEMP TABLE reach AS SELECT min($days, max(1, $SLOTS / max(1, 24 * (SELECT count(*) FROM known),
   (SELECT coalesce(max(runs), 0) FROM
     (SELECT sum(runs) AS runs FROM bucket WHERE cell > $oldest GROUP BY $day_of))))) AS days, 0 AS done;
@@ -36,9 +36,10 @@ slots_rows() {
   printf '%s\n' "CREATE TEMP TABLE slot(job_id, slot_us);"
   for least in 7 1 0; do
     printf '%s\n' "DELETE FROM slot WHERE (SELECT NOT done FROM reach);
-INSERT INTO slot SELECT job_id, slot_us FROM task_slots((SELECT $now - days * $DAY_US FROM reach), $now)
+INSERT INTO slot SELECT $job_key, slot_us FROM task_slots((SELECT $now - days * $DAY_US FROM reach), $now)
   WHERE (SELECT NOT done FROM reach)
-    AND job_id IN (SELECT job_id FROM known WHERE job_id NOT IN unreadable AND job_id NOT IN closed_log)
+    AND $job_pair IN (SELECT $(pair_in job_id) FROM known
+      WHERE job_id NOT IN unreadable AND job_id NOT IN closed_log)
     AND state = 'missed' LIMIT $((MISSED + 1));
 UPDATE reach SET done = 1 WHERE (SELECT count(*) FROM slot) <= $MISSED;
 UPDATE reach SET days = min(days, $least) WHERE NOT done;"

@@ -8,6 +8,8 @@
 # rejects, once more for task_stats, and of jobs with a schedule once more for missed runs (missed.bash). The last runs
 # and texts are read from the ends of the files.
 #
+# With --hosts, a job is HOST/JOB in all tables of ours, and on the page.
+#
 # A page has a budget: the more jobs, the fewer characters and runs of each. The page says what was cut.
 
 # shellcheck shell=bash
@@ -20,8 +22,9 @@ DAY_US=86400000000
 # the same id, one that is overdue counts.
 jobs_table() {
   echo "CREATE TEMP TABLE known(job_id UNIQUE, name, schedule, next_run_us, overdue_s, state, started_us);"
-  [[ -z $jobs_known ]] || echo "INSERT OR REPLACE INTO known SELECT job_id, name, coalesce(nullif(cron, ''), schedule),
-  next_run_us, overdue_s, state, started_us FROM task_jobs ORDER BY is_enabled, overdue_s;"
+  [[ -z $jobs_known ]] || echo "INSERT OR REPLACE INTO known
+  SELECT $job_key, name, coalesce(nullif(cron, ''), schedule), next_run_us, overdue_s, state, started_us
+  FROM task_jobs ORDER BY is_enabled, overdue_s;"
 }
 
 # page_tables NOW_US DAYS - SQL. Runs are counted in cells of time. A new cell begins at each midnight, and each day at
@@ -52,10 +55,10 @@ page_tables() {
 # job_tables - SQL: the jobs, with all data that is a single row for each job.
 job_tables() {
   printf '%s\n' "CREATE TEMP TABLE stats AS
-  SELECT job_id, runs, failures, streak, last_run_us, last_success_us FROM task_stats;
-CREATE TEMP TABLE unreadable AS $(unreadable_jobs);
+  SELECT $job_key AS job_id, runs, failures, streak, last_run_us, last_success_us FROM task_stats;
+CREATE TEMP TABLE unreadable AS SELECT $job_key AS job_id FROM ($(unreadable_jobs));
 CREATE UNIQUE INDEX temp.stats_job ON stats(job_id);
-CREATE TEMP TABLE reject AS SELECT job_id, offset IS NULL AS entry, reason, count(*) AS lines
+CREATE TEMP TABLE reject AS SELECT $job_key AS job_id, offset IS NULL AS entry, reason, count(*) AS lines
   FROM task_rejects GROUP BY 1, 2, 3;
 CREATE TEMP TABLE job AS SELECT id,
     coalesce(stats.rowid, (SELECT count(*) FROM stats) + row_number() OVER (ORDER BY id)) AS number,
@@ -73,13 +76,14 @@ CREATE TEMP TABLE share AS SELECT $(budget 450000 120 2000) AS characters, $(bud
 # count_tables - SQL: runs and failures by cell.
 count_tables() {
   printf '%s\n' "CREATE TEMP TABLE failure AS SELECT stats.rowid AS number, cell, signature, times, f.last_us
-  FROM (SELECT job_id, $cell AS cell, taskresults_signature(coalesce(error, '')) AS signature, count(*) AS times,
-    max(time_us) AS last_us FROM task_results WHERE ok = 0 GROUP BY 1, 2, 3) AS f CROSS JOIN stats USING (job_id);
+  FROM (SELECT $job_key AS job_id, $cell AS cell, taskresults_signature(coalesce(error, '')) AS signature,
+    count(*) AS times, max(time_us) AS last_us
+    FROM task_results WHERE ok = 0 GROUP BY 1, 2, 3) AS f CROSS JOIN stats USING (job_id);
 CREATE TEMP TABLE bucket(number INTEGER, cell INTEGER, runs INTEGER, failures INTEGER,
   PRIMARY KEY (number, cell)) WITHOUT ROWID;
 INSERT INTO bucket SELECT stats.rowid, value >> 40, value & 0xffffffffff, 0 FROM stats CROSS JOIN json_each(
   '[' || (SELECT group_concat((cell << 40) + runs) FROM (SELECT $cell AS cell, count(*) AS runs FROM task_results AS r
-    WHERE r.job_id = stats.job_id GROUP BY 1)) || ']');
+    WHERE $(of_job r.job_id stats.job_id) GROUP BY 1)) || ']');
 UPDATE bucket SET failures = min(runs, f.failures)
   FROM (SELECT number, cell, sum(times) AS failures FROM failure GROUP BY 1, 2) AS f
   WHERE bucket.number = f.number AND bucket.cell = f.cell;"

@@ -26,7 +26,7 @@ choose_switches() {
   if [[ -n $logs_known ]]; then
     with_logs=$condition
     ((${#args[@]})) || leave_out_unreadable_logs
-    switches="SELECT job_id, time_us, offset, event = 'paused' AS pausing FROM task_logs
+    switches="SELECT $job_key AS job_id, time_us, offset, event = 'paused' AS pausing FROM task_logs
       WHERE event IN ('paused', 'resumed') AND time_us IS NOT NULL AND $with_logs"
   else
     say "no directory of logs $logs_dir that can be read: it is not known when jobs were paused$more"
@@ -40,8 +40,8 @@ leave_out_unreadable_logs() {
   with_logs=1
   ((${#unreadable_logs[@]})) || return 0
   load lib/jobs_in
-  with_logs="job_id IN $(jobs_in "${readable_logs[@]}")"
-  condition+=" AND job_id NOT IN $(jobs_in "${unreadable_logs[@]}")"
+  with_logs="$job_pair IN $(jobs_in "${readable_logs[@]}")"
+  condition+=" AND $job_pair NOT IN $(jobs_in "${unreadable_logs[@]}")"
 }
 
 # require_their_jobs - ends with no_job for the first named job that does not exist.
@@ -57,13 +57,13 @@ require_their_jobs() {
 # known duration, of slots that may have been missed, and of jobs without a readable schedule.
 say_unknown() {
   local called
-  (($1 + $3 == 0)) || { load lib/called; set_called; }
+  (($1 + $3 == 0)) || { load lib/called; set_sql_called; }
   (($1 == 0)) || say "$1 record$( (($1 == 1)) || echo s) without a readable time not counted;" \
-    "to see them: $called sql 'SELECT job_id, timestamp FROM task_results WHERE time_us IS NULL'"
+    "to see them: $called 'SELECT ${host_column}job_id, timestamp FROM task_results WHERE time_us IS NULL'"
   (($2 == 0)) || say "of $2 success$( (($2 == 1)) || echo es) it is not known how long they took;" \
     "they count as successes"
   (($3 == 0)) || say "$3 slot$( (($3 == 1)) && echo ' is' || echo 's are') unknown, and not counted; to see why:" \
-    "$called sql \"SELECT job_id, slot, reason FROM task_slots($from, $to - 1) WHERE state = 'unknown'\""
+    "$called \"SELECT ${host_column}job_id, slot, reason FROM task_slots($from, $to - 1) WHERE state = 'unknown'\""
   (($4 == 0)) || say "of $4 job$( (($4 == 1)) || echo s) it is not known what they missed:" \
     "the scheduler's list has no schedule for them that can be read, or has them twice"
 }

@@ -2,11 +2,11 @@
 
 # shellcheck shell=bash
 
-columns=(job_id runs successes failures success_percent uptime_percent up_seconds down_seconds paused_seconds outages
-  mtbf_seconds mttr_seconds budget_seconds budget_seconds_left budget_runs budget_runs_left missed slow_runs
-  unknown_durations missed_slots unknown_slots)
+columns=(${hosts:+host} job_id runs successes failures success_percent uptime_percent up_seconds down_seconds
+  paused_seconds outages mtbf_seconds mttr_seconds budget_seconds budget_seconds_left budget_runs budget_runs_left
+  missed slow_runs unknown_durations missed_slots unknown_slots)
 
-MISSED=16 # the place of `missed` among them
+MISSED=$((16 + hosts)) # the place of `missed` among them
 
 # set_print_rows - sets `print_rows`, SQL.
 set_print_rows() {
@@ -32,7 +32,7 @@ set_extras() {
 
 # sla_select - SQL: the columns, for programs.
 sla_select() {
-  printf '%s' "SELECT job_id, runs, successes, runs - successes AS failures,
+  printf '%s' "SELECT $host_column$own_job AS job_id, runs, successes, runs - successes AS failures,
   100.0 * successes / nullif(runs, 0) AS success_percent,
   100.0 * up / time AS uptime_percent, CASE WHEN time THEN up / 1e6 END AS up_seconds,
   CASE WHEN time THEN down / 1e6 END AS down_seconds, paused / 1e6 AS paused_seconds, outages,
@@ -40,7 +40,7 @@ sla_select() {
   (time_budget - down) / 1e6 AS budget_seconds_left, runs_budget / ${WHOLE}e0 AS budget_runs,
   (runs_budget - (runs - successes) * $WHOLE) / ${WHOLE}e0 AS budget_runs_left,
   $missed AS missed, $slow AS slow_runs, $untold AS unknown_durations, $missing AS missed_slots,
-  $unknown AS unknown_slots FROM sla ORDER BY job_id"
+  $unknown AS unknown_slots FROM sla ORDER BY ${host_column}job_id"
 }
 
 set_csv_rows() {
@@ -61,13 +61,13 @@ set_table_rows() {
   load lib/{fields,percent,times} terminal/table
   set_percent_text success_text successes runs 3
   set_percent_text uptime_text up time 3
-  print_rows="SELECT $(cell job_id), runs, $success_text, $uptime_text,
+  print_rows="SELECT $host_cell$(cell "$own_job"), runs, $success_text, $uptime_text,
     CASE WHEN time THEN $(span 'down / 1000000') ELSE '' END,
     outages, $(span mtbf), $(span mttr), $(span '(time_budget - down) / 1000000'),
     CASE WHEN runs_budget IS NULL THEN ''
       ELSE printf('%.1f', (runs_budget - (runs - successes) * $WHOLE) / ${WHOLE}e0) END,
     $(extra_cells)CASE WHEN $missed THEN $(paint red "'missed'") ELSE '' END
-    FROM sla ORDER BY job_id;"
+    FROM sla ORDER BY ${hosts:+host, }job_id;"
 }
 
 # span SECONDS - SQL: the seconds as "5m"; they may be negative.
@@ -91,7 +91,7 @@ with_unknown() {
 # print_table ROWS - the rows of set_table_rows, below a header.
 print_table() {
   local header align=lrrrrrrrrr drop='7 8 2 6 5 9 10'
-  printf -v header '%s\x1f' JOB RUNS SUCCESS UPTIME DOWN OUTAGES MTBF MTTR
+  printf -v header '%s\x1f' ${hosts:+HOST} JOB RUNS SUCCESS UPTIME DOWN OUTAGES MTBF MTTR
   if [[ $target == NULL ]]; then header+=$'\x1f\x1f'; else header+=$'TIME LEFT\x1fRUNS LEFT\x1f'; fi
   [[ $max_duration == NULL ]] || { header+=$'TOO LONG\x1f' align+=r drop+=' 11'; }
   [[ ! -v opt[count] ]] || { header+=$'NOT RUN\x1f' align+=r drop+=" ${#align}"; }

@@ -8,12 +8,12 @@ LOOK_BACK=$((31 * 86400 * 1000000)) # microseconds: how far before the window a 
 # whose slots are known at all.
 slot_tables() {
   printf '%s\n' "CREATE TABLE slot AS
-  SELECT job_id, slot_us AS at, state = 'missed' AS is_missed
+  SELECT $job_key AS job_id, slot_us AS at, state = 'missed' AS is_missed
   FROM task_slots(max($YEAR_1, $from - $LOOK_BACK), $to - 1)
   WHERE state IN ('missed', 'unknown') AND $slots_condition;
 CREATE TABLE scheduled(job_id TEXT PRIMARY KEY) WITHOUT ROWID;
-INSERT OR IGNORE INTO scheduled SELECT job_id FROM task_jobs
-  WHERE record IS NOT NULL AND job_id IS NOT NULL AND job_id NOT IN (SELECT job_id FROM slot WHERE at IS NULL);"
+INSERT OR IGNORE INTO scheduled SELECT $job_key FROM task_jobs
+  WHERE record IS NOT NULL AND job_id IS NOT NULL AND $job_key NOT IN (SELECT job_id FROM slot WHERE at IS NULL);"
 }
 
 # missing_slots - SQL: missed slots as events, to be added to those of `run`.
@@ -28,14 +28,18 @@ choose_slots() {
   slots_condition=$condition
   ((${#left_out[@]})) || return 0
   load lib/jobs_in
-  slots_condition="job_id IN (SELECT job_id FROM task_jobs WHERE job_id NOT IN $(jobs_in "${left_out[@]}"))"
+  slots_condition="$job_pair IN (SELECT ${host_column}job_id FROM task_jobs
+    WHERE $job_pair NOT IN $(jobs_in "${left_out[@]}"))"
 }
 
 # require_scheduled_jobs JOB... - ends with no_job for the first that has no file and is not in the scheduler's list.
 require_scheduled_jobs() {
   local job without_file=()
   for job; do
-    [[ -n $job && $job != */* && -f $results_dir/$job.jsonl ]] || without_file+=("$job")
+    if [[ -n $job && $job != */* ]]; then
+      if [[ -n $hosts ]]; then has_file "$job" && continue; elif [[ -f $results_dir/$job.jsonl ]]; then continue; fi
+    fi
+    without_file+=("$job")
   done
   load lib/listed_jobs
   require_listed_jobs "${without_file[@]}"

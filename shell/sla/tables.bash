@@ -1,4 +1,6 @@
 # tables.bash - SQL: from records to the figures of each job, step by step.
+#
+# With --hosts, job_id is HOST/JOB in all of these tables.
 
 # shellcheck shell=bash
 
@@ -31,15 +33,15 @@ INSERT INTO event(job_id, at, good, is_slot, is_slow, is_untold)
 # duration of some may be unknown.
 run_select() {
   if [[ $max_duration == NULL ]]; then
-    printf '%s' "SELECT job_id, time_us AS at, ok AS good, 0 AS is_slot, 0 AS is_slow, 0 AS is_untold, rowid AS place
-      FROM task_results WHERE $condition"
+    printf '%s' "SELECT $job_key AS job_id, time_us AS at, ok AS good, 0 AS is_slot, 0 AS is_slow, 0 AS is_untold,
+      rowid AS place FROM task_results WHERE $condition"
   elif [[ -z $logs_known ]]; then
-    printf '%s' "SELECT job_id, time_us AS at, ok AS good, 0 AS is_slot, 0 AS is_slow, ok AS is_untold, rowid AS place
-      FROM task_results WHERE $condition"
+    printf '%s' "SELECT $job_key AS job_id, time_us AS at, ok AS good, 0 AS is_slot, 0 AS is_slow, ok AS is_untold,
+      rowid AS place FROM task_results WHERE $condition"
   else
     printf '%s' "SELECT job_id, at, ok AND took <= $max_duration IS NOT 0 AS good, 0 AS is_slot,
         ok AND took > $max_duration IS 1 AS is_slow, ok AND took IS NULL AS is_untold, place
-      FROM (SELECT job_id, time_us AS at, ok, rowid AS place,
+      FROM (SELECT $job_key AS job_id, time_us AS at, ok, rowid AS place,
           CASE WHEN started_us <= time_us THEN time_us - started_us END AS took FROM task_runs WHERE $condition)"
   fi
 }
@@ -95,5 +97,6 @@ sla_table() {
   budget AS (SELECT *, time / $WHOLE * ($WHOLE - $target) + time % $WHOLE * ($WHOLE - $target) / $WHOLE AS time_budget,
       nullif(runs, 0) * ($WHOLE - $target) AS runs_budget FROM known)
   SELECT *, coalesce(down > time_budget, 0) AS time_missed,
-    coalesce((runs - successes) * $WHOLE > runs_budget, 0) AS runs_missed FROM budget;"
+    coalesce((runs - successes) * $WHOLE > runs_budget, 0) AS runs_missed
+    ${hosts:+, substr(job_id, 1, instr(job_id, '/') - 1) AS host} FROM budget;"
 }

@@ -14,11 +14,13 @@ by_width() {
 # show_table ROWS ALIGN SHRINK [DROP] - rows from `query`, the first a header, as an aligned table. ALIGN has one
 # letter, l or r, for each column. When the terminal is too narrow: DROP lists the columns that may be left out, first
 # the one to leave out first, and SHRINK those that may be cut, as COLUMN or COLUMN:PLACES, to no less than that.
+# With --hosts the first column is the host; then these letters and numbers are those of the columns behind it.
 # Cells are made visible wherever the table goes, since one line is one row; --raw leaves all but line breaks.
 show_table() {
-  local rows=${1%$'\n'} bold='' settings
+  local rows=${1%$'\n'} bold='' settings align=$2 shrink=$3 drop=${4-}
   ! in_colour || bold=1
-  settings=(-v align="$2" -v shrink="$3" -v drop="${4-}" -v width="$terminal_columns" -v bold="$bold")
+  [[ -z $hosts ]] || { align=l$align; shift_columns shrink; shift_columns drop; }
+  settings=(-v align="$align" -v shrink="$shrink" -v drop="$drop" -v width="$terminal_columns" -v bold="$bold")
   if [[ -z $bold ]] && is_visible "$rows"; then
     with_input "$rows" by_width table "${settings[@]}"
     finish "$?"
@@ -32,6 +34,16 @@ show_table() {
       sed -e "$(visible_program)" -e "$(colour_program)"
     fi
   finish "${PIPESTATUS[@]}"
+}
+
+# shift_columns NAME - adds 1 to each number of a column.
+shift_columns() {
+  local word shifted=
+  for word in ${!1}; do
+    shifted+=" $((${word%%:*} + 1))"
+    [[ $word != *:* ]] || shifted+=:${word#*:}
+  done
+  printf -v "$1" '%s' "${shifted# }"
 }
 
 # is_visible ROWS - true if visible_program (terminal/visible) and colour_program would change nothing.
