@@ -134,7 +134,7 @@ static bool means_what_libc_says(const char *text) {
   TrZone zone = {.has_rule = tr_zone_rule_parse(text, strlen(text), &zone.rule)};
   CHECK(zone.has_rule && setenv("TZ", text, 1) == 0);
   tzset();
-  for (int i = 0; i < 60; i++) {
+  for (int i = 0; i < 200; i++) {
     int year = 1990 + (int)random_below(80);
     int64_t times_s[4] = {(int64_t)random_below(2600000000u), tr_zone_rule_change(&zone.rule, year, true), 0, 0};
     times_s[2] = times_s[1] - 1, times_s[3] = tr_zone_rule_change(&zone.rule, year, false) - (i % 2);
@@ -259,6 +259,52 @@ static void a_file_gives_the_zone_it_was_built_from_and_cut_short_is_refused(voi
   }
 }
 
+/* Changes that are some days apart, each by some hours. */
+static void busy_model(Model *model) {
+  *model = (Model){.version = 2, .rule = random_below(2) ? "" : "CET-1", .change_count = (int)random_below(20)};
+  model->type_count = 1 + (int)random_below(5);
+  int64_t at = 0;
+  for (int i = 0; i < model->change_count; i++) {
+    model->change_s[i] = at += 1800 * (60 + (int64_t)random_below(60));
+    model->type[i] = (int)random_below((size_t)model->type_count);
+  }
+  for (int i = 0; i < model->type_count; i++) model->offset_s[i] = 900 * ((int32_t)random_below(25) - 12);
+}
+
+static int64_t offset_in(const Model *model, int64_t utc_s) {
+  int64_t offset_s = model->offset_s[0];
+  for (int i = 0; i < model->change_count && model->change_s[i] <= utc_s; i++)
+    offset_s = model->offset_s[model->type[i]];
+  bool is_behind = model->change_count == 0 || utc_s >= model->change_s[model->change_count - 1];
+  return is_behind && *model->rule ? 3600 : offset_s;
+}
+
+static void clocks_show_a_time_first_and_last_when_a_search_through_all_times_says(void) {
+  Model model;
+  File file;
+  int many = 0;
+  for (int i = 0; i < 200; i++) {
+    TrZone zone;
+    busy_model(&model);
+    build_file(&file, &model);
+    CHECK(parse(file.bytes, file.length, &zone) == SQLITE_OK);
+    for (int64_t local_s = -90000; local_s < 2500000; local_s += 900) {
+      int64_t first_s = INT64_MAX, last_s = INT64_MIN, first_us, last_us;
+      for (int64_t utc_s = local_s - 12600; utc_s <= local_s + 12600; utc_s += 900) {
+        if (utc_s + offset_in(&model, utc_s) != local_s) continue;
+        if (first_s == INT64_MAX) first_s = utc_s;
+        last_s = utc_s;
+      }
+      if (first_s == INT64_MAX) continue; /* clocks never show it */
+      tr_zone_utc_us(&zone, local_s * 1000000 + 7, &first_us, &last_us);
+      CHECK(first_us == first_s * 1000000 + 7 && last_us == last_s * 1000000 + 7);
+      many += first_s != last_s;
+    }
+    free_parsed(&zone);
+  }
+  CHECK(many > 500);
+}
+
 static void a_damaged_file_is_refused_or_is_a_zone_whose_changes_ascend(void) {
   static const char *const words[] = {"TZif", "TZif2", "\n", "\n\n", "CET-1", "\xFF\xFF\xFF\xFF", "\x80", "\x7F"};
   int taken = 0, refused = 0;
@@ -343,6 +389,7 @@ static void a_file_that_cannot_be_read_is_named_with_the_reason(void) {
   failing = NULL;
   write_zone_file(path, file.bytes, file.length - 1);
   CHECK(is_refused("Town", SQLITE_ERROR, "it is damaged") && is_refused("local", SQLITE_ERROR, "it is damaged"));
+  CHECK(truncate(path, 256 * 1024) == 0 && is_refused("Town", SQLITE_ERROR, "it is damaged"));
   CHECK(truncate(path, 256 * 1024 + 1) == 0 && is_refused("Town", SQLITE_CANTOPEN, "not a file of a zone"));
   CHECK(unlink(path) == 0 && is_refused("Town", SQLITE_CANTOPEN, "No such file"));
   CHECK(is_refused("../Town", SQLITE_ERROR, "no such zone") && is_refused("/Town", SQLITE_ERROR, "no such zone"));
@@ -365,6 +412,7 @@ int main(void) {
   RUN(rules_are_read_in_all_their_forms_and_nothing_else);
   RUN(rules_mean_what_the_c_library_says);
   RUN(a_file_gives_the_zone_it_was_built_from_and_cut_short_is_refused);
+  RUN(clocks_show_a_time_first_and_last_when_a_search_through_all_times_says);
   RUN(a_damaged_file_is_refused_or_is_a_zone_whose_changes_ascend);
   RUN(each_wrong_field_of_a_file_is_refused);
   RUN(a_file_that_cannot_be_read_is_named_with_the_reason);
