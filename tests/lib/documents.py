@@ -31,6 +31,7 @@ QUIET = {
     ("README.md", "examples/fresh.sh build/examples"): "sets up the shell for the blocks below it",
     ("ext/TABLES.md", "CREATE VIRTUAL TABLE temp.old USING"): "makes tables, which are there only for this connection",
     ("ext/TABLES.md", "CREATE VIRTUAL TABLE temp.fleet USING"): "makes tables, which are there only for this connection",
+    ("ext/TABLES.md", "CREATE VIRTUAL TABLE temp.fleet_slots USING"): "makes a table, which is there only for this connection",
 }
 # Commands whose exit status is an answer: these may end with one of these, too.
 ANSWERS = {
