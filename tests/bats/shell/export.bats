@@ -220,6 +220,16 @@ exporting_to_fifo() {
   [[ ! -s words ]]
 }
 
+@test "export -o: a reader of the FIFO that has read enough is no error, and nothing is said" {
+  make_job a 3000
+  cd "$BATS_TEST_TMPDIR" || return
+  mkfifo fifo
+  head -n 1 fifo >first 3>&- &
+  run taskresults export -o fifo
+  wait "$!"
+  [[ $status -eq 0 && -z $output && $(<first) == *job_id* ]] || { echo "$status $output"; return 1; }
+}
+
 @test "export -o: a signal ends it while it waits for the FIFO's reader" {
   local signal status
   for signal in INT=130 TERM=143 HUP=129; do

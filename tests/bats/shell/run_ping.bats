@@ -136,6 +136,10 @@ PYTHON
     TASKRESULTS_PING_URL=$words run taskresults run a --ping env -- echo fine
     [[ $status -eq 0 && $output == 'taskresults: no ping: TASKRESULTS_PING_URL: the URL '*$'\nfine' ]]
   done
+  printf -v words 'http://127.0.0.1:9/%02000d' 0
+  printf '%s\n' "$words" >long
+  TASKRESULTS_PING_URL=$words assert_no_ping env 'TASKRESULTS_PING_URL: the URL is too long'
+  assert_no_ping @long 'long: the URL is too long'
 }
 
 @test "run --ping: without curl, the run goes on, with a message" {
