@@ -1,0 +1,153 @@
+/*
+** prune_inodes.c - the copy that a prune makes must not get an inode that a mark of `taskresults ship` names: the mark
+** would seem to be of the copy. (The job's old file had it once, and the file system gives it out again.)
+*/
+#include "tr.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "check.h"
+
+#define MARKED 12345
+#define RECORD "{\"timestamp\": \"2026-01-01T00:00:00Z\", \"success\": true}\n"
+
+static char directory[64];
+static int marked_left; /* so many new files seem to have the marked inode */
+static bool unlink_fails;
+
+int fstat(int fd, struct stat *found) {
+  int code = (int)syscall(SYS_newfstatat, fd, "", found, 0x1000 /* AT_EMPTY_PATH */);
+  bool is_copy = code == 0 && S_ISREG(found->st_mode) && (found->st_mode & 0777) == 0600 && found->st_size == 0;
+  if (is_copy && marked_left > 0 && marked_left--) found->st_ino = MARKED;
+  return code;
+}
+
+int unlinkat(int dir_fd, const char *name, int flags) {
+  size_t length = strlen(name);
+  if (!unlink_fails || length < 4 || strcmp(name + length - 4, ".new") != 0)
+    return (int)syscall(SYS_unlinkat, dir_fd, name, flags);
+  unlink_fails = false;
+  errno = EIO;
+  return -1;
+}
+
+static void write_text(const char *name, const char *text) {
+  char path[256];
+  snprintf(path, sizeof path, "%s/%s", directory, name);
+  FILE *file = fopen(path, "w");
+  CHECK(file != NULL && fputs(text, file) >= 0 && fclose(file) == 0 && chmod(path, 0644) == 0);
+}
+
+static void make_folder(const char *name) {
+  char path[256];
+  snprintf(path, sizeof path, "%s/%s", directory, name);
+  CHECK(mkdir(path, 0755) == 0);
+}
+
+/* Four records, all shipped; and a mark of a file with the other inode. */
+static void make_job(void) {
+  struct stat found;
+  char path[256], marks[512];
+  strcpy(directory, "/tmp/taskresults-unit-XXXXXX");
+  CHECK(mkdtemp(directory) != NULL);
+  write_text("j.jsonl", RECORD RECORD RECORD RECORD);
+  snprintf(path, sizeof path, "%s/j.jsonl", directory);
+  CHECK(stat(path, &found) == 0);
+  unsigned long long dev = found.st_dev, inode = found.st_ino;
+  make_folder(".taskresults");
+  make_folder(".taskresults/shipped");
+  snprintf(marks, sizeof marks,
+           "{\"taskresults_marks\":1}\n{\"file\":\"j.jsonl\",\"dev\":%llu,\"inode\":\"%llu\",\"end\":%lld}\n", dev,
+           inode, (long long)found.st_size);
+  write_text(".taskresults/shipped/one.jsonl", marks);
+  snprintf(marks, sizeof marks,
+           "{\"taskresults_marks\":1}\n{\"file\":\"j.jsonl\",\"dev\":%llu,\"inode\":\"%llu\",\"end\":%lld}\n"
+           "{\"file\":\"j.jsonl\",\"dev\":%llu,\"inode\":%d,\"end\":1}\n"
+           "{\"file\":\"j.jsonl\",\"dev\":1,\"inode\":7,\"end\":1}\n",
+           dev, inode, (long long)found.st_size, dev, MARKED);
+  write_text(".taskresults/shipped/two.jsonl", marks);
+}
+
+static void remove_job(void) {
+  char command[128];
+  snprintf(command, sizeof command, "rm -r %s", directory);
+  CHECK(system(command) == 0);
+}
+
+static int count_entries(const char *path, const char *ending) {
+  int count = 0;
+  DIR *stream = opendir(path);
+  for (struct dirent *entry; (entry = readdir(stream)) != NULL;) {
+    size_t length = strlen(entry->d_name), wanted = strlen(ending);
+    count += length >= wanted && strcmp(entry->d_name + length - wanted, ending) == 0;
+  }
+  closedir(stream);
+  return count;
+}
+
+/* Marks are of no account with 'unshipped', but the copy must not look like what they name all the same. */
+static int prune(int marked, char *said, size_t size) {
+  sqlite3 *db;
+  sqlite3_stmt *statement;
+  CHECK(sqlite3_open(":memory:", &db) == SQLITE_OK && sqlite3_taskresults_init(db, NULL, NULL) == SQLITE_OK);
+  int open_files = count_entries("/proc/self/fd", "");
+  marked_left = marked;
+  CHECK(sqlite3_prepare_v2(db, "SELECT taskresults_prune('j', 'keep', 1, 'unshipped', 1, 'dir', ?)", -1, &statement,
+                           NULL) == SQLITE_OK);
+  sqlite3_bind_text(statement, 1, directory, -1, SQLITE_STATIC);
+  int code = sqlite3_step(statement);
+  snprintf(said, size, "%s", code == SQLITE_ROW ? (const char *)sqlite3_column_text(statement, 0) : sqlite3_errmsg(db));
+  code = sqlite3_finalize(statement);
+  CHECK(count_entries("/proc/self/fd", "") == open_files && sqlite3_close(db) == SQLITE_OK);
+  return code;
+}
+
+static long size_of_job(void) {
+  struct stat found;
+  char path[256];
+  snprintf(path, sizeof path, "%s/j.jsonl", directory);
+  return stat(path, &found) == 0 ? (long)found.st_size : -1;
+}
+
+static void copies_with_a_marked_inode_are_set_aside_and_none_is_left(void) {
+  char said[512];
+  for (int marked = 0; marked < 5; marked++) {
+    make_job();
+    CHECK(prune(marked, said, sizeof said) == SQLITE_OK && strstr(said, "\"kept\":1,") && marked_left == 0);
+    CHECK(size_of_job() == (long)strlen(RECORD) && count_entries(directory, ".new") == 0);
+    remove_job();
+  }
+}
+
+static void a_prune_does_not_try_for_ever(void) {
+  char said[512];
+  make_job();
+  CHECK(prune(17, said, sizeof said) == SQLITE_OK && strstr(said, "\"kept\":1,") && marked_left == 0);
+  CHECK(size_of_job() == (long)strlen(RECORD) && count_entries(directory, ".new") == 0);
+  remove_job();
+}
+
+static void a_copy_that_cannot_be_removed_is_told_and_nothing_is_changed(void) {
+  char said[512];
+  make_job();
+  unlink_fails = true;
+  CHECK(prune(1, said, sizeof said) == SQLITE_IOERR);
+  CHECK(strstr(said, "a temporary beside it cannot be created: Input/output error") &&
+        strstr(said, "nothing was changed"));
+  CHECK(size_of_job() == 4 * (long)strlen(RECORD));
+  remove_job();
+}
+
+int main(void) {
+  RUN(copies_with_a_marked_inode_are_set_aside_and_none_is_left);
+  RUN(a_prune_does_not_try_for_ever);
+  RUN(a_copy_that_cannot_be_removed_is_told_and_nothing_is_changed);
+  return check_result();
+}
