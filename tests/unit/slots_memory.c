@@ -71,8 +71,23 @@ static void make_host(const char *name) {
   CHECK(mkdir(path, 0700) == 0);
   snprintf(file, sizeof file, "%s/results/daily.jsonl", name);
   write_file(file, "{\"timestamp\": \"2026-01-01T03:00:04Z\", \"success\": true}\nno record\n");
+  snprintf(file, sizeof file, "%s/jobs.json", name);
+  write_file(file, "{\"jobs\": [" JOB("daily",
+                                      "\"cron\": \"0 3 * * *\", " CREATED) ", " JOB("odd", "\"enabled\": false") "]}");
   snprintf(file, sizeof file, "%s/results/daily.log", name);
   write_file(file, "[2026-01-01T03:00:00Z] Starting execution\n[2026-01-01T03:00:04Z] Execution succeeded\n");
+}
+
+static void make_history(void) {
+  static const char *const names[] = {"a.jsonl",          "a.jsonl.1", "a.jsonl.2",  "b.jsonl",
+                                      "b.jsonl-20260102", "c.jsonl.1", "odd.jsonl.x"};
+  char path[512], file[100];
+  snprintf(path, sizeof path, "%s/history", directory);
+  CHECK(mkdir(path, 0700) == 0);
+  for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+    snprintf(file, sizeof file, "history/%s", names[i]);
+    write_file(file, "{\"timestamp\": \"2026-01-01T03:00:04Z\", \"success\": true, \"output\": \"x\"}\nno record\n");
+  }
 }
 
 static void make_directory(void) {
@@ -81,6 +96,7 @@ static void make_directory(void) {
   write_logs();
   make_host("hone-eu");
   make_host("htwo-eu");
+  make_history();
   /* A file of a zone: two blocks of one type, and a rule. */
   char zone[200] = "TZif2";
   zone[36 + 3] = 1, zone[40 + 3] = 1; /* one type, of six bytes, and one letter */
@@ -176,6 +192,32 @@ static void hosts(void) {
   CHECK(fail_each_allocation(script) == SQLITE_DONE);
 }
 
+static void jobs_of_several_hosts(void) {
+  char script[1000];
+  snprintf(script, sizeof script,
+           "CREATE VIRTUAL TABLE temp.j USING task_jobs(file='%s/h*-eu/jobs.json', results='%s/h*-eu/results'); "
+           "SELECT *, host FROM j; SELECT * FROM j WHERE host = 'two'; DROP TABLE j",
+           directory, directory);
+  CHECK(fail_each_allocation(script) == SQLITE_DONE);
+  snprintf(script, sizeof script,
+           "CREATE VIRTUAL TABLE temp.s USING task_slots(file='%s/h*-eu/jobs.json', results='%s/h*-eu/results', "
+           "logs='%s/h*-eu/results'); SELECT " ALL ", host FROM s('2026-01-01', '2026-01-03'); "
+           "SELECT * FROM s('2026-01-01', '2026-01-03') WHERE host = 'one' AND job_id = 'daily'; DROP TABLE s",
+           directory, directory, directory);
+  CHECK(fail_each_allocation(script) == SQLITE_DONE);
+}
+
+/* Rotated files of two jobs, by number and by date, and one in the archive. */
+static void segments(void) {
+  char script[1000];
+  snprintf(script, sizeof script,
+           "CREATE VIRTUAL TABLE temp.h USING task_history(dir='%s/history'); SELECT rowid, *, segment, segment_no "
+           "FROM h ORDER BY job_id, segment_no, offset; SELECT segment, count(*) FROM h('b') GROUP BY segment_no; "
+           "SELECT * FROM h WHERE job_id IN ('a', 'none') AND success = 1; DROP TABLE h",
+           directory);
+  CHECK(fail_each_allocation(script) == SQLITE_DONE);
+}
+
 /* SQLite converts what we ask for as UTF-8, and may have no memory for that. */
 static void texts_in_another_encoding(void) {
   CHECK(fail_each_allocation("PRAGMA encoding = 'UTF-16le'; CREATE TEMP TABLE t(a, b, c, d); "
@@ -204,6 +246,8 @@ int main(void) {
   RUN(zones);
   RUN(lines);
   RUN(hosts);
+  RUN(jobs_of_several_hosts);
+  RUN(segments);
   RUN(texts_in_another_encoding);
   RUN(wrong_arguments);
   char command[128];
