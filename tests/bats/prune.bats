@@ -343,21 +343,6 @@ PYTHON
   assert_rows 5 "SELECT count(*) FROM task_results"
 }
 
-@test "somebody else's file is refused without CAP_LEASE" {
-  ((EUID == 0)) && command -v setpriv >/dev/null || skip "needs root and setpriv"
-  chmod 755 "$BATS_RUN_TMPDIR" "$BATS_TEST_TMPDIR" "$BATS_TEST_TMPDIR/.." "$root/.." 2>/dev/null || true
-  make_job j 5
-  chmod 777 "$results"
-  chmod 666 "$results/j.jsonl"
-  as_nobody=(setpriv --reuid 65534 --regid 65534 --clear-groups)
-  "${as_nobody[@]}" test -r "$extension.so" -a -w "$results/j.jsonl" || skip "nobody cannot get there"
-  run "${as_nobody[@]}" sqlite3 -batch -init /dev/null -cmd ".load $extension" :memory: \
-    "SELECT taskresults_prune('j', 'keep', 1)"
-  [[ $status -ne 0 && $output == *"belongs to user 0"*"CAP_LEASE"* ]]
-  assert_rows 5 "SELECT count(*) FROM task_results"
-  assert_no_leftovers
-}
-
 @test "too little space is refused before anything is written" {
   small=$BATS_TEST_TMPDIR/small
   mkdir "$small"

@@ -49,6 +49,7 @@ PYTHON
 
 teardown() {
   [[ -z ${holder-} ]] || kill "$holder" 2>/dev/null || true
+  [[ -z ${open_place-} ]] || rm -rf "$open_place"
 }
 
 # --- while it runs -------------------------------------------------------------------------------------------------
@@ -209,6 +210,30 @@ PYTHON
   [[ $status -ne 0 && $output == *"cannot be opened: Permission denied"* ]]
 }
 
+# prune_as_nobody OPTIONS - in a directory of open_results.
+prune_as_nobody() {
+  "${as_nobody[@]}" sqlite3 -batch -bail -init /dev/null -cmd ".load $extension" :memory: \
+    "SELECT taskresults_prune('j', $1)"
+}
+
+@test "root's file, which others may write, is refused without CAP_LEASE; what root's prune left, its owner finishes" {
+  load ../lib/shell
+  ((EUID == 0)) && command -v setpriv >/dev/null || skip "needs root and setpriv"
+  open_results
+  "${as_nobody[@]}" test -r "$extension.so" || skip "nobody cannot get there"
+  make_job j 10
+  chmod 777 "$results"
+  chmod 666 "$results/j.jsonl"
+  run prune_as_nobody "'keep', 4"
+  [[ $status -ne 0 && $output == *"belongs to user 0"*"CAP_LEASE"* && $(wc -l <"$results/j.jsonl") == 10 ]]
+  assert_no_leftovers
+  chown 65534:65534 "$results" "$results/j.jsonl" "$results"/.taskresults-*.lock
+  run faulty fsync torn j "'keep', 4" # a copy that is root's yet
+  chown 0:0 "$results"/.taskresults-*.new
+  [[ $(prune_as_nobody "'keep', 4") == *'"kept":4,'*'"recovered":true'* && $(wc -l <"$results/j.jsonl") == 4 ]]
+  assert_no_leftovers
+}
+
 @test "a read error while the lines to remove are counted: for one job an error, for all jobs in the report, and nothing changes" {
   make_job a 3
   make_job b 3
@@ -264,6 +289,9 @@ PYTHON
   hold_lease "$results/j.jsonl" "$BATS_TEST_TMPDIR/leased"
   run prune j "'keep', 4"
   [[ $status -eq 0 && $output == *'"result":"busy"'*"another program has leased it"* ]] || { echo "$output"; return 1; }
+  run prune j "'keep', 4, 'force', 1" # the guard does not look, so it is the recovery that waits
+  [[ $status -eq 0 && $output == *'"result":"busy"'*"another program has leased it"* ]] || { echo "$output"; return 1; }
+  [[ -e $(echo "$results"/.taskresults-*.journal) ]]
   kill "$holder"
   [[ $(prune j "'keep', 4") == *'"recovered":true'* ]]
   assert_no_leftovers
