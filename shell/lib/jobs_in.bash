@@ -7,7 +7,7 @@
 # between them.
 jobs_in() {
   local between=/ columns=value joined
-  (($#)) || { printf '()'; return; }
+  (($#)) || { printf '(%s)' "${hosts:+SELECT NULL, NULL WHERE 0}"; return; }
   load lib/sql_text
   [[ -z $hosts ]] ||
     between=// columns="substr(value, 1, instr(value, '/') - 1), substr(value, instr(value, '/') + 1)"
