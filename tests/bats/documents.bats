@@ -3,8 +3,12 @@
 
 load ../lib/helpers
 
+# run_documents [--part] [DOCUMENTS]
 run_documents() {
-  env -u COLUMNS -u NO_COLOR PYTHONDONTWRITEBYTECODE=1 python3 "$root/tests/lib/documents.py" "$@"
+  local part=()
+  [[ ${1-} != --part ]] || { part=(--part); shift; }
+  env -u COLUMNS -u NO_COLOR PYTHONDONTWRITEBYTECODE=1 python3 "$root/tests/lib/documents.py" "${part[@]}" "$root" \
+    "$BATS_FILE_TMPDIR/place" "$@"
 }
 
 check_links() {
@@ -12,7 +16,7 @@ check_links() {
 }
 
 @test "every block of code of every document runs, or is listed with the reason why not" {
-  run run_documents "$root"
+  run run_documents
   echo "$output"
   [[ $status -eq 0 && ${lines[-1]} =~ ^([0-9]+)\ blocks,\ ([0-9]+)\ run,\ 0\ faults$ && ${BASH_REMATCH[2]} -ge 15 ]]
 }
@@ -26,7 +30,7 @@ plant() {
 
 # finds WORDS - the check names the planted document, and the fault with these words.
 finds() {
-  run run_documents --part "$root" "$planted"
+  run run_documents --part "$planted"
   echo "$output"
   [[ $status -eq 1 && $output == *"new/NEW.md:5: "*"$1"*'1 blocks, '*' 1 faults' ]]
 }
@@ -69,20 +73,23 @@ finds() {
 
 @test "correct blocks of a new document pass, and what they write stays in a directory of their own" {
   plant sql 'SELECT taskresults_writable(1);' "INSERT INTO task_results(job_id, success) VALUES ('new', 1);"
-  run run_documents --part "$root" "$planted"
+  run run_documents --part "$planted"
   [[ $status -eq 0 && $output == '1 blocks, 1 run, 0 faults' ]]
   plant sh 'pwd >examples/results/new.jsonl; pwd'
-  run run_documents --part "$root" "$planted"
+  run run_documents --part "$planted"
   [[ $status -eq 0 && ! -e $root/examples/results/new.jsonl && ! -e $root/build/examples/results/new.jsonl ]]
+  plant sh 'echo more >>README.md; echo fine' # which would be there for the next block
+  run run_documents --part "$planted"
+  [[ $status -eq 1 && $output == *"README.md: a block has written into it"*', 1 faults' ]]
   plant sh 'for place in . ext ext/base shell shell/lib tests tests/bats .ci; do echo "$PWD" | tee "$place/NEW.md"; done'
-  run run_documents --part "$root" "$planted"
+  run run_documents --part "$planted"
   [[ $status -eq 0 && -z $(find "$root" -name NEW.md -not -path '*/build/*') ]]
 }
 
 # An entry that is no longer needed would exempt the next block that begins like it.
 @test "an entry in the list of blocks that are not run is an error if no block begins like it" {
   plant sh 'echo fine'
-  run run_documents "$root" "$planted"
+  run run_documents "$planted"
   [[ $status -eq 1 && $output == *"('README.md', 'make demo'): listed, but there is no such block"* ]]
 }
 

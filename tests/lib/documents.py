@@ -1,11 +1,12 @@
-"""documents.py [--part] CHECKOUT [DOCUMENTS] - runs the blocks of code of every document, as a reader would.
+"""documents.py [--part] CHECKOUT PLACE [DOCUMENTS] - runs the blocks of code of every document, as a reader would.
 
 DOCUMENTS is the directory whose *.md files are read (default: CHECKOUT). Every fenced block must say its language. It is
 run as RUNNERS says, or stands in NOT_RUN with the reason. Each must succeed; one of shell or SQL must also print something,
 or stand in QUIET. Prints what failed, with the document and line, and exits 1; at the end, how many blocks ran.
 With --part, entries of the lists below that fit no block are not an error.
 
-A block runs in a copy of the checkout, of its own, with the example data in build/examples. README's block
+A block runs in a copy of PLACE, of its own. PLACE is a copy of the checkout with the example data in build/examples; it
+is made if it is not there. README's block
 that defines the function `sql` is typed first. The commands are in PATH, and so is a `mail` that sends nothing.
 """
 import json
@@ -84,11 +85,28 @@ def make_place(checkout, place):
     subprocess.run([checkout / "examples/fresh.sh", place / "build/examples"], check=True)
     (place / "build/bin").mkdir()
     for name in ("taskresults", "view_results"):
-        os.symlink(place / "shell" / name, place / "build/bin" / name)
+        os.symlink(f"../../shell/{name}", place / "build/bin" / name)
     for name, script in {"mail": "cat >/dev/null", "make": "echo 'no block calls make: list it in NOT_RUN' >&2; exit 1"}.items():
         path = place / "build/bin" / name
         path.write_text(f"#!/bin/sh\n{script}\n", encoding="utf-8")
         path.chmod(0o755)
+
+
+OFTEN_WRITTEN = ("examples", "build")
+
+
+def copy_place(template, place):
+    """A copy for one block. Most files are links to the template's, which takes a tenth of the time."""
+    subprocess.run(["cp", "-Rl", template, place], check=True)
+    for name in OFTEN_WRITTEN:
+        shutil.rmtree(place / name)
+        subprocess.run(["cp", "-R", template / name, place], check=True)
+
+
+def stamps_of(template):
+    """What changes when a block writes into a file that all share."""
+    paths = (path for path in template.rglob("*") if path.relative_to(template).parts[0] not in OFTEN_WRITTEN)
+    return {path: (state.st_size, state.st_mtime_ns) for path in paths for state in [path.lstat()] if not path.is_dir()}
 
 
 def crontab_faults(code):
@@ -147,14 +165,14 @@ RUNNERS = {
 }
 
 
-def run(block, checkout, setup):
+def run(block, template, setup):
     """What is wrong with the block, or None."""
     runner = RUNNERS[block.language]
     if callable(runner):
         return "\n".join(runner(block.code)) or None
     with tempfile.TemporaryDirectory() as directory:
-        place = pathlib.Path(directory)
-        make_place(checkout, place)
+        place = pathlib.Path(directory, "checkout")
+        copy_place(template, place)
         (place / "build/setup").write_text(setup, encoding="utf-8")
         (place / "build/block").write_text(block.code, encoding="utf-8")
         environment = {name: value for name, value in os.environ.items()
@@ -171,29 +189,36 @@ def run(block, checkout, setup):
     return None
 
 
-def fault_of(block, checkout, setup):
+def fault_of(block, template, setup):
     if block.language == "never ends":
         return "the fence is never closed"
     if block.fits(NOT_RUN) or block.language in TEXT:
         return None
     if block.language not in RUNNERS:
         return f"not known how to run '{block.language}': say sh, sql, … or text, or list it in NOT_RUN with the reason"
-    return run(block, checkout, setup)
+    return run(block, template, setup)
 
 
 def main(arguments):
     part = "--part" in arguments
-    checkout, *top = [pathlib.Path(word).resolve() for word in arguments if word != "--part"]
+    checkout, template, *top = [pathlib.Path(word).resolve() for word in arguments if word != "--part"]
     top = top[0] if top else checkout
     blocks = [block for path in documents_below(top) for block in blocks_of(path, str(path.relative_to(top)))]
     setups = [block.code for block in blocks_of(checkout / "README.md", "README.md") if re.search(r"^sql\(\)", block.code, re.M)]
     assert len(setups) == 1, "README.md has one block that defines sql()"
+    if not template.exists():
+        make_place(checkout, template)
+    stamps = stamps_of(template)
     faults = 0
     for block in blocks:
-        fault = fault_of(block, checkout, setups[0])
+        fault = fault_of(block, template, setups[0])
         if fault:
             faults += 1
             print(f"{block.document}:{block.line}: {fault}\n{block.code}")
+    for path, stamp in stamps_of(template).items():
+        if stamps.get(path) != stamp:
+            faults += 1
+            print(f"{path}: a block has written into it, and all blocks share it: add its directory to OFTEN_WRITTEN")
     for entries in () if part else (NOT_RUN, QUIET, ANSWERS):
         for key in set(entries) - {key for block in blocks for key in block.fits(entries)}:
             faults += 1
