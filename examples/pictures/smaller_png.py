@@ -8,6 +8,7 @@ import struct
 import sys
 import zlib
 from collections import Counter
+from itertools import accumulate
 
 MAGIC = b"\x89PNG\r\n\x1a\n"
 
@@ -20,25 +21,40 @@ def chunks(data):
         at += length + 12
 
 
-def paeth(a, b, c):
-    p = a + b - c
-    pa, pb, pc = abs(p - a), abs(p - b), abs(p - c)
-    return a if pa <= pb and pa <= pc else b if pb <= pc else c
+def with_left(line, size):
+    for at in range(size):
+        line[at::size] = bytes(accumulate(line[at::size], lambda left, difference: (left + difference) & 255))
+    return line
+
+
+def with_average(line, above, size):
+    for i, up in enumerate(above):
+        line[i] = (line[i] + ((line[i - size] if i >= size else 0) + up) // 2) & 255
+    return line
+
+
+def with_paeth(line, above, size):
+    """Whichever of left, above and upper left is nearest to left + above - upper left."""
+    for i, up in enumerate(above):
+        left, corner = (line[i - size], above[i - size]) if i >= size else (0, 0)
+        if left == corner or up == corner:
+            nearest = up if left == corner else left
+        else:
+            by_left, by_up, by_corner = abs(up - corner), abs(left - corner), abs(left + up - 2 * corner)
+            nearest = left if by_left <= by_up and by_left <= by_corner else up if by_up <= by_corner else corner
+        line[i] = (line[i] + nearest) & 255
+    return line
 
 
 def unfiltered(kind, line, above, size):
     """A line without its filter (PNG, section 9.2)."""
-    for i in range(len(line)):
-        left, upper_left = (line[i - size], above[i - size]) if i >= size else (0, 0)
-        if kind == 1:
-            line[i] = (line[i] + left) & 255
-        elif kind == 2:
-            line[i] = (line[i] + above[i]) & 255
-        elif kind == 3:
-            line[i] = (line[i] + (left + above[i]) // 2) & 255
-        elif kind == 4:
-            line[i] = (line[i] + paeth(left, above[i], upper_left)) & 255
-    return line
+    if kind == 1:
+        return with_left(line, size)
+    if kind == 2:
+        return bytearray((a + b) & 255 for a, b in zip(line, above)) if any(line) else above
+    if kind == 3:
+        return with_average(line, above, size)
+    return with_paeth(line, above, size) if kind == 4 else line
 
 
 def pixels(data):
@@ -60,9 +76,10 @@ def palette_of(lines):
     counts = Counter(colour for line in lines for colour in line)
     palette = [colour for colour, _ in counts.most_common(256)]
     place = {colour: i for i, colour in enumerate(palette)}
-    for colour in counts:
-        if colour not in place:
-            place[colour] = min(range(len(palette)), key=lambda i: sum((a - b) ** 2 for a, b in zip(palette[i], colour)))
+    for colour in set(counts) - set(palette):
+        r, g, b = colour
+        distances = [(x - r) ** 2 + (y - g) ** 2 + (z - b) ** 2 for x, y, z in palette]
+        place[colour] = distances.index(min(distances))
     return palette, place
 
 
