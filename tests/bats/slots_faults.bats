@@ -177,7 +177,7 @@ work_of() {
   processes=$(grep -c '^execve(.* = 0$' "$BATS_TEST_TMPDIR/trace")
 }
 
-@test "sla --count missed, next and metrics: 2,000 jobs are a hundred times the files and bytes of 20, and no process more" {
+@test "sla --count missed, next and metrics: 400 jobs are twenty times the files and bytes of 20, and no process more" {
   require_strace
   local words few=()
   local -A before=()
@@ -188,13 +188,13 @@ work_of() {
     ((opened >= 40 && bytes > 0))
     before[$words]="$opened $bytes $processes"
   done
-  hourly_jobs 2000
+  hourly_jobs 400
   for words in "${!before[@]}"; do
     # shellcheck disable=SC2086
     work_of $words
     read -ra few <<<"${before[$words]}"
-    ((opened <= 100 * few[0] && bytes <= 100 * few[1] && processes == few[2])) ||
+    ((opened <= 20 * few[0] && bytes <= 20 * few[1] && processes == few[2])) ||
       { echo "$words: ${few[*]}; $opened $bytes $processes"; return 1; }
-    (($(grep -c '\bj[0-9]' "$BATS_TEST_TMPDIR/out") >= 2000))
+    (($(grep -c '\bj[0-9]' "$BATS_TEST_TMPDIR/out") >= 400))
   done
 }

@@ -227,7 +227,7 @@ JOBS = ["a", "b", "c", "d", "e", "f"]
 lines = {job: [] for job in JOBS}  # (is it a failure?, line), as in the file
 open_outage = {job: None for job in JOBS}  # the number of the record told of, while its outage goes on
 number = told_in_all = 0
-for look in range(40):
+for look in range(25):
     for job in JOBS:
         for _ in range(rng.choice([0, 0, 1, 1, 2, 5])):
             number += 1
@@ -255,7 +255,7 @@ for look in range(40):
 print(told_in_all)
 PYTHON
   printf '%s\n' "$output"
-  [[ $status -eq 0 && $output -gt 40 ]]
+  [[ $status -eq 0 && $output -gt 25 ]]
 }
 
 # --- the other alerts ---------------------------------------------------------------------------------------------------
@@ -481,7 +481,7 @@ PYTHON
   setup_alerts
   for job in a b c d e f; do runs_of "$job" 10 fail; done
   # Repeated without a state each time: two runs can disturb each other where the first one makes the state and the lock.
-  for ((i = 0; i < 10; i++)); do
+  for ((i = 0; i < 5; i++)); do
     rm -rf "$XDG_STATE_HOME"
     for copy in 1 2 3 4; do
       taskresults alerts >"told.$copy" 2>&1 &
