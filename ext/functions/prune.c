@@ -13,6 +13,8 @@
 **                     ('2026-02-14', '90d'; no zone means UTC), or an INTEGER as in time_us
 **   keep_failures N   also the last N failures that would go otherwise; only with `keep` or `since`
 **   max_bytes N       of the lines that these rules keep, only the newest that fit into N bytes
+**   policy PATH       instead of these, the rules of each job from a file (prune/policy.c). A job without a rule is left
+**                     alone
 **   drop_rejects 1    drop lines that are not records
 **   count 1           read the whole file, to count the lines that go
 **   dry_run 1         report what would go, change nothing (counts, takes no lock)
@@ -26,7 +28,8 @@
 ** "dropped": lines or null if they were not counted, "bytes_freed": INTEGER}, with "recovered": true if an interrupted
 ** prune was finished first, with "unshipped": lines and "sink": NAME if lines stay only because this sink did not ship
 ** them (ext/prune/ship_marks.c), and with a "reason" if busy. prune_all gives an array of these, one for each job, in
-** which a job that could not be pruned has "result": "failed" and its reason; the others go on. If the guard refuses,
+** which a job that could not be pruned has "result": "failed" and its reason; the others go on. With a policy, "rule" is
+** the number of the job's rule in it, or null. If the guard refuses,
 ** that is an error and nothing is changed; in a dry run, each report has it as "refused".
 **
 ** Both are SQLITE_DIRECTONLY: nothing in the schema of a hostile database can prune.
@@ -40,7 +43,9 @@ typedef struct PruneCall {
   char *refusal;            /* owned: what the guard says; a dry run goes on */
   TrConnection *connection; /* borrowed */
   TrPruneOptions options;
-  TrSettings settings; /* owned */
+  const char *policy_path; /* borrowed, or NULL */
+  TrPolicy policy;         /* owned */
+  TrSettings settings;     /* owned */
   size_t max_line;
   TrPoll poll;   /* owned */
   TrDir dir;     /* owned */
@@ -80,11 +85,17 @@ static int take_time_option(const char *name, sqlite3_value *value, int64_t *tim
   return value_error(name, "a time: " TR_TIME_FORMS "; or microseconds since 1970, an INTEGER", message);
 }
 
+/* The path lives as long as the value. */
+static int take_path(const char *name, const char *of, sqlite3_value *value, const char **path, char **message) {
+  *path = sqlite3_value_type(value) == SQLITE_TEXT ? (const char *)sqlite3_value_text(value) : NULL;
+  bool is_right = *path && **path && strlen(*path) == (size_t)sqlite3_value_bytes(value);
+  return is_right ? SQLITE_OK : value_error(name, of, message);
+}
+
 static int take_dir(const char *name, sqlite3_value *value, TrSettings *settings, char **message) {
-  const char *path = sqlite3_value_type(value) == SQLITE_TEXT ? (const char *)sqlite3_value_text(value) : NULL;
-  if (path == NULL || *path == '\0' || strlen(path) != (size_t)sqlite3_value_bytes(value)) {
-    return value_error(name, "the path of a directory", message);
-  }
+  const char *path;
+  int code = take_path(name, "the path of a directory", value, &path, message);
+  if (code != SQLITE_OK) return code;
   sqlite3_free(settings->dir);
   settings->dir = sqlite3_mprintf("%s", path);
   return settings->dir ? SQLITE_OK : SQLITE_NOMEM;
@@ -95,6 +106,7 @@ typedef enum Option {
   OPTION_SINCE,
   OPTION_KEEP_FAILURES,
   OPTION_MAX_BYTES,
+  OPTION_POLICY,
   OPTION_DROP_REJECTS,
   OPTION_COUNT,
   OPTION_DRY_RUN,
@@ -107,9 +119,9 @@ typedef enum Option {
 
 /* OPTIONS: unknown name. */
 static Option option_named(const char *name, size_t length) {
-  static const char *const names[OPTIONS] = {"keep",  "since",   "keep_failures", "max_bytes", "drop_rejects",
-                                             "count", "dry_run", "offline",       "force",     "unshipped",
-                                             "dir"};
+  static const char *const names[OPTIONS] = {"keep",    "since",        "keep_failures", "max_bytes",
+                                             "policy",  "drop_rejects", "count",         "dry_run",
+                                             "offline", "force",        "unshipped",     "dir"};
   Option option = 0;
   while (option < OPTIONS && (strlen(names[option]) != length || memcmp(names[option], name, length) != 0)) option++;
   return option;
@@ -124,6 +136,7 @@ static int set_option(PruneCall *call, Option option, const char *name, sqlite3_
   case OPTION_MAX_BYTES:
     options->by_size = true;
     return take_number(name, "bytes", value, &options->max_bytes, message);
+  case OPTION_POLICY: return take_path(name, "the path of a file", value, &call->policy_path, message);
   case OPTION_DROP_REJECTS: return take_prune_flag(name, value, &options->drop_rejects, message);
   case OPTION_COUNT: return take_prune_flag(name, value, &options->count, message);
   case OPTION_DRY_RUN: return take_prune_flag(name, value, &options->dry_run, message);
@@ -133,17 +146,24 @@ static int set_option(PruneCall *call, Option option, const char *name, sqlite3_
   case OPTION_DIR: return take_dir(name, value, &call->settings, message);
   default: break;
   }
-  return tr_error(message, SQLITE_ERROR,
-                  "unknown option '%s'; the options are keep, since, keep_failures, max_bytes, drop_rejects, count, "
-                  "dry_run, offline, force, unshipped and dir",
-                  name);
+  return tr_error(
+      message, SQLITE_ERROR,
+      "unknown option '%s'; the options are keep, since, keep_failures, max_bytes, policy, drop_rejects, count, "
+      "dry_run, offline, force, unshipped and dir",
+      name);
 }
 
-static int check_rules(const TrPruneOptions *options, char **message) {
+static int check_rules(const PruneCall *call, char **message) {
+  const TrPruneOptions *options = &call->options;
   bool is_by_record = options->by_count || options->by_time;
+  if (call->policy_path && (is_by_record || options->by_size || options->keep_failures > 0)) {
+    return tr_error(message, SQLITE_ERROR, "give 'policy' or the rules themselves, not both");
+  }
+  if (call->policy_path) return SQLITE_OK;
   if (!is_by_record && !options->by_size) {
-    return tr_error(message, SQLITE_ERROR,
-                    "say what to keep: 'keep', NUMBER or 'since', TIME (or both); or 'max_bytes', NUMBER");
+    return tr_error(
+        message, SQLITE_ERROR,
+        "say what to keep: 'keep', NUMBER or 'since', TIME (or both); or 'max_bytes', NUMBER; or 'policy', FILE");
   }
   if (!is_by_record && options->keep_failures > 0) {
     return tr_error(message, SQLITE_ERROR,
@@ -166,7 +186,7 @@ static int take_options(PruneCall *call, int argc, sqlite3_value **argv, char **
   }
   if (code != SQLITE_OK) return code;
   if (argc % 2) return tr_error(message, SQLITE_ERROR, "options come in pairs: 'name', value");
-  return check_rules(&call->options, message);
+  return check_rules(call, message);
 }
 
 /* With 'unshipped', 1 they need not be understood. */
@@ -194,6 +214,10 @@ static int begin_call(PruneCall *call, sqlite3_context *context, int argc, sqlit
   if (code == SQLITE_OK) code = tr_settings_max_line(&call->settings, &call->max_line, message);
   if (code == SQLITE_OK) code = tr_settings_threads(&threads, message);
   call->options.one_thread = threads == 1;
+  if (code == SQLITE_OK && call->policy_path) {
+    code = tr_policy_load(&call->policy, call->policy_path, &call->options, &call->poll, message);
+    call->options.policy = &call->policy;
+  }
   if (code == SQLITE_OK) code = tr_dir_open(&call->dir, &tr_results_store, tr_settings_dir(&call->settings), message);
   return code == SQLITE_OK ? read_marks_of(call, message) : code;
 }
@@ -211,6 +235,7 @@ static int ask_guard(PruneCall *call, const char *job_id, size_t length, char **
 
 static void end_call(PruneCall *call) {
   sqlite3_free(call->refusal);
+  tr_policy_free(&call->policy);
   tr_marks_free(&call->marks);
   tr_dir_close(&call->dir);
   tr_poll_close(&call->poll);
@@ -233,8 +258,16 @@ static void append_json_text(sqlite3_str *out, const char *name, const char *tex
   tr_json_append_string(out, text, strlen(text));
 }
 
+/* Which rule of the policy a job has. */
+static void append_rule(sqlite3_str *out, const PruneCall *call, const char *job_id) {
+  const TrPolicy *policy = call->options.policy;
+  if (policy == NULL) return;
+  const TrPolicyRule *rule = tr_policy_find(policy, job_id);
+  append_number(out, "rule", rule ? rule - policy->rule + 1 : -1);
+}
+
 static void append_report(sqlite3_str *out, const char *job_id, size_t length, const TrPruneReport *report,
-                          const char *refusal) {
+                          const PruneCall *call) {
   static const char *const word[] = {[TR_PRUNED] = "pruned",
                                      [TR_PRUNE_UNCHANGED] = "unchanged",
                                      [TR_PRUNE_DRY_RUN] = "dry_run",
@@ -252,15 +285,18 @@ static void append_report(sqlite3_str *out, const char *job_id, size_t length, c
   }
   if (report->recovered) sqlite3_str_appendall(out, ",\"recovered\":true");
   append_json_text(out, "reason", report->reason);
-  append_json_text(out, "refused", refusal);
+  append_json_text(out, "refused", call->refusal);
+  append_rule(out, call, job_id);
   sqlite3_str_appendchar(out, 1, '}');
 }
 
-static void append_json_failure(sqlite3_str *out, const char *job_id, size_t length, const char *reason) {
+static void append_json_failure(sqlite3_str *out, const char *job_id, size_t length, const char *reason,
+                                const PruneCall *call) {
   sqlite3_str_appendall(out, "{\"job_id\":");
   tr_json_append_string(out, job_id, length);
   sqlite3_str_appendall(out, ",\"result\":\"failed\",\"kept\":null,\"dropped\":null,\"bytes_freed\":0");
   append_json_text(out, "reason", reason ? reason : "out of memory");
+  append_rule(out, call, job_id);
   sqlite3_str_appendchar(out, 1, '}');
 }
 
@@ -286,11 +322,20 @@ static void finish_function(sqlite3_context *context, int code, sqlite3_str *out
 
 /* --- one job ------------------------------------------------------------------------------------------------------ */
 
+/* What a policy says of a job: nothing to drop, if it has no rule for it. */
+static const TrPruneOptions *options_for(const PruneCall *call, const char *job_id) {
+  static const TrPruneOptions left_alone = {.keeps_all = true};
+  if (call->options.policy == NULL) return &call->options;
+  const TrPolicyRule *rule = tr_policy_find(call->options.policy, job_id);
+  return rule ? &rule->options : &left_alone;
+}
+
 static int prune_one(PruneCall *call, const char *job_id, size_t length, sqlite3_str *out, char **message) {
   TrPruneReport report;
-  int code = tr_prune_job(&call->dir, &call->poll, &call->options, &call->marks, call->max_line, job_id, length,
-                          &report, message);
-  if (code == SQLITE_OK) append_report(out, job_id, length, &report, call->refusal);
+  const TrPruneOptions *options = options_for(call, job_id);
+  int code =
+      tr_prune_job(&call->dir, &call->poll, options, &call->marks, call->max_line, job_id, length, &report, message);
+  if (code == SQLITE_OK) append_report(out, job_id, length, &report, call);
   sqlite3_free(report.reason);
   return code;
 }
@@ -321,7 +366,7 @@ static void prune_function(sqlite3_context *context, int argc, sqlite3_value **a
   if (code == SQLITE_OK || code == SQLITE_BUSY) out = sqlite3_str_new(call.connection->db);
   if (code == SQLITE_BUSY) {
     TrPruneReport busy = {.result = TR_PRUNE_BUSY, .kept = -1, .dropped = -1, .reason = message};
-    append_report(out, job_id, length, &busy, NULL);
+    append_report(out, job_id, length, &busy, &call);
     code = SQLITE_OK;
   } else if (code == SQLITE_OK) {
     code = prune_one(&call, job_id, length, out, &message);
@@ -365,7 +410,7 @@ static int prune_listed(PruneCall *call, const char *job_id, sqlite3_str *out, c
     *message = why;
     return code;
   }
-  if (code != SQLITE_OK) append_json_failure(out, job_id, length, why);
+  if (code != SQLITE_OK) append_json_failure(out, job_id, length, why, call);
   sqlite3_free(why);
   return SQLITE_OK;
 }

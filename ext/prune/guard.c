@@ -15,6 +15,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 
 #define LAST_LINES 64
@@ -43,6 +44,15 @@ typedef struct Look {
   TrLines lines;      /* owned, during look_at() */
 } Look;
 
+/* The rules for a file; NULL: all of its records stay. */
+static const TrPruneOptions *options_of(const Look *look, const char *name) {
+  if (look->options == NULL || look->options->policy == NULL) return look->options;
+  char job_id[TR_NAME_SIZE];
+  snprintf(job_id, sizeof job_id, "%.*s", (int)strlen(name) - TR_SUFFIX_LEN, name);
+  const TrPolicyRule *rule = tr_policy_find(look->options->policy, job_id);
+  return rule && !rule->options.keeps_all ? &rule->options : NULL;
+}
+
 /* --- one file ----------------------------------------------------------------------------------------------------- */
 
 static void count_lost(Loss *loss, TrParser *parser, const TrLine *line) {
@@ -64,8 +74,9 @@ static int look_at_lines(Look *look, const char *name, const TrFile *file) {
   TrRules rules;
   TrLine line;
   const char *unused;
-  tr_rules_begin(&rules, look->options ? look->options : &keep_all);
-  if (look->options && !look->options->unshipped) {
+  const TrPruneOptions *options = options_of(look, name);
+  tr_rules_begin(&rules, options ? options : &keep_all);
+  if (options && !options->unshipped) {
     rules.shipped_to = tr_marks_end(look->marks, name, &file->stat, &unused);
   }
   int code = tr_lines_open(&look->lines, file->fd, 0, file->stat.st_size, look->max_line, true, look->poll);
@@ -169,17 +180,24 @@ static void append_unread(sqlite3_str *out, const Look *look) {
                       look->unread == 1 ? "" : "s", strerror(look->unread_errno));
 }
 
-static void append_cause(sqlite3_str *out, const Look *look, bool is_late) {
+/* `mistake`: the rules that are one by themselves; NULL: it is what would be left. */
+static void append_cause(sqlite3_str *out, const Look *look, const TrPruneOptions *mistake) {
   char cut[TR_TIMESTAMP_SIZE];
-  if (is_late) {
-    tr_timestamp_format(look->options->since_us, cut);
-    sqlite3_str_appendf(out, "since is later than now (%s)", cut);
-  } else if (look->options->by_size && look->options->max_bytes == 0) {
+  const TrPolicy *policy = look->options->policy;
+  if (mistake == NULL) {
+    sqlite3_str_appendf(out, "no record would be left in any job of %s", look->dir->path);
+    return;
+  }
+  for (size_t i = 0; policy && i < policy->count; i++) {
+    if (&policy->rule[i].options == mistake) sqlite3_str_appendf(out, "rule %d of the policy: ", (int)i + 1);
+  }
+  if (mistake->by_size && mistake->max_bytes == 0) {
     sqlite3_str_appendall(out, "max_bytes 0 keeps nothing");
-  } else if (tr_rules_keep_nothing(look->options)) {
+  } else if (tr_rules_keep_nothing(mistake)) {
     sqlite3_str_appendall(out, "keep 0 keeps nothing, and no other rule does");
   } else {
-    sqlite3_str_appendf(out, "no record would be left in any job of %s", look->dir->path);
+    tr_timestamp_format(mistake->since_us, cut);
+    sqlite3_str_appendf(out, "since is later than now (%s)", cut);
   }
 }
 
@@ -188,7 +206,7 @@ static int unread_error(const Look *look, const char *name, const char *what, in
                   (int)strlen(name) - TR_SUFFIX_LEN, name, look->dir->path, name, what, strerror(reason));
 }
 
-static int refuse_loss(const Look *pruned, const char *name, bool is_late, bool is_asked, char **refusal,
+static int refuse_loss(const Look *pruned, const char *name, const TrPruneOptions *mistake, char **refusal,
                        char **message) {
   Loss loss = {0};
   Look look = *pruned;
@@ -197,9 +215,9 @@ static int refuse_loss(const Look *pruned, const char *name, bool is_late, bool 
   int code = look_at(&look, name, message);
   if (code == SQLITE_OK && name && look.unread_errno)
     return unread_error(&look, name, "read", look.unread_errno, message);
-  if (code != SQLITE_OK || (!is_asked && loss.records == 0)) return code;
+  if (code != SQLITE_OK || (mistake == NULL && loss.records == 0)) return code;
   sqlite3_str *out = sqlite3_str_new(NULL);
-  append_cause(out, pruned, is_late);
+  append_cause(out, pruned, mistake);
   sqlite3_str_appendall(out, ": ");
   append_loss(out, &loss);
   if (name && has_leftover(look.dir, name)) sqlite3_str_appendall(out, ", and what an interrupted prune left");
@@ -224,16 +242,26 @@ static int check_one(const Look *look, const char *name, bool *known, char **mes
                   (int)strlen(name) - TR_SUFFIX_LEN, name, look->dir->path, name);
 }
 
+/* Rules that are a mistake whatever the files hold; or NULL. */
+static const TrPruneOptions *find_mistake(const TrPruneOptions *options) {
+  int64_t now_us = tr_clock_us();
+  if (options->policy) {
+    const TrPolicyRule *rule = tr_policy_mistake(options->policy, now_us);
+    return rule ? &rule->options : NULL;
+  }
+  bool is_late = options->by_time && options->since_us > now_us;
+  return is_late || tr_rules_keep_nothing(options) ? options : NULL;
+}
+
 int tr_guard(TrDir *dir, TrPoll *poll, const TrPruneOptions *options, const TrMarks *marks, size_t max_line,
              const char *name, char **refusal, char **message) {
   Look look = {.dir = dir, .poll = poll, .options = options, .marks = marks, .max_line = max_line};
-  bool is_late = options->by_time && options->since_us > tr_clock_us();
-  bool is_asked = is_late || tr_rules_keep_nothing(options);
+  const TrPruneOptions *mistake = find_mistake(options);
   bool stays = false, known = true;
   *refusal = NULL;
   if (options->force) return SQLITE_OK;
   int code = name ? check_one(&look, name, &known, message) : SQLITE_OK;
   if (code != SQLITE_OK || !known) return code;
-  if (!is_asked) code = find_one_that_stays(&look, name, &stays, message);
-  return code == SQLITE_OK && !stays ? refuse_loss(&look, name, is_late, is_asked, refusal, message) : code;
+  if (mistake == NULL) code = find_one_that_stays(&look, name, &stays, message);
+  return code == SQLITE_OK && !stays ? refuse_loss(&look, name, mistake, refusal, message) : code;
 }

@@ -231,6 +231,10 @@ static int run_prune(TrPrune *prune, TrPruneReport *report, char **message) {
   const TrSelection *selection = &prune->selection;
   bool dry_run = prune->options->dry_run;
   int code = check_exists(prune, message);
+  if (code == SQLITE_OK && prune->options->keeps_all) {
+    *report = (TrPruneReport){.result = TR_PRUNE_UNCHANGED, .kept = -1};
+    return SQLITE_OK;
+  }
   if (code == SQLITE_OK && !dry_run) code = lock_job(prune, message);
   if (code == SQLITE_OK && !dry_run) code = tr_recover(prune, &report->recovered, message);
   if (code == SQLITE_OK) code = read_marks(prune, message);

@@ -64,6 +64,7 @@ int64_t tr_marks_end(const TrMarks *marks, const char *file, const struct stat *
 /* ------------------------------------------------------------------------------------------------------------------
 ** prune/prune.c - one job's prune, step by step: what the SQL functions call
 ** prune/io.c - system calls of all steps: retried, completed, and errors explained
+** prune/policy.c - a policy file -> the rules of each job
 ** prune/rules.c - which lines are kept
 ** prune/select.c - the lines that are kept, as ranges of the file's bytes
 ** prune/copy.c - the kept lines -> a temporary file that can take the old one's place
@@ -77,6 +78,8 @@ int64_t tr_marks_end(const TrMarks *marks, const char *file, const struct stat *
 ** Their functions return SQLITE_OK; SQLITE_BUSY, and *message tells what has the file in use (a result, not an error);
 ** or an error code with *message naming job, file, cause and what to do.
 */
+typedef struct TrPolicy TrPolicy;
+
 typedef struct TrPruneOptions {
   bool by_count, by_time; /* a record is kept if either rule keeps it; without both, max_bytes decides alone */
   bool by_size;           /* with max_bytes; at least one of the three is set */
@@ -84,6 +87,8 @@ typedef struct TrPruneOptions {
   int64_t since_us;       /* by_time: records from then on, and those without a readable time */
   int64_t keep_failures;  /* how many of the last failures that neither rule keeps */
   int64_t max_bytes;      /* by_size: of all the lines that these rules keep, only the newest that fit */
+  bool keeps_all;         /* no rule: the job is left alone */
+  const TrPolicy *policy; /* borrowed; not NULL: the rules of each job are there, and those above are not set */
   bool drop_rejects;      /* drop lines that are not records wherever they stand */
   bool count;             /* read everything, to count the lines that go */
   bool dry_run;           /* change nothing; implies count */
@@ -92,6 +97,27 @@ typedef struct TrPruneOptions {
   bool force;             /* prune even if the guard would refuse */
   bool offline;           /* the caller says that no writer runs: leases and exchange are not required */
 } TrPruneOptions;
+
+typedef struct TrPolicyRule {
+  TrPruneOptions options;
+  const TrJson *jobs, *source; /* borrowed from the policy's tree: its patterns, and all of it */
+} TrPolicyRule;
+
+struct TrPolicy {
+  TrJson *root;       /* owned */
+  TrPolicyRule *rule; /* owned, in the order of the file */
+  size_t count;
+};
+
+/* `common`: what all rules share, such as dry_run. On failure nothing is owned. */
+TR_CHECKED int tr_policy_load(TrPolicy *policy, const char *path, const TrPruneOptions *common, TrPoll *poll,
+                              char **message);
+TR_CHECKED int tr_policy_read(TrPolicy *policy, TrJson *root, const char *path, const TrPruneOptions *common,
+                              char **message); /* of a tree, which it owns from then on; `path` is for messages */
+void tr_policy_free(TrPolicy *policy);
+const TrPolicyRule *tr_policy_find(const TrPolicy *policy, const char *job_id); /* NULL: none is for this job */
+const TrPolicyRule *tr_policy_mistake(const TrPolicy *policy, int64_t now_us);  /* whose since is later than now, or
+                                                                                   that keeps nothing; or NULL */
 
 /* What the rules know of the lines so far, newest first. */
 typedef struct TrRules {

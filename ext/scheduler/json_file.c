@@ -206,6 +206,16 @@ const char *tr_json_text(const TrJson *value) {
   return cJSON_GetStringValue((cJSON *)value);
 }
 
+const char *tr_json_key(const TrJson *member) {
+  return ((const cJSON *)member)->string;
+}
+
+bool tr_json_number(const TrJson *value, double *number) {
+  const cJSON *item = (const cJSON *)value;
+  if (cJSON_IsNumber(item)) *number = item->valuedouble;
+  return cJSON_IsNumber(item);
+}
+
 bool tr_json_integer(const TrJson *value, int64_t *number) {
   const cJSON *item = (const cJSON *)value;
   if (!cJSON_IsNumber(item) || fabs(item->valuedouble) >= TR_EXACT_DOUBLE) return false;
@@ -229,6 +239,14 @@ void tr_json_result_source(sqlite3_context *context, const TrJson *value) {
   }
   sqlite3_result_text(context, text, -1, SQLITE_TRANSIENT);
   cJSON_free(text);
+}
+
+int tr_json_append_source(sqlite3_str *out, const TrJson *value) {
+  char *text = cJSON_PrintUnformatted((const cJSON *)value);
+  if (text == NULL) return SQLITE_NOMEM;
+  sqlite3_str_appendall(out, text);
+  cJSON_free(text);
+  return sqlite3_str_errcode(out);
 }
 
 void tr_json_result(sqlite3_context *context, const TrJson *value) {

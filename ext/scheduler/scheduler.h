@@ -77,14 +77,17 @@ void tr_json_free(TrJson *root); /* all of these but first and next allow NULL *
 bool tr_json_is_object(const TrJson *value);
 bool tr_json_is_array(const TrJson *value);
 const TrJson *tr_json_member(const TrJson *object,
-                             const char *key);              /* the last of that name; NULL: none, or not an object */
-const TrJson *tr_json_first(const TrJson *array);           /* NULL: it is empty */
-const TrJson *tr_json_next(const TrJson *element);          /* NULL: that was the last */
-const char *tr_json_text(const TrJson *value);              /* NULL: not a string. Lives as long as the tree */
-bool tr_json_integer(const TrJson *value, int64_t *number); /* below 2^53 */
-bool tr_json_is_truthy(const TrJson *value);                /* as Python's bool() */
+                             const char *key);     /* the last of that name; NULL: none, or not an object */
+const TrJson *tr_json_first(const TrJson *array);  /* of an object, too; NULL: it is empty */
+const TrJson *tr_json_next(const TrJson *element); /* NULL: that was the last */
+const char *tr_json_text(const TrJson *value);     /* NULL: not a string. Lives as long as the tree */
+const char *tr_json_key(const TrJson *member);     /* of an object's member, as first and next give them */
+bool tr_json_number(const TrJson *value, double *number);
+bool tr_json_integer(const TrJson *value, int64_t *number);                /* below 2^53 */
+bool tr_json_is_truthy(const TrJson *value);                               /* as Python's bool() */
 void tr_json_result(sqlite3_context *context, const TrJson *value);        /* as json_extract() would */
 void tr_json_result_source(sqlite3_context *context, const TrJson *value); /* as JSON */
+TR_CHECKED int tr_json_append_source(sqlite3_str *out, const TrJson *value);
 
 typedef struct TrJobs {
   TrJson *root;       /* owned */

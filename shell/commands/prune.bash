@@ -2,6 +2,7 @@
 #
 # Usage: taskresults prune JOB [OPTION...]
 #        taskresults prune --all [OPTION...]
+#        taskresults prune --policy FILE [JOB] [OPTION...]
 #
 # Give --keep, --since, both, or --max-bytes. With --keep and --since, a record stays if either of them keeps it. With
 # --since, lines that are not valid records stay, as evidence, and so do records whose timestamp cannot be read. If an
@@ -14,8 +15,10 @@
 #   --since T       keep records of T and later: 7d, '90 days', 2026-02-14, 2026-02-14T09:30:00Z, yesterday and the
 #                   like, in UTC; all forms: `taskresults help`
 #   --keep-failures N  also keep the last N failures among those that would be removed
-#   --max-bytes N   a limit for each file: of the lines that the other rules keep (all, if there are none), only the newest
-#                   that fit into N bytes stay; N may have a unit: 500kB, 10MB, 2GB
+#   --max-bytes N   a limit for each file: of the lines that the other rules keep (all, if there are none), only the
+#                   newest that fit into N bytes stay; N may have a unit: 500kB, 10MB, 2GB
+#   --policy FILE   instead of these: the rules of each job, from a JSON file; ext/PRUNING.md has its form. Without a
+#                   job, all jobs. A job without a rule is left alone. --dry-run shows which rule each job has
 #   --drop-rejects  also remove lines that are not valid records
 #   --dry-run       say what would be removed, and whether prune would refuse to; change nothing
 #   --force         do what prune otherwise refuses as a likely mistake: a --since in the future; --keep 0 as the only
@@ -31,7 +34,7 @@
 #
 # The machine formats have job_id, result (pruned, unchanged, dry_run, busy or failed), kept, dropped, bytes_freed,
 # recovered (whether an interrupted prune was finished), reason, unshipped (how many lines stay only because they are
-# not shipped yet) and sink (by whom). Values that do not apply are null.
+# not shipped yet), sink (by whom) and rule (its number in the policy). Values that do not apply are null.
 #
 # Exit status:
 #   0 fine, even if there was nothing to remove; 1 no such job, or refused without --force; 2 usage; 3 a job could not
@@ -44,16 +47,21 @@
 
 # shellcheck shell=bash
 
-parse_options \
-  'all keep= since= keep-failures= max-bytes= drop-rejects dry-run force count unshipped offline quiet raw json jsonl' "$@"
+parse_options "all keep= since= keep-failures= max-bytes= policy= drop-rejects dry-run force count unshipped offline quiet
+  raw json jsonl" "$@"
 load lib/option_values lib/query lib/fields
 # A command that deletes must not guess: if an option is given twice, either value may be the mistake.
 [[ -z $repeated ]] || usage_error "--$repeated is given twice"
 format_option json jsonl
 for name in keep keep-failures; do number_option "$name"; done
 time_options since
-[[ -v opt[keep] || -v opt[since] || -v opt[max-bytes] ]] ||
-  usage_error 'say what to keep: --keep N or --since T, or both; or --max-bytes N'
+if [[ -v opt[policy] ]]; then
+  for name in keep since keep-failures max-bytes; do
+    [[ ! -v opt[$name] ]] || usage_error "--policy or --$name, not both"
+  done
+fi
+[[ -v opt[keep] || -v opt[since] || -v opt[max-bytes] || -v opt[policy] ]] ||
+  usage_error 'say what to keep: --keep N or --since T, or both; or --max-bytes N; or --policy FILE'
 
 # size_option NAME - the option's value is a number of bytes; units are powers of 1000, as in what is printed.
 size_option() {
@@ -79,6 +87,12 @@ rules=
 [[ ! -v opt[since] ]] || rules+=", 'since', ${opt[since]}"
 [[ ! -v opt[keep-failures] ]] || rules+=", 'keep_failures', ${opt[keep-failures]}"
 [[ ! -v opt[max-bytes] ]] || rules+=", 'max_bytes', ${opt[max-bytes]}"
+if [[ -v opt[policy] ]]; then
+  load lib/sql_text
+  policy=$(sql_text "${opt[policy]}")
+  rules+=", 'policy', $policy"
+  ((${#args[@]})) || opt[all]=
+fi
 for name in drop-rejects dry-run force count unshipped offline; do
   [[ ! -v opt[$name] ]] || rules+=", '${name//-/_}', 1"
 done
@@ -102,7 +116,7 @@ select_reports() {
   printf '%s' "CREATE TEMP TABLE report AS SELECT key, value->>'\$.job_id' AS job_id, value->>'\$.result' AS result,
       value->>'\$.kept' AS kept, value->>'\$.dropped' AS dropped, value->>'\$.bytes_freed' AS bytes_freed,
       value->'\$.recovered' IS NOT NULL AS recovered, value->>'\$.reason' AS reason, value->>'\$.refused' AS refused,
-      value->>'\$.unshipped' AS unshipped, value->>'\$.sink' AS sink
+      value->>'\$.unshipped' AS unshipped, value->>'\$.sink' AS sink, value->>'\$.rule' AS rule
       FROM json_each($reports);
     $row FROM report WHERE $told ORDER BY key;
     SELECT count(*) FILTER (WHERE result = 'busy'), count(*) FILTER (WHERE result = 'failed'), $(cell 'max(refused)')
@@ -116,6 +130,26 @@ human_size() {
     "$1" "$1" "$1" "$1" "$1" "$1" "$1"
 }
 
+# rule_words - SQL: the rule that the policy has for the job; NULL without a policy.
+rule_words() {
+  if [[ ! -v opt[policy] ]]; then
+    printf NULL
+    return
+  fi
+  printf '%s' "coalesce('rule ' || rule || ': ' ||
+    coalesce((SELECT group_concat(replace(key, '_', ' ') || ' ' || value, ', ')
+      FROM json_each(taskresults_policy($policy, job_id), '\$.rule') WHERE key NOT IN ('jobs', 'target')),
+      'keeps everything'), 'no rule')"
+}
+
+# note_words - SQL: all that there is to say about a job's report.
+note_words() {
+  printf '%s' "(SELECT coalesce(group_concat(column1, '; '), '') FROM (VALUES
+    (iif(recovered, 'an interrupted prune was finished', NULL)), ($(rule_words)), (nullif($(cell reason), '')),
+    (iif(unshipped AND reason IS NULL, unshipped || iif(unshipped = 1, ' line stays', ' lines stay')
+      || ' that ' || $(cell sink) || ' has not shipped yet (--unshipped)', NULL))))"
+}
+
 if [[ -z $format ]]; then
   load terminal/colour
   would=
@@ -127,14 +161,11 @@ if [[ -z $format ]]; then
       WHEN result = 'pruned' THEN $(paint green "'pruned'") ELSE $(paint red result) END, coalesce(kept, ''),
       coalesce(dropped, CASE WHEN result IN ('busy', 'failed') THEN '' ELSE 'not counted' END),
       CASE WHEN result IN ('busy', 'failed') THEN '' ELSE $(human_size bytes_freed) END,
-      CASE WHEN recovered THEN 'an interrupted prune was finished; ' ELSE '' END ||
-        CASE WHEN reason IS NOT NULL THEN $(cell reason)
-        WHEN unshipped THEN unshipped || iif(unshipped = 1, ' line stays', ' lines stay')
-          || ' that ' || $(cell sink) || ' has not shipped yet (--unshipped)' ELSE '' END")"
+      $(note_words)")"
 else
   statements=$(select_reports "SELECT json_object('job_id', job_id, 'result', result, 'kept', kept, 'dropped', dropped,
     'bytes_freed', bytes_freed, 'recovered', json(iif(recovered, 'true', 'false')), 'reason', reason,
-    'unshipped', unshipped, 'sink', sink)")
+    'unshipped', unshipped, 'sink', sink, 'rule', rule)")
 fi
 
 rows=$(with_progress query "$statements") || {

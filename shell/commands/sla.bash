@@ -16,7 +16,7 @@
 #                  average
 #   MTBF           mean time between failures: from the beginning of one outage in the window to the beginning of the
 #                  next. Like MTTR, it includes only counted time
-#   the budget     with --target: the down time and the failed runs that the target allows, and how much is left of
+#   the budget     with --target or --policy: the down time and the failed runs that the target allows, and how much is left of
 #                  each: less than 0 if there was more than allowed
 #
 # A target is missed if less than 0 is left of a budget. A job that did not run in the window has no success ratio. If
@@ -50,6 +50,8 @@
 #   --tz ZONE       the days of --window are those of a time zone: Europe/Berlin, or local for that of this machine;
 #                   default UTC
 #   --target P      a percentage, such as 99.9
+#   --policy FILE   each job's target, from the file that prune takes (`target`; ext/PRUNING.md has its form). A job
+#                   without a target misses none
 #   --of MEASURE    what the target is for: uptime, success, or both (the default)
 #   --count missed  a missed slot counts as a failed run
 #   --max-duration D   a success that took longer than D (90s, 20m, 2h and the like) counts as a failed run
@@ -62,9 +64,9 @@
 # The machine formats have job_id, runs, successes, failures, success_percent, uptime_percent, up_seconds, down_seconds,
 # paused_seconds, outages, mtbf_seconds, mttr_seconds, budget_seconds, budget_seconds_left, budget_runs,
 # budget_runs_left, missed (true or false), slow_runs and unknown_durations (how many successful runs took too long, and
-# for how many that is not known), missed_slots and unknown_slots. Unknown values are null. So are the budget without
-# --target, and the last four without their options. Missed slots are included in runs and failures, and slow runs in
-# failures. With --hosts, host comes first.
+# for how many that is not known), missed_slots and unknown_slots. Unknown values are null. So are the budget of a job
+# without a target, and the last four without their options. Missed slots are included in runs and failures, and slow
+# runs in failures. With --hosts, host comes first.
 #
 # Environment:
 #   SCHEDULER_LOGS_DIR    the jobs' logs, for pauses and durations; default /opt/.task-scheduler/logs
@@ -82,7 +84,7 @@
 
 # shellcheck shell=bash
 
-parse_options 'hosts= window= tz= target= of= count= max-duration= job= raw json jsonl csv' "$@"
+parse_options 'hosts= window= tz= target= policy= of= count= max-duration= job= raw json jsonl csv' "$@"
 load lib/option_values
 hosts_option
 load lib/{query,jobs,sorts} sla/{window,target,jobs,tables,rows}

@@ -96,7 +96,7 @@ _taskresults_option() {
     --hosts) compopt -o default 2>/dev/null; COMPREPLY=(); return ;;
     --window) _taskresults_reply 24h 7d 30d 90d; return ;;
     --job) _taskresults_jobs "$word"; _taskresults_reply "${found[@]}"; return ;;
-    -o | --output | --db | --state) compopt -o default 2>/dev/null; COMPREPLY=(); return ;;
+    -o | --output | --db | --state | --policy) compopt -o default 2>/dev/null; COMPREPLY=(); return ;;
     --limit | --min | --max-chars | --since | --until | --interval | --columns | --delimiter) COMPREPLY=(); return ;;
     --keep | --keep-failures | --max-bytes | --name | --timeout | --jitter | --days | --title | --refresh) COMPREPLY=(); return ;;
     --within) COMPREPLY=(); return ;;

@@ -5,7 +5,7 @@
 # 100 % in millionths of a percent: percentages are integers, so that a target is compared exactly.
 WHOLE=100000000
 
-# set_target - sets `target`, or NULL, and `missed`, SQL: whether a job misses it.
+# set_target - sets `target`, SQL: a job's target in these units, or NULL; and `missed`, SQL: whether a job misses it.
 set_target() {
   local digits
   target=NULL
@@ -15,6 +15,11 @@ set_target() {
     digits=${BASH_REMATCH[3]}000000
     target=$((10#${BASH_REMATCH[1]} * 1000000 + 10#${digits:0:6}))
     ((target > 0 && target <= WHOLE)) || usage_error "--target wants a percentage up to 100, not '${opt[target]}'"
+  fi
+  if [[ -v opt[policy] ]]; then
+    [[ ! -v opt[target] ]] || usage_error '--target or --policy, not both'
+    load lib/sql_text
+    target="CAST(round(1e6 * (taskresults_policy($(sql_text "${opt[policy]}"), job_id)->>'\$.rule.target')) AS INTEGER)"
   fi
   [[ ! -v opt[count] || ${opt[count]} == missed ]] || usage_error "--count wants missed, not '${opt[count]}'"
   case ${opt[of]-both} in

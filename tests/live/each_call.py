@@ -64,7 +64,7 @@ REPEATED = 25
 NO_FAULT = {("task_jobs", "open", 2, "EACCES"), ("taskresults doctor", "open", 5, "EACCES"),
             ("taskresults report -o out.html", "open", 3, "EACCES")}
 # What a message may name: a file or a directory, a job, what `run` shows and starts, or memory.
-PLACES = (r"\b[ab]\.(jsonl|log)|\b(late|new|long)\.(jsonl|log)|/zones/Town|jobs\.json|/results\b|results directory|/logs\b|\bjob '?(a|b|new|late)\b|\bout\.(csv|html|prom)|/state\b|/dev/stdout"
+PLACES = (r"\b[ab]\.(jsonl|log)|\b(late|new|long)\.(jsonl|log)|/zones/Town|jobs\.json|policy\.json|/results\b|results directory|/logs\b|\bjob '?(a|b|new|late)\b|\bout\.(csv|html|prom)|/state\b|/dev/stdout"
           r"|out of memory|NOT RECORDED|the output|the command's|standard (output|error)|taskresults: (pipe|fork|signals)\b|printf|sh:")
 MUST_NOT_MATTER = ("EINTR", "SHORT")  # one of these is no reason to fail
 
@@ -134,6 +134,9 @@ NO_LOGS = {name: text for name, text in FILES.items() if not name.startswith("lo
 Scenario = collections.namedtuple("Scenario", "name words sql allows build status files")
 
 
+POLICY = {**FILES, "policy.json": '{"rules": [{"jobs": "a", "keep": 1}, {"jobs": ["b*"], "since": "2001-02-15T00:00Z"}]}'}
+
+
 def sql(name, statements, allows="nothing", build="", files=FILES, status=0):
     return Scenario(name, None, statements, allows, build, status, files)
 
@@ -180,6 +183,8 @@ SCENARIOS = [
     sql("prune_all, refused, dry", "SELECT taskresults_prune_all('since', '2001-04-01', 'dry_run', 1)"),
     sql("prune_all", "SELECT taskresults_prune_all('since', '2001-02-15T00:00Z')", "prune"),
     sql("prune, two threads", "SELECT taskresults_prune('a', 'since', '2001-02-15T00:00Z', 'count', 1)", "prune", "tiny"),
+    sql("prune_all, a policy", "SELECT taskresults_prune_all('policy', 'policy.json')", "prune", files=POLICY),
+    sql("a policy", "SELECT job_id, taskresults_policy('policy.json', job_id) FROM task_stats", files=POLICY),
     sql("task_slots", "SELECT *, ok, started_us, finished_us FROM task_slots('2000-02-01', '2001-04-02')", files=SLOTS),
     sql("task_slots, a zone and a job", "SELECT * FROM task_slots('2000-12-01', '2001-04-02', '10m', 'Town') WHERE job_id = 'b'",
         files=SLOTS),
