@@ -229,9 +229,11 @@ lint: ## check with gcc and clang (-Werror), clang-format, shellcheck and rules 
 	@.ci/deps --look build test lint
 	@.ci/lint
 
-faults: test-binaries taskresults-run ## let each call into libc fail in turn, and files change between two; see tests/live/each_call.py
+faults: test-binaries taskresults-run ## let each call into libc fail in turn, and files change between two; see tests/live/each_call.py and ship_faults.py
 	@TASKRESULTS_ROOT="$(CURDIR)" python3 tests/live/each_call.py
 	@TASKRESULTS_ROOT="$(CURDIR)" python3 tests/live/changed_between_calls.py
+	@place=$$(mktemp -d) && trap 'rm -rf "$$place"' EXIT && PYTHONDONTWRITEBYTECODE=1 python3 tests/live/ship_faults.py \
+	  "$(CURDIR)/shell" "$(CURDIR)/taskresults.so" "$$place/faults"
 
 fuzz: ## fuzz each target for FUZZ_SECONDS (60) of CPU time with libFuzzer and AFL++; see tests/fuzz/run
 	@.ci/deps --look build fuzz

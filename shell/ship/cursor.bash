@@ -37,12 +37,15 @@ CURSOR_SETUP=$'.timeout 20000\nPRAGMA synchronous=FULL; PRAGMA cache_size=-8000;
 LINE_HASH="taskresults_hash(ifnull(l.line, 'of ' || l.length || ' bytes'))"
 
 # cursor_query SQL - sets `answer` to what it prints; ends the command if it fails. Each row is a line, and its cells
-# are separated by \037.
+# are separated by \037. The program does not notice if its input breaks off, or its output is not taken; so the last
+# line has to be there.
 cursor_query() {
   local status
-  answer=$(sqlite_database=$cursor && with_input "$CURSOR_SETUP"$'\n'"$1" run_plain)
+  answer=$(sqlite_database=$cursor && with_input "$CURSOR_SETUP"$'\n'"$1"$'\nSELECT \'whole\';' run_plain)
   status=$?
   ((status == 0)) || finish "$status"
+  [[ $'\n'$answer == *$'\nwhole' ]] || die "$EXIT_IO" "the cursor $cursor: $sqlite3_program ended too early"
+  answer=${answer%whole} answer=${answer%$'\n'}
 }
 
 # open_cursor - makes the database if there is none, and checks that it is for this sink, host and directory.

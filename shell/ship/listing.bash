@@ -10,9 +10,9 @@
 # locale, the dot of sed does not match its bytes. A name has no /, so the parts are joined by it (see lib/jobs_in).
 set_listing() {
   local found text
-  found=$(find "$results_path/" -maxdepth 1 -type f -name '*.jsonl' \
-    \( -readable -printf '%D/%i/%T@/%s/%f/\0' -o -printf '%D/%i/%T@/unreadable/%f/\0' \) 2>/dev/null |
-    LC_ALL=C.UTF-8 sed -zn '/^.*$/p' | tr -d '\0')
+  found=$(find "$results_path/" -maxdepth 1 -ignore_readdir_race -type f -name '*.jsonl' \
+    \( -readable -printf '%D/%i/%T@/%s/%f/\0' -o -printf '%D/%i/%T@/unreadable/%f/\0' \) |
+    LC_ALL=C.UTF-8 sed -zn '/^.*$/p' | tr -d '\0') || die "$EXIT_IO" "the directory $results_path cannot be listed"
   set_sql_text text "$found"
   printf -v "$1" '%s' "CREATE TEMP TABLE entry AS SELECT
       max(value) FILTER (WHERE key % 5 = 0) AS dev, max(value) FILTER (WHERE key % 5 = 1) AS inode,

@@ -14,7 +14,7 @@ step() {
   cursor_query "BEGIN IMMEDIATE; $outcome $* COMMIT;
     SELECT 'left', count(*) FROM spool;
     SELECT 'request', id, stream, iif(instr(body, char(10)), 2, 1), taskresults_hash(body),
-        length(CAST(body AS BLOB)) - writefile($path, CAST(body AS BLOB)) FROM spool
+        length(CAST(body AS BLOB)), writefile($path, CAST(body AS BLOB)) FROM spool
       WHERE id = (SELECT id FROM spool WHERE refused IS NULL ORDER BY ifnull(bytes, 1e9) DESC, id LIMIT 1);"
   outcome=''
   while IFS=$'\037' read -r kind first second third fourth rest; do
@@ -24,8 +24,9 @@ step() {
       left) left=$first ;;
       unreadable) has_unreadable=1 ;;
       request)
-        [[ $rest == 0 ]] || die "$EXIT_IO" "cannot write $body_file"
         request_id=$first request_stream=$second request_rows=$third request_hash=$fourth
+        request_bytes=${rest%%$'\037'*}
+        [[ $rest == "$request_bytes"$'\037'"$request_bytes" ]] || die "$EXIT_IO" "cannot write $body_file"
         ;;
     esac
   done < <(printf '%s\n' "$answer")

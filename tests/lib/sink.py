@@ -77,8 +77,12 @@ class Sink(BaseHTTPRequestHandler):
         self.take(b"")
 
     def do_POST(self):
-        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        self.take(body)
+        length = int(self.headers.get("Content-Length", 0))
+        body = self.rfile.read(length)
+        if len(body) == length:
+            self.take(body)
+        else:
+            self.give_up()  # as a server does that was told of more
 
     def take(self, body):
         global count

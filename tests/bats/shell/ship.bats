@@ -201,6 +201,24 @@ PYTHON
   [[ $(stored records) == 3 ]]
 }
 
+@test "a body that curl cannot read, or only half of it, is not taken for a shorter request" {
+  local harm
+  make_job a 10
+  make_job b 10
+  mkdir "$BATS_TEST_TMPDIR/bin"
+  printf '%s\n' '#!/bin/bash' 'eval "$HARM"' "exec $(command -v curl) \"\$@\"" >"$BATS_TEST_TMPDIR/bin/curl"
+  chmod +x "$BATS_TEST_TMPDIR/bin/curl"
+  (umask 077 && mkdir "$state" && echo 'max-time = 1' >"$state/curl.conf") # for the server, the rest may still come
+  for harm in "rm $state/*.body" "sed -i 5q $state/*.body"; do
+    HARM=$harm PATH=$BATS_TEST_TMPDIR/bin:$PATH run ship --tries 1
+    [[ $status == 75 || $status == 3 ]] || { echo "$harm: $status $output"; return 1; }
+    [[ $(stored records) == 0 ]]
+  done
+  run ship
+  assert_output ''
+  [[ $(stored records) == 20 && $(stored files) == 2 ]]
+}
+
 @test "a sink that nobody listens at: 75" {
   make_job a 1
   run ship --to http://127.0.0.1:1/ --tries 2
@@ -508,6 +526,40 @@ ANSWERS
   run ship
   assert_output ''
   [[ $(jq_rows records offset | sort -nu | wc -l) == 2000 && $(jq_rows records seq | sort -nu | wc -l) == 2000 ]]
+}
+
+@test "system calls of the programs that ship starts fail in turn: nothing lost, nothing twice, and the error is told (make faults: all)" {
+  require_strace
+  PYTHONDONTWRITEBYTECODE=1 python3 "$root/tests/live/ship_faults.py" "$root/shell" "$root/taskresults.so" "$BATS_TEST_TMPDIR/faults" 150
+}
+
+@test "a full disk below the state directory: status 3 and a message, nothing is lost, and the next run goes on" {
+  local size words=()
+  make_job a 2000
+  for size in 60k 160k 320k 480k 640k 900k 1400k; do
+    # shellcheck disable=SC2016  # the inner shell expands it
+    run unshare -m bash -c 'mkdir -p "$1" && mount -t tmpfs -o size="$2",mode=700 none "$1" || exit 99
+      "${@:3}"
+      first=$?
+      mount -o remount,size=64m "$1" && "${@:3}" || exit 98
+      exit $first' - "$state" "$size" "$(tool taskresults)" ship --to "$url" --state "$state" --tries 1
+    ((status != 99 && status != 1)) || skip 'no mounting here'
+    ((status == 0 || status == 3)) || { echo "$size: $status $output"; return 1; }
+    ((status == 0)) || words+=("$output")
+    [[ $(jq_rows records offset | sort -nu | wc -l) == 2000 ]]
+    python3 - "$sink/rows" <<'PYTHON'
+import json, sys
+keys = {}
+for line in open(sys.argv[1]):
+    if line.startswith("records"):
+        row = json.loads(line.split("\t")[1])
+        keys.setdefault((row["time_us"], row["hash"], row["n"]), []).append((row["seq"], row["offset"]))
+assert len(keys) == 2000 and all(len(set(places)) == 1 for places in keys.values())
+assert [offset for _, offset in sorted(min(places) for places in keys.values())] == sorted(places[0][1] for places in keys.values())
+PYTHON
+    rm -r "$sink/rows" "$results/.taskresults"
+  done
+  ((${#words[@]} >= 3)) && [[ ${words[*]} == *full* ]]
 }
 
 @test "--once ends beside a writer that does not" {
