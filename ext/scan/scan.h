@@ -285,8 +285,7 @@ typedef struct TrFileList {
   TrHistory *history; /* owned; NULL: live files alone. Else `ordinal` has those of jobs, whose segments are here */
 } TrFileList;
 
-/* The directory of a file of the list, as a descriptor that the caller closes if it is not list->dir.fd. -1: see
-** errno. */
+/* The directory of that file: a descriptor. The caller closes it if it is not list->dir.fd. -1: see errno. */
 TR_CHECKED int tr_file_list_open_dir_of(const TrFileList *list, const char *path);
 
 /* Call order: init; open; fill, next, open_file (not for a leftover) and advance for each; close (after a failed open,
