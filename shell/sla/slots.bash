@@ -11,6 +11,7 @@ slot_tables() {
   SELECT $job_key AS job_id, slot_us AS at, state = 'missed' AS is_missed
   FROM task_slots(max($YEAR_1, $from - $LOOK_BACK), $to - 1)
   WHERE state IN ('missed', 'unknown') AND $slots_condition;
+CREATE INDEX slot_job ON slot(job_id);
 CREATE TABLE scheduled(job_id TEXT PRIMARY KEY) WITHOUT ROWID;
 INSERT OR IGNORE INTO scheduled SELECT $job_key FROM task_jobs
   WHERE record IS NOT NULL AND job_id IS NOT NULL AND $job_key NOT IN (SELECT job_id FROM slot WHERE at IS NULL);"
