@@ -112,13 +112,13 @@ PYTHON
   traced_ship
   [[ $(grep -cE 'openat\(.*"a[1-5]\.jsonl"' "$traced") == 5 ]]
   python3 - "$traced" <<'PYTHON'
-import re, sys
-read = 0
+import collections, re, sys
+read = collections.Counter()
 for line in open(sys.argv[1]):
-    match = re.search(r"pread64\(\d+<[^>]*/a\d\.jsonl>.*= (\d+)$", line)
+    match = re.search(r"pread64\(\d+<[^>]*/(a\d)\.jsonl>.*= (\d+)$", line)
     if match:
-        read += int(match[1])
-assert 0 < read < 5 * 8192, read
+        read[match[1]] += int(match[2])
+assert len(read) == 5 and all(0 < bytes <= 8192 for bytes in read.values()), read
 PYTHON
 }
 
