@@ -226,7 +226,7 @@ static bool is_listed(const JobsCursor *cursor) {
   return cursor->at < host_of(cursor)->jobs.count;
 }
 
-static const TrJson *job_of(const JobsCursor *cursor) {
+static const TrJson *json_of(const JobsCursor *cursor) {
   return host_of(cursor)->jobs.job[cursor->at];
 }
 
@@ -305,7 +305,7 @@ static int jobs_rowid(sqlite3_vtab_cursor *base, sqlite3_int64 *rowid) {
 /* Does the current job have a next_run that cannot be read as a time? False if it has none. */
 static bool is_next_run_unreadable(const JobsCursor *cursor) {
   int64_t unused;
-  const TrJson *next_run = tr_json_member(job_of(cursor), "next_run");
+  const TrJson *next_run = tr_json_member(json_of(cursor), "next_run");
   return tr_json_is_truthy(next_run) && !tr_jobs_time_us(&host_of(cursor)->jobs, cursor->at, "next_run", &unused);
 }
 
@@ -368,7 +368,7 @@ static void orphan_column(sqlite3_context *context, const JobsCursor *cursor, in
 }
 
 static int job_column(sqlite3_context *context, JobsCursor *cursor, int column) {
-  const TrJson *job = job_of(cursor);
+  const TrJson *job = json_of(cursor);
   int64_t late_us;
   int code = SQLITE_OK;
   switch (column) {
@@ -403,10 +403,10 @@ static int jobs_column(sqlite3_vtab_cursor *base, sqlite3_context *context, int 
     tr_host_jobs_result(context, host_of(cursor));
   } else if (!is_listed(cursor)) {
     orphan_column(context, cursor, column);
-  } else if (tr_json_is_object(job_of(cursor))) {
+  } else if (tr_json_is_object(json_of(cursor))) {
     return job_column(context, cursor, column);
   } else if (column == JOBS_RECORD) {
-    tr_json_result_source(context, job_of(cursor));
+    tr_json_result_source(context, json_of(cursor));
   }
   return SQLITE_OK;
 }

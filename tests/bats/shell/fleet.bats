@@ -196,7 +196,7 @@ fleet_alerts() { taskresults alerts --hosts "$fleet/*/results" --state "$BATS_TE
 @test "a file or a log of a host that cannot be read is named with its host, and the others are shown" {
   ((EUID == 0)) || skip 'only root can change users'
   open_results
-  mkdir -p -m 755 "$open_place/web1/results" "$open_place/web2/results" "$open_place/web2/logs"
+  (umask 022 && mkdir -p "$open_place/web1/results" "$open_place/web2/results" "$open_place/web2/logs")
   cp "$fleet/web1/results/"* "$open_place/web1/results"
   cp "$fleet/web2/results/"* "$open_place/web2/results"
   chmod 0 "$open_place/web2/results/a.jsonl"
