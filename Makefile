@@ -5,7 +5,10 @@ CC      ?= cc
 CFLAGS  ?= -O2 -g
 PREFIX  ?= /usr/local
 libdir  ?= $(PREFIX)/lib
-PKGS    := sqlite3 libcjson
+# WITH_ARCHIVE=0 leaves out zlib and libzstd: then compressed files of results are errors.
+WITH_ARCHIVE ?= 1
+LINKED  := libcjson $(if $(filter-out 0,$(WITH_ARCHIVE)),zlib libzstd)
+PKGS    := sqlite3 $(LINKED)
 PKG_CONFIG ?= pkg-config
 
 # From the lowest to the highest: each folder includes only folders before it (ext/tr.h is the map, .ci/lint keeps the
@@ -14,8 +17,8 @@ FOLDERS := base read figures scheduler write export history prune scan tables fu
 SOURCES := $(foreach folder,$(FOLDERS),$(sort $(wildcard ext/$(folder)/*.c))) ext/extension.c
 
 # Recursive (=) on purpose: pkg-config runs only when something is compiled, after `deps` has installed it.
-PKG_CFLAGS = $(shell $(PKG_CONFIG) --cflags $(PKGS))
-CJSON_LIBS = $(shell $(PKG_CONFIG) --libs libcjson)
+PKG_CFLAGS = $(shell $(PKG_CONFIG) --cflags $(PKGS)) $(if $(filter 0,$(WITH_ARCHIVE)),-DTR_WITHOUT_ARCHIVE)
+LINKED_LIBS = $(shell $(PKG_CONFIG) --libs $(LINKED))
 SQLITE_LIBS = $(shell $(PKG_CONFIG) --libs sqlite3)
 WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wconversion -Wno-sign-conversion
 ALL_CFLAGS = -std=c11 -MMD -MP -fPIC -fvisibility=hidden $(WARNINGS) -Iinclude $(PKG_CFLAGS) $(CFLAGS) $(VARIANT_CFLAGS)
@@ -31,7 +34,7 @@ LINK_SHARED = $(CC) $(CFLAGS) $(LDFLAGS) -shared -Wl,--as-needed,-z,defs
 OBJECTS := $(SOURCES:%.c=build/release/%.o)
 
 taskresults.so: $(OBJECTS)
-	$(LINK_SHARED) -o $@ $^ $(CJSON_LIBS) -lm -pthread
+	$(LINK_SHARED) -o $@ $^ $(LINKED_LIBS) -lm -pthread
 
 build/release/%.o: %.c | build-deps
 	@mkdir -p $(@D)
@@ -59,14 +62,22 @@ SMALL_LIMITS := -DTR_SHARE_BYTES=64 -DTR_BLOCK_BYTES=61 -DTR_BLOCK_LINES=3 -DTR_
 TINY_LIMITS := $(SMALL_LIMITS) -DTR_READ_BYTES=7 -DTR_MAX_BATCH_BYTES=100000
 TINY_OBJECTS := $(SOURCES:%.c=build/tiny/%.o)
 build/tiny/taskresults.so: $(TINY_OBJECTS)
-	$(LINK_SHARED) -o $@ $^ $(CJSON_LIBS) -lm -pthread
+	$(LINK_SHARED) -o $@ $^ $(LINKED_LIBS) -lm -pthread
 build/tiny/%.o: %.c | build-deps
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) $(TINY_LIMITS) -c -o $@ $<
 
+# A build without zlib and libzstd, whatever WITH_ARCHIVE says.
+PLAIN_OBJECTS := $(SOURCES:%.c=build/plain/%.o)
+build/plain/taskresults.so: $(PLAIN_OBJECTS)
+	$(LINK_SHARED) -o $@ $^ $(shell $(PKG_CONFIG) --libs libcjson) -lm -pthread
+build/plain/%.o: %.c | build-deps
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -UTR_WITHOUT_ARCHIVE -DTR_WITHOUT_ARCHIVE $(RELEASE) -c -o $@ $<
+
 # A build without pushdown: every answer must be the same.
 build/every_line/taskresults.so: $(filter-out %/plan.o,$(OBJECTS)) build/every_line/every_line.o
-	$(LINK_SHARED) -o $@ $^ $(CJSON_LIBS) -lm -pthread
+	$(LINK_SHARED) -o $@ $^ $(LINKED_LIBS) -lm -pthread
 build/every_line/%.o: tests/live/%.c | build-deps
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -Iext -c -o $@ $<
@@ -109,7 +120,7 @@ TESTED_RUNNER := capture delay keep line offspring outcome ping_text platform_li
 UNIT_RUNNER := $(patsubst %,build/runner/shell/runner/%.o,$(TESTED_RUNNER))
 build/unit/%: tests/unit/%.c $(wildcard tests/unit/*.h ext/*.h ext/*/*.h) $(CORE_OBJECTS) $(UNIT_RUNNER)
 	@mkdir -p $(@D)
-	$(CC) $(UNIT_CFLAGS) -o $@ $< $(CORE_OBJECTS) $(UNIT_RUNNER) $(CJSON_LIBS) $(SQLITE_LIBS) -lm -pthread
+	$(CC) $(UNIT_CFLAGS) -o $@ $< $(CORE_OBJECTS) $(UNIT_RUNNER) $(LINKED_LIBS) $(SQLITE_LIBS) -lm -pthread
 
 build/shim/%.so: tests/shim/%.c
 	@mkdir -p $(@D)
@@ -126,7 +137,7 @@ build/live/%: tests/live/%.c
 WALK_OBJECTS := $(SOURCES:%.c=build/walk/%.o)
 build/live/walk: tests/live/walk.c $(WALK_OBJECTS)
 	@mkdir -p $(@D)
-	$(CC) -std=c11 $(WARNINGS) -Iinclude $(PKG_CFLAGS) -DSQLITE_CORE -o $@ $^ $(CJSON_LIBS) $(SQLITE_LIBS) -lm -pthread
+	$(CC) -std=c11 $(WARNINGS) -Iinclude $(PKG_CFLAGS) -DSQLITE_CORE -o $@ $^ $(LINKED_LIBS) $(SQLITE_LIBS) -lm -pthread
 build/walk/%.o: %.c | build-deps
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -O0 $(RELEASE) -DSQLITE_CORE -finstrument-functions -c -o $@ $<
@@ -182,7 +193,7 @@ run-bats:
 	@tests/run tests/bats/
 
 SHIMS := $(basename $(notdir $(wildcard tests/shim/*.c)))
-TEST_LIBRARIES := taskresults.so build/tiny/taskresults.so libtaskresults.a \
+TEST_LIBRARIES := taskresults.so build/tiny/taskresults.so build/plain/taskresults.so libtaskresults.a \
                   $(SHIMS:%=build/shim/%.so) build/every_line/taskresults.so $(LIVE:%=build/live/%)
 .PHONY: test-binaries test-libraries test-units
 test-binaries: test-libraries test-units
@@ -292,7 +303,7 @@ includedir ?= $(PREFIX)/include
 datadir ?= $(PREFIX)/share
 mandir  ?= $(datadir)/man
 docdir  ?= $(datadir)/doc/taskresults
-DIRECTORIES = $(foreach name,DESTDIR PREFIX bindir libdir includedir datadir mandir docdir VERSION,$(name)="$($(name))")
+DIRECTORIES = $(foreach name,DESTDIR PREFIX bindir libdir includedir datadir mandir docdir VERSION LINKED,$(name)="$($(name))")
 
 # The man pages are the commands' header comments, laid out.
 .PHONY: man
@@ -313,4 +324,4 @@ help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-17s %s\n", $$1, $$2}' Makefile
 
 # The dependencies of each object, written by the compiler.
--include $(patsubst %.o,%.d,$(OBJECTS) $(RUNNER_OBJECTS) $(TINY_OBJECTS) $(CORE_OBJECTS)) build/every_line/every_line.d $(WALK_OBJECTS:.o=.d)
+-include $(patsubst %.o,%.d,$(OBJECTS) $(RUNNER_OBJECTS) $(TINY_OBJECTS) $(CORE_OBJECTS) $(PLAIN_OBJECTS)) build/every_line/every_line.d $(WALK_OBJECTS:.o=.d)

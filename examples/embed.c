@@ -2,7 +2,7 @@
 ** embed.c - an application with taskresults linked in: prints how often each job ran, and how often it failed.
 **
 **     make static
-**     cc -Iinclude examples/embed.c libtaskresults.a -lcjson -lsqlite3 -lm -pthread -o embed
+**     cc -Iinclude examples/embed.c libtaskresults.a -lcjson -lz -lzstd -lsqlite3 -lm -pthread -o embed
 **     ./embed /opt/.task-scheduler/results
 **
 ** After `make install`: cc embed.c $(pkg-config --cflags --libs --static taskresults) -o embed

@@ -62,6 +62,32 @@ TR_CHECKED int tr_listing_visit(const TrListing *listing, TrBytes job, int (*vis
 TR_CHECKED int tr_archive_open(const TrDir *dir, TrBytes job, int *fd, char **message);
 
 /* ------------------------------------------------------------------------------------------------------------------
+** history/decompress.c - a compressed file -> its bytes, forwards, in bounded memory
+*/
+typedef struct TrDecompressor {
+  TrSource source;      /* first */
+  int fd;               /* borrowed */
+  TrPoll *poll;         /* borrowed */
+  uint8_t codec;        /* TrCodec */
+  void *stream;         /* owned: the library's state */
+  unsigned char *input; /* owned: bytes of the compressed file, of which [input_at, input_length) are not used yet */
+  size_t input_at, input_length;
+  int64_t read_to; /* where the input ends in the file */
+  int64_t given;   /* bytes, decompressed */
+  bool has_begun;  /* the file is not empty */
+  bool is_inside;  /* of a member or frame */
+  char why[80];    /* if something is wrong: what, after the bytes before it */
+} TrDecompressor;
+
+const char *tr_codec_obstacle(uint8_t codec); /* why it cannot be read; or NULL */
+/* Call order: open on a zeroed one, for each file; then source.read, which returns SQLITE_CORRUPT where something is
+** wrong; close; end. */
+TR_CHECKED int tr_decompressor_open(TrDecompressor *decompressor, int fd, uint8_t codec, TrPoll *poll);
+void tr_decompressor_close(TrDecompressor *decompressor);
+void tr_decompressor_end(TrDecompressor *decompressor);
+int64_t tr_decompressor_position(const TrDecompressor *decompressor); /* in the compressed file */
+
+/* ------------------------------------------------------------------------------------------------------------------
 ** history/segments.c - a job -> its segments, all open, in the order of their records
 */
 typedef struct TrSegment {
@@ -88,6 +114,7 @@ typedef struct TrHistory {
   size_t count, room;
   size_t at; /* of the one that is read next */
   TrLines lines;
+  TrDecompressor decompressor; /* for the caller, too, between two jobs */
 } TrHistory;
 
 /* Call order: init; open for a job, then take for its segments; end. */
@@ -99,6 +126,8 @@ static inline const TrSegment *tr_history_next(const TrHistory *history) { /* NU
 }
 /* The caller gets the file of tr_history_next(), and then moves `at` on. SQLITE_BUSY: it is another one by now. */
 TR_CHECKED int tr_history_take(TrHistory *history, TrFile *file, TrEntry *entry, char **message);
+/* Opens the lines of a compressed file. They are read through history->decompressor, which the next call closes. */
+TR_CHECKED int tr_history_open_lines(TrHistory *history, TrLines *lines, const TrFile *file, uint8_t codec);
 void tr_history_end(TrHistory *history); /* a zeroed one is ended */
 
 #pragma GCC visibility pop

@@ -160,13 +160,23 @@ static int open_segment(TrHistory *history, TrSegment *segment) {
                           &segment->entry);
 }
 
+int tr_history_open_lines(TrHistory *history, TrLines *lines, const TrFile *file, uint8_t codec) {
+  TrDecompressor *decompressor = &history->decompressor;
+  int code = tr_decompressor_open(decompressor, file->fd, codec, history->poll);
+  if (code == SQLITE_OK) code = tr_lines_open(lines, file->fd, 0, INT64_MAX, history->max_line, false, history->poll);
+  lines->source = &decompressor->source;
+  return code;
+}
+
 static int find_first_time(TrHistory *history, TrSegment *segment) {
   TrParser parser;
   TrParsed parsed;
-  if (segment->file.fd < 0) return SQLITE_OK;
+  if (segment->file.fd < 0 || tr_codec_obstacle(segment->name.codec)) return SQLITE_OK;
   tr_parser_init(&parser);
-  int code = tr_lines_open(&history->lines, segment->file.fd, 0, segment->file.stat.st_size, history->max_line, false,
-                           history->poll);
+  int code = segment->name.codec != TR_CODEC_PLAIN
+                 ? tr_history_open_lines(history, &history->lines, &segment->file, segment->name.codec)
+                 : tr_lines_open(&history->lines, segment->file.fd, 0, segment->file.stat.st_size, history->max_line,
+                                 false, history->poll);
   while (code == SQLITE_OK && !segment->is_timed) {
     code = tr_parse_next(&parser, &history->lines, &parsed);
     if (code != SQLITE_ROW) break;
@@ -174,6 +184,7 @@ static int find_first_time(TrHistory *history, TrSegment *segment) {
     segment->is_timed =
         parsed.reason == TR_OK && tr_span_time_us(&parsed.line, &parsed.record.field[TR_TIMESTAMP], &segment->first_us);
   }
+  tr_decompressor_close(&history->decompressor);
   return code == SQLITE_INTERRUPT || code == SQLITE_NOMEM ? code : SQLITE_OK; /* whoever reads it, reports the rest */
 }
 
@@ -317,5 +328,6 @@ void tr_history_end(TrHistory *history) {
   sqlite3_free(history->listing);
   sqlite3_free(history->segment);
   tr_lines_close(&history->lines);
+  tr_decompressor_end(&history->decompressor);
   *history = (TrHistory){0};
 }

@@ -41,6 +41,7 @@ static int lines_reserve(TrLines *lines, size_t capacity) {
 
 int tr_lines_open(TrLines *lines, int fd, int64_t from, int64_t size, size_t max_line, bool backwards, TrPoll *poll) {
   lines->fd = fd;
+  lines->source = NULL;
   lines->poll = poll;
   lines->length = lines->mark = lines->searched = 0;
   lines->read_bytes = smaller(FIRST_READ_BYTES, TR_READ_BYTES);
@@ -136,12 +137,25 @@ static void make_room_behind(TrLines *lines) {
   lines->mark = mark;
 }
 
+/* Appends what the source gives. Its end becomes known when it gives nothing. */
+static int fill_from_source(TrLines *lines) {
+  size_t got, count = smaller(TR_READ_BYTES, lines->capacity - lines->length);
+  int code = tr_poll(lines->poll);
+  if (code == SQLITE_OK) code = lines->source->read(lines->source, lines->buffer + lines->length, count, &got);
+  if (code != SQLITE_OK) return code;
+  lines->length += got;
+  if (got == 0) lines->end = lines->base + (int64_t)lines->length;
+  pad(lines);
+  return SQLITE_OK;
+}
+
 /* Appends the next read to the buffer. The bytes before lines->mark are lost. */
 static int fill_forwards(TrLines *lines, bool *shrunk) {
   make_room_behind(lines);
   int code = SQLITE_OK;
   if (lines->length == lines->capacity) code = lines_reserve(lines, lines->capacity * 2);
   if (code != SQLITE_OK) return code;
+  if (lines->source) return fill_from_source(lines);
   int64_t offset = lines->base + (int64_t)lines->length;
   size_t count = smaller(lines->read_bytes, lines->capacity - lines->length);
   if ((int64_t)count > lines->end - offset) count = (size_t)(lines->end - offset);

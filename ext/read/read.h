@@ -17,7 +17,6 @@
 
 /* ------------------------------------------------------------------------------------------------------------------
 ** read/dir.c - directory -> files */
-
 /* A directory with one file for each job: the results, or the logs. */
 typedef struct TrStore {
   const char *suffix; /* of the files' names; the part before it is the job's id */
@@ -85,8 +84,14 @@ typedef struct TrLine {
   bool too_long;             /* longer than max_line: skipped, not held in memory */
 } TrLine;
 
+/* Bytes that are not those of a file as they are. read: *got 0 is the end; SQLITE_CORRUPT: something is wrong there. */
+typedef struct TrSource {
+  int (*read)(struct TrSource *source, unsigned char *, size_t room, size_t *got);
+} TrSource;
+
 typedef struct TrLines {
   int fd;                /* borrowed */
+  TrSource *source;      /* borrowed; set it after open: then lines are read from it, forwards, instead of from fd */
   TrPoll *poll;          /* borrowed */
   unsigned char *buffer; /* owned; `capacity` bytes and TR_PADDING more */
   size_t capacity;
@@ -185,11 +190,11 @@ typedef enum TrReason {
   TR_TOO_DEEP,
   TR_TOO_LONG,
   TR_UNFINISHED,
+  TR_DAMAGED, /* not a line: from here on, a compressed file cannot be read */
   TR_REASON_COUNT
 } TrReason;
 
 const char *tr_reason_text(TrReason reason); /* stable, documented in ext/TABLES.md; static */
-
 #define TR_LAYOUT_STEPS 12
 #define TR_LAYOUT_TEXT 128
 
@@ -252,7 +257,6 @@ TR_CHECKED int tr_parse_next(TrParser *parser, TrLines *lines, TrParsed *parsed)
 /* ------------------------------------------------------------------------------------------------------------------
 ** read/value.c - span -> SQL value
 ** read/timestamp.c - text <-> microseconds */
-
 /* A buffer in which texts are decoded, one at a time. A zeroed one is valid. */
 typedef struct TrScratch {
   unsigned char *bytes; /* owned */

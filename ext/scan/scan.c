@@ -29,8 +29,16 @@ static int open_lines_behind(TrScan *scan, int64_t from) {
   return code == SQLITE_ROW || code == SQLITE_DONE ? SQLITE_OK : code;
 }
 
+static int begin_compressed(TrScan *scan, char **message) {
+  const TrFile *file = &scan->current.file;
+  tr_read_ahead_look_at(&scan->read_ahead, 0, file->stat.st_size, false);
+  int code = tr_history_open_lines(scan->files.history, &scan->lines, file, file->codec);
+  return code == SQLITE_OK ? code : tr_scan_file_line_error(&scan->current, &scan->lines, code, message);
+}
+
 static int begin_lines(TrScan *scan, char **message) {
   const TrFile *file = &scan->current.file;
+  if (file->codec != TR_CODEC_PLAIN) return begin_compressed(scan, message);
   int64_t from = scan->filter.from_offset, size = file->stat.st_size;
   bool one_line = is_one_line(scan);
   bool backwards = scan->filter.order == TR_ORDER_ROWID_DESC && !one_line && scan->want != TR_WANT_FILES;
@@ -77,12 +85,22 @@ static bool is_past_offsets(const TrScan *scan) {
   return scan->lines.backwards ? offset < scan->filter.from_offset : offset > scan->filter.to_offset;
 }
 
+/* The rest of a compressed file cannot be read. That is one reject, and the end. */
+static int end_damaged(TrScan *scan) {
+  TrLines *lines = &scan->lines;
+  scan->own = (TrParsed){.line = {.offset = tr_lines_following(lines), .terminated = true}, .reason = TR_DAMAGED};
+  lines->mark = lines->searched = lines->length;
+  lines->end = lines->base + (int64_t)lines->length;
+  return wants_line(scan) ? SQLITE_ROW : SQLITE_DONE;
+}
+
 /* Reads line by line. SQLITE_OK: it is time for blocks. */
 static int next_line(TrScan *scan, char **message) {
   bool one_line = is_one_line(scan);
   while (tr_lines_following(&scan->lines) < scan->read_ahead.begins_at) {
     int code = read_line(scan);
     if (code == SQLITE_DONE) return code;
+    if (code == SQLITE_CORRUPT) return end_damaged(scan);
     if (code != SQLITE_ROW) return tr_scan_file_line_error(&scan->current, &scan->lines, code, message);
     if (is_past_offsets(scan)) return SQLITE_DONE;
     bool wanted = wants_line(scan);

@@ -70,7 +70,8 @@ static bool is_passed_over(const TrScanFile *current) {
 }
 
 static int classify_compressed(TrScanFile *current, char **message) {
-  const char *cause = "it is compressed, and this build of taskresults reads plain files only";
+  const char *cause = tr_codec_obstacle(current->file.codec);
+  if (cause == NULL) return SQLITE_OK;
   tr_file_close(&current->file);
   if (current->list->purpose == TR_FOR_REJECTS) return reject_entry(current, "cannot be read: ", cause);
   return tr_error(message, SQLITE_CANTOPEN, "job '%.*s': %s/%s cannot be read: %s", (int)current->job.length,

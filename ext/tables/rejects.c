@@ -62,6 +62,18 @@ static void result_segment(sqlite3_context *context, const TrScan *scan) {
   if (scan->filter.all_segments) tr_result_bytes(context, name, strlen(name));
 }
 
+static void result_reason(sqlite3_context *context, const TrScan *scan) {
+  const TrHistory *history = scan->files.history;
+  const char *reason = tr_scan_entry_reason(scan);
+  char text[TR_NAME_SIZE + 200];
+  if (reason == NULL && tr_scan_reason(scan) == TR_DAMAGED && history) {
+    sqlite3_snprintf(sizeof text, text, "damaged: %s cannot be read from its byte %lld on: %s", scan->current.name,
+                     (long long)tr_decompressor_position(&history->decompressor), history->decompressor.why);
+    reason = text;
+  }
+  sqlite3_result_text(context, reason ? reason : tr_reason_text(tr_scan_reason(scan)), -1, SQLITE_TRANSIENT);
+}
+
 static int rejects_column(sqlite3_vtab_cursor *base, sqlite3_context *context, int column) {
   const TrScan *scan = &((TrScanCursor *)base)->scan;
   const TrLine *line = tr_scan_line(scan);
@@ -76,11 +88,10 @@ static int rejects_column(sqlite3_vtab_cursor *base, sqlite3_context *context, i
   case REJECTS_SEGMENT: result_segment(context, scan); break;
   case REJECTS_HOST: tr_result_host(context, tr_scan_host(scan)); break;
   case REJECTS_LENGTH:
-    if (has_line) sqlite3_result_int64(context, (sqlite3_int64)line->length);
+    if (has_line && tr_scan_reason(scan) != TR_DAMAGED)
+      sqlite3_result_int64(context, (sqlite3_int64)line->length);
     break;
-  case REJECTS_REASON:
-    sqlite3_result_text(context, has_line ? tr_reason_text(tr_scan_reason(scan)) : entry_reason, -1, SQLITE_TRANSIENT);
-    break;
+  case REJECTS_REASON: result_reason(context, scan); break;
   default:
     if (line->text) tr_result_bytes(context, line->text, line->length);
     break;

@@ -200,3 +200,157 @@ ROWS
   require_host
   host "$root/tests/live/history_rotated.py" "$results" 100
 }
+
+# --- compressed segments ---------------------------------------------------------------------------------------------
+
+# archive JOB NUMBER FROM TO - a segment of the archive, as `prune --archive` writes it: frames that end at a line's end, and
+# skippable frames.
+archive() {
+  local directory=$results/.taskresults/archive/$1.jsonl
+  segment plain "$3" "$4" "$1"
+  mkdir -p "$directory"
+  python3 - "$results/plain" "$directory/none-$2.jsonl.zst" <<'PYTHON'
+import struct, subprocess, sys
+lines = open(sys.argv[1], "rb").readlines()
+with open(sys.argv[2], "wb") as out:
+    for at in range(0, len(lines), 5):
+        out.write(subprocess.run(["zstd", "-cq"], input=b"".join(lines[at:at + 5]), stdout=subprocess.PIPE, check=True).stdout)
+    out.write(struct.pack("<II", 0x184D2A50, 16) + b"times of frames.")
+PYTHON
+  rm "$results/plain"
+}
+
+@test "history: gzip, zstd and the archive, beside plain files" {
+  some_segments
+  archive a 1 100 117
+  archive a 2 80 90
+  archive only 7 1 13
+  gzip "$results/a.jsonl.2" "$results/b.jsonl-20260102"
+  zstd -q --rm "$results/a.jsonl.10" "$results/gone.jsonl.1"
+  segment a.jsonl.11 200 220
+  gzip -c "$results/a.jsonl.11" >"$results/a.jsonl.11.gz"
+  assert_as_oracle
+  [[ $(wc -l <"$BATS_TEST_TMPDIR/expected") == 168 ]]
+  extension=$root/build/tiny/taskresults TASKRESULTS_THREADS=8 assert_as_oracle
+}
+
+@test "history: a file of several members or frames is read to its end" {
+  segment a.jsonl.2 0 5
+  segment more 5 12 a
+  gzip "$results/a.jsonl.2"
+  gzip -c "$results/more" >>"$results/a.jsonl.2.gz"
+  head -c 5000 /dev/zero >>"$results/a.jsonl.2.gz"
+  segment a.jsonl.1 12 14
+  zstd -q --rm "$results/a.jsonl.1"
+  segment more 14 16 a
+  zstd -qc "$results/more" >>"$results/a.jsonl.1.zst"
+  assert_as_oracle
+  [[ $(wc -l <"$BATS_TEST_TMPDIR/expected") == 16 ]]
+  assert_rows 0 "CREATE VIRTUAL TABLE temp.r USING task_rejects(segments=all)" 'SELECT count(*) FROM r'
+}
+
+# assert_damage NAME BYTE WORDS [RECORDS] - the segment has a reject that names it and the byte, and so many records before.
+assert_damage() {
+  local rows="SELECT count(*) FROM task_history WHERE segment = '$1'"
+  assert_rows "damaged: $1 cannot be read from its byte $2 on: $3|NULL|NULL
+${4:-0}" \
+    "CREATE VIRTUAL TABLE temp.r USING task_rejects(segments=all)" \
+    "SELECT reason, length, line FROM r WHERE segment = '$1'" "$rows"
+}
+
+@test "history: damaged files have their records up to the damage, and a reject that names the file and the byte" {
+  local size file
+  segment plain 0 400 a
+  segment a.jsonl 500 501
+  gzip -c "$results/plain" >"$results/good.gz"
+  zstd -qc "$results/plain" >"$results/good.zst"
+
+  for file in gz zst; do
+    size=$(stat -c %s "$results/good.$file")
+    cp "$results/good.$file" "$results/a.jsonl.1.$file"
+    truncate -s "$((size / 2))" "$results/a.jsonl.1.$file"
+    assert_damage "a.jsonl.1.$file" "$((size / 2))" 'it ends in the middle' \
+      "$(python3 "$root/tests/oracles/history.py" "$results" | grep -c "a.jsonl.1.$file")"
+    : >"$results/a.jsonl.1.$file"
+    assert_damage "a.jsonl.1.$file" 0 'it is empty'
+    rm "$results/a.jsonl.1.$file"
+  done
+
+  size=$(stat -c %s "$results/good.gz")
+  { cat "$results/good.gz" && echo garbage; } >"$results/a.jsonl.2.gz"
+  assert_damage a.jsonl.2.gz "$size" 'what follows is not of gzip' 400
+  size=$(stat -c %s "$results/good.zst")
+  { cat "$results/good.zst" && echo garbage; } >"$results/a.jsonl.3.zst"
+  assert_damage a.jsonl.3.zst "$size" 'Unknown frame descriptor' 400
+
+  echo 'no archive' >"$results/a.jsonl.4.gz"
+  assert_damage a.jsonl.4.gz 0 'it is not of gzip'
+  python3 - "$results" <<'PYTHON'
+import sys
+for name, source in (("a.jsonl.5.gz", "good.gz"), ("a.jsonl.6.zst", "good.zst")):
+    data = bytearray(open(f"{sys.argv[1]}/{source}", "rb").read())
+    data[len(data) * 2 // 3] ^= 0x55
+    open(f"{sys.argv[1]}/{name}", "wb").write(data)
+PYTHON
+  assert_rows $'a.jsonl.5.gz|1\na.jsonl.6.zst|1' "CREATE VIRTUAL TABLE temp.r USING task_rejects(segments=all)" \
+    "SELECT segment, count(*) FROM r WHERE segment GLOB '*[56].*' AND reason LIKE 'damaged: %' GROUP BY 1 ORDER BY 1"
+  assert_rows 1 "CREATE VIRTUAL TABLE temp.s USING task_stats(segments=all)" "SELECT rejects >= 6 FROM s WHERE job_id = 'a'"
+}
+
+@test "history: a flipped bit anywhere is never unnoticed" {
+  require_host
+  segment a.jsonl.1 0 60
+  host "$root/tests/live/history_flipped.py" "$results" 300
+}
+
+@test "history: a segment compressed in another way is an error that names it, and a reject" {
+  segment a.jsonl 5 8
+  segment a.jsonl.1.xz 1 3
+  assert_sql_error 'a.jsonl.1.xz cannot be read: it is compressed in another way' 'SELECT count(*) FROM task_history'
+  assert_rows $'a|a.jsonl.1.xz' "CREATE VIRTUAL TABLE temp.r USING task_rejects(segments=all)" 'SELECT job_id, segment FROM r'
+}
+
+@test "history: a bomb and large windows stay in bounded memory" {
+  segment a.jsonl 5 8
+  head -c 100000000 /dev/zero | gzip -9 >"$results/a.jsonl.1.gz"
+  yes '' | head -c 3000000 | zstd -q -3 >"$results/a.jsonl.2.zst"
+  (ulimit -v 150000 && assert_rows '3' 'SELECT count(*) FROM task_history')
+  assert_rows 'a.jsonl.1.gz|longer than max_line|100000000' "CREATE VIRTUAL TABLE temp.r USING task_rejects(segments=all)" \
+    'SELECT segment, reason, length FROM r'
+  rm "$results/a.jsonl.1.gz" "$results/a.jsonl.2.zst"
+  # A frame of three bytes that asks for a window of 256 MiB, and one that asks for 128 MiB.
+  printf '\x28\xb5\x2f\xfd\x00\x90\x19\x00\x00{}\n' >"$results/a.jsonl.3.zst"
+  printf '\x28\xb5\x2f\xfd\x00\x88\x19\x00\x00{}\n' >"$results/a.jsonl.4.zst"
+  assert_rows 'a.jsonl.3.zst|Frame requires too much memory for decoding' \
+    "CREATE VIRTUAL TABLE temp.r USING task_rejects(segments=all)" "SELECT segment, substr(reason, instr(reason, ' on: ') + 5) FROM r"
+  assert_rows $'a.jsonl|3\na.jsonl.4.zst|1' 'SELECT segment, count(*) FROM task_history GROUP BY segment'
+}
+
+@test "history: a segment replaced while it is read is read as it was" {
+  segment a.jsonl.2 0 3000
+  segment a.jsonl.1 3000 3100
+  gzip "$results/a.jsonl.2"
+  run_in_host <<'PYTHON'
+import os
+results = os.environ["SCHEDULER_RESULTS_DIR"]
+rows = db.execute("SELECT output FROM task_history('a') ORDER BY segment_no, offset")
+seen = [next(rows)[0] for _ in range(10)]
+for name in "a.jsonl.2.gz", "a.jsonl.1":
+    os.rename(os.path.join(results, "a.jsonl.1"), os.path.join(results, "new")) if name == "a.jsonl.1" else None
+    with open(os.path.join(results, "other"), "w") as out:
+        out.write('{"output": "another file"}\n' * 50)
+    os.rename(os.path.join(results, "other"), os.path.join(results, name))
+seen += [output for output, in rows]
+assert seen == [f"run {i}" for i in range(3100)], (len(seen), seen[-3:])
+PYTHON
+}
+
+@test "history: without the libraries, a compressed segment is an error that says so" {
+  segment a.jsonl 5 8
+  segment a.jsonl.1 0 5
+  extension=$root/build/plain/taskresults assert_rows 8 'SELECT count(*) FROM task_history'
+  gzip "$results/a.jsonl.1"
+  extension=$root/build/plain/taskresults assert_sql_error 'this build (WITH_ARCHIVE=0) reads only plain files' 'SELECT count(*) FROM task_history'
+  run ldd "$root/build/plain/taskresults.so"
+  [[ $output != *libz* ]]
+}

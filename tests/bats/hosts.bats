@@ -49,7 +49,7 @@ PYTHON
 build_embedded() {
   # shellcheck disable=SC2046  # flags are words
   ${CC:-cc} -std=c11 -DSQLITE_CORE -Wall -Wextra -Werror -I"$root/include" $(pkg-config --cflags sqlite3 libcjson) \
-    "$root/examples/embed.c" "$@" $(pkg-config --libs libcjson sqlite3) -lm -pthread -o "$BATS_TEST_TMPDIR/embed"
+    "$root/examples/embed.c" "$@" $(pkg-config --libs libcjson zlib libzstd sqlite3) -lm -pthread -o "$BATS_TEST_TMPDIR/embed"
 }
 
 assert_embedded() {

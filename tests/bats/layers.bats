@@ -80,7 +80,7 @@ assert_found() {
 
 @test "all sources compile as one file; with a name that is defined twice, they do not" {
   local flags
-  read -ra flags <<<"-std=c11 -fsyntax-only -Wall -Wextra -Werror -I$root/include $(pkg-config --cflags sqlite3 libcjson)"
+  read -ra flags <<<"-std=c11 -fsyntax-only -Wall -Wextra -Werror -I$root/include $(pkg-config --cflags sqlite3 libcjson zlib libzstd)"
   "$root/.ci/amalgamate" "$tree" | gcc "${flags[@]}" -x c -
   echo 'enum { STATS_JOB_ID };' >>"$tree/read/lines.c" # an enumerator of tables/stats.c
   run gcc "${flags[@]}" -x c - < <("$root/.ci/amalgamate" "$tree")

@@ -41,7 +41,7 @@ build_planted() {
   # shellcheck disable=SC2046  # flags are words
   ${CC:-cc} -std=c11 -O0 -fPIC -shared -fvisibility=hidden -I"$root/ext/${file%/*}" -I"$root/include" \
     $(pkg-config --cflags sqlite3) -Wl,--strip-debug -o "$place/taskresults.so" "$place/planted.c" "${objects[@]}" \
-    $(pkg-config --libs libcjson) -lm -pthread
+    $(pkg-config --libs libcjson zlib libzstd) -lm -pthread
 }
 
 # assert_same EXPECTED ACTUAL COUNT - two files of answers are equal, and have COUNT answers or more, most of which are

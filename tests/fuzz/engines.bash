@@ -14,8 +14,8 @@ PATIENCE_SECONDS=300 # of wall time, until a fuzzer gives up on an input
 
 # shellcheck disable=SC2054  # the commas are clang's
 sanitizers=(-fsanitize=address,undefined -fno-sanitize-recover=all)
-read -ra libraries < <(pkg-config --libs sqlite3 libcjson)
-read -ra includes < <(pkg-config --cflags sqlite3 libcjson)
+read -ra libraries < <(pkg-config --libs sqlite3 libcjson zlib libzstd)
+read -ra includes < <(pkg-config --cflags sqlite3 libcjson zlib libzstd)
 read -ra limits < <(make -s print-fuzz-limits)
 flags=(-std=c11 -O1 -g -fno-omit-frame-pointer -Wno-unknown-attributes -DSQLITE_CORE "${limits[@]}" -Iinclude -Iext
        "${includes[@]}")
