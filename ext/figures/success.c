@@ -25,7 +25,7 @@ static bool is_filled(const unsigned char *text, size_t length) {
 ** 2.47…e-324. */
 #define LEAST_EXPONENT (-324)
 #define DIGITS 800
-#define FAR (INT64_C(1) << 50) /* more than any line's length */
+#define TOO_FAR (INT64_C(1) << 50) /* more than any line's length */
 
 typedef struct Number {
   size_t first;  /* offset in the text: the first digit that is not 0 */
@@ -36,7 +36,7 @@ typedef struct Number {
 static int64_t read_exponent(const unsigned char *text, size_t length) {
   bool negative = length > 0 && text[0] == '-';
   int64_t exponent = 0;
-  for (size_t i = 0; i < length && exponent < FAR; i++) {
+  for (size_t i = 0; i < length && exponent < TOO_FAR; i++) {
     if (tr_is_digit(text[i])) exponent = 10 * exponent + (text[i] - '0');
   }
   return negative ? -exponent : exponent;

@@ -19,7 +19,7 @@ const char *tr_reason_text(TrReason reason) {
       [TR_TOO_MANY_DIGITS] = "integer of more than 4300 digits",
       [TR_TOO_DEEP] = "nested more than 900 levels deep",
       [TR_TOO_LONG] = "longer than max_line",
-      [TR_DAMAGED] = "damaged: a compressed file that cannot be read from here on",
+      [TR_DAMAGED] = "damaged",
     [TR_UNFINISHED] = "no newline yet: still being written, or cut short",
   };
   return text[reason];

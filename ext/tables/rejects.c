@@ -67,8 +67,9 @@ static void result_reason(sqlite3_context *context, const TrScan *scan) {
   const char *reason = tr_scan_entry_reason(scan);
   char text[TR_NAME_SIZE + 200];
   if (reason == NULL && tr_scan_reason(scan) == TR_DAMAGED && history) {
-    sqlite3_snprintf(sizeof text, text, "damaged: %s cannot be read from its byte %lld on: %s", scan->current.name,
-                     (long long)tr_decompressor_position(&history->decompressor), history->decompressor.why);
+    sqlite3_snprintf(sizeof text, text, "%s: %s cannot be read from its byte %lld on: %s", tr_reason_text(TR_DAMAGED),
+                     scan->current.name, (long long)tr_decompressor_position(&history->decompressor),
+                     history->decompressor.why);
     reason = text;
   }
   sqlite3_result_text(context, reason ? reason : tr_reason_text(tr_scan_reason(scan)), -1, SQLITE_TRANSIENT);
@@ -88,8 +89,7 @@ static int rejects_column(sqlite3_vtab_cursor *base, sqlite3_context *context, i
   case REJECTS_SEGMENT: result_segment(context, scan); break;
   case REJECTS_HOST: tr_result_host(context, tr_scan_host(scan)); break;
   case REJECTS_LENGTH:
-    if (has_line && tr_scan_reason(scan) != TR_DAMAGED)
-      sqlite3_result_int64(context, (sqlite3_int64)line->length);
+    if (has_line && tr_scan_reason(scan) != TR_DAMAGED) sqlite3_result_int64(context, (sqlite3_int64)line->length);
     break;
   case REJECTS_REASON: result_reason(context, scan); break;
   default:

@@ -132,6 +132,12 @@ no newline yet: still being written, or cut short' 'SELECT reason FROM task_reje
   assert_rows '2|0' 'SELECT (SELECT count(*) FROM task_results), (SELECT count(*) FROM task_rejects)'
 }
 
+@test "a compressed segment that is damaged is a reject from there on" {
+  echo 'no archive' >"$results/a.jsonl.1.gz"
+  assert_rows 'a|0|NULL|damaged: a.jsonl.1.gz cannot be read from its byte 0 on: it is not of gzip' \
+    'CREATE VIRTUAL TABLE temp.r USING task_rejects(segments=all)' 'SELECT job_id, offset, length, reason FROM r'
+}
+
 @test "this file tests every reason that the code has" {
   local reason
   sed -n '/^const char \*tr_reason_text/,/^}/s/.*\[TR_[A-Z0-9_]*\] = "\(.*\)",/\1/p' "$root/ext/read/reason.c" |
