@@ -22,7 +22,7 @@ void tr_scan_file_forget(TrScanFile *current) {
   current->reason = NULL;
 }
 
-static TrBytes job_of(const TrScanFile *current) {
+static TrBytes job_of_file(const TrScanFile *current) {
   TrSegmentName parsed;
   const TrStore *store = current->list->store;
   size_t length = strlen(current->name);
@@ -35,7 +35,7 @@ void tr_scan_file_set(TrScanFile *current, uint32_t ordinal, const char *path) {
   current->ordinal = ordinal;
   current->path = path;
   current->name = tr_hosts_file_name(path);
-  current->job = job_of(current);
+  current->job = job_of_file(current);
 }
 
 TrBytes tr_scan_file_host(const TrScanFile *current) {
