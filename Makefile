@@ -244,7 +244,8 @@ faults: test-binaries taskresults-run ## let each call into libc fail in turn, a
 	@TASKRESULTS_ROOT="$(CURDIR)" python3 tests/live/each_call.py
 	@TASKRESULTS_ROOT="$(CURDIR)" python3 tests/live/changed_between_calls.py
 	@place=$$(mktemp -d) && trap 'rm -rf "$$place"' EXIT && PYTHONDONTWRITEBYTECODE=1 python3 tests/live/ship_faults.py \
-	  "$(CURDIR)/shell" "$(CURDIR)/taskresults.so" "$$place/faults"
+	  "$(CURDIR)/shell" "$(CURDIR)/taskresults.so" "$$place/faults" && PYTHONDONTWRITEBYTECODE=1 python3 \
+	  tests/live/ship_damaged.py "$(CURDIR)/shell" "$(CURDIR)/taskresults.so" "$$place/damaged" 0 300
 
 fuzz: ## fuzz each target for FUZZ_SECONDS (60) of CPU time with libFuzzer and AFL++; see tests/fuzz/run
 	@.ci/deps --look build fuzz

@@ -562,6 +562,11 @@ PYTHON
   ((${#words[@]} >= 3)) && [[ ${words[*]} == *full* ]]
 }
 
+@test "a damaged cursor database: an error or all that was promised, and with a new cursor all arrives (make faults: 300 of them)" {
+  PYTHONDONTWRITEBYTECODE=1 python3 "$root/tests/live/ship_damaged.py" "$root/shell" "$root/taskresults.so" "$BATS_TEST_TMPDIR/damaged" \
+    "${TASKRESULTS_TEST_SEED:-3}" 8
+}
+
 @test "--once ends beside a writer that does not" {
   make_job a 5
   (while [[ ! -e $BATS_TEST_TMPDIR/stop ]]; do echo '{"success": true}' >>"$results/a.jsonl"; done) 3>&- &
