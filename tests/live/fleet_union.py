@@ -38,6 +38,8 @@ def write_job(root, job, host, rng):
             records.append(json.dumps({"timestamp": stamp(end), "job_id": job, "job_name": f"{job} of {host}", "success": good,
                                        "output": "done" if good else "", "error": None if good else f"lost {run} of {job}"}))
             log += [f"[{stamp(start)}] Executing (command mode): cmd=x", f"[{stamp(end)}] Command {'executed successfully' if good else 'failed: x'}"]
+        if rng.random() < 0.3:
+            log += [f"[{stamp(due + datetime.timedelta(hours=hour))}] Job {event}" for hour, event in ((5, "paused"), (8, "resumed"))]
         if rng.random() < 0.15:
             records.append("junk")
     with open(f"{root}/results/{job}.jsonl", "w") as file:
@@ -105,8 +107,8 @@ def compare(tool, root, words, read=rows_of_jsonl):
     found = counted(read(ask(tool, words, nowhere, f"{root}/*/results").stdout))
     if found != union:
         raise Difference(f"{words}: too much: {sorted((found - union))[:5]}; missing: {sorted((union - found))[:5]}")
-    if sum(union.values()) < 3:
-        raise Difference(f"{words}: only {sum(union.values())} rows to compare")
+    if not union:
+        raise Difference(f"{words}: nothing to compare")
 
 
 COMMANDS = {
@@ -169,7 +171,7 @@ def main():
     tool, root, *wanted = sys.argv[1:]
     os.environ["TMPDIR"] = root + ".tmp"
     os.makedirs(root + ".tmp")
-    rng = random.Random(7)
+    rng = random.Random(11)
     for host in HOSTS:
         write_host(f"{root}/{host}", host, rng)
     count = 0
