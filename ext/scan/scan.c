@@ -94,14 +94,19 @@ static int end_damaged(TrScan *scan) {
   return wants_line(scan) ? SQLITE_ROW : SQLITE_DONE;
 }
 
+/* There is no next line. */
+static int end_lines(TrScan *scan, int code, char **message) {
+  if (code == SQLITE_DONE) return code;
+  if (code == SQLITE_CORRUPT) return end_damaged(scan);
+  return tr_scan_file_line_error(&scan->current, &scan->lines, code, message);
+}
+
 /* Reads line by line. SQLITE_OK: it is time for blocks. */
 static int next_line(TrScan *scan, char **message) {
   bool one_line = is_one_line(scan);
   while (tr_lines_following(&scan->lines) < scan->read_ahead.begins_at) {
     int code = read_line(scan);
-    if (code == SQLITE_DONE) return code;
-    if (code == SQLITE_CORRUPT) return end_damaged(scan);
-    if (code != SQLITE_ROW) return tr_scan_file_line_error(&scan->current, &scan->lines, code, message);
+    if (code != SQLITE_ROW) return end_lines(scan, code, message);
     if (is_past_offsets(scan)) return SQLITE_DONE;
     bool wanted = wants_line(scan);
     if (one_line) tr_file_close(&scan->current.file); /* only one is wanted; it stays in the buffer */
@@ -186,11 +191,20 @@ static int next_segment(TrScan *scan, char **message) {
   return code;
 }
 
-int tr_scan_next_lines(TrScan *scan, unsigned most, const TrParsed **lines, unsigned *count, char **message) {
+/* Not inlined: its caller is called for each line. */
+__attribute__((noinline)) static int next_lines_of_segments(TrScan *scan, unsigned most, unsigned *count,
+                                                            char **message) {
   int code;
   do {
-    code = next_lines(scan, most, count, message);
-  } while (code == SQLITE_DONE && (code = next_segment(scan, message)) == SQLITE_OK);
+    code = next_segment(scan, message);
+    if (code == SQLITE_OK) code = next_lines(scan, most, count, message);
+  } while (code == SQLITE_DONE && scan->current.file.has_more);
+  return code;
+}
+
+int tr_scan_next_lines(TrScan *scan, unsigned most, const TrParsed **lines, unsigned *count, char **message) {
+  int code = next_lines(scan, most, count, message);
+  if (code == SQLITE_DONE) code = next_lines_of_segments(scan, most, count, message);
   *lines = scan->parsed;
   return code;
 }
