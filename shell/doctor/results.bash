@@ -32,7 +32,8 @@ check_other_files() {
     set_named named "${rotated[@]}"
     note "rotated files in $dir, which are not read: $named" \
       'only JOB.jsonl is; to read one, unpack it into another directory as JOB.jsonl, and name that directory in
-      SCHEDULER_RESULTS_DIR. taskresults prune keeps the files short without rotating them'
+      SCHEDULER_RESULTS_DIR; or read them all in SQL, with task_history. taskresults prune keeps the files short without
+      rotating them'
   }
   ((${#as_jobs[@]} == 0)) || {
     set_named named "${as_jobs[@]}"
