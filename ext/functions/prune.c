@@ -5,16 +5,16 @@
 **   SELECT taskresults_prune('my-job', 'since', '90d', 'keep_failures', 50, 'dry_run', 1);
 **   SELECT value->>'$.job_id', value->>'$.result' FROM json_each(taskresults_prune_all('keep', 1000));
 **
-** After the job id, which is taken literally, come names and values in pairs. `keep`, `since` or `max_bytes` is required;
-** with `keep` and `since`, a record stays if either keeps it.
+** After the job id, which is taken literally, come names and values in pairs. `keep`, `since` or `max_bytes` is
+** required; with `keep` and `since`, a record stays if either keeps it.
 **
 **   keep N            the last N records
 **   since TIME        records as new as this, and those without a readable time: TEXT as the commands take it
 **                     ('2026-02-14', '90d'; no zone means UTC), or an INTEGER as in time_us
 **   keep_failures N   also the last N failures that would go otherwise; only with `keep` or `since`
 **   max_bytes N       of the lines that these rules keep, only the newest that fit into N bytes
-**   policy PATH       instead of these, the rules of each job from a file (prune/policy.c). A job without a rule is left
-**                     alone
+**   policy PATH       instead of these, the rules of each job from a file (prune/policy.c). A job without a rule is not
+**                     touched
 **   drop_rejects 1    drop lines that are not records
 **   count 1           read the whole file, to count the lines that go
 **   dry_run 1         report what would go, change nothing (counts, takes no lock)
@@ -28,9 +28,9 @@
 ** "dropped": lines or null if they were not counted, "bytes_freed": INTEGER}, with "recovered": true if an interrupted
 ** prune was finished first, with "unshipped": lines and "sink": NAME if lines stay only because this sink did not ship
 ** them (ext/prune/ship_marks.c), and with a "reason" if busy. prune_all gives an array of these, one for each job, in
-** which a job that could not be pruned has "result": "failed" and its reason; the others go on. With a policy, "rule" is
-** the number of the job's rule in it, or null. If the guard refuses,
-** that is an error and nothing is changed; in a dry run, each report has it as "refused".
+** which a job that could not be pruned has "result": "failed" and its reason; the others go on. With a policy, "rule"
+** is the number of the job's rule in it, or null. If the guard refuses, that is an error and nothing is changed; in a
+** dry run, each report has it as "refused".
 **
 ** Both are SQLITE_DIRECTONLY: nothing in the schema of a hostile database can prune.
 */
@@ -58,7 +58,7 @@ static int value_error(const char *name, const char *wanted, char **message) {
   return tr_error(message, SQLITE_ERROR, "the value of '%s' has to be %s", name, wanted);
 }
 
-static int take_number(const char *name, const char *of, sqlite3_value *value, int64_t *number, char **message) {
+static int take_prune_number(const char *name, const char *of, sqlite3_value *value, int64_t *number, char **message) {
   if (sqlite3_value_numeric_type(value) != SQLITE_INTEGER || sqlite3_value_int64(value) < 0) {
     return tr_error(message, SQLITE_ERROR, "the value of '%s' has to be a number of %s, 0 or more", name, of);
   }
@@ -130,12 +130,12 @@ static Option option_named(const char *name, size_t length) {
 static int set_option(PruneCall *call, Option option, const char *name, sqlite3_value *value, char **message) {
   TrPruneOptions *options = &call->options;
   switch (option) {
-  case OPTION_KEEP: options->by_count = true; return take_number(name, "records", value, &options->keep, message);
+  case OPTION_KEEP: options->by_count = true; return take_prune_number(name, "records", value, &options->keep, message);
   case OPTION_SINCE: options->by_time = true; return take_time_option(name, value, &options->since_us, message);
-  case OPTION_KEEP_FAILURES: return take_number(name, "records", value, &options->keep_failures, message);
+  case OPTION_KEEP_FAILURES: return take_prune_number(name, "records", value, &options->keep_failures, message);
   case OPTION_MAX_BYTES:
     options->by_size = true;
-    return take_number(name, "bytes", value, &options->max_bytes, message);
+    return take_prune_number(name, "bytes", value, &options->max_bytes, message);
   case OPTION_POLICY: return take_path(name, "the path of a file", value, &call->policy_path, message);
   case OPTION_DROP_REJECTS: return take_prune_flag(name, value, &options->drop_rejects, message);
   case OPTION_COUNT: return take_prune_flag(name, value, &options->count, message);

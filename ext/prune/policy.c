@@ -7,12 +7,12 @@
 **     {"jobs": "audit-*"},
 **     {"jobs": "*", "since": "1y"}]}
 **
-** The first rule whose `jobs` matches the id counts for a job, and no other. `jobs` are patterns as of SQLite's GLOB. The
-** other keys mean what the options of taskresults_prune() with these names mean. A rule without any of them keeps
+** The first rule whose `jobs` matches the id counts for a job, and no other. `jobs` are patterns as of SQLite's GLOB.
+** The other keys mean what the options of taskresults_prune() with these names mean. A rule without any of them keeps
 ** everything, and so does a job without a rule. `target` is for `taskresults sla` alone, in percent.
 **
-** Whoever wrote the file meant each word of it: an unknown key, a key that is given twice, or a value of another kind is
-** an error, and nothing is pruned.
+** Whoever wrote the file meant each word of it: an unknown key, a key that is given twice, or a value of another kind
+** is an error, and nothing is pruned.
 */
 #include "prune.h"
 
@@ -111,7 +111,7 @@ static int check_rule(const Reading *reading, TrPolicyRule *rule, char **message
   return SQLITE_OK;
 }
 
-static int read_rule(const Reading *reading, const TrJson *object, TrPolicyRule *rule, char **message) {
+static int read_policy_rule(const Reading *reading, const TrJson *object, TrPolicyRule *rule, char **message) {
   if (!tr_json_is_object(object)) return policy_error(reading, message, "it has to be an object");
   for (const TrJson *value = tr_json_first(object); value; value = tr_json_next(value)) {
     if (tr_json_member(object, tr_json_key(value)) != value) {
@@ -137,7 +137,7 @@ static int read_rules(TrPolicy *policy, Reading *reading, const TrPruneOptions *
     TrPolicyRule *rule = &policy->rule[policy->count++];
     *rule = (TrPolicyRule){.options = *common, .source = object};
     reading->number = policy->count;
-    code = read_rule(reading, object, rule, message);
+    code = read_policy_rule(reading, object, rule, message);
   }
   return code;
 }

@@ -8,8 +8,8 @@
 **   - it is a failure, by the one rule of figures/success.c, and fewer than `keep_failures` newer ones were kept for
 **     that reason alone.
 **
-** With `max_bytes`, of the lines that these rules keep (all, if only `max_bytes` is given) only the newest stay: as many
-** as fit, so what goes then is everything older than one line.
+** With `max_bytes`, of the lines that these rules keep (all, if only `max_bytes` is given) only the newest stay: as
+** many as fit, so what goes then is everything older than one line.
 **
 ** Whatever these rules say, a line stays that ends behind `shipped_to`: `taskresults ship` has yet to read it
 ** (ship_marks.c). It counts for the rules as if it could go.

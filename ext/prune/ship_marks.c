@@ -1,11 +1,11 @@
 /*
 ** ship_marks.c - how far `taskresults ship` has come: what a prune must not drop.
 **
-** In the folder .taskresults/shipped of the results directory, NAME.jsonl has the marks of the sink NAME. Its first line is
-** {"taskresults_marks":1, ...}. A line of {"file":"JOB.jsonl","dev":D,"inode":I,"end":BYTES} for each file follows: all
-** lines that begin before `end` are shipped, or safe in the sink's own database. Ship replaces the whole file:
-** half of one is a sign that something is wrong. A number may also be a text of digits, since JSON's numbers are exact
-** only up to 2^53.
+** In the folder .taskresults/shipped of the results directory, NAME.jsonl has the marks of the sink NAME. Its first
+** line is {"taskresults_marks":1, ...}. A line of {"file":"JOB.jsonl","dev":D,"inode":I,"end":BYTES} for each file
+** follows: all lines that begin before `end` are shipped, or safe in the sink's own database. Ship replaces the whole
+** file: half of one is a sign that something is wrong. A number may also be a text of digits, since JSON's numbers are
+** exact only up to 2^53.
 **
 ** What a sink has not named is not shipped: a file without a mark; a file with another inode, unless a prune has
 ** recorded that the lines moved there (moves.c); and a file that ends before its mark, so somebody has truncated it.

@@ -117,8 +117,8 @@ static void replace_what_cjson_cannot_hold(JsonLook *look) {
   }
 }
 
-/* Of well-formed text, cJSON can read all but these names, and numbers of which it reads 63 characters, and stops within.
-** If it stops elsewhere, memory ran out. */
+/* Of well-formed text, cJSON can read all but these names, and numbers of more than 63 characters, within which it
+** stops. If it stops elsewhere, memory ran out. */
 static bool is_beyond_cjson(const char *text, const char *at) {
   static const char of_number[] = "0123456789+-.eE";
   const char *name = at + (*at == '-');

@@ -1,7 +1,8 @@
 /*
 ** marks.c - fuzz target: the marks of two sinks, and the moves that prunes have recorded. Either each line of the marks
-** is understood, or all is refused with a cause; what was understood is the same when it is written anew and read again;
-** and how far a file was shipped is what a walk forward, from the mark through one move after the other, comes to.
+** is understood, or all is refused with a cause; what was understood is the same when it is written anew and read
+** again; and how far a file was shipped is what a walk forward, from the mark through one move after the other, comes
+** to.
 **
 ** The input is the sinks' files and then those of the moves, with a byte ff, which no line may have, between them.
 **

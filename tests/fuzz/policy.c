@@ -1,6 +1,7 @@
 /*
-** policy.c - fuzz target: a policy file. What is accepted means what its text says: written anew from the tree, it gives
-** the same rules; each job has the first rule with a pattern that matches, and no two things that exclude each other.
+** policy.c - fuzz target: a policy file. What is accepted means what its text says: written anew from the tree, it
+** gives the same rules; each job has the first rule with a pattern that matches, and no two things that exclude each
+** other.
 **
 ** Aimed at ext/prune/policy.c.
 */

@@ -82,7 +82,8 @@ static Line *split(const uint8_t *file, size_t size, size_t max_line, size_t *co
 /* --- the rules ---------------------------------------------------------------------------------------------------- */
 
 static bool may_keep_more(const Model *model, const TrPruneOptions *options) {
-  return options->by_time || !options->by_count || model->records < options->keep || model->spared_failures < options->keep_failures;
+  return options->by_time || !options->by_count || model->records < options->keep ||
+         model->spared_failures < options->keep_failures;
 }
 
 static bool keeps_record(Model *model, const TrPruneOptions *options, const Line *line) {
