@@ -60,7 +60,7 @@ check_sink() {
       "with a user who may read its table files, it can: $called doctor --ask-sink --config FILE"
     return
   fi
-  read -r others made_us <<<"$said"
+  read -r others made_us < <(printf '%s\n' "$said")
   if ((others == 0)); then
     ok "no other cursor ships to the sink of $1 under this host's name"
     return

@@ -139,10 +139,10 @@ slots_then() {
 # ships_in_order FIRST SECOND THIRD - a cursor is made by one clock, and goes on under two others. Lines are identical, or
 # a prune takes them away meanwhile.
 ships_in_order() {
-  local offset i seq=''
+  local offset
   start_sink
   for offset in "$@"; do
-    for i in 1 2 3; do append_raw a '{"timestamp": "2026-03-01T00:00:00Z", "output": "the same"}\n'; done
+    for _ in 1 2 3; do append_raw a '{"timestamp": "2026-03-01T00:00:00Z", "output": "the same"}\n'; done
     append_raw a "{\"timestamp\": \"2026-03-01T00:00:00Z\", \"output\": \"by $offset\"}\n"
     # shellcheck disable=SC2154  # start_sink sets them
     at_offset "$offset" "$(tool taskresults)" ship --to "$url" --state "$state"
