@@ -5,10 +5,12 @@ CC      ?= cc
 CFLAGS  ?= -O2 -g
 PREFIX  ?= /usr/local
 libdir  ?= $(PREFIX)/lib
-# WITH_ARCHIVE=0 leaves out zlib and libzstd: then compressed files of results are errors.
+# WITH_ARCHIVE=0 leaves out zlib and libzstd: then compressed files of results are errors. WITH_SEAL=0 leaves out
+# libcrypto, which is loaded when it is needed, and not linked: then receipts of prunes have no SHA-256.
 WITH_ARCHIVE ?= 1
+WITH_SEAL ?= 1
 LINKED  := libcjson $(if $(filter-out 0,$(WITH_ARCHIVE)),zlib libzstd)
-PKGS    := sqlite3 $(LINKED)
+PKGS    := sqlite3 $(LINKED) $(if $(filter-out 0,$(WITH_SEAL)),libcrypto)
 PKG_CONFIG ?= pkg-config
 
 # From the lowest to the highest: each folder includes only folders before it (ext/tr.h is the map, .ci/lint keeps the
@@ -17,7 +19,8 @@ FOLDERS := base read figures scheduler write export history prune scan tables fu
 SOURCES := $(foreach folder,$(FOLDERS),$(sort $(wildcard ext/$(folder)/*.c))) ext/extension.c
 
 # Recursive (=) on purpose: pkg-config runs only when something is compiled, after `deps` has installed it.
-PKG_CFLAGS = $(shell $(PKG_CONFIG) --cflags $(PKGS)) $(if $(filter 0,$(WITH_ARCHIVE)),-DTR_WITHOUT_ARCHIVE)
+PKG_CFLAGS = $(shell $(PKG_CONFIG) --cflags $(PKGS)) $(if $(filter 0,$(WITH_ARCHIVE)),-DTR_WITHOUT_ARCHIVE) \
+             $(if $(filter 0,$(WITH_SEAL)),-DTR_WITHOUT_DIGEST)
 LINKED_LIBS = $(shell $(PKG_CONFIG) --libs $(LINKED))
 SQLITE_LIBS = $(shell $(PKG_CONFIG) --libs sqlite3)
 WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wconversion -Wno-sign-conversion
@@ -58,7 +61,7 @@ RELEASE := -DNDEBUG
 
 # A build with tiny limits, so that tests reach them: a read buffer of 7 bytes (every boundary falls everywhere; its rows
 # are compared with the real ones), files shared by two threads from 64 bytes on, transactions of at most 100,000 bytes.
-SMALL_LIMITS := -DTR_SHARE_BYTES=64 -DTR_BLOCK_BYTES=61 -DTR_BLOCK_LINES=3 -DTR_BLOCK_LINE_BYTES=4096 -DTR_TIMES_AT_ONCE=3
+SMALL_LIMITS := -DTR_SHARE_BYTES=64 -DTR_BLOCK_BYTES=61 -DTR_BLOCK_LINES=3 -DTR_BLOCK_LINE_BYTES=4096 -DTR_TIMES_AT_ONCE=3 -DTR_RECEIPT_MAX_DAYS=100
 TINY_LIMITS := $(SMALL_LIMITS) -DTR_READ_BYTES=7 -DTR_MAX_BATCH_BYTES=100000
 TINY_OBJECTS := $(SOURCES:%.c=build/tiny/%.o)
 build/tiny/taskresults.so: $(TINY_OBJECTS)
@@ -81,6 +84,13 @@ build/every_line/taskresults.so: $(filter-out %/plan.o,$(OBJECTS)) build/every_l
 build/every_line/%.o: tests/live/%.c | build-deps
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -Iext -c -o $@ $<
+
+# A build without libcrypto: as WITH_SEAL=0.
+build/no_digest/taskresults.so: $(filter-out %/digest.o,$(OBJECTS)) build/no_digest/ext/history/digest.o
+	$(LINK_SHARED) -o $@ $^ $(LINKED_LIBS) -lm -pthread
+build/no_digest/%.o: %.c | build-deps
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) $(RELEASE) -DTR_WITHOUT_DIGEST -c -o $@ $<
 
 # For hosts that have SQLite linked in: one object in which only the entry points are visible.
 static: libtaskresults.a ## build libtaskresults.a, for programs that have SQLite linked in (-DSQLITE_CORE)
@@ -194,7 +204,8 @@ run-bats:
 
 SHIMS := $(basename $(notdir $(wildcard tests/shim/*.c)))
 TEST_LIBRARIES := taskresults.so build/tiny/taskresults.so build/plain/taskresults.so libtaskresults.a \
-                  $(SHIMS:%=build/shim/%.so) build/every_line/taskresults.so $(LIVE:%=build/live/%)
+                  $(SHIMS:%=build/shim/%.so) build/every_line/taskresults.so build/no_digest/taskresults.so \
+                  $(LIVE:%=build/live/%)
 .PHONY: test-binaries test-libraries test-units
 test-binaries: test-libraries test-units
 test-libraries: $(TEST_LIBRARIES)

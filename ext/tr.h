@@ -8,7 +8,7 @@
 **   scheduler/  what the scheduler keeps beside the results: logs, jobs.json, checkpoints
 **   write/      a row -> one line -> the end of a job's file
 **   export/     rows -> a CSV file
-**   history/    a job -> its segments: the live file, and what rotations and archives keep of it
+**   history/    a job -> its segments: the live file, what rotations and archives keep of it; receipts of prunes
 **   prune/      a job's file -> the same file with fewer lines, beside a writer that takes no lock
 **   scan/       what a query asks for -> the files and the lines that it wants
 **   tables/     one file a virtual table

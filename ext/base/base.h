@@ -192,6 +192,14 @@ TR_CHECKED int tr_names_intern(TrNames *names, const char *name, size_t length,
 const char *tr_names_get(const TrNames *names,
                          uint32_t ordinal); /* NUL-terminated, lives as long as the map; or NULL */
 
+/* FNV-1a: spreads names well, and is no cryptographic hash. */
+static inline uint64_t tr_hash_bytes(const void *bytes, size_t length) {
+  const unsigned char *byte = (const unsigned char *)bytes;
+  uint64_t hash = UINT64_C(14695981039346656037);
+  for (size_t i = 0; i < length; i++) hash = (hash ^ byte[i]) * UINT64_C(1099511628211);
+  return hash;
+}
+
 /* rowid = ordinal of the file, offset of the line: 23 and 40 bits, which is 8 million names and files of 1 TiB. */
 #define TR_OFFSET_BITS 40
 #define TR_MAX_ORDINAL ((UINT32_C(1) << 23) - 1)

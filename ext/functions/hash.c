@@ -9,12 +9,6 @@
 */
 #include "functions.h"
 
-static int64_t hash_of(const unsigned char *bytes, size_t length) {
-  uint64_t hash = UINT64_C(14695981039346656037);
-  for (size_t i = 0; i < length; i++) hash = (hash ^ bytes[i]) * UINT64_C(1099511628211);
-  return (int64_t)hash;
-}
-
 /* taskresults_hash(TEXT or BLOB) -> INTEGER; NULL for NULL. A number counts as its text. */
 static void hash_function(sqlite3_context *context, int argc, sqlite3_value **argv) {
   (void)argc;
@@ -26,7 +20,7 @@ static void hash_function(sqlite3_context *context, int argc, sqlite3_value **ar
     sqlite3_result_error_nomem(context);
     return;
   }
-  sqlite3_result_int64(context, hash_of(bytes, length));
+  sqlite3_result_int64(context, (int64_t)tr_hash_bytes(bytes, length));
 }
 
 int tr_hash_register(sqlite3 *db) {

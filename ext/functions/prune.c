@@ -21,6 +21,7 @@
 **   force 1 prune even if the guard refuses (ext/prune/guard.c): a `since` later than now, `keep` 0 alone, or if no
 **                     record would be left in any job
 **   offline 1         no writer runs: prune where leases or an atomic exchange are missing, too
+**   receipt 0         leave no receipt (ext/prune/receipt_file.c); then the lines that go need not be read
 **   unshipped 1       drop lines that `taskresults ship` has not read yet; without it, they stay
 **   dir PATH          the results directory; without it, the one that task_results reads
 **
@@ -113,6 +114,7 @@ typedef enum Option {
   OPTION_OFFLINE,
   OPTION_FORCE,
   OPTION_UNSHIPPED,
+  OPTION_RECEIPT,
   OPTION_DIR,
   OPTIONS
 } Option;
@@ -121,10 +123,18 @@ typedef enum Option {
 static Option option_named(const char *name, size_t length) {
   static const char *const names[OPTIONS] = {"keep",    "since",        "keep_failures", "max_bytes",
                                              "policy",  "drop_rejects", "count",         "dry_run",
-                                             "offline", "force",        "unshipped",     "dir"};
+                                             "offline", "force",        "unshipped",     "receipt",
+                                             "dir"};
   Option option = 0;
   while (option < OPTIONS && (strlen(names[option]) != length || memcmp(names[option], name, length) != 0)) option++;
   return option;
+}
+
+static int take_receipt_option(const char *name, sqlite3_value *value, TrPruneOptions *options, char **message) {
+  bool is_left = true;
+  int code = take_prune_flag(name, value, &is_left, message);
+  options->no_receipt = !is_left;
+  return code;
 }
 
 static int set_option(PruneCall *call, Option option, const char *name, sqlite3_value *value, char **message) {
@@ -143,13 +153,14 @@ static int set_option(PruneCall *call, Option option, const char *name, sqlite3_
   case OPTION_OFFLINE: return take_prune_flag(name, value, &options->offline, message);
   case OPTION_FORCE: return take_prune_flag(name, value, &options->force, message);
   case OPTION_UNSHIPPED: return take_prune_flag(name, value, &options->unshipped, message);
+  case OPTION_RECEIPT: return take_receipt_option(name, value, options, message);
   case OPTION_DIR: return take_dir(name, value, &call->settings, message);
   default: break;
   }
   return tr_error(
       message, SQLITE_ERROR,
       "unknown option '%s'; the options are keep, since, keep_failures, max_bytes, policy, drop_rejects, count, "
-      "dry_run, offline, force, unshipped and dir",
+      "dry_run, offline, force, unshipped, receipt and dir",
       name);
 }
 

@@ -1,11 +1,13 @@
 /*
-** history.h - the segments of a job's history: its live file, and what a rotation or an archive keeps of it.
+** history.h - a job's history beyond its live file: the segments that a rotation or an archive keeps of it, and the
+** receipts of what was removed.
 */
 #ifndef TR_HISTORY_H
 #define TR_HISTORY_H
 
 #include "../base/base.h"
 #include "../read/read.h"
+#include "../scheduler/scheduler.h"
 
 #pragma GCC visibility push(hidden)
 
@@ -129,6 +131,110 @@ TR_CHECKED int tr_history_take(TrHistory *history, TrFile *file, TrEntry *entry,
 /* Opens the lines of a compressed file. They are read through history->decompressor, which the next call closes. */
 TR_CHECKED int tr_history_open_lines(TrHistory *history, TrLines *lines, const TrFile *file, uint8_t codec);
 void tr_history_end(TrHistory *history); /* a zeroed one is ended */
+
+/* ------------------------------------------------------------------------------------------------------------------
+** history/digest.c - SHA-256, by libcrypto, which is loaded when it is first needed
+*/
+#define TR_DIGEST_TEXT_SIZE 65 /* 64 hexadecimal digits and a NUL */
+
+typedef struct TrDigest TrDigest;
+
+/* Call order: new, add, end, free. *digest is NULL if this build goes without libcrypto: then there is none. */
+TR_CHECKED int tr_digest_new(TrDigest **digest, char **message);
+TR_CHECKED int tr_digest_add(TrDigest *digest, const void *bytes, size_t length); /* SQLITE_OK or SQLITE_NOMEM */
+TR_CHECKED int tr_digest_end(TrDigest *digest, char out[TR_DIGEST_TEXT_SIZE]);    /* the same */
+void tr_digest_free(TrDigest *digest);                                            /* NULL is allowed */
+
+/* ------------------------------------------------------------------------------------------------------------------
+** history/receipt.c - what a prune removed: counted record by record, and by days
+** history/receipt_line.c - a receipt <-> its line of JSON
+*/
+#define TR_RECEIPT_ID_SIZE 33 /* 32 hexadecimal digits and a NUL */
+#define TR_RECEIPT_MAX_RANGES 256
+#ifndef TR_RECEIPT_MAX_DAYS
+#define TR_RECEIPT_MAX_DAYS 36525 /* a hundred years */
+#endif
+#define TR_RECEIPT_MAX_BYTES (8 * 1024 * 1024) /* of the line; so many days need 5 MiB */
+
+typedef struct TrRange {
+  int64_t from, to; /* bytes [from, to) of a file: whole lines */
+} TrRange;
+
+typedef struct TrReceiptDay {
+  int64_t day; /* UTC, since 1970-01-01 */
+  int64_t runs, failures;
+  int64_t first_us, last_us;
+} TrReceiptDay;
+
+typedef struct TrReceiptFile {
+  uint64_t dev, inode;
+  int64_t bytes;
+} TrReceiptFile;
+
+typedef struct TrReceipt {
+  char id[TR_RECEIPT_ID_SIZE];
+  int64_t pruned_us;
+  char *rule; /* owned */
+  int64_t uid, max_line;
+  int64_t lines, records, failures, bytes;
+  int64_t untimed, untimed_failures; /* of the records: those whose time cannot be read */
+  TrReceiptDay *day;                 /* owned: those of the other records, in ascending order */
+  size_t days, room;
+  char sha256[TR_DIGEST_TEXT_SIZE]; /* empty: not known */
+  TrReceiptFile old, new;           /* these four are only written, and not set by a parsed line */
+  const TrRange *kept;              /* borrowed: what stayed of the old file */
+  size_t kept_count;
+  bool is_scattered; /* what went was not just the beginning of the file */
+  char *archive;     /* owned; NULL: the lines are nowhere else */
+  bool is_replaced;  /* another file had taken the place of the one that was pruned: this receipt counts for nothing */
+} TrReceipt;
+
+/* The UTC day of a time. False: it lies outside of the years that can be written (0 to 9999), so it counts as
+** unreadable. */
+bool tr_receipt_day_of(int64_t time_us, int64_t *day);
+#define TR_DAY_TEXT_SIZE 16
+void tr_receipt_day_text(int64_t day, char out[TR_DAY_TEXT_SIZE]); /* "2026-01-31" */
+/* A zeroed one is a valid empty one. SQLITE_OK; SQLITE_NOMEM; or SQLITE_TOOBIG: more days than a receipt can hold. */
+TR_CHECKED int tr_receipt_add_record(TrReceipt *receipt, bool is_ok, bool is_timed, int64_t time_us);
+void tr_receipt_free(TrReceipt *receipt);
+
+TR_CHECKED int tr_receipt_make_id(char id[TR_RECEIPT_ID_SIZE]); /* 0, or errno */
+char *tr_receipt_encode(const TrReceipt *receipt);              /* with a newline; NULL: out of memory */
+/* How a line ends, if the receipt is not is_replaced, and if it is. */
+#define TR_RECEIPT_END ",\"replaced\":false}\n"
+#define TR_RECEIPT_END_REPLACED ",\"replaced\":true}\n"
+/* SQLITE_CORRUPT: it is no receipt, and *message tells why. On failure nothing is owned. */
+TR_CHECKED int tr_receipt_parse(const char *text, size_t length, TrReceipt *receipt, char **message);
+
+/* ------------------------------------------------------------------------------------------------------------------
+** history/receipts.c - .taskresults/prunes: the receipts of each job
+*/
+#define TR_RECEIPTS_FOLDER "prunes"
+#define TR_RECEIPTS_WHAT "the receipts of prunes"
+#define TR_PENDING_NAME_SIZE 32
+
+/* The name in the folder of a receipt that has not been appended yet. */
+void tr_receipts_pending_name(const char *job_id, size_t length, char out[TR_PENDING_NAME_SIZE]);
+
+typedef struct TrReceipts {
+  TrDir *folder; /* borrowed */
+  TrPoll *poll;  /* borrowed */
+  char name[TR_NAME_SIZE];
+  TrFile file;
+  TrLines lines;
+  TrLine line;       /* the current one: borrowed until the next call */
+  TrReceipt receipt; /* of the current line */
+  char *torn;        /* owned: a line that may be the beginning of the next one */
+  size_t torn_length;
+  int64_t torn_at;
+  bool looks_again; /* at the end of the file, which seemed to be torn */
+} TrReceipts;
+
+/* Call order: open, next until SQLITE_DONE, close. A file that does not exist has no receipts. A zeroed one is a valid
+** closed one. */
+TR_CHECKED int tr_receipts_open(TrReceipts *receipts, TrDir *folder, const char *name, TrPoll *poll, char **message);
+TR_CHECKED int tr_receipts_next(TrReceipts *receipts, char **message); /* SQLITE_ROW, SQLITE_DONE, or an error */
+void tr_receipts_close(TrReceipts *receipts);
 
 #pragma GCC visibility pop
 #endif /* TR_HISTORY_H */

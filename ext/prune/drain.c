@@ -2,9 +2,10 @@
 ** drain.c - what writers appended to the old file meanwhile -> the live file; then the old file is removed.
 **
 ** The steps: wait until nobody has the old file open for writing (we get a read lease on it); append what it holds
-** beyond the kept lines, including an unterminated last line; release the live file to others; check that nobody opened
-** the old file meanwhile; remove it. In a prune, nobody can open the live file before the drain is done. In a recovery
-** others have used the live file since the kill, so we take a write lease on it first, if there is anything to append.
+** beyond the kept lines, including an unterminated last line; release the live file to others; append the receipt
+** (receipt_file.c); check that nobody opened the old file meanwhile; remove it. In a prune, nobody can open the live
+** file before the drain is done. In a recovery others have used the live file since the kill, so we take a write lease
+** on it first, if there is anything to append.
 **
 ** A kill must not leave half of our append: the next writer would glue its record to it. So we first reserve a region
 ** of the file, and then fill it:
@@ -312,10 +313,23 @@ static int drain_until_idle(TrPrune *prune, char **message) {
   return code;
 }
 
+/* The receipt is appended when writers go on, and while we would still notice if anybody opened the old file: so nobody
+** waits for it. If anybody did, there may be more to drain. */
 int tr_drain(TrPrune *prune, char **message) {
-  int code = drain_until_idle(prune, message);
-  release_live(prune);
+  int code;
+  bool is_idle = false;
+  do {
+    code = drain_until_idle(prune, message);
+    release_live(prune);
+    if (code != SQLITE_OK && code != SQLITE_BUSY) break;
+    bool was_appended = prune->receipt.line == NULL;
+    int appended = tr_receipt_append(prune, message);
+    if (appended != SQLITE_OK) code = appended;
+    is_idle = was_appended || tr_lease_is_held(prune->old_fd, F_RDLCK);
+    if (!is_idle) tr_lease_drop(prune->old_fd);
+  } while (code == SQLITE_OK && !is_idle);
   if (code == SQLITE_OK) code = tr_copy_discard(prune, message); /* still under the read lease */
   tr_lease_drop(prune->old_fd);
+  if (code == SQLITE_OK) tr_receipt_discard(prune);
   return code;
 }

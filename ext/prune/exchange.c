@@ -67,6 +67,7 @@ static int check_exchanged(TrPrune *prune, char **message) {
   prune->journal.state.old_dev = now.st_dev;
   prune->journal.state.old_ino = now.st_ino;
   prune->journal.state.drained = 0;
+  prune->journal.state.is_replaced = 1;
   return tr_journal_save(prune, message);
 }
 
@@ -100,6 +101,28 @@ int tr_exchange(TrPrune *prune, char **message) {
   return code;
 }
 
+/* With a receipt, a journal, too: the next prune appends the receipt if we are killed before that. */
+static int replace_offline(TrPrune *prune, char **message) {
+  int dir = prune->dir->fd, code = SQLITE_OK;
+  bool has_receipt = prune->receipt.line != NULL;
+  if (has_receipt && prune->journal.fd < 0) code = tr_journal_create(prune, message);
+  if (code != SQLITE_OK) return code;
+  if (TEMP_FAILURE_RETRY(renameat(dir, prune->new_name, dir, prune->file_name)) != 0) {
+    int reason = errno;
+    return tr_prune_error(prune, tr_error_code(reason), message, reason, "cannot be replaced by its copy");
+  }
+  prune->state = has_receipt ? TR_PRUNE_UNFINISHED : TR_PRUNE_REPLACED;
+  if (TEMP_FAILURE_RETRY(fsync(dir)) != 0) {
+    int reason = errno;
+    return tr_prune_error(prune, tr_error_code(reason), message, reason, "its directory cannot be synced");
+  }
+  if (!has_receipt) return SQLITE_OK;
+  code = tr_receipt_append(prune, message);
+  if (code == SQLITE_OK) code = tr_copy_discard(prune, message);
+  if (code == SQLITE_OK) tr_receipt_discard(prune);
+  return code;
+}
+
 /* The caller says that no writer runs. If there is one after all, stop. */
 int tr_exchange_offline(TrPrune *prune, char **message) {
   struct stat now;
@@ -113,14 +136,9 @@ int tr_exchange_offline(TrPrune *prune, char **message) {
   }
   code = tr_moves_append(prune, message);
   if (code != SQLITE_OK) return code;
-  int dir = prune->dir->fd;
-  if (TEMP_FAILURE_RETRY(fsync(prune->live_fd)) != 0 ||
-      TEMP_FAILURE_RETRY(renameat(dir, prune->new_name, dir, prune->file_name)) != 0) {
+  if (TEMP_FAILURE_RETRY(fsync(prune->live_fd)) != 0) {
     int reason = errno;
-    return tr_prune_error(prune, tr_error_code(reason), message, reason, "cannot be replaced by its copy");
+    return tr_prune_error(prune, tr_error_code(reason), message, reason, "its copy cannot be synced");
   }
-  prune->state = TR_PRUNE_REPLACED;
-  if (TEMP_FAILURE_RETRY(fsync(dir)) == 0) return SQLITE_OK;
-  int reason = errno;
-  return tr_prune_error(prune, tr_error_code(reason), message, reason, "its directory cannot be synced");
+  return replace_offline(prune, message);
 }

@@ -6,6 +6,10 @@
 ** relies on it: a write-ahead log with one entry. It answers two questions. Has the exchange happened? (The journal has
 ** the temporary's inode: if another inode now has its name, yes.) And how far has the drain come?
 **
+** A prune that leaves a receipt has another magic, and its slots begin one further on, where the first one is all
+** zeros. A version that knows nothing of receipts finds no slot in that, and refuses the file, since it is longer than
+** one slot: it would finish the prune without the receipt. Without a receipt, the journal is as it always was.
+**
 ** A journal of at most one slot, which is incomplete, was cut short while it was created, before any exchange. A longer
 ** one without a complete slot was damaged by something else: that is an error, and nothing is deleted.
 */
@@ -19,15 +23,24 @@
 
 #define SLOT_BYTES 512 /* a sector, usually written completely or not at all; the checksum finds the exceptions */
 #define MAGIC "taskresults-j1\n"
+#define RECEIPT_MAGIC "taskresults-j2\n"
+#define ALL_SLOTS 3 /* two of them are used */
 
 _Static_assert(offsetof(TrJournalState, checksum) == offsetof(TrJournalState, zero) + 4, "no padding is summed up");
+_Static_assert(sizeof(TrJournalState) == offsetof(TrJournalState, rest) + 6, "no padding is summed up here, either");
 _Static_assert(sizeof(TrJournalState) <= SLOT_BYTES, "a journal record has to fit a slot");
 
+static bool is_magic(const TrJournalState *state, const char *magic) {
+  return memcmp(state->magic, magic, sizeof MAGIC) == 0;
+}
+
+/* FNV-1a. The receipt's fields are summed up only if there may be one. */
 static uint64_t checksum(const TrJournalState *state) {
   const unsigned char *bytes = (const unsigned char *)state;
-  uint64_t hash = UINT64_C(14695981039346656037);
-  for (size_t i = 0; i < offsetof(TrJournalState, checksum); i++) hash = (hash ^ bytes[i]) * UINT64_C(1099511628211);
-  return hash;
+  const size_t prime_fields = offsetof(TrJournalState, checksum), receipt = offsetof(TrJournalState, receipt_id);
+  uint64_t hash = tr_hash_bytes(bytes, prime_fields);
+  if (!is_magic(state, RECEIPT_MAGIC)) return hash;
+  return hash ^ tr_hash_bytes(bytes + receipt, sizeof *state - receipt);
 }
 
 /* Checks that a prune can have written these numbers: the drain computes with them, and must stay within its region. */
@@ -37,9 +50,19 @@ static bool is_possible(const TrJournalState *state) {
          state->region_length <= INT64_MAX - state->region_at && state->region_length <= INT64_MAX - state->drained;
 }
 
+/* The id becomes part of no path, but is compared as a text. */
+static bool has_possible_receipt(const TrJournalState *state) {
+  bool has_id = memchr(state->receipt_id, '\0', sizeof state->receipt_id) == state->receipt_id + TR_RECEIPT_ID_SIZE - 1;
+  return is_magic(state, MAGIC) || (is_magic(state, RECEIPT_MAGIC) && has_id);
+}
+
 static bool is_whole(const TrJournalState *state) {
-  return memcmp(state->magic, MAGIC, sizeof MAGIC) == 0 && state->job_length < TR_NAME_SIZE && is_possible(state) &&
+  return has_possible_receipt(state) && state->job_length < TR_NAME_SIZE && is_possible(state) &&
          state->checksum == checksum(state);
+}
+
+static unsigned first_slot(const TrJournalState *state) {
+  return is_magic(state, RECEIPT_MAGIC) ? 1 : 0;
 }
 
 int tr_journal_save(TrPrune *prune, char **message) {
@@ -51,7 +74,7 @@ int tr_journal_save(TrPrune *prune, char **message) {
   journal->state.sequence++;
   journal->state.checksum = checksum(&journal->state);
   slot.state = journal->state;
-  off_t at = (off_t)(journal->state.sequence % 2) * SLOT_BYTES;
+  off_t at = (off_t)(first_slot(&journal->state) + journal->state.sequence % 2) * SLOT_BYTES;
   int reason = tr_write_at(journal->fd, slot.bytes, SLOT_BYTES, at);
   if (reason == 0 && TEMP_FAILURE_RETRY(fdatasync(journal->fd)) != 0) reason = errno;
   if (reason == 0) return SQLITE_OK;
@@ -59,7 +82,13 @@ int tr_journal_save(TrPrune *prune, char **message) {
                         prune->journal_name);
 }
 
-/* The first save, of sequence 2, goes to slot 0: a file of one slot. */
+/* What root has begun, the owner of the job's file can finish, too: trust.c trusts both. */
+static void give_journal(const TrPrune *prune) {
+  uid_t owner = prune->old_stat.st_uid;
+  if (owner != geteuid() && fchown(prune->journal.fd, owner, (gid_t)-1) != 0) return; /* then only root can */
+}
+
+/* The first save, of sequence 2, goes to the first slot. */
 int tr_journal_create(TrPrune *prune, char **message) {
   TrJournal *journal = &prune->journal;
   struct stat live;
@@ -69,8 +98,11 @@ int tr_journal_create(TrPrune *prune, char **message) {
     return tr_prune_error(prune, tr_error_code(reason), message, reason, "its journal %s cannot be created",
                           prune->journal_name);
   }
+  give_journal(prune);
   journal->state = (TrJournalState){0};
-  memcpy(journal->state.magic, MAGIC, sizeof MAGIC);
+  bool has_receipt = prune->receipt.line != NULL;
+  memcpy(journal->state.magic, has_receipt ? RECEIPT_MAGIC : MAGIC, sizeof MAGIC);
+  if (has_receipt) memcpy(journal->state.receipt_id, prune->receipt.id, sizeof prune->receipt.id);
   journal->state.sequence = 1;
   journal->state.old_dev = prune->old_stat.st_dev;
   journal->state.old_ino = prune->old_stat.st_ino;
@@ -89,19 +121,47 @@ int tr_journal_create(TrPrune *prune, char **message) {
   return code;
 }
 
+/* Only what stands where its magic belongs. What follows the checksum of a slot without a receipt has no meaning. */
+static bool take_slot(TrJournalState *state, unsigned slot) {
+  if (!is_whole(state) || slot < first_slot(state) || slot > first_slot(state) + 1) return false;
+  if (first_slot(state) == 0) {
+    memset(state->receipt_id, 0, sizeof state->receipt_id);
+    state->is_replaced = 0;
+  }
+  return true;
+}
+
 /* The newer whole slot, if there is one. 0, or errno. */
 static int read_newest(int fd, TrJournalState *newest, bool *found) {
   *found = false;
-  for (int i = 0; i < 2; i++) {
+  for (unsigned slot = 0; slot < ALL_SLOTS; slot++) {
     TrJournalState state;
     bool whole;
-    int reason = tr_read_at(fd, &state, sizeof state, i * SLOT_BYTES, &whole);
+    int reason = tr_read_at(fd, &state, sizeof state, (int64_t)slot * SLOT_BYTES, &whole);
     if (reason) return reason;
-    if (!whole || !is_whole(&state) || (*found && state.sequence < newest->sequence)) continue;
+    if (!whole || !take_slot(&state, slot) || (*found && state.sequence < newest->sequence)) continue;
     *newest = state;
     *found = true;
   }
   return 0;
+}
+
+/* Was it cut short while it was created? Then it has no whole slot, and at most one behind those that are left out. */
+static int was_cut_short(int fd, int64_t size, bool *was) {
+  char zeros[SLOT_BYTES];
+  bool whole;
+  *was = size <= SLOT_BYTES;
+  if (*was || size > 2 * SLOT_BYTES) return 0;
+  int reason = tr_read_at(fd, zeros, sizeof zeros, 0, &whole);
+  *was = reason == 0 && whole;
+  for (size_t i = 0; i < sizeof zeros && *was; i++) *was = zeros[i] == '\0';
+  return reason;
+}
+
+/* A device may get another number when the machine starts again, or the file system is mounted again. The inodes keep
+** theirs, and all of the prune's files are in one directory, as the journal is. */
+static void take_device_of(TrJournalState *state, const struct stat *journal) {
+  if (state->old_dev == state->live_dev) state->old_dev = state->live_dev = journal->st_dev;
 }
 
 static bool is_of_job(const TrPrune *prune, bool is_complete) {
@@ -113,6 +173,7 @@ static bool is_of_job(const TrPrune *prune, bool is_complete) {
 int tr_journal_load(TrPrune *prune, bool *complete, char **message) {
   TrJournal *journal = &prune->journal;
   struct stat found;
+  bool is_short = false;
   *complete = false;
   journal->fd = tr_prune_open(prune, prune->journal_name, O_RDWR, 0);
   if (journal->fd < 0 && errno == ENOENT) return SQLITE_OK;
@@ -123,7 +184,9 @@ int tr_journal_load(TrPrune *prune, bool *complete, char **message) {
     journal->owner = found.st_uid;
     reason = read_newest(journal->fd, &journal->state, complete);
   }
-  if (reason == 0 && (is_of_job(prune, *complete) || (!*complete && found.st_size <= SLOT_BYTES))) return SQLITE_OK;
+  if (reason == 0 && *complete) take_device_of(&journal->state, &found);
+  if (reason == 0 && !*complete) reason = was_cut_short(journal->fd, found.st_size, &is_short);
+  if (reason == 0 && (is_of_job(prune, *complete) || is_short)) return SQLITE_OK;
   return tr_prune_error(prune, SQLITE_CORRUPT, message, reason,
                         "the journal %s of an interrupted prune cannot be read; if %s holds records that the job's "
                         "file lacks, save them, then remove both",

@@ -23,14 +23,8 @@
 #define PREFIX_LEN (sizeof LEFTOVER_PREFIX - 1)
 #define HASH_LEN 16
 
-static uint64_t hash_job(const char *job_id, size_t length) {
-  uint64_t hash = UINT64_C(14695981039346656037);
-  for (size_t i = 0; i < length; i++) hash = (hash ^ (unsigned char)job_id[i]) * UINT64_C(1099511628211);
-  return hash;
-}
-
 void tr_leftover_name(const char *job_id, size_t length, const char *suffix, char out[TR_LEFTOVER_NAME_SIZE]) {
-  snprintf(out, TR_LEFTOVER_NAME_SIZE, LEFTOVER_PREFIX "%016llx%s", (unsigned long long)hash_job(job_id, length),
+  snprintf(out, TR_LEFTOVER_NAME_SIZE, LEFTOVER_PREFIX "%016llx%s", (unsigned long long)tr_hash_bytes(job_id, length),
            suffix);
 }
 

@@ -6,12 +6,14 @@
 **      inspect      refuse what cannot be done safely
 **      select       which lines are kept                                                            (select.c)
 **   3  copy         the kept lines to a temporary, synced                                           (copy.c)
+**      receipt      what goes is read and counted, for the job's receipts, synced                   (receipt_file.c)
 **   4  wait         until nobody has the file open for writing; else busy, and nothing was changed  (lease.c)
 **      journal      which inodes are about to be exchanged, synced                                  (journal.c)
 **   5  moves        where the lines go, for `taskresults ship`, synced                               (moves.c)
 **      exchange     temporary and file swap names; whoever opens the job's file now waits           (exchange.c)
 **   6  drain        what was appended meanwhile, to the new file                                    (drain.c)
-**   7  release      writers go on; the old file and the journal are removed                         (drain.c)
+**   7  release      writers go on; the receipt is appended, synced                                  (drain.c)
+**      end          the old file and the journal are removed
 **
 ** Before the exchange, an error, an interrupt or "busy" undoes everything. After it, they leave the old file and the
 ** journal, and the next prune goes on with step 6. A kill at any instant leaves a state of the table in recover.c.
@@ -175,7 +177,9 @@ static bool take_back(TrPrune *prune) {
       (named.st_dev != made.st_dev || named.st_ino != made.st_ino)) {
     return true;
   }
-  return tr_copy_discard(prune, NULL) == SQLITE_OK;
+  if (tr_copy_discard(prune, NULL) != SQLITE_OK) return false;
+  tr_receipt_discard(prune);
+  return true;
 }
 
 static void tell_of_copy(char **message) {
@@ -195,6 +199,7 @@ static int replace_beside_writers(TrPrune *prune, char **message) {
 
 static int replace_file(TrPrune *prune, char **message) {
   int code = tr_copy_kept(prune, message);
+  if (code == SQLITE_OK) code = tr_receipt_prepare(prune, message);
   if (code == SQLITE_OK && !prune->no_leases) {
     code = replace_beside_writers(prune, message);
     prune->no_leases = code == SQLITE_NOLFS && prune->options->offline;
@@ -211,11 +216,13 @@ static void begin_prune(TrPrune *prune, const char *job_id, size_t job_length) {
   prune->job_id = job_id;
   prune->job_length = job_length;
   prune->lock_fd = prune->old_fd = prune->live_fd = prune->journal.fd = -1;
+  prune->receipt.fd = prune->receipt.folder.fd = -1;
   memcpy(prune->file_name, job_id, job_length);
   memcpy(prune->file_name + job_length, TR_SUFFIX, TR_SUFFIX_LEN + 1);
   tr_leftover_name(job_id, job_length, ".lock", prune->lock_name);
   tr_leftover_name(job_id, job_length, ".new", prune->new_name);
   tr_leftover_name(job_id, job_length, ".journal", prune->journal_name);
+  tr_receipts_pending_name(job_id, job_length, prune->receipt.pending_name);
 }
 
 /* The lock is released last: without a lock, files that remain count as leftovers. */
@@ -223,6 +230,7 @@ static void end(TrPrune *prune) {
   if (prune->old_fd >= 0) close(prune->old_fd);
   if (prune->live_fd >= 0) close(prune->live_fd);
   tr_journal_close(&prune->journal);
+  tr_receipt_close(prune);
   if (prune->lock_fd >= 0) close(prune->lock_fd);
   tr_selection_free(&prune->selection);
 }
@@ -247,7 +255,9 @@ static int run_prune(TrPrune *prune, TrPruneReport *report, char **message) {
   report->bytes_freed = selection->end - selection->kept_bytes;
   report->result = dry_run ? TR_PRUNE_DRY_RUN : report->bytes_freed ? TR_PRUNED : TR_PRUNE_UNCHANGED;
   if (report->bytes_freed == 0) report->dropped = 0;
-  return report->result == TR_PRUNED ? replace_file(prune, message) : SQLITE_OK;
+  if (report->result == TR_PRUNED) code = replace_file(prune, message);
+  if (code == SQLITE_OK && report->result == TR_PRUNED) report->dropped = selection->dropped; /* a receipt knows it */
+  return code;
 }
 
 int tr_prune_job(TrDir *dir, TrPoll *poll, const TrPruneOptions *options, TrMarks *marks, size_t max_line,

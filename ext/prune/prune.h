@@ -8,6 +8,7 @@
 #include "../figures/figures.h"
 #include "../read/read.h"
 #include "../scheduler/scheduler.h"
+#include "../history/history.h"
 
 #pragma GCC visibility push(hidden)
 
@@ -70,6 +71,8 @@ int64_t tr_marks_end(const TrMarks *marks, const char *file, const struct stat *
 ** prune/copy.c - the kept lines -> a temporary file that can take the old one's place
 ** prune/lease.c - leases: make sure that nobody has a file open, and let others wait who open it
 ** prune/journal.c - what a killed prune leaves for the next one, so that it can go on
+** prune/sum_up.c - the lines that go -> their receipt
+** prune/receipt_file.c - the receipt is made safe before the exchange, and appended to the job's others behind it
 ** prune/moves.c - tells `taskresults ship` where lines have moved
 ** prune/exchange.c - the temporary and the job's file change names
 ** prune/drain.c - what writers appended to the old file meanwhile -> the live file; then the old file is removed
@@ -95,6 +98,7 @@ typedef struct TrPruneOptions {
   bool one_thread;        /* no helper */
   bool unshipped;         /* drop lines that `taskresults ship` has not read yet, too */
   bool force;             /* prune even if the guard would refuse */
+  bool no_receipt;        /* leave none: then the lines that go need not be read */
   bool offline;           /* the caller says that no writer runs: leases and exchange are not required */
 } TrPruneOptions;
 
@@ -140,10 +144,6 @@ bool tr_rules_are_done(const TrRules *rules);               /* true: no rule kee
 bool tr_rules_need_no_order(const TrPruneOptions *options); /* true: each line is decided by itself */
 bool tr_rules_keep_nothing(const TrPruneOptions *options);  /* whatever the lines are */
 
-typedef struct TrRange {
-  int64_t from, to; /* bytes [from, to) of a file: whole lines */
-} TrRange;
-
 typedef struct TrSelection {
   TrRange *range; /* owned: kept lines, in file order, neighbours joined */
   size_t count, room;
@@ -163,18 +163,21 @@ void tr_selection_free(TrSelection *selection);
 ** right. */
 typedef struct TrJournalState {
   char magic[16];
-  uint64_t sequence;            /* of the two slots, the one with the higher sequence counts */
-  uint64_t old_dev, old_ino;    /* the file that was copied */
-  uint64_t live_dev, live_ino;  /* the temporary, which the exchange makes the live file */
-  int64_t drained;              /* bytes of the old file that are done: kept, dropped, or in the live file */
-  int64_t region_at;            /* start of the region of the live file that receives old[drained...] */
-  int64_t region_length;        /* its length; 0: no region. Its last byte is a newline */
-  uint32_t region_adds_newline; /* that newline is not in the old file */
-  uint32_t region_reserved;     /* the live file surely reaches past it; if not set, look */
-  uint32_t job_length;          /* bytes */
-  char job_id[TR_NAME_SIZE];    /* so that a leftover can be assigned when the job's file is gone */
-  uint32_t zero;                /* fills the gap: the checksum covers every byte */
-  uint64_t checksum;
+  uint64_t sequence;                   /* of the two slots, the one with the higher sequence counts */
+  uint64_t old_dev, old_ino;           /* the file that was copied */
+  uint64_t live_dev, live_ino;         /* the temporary, which the exchange makes the live file */
+  int64_t drained;                     /* bytes of the old file that are done: kept, dropped, or in the live file */
+  int64_t region_at;                   /* start of the region of the live file that receives old[drained...] */
+  int64_t region_length;               /* its length; 0: no region. Its last byte is a newline */
+  uint32_t region_adds_newline;        /* that newline is not in the old file */
+  uint32_t region_reserved;            /* the live file surely reaches past it; if not set, look */
+  uint32_t job_length;                 /* bytes */
+  char job_id[TR_NAME_SIZE];           /* so that a leftover can be assigned when the job's file is gone */
+  uint32_t zero;                       /* fills the gap: the checksum covers every byte */
+  uint64_t checksum;                   /* of what stands before it; of a prune with a receipt, also of what follows */
+  char receipt_id[TR_RECEIPT_ID_SIZE]; /* empty: it leaves none */
+  uint8_t is_replaced;                 /* 1: the file that was exchanged is not the one that was copied */
+  char rest[6];
 } TrJournalState;
 
 typedef struct TrJournal {
@@ -182,6 +185,17 @@ typedef struct TrJournal {
   uid_t owner; /* the file's, if it was loaded */
   TrJournalState state;
 } TrJournal;
+
+/* The receipt of a prune, or of an interrupted one that is being finished. */
+typedef struct TrPruneReceipt {
+  TrOwnFolder folder; /* fd -1: there will be no receipt */
+  int fd;             /* owned: the job's receipts; -1 when closed */
+  char id[TR_RECEIPT_ID_SIZE];
+  char *line;    /* owned: with its newline, as the pending file has it; NULL: it was appended before */
+  size_t length; /* bytes */
+  char pending_name[TR_PENDING_NAME_SIZE];
+  bool has_pending; /* that file is ours: to be removed in the end */
+} TrPruneReceipt;
 
 /* What a prune has changed so far: its errors tell it. */
 typedef enum TrPruneState {
@@ -209,6 +223,7 @@ typedef struct TrPrune {
   TrPruneState state;
   int64_t exclusive_until_ms; /* our write lease on the live file lasts at least until then; 0: we have none */
   TrSelection selection;
+  TrPruneReceipt receipt;
   TrJournal journal;
 } TrPrune;
 
@@ -263,6 +278,18 @@ TR_CHECKED int tr_trust_file(const TrPrune *prune, const char *name, const struc
 TR_CHECKED int tr_trust_leftover(const TrPrune *prune, const char *name, const struct stat *found, char **message);
 TR_CHECKED int tr_trust_drain(const TrPrune *prune, const struct stat *old, const struct stat *live,
                               uid_t journal_owner, char **message);
+
+/* sum_up: `receipt` is empty but for its id; on failure it owns nothing.
+** receipt_prepare: before the journal is written. Without it (no_receipt), the others do nothing.
+** receipt_recover: what an interrupted prune has prepared; the journal is loaded, and names it. `live`: the job's file.
+** receipt_append: durable on return. Does nothing if the receipt is there.
+** receipt_discard: the pending file goes, behind the journal, if it is this prune's. If it stays, it does no harm. */
+TR_CHECKED int tr_sum_up(TrPrune *prune, TrReceipt *receipt, char **message);
+TR_CHECKED int tr_receipt_prepare(TrPrune *prune, char **message);
+TR_CHECKED int tr_receipt_recover(TrPrune *prune, const struct stat *live, char **message);
+TR_CHECKED int tr_receipt_append(TrPrune *prune, char **message);
+void tr_receipt_discard(TrPrune *prune);
+void tr_receipt_close(TrPrune *prune);
 
 TR_CHECKED int tr_moves_append(const TrPrune *prune, char **message); /* durable on return */
 

@@ -14,6 +14,11 @@
 **   while it drains                new        old            region     fills the region in again, drains the rest
 **   before old is removed          new        old            whole      finds nothing to drain; deletes T, then J
 **   before J is removed            new        -              whole      deletes J
+**   offline, after the rename      new        -              whole      appends the receipt, deletes J
+**
+** A prune that leaves a receipt has written it to a pending file before J (receipt_file.c). Wherever the table says
+** that T is drained, the receipt is appended then, unless it is there already. In the last two states, N is J's new
+** file, so the prune has happened; if N is another one, it may have been undone, and then no receipt must be left.
 **
 ** Discarding deletes T before J and draining relies on J alone, so a recovery that is itself killed leaves one of the
 ** same states. A prune that gives up draining ("busy") also leaves the state "after the exchange". If somebody has
@@ -85,6 +90,7 @@ static int update_journal(TrPrune *prune, const struct stat *live, char **messag
     state->old_dev = prune->old_stat.st_dev;
     state->old_ino = prune->old_stat.st_ino;
     state->drained = 0;
+    state->is_replaced = 1;
   }
   if (!same_live) {
     state->live_dev = live->st_dev;
@@ -103,6 +109,7 @@ static int finish_recovery(TrPrune *prune, char **message) {
   if (code != SQLITE_OK) return code;
   bool has_live = prune->live_fd >= 0;
   code = tr_trust_drain(prune, &prune->old_stat, has_live ? &live : NULL, prune->journal.owner, message);
+  if (code == SQLITE_OK) code = tr_receipt_recover(prune, has_live ? &live : &prune->old_stat, message);
   if (code != SQLITE_OK) return code;
   prune->state = TR_PRUNE_UNFINISHED;
   if (!has_live) code = create_live(prune, &live, message);
@@ -115,7 +122,26 @@ static int finish_recovery(TrPrune *prune, char **message) {
 
 static int discard(TrPrune *prune, char **message) {
   prune->state = TR_PRUNE_UNFINISHED;
-  return tr_copy_discard(prune, message);
+  int code = tr_copy_discard(prune, message);
+  if (code == SQLITE_OK) tr_receipt_discard(prune);
+  return code;
+}
+
+/* Is the job's file the one that the journal calls the new one? */
+static bool is_live_in_place(const TrPrune *prune, struct stat *live) {
+  const TrJournalState *state = &prune->journal.state;
+  return fstatat(prune->dir->fd, prune->file_name, live, AT_SYMLINK_NOFOLLOW) == 0 &&
+         is_inode(live, state->live_dev, state->live_ino);
+}
+
+/* The old file is gone already. */
+static int finish_receipt(TrPrune *prune, const struct stat *live, char **message) {
+  int code = tr_receipt_recover(prune, live, message);
+  if (code != SQLITE_OK) return code;
+  prune->state = TR_PRUNE_UNFINISHED;
+  if (TEMP_FAILURE_RETRY(fsync(prune->dir->fd)) != 0) return leftover_error(prune, "secured", message);
+  code = tr_receipt_append(prune, message);
+  return code == SQLITE_OK ? discard(prune, message) : code;
 }
 
 static void close_files(TrPrune *prune) {
@@ -124,6 +150,7 @@ static void close_files(TrPrune *prune) {
   prune->old_fd = prune->live_fd = -1;
   prune->exclusive_until_ms = 0;
   tr_journal_close(&prune->journal);
+  tr_receipt_close(prune);
 }
 
 /* Checks that an entry under one of a prune's names, if it exists, is what a prune leaves. */
@@ -137,11 +164,14 @@ static int examine(TrPrune *prune, const char *name, struct stat *found, bool *e
 
 static int finish_or_discard(TrPrune *prune, const struct stat *new, char **message) {
   bool is_complete;
+  struct stat live;
   int code = tr_journal_load(prune, &is_complete, message);
   if (code != SQLITE_OK) return code;
   const TrJournalState *state = &prune->journal.state;
   bool is_old = is_complete && new != NULL && !is_inode(new, state->live_dev, state->live_ino);
-  return is_old ? finish_recovery(prune, message) : discard(prune, message);
+  if (is_old) return finish_recovery(prune, message);
+  bool may_lack_receipt = is_complete && new == NULL && state->receipt_id[0] && is_live_in_place(prune, &live);
+  return may_lack_receipt ? finish_receipt(prune, &live, message) : discard(prune, message);
 }
 
 int tr_recover(TrPrune *prune, bool *recovered, char **message) {

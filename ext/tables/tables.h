@@ -6,6 +6,7 @@
 
 #include "../base/base.h"
 #include "../figures/figures.h"
+#include "../history/history.h"
 #include "../scan/scan.h"
 
 #pragma GCC visibility push(hidden)
@@ -35,7 +36,8 @@ TR_CHECKED int tr_time_argument(const char *table, TrColumn column, int flags, c
 
 /* ------------------------------------------------------------------------------------------------------------------
 ** tables/table.c - what all tables share
-** tables/results.c, history.c, rejects.c, lines.c, stats.c, errors.c, logs.c, jobs.c, runs.c, slots.c - the tables
+** tables/results.c, history.c, rejects.c, lines.c, stats.c, errors.c, logs.c, jobs.c, runs.c, slots.c, prunes.c - the
+** tables
 */
 
 typedef struct TrTable {
@@ -248,6 +250,41 @@ TR_CHECKED int tr_slot_source_load(TrSlotSource *source, const TrHostJobs *of, c
 void tr_slot_source_end(TrSlotSource *source);
 
 /* ------------------------------------------------------------------------------------------------------------------
+** tables/receipt_files.c - the files of receipts that a query wants, and their receipts
+*/
+typedef struct TrReceiptPath {
+  char *directory; /* owned by the first file of several with the same one: path of the results directory */
+  char *path;      /* owned: of the job's file, as a file list has it */
+  uint32_t ordinal;
+} TrReceiptPath;
+
+typedef struct TrReceiptFiles {
+  TrNames *names; /* borrowed: the connection's */
+  TrPoll *poll;   /* borrowed */
+  const TrStore *store;
+  TrHosts hosts;
+  TrReceiptPath *file; /* owned */
+  size_t count, room;
+  size_t at;                    /* index of the next one */
+  const TrReceiptPath *current; /* borrowed; set while there is a receipt */
+  const char *directory;        /* borrowed: of the folder that is open, */
+  char *folder_path;            /* and this owned, for messages */
+  TrDir dir;
+  TrOwnFolder folder;
+  TrReceipts receipts; /* receipts.receipt: the current one */
+} TrReceiptFiles;
+
+/* Call order: init; find for each pass, and next until it is not SQLITE_ROW; end. */
+void tr_receipt_files_init(TrReceiptFiles *files, TrNames *names, TrPoll *poll);
+TR_CHECKED int tr_receipt_files_find(TrReceiptFiles *files, const TrSettings *settings, const TrFilter *filter,
+                                     char **message);
+TR_CHECKED int tr_receipt_files_next(TrReceiptFiles *files, char **message);
+void tr_receipt_files_end(TrReceiptFiles *files);
+int64_t tr_receipt_files_rowid(const TrReceiptFiles *files);
+TrBytes tr_receipt_files_job(const TrReceiptFiles *files);  /* borrowed until end, as is the next one */
+TrBytes tr_receipt_files_host(const TrReceiptFiles *files); /* text NULL: there is only one */
+
+/* ------------------------------------------------------------------------------------------------------------------
 ** tables/insert.c - INSERT: SQL values -> row
 ** tables/transaction.c - SQLite's transaction and savepoints -> the pending rows
 */
@@ -297,6 +334,7 @@ TR_CHECKED int tr_jobs_register(TrConnection *connection);
 TR_CHECKED int tr_runs_register(TrConnection *connection);
 TR_CHECKED int tr_slots_register(TrConnection *connection);
 TR_CHECKED int tr_lines_register(TrConnection *connection);
+TR_CHECKED int tr_prunes_register(TrConnection *connection);
 
 #pragma GCC visibility pop
 #endif /* TR_TABLES_H */

@@ -7,7 +7,8 @@
 # Give --keep, --since, both, or --max-bytes. With --keep and --since, a record stays if either of them keeps it. With
 # --since, lines that are not valid records stay, as evidence, and so do records whose timestamp cannot be read. If an
 # earlier prune was interrupted, it is finished first. For each job that was pruned, an empty file .taskresults-*.lock
-# stays in the directory. ext/PRUNING.md says what a prune guarantees, and what it refuses.
+# stays in the directory, and a receipt in .taskresults/prunes: what was removed, when and by which rule. The table
+# task_prunes shows it. ext/PRUNING.md says what a prune guarantees, and what it refuses.
 #
 # Options:
 #   --all           every job; if one cannot be pruned, the others still are
@@ -25,6 +26,8 @@
 #                   rule; --max-bytes 0; and removing the records of all jobs in the directory
 #   --count         count the dropped lines, and the kept records, for which the files are read whole
 #   --unshipped     also remove lines that `taskresults ship` has not sent yet; without this option they stay
+#   --no-receipt    leave no receipt; then the lines that are removed need not be read. Also finishes an interrupted prune
+#                   whose receipt cannot be written
 #   --offline       you know that nothing writes to the files: then prune also works on file systems that have no
 #                   leases, or cannot exchange two files
 #   --quiet         print only what could not be pruned, for cron
@@ -47,8 +50,8 @@
 
 # shellcheck shell=bash
 
-parse_options "all keep= since= keep-failures= max-bytes= policy= drop-rejects dry-run force count unshipped offline quiet
-  raw json jsonl" "$@"
+parse_options "all keep= since= keep-failures= max-bytes= policy= drop-rejects dry-run force count unshipped no-receipt
+  offline quiet raw json jsonl" "$@"
 load lib/option_values lib/query lib/fields
 # A command that deletes must not guess: if an option is given twice, either value may be the mistake.
 [[ -z $repeated ]] || usage_error "--$repeated is given twice"
@@ -96,6 +99,7 @@ fi
 for name in drop-rejects dry-run force count unshipped offline; do
   [[ ! -v opt[$name] ]] || rules+=", '${name//-/_}', 1"
 done
+[[ ! -v opt[no-receipt] ]] || rules+=", 'receipt', 0"
 
 if [[ -v opt[all] ]]; then
   ((${#args[@]} == 0)) || usage_error '--all or a job, not both'

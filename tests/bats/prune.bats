@@ -50,22 +50,23 @@ killed_prune() {
   make_job j 100 10
   tail -n 7 "$results/j.jsonl" >"$BATS_TEST_TMPDIR/expected"
   freed=$(head -n 93 "$results/j.jsonl" | wc -c)
-  [[ $(prune j "'keep', 7") == '{"job_id":"j","result":"pruned","kept":7,"dropped":null,"bytes_freed":'$freed'}' ]]
+  [[ $(prune j "'keep', 7") == '{"job_id":"j","result":"pruned","kept":7,"dropped":93,"bytes_freed":'$freed'}' ]]
   cmp "$BATS_TEST_TMPDIR/expected" "$results/j.jsonl"
   assert_no_leftovers
 }
 
-@test "count gives the number of removed lines; keep 0 leaves an empty file" {
-  make_job j 10
-  [[ $(prune j "'keep', 4, 'count', 1") == *'"kept":4,"dropped":6,'* ]]
+@test "without a receipt, the lines are not counted; count gives their number; keep 0 leaves an empty file" {
+  make_job j 12
+  [[ $(prune j "'keep', 10, 'receipt', 0") == *'"kept":10,"dropped":null,'* ]]
+  [[ $(prune j "'keep', 4, 'receipt', 0, 'count', 1") == *'"kept":4,"dropped":6,'* ]]
   [[ $(prune j "'keep', 0, 'count', 1, 'force', 1") == *'"kept":0,"dropped":4,'* ]]
   [[ -f $results/j.jsonl && ! -s $results/j.jsonl ]]
 }
 
-@test "keep does not read the lines that it drops" {
+@test "without a receipt, keep does not read the lines that it drops" {
   python3 "$root/tests/bench/generate.py" "$results/j.jsonl" 20000000
   with_faults FAULTS_LOG="$BATS_TEST_TMPDIR/log" -- sqlite3 -batch -init /dev/null -cmd ".load $extension" :memory: \
-    "SELECT taskresults_prune('j', 'keep', 10)"
+    "SELECT taskresults_prune('j', 'keep', 10, 'receipt', 0)"
   read -r _ bytes < <(grep bytes "$BATS_TEST_TMPDIR/log")
   ((bytes < 200000)) || { echo "read $bytes bytes"; return 1; }
   assert_rows 10 "SELECT count(*) FROM task_results"

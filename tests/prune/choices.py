@@ -1,9 +1,12 @@
 #!/usr/bin/env python3
 """choices.py EXTENSION COUNT - COUNT generated files are pruned with random options; what is kept, and what the report and
-a dry run before it say, must be what a model of the rules in Python says, byte for byte. Exits 1 at the first that is not.
+a dry run before it say, must be what a model of the rules in Python says, byte for byte; and the receipt, and its row of
+task_prunes, what Python counts in the lines that are gone. Exits 1 at the first that is not.
 
 Needs a Python with sqlite3.enable_load_extension."""
+import collections
 import datetime
+import hashlib
 import json
 import os
 import random
@@ -55,6 +58,7 @@ def make_options():
     options = {"keep": rng.choice([None, 0, 1, 3, 10, 1000]), "since": rng.choice([None, "2026-02-10T10:00Z", "2026-03-20"]),
                "keep_failures": rng.choice([None, 0, 1, 3]), "drop_rejects": rng.choice([None, 1]),
                "max_bytes": rng.choice([None, None, 0, 1, 100, 700, 3000, 10**6]),
+               "receipt": rng.choice([None, None, None, 1, 0]),
                "count": rng.choice([None, 1]), "force": 1}  # guards.py tests what is refused without it
     if options["since"] == "2026-03-20":
         options["since"] += "T00:00Z"
@@ -116,6 +120,75 @@ def prune(db, directory, options):
     return json.loads(db.execute(sql, arguments).fetchone()[0])
 
 
+EPOCH = datetime.datetime(1970, 1, 1)
+
+
+def moment(us):
+    return None if us is None else (EPOCH + datetime.timedelta(microseconds=us)).isoformat() + "Z"
+
+
+def count(lines):
+    """What a receipt of these lines says of them."""
+    records = [record for record in map(parse, lines) if isinstance(record, dict)]
+    days, untimed = collections.defaultdict(list), []
+    for record in records:
+        us = time_us(record.get("timestamp"))
+        failed = not record.get("success")
+        if us is None:
+            untimed.append(failed)
+        else:
+            days[moment(us)[:10]].append((us, failed))
+    times = [us for runs in days.values() for us, _ in runs]
+    return {"lines": len(lines), "records": len(records), "failures": sum(not record.get("success") for record in records),
+            "bytes": sum(map(len, lines)), "sha256": hashlib.sha256(b"".join(lines)).hexdigest(),
+            "first_run": moment(min(times, default=None)), "last_run": moment(max(times, default=None)),
+            "untimed": {"runs": len(untimed), "failures": sum(untimed)},
+            "days": [{"day": day, "runs": len(runs), "failures": sum(failed for _, failed in runs),
+                      "first_run": moment(min(runs)[0]), "last_run": moment(max(runs)[0])}
+                     for day, runs in sorted(days.items())]}
+
+
+def receipts(directory):
+    path = os.path.join(directory, ".taskresults/prunes/j.jsonl")
+    if not os.path.exists(path):
+        return []
+    with open(path) as file:
+        return [json.loads(line) for line in file]
+
+
+def ranges(lines, kept):
+    """The bytes of the lines that stay, neighbours joined."""
+    found, at = [], 0
+    for line, stays in zip(lines, kept):
+        if stays and found and found[-1][1] == at:
+            found[-1][1] += len(line)
+        elif stays:
+            found.append([at, at + len(line)])
+        at += len(line)
+    return found
+
+
+def judge_receipt(db, directory, lines, kept, before):
+    """What is wrong with the receipt of this prune."""
+    now = receipts(directory)
+    gone = [line for line, stays in zip(lines, kept) if not stays]
+    stayed = ranges(lines, kept)
+    is_scattered = stayed not in ([], [[sum(map(len, gone)), sum(map(len, lines))]])
+    expected = {**count(gone), "kept": stayed if len(stayed) <= 256 else None, "kept_ranges": len(stayed), "archive": None,
+                "scattered": is_scattered, "replaced": False, "uid": os.geteuid(), "max_line": 1024 * 1024}
+    if len(now) != len(before) + 1:
+        return f"{len(now)} receipts after {len(before)}"
+    wrong = {key: (now[-1].get(key), value) for key, value in expected.items() if now[-1].get(key) != value}
+    columns = ["lines", "records", "failures", "bytes", "first_run", "last_run", "sha256", "archive", "scattered", "replaced",
+               "uid", "pruned_at", "rule", "receipt"]
+    row = db.execute(f"SELECT {', '.join(columns)} FROM temp.p ORDER BY rowid DESC LIMIT 1").fetchone()
+    shown = dict(zip(columns, row))
+    if json.loads(shown.pop("receipt")) != now[-1]:
+        wrong["receipt"] = row
+    wrong.update({key: (value, now[-1][key]) for key, value in shown.items() if value != now[-1][key]})
+    return wrong
+
+
 def try_one(db, directory):
     path = os.path.join(directory, "j.jsonl")
     lines = [make_line(i) for i in range(rng.choice([0, 1, 5, 30, 80]))]
@@ -125,16 +198,25 @@ def try_one(db, directory):
         file.write(before)
     options = make_options()
     model = Model(options)
-    kept = [line for line in reversed(lines) if model.keeps(line)][::-1]
+    stays = [model.keeps(line) for line in reversed(lines)][::-1]
+    kept = [line for line, keep in zip(lines, stays) if keep]
     dropped, freed = len(lines) - len(kept), len(before) - len(tail) - sum(map(len, kept))
     expected = b"".join(kept) + (tail + b"\n" if tail and dropped else tail)
     dry = prune(db, directory, {**options, "dry_run": 1})
     with open(path, "rb") as file:
         unchanged = file.read() == before
+    before_receipts = receipts(directory)
     report = prune(db, directory, options)
     with open(path, "rb") as file:
         after = file.read()
-    counted = dropped if "count" in options or not dropped else None
+    has_receipt = options.get("receipt", 1) == 1
+    counted = dropped if "count" in options or not dropped or has_receipt else None
+    if dropped and has_receipt:
+        wrong = judge_receipt(db, directory, lines, stays, before_receipts)
+    else:
+        wrong = "there is one" if receipts(directory) != before_receipts else None
+    if wrong:
+        sys.exit(f"{options}\nreceipt {wrong}\nbefore {before}")
     if (not unchanged or after != expected or [dry["kept"], dry["dropped"], dry["bytes_freed"]] != [model.kept, dropped, freed]
             or [report["kept"], report["dropped"], report["bytes_freed"]] != [model.kept, counted, freed]):
         sys.exit(f"{options}\nreport {report}\ndry {dry}\nmodel {model.kept}, {dropped}, {freed}\nbefore {before}\n"
@@ -146,6 +228,7 @@ def main():
     db.enable_load_extension(True)
     db.load_extension(sys.argv[1])
     with tempfile.TemporaryDirectory() as directory:
+        db.execute(f"CREATE VIRTUAL TABLE temp.p USING task_prunes(dir='{directory}')")
         for _ in range(int(sys.argv[2])):
             try_one(db, directory)
 

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """every_step.py MODE [STRIDE] - something happens at every system call of a prune, while a writer that takes no lock
-appends a record between any two of them. Afterwards every record has to be there, once.
+appends a record between any two of them. Afterwards every record has to be there, once; and the receipts count exactly
+what is gone: one for each prune that came to its end, and none for another.
 
 MODE kill     the prune is killed before each call, a writer goes on, and the next prune succeeds
      torn     it is killed after each call, and in the middle of each write
@@ -23,6 +24,7 @@ OPTIONS = "'since', '2026-03-01T00:00Z'"
 CAN_BE_INTERRUPTED = ("openat", "flock", "pread", "pwrite", "fsync", "fdatasync", "fallocate", "renameat2", "unlinkat",
                       "nanosleep")
 REJECT = b"not a record\n"
+OLD = common.record("old", when="2026-01-01T00:00:00Z")
 
 
 class Job:
@@ -32,7 +34,8 @@ class Job:
         self.directory = tempfile.mkdtemp(prefix="taskresults-step-")
         self.path = os.path.join(self.directory, "j.jsonl")
         self.expected = set()
-        self.next_number = 0
+        self.next_number = self.old_lines = 0
+        self.has_odd_lines = False  # of those that go: then the receipts are not looked at
         self.append(12)
         with open(self.path, "ab") as file:
             file.write(REJECT)
@@ -45,18 +48,19 @@ class Job:
         """As the scheduler does, with something to drop before each record."""
         for _ in range(count):
             with open(self.path, "a") as file:
-                file.write(common.record("old", when="2026-01-01T00:00:00Z"))
+                file.write(OLD)
+            self.old_lines += 1
             with open(self.path, "a") as file:
                 file.write(common.record(self.next_number))
             self.expected.add(str(self.next_number))
             self.next_number += 1
 
     def prune(self, options=OPTIONS, **settings):
-        self.next_number += 1000
+        self.next_number += 100000
         environment = {"LD_PRELOAD": common.SHIM, "PRUNE_APPEND": self.path, "PRUNE_NUMBER": str(self.next_number)}
         environment.update(settings)
         report, said = common.prune(self.directory, "j", options, environment)
-        self.next_number += 1000
+        self.next_number += 100000
         if os.path.exists(self.path + ".numbers"):
             with open(self.path + ".numbers") as file:
                 self.expected.update(file.read().split())
@@ -64,7 +68,9 @@ class Job:
 
     def check(self, what):
         names, rejects = common.names_in(self.path)
-        names.pop("old", None)
+        wrong = common.judge_receipts(self.directory, OLD, self.old_lines - names.pop("old", 0))
+        if wrong and not self.has_odd_lines:
+            sys.exit(f"{what}: {wrong}; see {self.directory}")
         lost = self.expected - set(names)
         extra = [name for name, count in names.items() if count > 1 or name not in self.expected]
         left = common.leftovers(self.directory)
@@ -119,6 +125,8 @@ def finish(job, what):
     if report is None or report["result"] not in ("pruned", "unchanged"):
         sys.exit(f"{what}: the next prune said {report or said}; see {job.directory}")
     job.check(what)
+    if common.pending(job.directory):
+        sys.exit(f"{what}: a pending receipt is left; see {job.directory}")
     job.done()
 
 

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """power.py [STRIDE] - the power fails at every (STRIDE-th) system call of a prune, and of a recovery. Afterwards every
-record that was synced before the prune has to be there, once, and no other record twice.
+record that was synced before the prune has to be there, once, and no other record twice. The receipts count exactly what
+is gone.
 
 Needs root: the job lives on an ext4 in a file of its own, which EXT4_IOC_SHUTDOWN stops without flushing anything; what
 a remount then finds is what a power failure would have left. What writers had not synced can be a hole then, a line that
@@ -49,7 +50,7 @@ class Disk:
 
 def fail_at(disk, job, at):
     """Runs a prune up to its at-th call, where the power fails. False: it came to its end before."""
-    job.next_number += 1000
+    job.next_number += 100000
     process = common.sqlite(f"SELECT taskresults_prune('j', {every_step.OPTIONS})", job.directory,
                             {"LD_PRELOAD": common.SHIM, "PRUNE_APPEND": job.path, "PRUNE_AT": str(at),
                              "PRUNE_NUMBER": str(job.next_number), "PRUNE_FAULT": "stop"})
@@ -58,7 +59,7 @@ def fail_at(disk, job, at):
         disk.fail()
         os.kill(process.pid, signal.SIGKILL)
     process.communicate()
-    job.next_number += 1000
+    job.next_number += 100000
     disk.unmount()
     disk.mount()
     return stopped
@@ -69,7 +70,11 @@ def check(job, synced, what):
     after = {str(job.next_number - 1), str(job.next_number - 2)}
     report, said = common.prune(job.directory, "j", every_step.OPTIONS)
     names, rejects = common.names_in(job.path)
-    names.pop("old", None)
+    glued = sum(line.startswith(b"\0") and line.endswith(every_step.OLD.encode()) for line in rejects)  # to a hole
+    wrong = common.judge_receipts(job.directory, every_step.OLD, job.old_lines - glued - names.pop("old", 0),
+                                  has_blanks=True)  # where lines were drained that had not been synced
+    if wrong or common.pending(job.directory):
+        sys.exit(f"{what}: {wrong}, pending {common.pending(job.directory)}")
     lost = (synced | after) - set(names)
     rejects = [line for line in rejects if not line.startswith(b"\0")]
     repeated = [name for name, count in names.items() if count > 1]
@@ -82,7 +87,8 @@ def try_all(disk, stride):
     tempfile.tempdir = disk.root
     calls = every_step.calls_of_a_prune()
     tried = 0
-    for kill in (None, calls.index("renameat2") + 3, calls.index("fallocate") + 6):
+    exchange = calls.index("renameat2")
+    for kill in (None, exchange + 3, calls.index("fallocate", exchange) + 6):
         for at in range(1, len(calls) + 1, stride):
             job = every_step.Job()
             if kill:

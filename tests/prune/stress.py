@@ -230,6 +230,13 @@ class Stress:
         written = sum(self.written[w] for w in range(self.options.writers))
         lost = sum(len(set(range(self.written[w])) - seen) for w, seen in enumerate(self.seen))
         left = common.leftovers(self.directory)
+        counted, wrong = common.receipts(self.directory, JOB)
+        with open(self.path, "rb") as file:
+            there = sum(1 for _ in file)
+        uncounted = written - there - sum(receipt["records"] for receipt in counted)
+        if self.options.recipe == "ours" and (wrong or uncounted):
+            print(f"stress.py: {uncounted} records are neither in the file nor in a receipt; {wrong}", file=sys.stderr)
+            return 1
         self.figures.update(records=written, lost=lost, seconds=round(seconds, 1), bad_readers=bad_readers,
                             scans=sum(self.scans[r] for r in range(self.options.readers)), leftovers=len(left))
         print(json.dumps({"recipe": self.options.recipe, **self.figures}))

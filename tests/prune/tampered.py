@@ -16,9 +16,12 @@ import sys
 import common
 import every_step
 
-STATE = struct.Struct("<16s5Q3q3I256sIQ")  # TrJournalState in ext/tr.h
+STATE = struct.Struct("<16s5Q3q3I256sIQ33sB6s")  # TrJournalState in ext/prune/prune.h
+SUMMED, REST = 352, 360  # bytes before the checksum; where what follows it begins
+RECEIPT_MAGIC = b"taskresults-j2\n\0"
 Journal = collections.namedtuple("Journal", "magic sequence old_dev old_ino live_dev live_ino drained region_at region_length "
-                                            "adds_newline reserved job_length job_id zero checksum")
+                                            "adds_newline reserved job_length job_id zero checksum receipt_id is_replaced "
+                                            "rest", defaults=(b"", 0, b""))
 
 
 def leftover(job, suffix):
@@ -32,14 +35,21 @@ def read_journal(job):
     return max(states, key=lambda state: state.sequence)
 
 
-def write_journal(job, state):
-    """In both slots, with the right sum."""
-    packed = STATE.pack(*state)
+def fnv(data):
     total = 14695981039346656037
-    for byte in packed[:-8]:
+    for byte in data:
         total = (total ^ byte) * 1099511628211 % 2**64
+    return total
+
+
+def write_journal(job, state):
+    """In both slots, with the right sum. With a receipt, they begin behind one that is empty."""
+    packed = STATE.pack(*state)
+    has_receipt = state.magic == RECEIPT_MAGIC
+    total = fnv(packed[:SUMMED]) ^ (fnv(packed[REST:]) if has_receipt else 0)
+    slot = (packed[:SUMMED] + struct.pack("<Q", total) + packed[REST:]).ljust(512, b"\0")
     with open(leftover(job, ".journal"), "wb") as file:
-        file.write((packed[:-8] + struct.pack("<Q", total)).ljust(512, b"\0") * 2)
+        file.write((b"\0" * 512 if has_receipt else b"") + slot * 2)
 
 
 KILLS = {"made": (2, "kill"), "reserved": (5, "kill"), "half filled": (7, "torn")}
@@ -47,7 +57,9 @@ KILLS = {"made": (2, "kill"), "reserved": (5, "kill"), "half filled": (7, "torn"
 
 @functools.cache
 def allocation():
-    return every_step.calls_of_a_prune().index("fallocate") + 1
+    """Of the drain: the first one is for the receipt."""
+    calls = every_step.calls_of_a_prune()
+    return calls.index("fallocate", calls.index("renameat2")) + 1
 
 
 def killed(job, phase):
@@ -200,7 +212,7 @@ def cut_between_two_looks():
     job.prune(PRUNE_AT="renameat2", PRUNE_FAULT="torn", PRUNE_APPEND="/dev/null")
     drained = read_journal(job).drained
     with open(leftover(job, ".new"), "ab") as writer:
-        writer.write(b"".join(common.record(500000 + i).encode() for i in range(3)))
+        writer.write(b"".join(common.record(90000000 + i).encode() for i in range(3)))
         writer.flush()
         process = common.sqlite(f"SELECT taskresults_prune('j', {every_step.OPTIONS})", job.directory,
                                 {"LD_PRELOAD": common.SHIM, "PRUNE_AT": "fallocate", "PRUNE_FAULT": "stop"})
@@ -208,6 +220,7 @@ def cut_between_two_looks():
         writer.truncate(drained - 400)
         os.kill(process.pid, signal.SIGCONT)
         process.communicate()
+    job.has_odd_lines = True  # the prune drops a blank line, too
     every_step.finish(job, "the old file cut below what was drained, between two looks")
     yield "two looks"
 
@@ -231,7 +244,8 @@ def hostile_journal():
     job = every_step.Job()
     state, _ = killed(job, "reserved")
     for lie in ({"job_length": 100000}, {"drained": -1}, {"region_at": -1}, {"region_length": -1}, {"adds_newline": 2},
-                {"reserved": 2}, {"region_at": 2**63 - 1}, {"drained": 2**63 - 1}, {"region_length": 0, "adds_newline": 1}):
+                {"reserved": 2}, {"region_at": 2**63 - 1}, {"drained": 2**63 - 1}, {"region_length": 0, "adds_newline": 1},
+                {"receipt_id": b"x" * 33}, {"receipt_id": b"short"}, {"magic": b"taskresults-j3\n\0"}):
         write_journal(job, state._replace(**lie))
         report, said = job.prune(PRUNE_APPEND="/dev/null")
         shown = common.sqlite("SELECT count(*) FROM task_rejects WHERE reason LIKE 'left by%'", job.directory)
@@ -248,15 +262,37 @@ def another_in_place_of_the_old():
     job.prune(PRUNE_AT="renameat2", PRUNE_FAULT="torn", PRUNE_APPEND="/dev/null")
     new = leftover(job, ".new")
     with open(job.directory + "/other", "w") as file:
-        file.write(common.record(777777))
+        file.write(common.record(97777777))
     os.rename(job.directory + "/other", new)
-    job.expected.add("777777")
+    job.expected.add("97777777")
+    job.has_odd_lines = True
+    report, said = job.prune(PRUNE_APPEND="/dev/null")
+    found, wrong = common.receipts(job.directory)
+    if not report or wrong or [receipt["replaced"] for receipt in found] != [True]:
+        sys.exit(f"another file in place of the old one: {report or said}, {found}, {wrong}; see {job.directory}")
     every_step.finish(job, "another file in place of the old one")
     yield "another"
 
 
+def device_with_another_number():
+    """The power fails, and after the restart the file system's device has another number."""
+    for options in (every_step.OPTIONS, every_step.OPTIONS + ", 'receipt', 0"):
+        for fault in ("kill", "torn", None):  # before the exchange, behind it, and in the drain
+            job = every_step.Job()
+            if fault:
+                job.prune(options, PRUNE_AT="renameat2", PRUNE_FAULT=fault)
+            else:
+                killed(job, "reserved")
+            state = read_journal(job)
+            write_journal(job, state._replace(old_dev=state.old_dev + 7, live_dev=state.live_dev + 7))
+            job.has_odd_lines = "receipt" in options  # what the first one removed has no receipt
+            every_step.finish(job, f"another device, {fault}, {options}")
+            yield "device"
+
+
 def main():
-    print(sum(1 for tamper in (regions, cuts, cut_between_two_looks, stump, hostile_journal, another_in_place_of_the_old) for _ in tamper()), "recoveries")
+    print(sum(1 for tamper in (regions, cuts, cut_between_two_looks, stump, hostile_journal, another_in_place_of_the_old,
+                                  device_with_another_number) for _ in tamper()), "recoveries")
 
 
 if __name__ == "__main__":

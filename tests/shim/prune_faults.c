@@ -150,6 +150,7 @@ WRAP(fallocate, (int fd, int mode, off_t at, off_t length), (fd, mode, at, lengt
 WRAP(fchmod, (int fd, mode_t mode), (fd, mode))
 WRAP(fchown, (int fd, uid_t user, gid_t group), (fd, user, group))
 WRAP(fsetxattr, (int fd, const char *name, const void *value, size_t size, int flags), (fd, name, value, size, flags))
+WRAP(mkdirat, (int fd, const char *name, mode_t mode), (fd, name, mode))
 WRAP(fstatvfs, (int fd, struct statvfs *out), (fd, out))
 
 int openat(int dirfd, const char *path, int flags, ...) {

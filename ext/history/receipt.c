@@ -1,0 +1,88 @@
+/*
+** receipt.c - what a prune removed: counted record by record, and by days.
+**
+** A record belongs to the UTC day of its time. Those whose time cannot be read are counted apart. Nearly always a
+** record is of the same day as the one before it, or of the next one; a clock that was set back is found by a search.
+*/
+#include "history.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define US_PER_UTC_DAY (INT64_C(86400) * TR_US_PER_SECOND)
+#define FIRST_DAY INT64_C(-719528) /* 0000-01-01 */
+#define LAST_DAY INT64_C(2932896)  /* 9999-12-31 */
+
+bool tr_receipt_day_of(int64_t time_us, int64_t *day) {
+  *day = time_us / US_PER_UTC_DAY - (time_us % US_PER_UTC_DAY < 0);
+  return *day >= FIRST_DAY && *day <= LAST_DAY;
+}
+
+void tr_receipt_day_text(int64_t day, char out[TR_DAY_TEXT_SIZE]) {
+  int year, month, of_month;
+  tr_civil_from_days(day, &year, &month, &of_month);
+  sqlite3_snprintf(TR_DAY_TEXT_SIZE, out, "%04d-%02d-%02d", year, month, of_month);
+}
+
+/* The index of the first entry that is not before this day. */
+static size_t find_day(const TrReceipt *receipt, int64_t day) {
+  size_t from = 0, to = receipt->days;
+  if (to > 0 && receipt->day[to - 1].day == day) return to - 1;
+  while (from < to) {
+    size_t middle = from + (to - from) / 2;
+    if (receipt->day[middle].day < day)
+      from = middle + 1;
+    else
+      to = middle;
+  }
+  return from;
+}
+
+static int take_day(TrReceipt *receipt, int64_t day, int64_t time_us, TrReceiptDay **taken) {
+  size_t at = find_day(receipt, day);
+  if (at == receipt->days || receipt->day[at].day != day) {
+    if (receipt->days == TR_RECEIPT_MAX_DAYS) return SQLITE_TOOBIG;
+    TrReceiptDay *grown = tr_array_reserve(receipt->day, &receipt->room, receipt->days + 1, sizeof *grown);
+    if (grown == NULL) return SQLITE_NOMEM;
+    receipt->day = grown;
+    memmove(grown + at + 1, grown + at, (receipt->days - at) * sizeof *grown);
+    grown[at] = (TrReceiptDay){.day = day, .first_us = time_us, .last_us = time_us};
+    receipt->days++;
+  }
+  *taken = &receipt->day[at];
+  return SQLITE_OK;
+}
+
+int tr_receipt_add_record(TrReceipt *receipt, bool is_ok, bool is_timed, int64_t time_us) {
+  TrReceiptDay *day;
+  int64_t number;
+  receipt->records++;
+  receipt->failures += !is_ok;
+  if (!is_timed || !tr_receipt_day_of(time_us, &number)) {
+    receipt->untimed++;
+    receipt->untimed_failures += !is_ok;
+    return SQLITE_OK;
+  }
+  int code = take_day(receipt, number, time_us, &day);
+  if (code != SQLITE_OK) return code;
+  day->runs++;
+  day->failures += !is_ok;
+  if (time_us < day->first_us) day->first_us = time_us;
+  if (time_us > day->last_us) day->last_us = time_us;
+  return SQLITE_OK;
+}
+
+void tr_receipt_free(TrReceipt *receipt) {
+  sqlite3_free(receipt->rule);
+  sqlite3_free(receipt->day);
+  sqlite3_free(receipt->archive);
+  *receipt = (TrReceipt){0};
+}
+
+int tr_receipt_make_id(char id[TR_RECEIPT_ID_SIZE]) {
+  unsigned char bytes[(TR_RECEIPT_ID_SIZE - 1) / 2];
+  int reason = tr_random_bytes(bytes, sizeof bytes);
+  if (reason) return reason;
+  for (size_t i = 0; i < sizeof bytes; i++) snprintf(id + 2 * i, 3, "%02x", bytes[i]);
+  return 0;
+}

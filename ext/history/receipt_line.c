@@ -1,0 +1,216 @@
+/*
+** receipt_line.c - a receipt <-> its line of JSON.
+**
+** The line begins with the id, so that the beginning of a line that was cut short can be recognised. It ends with
+** `replaced`, which is known last: after the exchange of the files. What we do not know is ignored when a line is read,
+** since a later version may add to it; what we need must be there, and fit together.
+*/
+#include "history.h"
+
+#include <string.h>
+
+static void append_member(sqlite3_str *out, const char *name, int64_t number) {
+  sqlite3_str_appendf(out, ",\"%s\":%lld", name, (long long)number);
+}
+
+/* JSON's numbers are exact up to 2^53; what is greater is written as a text. */
+static void append_exact(sqlite3_str *out, const char *name, uint64_t number) {
+  const char *quote = number < (uint64_t)TR_EXACT_DOUBLE ? "" : "\"";
+  sqlite3_str_appendf(out, "\"%s\":%s%llu%s", name, quote, (unsigned long long)number, quote);
+}
+
+static void append_text_or_null(sqlite3_str *out, const char *name, const char *text) {
+  sqlite3_str_appendf(out, ",\"%s\":", name);
+  if (text)
+    tr_json_append_string(out, text, strlen(text));
+  else
+    sqlite3_str_appendall(out, "null");
+}
+
+static void append_time(sqlite3_str *out, const char *name, const int64_t *time_us) {
+  char text[TR_TIMESTAMP_SIZE];
+  if (time_us) tr_timestamp_format(*time_us, text);
+  append_text_or_null(out, name, time_us ? text : NULL);
+}
+
+static void append_days(sqlite3_str *out, const TrReceipt *receipt) {
+  sqlite3_str_appendall(out, ",\"days\":[");
+  for (size_t i = 0; i < receipt->days; i++) {
+    const TrReceiptDay *day = &receipt->day[i];
+    char text[TR_DAY_TEXT_SIZE];
+    tr_receipt_day_text(day->day, text);
+    sqlite3_str_appendf(out, "%s{\"day\":\"%s\"", i ? "," : "", text);
+    append_member(out, "runs", day->runs);
+    append_member(out, "failures", day->failures);
+    append_time(out, "first_run", &day->first_us);
+    append_time(out, "last_run", &day->last_us);
+    sqlite3_str_appendchar(out, 1, '}');
+  }
+  sqlite3_str_appendall(out, "],\"untimed\":{\"runs\":");
+  sqlite3_str_appendf(out, "%lld", (long long)receipt->untimed);
+  append_member(out, "failures", receipt->untimed_failures);
+  sqlite3_str_appendchar(out, 1, '}');
+}
+
+static void append_file(sqlite3_str *out, const char *name, const TrReceiptFile *file) {
+  sqlite3_str_appendf(out, ",\"%s\":{", name);
+  append_exact(out, "dev", file->dev);
+  sqlite3_str_appendchar(out, 1, ',');
+  append_exact(out, "inode", file->inode);
+  append_member(out, "bytes", file->bytes);
+  sqlite3_str_appendchar(out, 1, '}');
+}
+
+/* Their number is always there; they themselves only if there are few. */
+static void append_kept(sqlite3_str *out, const TrReceipt *receipt) {
+  append_member(out, "kept_ranges", (int64_t)receipt->kept_count);
+  sqlite3_str_appendall(out, ",\"kept\":");
+  if (receipt->kept_count > TR_RECEIPT_MAX_RANGES) {
+    sqlite3_str_appendall(out, "null");
+    return;
+  }
+  sqlite3_str_appendchar(out, 1, '[');
+  for (size_t i = 0; i < receipt->kept_count; i++) {
+    sqlite3_str_appendf(out, "%s[%lld,%lld]", i ? "," : "", (long long)receipt->kept[i].from,
+                        (long long)receipt->kept[i].to);
+  }
+  sqlite3_str_appendchar(out, 1, ']');
+}
+
+char *tr_receipt_encode(const TrReceipt *receipt) {
+  sqlite3_str *out = sqlite3_str_new(NULL);
+  sqlite3_str_appendf(out, "{\"id\":\"%s\"", receipt->id);
+  append_time(out, "pruned_at", &receipt->pruned_us);
+  append_text_or_null(out, "rule", receipt->rule);
+  append_member(out, "uid", receipt->uid);
+  append_text_or_null(out, "version", TASKRESULTS_VERSION);
+  append_member(out, "max_line", receipt->max_line);
+  append_member(out, "lines", receipt->lines);
+  append_member(out, "records", receipt->records);
+  append_member(out, "failures", receipt->failures);
+  append_member(out, "bytes", receipt->bytes);
+  append_time(out, "first_run", receipt->days ? &receipt->day[0].first_us : NULL);
+  append_time(out, "last_run", receipt->days ? &receipt->day[receipt->days - 1].last_us : NULL);
+  append_text_or_null(out, "sha256", receipt->sha256[0] ? receipt->sha256 : NULL);
+  append_days(out, receipt);
+  append_file(out, "old", &receipt->old);
+  append_file(out, "new", &receipt->new);
+  append_kept(out, receipt);
+  sqlite3_str_appendf(out, ",\"scattered\":%s", receipt->is_scattered ? "true" : "false");
+  append_text_or_null(out, "archive", receipt->archive);
+  sqlite3_str_appendall(out, receipt->is_replaced ? TR_RECEIPT_END_REPLACED : TR_RECEIPT_END);
+  return sqlite3_str_finish(out);
+}
+
+/* --- a line -> a receipt ------------------------------------------------------------------------------------------ */
+
+static bool take_count_of(const TrJson *object, const char *key, int64_t *number) {
+  return tr_json_integer(tr_json_member(object, key), number) && *number >= 0;
+}
+
+static bool take_time_of(const TrJson *object, const char *key, int64_t *time_us) {
+  const char *text = tr_json_text(tr_json_member(object, key));
+  return text && tr_timestamp_parse(text, strlen(text), time_us);
+}
+
+static bool take_id(const TrJson *object, TrReceipt *receipt) {
+  const char *id = tr_json_text(tr_json_member(object, "id"));
+  if (id == NULL || strlen(id) != TR_RECEIPT_ID_SIZE - 1) return false;
+  if (strspn(id, "0123456789abcdef") != TR_RECEIPT_ID_SIZE - 1) return false;
+  memcpy(receipt->id, id, TR_RECEIPT_ID_SIZE);
+  return true;
+}
+
+static bool take_sha256(const TrJson *object, TrReceipt *receipt) {
+  const TrJson *value = tr_json_member(object, "sha256");
+  const char *text = tr_json_text(value);
+  if (text == NULL) return value && !tr_json_is_truthy(value);
+  if (strlen(text) != TR_DIGEST_TEXT_SIZE - 1) return false;
+  memcpy(receipt->sha256, text, TR_DIGEST_TEXT_SIZE);
+  return true;
+}
+
+/* Both times must be of the day. */
+static bool take_day_of(const TrJson *object, TrReceiptDay *day) {
+  const char *text = tr_json_text(tr_json_member(object, "day"));
+  char midnight[32];
+  int64_t start_us, first, last;
+  if (text == NULL || strlen(text) != strlen("2026-01-31")) return false;
+  sqlite3_snprintf(sizeof midnight, midnight, "%sT00:00:00Z", text);
+  if (!tr_timestamp_parse(midnight, strlen(midnight), &start_us)) return false;
+  tr_receipt_day_of(start_us, &day->day);
+  return take_count_of(object, "runs", &day->runs) && take_count_of(object, "failures", &day->failures) &&
+         take_time_of(object, "first_run", &day->first_us) && take_time_of(object, "last_run", &day->last_us) &&
+         day->failures <= day->runs && day->runs > 0 && day->first_us <= day->last_us &&
+         tr_receipt_day_of(day->first_us, &first) && first == day->day && tr_receipt_day_of(day->last_us, &last) &&
+         last == day->day;
+}
+
+static int take_days_of(const TrJson *object, TrReceipt *receipt, bool *is_fine) {
+  const TrJson *array = tr_json_member(object, "days");
+  const TrJson *element = tr_json_is_array(array) ? tr_json_first(array) : NULL;
+  *is_fine = tr_json_is_array(array);
+  for (; element && *is_fine; element = tr_json_next(element)) {
+    TrReceiptDay *grown = tr_array_reserve(receipt->day, &receipt->room, receipt->days + 1, sizeof *grown);
+    if (grown == NULL) return SQLITE_NOMEM;
+    receipt->day = grown;
+    *is_fine = take_day_of(element, &grown[receipt->days]) &&
+               (receipt->days == 0 || grown[receipt->days - 1].day < grown[receipt->days].day);
+    receipt->days++;
+  }
+  return SQLITE_OK;
+}
+
+/* The records of all days, and those without a time, are all records. */
+static bool sums_are_right(const TrReceipt *receipt) {
+  int64_t runs = receipt->untimed, failures = receipt->untimed_failures;
+  for (size_t i = 0; i < receipt->days; i++) {
+    runs += receipt->day[i].runs;
+    failures += receipt->day[i].failures;
+  }
+  return runs == receipt->records && failures == receipt->failures && receipt->records <= receipt->lines &&
+         receipt->untimed_failures <= receipt->untimed;
+}
+
+static bool take_numbers(const TrJson *object, TrReceipt *receipt) {
+  const TrJson *untimed = tr_json_member(object, "untimed");
+  return take_count_of(object, "uid", &receipt->uid) && take_count_of(object, "lines", &receipt->lines) &&
+         take_count_of(object, "records", &receipt->records) && take_count_of(object, "failures", &receipt->failures) &&
+         take_count_of(object, "bytes", &receipt->bytes) && take_count_of(untimed, "runs", &receipt->untimed) &&
+         take_count_of(untimed, "failures", &receipt->untimed_failures);
+}
+
+static int take_texts(const TrJson *object, TrReceipt *receipt, bool *is_fine) {
+  const char *rule = tr_json_text(tr_json_member(object, "rule"));
+  const TrJson *archive = tr_json_member(object, "archive"), *replaced = tr_json_member(object, "replaced");
+  const char *archive_name = tr_json_text(archive);
+  *is_fine = rule && archive && (archive_name || !tr_json_is_truthy(archive)) && replaced;
+  if (!*is_fine) return SQLITE_OK;
+  receipt->is_replaced = tr_json_is_truthy(replaced);
+  receipt->is_scattered = tr_json_is_truthy(tr_json_member(object, "scattered"));
+  receipt->rule = sqlite3_mprintf("%s", rule);
+  if (archive_name) receipt->archive = sqlite3_mprintf("%s", archive_name);
+  return receipt->rule && (receipt->archive || archive_name == NULL) ? SQLITE_OK : SQLITE_NOMEM;
+}
+
+static int take_receipt(const TrJson *object, TrReceipt *receipt, char **message) {
+  bool is_fine = false;
+  int code = take_texts(object, receipt, &is_fine);
+  if (code == SQLITE_OK && is_fine) code = take_days_of(object, receipt, &is_fine);
+  if (code != SQLITE_OK) return code;
+  is_fine = is_fine && take_id(object, receipt) && take_time_of(object, "pruned_at", &receipt->pruned_us) &&
+            take_numbers(object, receipt) && take_sha256(object, receipt);
+  if (!is_fine) return tr_error(message, SQLITE_CORRUPT, "a member of a receipt is missing, or has a wrong value");
+  if (sums_are_right(receipt)) return SQLITE_OK;
+  return tr_error(message, SQLITE_CORRUPT, "its numbers contradict each other");
+}
+
+int tr_receipt_parse(const char *text, size_t length, TrReceipt *receipt, char **message) {
+  TrJson *object;
+  *receipt = (TrReceipt){0};
+  int code = tr_json_parse(text, length, &object, message);
+  if (code == SQLITE_OK) code = take_receipt(object, receipt, message);
+  tr_json_free(object);
+  if (code != SQLITE_OK) tr_receipt_free(receipt);
+  return code;
+}
