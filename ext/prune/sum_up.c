@@ -103,7 +103,7 @@ static int add_gaps(Sum *sum, char **message) {
 
 /* --- what else a receipt tells ------------------------------------------------------------------------------------ */
 
-static void append_rule(sqlite3_str *out, const char *name, int64_t number) {
+static void append_rule_number(sqlite3_str *out, const char *name, int64_t number) {
   sqlite3_str_appendf(out, "%s%s %lld", sqlite3_str_length(out) ? ", " : "", name, (long long)number);
 }
 
@@ -114,13 +114,13 @@ static void append_rule_text(sqlite3_str *out, const char *name, const char *tex
 static char *rule_of(const TrPruneOptions *options) {
   sqlite3_str *out = sqlite3_str_new(NULL);
   char since[TR_TIMESTAMP_SIZE] = "";
-  if (options->by_count) append_rule(out, "keep", options->keep);
+  if (options->by_count) append_rule_number(out, "keep", options->keep);
   if (options->by_time) {
     tr_timestamp_format(options->since_us, since);
     append_rule_text(out, "since ", since);
   }
-  if (options->keep_failures) append_rule(out, "keep_failures", options->keep_failures);
-  if (options->by_size) append_rule(out, "max_bytes", options->max_bytes);
+  if (options->keep_failures) append_rule_number(out, "keep_failures", options->keep_failures);
+  if (options->by_size) append_rule_number(out, "max_bytes", options->max_bytes);
   if (options->drop_rejects) append_rule_text(out, "drop_rejects", "");
   if (options->unshipped) append_rule_text(out, "unshipped", "");
   if (options->force) append_rule_text(out, "force", "");
