@@ -121,10 +121,9 @@ typedef enum Option {
 
 /* OPTIONS: unknown name. */
 static Option option_named(const char *name, size_t length) {
-  static const char *const names[OPTIONS] = {"keep",    "since",        "keep_failures", "max_bytes",
-                                             "policy",  "drop_rejects", "count",         "dry_run",
-                                             "offline", "force",        "unshipped",     "receipt",
-                                             "dir"};
+  static const char *const names[OPTIONS] = {
+      "keep",    "since",   "keep_failures", "max_bytes", "policy",  "drop_rejects", "count",
+      "dry_run", "offline", "force",         "unshipped", "receipt", "dir"};
   Option option = 0;
   while (option < OPTIONS && (strlen(names[option]) != length || memcmp(names[option], name, length) != 0)) option++;
   return option;

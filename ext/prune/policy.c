@@ -68,7 +68,7 @@ static int check_patterns(const Reading *reading, const TrJson *value, char **me
 }
 
 static int check_target(const Reading *reading, const TrJson *value, char **message) {
-  double target;
+  double target = 0;
   if (tr_json_number(value, &target) && target > 0 && target <= 100) return SQLITE_OK;
   return policy_error(reading, message, "'target' has to be a percentage: a number over 0 and up to 100");
 }

@@ -20,7 +20,7 @@ const char *tr_reason_text(TrReason reason) {
       [TR_TOO_DEEP] = "nested more than 900 levels deep",
       [TR_TOO_LONG] = "longer than max_line",
       [TR_DAMAGED] = "damaged",
-    [TR_UNFINISHED] = "no newline yet: still being written, or cut short",
+      [TR_UNFINISHED] = "no newline yet: still being written, or cut short",
   };
   return text[reason];
 }

@@ -26,8 +26,8 @@
 #                   rule; --max-bytes 0; and removing the records of all jobs in the directory
 #   --count         count the dropped lines, and the kept records, for which the files are read whole
 #   --unshipped     also remove lines that `taskresults ship` has not sent yet; without this option they stay
-#   --no-receipt    leave no receipt; then the lines that are removed need not be read. Also finishes an interrupted prune
-#                   whose receipt cannot be written
+#   --no-receipt    leave no receipt; then the lines that are removed need not be read. Also finishes an interrupted
+#                   prune whose receipt cannot be written
 #   --offline       you know that nothing writes to the files: then prune also works on file systems that have no
 #                   leases, or cannot exchange two files
 #   --quiet         print only what could not be pruned, for cron

@@ -38,7 +38,8 @@
 
 # shellcheck shell=bash
 parse_options 'to= host= state= config= follow once interval= tries= resend' "$@"
-load lib/{option_values,query,sql_text,atomic,characters} ship/{sink,state,cursor,listing,reading,place,spool,sending,retry,marks}
+load lib/{option_values,query,sql_text,atomic,characters}
+load ship/{sink,state,cursor,listing,reading,place,spool,sending,retry,marks}
 at_most 0
 exclusive follow once
 [[ -n ${opt[to]-} ]] || usage_error 'ship wants a sink: --to URL'

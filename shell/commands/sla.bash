@@ -16,8 +16,8 @@
 #                  average
 #   MTBF           mean time between failures: from the beginning of one outage in the window to the beginning of the
 #                  next. Like MTTR, it includes only counted time
-#   the budget     with --target or --policy: the down time and the failed runs that the target allows, and how much is left of
-#                  each: less than 0 if there was more than allowed
+#   the budget     with --target or --policy: the down time and the failed runs that the target allows, and how much is
+#                  left of each: less than 0 if there was more than allowed
 #
 # A target is missed if less than 0 is left of a budget. A job that did not run in the window has no success ratio. If
 # it was down before, it stayed down, and its uptime is 0 %. Otherwise its uptime is unknown, and it misses no target.

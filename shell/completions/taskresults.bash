@@ -98,8 +98,8 @@ _taskresults_option() {
     --job) _taskresults_jobs "$word"; _taskresults_reply "${found[@]}"; return ;;
     -o | --output | --db | --state | --policy) compopt -o default 2>/dev/null; COMPREPLY=(); return ;;
     --limit | --min | --max-chars | --since | --until | --interval | --columns | --delimiter) COMPREPLY=(); return ;;
-    --keep | --keep-failures | --max-bytes | --name | --timeout | --jitter | --days | --title | --refresh) COMPREPLY=(); return ;;
-    --within) COMPREPLY=(); return ;;
+    --keep | --keep-failures | --max-bytes | --name | --timeout | --jitter) COMPREPLY=(); return ;;
+    --within | --days | --title | --refresh) COMPREPLY=(); return ;;
     --target | --after | --rate | --silent-for | --grace | --cooldown | --for | --burn) COMPREPLY=(); return ;;
     --maintenance | --suspicious | --exec | --exec-timeout | --max-duration | --grep) COMPREPLY=(); return ;;
   esac

@@ -42,8 +42,8 @@ plain_words() {
   printf '%s\n' "${words%"${words##*[! ]}"}"
 }
 
-# check_sink CURSOR - what comes of it, as a line of doctor's. Whoever may write in the directory of results can name any
-# cursor in its marks, and so any sink: nobody else's may make us send our password there.
+# check_sink CURSOR - prints the result as a line of doctor's. Whoever may write in the results directory can name any
+# cursor in its marks, and so any sink: nobody else's cursor may make us send our password there.
 check_sink() {
   local said others made_us made
   if [[ ! -O $1 || ! -O ${1%/*} ]]; then

@@ -66,7 +66,8 @@ INSERT INTO repeated SELECT b.id, row_number() OVER (PARTITION BY b.file, b.time
 
 # spool_sql STREAM CONDITION - SQL: one request with those rows of the batch.
 spool_sql() {
-  printf '%s' "INSERT INTO spool(stream, body) SELECT '$1', body FROM (SELECT group_concat('{\"host\":' || meta.host || ',\"job_id\":' ||
+  printf '%s' "INSERT INTO spool(stream, body) SELECT '$1', body FROM (SELECT
+      group_concat('{\"host\":' || meta.host || ',\"job_id\":' ||
       json_quote(p.job) || ',\"seq\":' || (meta.next + b.id) || ',\"hash\":' || b.hash || ',\"n\":' ||
       ((SELECT n FROM counts AS c WHERE c.file = b.file AND c.time_us = b.time_us AND c.hash = b.hash) -
         ifnull((SELECT later FROM repeated AS r WHERE r.id = b.id), 0)) || ',' || substr(b.row, 2), char(10)) AS body

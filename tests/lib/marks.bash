@@ -1,5 +1,5 @@
-# marks.bash - prunes beside the marks of `taskresults ship`, which the tests write themselves. `load ../lib/marks` below
-# `load ../lib/helpers`.
+# marks.bash - prunes beside the marks of `taskresults ship`, which the tests write themselves.
+# `load ../lib/marks` below `load ../lib/helpers`.
 
 # shellcheck shell=bash disable=SC2154  # helpers.bash sets results
 

@@ -129,7 +129,7 @@ RUNS
 @test "what taskresults ship has not read stays, and the note says so; --unshipped removes it" {
   make_job a 9
   make_job b 2
-  mkdir -p -m 700 "$results/.taskresults/shipped"
+  mkdir -m 700 "$results/.taskresults" "$results/.taskresults/shipped"
   {
     echo '{"taskresults_marks":1,"cursor":"/var/lib/cursor.db"}'
     stat -c '{"file":"%n","dev":%d,"inode":%i,"end":0}' "$results/b.jsonl"
