@@ -28,6 +28,15 @@ static int give_to(int fd, uid_t owner, gid_t group) {
   return owner == geteuid() || geteuid() != 0 || fchown(fd, owner, group) == 0 ? 0 : errno;
 }
 
+/* Who may enter the directory of results may enter ours, and its owner may write in it, as in ext/base/own_folder.c:
+** what taskresults keeps beside the locks is for whoever reads the results. */
+static int let_in(int fd, const struct stat *results) {
+  mode_t mode = results->st_mode & 0755;
+  if (fchown(fd, (uid_t)-1, results->st_gid) != 0) mode &= (mode_t)~S_IRWXG;
+  int reason = fchmod(fd, mode) == 0 ? 0 : errno;
+  return reason ? reason : give_to(fd, results->st_uid, results->st_gid);
+}
+
 /* `parent` is closed. The directory's descriptor; -1 and errno. */
 static int enter(int parent, const char *name, const struct stat *results) {
   struct stat stat;
@@ -38,7 +47,7 @@ static int enter(int parent, const char *name, const struct stat *results) {
     reason = fd < 0 ? errno : 0;
   }
   close(parent);
-  if (reason == 0 && is_new) reason = give_to(fd, results->st_uid, results->st_gid);
+  if (reason == 0 && is_new) reason = let_in(fd, results);
   if (reason == 0 && fstat(fd, &stat) != 0) reason = errno;
   if (reason == 0 && stat.st_uid != results->st_uid && stat.st_uid != geteuid() && stat.st_uid != 0) reason = EPERM;
   if (reason && fd >= 0) close(fd);

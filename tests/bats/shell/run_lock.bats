@@ -164,7 +164,7 @@ waits_for_lock() {
   done
   local jobs=$((${#hostile_jobs[@]} + 1))
   [[ $(find results/.taskresults -type f -perm 600 -size 0 -printf .) == "$(printf '.%.0s' $(seq "$jobs"))" ]]
-  [[ $(find results/.taskresults ! -type f -perm 700 -type d -printf .) == .. ]]
+  [[ $(find results/.taskresults -type d -perm "$(stat -c %a results)" -printf .) == .. ]]
   assert_rows 0 'SELECT count(*) FROM task_rejects'
   assert_rows "$jobs" 'SELECT count(DISTINCT job_id) FROM task_results'
   [[ ! -e pwned ]]
