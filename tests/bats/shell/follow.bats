@@ -217,9 +217,10 @@ none_of() { ! pgrep -s "$1" >/dev/null; }
 @test "follow: Ctrl-C on a terminal ends it, with status 130" {
   make_job a 1
   run env PATH="$PATH" python3 - "$(tool taskresults)" <<'PYTHON'
-import os, pty, sys
+import os, pty, signal, sys
 pid, terminal = pty.fork()
 if pid == 0:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # as a terminal's shell does; below nohup, it may be ignored
     os.execv(sys.argv[1], [sys.argv[1], "follow", "--limit", "1", "--interval", "3600"])
 seen = b""
 while b"a job" not in seen.lower() and b"SUCCESS" not in seen:
