@@ -163,12 +163,12 @@ numbers() {
 
 no_process_left() { ! pgrep --session "$follower" >/dev/null; }
 
-# follow_alone ARGUMENT... - like start_following, but it looks once a day, and does not have INT and QUIT ignored, as a
-# background process of a script would.
+# follow_alone ARGUMENT... - like start_following, but it looks once a day. It begins without ignored signals, which a
+# background process of a script or one below nohup would have.
 follow_alone() {
   out=$BATS_TEST_TMPDIR/out
   rm -f "$out" # of one before, which would be taken for its own
-  setsid env --default-signal=INT,QUIT "$@" "$(tool taskresults)" follow --interval 86400 --limit 1 --jsonl >"$out" \
+  setsid env --default-signal "$@" "$(tool taskresults)" follow --interval 86400 --limit 1 --jsonl >"$out" \
     2>"$BATS_TEST_TMPDIR/err" 3>&- &
   follower=$!
   await lines_are 1
@@ -277,7 +277,7 @@ PYTHON
   record a 1
   mkfifo "$BATS_TEST_TMPDIR/pipe"
   for ignored in '' PIPE,HUP; do
-    setsid env --ignore-signal="$ignored" "$(tool taskresults)" follow --interval 86400 --limit 1 --jsonl >"$BATS_TEST_TMPDIR/pipe" \
+    setsid env --default-signal --ignore-signal="$ignored" "$(tool taskresults)" follow --interval 86400 --limit 1 --jsonl >"$BATS_TEST_TMPDIR/pipe" \
       2>"$BATS_TEST_TMPDIR/err" 3>&- &
     follower=$!
     read -r line <"$BATS_TEST_TMPDIR/pipe"
