@@ -64,25 +64,27 @@ CREATE TEMP TABLE repeated(id INTEGER PRIMARY KEY, later INTEGER);
 INSERT INTO repeated SELECT b.id, row_number() OVER (PARTITION BY b.file, b.time_us, b.hash ORDER BY b.id DESC) - 1
   FROM batch AS b JOIN counts AS c ON c.file = b.file AND c.time_us = b.time_us AND c.hash = b.hash WHERE c.n > 1;"
 
-# spool_sql STREAM CONDITION - SQL: one request with those rows of the batch.
+# spool_sql STREAM CONDITION - SQL: one request with those rows of the batch. Without rows it is deleted again: SQLite
+# 3.38 has no HAVING without GROUP BY, and a query around this one would hold the body twice.
 spool_sql() {
-  printf '%s' "INSERT INTO spool(stream, body) SELECT '$1', body FROM (SELECT
-      group_concat('{\"host\":' || meta.host || ',\"job_id\":' ||
+  printf '%s' "INSERT INTO spool(stream, body) SELECT '$1', group_concat('{\"host\":' || meta.host || ',\"job_id\":' ||
       json_quote(p.job) || ',\"seq\":' || (meta.next + b.id) || ',\"hash\":' || b.hash || ',\"n\":' ||
       ((SELECT n FROM counts AS c WHERE c.file = b.file AND c.time_us = b.time_us AND c.hash = b.hash) -
-        ifnull((SELECT later FROM repeated AS r WHERE r.id = b.id), 0)) || ',' || substr(b.row, 2), char(10)) AS body
+        ifnull((SELECT later FROM repeated AS r WHERE r.id = b.id), 0)) || ',' || substr(b.row, 2), char(10))
     FROM (SELECT (SELECT json_quote(value) FROM meta WHERE key = 'host') AS host,
         (SELECT sum(value) FROM meta WHERE key IN ('base', 'sent')) AS next) AS meta
-      CROSS JOIN batch AS b CROSS JOIN plan AS p ON p.ord = b.ord WHERE $2) WHERE body IS NOT NULL;"
+      CROSS JOIN batch AS b CROSS JOIN plan AS p ON p.ord = b.ord WHERE $2;
+    DELETE FROM spool WHERE body IS NULL;"
 }
 
 # A row for each file once an hour, so that the sink knows jobs without records, and hosts that ship nothing any more.
 HEARTBEAT_SQL="CREATE TEMP TABLE told AS SELECT id FROM files
   WHERE listed AND (told_s IS NULL OR told_s NOT BETWEEN unixepoch() - $HEARTBEAT_S AND unixepoch()) LIMIT $BATCH_ROWS;
-INSERT INTO spool(stream, body) SELECT 'files', body FROM (SELECT group_concat(json_object('host',
+INSERT INTO spool(stream, body) SELECT 'files', group_concat(json_object('host',
     (SELECT value FROM meta WHERE key = 'host'), 'job_id', job, 'cursor', (SELECT value FROM meta WHERE key = 'base')),
-    char(10)) AS body
-  FROM files WHERE id IN (SELECT id FROM told)) WHERE body IS NOT NULL;
+    char(10))
+  FROM files WHERE id IN (SELECT id FROM told);
+DELETE FROM spool WHERE body IS NULL;
 UPDATE files SET told_s = unixepoch() WHERE id IN (SELECT id FROM told);"
 
 # The cursors. A file is finished for this round when it was read up to its size at the start. It need not be read again
