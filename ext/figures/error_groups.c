@@ -86,7 +86,7 @@ static int grow(TrErrorGroups *groups) {
 }
 
 /* *at is the group's index. */
-static int intern(TrErrorGroups *groups, const char *signature, size_t length, int64_t offset, size_t *at) {
+static int intern(TrErrorGroups *groups, const char *signature, size_t length, size_t *at) {
   size_t known = groups->count ? groups->slot[group_slot(groups, signature, length)] : 0;
   if (known) {
     *at = known - 1;
@@ -99,7 +99,7 @@ static int intern(TrErrorGroups *groups, const char *signature, size_t length, i
   memcpy(copy, signature, length);
   *at = groups->count;
   groups->slot[group_slot(groups, signature, length)] = *at + 1;
-  groups->group[groups->count++] = (TrErrorGroup){.signature = copy, .length = length, .offset = offset};
+  groups->group[groups->count++] = (TrErrorGroup){.signature = copy, .length = length};
   return SQLITE_OK;
 }
 
@@ -108,7 +108,7 @@ static int fold_error(TrErrorGroups *groups, const TrLine *line, const TrSpan *e
   char signature[TR_SIGNATURE_SIZE];
   int code = tr_span_text(line, error, groups->c_locale, &groups->scratch, &text);
   if (code != SQLITE_OK) return code;
-  return intern(groups, signature, tr_signature_of(text, signature), line->offset, at);
+  return intern(groups, signature, tr_signature_of(text, signature), at);
 }
 
 /* --- the memo ----------------------------------------------------------------------------------------------------- */
@@ -143,12 +143,12 @@ static int find_group(TrErrorGroups *groups, const TrLine *line, const TrSpan *e
 
 /* --- the whole ---------------------------------------------------------------------------------------------------- */
 
-int tr_error_groups_add(TrErrorGroups *groups, const TrLine *line, const TrRecord *record) {
+int tr_error_groups_add(TrErrorGroups *groups, const TrLine *line, const TrRecord *record, int64_t rowid) {
   size_t at;
   int code = find_group(groups, line, &record->field[TR_ERROR], &at);
   if (code != SQLITE_OK) return code;
   TrErrorGroup *group = &groups->group[at];
-  group->times++;
+  if (group->times++ == 0) group->first_rowid = rowid;
   int64_t time_us;
   if (!tr_span_time_us(line, &record->field[TR_TIMESTAMP], &time_us)) return SQLITE_OK;
   if (!group->timed || time_us < group->first_us) group->first_us = time_us;

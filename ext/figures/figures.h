@@ -81,7 +81,7 @@ typedef struct TrErrorGroup {
   char *signature; /* owned; not NUL-terminated; may contain NULs */
   size_t length;   /* bytes */
   int64_t times;
-  int64_t offset;            /* of the line with the first one */
+  int64_t first_rowid;       /* the caller's, of the first one */
   bool timed;                /* at least one of them has a readable time */
   int64_t first_us, last_us; /* the earliest and the latest time */
 } TrErrorGroup;
@@ -102,7 +102,7 @@ typedef struct TrErrorGroups {
 /* Zero a TrErrorGroups and set c_locale; that is a valid one. begin starts a new job. Both return SQLITE_OK or
 ** SQLITE_NOMEM. */
 TR_CHECKED int tr_error_groups_begin(TrErrorGroups *groups);
-TR_CHECKED int tr_error_groups_add(TrErrorGroups *groups, const TrLine *line, const TrRecord *record);
+TR_CHECKED int tr_error_groups_add(TrErrorGroups *groups, const TrLine *line, const TrRecord *record, int64_t rowid);
 void tr_error_groups_free(TrErrorGroups *groups);
 
 #pragma GCC visibility pop

@@ -282,8 +282,8 @@ bool tr_scan_job_of_entry(const TrScan *scan, char job_id[TR_NAME_SIZE], size_t 
   return true;
 }
 
-int64_t tr_scan_rowid(const TrScan *scan) {
-  return tr_scan_file_rowid(scan, scan->parsed->line.offset);
+int64_t tr_scan_rowid(const TrScan *scan, const TrLine *line) {
+  return (int64_t)scan->current.ordinal << TR_OFFSET_BITS | line->offset;
 }
 
 /* The file of a row that stands for all segments of a job is the live one, be it there or not. */
@@ -299,8 +299,8 @@ static uint32_t ordinal_of_row(const TrScan *scan) {
   return ordinal;
 }
 
-int64_t tr_scan_file_rowid(const TrScan *scan, int64_t offset) {
-  return (int64_t)ordinal_of_row(scan) << TR_OFFSET_BITS | offset;
+int64_t tr_scan_file_rowid(const TrScan *scan) {
+  return (int64_t)ordinal_of_row(scan) << TR_OFFSET_BITS;
 }
 
 bool tr_scan_is_backwards(const TrScan *scan) {

@@ -413,9 +413,9 @@ static inline TrBytes tr_scan_host(const TrScan *scan) { /* text NULL: there is 
   return tr_scan_file_host(&scan->current);
 }
 bool tr_scan_job_of_entry(const TrScan *scan, char job_id[TR_NAME_SIZE], size_t *length); /* of a reject, if known */
-int64_t tr_scan_rowid(const TrScan *scan);                                                /* of the line */
-int64_t tr_scan_file_rowid(const TrScan *scan, int64_t offset);                           /* of a line there */
-bool tr_scan_is_backwards(const TrScan *scan);                                            /* newest rows first? */
+int64_t tr_scan_rowid(const TrScan *scan, const TrLine *line); /* of a line of the file that is read now */
+int64_t tr_scan_file_rowid(const TrScan *scan);                /* of a row that stands for all of a job */
+bool tr_scan_is_backwards(const TrScan *scan);                 /* newest rows first? */
 
 /* ------------------------------------------------------------------------------------------------------------------
 ** scan/log_scan.c - one pass over the messages of logs that a filter wants */

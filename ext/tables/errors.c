@@ -8,7 +8,7 @@
 ** The rows of a job are made in one pass over its file, and returned before the next file is opened. error_groups.c
 ** defines a group, success.c a failure, time_window.c since and until. A job that did not fail has no row.
 **
-** The rowid is that of the first such record in task_results; the rows are in that order. A query by rowid makes all
+** The rowid is that of the first such record in task_results, or in task_history if all segments are read; the rows are in that order. A query by rowid makes all
 ** rows of the file, of which SQLite picks the one.
 */
 #include "tables.h"
@@ -68,10 +68,12 @@ static int begin_groups(TrJobPass *pass) {
 }
 
 static int add_to_groups(TrJobPass *pass, const TrParsed *lines, unsigned count) {
+  TrErrorGroups *groups = &((ErrorsCursor *)pass)->groups;
   int code = SQLITE_OK;
   for (const TrParsed *parsed = lines; parsed < lines + count && code == SQLITE_OK; parsed++) {
     if (parsed->reason != TR_OK || tr_record_is_ok(&parsed->line, &parsed->record)) continue;
-    code = tr_error_groups_add(&((ErrorsCursor *)pass)->groups, &parsed->line, &parsed->record);
+    int64_t rowid = tr_scan_rowid(&pass->cursor.scan, &parsed->line);
+    code = tr_error_groups_add(groups, &parsed->line, &parsed->record, rowid);
   }
   return code;
 }
@@ -128,7 +130,7 @@ static int errors_filter(sqlite3_vtab_cursor *base, int flags, const char *plan_
 
 static int errors_rowid(sqlite3_vtab_cursor *base, sqlite3_int64 *rowid) {
   const ErrorsCursor *errors = (ErrorsCursor *)base;
-  *rowid = tr_scan_file_rowid(&errors->pass.cursor.scan, current(errors)->offset);
+  *rowid = current(errors)->first_rowid;
   return SQLITE_OK;
 }
 

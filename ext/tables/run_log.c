@@ -67,7 +67,7 @@ static int load_starts(TrRunLog *log, const TrScan *results) {
 }
 
 int tr_run_log_load(TrRunLog *log, const TrScan *results) {
-  int64_t file = tr_scan_file_rowid(results, 0);
+  int64_t file = tr_scan_file_rowid(results);
   if (log->loaded && log->loaded_file == file) return SQLITE_OK;
   log->loaded = false;
   int code = load_starts(log, results);

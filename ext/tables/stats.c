@@ -142,7 +142,7 @@ static int stats_filter(sqlite3_vtab_cursor *base, int flags, const char *plan_t
 
 /* The rowid stands for the file, not for a line in it. */
 static int stats_rowid(sqlite3_vtab_cursor *base, sqlite3_int64 *rowid) {
-  *rowid = tr_scan_file_rowid(&((TrScanCursor *)base)->scan, 0);
+  *rowid = tr_scan_file_rowid(&((TrScanCursor *)base)->scan);
   return SQLITE_OK;
 }
 

@@ -135,7 +135,8 @@ int tr_table_filter(sqlite3_vtab_cursor *base, int unused, const char *plan_text
 }
 
 int tr_table_rowid(sqlite3_vtab_cursor *base, sqlite3_int64 *rowid) {
-  *rowid = tr_scan_rowid(&((TrScanCursor *)base)->scan);
+  const TrScan *scan = &((TrScanCursor *)base)->scan;
+  *rowid = tr_scan_rowid(scan, tr_scan_line(scan));
   return SQLITE_OK;
 }
 

@@ -354,3 +354,12 @@ PYTHON
   run ldd "$root/build/plain/taskresults.so"
   [[ $output != *libz* ]]
 }
+
+@test "rowids of task_errors differ, also if groups begin at the same byte of different segments" {
+  printf '%s\n' '{"timestamp": "2026-01-01T00:00:00Z", "success": false, "error": "alpha"}' >"$results/j.jsonl.1"
+  printf '%s\n' '{"timestamp": "2026-01-02T00:00:00Z", "success": false, "error": "bravo"}' >"$results/j.jsonl"
+  export TASKRESULTS_SEGMENTS=all
+  assert_rows '2|2' "SELECT count(*), count(DISTINCT rowid) FROM task_errors"
+  assert_rows $'alpha\nbravo' "SELECT signature FROM task_errors WHERE job_id = 'j' OR (job_id GLOB 'j*' AND times > 1) ORDER BY 1"
+  assert_rows $'alpha\nbravo' "SELECT signature FROM task_errors AS e JOIN task_history AS h USING (job_id) WHERE h.rowid = e.rowid ORDER BY 1"
+}
