@@ -110,7 +110,7 @@ if ((${#args[@]})); then
   require_jobs "${args[@]}"
   named_jobs "${args[@]}"
   condition+=" AND $job_condition"
-elif [[ -z $hosts ]]; then # a file of a host that cannot be read is an error of the query
+else
   load lib/unreadable
   readable_jobs
   if ((${#unreadable[@]})); then

@@ -89,11 +89,12 @@ fi
 # set_record_select NAME COLUMNS [SHOWN] - sets NAME to SQL. The last few records of one job are read from the end, and
 # then reversed.
 set_record_select() {
-  local last_few
+  local last_few more
   if ((limit)) && [[ -n $reverse && -n $hosts ]]; then # of each host, from where its last few begin
-    last_few="SELECT host AS on_host, (SELECT min(offset) FROM (SELECT offset FROM $table AS one
-      WHERE one.host = task_lines.host AND $condition ORDER BY one.rowid DESC LIMIT $limit)) AS begins
-      FROM task_lines WHERE job_id = $job AND offset = 0"
+    add_hosts_with more "${args[0]}" # task_lines has no blank lines, but reports a host that cannot be read
+    last_few="SELECT on_host, (SELECT min(offset) FROM (SELECT offset FROM $table AS one
+      WHERE one.host = on_host AND $condition ORDER BY one.rowid DESC LIMIT $limit)) AS begins
+      FROM (SELECT host AS on_host FROM task_lines WHERE job_id = $job AND offset = 0$more)"
     printf -v "$1" 'WITH last_few AS MATERIALIZED (%s) SELECT %s FROM last_few CROSS JOIN %s AS each
       WHERE each.host = on_host AND each.offset >= begins AND %s ORDER BY each.rowid' \
       "$last_few" "$2" "$table" "$condition"

@@ -44,6 +44,20 @@ is_on_some_host() {
   [[ -e ${files[0]} || -L ${files[0]} ]]
 }
 
+# add_hosts_with NAME JOB - sets NAME to the end of an SQL query for hosts: those that have a file of the job, whatever
+# its first line is.
+add_hosts_with() {
+  local path host_ text_ values_= dir_=$results_dir
+  without_slashes dir_
+  for path in "${dir_%%'*'*}"*"${dir_#*'*'}/$2.jsonl"; do
+    [[ -e $path || -L $path ]] || continue
+    host_=${path#"${dir_%%'*'*}"} host_=${host_%"${dir_#*'*'}/$2.jsonl"}
+    set_sql_text text_ "$host_"
+    values_+=${values_:+, }"($text_)"
+  done
+  printf -v "$1" '%s' "${values_:+ UNION VALUES $values_}"
+}
+
 # find_unreadable_of_hosts DIRECTORY SUFFIX - as find_unreadable.
 find_unreadable_of_hosts() {
   local path name host after dir=$1

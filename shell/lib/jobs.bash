@@ -52,7 +52,13 @@ suggest_job() {
 require_jobs() {
   local job dir=$results_dir
   if [[ -n $hosts ]]; then
-    for job; do has_file "$job" || no_job "$EXIT_NO" "$job"; done
+    for job; do
+      has_file "$job" || {
+        load lib/query lib/sql_text
+        query "SELECT 1 FROM task_results($(sql_text "$job")) LIMIT 1" >/dev/null || exit # a host that cannot be read
+        no_job "$EXIT_NO" "$job"
+      }
+    done
     return
   fi
   [[ -r $dir && -x $dir ]] || return 0 # the query will report it

@@ -209,6 +209,8 @@ fleet_alerts() { taskresults alerts --hosts "$fleet/*/results" --state "$BATS_TE
     [[ $command == errors || $output == *web1* ]] || { echo "$command: $output"; return 1; }
     [[ $output != *$'\n'web2,a* ]]
   done
+  run "${as_nobody[@]}" "$(tool taskresults)" export --hosts "$path"
+  [[ $status -eq 3 && $output == *"not exported: job web2/a"*'nothing was exported'* && $output != *web1* ]] || { echo "$output"; return 1; }
   chmod 644 "$open_place/web2/results/a.jsonl"
   chmod 0 "$open_place/web2/logs/a.log"
   for command in stats sla 'sla --count missed'; do
@@ -241,7 +243,7 @@ fleet_alerts() { taskresults alerts --hosts "$fleet/*/results" --state "$BATS_TE
     run taskresults "$command" nobody --hosts "$fleet/*/results"
     [[ $status -eq 1 && $output == *'taskresults: no such '*': nobody' ]] || { echo "$command: $output"; return 1; }
   done
-  for command in export rejects list errors stats 'view --all' 'view a' 'view a --limit 1' sla metrics report alerts; do
+  for command in export rejects list errors stats 'view --all' 'view a' 'view a --limit 1' 'export a' sla 'sla a' metrics report alerts; do
     # shellcheck disable=SC2086  # words
     run taskresults $command --hosts "$fleet/x*/results"
     [[ $status -eq 3 && $output == *"results directory $fleet/x*/results: no directory matches"* ]] || { echo "$command: $output"; return 1; }
@@ -257,4 +259,25 @@ fleet_alerts() { taskresults alerts --hosts "$fleet/*/results" --state "$BATS_TE
   done
   run taskresults export --columns host
   [[ $status -eq 2 && $output == *"no column 'host'"* ]]
+}
+
+@test "view JOB --limit: a host whose file begins with a blank line is shown, too" {
+  mkdir -p "$BATS_TEST_TMPDIR/srv/one/results" "$BATS_TEST_TMPDIR/srv/o'n*e/results"
+  local line='{"timestamp": "2026-01-01T00:00:00Z", "success": true, "output": "%s"}\n'
+  # shellcheck disable=SC2059  # the format is ours
+  printf "\n$line" first >"$BATS_TEST_TMPDIR/srv/one/results/a.jsonl"
+  # shellcheck disable=SC2059
+  printf "\n\n$line$line" second third >"$BATS_TEST_TMPDIR/srv/o'n*e/results/a.jsonl"
+  run taskresults view a --limit 1 --hosts "$BATS_TEST_TMPDIR/srv/*/results" --jsonl
+  [[ $status -eq 0 && ${#lines[@]} -eq 2 && $output == *'"third"'*'"first"'* ]] || { echo "$output"; return 1; }
+}
+
+@test "sla --policy with --hosts: a rule is for the job's own name, on each host" {
+  mkdir -p "$BATS_TEST_TMPDIR/srv/one/results" "$BATS_TEST_TMPDIR/srv/two/results"
+  echo '{"timestamp": "2026-01-01T00:00:00Z", "success": true}' >"$BATS_TEST_TMPDIR/srv/one/results/nightly-a.jsonl"
+  echo '{"timestamp": "2026-01-01T00:00:00Z", "success": false}' >"$BATS_TEST_TMPDIR/srv/two/results/nightly-a.jsonl"
+  echo '{"rules": [{"jobs": "nightly-*", "target": 99.9}]}' >"$BATS_TEST_TMPDIR/policy.json"
+  run taskresults sla --policy "$BATS_TEST_TMPDIR/policy.json" --of success --window 2026-01-01..2026-01-02 \
+    --hosts "$BATS_TEST_TMPDIR/srv/*/results" --csv
+  [[ $status -eq 1 && $output == *$'\none,nightly-a,'*',0,'*$'\ntwo,nightly-a,'*',1,'* ]] || { echo "$status $output"; return 1; }
 }
