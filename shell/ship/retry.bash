@@ -16,7 +16,10 @@ drain() {
     fi
     send_patiently
     case $verdict in
-      taken) acknowledge refusals=0 ;;
+      taken)
+        acknowledge
+        refusals=0
+        ;;
       *)
         ((++refusals <= MOST_REFUSALS)) || stop_shipping "$words"
         if ((request_rows > 1)); then halve; else set_aside "$words"; fi

@@ -259,6 +259,23 @@ PYTHON
   [[ $(stored records) == 10000 && $(jq_rows records seq | sort -nu | wc -l) == 10000 ]]
 }
 
+# The limit of refusals in a row is lowered, so that few rows are enough.
+@test "many bad rows between good ones: while the sink takes rows, ship goes on until each bad one stands alone" {
+  local i tree=$BATS_TEST_TMPDIR/tree
+  mkdir "$tree"
+  cp -r "$root"/{shell,taskresults.so,taskresults-run} "$tree"
+  sed -i 's/^MOST_REFUSALS=1000 /MOST_REFUSALS=20 /' "$tree/shell/ship/retry.bash"
+  grep -q '^MOST_REFUSALS=20 ' "$tree/shell/ship/retry.bash"
+  for i in {1..64}; do
+    if ((i % 8 == 3)); then echo '{"output": "poison"}'; else echo '{"output": "health"}'; fi
+  done >"$results/a.jsonl"
+  echo 'refuse poison' >"$sink/always"
+  run "$tree/shell/taskresults" ship --to "$url" --state "$state"
+  [[ $status == 1 && $(stored records) == 56 ]] || { echo "$status: $output"; return 1; }
+  [[ $(sqlite3 "$state"/*.db 'SELECT count(*) FROM dead') == 8 ]]
+  [[ $(grep -c '"stored": false' "$sink/requests") -gt 20 ]]
+}
+
 @test "a table of another shape refuses every row: nothing is buried, and all arrives when it is right" {
   make_job a 40
   echo 'refuse-all' >"$sink/always"
