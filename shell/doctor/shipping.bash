@@ -15,9 +15,12 @@ check_shipping() {
     ((status != 2)) || continue
     if ((status)); then
       note "the marks of ship, $marks, cannot be read by $(id -un)" "prune needs them; run doctor as their owner"
-    elif [[ ! -e $cursor ]]; then
+      continue
+    fi
+    if [[ ! -e $cursor ]]; then
       note "$marks belongs to a cursor that is gone or out of sight: $cursor" \
         'prune keeps what was not shipped to it; if nothing ships there any more, delete that file'
+      continue
     elif [[ -r $cursor ]] && refused=$(sqlite_database=$cursor query 'SELECT count(*) FROM dead;' 2>/dev/null) &&
       [[ $refused == [1-9]* ]]; then
       note "$refused of the rows that ship sent were refused; they are kept in $cursor, table dead, with the reason" \
@@ -25,6 +28,6 @@ check_shipping() {
     else
       ok "ships with the cursor $cursor"
     fi
-    [[ ! -v opt[ask-sink] || ! -r $cursor ]] || { load doctor/sinks; check_sink "$cursor"; }
+    [[ ! -v opt[ask-sink] ]] || { load doctor/sinks; check_sink "$cursor"; }
   done
 }

@@ -46,6 +46,10 @@ plain_words() {
 # cursor in its marks, and so any sink: nobody else's cursor may make us send our password there.
 check_sink() {
   local said others made_us made
+  if [[ ! -r $1 ]]; then
+    note "its sink is not asked: the cursor $1 cannot be read by $(id -un)" "run doctor as the user who ships"
+    return
+  fi
   if [[ ! -O $1 || ! -O ${1%/*} ]]; then
     note "its sink is not asked: the cursor $1, or its directory, belongs to another user" "run doctor as that user"
     return

@@ -421,6 +421,26 @@ PYTHON
   [[ $output == *'belongs to a cursor that is gone or out of sight: '"$state"/* ]]
 }
 
+@test "doctor --ask-sink goes on behind marks and a cursor that it cannot read, and asks no sink twice" {
+  [[ $EUID == 0 ]] || skip 'only root can take another user'
+  open_results
+  make_job a 1
+  chown 65534:65534 "$open_place" "$results"
+  state=$open_place/state
+  local command=("${as_nobody[@]}" "$(tool taskresults)")
+  "${command[@]}" ship --to "$url" --state "$state"
+  local marks=("$results"/.taskresults/shipped/*.jsonl)
+  (umask 077 && : >"${marks[0]%/*}/0.jsonl" && : >"${marks[0]%/*}/zzz.jsonl")
+  printf 'text 0\t0\n' >"$sink/always"
+  run "${command[@]}" doctor --ask-sink
+  [[ $output == *"${marks[0]%/*}/0.jsonl, cannot be read by "*'ok    no other cursor'*'zzz.jsonl, cannot be read by '* ]] ||
+    { echo "$output"; return 1; }
+  [[ $(grep -c 'no other cursor' <<<"$output") == 1 ]]
+  chown root "$state"/*.db
+  run "${command[@]}" doctor --ask-sink
+  [[ $output == *"its sink is not asked: the cursor $state/"*'.db cannot be read by '* ]] || { echo "$output"; return 1; }
+}
+
 @test "doctor --ask-sink says whether another cursor ships under this host's name, and what keeps the sink from saying it" {
   local name=$'web "1\'s" \\ BASE HOST & x'
   make_job a 1
