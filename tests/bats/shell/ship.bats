@@ -671,6 +671,18 @@ PYTHON
   done
 }
 
+@test "examples/clickhouse/apply sends a last statement without a line feed, and fails if one does not end with a semicolon" {
+  local file=$BATS_TEST_TMPDIR/tables.sql
+  printf 'SELECT 1;\nSELECT\n  2; -- the last' >"$file"
+  "$root/examples/clickhouse/apply" "$url" fleet "$file"
+  [[ $(grep -c '"body": "SELECT' "$sink/requests") == 2 ]]
+  printf 'SELECT 3;\n-- a comment\n\n' >"$file"
+  "$root/examples/clickhouse/apply" "$url" fleet "$file"
+  printf 'SELECT 4;\nSELECT 5\n' >"$file"
+  run "$root/examples/clickhouse/apply" "$url" fleet "$file"
+  [[ $status == 1 && $output == *"$file: the last statement does not end with a ;"*'SELECT 5'* ]]
+}
+
 @test "usage: no sink, a strange one, --interval without --follow, --once with --follow, a job" {
   local words
   for words in '' '--to x' "--to $url --interval 5" "--to $url --once --follow" "--to $url job" "--to $url --tries x" "--to $url --host=" "--to $url --host=a"$'\001'; do
