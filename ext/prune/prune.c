@@ -217,6 +217,7 @@ static void begin_prune(TrPrune *prune, const char *job_id, size_t job_length) {
   prune->job_length = job_length;
   prune->lock_fd = prune->old_fd = prune->live_fd = prune->journal.fd = -1;
   prune->receipt.fd = prune->receipt.folder.fd = -1;
+  prune->receipt.torn_at = -1;
   memcpy(prune->file_name, job_id, job_length);
   memcpy(prune->file_name + job_length, TR_SUFFIX, TR_SUFFIX_LEN + 1);
   tr_leftover_name(job_id, job_length, ".lock", prune->lock_name);

@@ -191,8 +191,9 @@ typedef struct TrPruneReceipt {
   TrOwnFolder folder; /* fd -1: there will be no receipt */
   int fd;             /* owned: the job's receipts; -1 when closed */
   char id[TR_RECEIPT_ID_SIZE];
-  char *line;    /* owned: with its newline, as the pending file has it; NULL: it was appended before */
-  size_t length; /* bytes */
+  char *line;      /* owned: with its newline, as the pending file has it; NULL: it was appended before */
+  size_t length;   /* bytes */
+  int64_t torn_at; /* from there on, the receipts are what a kill has left of this one; -1: there is nothing of it */
   char pending_name[TR_PENDING_NAME_SIZE];
   bool has_pending; /* that file is ours: to be removed in the end */
 } TrPruneReceipt;

@@ -13,7 +13,8 @@
 **
 ** A kill before 4 leaves a pending file that nobody needs. A kill behind it leaves the journal, too. Then the next
 ** prune looks for the id among the receipts, and appends the pending one if it is not there. A line that was cut short
-** gets a newline first, and is not counted (history/receipts.c).
+** gets a newline first, and is not counted (history/receipts.c). A prune without a receipt goes on if that fails, and
+** cuts off what is there of it.
 **
 ** Others may own the directory. Both files have to be regular ones, with one name, and of the owner of the job's file;
 ** and nobody can read in them what he could not read in the job's file.
@@ -186,6 +187,28 @@ int tr_receipt_prepare(TrPrune *prune, char **message) {
 
 /* --- an interrupted prune ----------------------------------------------------------------------------------------- */
 
+/* Could the line be the receipt, or what a kill has left of it? Any other one is of another prune, or damaged. */
+static bool may_be_receipt(const TrPruneReceipt *receipt, const TrLine *line) {
+  char start[sizeof "{\"id\":\"" + TR_RECEIPT_ID_SIZE];
+  sqlite3_snprintf(sizeof start, start, "{\"id\":\"%s", receipt->id);
+  size_t length = strlen(start);
+  return memcmp(line->text, start, line->length < length ? line->length : length) == 0;
+}
+
+static int look_at_line(TrPruneReceipt *receipt, const TrLine *line, bool *found) {
+  TrReceipt one = {0};
+  int code = SQLITE_CORRUPT;
+  bool is_candidate = !line->too_long && may_be_receipt(receipt, line);
+  if (is_candidate && line->terminated) {
+    code = tr_receipt_parse((const char *)line->text, line->length, &one, NULL);
+    *found = code == SQLITE_OK && strcmp(one.id, receipt->id) == 0;
+    tr_receipt_free(&one);
+  }
+  if (!is_candidate || *found) receipt->torn_at = -1;
+  if (is_candidate && !*found && receipt->torn_at < 0) receipt->torn_at = line->offset;
+  return code == SQLITE_CORRUPT ? SQLITE_OK : code;
+}
+
 /* Is the receipt there, whole? */
 static int find_receipt(TrPrune *prune, bool *found, char **message) {
   TrPruneReceipt *receipt = &prune->receipt;
@@ -197,22 +220,14 @@ static int find_receipt(TrPrune *prune, bool *found, char **message) {
     return receipt_error(prune, errno, prune->file_name, "cannot be examined", message);
   int code = tr_lines_open(&lines, receipt->fd, 0, now.st_size, TR_RECEIPT_MAX_BYTES, false, prune->poll);
   while (code == SQLITE_OK && !*found && (code = tr_lines_next(&lines, &line)) == SQLITE_ROW) {
-    TrReceipt one = {0};
-    code = SQLITE_OK;
-    if (!line.terminated || line.too_long ||
-        memmem(line.text, line.length, receipt->id, sizeof receipt->id - 1) == NULL)
-      continue;
-    code = tr_receipt_parse((const char *)line.text, line.length, &one, NULL);
-    *found = code == SQLITE_OK && strcmp(one.id, receipt->id) == 0;
-    tr_receipt_free(&one);
-    if (code == SQLITE_CORRUPT) code = SQLITE_OK;
+    code = look_at_line(receipt, &line, found);
   }
   int reason = errno;
   tr_lines_close(&lines);
-  if (code == SQLITE_IOERR_READ || code == SQLITE_IOERR_FSTAT) {
-    return receipt_error(prune, reason, prune->file_name, "cannot be read", message);
-  }
-  return code == SQLITE_DONE ? SQLITE_OK : code;
+  if (code == SQLITE_OK || code == SQLITE_DONE) return SQLITE_OK;
+  receipt->torn_at = -1; /* what follows is not known */
+  if (code != SQLITE_IOERR_READ && code != SQLITE_IOERR_FSTAT) return code;
+  return receipt_error(prune, reason, prune->file_name, "cannot be read", message);
 }
 
 static int read_pending(TrPrune *prune, int fd, const struct stat *live, char **message) {
@@ -277,24 +292,38 @@ static int recover_receipt(TrPrune *prune, const struct stat *live, char **messa
   return receipt_error(prune, errno, prune->file_name, "cannot be secured", message);
 }
 
+/* What is there of the receipt goes: it would be damage as soon as another one follows. If it cannot be cut off,
+** task_prunes will tell. */
+static void cut_receipts(const TrPrune *prune, int64_t size) {
+  if (size >= 0 && ftruncate(prune->receipt.fd, size) == 0) (void)TEMP_FAILURE_RETRY(fdatasync(prune->receipt.fd));
+}
+
+static int hand_on(int code, char *what, char **message) {
+  if (code == SQLITE_OK || what == NULL) {
+    sqlite3_free(what);
+  } else {
+    sqlite3_free(*message);
+    *message = what;
+  }
+  return code;
+}
+
+static bool may_give_up(const TrPrune *prune, int code) {
+  return prune->options->no_receipt && code != SQLITE_NOMEM && code != SQLITE_INTERRUPT;
+}
+
 int tr_receipt_recover(TrPrune *prune, const struct stat *live, char **message) {
   const TrJournalState *state = &prune->journal.state;
   if (state->receipt_id[0] == '\0') return SQLITE_OK;
   memcpy(prune->receipt.id, state->receipt_id, sizeof prune->receipt.id);
   char *what = NULL;
   int code = recover_receipt(prune, live, &what);
-  bool is_needed = !prune->options->no_receipt || code == SQLITE_NOMEM || code == SQLITE_INTERRUPT;
-  if (code != SQLITE_OK && !is_needed) {
+  if (code != SQLITE_OK && may_give_up(prune, code)) {
+    cut_receipts(prune, prune->receipt.torn_at);
     tr_receipt_close(prune);
     code = SQLITE_OK;
   }
-  if (code != SQLITE_OK && what) {
-    sqlite3_free(*message);
-    *message = what;
-    return code;
-  }
-  sqlite3_free(what);
-  return code;
+  return hand_on(code, what, message);
 }
 
 /* --- 5 and 6 ------------------------------------------------------------------------------------------------------ */
@@ -305,26 +334,39 @@ static int append_error(const TrPrune *prune, int reason, char **message) {
                         prune->file_name);
 }
 
-int tr_receipt_append(TrPrune *prune, char **message) {
-  TrPruneReceipt *receipt = &prune->receipt;
-  struct stat now;
+static int append_line(const TrPrune *prune, int64_t size, char **message) {
+  const TrPruneReceipt *receipt = &prune->receipt;
   char last = '\n';
   bool whole;
-  if (receipt->folder.fd < 0 || receipt->line == NULL) return SQLITE_OK;
-  int reason = fstat(receipt->fd, &now) == 0 ? 0 : errno;
-  if (reason == 0 && now.st_size > 0) reason = tr_read_at(receipt->fd, &last, 1, now.st_size - 1, &whole);
+  int reason = size > 0 ? tr_read_at(receipt->fd, &last, 1, size - 1, &whole) : 0;
   if (reason) return append_error(prune, reason, message);
   size_t kept = receipt->length - (sizeof TR_RECEIPT_END - 1);
   char *text = sqlite3_mprintf("%s%.*s%s", last == '\n' ? "" : "\n", (int)kept, receipt->line,
                                prune->journal.state.is_replaced ? TR_RECEIPT_END_REPLACED : TR_RECEIPT_END);
   if (text == NULL) return SQLITE_NOMEM;
-  reason = tr_write_at(receipt->fd, text, strlen(text), now.st_size); /* O_APPEND: at the end, wherever that is */
+  reason = tr_write_at(receipt->fd, text, strlen(text), size); /* O_APPEND: at the end, wherever that is */
   if (reason == 0 && TEMP_FAILURE_RETRY(fdatasync(receipt->fd)) != 0) reason = errno;
   sqlite3_free(text);
-  if (reason) return append_error(prune, reason, message);
-  sqlite3_free(receipt->line);
-  receipt->line = NULL;
-  return SQLITE_OK;
+  return reason ? append_error(prune, reason, message) : SQLITE_OK;
+}
+
+int tr_receipt_append(TrPrune *prune, char **message) {
+  TrPruneReceipt *receipt = &prune->receipt;
+  struct stat before;
+  char *what = NULL;
+  if (receipt->folder.fd < 0 || receipt->line == NULL) return SQLITE_OK;
+  if (fstat(receipt->fd, &before) != 0) before.st_size = -1;
+  int code = before.st_size < 0 ? append_error(prune, errno, &what) : append_line(prune, before.st_size, &what);
+  if (code != SQLITE_OK && before.st_size >= 0) cut_receipts(prune, before.st_size);
+  if (code != SQLITE_OK && may_give_up(prune, code)) {
+    cut_receipts(prune, receipt->torn_at);
+    code = SQLITE_OK;
+  }
+  if (code == SQLITE_OK) {
+    sqlite3_free(receipt->line);
+    receipt->line = NULL;
+  }
+  return hand_on(code, what, message);
 }
 
 void tr_receipt_discard(TrPrune *prune) {
@@ -339,6 +381,7 @@ void tr_receipt_close(TrPrune *prune) {
   receipt->fd = -1;
   tr_own_folder_close(&receipt->folder);
   receipt->has_pending = false;
+  receipt->torn_at = -1;
   sqlite3_free(receipt->line);
   receipt->line = NULL;
 }

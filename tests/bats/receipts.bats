@@ -278,6 +278,59 @@ PYTHON
   assert_rows '0|4' "SELECT (SELECT count(*) FROM task_prunes), count(*) FROM task_results"
 }
 
+# short_of_room BYTES JOB OPTIONS - the report of a prune in which no file may grow beyond so many bytes.
+short_of_room() {
+  python3 -c 'import os, resource, sys
+resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[1]),) * 2)
+os.execvp(sys.argv[2], sys.argv[2:])' \
+    "$1" sqlite3 -batch -bail -init /dev/null -cmd ".load $extension" :memory: "SELECT taskresults_prune('$2', $3)"
+}
+
+@test "a receipt that cannot be appended leaves no part of it; the next prune appends it, or goes on without it with receipt, 0" {
+  for mode in "renameat2|'keep', 10" "renameat|'keep', 10, 'offline', 1"; do
+    [[ $mode == renameat2* ]] || export PRUNE_NO_LEASES=1
+    for then in "'keep', 10, 'receipt', 0|1|5" "'keep', 10|2|10"; do
+      rm -rf "$(folder)" "$results/j.jsonl"
+      make_job j 20
+      prune j "'keep', 15"
+      run faulty "${mode%%|*}" torn j "${mode#*|}"
+      [[ $status -eq 137 && -f $(echo "$(folder)"/*.pending) && $(wc -l <"$results/j.jsonl") == 10 ]] ||
+        { echo "$mode: $output"; return 1; }
+      size=$(stat -c %s "$(folder)/j.jsonl")
+      run short_of_room $((size + 100)) j "'keep', 10"
+      [[ $status -ne 0 && $output == *"cannot be given its receipt"*"or --no-receipt"*"goes on from here"* ]] || { echo "$mode: $output"; return 1; }
+      [[ $(stat -c %s "$(folder)/j.jsonl") == "$size" ]]
+      assert_rows '1|5' "SELECT count(*), sum(lines) FROM task_prunes"
+      IFS='|' read -r options receipts lines <<<"$then"
+      room=$((receipts == 1 ? size + 100 : 10000000))
+      [[ $(short_of_room "$room" j "$options") == *'"recovered":true'* ]]
+      [[ -z $(find "$results" -name '*.new' -o -name '*.journal' -o -name '*.pending') ]]
+      assert_rows "$receipts|$lines" "SELECT count(*), sum(lines) FROM task_prunes"
+      prune j "'keep', 3"
+      assert_rows "$((receipts + 1))|$((lines + 7))" "SELECT count(*), sum(lines) FROM task_prunes"
+    done
+  done
+}
+
+@test "a recovery that goes on without the receipt, removes what kills have left of it; other receipts stay" {
+  for parts in "12" "200" "200 330"; do
+    rm -rf "$(folder)" "$results/j.jsonl"
+    make_job j 20
+    prune j "'keep', 15"
+    size=$(stat -c %s "$(folder)/j.jsonl")
+    for part in $parts; do
+      run faulty unlinkat kill j "'keep', 10"
+      [[ $status -eq 137 && $(stat -c %s "$(folder)/j.jsonl") -gt $((size + part)) ]]
+      truncate -s $((size + part)) "$(folder)/j.jsonl"
+    done
+    rm "$(folder)"/*.pending
+    [[ $(prune j "'keep', 10, 'receipt', 0") == *'"recovered":true'* ]]
+    assert_rows '1|5' "SELECT count(*), sum(lines) FROM task_prunes"
+    prune j "'keep', 3"
+    assert_rows '2|12' "SELECT count(*), sum(lines) FROM task_prunes"
+  done
+}
+
 @test "an older version refuses the journal of a prune with a receipt; what an older version left is finished" {
   "$root/tests/prune/older_version.py" "${PRUNE_STRIDE:-9}"
 }

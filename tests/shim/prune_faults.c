@@ -140,6 +140,7 @@ static void die_if(Fate fate) {
 
 WRAP(fsync, (int fd), (fd))
 WRAP(fdatasync, (int fd), (fd))
+WRAP(ftruncate, (int fd, off_t size), (fd, size))
 WRAP(renameat, (int a, const char *b, int c, const char *d), (a, b, c, d))
 WRAP(renameat2, (int a, const char *b, int c, const char *d, unsigned e), (a, b, c, d, e))
 WRAP(unlinkat, (int fd, const char *name, int flags), (fd, name, flags))
