@@ -82,6 +82,7 @@ trap_signals
 # round - ships what is there now. A file that is replaced again and again meanwhile waits for the next round.
 round() {
   local listing batch searches=0 file
+  has_unreadable=''
   set_listing listing
   while true; do
     more='' lost=()
@@ -97,11 +98,26 @@ round() {
   save_marks
 }
 
+# report - says what was left out or refused, if that was not said before.
+report() {
+  left_out=()
+  if [[ -n $has_unreadable ]]; then
+    load lib/say ship/left_out
+    say_left_out
+  else
+    named_left_out=''
+  fi
+  [[ -n $has_unsaid_dead ]] || return 0
+  cursor_query 'SELECT count(*) FROM dead;'
+  [[ $answer == 0 ]] || say_dead "$answer"
+  dead=$answer has_unsaid_dead=''
+}
+
 sqlite_setup
 exec {silence}<> <(:)
 open_state
 check_config
-outcome='' has_unreadable='' more='' lost=()
+outcome='' has_unreadable='' more='' lost=() has_unsaid_dead=1
 open_cursor
 open_marks
 [[ -n $marks && -e $marks ]] || save_marks
@@ -111,15 +127,12 @@ outcome+='UPDATE spool SET refused = NULL WHERE refused IS NOT NULL;'
 step
 drain
 round
+report
 while [[ -v opt[follow] ]]; do
   pause "$interval_ms"
   round
+  report
 done
 rm -f -- "$body_file" "$answer_file" "$report_file"
-cursor_query 'SELECT count(*) FROM dead;'
-if [[ -n $has_unreadable ]]; then
-  load lib/unreadable
-  readable_jobs
-  say_unreadable
-fi
-[[ $answer == 0 ]] || { say_dead "$answer"; exit "$EXIT_NO"; }
+((${#left_out[@]} == 0)) || exit "$EXIT_IO"
+((dead == 0)) || exit "$EXIT_NO"

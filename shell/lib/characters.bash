@@ -25,3 +25,9 @@ quoted() {
   set_quoted text "$1"
   printf '%s' "$text"
 }
+
+# is_utf8 TEXT - in a UTF-8 locale, the dot does not match other bytes.
+is_utf8() {
+  local LC_ALL=C.UTF-8 2>/dev/null
+  [[ $1 =~ ^.*$ ]]
+}

@@ -7,12 +7,13 @@
 
 # set_listing NAME - sets NAME to the SQL that records all files and their sizes now: this round ships no line that
 # begins after that size, so that it ends even if a writer is faster. A name that is not UTF-8 is not a job: in a UTF-8
-# locale, the dot of sed does not match its bytes. A name has no /, so the parts are joined by it (see lib/jobs_in).
+# locale, the dot of sed does not match its bytes; sed puts an unreadable entry in its place. A name has no /, so the
+# parts are joined by it (see lib/jobs_in).
 set_listing() {
   local found text
-  found=$(find "$results_path/" -maxdepth 1 -ignore_readdir_race -type f -name '*.jsonl' \
-    \( -readable -printf '%D/%i/%T@/%s/%f/\0' -o -printf '%D/%i/%T@/unreadable/%f/\0' \) |
-    LC_ALL=C.UTF-8 sed -zn '/^.*$/p' | tr -d '\0') || die "$EXIT_IO" "the directory $results_path cannot be listed"
+  found=$(find "$results_path/" -maxdepth 1 -ignore_readdir_race -name '*.jsonl' \
+    \( -type f -readable -printf '%D/%i/%T@/%s/%f/\0' -o -printf '%D/%i/%T@/unreadable/%f/\0' \) |
+    LC_ALL=C.UTF-8 sed -z '/^.*$/!{g;s|^|0/0/0/unreadable/not UTF-8/|}' | tr -d '\0') || die "$EXIT_IO" "the directory $results_path cannot be listed"
   set_sql_text text "$found"
   printf -v "$1" '%s' "CREATE TEMP TABLE entry AS SELECT
       max(value) FILTER (WHERE key % 5 = 0) AS dev, max(value) FILTER (WHERE key % 5 = 1) AS inode,
@@ -29,5 +30,5 @@ set_listing() {
     ON CONFLICT DO UPDATE SET listed = 1, seen = excluded.seen, seen_dev = excluded.seen_dev,
       seen_inode = excluded.seen_inode, seen_bytes = excluded.seen_bytes, pending = 1, searched = place
     WHERE hint IS NOT excluded.seen OR NOT listed OR lost;
-  SELECT 'unreadable' FROM entry WHERE bytes = 'unreadable' LIMIT 1;"
+  SELECT 'unreadable' FROM entry WHERE bytes = 'unreadable' AND length(name) > 6 LIMIT 1;"
 }

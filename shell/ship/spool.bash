@@ -63,6 +63,7 @@ halve() {
 set_aside() {
   local reason
   set_sql_text reason "$1"
+  has_unsaid_dead=1
   outcome="UPDATE spool SET refused = $reason WHERE id = $request_id;"
 }
 

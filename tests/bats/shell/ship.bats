@@ -46,11 +46,13 @@ teardown() {
   [[ $(jq_rows records output) == $'""\n"x"' ]]
 }
 
-@test "whatever a job is called, its lines arrive under its name; a name that is not UTF-8 is no job" {
+@test "whatever a job is called, its lines arrive under its name; a name that is not UTF-8 is left out, and named" {
   local name
   for name in $'new\nline' "q'\"" 'a|b' -x 12 $'tab\t' ' ' .jsonl '$(x)' 'é' $'\xff' $'a\xe9b'; do echo '{"success": true}' >"$results/$name.jsonl"; done
   run ship
-  assert_output ''
+  [[ $status == 3 && ${#lines[@]} == 2 && $output == *"left out: $'"*"a\\351b.jsonl', whose name is not valid UTF-8"* ]] ||
+    { echo "$status: $output"; return 1; }
+  rm "$results"/$'\xff.jsonl' "$results"/$'a\xe9b.jsonl'
   python3 "$root/tests/oracles/shipped.py" "$results" "$sink/rows" "$(hostname)"
   [[ $(stored records) == 10 && $(stored files) == 10 ]]
 }
@@ -550,6 +552,27 @@ ANSWERS
   [[ $status == 3 && $output == *'left out: job b'* && $(stored records) == 1 ]] || { echo "$output"; return 1; }
 }
 
+@test "an entry that is no regular file is named, the others arrive, and the exit status is 3; refused rows are told, too" {
+  make_job a 1
+  ln -s a.jsonl "$results/link.jsonl"
+  ln -s nowhere "$results/.broken.jsonl"
+  mkfifo "$results/fifo.jsonl"
+  mkdir "$results/folder.jsonl" "$results/.jsonl"
+  run ship
+  [[ $status == 3 && ${#lines[@]} == 4 && $(stored records) == 1 ]] || { echo "$status: $output"; return 1; }
+  local name
+  for name in link .broken fifo folder; do
+    [[ $output == *"left out: job $name, which is not a regular file; move it away: $results/$name.jsonl"* ]]
+  done
+  echo '{"output": "poison"}' >>"$results/a.jsonl"
+  echo 'refuse poison' >"$sink/always"
+  run ship
+  [[ $status == 3 && $output == *'left out: job link'*'table dead'* ]] || { echo "$status: $output"; return 1; }
+  rm -r "$results"/{link,.broken,fifo,folder}.jsonl
+  run ship
+  [[ $status == 1 && ${#lines[@]} == 1 ]]
+}
+
 @test "no room: wherever it ends, status 3, nothing is lost, and the next run goes on" {
   local room failed=0
   make_job a 2000
@@ -639,6 +662,31 @@ PYTHON
   touch "$sink/release"
   ship
   [[ $(jq_rows records seq | sort -nu | wc -l) == 5 ]]
+}
+
+@test "--follow says once what was left out or refused, in the round in which it changes" {
+  make_job a 1
+  mkdir "$results/first.jsonl"
+  local said=$BATS_TEST_TMPDIR/said
+  echo 'refuse poison' >"$sink/always"
+  "$(tool taskresults)" ship --to "$url" --state "$state" --follow --interval 0.05 2>"$said" 3>&- &
+  local ship=$!
+  await grep -q 'job first' "$said"
+  mkdir "$results/second.jsonl"
+  await grep -q 'job second' "$said"
+  echo '{"output": "poison"}' >>"$results/a.jsonl"
+  await grep -q 'table dead' "$said"
+  rmdir "$results/first.jsonl"
+  make_job a 1
+  await stored_are records 2
+  make_job a 1
+  await stored_are records 3 # the round before has told what it left out
+  mkdir "$results/first.jsonl"
+  named_again() { [[ $(grep -c 'job first' "$said") == 2 ]]; }
+  await named_again
+  kill -TERM "$ship"
+  wait "$ship" || true
+  [[ $(grep -c 'job second' "$said") == 1 && $(grep -c 'table dead' "$said") == 1 ]] || { cat "$said"; return 1; }
 }
 
 @test "no signal leaves curl behind, in the first round or in a later one" {
