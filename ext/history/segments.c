@@ -316,6 +316,7 @@ int tr_history_take(TrHistory *history, TrFile *file, TrEntry *entry, char **mes
       *entry == TR_ENTRY_READABLE && file->stat.st_ino == known.stat.st_ino && file->stat.st_dev == known.stat.st_dev;
   if (!is_reopened || is_same) return SQLITE_OK;
   tr_file_close(file);
+  segment->file.stat = known.stat; /* if it is taken again, it is still not the same */
   return tr_error(message, SQLITE_BUSY, "job '%.*s': %s/%s was replaced while the history was read; read it again",
                   (int)history->job.length, history->job.text, history->base->path, segment->path);
 }

@@ -191,8 +191,7 @@ static int compare_ordinals(const void *a, const void *b) {
   return (x > y) - (x < y);
 }
 
-/* As SQLite compares texts in UTF-8. The files of one job, of several hosts, by
-** rowid. */
+/* As SQLite compares texts in UTF-8. The files of one job, of several hosts, by rowid. */
 static int compare_jobs(const void *a, const void *b, void *context) {
   const TrFileList *list = context;
   const char *x = tr_hosts_file_name(tr_names_get(list->names, *(const uint32_t *)a));
@@ -294,7 +293,10 @@ int tr_file_list_fill(TrFileList *list, char **message) {
     if (!tr_name_is_job_file(path, strlen(path))) return SQLITE_OK; /* a leftover of a prune */
     code = tr_history_open(list->history, path, message);
     if (code == SQLITE_OK) code = name_segments(list, message);
-    if (code == SQLITE_OK) list->at++;
+    if (code == SQLITE_OK)
+      list->at++;
+    else
+      list->history->at = list->history->count; /* they have no names: they are opened again, if at all */
   }
   return code;
 }

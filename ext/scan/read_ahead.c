@@ -11,30 +11,46 @@
 
 #include <string.h>
 
-/* Is there a next entry, with a name and contents as a job's file has them? */
-static bool next_is_usual(TrReadAhead *read_ahead, uint32_t *ordinal, const char **path) {
-  TrFileList *list = read_ahead->list;
+/* Has the entry a name and contents as a job's file has them? */
+static bool is_usual(const TrFileList *list, const char *path) {
   TrSegmentName parsed = {0};
-  bool is_filled = tr_file_list_fill(list, NULL) == SQLITE_OK;
-  if (is_filled && !tr_file_list_next(list, ordinal, path)) return false;
-  const char *name = is_filled ? tr_hosts_file_name(*path) : "";
+  const char *name = tr_hosts_file_name(path);
   size_t length = strlen(name);
-  bool has_name = list->history ? tr_segment_name_parse(*path, &parsed) : tr_store_has_name(list->store, name, length);
-  read_ahead->waits = !has_name || parsed.codec != TR_CODEC_PLAIN || !tr_utf8_is_valid(name, length);
-  return !read_ahead->waits;
+  bool has_name = list->history ? tr_segment_name_parse(path, &parsed) : tr_store_has_name(list->store, name, length);
+  return has_name && parsed.codec == TR_CODEC_PLAIN && tr_utf8_is_valid(name, length);
+}
+
+/* The next entry, if it can be read ahead. SQLITE_DONE: not now, or there is none. */
+static int look_ahead(TrReadAhead *read_ahead, uint32_t *ordinal) {
+  TrFileList *list = read_ahead->list;
+  const char *path;
+  int code = read_ahead->waits ? SQLITE_DONE : tr_file_list_fill(list, NULL);
+  if (code != SQLITE_OK) return code;
+  if (!tr_file_list_next(list, ordinal, &path)) return SQLITE_DONE;
+  read_ahead->waits = !is_usual(list, path);
+  return read_ahead->waits ? SQLITE_DONE : SQLITE_OK;
+}
+
+/* Only these end the scan at once. For another error, the scan tries again when all blocks are done: then there is a
+** message, and the rows before it have been returned. */
+static int wait_unless_fatal(TrReadAhead *read_ahead, int code) {
+  if (code == SQLITE_DONE) return SQLITE_OK;
+  if (code == SQLITE_INTERRUPT || code == SQLITE_NOMEM) return code;
+  read_ahead->waits = true;
+  return SQLITE_OK;
 }
 
 /* Opens the next file whose blocks will be posted. *opened false: none for now. */
 static int open_ahead(TrReadAhead *read_ahead, bool *opened) {
   TrFileList *list = read_ahead->list;
   uint32_t ordinal;
-  const char *name;
+  int code;
   *opened = false;
-  while (!read_ahead->waits && next_is_usual(read_ahead, &ordinal, &name)) {
+  while ((code = look_ahead(read_ahead, &ordinal)) == SQLITE_OK) {
     TrFile file = {.fd = -1};
     TrEntry entry = TR_ENTRY_UNREADABLE;
-    int code = tr_file_list_open_file(list, &file, &entry, NULL);
-    if (code != SQLITE_OK) return code;
+    code = tr_file_list_open_file(list, &file, &entry, NULL);
+    if (code != SQLITE_OK) break;
     *opened = entry == TR_ENTRY_READABLE && file.stat.st_size <= TR_MAX_FILE_BYTES;
     read_ahead->waits = !*opened && entry != TR_ENTRY_VANISHED;
     if (read_ahead->waits) {
@@ -48,7 +64,7 @@ static int open_ahead(TrReadAhead *read_ahead, bool *opened) {
     read_ahead->from = read_ahead->starts_at < file.stat.st_size ? read_ahead->starts_at : file.stat.st_size;
     return SQLITE_OK;
   }
-  return SQLITE_OK;
+  return wait_unless_fatal(read_ahead, code);
 }
 
 /* Fills in the next block of the current file, and posts it. */

@@ -363,3 +363,15 @@ PYTHON
   assert_rows $'alpha\nbravo' "SELECT signature FROM task_errors WHERE job_id = 'j' OR (job_id GLOB 'j*' AND times > 1) ORDER BY 1"
   assert_rows $'alpha\nbravo' "SELECT signature FROM task_errors AS e JOIN task_history AS h USING (job_id) WHERE h.rowid = e.rowid ORDER BY 1"
 }
+
+@test "an archive that is another user's is an error that names it, also if a second thread would read on there" {
+  ((EUID == 0)) || skip 'needs root, to give a folder away'
+  make_job a 200
+  make_job b 3
+  mkdir -p "$results/.taskresults/archive/b.jsonl"
+  chown 12345 "$results/.taskresults/archive/b.jsonl"
+  for build in "$extension" "$root/build/tiny/taskresults"; do
+    run env TASKRESULTS_THREADS=8 sqlite3 -batch -init /dev/null -cmd ".load $build" :memory: "SELECT count(*) FROM task_history"
+    [[ $status -ne 0 && $status -lt 128 && $output == *"archive's directory b.jsonl does not belong to the owner"* ]] || { echo "$build: $status $output"; return 1; }
+  done
+}

@@ -275,14 +275,15 @@ escape='setsid sh -c "echo \$\$ >escaped; exec sleep 1000" </dev/null >/dev/null
 @test "TERM, INT, HUP and QUIT to run are passed on to the command, and the run is recorded as a failure" {
   cd "$BATS_TEST_TMPDIR"
   ulimit -c 0
+  # Not below a shell, which may ignore INT and QUIT while its own command ends.
+  sleeps() { pgrep --parent "$pid" --exact sleep >/dev/null; }
   for signal in TERM INT HUP QUIT; do
-    start "$(tool taskresults)" run a -- bash -c 'touch begun; exec sleep 1000'
-    await test -e begun
+    start "$(tool taskresults)" run a -- sleep 1000
+    await sleeps
     kill "-$signal" "$pid"
     wait "$pid" && return 1
     [[ $? -eq $((128 + $(kill -l "$signal"))) ]]
     assert_record 0 '' "Interrupted (SIG$signal)"
-    rm begun
   done
   # Also if the command handles the signal and exits with 0.
   start "$(tool taskresults)" run a -- python3 -c 'import signal, sys
