@@ -27,7 +27,9 @@ int tr_side_effects_register(TrConnection *connection, const char *name, int arg
 bool tr_side_effects_is_run(sqlite3_context *context) {
   static char mark;
   sqlite3_set_auxdata(context, 0, &mark, NULL);
-  if (sqlite3_get_auxdata(context, 0) == &mark) return true;
+  bool is_run = sqlite3_get_auxdata(context, 0) == &mark;
+  sqlite3_set_auxdata(context, 0, NULL, NULL); /* the function may keep something of its own there */
+  if (is_run) return true;
   sqlite3_result_error(context, "a function that acts on files cannot be called while a statement is prepared", -1);
   return false;
 }

@@ -244,6 +244,17 @@ static int compare_times(const void *a, const void *b) {
   return compare_names(a, b);
 }
 
+/* A segment without a readable time comes after the one that its name puts before it. */
+static void give_times(TrHistory *history) {
+  for (size_t i = 1; i < history->count; i++) {
+    const TrSegment *before = &history->segment[i - 1];
+    TrSegment *segment = &history->segment[i];
+    if (segment->is_timed || !before->is_timed) continue;
+    segment->is_timed = true;
+    segment->first_us = before->first_us;
+  }
+}
+
 /* Makes the listing of the path's directory the current one. */
 static int find_listing(TrHistory *history, const char *live_path) {
   size_t length = (size_t)(last_part(live_path) - live_path);
@@ -290,6 +301,7 @@ int tr_history_open(TrHistory *history, const char *live_path, char **message) {
     code = tr_error(message, SQLITE_BUSY, "job '%.*s': the files of its history are renamed again and again",
                     (int)history->job.length, history->job.text);
   }
+  give_times(history);
   if (history->count > 1) qsort(history->segment, history->count, sizeof *history->segment, compare_times);
   for (size_t i = 0; i < history->count; i++) {
     history->segment[i].file.segment = (uint32_t)i + 1;

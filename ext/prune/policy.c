@@ -58,13 +58,28 @@ static int read_since(const Reading *reading, const TrJson *value, int64_t *sinc
   return policy_error(reading, message, "'since' has to be a text with a time: " TR_TIME_FORMS);
 }
 
-static int check_patterns(const Reading *reading, const TrJson *value, char **message) {
-  bool is_list = tr_json_is_array(value);
-  bool is_right = is_list ? tr_json_first(value) != NULL : tr_json_text(value) != NULL;
-  for (const TrJson *one = is_list ? tr_json_first(value) : NULL; one; one = tr_json_next(one)) {
-    is_right = is_right && tr_json_text(one) != NULL;
+/* A pattern that can match nothing would leave its jobs to a later rule, which may keep less. */
+static bool can_match(const char *pattern) {
+  for (const char *p = pattern; (p = strchr(p, '[')) != NULL; p++) {
+    p += p[1] == '^' ? 2 : 1;
+    if (*p == '\0' || (p = strchr(p + 1, ']')) == NULL) return false; /* the first one in the brackets is a member */
   }
-  return is_right ? SQLITE_OK : policy_error(reading, message, "'jobs' has to be a text, or an array of texts");
+  return *pattern != '\0';
+}
+
+static int check_pattern(const Reading *reading, const TrJson *value, char **message) {
+  const char *pattern = tr_json_text(value);
+  if (pattern == NULL) return policy_error(reading, message, "'jobs' has to be a text, or an array of texts");
+  if (can_match(pattern)) return SQLITE_OK;
+  return policy_error(reading, message, "no job can match the pattern '%s': it is empty, or lacks a ']'", pattern);
+}
+
+static int check_patterns(const Reading *reading, const TrJson *value, char **message) {
+  if (!tr_json_is_array(value)) return check_pattern(reading, value, message);
+  const TrJson *one = tr_json_first(value);
+  int code = one ? SQLITE_OK : policy_error(reading, message, "'jobs' is an empty array");
+  for (; one && code == SQLITE_OK; one = tr_json_next(one)) code = check_pattern(reading, one, message);
+  return code;
 }
 
 static int check_target(const Reading *reading, const TrJson *value, char **message) {

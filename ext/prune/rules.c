@@ -9,7 +9,7 @@
 **     that reason alone.
 **
 ** With `max_bytes`, of the lines that these rules keep (all, if only `max_bytes` is given) only the newest stay: as
-** many as fit, so what goes then is everything older than one line.
+** many as fit, so what goes then is everything older than one line. The newest one stays even if it alone is too long.
 **
 ** Whatever these rules say, a line stays that ends behind `shipped_to`: `taskresults ship` has yet to read it
 ** (ship_marks.c). It counts for the rules as if it could go.
@@ -126,7 +126,8 @@ static bool keeps_line(TrRules *rules, const TrLine *line, bool *is_record) {
 static bool fits(TrRules *rules, const TrLine *line) {
   if (!rules->options->by_size) return true;
   int64_t bytes = (int64_t)line->length + 1;
-  rules->is_full = bytes > rules->options->max_bytes - rules->bytes;
+  bool is_newest = rules->bytes == 0 && rules->options->max_bytes > 0;
+  rules->is_full = !is_newest && bytes > rules->options->max_bytes - rules->bytes;
   if (!rules->is_full) rules->bytes += bytes;
   return !rules->is_full;
 }

@@ -59,7 +59,7 @@ some_segments() {
   assert_sql_error 'segments' "CREATE VIRTUAL TABLE temp.r USING task_results(segments=all)"
 }
 
-@test "history: the order of segments is that of their times, not of their names; without a time they come first" {
+@test "history: the order of segments is that of their times, not of their names" {
   segment a.jsonl.1 0 3
   segment a.jsonl.2 10 13
   segment a.jsonl.3 20 23
@@ -70,6 +70,16 @@ some_segments() {
   assert_as_oracle
   assert_rows $'a.jsonl-20260101\na.jsonl.1\na.jsonl\na.jsonl.7\na.jsonl.2\na.jsonl.3' \
     "SELECT segment FROM task_history('a') GROUP BY segment_no"
+}
+
+@test "history: a segment without a time comes after the one that its name puts before it" {
+  segment a.jsonl.2 0 3
+  segment a.jsonl.1 10 13
+  printf '{"success": false, "output": "untimed"}\n' >"$results/a.jsonl"
+  printf '{"output": "untimed, too"}\n' >"$results/a.jsonl.3"
+  assert_as_oracle
+  assert_rows $'a.jsonl.3\na.jsonl.2\na.jsonl.1\na.jsonl' "SELECT segment FROM task_history('a') GROUP BY segment_no"
+  TASKRESULTS_SEGMENTS=all assert_rows -1 "SELECT streak FROM task_stats WHERE job_id = 'a'"
 }
 
 @test "history: of segments that begin at the same time, the rotated one comes before the live one, an older before a newer" {

@@ -153,6 +153,10 @@ PYTHON
   { printf '{"job_name": "short"}\n{"output": "%0500d"}\n' 7; cat "$results/j.jsonl"; } >"$BATS_TEST_TMPDIR/long"
   cp "$BATS_TEST_TMPDIR/long" "$results/j.jsonl"
   [[ $(prune j "'max_bytes', 500") == *'"kept":2,'* ]]
+  # The newest line stays even if it alone is too long, be it a record or not.
+  [[ $(prune j "'max_bytes', 5") == *'"kept":1,'* ]]
+  printf '%0500d\n' 7 >>"$results/j.jsonl"
+  [[ $(prune j "'max_bytes', 5, 'force', 1") == *'"kept":0,'* && $(wc -l <"$results/j.jsonl") -eq 1 ]]
 }
 
 @test "random options over generated files: kept lines and report are those of a model in Python" {

@@ -68,7 +68,11 @@ make_jobs() {
 {"rules": [{"jobs": "x"}, {"jobs": "*", "keep": 3, "keep": 30}]}|rule 2: 'keep' is given twice
 {"rules": [{"keep": 3}]}|rule 1: it has no 'jobs'
 {"rules": [{"jobs": 3, "keep": 3}]}|rule 1: 'jobs' has to be a text, or an array of texts
-{"rules": [{"jobs": [], "keep": 3}]}|rule 1: 'jobs' has to be a text, or an array of texts
+{"rules": [{"jobs": [], "keep": 3}]}|rule 1: 'jobs' is an empty array
+{"rules": [{"jobs": ["a", "audit-[0-9"]}, {"jobs": "*", "keep": 3}]}|rule 1: no job can match the pattern 'audit-[0-9'
+{"rules": [{"jobs": "x[]"}]}|rule 1: no job can match the pattern 'x[]'
+{"rules": [{"jobs": "x[^"}]}|rule 1: no job can match the pattern 'x[^'
+{"rules": [{"jobs": ""}]}|rule 1: no job can match the pattern ''
 {"rules": [{"jobs": ["a", 3]}]}|rule 1: 'jobs' has to be a text, or an array of texts
 {"rules": [{"jobs": "*", "keep": "3"}]}|rule 1: 'keep' has to be a whole number, 0 or more
 {"rules": [{"jobs": "*", "keep": -1}]}|rule 1: 'keep' has to be a whole number, 0 or more

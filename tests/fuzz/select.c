@@ -105,8 +105,9 @@ static bool keeps(Model *model, const TrPruneOptions *options, const Line *line)
 /* Nothing older stays than the newest line that does not fit. */
 static bool fits(Model *model, const TrPruneOptions *options, const Line *line) {
   if (!options->by_size) return true;
+  bool is_newest = model->rule_bytes == 0 && options->max_bytes > 0;
   model->rule_bytes += (int64_t)(line->to - line->from);
-  model->is_full = model->rule_bytes > options->max_bytes;
+  model->is_full = !is_newest && model->rule_bytes > options->max_bytes;
   return !model->is_full;
 }
 

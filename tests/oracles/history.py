@@ -101,8 +101,12 @@ def main():
     directory = os.fsencode(sys.argv[1])
     for job, parts in sorted(segments(directory).items()):
         read = [(kind, by_name, path, list(records(contents(path)))) for kind, by_name, path in parts]
-        read.sort(key=lambda part: (first_time(part[3]), part[0], part[1]))
-        for number, (_, _, path, found) in enumerate(read, 1):
+        read.sort(key=lambda part: part[:2])
+        times = [first_time(found) for _, _, _, found in read]
+        for i in range(1, len(times)):
+            times[i] = times[i] or times[i - 1]  # without a time it stays behind the one that its name puts before it
+        order = sorted(range(len(read)), key=lambda i: times[i])
+        for number, (_, _, path, found) in enumerate((read[i] for i in order), 1):
             for offset, record in found:
                 row = [job, number, os.path.basename(path), offset, record.get("output")]
                 out.write(b"|".join(x if isinstance(x, bytes) else str(x).encode() for x in row) + b"\n")

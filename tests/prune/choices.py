@@ -84,7 +84,7 @@ class Model:
         self.room = options.get("max_bytes", float("inf"))
         self.failures, self.drops_rejects = options.get("keep_failures", 0), "drop_rejects" in options
         self.records = self.kept = 0
-        self.keeps_last = False
+        self.keeps_last = self.has_kept = False
 
     def keeps_record(self, record):
         time, is_recent = time_us(record.get("timestamp")), self.records < self.keep
@@ -108,8 +108,9 @@ class Model:
         else:
             self.keeps_last = not self.drops_rejects and (self.since is not None or self.records < self.keep)
         if self.keeps_last:
+            is_newest, self.has_kept = not self.has_kept and self.room > 0, True
             self.room -= len(line)  # negative: it does not fit, and nothing older stays
-            self.keeps_last = self.room >= 0
+            self.keeps_last = self.room >= 0 or is_newest
         self.kept += self.keeps_last and isinstance(record, dict)
         return self.keeps_last
 

@@ -16,7 +16,7 @@ import choices
 
 rng = random.Random(11)
 NAMES = ["a", "ab", "abc", "b", "b-1", "b-2", "Ab", "ä", "x*y", "[c]"]
-PATTERNS = ["*", "a", "a*", "?", "??", "b-[12]", "b-[^1]", "[a-b]", "*c", "x[*]y", "[[]c]", "none", "ä", "*-*", ""]
+PATTERNS = ["*", "a", "a*", "?", "??", "b-[12]", "b-[^1]", "[a-b]", "*c", "x[*]y", "[[]c]", "none", "ä", "*-*", "[]]", "[^]]"]
 
 
 def expression(pattern):
