@@ -16,7 +16,7 @@
 # Options:
 #   --to URL        the sink, such as http://clickhouse:8123/ or https://ch.example.com/?database=fleet; the database is
 #                   fleet if the URL names none
-#   --host NAME     the name of this host in the rows; default is the system's
+#   --host NAME     the name of this host in the rows; default is what `uname -n` says
 #   --state DIR     the directory with the cursor and the requests on their way; default
 #                   ~/.local/state/taskresults/ship
 #   --config FILE   what curl reads: user = "name:password", cacert = "..."; the default is curl.conf in the --state
@@ -52,8 +52,9 @@ interval_ms=$((${opt[interval]-60000000} / 1000))
 most_tries=${opt[tries]-10}
 [[ ! -v opt[follow] || -v opt[tries] ]] || most_tries=0
 read_sink "${opt[to]}"
-host_name=${opt[host]-$HOSTNAME}
-[[ -n $host_name && $host_name != *[[:cntrl:]]* ]] || usage_error '--host wants a name, in one line'
+host_name=${opt[host]-$(uname -n)} # HOSTNAME may be another one in cron
+[[ -n $host_name && $host_name != *[[:cntrl:]]* ]] && is_utf8 "$host_name" ||
+  usage_error '--host wants a name, in one line and in UTF-8'
 
 [[ -d $results_dir ]] || { load hints/schedulers; no_results_dir "$results_dir"; }
 [[ -r $results_dir && -x $results_dir ]] || die "$EXIT_IO" "results directory $results_dir: Permission denied"

@@ -13,7 +13,8 @@ set_listing() {
   local found text
   found=$(find "$results_path/" -maxdepth 1 -ignore_readdir_race -name '*.jsonl' \
     \( -type f -readable -printf '%D/%i/%T@/%s/%f/\0' -o -printf '%D/%i/%T@/unreadable/%f/\0' \) |
-    LC_ALL=C.UTF-8 sed -z '/^.*$/!{g;s|^|0/0/0/unreadable/not UTF-8/|}' | tr -d '\0') || die "$EXIT_IO" "the directory $results_path cannot be listed"
+    LC_ALL=C.UTF-8 sed -z '/^.*$/!{g;s|^|0/0/0/unreadable/not UTF-8/|}' | tr -d '\0') ||
+    die "$EXIT_IO" "the directory $results_path cannot be listed"
   set_sql_text text "$found"
   printf -v "$1" '%s' "CREATE TEMP TABLE entry AS SELECT
       max(value) FILTER (WHERE key % 5 = 0) AS dev, max(value) FILTER (WHERE key % 5 = 1) AS inode,

@@ -7,19 +7,40 @@
 # shellcheck shell=bash
 
 # open_marks - sets `marks` to the file, or to nothing if we may not write in the directory of results: then nothing is
-# told, and a prune may drop what was not shipped.
+# told, and a prune may drop what was not read.
 open_marks() {
-  local own=$results_path/.taskresults dir=$results_path/.taskresults/shipped other
-  marks=
-  if [[ ! -e $dir ]]; then
-    make_own_folder "$own" && make_own_folder "$dir" || return 0
-  fi
-  is_own_folder "$own" && is_own_folder "$dir" || return 0
+  local own=$results_path/.taskresults dir=$results_path/.taskresults/shipped
   marks=$dir/$sink_name.jsonl
-  [[ -f $marks ]] && set_cursor_of_marks other "$marks" || return 0
-  [[ ! -e $other || $other -ef $cursor ]] ||
-    die "$EXIT_IO" "this directory is shipped to this sink with another cursor, $other; use its --state directory, or" \
-      'delete that cursor'
+  check_other_cursor
+  [[ -e $dir || -L $dir ]] || ! make_own_folder "$own" || make_own_folder "$dir"
+  if ! is_own_folder "$own" || ! is_own_folder "$dir"; then
+    say "no permission to write in $dir, or above it: a prune does not learn what was read, and may drop lines before" \
+      'they are sent'
+    marks=
+  fi
+}
+
+# check_other_cursor - ends the command if the marks are those of another cursor, unless it is known to be gone.
+check_other_cursor() {
+  local other status
+  [[ -f $marks ]] || return 0
+  set_cursor_of_marks other "$marks"
+  status=$?
+  ((status != 1)) || die "$EXIT_IO" "another user ships this directory to this sink: the marks $marks cannot be read;" \
+    'ship as that user, or delete that file'
+  ((status == 0)) && [[ $other != "$cursor" && ! $other -ef $cursor ]] && ! is_gone "$other" || return 0
+  die "$EXIT_IO" "this directory is shipped to this sink with another cursor, $other; use its --state directory, or" \
+    "delete that cursor, or delete $marks"
+}
+
+# is_gone PATH - status 0 if it does not exist, and not only if it is out of sight.
+is_gone() {
+  local path=$1
+  while [[ ! -e $path && ! -L $path && $path == */* ]]; do
+    path=${path%/*}
+    [[ -n $path ]] || path=/
+  done
+  [[ $path != "$1" && -d $path && -x $path ]]
 }
 
 is_own_folder() {

@@ -12,6 +12,8 @@ open_state() {
     state+=/ship
   fi
   [[ $state == /* ]] || state=$PWD/$state
+  [[ $state != *[\"\\[:cntrl:]]* ]] ||
+    usage_error "--state wants a path without quotation marks, backslashes and control characters, not '$state'"
   umask 077
   mkdir -p -- "$state" || exit "$EXIT_IO"
   cursor=$state/$sink_name.db body_file=$state/$sink_name.body answer_file=$state/$sink_name.answer

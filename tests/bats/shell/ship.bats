@@ -382,6 +382,59 @@ has_body() {
   assert_output ''
 }
 
+@test "marks of a cursor that is out of sight are not taken over; those of one that was deleted are" {
+  [[ $EUID == 0 ]] || skip 'only root can take another user'
+  open_results
+  make_job a 1
+  chown -R 65534:65534 "$results"
+  mkdir -m 755 "$open_place/other"
+  state=$open_place/other/state ship
+  local marks=("$results"/.taskresults/shipped/*.jsonl) before
+  before=$(stat -c %i "${marks[0]}")
+  mkdir -m 777 "$open_place/own"
+  state=$open_place/own/state
+  local command=("${as_nobody[@]}" "$(tool taskresults)" ship --to "$url" --state "$state")
+  run "${command[@]}"
+  [[ $status == 3 && $output == *"with another cursor, $open_place/other/state/"*"or delete ${marks[0]}" ]] || { echo "$output"; return 1; }
+  chown root "${marks[0]}"
+  run "${command[@]}"
+  [[ $status == 3 && $output == *"another user ships this directory"*"${marks[0]} cannot be read"* ]] || { echo "$output"; return 1; }
+  [[ $(stat -c %i "${marks[0]}") == "$before" ]]
+  chown 65534 "${marks[0]}"
+  rm -r "$open_place/other"
+  run "${command[@]}"
+  assert_output ''
+  grep -qF "$state" "${marks[0]}"
+}
+
+@test "a state directory that the marks cannot name is refused" {
+  local name
+  for name in 'a"b' 'a\b' $'a\nb'; do
+    state=$BATS_TEST_TMPDIR/$name run ship
+    [[ $status == 2 && $output == *'--state wants a path without quotation marks'* && ! -e $BATS_TEST_TMPDIR/$name ]] ||
+      { echo "$status: $output"; return 1; }
+  done
+}
+
+@test "without permission to write the marks, ship says what that means, once, and sends" {
+  [[ $EUID == 0 ]] || skip 'only root can take another user'
+  open_results
+  make_job a 1
+  mkdir -m 777 "$open_place/state"
+  run "${as_nobody[@]}" "$(tool taskresults)" ship --to "$url" --state "$open_place/state"
+  [[ $status == 0 && ${#lines[@]} == 1 && $output == *'no permission to write in '*'a prune '*'may drop lines'* ]] ||
+    { echo "$status: $output"; return 1; }
+  [[ $(stored records) == 1 ]]
+}
+
+@test "the host is the system's name for itself, whatever the variable HOSTNAME says; a name that is not UTF-8 is refused" {
+  make_job a 1
+  HOSTNAME=wrong ship
+  [[ $(jq_rows records host) == "\"$(uname -n)\"" ]]
+  run ship --host $'a\xff'
+  [[ $status == 2 && $output == *'in UTF-8'* ]]
+}
+
 @test "two sinks have two cursors" {
   make_job a 2
   ship
