@@ -53,8 +53,9 @@ most_tries=${opt[tries]-10}
 [[ ! -v opt[follow] || -v opt[tries] ]] || most_tries=0
 read_sink "${opt[to]}"
 host_name=${opt[host]-$(uname -n)} # HOSTNAME may be another one in cron
-[[ -n $host_name && $host_name != *[[:cntrl:]]* ]] && is_utf8 "$host_name" ||
+if [[ -z $host_name || $host_name == *[[:cntrl:]]* ]] || ! is_utf8 "$host_name"; then
   usage_error '--host wants a name, in one line and in UTF-8'
+fi
 
 [[ -d $results_dir ]] || { load hints/schedulers; no_results_dir "$results_dir"; }
 [[ -r $results_dir && -x $results_dir ]] || die "$EXIT_IO" "results directory $results_dir: Permission denied"

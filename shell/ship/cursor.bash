@@ -4,14 +4,14 @@
 # disk before it counts (synchronous=FULL). One transaction puts a batch into the spool and moves the cursors behind
 # it; so a kill leaves either both or nothing. Its tables:
 #   meta     one value a key: format, host, url, results, base (when it was made, in µs), sent (how many numbers of the
-#            order were given away), moves_at and moves_hash (how far `moves` was read)
+#            order were given away), moves_at and moves_hash (how far `moves` was read), took_STREAM (1 if the sink
+#            has ever taken rows of records, rejects or files)
 #   files    one row per job: where its last shipped line is (dev, inode, last_offset, last_hash, run), where the next
 #            one begins (place), and the file's size and times when it was last listed (seen, hint)
 #   counts   for each line that was shipped, how many were the same
 #   spool    what has to be sent: the body of each request, until it is acknowledged; `bytes` only of parts
 #   dead     rows that the sink refused, with its reason
 #   moves    the pruner's moves that were not used yet
-#   unknown  settings that the sink does not know
 
 # shellcheck shell=bash
 
@@ -28,8 +28,7 @@ CREATE TABLE spool(id INTEGER PRIMARY KEY AUTOINCREMENT, stream TEXT, bytes INTE
 CREATE TABLE dead(id INTEGER PRIMARY KEY, stream TEXT, at_s INTEGER, reason TEXT, body TEXT);
 CREATE TABLE moves(id INTEGER PRIMARY KEY, file INTEGER, dev INTEGER, inode INTEGER, a INTEGER, new_inode INTEGER,
   b INTEGER);
-CREATE INDEX moves_of_file ON moves(file, inode);
-CREATE TABLE unknown(setting TEXT PRIMARY KEY, at_s INTEGER);"
+CREATE INDEX moves_of_file ON moves(file, inode);"
 
 # Each connection begins with this SQL. LINE_HASH finds a stored line again; of a line over max_line only the length is
 # known.

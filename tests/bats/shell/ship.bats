@@ -461,7 +461,7 @@ assert ends["a.jsonl"] == (ends["a.jsonl"][1] - 4,) * 1 + (ends["a.jsonl"][1],) 
 PYTHON
 }
 
-@test "doctor says with which cursor a directory is shipped, that rows were refused, and that a cursor is gone" {
+@test "doctor says with which cursor a directory is shipped, that rows were refused, that nobody ships any more, and that a cursor is gone" {
   make_job a 1
   ship
   run taskresults doctor
@@ -471,6 +471,12 @@ PYTHON
   run ship
   run taskresults doctor
   [[ $output == *'note  1 of the rows that ship sent were refused'* ]]
+  touch -d '25 hours ago' "$results"/.taskresults/shipped/*.jsonl
+  run taskresults doctor
+  [[ $output == *"note  nothing was shipped with the cursor $state/"*'for more than a day'*"delete $results/.taskresults/shipped/"*'were refused'* ]]
+  run ship # nothing is new, but it looked
+  run taskresults doctor
+  [[ $output != *'for more than a day'* ]]
   rm -r "$state"
   run taskresults doctor
   [[ $output == *'belongs to a cursor that is gone or out of sight: '"$state"/* ]]
