@@ -58,7 +58,7 @@ TR_CHECKED int tr_marks_refresh(TrMarks *marks, const TrDir *dir, TrPoll *poll, 
 void tr_marks_free(TrMarks *marks);
 bool tr_marks_name_inode(const TrMarks *marks, const char *file, const struct stat *found);
 
-/* Lines of the file that end behind this byte are not shipped by *sink (borrowed), the slowest one. INT64_MAX, and
+/* Lines of the file that end behind this byte are not read for *sink (borrowed), the slowest one. INT64_MAX, and
 ** *sink is NULL: nobody ships. `now`: the file as it was opened, after the marks were read. */
 int64_t tr_marks_end(const TrMarks *marks, const char *file, const struct stat *now, const char **sink);
 
@@ -151,7 +151,7 @@ typedef struct TrSelection {
   int64_t kept_bytes; /* total length of the ranges */
   int64_t kept;       /* records among them */
   int64_t dropped;    /* lines that go; -1: not counted */
-  int64_t unshipped;  /* lines that stay only because they are not shipped */
+  int64_t unshipped;  /* lines that stay only because ship has not read them */
 } TrSelection;
 
 /* Reads `fd` backwards, and no further than it has to. `shipped_to`: see TrRules. */
@@ -240,7 +240,7 @@ typedef struct TrPruneReport {
   int64_t kept;        /* records, without those appended meanwhile. -1: not known (busy) */
   int64_t bytes_freed; /* 0 if nothing was */
   int64_t dropped;     /* lines; -1: not counted */
-  int64_t unshipped;   /* lines that stay only because `sink` has not shipped them */
+  int64_t unshipped;   /* lines that stay only because ship has not read them for `sink` */
   const char *sink;    /* borrowed from the marks: the file of the slowest one's; NULL: nobody ships */
   bool recovered;      /* an interrupted prune of the job was finished or discarded first */
   char *reason;        /* owned; TR_PRUNE_BUSY: what has the file in use */

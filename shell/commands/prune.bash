@@ -25,7 +25,7 @@
 #   --force         do what prune otherwise refuses as a likely mistake: a --since in the future; --keep 0 as the only
 #                   rule; --max-bytes 0; and removing the records of all jobs in the directory
 #   --count         count the dropped lines, and the kept records, for which the files are read whole
-#   --unshipped     also remove lines that `taskresults ship` has not sent yet; without this option they stay
+#   --unshipped     also remove lines that `taskresults ship` has not read yet; without this option they stay
 #   --no-receipt    leave no receipt; then the lines that are removed need not be read. Also finishes an interrupted
 #                   prune whose receipt cannot be written
 #   --offline       you know that nothing writes to the files: then prune also works on file systems that have no
@@ -37,7 +37,7 @@
 #
 # The machine formats have job_id, result (pruned, unchanged, dry_run, busy or failed), kept, dropped, bytes_freed,
 # recovered (whether an interrupted prune was finished), reason, unshipped (how many lines stay only because they are
-# not shipped yet), sink (by whom) and rule (its number in the policy). Values that do not apply are null.
+# not read yet), sink (for whom) and rule (its number in the policy). Values that do not apply are null.
 #
 # Exit status:
 #   0 fine, even if there was nothing to remove; 1 no such job, or refused without --force; 2 usage; 3 a job could not
@@ -151,7 +151,7 @@ note_words() {
   printf '%s' "(SELECT coalesce(group_concat(column1, '; '), '') FROM (VALUES
     (iif(recovered, 'an interrupted prune was finished', NULL)), ($(rule_words)), (nullif($(cell reason), '')),
     (iif(unshipped AND reason IS NULL, unshipped || iif(unshipped = 1, ' line stays', ' lines stay')
-      || ' that ' || $(cell sink) || ' has not shipped yet (--unshipped)', NULL))))"
+      || ' that ' || $(cell sink) || ' has not read yet (--unshipped)', NULL))))"
 }
 
 if [[ -z $format ]]; then

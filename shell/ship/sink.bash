@@ -31,6 +31,6 @@ without_password() {
 
 # say_dead ROWS
 say_dead() {
-  say "$1 request$( (($1 == 1)) || echo s) with a row that $sink_words refused; they are kept in $cursor, table dead," \
-    'with the reason; to send them once more: --resend'
+  say "$1 of the rows that were sent to $sink_words were refused; they are kept in $cursor, table dead, with the" \
+    'reason; to send them once more: --resend'
 }

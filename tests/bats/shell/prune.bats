@@ -135,7 +135,7 @@ RUNS
     stat -c '{"file":"%n","dev":%d,"inode":%i,"end":0}' "$results/b.jsonl"
   } >"$results/.taskresults/shipped/fleet.jsonl"
   run taskresults prune a --keep 2
-  [[ $status -eq 0 && ${lines[1]} == 'a    nothing to drop     9        0    0 B  7 lines stay that fleet has not shipped yet (--unshipped)' ]]
+  [[ $status -eq 0 && ${lines[1]} == 'a    nothing to drop     9        0    0 B  7 lines stay that fleet has not read yet (--unshipped)' ]]
   run taskresults prune a --keep 2 --jsonl
   [[ $output == *'"reason":null,"unshipped":7,"sink":"fleet","rule":null}' ]]
   run taskresults prune a --keep 8

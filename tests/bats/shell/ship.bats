@@ -250,11 +250,21 @@ PYTHON
   make_job a 5000
   echo 'refuse poison' >"$sink/always"
   run ship
-  [[ $status == 1 && $output == *'1 request with a row that'*'table dead'* ]]
+  [[ $status == 1 && $output == *'1 of the rows that were sent to '*' were refused'*'table dead'* ]]
   [[ $(stored records) == 9999 && $(wc -l <"$sink/requests") -lt 40 ]]
   [[ $(sqlite3 "$state"/*.db 'SELECT count(*), max(reason), max(body) FROM dead') == '1|Code: 27.'*'"poison"'* ]]
   run ship
   [[ $status == 1 && $(stored records) == 9999 ]]
+  cp -r "$state" "$state.given-up"
+  sqlite3 "$state.given-up"/*.db 'DELETE FROM dead'
+  (
+    rm -r "$results/.taskresults"
+    state+=.given-up
+    run ship
+    assert_output ''
+    [[ $status == 0 ]]
+    rm -r "$results/.taskresults"
+  )
   rm "$sink/always"
   run ship --resend
   assert_output ''
