@@ -46,7 +46,7 @@ build/release/%.o: %.c | build-deps
 # The program behind `taskresults run`, and behind -o FILE of the other commands.
 RUNNER := capture delay environment keep line lock log main offspring outcome ping ping_text platform_linux record say \
           settings signals stream supervise tail timeout watch write
-RUNNER_OBJECTS := $(RUNNER:%=build/runner/shell/runner/%.o) $(addprefix build/runner/ext/,base/target.o base/platform_linux.o \
+RUNNER_OBJECTS := $(RUNNER:%=build/runner/shell/runner/%.o) $(addprefix build/runner/ext/,base/fresh_folder.o base/target.o base/platform_linux.o \
                   base/text.o base/timespan.o read/timestamp.o)
 taskresults-run: $(RUNNER_OBJECTS)
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -pthread

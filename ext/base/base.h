@@ -143,6 +143,7 @@ TR_CHECKED int tr_open_leased(int dir_fd, const char *name, int flags, TrPoll *p
 
 /* ------------------------------------------------------------------------------------------------------------------
 ** base/own_folder.c - what taskresults keeps in a directory of results: .taskresults/NAME
+** base/fresh_folder.c - is a folder the one that we have just made?
 */
 #define TR_OWN_FOLDER ".taskresults"
 
@@ -160,6 +161,7 @@ TR_CHECKED int tr_own_folder_open(TrOwnFolder *folder, int dir_fd, const char *d
 /* May the folder, or a file in it, belong to this user? That is us, root, or the owner of the directory of results. */
 bool tr_own_folder_trusts(const TrOwnFolder *folder, uid_t owner);
 void tr_own_folder_close(TrOwnFolder *folder);
+bool tr_folder_is_fresh(int fd, const struct stat *found); /* it is ours, of nobody else's use, and empty */
 
 /* ------------------------------------------------------------------------------------------------------------------
 ** base/thread.c - a helper thread: how many there may be, and how one is started

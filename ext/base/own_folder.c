@@ -62,27 +62,45 @@ static int give_step(const OwnStep *step, int fd, char **message) {
   return own_folder_errno(step, errno, "it cannot be given to the owner of the directory of results: ", message);
 }
 
-static int make_step(const OwnStep *step, int *fd, char **message) {
-  bool is_new = mkdirat(step->parent, step->name, 0700) == 0;
-  if (!is_new && errno != EEXIST) return own_folder_errno(step, errno, "it cannot be made: ", message);
+static int make_step(const OwnStep *step, int *fd, bool *is_new, char **message) {
+  *is_new = mkdirat(step->parent, step->name, 0700) == 0;
+  if (!*is_new && errno != EEXIST) return own_folder_errno(step, errno, "it cannot be made: ", message);
   int code = open_step(step, fd, message);
-  if (code == SQLITE_OK && *fd < 0) code = own_folder_errno(step, ENOENT, "", message);
-  if (code != SQLITE_OK || !is_new) return code; /* another process has made it, and sees to the rest */
-  code = give_step(step, *fd, message);
+  return code == SQLITE_OK && *fd < 0 ? own_folder_errno(step, ENOENT, "", message) : code;
+}
+
+/* Whoever finds a folder that root has just made gives it to the owner of the directory, before anything is put into
+** it. So if something is in one that we have just made, and it is still ours, it is another folder. */
+static int adopt_step(const OwnStep *step, int fd, bool is_new, char **message) {
+  struct stat found;
+  bool is_mine = geteuid() == step->results->st_uid;
+  if (fstat(fd, &found) != 0) return own_folder_errno(step, errno, "", message);
+  if (found.st_uid != geteuid()) return SQLITE_OK;
+  if (!is_new && (is_mine || geteuid() != 0)) return SQLITE_OK;
+  if (is_mine && (found.st_mode & (S_IRWXG | S_IRWXO))) return SQLITE_OK; /* another process has seen to it */
+  if (!is_mine && !tr_folder_is_fresh(fd, &found)) {
+    if (!is_new) return SQLITE_OK;
+    return own_folder_error(step, SQLITE_ERROR, "it was made, and another folder has its name now", message);
+  }
+  int code = give_step(step, fd, message);
   if (code == SQLITE_OK && TEMP_FAILURE_RETRY(fsync(step->parent)) != 0) {
     code = own_folder_errno(step, errno, "it cannot be secured: ", message);
   }
-  if (code == SQLITE_OK) return code;
-  unlinkat(step->parent, step->name, AT_REMOVEDIR);
-  close(*fd);
+  if (code != SQLITE_OK && is_new) unlinkat(step->parent, step->name, AT_REMOVEDIR);
   return code;
 }
 
 static int take_step(const OwnStep *step, bool makes, int *fd, char **message) {
+  bool is_new = false;
   int code = open_step(step, fd, message);
-  if (code == SQLITE_OK && *fd < 0 && makes) code = make_step(step, fd, message);
+  if (code == SQLITE_OK && *fd < 0 && makes) code = make_step(step, fd, &is_new, message);
   if (code != SQLITE_OK || *fd < 0) return code;
   struct stat *found = &step->folder->found;
+  if (makes) code = adopt_step(step, *fd, is_new, message);
+  if (code != SQLITE_OK) {
+    close(*fd);
+    return code;
+  }
   if (fstat(*fd, found) != 0) {
     code = own_folder_errno(step, errno, "", message);
   } else if (!tr_own_folder_trusts(step->folder, found->st_uid)) {

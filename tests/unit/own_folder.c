@@ -8,12 +8,23 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "check.h"
 
 static char place[64];
 static int dir_fd;
+
+static const char *swapped; /* the folder of this name is moved away, once it is made, and "other" has its name */
+
+int mkdirat(int fd, const char *name, mode_t mode) {
+  int code = (int)syscall(SYS_mkdirat, fd, name, mode);
+  if (code == 0 && swapped && strcmp(name, swapped) == 0) {
+    CHECK(renameat(fd, name, dir_fd, "made") == 0 && renameat(dir_fd, "other", fd, name) == 0);
+  }
+  return code;
+}
 
 static void begin_with_mode(mode_t mode) {
   snprintf(place, sizeof place, "/tmp/own_folder.XXXXXX");
@@ -106,6 +117,43 @@ static void links_files_and_folders_of_others_are_refused_at_both_levels(void) {
   clean_up();
 }
 
+/* Root must not give away a folder of its own that the directory's owner moves to the place of the one just made. */
+static void another_folder_in_the_place_of_the_new_one_is_not_given_away(void) {
+  const char *const places[] = {".taskresults", ".taskresults/mine"};
+  if (geteuid() != 0) return;
+  for (size_t i = 0; i < 2; i++) {
+    TrOwnFolder folder;
+    struct stat other;
+    char *message = NULL, inside[64];
+    snprintf(inside, sizeof inside, "%s/secret", places[i]);
+    begin_with_mode(0755);
+    CHECK(fchown(dir_fd, 65534, 65533) == 0);
+    CHECK(mkdirat(dir_fd, "other", 0700) == 0 && mkdirat(dir_fd, "other/secret", 0700) == 0);
+    swapped = i ? "mine" : ".taskresults";
+    CHECK(tr_own_folder_open(&folder, dir_fd, place, "mine", true, "x", &message) == SQLITE_ERROR && folder.fd == -1);
+    swapped = NULL;
+    CHECK(message && strstr(message, places[i]) && strstr(message, "another folder has its name now"));
+    CHECK(fstatat(dir_fd, places[i], &other, AT_SYMLINK_NOFOLLOW) == 0);
+    CHECK(other.st_uid == 0 && other.st_gid == getegid() && (other.st_mode & 0777) == 0700);
+    sqlite3_free(message);
+    CHECK(unlinkat(dir_fd, inside, AT_REMOVEDIR) == 0 && unlinkat(dir_fd, "made", AT_REMOVEDIR) == 0);
+    clean_up();
+  }
+}
+
+/* So it does not stay root's if its maker is killed, and nobody puts anything into it before it is given. */
+static void what_root_has_just_made_is_given_by_whoever_finds_it(void) {
+  if (geteuid() != 0) return;
+  TrOwnFolder folder;
+  begin_with_mode(0750);
+  CHECK(fchown(dir_fd, 65534, 65533) == 0 && mkdirat(dir_fd, ".taskresults", 0700) == 0);
+  CHECK(tr_own_folder_open(&folder, dir_fd, place, "mine", true, "x", NULL) == SQLITE_OK && folder.fd >= 0);
+  tr_own_folder_close(&folder);
+  CHECK(fstatat(dir_fd, ".taskresults", &folder.found, 0) == 0);
+  CHECK(folder.found.st_uid == 65534 && folder.found.st_gid == 65533 && (folder.found.st_mode & 0777) == 0750);
+  clean_up();
+}
+
 /* A user who may not make it is told why. Root may always. */
 static void what_cannot_be_made_is_told(void) {
   if (geteuid() == 0) return;
@@ -123,6 +171,8 @@ int main(void) {
   RUN(both_folders_are_made_with_the_rights_to_read_of_the_directory);
   RUN(root_gives_them_to_the_owner_and_group_of_the_directory);
   RUN(links_files_and_folders_of_others_are_refused_at_both_levels);
+  RUN(another_folder_in_the_place_of_the_new_one_is_not_given_away);
+  RUN(what_root_has_just_made_is_given_by_whoever_finds_it);
   RUN(what_cannot_be_made_is_told);
   return check_result();
 }

@@ -186,6 +186,25 @@ waits_for_lock() {
   [[ $status -eq 0 ]]
 }
 
+@test "run --lock: root gives away no folder of its own that the directory's owner moves to the place of the new one" {
+  ((EUID == 0)) || skip 'needs root, to be somebody else'
+  unset SCHEDULER_LOGS_DIR
+  for path in .taskresults .taskresults/locks; do
+    open_results
+    chown 65534:65534 "$results"
+    mkdir -m 700 "$results/other"
+    touch "$results/other/secret"
+    head -c 8 /dev/zero >"$BATS_TEST_TMPDIR/state"
+    # The first time that a file is opened behind the making of the folder, another one is in its place.
+    run env LD_PRELOAD="$root/build/shim/each_call.so" EACH_CALL_STATE="$BATS_TEST_TMPDIR/state" EACH_CALL_NAME=openat EACH_CALL_AT=1 EACH_CALL_ON=1 \
+      EACH_CALL_RUN="cd '$results' && if test -d other && test -d $path; then mv $path made && mv other $path; fi" \
+      "$(tool taskresults)" run a --lock skip -- touch "$BATS_TEST_TMPDIR/ran"
+    [[ $status -eq 3 && $output == *'so the command was not run: Operation not permitted' && ! -e $BATS_TEST_TMPDIR/ran ]] || { echo "$status $output"; return 1; }
+    [[ $(stat -c '%u %a' "$results/$path") == '0 700' && -d $results/made ]]
+    rm -rf "$open_place"
+  done
+}
+
 @test "run --lock: if the lock cannot be made, the command is not run, and a message says so" {
   cd "$BATS_TEST_TMPDIR"
   assert_refused() {
