@@ -54,15 +54,24 @@ static int visit_receipts_entry(void *context, const char *name) {
 }
 
 /* Files that the query names need no listing. */
-static int find_named(ReceiptSearch *search, int folder, const TrNames *jobs) {
+static int find_one_named(ReceiptSearch *search, const TrDir *folder, const char *name, char **message) {
+  struct stat unused;
+  if (fstatat(folder->fd, name, &unused, AT_SYMLINK_NOFOLLOW) == 0) return visit_receipts_entry(search, name);
+  if (errno == ENOENT) return SQLITE_OK;
+  int reason = errno;
+  return tr_error(message, tr_error_code(reason),
+                  TR_RECEIPTS_WHAT ", %s/" TR_OWN_FOLDER "/" TR_RECEIPTS_FOLDER "/%s: it cannot be examined: %s",
+                  folder->path, name, strerror(reason));
+}
+
+static int find_named(ReceiptSearch *search, const TrDir *folder, const TrNames *jobs, char **message) {
   char name[TR_NAME_SIZE];
   const char *job_id;
-  struct stat unused;
   int code = SQLITE_OK;
   for (uint32_t i = 0; jobs && code == SQLITE_OK && (job_id = tr_names_get(jobs, i)) != NULL; i++) {
     if (!tr_job_id_is_usable(job_id, strlen(job_id))) continue;
     sqlite3_snprintf(sizeof name, name, "%s" TR_SUFFIX, job_id);
-    if (fstatat(folder, name, &unused, AT_SYMLINK_NOFOLLOW) == 0) code = visit_receipts_entry(search, name);
+    code = find_one_named(search, folder, name, message);
   }
   return code;
 }
@@ -113,7 +122,7 @@ static int find_in_directory(void *context, TrDir *dir, TrBytes host, char **mes
   if (code != SQLITE_OK || folder.fd < 0) return code;
   const TrJobTerm *exact = tr_filter_exact_jobs(search->filter);
   TrDir receipts = {.fd = folder.fd, .store = dir->store, .path = dir->path};
-  code = exact ? find_named(search, folder.fd, exact->names)
+  code = exact ? find_named(search, &receipts, exact->names, message)
                : tr_dir_list(&receipts, search->files->poll, visit_receipts_entry, search, message);
   tr_own_folder_close(&folder);
   if (code == SQLITE_OK) code = add_receipt_files(search, dir->path, message);

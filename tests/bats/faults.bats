@@ -67,6 +67,15 @@ EINTR=4 EIO=5 ENOMEM=12
   [[ $(calls_met) == 1 ]]
 }
 
+@test "task_prunes: receipts that cannot be examined fail the query for one job, and are not left out silently" {
+  make_job j 5
+  sql "SELECT taskresults_prune('j', 'keep', 2)" >/dev/null
+  assert_rows $'1\n0' "SELECT count(*) FROM task_prunes('j')" "SELECT count(*) FROM task_prunes('none')"
+  assert_fails fstatat 1 "$EIO" "the receipts of prunes, $results/.taskresults/prunes/j.jsonl: it cannot be examined: Input/output error" \
+    "SELECT count(*) FROM task_prunes('j')"
+  [[ $(calls_met) == 1 ]]
+}
+
 @test "task_jobs: a process that cannot be examined fails the query, and is not taken for the job's" {
   printf '{"jobs": [{"id": "a"}]}' >"$jobs_file"
   printf '{"pid": %s, "started_at": "2099-01-01T00:00:00Z"}' "$$" >"$BATS_TEST_TMPDIR/.checkpoint_a.json"
