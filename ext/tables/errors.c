@@ -8,8 +8,8 @@
 ** The rows of a job are made in one pass over its file, and returned before the next file is opened. error_groups.c
 ** defines a group, success.c a failure, time_window.c since and until. A job that did not fail has no row.
 **
-** The rowid is that of the first such record in task_results, or in task_history if all segments are read; the rows are in that order. A query by rowid makes all
-** rows of the file, of which SQLite picks the one.
+** The rowid is that of the first such record in task_results, or in task_history if all segments are read; the rows are
+** in that order. A query by rowid makes all rows of the file, of which SQLite picks the one.
 */
 #include "tables.h"
 

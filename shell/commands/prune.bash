@@ -50,8 +50,8 @@
 
 # shellcheck shell=bash
 
-parse_options "all keep= since= keep-failures= max-bytes= policy= drop-rejects dry-run force count unshipped no-receipt
-  offline quiet raw json jsonl" "$@"
+parse_options 'all keep= since= keep-failures= max-bytes= policy= drop-rejects dry-run force count unshipped no-receipt
+  offline quiet raw json jsonl' "$@"
 load lib/option_values lib/query lib/fields
 # A command that deletes must not guess: if an option is given twice, either value may be the mistake.
 [[ -z $repeated ]] || usage_error "--$repeated is given twice"

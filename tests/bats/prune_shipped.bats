@@ -52,7 +52,7 @@ setup_file() {
   [[ $(prune j "'keep', 2") == *'"kept":2,'* && ! -e $results/.taskresults/shipped/moves ]]
   rmdir "$results/.taskresults/shipped"
   [[ $(prune j "'keep', 1") == *'"kept":1,'* && ! -e $results/.taskresults/shipped ]]
-  rmdir "$results/.taskresults"
+  rm -r "$results/.taskresults"
   make_job k 10
   [[ $(prune k "'keep', 2") == *'"kept":2,'* && ! -e $results/.taskresults/shipped ]]
 }

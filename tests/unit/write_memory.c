@@ -126,9 +126,9 @@ static void empty_folder(const char *path) {
 }
 
 static void empty_directory(void) {
-  static const char *const folder[] = {SHIPPED, OURS};
+  static const char *const folder[] = {SHIPPED, OURS "/prunes", OURS};
   char path[512];
-  for (int i = 0; i < 2; i++) {
+  for (int i = 0; i < 3; i++) {
     path_of(folder[i], path);
     empty_folder(path);
     rmdir(path);
