@@ -129,13 +129,14 @@ static int write_move(const TrPrune *prune, int fd, int64_t size, char **message
 static int append_move(const TrPrune *prune, char **message) {
   int fd = -1, code = SQLITE_OK;
   bool is_current = false;
-  struct stat found;
+  struct stat found, after;
   while (code == SQLITE_OK && !is_current) {
     if (fd >= 0) close(fd);
     code = open_moves(prune, &fd, &found, &is_current, message);
   }
   if (code == SQLITE_OK && found.st_size == 0) code = adopt_moves(prune, fd, message);
   if (code == SQLITE_OK) code = write_move(prune, fd, found.st_size, message);
+  if (code == SQLITE_OK && fstat(fd, &after) == 0) tr_marks_note_move(prune->marks, &found, &after);
   if (fd >= 0) close(fd);
   return code;
 }

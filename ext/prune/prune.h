@@ -48,6 +48,7 @@ typedef struct TrMarks {
   bool is_settled;    /* a later change will have another time than the one in `folder` */
   TrNameList sinks;   /* the names of their files; none: nobody ships, and all that follows is empty */
   TrMarkList marks, moves;
+  struct stat moves_found; /* of the newest file of moves, before it was read; zeros: there was none */
 } TrMarks;
 
 /* If something is not understood, so that nothing may be pruned, *message has the cause. After an error nothing is left
@@ -55,6 +56,7 @@ typedef struct TrMarks {
 #define TR_MARKS_REMEDY "to prune all the same, whatever has not been shipped: 'unshipped', 1, or --unshipped"
 TR_CHECKED int tr_marks_read(TrMarks *marks, const TrDir *dir, TrPoll *poll, char **message);
 TR_CHECKED int tr_marks_refresh(TrMarks *marks, const TrDir *dir, TrPoll *poll, char **message); /* if it has changed */
+void tr_marks_note_move(TrMarks *marks, const struct stat *before, const struct stat *after); /* our own: no change */
 void tr_marks_free(TrMarks *marks);
 bool tr_marks_name_inode(const TrMarks *marks, const char *file, const struct stat *found);
 

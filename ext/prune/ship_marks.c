@@ -222,6 +222,19 @@ static int64_t changed_us(const struct stat *folder) {
   return (int64_t)folder->st_mtim.tv_sec * TR_US_PER_SECOND + folder->st_mtim.tv_nsec / 1000;
 }
 
+static void look_at_moves(int fd, const char *path, struct stat *found) {
+  if (fstatat(fd, path, found, AT_SYMLINK_NOFOLLOW) != 0) *found = (struct stat){0};
+}
+
+/* Prunes only append to it, or begin a new one. */
+static bool are_moves_the_same(const struct stat *one, const struct stat *other) {
+  return one->st_dev == other->st_dev && one->st_ino == other->st_ino && one->st_size == other->st_size;
+}
+
+void tr_marks_note_move(TrMarks *marks, const struct stat *before, const struct stat *after) {
+  if (are_moves_the_same(before, &marks->moves_found)) marks->moves_found = *after;
+}
+
 int tr_marks_read(TrMarks *marks, const TrDir *dir, TrPoll *poll, char **message) {
   *marks = (TrMarks){.folder.fd = -1};
   int64_t now_us = tr_clock_us();
@@ -229,6 +242,7 @@ int tr_marks_read(TrMarks *marks, const TrDir *dir, TrPoll *poll, char **message
   bool exists = code == SQLITE_OK && marks->folder.fd >= 0;
   if (exists) {
     TrDir folder = {.fd = marks->folder.fd, .store = dir->store};
+    look_at_moves(folder.fd, "moves", &marks->moves_found);
     folder.path = sqlite3_mprintf("%s/" TR_OWN_FOLDER "/" TR_SHIPPED, dir->path);
     code = folder.path ? read_folder(marks, &folder, poll, message) : SQLITE_NOMEM;
     sqlite3_free((char *)folder.path);
@@ -238,16 +252,16 @@ int tr_marks_read(TrMarks *marks, const TrDir *dir, TrPoll *poll, char **message
   return code;
 }
 
-/* Ship replaces its file by a rename, which changes the folder's time. */
+/* Ship replaces its file by a rename, which changes the folder's time. A prune's move is appended, which does not. */
 int tr_marks_refresh(TrMarks *marks, const TrDir *dir, TrPoll *poll, char **message) {
   const struct stat *then = &marks->folder.found;
-  struct stat now;
+  struct stat now, moves;
   bool exists = fstatat(dir->fd, TR_OWN_FOLDER "/" TR_SHIPPED, &now, AT_SYMLINK_NOFOLLOW) == 0;
   if (!exists && errno == ENOENT && marks->folder.fd < 0) return SQLITE_OK;
-  if (exists && marks->is_settled && now.st_dev == then->st_dev && now.st_ino == then->st_ino &&
-      changed_us(&now) == changed_us(then)) {
-    return SQLITE_OK;
-  }
+  bool is_same = exists && marks->is_settled && now.st_dev == then->st_dev && now.st_ino == then->st_ino &&
+                 changed_us(&now) == changed_us(then);
+  if (is_same) look_at_moves(dir->fd, TR_OWN_FOLDER "/" TR_SHIPPED "/moves", &moves);
+  if (is_same && are_moves_the_same(&moves, &marks->moves_found)) return SQLITE_OK;
   tr_marks_free(marks);
   return tr_marks_read(marks, dir, poll, message);
 }

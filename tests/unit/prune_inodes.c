@@ -6,6 +6,8 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -145,9 +147,83 @@ static void a_copy_that_cannot_be_removed_is_told_and_nothing_is_changed(void) {
   remove_job();
 }
 
+static void set_old(const char *name) {
+  struct timespec times[2] = {{.tv_sec = 1000000000}, {.tv_sec = 1000000000}};
+  char path[256];
+  snprintf(path, sizeof path, "%s/%s", directory, name);
+  CHECK(utimensat(AT_FDCWD, path, times, 0) == 0);
+}
+
+/* Other prunes append to the file of moves, which changes nothing that is seen of its folder. */
+static void a_move_that_another_prune_appends_is_seen_before_the_next_job(void) {
+  TrDir dir = {.fd = -1};
+  TrMarks marks = {.folder.fd = -1};
+  TrPoll poll = {0};
+  struct stat found, moved;
+  const char *sink;
+  char path[256], moves[512];
+  make_job();
+  snprintf(path, sizeof path, "%s/j.jsonl", directory);
+  CHECK(stat(path, &found) == 0 && tr_dir_open(&dir, &tr_results_store, directory, NULL) == SQLITE_OK);
+  snprintf(path, sizeof path, "%s/.taskresults/shipped/two.jsonl", directory);
+  CHECK(unlink(path) == 0);
+  write_text(".taskresults/shipped/moves", "\n");
+  set_old(".taskresults/shipped");
+  CHECK(tr_marks_read(&marks, &dir, &poll, NULL) == SQLITE_OK);
+  moved = found;
+  moved.st_ino = MARKED;
+  moved.st_size = (off_t)strlen(RECORD);
+  CHECK(tr_marks_end(&marks, "j.jsonl", &found, &sink) == found.st_size);
+  CHECK(tr_marks_end(&marks, "j.jsonl", &moved, &sink) == 0);
+  snprintf(moves, sizeof moves,
+           "\n{\"file\":\"j.jsonl\",\"dev\":%llu,\"inode\":\"%llu\",\"end\":%lld,\"new_inode\":%d,\"new_end\":%lld}\n",
+           (unsigned long long)found.st_dev, (unsigned long long)found.st_ino, (long long)found.st_size, MARKED,
+           (long long)moved.st_size);
+  write_text(".taskresults/shipped/moves", moves);
+  CHECK(tr_marks_refresh(&marks, &dir, &poll, NULL) == SQLITE_OK);
+  CHECK(tr_marks_end(&marks, "j.jsonl", &moved, &sink) == moved.st_size);
+  tr_marks_free(&marks);
+  tr_dir_close(&dir);
+  remove_job();
+}
+
+static int reads_of_moves;
+
+int openat(int fd, const char *name, int flags, ...) {
+  va_list arguments;
+  va_start(arguments, flags);
+  mode_t mode = va_arg(arguments, mode_t);
+  va_end(arguments);
+  reads_of_moves += strcmp(name, "moves") == 0 && (flags & O_ACCMODE) == O_RDONLY;
+  return (int)syscall(SYS_openat, fd, name, flags, mode);
+}
+
+/* Otherwise, the marks would be read again for each of many jobs. */
+static void our_own_moves_are_no_reason_to_read_the_marks_again(void) {
+  sqlite3 *db;
+  char *statement;
+  make_job();
+  for (const char *name = "abcdefgh"; *name; name++) {
+    char file[16] = {*name, '.', 'j', 's', 'o', 'n', 'l'};
+    write_text(file, RECORD RECORD RECORD RECORD);
+  }
+  write_text(".taskresults/shipped/moves", "\n");
+  set_old(".taskresults/shipped");
+  reads_of_moves = 0;
+  CHECK(sqlite3_open(":memory:", &db) == SQLITE_OK && sqlite3_taskresults_init(db, NULL, NULL) == SQLITE_OK);
+  statement = sqlite3_mprintf("SELECT taskresults_prune_all('keep', 1, 'unshipped', 1, 'dir', %Q)", directory);
+  CHECK(sqlite3_exec(db, statement, NULL, NULL, NULL) == SQLITE_OK && reads_of_moves == 1);
+  CHECK(size_of_job() == (long)strlen(RECORD));
+  sqlite3_free(statement);
+  CHECK(sqlite3_close(db) == SQLITE_OK);
+  remove_job();
+}
+
 int main(void) {
   RUN(copies_with_a_marked_inode_are_set_aside_and_none_is_left);
   RUN(a_prune_does_not_try_for_ever);
   RUN(a_copy_that_cannot_be_removed_is_told_and_nothing_is_changed);
+  RUN(a_move_that_another_prune_appends_is_seen_before_the_next_job);
+  RUN(our_own_moves_are_no_reason_to_read_the_marks_again);
   return check_result();
 }
