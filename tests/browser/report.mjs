@@ -33,7 +33,8 @@ const open = async (options = {}) => {
 };
 
 const shoot = (page, what) => page.screenshot({ path: `${shots}/${what}.png` });
-const names = (page) => page.locator(".job:visible h3").allInnerTexts();
+// The text as it is in the document: what is laid out later, as it comes near, has no inner text yet.
+const names = (page) => page.locator(".job:visible h3").allTextContents();
 const line = (page, job) => page.locator(".job", { has: page.getByRole("heading", { name: job, exact: true }) });
 const width = (page) => page.evaluate(() => document.documentElement.scrollWidth);
 const background = (page) => page.evaluate(() => getComputedStyle(document.body).backgroundColor);
