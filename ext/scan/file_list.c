@@ -169,6 +169,7 @@ static int list_rowid(TrFileList *list, const TrFilter *filter) {
   const char *path = tr_names_get(list->names, (uint32_t)ordinal);
   TrBytes host;
   if (path == NULL || !tr_hosts_own(&list->hosts, path, &host)) return SQLITE_OK;
+  if (strstr(path, "/" TR_OWN_FOLDER "/")) return SQLITE_OK; /* a rowid of task_prunes: receipts are no results */
   if (!wants_entry(list, filter, tr_hosts_file_name(path))) return SQLITE_OK;
   return list_ordinal(list, (uint32_t)ordinal);
 }

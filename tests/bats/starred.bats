@@ -290,3 +290,12 @@ except Exception as error:
 assert db.execute(sql + " ").fetchall() == [("a",)] * 3
 PYTHON
 }
+
+@test "a rowid of task_prunes is none of task_results, though the names of both have one list" {
+  mkdir -p "$BATS_TEST_TMPDIR/srv/one/results"
+  printf '{"timestamp": "2026-01-0%d", "output": "x"}\n' 1 2 3 >"$BATS_TEST_TMPDIR/srv/one/results/a.jsonl"
+  sql "SELECT taskresults_prune('a', 'keep', 1, 'dir', '$BATS_TEST_TMPDIR/srv/one/results')" >/dev/null
+  assert_rows $'1\n0' "CREATE VIRTUAL TABLE temp.p USING task_prunes(dir='$BATS_TEST_TMPDIR/srv/*/results');
+    CREATE VIRTUAL TABLE temp.r USING task_results(dir='$BATS_TEST_TMPDIR/srv/*/results');
+    SELECT count(*) FROM p; SELECT count(*) FROM p CROSS JOIN r ON r.rowid = p.rowid"
+}
