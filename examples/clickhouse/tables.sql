@@ -1,8 +1,8 @@
 -- tables.sql - the tables that `taskresults ship` fills, for a ClickHouse of today. README.md says where to run it.
 --
--- A line of a file has the key (host, job_id, time, hash, n): n is the how-manieth identical line of this job it is. A line
+-- A line of a file has the key (host, job_id, time, hash, n): n numbers identical lines of a job: 1, 2, 3 and so on. A line
 -- that is shipped again has the same key, and of rows with one key the first shipment stays (ver is the greater, the smaller
--- seq is), so its place in the order stays as well. Who asks uses FINAL, as the views do, and sees each line once, whether
+-- seq is), so its place in the order stays as well. Queries use FINAL, as the views do, and see each line once, whether
 -- the engine has merged the parts yet or not.
 
 CREATE TABLE records (

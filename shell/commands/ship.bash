@@ -2,8 +2,8 @@
 #
 # Usage: taskresults ship --to URL [OPTION...]
 #
-# Sends all finished lines of all jobs' files, those that are not records too, to the tables records, rejects and files
-# of a ClickHouse server (examples/clickhouse has them), and remembers how far it came. Without --follow it ends when
+# Sends every finished line of every job's file to ClickHouse, including lines that are not records, and remembers how
+# far it got. examples/clickhouse creates the tables. Without --follow it ends when
 # everything that was there at the start has arrived; run it from cron, or as a service with --follow. shell/SHIPPING.md
 # says how it works.
 #
@@ -21,7 +21,7 @@
 #                   ~/.local/state/taskresults/ship
 #   --config FILE   what curl reads: user = "name:password", cacert = "..."; the default is curl.conf in the --state
 #                   directory, if it exists
-#   --follow        go on: look for new lines again and again
+#   --follow        keep running, and look for new lines every --interval
 #   --once          end when everything that was there at the start has arrived (the default)
 #   --interval S    --follow: look every S seconds, or at another interval such as 5m; 60 is the default
 #   --tries N       give up a request after N tries, and exit with 75; 0 never. The default is 10, with --follow 0

@@ -4,8 +4,8 @@
 #
 # Shows all jobs, or those that are named. What the figures mean:
 #
-#   the window     from its beginning to just before its end, and never beyond now. So two windows, one right after the
-#                  other, count every run and every microsecond once
+#   the window     includes its first instant, not its last, and ends now at the latest. So two windows, one right
+#                  after the other, count every run and every microsecond once
 #   success        the percentage of the runs in the window that succeeded
 #   down           from a failure until the next success; otherwise the job is up. The last record before the window
 #                  says whether the job is up or down at its beginning. The time before the job's first record, and the

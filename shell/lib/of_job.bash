@@ -2,8 +2,8 @@
 
 # shellcheck shell=bash
 
-# of_job COLUMN JOB - SQL: the rows of a table, in which COLUMN is the job's own name, that are of this JOB. It is such
-# that only the job's file is opened. COLUMN may begin with the table's name.
+# of_job COLUMN JOB - SQL: a condition for the rows of this JOB; COLUMN holds the job's own name, and may begin with the
+# table's name. It is written so that only that job's file is opened.
 of_job() {
   local table=${1%job_id}
   if [[ -z $hosts ]]; then

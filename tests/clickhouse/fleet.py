@@ -60,7 +60,7 @@ class Host:
                 "files": [{"host": self.name, "job_id": job, "cursor": seq} for job in self.jobs]}
 
     def numbered(self, rows, columns, first_seq):
-        """Each with its place in the order, and with the how-manieth identical line of its job it is."""
+        """Each with its place in the order, and its number among identical lines of its job."""
         counts = {}
         for seq, values in enumerate(rows, first_seq):
             row = {"host": self.name, "seq": seq, **dict(zip(columns, values))}

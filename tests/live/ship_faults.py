@@ -201,7 +201,7 @@ def judge(status, messages):
 # --- the cases --------------------------------------------------------------------------------------------------------------
 
 def cases():
-    """(program, which of its processes, call, how-manieth of that name, error, from then on)"""
+    """(program, which of its processes, call, its number among those of that name, error, from then on)"""
     restore()
     status, messages = ship("all 0 -e signal=none")
     assert status == 0 and not difference(), (status, messages, difference())
