@@ -47,7 +47,7 @@ is_on_some_host() {
 # add_hosts_with NAME JOB - sets NAME to the end of an SQL query for hosts: those that have a file of the job, whatever
 # its first line is.
 add_hosts_with() {
-  local path host_ text_ values_= dir_=$results_dir
+  local path host_ text_ values_='' dir_=$results_dir
   without_slashes dir_
   for path in "${dir_%%'*'*}"*"${dir_#*'*'}/$2.jsonl"; do
     [[ -e $path || -L $path ]] || continue

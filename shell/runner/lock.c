@@ -37,7 +37,7 @@ static int let_in(int fd, const struct stat *results) {
   return reason ? reason : give_to(fd, results->st_uid, results->st_gid);
 }
 
-/* What root makes in another user's directory, whoever of us finds it first, as in ext/base/own_folder.c. 0, or errno. */
+/* What root makes in another user's directory, whoever of us finds it first; as in base/own_folder.c. 0, or errno. */
 static int adopt(int fd, bool is_new, const struct stat *found, const struct stat *results) {
   if (found->st_uid != geteuid()) return 0;
   if (geteuid() != 0 || results->st_uid == 0) return is_new ? let_in(fd, results) : 0;

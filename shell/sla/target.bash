@@ -19,7 +19,8 @@ set_target() {
   if [[ -v opt[policy] ]]; then
     [[ ! -v opt[target] ]] || usage_error '--target or --policy, not both'
     load lib/sql_text
-    target="CAST(round(1e6 * (taskresults_policy($(sql_text "${opt[policy]}"), $own_job)->>'\$.rule.target')) AS INTEGER)"
+    target="taskresults_policy($(sql_text "${opt[policy]}"), $own_job)->>'\$.rule.target'"
+    target="CAST(round(1e6 * ($target)) AS INTEGER)"
   fi
   [[ ! -v opt[count] || ${opt[count]} == missed ]] || usage_error "--count wants missed, not '${opt[count]}'"
   case ${opt[of]-both} in
