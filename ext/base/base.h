@@ -257,11 +257,13 @@ size_t tr_utf8_repair(const unsigned char *text, size_t length, unsigned char *o
 TR_CHECKED int tr_utf8_cut(const char *text, size_t length, int most_bytes);
 
 /* ------------------------------------------------------------------------------------------------------------------
-** base/json_string.c - a text -> a JSON string
+** base/json_string.c - a text -> a JSON string, a number -> an exact member
 */
 
 /* Appends a JSON string. Bytes that are not UTF-8 (file names may have them) become U+FFFD. */
 void tr_json_append_string(sqlite3_str *out, const char *text, size_t length);
+/* Appends "NAME":NUMBER, exactly: from 2^53 on, the number is a text, since many read numbers of JSON as doubles. */
+void tr_json_append_exact(sqlite3_str *out, const char *name, uint64_t number);
 
 /* ------------------------------------------------------------------------------------------------------------------
 ** base/connection.c - what the tables and functions of one connection share

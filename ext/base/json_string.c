@@ -1,5 +1,6 @@
 /*
-** json_string.c - a text -> a JSON string, for what we write in JSON ourselves: reports of a prune, and its moves.
+** json_string.c - a text -> a JSON string, a number -> an exact member, for what we write in JSON ourselves: reports of a
+** prune, its moves and its receipts.
 **
 ** Records are written by write/encode.c, which escapes all that is not ASCII, as Python does. Here, characters stay as
 ** they are.
@@ -22,4 +23,9 @@ void tr_json_append_string(sqlite3_str *out, const char *text, size_t length) {
     i += sequence ? sequence : 1;
   }
   sqlite3_str_appendchar(out, 1, '"');
+}
+
+void tr_json_append_exact(sqlite3_str *out, const char *name, uint64_t number) {
+  const char *quote = number < (uint64_t)TR_EXACT_DOUBLE ? "" : "\"";
+  sqlite3_str_appendf(out, "\"%s\":%s%llu%s", name, quote, (unsigned long long)number, quote);
 }

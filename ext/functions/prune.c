@@ -18,8 +18,8 @@
 **   drop_rejects 1    drop lines that are not records
 **   count 1           read the whole file, to count the lines that go
 **   dry_run 1         report what would go, change nothing (counts, takes no lock)
-**   force 1 prune even if the guard refuses (ext/prune/guard.c): a `since` later than now, `keep` 0 alone, or if no
-**                     record would be left in any job
+**   force 1           prune even if the guard refuses (ext/prune/guard.c): a `since` later than now, `keep` 0 alone, or
+**                     if no record would be left in any job
 **   offline 1         no writer runs: prune where leases or an atomic exchange are missing, too
 **   receipt 0         leave no receipt (ext/prune/receipt_file.c); then the lines that go need not be read
 **   unshipped 1       drop lines that `taskresults ship` has not read yet; without it, they stay

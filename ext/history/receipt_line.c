@@ -13,12 +13,6 @@ static void append_member(sqlite3_str *out, const char *name, int64_t number) {
   sqlite3_str_appendf(out, ",\"%s\":%lld", name, (long long)number);
 }
 
-/* JSON's numbers are exact up to 2^53; what is greater is written as a text. */
-static void append_exact(sqlite3_str *out, const char *name, uint64_t number) {
-  const char *quote = number < (uint64_t)TR_EXACT_DOUBLE ? "" : "\"";
-  sqlite3_str_appendf(out, "\"%s\":%s%llu%s", name, quote, (unsigned long long)number, quote);
-}
-
 static void append_text_or_null(sqlite3_str *out, const char *name, const char *text) {
   sqlite3_str_appendf(out, ",\"%s\":", name);
   if (text)
@@ -54,9 +48,9 @@ static void append_days(sqlite3_str *out, const TrReceipt *receipt) {
 
 static void append_file(sqlite3_str *out, const char *name, const TrReceiptFile *file) {
   sqlite3_str_appendf(out, ",\"%s\":{", name);
-  append_exact(out, "dev", file->dev);
+  tr_json_append_exact(out, "dev", file->dev);
   sqlite3_str_appendchar(out, 1, ',');
-  append_exact(out, "inode", file->inode);
+  tr_json_append_exact(out, "inode", file->inode);
   append_member(out, "bytes", file->bytes);
   sqlite3_str_appendchar(out, 1, '}');
 }

@@ -84,12 +84,6 @@ static int open_moves(const TrPrune *prune, int *fd, struct stat *found, bool *i
   return moves_error(prune, errno, "cannot be renamed to " OLDER_MOVES, message);
 }
 
-/* JSON's numbers are exact up to 2^53; what is greater is written as a text. */
-static void append_inode(sqlite3_str *out, const char *key, uint64_t number) {
-  const char *quote = number < (uint64_t)TR_EXACT_DOUBLE ? "" : "\"";
-  sqlite3_str_appendf(out, ",\"%s\":%s%llu%s", key, quote, (unsigned long long)number, quote);
-}
-
 /* From where on everything stays: the last kept range, if nothing behind it is dropped. */
 static int64_t find_kept_end(const TrSelection *selection) {
   const TrRange *last = selection->count ? &selection->range[selection->count - 1] : NULL;
@@ -103,10 +97,12 @@ static char *move_line(const TrPrune *prune, const struct stat *live, bool is_to
   sqlite3_str *out = sqlite3_str_new(NULL);
   sqlite3_str_appendall(out, is_torn ? "\n{\"file\":" : "{\"file\":");
   tr_json_append_string(out, prune->file_name, strlen(prune->file_name));
-  append_inode(out, "dev", prune->old_stat.st_dev);
-  append_inode(out, "inode", prune->old_stat.st_ino);
-  sqlite3_str_appendf(out, ",\"end\":%lld", (long long)end);
-  append_inode(out, "new_inode", live->st_ino);
+  sqlite3_str_appendchar(out, 1, ',');
+  tr_json_append_exact(out, "dev", prune->old_stat.st_dev);
+  sqlite3_str_appendchar(out, 1, ',');
+  tr_json_append_exact(out, "inode", prune->old_stat.st_ino);
+  sqlite3_str_appendf(out, ",\"end\":%lld,", (long long)end);
+  tr_json_append_exact(out, "new_inode", live->st_ino);
   sqlite3_str_appendf(out, ",\"new_end\":%lld}\n", (long long)(selection->kept_bytes - (selection->end - end)));
   return sqlite3_str_finish(out);
 }

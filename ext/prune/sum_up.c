@@ -30,7 +30,7 @@ static int days_error(const Sum *sum, char **message) {
 
 static int shrank_error(const Sum *sum, char **message) {
   return tr_prune_error(sum->prune, SQLITE_ABORT, message, 0,
-                        "was replaced, linked or truncated while it was being pruned: stop the program that does that");
+                        "shrank while it was being pruned: stop the program that truncates it");
 }
 
 static int sum_read_error(const Sum *sum, int64_t at, int reason, char **message) {

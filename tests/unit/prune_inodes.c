@@ -219,11 +219,27 @@ static void our_own_moves_are_no_reason_to_read_the_marks_again(void) {
   remove_job();
 }
 
+static void check_exact(uint64_t number, const char *wanted) {
+  sqlite3_str *out = sqlite3_str_new(NULL);
+  tr_json_append_exact(out, "inode", number);
+  char *text = sqlite3_str_finish(out);
+  CHECK(text && strcmp(text, wanted) == 0);
+  sqlite3_free(text);
+}
+
+static void numbers_that_a_double_cannot_hold_are_written_as_texts(void) {
+  check_exact(0, "\"inode\":0");
+  check_exact(9007199254740991, "\"inode\":9007199254740991");
+  check_exact(9007199254740992, "\"inode\":\"9007199254740992\"");
+  check_exact(UINT64_MAX, "\"inode\":\"18446744073709551615\"");
+}
+
 int main(void) {
   RUN(copies_with_a_marked_inode_are_set_aside_and_none_is_left);
   RUN(a_prune_does_not_try_for_ever);
   RUN(a_copy_that_cannot_be_removed_is_told_and_nothing_is_changed);
   RUN(a_move_that_another_prune_appends_is_seen_before_the_next_job);
   RUN(our_own_moves_are_no_reason_to_read_the_marks_again);
+  RUN(numbers_that_a_double_cannot_hold_are_written_as_texts);
   return check_result();
 }
