@@ -16,8 +16,8 @@
 #   --since T       keep records of T and later: 7d, '90 days', 2026-02-14, 2026-02-14T09:30:00Z, yesterday and the
 #                   like, in UTC; all forms: `taskresults help`
 #   --keep-failures N  also keep the last N failures among those that would be removed
-#   --max-bytes N   keep at most N bytes of each file: the newest of the lines that the other rules keep, or of all lines
-#                   if there is no other rule; at least one line stays. N may have a unit: 500kB, 10MB, 2GB
+#   --max-bytes N   keep at most N bytes of each file: the newest of the lines that the other rules keep, or of all
+#                   lines if there is no other rule; at least one line stays. N may have a unit: 500kB, 10MB, 2GB
 #   --policy FILE   instead of these: the rules of each job, from a JSON file; ext/PRUNING.md has its form. Without a
 #                   job, all jobs. A job without a rule is left alone. --dry-run shows which rule each job has
 #   --drop-rejects  also remove lines that are not valid records
