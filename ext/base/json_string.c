@@ -1,6 +1,6 @@
 /*
-** json_string.c - a text -> a JSON string, a number -> an exact member, for what we write in JSON ourselves: reports of a
-** prune, its moves and its receipts.
+** json_string.c - a text -> a JSON string, a number -> an exact member, for what we write in JSON ourselves: reports of
+** a prune, its moves and its receipts.
 **
 ** Records are written by write/encode.c, which escapes all that is not ASCII, as Python does. Here, characters stay as
 ** they are.
