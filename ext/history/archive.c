@@ -39,7 +39,7 @@ static int enter_part(const TrDir *dir, const char *name, int *fd, char **messag
 
 int tr_archive_open(const TrDir *dir, TrBytes job, int *fd, char **message) {
   char job_file[TR_NAME_SIZE + TR_SUFFIX_LEN];
-  const char *steps[] = {TR_OWN_DIRECTORY, TR_ARCHIVE_DIRECTORY, job_file, NULL};
+  const char *steps[] = {TR_OWN_FOLDER, TR_ARCHIVE_DIRECTORY, job_file, NULL};
   if (job.text == NULL) steps[2] = NULL;
   sqlite3_snprintf(sizeof job_file, job_file, "%.*s" TR_SUFFIX, (int)job.length, job.text ? job.text : "");
   *fd = dir->fd;

@@ -14,8 +14,7 @@
 /* ------------------------------------------------------------------------------------------------------------------
 ** history/segment_name.c - a path -> the job to which it belongs, and which part of its history it is
 */
-#define TR_OWN_DIRECTORY ".taskresults" /* below the results directory: everything that is ours */
-#define TR_ARCHIVE_DIRECTORY "archive"  /* in that one */
+#define TR_ARCHIVE_DIRECTORY "archive" /* in TR_OWN_FOLDER */
 
 typedef enum TrSegmentKind { TR_SEGMENT_ARCHIVED, TR_SEGMENT_ROTATED, TR_SEGMENT_LIVE } TrSegmentKind;
 typedef enum TrCodec { TR_CODEC_PLAIN, TR_CODEC_GZIP, TR_CODEC_ZSTD, TR_CODEC_FOREIGN } TrCodec;

@@ -122,14 +122,14 @@ static bool is_part(TrBytes part, const char *text) {
 
 size_t tr_segment_directory(const char *path) {
   const char *last = part_of(path, 0).text;
-  bool is_archived = is_part(part_of(path, 2), TR_ARCHIVE_DIRECTORY) && is_part(part_of(path, 3), TR_OWN_DIRECTORY);
+  bool is_archived = is_part(part_of(path, 2), TR_ARCHIVE_DIRECTORY) && is_part(part_of(path, 3), TR_OWN_FOLDER);
   return (size_t)((is_archived ? part_of(path, 3).text : last) - path);
 }
 
 bool tr_segment_name_parse(const char *path, TrSegmentName *name) {
   *name = (TrSegmentName){0};
   TrBytes last = part_of(path, 0);
-  bool is_archived = is_part(part_of(path, 2), TR_ARCHIVE_DIRECTORY) && is_part(part_of(path, 3), TR_OWN_DIRECTORY);
+  bool is_archived = is_part(part_of(path, 2), TR_ARCHIVE_DIRECTORY) && is_part(part_of(path, 3), TR_OWN_FOLDER);
   if (!(is_archived ? parse_archived(last.text, part_of(path, 1), name) : parse_beside(last.text, name))) return false;
   name->base_length += (size_t)(last.text - path);
   return true;

@@ -46,7 +46,7 @@ static int list_archived(TrHistory *history, TrNameList *paths, char **message) 
   TrDir archive = history->dir;
   int code = tr_archive_open(&history->dir, history->job, &archive.fd, message);
   if (code != SQLITE_OK || archive.fd < 0) return code;
-  char *before = sqlite3_mprintf("%s" TR_OWN_DIRECTORY "/" TR_ARCHIVE_DIRECTORY "/%.*s" TR_SUFFIX "/",
+  char *before = sqlite3_mprintf("%s" TR_OWN_FOLDER "/" TR_ARCHIVE_DIRECTORY "/%.*s" TR_SUFFIX "/",
                                  history->current->path, (int)history->job.length, history->job.text);
   PathList list = {.before = before, .paths = paths};
   code = before ? tr_dir_list(&archive, history->poll, add_archived, &list, message) : SQLITE_NOMEM;

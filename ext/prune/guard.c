@@ -249,8 +249,7 @@ static const TrPruneOptions *find_mistake(const TrPruneOptions *options) {
     const TrPolicyRule *rule = tr_policy_mistake(options->policy, now_us);
     return rule ? &rule->options : NULL;
   }
-  bool is_late = options->by_time && options->since_us > now_us;
-  return is_late || tr_rules_keep_nothing(options) ? options : NULL;
+  return tr_rules_are_a_mistake(options, now_us) ? options : NULL;
 }
 
 int tr_guard(TrDir *dir, TrPoll *poll, const TrPruneOptions *options, const TrMarks *marks, size_t max_line,

@@ -204,9 +204,7 @@ const TrPolicyRule *tr_policy_find(const TrPolicy *policy, const char *job_id) {
 
 const TrPolicyRule *tr_policy_mistake(const TrPolicy *policy, int64_t now_us) {
   for (size_t i = 0; i < policy->count; i++) {
-    const TrPruneOptions *options = &policy->rule[i].options;
-    bool is_late = options->by_time && options->since_us > now_us;
-    if (is_late || tr_rules_keep_nothing(options)) return &policy->rule[i];
+    if (tr_rules_are_a_mistake(&policy->rule[i].options, now_us)) return &policy->rule[i];
   }
   return NULL;
 }

@@ -145,6 +145,8 @@ bool tr_rules_keep(TrRules *rules, const TrLine *line);     /* a line with its n
 bool tr_rules_are_done(const TrRules *rules);               /* true: no rule keeps anything older */
 bool tr_rules_need_no_order(const TrPruneOptions *options); /* true: each line is decided by itself */
 bool tr_rules_keep_nothing(const TrPruneOptions *options);  /* whatever the lines are */
+bool tr_rules_are_a_mistake(const TrPruneOptions *options, int64_t now_us); /* by themselves: nothing would stay, or
+                                                                               `since` is later than now */
 
 typedef struct TrSelection {
   TrRange *range; /* owned: kept lines, in file order, neighbours joined */

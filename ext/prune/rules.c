@@ -52,6 +52,10 @@ bool tr_rules_keep_nothing(const TrPruneOptions *options) {
   return options->by_count && !options->by_time && options->keep == 0 && options->keep_failures == 0;
 }
 
+bool tr_rules_are_a_mistake(const TrPruneOptions *options, int64_t now_us) {
+  return (options->by_time && options->since_us > now_us) || tr_rules_keep_nothing(options);
+}
+
 /* No rule but the size says which lines go. */
 static bool is_by_size_alone(const TrPruneOptions *options) {
   return !options->by_count && !options->by_time;

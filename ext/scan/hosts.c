@@ -82,7 +82,7 @@ static bool match_host(const TrHosts *hosts, const char *name, size_t length, Tr
 
 /* The slash behind the directory of results; archived segments are further down. */
 static const char *end_of_results(const char *file) {
-  const char *own = strstr(file, "/" TR_OWN_DIRECTORY "/");
+  const char *own = strstr(file, "/" TR_OWN_FOLDER "/");
   return own ? own : strrchr(file, '/');
 }
 

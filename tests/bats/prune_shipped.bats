@@ -116,18 +116,14 @@ MARKS
     rm -rf "$own"
     cp -r "$BATS_TEST_TMPDIR/good" "$own"
   }
-  rm -r "$own" && ln -s "$BATS_TEST_TMPDIR/good" "$own"
-  refused "$own" 'it is a symbolic link'
-  rm -r "$own" && mkfifo "$own"
-  refused "$own" 'it is a FIFO'
-  rm -r "$own" && touch "$own"
-  refused "$own" 'it is a file'
-  rm -r "$folder" && ln -s "$BATS_TEST_TMPDIR/good/shipped" "$folder"
-  refused "$folder" 'it is a symbolic link'
-  rm -r "$folder" && mkfifo "$folder"
-  refused "$folder" 'it is a FIFO'
-  rm -r "$folder" && touch "$folder"
-  refused "$folder" 'it is a file'
+  for place in "$own" "$folder"; do
+    rm -r "$place" && ln -s "$BATS_TEST_TMPDIR/good${place#"$own"}" "$place"
+    refused "$place" 'it is a symbolic link'
+    rm -r "$place" && mkfifo "$place"
+    refused "$place" 'it is a FIFO'
+    rm -r "$place" && touch "$place"
+    refused "$place" 'it is a file'
+  done
   rm "$folder/one.jsonl" && ln -s "$BATS_TEST_TMPDIR/good/shipped/one.jsonl" "$folder/one.jsonl"
   refused "$folder/one.jsonl" 'it is a symbolic link'
   rm "$folder/one.jsonl" && mkfifo "$folder/one.jsonl"
