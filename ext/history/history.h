@@ -89,6 +89,35 @@ void tr_decompressor_end(TrDecompressor *decompressor);
 int64_t tr_decompressor_position(const TrDecompressor *decompressor); /* in the compressed file */
 
 /* ------------------------------------------------------------------------------------------------------------------
+** history/seek_table.c - what stands at the end of an archived segment: the size of each frame, and the times in it
+*/
+#define TR_FRAME_BYTES ((uint32_t)1 << 20) /* decompressed, at most */
+enum {
+  TR_FRAME_STARTS_LINE = 1, /* the frame begins at the start of a line */
+  TR_FRAME_IS_TIMED = 2,    /* there is a readable time; else both are 0 */
+  TR_FRAME_HAS_UNTIMED = 4  /* a record that begins in it has no readable time, or a line is a reject */
+};
+
+typedef struct TrFrameEntry {
+  uint32_t compressed, decompressed; /* bytes */
+  int64_t first_us, last_us;         /* the least and the greatest time of the records that begin in the frame */
+  uint32_t flags;
+  uint32_t lines; /* that begin in it */
+} TrFrameEntry;
+
+typedef struct TrSeekTable { /* of the data frames; a zeroed one is a valid empty one */
+  TrFrameEntry *frame;       /* owned */
+  size_t count, room;
+} TrSeekTable;
+
+TR_CHECKED int tr_seek_table_add(TrSeekTable *table, const TrFrameEntry *entry); /* SQLITE_OK or SQLITE_NOMEM */
+/* What belongs behind the data frames. *bytes is for sqlite3_free(). */
+TR_CHECKED int tr_seek_table_encode(const TrSeekTable *table, unsigned char **bytes, size_t *length);
+/* *found false: the file does not end with tables that agree with its size; that is no error. */
+TR_CHECKED int tr_seek_table_read(TrSeekTable *table, int fd, int64_t size, bool *found);
+void tr_seek_table_free(TrSeekTable *table);
+
+/* ------------------------------------------------------------------------------------------------------------------
 ** history/segments.c - a job -> its segments, all open, in the order of their records
 */
 typedef struct TrSegment {
