@@ -111,6 +111,7 @@ ssize_t tr_read_link(int link_fd, char *text, size_t size);
 ** that could not be copied (in `buffer`), or NULL if they could not be listed. */
 #define TR_ATTRIBUTES_BYTES (128 * 1024)
 TR_CHECKED int tr_attributes_copy(int from_fd, int to_fd, char buffer[TR_ATTRIBUTES_BYTES], const char **name);
+bool tr_access_lists_are_same(int one_fd, int other_fd); /* neither has one, or both have the same */
 
 TR_CHECKED int tr_exchange_names(int dir_fd, const char *one,
                                  const char *other); /* each file gets the other's, at one instant */
@@ -142,7 +143,7 @@ void tr_sort(void *items, size_t count, size_t item_bytes, int (*compare)(const 
 TR_CHECKED int tr_open_leased(int dir_fd, const char *name, int flags, TrPoll *poll, int *fd, int *reason);
 
 /* ------------------------------------------------------------------------------------------------------------------
-** base/own_folder.c - what taskresults keeps in a directory of results: .taskresults/NAME
+** base/own_folder.c - what taskresults keeps in a directory of results: .taskresults/NAME, or .taskresults/NAME/NAME
 ** base/fresh_folder.c - is a folder the one that we have just made?
 */
 #define TR_OWN_FOLDER ".taskresults"
@@ -153,8 +154,8 @@ typedef struct TrOwnFolder {
   struct stat found; /* of the folder, when it was opened */
 } TrOwnFolder;
 
-/* Opens the folder NAME, and makes it and .taskresults if `makes` is set and they are missing. Neither may be a link,
-** and both have to belong to somebody whom tr_own_folder_trusts(). `what` begins the messages: "the receipts". Returns
+/* Opens the folder NAME, and makes it and .taskresults if `makes` is set and they are missing. None may be a link,
+** and all have to belong to somebody whom tr_own_folder_trusts(). `what` begins the messages: "the receipts". Returns
 ** SQLITE_OK, or an error with nothing to close. */
 TR_CHECKED int tr_own_folder_open(TrOwnFolder *folder, int dir_fd, const char *dir_path, const char *name, bool makes,
                                   const char *what, char **message);

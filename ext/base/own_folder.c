@@ -1,9 +1,9 @@
 /*
-** own_folder.c - what taskresults keeps in a directory of results: .taskresults/NAME.
+** own_folder.c - what taskresults keeps in a directory of results: .taskresults/NAME, or .taskresults/NAME/NAME.
 **
 ** The scheduler looks at no such folder. The directory of results may belong to another user than the one who prunes
-** (root's cron job, for instance), and that user can put anything there. So no link is followed on the way, and both
-** folders have to belong to us, to root, or to the owner of the directory of results.
+** (root's cron job, for instance), and that user can put anything there. So no link is followed on the way, and all
+** of these folders have to belong to us, to root, or to the owner of the directory of results.
 **
 ** A folder that we make belongs to the owner of the directory of results, and may be entered by those who may enter
 ** that. Only its owner may write in it.
@@ -17,7 +17,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* One of the two folders, while it is opened. */
+/* One of the folders, while it is opened. */
 typedef struct OwnStep {
   TrOwnFolder *folder;        /* borrowed, like all but the numbers */
   const struct stat *results; /* of the directory of results */
@@ -111,31 +111,40 @@ static int take_step(const OwnStep *step, bool makes, int *fd, char **message) {
   return code;
 }
 
+/* Enters the folders of `path`, which begins with that of the results, one after the other. `path` is cut, and made
+** whole again. */
+static int take_steps(OwnStep *step, char *path, size_t from, bool makes, int *fd, char **message) {
+  int parent = -1, code = SQLITE_OK;
+  size_t length = strlen(path);
+  do {
+    step->name = path + from;
+    from += strcspn(step->name, "/");
+    path[from] = '\0';
+    step->path = path;
+    code = take_step(step, makes, fd, message);
+    if (parent >= 0) close(parent);
+    parent = step->parent = code == SQLITE_OK ? *fd : -1;
+    if (from < length) path[from] = '/';
+  } while (++from < length && parent >= 0);
+  return code;
+}
+
 int tr_own_folder_open(TrOwnFolder *folder, int dir_fd, const char *dir_path, const char *name, bool makes,
                        const char *what, char **message) {
   struct stat results;
-  int outer = -1, inner = -1;
+  OwnStep step = {.folder = folder, .results = &results, .what = what, .path = dir_path, .parent = dir_fd};
   char *path = sqlite3_mprintf("%s/" TR_OWN_FOLDER "/%s", dir_path, name);
-  char *outer_path = sqlite3_mprintf("%s/" TR_OWN_FOLDER, dir_path);
-  OwnStep step = {.folder = folder, .results = &results, .what = what};
   *folder = (TrOwnFolder){.fd = -1};
-  int code = path && outer_path ? SQLITE_OK : SQLITE_NOMEM;
+  int fd = -1, code = path ? SQLITE_OK : SQLITE_NOMEM;
   if (code == SQLITE_OK && fstat(dir_fd, &results) != 0) {
-    code = tr_error(message, tr_error_code(errno), "%s, %s: %s", what, dir_path, strerror(errno));
+    code = own_folder_errno(&step, errno, "", message);
   }
   if (code == SQLITE_OK) {
     folder->dir_owner = results.st_uid;
-    step.parent = dir_fd, step.name = TR_OWN_FOLDER, step.path = outer_path;
-    code = take_step(&step, makes, &outer, message);
+    code = take_steps(&step, path, strlen(dir_path) + 1, makes, &fd, message);
   }
-  if (code == SQLITE_OK && outer >= 0) {
-    step.parent = outer, step.name = name, step.path = path;
-    code = take_step(&step, makes, &inner, message);
-    close(outer);
-  }
-  if (code == SQLITE_OK) folder->fd = inner;
+  if (code == SQLITE_OK) folder->fd = fd;
   sqlite3_free(path);
-  sqlite3_free(outer_path);
   return code;
 }
 

@@ -89,6 +89,18 @@ int tr_attributes_copy(int from_fd, int to_fd, char buffer[TR_ATTRIBUTES_BYTES],
   return 0;
 }
 
+static ssize_t read_access_list(int fd, char *list, size_t size) {
+  ssize_t length = fgetxattr(fd, "system.posix_acl_access", list, size);
+  return length < 0 && (errno == ENODATA || errno == ENOTSUP || errno == ENOSYS) ? 0 : length;
+}
+
+bool tr_access_lists_are_same(int one_fd, int other_fd) {
+  char one[4096], other[4096]; /* longer ones are none that people write */
+  ssize_t length = read_access_list(one_fd, one, sizeof one);
+  return length >= 0 && read_access_list(other_fd, other, sizeof other) == length &&
+         memcmp(one, other, (size_t)length) == 0;
+}
+
 int tr_exchange_names(int dir_fd, const char *one, const char *other) {
   return TEMP_FAILURE_RETRY(renameat2(dir_fd, one, dir_fd, other, RENAME_EXCHANGE)) == 0 ? 0 : errno;
 }

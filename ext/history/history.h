@@ -12,9 +12,26 @@
 #pragma GCC visibility push(hidden)
 
 /* ------------------------------------------------------------------------------------------------------------------
+** history/leftover.c - the names of a prune's own files, and those that were left behind
+*/
+#define TR_LEFTOVER_NAME_SIZE 48
+
+void tr_leftover_name(const char *job_id, size_t length, const char *suffix, char out[TR_LEFTOVER_NAME_SIZE]);
+bool tr_leftover_is_named(const char *name);           /* a .new or .journal, by its name */
+bool tr_leftover_is_held(int dirfd, const char *name); /* a prune is working on it right now */
+bool tr_leftover_belongs(const char *name, const char *job_id, size_t length);
+
+/* ------------------------------------------------------------------------------------------------------------------
+** history/io.c - reads and writes at a place of a file: retried and completed. 0, or errno
+*/
+TR_CHECKED int tr_write_at(int fd, const void *bytes, size_t length, int64_t at);
+TR_CHECKED int tr_read_at(int fd, void *bytes, size_t length, int64_t at, bool *whole); /* not whole: it ends there */
+
+/* ------------------------------------------------------------------------------------------------------------------
 ** history/segment_name.c - a path -> the job to which it belongs, and which part of its history it is
 */
 #define TR_ARCHIVE_DIRECTORY "archive" /* in TR_OWN_FOLDER */
+#define TR_PENDING_SEGMENT ".pending-" /* in front of the inode of its source */
 
 typedef enum TrSegmentKind { TR_SEGMENT_ARCHIVED, TR_SEGMENT_ROTATED, TR_SEGMENT_LIVE } TrSegmentKind;
 typedef enum TrCodec { TR_CODEC_PLAIN, TR_CODEC_GZIP, TR_CODEC_ZSTD, TR_CODEC_FOREIGN } TrCodec;

@@ -17,8 +17,7 @@
 
 #define GZIP_SUFFIX ".gz"
 #define ZSTD_SUFFIX ".zst"
-#define PENDING ".pending-"
-#define MOST_DIGITS 18
+#define MOST_DIGITS 18 /* of a number; an inode may have more */
 
 /* Other compressors that logrotate may be told to use. Their files are known, but not read. */
 static const char *const foreign_suffix[] = {".bz2", ".xz", ".lzma", ".lz4", ".Z", ".lz", ".br", ".zip", ".7z"};
@@ -85,6 +84,21 @@ static bool parse_beside(const char *text, TrSegmentName *name) {
   return true;
 }
 
+/* The inode at the end of the text. */
+static bool take_source(const char *text, size_t *length, uint64_t *inode) {
+  size_t start = *length;
+  while (start > 0 && tr_is_digit(text[start - 1])) start--;
+  bool is_number = start < *length;
+  *inode = 0;
+  for (size_t i = start; i < *length && is_number; i++) {
+    uint64_t digit = (uint64_t)(text[i] - '0');
+    is_number = *inode <= (UINT64_MAX - digit) / 10;
+    *inode = *inode * 10 + digit;
+  }
+  *length = start;
+  return is_number;
+}
+
 /* `job_file` is the name of the job's directory in the archive. */
 static bool parse_archived(const char *text, TrBytes job_file, TrSegmentName *name) {
   size_t length = strlen(text), digits;
@@ -94,8 +108,8 @@ static bool parse_archived(const char *text, TrBytes job_file, TrSegmentName *na
   name->codec = TR_CODEC_ZSTD;
   name->job = (TrBytes){job_file.text, job_file.length - TR_SUFFIX_LEN};
   if (!ends_with(text, length, ZSTD_SUFFIX)) {
-    if (!take_last_number(text, &length, &name->source, &digits) || !ends_with(text, length, PENDING)) return false;
-    length -= strlen(PENDING);
+    if (!take_source(text, &length, &name->source) || !ends_with(text, length, TR_PENDING_SEGMENT)) return false;
+    length -= strlen(TR_PENDING_SEGMENT);
     name->is_pending = true;
   }
   name->base_length = length;

@@ -4,7 +4,8 @@
 ** While we look, a rotation may rename .1 to .2 and the live file to .1, and a prune may move records to the archive.
 ** So we list the names, open the files, and list again, until both lists are the same, and each name is still that of
 ** the file that we opened. Then at one moment all of these were the job's files; and since they are open, what happens
-** later to their names does not matter. Only of a job with very many segments, the oldest ones are opened again when
+** later to their names does not matter. An inode that we have open is not given to another file meanwhile, so it proves
+** which state of a prune that was. Only of a job with very many segments, the oldest ones are opened again when
 ** their turn comes; if one is another file by then, that is an error.
 **
 ** The order is that of the first readable time in each. Names tell less: a `.1` copied back from a backup, a date that
@@ -131,13 +132,30 @@ static void leave_out_second_states(TrHistory *history) {
   }
 }
 
-/* A pending segment holds the beginning of a live file, until that has been replaced. */
+/* Does a prune's own file of the job have this inode? */
+static bool is_own_file(const TrHistory *history, const char *suffix, uint64_t inode) {
+  char name[TR_LEFTOVER_NAME_SIZE];
+  struct stat found;
+  tr_leftover_name(history->job.text, history->job.length, suffix, name);
+  return fstatat(history->dir.fd, name, &found, AT_SYMLINK_NOFOLLOW) == 0 && (uint64_t)found.st_ino == inode;
+}
+
+/* A pending segment holds the beginning of its source, the job's file before a prune. It counts from the moment in
+** which another file has the job's name, and only while the source has one of the prune's names: the temporary's, with
+** which it was exchanged, or that of a prune offline. (ext/PRUNING.md has a table of it.) What a prune leaves that was
+** killed before that moment never counts, whatever becomes of the job's file. */
+static bool is_pending_in_force(const TrHistory *history, const TrSegmentName *name, const TrSegment *live) {
+  if (live && live->file.fd >= 0 && name->source == (uint64_t)live->file.stat.st_ino) return false;
+  return is_own_file(history, ".new", name->source) || is_own_file(history, ".old", name->source);
+}
+
+/* The live file is the last segment, if there is one, and is open. */
 static void leave_out_pending(TrHistory *history) {
-  const TrSegment *live = history->count ? &history->segment[history->count - 1] : NULL;
-  if (live == NULL || live->name.kind != TR_SEGMENT_LIVE || live->file.fd < 0) return;
   for (size_t i = 0; i < history->count;) {
+    const TrSegment *last = &history->segment[history->count - 1];
     const TrSegmentName *name = &history->segment[i].name;
-    if (name->is_pending && name->source == (uint64_t)history->segment[history->count - 1].file.stat.st_ino)
+    const TrSegment *live = last->name.kind == TR_SEGMENT_LIVE ? last : NULL;
+    if (name->is_pending && !is_pending_in_force(history, name, live))
       leave_out(history, i);
     else
       i++;

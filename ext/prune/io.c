@@ -1,6 +1,5 @@
 /*
-** io.c - system calls that all steps of a prune make: retried when interrupted, completed after short reads and writes,
-** and with errors of one form.
+** io.c - what all steps of a prune share: opening one of its files, and errors of one form.
 */
 #include "prune.h"
 
@@ -8,34 +7,6 @@
 #include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
-
-int tr_write_at(int fd, const void *bytes, size_t length, int64_t at) {
-  const char *from = bytes;
-  while (length > 0) {
-    ssize_t n = TEMP_FAILURE_RETRY(pwrite(fd, from, length, at));
-    if (n < 0) return errno;
-    if (n == 0) return ENOSPC;
-    from += n;
-    at += n;
-    length -= (size_t)n;
-  }
-  return 0;
-}
-
-int tr_read_at(int fd, void *bytes, size_t length, int64_t at, bool *whole) {
-  char *into = bytes;
-  *whole = false;
-  while (length > 0) {
-    ssize_t n = TEMP_FAILURE_RETRY(pread(fd, into, length, at));
-    if (n < 0) return errno;
-    if (n == 0) break;
-    into += n;
-    at += n;
-    length -= (size_t)n;
-  }
-  *whole = length == 0;
-  return 0;
-}
 
 /* "job 'x': /dir/x.jsonl cannot be read: Input/output error (nothing was changed)" */
 int tr_prune_error(const TrPrune *prune, int code, char **message, int error_number, const char *format, ...) {

@@ -13,16 +13,6 @@
 #pragma GCC visibility push(hidden)
 
 /* ------------------------------------------------------------------------------------------------------------------
-** prune/leftover.c - the names of a prune's own files, and those that were left behind
-*/
-#define TR_LEFTOVER_NAME_SIZE 48
-
-void tr_leftover_name(const char *job_id, size_t length, const char *suffix, char out[TR_LEFTOVER_NAME_SIZE]);
-bool tr_leftover_is_named(const char *name);           /* a .new or .journal, by its name */
-bool tr_leftover_is_held(int dirfd, const char *name); /* a prune is working on it right now */
-bool tr_leftover_belongs(const char *name, const char *job_id, size_t length);
-
-/* ------------------------------------------------------------------------------------------------------------------
 ** prune/ship_marks.c - how far `taskresults ship` has come: what a prune must not drop
 */
 
@@ -66,7 +56,7 @@ int64_t tr_marks_end(const TrMarks *marks, const char *file, const struct stat *
 
 /* ------------------------------------------------------------------------------------------------------------------
 ** prune/prune.c - one job's prune, step by step: what the SQL functions call
-** prune/io.c - system calls of all steps: retried, completed, and errors explained
+** prune/io.c - opening files of a prune, and errors of one form
 ** prune/policy.c - a policy file -> the rules of each job
 ** prune/rules.c - which lines are kept
 ** prune/select.c - the lines that are kept, as ranges of the file's bytes
@@ -256,9 +246,6 @@ TR_CHECKED int tr_prune_job(TrDir *dir, TrPoll *poll, const TrPruneOptions *opti
 
 int tr_prune_error(const TrPrune *prune, int code, char **message, int error_number, const char *format, ...);
 TR_CHECKED int tr_prune_open(const TrPrune *prune, const char *name, int flags, mode_t mode); /* -1: see errno */
-TR_CHECKED int tr_write_at(int fd, const void *bytes, size_t length, int64_t at);             /* 0, or errno */
-TR_CHECKED int tr_read_at(int fd, void *bytes, size_t length, int64_t at,
-                          bool *whole); /* 0, or errno; not whole: it ends there */
 
 TR_CHECKED int tr_copy_kept(TrPrune *prune, char **message); /* creates the temporary, and fsyncs it */
 TR_CHECKED int tr_copy_bytes(TrPrune *prune, TrRange from, int64_t at, TrPoll *poll,

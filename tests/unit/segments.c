@@ -31,6 +31,8 @@ static void a_name_says_whose_segment_it_is(void) {
       {"a.jsonl-2026010223.xz", "a", TR_SEGMENT_ROTATED, TR_CODEC_FOREIGN, 2026010223},
       {".taskresults/archive/a.jsonl/20260101T000000Z-3.jsonl.zst", "a", TR_SEGMENT_ARCHIVED, TR_CODEC_ZSTD, 3},
       {"h/.taskresults/archive/a.jsonl/none-4.jsonl.zst.pending-99", "a", TR_SEGMENT_ARCHIVED, TR_CODEC_ZSTD, 4},
+      {".taskresults/archive/a.jsonl/none-4.jsonl.zst.pending-18446744073709551615", "a", TR_SEGMENT_ARCHIVED,
+       TR_CODEC_ZSTD, 4},
   };
   for (size_t i = 0; i < sizeof expected / sizeof *expected; i++) {
     const Expected *want = &expected[i];
@@ -62,6 +64,7 @@ static void other_names_are_none(void) {
                                        ".taskresults/archive/a.jsonl/none.jsonl.zst",
                                        ".taskresults/archive/a/none-4.jsonl.zst",
                                        ".taskresults/archive/a.jsonl/none-4.jsonl.zst.pending-",
+                                       ".taskresults/archive/a.jsonl/none-4.jsonl.zst.pending-18446744073709551616",
                                        ".taskresults/archive/a.jsonl/none-4.jsonl.zst.new",
                                        ".taskresults/archive/a.jsonl/-4.jsonl.zst"};
   for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
@@ -158,9 +161,9 @@ static void of_a_plain_file_and_a_compressed_one_of_the_same_name_the_plain_one_
   remove_all();
 }
 
-static void a_pending_segment_counts_once_its_source_is_no_longer_the_live_file(void) {
+/* Before a prune that archives: two segments, and a pending one that takes the place of the second. */
+static void make_pending(char pending[200]) {
   struct stat live;
-  char pending[200], expected[400];
   go_to_a_new_directory();
   make_directory(".taskresults");
   make_directory(".taskresults/archive");
@@ -169,17 +172,53 @@ static void a_pending_segment_counts_once_its_source_is_no_longer_the_live_file(
   write_file(ARCHIVE "none-2.jsonl.zst", "09:00:00");
   write_file("a.jsonl", "10:00:00");
   CHECK(stat("a.jsonl", &live) == 0);
-  snprintf(pending, sizeof pending, ARCHIVE "none-2.jsonl.zst.pending-%llu", (unsigned long long)live.st_ino);
+  snprintf(pending, 200, ARCHIVE "none-2.jsonl.zst.pending-%llu", (unsigned long long)live.st_ino);
   write_file(pending, "09:00:00");
+}
+
+static void a_pending_segment_counts_from_the_exchange_on_until_it_has_its_name(void) {
+  char pending[200], expected[400], source[TR_LEFTOVER_NAME_SIZE];
+  make_pending(pending);
+  tr_leftover_name("a", 1, ".new", source);
   CHECK_HISTORY(ARCHIVE "none-1.jsonl.zst " ARCHIVE "none-2.jsonl.zst a.jsonl ");
-  write_file("b", "10:00:00");
-  CHECK(rename("b", "a.jsonl") == 0);
+  write_file(source, "10:00:00"); /* the temporary */
+  CHECK_HISTORY(ARCHIVE "none-1.jsonl.zst " ARCHIVE "none-2.jsonl.zst a.jsonl ");
+  CHECK(tr_exchange_names(AT_FDCWD, "a.jsonl", source) == 0);
   snprintf(expected, sizeof expected, ARCHIVE "none-1.jsonl.zst %s a.jsonl ", pending);
   CHECK_HISTORY(expected); /* in place of none-2 */
   CHECK(unlink("a.jsonl") == 0);
   snprintf(expected, sizeof expected, ARCHIVE "none-1.jsonl.zst %s ", pending);
   CHECK_HISTORY(expected);
   CHECK(rename(pending, ARCHIVE "none-2.jsonl.zst") == 0);
+  CHECK_HISTORY(ARCHIVE "none-1.jsonl.zst " ARCHIVE "none-2.jsonl.zst ");
+  remove_all();
+}
+
+static void of_a_prune_offline_the_source_has_a_name_of_its_own(void) {
+  char pending[200], expected[400], source[TR_LEFTOVER_NAME_SIZE];
+  make_pending(pending);
+  tr_leftover_name("a", 1, ".old", source);
+  CHECK(link("a.jsonl", source) == 0);
+  CHECK_HISTORY(ARCHIVE "none-1.jsonl.zst " ARCHIVE "none-2.jsonl.zst a.jsonl ");
+  write_file("b", "10:00:00");
+  CHECK(rename("b", "a.jsonl") == 0);
+  snprintf(expected, sizeof expected, ARCHIVE "none-1.jsonl.zst %s a.jsonl ", pending);
+  CHECK_HISTORY(expected);
+  remove_all();
+}
+
+/* A prune was killed before the exchange, and then the job's file was rotated. */
+static void a_pending_segment_that_was_left_behind_never_counts(void) {
+  char pending[200], temporary[TR_LEFTOVER_NAME_SIZE];
+  make_pending(pending);
+  tr_leftover_name("a", 1, ".new", temporary);
+  write_file(temporary, "10:00:00");
+  CHECK(rename("a.jsonl", "a.jsonl.1") == 0);
+  write_file("a.jsonl", "11:00:00");
+  CHECK_HISTORY(ARCHIVE "none-1.jsonl.zst " ARCHIVE "none-2.jsonl.zst a.jsonl.1 a.jsonl ");
+  CHECK(unlink(temporary) == 0);
+  CHECK_HISTORY(ARCHIVE "none-1.jsonl.zst " ARCHIVE "none-2.jsonl.zst a.jsonl.1 a.jsonl ");
+  CHECK(unlink("a.jsonl") == 0 && unlink("a.jsonl.1") == 0);
   CHECK_HISTORY(ARCHIVE "none-1.jsonl.zst " ARCHIVE "none-2.jsonl.zst ");
   remove_all();
 }
@@ -204,7 +243,9 @@ int main(void) {
   RUN(other_names_are_none);
   RUN(a_path_says_where_the_results_are);
   RUN(of_a_plain_file_and_a_compressed_one_of_the_same_name_the_plain_one_counts);
-  RUN(a_pending_segment_counts_once_its_source_is_no_longer_the_live_file);
+  RUN(a_pending_segment_counts_from_the_exchange_on_until_it_has_its_name);
+  RUN(of_a_prune_offline_the_source_has_a_name_of_its_own);
+  RUN(a_pending_segment_that_was_left_behind_never_counts);
   RUN(an_archive_behind_a_link_is_an_error);
   return check_result();
 }

@@ -11,7 +11,7 @@
 ** A .new or .journal whose lock nobody holds was left by a prune that was killed, or that gave up draining. It may hold
 ** records that are nowhere else, so task_rejects shows it until the next prune of that job has finished it.
 */
-#include "prune.h"
+#include "history.h"
 
 #include <fcntl.h>
 #include <stdio.h>
