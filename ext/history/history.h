@@ -135,6 +135,36 @@ TR_CHECKED int tr_seek_table_read(TrSeekTable *table, int fd, int64_t size, bool
 void tr_seek_table_free(TrSeekTable *table);
 
 /* ------------------------------------------------------------------------------------------------------------------
+** history/archive_writer.c - lines -> a segment of the archive
+*/
+typedef struct TrArchivedLine {
+  uint64_t length;       /* bytes, with its newline */
+  bool is_timed, is_odd; /* odd: it is a record without a readable time, or no record; a blank line is neither */
+  int64_t time_us;
+} TrArchivedLine;
+
+typedef struct TrArchiveWriter {
+  int fd;                            /* borrowed: the segment, which is empty when it is opened here */
+  int reason;                        /* of SQLITE_IOERR and SQLITE_FULL: errno */
+  int64_t written;                   /* bytes of the segment */
+  TrSeekTable table;                 /* of the frames in it */
+  TrFrameEntry frame;                /* the current one, which is not in it yet */
+  unsigned char *plain, *compressed; /* owned */
+  size_t length, room;               /* of `plain`: bytes that are used; of `compressed`: all */
+  void *compressor;                  /* owned */
+} TrArchiveWriter;
+
+const char *tr_archive_obstacle(void); /* why this build cannot write one; or NULL */
+/* Call order: open; take; begin_line and add, for each line; end; close. After an error, only close. */
+TR_CHECKED int tr_archive_writer_open(TrArchiveWriter *writer, int fd);
+/* Begins with what an older segment holds, if that is of our form and whole. */
+TR_CHECKED int tr_archive_writer_take(TrArchiveWriter *writer, int fd, int64_t size, bool *taken);
+TR_CHECKED int tr_archive_writer_begin_line(TrArchiveWriter *writer, const TrArchivedLine *line);
+TR_CHECKED int tr_archive_writer_add(TrArchiveWriter *writer, const void *bytes, size_t length); /* of that line */
+TR_CHECKED int tr_archive_writer_end(TrArchiveWriter *writer); /* the last frame, and the tables */
+void tr_archive_writer_close(TrArchiveWriter *writer);
+
+/* ------------------------------------------------------------------------------------------------------------------
 ** history/segments.c - a job -> its segments, all open, in the order of their records
 */
 typedef struct TrSegment {
