@@ -70,9 +70,9 @@ build/tiny/%.o: %.c | build-deps
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) $(TINY_LIMITS) -c -o $@ $<
 
-# A build without zlib and libzstd, whatever WITH_ARCHIVE says.
-PLAIN_OBJECTS := $(SOURCES:%.c=build/plain/%.o)
-build/plain/taskresults.so: $(PLAIN_OBJECTS)
+# A build without zlib and libzstd, whatever WITH_ARCHIVE says. The other sources know nothing of that.
+PLAIN_OBJECTS := $(patsubst %.c,build/plain/%.o,$(shell grep -ls TR_WITHOUT_ARCHIVE $(SOURCES)))
+build/plain/taskresults.so: $(PLAIN_OBJECTS) $(filter-out $(PLAIN_OBJECTS:build/plain/%=build/release/%),$(OBJECTS))
 	$(LINK_SHARED) -o $@ $^ $(shell $(PKG_CONFIG) --libs libcjson) -lm -pthread
 build/plain/%.o: %.c | build-deps
 	@mkdir -p $(@D)
@@ -223,7 +223,7 @@ print-tested-runner:
 print-fuzz-limits: # with which targets are fuzzed, and their corpora replayed
 	@echo $(SMALL_LIMITS) -DTR_READ_BYTES=61
 
-asan: ## run the C unit tests and the differential test of SQL under ASan and UBSan
+asan: ## run the C unit tests, each allocation failing in turn, and the differential test of SQL under ASan and UBSan
 	@.ci/deps --look build test lint
 	@.ci/asan
 
@@ -251,7 +251,8 @@ lint: ## check with gcc and clang (-Werror), clang-format, shellcheck and rules 
 	@.ci/deps --look build test lint
 	@.ci/lint
 
-faults: test-binaries taskresults-run ## let each call into libc fail in turn, and files change between two; see tests/live/each_call.py and ship_faults.py
+faults: test-binaries taskresults-run ## let each call into libc and each allocation fail in turn, and files change between two; see tests/live/each_call.py and ship_faults.py
+	@for unit in memory slots_memory write_memory; do TASKRESULTS_STRIDE=1 build/unit/$$unit || exit; done
 	@TASKRESULTS_ROOT="$(CURDIR)" python3 tests/live/each_call.py
 	@TASKRESULTS_ROOT="$(CURDIR)" python3 tests/live/changed_between_calls.py
 	@place=$$(mktemp -d) && trap 'rm -rf "$$place"' EXIT && PYTHONDONTWRITEBYTECODE=1 python3 tests/live/ship_faults.py \

@@ -80,6 +80,18 @@ static void arm(long n, bool on) {
   armed = true;
 }
 
+/* TASKRESULTS_STRIDE=N: only every N-th allocation fails, beginning with another one each time. */
+static inline long allocation_stride(void) {
+  const char *text = getenv("TASKRESULTS_STRIDE");
+  long stride = text ? strtol(text, NULL, 10) : 0;
+  return stride > 0 ? stride : 1;
+}
+
+static inline long first_allocation(void) {
+  static long turn;
+  return 1 + turn++ % allocation_stride();
+}
+
 static void install_allocator(void) {
   CHECK(sqlite3_config(SQLITE_CONFIG_GETMALLOC, &real) == SQLITE_OK);
   sqlite3_mem_methods failing = real;

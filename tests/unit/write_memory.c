@@ -283,7 +283,8 @@ static int fail_each_allocation(const Case *this) {
   Files new = read_files();
   long long before = outstanding;
   for (int on = 0; on < 2; on++) {
-    for (long n = 1; n == 1 || has_failed; n++) {
+    has_failed = true;
+    for (long n = first_allocation(); has_failed; n += allocation_stride()) {
       empty_directory();
       this->scene();
       arm(n, on);
