@@ -1,6 +1,6 @@
 # taskresults - see `make help`.
 
-VERSION := 0.1.0
+VERSION := $(shell sed -n 's/^\#define TASKRESULTS_VERSION "\(.*\)"$$/\1/p' include/taskresults.h)
 CC      ?= cc
 CFLAGS  ?= -O2 -g
 PREFIX  ?= /usr/local
@@ -27,7 +27,7 @@ WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wco
 ALL_CFLAGS = -std=c11 -MMD -MP -fPIC -fvisibility=hidden $(WARNINGS) -Iinclude $(PKG_CFLAGS) $(CFLAGS) $(VARIANT_CFLAGS)
 
 
-.PHONY: all static demo test check check-quick test-loaded test-surroundings unit bats deps asan tsan valgrind matrix locales widths coverage faults fuzz lint format bench instructions schedules ship-killed shippers install uninstall clean help
+.PHONY: all static demo test check check-quick test-loaded test-surroundings unit bats deps asan tsan valgrind matrix locales widths coverage faults fuzz lint format bench instructions schedules ship-killed shippers amalgamation dist deb wheel npm test-packages install uninstall clean help
 
 all: taskresults.so taskresults-run ## build the loadable extension, taskresults.so, and the program behind `taskresults run`
 
@@ -329,6 +329,38 @@ install: all static man ## copy the library, commands, man pages, documents and 
 
 uninstall: ## remove what install copied
 	@$(DIRECTORIES) .ci/install --remove
+
+# --- packages ------------------------------------------------------------------------------------------------------
+
+PACKAGES := build/packages
+
+amalgamation: ## write the library as one C file, for applications that compile it themselves, to build/amalgamation
+	@.packages/amalgamate build/amalgamation $(VERSION)
+	@echo build/amalgamation/taskresults.c
+
+dist: ## write the release archive of this commit to build/packages, build what is in it, and try it
+	@.ci/deps --look build
+	@.packages/dist $(PACKAGES) $(VERSION)
+
+deb: dist ## build the Debian packages of the release archive, for this Debian
+	@.ci/deps --look build packages
+	@.packages/deb $(PACKAGES) $(VERSION)
+
+build/portable/glibc: $(OBJECTS)
+	@rm -rf build/portable && mkdir -p build/portable
+	@.packages/binary build/portable/files >$@.new && mv $@.new $@
+
+wheel: build/portable/glibc ## build a Python wheel for this kind of machine, to build/packages
+	@mkdir -p $(PACKAGES)
+	@.packages/wheel build/portable/files "$$(cat $<)" $(VERSION) $(PACKAGES)
+
+npm: build/portable/glibc ## build the npm packages for this kind of machine, to build/packages
+	@mkdir -p $(PACKAGES)
+	@.packages/npm_pack build/portable/files $(VERSION) $(PACKAGES)
+
+test-packages: deb wheel npm ## install the packages in bare Debian systems, use and remove them; needs root, takes minutes
+	@.ci/deps --look build packages
+	@tests/packages/run $(SUITES)
 
 clean: ## remove everything that was built
 	rm -rf build taskresults.so taskresults-run libtaskresults.a

@@ -19,13 +19,14 @@
 #include <unistd.h>
 
 #include <sqlite3ext.h>
-#ifndef TR_EXTENSION_MAIN
-SQLITE_EXTENSION_INIT3
-#endif
 
 #include "taskresults.h"
 
 #pragma GCC visibility push(hidden)
+
+#ifndef TR_EXTENSION_MAIN
+SQLITE_EXTENSION_INIT3
+#endif
 
 /* For a function that returns a success or error code: the compiler warns if a caller ignores it. */
 #define TR_CHECKED __attribute__((warn_unused_result))

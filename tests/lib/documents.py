@@ -25,6 +25,8 @@ NOT_RUN = {
     ("examples/clickhouse/README.md", "cd examples/clickhouse"): SERVER,
     ("examples/clickhouse/README.md", "ask() {"): SERVER,
     ("examples/clickhouse/README.md", "curl -sS"): SERVER,
+    (".packages/python/README.md", "import os, sqlite3, taskresults"): "needs the wheel; tests/packages/run runs it",
+    (".packages/npm/README.md", "const { getLoadablePath }"): "needs better-sqlite3, which npm compiles",
     (".github/CONTRIBUTING.md", "make deps"): "installs packages and runs all tests; contributing.py looks for what it names",
 }
 # The same for blocks that rightly print nothing.
