@@ -1,10 +1,10 @@
 /*
 ** seek_table.c - what stands at the end of an archived segment: the size of each of its frames, and the times in it.
 **
-** The tables are a shortcut: they tell where a frame begins, and which frames a query can do without. Both are in frames
-** that zstd skips, so any program that knows zstd reads the records. Therefore tables that are missing or wrong are no
-** error: the file is then read from its start. They count only if everything adds up exactly to the size of the file,
-** which a file that was cut, or that has something behind its end, does not.
+** The tables are a shortcut: they tell where a frame begins, and which frames a query can do without. Both are in
+** frames that zstd skips, so any program that knows zstd reads the records. Therefore tables that are missing or wrong
+** are no error: the file is then read from its start. They count only if everything adds up exactly to the size of the
+** file, which a file that was cut, or that has something behind its end, does not.
 **
 **   data frames ...
 **   0x184D2A54, length, "TRTIMES1", per data frame: first_us, last_us, flags, lines
@@ -35,7 +35,7 @@
 
 /* --- numbers <-> bytes ---------------------------------------------------------------------------------------------*/
 
-static uint64_t take_number(const unsigned char **at, unsigned bytes) {
+static uint64_t take_little_endian(const unsigned char **at, unsigned bytes) {
   uint64_t number = 0;
   for (unsigned i = 0; i < bytes; i++) number |= (uint64_t)(*at)[i] << (8 * i);
   *at += bytes;
@@ -124,14 +124,14 @@ static size_t read_count(int fd, int64_t size) {
   unsigned char footer[FOOTER_BYTES];
   const unsigned char *at = footer;
   if (size < FOOTER_BYTES || !read_all(fd, footer, FOOTER_BYTES, size - FOOTER_BYTES)) return 0;
-  size_t frames = (size_t)take_number(&at, 4);
-  if (take_number(&at, 1) != 0 || take_number(&at, 4) != MAGIC_OF_FOOTER) return 0;
+  size_t frames = (size_t)take_little_endian(&at, 4);
+  if (take_little_endian(&at, 1) != 0 || take_little_endian(&at, 4) != MAGIC_OF_FOOTER) return 0;
   return frames >= 2 && frames <= MOST_FRAMES + 1 ? frames - 1 : 0;
 }
 
 static bool take_header(const unsigned char **at, uint32_t magic, size_t length) {
-  bool is_magic = take_number(at, 4) == magic;
-  return take_number(at, 4) == length - SKIPPABLE_HEADER_BYTES && is_magic;
+  bool is_magic = take_little_endian(at, 4) == magic;
+  return take_little_endian(at, 4) == length - SKIPPABLE_HEADER_BYTES && is_magic;
 }
 
 static bool take_times(const unsigned char **at, TrSeekTable *table) {
@@ -141,10 +141,10 @@ static bool take_times(const unsigned char **at, TrSeekTable *table) {
   *at += TIMES_WORD_BYTES;
   for (size_t i = 0; i < table->count; i++) {
     TrFrameEntry *frame = &table->frame[i];
-    frame->first_us = (int64_t)take_number(at, 8);
-    frame->last_us = (int64_t)take_number(at, 8);
-    frame->flags = (uint32_t)take_number(at, 4);
-    frame->lines = (uint32_t)take_number(at, 4);
+    frame->first_us = (int64_t)take_little_endian(at, 8);
+    frame->last_us = (int64_t)take_little_endian(at, 8);
+    frame->flags = (uint32_t)take_little_endian(at, 4);
+    frame->lines = (uint32_t)take_little_endian(at, 4);
     bool is_timed = frame->flags & TR_FRAME_IS_TIMED;
     if (frame->flags & ~known || frame->first_us > frame->last_us) return false;
     if (!is_timed && (frame->first_us != 0 || frame->last_us != 0)) return false;
@@ -158,14 +158,14 @@ static bool take_sizes(const unsigned char **at, TrSeekTable *table, int64_t bef
   if (!take_header(at, MAGIC_OF_TABLE, table_length(table->count))) return false;
   for (size_t i = 0; i < table->count; i++) {
     TrFrameEntry *frame = &table->frame[i];
-    frame->compressed = (uint32_t)take_number(at, 4);
-    frame->decompressed = (uint32_t)take_number(at, 4);
+    frame->compressed = (uint32_t)take_little_endian(at, 4);
+    frame->decompressed = (uint32_t)take_little_endian(at, 4);
     if (frame->compressed == 0 || frame->compressed > MOST_COMPRESSED) return false;
     if (frame->decompressed == 0 || frame->decompressed > TR_FRAME_BYTES) return false;
     sum += frame->compressed;
   }
-  bool is_of_times = take_number(at, 4) == times_length(table->count);
-  return take_number(at, 4) == 0 && is_of_times && sum == before;
+  bool is_of_times = take_little_endian(at, 4) == times_length(table->count);
+  return take_little_endian(at, 4) == 0 && is_of_times && sum == before;
 }
 
 /* Room for `count` frames, and the bytes of both tables. */

@@ -47,8 +47,8 @@ static int run_statement(FILE *out, sqlite3 *db, const char *sql, const char **r
   return code;
 }
 
-/* Connects, registers, and runs the statements until one fails. Allocations fail as armed: those of the statements, or of
-   the registration, if there are none. */
+/* Connects, registers, and runs the statements until one fails. Allocations fail as armed: those of the statements, or
+   of the registration, if there are none. */
 static Outcome run_script(const char *script, long fail_at, bool on) {
   Outcome outcome = {0};
   FILE *out = open_memstream(&outcome.rows, &outcome.length);
