@@ -43,6 +43,7 @@ static int register_tables(TrConnection *connection) {
   if (code == SQLITE_OK) code = tr_slots_register(connection);
   if (code == SQLITE_OK) code = tr_lines_register(connection);
   if (code == SQLITE_OK) code = tr_prunes_register(connection);
+  if (code == SQLITE_OK) code = tr_days_register(connection);
   return code;
 }
 

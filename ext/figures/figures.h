@@ -52,6 +52,48 @@ const TrKept *tr_job_figures_last_run(const TrJobFigures *figures); /* the times
 bool tr_kept_time_us(const TrKept *kept, int64_t *time_us);
 
 /* ------------------------------------------------------------------------------------------------------------------
+** figures/day_counts.c - the records of one job -> how many ran, and failed, on each day
+*/
+/* The UTC day of a time. False: it lies outside of the years that can be written (0 to 9999), so it counts as
+** unreadable. */
+bool tr_day_of_time(int64_t time_us, int64_t *day);
+#define TR_DAY_TEXT_SIZE 16
+void tr_day_text(int64_t day, char out[TR_DAY_TEXT_SIZE]); /* "2026-01-31" */
+
+/* A day, or a part of one. */
+typedef struct TrDayCell {
+  bool is_timed;          /* false: of records whose time cannot be read. Then only the numbers are set */
+  int64_t from_us, to_us; /* [from, to) */
+  int64_t day;            /* of the calendar, since 1970-01-01 */
+  int64_t age, part;      /* has_as_of: 1 is the last 24 hours; which part of the day it is, from 0 on */
+  int64_t runs, failures;
+  int64_t removed_runs, removed_failures; /* of these, those that a prune has removed */
+  int64_t first_us, last_us;
+} TrDayCell;
+
+typedef struct TrDayCounts {
+  const TrZone *zone; /* borrowed */
+  bool has_as_of;     /* days are cut, and what ran later counts as of that time */
+  int64_t as_of_us;
+  TrDayCell untimed;
+  TrDayCell *cell; /* owned; in the order of time */
+  size_t count, room;
+  size_t last; /* index of the one that was used last */
+} TrDayCounts;
+
+typedef struct TrRemovedRuns { /* of one day of UTC */
+  int64_t runs, failures, first_us, last_us;
+} TrRemovedRuns;
+
+/* Zero a TrDayCounts, and set zone and as_of; that is a valid one. begin starts a new job. These return SQLITE_OK or
+** SQLITE_NOMEM. */
+void tr_day_counts_begin(TrDayCounts *counts);
+TR_CHECKED int tr_day_counts_add(TrDayCounts *counts, const TrParsed *lines, unsigned count);
+TR_CHECKED int tr_day_counts_add_removed(TrDayCounts *counts, const TrRemovedRuns *removed);
+void tr_day_counts_add_removed_untimed(TrDayCounts *counts, int64_t runs, int64_t failures);
+void tr_day_counts_free(TrDayCounts *counts);
+
+/* ------------------------------------------------------------------------------------------------------------------
 ** figures/quantiles.c - numbers -> their quantiles, by the nearest rank
 */
 typedef struct TrQuantiles {

@@ -7,6 +7,7 @@
 
 #include "../base/base.h"
 #include "../read/read.h"
+#include "../figures/figures.h"
 #include "../scheduler/scheduler.h"
 
 #pragma GCC visibility push(hidden)
@@ -207,6 +208,12 @@ TR_CHECKED int tr_history_take(TrHistory *history, TrFile *file, TrEntry *entry,
 TR_CHECKED int tr_history_open_lines(TrHistory *history, TrLines *lines, const TrFile *file, uint8_t codec);
 void tr_history_end(TrHistory *history); /* a zeroed one is ended */
 
+/* Is told when all segments of a job are open: `path` is that of its live file. *again: open them again. */
+typedef struct TrHistoryVisitor {
+  int (*visit)(void *context, uint32_t ordinal, const char *path, TrHistory *history, bool *again, char **message);
+  void *context;
+} TrHistoryVisitor; /* visit NULL: nobody */
+
 /* ------------------------------------------------------------------------------------------------------------------
 ** history/digest.c - SHA-256, by libcrypto, which is loaded when it is first needed
 */
@@ -264,11 +271,6 @@ typedef struct TrReceipt {
   bool is_replaced;  /* another file had taken the place of the one that was pruned: this receipt counts for nothing */
 } TrReceipt;
 
-/* The UTC day of a time. False: it lies outside of the years that can be written (0 to 9999), so it counts as
-** unreadable. */
-bool tr_receipt_day_of(int64_t time_us, int64_t *day);
-#define TR_DAY_TEXT_SIZE 16
-void tr_receipt_day_text(int64_t day, char out[TR_DAY_TEXT_SIZE]); /* "2026-01-31" */
 /* A zeroed one is a valid empty one. SQLITE_OK; SQLITE_NOMEM; or SQLITE_TOOBIG: more days than a receipt can hold. */
 TR_CHECKED int tr_receipt_add_record(TrReceipt *receipt, bool is_ok, bool is_timed, int64_t time_us);
 void tr_receipt_free(TrReceipt *receipt);

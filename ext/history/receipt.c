@@ -9,21 +9,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#define US_PER_UTC_DAY (INT64_C(86400) * TR_US_PER_SECOND)
-#define FIRST_DAY INT64_C(-719528) /* 0000-01-01 */
-#define LAST_DAY INT64_C(2932896)  /* 9999-12-31 */
-
-bool tr_receipt_day_of(int64_t time_us, int64_t *day) {
-  *day = time_us / US_PER_UTC_DAY - (time_us % US_PER_UTC_DAY < 0);
-  return *day >= FIRST_DAY && *day <= LAST_DAY;
-}
-
-void tr_receipt_day_text(int64_t day, char out[TR_DAY_TEXT_SIZE]) {
-  int year, month, of_month;
-  tr_civil_from_days(day, &year, &month, &of_month);
-  sqlite3_snprintf(TR_DAY_TEXT_SIZE, out, "%04d-%02d-%02d", year, month, of_month);
-}
-
 /* The index of the first entry that is not before this day. */
 static size_t find_day(const TrReceipt *receipt, int64_t day) {
   size_t from = 0, to = receipt->days;
@@ -58,7 +43,7 @@ int tr_receipt_add_record(TrReceipt *receipt, bool is_ok, bool is_timed, int64_t
   int64_t number;
   receipt->records++;
   receipt->failures += !is_ok;
-  if (!is_timed || !tr_receipt_day_of(time_us, &number)) {
+  if (!is_timed || !tr_day_of_time(time_us, &number)) {
     receipt->untimed++;
     receipt->untimed_failures += !is_ok;
     return SQLITE_OK;

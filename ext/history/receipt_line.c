@@ -32,7 +32,7 @@ static void append_days(sqlite3_str *out, const TrReceipt *receipt) {
   for (size_t i = 0; i < receipt->days; i++) {
     const TrReceiptDay *day = &receipt->day[i];
     char text[TR_DAY_TEXT_SIZE];
-    tr_receipt_day_text(day->day, text);
+    tr_day_text(day->day, text);
     sqlite3_str_appendf(out, "%s{\"day\":\"%s\"", i ? "," : "", text);
     append_member(out, "runs", day->runs);
     append_member(out, "failures", day->failures);
@@ -132,11 +132,11 @@ static bool take_day_of(const TrJson *object, TrReceiptDay *day) {
   if (text == NULL || strlen(text) != strlen("2026-01-31")) return false;
   sqlite3_snprintf(sizeof midnight, midnight, "%sT00:00:00Z", text);
   if (!tr_timestamp_parse(midnight, strlen(midnight), &start_us)) return false;
-  tr_receipt_day_of(start_us, &day->day);
+  tr_day_of_time(start_us, &day->day);
   return take_count_of(object, "runs", &day->runs) && take_count_of(object, "failures", &day->failures) &&
          take_time_of(object, "first_run", &day->first_us) && take_time_of(object, "last_run", &day->last_us) &&
          day->failures <= day->runs && day->runs > 0 && day->first_us <= day->last_us &&
-         tr_receipt_day_of(day->first_us, &first) && first == day->day && tr_receipt_day_of(day->last_us, &last) &&
+         tr_day_of_time(day->first_us, &first) && first == day->day && tr_day_of_time(day->last_us, &last) &&
          last == day->day;
 }
 

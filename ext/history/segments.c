@@ -225,17 +225,29 @@ static int open_segments(TrHistory *history) {
   return code;
 }
 
-/* Is each name still that of the file that we opened? */
-static bool are_same_files(TrHistory *history) {
-  for (size_t i = 0; i < history->count; i++) {
-    const TrSegment *segment = &history->segment[i];
-    struct stat now;
-    if (segment->entry == TR_ENTRY_VANISHED) return false;
-    if (segment->entry != TR_ENTRY_READABLE) continue;
-    if (fstatat(dir_of(history, segment)->fd, last_part(segment->path), &now, AT_SYMLINK_NOFOLLOW) != 0) return false;
-    if (now.st_ino != segment->file.stat.st_ino || now.st_dev != segment->file.stat.st_dev) return false;
+/* *is_same: the name is still that of the file that we opened. */
+static int compare_with_name(TrHistory *history, const TrSegment *segment, bool *is_same, char **message) {
+  struct stat now;
+  *is_same = segment->entry != TR_ENTRY_VANISHED;
+  if (segment->entry != TR_ENTRY_READABLE) return SQLITE_OK;
+  if (fstatat(dir_of(history, segment)->fd, last_part(segment->path), &now, AT_SYMLINK_NOFOLLOW) == 0) {
+    *is_same = now.st_ino == segment->file.stat.st_ino && now.st_dev == segment->file.stat.st_dev;
+    return SQLITE_OK;
   }
-  return true;
+  *is_same = false;
+  if (errno == ENOENT) return SQLITE_OK;
+  int reason = errno;
+  return tr_error(message, tr_error_code(reason), "job '%.*s': %s/%s cannot be examined: %s", (int)history->job.length,
+                  history->job.text, history->base->path, segment->path, strerror(reason));
+}
+
+static int compare_with_names(TrHistory *history, bool *are_same, char **message) {
+  int code = SQLITE_OK;
+  *are_same = true;
+  for (size_t i = 0; i < history->count && *are_same && code == SQLITE_OK; i++) {
+    code = compare_with_name(history, &history->segment[i], are_same, message);
+  }
+  return code;
 }
 
 static int look(TrHistory *history, bool *agrees, char **message) {
@@ -247,7 +259,8 @@ static int look(TrHistory *history, bool *agrees, char **message) {
     qsort(history->segment, history->count, sizeof *history->segment, compare_names);
   if (code == SQLITE_OK) code = open_segments(history);
   if (code == SQLITE_OK) code = list_paths(history, &after, message);
-  *agrees = code == SQLITE_OK && is_same_list(&before, &after) && are_same_files(history);
+  *agrees = code == SQLITE_OK && is_same_list(&before, &after);
+  if (*agrees) code = compare_with_names(history, agrees, message);
   tr_name_list_free(&before);
   tr_name_list_free(&after);
   return code;

@@ -217,3 +217,15 @@ bool tr_journal_job(int dirfd, const char *leftover, char out[TR_NAME_SIZE], siz
   out[state.job_length] = '\0';
   return true;
 }
+
+int tr_journal_receipt(int dirfd, const char *job_id, size_t length, TrJournalState *state, bool *found) {
+  char name[TR_LEFTOVER_NAME_SIZE];
+  *found = false;
+  tr_leftover_name(job_id, length, ".journal", name);
+  int fd = (int)TEMP_FAILURE_RETRY(openat(dirfd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC | O_NOCTTY));
+  if (fd < 0) return errno == ENOENT ? 0 : errno;
+  int reason = read_newest(fd, state, found);
+  close(fd);
+  *found = *found && state->receipt_id[0] && state->job_length == length && memcmp(state->job_id, job_id, length) == 0;
+  return reason;
+}

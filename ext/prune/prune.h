@@ -263,6 +263,8 @@ TR_CHECKED int tr_journal_load(TrPrune *prune, bool *complete, char **message); 
 TR_CHECKED int tr_journal_save(TrPrune *prune, char **message);                 /* durable on return */
 void tr_journal_close(TrJournal *journal);
 bool tr_journal_job(int dirfd, const char *leftover, char out[TR_NAME_SIZE], size_t *length); /* its job */
+/* For readers. *found: a prune of the job has not ended, and has, or will have, a receipt. 0, or errno. */
+TR_CHECKED int tr_journal_receipt(int dirfd, const char *job_id, size_t length, TrJournalState *state, bool *found);
 
 /* SQLITE_OK if the owner and mode of a file allow us to trust it. `found`: the lock, the journal or the temporary.
 ** `live` NULL: there is no live file. */
@@ -289,6 +291,24 @@ TR_CHECKED int tr_exchange(TrPrune *prune, char **message);         /* prune->st
 TR_CHECKED int tr_exchange_offline(TrPrune *prune, char **message); /* a plain rename */
 TR_CHECKED int tr_drain(TrPrune *prune, char **message); /* on success the old file and the journal are gone */
 TR_CHECKED int tr_recover(TrPrune *prune, bool *recovered, char **message);
+
+/* ------------------------------------------------------------------------------------------------------------------
+** prune/counted_receipts.c - the segments of a job, all open -> the receipts of what was removed before that moment
+*/
+typedef struct TrCountedReceipts {
+  TrPoll *poll;                  /* borrowed */
+  char *directory, *folder_path; /* owned: of the folder that is open, below the base; and for messages */
+  TrOwnFolder folder;
+  TrDir dir; /* the folder, as one whose files are opened */
+  TrReceipts receipts;
+} TrCountedReceipts;
+
+/* Call order: init; add for each job; end, after which it is as after init. *again: a prune got in between, so open the
+** segments again, and begin the counts anew. */
+void tr_counted_receipts_init(TrCountedReceipts *counted, TrPoll *poll);
+TR_CHECKED int tr_counted_receipts_add(TrCountedReceipts *counted, const TrHistory *history, const char *live_path,
+                                       TrDayCounts *counts, bool *again, char **message);
+void tr_counted_receipts_end(TrCountedReceipts *counted);
 
 #pragma GCC visibility pop
 #endif /* TR_PRUNE_H */

@@ -51,15 +51,15 @@ static int receipt_owner_error(const TrPrune *prune, const char *name, uid_t own
   return receipt_error(prune, 0, name, what, message);
 }
 
-/* A new file is the owner's of the job's file, with its mode. If it cannot get the group, that may not read it. */
-static int give_receipts(const TrPrune *prune, int fd, const struct stat *job, char **message) {
+/* A new file is of the owner of the job's file, with its mode. If it cannot get the group, that may not read it. */
+static int give_receipts(const TrPrune *prune, int fd, const char *name, const struct stat *job, char **message) {
   mode_t mode = job->st_mode & 0666;
   if (fchown(fd, (uid_t)-1, job->st_gid) != 0) mode &= (mode_t)~S_IRWXG;
   if (job->st_uid != geteuid() && fchown(fd, job->st_uid, (gid_t)-1) != 0) {
-    return receipt_error(prune, errno, prune->file_name, "cannot be given to the owner of the job's file", message);
+    return receipt_error(prune, errno, name, "cannot be given to the owner of the job's file", message);
   }
   if (fchmod(fd, mode | S_IRUSR | S_IWUSR) == 0) return SQLITE_OK;
-  return receipt_error(prune, errno, prune->file_name, "cannot be given the mode of the job's file", message);
+  return receipt_error(prune, errno, name, "cannot be given the mode of the job's file", message);
 }
 
 /* The job's file may be less open than it was. */
@@ -98,7 +98,7 @@ static int open_receipts(TrPrune *prune, const struct stat *job, char **message)
   int code = check_receipt_file(prune, name, &found, message);
   if (code != SQLITE_OK) return code;
   bool is_new = found.st_size == 0 && found.st_uid == geteuid(); /* or a prune was killed that had just made it */
-  if (is_new) return give_receipts(prune, fd, job, message);
+  if (is_new) return give_receipts(prune, fd, name, job, message);
   if (found.st_uid != job->st_uid) return receipt_owner_error(prune, name, found.st_uid, job->st_uid, message);
   return close_to_others(prune, fd, &found, job, message);
 }
@@ -136,10 +136,8 @@ static int remove_old_pending(const TrPrune *prune, const struct stat *job, char
 
 static int fill_pending(const TrPrune *prune, int fd, const struct stat *job, char **message) {
   const TrPruneReceipt *receipt = &prune->receipt;
-  if (job->st_uid != geteuid() && fchown(fd, job->st_uid, (gid_t)-1) != 0) {
-    return receipt_error(prune, errno, receipt->pending_name, "cannot be given to the owner of the job's file",
-                         message);
-  }
+  int code = give_receipts(prune, fd, receipt->pending_name, job, message); /* task_days reads it after a kill */
+  if (code != SQLITE_OK) return code;
   int reason = tr_write_at(fd, receipt->line, receipt->length, 0);
   if (reason == 0 && TEMP_FAILURE_RETRY(fsync(fd)) != 0) reason = errno;
   if (reason == 0 && TEMP_FAILURE_RETRY(fsync(receipt->folder.fd)) != 0) reason = errno;

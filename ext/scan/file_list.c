@@ -96,9 +96,21 @@ static int list_archives(NewNames *fresh, TrDir *dir, char **message) {
   return code;
 }
 
+/* Jobs of which nothing is left but receipts. */
+static int list_receipts(NewNames *fresh, TrDir *dir, char **message) {
+  TrOwnFolder folder;
+  if (fresh->list->visitor.visit == NULL) return SQLITE_OK;
+  int code = tr_own_folder_open(&folder, dir->fd, dir->path, TR_RECEIPTS_FOLDER, false, TR_RECEIPTS_WHAT, message);
+  TrDir receipts = {.fd = folder.fd, .store = dir->store, .path = dir->path};
+  if (code == SQLITE_OK && folder.fd >= 0) code = tr_dir_list(&receipts, fresh->list->poll, list_entry, fresh, message);
+  tr_own_folder_close(&folder);
+  return code;
+}
+
 static int list_entries(NewNames *fresh, TrDir *dir, char **message) {
   int code = tr_dir_list(dir, fresh->list->poll, list_entry, fresh, message);
-  return code == SQLITE_OK ? list_archives(fresh, dir, message) : code;
+  if (code == SQLITE_OK) code = list_archives(fresh, dir, message);
+  return code == SQLITE_OK ? list_receipts(fresh, dir, message) : code;
 }
 
 static int list_host(void *context, TrDir *dir, TrBytes unused, char **message) {
@@ -287,13 +299,29 @@ static int name_segments(TrFileList *list, char **message) {
   return code;
 }
 
+#define MOST_VISITS 100
+
+static int open_history(TrFileList *list, uint32_t ordinal, const char *path, char **message) {
+  const TrHistoryVisitor *visitor = &list->visitor;
+  bool again = true;
+  int code = SQLITE_OK;
+  for (unsigned visits = 0; visits < MOST_VISITS && again && code == SQLITE_OK; visits++) {
+    again = false;
+    code = tr_history_open(list->history, path, message);
+    if (code == SQLITE_OK) code = name_segments(list, message);
+    if (code == SQLITE_OK && visitor->visit)
+      code = visitor->visit(visitor->context, ordinal, path, list->history, &again, message);
+  }
+  if (code != SQLITE_OK || !again) return code;
+  return tr_error(message, SQLITE_BUSY, "%s/%s is pruned or replaced again and again", list->dir_path, path);
+}
+
 int tr_file_list_fill(TrFileList *list, char **message) {
   int code = SQLITE_OK;
   while (list->history && next_segment_of(list) == NULL && list->at < list->count && code == SQLITE_OK) {
     const char *path = tr_names_get(list->names, list->ordinal[list->at]);
     if (!tr_name_is_job_file(path, strlen(path))) return SQLITE_OK; /* a leftover of a prune */
-    code = tr_history_open(list->history, path, message);
-    if (code == SQLITE_OK) code = name_segments(list, message);
+    code = open_history(list, list->ordinal[list->at], path, message);
     if (code == SQLITE_OK)
       list->at++;
     else

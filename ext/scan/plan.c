@@ -11,7 +11,7 @@
 ** rest when the value is known. `omit` is never set for these terms: SQLite checks every row again, so a pushdown only
 ** saves work.
 **
-** `since`, `until`, `grace`, `zone` and `per_job` are no columns of a row but arguments of a table (see time_window.c):
+** `since`, `until`, `grace`, `zone`, `per_job` and `as_of` are no columns of a row but arguments of a table (see time_window.c):
 ** they are bound before all other terms, so that there is always room for them. SQLite must not check them: the column
 ** is NULL where the argument is not given, and NULL equals nothing.
 */
@@ -25,7 +25,7 @@ static const char *const column_word[TR_COLUMN_OTHER] = {
     [TR_COLUMN_ROWID] = "rowid",           [TR_COLUMN_SINCE] = "since",     [TR_COLUMN_UNTIL] = "until",
     [TR_COLUMN_GRACE] = "grace",           [TR_COLUMN_ZONE] = "zone",       [TR_COLUMN_OK] = "ok",
     [TR_COLUMN_OFFSET] = "offset",         [TR_COLUMN_PER_JOB] = "per_job", [TR_COLUMN_HOST] = "host",
-    [TR_COLUMN_SEGMENT_NO] = "segment_no",
+    [TR_COLUMN_SEGMENT_NO] = "segment_no", [TR_COLUMN_AS_OF] = "as_of",
 };
 
 static const char *const op_word[TR_OP_COUNT] = {

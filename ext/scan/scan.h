@@ -66,6 +66,7 @@ typedef enum TrColumn {
   TR_COLUMN_GRACE,
   TR_COLUMN_ZONE,
   TR_COLUMN_PER_JOB,
+  TR_COLUMN_AS_OF,
   TR_COLUMN_OTHER
 } TrColumn;
 typedef enum TrOp {
@@ -93,7 +94,6 @@ typedef enum TrOrder { /* of the rows that a scan can deliver; for any other, SQ
                        TR_ORDER_COUNT
 } TrOrder;
 #define TR_PLAN_TERMS 16
-
 typedef struct TrPlan {
   int count;
   struct {
@@ -147,7 +147,6 @@ typedef struct TrJobTerm {
 } TrJobTerm;
 
 #define TR_HOST_TERMS 2
-
 typedef struct TrFilter {
   bool nothing;  /* a comparison with NULL: no row at all */
   uint8_t order; /* TrOrder */
@@ -283,6 +282,7 @@ typedef struct TrFileList {
   bool is_descending; /* by job */
   size_t at;          /* index of the next one to look at */
   TrHistory *history; /* owned; NULL: live files alone. Else `ordinal` has those of jobs, whose segments are here */
+  TrHistoryVisitor visitor; /* set by the caller: then jobs that have nothing but receipts are listed, too */
 } TrFileList;
 
 /* The directory of that file: a descriptor. The caller closes it if it is not list->dir.fd. -1: see errno. */

@@ -36,8 +36,8 @@ TR_CHECKED int tr_time_argument(const char *table, TrColumn column, int flags, c
 
 /* ------------------------------------------------------------------------------------------------------------------
 ** tables/table.c - what all tables share
-** tables/results.c, history.c, rejects.c, lines.c, stats.c, errors.c, logs.c, jobs.c, runs.c, slots.c, prunes.c - the
-** tables
+** tables/results.c, history.c, rejects.c, lines.c, stats.c, errors.c, logs.c, jobs.c, runs.c, slots.c, prunes.c,
+** days.c - the tables
 */
 
 typedef struct TrTable {
@@ -335,6 +335,7 @@ TR_CHECKED int tr_runs_register(TrConnection *connection);
 TR_CHECKED int tr_slots_register(TrConnection *connection);
 TR_CHECKED int tr_lines_register(TrConnection *connection);
 TR_CHECKED int tr_prunes_register(TrConnection *connection);
+TR_CHECKED int tr_days_register(TrConnection *connection);
 
 #pragma GCC visibility pop
 #endif /* TR_TABLES_H */

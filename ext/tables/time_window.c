@@ -1,6 +1,6 @@
 /*
 ** time_window.c - since and until, the arguments of task_stats and task_errors: read by xBestIndex, and turned into
-** times of a filter. Also grace, zone and per_job, which only task_slots has.
+** times of a filter. Also grace, zone and per_job, which task_slots has, and zone and as_of of task_days.
 **
 ** They are hidden columns, and restrict the records that count, both ends included. They are not a property of a row
 ** that SQLite could check, so only the operator = makes sense. If a value is not known yet, because in a join its table
@@ -19,7 +19,7 @@
 #define COST_OF_PART 1e30
 
 static const char *argument_name(TrColumn column) {
-  static const char *const names[] = {"since", "until", "grace", "zone", "per_job"};
+  static const char *const names[] = {"since", "until", "grace", "zone", "per_job", "as_of"};
   return names[column - FIRST_ARGUMENT];
 }
 
@@ -38,9 +38,8 @@ static int check_argument(sqlite3_index_info *info, const char *table, TrColumn 
     if (!is_of(info, i, column_of, column)) continue;
     if (op != SQLITE_INDEX_CONSTRAINT_EQ || sqlite3_vtab_in(info, i, -1)) {
       return tr_error(message, SQLITE_ERROR,
-                      "%s: %s is an argument, not a value to compare with: only = can be used; write "
-                      "%s(since, until)",
-                      table, argument_name(column), table);
+                      "%s: %s is an argument, not a value to compare with: only = can be used; write WHERE %s = ...",
+                      table, argument_name(column), argument_name(column));
     }
     given = true;
     usable |= info->aConstraint[i].usable;

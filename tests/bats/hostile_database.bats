@@ -253,7 +253,7 @@ visited() {
     [[ $status -ne 0 && $output == *"no such function: ${call%%(*}"* ]]
   done
   for table in "task_results(dir='private')" "task_results( DIR = \"private\" )" 'task_rejects(max_line=9, dir=private)' 'task_lines(dir=private)' \
-    'task_prunes(dir=private)' 'task_stats(dir=private)' 'task_errors(dir=private)' 'task_logs(dir=private)' 'task_runs(dir=private)' \
+    'task_prunes(dir=private)' 'task_days(dir=private)' 'task_stats(dir=private)' 'task_errors(dir=private)' 'task_logs(dir=private)' 'task_runs(dir=private)' \
     'task_runs(logs=private)' 'task_stats(logs=private)' 'task_slots(file=private/jobs.json)' 'task_slots(logs=private)' 'task_slots(results=private)' 'task_jobs(file=private/jobs.json)' 'task_jobs(results=private)'; do
     visited sqlite3_taskresults_readonly_init "CREATE VIRTUAL TABLE temp.p USING $table" 'SELECT * FROM p'
     [[ $status -ne 0 && $output == *'= is refused, because taskresults was loaded read-only'* ]]

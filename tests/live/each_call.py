@@ -106,6 +106,13 @@ SHIPPED = {**FILES, "results/.taskresults/shipped/one.jsonl": '{"taskresults_mar
            '{"file":"c.jsonl","dev":1,"inode":2,"end":3}\n', "results/.taskresults/shipped/moves":
            '{"file":"c.jsonl","dev":1,"inode":2,"end":3,"new_inode":4,"new_end":0}\n'}
 
+# A prune has removed two runs of a, and one of a job that has no file any more; another one was killed behind its exchange.
+RECEIPT = ('{"id":"%s","pruned_at":"2001-04-01T00:00:00Z","rule":"keep 2","uid":0,"lines":2,"records":2,"failures":1,"bytes":9,"sha256":null,'
+           '"days":[{"day":"2000-12-01","runs":2,"failures":1,"first_run":"2000-12-01T01:00:00Z","last_run":"2000-12-01T23:00:00Z"}],'
+           '"untimed":{"runs":0,"failures":0},"scattered":false,"archive":null,"replaced":false}\n')
+PRUNED = {**FILES, "results/.taskresults/prunes/a.jsonl": RECEIPT % ("1" * 32), "results/.taskresults/prunes/gone.jsonl": RECEIPT % ("2" * 32),
+          "results/a.jsonl.1": record("01-01T00:00:00", "8")}
+
 # A file of a zone: two blocks of one type, and a rule.
 ZONE = "".join(["TZif2", "\0" * 31, "\0\0\0\1" * 2, "\0" * 7] * 2) + "\nCET-1CEST,M3.5.0,M10.5.0/3\n"
 
@@ -163,6 +170,8 @@ SCENARIOS = [
     sql("task_logs", "SELECT * FROM task_logs"),
     sql("task_jobs", "SELECT job_id, state FROM task_jobs"),
     sql("task_runs", "SELECT * FROM task_runs"),
+    sql("task_days", "SELECT *, age FROM task_days; SELECT * FROM task_days('a') WHERE as_of = '2001-01-02T12:00Z'", files=PRUNED),
+    sql("task_days, 7 bytes, two threads", "SELECT * FROM task_days", build="tiny", files=PRUNED),
     sql("insert", "SELECT taskresults_writable(1); " + ROW % ("a", "one"), "append"),
     sql("transaction", "SELECT taskresults_writable(1); BEGIN; SAVEPOINT s; " + ROW % ("a", "1") + ROW % ("new", "2")
         + "RELEASE s; " + ROW % ("a", "3") + "COMMIT", "append"),

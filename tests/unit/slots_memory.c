@@ -78,6 +78,12 @@ static void make_host(const char *name) {
   write_file(file, "[2026-01-01T03:00:00Z] Starting execution\n[2026-01-01T03:00:04Z] Execution succeeded\n");
 }
 
+#define RECEIPT                                                                                                        \
+  "{\"id\":\"00000000000000000000000000000001\",\"pruned_at\":\"2026-01-02T00:00:00Z\",\"rule\":\"keep 2\",\"uid\":0," \
+  "\"lines\":3,\"records\":3,\"failures\":1,\"bytes\":9,\"sha256\":null,\"days\":[{\"day\":\"2025-12-01\",\"runs\":2," \
+  "\"failures\":1,\"first_run\":\"2025-12-01T01:00:00Z\",\"last_run\":\"2025-12-01T23:00:00Z\"}],\"untimed\":{"        \
+  "\"runs\":1,\"failures\":0},\"scattered\":false,\"archive\":null,\"replaced\":false}\n"
+
 static void make_history(void) {
   static const char *const names[] = {"a.jsonl",          "a.jsonl.1", "a.jsonl.2",  "b.jsonl",
                                       "b.jsonl-20260102", "c.jsonl.1", "odd.jsonl.x"};
@@ -88,6 +94,12 @@ static void make_history(void) {
     snprintf(file, sizeof file, "history/%s", names[i]);
     write_file(file, "{\"timestamp\": \"2026-01-01T03:00:04Z\", \"success\": true, \"output\": \"x\"}\nno record\n");
   }
+  snprintf(path, sizeof path, "%s/history/.taskresults", directory);
+  CHECK(mkdir(path, 0700) == 0);
+  snprintf(path, sizeof path, "%s/history/.taskresults/prunes", directory);
+  CHECK(mkdir(path, 0700) == 0);
+  write_file("history/.taskresults/prunes/a.jsonl", RECEIPT);
+  write_file("history/.taskresults/prunes/gone.jsonl", RECEIPT);
 }
 
 static void make_directory(void) {
@@ -218,6 +230,16 @@ static void segments(void) {
   CHECK(fail_each_allocation(script) == SQLITE_DONE);
 }
 
+/* The same, and receipts of two jobs, one of which has no other file. */
+static void days(void) {
+  char script[1000];
+  snprintf(script, sizeof script,
+           "CREATE VIRTUAL TABLE temp.d USING task_days(dir='%s/history'); SELECT rowid, *, age, host FROM d; "
+           "SELECT * FROM d WHERE job_id = 'a' AND zone = 'Town' AND as_of = '2026-01-02T12:00Z'; DROP TABLE d",
+           directory);
+  CHECK(fail_each_allocation(script) == SQLITE_DONE);
+}
+
 /* SQLite converts what we ask for as UTF-8, and may have no memory for that. */
 static void texts_in_another_encoding(void) {
   CHECK(fail_each_allocation("PRAGMA encoding = 'UTF-16le'; CREATE TEMP TABLE t(a, b, c, d); "
@@ -248,6 +270,7 @@ int main(void) {
   RUN(hosts);
   RUN(jobs_of_several_hosts);
   RUN(segments);
+  RUN(days);
   RUN(texts_in_another_encoding);
   RUN(wrong_arguments);
   char command[128];
