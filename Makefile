@@ -12,6 +12,7 @@ WITH_SEAL ?= 1
 LINKED  := libcjson $(if $(filter-out 0,$(WITH_ARCHIVE)),zlib libzstd)
 PKGS    := sqlite3 $(LINKED) $(if $(filter-out 0,$(WITH_SEAL)),libcrypto)
 PKG_CONFIG ?= pkg-config
+OBJCOPY ?= objcopy
 
 # From the lowest to the highest: each folder includes only folders before it (ext/tr.h is the map, .ci/lint keeps the
 # order).
@@ -19,7 +20,7 @@ FOLDERS := base read figures scheduler write export history prune scan tables fu
 SOURCES := $(foreach folder,$(FOLDERS),$(sort $(wildcard ext/$(folder)/*.c))) ext/extension.c
 
 # Recursive (=) on purpose: pkg-config runs only when something is compiled, after `deps` has installed it.
-PKG_CFLAGS = $(shell $(PKG_CONFIG) --cflags $(PKGS)) $(if $(filter 0,$(WITH_ARCHIVE)),-DTR_WITHOUT_ARCHIVE) \
+PKG_CFLAGS = -D_FILE_OFFSET_BITS=64 $(shell $(PKG_CONFIG) --cflags $(PKGS)) $(if $(filter 0,$(WITH_ARCHIVE)),-DTR_WITHOUT_ARCHIVE) \
              $(if $(filter 0,$(WITH_SEAL)),-DTR_WITHOUT_DIGEST)
 LINKED_LIBS = $(shell $(PKG_CONFIG) --libs $(LINKED))
 SQLITE_LIBS = $(shell $(PKG_CONFIG) --libs sqlite3)
@@ -97,8 +98,8 @@ static: libtaskresults.a ## build libtaskresults.a, for programs that have SQLit
 EXPORTED := sqlite3_taskresults_init sqlite3_taskresults_readonly_init sqlite3_modtaskresults_init
 CORE_OBJECTS := $(SOURCES:%.c=build/core/%.o)
 libtaskresults.a: $(CORE_OBJECTS)
-	$(LD) -r -o build/core/taskresults.o $^
-	objcopy $(EXPORTED:%=--keep-global-symbol=%) build/core/taskresults.o
+	$(CC) -r -o build/core/taskresults.o $^
+	$(OBJCOPY) $(EXPORTED:%=--keep-global-symbol=%) build/core/taskresults.o
 	rm -f $@ && $(AR) rcs $@ build/core/taskresults.o
 build/core/%.o: %.c | build-deps
 	@mkdir -p $(@D)
@@ -151,7 +152,7 @@ build/live/walk: tests/live/walk.c $(WALK_OBJECTS)
 build/walk/%.o: %.c | build-deps
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -O0 $(RELEASE) -DSQLITE_CORE -finstrument-functions -c -o $@ $<
-	objcopy --redefine-sym __cyg_profile_func_enter=walk_enter_$(basename $(word 2,$(subst /, ,$*))) \
+	$(OBJCOPY) --redefine-sym __cyg_profile_func_enter=walk_enter_$(basename $(word 2,$(subst /, ,$*))) \
 	  --redefine-sym __cyg_profile_func_exit=walk_leave $@
 
 # When a test fails, make prints a line of its own as the last one; so that line has the count.

@@ -7,6 +7,9 @@
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
 #endif
+#ifndef _FILE_OFFSET_BITS
+#define _FILE_OFFSET_BITS 64 /* files over 2 GiB, also where a long has 32 bits */
+#endif
 #include <errno.h>
 #include <locale.h>
 #include <pthread.h>
@@ -40,6 +43,8 @@ SQLITE_EXTENSION_INIT3
     retried;                                                                                                           \
   })
 #endif
+
+_Static_assert(sizeof(off_t) == 8, "a system's header was included before this one");
 
 #define TR_NAME_SIZE 256 /* NAME_MAX and a NUL */
 #define TR_US_PER_SECOND INT64_C(1000000)

@@ -24,6 +24,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+#include <sys/syscall.h>
 #include <sys/vfs.h>
 #include <sys/xattr.h>
 #include <time.h>
@@ -31,6 +32,13 @@
 
 #define DEFAULT_BREAK_TIME_S 45
 #define PROC_MAGIC 0x9fa0
+
+#ifndef RENAME_EXCHANGE /* glibc has it, and musl may not have it */
+#define RENAME_EXCHANGE 2
+static int renameat2(int from_fd, const char *from, int to_fd, const char *to, unsigned flags) {
+  return (int)syscall(SYS_renameat2, from_fd, from, to_fd, to, flags);
+}
+#endif
 
 /* --- leases ------------------------------------------------------------------------------------------------------- */
 

@@ -88,8 +88,8 @@ static int keep_torn(TrReceipts *receipts) {
   forget_torn(receipts);
   receipts->torn = sqlite3_malloc64(line->length + 1);
   if (receipts->torn == NULL) return SQLITE_NOMEM;
-  memcpy(receipts->torn, line->text, line->length);
-  receipts->torn_length = line->length;
+  memcpy(receipts->torn, line->text, (size_t)line->length);
+  receipts->torn_length = (size_t)line->length;
   receipts->torn_at = line->offset;
   return SQLITE_OK;
 }
@@ -97,7 +97,7 @@ static int keep_torn(TrReceipts *receipts) {
 /* Is the current line what the torn one was to be? It must be longer, unless it is cut short itself. */
 static bool completes_torn(const TrReceipts *receipts) {
   const TrLine *line = &receipts->line;
-  return begins_alike(receipts->torn, receipts->torn_length, line->text, line->length);
+  return begins_alike(receipts->torn, receipts->torn_length, line->text, (size_t)line->length);
 }
 
 static int torn_error(const TrReceipts *receipts, char **message) {
@@ -131,13 +131,14 @@ static int take_line_of_receipts(TrReceipts *receipts, char **message) {
   if (line->too_long) return receipts_line_error(receipts, line->offset, "it is too long", message);
   if (receipts->torn && !completes_torn(receipts)) return torn_error(receipts, message);
   tr_receipt_free(&receipts->receipt);
-  int code = line->terminated ? tr_receipt_parse((const char *)line->text, line->length, &receipts->receipt, &cause)
-                              : SQLITE_CORRUPT;
+  int code = line->terminated
+                 ? tr_receipt_parse((const char *)line->text, (size_t)line->length, &receipts->receipt, &cause)
+                 : SQLITE_CORRUPT;
   if (code == SQLITE_OK) {
     forget_torn(receipts);
     return SQLITE_ROW;
   }
-  if (code == SQLITE_CORRUPT && begins_like_receipt(line->text, line->length)) {
+  if (code == SQLITE_CORRUPT && begins_like_receipt(line->text, (size_t)line->length)) {
     code = keep_torn(receipts);
   } else if (code == SQLITE_CORRUPT) {
     receipts_line_error(receipts, line->offset, cause ? cause : "it was cut short", message);

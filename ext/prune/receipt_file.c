@@ -190,7 +190,7 @@ static bool may_be_receipt(const TrPruneReceipt *receipt, const TrLine *line) {
   char start[sizeof "{\"id\":\"" + TR_RECEIPT_ID_SIZE];
   sqlite3_snprintf(sizeof start, start, "{\"id\":\"%s", receipt->id);
   size_t length = strlen(start);
-  return memcmp(line->text, start, line->length < length ? line->length : length) == 0;
+  return memcmp(line->text, start, line->length < length ? (size_t)line->length : length) == 0;
 }
 
 static int look_at_line(TrPruneReceipt *receipt, const TrLine *line, bool *found) {
@@ -198,7 +198,7 @@ static int look_at_line(TrPruneReceipt *receipt, const TrLine *line, bool *found
   int code = SQLITE_CORRUPT;
   bool is_candidate = !line->too_long && may_be_receipt(receipt, line);
   if (is_candidate && line->terminated) {
-    code = tr_receipt_parse((const char *)line->text, line->length, &one, NULL);
+    code = tr_receipt_parse((const char *)line->text, (size_t)line->length, &one, NULL);
     *found = code == SQLITE_OK && strcmp(one.id, receipt->id) == 0;
     tr_receipt_free(&one);
   }

@@ -131,7 +131,8 @@ static int take_line_of(MarksFile *file, const TrLine *line, bool is_moves, char
   TrJson *value = NULL;
   char *cause = NULL;
   int code = SQLITE_CORRUPT;
-  if (!line->too_long && line->terminated) code = tr_json_parse((const char *)line->text, line->length, &value, &cause);
+  if (!line->too_long && line->terminated)
+    code = tr_json_parse((const char *)line->text, (size_t)line->length, &value, &cause);
   if (code == SQLITE_OK) code = is_moves ? take_move(file, value) : take_marks_line(file, line, value, message);
   if (code == SQLITE_CORRUPT) {
     const char *why = line->too_long ? "a line is too long" : !line->terminated ? "its last line has no end" : cause;

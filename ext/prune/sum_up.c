@@ -57,7 +57,8 @@ static int add_long_line(Sum *sum, const TrLine *line, char **message) {
 
 static int add_to_digest(Sum *sum, const TrLine *line, char **message) {
   if (sum->digest == NULL) return SQLITE_OK;
-  int code = line->text ? tr_digest_add(sum->digest, line->text, line->length) : add_long_line(sum, line, message);
+  int code =
+      line->text ? tr_digest_add(sum->digest, line->text, (size_t)line->length) : add_long_line(sum, line, message);
   return code == SQLITE_OK ? tr_digest_add(sum->digest, "\n", 1) : code;
 }
 

@@ -223,12 +223,10 @@ typedef const unsigned char *(*TrFastLane)(const unsigned char *text, TrLayout *
 
 TrFastLane tr_fast_lane(void); /* the best for this processor */
 const unsigned char *tr_fast_lane_portable(const unsigned char *text, TrLayout *layout, TrRecord *record);
-#if defined(__x86_64__) || defined(__i386__)
-#define TR_HAVE_AVX2 1
-const unsigned char *tr_fast_lane_avx2(const unsigned char *text, TrLayout *layout, TrRecord *record);
-#endif
 #if defined(__x86_64__)
+#define TR_HAVE_AVX2 1
 #define TR_HAVE_AVX512 1
+const unsigned char *tr_fast_lane_avx2(const unsigned char *text, TrLayout *layout, TrRecord *record);
 const unsigned char *tr_fast_lane_avx512(const unsigned char *text, TrLayout *layout, TrRecord *record);
 #endif
 

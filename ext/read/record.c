@@ -21,7 +21,7 @@ TrReason tr_parse(TrParser *parser, const TrLine *line, TrRecord *record) {
   if (line->too_long) return TR_TOO_LONG;
   parser->expects_record = fast_lane_takes(parser, line, record);
   if (parser->expects_record) return TR_OK;
-  TrReason reason = tr_slow_lane(line->text, line->length, record);
+  TrReason reason = tr_slow_lane(line->text, (size_t)line->length, record);
   if (reason == TR_OK || reason == TR_BLANK || line->terminated) return reason;
   return TR_UNFINISHED;
 }

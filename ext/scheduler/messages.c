@@ -58,10 +58,10 @@ static int find_stamp(TrMessages *messages, const TrLine *line, size_t *stamp) {
   unsigned char head[MESSAGE_HEAD];
   size_t got = 0;
   if (!line->too_long) {
-    *stamp = stamp_length(line->text, line->length);
+    *stamp = stamp_length(line->text, (size_t)line->length);
     return SQLITE_OK;
   }
-  size_t count = line->length < sizeof head ? line->length : sizeof head;
+  size_t count = line->length < sizeof head ? (size_t)line->length : sizeof head;
   int code = tr_lines_read_again(messages->lines, head, count, line->offset, &got);
   *stamp = stamp_length(head, got);
   return code;

@@ -97,7 +97,7 @@ static int lines_column(sqlite3_vtab_cursor *base, sqlite3_context *context, int
     if (reason != TR_OK) sqlite3_result_text(context, tr_reason_text(reason), -1, SQLITE_TRANSIENT);
     break;
   case LINES_LINE:
-    if (line->text) tr_result_bytes(context, line->text, line->length);
+    if (line->text) tr_result_bytes(context, line->text, (size_t)line->length);
     break;
   case LINES_HOST: tr_result_host(context, tr_scan_host(&cursor->scan)); break;
   case LINES_DEV: sqlite3_result_int64(context, (sqlite3_int64)tr_scan_stat(&cursor->scan)->st_dev); break;

@@ -157,7 +157,7 @@ static int prunes_column(sqlite3_vtab_cursor *base, sqlite3_context *context, in
   case PRUNES_PRUNED_US: sqlite3_result_int64(context, receipt->pruned_us); break;
   case PRUNES_SCATTERED: sqlite3_result_int(context, receipt->is_scattered); break;
   case PRUNES_REPLACED: sqlite3_result_int(context, receipt->is_replaced); break;
-  case PRUNES_RECEIPT: tr_result_bytes(context, line->text, line->length); break;
+  case PRUNES_RECEIPT: tr_result_bytes(context, line->text, (size_t)line->length); break;
   case PRUNES_HOST: tr_result_host(context, tr_receipt_files_host(files)); break;
   default: result_of_receipt(context, receipt, column); break;
   }

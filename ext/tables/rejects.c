@@ -93,7 +93,7 @@ static int rejects_column(sqlite3_vtab_cursor *base, sqlite3_context *context, i
     break;
   case REJECTS_REASON: result_reason(context, scan); break;
   default:
-    if (line->text) tr_result_bytes(context, line->text, line->length);
+    if (line->text) tr_result_bytes(context, line->text, (size_t)line->length);
     break;
   }
   return SQLITE_OK;

@@ -2,6 +2,8 @@
 ** keep.c - keeps one stream's output under --quiet, to show it later or never: the first KEPT_HEAD_BYTES in memory, so
 ** that most commands need no disk, and the rest in a file without a name.
 */
+#include "base/base.h"
+
 #include "runner.h"
 
 #include <errno.h>
