@@ -28,7 +28,7 @@ WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wco
 ALL_CFLAGS = -std=c11 -MMD -MP -fPIC -fvisibility=hidden $(WARNINGS) -Iinclude $(PKG_CFLAGS) $(CFLAGS) $(VARIANT_CFLAGS)
 
 
-.PHONY: all static demo test check check-quick test-loaded test-surroundings unit bats deps asan tsan valgrind matrix locales widths coverage faults fuzz lint format bench instructions schedules ship-killed shippers amalgamation dist deb wheel npm test-packages install uninstall clean help
+.PHONY: all static demo test check check-quick test-loaded test-surroundings unit bats deps asan tsan valgrind matrix locales widths coverage faults fuzz lint format bench instructions schedules ship-killed import-killed shippers amalgamation dist deb wheel npm test-packages install uninstall clean help
 
 all: taskresults.so taskresults-run ## build the loadable extension, taskresults.so, and the program behind `taskresults run`
 
@@ -282,6 +282,12 @@ ship-killed: all ## kill `taskresults ship` 120 times, at each commit point and 
 	@.ci/deps --look build test
 	@place=$$(mktemp -d) && trap 'rm -rf "$$place"' EXIT && for seed in 0 1 2; do PYTHONDONTWRITEBYTECODE=1 /usr/bin/python3 \
 	  tests/live/ship_killed.py "$(CURDIR)/shell" "$(CURDIR)/taskresults.so" "$$place/$$seed" $$seed 40 || exit; done
+
+import-killed: all ## kill `taskresults import` at each of its steps; takes a minute
+	@.ci/deps --look build test
+	@command -v strace >/dev/null || { echo "import-killed: no strace; on Debian: apt-get install strace" >&2; exit 3; }
+	@place=$$(mktemp -d) && trap 'rm -rf "$$place"' EXIT && PYTHONDONTWRITEBYTECODE=1 /usr/bin/python3 \
+	  tests/live/import_killed.py "$(CURDIR)/shell" "$(CURDIR)/taskresults.so" "$$place" 1
 
 widths: ## write shell/terminal/width_data.awk again, from the Unicode tables of Perl
 	shell/terminal/make_widths >shell/terminal/width_data.awk.new

@@ -17,6 +17,11 @@
 TR_CHECKED int tr_hash_register(sqlite3 *db);
 
 /* ------------------------------------------------------------------------------------------------------------------
+** functions/foreign.c - taskresults_epoch() and taskresults_text(): values from other programs' databases
+*/
+TR_CHECKED int tr_foreign_register(sqlite3 *db);
+
+/* ------------------------------------------------------------------------------------------------------------------
 ** functions/times.c - taskresults_time(), taskresults_span(), taskresults_local() and taskresults_untimed()
 */
 TR_CHECKED int tr_time_functions_register(TrConnection *connection);

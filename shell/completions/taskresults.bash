@@ -96,12 +96,13 @@ _taskresults_option() {
     --hosts) compopt -o default 2>/dev/null; COMPREPLY=(); return ;;
     --window) _taskresults_reply 24h 7d 30d 90d; return ;;
     --job) _taskresults_jobs "$word"; _taskresults_reply "${found[@]}"; return ;;
-    -o | --output | --db | --state | --policy) compopt -o default 2>/dev/null; COMPREPLY=(); return ;;
+    --preset) _taskresults_reply hermes openclaw openclaw-2026.6; return ;;
+    -o | --output | --db | --state | --policy | --from) compopt -o default 2>/dev/null; COMPREPLY=(); return ;;
     --limit | --min | --max-chars | --since | --until | --interval | --columns | --delimiter) COMPREPLY=(); return ;;
     --keep | --keep-failures | --max-bytes | --name | --timeout | --jitter) COMPREPLY=(); return ;;
     --within | --days | --title | --refresh) COMPREPLY=(); return ;;
     --target | --after | --rate | --silent-for | --grace | --cooldown | --for | --burn) COMPREPLY=(); return ;;
-    --maintenance | --suspicious | --exec | --exec-timeout | --max-duration | --grep) COMPREPLY=(); return ;;
+    --maintenance | --suspicious | --exec | --exec-timeout | --max-duration | --grep | --query) COMPREPLY=(); return ;;
   esac
   [[ $word == -* ]] || return 1
   mapfile -t options < <("$program" help "$command" 2>/dev/null |

@@ -5,7 +5,7 @@
 #   lib/        what several commands need: options, messages, SQL
 #   terminal/   output for people: width, colour, tables, progress
 #   hints/      suggestions: similar names, schedulers on this machine
-#   alerts/     doctor/     report/     ship/     sla/     view/     parts of a single command
+#   alerts/  doctor/  import/  report/  ship/  sla/  view/     parts of a single command
 #   runner/     the program behind `run`, and how it writes its record
 #   completions/     man/     files for the shell's completion and for man
 

@@ -6,6 +6,8 @@
 
 # shellcheck shell=bash
 
+load lib/own_folder
+
 # open_marks - sets `marks` to the file, or to nothing if we may not write in the directory of results: then nothing is
 # told, and a prune may drop what was not read.
 open_marks() {
@@ -43,21 +45,6 @@ is_gone() {
   [[ $path != "$1" && -d $path && -x $path ]]
 }
 
-is_own_folder() {
-  [[ -d $1 && ! -L $1 && -w $1 && -x $1 ]]
-}
-
-# make_own_folder DIR - who may enter the directory of results may enter it, and its owner may write in it; as in
-# ext/base/own_folder.c.
-make_own_folder() {
-  local mode
-  [[ ! -e $1 && ! -L $1 ]] || return 0
-  [[ -w ${1%/*} ]] && mkdir -m 0700 -- "$1" || return
-  mode=$(stat -c %a -- "$results_path") || return
-  chgrp --reference="$results_path" -- "$1" 2>/dev/null || mode=$(printf '%o' "$((8#$mode & 0707))")
-  chmod "$(printf '%o' "$((8#$mode & 0755))")" -- "$1" && give_to_owner "$1"
-}
-
 # set_cursor_of_marks NAME FILE - sets NAME to the cursor to which a file of marks belongs. The status is 1 if the file
 # cannot be read, and 2 if ship did not write its first line.
 set_cursor_of_marks() {
@@ -65,11 +52,6 @@ set_cursor_of_marks() {
   { IFS= read -r line_ <"$2"; } 2>/dev/null || return 1
   [[ $line_ =~ ^\{\"taskresults_marks\":1,\"cursor\":\"([^\"\\]*)\"\}$ ]] || return 2
   printf -v "$1" '%s' "${BASH_REMATCH[1]}"
-}
-
-# give_to_owner PATH - whoever owns the results prunes them, and has to read the marks that root wrote.
-give_to_owner() {
-  ((EUID)) || [[ -O $results_path ]] || chown --no-dereference --reference="$results_path" -- "$1"
 }
 
 # save_marks - writes the marks, from the cursors as they are now.

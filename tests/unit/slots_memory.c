@@ -245,7 +245,8 @@ static void texts_in_another_encoding(void) {
   CHECK(fail_each_allocation("PRAGMA encoding = 'UTF-16le'; CREATE TEMP TABLE t(a, b, c, d); "
                              "INSERT INTO t VALUES ('2026-07-01', 'until', 'Town', '@daily'); "
                              "SELECT taskresults_hash(a), taskresults_time(a), taskresults_time(a, b), "
-                             "taskresults_time(a, c), taskresults_time(a, b, c), taskresults_signature(c) FROM t; "
+                             "taskresults_time(a, c), taskresults_time(a, b, c), taskresults_signature(c), "
+                             "taskresults_epoch(a), taskresults_text(a, 3) FROM t; "
                              "SELECT count(*) FROM t, taskresults_slots(d, a, a, c)") == SQLITE_DONE);
 }
 

@@ -1,0 +1,65 @@
+# cursor.bash - the cursor database: which rows were imported, and the batch that is on its way.
+#
+# A batch is on the disk, with each file's length before it, before its first line is appended; it is forgotten in the
+# transaction that notes its rows as imported. So after a kill, what stands behind those lengths tells which rows of the
+# batch are in the files. Its tables:
+#   meta      one value a key: format
+#   seen      one row for each row that was imported: when it finished, its key, and when it was imported
+#   batch     the records that are on their way, each with a hash of its values
+#   targets   the file of each of their jobs, as it was before: device, inode (NULL: there was none), length
+#   refused   the rows that cannot be records: why, and whether it was said
+
+# shellcheck shell=bash
+
+load lib/own_folder
+
+IMPORT_FORMAT=1
+IMPORT_TABLES="CREATE TABLE IF NOT EXISTS import_cursor.meta(key TEXT PRIMARY KEY, value) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS import_cursor.seen(time_us INTEGER, key, seen_s INTEGER, PRIMARY KEY(time_us, key))
+  WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS import_cursor.batch(time_us INTEGER, key, job_id TEXT, job_name TEXT, success INTEGER,
+  output TEXT, error TEXT, timestamp TEXT, hash INTEGER, PRIMARY KEY(time_us, key)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS import_cursor.targets(job_id TEXT PRIMARY KEY, dev INTEGER, inode INTEGER, bytes INTEGER)
+  WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS import_cursor.refused(hash INTEGER PRIMARY KEY, problem TEXT, key TEXT, at_s INTEGER,
+  told INTEGER NOT NULL DEFAULT 0);
+INSERT OR IGNORE INTO import_cursor.meta VALUES ('format', $IMPORT_FORMAT);"
+
+# A row is remembered for longer than any scheduler keeps it: these many seconds, and as long as it is there.
+REMEMBERED_S=34560000
+
+# open_cursor - sets `cursor` to the database of this import, makes its directory, and locks it, so that only one import
+# uses it.
+open_cursor() {
+  local name=${opt[name]-$default_name} folder
+  [[ -n $name ]] || usage_error '--name wants a name'
+  name=${name#/} name=${name//[!a-zA-Z0-9._-]/_}
+  [[ $name != .* ]] || name=_$name
+  ((${#name} <= 200)) || name=${name: -200}
+  if [[ -v opt[state] ]]; then
+    [[ -n ${opt[state]} ]] || usage_error '--state wants a directory'
+    folder=${opt[state]}
+    [[ $folder == /* ]] || folder=$PWD/$folder
+    (umask 077 && mkdir -p -- "$folder") || exit "$EXIT_IO"
+  else
+    own_state_folder
+  fi
+  cursor=$folder/$name.db
+  [[ ! -L $cursor && ! -L $folder/$name.lock ]] || die "$EXIT_IO" "the cursor $cursor or its lock is a symbolic link"
+  (umask 077 && : >>"$cursor" && : >>"$folder/$name.lock") 2>/dev/null ||
+    die "$EXIT_IO" "cannot write in the directory $folder"
+  exec {lock}>>"$folder/$name.lock"
+  flock -n "$lock" || die "$EXIT_BUSY" "another import is running with the cursor $cursor"
+}
+
+# own_state_folder - sets `folder` to .taskresults/imported in the directory of results. Another user could put anything
+# there, and could not append to files that we make; so the directory has to be ours.
+own_state_folder() {
+  [[ -O $results_path ]] ||
+    die "$EXIT_IO" "the directory $results_path belongs to another user: import as that user, or name --state DIR"
+  folder=$results_path/.taskresults/imported
+  make_own_folder "${folder%/*}" && make_own_folder "$folder"
+  if ! is_own_folder "${folder%/*}" || ! is_own_folder "$folder" || [[ ! -O ${folder%/*} || ! -O $folder ]]; then
+    die "$EXIT_IO" "the cursor's directory $folder has to be a directory of this user, and no link; or name --state DIR"
+  fi
+}
