@@ -110,7 +110,7 @@ finds() {
 
 @test "the newest version in CHANGELOG is the version that is built; later changes are under Unreleased" {
   local version headings
-  version=$(sed -n 's/^#define TASKRESULTS_VERSION "\(.*\)"$/\1/p' "$root/include/taskresults.h")
+  version=$(version_built)
   headings=$(grep -oE '^## .*' "$root/CHANGELOG.md")
   [[ $(grep -oE '[0-9]+\.[0-9]+\.[0-9]+' <<<"$headings" | head -n 1) == "$version" ]]
   [[ $(grep -vE '^## [0-9]+\.[0-9]+\.[0-9]+( \(|$)' <<<"$headings") =~ ^(## Unreleased)?$ ]]

@@ -65,7 +65,7 @@ listing() {
   prefix=$BATS_TEST_TMPDIR/prefix
   make -s -C "$root" install PREFIX="$prefix"
   export PKG_CONFIG_PATH=$prefix/lib/pkgconfig
-  [[ $(pkg-config --modversion taskresults) == "$(sed -n 's/^VERSION := //p' "$root/Makefile")" ]]
+  [[ $(pkg-config --modversion taskresults) == "$(version_built)" ]]
   make_job a 3 3
   cd "$BATS_TEST_TMPDIR"
   static_of_sqlite=$(pkg-config --static --libs sqlite3) # may name a library (-lz) whose package Debian's does not bring
@@ -118,7 +118,7 @@ fake_packages() {
 @test "only deps, demo and test install packages; the other targets name what is missing, with the command" {
   fake_packages
   local target targets
-  targets=$(make -s -C "$root" help | awk '$2 !~ /^(deps|demo|test|man|uninstall|clean|help|widths)$/ {print $2}')
+  targets=$(make -s -C "$root" help | awk '$2 !~ /^(deps|demo|test|man|amalgamation|uninstall|clean|help|widths)$/ {print $2}')
   [[ $targets == *all*install* ]]
   for target in taskresults.so $targets; do
     PATH=$fakes:$PATH run make -s -C "$root" "$target" DESTDIR="$BATS_TEST_TMPDIR/stage"
@@ -137,7 +137,7 @@ fake_packages() {
   [[ $(wc -l <<<"$output") -le 40 && $output == *'$ shell/taskresults list'*'$ shell/taskresults errors'*'build/status.html'* ]]
   rm "$installed"
   mkdir "$BATS_TEST_TMPDIR/tree" "$BATS_TEST_TMPDIR/tree/tests"
-  cp -r "$root/Makefile" "$root/.ci" "$BATS_TEST_TMPDIR/tree"
+  cp -r "$root/Makefile" "$root/.ci" "$root/include" "$BATS_TEST_TMPDIR/tree"
   printf '#!/bin/sh\necho the tests ran\n' >"$BATS_TEST_TMPDIR/tree/tests/run"
   chmod +x "$BATS_TEST_TMPDIR/tree/tests/run"
   PATH=$fakes:$PATH run make -s -C "$BATS_TEST_TMPDIR/tree" test

@@ -11,7 +11,7 @@ setup_file() {
 setup() {
   root=$(cd "$BATS_TEST_DIRNAME/../.." && pwd)
   cd "$root" || return
-  version=$(sed -n 's/^#define TASKRESULTS_VERSION "\(.*\)"$/\1/p' include/taskresults.h)
+  version=$(version_built)
   export SCHEDULER_RESULTS_DIR=examples/results
   records=$(sqlite3 -cmd '.load ./taskresults' :memory: 'SELECT count(*) FROM task_results')
   ((records > 100))
@@ -22,13 +22,6 @@ compile() {
   local output=$1
   shift
   (cd build/amalgamation && cc -O0 -Wall -Wextra -Werror -fPIC -shared -o "$output" taskresults.c -I/usr/include/cjson "$@" -lcjson -lm -pthread)
-}
-
-@test "one number says the version: of the library, the commands, and as SQLite counts" {
-  IFS=. read -r major minor patch <<<"$version"
-  [[ $(sqlite3 -cmd '.load ./taskresults' :memory: 'SELECT taskresults_version()') == "$version" ]]
-  [[ $(shell/taskresults version) == *"$version"* ]]
-  [[ $(sed -n 's/^#define TASKRESULTS_VERSION_NUMBER \([0-9]*\).*/\1/p' include/taskresults.h) -eq $((major * 1000000 + minor * 1000 + patch)) ]]
 }
 
 @test "the library as one file compiles by the command in it, without a warning, exports the entry points alone, and reads" {

@@ -31,6 +31,11 @@ sqlite_version_number() {
   sqlite3 -version | awk '{ split($1, part, "."); printf "%d%03d%03d\n", part[1], part[2], part[3] }'
 }
 
+# version_built - the project's, which stands in one place.
+version_built() {
+  sed -n 's/^#define TASKRESULTS_VERSION "\(.*\)"$/\1/p' "$root/include/taskresults.h"
+}
+
 # append_raw JOB BYTES... - appends the bytes, as printf '%b' reads them, without a newline of its own.
 append_raw() {
   local job=$1

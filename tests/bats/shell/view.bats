@@ -167,7 +167,7 @@ PYTHON
   done
   [[ $(taskresults --help) == "$(taskresults help)" ]]
   [[ $(taskresults --version) == "$(taskresults version)" ]]
-  [[ $(taskresults version) == "taskresults $(sed -n 's/^VERSION := //p' "$root/Makefile") (SQLite "* ]]
+  [[ $(taskresults version) == "taskresults $(version_built) (SQLite "* ]]
 }
 
 @test "the examples in the help run" {
