@@ -26,7 +26,6 @@
 #include "taskresults.h"
 
 #pragma GCC visibility push(hidden)
-
 #ifndef TR_EXTENSION_MAIN
 SQLITE_EXTENSION_INIT3
 #endif

@@ -78,7 +78,7 @@ run_suites() {
 }
 
 @test "make test ends with the count, whether it passes or fails" {
-  cp -r "$root/Makefile" "$root/.ci" "$BATS_TEST_TMPDIR"
+  cp -r "$root/Makefile" "$root/.ci" "$root/include" "$BATS_TEST_TMPDIR"
   mkdir "$BATS_TEST_TMPDIR/tests"
   # shellcheck disable=SC2016  # the script's own
   printf '#!/bin/sh\nrm -f "$TEST_FAILED_FILE"\n[ -e fine ] || echo "3 passed, 1 failed" | tee "$TEST_FAILED_FILE"\n' \
