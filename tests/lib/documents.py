@@ -25,6 +25,7 @@ NOT_RUN = {
     ("examples/clickhouse/README.md", "cd examples/clickhouse"): SERVER,
     ("examples/clickhouse/README.md", "ask() {"): SERVER,
     ("examples/clickhouse/README.md", "curl -sS"): SERVER,
+    ("examples/mcp/README.md", "cd examples/mcp"): "fetches the SDK from npm; mcp.bats does that, and asks the server",
     (".packages/python/README.md", "import os, sqlite3, taskresults"): "needs the wheel; tests/packages/run runs it",
     (".packages/npm/README.md", "const { getLoadablePath }"): "needs better-sqlite3, which npm compiles",
     (".github/CONTRIBUTING.md", "make deps"): "installs packages and runs all tests; contributing.py looks for what it names",
