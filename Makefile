@@ -28,7 +28,7 @@ WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wco
 ALL_CFLAGS = -std=c11 -MMD -MP -fPIC -fvisibility=hidden $(WARNINGS) -Iinclude $(PKG_CFLAGS) $(CFLAGS) $(VARIANT_CFLAGS)
 
 
-.PHONY: all static demo test check check-quick test-loaded test-surroundings unit bats deps asan tsan valgrind matrix locales widths coverage faults fuzz lint format bench instructions schedules ship-killed import-killed shippers amalgamation dist deb wheel npm test-packages install uninstall clean help
+.PHONY: all static demo test check check-quick test-long test-loaded test-surroundings unit bats deps asan tsan valgrind matrix locales widths coverage faults fuzz lint format bench instructions schedules ship-killed import-killed shippers amalgamation dist deb wheel npm test-packages install uninstall clean help
 
 all: taskresults.so taskresults-run ## build the loadable extension, taskresults.so, and the program behind `taskresults run`
 
@@ -166,6 +166,9 @@ check: test
 check-quick: run-quick-tests ## lint what has changed, and run the tests that find most mistakes, within a minute
 	@$(count-tests)
 
+test-long: run-long-tests ## run every test, with all random cases and all steps where `make test` takes some; takes long
+	@$(count-tests)
+
 test-loaded: run-loaded-tests ## run every test while ten other processes use the processors (Debian: stress-ng)
 	@$(count-tests)
 
@@ -179,8 +182,8 @@ unit: run-units ## run only the C unit tests
 bats: run-bats ## run only the bats files
 	@$(count-tests)
 
-.PHONY: run-tests run-quick-tests run-loaded-tests run-units run-bats
-run-tests run-quick-tests run-loaded-tests run-units run-bats: export TEST_FAILED_FILE := $(CURDIR)/build/tests-failed
+.PHONY: run-tests run-quick-tests run-long-tests run-loaded-tests run-units run-bats
+run-tests run-quick-tests run-long-tests run-loaded-tests run-units run-bats: export TEST_FAILED_FILE := $(CURDIR)/build/tests-failed
 
 run-tests:
 	@.ci/deps build test
@@ -190,6 +193,10 @@ run-quick-tests:
 	@.ci/deps --look build test lint
 	@.ci/lint --changed
 	@tests/run --quick
+
+run-long-tests:
+	@.ci/deps --look build test
+	@TASKRESULTS_LONG=1 TASKRESULTS_STRIDE=1 tests/run
 
 run-loaded-tests:
 	@.ci/deps --look build test load

@@ -44,8 +44,8 @@
 
 # shellcheck shell=bash
 begin() { load lib/begin_rows; begin_rows; }
-# What is asked for most often: the program starts while the rest of this is read.
-[[ $# != 2 || $1 == -* || $2 != --latest ]] || begin
+# What is asked for most often. It returns where there is more to say or to do.
+[[ $# != 2 || $1 == -* || $2 != --latest || $results_dir == *'*'* || -t 1 ]] || { load view/latest; print_latest "$1"; }
 parse_options 'hosts= grep= success errors since= until= tz= latest limit= all full raw json jsonl csv' "$@"
 at_most 1
 # A few records go through a variable, which needs the fewest processes.

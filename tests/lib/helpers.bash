@@ -36,6 +36,12 @@ version_built() {
   sed -n 's/^#define TASKRESULTS_VERSION "\(.*\)"$/\1/p' "$root/include/taskresults.h"
 }
 
+# some_or_all SOME ALL - prints SOME, or ALL where TASKRESULTS_LONG is set, as `make test-long` does: how many random
+# cases a test tries, or one of how many steps.
+some_or_all() {
+  if [[ ${TASKRESULTS_LONG-} ]]; then echo "$2"; else echo "$1"; fi
+}
+
 # append_raw JOB BYTES... - appends the bytes, as printf '%b' reads them, without a newline of its own.
 append_raw() {
   local job=$1

@@ -30,12 +30,13 @@ processes() {
 
 # So that the program starts while bash reads the rest. Bash's own table of processes is half a megabyte, which takes as
 # long to fill as a query.
-@test "view JOB --latest starts sqlite3 before it reads the options' file, and never fills bash's table of processes" {
+@test "view JOB --latest starts sqlite3 before it reads what writes the statement, reads no options' file, and never fills bash's table of processes" {
   setup_start_up
   local calls=$BATS_TEST_TMPDIR/calls
   strace -f -qq -o "$calls" -e trace=clone,clone3,fork,vfork,openat,mmap "$(tool taskresults)" view a --latest
-  run awk '/clone|fork/ { print "started" } /lib\/options\.bash/ { print "options" } /mmap\(NULL, 5[0-9][0-9][0-9][0-9][0-9],/' "$calls"
-  [[ $output == $'started\noptions' ]] || { echo "$output"; return 1; }
+  run awk '/clone|fork/ { print "started" } /lib\/sql_text\.bash/ { print "statement" } /lib\/options\.bash/ { print "options" }
+    /mmap\(NULL, 5[0-9][0-9][0-9][0-9][0-9],/' "$calls"
+  [[ $output == $'started\nstatement' ]] || { echo "$output"; return 1; }
 }
 
 # Allowed are the files that every command reads, and two that only set variables.
