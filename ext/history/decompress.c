@@ -196,7 +196,8 @@ static void close_stream(TrDecompressor *decompressor) {
 #endif
 
 /* What is wrong comes after the bytes before it. */
-static int read_decompressed(TrSource *source, unsigned char *into, size_t room, size_t *got) {
+static int read_decompressed(TrSource *source, unsigned char *into, size_t room, int64_t unused, size_t *got) {
+  (void)unused;
   TrDecompressor *decompressor = (TrDecompressor *)source;
   *got = 0;
   if (decompressor->why[0]) return SQLITE_CORRUPT;

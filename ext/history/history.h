@@ -110,6 +110,8 @@ int64_t tr_decompressor_position(const TrDecompressor *decompressor); /* in the 
 ** history/seek_table.c - what stands at the end of an archived segment: the size of each frame, and the times in it
 */
 #define TR_FRAME_BYTES ((uint32_t)1 << 20) /* decompressed, at most */
+/* The format sets no limit for these, but whoever reads a frame needs so much memory. zstd's own bound is lower. */
+#define TR_FRAME_MOST_COMPRESSED (TR_FRAME_BYTES + TR_FRAME_BYTES / 16)
 enum {
   TR_FRAME_STARTS_LINE = 1, /* the frame begins at the start of a line */
   TR_FRAME_IS_TIMED = 2,    /* there is a readable time; else both are 0 */
@@ -166,6 +168,68 @@ TR_CHECKED int tr_archive_writer_end(TrArchiveWriter *writer); /* the last frame
 void tr_archive_writer_close(TrArchiveWriter *writer);
 
 /* ------------------------------------------------------------------------------------------------------------------
+** history/frames.c - an archived segment -> its text, from any place on, forwards or backwards; or one frame of it
+*/
+typedef struct TrFramePlace {
+  int64_t at, from; /* bytes: in the file; in the text */
+} TrFramePlace;
+
+typedef struct TrFrames {
+  TrSeekTable table;
+  TrFramePlace *place; /* owned: where each frame begins, and the last one ends */
+} TrFrames;
+
+/* Sets file->frames if it is a segment with tables. Then the size in file->stat is that of the text. */
+TR_CHECKED int tr_frames_open(TrFile *file);                   /* SQLITE_OK or SQLITE_NOMEM */
+size_t tr_frames_find(const TrFrames *frames, int64_t offset); /* which one holds that byte of the text */
+
+typedef struct TrUnpacker { /* a zeroed one is a valid closed one */
+  void *context;            /* owned: the library's state */
+  unsigned char *packed;    /* owned: bytes of one frame */
+} TrUnpacker;
+
+TR_CHECKED int tr_unpacker_open(TrUnpacker *unpacker); /* does nothing if it is open */
+/* The text of one frame. It is SQLITE_CORRUPT and *why, or SQLITE_IOERR_READ and errno. May run on any thread. */
+TR_CHECKED int tr_unpacker_read(TrUnpacker *unpacker, const TrFrames *frames, int fd, size_t which, unsigned char *into,
+                                const char **why);
+void tr_unpacker_close(TrUnpacker *unpacker);
+
+typedef struct TrFrameReader {
+  TrSource source;        /* first */
+  const TrFrames *frames; /* borrowed, as is */
+  int fd;
+  TrUnpacker unpacker;
+  unsigned char *text; /* owned: of the frame that is loaded */
+  size_t loaded;       /* which one, plus 1; 0: none */
+  size_t damaged;      /* the last one that could not be read, plus 1 */
+  const char *why;     /* it could not */
+  size_t reported;     /* for the caller: the last one that it has reported, plus 1; and */
+  const char *reported_why;
+} TrFrameReader;
+
+TR_CHECKED int tr_frame_reader_open(TrFrameReader *reader, const TrFile *file); /* on a zeroed one, and again */
+void tr_frame_reader_close(TrFrameReader *reader);
+
+/* ------------------------------------------------------------------------------------------------------------------
+** history/rewind.c - a compressed file that can be read only forwards -> its lines, backwards
+*/
+typedef struct TrRewinder {
+  TrSource source;              /* first */
+  TrDecompressor *decompressor; /* borrowed */
+  TrPoll *poll;                 /* borrowed */
+  int fd;                       /* borrowed */
+  uint8_t codec;
+  unsigned char *text; /* owned */
+  int64_t from, to;    /* which bytes of all the text are there */
+  int64_t whole_to;    /* so far, lines end there */
+} TrRewinder;
+
+/* *size: of the text. On a zeroed one, and again. */
+TR_CHECKED int tr_rewinder_open(TrRewinder *rewinder, TrDecompressor *decompressor, const TrFile *file, TrPoll *poll,
+                                int64_t *size);
+void tr_rewinder_close(TrRewinder *rewinder);
+
+/* ------------------------------------------------------------------------------------------------------------------
 ** history/segments.c - a job -> its segments, all open, in the order of their records
 */
 typedef struct TrSegment {
@@ -193,6 +257,9 @@ typedef struct TrHistory {
   size_t at; /* of the one that is read next */
   TrLines lines;
   TrDecompressor decompressor; /* for the caller, too, between two jobs */
+  TrRewinder rewinder;
+  TrFrameReader reader; /* while a history is opened */
+  bool is_descending;   /* the newest segment comes first */
 } TrHistory;
 
 /* Call order: init; open for a job, then take for its segments; end. */
@@ -206,6 +273,7 @@ static inline const TrSegment *tr_history_next(const TrHistory *history) { /* NU
 TR_CHECKED int tr_history_take(TrHistory *history, TrFile *file, TrEntry *entry, char **message);
 /* Opens the lines of a compressed file. They are read through history->decompressor, which the next call closes. */
 TR_CHECKED int tr_history_open_lines(TrHistory *history, TrLines *lines, const TrFile *file, uint8_t codec);
+TR_CHECKED int tr_history_open_lines_back(TrHistory *history, TrLines *lines, const TrFile *file);
 void tr_history_end(TrHistory *history); /* a zeroed one is ended */
 
 /* Is told when all segments of a job are open: `path` is that of its live file. *again: open them again. */

@@ -30,9 +30,6 @@
 #define FOOTER_BYTES 9
 #define MOST_FRAMES ((size_t)1 << 17) /* 128 GiB of records, and 4 MiB of memory */
 
-/* The format sets no limit for these, but whoever reads a frame needs so much memory. zstd's own bound is lower. */
-#define MOST_COMPRESSED (TR_FRAME_BYTES + TR_FRAME_BYTES / 16)
-
 /* --- numbers <-> bytes ---------------------------------------------------------------------------------------------*/
 
 static uint64_t take_little_endian(const unsigned char **at, unsigned bytes) {
@@ -160,7 +157,7 @@ static bool take_sizes(const unsigned char **at, TrSeekTable *table, int64_t bef
     TrFrameEntry *frame = &table->frame[i];
     frame->compressed = (uint32_t)take_little_endian(at, 4);
     frame->decompressed = (uint32_t)take_little_endian(at, 4);
-    if (frame->compressed == 0 || frame->compressed > MOST_COMPRESSED) return false;
+    if (frame->compressed == 0 || frame->compressed > TR_FRAME_MOST_COMPRESSED) return false;
     if (frame->decompressed == 0 || frame->decompressed > TR_FRAME_BYTES) return false;
     sum += frame->compressed;
   }

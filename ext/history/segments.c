@@ -174,8 +174,10 @@ static TrDir *dir_of(TrHistory *history, const TrSegment *segment) {
 }
 
 static int open_segment(TrHistory *history, TrSegment *segment) {
-  return tr_dir_open_file(dir_of(history, segment), last_part(segment->path), history->poll, &segment->file,
-                          &segment->entry);
+  TrFile *file = &segment->file;
+  int code = tr_dir_open_file(dir_of(history, segment), last_part(segment->path), history->poll, file, &segment->entry);
+  file->codec = segment->name.codec;
+  return code == SQLITE_OK && segment->entry == TR_ENTRY_READABLE ? tr_frames_open(file) : code;
 }
 
 int tr_history_open_lines(TrHistory *history, TrLines *lines, const TrFile *file, uint8_t codec) {
@@ -186,15 +188,38 @@ int tr_history_open_lines(TrHistory *history, TrLines *lines, const TrFile *file
   return code;
 }
 
+int tr_history_open_lines_back(TrHistory *history, TrLines *lines, const TrFile *file) {
+  int64_t size;
+  int code = tr_rewinder_open(&history->rewinder, &history->decompressor, file, history->poll, &size);
+  if (code == SQLITE_OK) code = tr_lines_open(lines, file->fd, 0, size, history->max_line, true, history->poll);
+  lines->source = &history->rewinder.source;
+  return code;
+}
+
+static int open_any_lines(TrHistory *history, const TrFile *file) {
+  TrLines *lines = &history->lines;
+  if (file->codec != TR_CODEC_PLAIN && !file->frames) return tr_history_open_lines(history, lines, file, file->codec);
+  int code = tr_lines_open(lines, file->fd, 0, file->stat.st_size, history->max_line, false, history->poll);
+  if (code == SQLITE_OK && file->frames) code = tr_frame_reader_open(&history->reader, file);
+  if (file->frames) lines->source = &history->reader.source;
+  return code;
+}
+
+/* If what comes before the first time is damaged, the table of frames tells it nearly: the least of a frame. */
+static void find_time_in_table(TrSegment *segment) {
+  const TrSeekTable *table = &segment->file.frames->table;
+  for (size_t i = 0; i < table->count && !segment->is_timed; i++) {
+    segment->is_timed = table->frame[i].flags & TR_FRAME_IS_TIMED;
+    segment->first_us = table->frame[i].first_us;
+  }
+}
+
 static int find_first_time(TrHistory *history, TrSegment *segment) {
   TrParser parser;
   TrParsed parsed;
   if (segment->file.fd < 0 || tr_codec_obstacle(segment->name.codec)) return SQLITE_OK;
   tr_parser_init(&parser);
-  int code = segment->name.codec != TR_CODEC_PLAIN
-                 ? tr_history_open_lines(history, &history->lines, &segment->file, segment->name.codec)
-                 : tr_lines_open(&history->lines, segment->file.fd, 0, segment->file.stat.st_size, history->max_line,
-                                 false, history->poll);
+  int code = open_any_lines(history, &segment->file);
   while (code == SQLITE_OK && !segment->is_timed) {
     code = tr_parse_next(&parser, &history->lines, &parsed);
     if (code != SQLITE_ROW) break;
@@ -203,6 +228,7 @@ static int find_first_time(TrHistory *history, TrSegment *segment) {
         parsed.reason == TR_OK && tr_span_time_us(&parsed.line, &parsed.record.field[TR_TIMESTAMP], &segment->first_us);
   }
   tr_decompressor_close(&history->decompressor);
+  if (code == SQLITE_CORRUPT && segment->file.frames) find_time_in_table(segment);
   return code == SQLITE_INTERRUPT || code == SQLITE_NOMEM ? code : SQLITE_OK; /* whoever reads it, reports the rest */
 }
 
@@ -286,6 +312,19 @@ static void give_times(TrHistory *history) {
   }
 }
 
+/* They are in ascending order. */
+static void number_segments(TrHistory *history) {
+  TrSegment *segment = history->segment;
+  size_t count = history->count;
+  for (size_t i = 0; i < count; i++) segment[i].file.segment = (uint32_t)i + 1;
+  for (size_t i = 0; history->is_descending && i < count / 2; i++) {
+    TrSegment swapped = segment[i];
+    segment[i] = segment[count - 1 - i];
+    segment[count - 1 - i] = swapped;
+  }
+  for (size_t i = 0; i < count; i++) segment[i].file.has_more = i + 1 < count;
+}
+
 /* Makes the listing of the path's directory the current one. */
 static int find_listing(TrHistory *history, const char *live_path) {
   size_t length = (size_t)(last_part(live_path) - live_path);
@@ -334,11 +373,9 @@ int tr_history_open(TrHistory *history, const char *live_path, char **message) {
   }
   give_times(history);
   if (history->count > 1) qsort(history->segment, history->count, sizeof *history->segment, compare_times);
-  for (size_t i = 0; i < history->count; i++) {
-    history->segment[i].file.segment = (uint32_t)i + 1;
-    history->segment[i].file.has_more = i + 1 < history->count;
-  }
+  number_segments(history);
   if (code != SQLITE_OK) drop_segments(history);
+  tr_frame_reader_close(&history->reader);
   return code;
 }
 
@@ -351,9 +388,9 @@ int tr_history_take(TrHistory *history, TrFile *file, TrEntry *entry, char **mes
   *file = segment->file;
   file->segment = known.segment;
   file->has_more = known.has_more;
-  file->codec = segment->name.codec;
   *entry = segment->entry;
   segment->file.fd = -1;
+  segment->file.frames = NULL;
   segment->is_reopened = true; /* should it be taken again */
   bool is_same =
       *entry == TR_ENTRY_READABLE && file->stat.st_ino == known.stat.st_ino && file->stat.st_dev == known.stat.st_dev;
@@ -373,5 +410,6 @@ void tr_history_end(TrHistory *history) {
   sqlite3_free(history->segment);
   tr_lines_close(&history->lines);
   tr_decompressor_end(&history->decompressor);
+  tr_rewinder_close(&history->rewinder);
   *history = (TrHistory){0};
 }

@@ -103,6 +103,7 @@ int tr_dir_open_file(TrDir *dir, const char *name, TrPoll *poll, TrFile *file, T
   int reason, code = tr_poll(poll);
   file->fd = -1;
   file->error_number = 0;
+  file->frames = NULL;
   if (code == SQLITE_OK) code = tr_open_leased(dir->fd, name, O_RDONLY, poll, &file->fd, &reason);
   if (code != SQLITE_OK) return code;
   if (file->fd < 0) {
@@ -123,6 +124,8 @@ int tr_dir_open_file(TrDir *dir, const char *name, TrPoll *poll, TrFile *file, T
 void tr_file_close(TrFile *file) {
   if (file->fd >= 0) close(file->fd);
   file->fd = -1;
+  if (file->frames) file->free_frames(file->frames);
+  file->frames = NULL;
 }
 
 bool tr_store_has_name(const TrStore *store, const char *name, size_t length) {

@@ -45,6 +45,7 @@ int tr_lines_open(TrLines *lines, int fd, int64_t from, int64_t size, size_t max
   lines->poll = poll;
   lines->length = lines->mark = lines->searched = 0;
   lines->read_bytes = smaller(FIRST_READ_BYTES, TR_READ_BYTES);
+  lines->floor = 0;
   lines->base = backwards ? size : from;
   lines->end = lines->seen_size = size;
   lines->max_line = max_line;
@@ -137,12 +138,15 @@ static void make_room_behind(TrLines *lines) {
   lines->mark = mark;
 }
 
-/* Appends what the source gives. Its end becomes known when it gives nothing. */
+/* Appends what the source gives. The end of a stream becomes known when it gives nothing. */
 static int fill_from_source(TrLines *lines) {
-  size_t got, count = smaller(TR_READ_BYTES, lines->capacity - lines->length);
+  int64_t offset = lines->base + (int64_t)lines->length;
+  size_t got, count = smaller(lines->read_bytes, lines->capacity - lines->length);
+  if ((int64_t)count > lines->end - offset) count = (size_t)(lines->end - offset);
   int code = tr_poll(lines->poll);
-  if (code == SQLITE_OK) code = lines->source->read(lines->source, lines->buffer + lines->length, count, &got);
+  if (code == SQLITE_OK) code = lines->source->read(lines->source, lines->buffer + lines->length, count, offset, &got);
   if (code != SQLITE_OK) return code;
+  if (lines->read_bytes < TR_READ_BYTES) lines->read_bytes = smaller(lines->read_bytes * 2, TR_READ_BYTES);
   lines->length += got;
   if (got == 0) lines->end = lines->base + (int64_t)lines->length;
   pad(lines);
@@ -221,14 +225,29 @@ static ssize_t last_newline(const TrLines *lines, size_t from, size_t to) {
   return newline ? newline - lines->buffer : -1;
 }
 
+/* As fill_backwards(), with room for `count` bytes, of which the source may give fewer. */
+static int fill_back_from_source(TrLines *lines, size_t keep, size_t count, size_t *added) {
+  *added = 0;
+  int code = tr_poll(lines->poll);
+  memmove(lines->buffer + count, lines->buffer, keep);
+  if (code == SQLITE_OK) code = lines->source->read_back(lines->source, lines->buffer, count, lines->base, added);
+  memmove(lines->buffer, lines->buffer + count - *added, *added + keep);
+  lines->base -= (int64_t)*added;
+  lines->length = *added + keep;
+  pad(lines);
+  if (lines->read_bytes < TR_READ_BYTES) lines->read_bytes = smaller(lines->read_bytes * 2, TR_READ_BYTES);
+  return code;
+}
+
 /* Reads the file's bytes before the buffer and puts them in front of buffer[0, keep). It reads at least `keep` bytes,
 ** so that a long line is not moved again and again by small reads. */
 static int fill_backwards(TrLines *lines, size_t keep, size_t *added, bool *shrunk) {
   size_t count = larger(lines->read_bytes, keep);
-  if ((int64_t)count > lines->base) count = (size_t)lines->base;
+  if ((int64_t)count > lines->base - lines->floor) count = (size_t)(lines->base - lines->floor);
   int code = SQLITE_OK;
   if (keep + count > lines->capacity) code = lines_reserve(lines, 2 * lines->capacity); /* neither is more than that */
   if (code != SQLITE_OK) return code;
+  if (lines->source) return fill_back_from_source(lines, keep, count, added);
   memmove(lines->buffer + count, lines->buffer, keep);
   lines->base -= (int64_t)count;
   lines->length = keep + count;
@@ -242,7 +261,8 @@ static int fill_backwards(TrLines *lines, size_t keep, size_t *added, bool *shru
 ** memory. */
 static int skip_backwards(TrLines *lines, TrLine *line, int64_t line_end, bool terminated) {
   ssize_t newline = -1;
-  while (newline < 0 && lines->base > 0) {
+  lines->mark = 0; /* drop the bytes */
+  while (newline < 0 && lines->base > lines->floor) {
     size_t added;
     bool shrunk = false;
     int code = fill_backwards(lines, 0, &added, &shrunk);
@@ -257,7 +277,7 @@ static int skip_backwards(TrLines *lines, TrLine *line, int64_t line_end, bool t
 }
 
 static int next_line_backwards(TrLines *lines, TrLine *line) {
-  if (lines->mark == 0 && lines->base == 0) return SQLITE_DONE;
+  if (lines->mark == 0 && lines->base == lines->floor) return SQLITE_DONE;
   if (lines->mark == 0) {
     size_t added;
     bool shrunk = false;
@@ -272,7 +292,7 @@ static int next_line_backwards(TrLines *lines, TrLine *line) {
   size_t search_to = end;
   for (;;) {
     ssize_t newline = last_newline(lines, 0, search_to);
-    if (newline >= 0 || lines->base == 0) {
+    if (newline >= 0 || lines->base == lines->floor) {
       give_line(lines, line, (size_t)(newline + 1), end, terminated);
       lines->mark = (size_t)(newline + 1);
       return SQLITE_ROW;
@@ -301,7 +321,7 @@ int tr_lines_next(TrLines *lines, TrLine *line) {
   assert(is_consistent(lines));
   int code = lines->backwards ? next_line_backwards(lines, line) : next_line_forwards(lines, line);
   if (code == SQLITE_DONE) { /* stay at the end, even if a file that shrank grows again */
-    lines->base = lines->end = 0;
+    lines->base = lines->end = lines->floor = 0;
     lines->mark = lines->length = lines->searched = 0;
   }
   assert(is_consistent(lines));

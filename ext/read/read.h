@@ -43,12 +43,14 @@ typedef enum TrEntry {
 } TrEntry;
 
 typedef struct TrFile {
-  int fd;           /* owned while READABLE, else -1 */
-  struct stat stat; /* READABLE: of the open file; IRREGULAR: of the entry */
-  int error_number; /* UNREADABLE */
-  uint32_t segment; /* its number in its job's history, from 1 on; 0: only live files are read */
-  bool has_more;    /* it has segments that follow */
-  uint8_t codec;    /* TrCodec of history.h: how it is compressed */
+  int fd;                  /* owned while READABLE, else -1 */
+  struct stat stat;        /* READABLE: of the open file; IRREGULAR: of the entry */
+  int error_number;        /* UNREADABLE */
+  uint32_t segment;        /* its number in its job's history, from 1 on; 0: only live files are read */
+  bool has_more;           /* it has segments that follow */
+  uint8_t codec;           /* TrCodec of history.h: how it is compressed */
+  struct TrFrames *frames; /* owned: of an archived segment; then the size in `stat` is that of its text */
+  void (*free_frames)(struct TrFrames *frames);
 } TrFile;
 
 TR_CHECKED int tr_dir_check_single(const TrStore *store, const char *path, char **message); /* an error if it has a * */
@@ -84,20 +86,23 @@ typedef struct TrLine {
   bool too_long;             /* longer than max_line: skipped, not held in memory */
 } TrLine;
 
-/* Bytes that are not those of a file as they are. read: *got 0 is the end; SQLITE_CORRUPT: something is wrong there. */
+/* Bytes that are not those of a file as they are. *got 0 is the end; SQLITE_CORRUPT: something is wrong there. read
+** gives the first bytes from `offset` on; read_back the last ones before it, in the end of the room. */
 typedef struct TrSource {
-  int (*read)(struct TrSource *source, unsigned char *, size_t room, size_t *got);
-} TrSource;
+  int (*read)(struct TrSource *source, unsigned char *into, size_t room, int64_t offset, size_t *got);
+  int (*read_back)(struct TrSource *source, unsigned char *into, size_t room, int64_t offset, size_t *got);
+} TrSource; /* a stream has no read_back, and ignores the offset */
 
 typedef struct TrLines {
   int fd;                /* borrowed */
-  TrSource *source;      /* borrowed; set it after open: then lines are read from it, forwards, instead of from fd */
+  TrSource *source;      /* borrowed; set it after open: then lines are read from it, instead of from fd */
   TrPoll *poll;          /* borrowed */
   unsigned char *buffer; /* owned; `capacity` bytes and TR_PADDING more */
   size_t capacity;
   size_t length;              /* bytes of the file now in the buffer */
   size_t read_bytes;          /* size of the next read; grows, so that a reader of a few lines reads little */
   int64_t base;               /* file offset of buffer[0] */
+  int64_t floor;              /* backwards: it ends there, where a line begins; 0, unless it is set after open */
   int64_t end;                /* where the scan ends: the size when it began, or less if the file was truncated since */
   int64_t seen_size;          /* largest size seen: a smaller one means that the file was truncated */
   size_t max_line;            /* bytes */
@@ -110,9 +115,8 @@ typedef struct TrLines {
 ** The buffer is kept when the same TrLines is opened on another file. A zeroed TrLines is a valid closed one. */
 TR_CHECKED int tr_lines_open(TrLines *lines, int fd, int64_t from, int64_t size, size_t max_line, bool backwards,
                              TrPoll *poll);
-TR_CHECKED int tr_lines_next(TrLines *lines,
-                             TrLine *line); /* SQLITE_ROW, SQLITE_DONE, SQLITE_INTERRUPT, SQLITE_NOMEM, or
-                                                    SQLITE_IOERR_* with errno set; see tr_lines_position() */
+/* SQLITE_ROW, _DONE, _INTERRUPT, _NOMEM, _CORRUPT (of a source), or _IOERR_* with errno set: tr_lines_position(). */
+TR_CHECKED int tr_lines_next(TrLines *lines, TrLine *line);
 /* For a caller that finds the end of a line itself. tr_lines_buffered() gives the bytes not yet returned, which end
 ** with a NUL (NULL: the buffer is empty, or we read backwards). tr_lines_take() returns the first `length` of them as
 ** the next line; a newline must follow them. False: not possible; call tr_lines_next(). */
@@ -141,7 +145,6 @@ void tr_lines_close(TrLines *lines);
 ** read/field.c - which keys have a column
 ** read/record.c - line -> record, or the reason why it is none: which lane parses it
 ** read/reason.c - the text of each reason
-** figures/success.c - is a record a success?
 ** read/fast.c, fast_walk.inc - the fast lane: flat objects of scalars
 ** read/verdict.c - the slow lane: every line, and the reason if it is not a record */
 typedef enum TrField { TR_TIMESTAMP, TR_JOB_NAME, TR_SUCCESS, TR_OUTPUT, TR_ERROR, TR_FIELD_COUNT } TrField;
@@ -198,8 +201,8 @@ const char *tr_reason_text(TrReason reason); /* stable, documented in ext/TABLES
 #define TR_LAYOUT_STEPS 12
 #define TR_LAYOUT_TEXT 128
 
-/* The bytes before a value, as they were in the previous line, to compare with the next one: keys and separators, and
-** whole members that are the same in each line of a file (the job's id and name). */
+/* The bytes before a value, as in the previous line, to compare with the next one: keys and separators, and whole members
+** that are the same in each line of a file (the job's id and name). */
 typedef struct TrLayoutStep {
   unsigned char text[TR_LAYOUT_TEXT]; /* from the end of the previous value to the start of this one */
   uint8_t length;                     /* of text */
@@ -251,7 +254,6 @@ TrReason tr_parse(TrParser *parser, const TrLine *line, TrRecord *record);
 
 /* tr_lines_next() and tr_parse() in one call. That is faster, because parsing a record finds its end, too. */
 TR_CHECKED int tr_parse_next(TrParser *parser, TrLines *lines, TrParsed *parsed);
-
 /* ------------------------------------------------------------------------------------------------------------------
 ** read/value.c - span -> SQL value
 ** read/timestamp.c - text <-> microseconds */
@@ -260,9 +262,7 @@ typedef struct TrScratch {
   unsigned char *bytes; /* owned */
   size_t room;
 } TrScratch;
-
 void tr_scratch_free(TrScratch *scratch);
-
 typedef struct TrBytes {
   const char *text; /* borrowed; valid UTF-8; may hold NUL */
   size_t length;    /* bytes */

@@ -41,6 +41,30 @@ static bool append_read(TrBlock *block, TrLines *lines, size_t count) {
   return true;
 }
 
+/* The block is a frame of an archived segment, or the end of one. */
+static bool open_frame(TrBlock *block, TrLines *lines, size_t max_line, TrUnpacker *unpacker) {
+  const TrFrames *frames = block->file.frames;
+  size_t which = tr_frames_find(frames, block->from);
+  int64_t start = frames->place[which].from;
+  size_t length = (size_t)(frames->place[which + 1].from - start);
+  const char *why;
+  if (tr_unpacker_read(unpacker, frames, block->file.fd, which, block->buffer, &why) != SQLITE_OK) return false;
+  memset(block->buffer + length, 0, TR_PADDING);
+  *lines = (TrLines){.fd = -1,
+                     .buffer = block->buffer,
+                     .length = length,
+                     .base = start,
+                     .end = start + (int64_t)length,
+                     .seen_size = block->file.stat.st_size,
+                     .max_line = max_line};
+  block->ends_line = block->buffer[length - 1] == '\n';
+  if (block->from == start && frames->table.frame[which].flags & TR_FRAME_STARTS_LINE) return true;
+  size_t before = block->from == start ? 0 : (size_t)(block->from - 1 - start);
+  const unsigned char *newline = memchr(block->buffer + before, '\n', length - before);
+  lines->mark = lines->searched = newline ? (size_t)(newline - block->buffer) + 1 : length;
+  return true;
+}
+
 /* Reads the block, and moves to the first line that begins in it. */
 static bool open_block(TrBlock *block, TrLines *lines, size_t max_line) {
   int64_t start = block->from < TR_BLOCK_ALIGNMENT ? 0 : block->from - TR_BLOCK_ALIGNMENT;
@@ -64,11 +88,11 @@ static void parse_lines(TrBlock *block, TrLines *lines, const TrWanted *wanted, 
   while (tr_lines_following(lines) < block->to) {
     TrParsed *parsed = &block->parsed[block->count];
     block->stopped_at = tr_lines_following(lines);
-    if (block->count == TR_BLOCK_LINES) return;
+    if (block->count == block->most) return;
     if (tr_parse_next(parser, lines, parsed) != SQLITE_ROW) return;
     if (parsed->line.too_long) return;
     if (is_cut(lines, &parsed->line, block->file.stat.st_size)) {
-      if (!append_read(block, lines, MORE_BYTES)) return;
+      if (block->file.frames || !append_read(block, lines, MORE_BYTES)) return;
       lines->mark = (size_t)(parsed->line.offset - lines->base);
       continue;
     }
@@ -77,7 +101,30 @@ static void parse_lines(TrBlock *block, TrLines *lines, const TrWanted *wanted, 
   block->stopped_at = block->to;
 }
 
-void tr_block_parse(TrBlock *block, const TrWanted *wanted, TrParser *parser) {
+bool tr_block_make_room(TrBlock *block, size_t bytes, unsigned lines) {
+  if (bytes > block->room) {
+    sqlite3_free(block->allocated);
+    block->room = bytes;
+    block->allocated = sqlite3_malloc64(TR_BLOCK_ALIGNMENT + bytes + TR_PADDING);
+    block->buffer = block->allocated + -(uintptr_t)block->allocated % TR_BLOCK_ALIGNMENT;
+  }
+  if (lines > block->most) {
+    sqlite3_free(block->parsed);
+    block->most = lines;
+    block->parsed = sqlite3_malloc64((lines + 1) * sizeof *block->parsed);
+  }
+  if (block->allocated && block->parsed) return true;
+  tr_block_free(block);
+  return false;
+}
+
+void tr_block_free(TrBlock *block) {
+  sqlite3_free(block->allocated);
+  sqlite3_free(block->parsed);
+  *block = (TrBlock){0};
+}
+
+void tr_block_parse(TrBlock *block, const TrWanted *wanted, TrParser *parser, TrUnpacker *unpacker) {
   TrLines lines;
   block->count = 0;
   block->untimed = 0;
@@ -85,6 +132,7 @@ void tr_block_parse(TrBlock *block, const TrWanted *wanted, TrParser *parser) {
   block->unread = false;
   block->stopped_at = block->from;
   if (block->from == block->to) return;
-  block->unread = !open_block(block, &lines, wanted->max_line);
+  block->unread = block->file.frames ? !open_frame(block, &lines, wanted->max_line, unpacker)
+                                     : !open_block(block, &lines, wanted->max_line);
   if (!block->unread) parse_lines(block, &lines, wanted, parser);
 }

@@ -233,9 +233,8 @@ static void put_in_order(TrFileList *list, TrOrder order) {
     if (ordinal[i] != ordinal[kept - 1]) ordinal[kept++] = ordinal[i];
   }
   list->count = kept;
-  list->is_descending = order == TR_ORDER_JOB_DESC;
-  if (order == TR_ORDER_JOB || order == TR_ORDER_JOB_DESC || order == TR_ORDER_SEGMENTS)
-    tr_sort(ordinal, kept, sizeof *ordinal, compare_jobs, list);
+  list->is_descending = order == TR_ORDER_JOB_DESC || order == TR_ORDER_SEGMENTS_DESC;
+  if (order >= TR_ORDER_JOB) tr_sort(ordinal, kept, sizeof *ordinal, compare_jobs, list);
   if (order == TR_ORDER_ROWID_DESC) turn_round(ordinal, kept);
 }
 
@@ -245,13 +244,14 @@ void tr_file_list_init(TrFileList *list, TrNames *names, TrPoll *poll, TrListPur
   *list = (TrFileList){.names = names, .poll = poll, .purpose = purpose, .dir.fd = -1};
 }
 
-static int begin_history(TrFileList *list, const TrSettings *settings, char **message) {
+static int begin_history(TrFileList *list, const TrSettings *settings, TrOrder order, char **message) {
   size_t max_line;
   int code = tr_settings_max_line(settings, &max_line, message);
   if (code != SQLITE_OK) return code;
   list->history = sqlite3_malloc64(sizeof *list->history);
   if (list->history == NULL) return SQLITE_NOMEM;
   tr_history_init(list->history, &list->dir, list->poll, max_line);
+  list->history->is_descending = order == TR_ORDER_SEGMENTS_DESC;
   return SQLITE_OK;
 }
 
@@ -265,7 +265,7 @@ int tr_file_list_open(TrFileList *list, const TrSettings *settings, const TrFilt
   code = filter->host_count > 0 && list->hosts.base == NULL ? SQLITE_DONE : SQLITE_OK; /* no row has a host */
   if (code == SQLITE_DONE) return SQLITE_OK;
   code = tr_dir_open(&list->dir, list->store, list->dir_path, message);
-  if (code == SQLITE_OK && filter->all_segments) code = begin_history(list, settings, message);
+  if (code == SQLITE_OK && filter->all_segments) code = begin_history(list, settings, filter->order, message);
   if (code == SQLITE_OK) code = fill_list(list, filter, message);
   put_in_order(list, filter->order);
   return code;

@@ -446,6 +446,11 @@ bool tr_filter_is_of_records(const TrFilter *filter) {
   return filter->skip_true || filter->skip_false || filter->text_count || filter->timed || filter->phrase_count;
 }
 
+bool tr_filter_skips_frame(const TrFilter *filter, const TrFrameEntry *frame) {
+  if (!filter->timed || frame->flags & TR_FRAME_HAS_UNTIMED) return false;
+  return !(frame->flags & TR_FRAME_IS_TIMED) || frame->last_us < filter->from_us || frame->first_us > filter->to_us;
+}
+
 bool tr_filter_skips(const TrFilter *filter, const TrLine *line, const TrRecord *record, uint64_t *untimed) {
   uint8_t success = record->field[TR_SUCCESS].kind;
   if ((success == TR_TRUE && filter->skip_true) || (success == TR_FALSE && filter->skip_false)) return true;

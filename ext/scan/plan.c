@@ -3,6 +3,7 @@
 **
 ** Grammar of idxStr:   plan  = [ "all segments: " ] [ term { " AND " term } ] [ " ORDER BY " order ]
 **                      order = ( "rowid" | "job_id" ) [ " DESC" ] | "job_id, segment_no, offset"
+**                            | "job_id DESC, segment_no DESC, offset DESC"
 **                      term  = column " " op [ " ?" ]
 ** with the columns and operators of the two tables below; term i is bound to argv[i]. xBestIndex and xFilter both use
 ** this one codec, so they cannot disagree.
@@ -40,6 +41,7 @@ static const char *const order_word[TR_ORDER_COUNT] = {
     [TR_ORDER_JOB] = "ORDER BY job_id",
     [TR_ORDER_JOB_DESC] = "ORDER BY job_id DESC",
     [TR_ORDER_SEGMENTS] = "ORDER BY job_id, segment_no, offset",
+    [TR_ORDER_SEGMENTS_DESC] = "ORDER BY job_id DESC, segment_no DESC, offset DESC",
 };
 
 #define ALL_SEGMENTS "all segments: "
@@ -160,7 +162,8 @@ static bool is_of_one_job(const TrPlan *plan) {
   return false;
 }
 
-/* Is it job_id, segment_no, offset, or the beginning of that? SQLite leaves out job_id where it is a constant. */
+/* Is it job_id, segment_no, offset, or the beginning of that; or all of it descending? SQLite leaves out job_id where it
+** is a constant. */
 static bool asks_for_segments(const sqlite3_index_info *info, TrColumn (*column_of)(int table_column),
                               const TrPlan *plan) {
   static const TrColumn wanted[] = {TR_COLUMN_JOB_ID, TR_COLUMN_SEGMENT_NO, TR_COLUMN_OFFSET};
@@ -169,7 +172,7 @@ static bool asks_for_segments(const sqlite3_index_info *info, TrColumn (*column_
     const struct sqlite3_index_orderby *by = &info->aOrderBy[i];
     TrColumn column = by->iColumn < 0 ? TR_COLUMN_ROWID : column_of(by->iColumn);
     if (at == 0 && column != TR_COLUMN_JOB_ID && is_of_one_job(plan)) at++;
-    if (by->desc || at == count || column != wanted[at]) return false;
+    if (by->desc != info->aOrderBy[0].desc || at == count || column != wanted[at]) return false;
   }
   return true;
 }
@@ -178,7 +181,7 @@ static bool asks_for_segments(const sqlite3_index_info *info, TrColumn (*column_
 ** group together, but some versions of SQLite (3.46) do not tell whether an ORDER BY relies on the order, too. So we
 ** always sort. In a UTF-16 database SQLite compares texts by other bytes than ours, so there it has to sort. SQLITE_OK,
 ** or SQLITE_INTERRUPT. */
-static int choose_order(const sqlite3_index_info *info, const TrPlanned *planned, TrPlan *plan) {
+static int choose_order(sqlite3_index_info *info, const TrPlanned *planned, TrPlan *plan) {
   const struct sqlite3_index_orderby *by = info->aOrderBy;
   int count = info->nOrderBy;
   if (count == 0) return SQLITE_OK;
@@ -192,7 +195,12 @@ static int choose_order(const sqlite3_index_info *info, const TrPlanned *planned
   if (!planned->sorts_jobs || !(by_job || by_segment)) return SQLITE_OK;
   bool is_utf8;
   int code = tr_connection_is_utf8(planned->connection, &is_utf8);
-  if (is_utf8) plan->order = !by_job ? TR_ORDER_SEGMENTS : by[0].desc ? TR_ORDER_JOB_DESC : TR_ORDER_JOB;
+  if (!is_utf8 || code != SQLITE_OK) return code;
+  plan->order = !by_job ? TR_ORDER_SEGMENTS : by[0].desc ? TR_ORDER_JOB_DESC : TR_ORDER_JOB;
+  if (by_job || !by[0].desc) return SQLITE_OK;
+  bool is_possible;
+  code = tr_descending_is_possible(info, planned, &is_possible);
+  plan->order = is_possible ? TR_ORDER_SEGMENTS_DESC : TR_ORDER_ANY;
   return code;
 }
 

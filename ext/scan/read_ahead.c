@@ -17,7 +17,8 @@ static bool is_usual(const TrFileList *list, const char *path) {
   const char *name = tr_hosts_file_name(path);
   size_t length = strlen(name);
   bool has_name = list->history ? tr_segment_name_parse(path, &parsed) : tr_store_has_name(list->store, name, length);
-  return has_name && parsed.codec == TR_CODEC_PLAIN && tr_utf8_is_valid(name, length);
+  bool may_have_frames = parsed.kind == TR_SEGMENT_ARCHIVED && parsed.codec == TR_CODEC_ZSTD;
+  return has_name && (parsed.codec == TR_CODEC_PLAIN || may_have_frames) && tr_utf8_is_valid(name, length);
 }
 
 /* The next entry, if it can be read ahead. SQLITE_DONE: not now, or there is none. */
@@ -51,7 +52,8 @@ static int open_ahead(TrReadAhead *read_ahead, bool *opened) {
     TrEntry entry = TR_ENTRY_UNREADABLE;
     code = tr_file_list_open_file(list, &file, &entry, NULL);
     if (code != SQLITE_OK) break;
-    *opened = entry == TR_ENTRY_READABLE && file.stat.st_size <= TR_MAX_FILE_BYTES;
+    *opened = entry == TR_ENTRY_READABLE && file.stat.st_size <= TR_MAX_FILE_BYTES &&
+              (file.codec == TR_CODEC_PLAIN || file.frames);
     read_ahead->waits = !*opened && entry != TR_ENTRY_VANISHED;
     if (read_ahead->waits) {
       tr_file_close(&file);
@@ -67,6 +69,16 @@ static int open_ahead(TrReadAhead *read_ahead, bool *opened) {
   return wait_unless_fatal(read_ahead, code);
 }
 
+/* The block is the next frame that can hold what is wanted, from read_ahead->from on; or it is empty, at the end. */
+static void choose_frame(const TrReadAhead *read_ahead, TrBlock *block) {
+  const TrFrames *frames = read_ahead->file.frames;
+  size_t which = tr_frames_find(frames, read_ahead->from), count = frames->table.count;
+  block->from = read_ahead->from;
+  while (which < count && tr_filter_skips_frame(read_ahead->filter, &frames->table.frame[which]))
+    block->from = frames->place[++which].from;
+  block->to = frames->place[which < count ? which + 1 : count].from;
+}
+
 /* Fills in the next block of the current file, and posts it. */
 static void post_block(TrReadAhead *read_ahead, TrBlock *block, bool owns_file) {
   int64_t size = read_ahead->file.stat.st_size, from = read_ahead->from;
@@ -76,6 +88,7 @@ static void post_block(TrReadAhead *read_ahead, TrBlock *block, bool owns_file) 
   block->from = from;
   block->to = from - from % TR_BLOCK_BYTES + TR_BLOCK_BYTES;
   if (block->to > size) block->to = size;
+  if (block->file.frames) choose_frame(read_ahead, block);
   read_ahead->from = block->to;
   tr_workers_post(read_ahead->workers);
 }
@@ -88,9 +101,30 @@ static int post_blocks(TrReadAhead *read_ahead) {
       int code = open_ahead(read_ahead, &opened);
       if (code != SQLITE_OK || !opened) return code;
     }
+    bool has_room = !read_ahead->file.frames || tr_workers_room_for_frames(read_ahead->workers);
+    if (!has_room && opened) tr_file_close(&read_ahead->file);
+    if (!has_room) return SQLITE_NOMEM;
     post_block(read_ahead, block, opened);
   }
   return SQLITE_OK;
+}
+
+/* A frame's entry says if a line begins with it. If the frame before it shows that this is wrong, the block is read
+** again, line by line. */
+static void check_frame(TrReadAhead *read_ahead) {
+  TrBlock *block = read_ahead->block;
+  const TrFrames *frames = block->file.frames;
+  size_t which = tr_frames_find(frames, block->from);
+  bool is_known = !block->owns_file && read_ahead->known_to == block->from && block->from < block->to;
+  bool starts_line = is_known && frames->table.frame[which].flags & TR_FRAME_STARTS_LINE;
+  if (is_known && starts_line != read_ahead->follows_line) {
+    block->count = 0;
+    block->untimed = 0;
+    block->stopped_at = block->from;
+    block->unread = true;
+  }
+  read_ahead->known_to = block->unread ? -1 : block->to;
+  read_ahead->follows_line = block->ends_line;
 }
 
 /* Moves to the next posted block, if there is one. */
@@ -98,6 +132,7 @@ static int take_block(TrReadAhead *read_ahead) {
   read_ahead->given = 0;
   read_ahead->by_line = false;
   int code = tr_workers_take(read_ahead->workers, read_ahead->list->poll, &read_ahead->block);
+  if (read_ahead->block && read_ahead->block->file.frames) check_frame(read_ahead);
   if (read_ahead->block) *read_ahead->untimed += read_ahead->block->untimed;
   return code;
 }
@@ -109,13 +144,13 @@ static void leave_block(TrReadAhead *read_ahead) {
 
 /* --- for the scan ------------------------------------------------------------------------------------------------- */
 
-void tr_read_ahead_init(TrReadAhead *read_ahead, TrFileList *list, uint64_t *untimed) {
-  *read_ahead = (TrReadAhead){.list = list, .untimed = untimed};
+void tr_read_ahead_init(TrReadAhead *read_ahead, TrFileList *list, const TrFilter *filter, uint64_t *untimed) {
+  *read_ahead = (TrReadAhead){.list = list, .filter = filter, .untimed = untimed, .known_to = -1};
 }
 
 void tr_read_ahead_stop(TrReadAhead *read_ahead) {
   tr_workers_stop(read_ahead->workers);
-  tr_read_ahead_init(read_ahead, read_ahead->list, read_ahead->untimed);
+  tr_read_ahead_init(read_ahead, read_ahead->list, read_ahead->filter, read_ahead->untimed);
 }
 
 void tr_read_ahead_look_at(TrReadAhead *read_ahead, int64_t from, int64_t to, bool in_blocks) {
@@ -159,6 +194,7 @@ int tr_read_ahead_begin(TrReadAhead *read_ahead, const TrScanFile *current, int6
   read_ahead->ordinal = current->ordinal;
   read_ahead->file = current->file;
   read_ahead->from = from;
+  read_ahead->known_to = -1;
   int code = post_blocks(read_ahead);
   return code == SQLITE_OK ? take_block(read_ahead) : code;
 }

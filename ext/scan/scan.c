@@ -29,20 +29,38 @@ static int open_lines_behind(TrScan *scan, int64_t from) {
   return code == SQLITE_ROW || code == SQLITE_DONE ? SQLITE_OK : code;
 }
 
+static bool reads_backwards(const TrScan *scan) {
+  return tr_scan_is_backwards(scan) && !is_one_line(scan) && scan->want != TR_WANT_FILES;
+}
+
 static int begin_compressed(TrScan *scan, char **message) {
   const TrFile *file = &scan->current.file;
   tr_read_ahead_look_at(&scan->read_ahead, 0, file->stat.st_size, false);
-  int code = tr_history_open_lines(scan->files.history, &scan->lines, file, file->codec);
+  scan->run_from = scan->filter.from_offset;
+  scan->run_to = INT64_MAX;
+  int code = reads_backwards(scan) ? tr_history_open_lines_back(scan->files.history, &scan->lines, file)
+                                   : tr_history_open_lines(scan->files.history, &scan->lines, file, file->codec);
+  return code == SQLITE_OK ? code : tr_scan_file_line_error(&scan->current, &scan->lines, code, message);
+}
+
+static int begin_frames(TrScan *scan, char **message) {
+  bool backwards = reads_backwards(scan);
+  int64_t size = scan->current.file.stat.st_size;
+  int code = tr_frame_run_begin(scan, backwards);
+  int64_t from = backwards ? 0 : tr_lines_following(&scan->lines);
+  tr_read_ahead_look_at(&scan->read_ahead, from, size, !backwards && scan->filter.to_offset >= size);
   return code == SQLITE_OK ? code : tr_scan_file_line_error(&scan->current, &scan->lines, code, message);
 }
 
 static int begin_lines(TrScan *scan, char **message) {
   const TrFile *file = &scan->current.file;
+  if (file->frames) return begin_frames(scan, message);
   if (file->codec != TR_CODEC_PLAIN) return begin_compressed(scan, message);
   int64_t from = scan->filter.from_offset, size = file->stat.st_size;
-  bool one_line = is_one_line(scan);
-  bool backwards = scan->filter.order == TR_ORDER_ROWID_DESC && !one_line && scan->want != TR_WANT_FILES;
+  bool one_line = is_one_line(scan), backwards = reads_backwards(scan);
   int code = SQLITE_OK;
+  scan->run_from = from;
+  scan->run_to = INT64_MAX;
   if (one_line) code = tr_scan_file_seek(&scan->current, scan->filter.rowid, &from, &size, message);
   if (code != SQLITE_OK) return code;
   if (from > size) from = size;
@@ -58,6 +76,7 @@ static int begin_lines(TrScan *scan, char **message) {
 /* Moves to the next entry of the list. SQLITE_ROW: the entry as a whole is a reject. SQLITE_OK: read its lines. */
 static int next_entry(TrScan *scan, char **message) {
   int code = tr_read_ahead_next_file(&scan->read_ahead, &scan->current);
+  scan->reader.frames = NULL;
   if (code != SQLITE_OK || scan->read_ahead.block) return code;
   code = tr_scan_file_open_next(&scan->current, message);
   if (code == SQLITE_ROW) {
@@ -79,10 +98,16 @@ static int read_line(TrScan *scan) {
   return tr_parse_next(&scan->parser, &scan->lines, &scan->own);
 }
 
-/* Does the line lie outside the offsets that are asked for, and all that follow, too? */
+/* Does the line lie outside the offsets that are read now? */
 static bool is_past_offsets(const TrScan *scan) {
   int64_t offset = scan->own.line.offset;
-  return scan->lines.backwards ? offset < scan->filter.from_offset : offset > scan->filter.to_offset;
+  if (!scan->lines.backwards) return offset > scan->filter.to_offset;
+  return (uint64_t)(offset - scan->run_from) >= (uint64_t)(scan->run_to - scan->run_from);
+}
+
+/* SQLITE_DONE: all that follow do, too. */
+static int pass_offsets(TrScan *scan) {
+  return scan->lines.backwards && scan->current.file.frames ? tr_frame_run_pass(scan) : SQLITE_DONE;
 }
 
 /* The rest of a compressed file cannot be read. That is one reject, and the end. */
@@ -94,10 +119,24 @@ static int end_damaged(TrScan *scan) {
   return wants_line(scan) ? SQLITE_ROW : SQLITE_DONE;
 }
 
-/* There is no next line. */
+/* A frame is damaged, but it is known where the next one begins. SQLITE_ROW: that is a reject. */
+static int pass_damage(TrScan *scan) {
+  bool is_reject = tr_frame_run_is_reject(scan) && wants_line(scan);
+  TrParsed reject = scan->own;
+  int code = tr_frame_run_go_on(scan);
+  scan->own = reject;
+  return code == SQLITE_OK && is_reject ? SQLITE_ROW : code;
+}
+
+/* There is no next line. SQLITE_OK: go on. */
 static int end_lines(TrScan *scan, int code, char **message) {
-  if (code == SQLITE_DONE) return code;
-  if (code == SQLITE_CORRUPT) return end_damaged(scan);
+  bool has_frames = scan->current.file.frames;
+  if (code == SQLITE_DONE && !has_frames) return code;
+  if (code == SQLITE_DONE)
+    code = tr_frame_run_next(scan);
+  else if (code == SQLITE_CORRUPT)
+    code = has_frames ? pass_damage(scan) : end_damaged(scan);
+  if (code == SQLITE_OK || code == SQLITE_ROW || code == SQLITE_DONE) return code;
   return tr_scan_file_line_error(&scan->current, &scan->lines, code, message);
 }
 
@@ -106,8 +145,12 @@ static int next_line(TrScan *scan, char **message) {
   bool one_line = is_one_line(scan);
   while (tr_lines_following(&scan->lines) < scan->read_ahead.begins_at) {
     int code = read_line(scan);
-    if (code != SQLITE_ROW) return end_lines(scan, code, message);
-    if (is_past_offsets(scan)) return SQLITE_DONE;
+    bool is_end = code != SQLITE_ROW;
+    if (is_end || is_past_offsets(scan)) {
+      code = is_end ? end_lines(scan, code, message) : pass_offsets(scan);
+      if (code != SQLITE_OK) return code;
+      continue;
+    }
     bool wanted = wants_line(scan);
     if (one_line) tr_file_close(&scan->current.file); /* only one is wanted; it stays in the buffer */
     if (wanted) return SQLITE_ROW;
@@ -119,6 +162,7 @@ static int next_line(TrScan *scan, char **message) {
 /* Moves to the first line that the current block left. If the block could not be read, that line is searched for. */
 static int open_lines_left(TrScan *scan) {
   const TrBlock *block = scan->read_ahead.block;
+  if (scan->current.file.frames) return tr_frame_run_open_left(scan, block->stopped_at, !block->unread);
   if (block->unread) return open_lines_behind(scan, block->from);
   return tr_lines_open(&scan->lines, scan->current.file.fd, block->stopped_at, scan->current.file.stat.st_size,
                        scan->max_line, false, scan->poll);
@@ -137,6 +181,10 @@ static int next_line_left(TrScan *scan, char **message) {
     if (code == SQLITE_ROW && !wants_line(scan)) code = SQLITE_OK;
   }
   if (code == SQLITE_ROW) return code;
+  if (code == SQLITE_CORRUPT) {
+    block->stopped_at = block->to;
+    return tr_frame_run_is_reject(scan) && wants_line(scan) ? SQLITE_ROW : SQLITE_DONE;
+  }
   if (code != SQLITE_OK && code != SQLITE_DONE)
     return tr_scan_file_line_error(&scan->current, &scan->lines, code, message);
   block->shrunk = code == SQLITE_DONE; /* else there would be a line */
@@ -263,13 +311,14 @@ int tr_scan_begin(TrScan *scan, const TrSettings *settings, TrFilter *filter, ch
 void tr_scan_init(TrScan *scan, TrConnection *connection, TrPoll *poll, TrWant want) {
   *scan = (TrScan){.poll = poll, .want = want, .untimed = &connection->untimed};
   tr_file_list_init(&scan->files, connection->names, poll, want == TR_WANT_REJECTS ? TR_FOR_REJECTS : TR_FOR_RECORDS);
-  tr_read_ahead_init(&scan->read_ahead, &scan->files, &connection->untimed);
+  tr_read_ahead_init(&scan->read_ahead, &scan->files, &scan->filter, &connection->untimed);
   scan->current = (TrScanFile){.list = &scan->files, .file.fd = -1};
 }
 
 void tr_scan_end(TrScan *scan) {
   release_files(scan);
   tr_lines_close(&scan->lines);
+  tr_frame_reader_close(&scan->reader);
 }
 
 /* --- for the tables ----------------------------------------------------------------------------------------------- */
@@ -304,5 +353,5 @@ int64_t tr_scan_file_rowid(const TrScan *scan) {
 }
 
 bool tr_scan_is_backwards(const TrScan *scan) {
-  return scan->filter.order == TR_ORDER_ROWID_DESC;
+  return scan->filter.order == TR_ORDER_ROWID_DESC || scan->filter.order == TR_ORDER_SEGMENTS_DESC;
 }

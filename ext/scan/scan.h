@@ -91,6 +91,7 @@ typedef enum TrOrder { /* of the rows that a scan can deliver; for any other, SQ
                        TR_ORDER_JOB, /* by job_id as memcmp() compares, and by rowid within a job */
                        TR_ORDER_JOB_DESC,
                        TR_ORDER_SEGMENTS, /* as JOB; within a job, by segment and offset */
+                       TR_ORDER_SEGMENTS_DESC,
                        TR_ORDER_COUNT
 } TrOrder;
 #define TR_PLAN_TERMS 16
@@ -114,6 +115,8 @@ TR_CHECKED int tr_plan_choose(sqlite3_index_info *info, const TrPlanned *planned
 static inline bool tr_column_is_argument(TrColumn column) {
   return column >= TR_COLUMN_SINCE && column < TR_COLUMN_OTHER;
 }
+/* scan/descending.c - can all segments be read from their ends? SQLITE_OK, SQLITE_NOMEM or SQLITE_INTERRUPT. */
+TR_CHECKED int tr_descending_is_possible(sqlite3_index_info *info, const TrPlanned *planned, bool *possible);
 bool tr_op_may_be_of_outer_join(TrOp op); /* then it may not restrict the table's rows: see joins.c */
 char *tr_plan_encode(const TrPlan *plan); /* for sqlite3_free(); NULL: out of memory */
 bool tr_plan_decode(const char *text, TrPlan *plan);
@@ -178,6 +181,7 @@ bool tr_filter_wants_host(const TrFilter *filter, const char *host, size_t lengt
 bool tr_filter_wants_job(const TrFilter *filter, const char *job_id, size_t length);
 const TrJobTerm *tr_filter_exact_jobs(const TrFilter *filter); /* a term that lists all files by name, or NULL */
 bool tr_filter_is_of_records(const TrFilter *filter);
+bool tr_filter_skips_frame(const TrFilter *filter, const TrFrameEntry *frame); /* provably, all that begins in it */
 /* Adds 1 to *untimed if it skips the record because its time cannot be read. */
 bool tr_filter_skips(const TrFilter *filter, const TrLine *line, const TrRecord *record, uint64_t *untimed);
 bool tr_looks_numeric(const char *text, size_t length);
@@ -195,22 +199,24 @@ bool tr_wants_line(TrWant want, const TrFilter *filter, const TrParsed *parsed, 
 #define TR_BLOCK_LINES 4096             /* wanted lines; a block has so many if each is 64 bytes long */
 #define TR_BLOCK_LINE_BYTES (64 * 1024) /* a longer line is left to the caller */
 #endif
+#define TR_FRAME_LINES (4 * TR_BLOCK_LINES)
 /* Alignment of the buffer; a block is read from so many bytes before its start. If source and target of a copy are
 ** aligned differently, it can be four times as slow. */
 #define TR_BLOCK_ALIGNMENT 64
 
 typedef struct TrBlock {
-  uint32_t ordinal;   /* of the file */
-  TrFile file;        /* a copy, all of whose blocks share the descriptor; its size is the snapshot */
-  bool owns_file;     /* set on the first block of a file; whoever takes over the file clears it */
-  int64_t from, to;   /* bytes: the lines that begin in [from, to); one at `from` only if a newline comes before it */
-  TrParsed *parsed;   /* owned, room for TR_BLOCK_LINES and one: the lines that are wanted */
-  unsigned count;     /* of them */
-  uint64_t untimed;   /* records not wanted because their time cannot be read */
-  int64_t stopped_at; /* the first line left to the caller, with all after it; `to` if none was */
-  bool shrunk;        /* the file has shrunk, and ends here */
-  bool unread;        /* the block could not be read; the start of its first line is unknown */
-  bool done;          /* workers.c's */
+  uint32_t ordinal; /* of the file */
+  TrFile file;      /* a copy, all of whose blocks share the descriptor; its size is the snapshot */
+  bool owns_file;   /* set on the first block of a file; whoever takes over the file clears it */
+  int64_t from, to; /* bytes: the lines that begin in [from, to); one at `from` only if a newline comes before it */
+  TrParsed *parsed; /* owned, room for `most` and one: the lines that are wanted */
+  unsigned most, count;
+  bool ends_line;           /* of a frame: its last byte is a newline */
+  uint64_t untimed;         /* records not wanted because their time cannot be read */
+  int64_t stopped_at;       /* the first line left to the caller, with all after it; `to` if none was */
+  bool shrunk;              /* the file has shrunk, and ends here */
+  bool unread;              /* the block could not be read; the start of its first line is unknown */
+  bool done;                /* workers.c's */
   unsigned char *allocated; /* owned */
   unsigned char *buffer;    /* in it, aligned: `room` bytes and TR_PADDING more */
   size_t room;
@@ -222,7 +228,10 @@ typedef struct TrWanted {
   size_t max_line;
 } TrWanted;
 
-void tr_block_parse(TrBlock *block, const TrWanted *wanted, TrParser *parser);
+bool tr_block_make_room(TrBlock *block, size_t bytes, unsigned lines); /* false: out of memory, and it is empty */
+void tr_block_free(TrBlock *block);
+/* The unpacker must be open for a file with frames, of which each is a block. */
+void tr_block_parse(TrBlock *block, const TrWanted *wanted, TrParser *parser, TrUnpacker *unpacker);
 
 /* ------------------------------------------------------------------------------------------------------------------
 ** scan/workers.c - blocks that are parsed before the scan needs them, by helper threads and by the caller */
@@ -234,7 +243,8 @@ void tr_workers_stop(TrWorkers *workers); /* NULL is allowed */
 /* Call order, any number of times: fill in the block that tr_workers_room() returns (NULL: all are in use), and post
 ** it; take the oldest posted block (*block NULL: there is none), and release it before you take the next one. */
 TrBlock *tr_workers_room(TrWorkers *workers);
-bool tr_workers_are_low(const TrWorkers *workers); /* true: post more blocks now */
+bool tr_workers_room_for_frames(TrWorkers *workers); /* that block may be a frame. False: out of memory */
+bool tr_workers_are_low(const TrWorkers *workers);   /* true: post more blocks now */
 void tr_workers_post(TrWorkers *workers);
 TR_CHECKED int tr_workers_take(TrWorkers *workers, TrPoll *poll, TrBlock **block); /* SQLITE_OK or SQLITE_INTERRUPT */
 void tr_workers_release(TrWorkers *workers);
@@ -330,23 +340,26 @@ TR_CHECKED int tr_scan_file_line_error(const TrScanFile *current, const TrLines 
 /* ------------------------------------------------------------------------------------------------------------------
 ** scan/read_ahead.c - the files of a list, read as blocks before the scan needs them */
 typedef struct TrReadAhead {
-  TrFileList *list;   /* borrowed */
-  uint64_t *untimed;  /* borrowed: the counts of all blocks are added here */
-  unsigned threads;   /* at most, the caller's included */
-  int64_t starts_at;  /* bytes: in files opened ahead, lines that begin before this are not wanted */
-  int64_t begins_at;  /* read line by line up to this offset of the current file, then in blocks */
-  int64_t passed;     /* bytes of all files so far, including the current one */
-  TrWorkers *workers; /* owned; NULL: line by line */
-  TrBlock *block;     /* borrowed: the current one */
-  unsigned given;     /* how many of its lines were returned */
-  bool by_line;       /* the lines that the block left are being read */
-  uint32_t ordinal;   /* of the file whose blocks are posted next */
-  TrFile file;        /* a copy */
-  int64_t from;       /* where its next block begins */
-  bool waits;         /* the list's next entry is unusual, and is left to the scan */
+  TrFileList *list;       /* borrowed */
+  uint64_t *untimed;      /* borrowed: the counts of all blocks are added here */
+  unsigned threads;       /* at most, the caller's included */
+  int64_t starts_at;      /* bytes: in files opened ahead, lines that begin before this are not wanted */
+  int64_t begins_at;      /* read line by line up to this offset of the current file, then in blocks */
+  int64_t passed;         /* bytes of all files so far, including the current one */
+  TrWorkers *workers;     /* owned; NULL: line by line */
+  TrBlock *block;         /* borrowed: the current one */
+  unsigned given;         /* how many of its lines were returned */
+  bool by_line;           /* the lines that the block left are being read */
+  uint32_t ordinal;       /* of the file whose blocks are posted next */
+  TrFile file;            /* a copy */
+  int64_t from;           /* where its next block begins */
+  bool waits;             /* the list's next entry is unusual, and is left to the scan */
+  const TrFilter *filter; /* borrowed */
+  int64_t known_to;       /* of frames: up to there all were read, */
+  bool follows_line;      /* and that is where a line begins */
 } TrReadAhead;
 
-void tr_read_ahead_init(TrReadAhead *read_ahead, TrFileList *list, uint64_t *untimed);
+void tr_read_ahead_init(TrReadAhead *read_ahead, TrFileList *list, const TrFilter *filter, uint64_t *untimed);
 void tr_read_ahead_stop(TrReadAhead *read_ahead); /* afterwards it is as after init */
 /* The scan now reads [from, to) of a file; `in_blocks`: its lines may come from blocks. */
 void tr_read_ahead_look_at(TrReadAhead *read_ahead, int64_t from, int64_t to, bool in_blocks);
@@ -373,6 +386,10 @@ typedef struct TrScan {
   TrScanFile current;
   TrReadAhead read_ahead;
   TrLines lines;
+  TrFrameReader reader;     /* of the current file, if it has frames; lines reads from it */
+  int64_t run_floor;        /* backwards, of frames: a line begins there, and no run has been read before it; or 0 */
+  size_t stopped_behind;    /* backwards: which damaged frame ends the lines, plus 1; 0: none */
+  int64_t run_from, run_to; /* bytes: backwards, lines that begin there are read; of frames, only a part of all */
   TrParser parser;
   TrParsed own;           /* the current line, unless it is in a block */
   const TrParsed *parsed; /* the current line: `own`, or in a block */
@@ -416,6 +433,21 @@ bool tr_scan_job_of_entry(const TrScan *scan, char job_id[TR_NAME_SIZE], size_t 
 int64_t tr_scan_rowid(const TrScan *scan, const TrLine *line); /* of a line of the file that is read now */
 int64_t tr_scan_file_rowid(const TrScan *scan);                /* of a row that stands for all of a job */
 bool tr_scan_is_backwards(const TrScan *scan);                 /* newest rows first? */
+
+/* ------------------------------------------------------------------------------------------------------------------
+** scan/frame_runs.c - which frames of an archived segment a scan reads line by line; how it goes on behind a damaged one
+**   begin      opens the lines of the current file
+**   pass       the line read last is not of the run that is read; backwards
+**   next       the run has no more lines. SQLITE_DONE: and there are no more runs
+**   open_left  opens those from a byte on, of which it is known that a line begins there, or not
+**   is_reject  a frame is damaged: scan->own is the reject. False: there was one already, or the order is descending
+**   go_on      opens the lines beyond that frame */
+TR_CHECKED int tr_frame_run_begin(TrScan *scan, bool backwards);
+TR_CHECKED int tr_frame_run_pass(TrScan *scan);
+TR_CHECKED int tr_frame_run_next(TrScan *scan);
+TR_CHECKED int tr_frame_run_open_left(TrScan *scan, int64_t from, bool is_line);
+bool tr_frame_run_is_reject(TrScan *scan);
+TR_CHECKED int tr_frame_run_go_on(TrScan *scan);
 
 /* ------------------------------------------------------------------------------------------------------------------
 ** scan/log_scan.c - one pass over the messages of logs that a filter wants */

@@ -19,9 +19,15 @@
 #define WORKERS_BLOCKS 6 /* with fewer, a helper is idle now and then; with more, less of them stays in the cache */
 #define WAIT_MS 2        /* between two checks for an interrupt */
 
+typedef struct TrHelper {
+  TrWorkers *workers;
+  TrUnpacker unpacker;
+} TrHelper;
+
 struct TrWorkers {
   TrWanted wanted;
-  TrParser parser; /* the caller's */
+  TrParser parser;                 /* the caller's */
+  TrHelper helper[TR_MAX_THREADS]; /* the last one is the caller */
   TrBlock ring[WORKERS_BLOCKS];
   pthread_mutex_t mutex; /* protects the fields below, and which thread has which block */
   pthread_cond_t work;   /* there is something to parse, or it is time to stop */
@@ -44,17 +50,18 @@ static bool is_forked(const TrWorkers *workers) {
 }
 
 /* Called with the mutex locked; unlocks it while it parses. */
-static void parse_oldest(TrWorkers *workers, TrParser *parser) {
+static void parse_oldest(TrWorkers *workers, TrParser *parser, TrUnpacker *unpacker) {
   assert(workers->taken < workers->posted);
   TrBlock *block = block_at(workers, workers->taken++);
   pthread_mutex_unlock(&workers->mutex);
-  tr_block_parse(block, &workers->wanted, parser);
+  tr_block_parse(block, &workers->wanted, parser, unpacker);
   pthread_mutex_lock(&workers->mutex);
   block->done = true;
 }
 
 static void *help(void *argument) {
-  TrWorkers *workers = argument;
+  TrHelper *helper = argument;
+  TrWorkers *workers = helper->workers;
   TrParser parser;
   tr_parser_init(&parser);
   pthread_mutex_lock(&workers->mutex);
@@ -63,7 +70,7 @@ static void *help(void *argument) {
       pthread_cond_wait(&workers->work, &workers->mutex);
       continue;
     }
-    parse_oldest(workers, &parser);
+    parse_oldest(workers, &parser, &helper->unpacker);
     pthread_cond_signal(&workers->done);
   }
   pthread_mutex_unlock(&workers->mutex);
@@ -76,18 +83,18 @@ static bool allocate_blocks(TrWorkers *workers) {
   size_t max_line = workers->wanted.max_line, longest = max_line < TR_BLOCK_LINE_BYTES ? max_line : TR_BLOCK_LINE_BYTES;
   for (unsigned i = 0; i < WORKERS_BLOCKS; i++) {
     TrBlock *block = &workers->ring[i];
-    block->room = TR_BLOCK_ALIGNMENT + TR_BLOCK_BYTES + longest + 1;
-    block->allocated = sqlite3_malloc64(TR_BLOCK_ALIGNMENT + block->room + TR_PADDING);
-    block->buffer = block->allocated + -(uintptr_t)block->allocated % TR_BLOCK_ALIGNMENT;
-    block->parsed = sqlite3_malloc64((TR_BLOCK_LINES + 1) * sizeof *block->parsed);
-    if (block->allocated == NULL || block->parsed == NULL) return false;
+    if (!tr_block_make_room(block, TR_BLOCK_ALIGNMENT + TR_BLOCK_BYTES + longest + 1, TR_BLOCK_LINES)) return false;
   }
   return true;
 }
 
 static bool start_helpers(TrWorkers *workers, unsigned threads) {
-  while (workers->thread_count + 1 < threads && tr_thread_start(&workers->thread[workers->thread_count], help, workers))
+  while (workers->thread_count + 1 < threads) {
+    TrHelper *helper = &workers->helper[workers->thread_count];
+    helper->workers = workers;
+    if (!tr_thread_start(&workers->thread[workers->thread_count], help, helper)) break;
     workers->thread_count++;
+  }
   return workers->thread_count > 0;
 }
 
@@ -119,10 +126,8 @@ void tr_workers_stop(TrWorkers *workers) {
   for (uint64_t n = workers->released; n < workers->posted; n++) {
     if (block_at(workers, n)->owns_file) tr_file_close(&block_at(workers, n)->file);
   }
-  for (unsigned i = 0; i < WORKERS_BLOCKS; i++) {
-    sqlite3_free(workers->ring[i].allocated);
-    sqlite3_free(workers->ring[i].parsed);
-  }
+  for (unsigned i = 0; i < WORKERS_BLOCKS; i++) tr_block_free(&workers->ring[i]);
+  for (unsigned i = 0; i < TR_MAX_THREADS; i++) tr_unpacker_close(&workers->helper[i].unpacker);
   sqlite3_free(workers);
 }
 
@@ -132,6 +137,15 @@ TrBlock *tr_workers_room(TrWorkers *workers) {
 
 bool tr_workers_are_low(const TrWorkers *workers) {
   return workers->posted - workers->released <= WORKERS_BLOCKS / 2;
+}
+
+/* What a helper needs is allocated here, since it must not do that itself. It sees it when it gets the mutex. */
+bool tr_workers_room_for_frames(TrWorkers *workers) {
+  for (unsigned i = 0; i < workers->thread_count; i++) {
+    if (tr_unpacker_open(&workers->helper[i].unpacker) != SQLITE_OK) return false;
+  }
+  return tr_unpacker_open(&workers->helper[TR_MAX_THREADS - 1].unpacker) == SQLITE_OK &&
+         tr_block_make_room(block_at(workers, workers->posted), TR_FRAME_BYTES, TR_FRAME_LINES);
 }
 
 void tr_workers_post(TrWorkers *workers) {
@@ -149,11 +163,12 @@ int tr_workers_take(TrWorkers *workers, TrPoll *poll, TrBlock **block) {
   *block = NULL;
   if (workers->released == workers->posted) return SQLITE_OK;
   TrBlock *oldest = block_at(workers, workers->released);
+  TrUnpacker *unpacker = &workers->helper[TR_MAX_THREADS - 1].unpacker;
   for (;;) {
     int code = tr_poll(poll);
     if (code != SQLITE_OK) return code;
     if (is_forked(workers)) {
-      if (!oldest->done) tr_block_parse(oldest, &workers->wanted, &workers->parser);
+      if (!oldest->done) tr_block_parse(oldest, &workers->wanted, &workers->parser, unpacker);
       *block = oldest;
       return SQLITE_OK;
     }
@@ -161,7 +176,7 @@ int tr_workers_take(TrWorkers *workers, TrPoll *poll, TrBlock **block) {
     assert(workers->released <= workers->taken && workers->taken <= workers->posted);
     assert(workers->posted - workers->released <= WORKERS_BLOCKS);
     if (!oldest->done && workers->taken < workers->posted) {
-      parse_oldest(workers, &workers->parser);
+      parse_oldest(workers, &workers->parser, unpacker);
     } else if (!oldest->done) {
       tr_condition_wait(&workers->done, &workers->mutex, WAIT_MS);
     }

@@ -66,7 +66,15 @@ static void result_reason(sqlite3_context *context, const TrScan *scan) {
   const TrHistory *history = scan->files.history;
   const char *reason = tr_scan_entry_reason(scan);
   char text[TR_NAME_SIZE + 200];
-  if (reason == NULL && tr_scan_reason(scan) == TR_DAMAGED && history) {
+  bool is_damaged = reason == NULL && tr_scan_reason(scan) == TR_DAMAGED;
+  const TrFrameReader *reader = &scan->reader;
+  if (is_damaged && scan->current.file.frames) {
+    const TrFramePlace *place = &scan->current.file.frames->place[reader->reported - 1];
+    sqlite3_snprintf(sizeof text, text, "%s: %s cannot be read from its byte %lld up to its byte %lld: %s",
+                     tr_reason_text(TR_DAMAGED), scan->current.name, (long long)place->at, (long long)place[1].at,
+                     reader->reported_why);
+    reason = text;
+  } else if (is_damaged && history) {
     sqlite3_snprintf(sizeof text, text, "%s: %s cannot be read from its byte %lld on: %s", tr_reason_text(TR_DAMAGED),
                      scan->current.name, (long long)tr_decompressor_position(&history->decompressor),
                      history->decompressor.why);

@@ -94,12 +94,13 @@ some_segments() {
 @test "history: the order job_id, segment_no, offset is consumed, and no other is that would be wrong" {
   some_segments
   local order
-  for order in 'job_id, segment_no, offset' 'job_id, segment_no' job_id 'job_id DESC'; do
+  for order in 'job_id, segment_no, offset' 'job_id, segment_no' job_id 'job_id DESC' 'job_id DESC, segment_no DESC' \
+    'job_id DESC, segment_no DESC, offset DESC'; do
     assert_plan "ORDER BY" "SELECT * FROM task_history ORDER BY $order"
     [[ $(sql "EXPLAIN QUERY PLAN SELECT * FROM task_history ORDER BY $order") != *'TEMP B-TREE'* ]]
   done
   for order in rowid 'rowid DESC' 'job_id, offset' 'segment_no, offset' 'job_id DESC, segment_no' 'job_id, segment_no, offset DESC' \
-    'job_id, rowid' 'job_id DESC, segment_no DESC, offset DESC'; do
+    'job_id, rowid' 'job_id DESC, segment_no DESC, offset'; do
     assert_plan 'TEMP B-TREE' "SELECT * FROM task_history ORDER BY $order"
   done
   assert_plan 'job_id = ? ORDER BY job_id, segment_no, offset' "SELECT * FROM task_history('a') ORDER BY segment_no, offset"
