@@ -28,7 +28,7 @@ WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wco
 ALL_CFLAGS = -std=c11 -MMD -MP -fPIC -fvisibility=hidden $(WARNINGS) -Iinclude $(PKG_CFLAGS) $(CFLAGS) $(VARIANT_CFLAGS)
 
 
-.PHONY: all static demo test check check-quick test-long test-loaded test-surroundings unit bats deps asan tsan valgrind matrix locales widths coverage faults fuzz lint format bench instructions schedules ship-killed import-killed shippers amalgamation dist deb wheel npm test-packages install uninstall clean help
+.PHONY: all static demo test check check-quick test-long test-loaded test-surroundings unit bats deps asan tsan valgrind matrix locales widths coverage faults fuzz lint format bench instructions schedules ship-killed import-killed tools shippers amalgamation dist deb wheel npm test-packages install uninstall clean help
 
 all: taskresults.so taskresults-run ## build the loadable extension, taskresults.so, and the program behind `taskresults run`
 
@@ -289,6 +289,10 @@ ship-killed: all ## kill `taskresults ship` 120 times, at each commit point and 
 	@.ci/deps --look build test
 	@place=$$(mktemp -d) && trap 'rm -rf "$$place"' EXIT && for seed in 0 1 2; do PYTHONDONTWRITEBYTECODE=1 /usr/bin/python3 \
 	  tests/live/ship_killed.py "$(CURDIR)/shell" "$(CURDIR)/taskresults.so" "$$place/$$seed" $$seed 40 || exit; done
+
+tools: all ## run what examples/tools says of lnav, Miller, sqlite-utils and DuckDB with the real programs; unpacks 120 MB
+	@.ci/deps --look build test
+	@TASKRESULTS_TOOLS=1 TASKRESULTS_EXTRAS=1 TASKRESULTS_ROOT="$(CURDIR)" bats --tap tests/bats/other_tools.bats
 
 import-killed: all ## kill `taskresults import` at each of its steps; takes a minute
 	@.ci/deps --look build test

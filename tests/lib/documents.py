@@ -18,6 +18,7 @@ import subprocess
 import sys
 import tempfile
 
+TOOLS = "needs programs that are not installed: make tools unpacks them, and runs it"
 SERVER = "needs a server: clickhouse_current.bats has one, and runs it"
 # (document, how the block's first line begins): why it is not run.
 NOT_RUN = {
@@ -26,6 +27,10 @@ NOT_RUN = {
     ("examples/clickhouse/README.md", "ask() {"): SERVER,
     ("examples/clickhouse/README.md", "curl -sS"): SERVER,
     ("examples/mcp/README.md", "cd examples/mcp"): "fetches the SDK from npm; mcp.bats does that, and asks the server",
+    ("examples/tools/README.md", "mkdir -p build/lnav"): TOOLS,
+    ("examples/tools/README.md", "taskresults export --format jsonl |"): TOOLS,
+    ("examples/tools/README.md", "sqlite-utils query"): TOOLS,
+    ("examples/tools/README.md", "datasette"): "not tried: it is neither in Debian nor in npm",
     (".packages/python/README.md", "import os, sqlite3, taskresults"): "needs the wheel; tests/packages/run runs it",
     (".packages/npm/README.md", "const { getLoadablePath }"): "needs better-sqlite3, which npm compiles",
     (".github/CONTRIBUTING.md", "make deps"): "installs packages and runs all tests; contributing.py looks for what it names",
