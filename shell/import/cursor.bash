@@ -46,6 +46,8 @@ open_cursor() {
   fi
   cursor=$folder/$name.db
   [[ ! -L $cursor && ! -L $folder/$name.lock ]] || die "$EXIT_IO" "the cursor $cursor or its lock is a symbolic link"
+  # The folders have to be on the disk before the results, or all would be imported again after a power cut.
+  [[ -s $cursor ]] || sync -- "$folder" "$folder/.." "$folder/../.." 2>/dev/null
   (umask 077 && : >>"$cursor" && : >>"$folder/$name.lock") 2>/dev/null ||
     die "$EXIT_IO" "cannot write in the directory $folder"
   exec {lock}>>"$folder/$name.lock"

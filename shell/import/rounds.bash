@@ -18,7 +18,13 @@ judge_end() {
   case $2 in
     *'database is locked'* | *'locking protocol'*) return "$EXIT_BUSY" ;;
     *'no such table: '* | *'no such column: '*) say_drift "$2"; return "$EXIT_IO" ;;
-    *'not a database'*) say "$source_path is not a SQLite database"; return "$EXIT_IO" ;;
+    *'not a database'*) say "$source_path, or the cursor $cursor, is not a SQLite database"; return "$EXIT_IO" ;;
+    *'disk image is malformed'*) say "$source_path, or the cursor $cursor, is damaged"; return "$EXIT_IO" ;;
+    *'attempt to write a readonly database'*)
+      say "$source_path cannot be read without a change: its program ended in the middle of a write, or it is in WAL" \
+        'mode, and files beside it cannot be made. Let its program open it, or import as a user who may write there'
+      return "$EXIT_IO"
+      ;;
   esac
   judge_sqlite "$@"
 }

@@ -153,6 +153,10 @@ def main():
         steps += [(run, call, calls[:at + 1].count(call)) for at, call in enumerate(calls)]
     rotations, killed, statistics = [0], 0, {}
     for step in steps[phase::stride]:
+        if rng.random() < 0.3:  # the first import
+            shutil.rmtree(results)
+            os.makedirs(results)
+            statistics["anew"] = statistics.get("anew", 0) + 1
         for job in JOBS:
             write_foreign(job)
         add_rows()
