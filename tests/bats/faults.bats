@@ -95,8 +95,8 @@ EINTR=4 EIO=5 ENOMEM=12
   [[ $(sql "SELECT count(*) FROM task_results('a$at')") == 1 ]]
 }
 
-@test "whichever call fails, the answer is right or there is an error (every 45th case of SQL, every 90th of commands; make faults has all)" {
-  run env TASKRESULTS_ROOT="$root" PYTHONDONTWRITEBYTECODE=1 python3 "$root/tests/live/each_call.py" 45
+@test "whichever call fails, the answer is right or there is an error (every 90th case of SQL, every 180th of commands; make faults has all)" {
+  run env TASKRESULTS_ROOT="$root" PYTHONDONTWRITEBYTECODE=1 python3 "$root/tests/live/each_call.py" 90
   [[ $status -eq 0 ]] || {
     echo "$output"
     return 1

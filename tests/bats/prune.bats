@@ -161,13 +161,13 @@ PYTHON
 
 @test "random options over generated files: kept lines and report are those of a model in Python" {
   require_host
-  "$host_python" "$root/tests/prune/choices.py" "$extension" 150
-  "$host_python" "$root/tests/prune/choices.py" "$root/build/tiny/taskresults" 150
+  "$host_python" "$root/tests/prune/choices.py" "$extension" "$(some_or_all 80 150)"
+  "$host_python" "$root/tests/prune/choices.py" "$root/build/tiny/taskresults" "$(some_or_all 50 150)"
 }
 
 @test "random rules over generated directories: what looks like a mistake is refused, with the number of records it would remove" {
   require_host
-  "$host_python" "$root/tests/prune/guards.py" "$extension" 300
+  "$host_python" "$root/tests/prune/guards.py" "$extension" "$(some_or_all 120 300)"
 }
 
 @test "with a buffer of seven bytes, the same lines are kept" {
@@ -202,8 +202,8 @@ for job in range(40):
         count = rng.choice([1, 2, 3, 10, 300])
         for i in range(count):
             file.write(line(i))
-            if job % 8 == 7 and rng.random() < 0.05:  # more than the second thread takes, and more than anybody does
-                file.write(json.dumps({"timestamp": "2026-01-01T00:00Z", "output": "y" * rng.choice([200000, 1100000])}) + "\n")
+            if job % 8 == 7 and i % 100 < 2:  # more than the second thread takes, and more than anybody does
+                file.write(json.dumps({"timestamp": "2026-01-01T00:00Z", "output": "y" * (200000, 1100000)[i % 2]}) + "\n")
         file.write(rng.choice(["", "", "torn"]))
 PYTHON
   mkdir "$BATS_TEST_TMPDIR/alone"
@@ -215,7 +215,7 @@ PYTHON
       TASKRESULTS_THREADS=${threads#*=} extension=$root/build/tiny/taskresults sql \
         "SELECT taskresults_prune_all($options, 'dir', '$BATS_TEST_TMPDIR/${threads%=*}')" >"$BATS_TEST_TMPDIR/tiny_report"
       cmp "$BATS_TEST_TMPDIR/report" "$BATS_TEST_TMPDIR/tiny_report"
-      for file in "$results"/*.jsonl; do cmp "$file" "$BATS_TEST_TMPDIR/${threads%=*}/${file##*/}"; done
+      diff -rq -x '.*' "$results" "$BATS_TEST_TMPDIR/${threads%=*}"
     done
   done
   grep -q '"dropped":[1-9]' "$BATS_TEST_TMPDIR/report"
@@ -523,8 +523,8 @@ PYTHON
 }
 
 @test "killed before and after every system call: nothing is lost, repeated or glued" {
-  "$root/tests/prune/every_step.py" kill "$((PRUNE_STRIDE > 1 ? 3 : 1))"
-  "$root/tests/prune/every_step.py" torn "$((PRUNE_STRIDE > 1 ? 3 : 1))"
+  "$root/tests/prune/every_step.py" kill "$((PRUNE_STRIDE > 1 ? 5 : 1))"
+  "$root/tests/prune/every_step.py" torn "$((PRUNE_STRIDE > 1 ? 5 : 1))"
 }
 
 @test "the recovery killed at every system call: nothing is lost, repeated or glued" {

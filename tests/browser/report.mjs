@@ -2,6 +2,9 @@
 // to the directory SHOTS. Whatever the test: no request leaves the page, and nothing is complained of on the console.
 // Exits 1 at the first thing that is not as it should be.
 //
+// report.mjs serve - starts Chromium, and prints where it can be reached, until it is ended. REPORT_BROWSER is that place:
+// the tests use that browser, each with a profile of its own, or start one.
+//
 // The modules are in build/browser, where report_browser.bats puts them; Chromium is the system's.
 import assert from "node:assert/strict";
 import { createRequire } from "node:module";
@@ -10,13 +13,19 @@ import { fileURLToPath, pathToFileURL } from "node:url";
 const require = createRequire(fileURLToPath(new URL("../../build/browser/", import.meta.url)));
 const { chromium } = require("playwright-core");
 const [name, file, shots] = process.argv.slice(2);
-const url = pathToFileURL(file).href;
+const url = file && pathToFileURL(file).href;
 const ARGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
   "--disable-component-update", "--disable-sync"];
 const DESKTOP = { width: 1280, height: 900 }, PHONE = { width: 390, height: 844 };
 
 // playwright starts each browser with a profile directory of its own.
-const browser = await chromium.launch({ executablePath: process.env.CHROMIUM || "/usr/bin/chromium", headless: true, args: ARGS });
+const settings = { executablePath: process.env.CHROMIUM || "/usr/bin/chromium", headless: true, args: ARGS };
+if (name === "serve") {
+  console.log((await chromium.launchServer(settings)).wsEndpoint());
+  await new Promise(() => {});
+}
+const place = process.env.REPORT_BROWSER;
+const browser = await (place ? chromium.connect(place) : chromium.launch(settings));
 const complaints = [];
 
 const open = async (options = {}) => {

@@ -13,10 +13,26 @@ setup_file() {
   command -v npm >/dev/null || return 0
   mkdir -p "$root/build/browser/shots"
   cd "$root/build/browser" || return
-  cmp -s "$root/tests/browser/package-lock.json" node_modules/.from && return
-  cp "$root"/tests/browser/package*.json .
-  npm ci --ignore-scripts --no-audit --no-fund >npm.log 2>&1 || return 0
-  cp package-lock.json node_modules/.from
+  if ! cmp -s "$root/tests/browser/package-lock.json" node_modules/.from; then
+    cp "$root"/tests/browser/package*.json .
+    npm ci --ignore-scripts --no-audit --no-fund >npm.log 2>&1 || return 0
+    cp package-lock.json node_modules/.from
+  fi
+  command -v node >/dev/null && command -v chromium >/dev/null || return 0
+  node "$root/tests/browser/report.mjs" serve >"$BATS_FILE_TMPDIR/browser" 2>/dev/null 3>&- &
+  export browser_pid=$!
+  await has_begun
+  REPORT_BROWSER=$(<"$BATS_FILE_TMPDIR/browser")
+  export REPORT_BROWSER
+}
+
+# has_begun - the browser for all tests has said where it is, or has ended.
+has_begun() {
+  [[ -s $BATS_FILE_TMPDIR/browser ]] || ! kill -0 "$browser_pid"
+}
+
+teardown_file() {
+  [[ -z ${browser_pid-} ]] || { kill "$browser_pid" && wait "$browser_pid"; } || true
 }
 
 # in_browser TEST OPTION... - makes a page of the results with these options, and runs the test of report.mjs on it. If
