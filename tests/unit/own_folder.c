@@ -3,7 +3,9 @@
 */
 #include "tr.h"
 
+#include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,7 +20,35 @@ static int dir_fd;
 
 static const char *swapped; /* the folder of this name is moved away, once it is made, and "other" has its name */
 
+/* The call that fails, and at which of its calls from 1 on. */
+static const char *failing;
+static int failing_at, failing_errno;
+
+static bool fails(const char *call) {
+  if (!failing || strcmp(failing, call) != 0 || --failing_at != 0) return false;
+  errno = failing_errno;
+  return true;
+}
+
+int fchown(int fd, uid_t owner, gid_t group) {
+  return fails(owner == (uid_t)-1 ? "fchown group" : "fchown user") ? -1 : (int)syscall(SYS_fchown, fd, owner, group);
+}
+
+int fchmod(int fd, mode_t mode) {
+  return fails("fchmod") ? -1 : (int)syscall(SYS_fchmod, fd, mode);
+}
+
+int fsync(int fd) {
+  return fails("fsync") ? -1 : (int)syscall(SYS_fsync, fd);
+}
+
+int fstat(int fd, struct stat *found) {
+  return fails("fstat") ? -1 : fstatat(fd, "", found, AT_EMPTY_PATH);
+}
+
 int mkdirat(int fd, const char *name, mode_t mode) {
+  if (fails("mkdirat")) return -1;
+  if (fails("vanish")) return 0;
   int code = (int)syscall(SYS_mkdirat, fd, name, mode);
   if (code == 0 && swapped && strcmp(name, swapped) == 0) {
     CHECK(renameat(fd, name, dir_fd, "made") == 0 && renameat(dir_fd, "other", fd, name) == 0);
@@ -166,6 +196,84 @@ static void what_cannot_be_made_is_told(void) {
   clean_up();
 }
 
+static void a_call_that_fails_is_told_and_what_was_made_is_removed(void) {
+  const struct {
+    const char *call;
+    int at, error;
+    const char *words;
+  } faults[] = {
+      {"fstat", 1, EIO, "Input/output error"},
+      {"mkdirat", 1, EROFS, "/.taskresults: it cannot be made: Read-only file system"},
+      {"mkdirat", 2, ENOSPC, "/.taskresults/mine: it cannot be made: No space left on device"},
+      {"vanish", 1, 0, "/.taskresults: No such file or directory"},
+      {"fstat", 2, EIO, "/.taskresults: Input/output error"},
+      {"fstat", 3, EIO, "/.taskresults: Input/output error"},
+      {"fchmod", 1, EPERM, "/.taskresults: its mode cannot be set: Operation not permitted"},
+      {"fchmod", 2, EPERM, "/.taskresults/mine: its mode cannot be set: Operation not permitted"},
+      {"fsync", 1, EIO, "/.taskresults: it cannot be secured: Input/output error"},
+      {"fsync", 2, EIO, "/.taskresults/mine: it cannot be secured: Input/output error"},
+  };
+  for (size_t i = 0; i < sizeof faults / sizeof *faults; i++) {
+    TrOwnFolder folder;
+    char *message = NULL;
+    begin_with_mode(0750);
+    failing = faults[i].call, failing_at = faults[i].at, failing_errno = faults[i].error;
+    int code = tr_own_folder_open(&folder, dir_fd, place, "mine", true, "the receipts", &message);
+    failing = NULL;
+    CHECK(code != SQLITE_OK && folder.fd == -1 && message && strstr(message, faults[i].words));
+    CHECK(strcmp(faults[i].call, "fstat") == 0 || faccessat(dir_fd, ".taskresults/mine", F_OK, 0) != 0);
+    sqlite3_free(message);
+    CHECK(tr_own_folder_open(&folder, dir_fd, place, "mine", true, "the receipts", NULL) == SQLITE_OK &&
+          folder.fd >= 0);
+    CHECK(strcmp(faults[i].call, "fstat") == 0 || mode_of(".taskresults") == 0750);
+    CHECK(mode_of(".taskresults/mine") == 0750);
+    tr_own_folder_close(&folder);
+    clean_up();
+  }
+}
+
+static void a_folder_that_cannot_have_the_group_is_closed_to_groups(void) {
+  TrOwnFolder folder;
+  begin_with_mode(0750);
+  failing = "fchown group", failing_at = 1, failing_errno = EPERM;
+  CHECK(tr_own_folder_open(&folder, dir_fd, place, "mine", true, "x", NULL) == SQLITE_OK);
+  failing = NULL;
+  CHECK(mode_of(".taskresults") == 0700);
+  tr_own_folder_close(&folder);
+  clean_up();
+}
+
+static void a_folder_that_cannot_be_given_away_is_no_use(void) {
+  if (geteuid() != 0) return;
+  TrOwnFolder folder;
+  char *message = NULL;
+  begin_with_mode(0750);
+  CHECK(fchown(dir_fd, 65534, 65533) == 0);
+  failing = "fchown user", failing_at = 1, failing_errno = EPERM;
+  CHECK(tr_own_folder_open(&folder, dir_fd, place, "mine", true, "x", &message) == SQLITE_READONLY && folder.fd == -1);
+  failing = NULL;
+  CHECK(message && strstr(message, "it cannot be given to the owner of the directory of results"));
+  CHECK(faccessat(dir_fd, ".taskresults", F_OK, 0) != 0);
+  sqlite3_free(message);
+  clean_up();
+}
+
+/* Two make it at the same time. */
+static void a_folder_that_another_process_has_just_made_is_taken(void) {
+  TrOwnFolder folder;
+  begin_with_mode(0755);
+  CHECK(tr_own_folder_open(&folder, dir_fd, place, "mine", true, "x", NULL) == SQLITE_OK);
+  tr_own_folder_close(&folder);
+  CHECK(unlinkat(dir_fd, ".taskresults/mine", AT_REMOVEDIR) == 0);
+  failing = "mkdirat", failing_at = 1, failing_errno = EEXIST;
+  char *message = NULL;
+  CHECK(tr_own_folder_open(&folder, dir_fd, place, "mine", true, "x", &message) != SQLITE_OK);
+  CHECK(message && strstr(message, "/.taskresults/mine: No such file or directory")); /* and removed at once */
+  failing = NULL;
+  sqlite3_free(message);
+  clean_up();
+}
+
 int main(void) {
   RUN(none_is_no_error_and_nothing_is_made);
   RUN(both_folders_are_made_with_the_rights_to_read_of_the_directory);
@@ -174,5 +282,9 @@ int main(void) {
   RUN(another_folder_in_the_place_of_the_new_one_is_not_given_away);
   RUN(what_root_has_just_made_is_given_by_whoever_finds_it);
   RUN(what_cannot_be_made_is_told);
+  RUN(a_call_that_fails_is_told_and_what_was_made_is_removed);
+  RUN(a_folder_that_cannot_have_the_group_is_closed_to_groups);
+  RUN(a_folder_that_cannot_be_given_away_is_no_use);
+  RUN(a_folder_that_another_process_has_just_made_is_taken);
   return check_result();
 }
