@@ -285,7 +285,7 @@ shippers: all ## run rsyslog and syslog-ng beside our pruner, as examples/clickh
 	@.ci/deps --look build test
 	@TASKRESULTS_SHIPPERS=1 TASKRESULTS_EXTRAS=1 TASKRESULTS_ROOT="$(CURDIR)" bats --tap tests/bats/other_shippers.bats
 
-ship-killed: all ## kill `taskresults ship` 120 times, at each commit point and in between; takes minutes
+ship-killed: all build/shim/kill_at.so ## kill `taskresults ship` 120 times, also at any write of a commit; takes minutes
 	@.ci/deps --look build test
 	@place=$$(mktemp -d) && trap 'rm -rf "$$place"' EXIT && for seed in 0 1 2; do PYTHONDONTWRITEBYTECODE=1 /usr/bin/python3 \
 	  tests/live/ship_killed.py "$(CURDIR)/shell" "$(CURDIR)/taskresults.so" "$$place/$$seed" $$seed 40 || exit; done

@@ -51,6 +51,7 @@ static int register_tables(TrConnection *connection) {
 static int register_pure_functions(TrConnection *connection) {
   int code = tr_signature_register(connection->db);
   if (code == SQLITE_OK) code = tr_hash_register(connection->db);
+  if (code == SQLITE_OK) code = tr_ship_body_register(connection->db);
   if (code == SQLITE_OK) code = tr_foreign_register(connection->db);
   if (code == SQLITE_OK) code = tr_time_functions_register(connection);
   if (code == SQLITE_OK) code = tr_slots_function_register(connection);

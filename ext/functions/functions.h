@@ -17,6 +17,11 @@
 TR_CHECKED int tr_hash_register(sqlite3 *db);
 
 /* ------------------------------------------------------------------------------------------------------------------
+** functions/ship_body.c - taskresults_ship_body(): the rows of a batch -> the body of a request
+*/
+TR_CHECKED int tr_ship_body_register(sqlite3 *db);
+
+/* ------------------------------------------------------------------------------------------------------------------
 ** functions/foreign.c - taskresults_epoch() and taskresults_text(): values from other programs' databases
 */
 TR_CHECKED int tr_foreign_register(sqlite3 *db);

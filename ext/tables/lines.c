@@ -27,7 +27,9 @@ enum {
   LINES_ERROR,
   LINES_DEV,
   LINES_INODE,
-  LINES_HOST
+  LINES_HOST,
+  LINES_HASH,
+  LINES_ROW
 };
 
 static const char lines_schema[] =
@@ -35,7 +37,7 @@ static const char lines_schema[] =
     "job_id TEXT, offset INTEGER, length INTEGER, terminated INTEGER, reason TEXT, line TEXT, "
     "job TEXT HIDDEN, time_us INTEGER HIDDEN, ok INTEGER HIDDEN, timestamp TEXT HIDDEN, job_name TEXT HIDDEN, "
     "success INTEGER HIDDEN, output TEXT HIDDEN, error TEXT HIDDEN, dev INTEGER HIDDEN, inode INTEGER HIDDEN, "
-    "host TEXT HIDDEN)";
+    "host TEXT HIDDEN, hash INTEGER HIDDEN, \"row\" TEXT HIDDEN)";
 
 /* A scan skips only records. For a reject these columns are NULL, and SQLite decides. */
 static TrColumn lines_column_of(int column) {
@@ -102,6 +104,8 @@ static int lines_column(sqlite3_vtab_cursor *base, sqlite3_context *context, int
   case LINES_HOST: tr_result_host(context, tr_scan_host(&cursor->scan)); break;
   case LINES_DEV: sqlite3_result_int64(context, (sqlite3_int64)tr_scan_stat(&cursor->scan)->st_dev); break;
   case LINES_INODE: sqlite3_result_int64(context, (sqlite3_int64)tr_scan_stat(&cursor->scan)->st_ino); break;
+  case LINES_HASH: tr_lines_result_hash(context, line); break;
+  case LINES_ROW: return tr_lines_result_row(context, cursor);
   default: result_of_record(context, cursor, column); break;
   }
   return SQLITE_OK;

@@ -39,7 +39,7 @@
 # shellcheck shell=bash
 parse_options 'to= host= state= config= follow once interval= tries= resend' "$@"
 load lib/{option_values,query,sql_text,atomic,characters}
-load ship/{sink,state,cursor,listing,reading,place,spool,sending,retry,marks}
+load ship/{sink,state,cursor,program,listing,reading,place,spool,sending,retry,marks}
 at_most 0
 exclusive follow once
 [[ -n ${opt[to]-} ]] || usage_error 'ship wants a sink: --to URL'
@@ -78,6 +78,7 @@ trap_signals() {
     # shellcheck disable=SC2064  # now
     trap "end_by $signal" "$signal"
   done
+  trap stop_program EXIT
 }
 trap_signals
 
@@ -87,16 +88,22 @@ round() {
   has_unreadable=''
   set_listing listing
   while true; do
-    more='' lost=()
-    set_batch batch
-    step "$listing" "$batch"
-    listing=''
+    lost=()
+    if [[ -n $is_begun ]]; then
+      end_next
+    else
+      more=''
+      set_batch batch
+      step "$listing" "$batch"
+      listing=''
+    fi
     drain
     for file in "${lost[@]}"; do find_again "$file"; done
     ((searches += ${#lost[@]}, searches < 10000)) || break
     [[ -n $more || ${#lost[@]} -gt 0 ]] || break
   done
   [[ -z $outcome ]] || step
+  end_program
   save_marks
 }
 
@@ -119,7 +126,7 @@ sqlite_setup
 exec {silence}<> <(:)
 open_state
 check_config
-outcome='' has_unreadable='' more='' lost=() has_unsaid_dead=1
+outcome='' has_unreadable='' more='' lost=() has_unsaid_dead=1 is_begun='' batches=0
 open_cursor
 open_marks
 [[ -n $marks && -e $marks ]] || save_marks
@@ -135,6 +142,6 @@ while [[ -v opt[follow] ]]; do
   round
   report
 done
-rm -f -- "$body_file" "$answer_file" "$report_file"
+rm -f -- "$body_file" "$next_body_file" "$answer_file" "$report_file"
 ((${#left_out[@]} == 0)) || exit "$EXIT_IO"
 ((dead == 0)) || exit "$EXIT_NO"

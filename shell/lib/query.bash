@@ -53,9 +53,13 @@ run_sqlite() {
       "${sqlite_database:-:memory:}" 2>&1 >&3 3>&-)
     status=$?
   } 3>&1
-  ((status != 130 && status != 141)) || return "$status"
-  # If there was no error, the version is all that it printed.
-  [[ $status == 0 && $complaint == *"$VERSION_MARK"+([0-9.]) ]] || judge_end "$status" "$complaint"
+  judge_program "$status" "$complaint"
+}
+
+# judge_program STATUS COMPLAINT - if there was no error, the version is all that it printed.
+judge_program() {
+  (($1 != 130 && $1 != 141)) || return "$1"
+  [[ $1 == 0 && $2 == *"$VERSION_MARK"+([0-9.]) ]] || judge_end "$1" "$2"
 }
 
 # judge_end STATUS COMPLAINT - handles messages of the program, and its exit status.

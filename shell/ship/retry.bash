@@ -3,6 +3,7 @@
 # shellcheck shell=bash
 
 MOST_REFUSALS=1000 # in a row, of one batch: then it is not the rows
+TURN_REFUSALS=100  # in a row: then the smallest requests come first, and after as many the largest again
 
 # drain - sends what is in the spool; `request_id` is the first, if there is any. The outcome of a request and the
 # choice of the next one are one transaction.
@@ -34,8 +35,10 @@ drain() {
 # take this request, or with 75 if tries run out; the spool keeps it for the next run.
 send_patiently() {
   local tries=0
+  begin_next
   while true; do
     send
+    [[ $verdict == @(taken|changed) ]] || drop_next
     case $verdict in
       taken | refused) [[ $tries == 0 ]] || say "$sink_words: it answers again"; return ;;
       stop) stop_shipping "$words" ;;

@@ -38,11 +38,11 @@ send() {
   local report status
   set_request_url
   : >"$answer_file" || die "$EXIT_IO" "cannot write $answer_file"
-  curl -q --silent --show-error --connect-timeout 10 --max-time 300 "${curl_config[@]}" \
+  (leave_program; exec curl -q --silent --show-error --connect-timeout 10 --max-time 300 "${curl_config[@]}" \
     --no-location --no-fail --no-include --request POST --globoff --header 'Expect:' \
     --header 'Content-Type: application/x-ndjson' --header "Content-Length: $request_bytes" \
     --output "$answer_file" --write-out '%{http_code} %{redirect_url}\n' \
-    --data-binary "@$body_file" --url "$request_url" >"$report_file" 2>&1 </dev/null &
+    --data-binary "@$body_file" --url "$request_url") >"$report_file" 2>&1 </dev/null &
   curl_pid=$!
   wait "$curl_pid"
   status=$?

@@ -16,7 +16,8 @@ open_state() {
     usage_error "--state wants a path without quotation marks, backslashes and control characters, not '$state'"
   umask 077
   mkdir -p -- "$state" || exit "$EXIT_IO"
-  cursor=$state/$sink_name.db body_file=$state/$sink_name.body answer_file=$state/$sink_name.answer
+  cursor=$state/$sink_name.db answer_file=$state/$sink_name.answer
+  body_file=$state/$sink_name.body next_body_file=$state/$sink_name.next
   report_file=$state/$sink_name.curl
   { exec {lock}>>"$state/$sink_name.lock"; } 2>/dev/null || die "$EXIT_IO" "cannot write in the directory $state"
   flock -n "$lock" || die "$EXIT_BUSY" "another ship is running with the cursor $cursor"

@@ -33,3 +33,12 @@ db.execute("INSERT INTO t VALUES ('a')")
 assert db.execute("SELECT h FROM t").fetchone()[0] == fnv("a")
 PYTHON
 }
+
+@test "taskresults_ship_body joins rows with a line feed between two; NULL without rows; what is too long is an error" {
+  assert_rows '{"a":1,"seq":-5,"hash":9223372036854775807,"n":2,"b":"é"}' "SELECT taskresults_ship_body('{\"a\":1', -5, 9223372036854775807, 2, '\"b\":\"é\"}')"
+  assert_rows $'{,"seq":1,"hash":0,"n":1,}\n{,"seq":2,"hash":0,"n":1,}' \
+    "SELECT taskresults_ship_body('{', value, 0, 1, '}') FROM (SELECT value FROM json_each('[1, 2]') ORDER BY value)"
+  assert_rows NULL "SELECT quote(taskresults_ship_body('{', 1, 0, 1, '}')) FROM (SELECT 1 WHERE 0)"
+  run sql '.limit length 1000' "SELECT taskresults_ship_body('{', 1, 0, 1, '\"' || value || '\"}') FROM json_each('[\"$(printf '%0500d' 1)\", \"$(printf '%0500d' 1)\"]')"
+  [[ $status != 0 && $output == *'too big'* ]]
+}

@@ -95,3 +95,37 @@ PYTHON
     [[ $status -ne 0 && $output == *"$results/b.jsonl cannot be "* ]] || { echo "$fault: $output"; return 1; }
   done
 }
+
+@test "hash is taskresults_hash() of the stored line, and of a line that is too long of its length" {
+  cp "$root"/tests/data/odd-lines/*.jsonl "$results"
+  assert_rows 0 "SELECT count(*) FROM task_lines WHERE line IS NOT NULL AND hash <> taskresults_hash(line)"
+  export TASKRESULTS_MAX_LINE=30
+  assert_rows 0 "SELECT count(*) FROM task_lines WHERE hash <> taskresults_hash(coalesce(line, 'of ' || length || ' bytes'))"
+  [[ $(sql 'SELECT count(*) > 10 FROM task_lines WHERE line IS NULL') == 1 ]]
+}
+
+@test "row has the values of the columns, in the very bytes that ship's SQL writes; NULL for rejects and rare numbers" {
+  cp "$root"/tests/data/odd-lines/*.jsonl "$results"
+  python3 - "$results/made.jsonl" <<'PYTHON'
+import random, sys
+rng = random.Random(5)
+ESCAPES = [r"\"", r"\\", r"\/", r"\b", r"\f", r"\n", r"\r", r"\t", r"\u0000", r"\u001F", r"\u0022", r"\u005c", r"\u007f", r"\u00e9", r"\u20AC",
+           r"\ud83d\uDE00", r"\ud800", r"\udc00", r"\uD800\ud83d\ude00", "\x7f", "x", "\u00e9", "\U0001f600", "'", "/"]
+def text():
+    return '"' + "".join(rng.choice(ESCAPES) for _ in range(rng.randrange(6))) + '"'
+def value():
+    return rng.choice([text(), text(), text(), "null", "true", "false", "NaN", "Infinity", "-Infinity", "0", "-0", "12", "-7", "1.5", "1e400", "9" * 18,
+                       "9" * 19, "1" + "0" * 30, '{"a": "b\\n\\"", "c": [1, "\\u0001"]}', "[ ]"])
+with open(sys.argv[1], "w") as file:
+    for _ in range(3000):
+        keys = [k for k in ("timestamp", "job_name", "success", "output", "error") if rng.random() < 0.9]
+        members = [f'"{k}": ' + ('"2026-01-01T00:00:00.25Z"' if k == "timestamp" and rng.random() < 0.7 else value()) for k in keys]
+        file.write("{" + ", ".join(members) + "}\n")
+PYTHON
+  local RECORD_JSON REJECT_JSON
+  eval "$(sed -n '/^RECORD_JSON=/,/^REJECT_JSON=/p' "$root/shell/ship/reading.bash" | sed '$d')"
+  assert_rows '0|1|1' "SELECT sum('{' || row <> $RECORD_JSON), sum(row IS NOT NULL) > 1500, sum(row IS NULL) > 300 FROM task_lines AS l
+    WHERE reason IS NULL"
+  assert_rows 0 "SELECT count(*) FROM task_lines WHERE reason IS NOT NULL AND row IS NOT NULL"
+  assert_rows 0 "SELECT count(*) FROM task_lines WHERE reason IS NULL AND row IS NULL AND typeof(success) = 'text'"
+}

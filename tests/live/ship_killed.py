@@ -23,6 +23,7 @@ import sys
 shell, extension, directory, seed, kills = sys.argv[1], sys.argv[2], sys.argv[3], int(sys.argv[4]), int(sys.argv[5])
 rng = random.Random(seed)
 PRUNES, CUTS, NEW_CURSORS = ((1, 0, 0), (1, 1, 0), (0, 1, 1))[seed % 3]
+shim = os.path.join(os.path.dirname(extension), "build/shim/kill_at.so")
 results, state, sink_dir = (os.path.join(directory, name) for name in ("results", "state", "sink"))
 marks_dir = os.path.join(results, ".taskresults/shipped")
 truth = {}  # job -> the finished lines that were ever written, in order
@@ -66,7 +67,8 @@ def prepare():
     for program in ("sqlite3", "curl"):
         path = os.path.join(directory, "bin", program)
         with open(path, "w", encoding="utf-8") as file:
-            # Counts the calls; at the one that is named it kills all of ship, before or after the real program ran.
+            # Counts the calls; at the one that is named it kills all of ship, before or after the real program ran. Or
+            # the shim does, at a call that writes the database: a commit consists of several.
             file.write(f"""#!/bin/bash
 calls=$(<"{directory}/calls") calls=$((calls + 1))
 echo "$calls" >"{directory}/calls"
@@ -76,14 +78,16 @@ if [[ $when == after && $at == "$calls" ]]; then
   "{shutil.which(program)}" "$@"
   kill -KILL 0
 fi
+[[ {program} == curl ]] || export LD_PRELOAD="{shim}" KILL_COUNT="{directory}/writes"
+[[ $when != write ]] || export KILL_AT="$at"
 exec "{shutil.which(program)}" "$@"
 """)
         os.chmod(path, 0o755)
 
 
 def ship(kill="never 0", timeout=None, options=()):
-    """Its exit status, and how often it started a program; -9 if it was killed."""
-    for name, text in (("calls", "0\n"), ("kill", kill + "\n")):
+    """Its exit status, how often it started a program, and how often these wrote the database; -9 if it was killed."""
+    for name, text in (("calls", "0\n"), ("kill", kill + "\n"), ("writes", "")):
         with open(os.path.join(directory, name), "w", encoding="utf-8") as file:
             file.write(text)
     environment = dict(os.environ, SCHEDULER_RESULTS_DIR=results, TASKRESULTS_EXTENSION=extension,
@@ -100,14 +104,14 @@ def ship(kill="never 0", timeout=None, options=()):
         sys.stderr.write(messages.decode())
     note("ship", kill, timeout, process.returncode, messages.decode())
     with open(os.path.join(directory, "calls"), encoding="utf-8") as file:
-        return process.returncode, int(file.read() or 0)
+        return process.returncode, int(file.read() or 0), os.path.getsize(os.path.join(directory, "writes"))
 
 
 def ship_well():
     for _ in range(20):
-        status, calls = ship()
+        status, *counts = ship()
         if status == 0:
-            return calls
+            return counts
         assert status == 75, f"ship: exit status {status}"
     raise AssertionError("ship never ended well")
 
@@ -342,7 +346,7 @@ sink = subprocess.Popen([sys.executable, os.path.join(os.path.dirname(__file__),
                         stdout=subprocess.PIPE, text=True)
 port = int(sink.stdout.readline())
 jobs = ["a", "b", "c d'\"", "e"]
-killed, calls = 0, 12
+killed, calls, writes = 0, 12, 60
 try:
     for job in jobs[:3]:
         append(job)
@@ -353,10 +357,13 @@ try:
         if PRUNES and rng.random() < 0.7:
             prune(rng.choice(list(truth)))
         plan_failures()
-        if rng.random() < 0.6:
-            status, _ = ship(kill=f"{rng.choice(('before', 'after'))} {rng.randrange(1, calls + 2)}")
+        how = rng.random()
+        if how < 0.3:
+            status, *_ = ship(kill=f"{rng.choice(('before', 'after'))} {rng.randrange(1, calls + 2)}")
+        elif how < 0.7:
+            status, *_ = ship(kill=f"write {rng.randrange(1, writes + 2)}")
         else:
-            status, _ = ship(timeout=rng.random() * 1.2)
+            status, *_ = ship(timeout=rng.random() * 1.2)
         killed += status == -9
         assert status in (-9, 0, 75), f"ship: exit status {status}"
         if PRUNES and rng.random() < 0.5:
@@ -375,7 +382,7 @@ try:
             count("cursors deleted")
         if rng.random() < 0.2:
             open(os.path.join(sink_dir, "plan"), "w").close()
-            calls = ship_well()
+            calls, writes = ship_well()
             check()
             if rng.random() < 0.3:
                 rename_moves()

@@ -183,6 +183,59 @@ PYTHON
   [[ $(stored records) == 50000 && $(jq_rows records seq | sort -nu | wc -l) == 50000 ]]
 }
 
+@test "while a request is on its way the next batch is read, but counts only when this one has arrived" {
+  make_job a 25000
+  printf '%s\n' ok hold >"$sink/plan" # a row for the file, and then the records
+  taskresults ship --to "$url" --state "$state" 3>&- &
+  local pid=$! database
+  await next_is_written
+  database=$(echo "$state"/*.db)
+  [[ $(sqlite3 -batch -init /dev/null "$database" "SELECT count(*), (SELECT value FROM meta WHERE key = 'sent') FROM spool") == '1|10000' ]]
+  touch "$sink/release"
+  wait "$pid"
+  [[ $(stored records) == 25000 && $(jq_rows records seq | sort -nu | wc -l) == 25000 ]]
+}
+
+next_is_written() {
+  local next
+  next=$(echo "$state"/*.next)
+  [[ $(tail -n 1 "$next") == {*'"offset":'*'}' ]]
+}
+
+@test "a cursor database of the first version of ship goes on: what waits is sent, what was sent is known" {
+  make_job a 3
+  mkdir -m 700 "$state"
+  local name=${url#http://}
+  name=${name//[:\/]/_} name=${name%_}
+  sqlite3 -batch -bail -init /dev/null -cmd ".load $extension" "$state/$name.db" <<SQL
+PRAGMA journal_mode=WAL;
+CREATE TABLE meta(key TEXT PRIMARY KEY, value) WITHOUT ROWID;
+CREATE TABLE files(id INTEGER PRIMARY KEY, job TEXT UNIQUE, listed INTEGER, seen TEXT, seen_dev INTEGER,
+  seen_inode INTEGER, seen_bytes INTEGER, hint TEXT, pending INTEGER, lost INTEGER NOT NULL DEFAULT 0,
+  dev INTEGER, inode INTEGER, last_offset INTEGER, last_hash INTEGER, place INTEGER NOT NULL DEFAULT 0,
+  searched INTEGER NOT NULL DEFAULT 0, run TEXT NOT NULL DEFAULT '', told_s INTEGER);
+CREATE TABLE counts(file INTEGER, time_us INTEGER, hash INTEGER, n INTEGER, PRIMARY KEY(file, time_us, hash))
+  WITHOUT ROWID;
+CREATE TABLE spool(id INTEGER PRIMARY KEY AUTOINCREMENT, stream TEXT, bytes INTEGER, refused TEXT, body TEXT);
+CREATE TABLE dead(id INTEGER PRIMARY KEY, stream TEXT, at_s INTEGER, reason TEXT, body TEXT);
+CREATE TABLE moves(id INTEGER PRIMARY KEY, file INTEGER, dev INTEGER, inode INTEGER, a INTEGER, new_inode INTEGER,
+  b INTEGER);
+CREATE INDEX moves_of_file ON moves(file, inode);
+INSERT INTO meta VALUES ('format', 1), ('url', '$url'), ('host', '$(uname -n)'), ('results', '$(realpath "$results")'),
+  ('base', 1000000), ('sent', 1), ('moves_at', 0), ('moves_hash', taskresults_hash(''));
+INSERT INTO files(job, listed, pending, dev, inode, last_offset, last_hash, place, searched, run, told_s)
+  SELECT job_id, 1, 1, dev, inode, offset, hash, length + 1, length + 1, printf('%016x', hash), unixepoch()
+  FROM task_lines WHERE offset = 0;
+INSERT INTO counts SELECT 1, time_us, hash, 1 FROM task_lines WHERE offset = 0;
+INSERT INTO spool(stream, body) VALUES ('records', '{"seq":1000001,"offset":0,"waits":1}');
+SQL
+  run ship
+  assert_output ''
+  [[ $(jq_rows records seq) == $'1000001\n1000003\n1000004' && $(stored records) == 3 ]] || { cat "$sink/rows"; return 1; }
+  head -n 1 "$sink/rows" | grep -qF '"waits":1'
+  [[ $(jq_rows records offset | sort -nu | wc -l) == 3 ]]
+}
+
 @test "what will be the same next time ends it with the sink's words: 401, 403, 404, a redirect, and the codes of old servers' 500" {
   local answer
   make_job a 3
@@ -276,15 +329,15 @@ PYTHON
   local i tree=$BATS_TEST_TMPDIR/tree
   mkdir "$tree"
   cp -r "$root"/{shell,taskresults.so,taskresults-run} "$tree"
-  sed -i 's/^MOST_REFUSALS=1000 /MOST_REFUSALS=20 /' "$tree/shell/ship/retry.bash"
-  grep -q '^MOST_REFUSALS=20 ' "$tree/shell/ship/retry.bash"
+  sed -i 's/^MOST_REFUSALS=1000 /MOST_REFUSALS=20 /; s/^TURN_REFUSALS=100 /TURN_REFUSALS=5 /' "$tree/shell/ship/retry.bash"
+  [[ $(grep -cE '^(MOST_REFUSALS=20|TURN_REFUSALS=5) ' "$tree/shell/ship/retry.bash") == 2 ]]
   for i in {1..64}; do
-    if ((i % 8 == 3)); then echo '{"output": "poison"}'; else echo '{"output": "health"}'; fi
+    if ((i % 4 == 3)); then echo '{"output": "poison"}'; else echo '{"output": "health"}'; fi
   done >"$results/a.jsonl"
   echo 'refuse poison' >"$sink/always"
   run "$tree/shell/taskresults" ship --to "$url" --state "$state"
-  [[ $status == 1 && $(stored records) == 56 ]] || { echo "$status: $output"; return 1; }
-  [[ $(sqlite3 "$state"/*.db 'SELECT count(*) FROM dead') == 8 ]]
+  [[ $status == 1 && $(stored records) == 48 ]] || { echo "$status: $output"; return 1; }
+  [[ $(sqlite3 "$state"/*.db 'SELECT count(*) FROM dead') == 16 ]]
   [[ $(grep -c '"stored": false' "$sink/requests") -gt 20 ]]
 }
 
