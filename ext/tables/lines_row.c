@@ -26,27 +26,27 @@ static size_t row_room(const TrLine *line) {
   return KEYS_SIZE + 2 * line->length + (size_t)6 * TR_SIGNATURE_SIZE;
 }
 
-static void put(RowText *out, const char *text, size_t length) {
+static void row_put(RowText *out, const char *text, size_t length) {
   assert(length <= out->room - out->length);
   memcpy(out->bytes + out->length, text, length);
   out->length += length;
 }
 
-static void put_all(RowText *out, const char *text) {
-  put(out, text, strlen(text));
+static void row_put_all(RowText *out, const char *text) {
+  row_put(out, text, strlen(text));
 }
 
-static void put_number(RowText *out, int64_t number) {
+static void row_put_number(RowText *out, int64_t number) {
   char digits[24], *at = digits + sizeof digits;
   uint64_t rest = number < 0 ? 0 - (uint64_t)number : (uint64_t)number;
   do *--at = (char)('0' + rest % 10);
   while ((rest /= 10) != 0);
   if (number < 0) *--at = '-';
-  put(out, at, (size_t)(digits + sizeof digits - at));
+  row_put(out, at, (size_t)(digits + sizeof digits - at));
 }
 
 /* As json_quote() escapes it. */
-static void put_character(RowText *out, unsigned char c) {
+static void row_put_character(RowText *out, unsigned char c) {
   static const char letter[0x20] = {['\b'] = 'b', ['\t'] = 't', ['\n'] = 'n', ['\f'] = 'f', ['\r'] = 'r'};
   static const char hex[] = "0123456789abcdef";
   char escape[6] = {'\\', (char)c};
@@ -54,20 +54,20 @@ static void put_character(RowText *out, unsigned char c) {
     memcpy(escape + 1, "u00", 3);
     escape[4] = hex[c >> 4];
     escape[5] = hex[c & 15];
-    put(out, escape, 6);
+    row_put(out, escape, 6);
     return;
   }
   if (c < 0x20) escape[1] = letter[c];
   if (c < 0x20 || c == '"' || c == '\\')
-    put(out, escape, 2);
+    row_put(out, escape, 2);
   else
-    put(out, escape + 1, 1);
+    row_put(out, escape + 1, 1);
 }
 
-static void put_quoted(RowText *out, TrBytes bytes) {
-  put(out, "\"", 1);
-  for (size_t i = 0; i < bytes.length; i++) put_character(out, (unsigned char)bytes.text[i]);
-  put(out, "\"", 1);
+static void row_put_quoted(RowText *out, TrBytes bytes) {
+  row_put(out, "\"", 1);
+  for (size_t i = 0; i < bytes.length; i++) row_put_character(out, (unsigned char)bytes.text[i]);
+  row_put(out, "\"", 1);
 }
 
 /* The length of an escape \uXXXX, or of two that are one character. */
@@ -79,9 +79,9 @@ static size_t escape_length(const char *text, size_t room) {
 }
 
 /* A string of a record, whose escapes are valid. All but \u and \/ are as json_quote() would write them. */
-static void put_string(RowText *out, const char *text, size_t length) {
+static void row_put_string(RowText *out, const char *text, size_t length) {
   const char *end = text + length, *done = text, *at = text;
-  put(out, "\"", 1);
+  row_put(out, "\"", 1);
   while ((at = memchr(at, '\\', (size_t)(end - at))) != NULL) {
     if (at[1] != 'u' && at[1] != '/') {
       at += 2;
@@ -90,12 +90,12 @@ static void put_string(RowText *out, const char *text, size_t length) {
     unsigned char decoded[12];
     size_t escape = at[1] == '/' ? 2 : escape_length(at, (size_t)(end - at));
     size_t count = tr_decode_string((const unsigned char *)at, escape, decoded);
-    put(out, done, (size_t)(at - done));
-    for (size_t i = 0; i < count; i++) put_character(out, decoded[i]);
+    row_put(out, done, (size_t)(at - done));
+    for (size_t i = 0; i < count; i++) row_put_character(out, decoded[i]);
     done = at += escape;
   }
-  put(out, done, (size_t)(end - done));
-  put(out, "\"", 1);
+  row_put(out, done, (size_t)(end - done));
+  row_put(out, "\"", 1);
 }
 
 static bool is_null_span(const TrSpan *span) {
@@ -103,21 +103,21 @@ static bool is_null_span(const TrSpan *span) {
 }
 
 /* The value as a text. SQLITE_OK or SQLITE_NOMEM. */
-static int put_as_text(RowText *out, TrScanCursor *cursor, const char *key, TrField field, const char *if_null) {
+static int row_put_as_text(RowText *out, TrScanCursor *cursor, const char *key, TrField field, const char *if_null) {
   const TrLine *line = tr_scan_line(&cursor->scan);
   const TrSpan *span = &tr_scan_record(&cursor->scan)->field[field];
   TrBytes text;
-  put_all(out, key);
+  row_put_all(out, key);
   if (is_null_span(span)) {
-    put_all(out, if_null);
+    row_put_all(out, if_null);
     return SQLITE_OK;
   }
   if (span->kind == TR_STRING) {
-    put_string(out, (const char *)line->text + span->start, span->length);
+    row_put_string(out, (const char *)line->text + span->start, span->length);
     return SQLITE_OK;
   }
   int rc = tr_span_text(line, span, tr_table_connection(&cursor->cursor)->c_locale, &cursor->cursor.scratch, &text);
-  if (rc == SQLITE_OK) put_quoted(out, text);
+  if (rc == SQLITE_OK) row_put_quoted(out, text);
   return rc;
 }
 
@@ -128,54 +128,54 @@ static bool is_rare_number(const TrLine *line, const TrSpan *span) {
   return span->kind == TR_REAL || span->kind == TR_PLUS_INFINITY || span->kind == TR_MINUS_INFINITY;
 }
 
-static void put_success(RowText *out, const TrLine *line, const TrSpan *span) {
+static void row_put_success(RowText *out, const TrLine *line, const TrSpan *span) {
   if (span->kind == TR_INTEGER)
-    put(out, (const char *)line->text + span->start, span->length);
+    row_put(out, (const char *)line->text + span->start, span->length);
   else if (span->kind == TR_TRUE || span->kind == TR_FALSE)
-    put_number(out, span->kind == TR_TRUE);
+    row_put_number(out, span->kind == TR_TRUE);
   else
-    put_all(out, "null");
+    row_put_all(out, "null");
 }
 
-static int put_signature(RowText *out, TrScanCursor *cursor, bool ok) {
+static int row_put_signature(RowText *out, TrScanCursor *cursor, bool ok) {
   const TrLine *line = tr_scan_line(&cursor->scan);
   const TrSpan *error = &tr_scan_record(&cursor->scan)->field[TR_ERROR];
   char signature[TR_SIGNATURE_SIZE];
   TrBytes text;
   if (ok || is_null_span(error)) {
-    put_all(out, "null");
+    row_put_all(out, "null");
     return SQLITE_OK;
   }
   int rc = tr_span_text(line, error, tr_table_connection(&cursor->cursor)->c_locale, &cursor->cursor.scratch, &text);
-  if (rc == SQLITE_OK) put_quoted(out, (TrBytes){signature, tr_signature_of(text, signature)});
+  if (rc == SQLITE_OK) row_put_quoted(out, (TrBytes){signature, tr_signature_of(text, signature)});
   return rc;
 }
 
-static int put_members(RowText *out, TrScanCursor *cursor) {
+static int row_put_members(RowText *out, TrScanCursor *cursor) {
   const TrLine *line = tr_scan_line(&cursor->scan);
   const TrRecord *record = tr_scan_record(&cursor->scan);
   bool ok = tr_record_is_ok(line, record);
   int64_t time_us;
-  put_all(out, "\"time_us\":");
+  row_put_all(out, "\"time_us\":");
   if (tr_span_time_us(line, &record->field[TR_TIMESTAMP], &time_us))
-    put_number(out, time_us);
+    row_put_number(out, time_us);
   else
-    put_all(out, "null");
-  int rc = put_as_text(out, cursor, ",\"timestamp\":", TR_TIMESTAMP, "null");
-  if (rc == SQLITE_OK) rc = put_as_text(out, cursor, ",\"job_name\":", TR_JOB_NAME, "null");
-  put_all(out, ",\"success\":");
-  put_success(out, line, &record->field[TR_SUCCESS]);
-  put_all(out, ",\"ok\":");
-  put_number(out, ok);
-  if (rc == SQLITE_OK) rc = put_as_text(out, cursor, ",\"output\":", TR_OUTPUT, "\"\"");
-  if (rc == SQLITE_OK) rc = put_as_text(out, cursor, ",\"error\":", TR_ERROR, "\"\"");
-  put_all(out, ",\"missing\":");
-  put_number(out, is_null_span(&record->field[TR_OUTPUT]) + 2 * is_null_span(&record->field[TR_ERROR]));
-  put_all(out, ",\"signature\":");
-  if (rc == SQLITE_OK) rc = put_signature(out, cursor, ok);
-  put_all(out, ",\"offset\":");
-  put_number(out, line->offset);
-  put(out, "}", 1);
+    row_put_all(out, "null");
+  int rc = row_put_as_text(out, cursor, ",\"timestamp\":", TR_TIMESTAMP, "null");
+  if (rc == SQLITE_OK) rc = row_put_as_text(out, cursor, ",\"job_name\":", TR_JOB_NAME, "null");
+  row_put_all(out, ",\"success\":");
+  row_put_success(out, line, &record->field[TR_SUCCESS]);
+  row_put_all(out, ",\"ok\":");
+  row_put_number(out, ok);
+  if (rc == SQLITE_OK) rc = row_put_as_text(out, cursor, ",\"output\":", TR_OUTPUT, "\"\"");
+  if (rc == SQLITE_OK) rc = row_put_as_text(out, cursor, ",\"error\":", TR_ERROR, "\"\"");
+  row_put_all(out, ",\"missing\":");
+  row_put_number(out, is_null_span(&record->field[TR_OUTPUT]) + 2 * is_null_span(&record->field[TR_ERROR]));
+  row_put_all(out, ",\"signature\":");
+  if (rc == SQLITE_OK) rc = row_put_signature(out, cursor, ok);
+  row_put_all(out, ",\"offset\":");
+  row_put_number(out, line->offset);
+  row_put(out, "}", 1);
   return rc;
 }
 
@@ -186,7 +186,7 @@ int tr_lines_result_row(sqlite3_context *context, TrScanCursor *cursor) {
   RowText out = {.room = row_room(line)};
   out.bytes = sqlite3_malloc64(out.room);
   if (out.bytes == NULL) return SQLITE_NOMEM;
-  int rc = put_members(&out, cursor);
+  int rc = row_put_members(&out, cursor);
   if (rc == SQLITE_OK)
     sqlite3_result_text64(context, out.bytes, out.length, sqlite3_free, SQLITE_UTF8);
   else
