@@ -78,7 +78,8 @@ SELECT 'target', hex(job_id) FROM (SELECT DISTINCT job_id FROM import_cursor.bat
 }
 
 # SQL: of a batch that was on its way when an import ended too early, finds the lines that are in the files. Where a
-# file is not the one that it was, it was pruned or rotated since; then all that is left of the job is searched.
+# file is not the one that it was, it was pruned or rotated since; then all that is left of the job is searched. (Without
+# its condition, DELETE would write even if there is nothing.)
 SETTLE_SQL="BEGIN;
 SELECT 'damaged' FROM import_cursor.batch WHERE hash IS NOT taskresults_hash(json_array($RECORD)) LIMIT 1;
 CREATE TEMP TABLE import_target AS SELECT t.*, EXISTS (SELECT 1 FROM task_lines AS l
@@ -95,7 +96,7 @@ CREATE TEMP TABLE import_done AS SELECT b.time_us, b.key
 INSERT OR IGNORE INTO import_cursor.seen SELECT time_us, key, unixepoch() FROM import_done;
 DELETE FROM import_cursor.batch WHERE EXISTS (SELECT 1 FROM import_done AS d
   WHERE d.time_us = batch.time_us AND d.key = batch.key);
-DELETE FROM import_cursor.targets;
+DELETE FROM import_cursor.targets WHERE true;
 COMMIT;"
 
 # set_refusals NAME - sets NAME to the SQL that notes the rows which cannot be records, each once; prints those that

@@ -11,6 +11,8 @@ load ../lib/host
   assert_rows '1770710404500000|1770714004000000|-1000000|0|99999999999000000|100000000000000' \
     "SELECT taskresults_epoch('2026-02-10T09:00:04.5+01:00'), taskresults_epoch('2026-02-10T09:00:04'), taskresults_epoch(-1),
       taskresults_epoch(0), taskresults_epoch(99999999999), taskresults_epoch(100000000000)"
+  assert_rows '1770000000123500|1770000000123456|NULL' \
+    "SELECT taskresults_epoch(1770000000123.5), taskresults_epoch('1770000000123456.25'), taskresults_epoch(-99999999999)"
   assert_rows 'NULL|NULL|NULL|NULL|NULL|NULL|NULL|NULL|NULL' \
     "SELECT taskresults_epoch(NULL), taskresults_epoch(''), taskresults_epoch('soon'), taskresults_epoch('5m'), taskresults_epoch(x'31'),
       taskresults_epoch(9e18), taskresults_epoch(-9223372036854775808), taskresults_epoch('1 2'), taskresults_epoch(9e999)"

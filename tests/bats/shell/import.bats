@@ -55,8 +55,11 @@ make_hermes() {
   [[ $(records) == 'mail|mail|1|2026-11-01T09:00:00.123456Z||
 mail|mail|0|2026-11-01T10:00:00.000000Z||RuntimeError: no network
 news|news|0|2026-11-01T12:00:00.000000Z||Scheduler restarted' ]] || { records; return 1; }
+  local before
+  before=$(stat -c '%i %y' "$results/.taskresults/imported/hermes.db" "$results"/*.jsonl)
   run import --preset hermes
   assert_output '0 rows imported'
+  [[ $(stat -c '%i %y' "$results/.taskresults/imported/hermes.db" "$results"/*.jsonl) == "$before" ]] # it wrote nothing
   # A run that ended before others which were imported, and its scheduler forgets old ones.
   in_source "UPDATE executions SET status = 'completed', finished_at = '2026-11-01T09:30:00+01:00' WHERE id = 'c';
     DELETE FROM executions WHERE id = 'b'"
