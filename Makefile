@@ -19,8 +19,12 @@ OBJCOPY ?= objcopy
 FOLDERS := base read figures scheduler write export history prune scan tables functions
 SOURCES := $(foreach folder,$(FOLDERS),$(sort $(wildcard ext/$(folder)/*.c))) ext/extension.c
 
+# Only where a long has 32 bits: elsewhere off_t has 64 anyway, and the calls would have other names, such as openat64,
+# which the libraries of tests/shim do not stand in for.
+LARGE_FILES = $(eval LARGE_FILES := $(if $(filter 4,$(shell echo __SIZEOF_LONG__ | $(CC) $(CFLAGS) -E -P -)),-D_FILE_OFFSET_BITS=64))$(LARGE_FILES)
+
 # Recursive (=) on purpose: pkg-config runs only when something is compiled, after `deps` has installed it.
-PKG_CFLAGS = -D_FILE_OFFSET_BITS=64 $(shell $(PKG_CONFIG) --cflags $(PKGS)) $(if $(filter 0,$(WITH_ARCHIVE)),-DTR_WITHOUT_ARCHIVE) \
+PKG_CFLAGS = $(LARGE_FILES) $(shell $(PKG_CONFIG) --cflags $(PKGS)) $(if $(filter 0,$(WITH_ARCHIVE)),-DTR_WITHOUT_ARCHIVE) \
              $(if $(filter 0,$(WITH_SEAL)),-DTR_WITHOUT_DIGEST)
 LINKED_LIBS = $(shell $(PKG_CONFIG) --libs $(LINKED))
 SQLITE_LIBS = $(shell $(PKG_CONFIG) --libs sqlite3)

@@ -7,8 +7,8 @@
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
 #endif
-#ifndef _FILE_OFFSET_BITS
-#define _FILE_OFFSET_BITS 64 /* files over 2 GiB, also where a long has 32 bits */
+#if __SIZEOF_LONG__ < 8 && !defined _FILE_OFFSET_BITS
+#define _FILE_OFFSET_BITS 64 /* files over 2 GiB; elsewhere that only gives the calls other names, see the Makefile */
 #endif
 #include <errno.h>
 #include <locale.h>
