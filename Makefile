@@ -16,7 +16,7 @@ OBJCOPY ?= objcopy
 
 # From the lowest to the highest: each folder includes only folders before it (ext/tr.h is the map, .ci/lint keeps the
 # order).
-FOLDERS := base read figures scheduler write export history prune scan tables functions
+FOLDERS := base mapping read figures scheduler write export history prune scan tables functions
 SOURCES := $(foreach folder,$(FOLDERS),$(sort $(wildcard ext/$(folder)/*.c))) ext/extension.c
 
 # Only where a long has 32 bits: elsewhere off_t has 64 anyway, and the calls would have other names, such as openat64,
@@ -52,7 +52,7 @@ build/release/%.o: %.c | build-deps
 RUNNER := capture delay environment keep line lock log main offspring outcome ping ping_text platform_linux record say \
           settings signals stream supervise tail timeout watch write
 RUNNER_OBJECTS := $(RUNNER:%=build/runner/shell/runner/%.o) $(addprefix build/runner/ext/,base/fresh_folder.o base/target.o base/platform_linux.o \
-                  base/text.o base/timespan.o read/timestamp.o)
+                  base/text.o base/timespan.o read/epoch.o read/timestamp.o)
 taskresults-run: $(RUNNER_OBJECTS)
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -pthread
 

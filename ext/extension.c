@@ -55,6 +55,7 @@ static int register_pure_functions(TrConnection *connection) {
   if (code == SQLITE_OK) code = tr_foreign_register(connection->db);
   if (code == SQLITE_OK) code = tr_time_functions_register(connection);
   if (code == SQLITE_OK) code = tr_slots_function_register(connection);
+  if (code == SQLITE_OK) code = tr_mapping_function_register(connection);
   if (code == SQLITE_OK) code = register_version(connection->db);
   return code;
 }

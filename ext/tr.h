@@ -3,6 +3,7 @@
 ** header includes those of lower folders only; .ci/lint keeps the order. Tests include this file, the sources do not.
 **
 **   base/       errors, polling, threads, names, text, Linux, time spans, output files: what every folder may use
+**   mapping/    JSON that says what the keys of other programs mean -> a table of keys
 **   read/       directory -> file -> lines -> record -> value
 **   figures/    records -> figures: the one meaning of success, a job's statistics, groups of its errors. No SQL
 **   scheduler/  what the scheduler keeps beside the results: logs, jobs.json, checkpoints
@@ -28,6 +29,7 @@
 #define TR_H
 
 #include "base/base.h"
+#include "mapping/mapping.h"
 #include "read/read.h"
 #include "figures/figures.h"
 #include "scheduler/scheduler.h"

@@ -122,7 +122,7 @@ void tr_day_counts_begin(TrDayCounts *counts) {
 int tr_day_counts_add(TrDayCounts *counts, const TrParsed *lines, unsigned count) {
   for (const TrParsed *parsed = lines; parsed < lines + count; parsed++) {
     int64_t time_us = 0, unused;
-    if (parsed->reason != TR_OK) continue;
+    if (parsed->reason != TR_OK || tr_record_is_unknown(&parsed->record)) continue;
     TrDayCell *cell = &counts->untimed;
     bool is_timed = tr_span_time_us(&parsed->line, &parsed->record.field[TR_TIMESTAMP], &time_us);
     if (is_timed && tr_day_of_time(time_us, &unused)) cell = take_cell(counts, time_us);

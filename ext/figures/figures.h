@@ -12,7 +12,21 @@
 /* ------------------------------------------------------------------------------------------------------------------
 ** figures/success.c - is a record a success? What Python calls true of its `success`
 */
+/* Under a mapping, a record can be neither. */
+static inline bool tr_record_is_unknown(const TrRecord *record) {
+  return record->field[TR_SUCCESS].kind == TR_UNKNOWN;
+}
 bool tr_record_is_ok(const TrLine *line, const TrRecord *record);
+
+/* ------------------------------------------------------------------------------------------------------------------
+** figures/mapped_run.c - under a mapping, what a record itself says of its run
+*/
+/* False: unknown. If a record has no duration, or a negative one, it is the time from its start to its timestamp. */
+bool tr_record_duration_us(const TrLine *line, const TrRecord *record, locale_t c_locale, int64_t *us);
+bool tr_record_start_us(const TrLine *line, const TrRecord *record, locale_t c_locale, int64_t *us);
+/* Its job, if jobs are in the records: a text, or the source of any other value. No text: it has none. It borrows from
+** the line or the scratch. SQLITE_OK or SQLITE_NOMEM. */
+TR_CHECKED int tr_record_job(const TrLine *line, const TrRecord *record, TrScratch *scratch, TrBytes *job);
 
 /* ------------------------------------------------------------------------------------------------------------------
 ** figures/job_figures.c - the records and rejects of one job -> its figures
@@ -33,13 +47,16 @@ typedef struct TrJobFigures {
   locale_t c_locale; /* borrowed */
   bool wants_times;  /* the query needs `repair` or `between`, so the times of outages have to be read */
   int64_t runs, successes, rejects;
-  int64_t streak; /* n: the last n runs succeeded; -n: failed; 0: no runs */
+  int64_t unknowns, others; /* under a mapping: runs that are neither, and lines that it does not want */
+  int64_t streak;           /* n: the last n runs succeeded; -n: failed; 0: no runs */
   int64_t longest_failure_streak;
   bool outage_timed; /* the last outage began at a known time */
   int64_t outage_us; /* that time */
   TrMean repair;     /* from an outage's first failure to the success that ended it */
   TrMean between;    /* from the start of one outage to the start of the next */
   TrKept first_run, last_success, last_failure, last_error; /* as in the record; TR_ABSENT if there was none */
+  TrKept last_unknown;
+  bool ends_unknown; /* the last run is neither */
 } TrJobFigures;
 
 /* Zero a TrJobFigures and set c_locale and wants_times; that is a valid one. begin starts a new job, and keeps the
@@ -92,6 +109,26 @@ TR_CHECKED int tr_day_counts_add(TrDayCounts *counts, const TrParsed *lines, uns
 TR_CHECKED int tr_day_counts_add_removed(TrDayCounts *counts, const TrRemovedRuns *removed);
 void tr_day_counts_add_removed_untimed(TrDayCounts *counts, int64_t runs, int64_t failures);
 void tr_day_counts_free(TrDayCounts *counts);
+
+/* ------------------------------------------------------------------------------------------------------------------
+** figures/job_index.c - the jobs of files that several jobs share -> their numbers
+*/
+typedef struct TrIndexedJob {
+  char *names;       /* owned */
+  TrBytes host, job; /* in it; no text: there is none */
+} TrIndexedJob;
+
+typedef struct TrJobIndex {
+  TrIndexedJob *job; /* owned */
+  size_t count, room;
+  size_t *slot; /* owned: index into job[] + 1, or 0 */
+  size_t slot_count;
+  uint64_t seed;
+} TrJobIndex;
+
+/* A zeroed one is a valid freed one. SQLITE_OK or SQLITE_NOMEM. */
+TR_CHECKED int tr_job_index_find(TrJobIndex *index, TrBytes host, TrBytes job, size_t *which, bool *is_new);
+void tr_job_index_free(TrJobIndex *index);
 
 /* ------------------------------------------------------------------------------------------------------------------
 ** figures/quantiles.c - numbers -> their quantiles, by the nearest rank

@@ -61,6 +61,8 @@ static void end_outage(TrJobFigures *figures, const TrLine *line, const TrSpan *
 
 void tr_job_figures_begin(TrJobFigures *figures) {
   figures->runs = figures->successes = figures->rejects = 0;
+  figures->unknowns = figures->others = 0;
+  figures->ends_unknown = false;
   figures->streak = figures->longest_failure_streak = 0;
   figures->outage_timed = false;
   figures->repair = figures->between = (TrMean){0};
@@ -93,18 +95,28 @@ static inline bool is_ok(const TrParsed *parsed) {
   return success != TR_FALSE && tr_record_is_ok(&parsed->line, &parsed->record);
 }
 
+/* The last ones of these lines. Not inlined: only under a mapping are there any. */
+__attribute__((noinline)) static int keep_unknown(TrJobFigures *figures, const TrParsed *unknown,
+                                                  const TrParsed *known) {
+  if (unknown || known) figures->ends_unknown = unknown > known;
+  return unknown ? keep(&figures->last_unknown, unknown, TR_TIMESTAMP) : SQLITE_OK;
+}
+
 int tr_job_figures_add(TrJobFigures *figures, const TrParsed *lines, unsigned count) {
-  const TrParsed *first = NULL, *success = NULL, *failure = NULL;
+  const TrParsed *first = NULL, *success = NULL, *failure = NULL, *unknown = NULL;
   for (const TrParsed *parsed = lines; parsed < lines + count; parsed++) {
     if (parsed->reason != TR_OK) {
-      figures->rejects++;
+      parsed->reason == TR_OTHER ? figures->others++ : figures->rejects++;
       continue;
     }
     if (figures->runs++ == 0) first = parsed;
     if (is_ok(parsed)) {
       add_success(figures, success = parsed);
-    } else {
+    } else if (!tr_record_is_unknown(&parsed->record)) {
       add_failure(figures, failure = parsed);
+    } else {
+      figures->unknowns++;
+      unknown = parsed;
     }
   }
   int code = SQLITE_OK;
@@ -112,10 +124,13 @@ int tr_job_figures_add(TrJobFigures *figures, const TrParsed *lines, unsigned co
   if (success && code == SQLITE_OK) code = keep(&figures->last_success, success, TR_TIMESTAMP);
   if (failure && code == SQLITE_OK) code = keep(&figures->last_failure, failure, TR_TIMESTAMP);
   if (failure && code == SQLITE_OK) code = keep(&figures->last_error, failure, TR_ERROR);
+  if (figures->unknowns && code == SQLITE_OK)
+    code = keep_unknown(figures, unknown, success > failure ? success : failure);
   return code;
 }
 
 const TrKept *tr_job_figures_last_run(const TrJobFigures *figures) {
+  if (figures->ends_unknown) return &figures->last_unknown;
   return figures->streak > 0 ? &figures->last_success : &figures->last_failure;
 }
 
@@ -124,4 +139,5 @@ void tr_job_figures_free(TrJobFigures *figures) {
   sqlite3_free(figures->last_success.bytes);
   sqlite3_free(figures->last_failure.bytes);
   sqlite3_free(figures->last_error.bytes);
+  sqlite3_free(figures->last_unknown.bytes);
 }

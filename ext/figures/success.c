@@ -96,9 +96,11 @@ bool tr_record_is_ok(const TrLine *line, const TrRecord *record) {
   case TR_MINUS_INFINITY: return true;
   case TR_ABSENT:
   case TR_NULL:
+  case TR_UNKNOWN:
   case TR_FALSE: break;
   case TR_INTEGER:
   case TR_REAL: return is_more_than_0(text, success->length);
+  case TR_EPOCH:
   case TR_STRING: return success->length > 0;
   case TR_NESTED: return is_filled(text, success->length);
   }

@@ -37,6 +37,11 @@ TR_CHECKED int tr_time_functions_register(TrConnection *connection);
 TR_CHECKED int tr_slots_function_register(TrConnection *connection);
 
 /* ------------------------------------------------------------------------------------------------------------------
+** functions/mapping.c - taskresults_mapping(map): the JSON of a mapping
+*/
+TR_CHECKED int tr_mapping_function_register(TrConnection *connection);
+
+/* ------------------------------------------------------------------------------------------------------------------
 ** functions/option.c - values of options
 */
 bool tr_option_is_flag(sqlite3_value *value, bool *flag); /* 0 or 1 */

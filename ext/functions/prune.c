@@ -221,6 +221,7 @@ static int begin_call(PruneCall *call, sqlite3_context *context, int argc, sqlit
                       .marks.folder.fd = -1};
   int code = take_options(call, argc, argv, message);
   unsigned threads = 1;
+  if (code == SQLITE_OK) code = tr_settings_check_native(&call->settings, "taskresults_prune", message);
   if (code == SQLITE_OK) code = tr_settings_max_line(&call->settings, &call->max_line, message);
   if (code == SQLITE_OK) code = tr_settings_threads(&threads, message);
   call->options.one_thread = threads == 1;

@@ -14,14 +14,16 @@
 #include <string.h>
 #include <unistd.h>
 
-const TrStore tr_results_store = {.suffix = TR_SUFFIX,
+const TrStore tr_results_store = {.prefix = "",
+                                  .suffix = TR_SUFFIX,
                                   .suffix_length = TR_SUFFIX_LEN,
                                   .word = "results",
                                   .table = "task_results",
                                   .variable = "SCHEDULER_RESULTS_DIR",
                                   .default_dir = "/opt/.task-scheduler/results"};
 
-const TrStore tr_logs_store = {.suffix = ".log",
+const TrStore tr_logs_store = {.prefix = "",
+                               .suffix = ".log",
                                .suffix_length = 4,
                                .word = "logs",
                                .table = "task_logs",
@@ -129,12 +131,14 @@ void tr_file_close(TrFile *file) {
 }
 
 bool tr_store_has_name(const TrStore *store, const char *name, size_t length) {
-  size_t suffix = store->suffix_length;
-  return length >= suffix && memcmp(name + length - suffix, store->suffix, suffix) == 0;
+  size_t suffix = store->suffix_length, prefix = store->prefix_length;
+  if (store->is_one_name ? length != prefix : length < prefix + suffix) return false;
+  if (prefix > 0 && memcmp(name, store->prefix, prefix) != 0) return false;
+  return memcmp(name + length - suffix, store->suffix, suffix) == 0;
 }
 
 bool tr_store_has_job(const TrStore *store, const char *job_id, size_t length) {
-  return length <= NAME_MAX - store->suffix_length && memchr(job_id, '/', length) == NULL &&
+  return length <= NAME_MAX - store->suffix_length - store->prefix_length && memchr(job_id, '/', length) == NULL &&
          memchr(job_id, '\0', length) == NULL;
 }
 

@@ -137,6 +137,139 @@ static inline void fast_note_value(FastNotes *notes, const unsigned char *behind
   memcpy(step->text, notes->step, step->length);
 }
 
+/* --- under a mapping ---------------------------------------------------------------------------------------------- */
+
+#define MAPPED_DEPTH 64 /* a bit for each container; what is nested more deeply is left to the slow lane */
+
+typedef struct MappedWalk {
+  const unsigned char *p;
+  const unsigned char *text, *behind; /* the line; the end of the previous value */
+  const unsigned char *step;          /* the start of the last step's text */
+  TrMappedLayout *layout;
+  const TrKeys *keys;
+  TrSpan *slot;
+  unsigned depth;
+  uint64_t objects;      /* a bit for each open container: is it an object? The lowest is the innermost */
+  unsigned found, opens; /* of the member that we are in: its slot, and which keys below it are sought */
+  unsigned parent;       /* the `opens` of the member of the record */
+  uint32_t seen;         /* parents */
+  const unsigned char *nested_start[2]; /* of the containers at depth 1 and 2, */
+  unsigned nested_slot[2];              /* and their slots */
+  bool fits;                            /* the layout, so far */
+} MappedWalk;
+
+static inline void mapped_clear(const TrKeys *keys, TrSpan *slot) {
+  for (unsigned i = 0; i < keys->count; i++) slot[i].kind = TR_ABSENT;
+}
+
+static inline MappedWalk mapped_begin(const unsigned char *text, TrMappedLayout *layout, const TrKeys *keys,
+                                      TrSpan *slot) {
+  if (layout->repeats && layout->lines == 0) layout->varies = true;
+  layout->count = layout->lines = 0;
+  layout->repeats = false;
+  return (MappedWalk){.p = fast_space(text),
+                      .text = text,
+                      .behind = text,
+                      .layout = layout,
+                      .keys = keys,
+                      .slot = slot,
+                      .found = keys->count,
+                      .fits = true};
+}
+
+/* As fast_note_value(): a value begins at p. */
+static inline void mapped_note_value(MappedWalk *walk) {
+  TrMappedLayout *layout = walk->layout;
+  TrLayoutStep *step = layout->count ? &layout->step[layout->count - 1] : NULL;
+  if (!walk->fits) return;
+  const TrSpan *before = step ? &walk->slot[step->field] : NULL;
+  if (step && walk->p - walk->step <= TR_LAYOUT_TEXT && !layout->varies && step->field == walk->keys->count &&
+      before->kind == TR_STRING && !before->escaped) {
+    layout->repeats = true;
+  } else {
+    walk->fits = layout->count < TR_MAPPED_STEPS && walk->p - walk->behind <= TR_LAYOUT_TEXT;
+    if (!walk->fits) return;
+    walk->step = walk->behind;
+    step = &layout->step[layout->count++];
+    step->names_job = false;
+  }
+  step->length = (uint8_t)(walk->p - walk->step);
+  step->field = (uint8_t)walk->found;
+  memcpy(step->text, walk->step, step->length);
+}
+
+/* If a key with keys below it is there twice, the second one replaces all of the first: that is left to the slow
+** lane. */
+static inline bool mapped_find_key(MappedWalk *walk, const unsigned char *text, size_t length) {
+  unsigned parent = walk->depth == 1 ? 0 : walk->parent;
+  if (walk->depth > 2 || (walk->depth == 2 && parent == 0)) return true;
+  const TrKey *key = tr_keys_find(walk->keys, parent, text, length);
+  if (key == NULL) return true;
+  walk->found = key->slot;
+  walk->opens = key->opens;
+  if (key->opens == 0) return true;
+  uint32_t bit = UINT32_C(1) << key->opens;
+  bool is_first = (walk->seen & bit) == 0;
+  walk->seen |= bit;
+  return is_first;
+}
+
+static inline bool mapped_closes(const MappedWalk *walk) {
+  return *walk->p == (walk->objects & 1 ? '}' : ']');
+}
+
+/* p is behind a value, or at the bracket that closes a container: moves to the next value or key. At the end of the
+** record, p stays at its brace. */
+static bool mapped_after_value(MappedWalk *walk) {
+  for (;;) {
+    walk->p = fast_space(walk->p);
+    if (*walk->p == ',') {
+      walk->p = fast_space(walk->p + 1);
+      return true;
+    }
+    if (!mapped_closes(walk)) return false;
+    walk->depth--;
+    walk->objects >>= 1;
+    if (walk->depth == 0) return true;
+    walk->p++;
+    if (walk->depth > 2) continue;
+    if (walk->depth == 1) walk->parent = 0;
+    unsigned slot = walk->nested_slot[walk->depth - 1];
+    const unsigned char *start = walk->nested_start[walk->depth - 1];
+    walk->slot[slot] =
+        (TrSpan){.start = (uint32_t)(start - walk->text), .length = (uint32_t)(walk->p - start), .kind = TR_NESTED};
+  }
+}
+
+/* p is at the bracket that opens a container: moves into it, and past it if it is empty. */
+static bool mapped_open(MappedWalk *walk) {
+  if (walk->depth == MAPPED_DEPTH) return false;
+  bool is_object = *walk->p == '{';
+  if (walk->depth == 1 || walk->depth == 2) {
+    walk->nested_start[walk->depth - 1] = walk->p;
+    walk->nested_slot[walk->depth - 1] = walk->found;
+    if (walk->found != walk->keys->count) walk->fits = false;
+  }
+  if (walk->depth == 1) walk->parent = is_object ? walk->opens : 0;
+  walk->objects = walk->objects << 1 | is_object;
+  walk->depth++;
+  walk->p = fast_space(walk->p + 1);
+  return !mapped_closes(walk) || mapped_after_value(walk);
+}
+
+static const unsigned char *mapped_end(MappedWalk *walk) {
+  TrMappedLayout *layout = walk->layout;
+  bool is_whole = walk->depth == 0 && walk->p && *walk->p == '}';
+  ptrdiff_t tail = is_whole ? walk->p - walk->behind : 0;
+  if (!is_whole || !walk->fits || tail > TR_LAYOUT_TEXT) {
+    layout->count = 0;
+    return is_whole ? walk->p : NULL;
+  }
+  layout->tail_length = (uint8_t)tail;
+  memcpy(layout->tail, walk->behind, (size_t)tail);
+  return walk->p;
+}
+
 /* --- strings ------------------------------------------------------------------------------------------------------ */
 
 /* p is at the start of a block of 64 bytes inside a string; `specials` has a bit for each byte to look at, one by one.
@@ -262,6 +395,17 @@ static bool has_avx512(void) {
 }
 #endif
 #endif
+
+TrMappedLane tr_fast_mapped_lane(TrFastLane lane) {
+#ifdef TR_HAVE_AVX512
+  if (lane == tr_fast_lane_avx512) return tr_fast_lane_avx512_mapped_lane;
+#endif
+#ifdef TR_HAVE_AVX2
+  if (lane == tr_fast_lane_avx2) return tr_fast_lane_avx2_mapped_lane;
+#endif
+  (void)lane;
+  return tr_fast_lane_portable_mapped_lane;
+}
 
 TrFastLane tr_fast_lane(void) {
 #ifdef TR_HAVE_AVX512

@@ -5,6 +5,7 @@
 #define TR_READ_H
 
 #include "../base/base.h"
+#include "../mapping/mapping.h"
 
 #pragma GCC visibility push(hidden)
 
@@ -19,8 +20,9 @@
 ** read/dir.c - directory -> files */
 /* A directory with one file for each job: the results, or the logs. */
 typedef struct TrStore {
-  const char *suffix; /* of the files' names; the part before it is the job's id */
-  size_t suffix_length;
+  const char *prefix, *suffix; /* of the files' names; the part between them is the job's id */
+  size_t prefix_length, suffix_length;
+  bool is_one_name;     /* all of it is the prefix */
   const char *word;     /* for messages: what the directory holds, */
   const char *table;    /* and the table that reads it */
   const char *variable; /* the environment variable that names it */
@@ -145,13 +147,13 @@ void tr_lines_close(TrLines *lines);
 ** read/field.c - which keys have a column
 ** read/record.c - line -> record, or the reason why it is none: which lane parses it
 ** read/reason.c - the text of each reason
+** read/mapped.c - line and mapping -> record
 ** read/fast.c, fast_walk.inc - the fast lane: flat objects of scalars
 ** read/verdict.c - the slow lane: every line, and the reason if it is not a record */
 typedef enum TrField { TR_TIMESTAMP, TR_JOB_NAME, TR_SUCCESS, TR_OUTPUT, TR_ERROR, TR_FIELD_COUNT } TrField;
 
 /* The column of a key, given by its raw bytes without quotes. TR_FIELD_COUNT for every other key. */
 TrField tr_field_named(const unsigned char *key, size_t length);
-
 typedef enum TrKind {
   TR_ABSENT, /* the key is missing; the rest of the span has no meaning */
   TR_NULL,
@@ -162,8 +164,10 @@ typedef enum TrKind {
   TR_NAN,
   TR_PLUS_INFINITY,
   TR_MINUS_INFINITY,
-  TR_STRING, /* the bytes between the quotes, escapes not decoded */
-  TR_NESTED, /* an object or array, brackets included */
+  TR_STRING,  /* the bytes between the quotes, escapes not decoded */
+  TR_NESTED,  /* an object or array, brackets included */
+  TR_EPOCH,   /* of a mapping: a number, or a text of digits, that is a time */
+  TR_UNKNOWN, /* of a mapping, for `success`: neither true nor false */
 } TrKind;
 
 typedef struct TrSpan {
@@ -172,9 +176,10 @@ typedef struct TrSpan {
   uint8_t kind;    /* TrKind */
   bool escaped;    /* TR_STRING: holds at least one backslash */
 } TrSpan;
-
 typedef struct TrRecord {
   TrSpan field[TR_FIELD_COUNT + 1]; /* the last one is written for all other keys, and never read */
+  TrSpan job, started, duration;    /* only under a mapping */
+  bool duration_in_seconds;         /* else in milliseconds */
 } TrRecord;
 
 typedef enum TrReason {
@@ -193,32 +198,12 @@ typedef enum TrReason {
   TR_TOO_DEEP,
   TR_TOO_LONG,
   TR_UNFINISHED,
+  TR_OTHER,   /* a line of JSON that the mapping does not want: neither a record nor a reject */
   TR_DAMAGED, /* not a line: from here on, a compressed file cannot be read */
   TR_REASON_COUNT
 } TrReason;
 
 const char *tr_reason_text(TrReason reason); /* stable, documented in ext/TABLES.md; static */
-#define TR_LAYOUT_STEPS 12
-#define TR_LAYOUT_TEXT 128
-
-/* The bytes before a value, as in the previous line, to compare with the next one: keys and separators, and whole members
-** that are the same in each line of a file (the job's id and name). */
-typedef struct TrLayoutStep {
-  unsigned char text[TR_LAYOUT_TEXT]; /* from the end of the previous value to the start of this one */
-  uint8_t length;                     /* of text */
-  uint8_t field;                      /* whose value follows: TrField, or TR_FIELD_COUNT */
-  uint8_t name_at, name_length;       /* the job's name within text, if names_job */
-  bool names_job;
-} TrLayoutStep;
-
-typedef struct TrLayout {
-  unsigned count; /* steps; 0: no layout known */
-  unsigned lines; /* that had this layout */
-  bool varies;    /* members assumed to be the same in each line turned out not to be */
-  bool repeats;   /* the layout assumes such a member */
-  TrLayoutStep step[TR_LAYOUT_STEPS];
-} TrLayout;
-
 /* A fast lane returns the end of the line (its newline or NUL) if the line is a record, whose spans it has set; or
 ** NULL, "not mine": ask the slow lane. It finds the end of the line itself; so there must be a newline or a NUL, and
 ** TR_PADDING readable bytes from there on. */
@@ -233,9 +218,13 @@ const unsigned char *tr_fast_lane_avx2(const unsigned char *text, TrLayout *layo
 const unsigned char *tr_fast_lane_avx512(const unsigned char *text, TrLayout *layout, TrRecord *record);
 #endif
 
+/* The same for the keys of a mapping: the spans are those of its slots. */
+typedef const unsigned char *(*TrMappedLane)(const unsigned char *text, TrMappedLayouts *layouts, const TrKeys *keys,
+                                             TrSpan *slot);
+TrMappedLane tr_fast_mapped_lane(TrFastLane lane); /* the one for the same processor */
+TrReason tr_slow_mapped_lane(const unsigned char *text, size_t length, const TrKeys *keys, TrSpan *slot);
 TrReason tr_slow_lane(const unsigned char *text, size_t length, TrRecord *record);
 TrReason tr_slow_lane_at(const unsigned char *text, size_t length, size_t *at); /* *at: where it shows */
-
 /* A line and the verdict on it. */
 typedef struct TrParsed {
   TrLine line;
@@ -243,17 +232,29 @@ typedef struct TrParsed {
   TrReason reason; /* TR_OK, or why it is not a record */
 } TrParsed;
 
+typedef struct TrMappedParser {
+  const TrMapping *mapping; /* borrowed */
+  TrMappedVerdict verdict[TR_VERDICTS];
+  unsigned next_verdict; /* to be replaced */
+  TrMappedLane fast;
+  TrMappedLayouts layouts;
+  bool expects_record;
+  TrSpan slot[TR_MAX_KEYS + 1]; /* of the current line */
+} TrMappedParser;
 typedef struct TrParser {
   TrFastLane fast;
   TrLayout layout;
-  bool expects_record; /* the fast lane took the previous line, so it may take the next one */
+  bool expects_record;    /* the fast lane took the previous line, so it may take the next one */
+  TrMappedParser *mapped; /* borrowed; NULL: lines of our scheduler */
 } TrParser;
 
 void tr_parser_init(TrParser *parser);
+void tr_parser_map(TrParser *parser, TrMappedParser *mapped, const TrMapping *mapping); /* after init; NULL: none */
 TrReason tr_parse(TrParser *parser, const TrLine *line, TrRecord *record);
 
 /* tr_lines_next() and tr_parse() in one call. That is faster, because parsing a record finds its end, too. */
 TR_CHECKED int tr_parse_next(TrParser *parser, TrLines *lines, TrParsed *parsed);
+TR_CHECKED int tr_mapped_next(TrMappedParser *parser, TrLines *lines, TrParsed *parsed); /* the same, by a mapping */
 /* ------------------------------------------------------------------------------------------------------------------
 ** read/value.c - span -> SQL value
 ** read/timestamp.c - text <-> microseconds */
@@ -277,6 +278,7 @@ TR_CHECKED int tr_span_text(const TrLine *line, const TrSpan *span, locale_t c_l
                             TrBytes *text);
 
 bool tr_timestamp_parse(const char *text, size_t length, int64_t *time_us); /* the accepted forms are in timestamp.c */
+bool tr_epoch_parse(const char *text, size_t length, int64_t *time_us);     /* the forms are in epoch.c */
 bool tr_span_time_us(const TrLine *line, const TrSpan *span, int64_t *time_us);
 #define TR_TIMESTAMP_SIZE 32
 void tr_timestamp_format(int64_t time_us, char out[TR_TIMESTAMP_SIZE]); /* as Python's isoformat() + "Z" */

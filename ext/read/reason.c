@@ -19,6 +19,7 @@ const char *tr_reason_text(TrReason reason) {
       [TR_TOO_MANY_DIGITS] = "integer of more than 4300 digits",
       [TR_TOO_DEEP] = "nested more than 900 levels deep",
       [TR_TOO_LONG] = "longer than max_line",
+      [TR_OTHER] = "not of the mapping",
       [TR_DAMAGED] = "damaged",
       [TR_UNFINISHED] = "no newline yet: still being written, or cut short",
   };

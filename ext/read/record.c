@@ -11,6 +11,7 @@ void tr_parser_init(TrParser *parser) {
   parser->fast = tr_fast_lane();
   parser->layout = (TrLayout){0};
   parser->expects_record = true;
+  parser->mapped = NULL;
 }
 
 static bool fast_lane_takes(TrParser *parser, const TrLine *line, TrRecord *record) {
@@ -37,6 +38,7 @@ static bool take_record(TrParser *parser, TrLines *lines, TrParsed *parsed) {
 int tr_parse_next(TrParser *parser, TrLines *lines, TrParsed *parsed) {
   parsed->reason = TR_OK;
   if (take_record(parser, lines, parsed)) return SQLITE_ROW;
+  if (parser->mapped) return tr_mapped_next(parser->mapped, lines, parsed);
   int code = tr_lines_next(lines, &parsed->line);
   if (code == SQLITE_ROW) parsed->reason = tr_parse(parser, &parsed->line, &parsed->record);
   return code;

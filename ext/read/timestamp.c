@@ -136,8 +136,9 @@ bool tr_timestamp_parse(const char *text, size_t length, int64_t *time_us) {
 }
 
 bool tr_span_time_us(const TrLine *line, const TrSpan *span, int64_t *time_us) {
-  if (span->kind != TR_STRING) return false;
+  if (span->kind != TR_STRING && span->kind != TR_EPOCH) return false;
   const unsigned char *text = line->text + span->start;
+  if (span->kind == TR_EPOCH) return tr_epoch_parse((const char *)text, span->length, time_us);
   if (!span->escaped) return tr_timestamp_parse((const char *)text, span->length, time_us);
   /* Only a timestamp with escapes has to fit in here; a longer one counts as unreadable. We allocate nothing, because
   ** the caller could not tell a failed allocation from an unreadable timestamp. */

@@ -90,6 +90,20 @@ static size_t minify(const unsigned char *text, const TrSpan *span, char *out) {
   return length;
 }
 
+/* In the form of our scheduler's timestamps. */
+static size_t format_epoch(const unsigned char *text, const TrSpan *span, char out[TR_TIMESTAMP_SIZE]) {
+  int64_t time_us = 0;
+  tr_epoch_parse((const char *)text, span->length, &time_us); /* else it would not be TR_EPOCH */
+  tr_timestamp_format(time_us, out);
+  return strlen(out);
+}
+
+static void result_epoch(sqlite3_context *context, const unsigned char *text, const TrSpan *span) {
+  char out[TR_TIMESTAMP_SIZE];
+  format_epoch(text, span, out);
+  sqlite3_result_text(context, out, -1, SQLITE_TRANSIENT);
+}
+
 static void result_nested(sqlite3_context *context, const unsigned char *text, const TrSpan *span) {
   char *copy = sqlite3_malloc64((sqlite3_uint64)span->length + 1);
   if (copy == NULL) {
@@ -110,6 +124,7 @@ void tr_result_span(sqlite3_context *context, const TrLine *line, const TrSpan *
   switch ((TrKind)span->kind) {
   case TR_ABSENT:
   case TR_NULL:
+  case TR_UNKNOWN:
   case TR_NAN: sqlite3_result_null(context); break;
   case TR_FALSE: sqlite3_result_int(context, 0); break;
   case TR_TRUE: sqlite3_result_int(context, 1); break;
@@ -119,6 +134,7 @@ void tr_result_span(sqlite3_context *context, const TrLine *line, const TrSpan *
   case TR_MINUS_INFINITY: sqlite3_result_double(context, -HUGE_VAL); break;
   case TR_STRING: result_string(context, text, span, scratch); break;
   case TR_NESTED: result_nested(context, text, span); break;
+  case TR_EPOCH: result_epoch(context, text, span); break;
   }
 }
 
@@ -147,6 +163,7 @@ int tr_span_text(const TrLine *line, const TrSpan *span, locale_t c_locale, TrSc
   switch ((TrKind)span->kind) {
   case TR_ABSENT:
   case TR_NULL:
+  case TR_UNKNOWN:
   case TR_NAN: break;
   case TR_FALSE:
   case TR_TRUE: *text = (TrBytes){span->kind == TR_TRUE ? "1" : "0", 1}; break;
@@ -161,6 +178,7 @@ int tr_span_text(const TrLine *line, const TrSpan *span, locale_t c_locale, TrSc
       *text = (TrBytes){(const char *)source, span->length};
     break;
   case TR_NESTED: text->length = minify(source, span, out); break;
+  case TR_EPOCH: text->length = format_epoch(source, span, out); break;
   }
   return SQLITE_OK;
 }

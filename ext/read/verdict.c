@@ -17,9 +17,12 @@ typedef struct Slow {
   const unsigned char *text, *end;
   const unsigned char *p;
   TrReason reason;
-  TrRecord *record;
-  TrField member;                    /* of the record: the member that we are in */
+  TrSpan *field;                     /* of the record; or the slots of a mapping */
+  unsigned member;                   /* of the record: the member that we are in */
   const unsigned char *member_start; /* the start of its value */
+  const TrKeys *keys;                /* of a mapping; NULL: none. Then, of the member of the member: */
+  unsigned inner, parent;            /* its slot, and the parent of its key */
+  const unsigned char *inner_start;
   unsigned depth;
   char open[TR_MAX_NESTING]; /* '{' or '[' of each container we are in */
 } Slow;
@@ -138,13 +141,34 @@ static TrField key_field(const unsigned char *key, size_t length, bool escaped) 
   return tr_field_named(decoded, tr_decode_string(key, length, decoded));
 }
 
+/* The slot of a key of the mapping. What an earlier member of the same name had is replaced, with all that is in it. */
+static unsigned slow_mapped_key(Slow *slow, const unsigned char *text, size_t length, bool escaped) {
+  const TrKeys *keys = slow->keys;
+  unsigned char decoded[6 * TR_MAX_KEY_BYTES];
+  bool is_inner = slow->depth == 2;
+  if (slow->depth == 1) slow->parent = 0;
+  if (slow->depth > 2 || (is_inner && slow->parent == 0) || length > sizeof decoded) return keys->count;
+  if (escaped) {
+    length = tr_decode_string(text, length, decoded);
+    text = decoded;
+  }
+  const TrKey *key = tr_keys_find(keys, is_inner ? slow->parent : 0, text, length);
+  if (key == NULL) return keys->count;
+  if (!is_inner) slow->parent = key->opens;
+  for (unsigned i = 0; !is_inner && key->opens && i < keys->names; i++) {
+    if (keys->key[i].parent == key->opens) slow->field[keys->key[i].slot].kind = TR_ABSENT;
+  }
+  return key->slot;
+}
+
 /* p is at a key; moves it to the value. */
-static bool take_key(Slow *slow, TrField *field) {
+static bool take_key(Slow *slow, unsigned *field) {
   if (!slow_take(slow, '"')) return false;
   const unsigned char *key = slow->p;
   bool escaped;
   if (!take_string(slow, &escaped)) return false;
-  *field = key_field(key, (size_t)(slow->p - 1 - key), escaped);
+  size_t length = (size_t)(slow->p - 1 - key);
+  *field = slow->keys ? slow_mapped_key(slow, key, length, escaped) : key_field(key, length, escaped);
   skip_space(slow);
   if (!slow_take(slow, ':')) return false;
   skip_space(slow);
@@ -153,11 +177,14 @@ static bool take_key(Slow *slow, TrField *field) {
 
 /* p is at a member of an object or an element of an array; moves it to the value. */
 static bool begin_element(Slow *slow) {
-  TrField field = TR_FIELD_COUNT;
+  unsigned field = slow->keys ? slow->keys->count : TR_FIELD_COUNT;
   if (slow->open[slow->depth - 1] == '{' && !take_key(slow, &field)) return false;
   if (slow->depth == 1) {
     slow->member = field;
     slow->member_start = slow->p;
+  } else if (slow->depth == 2) {
+    slow->inner = field;
+    slow->inner_start = slow->p;
   }
   return true;
 }
@@ -173,11 +200,11 @@ static bool open_container(Slow *slow) {
 }
 
 /* p is just after a member's value. Of duplicate keys the last one wins, as it overwrites the others. */
-static void note_member(Slow *slow, TrSpan span) {
+static void note_member(Slow *slow, unsigned field, const unsigned char *start, TrSpan span) {
   ptrdiff_t quote = span.kind == TR_STRING ? 1 : 0;
-  span.start = (uint32_t)(slow->member_start - slow->text + quote);
-  span.length = (uint32_t)(slow->p - slow->member_start - 2 * quote);
-  slow->record->field[slow->member] = span;
+  span.start = (uint32_t)(start - slow->text + quote);
+  span.length = (uint32_t)(slow->p - start - 2 * quote);
+  slow->field[field] = span;
 }
 
 /* Does the container that we are in end here? */
@@ -189,7 +216,8 @@ static bool closes(const Slow *slow) {
 static bool finish_value(Slow *slow, TrSpan span, bool *more) {
   *more = false;
   while (slow->depth > 0) {
-    if (slow->depth == 1) note_member(slow, span);
+    if (slow->depth == 1) note_member(slow, slow->member, slow->member_start, span);
+    if (slow->depth == 2 && slow->keys) note_member(slow, slow->inner, slow->inner_start, span);
     skip_space(slow);
     if (closes(slow)) {
       slow->p++;
@@ -227,14 +255,15 @@ static bool take_value(Slow *slow) {
   return true;
 }
 
-static void clear_record(TrRecord *record) {
-  for (int i = 0; i <= TR_FIELD_COUNT; i++) record->field[i] = (TrSpan){.kind = TR_ABSENT};
+static void clear_fields(const Slow *slow) {
+  unsigned count = slow->keys ? slow->keys->count : TR_FIELD_COUNT;
+  for (unsigned i = 0; i <= count; i++) slow->field[i] = (TrSpan){.kind = TR_ABSENT};
 }
 
 /* Leaves slow->p at the byte that shows the reason; at the beginning if the reason concerns the whole line. */
 static TrReason slow_classify(Slow *slow) {
   size_t length = (size_t)(slow->end - slow->text);
-  clear_record(slow->record);
+  clear_fields(slow);
   if (!tr_utf8_is_valid(slow->text, length)) return TR_NOT_UTF8;
   if (length >= 3 && memcmp(slow->text, "\xEF\xBB\xBF", 3) == 0) return TR_BOM;
   skip_space(slow);
@@ -246,18 +275,29 @@ static TrReason slow_classify(Slow *slow) {
   return object ? TR_OK : TR_NOT_AN_OBJECT;
 }
 
-static Slow slow_begin(const unsigned char *text, size_t length, TrRecord *record) {
-  return (Slow){.text = text, .end = text + length, .p = text, .record = record, .member = TR_FIELD_COUNT};
+/* `keys` NULL: the fields of a record. */
+static Slow slow_begin(const unsigned char *text, size_t length, const TrKeys *keys, TrSpan *field) {
+  return (Slow){.text = text,
+                .end = text + length,
+                .p = text,
+                .field = field,
+                .member = keys ? keys->count : TR_FIELD_COUNT,
+                .keys = keys};
 }
 
 TrReason tr_slow_lane(const unsigned char *text, size_t length, TrRecord *record) {
-  Slow slow = slow_begin(text, length, record);
+  Slow slow = slow_begin(text, length, NULL, record->field);
+  return slow_classify(&slow);
+}
+
+TrReason tr_slow_mapped_lane(const unsigned char *text, size_t length, const TrKeys *keys, TrSpan *slot) {
+  Slow slow = slow_begin(text, length, keys, slot);
   return slow_classify(&slow);
 }
 
 TrReason tr_slow_lane_at(const unsigned char *text, size_t length, size_t *at) {
   TrRecord unused;
-  Slow slow = slow_begin(text, length, &unused);
+  Slow slow = slow_begin(text, length, NULL, unused.field);
   TrReason reason = slow_classify(&slow);
   *at = (size_t)(slow.p - text);
   if (reason != TR_NOT_UTF8) return reason;

@@ -15,9 +15,14 @@
 #define TAIL_BYTES (TR_BLOCK_BYTES / 32) /* read together with the block: most last lines end within it */
 #define MORE_BYTES (TR_BLOCK_BYTES / 4)  /* read for longer last lines */
 
+/* Others, of a mapping, are only counted. */
+static bool wants_no_record(TrWant want, TrReason reason) {
+  if (reason == TR_BLANK) return false;
+  return reason == TR_OTHER ? want == TR_WANT_FILES : want != TR_WANT_RECORDS;
+}
+
 bool tr_wants_line(TrWant want, const TrFilter *filter, const TrParsed *parsed, uint64_t *untimed) {
-  if (parsed->reason == TR_BLANK) return false;
-  if (parsed->reason != TR_OK) return want != TR_WANT_RECORDS;
+  if (parsed->reason != TR_OK) return wants_no_record(want, parsed->reason);
   if (want == TR_WANT_REJECTS) return false;
   return !filter->of_records || !tr_filter_skips(filter, &parsed->line, &parsed->record, untimed);
 }

@@ -37,6 +37,11 @@ static int list_name(TrFileList *list, const char *name, char **message) {
   return code == SQLITE_OK ? list_ordinal(list, ordinal) : code;
 }
 
+static bool wants_job_of(const TrFileList *list, const TrFilter *filter, const char *name, size_t length) {
+  size_t prefix = list->store->prefix_length;
+  return tr_filter_wants_job(filter, name + prefix, length - prefix - list->store->suffix_length);
+}
+
 /* Does this scan want the entry? Leftovers are only for task_rejects, and entries with bad names not for tables of
 ** records. */
 static bool wants_entry(const TrFileList *list, const TrFilter *filter, const char *name) {
@@ -44,7 +49,7 @@ static bool wants_entry(const TrFileList *list, const TrFilter *filter, const ch
   if (!tr_store_has_name(list->store, name, length))
     return list->purpose == TR_FOR_REJECTS && tr_leftover_is_named(name);
   if (list->purpose == TR_FOR_RECORDS && !tr_utf8_is_valid(name, length)) return false;
-  return tr_filter_wants_job(filter, name, length - list->store->suffix_length);
+  return filter->jobs_in_records || wants_job_of(list, filter, name, length);
 }
 
 /* Names seen for the first time get their ordinals in alphabetical order, not in the directory's. */
@@ -120,11 +125,53 @@ static int list_host(void *context, TrDir *dir, TrBytes unused, char **message) 
   return list_entries(fresh, dir, message);
 }
 
+/* The number at the end of what the star of the mapping stands for. False: there is none, as in the name of the file
+** that is written to. */
+static bool number_of_file(const TrFileList *list, const char *path, uint64_t *number) {
+  const char *name = tr_hosts_file_name(path);
+  const char *end = name + strlen(name) - list->store->suffix_length, *start = name + list->store->prefix_length;
+  const char *digits = end;
+  if (list->store->is_one_name) return false;
+  while (digits > start && tr_is_digit(digits[-1])) digits--;
+  *number = 0;
+  for (const char *p = digits; p < end && *number < UINT64_MAX / 100; p++)
+    *number = *number * 10 + (uint64_t)(*p - '0');
+  return digits < end;
+}
+
+/* The files of a log that several jobs share: the oldest first. Those of each host together. */
+static int compare_shared(const TrFileList *list, const char *x, const char *y) {
+  uint64_t x_number, y_number;
+  size_t x_directory = (size_t)(tr_hosts_file_name(x) - x), y_directory = (size_t)(tr_hosts_file_name(y) - y);
+  bool is_same = x_directory == y_directory && memcmp(x, y, x_directory) == 0;
+  if (!is_same || !list->mapping->by_number) return strcmp(x, y);
+  bool x_has = number_of_file(list, x, &x_number), y_has = number_of_file(list, y, &y_number);
+  if (x_has != y_has) return x_has ? -1 : 1;
+  if (x_has && x_number != y_number) return x_number > y_number ? -1 : 1;
+  return strcmp(x, y);
+}
+
+static int compare_shared_names(const void *a, const void *b, void *list) {
+  return compare_shared(list, *(char *const *)a, *(char *const *)b);
+}
+
+static int compare_shared_ordinals(const void *a, const void *b, void *context) {
+  const TrFileList *list = context;
+  return compare_shared(list, tr_names_get(list->names, *(const uint32_t *)a),
+                        tr_names_get(list->names, *(const uint32_t *)b));
+}
+
+static bool is_of_shared_files(const TrFileList *list) {
+  return list->mapping && list->mapping->job_in_record;
+}
+
 static int list_directory(TrFileList *list, const TrFilter *filter, char **message) {
   NewNames fresh = {.list = list, .filter = filter};
   int code = list->hosts.base ? tr_hosts_visit(&list->hosts, &list->dir, list->poll, filter, list_host, &fresh, message)
                               : list_entries(&fresh, &list->dir, message);
   tr_name_list_sort(&fresh.names);
+  if (is_of_shared_files(list))
+    tr_sort(fresh.names.name, fresh.names.count, sizeof *fresh.names.name, compare_shared_names, list);
   for (size_t i = 0; i < fresh.names.count && code == SQLITE_OK; i++) {
     code = list_name(list, fresh.names.name[i], message);
   }
@@ -139,8 +186,9 @@ static int list_named_job(TrFileList *list, const TrFilter *filter, const TrDir 
   struct stat unused;
   size_t length = strlen(job_id);
   if (!tr_store_has_job(list->store, job_id, length)) return SQLITE_OK;
-  memcpy(name, job_id, length);
-  memcpy(name + length, list->store->suffix, list->store->suffix_length + 1);
+  memcpy(name, list->store->prefix, list->store->prefix_length);
+  memcpy(name + list->store->prefix_length, job_id, length);
+  memcpy(name + list->store->prefix_length + length, list->store->suffix, list->store->suffix_length + 1);
   if (!wants_entry(list, filter, name)) return SQLITE_OK;
   if (fstatat(dir->fd, name, &unused, AT_SYMLINK_NOFOLLOW) != 0 && errno == ENOENT) return SQLITE_OK;
   if (list->hosts.base == NULL) return list_name(list, name, message);
@@ -191,7 +239,7 @@ static int list_rowid(TrFileList *list, const TrFilter *filter) {
 static int fill_list(TrFileList *list, const TrFilter *filter, char **message) {
   if (filter->nothing) return SQLITE_OK;
   if (filter->by_rowid) return list_rowid(list, filter);
-  bool needs_listing = list->purpose == TR_FOR_REJECTS || list->history;
+  bool needs_listing = list->purpose == TR_FOR_REJECTS || list->history || filter->jobs_in_records;
   const TrJobTerm *exact = needs_listing ? NULL : tr_filter_exact_jobs(filter);
   if (exact == NULL) return list_directory(list, filter, message);
   if (list->hosts.base == NULL) return list_named_jobs(list, filter, &list->dir, exact->names, message);
@@ -207,8 +255,8 @@ static int compare_ordinals(const void *a, const void *b) {
 /* As SQLite compares texts in UTF-8. The files of one job, of several hosts, by rowid. */
 static int compare_jobs(const void *a, const void *b, void *context) {
   const TrFileList *list = context;
-  const char *x = tr_hosts_file_name(tr_names_get(list->names, *(const uint32_t *)a));
-  const char *y = tr_hosts_file_name(tr_names_get(list->names, *(const uint32_t *)b));
+  const char *x = tr_hosts_file_name(tr_names_get(list->names, *(const uint32_t *)a)) + list->store->prefix_length;
+  const char *y = tr_hosts_file_name(tr_names_get(list->names, *(const uint32_t *)b)) + list->store->prefix_length;
   size_t x_length = strlen(x) - list->store->suffix_length, y_length = strlen(y) - list->store->suffix_length;
   int order = memcmp(x, y, x_length < y_length ? x_length : y_length);
   if (order == 0) order = (x_length > y_length) - (x_length < y_length);
@@ -235,6 +283,8 @@ static void put_in_order(TrFileList *list, TrOrder order) {
   list->count = kept;
   list->is_descending = order == TR_ORDER_JOB_DESC || order == TR_ORDER_SEGMENTS_DESC;
   if (order >= TR_ORDER_JOB) tr_sort(ordinal, kept, sizeof *ordinal, compare_jobs, list);
+  if (order == TR_ORDER_ANY && is_of_shared_files(list))
+    tr_sort(ordinal, kept, sizeof *ordinal, compare_shared_ordinals, list);
   if (order == TR_ORDER_ROWID_DESC) turn_round(ordinal, kept);
 }
 
@@ -255,8 +305,19 @@ static int begin_history(TrFileList *list, const TrSettings *settings, TrOrder o
   return SQLITE_OK;
 }
 
+static const TrStore *store_of_mapping(TrFileList *list, const TrSettings *settings) {
+  const TrMapping *mapping = list->mapping;
+  list->mapped_store = *settings->store;
+  list->mapped_store.prefix = mapping->prefix;
+  list->mapped_store.prefix_length = strlen(mapping->prefix);
+  list->mapped_store.suffix = mapping->suffix;
+  list->mapped_store.suffix_length = strlen(mapping->suffix);
+  list->mapped_store.is_one_name = !mapping->has_star;
+  return &list->mapped_store;
+}
+
 int tr_file_list_open(TrFileList *list, const TrSettings *settings, const TrFilter *filter, char **message) {
-  list->store = settings->store;
+  list->store = list->mapping ? store_of_mapping(list, settings) : settings->store;
   const char *path = tr_settings_dir(settings);
   int code = tr_hosts_init(&list->hosts, path, message);
   if (code != SQLITE_OK) return code;

@@ -113,7 +113,8 @@ static int add_name(TrJobTerm *term, const char *text, size_t length) {
   return tr_names_intern(term->names, text, length, &unused);
 }
 
-/* Values that cannot be a file's name are left out, so that the rest can be opened by name: tr_filter_exact_jobs(). */
+/* Values that cannot be a file's name, nor a job in a record that is decided here, are left out, so that the rest can
+** be opened by name: tr_filter_exact_jobs(). */
 static int add_choice(void *context, sqlite3_value *value) {
   TrJobTerm *term = context;
   int type = sqlite3_value_type(value);
@@ -260,7 +261,7 @@ static int bind_ok(TrFilter *filter, TrOp op, sqlite3_value *value, TrPoll *poll
 }
 
 static bool skips_by_ok(const TrFilter *filter, const TrLine *line, const TrRecord *record) {
-  if (!filter->skip_ok && !filter->skip_not_ok) return false;
+  if ((!filter->skip_ok && !filter->skip_not_ok) || tr_record_is_unknown(record)) return false;
   return tr_record_is_ok(line, record) ? filter->skip_ok : filter->skip_not_ok;
 }
 
@@ -375,6 +376,20 @@ static bool lacks_phrase(const TrFilter *filter, const TrLine *line, const TrRec
   return false;
 }
 
+/* --- jobs in records, under a mapping ----------------------------------------------------------------------------- */
+
+/* Surely none of the jobs that are wanted? Where that takes more than to look at its bytes, SQLite decides. */
+static bool lacks_job(const TrFilter *filter, const TrLine *line, const TrRecord *record) {
+  const TrSpan *span = &record->job;
+  const char *job = (const char *)line->text + span->start;
+  if (span->kind == TR_ABSENT) return filter->job_count > 0;
+  if ((span->kind == TR_STRING && span->escaped) || span->length >= TR_NAME_SIZE) return false;
+  for (int i = 0; i < filter->job_count; i++) {
+    if (filter->job[i].glob.text == NULL && !matches_term(&filter->job[i], job, span->length)) return true;
+  }
+  return false;
+}
+
 /* --- the whole ---------------------------------------------------------------------------------------------------- */
 
 static int bind_term(TrFilter *filter, TrColumn column, TrOp op, sqlite3_value *value, TrPoll *poll) {
@@ -408,7 +423,7 @@ int tr_filter_bind(TrFilter *filter, const TrPlan *plan, int argc, sqlite3_value
                        .to_us = INT64_MAX};
   int code = SQLITE_OK;
   for (int i = 0; i < plan->count && i < argc && code == SQLITE_OK; i++) {
-    if (plan->term[i].op != TR_OP_COUNT)
+    if (plan->term[i].op != TR_OPS)
       code = bind_term(filter, (TrColumn)plan->term[i].column, (TrOp)plan->term[i].op, argv[i], poll);
   }
   if (code != SQLITE_OK) tr_filter_free(filter);
@@ -443,7 +458,8 @@ void tr_filter_free(TrFilter *filter) {
 
 /* What skips a record by `ok` skips one by `success` as well. */
 bool tr_filter_is_of_records(const TrFilter *filter) {
-  return filter->skip_true || filter->skip_false || filter->text_count || filter->timed || filter->phrase_count;
+  return filter->skip_true || filter->skip_false || filter->text_count || filter->timed || filter->phrase_count ||
+         (filter->jobs_in_records && filter->job_count);
 }
 
 bool tr_filter_skips_frame(const TrFilter *filter, const TrFrameEntry *frame) {
@@ -465,5 +481,6 @@ bool tr_filter_skips(const TrFilter *filter, const TrLine *line, const TrRecord 
     }
     if (time_us < filter->from_us || time_us > filter->to_us) return true;
   }
+  if (filter->jobs_in_records && lacks_job(filter, line, record)) return true;
   return filter->phrase_count && lacks_phrase(filter, line, record);
 }

@@ -29,7 +29,7 @@ static const char *const column_word[TR_COLUMN_OTHER] = {
     [TR_COLUMN_SEGMENT_NO] = "segment_no", [TR_COLUMN_AS_OF] = "as_of",
 };
 
-static const char *const op_word[TR_OP_COUNT] = {
+static const char *const op_word[TR_OPS] = {
     [TR_EQ] = "= ?",      [TR_IS] = "IS ?", [TR_IN] = "IN (?)", [TR_GLOB] = "GLOB ?",
     [TR_LIKE] = "LIKE ?", [TR_NE] = "<> ?", [TR_LT] = "< ?",    [TR_IS_NOT] = "IS NOT ?",
     [TR_LE] = "<= ?",     [TR_GT] = "> ?",  [TR_GE] = ">= ?",   [TR_ISNULL] = "IS NULL",
@@ -61,7 +61,7 @@ static TrOp op_of_constraint(unsigned char op) {
   case SQLITE_INDEX_CONSTRAINT_GT: return TR_GT;
   case SQLITE_INDEX_CONSTRAINT_GE: return TR_GE;
   case SQLITE_INDEX_CONSTRAINT_ISNULL: return TR_ISNULL;
-  default: return TR_OP_COUNT;
+  default: return TR_OPS;
   }
 }
 
@@ -75,7 +75,7 @@ static bool is_supported(TrColumn column, TrOp op) {
   case TR_COLUMN_JOB_ID: return op == TR_EQ || op == TR_IS || op == TR_GLOB;
   case TR_COLUMN_HOST: return op == TR_EQ;
   case TR_COLUMN_SUCCESS:
-  case TR_COLUMN_OK: return op != TR_GLOB && op != TR_LIKE && op != TR_OP_COUNT;
+  case TR_COLUMN_OK: return op != TR_GLOB && op != TR_LIKE && op != TR_OPS;
   case TR_COLUMN_OUTPUT:
   case TR_COLUMN_ERROR: return op == TR_LIKE;
   case TR_COLUMN_TIMESTAMP:
@@ -177,25 +177,38 @@ static bool asks_for_segments(const sqlite3_index_info *info, TrColumn (*column_
   return true;
 }
 
+/* Under some mappings, the files do not tell the jobs apart. */
+static int has_jobs_in_records(const TrSettings *settings, bool *has, char **message) {
+  TrMapping *mapping;
+  int code = tr_settings_mapping(settings, &mapping, message);
+  *has = mapping && mapping->job_in_record;
+  tr_mapping_free(mapping);
+  return code;
+}
+
 /* The order that the query asks for, if a scan can deliver it. For GROUP BY it would be enough to keep the rows of a
 ** group together, but some versions of SQLite (3.46) do not tell whether an ORDER BY relies on the order, too. So we
 ** always sort. In a UTF-16 database SQLite compares texts by other bytes than ours, so there it has to sort. SQLITE_OK,
 ** or SQLITE_INTERRUPT. */
-static int choose_order(sqlite3_index_info *info, const TrPlanned *planned, TrPlan *plan) {
+static int choose_order(sqlite3_index_info *info, const TrPlanned *planned, TrPlan *plan, char **message) {
   const struct sqlite3_index_orderby *by = info->aOrderBy;
   int count = info->nOrderBy;
   if (count == 0) return SQLITE_OK;
-  if (count == 1 && by[0].iColumn < 0 && !plan->all_segments)
-    plan->order = by[0].desc ? TR_ORDER_ROWID_DESC : TR_ORDER_ROWID;
+  bool is_utf8, is_in_records = false;
+  bool by_rowid = count == 1 && by[0].iColumn < 0 && !plan->all_segments;
+  int code = by_rowid && planned->has_row_for_job ? has_jobs_in_records(planned->settings, &is_in_records, message)
+                                                  : SQLITE_OK;
+  if (code != SQLITE_OK) return code;
+  if (by_rowid && !is_in_records) plan->order = by[0].desc ? TR_ORDER_ROWID_DESC : TR_ORDER_ROWID;
   bool begins_with_job = by[0].iColumn >= 0 && planned->column_of(by[0].iColumn) == TR_COLUMN_JOB_ID;
   bool ends_with_rowid = count == 2 && by[1].iColumn < 0 && !by[1].desc && !plan->all_segments;
   bool by_job = begins_with_job && (count == 1 || ends_with_rowid);
   bool is_one_directory = strchr(tr_settings_dir(planned->settings), '*') == NULL; /* else several have the same job */
   bool by_segment = plan->all_segments && is_one_directory && asks_for_segments(info, planned->column_of, plan);
   if (!planned->sorts_jobs || !(by_job || by_segment)) return SQLITE_OK;
-  bool is_utf8;
-  int code = tr_connection_is_utf8(planned->connection, &is_utf8);
-  if (!is_utf8 || code != SQLITE_OK) return code;
+  code = tr_connection_is_utf8(planned->connection, &is_utf8);
+  if (code == SQLITE_OK) code = has_jobs_in_records(planned->settings, &is_in_records, message);
+  if (!is_utf8 || is_in_records || code != SQLITE_OK) return code;
   plan->order = !by_job ? TR_ORDER_SEGMENTS : by[0].desc ? TR_ORDER_JOB_DESC : TR_ORDER_JOB;
   if (by_job || !by[0].desc) return SQLITE_OK;
   bool is_possible;
@@ -236,7 +249,7 @@ int tr_plan_choose(sqlite3_index_info *info, const TrPlanned *planned, char **me
       if (pass == 1 && !tr_column_is_argument(column)) choose_term(info, i, column, !outer_join, &plan);
     }
   }
-  code = choose_order(info, planned, &plan);
+  code = choose_order(info, planned, &plan, message);
   if (code != SQLITE_OK) return code;
   info->orderByConsumed = plan.order != TR_ORDER_ANY;
   for (int i = 0; i < plan.count; i++) {
@@ -280,8 +293,8 @@ static int take_one_of(const char **text, const char *const *words, int count) {
 static bool take_term(const char **text, TrPlan *plan) {
   int column = take_one_of(text, column_word, TR_COLUMN_OTHER);
   if (column == TR_COLUMN_OTHER || !take_word(text, " ")) return false;
-  int op = take_one_of(text, op_word, TR_OP_COUNT);
-  if (op == TR_OP_COUNT || plan->count == TR_PLAN_TERMS) return false;
+  int op = take_one_of(text, op_word, TR_OPS);
+  if (op == TR_OPS || plan->count == TR_PLAN_TERMS) return false;
   plan->term[plan->count].column = (uint8_t)column;
   plan->term[plan->count++].op = (uint8_t)op;
   return true;

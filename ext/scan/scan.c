@@ -89,7 +89,9 @@ static int next_entry(TrScan *scan, char **message) {
 
 /* --- one line ----------------------------------------------------------------------------------------------------- */
 
+/* Most lines are records, of which nothing is asked: they are decided here. */
 static bool wants_line(TrScan *scan) {
+  if (scan->own.reason == TR_OK && !scan->filter.of_records) return scan->want != TR_WANT_REJECTS;
   return tr_wants_line(scan->want, &scan->filter, &scan->own, scan->untimed);
 }
 
@@ -215,7 +217,7 @@ static int next_from_blocks(TrScan *scan, unsigned most, unsigned *count, char *
 
 /* Starts with blocks from the next line on, if that is worth it. */
 static int begin_blocks(TrScan *scan) {
-  TrWanted wanted = {.want = scan->want, .filter = &scan->filter, .max_line = scan->max_line};
+  TrWanted wanted = {.want = scan->want, .filter = &scan->filter, .mapping = scan->mapping, .max_line = scan->max_line};
   return tr_read_ahead_begin(&scan->read_ahead, &scan->current, tr_lines_following(&scan->lines), &wanted);
 }
 
@@ -290,16 +292,43 @@ static void release_files(TrScan *scan) {
   tr_filter_free(&scan->filter);
   tr_scan_file_close(&scan->current);
   tr_file_list_close(&scan->files);
+  tr_mapping_free(scan->mapping);
+  sqlite3_free(scan->mapped);
+  scan->mapping = NULL;
+  scan->mapped = NULL;
+}
+
+/* What the plan took for granted may not be true any more: a mapping's file can be edited, and the environment. */
+static int begin_mapping(TrScan *scan, const TrSettings *settings, char **message) {
+  TrFilter *filter = &scan->filter;
+  int code = tr_settings_mapping(settings, &scan->mapping, message);
+  TrMapping *mapping = scan->mapping;
+  scan->files.mapping = mapping;
+  if (code != SQLITE_OK || mapping == NULL) return code;
+  scan->mapped = sqlite3_malloc64(sizeof *scan->mapped);
+  if (scan->mapped == NULL) return SQLITE_NOMEM;
+  tr_parser_map(&scan->parser, scan->mapped, mapping);
+  filter->jobs_in_records = mapping->job_in_record;
+  bool is_by_job = filter->order == TR_ORDER_JOB || filter->order == TR_ORDER_JOB_DESC;
+  if (is_by_job && mapping->job_in_record)
+    return tr_error(message, SQLITE_ERROR, "the mapping was changed while the query was planned; run it again");
+  bool has_segments = !mapping->job_in_record && !*mapping->prefix && strcmp(mapping->suffix, TR_SUFFIX) == 0;
+  if (!filter->all_segments || has_segments) return SQLITE_OK;
+  return tr_error(
+      message, SQLITE_ERROR,
+      "only the live files can be read (segments=live): rotated ones are known by their names alone where a "
+      "mapping's files are \"*.jsonl\" and its job is \"file\"");
 }
 
 int tr_scan_begin(TrScan *scan, const TrSettings *settings, TrFilter *filter, char **message) {
   TrScanSettings read;
   release_files(scan);
   scan->filter = *filter;
-  scan->filter.of_records = tr_filter_is_of_records(filter);
   *filter = (TrFilter){0};
   tr_parser_init(&scan->parser);
-  int code = tr_settings_read(settings, &read, message);
+  int code = begin_mapping(scan, settings, message);
+  scan->filter.of_records = tr_filter_is_of_records(&scan->filter);
+  if (code == SQLITE_OK) code = tr_settings_read(settings, &read, message);
   if (code != SQLITE_OK) return code;
   scan->max_line = read.max_line;
   scan->read_ahead.threads = read.threads;
@@ -325,6 +354,7 @@ void tr_scan_end(TrScan *scan) {
 
 bool tr_scan_job_of_entry(const TrScan *scan, char job_id[TR_NAME_SIZE], size_t *length) {
   TrBytes job = scan->current.job;
+  if (scan->filter.jobs_in_records && job.text) return false;
   if (job.text == NULL) return tr_file_list_job(&scan->files, scan->current.path, job_id, length);
   *length = job.length;
   memcpy(job_id, job.text, job.length);

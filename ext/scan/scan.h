@@ -23,12 +23,15 @@ typedef struct TrSettings {
   TrSync sync;
   bool has_segments;   /* the table can read all segments of a job: by the environment, */
   TrSegments segments; /* or by what was set */
+  char *map;           /* owned; NULL: the environment's, or none */
 } TrSettings;
 
-typedef enum TrSetting { TR_SETTING_DIR, TR_SETTING_MAX_LINE, TR_SETTING_SYNC, TR_SETTING_SEGMENTS } TrSetting;
+enum TrSetting { TR_SETTING_DIR, TR_SETTING_MAX_LINE, TR_SETTING_SYNC, TR_SETTING_MAP, TR_SETTING_SEGMENTS };
+typedef enum TrSetting TrSetting;
 
 /* Takes over `value`. */
-TR_CHECKED int tr_settings_set(TrSettings *settings, TrSetting setting, char *value, char **message);
+TR_CHECKED int tr_settings_set(TrSettings *settings, const TrConnection *connection, TrSetting setting, char *value,
+                               char **message);
 TR_CHECKED int tr_settings_parse(TrSettings *settings, const TrConnection *connection, const TrStore *store,
                                  const char *table, bool has_segments, int argc, const char *const *argv,
                                  char **message);
@@ -46,6 +49,8 @@ TR_CHECKED int tr_settings_max_line(const TrSettings *settings, size_t *max_line
 TR_CHECKED int tr_settings_threads(unsigned *threads, char **message); /* the environment's, or the default */
 TR_CHECKED int tr_settings_sync(const TrSettings *settings, TrSync *sync, char **message);
 TR_CHECKED int tr_settings_segments(const TrSettings *settings, bool *all, char **message);
+TR_CHECKED int tr_settings_mapping(const TrSettings *settings, TrMapping **mapping, char **message); /* NULL: native */
+TR_CHECKED int tr_settings_check_native(const TrSettings *settings, const char *what, char **message);
 
 /* ------------------------------------------------------------------------------------------------------------------
 ** scan/plan.c - what xBestIndex chose, as a text that EXPLAIN QUERY PLAN shows and xFilter parses */
@@ -69,21 +74,8 @@ typedef enum TrColumn {
   TR_COLUMN_AS_OF,
   TR_COLUMN_OTHER
 } TrColumn;
-typedef enum TrOp {
-  TR_EQ,
-  TR_IS,
-  TR_IN,
-  TR_GLOB,
-  TR_LIKE,
-  TR_NE,
-  TR_IS_NOT,
-  TR_LT,
-  TR_LE,
-  TR_GT,
-  TR_GE,
-  TR_ISNULL,
-  TR_OP_COUNT
-} TrOp;
+enum TrOp { TR_EQ, TR_IS, TR_IN, TR_GLOB, TR_LIKE, TR_NE, TR_IS_NOT, TR_LT, TR_LE, TR_GT, TR_GE, TR_ISNULL, TR_OPS };
+typedef enum TrOp TrOp;
 typedef enum TrOrder { /* of the rows that a scan can deliver; for any other, SQLite sorts */
                        TR_ORDER_ANY,
                        TR_ORDER_ROWID,
@@ -109,7 +101,8 @@ typedef struct TrPlanned { /* the table; all is borrowed */
   TrColumn (*column_of)(int table_column);
   const TrConnection *connection;
   const TrSettings *settings;
-  bool sorts_jobs; /* its scans can have the files in the order of their jobs */
+  bool sorts_jobs;      /* its scans can have the files in the order of their jobs */
+  bool has_row_for_job; /* not for each line */
 } TrPlanned;
 TR_CHECKED int tr_plan_choose(sqlite3_index_info *info, const TrPlanned *planned, char **message);
 static inline bool tr_column_is_argument(TrColumn column) {
@@ -170,7 +163,8 @@ typedef struct TrFilter {
   } text[TR_PLAN_TERMS]; /* comparisons with timestamp as text */
   int phrase_count;
   TrLikePhrase *phrase; /* owned; the text of its column must contain each */
-  bool of_records;      /* some of the above concerns records, not only files */
+  bool of_records;      /* some of the above concerns records, not only files, */
+  bool jobs_in_records; /* and so do the jobs */
 } TrFilter;
 
 TR_CHECKED int tr_filter_bind(TrFilter *filter, const TrPlan *plan, int argc, sqlite3_value **argv, TrPoll *poll);
@@ -224,7 +218,8 @@ typedef struct TrBlock {
 
 typedef struct TrWanted {
   TrWant want;
-  const TrFilter *filter; /* borrowed */
+  const TrFilter *filter;   /* borrowed */
+  const TrMapping *mapping; /* borrowed; NULL: none */
   size_t max_line;
 } TrWanted;
 
@@ -284,6 +279,8 @@ typedef struct TrFileList {
   TrPoll *poll;   /* borrowed */
   TrListPurpose purpose;
   const TrStore *store;
+  const TrMapping *mapping; /* borrowed; NULL: none. Else `store` is this one: */
+  TrStore mapped_store;
   TrHosts hosts;
   char *dir_path; /* owned: of the directory; of several hosts, their base */
   TrDir dir;
@@ -380,7 +377,9 @@ typedef struct TrScan {
   TrPoll *poll;      /* borrowed */
   uint64_t *untimed; /* borrowed: counts records not wanted because their time cannot be read */
   TrWant want;
-  TrFilter filter; /* owned */
+  TrFilter filter;        /* owned */
+  TrMapping *mapping;     /* owned; NULL: none */
+  TrMappedParser *mapped; /* owned: for the parser, if there is a mapping */
   size_t max_line;
   TrFileList files;
   TrScanFile current;

@@ -26,7 +26,10 @@ static TrBytes job_of_file(const TrScanFile *current) {
   TrSegmentName parsed;
   const TrStore *store = current->list->store;
   size_t length = strlen(current->name);
-  if (tr_store_has_name(store, current->name, length)) return (TrBytes){current->name, length - store->suffix_length};
+  size_t prefix = store->prefix_length;
+  if (tr_store_has_name(store, current->name, length) && store->is_one_name) return (TrBytes){current->name, length};
+  if (tr_store_has_name(store, current->name, length))
+    return (TrBytes){current->name + prefix, length - prefix - store->suffix_length};
   bool is_segment = current->list->history && tr_segment_name_parse(current->path, &parsed);
   return is_segment ? parsed.job : (TrBytes){0};
 }

@@ -3,12 +3,13 @@
 **
 **   CREATE VIRTUAL TABLE temp.old USING task_results(dir='/backup/results', max_line=65536, sync=data)
 **   CREATE VIRTUAL TABLE temp.figures USING task_stats(segments=all)
+**   CREATE VIRTUAL TABLE temp.cron USING task_results(dir='/home/me/cron/runs', map=openclaw)
 **
 ** A setting without an argument comes from the environment (SCHEDULER_RESULTS_DIR or SCHEDULER_LOGS_DIR,
-** TASKRESULTS_MAX_LINE, TASKRESULTS_SYNC), read at each query or transaction, and then from the defaults. sync=off is
-** the default because the scheduler itself never syncs: a power cut takes the last seconds of its records in any case,
-** and waiting for the disk at each COMMIT would cost a hundred times the append. Nothing here looks at the file system,
-** so that a table can be dropped even if its directory is missing.
+** TASKRESULTS_MAX_LINE, TASKRESULTS_SYNC, TASKRESULTS_MAP), read at each query or transaction, and then from the
+** defaults. sync=off is the default because the scheduler itself never syncs: a power cut takes the last seconds of its
+** records in any case, and waiting for the disk at each COMMIT would cost a hundred times the append. Nothing here
+** looks at the file system before a table is used, so that a table can be dropped even if its directory is missing.
 */
 #include "scan.h"
 
@@ -49,12 +50,27 @@ static int segments_error(const char *where, const char *text, char **message) {
   return tr_error(message, SQLITE_ERROR, "%s: '%s' is neither live nor all", where, text);
 }
 
-int tr_settings_set(TrSettings *settings, TrSetting setting, char *value, char **message) {
+/* Takes over the value. A file may be made, or corrected, before the table is used. */
+static int set_mapping(TrSettings *settings, const TrConnection *connection, char *value, char **message) {
+  TrMapping *unused = NULL;
+  sqlite3_free(settings->map);
+  settings->map = value;
+  if (value[0] == '@' && connection->read_only)
+    return tr_error(message, SQLITE_AUTH, "map='@FILE' is refused, because taskresults was loaded read-only");
+  int code = value[0] == '@' ? SQLITE_OK : tr_mapping_load("map", value, &unused, message);
+  tr_mapping_free(unused);
+  return code;
+}
+
+int tr_settings_set(TrSettings *settings, const TrConnection *connection, TrSetting setting, char *value,
+                    char **message) {
   int code = SQLITE_OK;
   if (setting == TR_SETTING_DIR) {
     sqlite3_free(settings->dir);
     settings->dir = value;
     return SQLITE_OK;
+  } else if (setting == TR_SETTING_MAP) {
+    return set_mapping(settings, connection, value, message);
   } else if (setting == TR_SETTING_MAX_LINE && !parse_max_line(value, &settings->max_line)) {
     code = max_line_error("max_line", value, message);
   } else if (setting == TR_SETTING_SEGMENTS && !parse_segments(value, &settings->segments)) {
@@ -68,9 +84,9 @@ int tr_settings_set(TrSettings *settings, TrSetting setting, char *value, char *
 
 /* In the order of TrSetting. Tables that are never written to have no `sync`. */
 static const char *const known_of_logs[] = {"dir='PATH'", "max_line=BYTES", NULL};
-static const char *const known_of_live[] = {"dir='PATH'", "max_line=BYTES", "sync=off|data", NULL};
-static const char *const known_of_segments[] = {"dir='PATH'", "max_line=BYTES", "sync=off|data", "segments=live|all",
-                                                NULL};
+static const char *const known_of_live[] = {"dir='PATH'", "max_line=BYTES", "sync=off|data", "map='MAPPING'", NULL};
+static const char *const known_of_segments[] = {"dir='PATH'",    "max_line=BYTES",    "sync=off|data",
+                                                "map='MAPPING'", "segments=live|all", NULL};
 
 static int parse_setting(TrSettings *settings, const TrConnection *connection, const char *table, const char *argument,
                          char **message) {
@@ -81,7 +97,7 @@ static int parse_setting(TrSettings *settings, const TrConnection *connection, c
   char *value;
   int code = tr_argument_parse(connection, table, argument, known, &which, &value, message);
   if (code != SQLITE_OK || value == NULL) return code;
-  return tr_settings_set(settings, (TrSetting)which, value, message);
+  return tr_settings_set(settings, connection, (TrSetting)which, value, message);
 }
 
 int tr_settings_parse(TrSettings *settings, const TrConnection *connection, const TrStore *store, const char *table,
@@ -96,7 +112,8 @@ int tr_settings_parse(TrSettings *settings, const TrConnection *connection, cons
 
 void tr_settings_free(TrSettings *settings) {
   sqlite3_free(settings->dir);
-  settings->dir = NULL;
+  sqlite3_free(settings->map);
+  settings->dir = settings->map = NULL;
 }
 
 const char *tr_settings_dir(const TrSettings *settings) {
@@ -126,6 +143,23 @@ int tr_settings_segments(const TrSettings *settings, bool *all, char **message) 
   if (text && !parse_segments(text, &segments)) return segments_error("TASKRESULTS_SEGMENTS", text, message);
   *all = segments == TR_SEGMENTS_ALL;
   return SQLITE_OK;
+}
+
+/* Only results have a mapping. */
+int tr_settings_mapping(const TrSettings *settings, TrMapping **mapping, char **message) {
+  const char *source = settings->map;
+  const char *where = source ? "map" : "TASKRESULTS_MAP";
+  *mapping = NULL;
+  if (source == NULL && settings->store == &tr_results_store) source = tr_environment("TASKRESULTS_MAP");
+  return source ? tr_mapping_load(where, source, mapping, message) : SQLITE_OK;
+}
+
+int tr_settings_check_native(const TrSettings *settings, const char *what, char **message) {
+  const char *source = settings->map ? settings->map : tr_environment("TASKRESULTS_MAP");
+  if (source == NULL || strcmp(source, TR_NATIVE) == 0) return SQLITE_OK;
+  return tr_error(message, SQLITE_READONLY,
+                  "%s: under a mapping (%s) files are only read: they belong to another program; %s", what,
+                  settings->map ? "map" : "TASKRESULTS_MAP", "native is the only one whose files are written");
 }
 
 int tr_settings_threads(unsigned *threads, char **message) {

@@ -26,7 +26,8 @@ typedef struct TrHelper {
 
 struct TrWorkers {
   TrWanted wanted;
-  TrParser parser;                 /* the caller's */
+  TrParser parser;                 /* the caller's, */
+  TrMappedParser mapped;           /* and for the parser */
   TrHelper helper[TR_MAX_THREADS]; /* the last one is the caller */
   TrBlock ring[WORKERS_BLOCKS];
   pthread_mutex_t mutex; /* protects the fields below, and which thread has which block */
@@ -63,7 +64,9 @@ static void *help(void *argument) {
   TrHelper *helper = argument;
   TrWorkers *workers = helper->workers;
   TrParser parser;
+  TrMappedParser mapped;
   tr_parser_init(&parser);
+  tr_parser_map(&parser, &mapped, workers->wanted.mapping);
   pthread_mutex_lock(&workers->mutex);
   while (!workers->stop) {
     if (workers->taken == workers->posted) {
@@ -106,6 +109,7 @@ TrWorkers *tr_workers_start(const TrWanted *wanted, unsigned threads) {
   tr_condition_init(&workers->work);
   tr_condition_init(&workers->done);
   tr_parser_init(&workers->parser);
+  tr_parser_map(&workers->parser, &workers->mapped, workers->wanted.mapping);
   if (allocate_blocks(workers) && start_helpers(workers, threads)) return workers;
   tr_workers_stop(workers);
   return NULL;

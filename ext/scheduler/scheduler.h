@@ -244,6 +244,7 @@ typedef struct TrSlotRun {
   int64_t start_us, finish_us; /* finish_us: of the first two kinds */
   int64_t offset;              /* OF_RECORD: of its line */
   bool ok;                     /* OF_RECORD: a success? */
+  bool is_unknown;             /* OF_RECORD: neither a success nor a failure, under a mapping */
   bool is_logged;              /* start_us is from the log */
   bool is_by_hand;
   uint8_t kind; /* TrSlotRunKind */

@@ -34,9 +34,11 @@ static const char errors_schema[] =
     "first_run_us INTEGER HIDDEN, last_run_us INTEGER HIDDEN, host TEXT HIDDEN)";
 
 typedef struct ErrorsCursor {
-  TrJobPass pass;       /* first: job_pass.c knows only this */
-  TrErrorGroups groups; /* of the current job */
-  size_t passed;        /* how many were returned, including the current row */
+  TrJobPass pass;    /* first: job_pass.c knows only this */
+  TrErrorGroups *of; /* owned: of the jobs of shared files; else of the current file alone */
+  size_t count, room;
+  TrErrorGroups *groups; /* of the current job */
+  size_t passed;         /* how many were returned, including the current row */
 } ErrorsCursor;
 
 static TrColumn errors_column_of(int column) {
@@ -64,14 +66,26 @@ static int errors_best_index(sqlite3_vtab *vtab, sqlite3_index_info *info) {
 /* --- the cursor --------------------------------------------------------------------------------------------------- */
 
 static int begin_groups(TrJobPass *pass) {
-  return tr_error_groups_begin(&((ErrorsCursor *)pass)->groups);
+  return tr_error_groups_begin(((ErrorsCursor *)pass)->groups);
+}
+
+static int select_groups(TrJobPass *pass, size_t which) {
+  ErrorsCursor *errors = (ErrorsCursor *)pass;
+  TrErrorGroups *grown = tr_array_reserve(errors->of, &errors->room, which + 1, sizeof *grown);
+  if (grown == NULL) return SQLITE_NOMEM;
+  errors->of = grown;
+  for (; errors->count <= which; errors->count++)
+    errors->of[errors->count] = (TrErrorGroups){.c_locale = tr_table_connection(&pass->cursor.cursor)->c_locale};
+  errors->groups = &errors->of[which];
+  return SQLITE_OK;
 }
 
 static int add_to_groups(TrJobPass *pass, const TrParsed *lines, unsigned count) {
-  TrErrorGroups *groups = &((ErrorsCursor *)pass)->groups;
+  TrErrorGroups *groups = ((ErrorsCursor *)pass)->groups;
   int code = SQLITE_OK;
   for (const TrParsed *parsed = lines; parsed < lines + count && code == SQLITE_OK; parsed++) {
     if (parsed->reason != TR_OK || tr_record_is_ok(&parsed->line, &parsed->record)) continue;
+    if (tr_record_is_unknown(&parsed->record)) continue;
     int64_t rowid = tr_scan_rowid(&pass->cursor.scan, &parsed->line);
     code = tr_error_groups_add(groups, &parsed->line, &parsed->record, rowid);
   }
@@ -79,11 +93,14 @@ static int add_to_groups(TrJobPass *pass, const TrParsed *lines, unsigned count)
 }
 
 static int errors_open(sqlite3_vtab *vtab, sqlite3_vtab_cursor **out) {
-  static const TrJobRows rows = {
-      .table = "task_errors", .failures_only = true, .begin = begin_groups, .add = add_to_groups};
+  static const TrJobRows rows = {.table = "task_errors",
+                                 .failures_only = true,
+                                 .begin = begin_groups,
+                                 .add = add_to_groups,
+                                 .select = select_groups};
   ErrorsCursor *errors = sqlite3_malloc64(sizeof *errors);
   if (errors == NULL) return SQLITE_NOMEM;
-  *errors = (ErrorsCursor){.groups.c_locale = ((TrTable *)vtab)->connection->c_locale};
+  *errors = (ErrorsCursor){.groups = NULL};
   tr_job_pass_init(&errors->pass, vtab, &rows);
   *out = &errors->pass.cursor.cursor.base;
   return SQLITE_OK;
@@ -91,12 +108,13 @@ static int errors_open(sqlite3_vtab *vtab, sqlite3_vtab_cursor **out) {
 
 static int errors_close(sqlite3_vtab_cursor *base) {
   ErrorsCursor *errors = (ErrorsCursor *)base;
-  tr_error_groups_free(&errors->groups);
+  for (size_t i = 0; i < errors->count; i++) tr_error_groups_free(&errors->of[i]);
+  sqlite3_free(errors->of);
   return tr_job_pass_end(&errors->pass);
 }
 
 static const TrErrorGroup *current(const ErrorsCursor *errors) {
-  const TrErrorGroups *groups = &errors->groups;
+  const TrErrorGroups *groups = errors->groups;
   bool turned_round = tr_scan_is_backwards(&errors->pass.cursor.scan);
   return &groups->group[turned_round ? groups->count - errors->passed : errors->passed - 1];
 }
@@ -104,7 +122,7 @@ static const TrErrorGroup *current(const ErrorsCursor *errors) {
 static int errors_next(sqlite3_vtab_cursor *base) {
   ErrorsCursor *errors = (ErrorsCursor *)base;
   int code = SQLITE_ROW;
-  while (errors->passed == errors->groups.count && code == SQLITE_ROW) {
+  while (errors->passed == errors->groups->count && code == SQLITE_ROW) {
     errors->passed = 0;
     code = tr_job_pass_next(&errors->pass);
   }
@@ -121,7 +139,8 @@ static int errors_filter(sqlite3_vtab_cursor *base, int flags, const char *plan_
   TrCursor *cursor = &errors->pass.cursor.cursor;
   cursor->at_end = true;
   errors->passed = 0;
-  int code = tr_error_groups_begin(&errors->groups);
+  int code = select_groups(&errors->pass, 0);
+  if (code == SQLITE_OK) code = tr_error_groups_begin(errors->groups);
   if (code == SQLITE_OK) code = tr_job_pass_filter(&errors->pass, flags, plan_text, argc, argv);
   if (code != SQLITE_OK) return code;
   cursor->at_end = false;
@@ -138,12 +157,11 @@ static int errors_rowid(sqlite3_vtab_cursor *base, sqlite3_int64 *rowid) {
 
 static int errors_column(sqlite3_vtab_cursor *base, sqlite3_context *context, int column) {
   const ErrorsCursor *errors = (ErrorsCursor *)base;
-  TrBytes job = tr_scan_job_id(&errors->pass.cursor.scan);
   const TrErrorGroup *group = current(errors);
   switch (column) {
   case ERRORS_JOB_ID:
-  case ERRORS_JOB: tr_result_job_id(context, job); break;
-  case ERRORS_HOST: tr_result_host(context, tr_scan_host(&errors->pass.cursor.scan)); break;
+  case ERRORS_JOB: tr_job_pass_result_job(context, &errors->pass); break;
+  case ERRORS_HOST: tr_job_pass_result_host(context, &errors->pass); break;
   case ERRORS_SIGNATURE:
     sqlite3_result_text64(context, group->signature, group->length, SQLITE_TRANSIENT, SQLITE_UTF8);
     break;

@@ -139,7 +139,8 @@ static int may_insert(const TrTable *table, char **message) {
 static int begin_rows(TrTable *table, char **message) {
   TrPending *pending = &table->pending;
   if (pending->path) return SQLITE_OK;
-  int code = tr_settings_max_line(&table->settings, &pending->max_line, message);
+  int code = tr_settings_check_native(&table->settings, "task_results", message);
+  if (code == SQLITE_OK) code = tr_settings_max_line(&table->settings, &pending->max_line, message);
   if (code == SQLITE_OK) code = tr_settings_sync(&table->settings, &pending->sync, message);
   return code == SQLITE_OK ? tr_pending_open_dir(pending, tr_settings_dir(&table->settings), message) : code;
 }

@@ -3,7 +3,8 @@
 **
 ** While the file of records is read, the times of the records are kept. The log is read when the query needs a
 ** duration, so the log of a job whose row is not wanted stays closed. With a long history, the log is read as soon as
-** enough times have been kept; from then on only known durations are kept.
+** enough times have been kept; from then on only known durations are kept. Under a mapping, a record may say itself how
+** long its run took; then the log is not asked.
 */
 #include "tables.h"
 
@@ -19,13 +20,12 @@ void tr_job_durations_init(TrJobDurations *durations, TrLoggedTable *table) {
 
 void tr_job_durations_end(TrJobDurations *durations) {
   tr_run_log_end(&durations->log);
-  tr_quantiles_free(&durations->known_us);
   sqlite3_free(durations->finish_us);
 }
 
 void tr_job_durations_begin(TrJobDurations *durations) {
   tr_run_log_forget(&durations->log);
-  tr_quantiles_begin(&durations->known_us);
+  tr_quantiles_begin(durations->known_us);
   durations->count = 0;
 }
 
@@ -36,7 +36,7 @@ static int look_up_kept(TrJobDurations *durations, const TrScan *results) {
   for (size_t i = 0; i < durations->count && code == SQLITE_OK; i++) {
     int64_t duration_us;
     if (!tr_run_log_duration(&durations->log, durations->finish_us[i], &duration_us)) continue;
-    code = tr_quantiles_add(&durations->known_us, duration_us);
+    code = tr_quantiles_add(durations->known_us, duration_us);
   }
   if (code == SQLITE_OK) durations->count = 0;
   return code;
@@ -50,11 +50,21 @@ static int add_finish(TrJobDurations *durations, int64_t finish_us) {
   return SQLITE_OK;
 }
 
+static bool is_recorded(const TrJobDurations *durations, const TrParsed *parsed, int64_t *us) {
+  locale_t c_locale = durations->log.table->table.connection->c_locale;
+  return tr_record_duration_us(&parsed->line, &parsed->record, c_locale, us);
+}
+
 int tr_job_durations_add(TrJobDurations *durations, const TrScan *results, const TrParsed *lines, unsigned count) {
   int code = SQLITE_OK;
   for (const TrParsed *parsed = lines; parsed < lines + count && code == SQLITE_OK; parsed++) {
-    int64_t finish_us;
+    int64_t finish_us, duration_us;
     if (parsed->reason != TR_OK) continue;
+    if (results->mapping && is_recorded(durations, parsed, &duration_us)) {
+      code = tr_quantiles_add(durations->known_us, duration_us);
+      continue;
+    }
+    if (results->filter.jobs_in_records) continue; /* they have no logs */
     if (!tr_span_time_us(&parsed->line, &parsed->record.field[TR_TIMESTAMP], &finish_us)) continue;
     code = add_finish(durations, finish_us);
     if (code == SQLITE_OK && durations->count >= TR_TIMES_AT_ONCE) code = look_up_kept(durations, results);
@@ -65,7 +75,7 @@ int tr_job_durations_add(TrJobDurations *durations, const TrScan *results, const
 int tr_job_durations_quantile(TrJobDurations *durations, const TrScan *results, unsigned percent, int64_t *us,
                               bool *is_known) {
   int code = look_up_kept(durations, results);
-  *is_known = code == SQLITE_OK && tr_quantiles_find(&durations->known_us, percent, us);
+  *is_known = code == SQLITE_OK && tr_quantiles_find(durations->known_us, percent, us);
   return code;
 }
 

@@ -80,7 +80,7 @@ static void result_of_record(sqlite3_context *context, TrScanCursor *cursor, int
   if (tr_scan_reason(&cursor->scan) != TR_OK) return;
   switch (column) {
   case LINES_TIME_US: tr_result_time_us(context, line, &record->field[TR_TIMESTAMP]); break;
-  case LINES_OK: sqlite3_result_int(context, tr_record_is_ok(line, record)); break;
+  case LINES_OK: tr_result_ok(context, &cursor->scan); break;
   default: tr_result_field(context, cursor, field_of[column]); break;
   }
 }
@@ -91,7 +91,7 @@ static int lines_column(sqlite3_vtab_cursor *base, sqlite3_context *context, int
   TrReason reason = tr_scan_reason(&cursor->scan);
   switch (column) {
   case LINES_JOB_ID:
-  case LINES_JOB: tr_result_job_id(context, tr_scan_job_id(&cursor->scan)); break;
+  case LINES_JOB: tr_result_job(context, cursor); break;
   case LINES_OFFSET: sqlite3_result_int64(context, line->offset); break;
   case LINES_LENGTH: sqlite3_result_int64(context, (sqlite3_int64)line->length); break;
   case LINES_TERMINATED: sqlite3_result_int(context, line->terminated); break;

@@ -6,10 +6,11 @@
 
 static int parse_logged_argument(TrLoggedTable *table, bool has_jobs, const char *name, const char *argument,
                                  char **message) {
-  enum { FILE_PATH, RESULTS, LOGS, MAX_LINE, SEGMENTS };
-  static const char *const with_jobs[] = {"file='PATH'",    "results='PATH'",    "logs='PATH'",
-                                          "max_line=BYTES", "segments=live|all", NULL};
-  static const char *const without[] = {"dir='PATH'", "logs='PATH'", "max_line=BYTES", "segments=live|all", NULL};
+  enum { FILE_PATH, RESULTS, LOGS, MAX_LINE, SEGMENTS, MAP };
+  static const char *const with_jobs[] = {"file='PATH'",       "results='PATH'", "logs='PATH'", "max_line=BYTES",
+                                          "segments=live|all", "map='MAPPING'",  NULL};
+  static const char *const without[] = {"dir='PATH'",        "logs='PATH'",   "max_line=BYTES",
+                                        "segments=live|all", "map='MAPPING'", NULL};
   int which;
   char *value;
   int code = tr_argument_parse(table->table.connection, name, argument, has_jobs ? with_jobs : without, &which, &value,
@@ -24,8 +25,9 @@ static int parse_logged_argument(TrLoggedTable *table, bool has_jobs, const char
   TrSettings *settings = which == LOGS ? &table->logs : &table->table.settings;
   TrSetting setting = which == MAX_LINE   ? TR_SETTING_MAX_LINE
                       : which == SEGMENTS ? TR_SETTING_SEGMENTS
+                      : which == MAP      ? TR_SETTING_MAP
                                           : TR_SETTING_DIR;
-  code = tr_settings_set(settings, setting, value, message);
+  code = tr_settings_set(settings, table->table.connection, setting, value, message);
   table->logs.max_line = table->table.settings.max_line;
   return code;
 }

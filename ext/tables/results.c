@@ -52,13 +52,13 @@ int tr_results_column(sqlite3_vtab_cursor *base, sqlite3_context *context, int c
   const TrRecord *record = tr_scan_record(&cursor->scan);
   switch (column) {
   case TR_RESULTS_JOB_ID:
-  case TR_RESULTS_JOB: tr_result_job_id(context, tr_scan_job_id(&cursor->scan)); break;
+  case TR_RESULTS_JOB: tr_result_job(context, cursor); break;
   case TR_RESULTS_TIME_US: tr_result_time_us(context, line, &record->field[TR_TIMESTAMP]); break;
   case TR_RESULTS_OFFSET: sqlite3_result_int64(context, line->offset); break;
   case TR_RESULTS_RECORD:
     sqlite3_result_text64(context, (const char *)line->text, line->length, SQLITE_TRANSIENT, SQLITE_UTF8);
     break;
-  case TR_RESULTS_OK: sqlite3_result_int(context, tr_record_is_ok(line, record)); break;
+  case TR_RESULTS_OK: tr_result_ok(context, &cursor->scan); break;
   case TR_RESULTS_HOST: tr_result_host(context, tr_scan_host(&cursor->scan)); break;
   default: tr_result_field(context, cursor, field_of[column]); break;
   }

@@ -56,7 +56,7 @@ static int load_starts(TrRunLog *log, const TrScan *results) {
   TrBytes job = tr_scan_job_id(results);
   TrFilter filter;
   TrBytes host = tr_scan_host(results);
-  if (!has_logs(log, host)) {
+  if (results->filter.jobs_in_records || !has_logs(log, host)) {
     tr_durations_begin(&log->durations);
     return SQLITE_OK;
   }

@@ -5,7 +5,8 @@
 **   SELECT job_id, avg(duration_s), max(duration_s) FROM task_runs GROUP BY job_id;
 **   CREATE VIRTUAL TABLE temp.old_runs USING task_runs(dir='/backup/results', logs='/backup/logs');
 **
-** Rows, rowids and pushdown are those of task_results. run_log.c tells which start belongs to which record.
+** Rows, rowids and pushdown are those of task_results. run_log.c tells which start belongs to which record; under a
+** mapping, the record itself may say it.
 */
 #include "tables.h"
 
@@ -78,15 +79,36 @@ static int runs_close(sqlite3_vtab_cursor *base) {
 
 static int runs_filter(sqlite3_vtab_cursor *base, int number, const char *plan, int argc, sqlite3_value **argv) {
   tr_run_log_forget(&((RunsCursor *)base)->log); /* the log has grown, and this pass reads newer records */
-  return tr_table_filter(base, number, plan, argc, argv);
+  int code = tr_table_filter(base, number, plan, argc, argv);
+  ((RunsCursor *)base)->log.is_optional = ((RunsCursor *)base)->results.scan.mapping != NULL;
+  return code;
 }
 
 /* --- columns ------------------------------------------------------------------------------------------------------ */
+
+/* What the record itself says of its start. False: nothing. */
+static bool recorded_column(sqlite3_context *context, const RunsCursor *cursor, int column) {
+  const TrScan *results = &cursor->results.scan;
+  const TrLine *line = tr_scan_line(results);
+  const TrRecord *record = tr_scan_record(results);
+  locale_t c_locale = tr_table_connection(&cursor->results.cursor)->c_locale;
+  int64_t us;
+  if (results->mapping == NULL) return false;
+  if (column == RUNS_DURATION_S) {
+    bool is_known = tr_record_duration_us(line, record, c_locale, &us);
+    if (is_known) sqlite3_result_double(context, (double)us / 1e6);
+    return is_known;
+  }
+  if (!tr_record_start_us(line, record, c_locale, &us)) return false;
+  column == RUNS_STARTED_US ? sqlite3_result_int64(context, us) : tr_result_timestamp(context, us);
+  return true;
+}
 
 /* A column that depends on the start of the current record. */
 static int start_column(sqlite3_context *context, RunsCursor *cursor, int column) {
   const TrScan *results = &cursor->results.scan;
   int64_t time_us, us;
+  if (recorded_column(context, cursor, column)) return SQLITE_OK;
   if (!tr_span_time_us(tr_scan_line(results), &tr_scan_record(results)->field[TR_TIMESTAMP], &time_us))
     return SQLITE_OK;
   int code = tr_run_log_load(&cursor->log, results);
@@ -103,10 +125,9 @@ static int runs_column(sqlite3_vtab_cursor *base, sqlite3_context *context, int 
   TrScanCursor *results = (TrScanCursor *)base;
   const TrLine *line = tr_scan_line(&results->scan);
   const TrRecord *record = tr_scan_record(&results->scan);
-  TrBytes job = tr_scan_job_id(&results->scan);
   switch (column) {
   case RUNS_JOB_ID:
-  case RUNS_JOB: tr_result_job_id(context, job); break;
+  case RUNS_JOB: tr_result_job(context, results); break;
   case RUNS_HOST: tr_result_host(context, tr_scan_host(&results->scan)); break;
   case RUNS_STARTED:
   case RUNS_STARTED_US:
@@ -117,7 +138,7 @@ static int runs_column(sqlite3_vtab_cursor *base, sqlite3_context *context, int 
   case RUNS_ERROR: tr_result_field(context, results, TR_ERROR); break;
   case RUNS_TIME_US: tr_result_time_us(context, line, &record->field[TR_TIMESTAMP]); break;
   case RUNS_OFFSET: sqlite3_result_int64(context, line->offset); break;
-  case RUNS_OK: sqlite3_result_int(context, tr_record_is_ok(line, record)); break;
+  case RUNS_OK: tr_result_ok(context, &results->scan); break;
   }
   return SQLITE_OK;
 }

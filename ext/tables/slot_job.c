@@ -65,6 +65,7 @@ static int add_record(TrSlotSource *source, int64_t horizon_us, BeforeHorizon *b
   if (!tr_span_time_us(line, &record->field[TR_TIMESTAMP], &run.finish_us)) return SQLITE_OK;
   run.start_us = run.finish_us;
   run.ok = tr_record_is_ok(line, record);
+  run.is_unknown = tr_record_is_unknown(record);
   if (run.finish_us < source->earliest_us) source->earliest_us = run.finish_us;
   if (run.finish_us >= horizon_us) return add_slot_run(source, run);
   before->run[before->count++ % RUNS_BEFORE] = run;

@@ -425,7 +425,7 @@ static void run_column(sqlite3_context *context, const TrSlot *slot, int column)
     if (has_record) sqlite3_result_int64(context, run->offset);
     break;
   case SLOTS_OK:
-    if (has_record) sqlite3_result_int(context, run->ok);
+    if (has_record && !run->is_unknown) sqlite3_result_int(context, run->ok);
     break;
   }
 }

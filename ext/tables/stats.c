@@ -8,7 +8,8 @@
 **
 ** There is a row for each file that task_results can read, even if none of its records counts; it is made in one pass
 ** over the file (job_pass.c). job_figures.c has the definitions; since and until, the arguments, are time_window.c's.
-** How long runs took is in the jobs' logs, which are read only if somebody asks for it (job_durations.c).
+** How long runs took is in the jobs' logs, which are read only if somebody asks for it (job_durations.c); under a
+** mapping, in the records.
 */
 #include "tables.h"
 
@@ -39,7 +40,9 @@ enum {
   STATS_LAST_SUCCESS_US,
   STATS_LAST_FAILURE_US,
   STATS_LAST_DURATION_S,
-  STATS_HOST
+  STATS_HOST,
+  STATS_UNKNOWNS,
+  STATS_OTHERS
 };
 
 static const char stats_schema[] =
@@ -50,11 +53,22 @@ static const char stats_schema[] =
     "p50_s REAL, p95_s REAL, max_s REAL, "
     "since HIDDEN, until HIDDEN, job TEXT HIDDEN, " /* no type: SQLite must not convert what was given */
     "first_run_us INTEGER HIDDEN, last_run_us INTEGER HIDDEN, last_success_us INTEGER HIDDEN, "
-    "last_failure_us INTEGER HIDDEN, last_duration_s REAL HIDDEN, host TEXT HIDDEN)";
+    "last_failure_us INTEGER HIDDEN, last_duration_s REAL HIDDEN, host TEXT HIDDEN, "
+    "unknowns INTEGER HIDDEN, others INTEGER HIDDEN)";
+
+/* What is kept of a job while files are read. */
+typedef struct StatsJob {
+  TrJobFigures figures;
+  TrQuantiles known_us;     /* durations */
+  int64_t last_duration_us; /* of the last run, as its record has it; negative: it does not */
+} StatsJob;
 
 typedef struct StatsCursor {
   TrJobPass pass; /* first: job_pass.c knows only this */
-  TrJobFigures figures;
+  StatsJob *of;   /* owned: of the jobs of shared files; else of the current file alone */
+  size_t count, room;
+  StatsJob *job; /* the current one */
+  bool wants_times, wants_durations;
   TrJobDurations durations;
 } StatsCursor;
 
@@ -95,23 +109,56 @@ static int stats_best_index(sqlite3_vtab *vtab, sqlite3_index_info *info) {
 
 static int begin_figures(TrJobPass *pass) {
   StatsCursor *stats = (StatsCursor *)pass;
-  tr_job_figures_begin(&stats->figures);
+  stats->job->figures.wants_times = stats->wants_times;
+  stats->job->last_duration_us = -1;
+  tr_job_figures_begin(&stats->job->figures);
   tr_job_durations_begin(&stats->durations);
   return SQLITE_OK;
 }
 
+static int select_figures(TrJobPass *pass, size_t which) {
+  StatsCursor *stats = (StatsCursor *)pass;
+  StatsJob *grown = tr_array_reserve(stats->of, &stats->room, which + 1, sizeof *grown);
+  if (grown == NULL) return SQLITE_NOMEM;
+  stats->of = grown;
+  for (; stats->count <= which; stats->count++)
+    stats->of[stats->count] =
+        (StatsJob){.figures.c_locale = tr_table_connection(&pass->cursor.cursor)->c_locale, .last_duration_us = -1};
+  stats->job = &stats->of[which];
+  stats->durations.known_us = &stats->job->known_us;
+  return SQLITE_OK;
+}
+
+static void keep_last_duration(StatsCursor *stats, const TrParsed *lines, unsigned count) {
+  StatsJob *job = stats->job;
+  for (const TrParsed *parsed = lines + count; parsed-- > lines;) {
+    if (parsed->reason != TR_OK) continue;
+    int64_t us;
+    bool is_known = tr_record_duration_us(&parsed->line, &parsed->record, job->figures.c_locale, &us);
+    job->last_duration_us = is_known ? us : -1;
+    return;
+  }
+}
+
+/* Not inlined: its caller is called for each line of a short file. */
+__attribute__((noinline)) static int add_to_durations(StatsCursor *stats, const TrParsed *lines, unsigned count) {
+  TrScan *scan = &stats->pass.cursor.scan;
+  if (scan->mapping) keep_last_duration(stats, lines, count);
+  return stats->durations.is_wanted ? tr_job_durations_add(&stats->durations, scan, lines, count) : SQLITE_OK;
+}
+
 static int add_to_figures(TrJobPass *pass, const TrParsed *lines, unsigned count) {
   StatsCursor *stats = (StatsCursor *)pass;
-  int code = tr_job_figures_add(&stats->figures, lines, count);
-  if (code != SQLITE_OK || !stats->durations.is_wanted) return code;
-  return tr_job_durations_add(&stats->durations, &pass->cursor.scan, lines, count);
+  int code = tr_job_figures_add(&stats->job->figures, lines, count);
+  return code == SQLITE_OK && stats->wants_durations ? add_to_durations(stats, lines, count) : code;
 }
 
 static int stats_open(sqlite3_vtab *vtab, sqlite3_vtab_cursor **out) {
-  static const TrJobRows rows = {.table = "task_stats", .begin = begin_figures, .add = add_to_figures};
+  static const TrJobRows rows = {
+      .table = "task_stats", .begin = begin_figures, .add = add_to_figures, .select = select_figures};
   StatsCursor *stats = sqlite3_malloc64(sizeof *stats);
   if (stats == NULL) return SQLITE_NOMEM;
-  *stats = (StatsCursor){.figures.c_locale = ((TrTable *)vtab)->connection->c_locale};
+  *stats = (StatsCursor){.job = NULL};
   tr_job_pass_init(&stats->pass, vtab, &rows);
   tr_job_durations_init(&stats->durations, (TrLoggedTable *)vtab);
   *out = &stats->pass.cursor.cursor.base;
@@ -120,7 +167,11 @@ static int stats_open(sqlite3_vtab *vtab, sqlite3_vtab_cursor **out) {
 
 static int stats_close(sqlite3_vtab_cursor *base) {
   StatsCursor *stats = (StatsCursor *)base;
-  tr_job_figures_free(&stats->figures);
+  for (size_t i = 0; i < stats->count; i++) {
+    tr_job_figures_free(&stats->of[i].figures);
+    tr_quantiles_free(&stats->of[i].known_us);
+  }
+  sqlite3_free(stats->of);
   tr_job_durations_end(&stats->durations);
   return tr_job_pass_end(&stats->pass);
 }
@@ -134,15 +185,17 @@ static int stats_next(sqlite3_vtab_cursor *base) {
 static int stats_filter(sqlite3_vtab_cursor *base, int flags, const char *plan_text, int argc, sqlite3_value **argv) {
   StatsCursor *stats = (StatsCursor *)base;
   stats->pass.cursor.cursor.at_end = true;
-  stats->figures.wants_times = flags & WANTS_TIMES;
+  stats->wants_times = flags & WANTS_TIMES;
   stats->durations.is_wanted = flags & WANTS_DURATIONS;
-  int code = tr_job_pass_filter(&stats->pass, flags, plan_text, argc, argv);
+  int code = select_figures(&stats->pass, 0);
+  if (code == SQLITE_OK) code = tr_job_pass_filter(&stats->pass, flags, plan_text, argc, argv);
+  stats->wants_durations = stats->durations.is_wanted || stats->pass.cursor.scan.mapping;
   return code == SQLITE_OK ? stats_next(base) : code;
 }
 
 /* The rowid stands for the file, not for a line in it. */
 static int stats_rowid(sqlite3_vtab_cursor *base, sqlite3_int64 *rowid) {
-  *rowid = tr_scan_file_rowid(&((TrScanCursor *)base)->scan);
+  *rowid = tr_job_pass_rowid((TrJobPass *)base);
   return SQLITE_OK;
 }
 
@@ -163,7 +216,8 @@ static void result_mean_s(sqlite3_context *context, const TrMean *mean) {
 }
 
 static void result_rate(sqlite3_context *context, const TrJobFigures *figures) {
-  if (figures->runs) sqlite3_result_double(context, 100.0 * (double)figures->successes / (double)figures->runs);
+  int64_t known = figures->runs - figures->unknowns;
+  if (known) sqlite3_result_double(context, 100.0 * (double)figures->successes / (double)known);
 }
 
 static int result_quantile_s(sqlite3_context *context, StatsCursor *stats, unsigned percent) {
@@ -175,9 +229,10 @@ static int result_quantile_s(sqlite3_context *context, StatsCursor *stats, unsig
 }
 
 static int result_last_duration_s(sqlite3_context *context, StatsCursor *stats) {
-  int64_t finish_us, us;
-  bool is_known;
-  if (!tr_kept_time_us(tr_job_figures_last_run(&stats->figures), &finish_us)) return SQLITE_OK;
+  int64_t finish_us, us = stats->job->last_duration_us;
+  bool is_known = us >= 0;
+  if (is_known) sqlite3_result_double(context, (double)us / 1e6);
+  if (is_known || !tr_kept_time_us(tr_job_figures_last_run(&stats->job->figures), &finish_us)) return SQLITE_OK;
   int code = tr_job_durations_of_run(&stats->durations, &stats->pass.cursor.scan, finish_us, &us, &is_known);
   if (is_known) sqlite3_result_double(context, (double)us / 1e6);
   return code;
@@ -186,15 +241,14 @@ static int result_last_duration_s(sqlite3_context *context, StatsCursor *stats) 
 static int stats_column(sqlite3_vtab_cursor *base, sqlite3_context *context, int column) {
   StatsCursor *stats = (StatsCursor *)base;
   TrScratch *scratch = &stats->pass.cursor.cursor.scratch;
-  const TrJobFigures *figures = &stats->figures;
-  TrBytes job = tr_scan_job_id(&stats->pass.cursor.scan);
+  const TrJobFigures *figures = &stats->job->figures;
   switch (column) {
   case STATS_JOB_ID:
-  case STATS_JOB: tr_result_job_id(context, job); break;
-  case STATS_HOST: tr_result_host(context, tr_scan_host(&stats->pass.cursor.scan)); break;
+  case STATS_JOB: tr_job_pass_result_job(context, &stats->pass); break;
+  case STATS_HOST: tr_job_pass_result_host(context, &stats->pass); break;
   case STATS_RUNS: sqlite3_result_int64(context, figures->runs); break;
   case STATS_SUCCESSES: sqlite3_result_int64(context, figures->successes); break;
-  case STATS_FAILURES: sqlite3_result_int64(context, figures->runs - figures->successes); break;
+  case STATS_FAILURES: sqlite3_result_int64(context, figures->runs - figures->successes - figures->unknowns); break;
   case STATS_SUCCESS_RATE: result_rate(context, figures); break;
   case STATS_FIRST_RUN: result_kept(context, &figures->first_run, figures->c_locale, scratch); break;
   case STATS_LAST_RUN: result_kept(context, tr_job_figures_last_run(figures), figures->c_locale, scratch); break;
@@ -205,6 +259,8 @@ static int stats_column(sqlite3_vtab_cursor *base, sqlite3_context *context, int
   case STATS_LONGEST_FAILURE_STREAK: sqlite3_result_int64(context, figures->longest_failure_streak); break;
   case STATS_MTBF_S: result_mean_s(context, &figures->between); break;
   case STATS_MTTR_S: result_mean_s(context, &figures->repair); break;
+  case STATS_UNKNOWNS: sqlite3_result_int64(context, figures->unknowns); break;
+  case STATS_OTHERS: sqlite3_result_int64(context, figures->others); break;
   case STATS_REJECTS: sqlite3_result_int64(context, figures->rejects); break;
   case STATS_P50_S: return result_quantile_s(context, stats, 50);
   case STATS_P95_S: return result_quantile_s(context, stats, 95);

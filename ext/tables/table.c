@@ -56,7 +56,7 @@ static void leave_outer_joins(TrPlan *plan, TrCursor *cursor, sqlite3 *db) {
     if (!tr_op_may_be_of_outer_join((TrOp)plan->term[i].op)) continue;
     if (!cursor->joins_asked) cursor->outer_join = tr_joins_in_statements(db);
     cursor->joins_asked = true;
-    if (cursor->outer_join) plan->term[i].op = TR_OP_COUNT;
+    if (cursor->outer_join) plan->term[i].op = TR_OPS;
   }
 }
 
@@ -68,7 +68,7 @@ static int leave_foreign_patterns(TrPlan *plan, sqlite3 *db) {
     int code = asked ? SQLITE_OK : tr_host_like_is_builtin(db, &builtin);
     if (code != SQLITE_OK) return code;
     asked = true;
-    if (!builtin) plan->term[i].op = TR_OP_COUNT;
+    if (!builtin) plan->term[i].op = TR_OPS;
   }
   return SQLITE_OK;
 }
@@ -87,7 +87,7 @@ int tr_table_bind(TrCursor *cursor, const char *plan_text, int argc, sqlite3_val
 int tr_table_choose(sqlite3_vtab *vtab, sqlite3_index_info *info, TrColumn (*column_of)(int table_column),
                     bool sorts_jobs) {
   const TrTable *table = (const TrTable *)vtab;
-  TrPlanned planned = {column_of, table->connection, &table->settings, sorts_jobs};
+  TrPlanned planned = {column_of, table->connection, &table->settings, .sorts_jobs = sorts_jobs};
   return tr_plan_choose(info, &planned, &vtab->zErrMsg);
 }
 
@@ -148,6 +148,23 @@ void tr_result_job_id(sqlite3_context *context, TrBytes job) {
   memcpy(job_id, job.text, job.length);
   job_id[job.length] = '\0';
   sqlite3_result_text(context, job_id, -1, SQLITE_TRANSIENT);
+}
+
+void tr_result_job(sqlite3_context *context, TrScanCursor *cursor) {
+  TrBytes job;
+  if (!cursor->scan.filter.jobs_in_records) {
+    tr_result_job_id(context, tr_scan_job_id(&cursor->scan));
+  } else if (tr_scan_reason(&cursor->scan) == TR_OK) {
+    int code = tr_record_job(tr_scan_line(&cursor->scan), tr_scan_record(&cursor->scan), &cursor->cursor.scratch, &job);
+    if (code != SQLITE_OK) sqlite3_result_error_nomem(context);
+    if (code == SQLITE_OK && job.text)
+      sqlite3_result_text64(context, job.text, job.length, SQLITE_TRANSIENT, SQLITE_UTF8);
+  }
+}
+
+void tr_result_ok(sqlite3_context *context, const TrScan *scan) {
+  const TrRecord *record = tr_scan_record(scan);
+  if (!tr_record_is_unknown(record)) sqlite3_result_int(context, tr_record_is_ok(tr_scan_line(scan), record));
 }
 
 /* TEXT if it is UTF-8, else a BLOB: clients fail on a TEXT that is not UTF-8. */

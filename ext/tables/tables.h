@@ -17,7 +17,6 @@
 typedef struct TrTimeWindow {
   sqlite3_value *since, *until; /* owned; as given, or NULL */
 } TrTimeWindow;
-
 /* Bits of idxNum: SQLite compares the argument with the column, too. TR_CHECKS_END and above are free for tables. */
 #define TR_CHECKS(column) (1 << ((column)-TR_COLUMN_SINCE))
 #define TR_CHECKS_END TR_CHECKS(TR_COLUMN_OTHER)
@@ -60,7 +59,6 @@ typedef struct TrScanCursor {
   TrCursor cursor; /* first, here and in every cursor that is built on this one */
   TrScan scan;
 } TrScanCursor;
-
 TR_CHECKED int tr_table_connect(sqlite3 *db, TrConnection *connection, const TrStore *store, bool has_segments,
                                 const char *schema, int argc, const char *const *argv, sqlite3_vtab **vtab,
                                 char **message);
@@ -87,7 +85,9 @@ TR_CHECKED int tr_table_next(sqlite3_vtab_cursor *cursor);
 TR_CHECKED int tr_table_rowid(sqlite3_vtab_cursor *cursor, sqlite3_int64 *rowid);
 
 void tr_result_job_id(sqlite3_context *context, TrBytes job); /* `job` must be UTF-8, as names of jobs' files are */
-void tr_result_host(sqlite3_context *context, TrBytes host);  /* NULL, if the path has no star */
+void tr_result_job(sqlite3_context *context, TrScanCursor *cursor); /* of the current record, as `ok` is */
+void tr_result_ok(sqlite3_context *context, const TrScan *scan);
+void tr_result_host(sqlite3_context *context, TrBytes host);                      /* NULL, if the path has no star */
 void tr_result_bytes(sqlite3_context *context, const void *bytes, size_t length); /* TEXT, or BLOB if it is not UTF-8 */
 /* A field of the current record. */
 static inline void tr_result_field(sqlite3_context *context, TrScanCursor *cursor, TrField field) {
@@ -116,20 +116,25 @@ typedef struct TrJobRows {
   bool failures_only;            /* the table needs only failures; other records may come too */
   int (*begin)(TrJobPass *pass); /* the next job's file is open: start anew */
   int (*add)(TrJobPass *pass, const TrParsed *lines, unsigned count); /* records and rejects */
+  int (*select)(TrJobPass *pass, size_t which); /* of the jobs that share files: all that follows is about this one */
 } TrJobRows;
-
 struct TrJobPass {
   TrScanCursor cursor; /* first */
   TrTimeWindow time_window;
   const TrJobRows *rows; /* static */
+  TrJobIndex shared;     /* the jobs, if they share files: then all files are read before the first row */
+  size_t passed;         /* of them */
+  bool has_read;
 };
-
 /* Call order: init on a zeroed cursor; filter for each pass, and next until it is not SQLITE_ROW; end, which frees
 ** it. */
 void tr_job_pass_init(TrJobPass *pass, sqlite3_vtab *vtab, const TrJobRows *rows);
 TR_CHECKED int tr_job_pass_filter(TrJobPass *pass, int flags, const char *plan, int argc, sqlite3_value **argv);
 TR_CHECKED int tr_job_pass_next(TrJobPass *pass); /* SQLITE_ROW: a job's file has been read completely */
 TR_CHECKED int tr_job_pass_end(TrJobPass *pass);
+void tr_job_pass_result_job(sqlite3_context *context, const TrJobPass *pass); /* of the current row, */
+void tr_job_pass_result_host(sqlite3_context *context, const TrJobPass *pass);
+int64_t tr_job_pass_rowid(const TrJobPass *pass); /* if a row stands for all of a job */
 
 /* ------------------------------------------------------------------------------------------------------------------
 ** tables/logged_table.c - tables of results that also read the jobs' logs
@@ -139,7 +144,6 @@ typedef struct TrLoggedTable {
   TrSettings logs;
   char *jobs_file; /* owned; NULL: the environment's, or the default */
 } TrLoggedTable;
-
 /* With the arguments dir, logs and max_line; if it `has_jobs`, with file, results, logs and max_line. */
 TR_CHECKED int tr_logged_table_connect(sqlite3 *db, TrConnection *connection, const char *schema, bool has_jobs,
                                        int argc, const char *const *argv, sqlite3_vtab **vtab, char **message);
@@ -156,7 +160,6 @@ typedef struct TrRunLog {
   bool loaded;         /* durations are those of ... */
   int64_t loaded_file; /* ... the job whose file has this rowid */
 } TrRunLog;
-
 /* Call order: init; forget for each pass, since the log grows; load for a job, then start and duration for its runs;
 ** end. */
 void tr_run_log_init(TrRunLog *log, TrLoggedTable *table);
@@ -173,9 +176,8 @@ typedef struct TrJobDurations {
   TrRunLog log;
   int64_t *finish_us; /* owned: of records whose durations have not been looked up yet */
   size_t count, room;
-  TrQuantiles known_us; /* the durations found in the log */
+  TrQuantiles *known_us; /* borrowed: the durations found in the log, or in the records */
 } TrJobDurations;
-
 /* Call order: init; begin for each job; add for its records; then the durations; end. `results` is at the job's file.
 ** us is set if it is known. */
 void tr_job_durations_init(TrJobDurations *durations, TrLoggedTable *table);
@@ -200,7 +202,6 @@ typedef struct TrSlotArguments {
   int64_t grace_us;                        /* negative: the default */
   int64_t per_job;                         /* so many slots of each job: the first, or, negative, the last; 0: all */
 } TrSlotArguments;
-
 /* A zeroed one is a valid freed one; read frees it first. */
 TR_CHECKED int tr_slot_arguments_read(TrSlotArguments *arguments, const TrPlan *plan, int flags, sqlite3_value **argv,
                                       int64_t now_us, char **message);
@@ -220,7 +221,6 @@ typedef struct TrHostJobsList {
   TrHostJobs *of; /* owned, by name */
   size_t count, room;
 } TrHostJobsList;
-
 /* A zeroed list is a valid freed one. `file` NULL: the environment's, or the default. An error if a host's file cannot
 ** be read, or if there is none at all. Free it after an error, too. */
 TR_CHECKED int tr_host_jobs_load(TrHostJobsList *list, const char *file, const TrFilter *filter, TrPoll *poll,

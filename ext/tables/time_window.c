@@ -81,7 +81,9 @@ int tr_time_window_choose(sqlite3_vtab *vtab, sqlite3_index_info *info, const ch
   for (int i = FIRST_ARGUMENT; i < ARGUMENTS_END && code == SQLITE_OK; i++) {
     code = check_argument(info, table, column_of, (TrColumn)i, &vtab->zErrMsg);
   }
-  if (code == SQLITE_OK) code = tr_table_choose(vtab, info, column_of, false);
+  const TrTable *owner = (const TrTable *)vtab;
+  TrPlanned planned = {column_of, owner->connection, &owner->settings, .has_row_for_job = true};
+  if (code == SQLITE_OK) code = tr_plan_choose(info, &planned, &vtab->zErrMsg);
   if (code != SQLITE_OK) return code;
   info->estimatedCost = cost_beside_or(info, column_of); /* two parts must cost more than all */
   info->idxNum = 0;

@@ -65,7 +65,7 @@ known_durations() {
       SELECT json_group_array(json_array(n, good, took, started)) FROM (
         SELECT * FROM (SELECT row_number() OVER (ORDER BY rowid DESC) AS n, ok AS good,
             CAST(round(duration_s * 1000000) AS INTEGER) AS took, started_us AS started
-          FROM task_runs WHERE $(of_job job_id wanted.job) ORDER BY rowid DESC LIMIT $LONGEST_SEARCH)
+          FROM task_runs WHERE $known_runs AND $(of_job job_id wanted.job) ORDER BY rowid DESC LIMIT $LONGEST_SEARCH)
         WHERE n = 1 OR (good AND took IS NOT NULL) LIMIT $((USUAL_RUNS + 1)))))
     WHERE job NOT IN (SELECT job FROM unread_log);
   -- Twice the median, which is an integer: of the successes before the newest run; and, with going_on = 1, of those

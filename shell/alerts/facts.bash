@@ -89,7 +89,8 @@ recent_records() {
   sql+="
   -- begins: the place of the file's first byte.
   CREATE TEMP VIEW newest AS SELECT $job_key AS job, ${host_column}job_id, rowid AS place,
-    rowid - offset AS begins, ok AS good, time_us AS at, $blank AS blank, $suspect AS suspect FROM task_results;"$'\n'
+    rowid - offset AS begins, ok AS good, time_us AS at, $blank AS blank, $suspect AS suspect FROM task_results
+    WHERE $known_runs;"$'\n'
   [[ -z $hosts ]] || same="host = $(host_in @) AND job_id = $(job_in @)"
   ((${#jobs[@]} == 0)) || sql+=$(printf '%s\0' "${jobs[@]}" | sql_texts \
     "INSERT INTO recent(job, place, begins, good, at, blank, suspect) SELECT " \

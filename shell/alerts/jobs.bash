@@ -34,22 +34,29 @@ find_jobs() {
   find_results
   jobs=() unreadable=()
   for job in "${args[@]}"; do wanted["=$job"]=1; done
+  [[ -z $shared_files ]] || { find_shared_jobs; return; }
   [[ -z $hosts ]] || { find_jobs_of_hosts; return; }
   while IFS= read -rd '' job; do
     kind=${job:0:1} job=${job:1}
-    job=${job%.jsonl}
+    job=${job%"$file_after"} job=${job#"$file_before"}
     ((${#args[@]} == 0)) || [[ -v wanted["=$job"] ]] || continue
     if [[ $kind == r ]]; then jobs+=("$job"); else unreadable+=("$job"); fi
-  done < <(find "$dir/" -maxdepth 1 -type f -name '*.jsonl' \
+  done < <(find "$dir/" -maxdepth 1 -type f -name "$file_before*$file_after" \
     \( -readable -printf 'r%f\0' -o -printf 'u%f\0' \) 2>/dev/null)
   ((${#unreadable[@]} == 0)) || say_unreadable_files
+}
+
+# find_shared_jobs - for find_jobs, with its variables, where jobs share files.
+find_shared_jobs() {
+  set_shared_jobs jobs
+  ((${#args[@]} == 0)) || keep_wanted jobs
 }
 
 # find_jobs_of_hosts - for find_jobs, with its variables. A JOB without a host is that job of each.
 find_jobs_of_hosts() {
   local readable
   load lib/unreadable
-  find_unreadable "$dir" .jsonl
+  find_unreadable "$dir" "$file_after"
   ((${#args[@]} == 0)) || {
     keep_wanted readable
     keep_wanted unreadable

@@ -79,14 +79,16 @@ list_mutes() {
 # mute_jobs - an unknown name is an error: after a typing mistake, the alert would still come, at night.
 mute_jobs() {
   local path found=() unknown readable unreadable
-  if [[ -n $hosts ]]; then
+  if [[ -n $shared_files ]]; then
+    set_shared_jobs found
+  elif [[ -n $hosts ]]; then
     load lib/unreadable
-    find_unreadable "$dir" .jsonl
+    find_unreadable "$dir" "$file_after"
     found=("${readable[@]}" "${unreadable[@]}")
   else
-    for path in "$dir"/*.jsonl "$dir"/.*.jsonl; do
-      path=${path##*/}
-      found+=("${path%.jsonl}")
+    for path in "$dir"/"$file_before"*"$file_after" "$dir"/.*"$file_after"; do
+      path=${path##*/} path=${path#"$file_before"}
+      found+=("${path%"$file_after"}")
     done
   fi
   sql+=$(each_text has_file "${found[@]}")$'\n'

@@ -43,6 +43,7 @@
 #   --hosts PATH      of several hosts: in a quoted path such as '/srv/runs/*/results', the * stands for the host; logs
 #                     and the list of jobs are beside the results. Then a job is called HOST/JOB in messages, mutes and
 #                     the state file; a JOB that you name without its host is that job of each host
+#   --map MAPPING     of another program: openclaw, runs, gitlab, n8n, @FILE for a mapping of your own, or its JSON
 #   --after N         N failures in a row
 #   --rate P/K        P failures among the last K runs, such as 3/10
 #   --silent-for D    no record for D, such as 90s, 30m, 12h, 7d or '3 months'; all forms: `taskresults help`
@@ -137,9 +138,10 @@ load lib/option_values alerts/judge
 # read_options ARGUMENT... - checks all that was given.
 read_options() {
   local name given=0
-  parse_options 'hosts= after= rate= silent-for= overdue grace= missed=? burn= slow=? fast=? suspicious= empty recovered
+  parse_options 'hosts= map= after= rate= silent-for= overdue grace= missed=? burn= slow=? fast=? suspicious= empty recovered
     cooldown= maintenance= tz= exec= digest exec-timeout= state= nagios job=' "$@"
   [[ ! -v opt[job] ]] || args+=("${opt[job]}")
+  map_option
   hosts_option
   for name in recovered cooldown maintenance exec state; do exclusive nagios "$name"; done
   for name in after rate silent-for overdue missed burn slow fast suspicious empty; do

@@ -1,6 +1,6 @@
 # doctor - finds problems of the installation and the results, and says how to fix them
 #
-# Usage: taskresults doctor [--tz ZONE] [--ask-sink [--config FILE]]
+# Usage: taskresults doctor [--map MAPPING] [--tz ZONE] [--ask-sink [--config FILE]]
 #
 # Checks the programs, the extension, the directories and their permissions, and whether a scheduler on this machine
 # keeps its files elsewhere. Lists files of results that cannot be read, or are ignored because they were rotated or
@@ -11,6 +11,9 @@
 # Each line begins with `ok`, `note` (worth a look) or `FAIL`. After a `FAIL`, a line `fix:` says what to do.
 #
 # Options:
+#   --map MAPPING   files of another program: openclaw, runs, gitlab, n8n, @FILE for a mapping of your own, or its JSON;
+#                   says which values it does not know, and how many lines it does not want. Without it, doctor names
+#                   the mapping that would understand the files, if they are not our scheduler's
 #   --tz ZONE       show times in a time zone: Europe/Berlin, or local for that of this machine; default UTC
 #   --ask-sink      also ask each sink of `ship` whether another machine ships there under this host's name; this takes
 #                   at most 15 seconds for each
@@ -25,8 +28,10 @@
 
 # shellcheck shell=bash
 
-parse_options 'tz= ask-sink config=' "$@"
+parse_options 'map= tz= ask-sink config=' "$@"
 load lib/{query,sqlite_version,runner,called} hints/schedulers doctor/{names,results,logs} terminal/show
+load lib/option_values
+map_option
 at_most 0
 [[ ! -v opt[config] || -v opt[ask-sink] ]] || usage_error '--config is for --ask-sink'
 failures=0
@@ -89,7 +94,7 @@ check_results_dir() {
       "as its owner: setfacl -m u:$(id -un):rx, or chmod a+rx -- $(quoted "$dir")"
     return 1
   fi
-  count=$(find "$dir/" -maxdepth 1 -name '*.jsonl' -printf x | wc -c)
+  count=$(find "$dir/" -maxdepth 1 -name "$file_before*$file_after" -printf x | wc -c)
   if ((count)); then
     ok "results $dir: $count file$( ((count == 1)) || echo s)"
   else
@@ -181,7 +186,7 @@ examine() {
 }
 
 # Where a program or the extension is missing, the zone cannot be read. Then that is what is to be told.
-if [[ -v opt[tz] ]] && (check_programs) >/dev/null 2>&1; then load lib/option_values; zone_option; fi
+if [[ -v opt[tz] ]] && (check_programs) >/dev/null 2>&1; then zone_option; fi
 examine | show
 statuses=("${PIPESTATUS[@]}")
 finish "${statuses[1]}"

@@ -8,6 +8,7 @@
 #
 # Options:
 #   --hosts PATH    of several hosts: in a quoted path such as '/srv/runs/*/results', the * stands for the host
+#   --map MAPPING   of another program: openclaw, runs, gitlab, n8n, @FILE for a mapping of your own, or its JSON
 #   --since T       only runs at T or later: 7d, '90 days', 2026-02-14, 2026-02-14T09:30:00Z, yesterday and the like, in
 #                   UTC; all forms: `taskresults help`
 #   --until T       only runs at T or earlier; a bare day is included
@@ -35,9 +36,10 @@
 
 # shellcheck shell=bash
 
-parse_options 'hosts= since= until= tz= grep= limit= min= raw json jsonl csv' "$@"
+parse_options 'hosts= map= since= until= tz= grep= limit= min= raw json jsonl csv' "$@"
 load lib/option_values lib/jobs
 unreadable=()
+map_option
 hosts_option
 job_argument
 [[ -v args[0] ]] || { load lib/unreadable; readable_jobs; }

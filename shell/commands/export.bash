@@ -16,6 +16,7 @@
 #   --bom           CSV, TSV: begin with a byte order mark, which Excel needs to recognize UTF-8
 #   --hosts PATH    of several hosts: in a quoted path such as '/srv/runs/*/results', the * stands for the host, and the
 #                   column host comes first
+#   --map MAPPING   of another program: openclaw, runs, gitlab, n8n, @FILE for a mapping of your own, or its JSON
 #   --columns LIST  which columns, separated by commas: timestamp, job_id, job_name, success, output, error (the default
 #                   is these six), time_us (microseconds since 1970), offset (of the line in its file), record (the
 #                   line itself) and, with --hosts, host
@@ -47,9 +48,10 @@
 
 # shellcheck shell=bash
 
-parse_options 'format= delimiter= bom hosts= columns= job= grep= success errors since= until= tz= max-chars= guard
+parse_options 'format= delimiter= bom hosts= map= columns= job= grep= success errors since= until= tz= max-chars= guard
   o:output=' "$@"
 load lib/{option_values,query,formats}
+map_option
 hosts_option
 exclusive success errors
 number_option max-chars

@@ -20,6 +20,8 @@
 #   --full          print whole texts, instead of their first 200 characters
 #   --raw           on a terminal, too: print every byte unchanged
 #   --jsonl         JSON, one object a line
+#   --map MAPPING   of another program: openclaw, runs, @FILE for a mapping of your own, or its JSON. Not where jobs
+#                   share files
 #
 # Exit status:
 #   0 the program that read its output has ended; 2 usage; 3 input or output failed; 128 + the signal's number, such as
@@ -30,8 +32,10 @@
 #   taskresults follow --errors --jsonl
 
 # shellcheck shell=bash
-parse_options 'limit= grep= success errors interval= tz= full raw jsonl' "$@"
+parse_options 'map= limit= grep= success errors interval= tz= full raw jsonl' "$@"
 load lib/{option_values,query,sql_text,jobs,runner}
+map_option
+[[ -z $shared_files ]] || usage_error 'follow reads files of one job each, and under this mapping jobs share them'
 exclusive success errors
 number_option limit
 limit=${opt[limit]-0}
@@ -80,7 +84,7 @@ declare -A state=()
 # others. job -> "new" or "known" (something of it was seen before); empty: does not wait.
 declare -A waiting=()
 must_wait() {
-  ((${#args[@]} == 0)) && [[ -f $dir/$1.jsonl && ! -r $dir/$1.jsonl ]] || return
+  ((${#args[@]} == 0)) && [[ -f $dir/$file_before$1$file_after && ! -r $dir/$file_before$1$file_after ]] || return
   [[ -z ${waiting["=$1"]-} ]] || return 0
   load lib/name_unreadable
   name_unreadable 'not followed yet' "$1"
@@ -103,13 +107,13 @@ changed_jobs() {
   is_gone=
   for job in "${args[@]}"; do wanted["=$job"]=1; done
   while read -r now && IFS= read -rd '' job; do
-    job=${job%.jsonl}
+    job=${job%"$file_after"} job=${job#"$file_before"}
     ((${#args[@]} == 0)) || [[ -v wanted["=$job"] ]] || continue
     [[ ${state["=$job"]-} != "$now" ]] || continue
     ! must_wait "$job" || continue
     state["=$job"]=$now
     changed+=("$job")
-  done < <(find "$dir/" -maxdepth 1 -type f -name '*.jsonl' -printf '%i %s %T@\n%f\0' 2>/dev/null)
+  done < <(find "$dir/" -maxdepth 1 -type f -name "$file_before*$file_after" -printf '%i %s %T@\n%f\0' 2>/dev/null)
 }
 
 # `seen` has, for each job, the last record that was shown. `batch` has the records to show now.

@@ -9,6 +9,7 @@
 #
 # Options:
 #   --hosts PATH    of several hosts: in a quoted path such as '/srv/runs/*/results', the * stands for the host
+#   --map MAPPING   of another program: openclaw, runs, gitlab, n8n, @FILE for a mapping of your own, or its JSON
 #   --failing       only jobs whose last run failed
 #   --sort COLUMN   name, runs, rate, last (newest first) or streak (longest first)
 #   --tz ZONE       show times in a time zone: Europe/Berlin, or local for that of this machine; default UTC. The
@@ -30,8 +31,9 @@
 
 # shellcheck shell=bash
 
-parse_options 'hosts= failing sort= tz= raw json jsonl csv' "$@"
+parse_options 'hosts= map= failing sort= tz= raw json jsonl csv' "$@"
 load lib/{option_values,unreadable,percent}
+map_option
 hosts_option
 at_most 0
 format_option json jsonl csv
@@ -48,11 +50,11 @@ readable_jobs
 failing=1
 [[ ! -v opt[failing] ]] || failing='streak < 0'
 
-set_percent percent successes runs
-set_percent_text percent_text successes runs 1
-select="SELECT ${host_column}job_id, runs, successes, failures, $percent AS percent, last_run, last_run_us AS last_us,
+set_percent percent successes '(runs - unknowns)'
+set_percent_text percent_text successes '(runs - unknowns)' 1
+select="SELECT ${host_column}job_id, runs, unknowns, successes, failures, $percent AS percent, last_run, last_run_us AS last_us,
     streak > 0 AS last_success, abs(streak) AS streak
-  FROM task_stats WHERE runs > 0 AND $failing ORDER BY $order${host_column}job_id"
+  FROM task_stats WHERE runs > 0 AND $known_jobs AND $failing ORDER BY $order${host_column}job_id"
 
 if [[ -n $format ]]; then
   rows_as "$format" "SELECT ${host_column}job_id, runs, successes, failures, percent, last_run,

@@ -26,6 +26,7 @@
 # Options:
 #   --hosts PATH    of several hosts: in a quoted path such as '/srv/runs/*/results', the * stands for the host; logs
 #                   and the list of jobs are beside the results
+#   --map MAPPING   of another program: openclaw, runs, gitlab, n8n, @FILE for a mapping of your own, or its JSON
 #   -o, --output F  write the file F, whole or not at all, so that a collector never reads a part of it. node_exporter
 #                   reads files called *.prom
 #
@@ -67,9 +68,10 @@ slots() {
     FROM listed LEFT JOIN counted USING (${host_column}job_id) WHERE coalesce(unread, 0) = 0"
 }
 
-parse_options 'o:output= hosts=' "$@"
+parse_options 'o:output= hosts= map=' "$@"
 load lib/option_values lib/query lib/unreadable lib/jobs_in lib/jobs_file lib/logs
 at_most 0
+map_option
 hosts_option
 [[ ! -v opt[output] || -n ${opt[output]} ]] || usage_error '--output wants a file'
 readable_jobs
@@ -99,7 +101,7 @@ gauge() {
 
 statements() {
   echo "CREATE TEMP TABLE job AS SELECT ${host_column}job_id, '' AS labels, runs, successes, failures, streak,
-    last_run_us, last_success_us, rejects, $last_duration AS took FROM task_stats;
+    last_run_us, last_success_us, rejects, $last_duration AS took FROM task_stats WHERE $known_jobs;
     CREATE TEMP TABLE slots AS $(slots);
     CREATE TEMP TABLE unreadable AS $(unreadable_jobs);"
   gauge taskresults_job_last_run_timestamp_seconds 'When the last run of the job finished.' "$(seconds last_run_us)"

@@ -13,6 +13,7 @@
 # Options:
 #   --hosts PATH    of several hosts: in a quoted path such as '/srv/runs/*/results', the * stands for the host; logs
 #                   and the list of jobs are beside the results
+#   --map MAPPING   of another program: openclaw, runs, gitlab, n8n, @FILE for a mapping of your own, or its JSON
 #   --within D      only jobs that are due within that time (90s, 30m, 12h, 7d), that run now, or whose schedule cannot
 #                   be read, since these may be due, too
 #   --limit N       only the first N
@@ -37,8 +38,9 @@
 
 # shellcheck shell=bash
 
-parse_options 'hosts= within= limit= tz= raw json jsonl csv' "$@"
+parse_options 'hosts= map= within= limit= tz= raw json jsonl csv' "$@"
 load lib/{option_values,unreadable,logs}
+map_option
 hosts_option
 format_option json jsonl csv
 zone_option
@@ -49,7 +51,7 @@ span_options within
 # queries leave these jobs out.
 unreadable_files() {
   find_logs
-  find_unreadable "$results_dir" .jsonl
+  find_unreadable "$results_dir" "$file_after"
   ((${#unreadable[@]} + ${#unreadable_logs[@]} == 0)) || export TASKRESULTS_UNREADABLE=skip
 }
 

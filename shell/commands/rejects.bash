@@ -8,6 +8,7 @@
 # Options:
 #   --count         instead of the lines, print how many there are for each job and reason
 #   --hosts PATH    of several hosts: in a quoted path such as '/srv/runs/*/results', the * stands for the host
+#   --map MAPPING   of another program: openclaw, runs, gitlab, n8n, @FILE for a mapping of your own, or its JSON
 #   --raw           print control characters unchanged (line breaks stay visible)
 #   --json          a JSON array of objects
 #   --jsonl         JSON, one object a line
@@ -25,8 +26,9 @@
 
 # shellcheck shell=bash
 
-parse_options 'count hosts= raw json jsonl csv' "$@"
+parse_options 'count hosts= map= raw json jsonl csv' "$@"
 load lib/{option_values,jobs,fields}
+map_option
 hosts_option
 job_argument
 format_option json jsonl csv

@@ -19,6 +19,7 @@
 # Options:
 #   --hosts PATH    of several hosts: in a quoted path such as '/srv/runs/*/results', the * stands for the host; logs
 #                   and the list of jobs are beside the results. On the page, a job is called HOST/JOB
+#   --map MAPPING   of another program: openclaw, runs, gitlab, n8n, @FILE for a mapping of your own, or its JSON
 #   -o, --output F  write the file F, whole or not at all: an existing F is replaced only when everything has been
 #                   written
 #   --days N        how many days have a bar: 7 to 366; the default is 90
@@ -42,8 +43,9 @@
 #   taskresults report -o wall.html --wall --tz local --title "Night shift"
 
 # shellcheck shell=bash
-parse_options 'hosts= o:output= days= title= refresh= wall tz=' "$@"
+parse_options 'hosts= map= o:output= days= title= refresh= wall tz=' "$@"
 load lib/option_values lib/query report/{tables,rows} lib/unreadable lib/jobs_file
+map_option
 hosts_option
 at_most 0
 number_option days

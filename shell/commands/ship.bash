@@ -38,6 +38,8 @@
 
 # shellcheck shell=bash
 parse_options 'to= host= state= config= follow once interval= tries= resend' "$@"
+[[ -z ${TASKRESULTS_MAP-} || $TASKRESULTS_MAP == native ]] ||
+  usage_error 'ship sends what our scheduler writes, and TASKRESULTS_MAP names another program: unset it'
 load lib/{option_values,query,sql_text,atomic,characters}
 load ship/{sink,state,cursor,program,listing,reading,place,spool,sending,retry,marks}
 at_most 0

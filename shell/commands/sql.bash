@@ -12,6 +12,7 @@
 #   --header        column names above the rows, in the modes that do not print them anyway
 #   --hosts PATH    the tables are those of several hosts: in a quoted path such as '/srv/runs/*/results', the * stands
 #                   for the host, which is in the hidden column host; logs and the list of jobs are beside the results
+#   --map MAPPING   of another program: openclaw, runs, gitlab, n8n, @FILE for a mapping of your own, or its JSON
 #   --db FILE       open this database, to join its tables with those of taskresults
 #
 # Exit status:
@@ -23,8 +24,9 @@
 
 # shellcheck shell=bash
 
-parse_options 'hosts= mode= header db=' "$@"
+parse_options 'hosts= map= mode= header db=' "$@"
 load lib/option_values
+map_option
 hosts_option
 load lib/query
 if [[ -n $stdout_is_terminal ]]; then mode=box; else mode=list; fi

@@ -8,6 +8,7 @@
 #
 # Options:
 #   --hosts PATH    of several hosts: in a quoted path such as '/srv/runs/*/results', the * stands for the host
+#   --map MAPPING   of another program: openclaw, runs, gitlab, n8n, @FILE for a mapping of your own, or its JSON
 #   --since T       only runs at T or later: 7d, '90 days', 2026-02-14, 2026-02-14T09:30:00Z, yesterday and the like, in
 #                   UTC; all forms: `taskresults help`
 #   --until T       only runs at T or earlier; a bare day is included
@@ -53,9 +54,10 @@ keep_log_of() {
   unreadable_logs=("${kept[@]}")
 }
 
-parse_options 'hosts= since= until= tz= by= total raw json jsonl csv' "$@"
+parse_options 'hosts= map= since= until= tz= by= total raw json jsonl csv' "$@"
 load lib/{option_values,jobs,times,percent,sorts,logs}
 unreadable=()
+map_option
 hosts_option
 job_argument
 [[ -v args[0] ]] || { load lib/unreadable; readable_jobs; }
@@ -67,7 +69,7 @@ if [[ -n $zone ]]; then # two hours that have the same name differ in how far th
   at="substr(taskresults_local(time_us, $zone), 1, 19)" ahead="substr(taskresults_local(time_us, $zone), 20)"
 fi
 set_time_condition condition
-condition+=" AND $job_condition"
+condition+=" AND $known_jobs AND $job_condition"
 order=part.period
 case ${opt[by]-} in
   '') period=NULL ;;
@@ -89,13 +91,13 @@ sorts_all_runs
 job=job_id
 [[ ! -v opt[total] ]] || job=NULL
 
-set_percent percent successes runs
-set_percent_text percent_text successes runs 1
+set_percent percent successes known_runs
+set_percent_text percent_text successes known_runs 1
 
 find_logs
 [[ ! -v args[0] ]] || keep_log_of "${args[0]}"
 source=task_runs
-[[ -n $logs_known ]] || source=task_results
+[[ -n $logs_known$has_durations ]] || source=task_results
 set_if_logged took 'CASE WHEN started_us <= time_us THEN time_us - started_us END'
 
 # A quantile is the duration at that place, rounded up, among those that are known, in order: the nearest rank.
@@ -107,7 +109,8 @@ select="WITH
   worst AS (SELECT ${host_column}job_id, period, max(failures) AS worst_streak
     FROM (SELECT ${host_column}job_id, period, count(*) AS failures FROM marked WHERE NOT good
       GROUP BY ${host_column}own_job, period, streak) GROUP BY ${host_column}job_id, period),
-  part AS (SELECT ${host_column}job_id, period, count(*) AS runs, sum(good) AS successes, min(time_us) AS first_us,
+  part AS (SELECT ${host_column}job_id, period, count(*) AS runs, count(good) AS known_runs,
+    coalesce(sum(good), 0) AS successes, min(time_us) AS first_us,
     max(time_us) AS last_us FROM run GROUP BY ${host_column}job_id, period),
   timed AS (SELECT ${host_column}job_id, period, took,
     row_number() OVER (PARTITION BY ${host_column}job_id, period ORDER BY took) AS nth,
@@ -115,7 +118,7 @@ select="WITH
   durations AS (SELECT ${host_column}job_id, period, max(took) FILTER (WHERE nth = (known * 50 + 99) / 100) AS p50_us,
     max(took) FILTER (WHERE nth = (known * 95 + 99) / 100) AS p95_us, max(took) AS max_us
     FROM timed GROUP BY ${host_column}job_id, period)
-  SELECT ${hosts:+part.host, }part.job_id, part.period, runs, successes, runs - successes AS failures,
+  SELECT ${hosts:+part.host, }part.job_id, part.period, runs, known_runs, successes, known_runs - successes AS failures,
     $percent AS percent, first_us, last_us, coalesce(worst_streak, 0) AS worst_streak,
     CASE WHEN runs > 1 THEN round((last_us - first_us) / 1e6 / (runs - 1), 1) END AS interval_seconds,
     p50_us, p95_us, max_us, p50_us / 1e6 AS p50_seconds, p95_us / 1e6 AS p95_seconds, max_us / 1e6 AS max_seconds

@@ -10,6 +10,7 @@
 #
 # Options:
 #   --hosts PATH    of several hosts: in a quoted path such as '/srv/runs/*/results', the * stands for the host
+#   --map MAPPING   of another program: openclaw, runs, gitlab, n8n, @FILE for a mapping of your own, or its JSON
 #   --success       only successful runs
 #   --errors        only failed runs
 #   --grep TEXT     only runs whose output or error holds TEXT, wildcards taken literally; A to Z are the same as a to z
@@ -45,16 +46,18 @@
 # shellcheck shell=bash
 begin() { load lib/begin_rows; begin_rows; }
 # What is asked for most often. It returns where there is more to say or to do.
-[[ $# != 2 || $1 == -* || $2 != --latest || $results_dir == *'*'* || -t 1 ]] || { load view/latest; print_latest "$1"; }
-parse_options 'hosts= grep= success errors since= until= tz= latest limit= all full raw json jsonl csv' "$@"
+[[ $# != 2 || $1 == -* || $2 != --latest || $results_dir == *'*'* || -t 1 ||
+  -n ${TASKRESULTS_MAP-} ]] || { load view/latest; print_latest "$1"; }
+parse_options 'hosts= map= grep= success errors since= until= tz= latest limit= all full raw json jsonl csv' "$@"
 at_most 1
 # A few records go through a variable, which needs the fewest processes.
 MOST_IN_VARIABLE=1000
 limit=0 format='' condition=1 are_few='' unreadable=()
-if [[ ${!opt[*]} == latest && $results_dir != *'*'* ]]; then
+if [[ ${!opt[*]} == latest && $results_dir != *'*'* && -z ${TASKRESULTS_MAP-} ]]; then
   limit=1
 else
   load lib/option_values
+  map_option
   hosts_option
   exclusive success errors
   format_option json jsonl csv

@@ -84,6 +84,7 @@ _taskresults_commands() {
 _taskresults_option() {
   local options
   case ${COMP_WORDS[COMP_CWORD - 1]} in
+    --map) _taskresults_reply native openclaw runs gitlab n8n @; return ;;
     --format) _taskresults_reply csv tsv json jsonl; return ;;
     --by) _taskresults_reply hour day month weekday hour-of-day; return ;;
     --sort) _taskresults_reply name runs rate last streak; return ;;

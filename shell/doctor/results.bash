@@ -65,7 +65,9 @@ check_lines() {
     [[ -n $kind ]] || continue
     found=1
     set_job "$hex"
-    if ((!kind)); then
+    if [[ -n $shared_files && -z $hex ]]; then
+      note "lines of files that jobs share: $count: $reason" "to see them: $called rejects"
+    elif ((!kind)); then
       ((count == 1)) && count+=' line' || count+=' lines'
       note "job $quoted: $count: $reason" "to see them: $called rejects -- $quoted"
     elif [[ $reason == *'interrupted prune'* ]]; then
@@ -98,10 +100,10 @@ check_record_times() {
 # `strange` to those jobs.
 check_records() {
   local rows hex job quoted runs known timeless future words
-  rows=$(with_progress query "SELECT hex(job_id), count(*), sum(success IS NOT NULL OR ok) AS known,
+  rows=$(with_progress query "SELECT hex(job_id), count(*), ${has_durations:+count(*) + 0 * }sum(success IS NOT NULL OR ok) AS known,
       sum(time_us IS NULL) AS timeless,
       coalesce(sum(time_us > (strftime('%s', 'now') + $FUTURE_S) * 1000000), 0) AS future FROM task_results
-    GROUP BY job_id HAVING known < count(*) OR timeless OR future ORDER BY job_id;") || {
+    WHERE $known_jobs GROUP BY job_id HAVING known < count(*) OR timeless OR future ORDER BY job_id;") || {
     fail 'the records cannot be read' 'see the message above'
     return
   }
@@ -130,7 +132,7 @@ check_failing() {
   local rows hex job quoted failures all since words count=0
   rows=$(with_progress query "SELECT hex(job_id), -streak, runs = -streak, $(clock since_us) || coalesce(' (' ||
       nullif($(relative_time since_us), '') || ')', '')
-    FROM (SELECT *, coalesce(last_success_us, first_run_us) AS since_us FROM task_stats)
+    FROM (SELECT *, coalesce(last_success_us, first_run_us) AS since_us FROM task_stats WHERE $known_jobs)
     WHERE streak <= -$LONG_STREAK OR
       (streak <= -2 AND since_us < (strftime('%s', 'now') - $LONG_FAILURE_DAYS * 86400) * 1000000)
     ORDER BY streak, job_id;") || {
@@ -154,7 +156,13 @@ examine_results() {
   local -A strange=()
   local unreadable
   readable_jobs
-  check_other_files
+  load doctor/dialects
+  if [[ -n $has_durations ]]; then # a mapping other than native
+    check_mapping
+  else
+    ! recognise_dialect || return 0 # the other checks would be about other lines than these
+    check_other_files
+  fi
   check_lines
   check_records
   check_failing

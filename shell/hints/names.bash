@@ -34,12 +34,12 @@ say_names() {
 say_near_job() {
   local dir=$results_dir path name stripped=$1 names=() matching=() near near_kind
   stripped=${stripped%"${stripped##*[!/]}"}
-  stripped=${stripped##*/} stripped=${stripped%.jsonl}
-  for path in "$dir"/*.jsonl "$dir"/.*.jsonl; do
+  stripped=${stripped##*/} stripped=${stripped%"$file_after"}
+  for path in "$dir"/"$file_before"*"$file_after" "$dir"/.*"$file_after"; do
     [[ -f $path ]] || continue
-    name=${path##*/} name=${name%.jsonl}
+    name=${path##*/} name=${name%"$file_after"} name=${name#"$file_before"}
     if [[ $name == "$stripped" ]]; then
-      say_names 'did you mean %? A job is named as its file, without the directory and without .jsonl' "$name"
+      say_names 'did you mean %? A job is named as its file, without the directory and without '"$file_after" "$name"
       return
     fi
     [[ $name == *$'\n'* ]] || names+=("$name")

@@ -35,7 +35,7 @@ without_slashes() {
 some_host_has() {
   local path=$results_dir
   without_slashes path
-  is_on_some_host "$path/$1.jsonl"
+  is_on_some_host "$path/$file_before$1$file_after"
 }
 
 # is_on_some_host PATH - does anything match? What follows the star is taken literally.
@@ -49,9 +49,10 @@ is_on_some_host() {
 add_hosts_with() {
   local path host_ text_ values_='' dir_=$results_dir
   without_slashes dir_
-  for path in "${dir_%%'*'*}"*"${dir_#*'*'}/$2.jsonl"; do
+  [[ -z $shared_files ]] || { printf -v "$1" '%s' ''; return; }
+  for path in "${dir_%%'*'*}"*"${dir_#*'*'}/$file_before$2$file_after"; do
     [[ -e $path || -L $path ]] || continue
-    host_=${path#"${dir_%%'*'*}"} host_=${host_%"${dir_#*'*'}/$2.jsonl"}
+    host_=${path#"${dir_%%'*'*}"} host_=${host_%"${dir_#*'*'}/$file_before$2$file_after"}
     set_sql_text text_ "$host_"
     values_+=${values_:+, }"($text_)"
   done

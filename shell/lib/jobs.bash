@@ -43,14 +43,14 @@ no_job() {
 # suggest_job JOB - if the job has no file: names one that may have been meant.
 suggest_job() {
   ! has_file "$1" || return 0
-  [[ -z $hosts ]] || return 0 # names are compared in one directory
+  [[ -z $hosts$shared_files ]] || return 0 # names are compared in one directory
   load hints/names
   say_near_job "$1"
 }
 
 # require_jobs JOB... - calls no_job for the first that has no file of records. An empty file will do.
 require_jobs() {
-  local job dir=$results_dir
+  local job path dir=$results_dir
   if [[ -n $hosts ]]; then
     for job; do
       has_file "$job" || {
@@ -63,7 +63,9 @@ require_jobs() {
   fi
   [[ -r $dir && -x $dir ]] || return 0 # the query will report it
   for job; do
-    [[ -n $job && $job != */* && -f $dir/$job.jsonl && ! -L $dir/$job.jsonl ]] || no_job "$EXIT_NO" "$job"
+    [[ -z $shared_files ]] || { has_shared_job "$job" || no_job "$EXIT_NO" "$job"; continue; }
+    path=$dir/$file_before$job$file_after
+    [[ -n $job && $job != */* && -f $path && ! -L $path ]] || no_job "$EXIT_NO" "$job"
   done
 }
 

@@ -4,7 +4,7 @@
 
 # name_unreadable WORDS JOB... - names the jobs with the fix.
 name_unreadable() {
-  name_unreadable_files "$1" file "$results_dir" .jsonl "${@:2}"
+  name_unreadable_files "$1" file "$results_dir" "$file_after" "${@:2}"
 }
 
 # name_unreadable_files WORDS WHAT DIRECTORY SUFFIX JOB... - the same for any directory with a file for each job.

@@ -53,6 +53,14 @@ zone_option() {
   read_zone
 }
 
+# map_option - if --map is given, or TASKRESULTS_MAP is set: the files are those of another program. Comes before
+# hosts_option.
+map_option() {
+  [[ -v opt[map] || -n ${TASKRESULTS_MAP-} ]] || return 0
+  load lib/mapping
+  read_mapping
+}
+
 # hosts_option - if --hosts is given, or SCHEDULER_RESULTS_DIR has a star: sets `hosts`, and where their files are.
 hosts_option() {
   [[ -v opt[hosts] || $results_dir == *'*'* ]] || return 0

@@ -21,9 +21,16 @@ jobs_file=${SCHEDULER_JOBS_FILE:-$DEFAULT_STATE/jobs.json}
 # own name in that text; and the column host for a SELECT, a GROUP BY or a table, with a comma behind it.
 hosts='' job_pair=job_id job_key=job_id own_job=job_id host_column='' host_cell='' host_header=''
 
+# With --map, lib/mapping sets these: what the names of files have before and behind the job's; and whether jobs share
+# files, so that no name tells which jobs there are.
+file_before='' file_after=.jsonl shared_files=''
+# And in SQL: which jobs have a name; and of which runs it is known whether they succeeded. And: do records have durations?
+known_jobs=1 known_runs=1 has_durations=''
+
 # has_file JOB - true, too, if the directory cannot be read.
 has_file() {
-  local dir=$results_dir
+  local dir=$results_dir path=$results_dir/$file_before$1$file_after
+  [[ -z $shared_files ]] || { has_shared_job "$1"; return; }
   [[ -z $hosts ]] || { some_host_has "$1"; return; }
-  [[ -e $dir/$1.jsonl || -L $dir/$1.jsonl || ! -r $dir || ! -x $dir ]]
+  [[ -e $path || -L $path || ! -r $dir || ! -x $dir ]]
 }

@@ -16,7 +16,7 @@ with_job_id=
 # set_record_block NAME CUT - two lines or one: the head, and the output or error up to CUT code points (0: whole).
 set_record_block() {
   local when=${AS_PYTHON//@/timestamp} name=${AS_PYTHON//@/job_name} text=$WHOLE_TEXT
-  local good="'✅ SUCCESS'" bad="'❌ FAILED'" between=" || ' | ' || " head
+  local good="'✅ SUCCESS'" bad="'❌ FAILED'" neither="'❔ UNKNOWN'" between=" || ' | ' || " head
   [[ -z $zone ]] || when="coalesce(replace(taskresults_local(time_us, $zone), 'T', ' '), $when)"
   [[ -z $with_job_id ]] || name="CASE WHEN job_name = job_id THEN job_id
     ELSE coalesce(nullif($name, '') || ' ', '') || '(' || job_id || ')' END"
@@ -25,11 +25,11 @@ set_record_block() {
     load terminal/record_head
     set_record_head
   else
-    head=$when$between$name$between"CASE WHEN ok THEN $good ELSE $bad END"
+    head=$when$between$name$between"CASE WHEN ok THEN $good WHEN ok IS NULL THEN $neither ELSE $bad END"
   fi
   (($2 == 0)) || text="(SELECT iif(length(text) > $2, substr(text, 1, $2) || '...', text) FROM (SELECT $text AS text))"
   printf -v "$1" "%s || CASE
-    WHEN ok AND output <> '' AND +output IS NOT 0 THEN char(10) || '  Output: ' || %s
+    WHEN ok IS NOT 0 AND output <> '' AND +output IS NOT 0 THEN char(10) || '  Output: ' || %s
     WHEN error <> '' AND +error IS NOT 0 THEN char(10) || '  Error: ' || %s ELSE '' END" \
     "$head" "${text//@/output}" "${text//@/error}"
 }

@@ -7,15 +7,16 @@
 # jobs whose files cannot be read, and makes later queries skip them. say_unreadable reports them at the end.
 readable_jobs() {
   local readable
-  find_unreadable "$results_dir" .jsonl
+  find_unreadable "$results_dir" "$file_after"
   ((${#unreadable[@]} == 0)) || export TASKRESULTS_UNREADABLE=skip
 }
 
 # find_unreadable DIRECTORY SUFFIX - for a directory with a file for each job: sets `unreadable` and `readable` to names
-# of jobs.
+# of jobs. Where a mapping has other names, none: then the query says which file cannot be read.
 find_unreadable() {
   local path job dir=$1 suffix=$2
   unreadable=() readable=()
+  [[ -z $shared_files$file_before || $suffix != "$file_after" ]] || return 0
   [[ -z $hosts ]] || { find_unreadable_of_hosts "$@"; return; }
   [[ -r $dir && -x $dir ]] || return 0 # the query will say it
   for path in "$dir"/*"$suffix" "$dir"/.*"$suffix"; do

@@ -7,7 +7,7 @@
 data_rows() {
   local runs text other missed
   runs="$(recent_runs task_results NULL)"
-  [[ -z $logs_known ]] || runs="CASE WHEN id IN closed_log THEN $runs ELSE $(recent_runs task_runs duration_s) END"
+  [[ -z $logs_known$has_durations ]] || runs="CASE WHEN id IN closed_log THEN $runs ELSE $(recent_runs task_runs duration_s) END"
   # A job without runs is not read here: perhaps its file cannot be read.
   runs="CASE WHEN runs THEN $runs END"
   missed="(SELECT group_concat($ago $(seconds_of at_us), ' ') FROM (SELECT at_us FROM missed
@@ -25,7 +25,7 @@ recent_runs() {
   printf '%s' "(SELECT group_concat(token, ' ') FROM (SELECT coalesce($ago $(seconds_of time_us), '?')
     || CASE WHEN ok THEN '' ELSE '!' END || CASE WHEN $2 IS NULL THEN '' ELSE '/' ||
       printf('%g', round($2, CASE WHEN $2 < 1 THEN 2 WHEN $2 < 100 THEN 1 ELSE 0 END)) END AS token FROM $1 AS r
-    WHERE $(of_job r.job_id job.id) ORDER BY rowid DESC LIMIT (SELECT recent FROM share)))"
+    WHERE $known_runs AND $(of_job r.job_id job.id) ORDER BY rowid DESC LIMIT (SELECT recent FROM share)))"
 }
 
 data_head() {

@@ -55,7 +55,8 @@ page_tables() {
 # job_tables - SQL: the jobs, with all data that is a single row for each job.
 job_tables() {
   printf '%s\n' "CREATE TEMP TABLE stats AS
-  SELECT $job_key AS job_id, runs, failures, streak, last_run_us, last_success_us FROM task_stats;
+  SELECT $job_key AS job_id, runs - unknowns AS runs, failures, streak, last_run_us, last_success_us FROM task_stats
+  WHERE $known_jobs;
 CREATE TEMP TABLE unreadable AS SELECT $job_key AS job_id FROM ($(unreadable_jobs));
 CREATE UNIQUE INDEX temp.stats_job ON stats(job_id);
 CREATE TEMP TABLE reject AS SELECT $job_key AS job_id, offset IS NULL AS entry, reason, count(*) AS lines
@@ -83,7 +84,7 @@ CREATE TEMP TABLE bucket(number INTEGER, cell INTEGER, runs INTEGER, failures IN
   PRIMARY KEY (number, cell)) WITHOUT ROWID;
 INSERT INTO bucket SELECT stats.rowid, value >> 40, value & 0xffffffffff, 0 FROM stats CROSS JOIN json_each(
   '[' || (SELECT group_concat((cell << 40) + runs) FROM (SELECT $cell AS cell, count(*) AS runs FROM task_results AS r
-    WHERE $(of_job r.job_id stats.job_id) GROUP BY 1)) || ']');
+    WHERE $known_runs AND $(of_job r.job_id stats.job_id) GROUP BY 1)) || ']');
 UPDATE bucket SET failures = min(runs, f.failures)
   FROM (SELECT number, cell, sum(times) AS failures FROM failure GROUP BY 1, 2) AS f
   WHERE bucket.number = f.number AND bucket.cell = f.cell;"

@@ -38,7 +38,8 @@ require_scheduled_jobs() {
   local job without_file=()
   for job; do
     if [[ -n $job && $job != */* ]]; then
-      if [[ -n $hosts ]]; then has_file "$job" && continue; elif [[ -f $results_dir/$job.jsonl ]]; then continue; fi
+      if [[ -n $hosts$shared_files ]]; then has_file "$job" && continue; fi
+      [[ -n $hosts$shared_files || ! -f $results_dir/$file_before$job$file_after ]] || continue
     fi
     without_file+=("$job")
   done

@@ -11,7 +11,7 @@ set_record_head() {
   local ended ago
   set_painted good green "$good"
   set_painted bad red "$bad"
-  ended="CASE WHEN ok THEN $good ELSE $bad END"
+  ended="CASE WHEN ok THEN $good WHEN ok IS NULL THEN $neither ELSE $bad END"
   if on_terminal && ((terminal_columns < NARROW)); then # the least important part is cut off
     head="$when$between$ended || coalesce(' | ' || nullif($name, ''), '')"
     return

@@ -86,7 +86,7 @@ set_seeds() {
   case $target in
     messages) seeds=(tests/data/scheduler-state/logs) ;;
     query) seeds+=(tests/data/scheduler-state/results) ;;
-    jobs | marks | policy) seeds=() ;;
+    jobs | mapping | marks | policy) seeds=() ;;
   esac
   [[ ! -d tests/fuzz/findings/$target ]] || seeds+=("tests/fuzz/findings/$target")
 }

@@ -34,7 +34,7 @@ static void every_column_and_operator_round_trips_in_every_order(void) {
     CHECK(round_trips(&plan));
     plan.count = 1;
     for (int column = 0; column < TR_COLUMN_OTHER; column++) {
-      for (int op = 0; op < TR_OP_COUNT; op++) {
+      for (int op = 0; op < TR_OPS; op++) {
         plan.term[0].column = (uint8_t)column;
         plan.term[0].op = (uint8_t)op;
         CHECK(round_trips(&plan));
@@ -48,7 +48,7 @@ static TrPlan random_plan(void) {
   plan.count = (int)random_below(TR_PLAN_TERMS + 1);
   for (int i = 0; i < plan.count; i++) {
     plan.term[i].column = (uint8_t)random_below(TR_COLUMN_OTHER);
-    plan.term[i].op = (uint8_t)random_below(TR_OP_COUNT);
+    plan.term[i].op = (uint8_t)random_below(TR_OPS);
   }
   return plan;
 }
@@ -61,10 +61,10 @@ static void plans_of_many_terms_round_trip(void) {
 }
 
 static void different_plans_have_different_texts(void) {
-  char *seen[TR_COLUMN_OTHER * TR_OP_COUNT];
+  char *seen[TR_COLUMN_OTHER * TR_OPS];
   int count = 0, repeated = 0;
   for (int column = 0; column < TR_COLUMN_OTHER; column++) {
-    for (int op = 0; op < TR_OP_COUNT; op++) {
+    for (int op = 0; op < TR_OPS; op++) {
       TrPlan plan = {.count = 1, .term[0] = {.column = (uint8_t)column, .op = (uint8_t)op}};
       seen[count] = tr_plan_encode(&plan);
       for (int i = 0; i < count; i++) repeated += strcmp(seen[i], seen[count]) == 0;

@@ -1,0 +1,47 @@
+# mapping.bash - --map MAPPING: the files of another program than our scheduler. See ext/DIALECTS.md.
+
+# shellcheck shell=bash
+
+# read_mapping - sets what lib/places has for our scheduler's files. Of the mappings that are built in it is known; only
+# one of the user's own has to be asked.
+read_mapping() {
+  [[ ! -v opt[map] ]] || export TASKRESULTS_MAP=${opt[map]}
+  case $TASKRESULTS_MAP in
+    native | openclaw | runs) ;;
+    gitlab) file_before=current file_after='' shared_files=1 ;;
+    n8n) file_before=n8nEventLog file_after=.log shared_files=1 ;;
+    @?* | *'{'*) ask_mapping ;;
+    *) usage_error "--map wants native, openclaw, runs, gitlab, n8n, @FILE or JSON, not '$TASKRESULTS_MAP'" ;;
+  esac
+  [[ $TASKRESULTS_MAP != native ]] || return 0
+  known_runs='ok IS NOT NULL' has_durations=1
+  [[ -z $shared_files ]] || known_jobs='job_id IS NOT NULL' known_runs+=' AND job_id IS NOT NULL'
+}
+
+ask_mapping() {
+  local answer
+  load lib/query
+  answer=$(query "SELECT (coalesce(map ->> '\$.job', 'file') = 'file') || coalesce(map ->> '\$.files', '*.jsonl')
+    FROM (SELECT taskresults_mapping() AS map);") || exit
+  [[ $answer == 1* ]] || shared_files=1
+  answer=${answer:1}
+  file_before=${answer%%'*'*} file_after=''
+  [[ $answer != *'*'* ]] || file_after=${answer#*'*'}
+}
+
+# has_shared_job JOB - has any record of the files that jobs share this one?
+has_shared_job() {
+  local found
+  load lib/query lib/sql_text
+  found=$(query "SELECT EXISTS (SELECT 1 FROM task_results($(sql_text "$1")));") || exit
+  ((found))
+}
+
+# set_shared_jobs NAME - sets the array to the jobs in files that jobs share. One whose name has a line break is left
+# out.
+set_shared_jobs() {
+  local text_
+  load lib/query
+  text_=$(query "SELECT job_id FROM task_stats WHERE job_id <> '' AND instr(job_id, char(10)) = 0;") || exit
+  mapfile -t "$1" < <(printf '%s' "${text_:+$text_$'\n'}")
+}

@@ -1,0 +1,203 @@
+#!/usr/bin/env bats
+# Files of other programs, read by a mapping (ext/DIALECTS.md).
+
+load ../lib/helpers
+load ../lib/shell
+
+setup_file() {
+  export generated=$BATS_FILE_TMPDIR/generated PYTHONDONTWRITEBYTECODE=1 oracle dialect
+  oracle=${TASKRESULTS_ROOT:-$BATS_TEST_DIRNAME/../..}/tests/oracles/dialects.py
+  for dialect in openclaw runs gitlab n8n; do
+    python3 "$oracle" generate "$dialect" "$generated/$dialect" 1600
+    python3 "$oracle" generate "$dialect" "$generated/few-$dialect" 160
+  done
+}
+
+# use DIALECT [DIRECTORY] - the examples of that program, or other files.
+use() {
+  export SCHEDULER_RESULTS_DIR=${2-$root/examples/dialects/$1} TASKRESULTS_MAP=$1
+}
+
+# assert_agrees COUNT - the last `run` of the oracle made at least so many comparisons, and found no difference.
+assert_agrees() {
+  printf '%s\n' "$output"
+  [[ $status -eq 0 && $output =~ ([0-9]+)\ compared,\ 0\ disagreements$ ]] && ((BASH_REMATCH[1] >= $1))
+}
+
+# refuses WORDS STATEMENT... - the statements are an error that says so.
+refuses() {
+  run sql "${@:2}"
+  printf '%s\n' "$output"
+  [[ $status -ne 0 && $output == *"$1"* ]]
+}
+
+@test "every table over openclaw, runs, gitlab and n8n says what Python says, pushdown included" {
+  for dialect in openclaw runs gitlab n8n; do
+    run python3 "$oracle" check "$dialect" "$root/taskresults" "$generated/$dialect"
+    assert_agrees 1500
+  done
+}
+
+@test "so it does where each line and block has a boundary in it, with one thread and with two" {
+  for dialect in openclaw n8n; do
+    TASKRESULTS_THREADS=2 run python3 "$oracle" check "$dialect" "$root/build/tiny/taskresults" "$generated/few-$dialect"
+    assert_agrees 150
+    TASKRESULTS_THREADS=1 run python3 "$oracle" check "$dialect" "$root/build/tiny/taskresults" "$generated/few-$dialect"
+    assert_agrees 150
+  done
+}
+
+@test "list, stats, view, errors, export, sla and rejects over each count what Python counts" {
+  for dialect in openclaw runs gitlab n8n; do
+    run python3 "$oracle" commands "$dialect" "$(tool taskresults)" "$generated/few-$dialect"
+    assert_agrees 15
+  done
+}
+
+@test "report, alerts, metrics and follow read by a mapping; a run that is neither is no failure, and no job is without a name" {
+  use openclaw
+  export XDG_STATE_HOME=$BATS_TEST_TMPDIR/state
+  run taskresults alerts --after 1 --state "$BATS_TEST_TMPDIR/claw"
+  [[ $status -eq 0 && -z $output ]]
+  run taskresults report
+  [[ $status -eq 0 && $output == *'"daily-report"'* ]]
+  run taskresults metrics
+  [[ $output == *'taskresults_job_runs{job_id="daily-report",result="success"} 2'* ]]
+  [[ $output == *'taskresults_job_runs{job_id="daily-report",result="failure"} 1'* ]]
+  [[ $output == *'taskresults_job_last_run_duration_seconds{job_id="daily-report"} 13.400000'* ]]
+  run bash -o pipefail -c '"$0" follow daily-report --limit 4 --jsonl | head -n 4' "$(tool taskresults)"
+  [[ ${#lines[@]} -eq 4 && ${lines[3]} == *'"nothing to do"'* ]]
+  run taskresults view daily-report
+  [[ ${lines[0]} == *'SUCCESS'* && $output == *'2026-02-11T08:00:00.210000Z | '*UNKNOWN* ]]
+  use n8n
+  run taskresults alerts --after 1 --state "$BATS_TEST_TMPDIR/n8n"
+  [[ $status -eq 1 && $output == 'k3Vb: failed: 404 - not found' ]] || [[ $output == *'k3Vb: failed'* ]]
+  use n8n "$generated/n8n"
+  for command in list stats metrics report; do
+    run taskresults "$command"
+    [[ $status -eq 0 && $output != *'job_id=""'* && $output != *$'\n '* ]] || [[ $command == report ]]
+  done
+}
+
+@test "--map is the same as TASKRESULTS_MAP, and map= of a table goes before both; @FILE and JSON are mappings, too" {
+  use openclaw
+  from_environment=$(taskresults list --json)
+  export TASKRESULTS_MAP=n8n
+  [[ $from_environment == *daily-report* && $(taskresults list --json --map openclaw) == "$from_environment" ]]
+  [[ $(taskresults list --json) == '['$'\n'']' || $(taskresults list --json) == '[]' ]]
+  sql "SELECT taskresults_mapping('openclaw')" >"$BATS_TEST_TMPDIR/own.json"
+  [[ $(taskresults list --json --map "@$BATS_TEST_TMPDIR/own.json") == "$from_environment" ]]
+  [[ $(taskresults list --json --map "$(<"$BATS_TEST_TMPDIR/own.json")") == "$from_environment" ]]
+  assert_rows 4 "CREATE VIRTUAL TABLE temp.r USING task_results(map=openclaw); SELECT count(*) FROM r"
+  assert_rows 'daily-report|4|1|1' \
+    "CREATE VIRTUAL TABLE temp.s USING task_stats(map='@$BATS_TEST_TMPDIR/own.json');
+    SELECT job_id, runs, unknowns, others FROM s"
+}
+
+@test "the file of a mapping is read for each query: it may be made, changed and broken while a program runs" {
+  use openclaw
+  unset TASKRESULTS_MAP
+  map=$BATS_TEST_TMPDIR/map.json
+  refuses 'mapping /' "CREATE VIRTUAL TABLE temp.r USING task_results(map='@$map'); SELECT count(*) FROM r"
+  sql "SELECT taskresults_mapping('openclaw')" >"$map"
+  printf '{"timestamp": "ts", "files": "*.txt", "success": "x"}' >"$map.other"
+  assert_rows $'4\n0' "CREATE VIRTUAL TABLE temp.r USING task_results(map='@$map')" "SELECT count(*) FROM r" \
+    ".shell cp $map.other $map" "SELECT count(*) FROM r"
+  printf '{"timestamp": "ts", "files": "*.jsonl", "succes": "x"}' >"$map"
+  refuses "mapping $map: succes: unknown key" "CREATE VIRTUAL TABLE temp.r USING task_results(map='@$map'); SELECT 1 FROM r"
+  mkdir "$map.d"
+  refuses "mapping $map.d: not a regular file, but a directory" "SELECT taskresults_mapping('@$map.d')"
+  printf '{"timestamp": "ts"\0}' >"$map"
+  refuses "mapping $map: byte 18: NUL" "SELECT taskresults_mapping('@$map')"
+  head -c 70000 /dev/zero | tr '\0' ' ' >"$map"
+  refuses 'larger than 64 KiB' "SELECT taskresults_mapping('@$map')"
+}
+
+@test "a name that is no mapping, and one that is wrong, are errors of every table and command" {
+  use nothing "$results"
+  for table in task_results task_rejects task_lines task_stats task_errors task_runs; do
+    refuses "TASKRESULTS_MAP: 'nothing' is no mapping; there are native, openclaw, runs, gitlab, n8n, @FILE" "SELECT * FROM $table"
+  done
+  refuses "map: 'x' is no mapping" "CREATE VIRTUAL TABLE temp.r USING task_results(map=x)"
+  refuses "map: success: must be a list" "CREATE VIRTUAL TABLE temp.r USING task_results(map='{\"timestamp\": \"t\", \"success\": 1}')"
+  run taskresults list
+  [[ $status -eq 2 && $output == *"--map wants native, openclaw, runs, gitlab, n8n, @FILE or JSON, not 'nothing'"* ]]
+  run taskresults list --map '{"timestamp": "t"}'
+  [[ $status -eq 3 && $output == *'success and failure are missing'* ]]
+}
+
+@test "under a mapping nothing is written: INSERT, prune and ship refuse, with nothing changed" {
+  cp -r "$root/examples/dialects/openclaw/." "$results"
+  use openclaw "$results"
+  before=$(cat "$results"/*)
+  refuses 'files are only read: they belong to another program' \
+    "SELECT taskresults_writable(1); INSERT INTO task_results(job_id, success) VALUES ('a', 1)"
+  refuses 'taskresults_prune: under a mapping (TASKRESULTS_MAP) files are only read' "SELECT taskresults_prune('daily-report', 'keep', 1)"
+  refuses 'files are only read' "SELECT taskresults_prune_all('keep', 1)"
+  unset TASKRESULTS_MAP
+  refuses 'under a mapping (map) files are only read' \
+    "CREATE VIRTUAL TABLE temp.r USING task_results(dir='$results', map=openclaw); INSERT INTO r(job_id, success) VALUES ('a', 1)"
+  TASKRESULTS_MAP=openclaw run taskresults ship --to http://localhost:1
+  [[ $status -eq 2 && $output == *'ship sends what our scheduler writes'* ]]
+  [[ $(cat "$results"/*) == "$before" && $(ls -A "$results") == daily-report.jsonl ]]
+}
+
+@test "map=native is what there was before: rows, times, INSERT" {
+  make_job ours 5 2
+  append_raw ours '{"timestamp": 1770000000, "success": "no"}\n'
+  unset TASKRESULTS_MAP
+  query="SELECT job_id, timestamp, time_us, success, ok, offset FROM"
+  without=$(sql "$query task_results")
+  [[ $(TASKRESULTS_MAP=native sql "$query task_results") == "$without" ]]
+  assert_rows "$without" "CREATE VIRTUAL TABLE temp.r USING task_results(map=native); $query r"
+  TASKRESULTS_MAP=native sql "SELECT taskresults_writable(1); INSERT INTO task_results(job_id, success) VALUES ('ours', 1)"
+  assert_rows '7|5' "SELECT count(*), sum(ok) FROM task_results"
+}
+
+@test "what needs files of one job each says so: follow, segments, days, history" {
+  use gitlab
+  refuses 'only the live files can be read' 'SELECT * FROM task_history'
+  refuses 'only the live files can be read' 'SELECT * FROM task_days'
+  refuses 'only the live files can be read' 'CREATE VIRTUAL TABLE temp.s USING task_stats(segments=all); SELECT * FROM s'
+  run taskresults follow
+  [[ $status -eq 2 && $output == *'under this mapping jobs share them'* ]]
+  use openclaw
+  assert_rows '4|daily-report.jsonl' 'SELECT count(*), max(segment) FROM task_history'
+  assert_rows '3|1' 'SELECT sum(runs), sum(failures) FROM task_days'
+  refuses 'only the live files can be read' "CREATE VIRTUAL TABLE temp.h USING task_history(map='{\"timestamp\": \"ts\", \"files\": \"*.x\", \"success\": \"a\"}'); SELECT * FROM h"
+}
+
+@test "loaded read-only, a mapping from a file is refused, and a name or JSON is not" {
+  use openclaw
+  run sqlite3 -batch -bail -init /dev/null :memory: ".load $root/taskresults sqlite3_taskresults_readonly_init" \
+    "SELECT taskresults_mapping('@/etc/hostname')"
+  [[ $status -ne 0 && $output == *'loaded read-only'* ]]
+  run sqlite3 -batch -bail -init /dev/null :memory: ".load $root/taskresults sqlite3_taskresults_readonly_init" \
+    "CREATE VIRTUAL TABLE temp.r USING task_results(map='@/etc/hostname')"
+  [[ $status -ne 0 && $output == *'loaded read-only'* ]]
+  run sqlite3 -batch -bail -init /dev/null :memory: ".load $root/taskresults sqlite3_taskresults_readonly_init" \
+    "CREATE VIRTUAL TABLE temp.r USING task_results(map=openclaw); SELECT count(*) FROM r"
+  [[ $status -eq 0 && $output == 4 ]]
+}
+
+@test "doctor recognises a program by its files, and says what a mapping does not understand" {
+  for dialect in openclaw runs gitlab n8n; do
+    use native "$root/examples/dialects/$dialect"
+    run taskresults doctor
+    [[ $output == *"the mapping $dialect understands them"*"list --map $dialect"* ]]
+  done
+  unset TASKRESULTS_MAP
+  use native "$results"
+  make_job ours 3
+  run taskresults doctor
+  [[ $output != *'the mapping '* ]]
+  use gitlab "$generated/few-gitlab"
+  run taskresults doctor
+  [[ $output == *"mapping gitlab: $(sql 'SELECT sum(runs) FROM task_stats') runs; $(sql 'SELECT sum(others) FROM task_stats') other lines"* ]]
+  [[ $output == *"records without a job: $(sql 'SELECT count(*) FROM task_results WHERE job_id IS NULL')"* ]]
+  rm -rf "$results" && cp -r "$root/examples/dialects/runs" "$results"
+  printf '{"ts": 1770000000, "status": "odd"}\n{"ts": 1770000000, "status": "odd"}\n' >>"$results/warehouse.jsonl"
+  use runs "$results"
+  run taskresults doctor
+  [[ $output == *'a value that no list of the mapping has: status "odd" (2 times)'* && $output != *'"partial"'* ]]
+}
