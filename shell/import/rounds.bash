@@ -78,8 +78,8 @@ SELECT 'target', hex(job_id) FROM (SELECT DISTINCT job_id FROM import_cursor.bat
 }
 
 # SQL: of a batch that was on its way when an import ended too early, finds the lines that are in the files. Where a
-# file is not the one that it was, it was pruned or rotated since; then all that is left of the job is searched. (Without
-# its condition, DELETE would write even if there is nothing.)
+# file is not the one that it was, it was pruned or rotated since; then all that is left of the job is searched. (A
+# DELETE without a condition would write even if there is nothing.)
 SETTLE_SQL="BEGIN;
 SELECT 'damaged' FROM import_cursor.batch WHERE hash IS NOT taskresults_hash(json_array($RECORD)) LIMIT 1;
 CREATE TEMP TABLE import_target AS SELECT t.*, EXISTS (SELECT 1 FROM task_lines AS l
