@@ -59,7 +59,8 @@ set_row_sql
 set_taking taking
 set_refusals refusals
 imported=0 has_refused='' jobs=()
-run_round "BEGIN; $IMPORT_TABLES COMMIT; SELECT 'format', value FROM import_cursor.meta WHERE key = 'format';
+set_check check
+run_round "$check
 $SETTLE_SQL $refusals $taking"
 read_answer
 while ((${#jobs[@]})); do

@@ -3,7 +3,7 @@
 # A batch is on the disk, with each file's length before it, before its first line is appended; it is forgotten in the
 # transaction that notes its rows as imported. So after a kill, what stands behind those lengths tells which rows of the
 # batch are in the files. Its tables:
-#   meta      one value a key: format
+#   meta      one value a key: format, and results, the directory that it is for
 #   seen      one row for each row that was imported: when it finished, its key, and when it was imported
 #   batch     the records that are on their way, each with a hash of its values
 #   targets   the file of each of their jobs, as it was before: device, inode (NULL: there was none), length
@@ -24,6 +24,36 @@ CREATE TABLE IF NOT EXISTS import_cursor.targets(job_id TEXT PRIMARY KEY, dev IN
 CREATE TABLE IF NOT EXISTS import_cursor.refused(hash INTEGER PRIMARY KEY, problem TEXT, key TEXT, at_s INTEGER,
   told INTEGER NOT NULL DEFAULT 0);
 INSERT OR IGNORE INTO import_cursor.meta VALUES ('format', $IMPORT_FORMAT);"
+
+# set_check NAME - sets NAME to the SQL that makes the tables if there are none, and fails if the cursor cannot be used:
+# nothing may be settled then. A cursor that is in the directory of results moves with it.
+set_check() {
+  local results
+  set_sql_text results "$results_path"
+  printf -v "$1" '%s' "BEGIN; $IMPORT_TABLES
+INSERT OR IGNORE INTO import_cursor.meta VALUES ('results', $results); COMMIT;
+CREATE TEMP TABLE import_check(
+  format CONSTRAINT import_format CHECK (format = $IMPORT_FORMAT),
+  results CONSTRAINT import_results CHECK (results = $results OR NOT ${opt[state]+1}+0),
+  wrong CONSTRAINT import_wrong CHECK (wrong = 0));
+INSERT INTO import_check SELECT max(value) FILTER (WHERE key = 'format'), max(value) FILTER (WHERE key = 'results'),
+  (SELECT count(*) FROM import_cursor.batch WHERE hash IS NOT taskresults_hash(json_array($RECORD)))
+  FROM import_cursor.meta;"
+}
+
+# say_wrong_cursor COMPLAINT - what of import_check failed.
+say_wrong_cursor() {
+  case $1 in
+    *import_format*) say "the cursor $cursor was written by another version of taskresults; use that one" ;;
+    *import_results*)
+      say "the cursor $cursor is for another directory of results, and not for $results_path; name another --state"
+      ;;
+    *)
+      say "the cursor $cursor is damaged: its batch is not what was put into it. Move it away, and all rows of the" \
+        'source are imported anew'
+      ;;
+  esac
+}
 
 # A row is remembered for longer than any scheduler keeps it: these many seconds, and as long as it is there.
 REMEMBERED_S=34560000

@@ -18,6 +18,7 @@ judge_end() {
   case $2 in
     *'database is locked'* | *'locking protocol'*) return "$EXIT_BUSY" ;;
     *'no such table: '* | *'no such column: '*) say_drift "$2"; return "$EXIT_IO" ;;
+    *'constraint failed: import_'*) say_wrong_cursor "$2"; return "$EXIT_IO" ;;
     *'not a database'*) say "$source_path, or the cursor $cursor, is not a SQLite database"; return "$EXIT_IO" ;;
     *'disk image is malformed'*) say "$source_path, or the cursor $cursor, is damaged"; return "$EXIT_IO" ;;
     *'attempt to write a readonly database'*)
@@ -81,7 +82,6 @@ SELECT 'target', hex(job_id) FROM (SELECT DISTINCT job_id FROM import_cursor.bat
 # file is not the one that it was, it was pruned or rotated since; then all that is left of the job is searched. (A
 # DELETE without a condition would write even if there is nothing.)
 SETTLE_SQL="BEGIN;
-SELECT 'damaged' FROM import_cursor.batch WHERE hash IS NOT taskresults_hash(json_array($RECORD)) LIMIT 1;
 CREATE TEMP TABLE import_target AS SELECT t.*, EXISTS (SELECT 1 FROM task_lines AS l
     WHERE l.job = t.job_id AND l.inode = t.inode AND l.dev = t.dev) AS is_there FROM import_cursor.targets AS t;
 CREATE TEMP TABLE import_line AS SELECT l.job_id, l.job_name, l.success, l.output, l.error, l.timestamp
@@ -137,14 +137,6 @@ read_answer() {
     case $kind in
       target) jobs+=("$first") ;;
       imported) imported=$((imported + first)) ;;
-      damaged)
-        die "$EXIT_IO" "the cursor $cursor is damaged: its batch is not what was put into it; move it away, and all" \
-          'rows of the source are imported anew'
-        ;;
-      format)
-        [[ $first == "$IMPORT_FORMAT" ]] ||
-          die "$EXIT_IO" "the cursor $cursor was written by another version of taskresults; use that one"
-        ;;
       refused)
         has_refused=1
         say "$source_path: left out ${first} row$( ((first == 1)) || echo s): $second (key: $third)"
@@ -156,19 +148,18 @@ read_answer() {
 # set_targets - sets `targets` to the SQL values of the batch's files, of `jobs`, as they are now.
 set_targets() {
   local hex name i there=() paths=() stats=()
+  targets=
   for hex in "${jobs[@]}"; do
     name=
     for ((i = 0; i < ${#hex}; i += 2)); do name+="\\x${hex:i:2}"; done
     printf -v name '%b' "$name"
     if [[ -f $results_path/$name.jsonl && ! -L $results_path/$name.jsonl ]]; then
       paths+=("$results_path/$name.jsonl") there+=("$hex")
+    else
+      targets+="${targets:+, }(CAST(x'$hex' AS TEXT), NULL, NULL, 0)"
     fi
   done
   ((${#paths[@]} == 0)) || mapfile -t stats < <(stat --printf '%d, %i, %s\n' -- "${paths[@]}")
   ((${#stats[@]} == ${#paths[@]})) || die "$EXIT_BUSY" 'a file of results disappeared just now; try again'
-  targets=
   for i in "${!there[@]}"; do targets+="${targets:+, }(CAST(x'${there[i]}' AS TEXT), ${stats[i]})"; done
-  for hex in "${jobs[@]}"; do
-    [[ " ${there[*]} " == *" $hex "* ]] || targets+="${targets:+, }(CAST(x'$hex' AS TEXT), NULL, NULL, 0)"
-  done
 }

@@ -270,6 +270,31 @@ PYTHON
   run import --preset hermes --state "$BATS_TEST_TMPDIR/new state"
   assert_output '3 rows imported'
   [[ -f "$BATS_TEST_TMPDIR/new state/hermes.db" && $(stat -c %a "$BATS_TEST_TMPDIR/new state") == 700 ]]
+  # A cursor elsewhere is for one directory of results.
+  mkdir "$results.other"
+  SCHEDULER_RESULTS_DIR=$results.other run import --preset hermes --state "$BATS_TEST_TMPDIR/new state"
+  [[ $status == 3 && $output == *"is for another directory of results, and not for $results.other; name another --state" ]]
+}
+
+@test "a cursor that is damaged, or of another version, is refused before anything is settled with it" {
+  local cursor=$results/.taskresults/imported/hermes.db
+  make_hermes
+  mkdir "$results/news.jsonl" # so that the batch stays
+  run import --preset hermes
+  [[ $status == 3 ]]
+  rmdir "$results/news.jsonl"
+  cp "$cursor" "$BATS_TEST_TMPDIR/good.db"
+  sqlite3 -batch -init /dev/null "$cursor" "UPDATE batch SET error = 'other' WHERE job_id = 'news'"
+  run import --preset hermes
+  [[ $status == 3 && $output == *"the cursor $cursor is damaged: "* ]] || { echo "$output"; return 1; }
+  cp "$BATS_TEST_TMPDIR/good.db" "$cursor"
+  sqlite3 -batch -init /dev/null "$cursor" "UPDATE meta SET value = 2 WHERE key = 'format'"
+  run import --preset hermes
+  [[ $status == 3 && $output == *'was written by another version of taskresults'* ]]
+  [[ $(sqlite3 -batch -init /dev/null "$cursor" 'SELECT count(*) FROM targets') == 2 && $(ls "$results") == '' ]]
+  cp "$BATS_TEST_TMPDIR/good.db" "$cursor"
+  run import --preset hermes
+  assert_output '3 rows imported'
 }
 
 @test "as root, import does not keep its cursor in another user's directory" {
