@@ -32,7 +32,7 @@ WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wco
 ALL_CFLAGS = -std=c11 -MMD -MP -fPIC -fvisibility=hidden $(WARNINGS) -Iinclude $(PKG_CFLAGS) $(CFLAGS) $(VARIANT_CFLAGS)
 
 
-.PHONY: all static demo test check check-quick test-long test-loaded test-surroundings unit bats deps asan tsan valgrind matrix locales widths coverage faults fuzz lint format bench instructions schedules ship-killed import-killed tools shippers amalgamation dist deb wheel npm test-packages install uninstall clean help
+.PHONY: all static demo test check check-quick test-long test-loaded test-surroundings unit bats deps asan tsan valgrind matrix locales widths coverage faults fuzz lint format bench instructions schedules ship-killed import-killed archive-killed tools shippers amalgamation dist deb wheel npm test-packages install uninstall clean help
 
 all: taskresults.so taskresults-run ## build the loadable extension, taskresults.so, and the program behind `taskresults run`
 
@@ -66,7 +66,8 @@ RELEASE := -DNDEBUG
 
 # A build with tiny limits, so that tests reach them: a read buffer of 7 bytes (every boundary falls everywhere; its rows
 # are compared with the real ones), files shared by two threads from 64 bytes on, transactions of at most 100,000 bytes.
-SMALL_LIMITS := -DTR_SHARE_BYTES=64 -DTR_BLOCK_BYTES=61 -DTR_BLOCK_LINES=3 -DTR_BLOCK_LINE_BYTES=4096 -DTR_TIMES_AT_ONCE=3 -DTR_RECEIPT_MAX_DAYS=100
+SMALL_LIMITS := -DTR_SHARE_BYTES=64 -DTR_BLOCK_BYTES=61 -DTR_BLOCK_LINES=3 -DTR_BLOCK_LINE_BYTES=4096 -DTR_TIMES_AT_ONCE=3 -DTR_RECEIPT_MAX_DAYS=100 \
+                -DTR_ARCHIVE_FRAME_BYTES=2000 -DTR_ARCHIVE_TAKE_BYTES=3000
 TINY_LIMITS := $(SMALL_LIMITS) -DTR_READ_BYTES=7 -DTR_MAX_BATCH_BYTES=100000
 TINY_OBJECTS := $(SOURCES:%.c=build/tiny/%.o)
 build/tiny/taskresults.so: $(TINY_OBJECTS)
@@ -303,6 +304,13 @@ import-killed: all ## kill `taskresults import` at each of its steps; takes a mi
 	@command -v strace >/dev/null || { echo "import-killed: no strace; on Debian: apt-get install strace" >&2; exit 3; }
 	@place=$$(mktemp -d) && trap 'rm -rf "$$place"' EXIT && PYTHONDONTWRITEBYTECODE=1 /usr/bin/python3 \
 	  tests/live/import_killed.py "$(CURDIR)/shell" "$(CURDIR)/taskresults.so" "$$place" 1
+
+# The short forms of these are in tests/bats/archive.bats.
+archive-killed: all build/shim/prune_faults.so ## kill a prune that archives 300 times beside writers and readers, and at each system call
+	@.ci/deps --look build test
+	@for mode in kill recovery faults offline power; do echo "$$mode:" && TASKRESULTS_ROOT="$(CURDIR)" \
+	  tests/prune/archived.py $$mode $(or $(STRIDE),1) || exit; done
+	@TASKRESULTS_ROOT="$(CURDIR)" tests/prune/stress.py archive=1 kills=300 writers=4 readers=4 keep=500
 
 widths: ## write shell/terminal/width_data.awk again, from the Unicode tables of Perl
 	shell/terminal/make_widths >shell/terminal/width_data.awk.new

@@ -21,13 +21,15 @@
 **   force 1           prune even if the guard refuses (ext/prune/guard.c): a `since` later than now, `keep` 0 alone, or
 **                     if no record would be left in any job
 **   offline 1         no writer runs: prune where leases or an atomic exchange are missing, too
+**   archive 1         what goes is archived (ext/prune/archive_file.c). Then it is always the beginning of the file: the
+**                     newest line that has to go, and all before it
 **   receipt 0         leave no receipt (ext/prune/receipt_file.c); then the lines that go need not be read
 **   unshipped 1       drop lines that `taskresults ship` has not read yet; without it, they stay
 **   dir PATH          the results directory; without it, the one that task_results reads
 **
 ** The result is JSON: {"job_id": TEXT, "result": "pruned" | "unchanged" | "dry_run" | "busy", "kept": records or null,
 ** "dropped": lines or null if they were not counted, "bytes_freed": INTEGER}, with "recovered": true if an interrupted
-** prune was finished first, with "unshipped": lines and "sink": NAME if lines stay only because this sink did not ship
+** prune was finished first, with "archive": the name of the segment in which the lines are, with "unshipped": lines and "sink": NAME if lines stay only because this sink did not ship
 ** them (ext/prune/ship_marks.c), and with a "reason" if busy. prune_all gives an array of these, one for each job, in
 ** which a job that could not be pruned has "result": "failed" and its reason; the others go on. With a policy, "rule"
 ** is the number of the job's rule in it, or null. If the guard refuses, that is an error and nothing is changed; in a
@@ -115,15 +117,16 @@ typedef enum Option {
   OPTION_FORCE,
   OPTION_UNSHIPPED,
   OPTION_RECEIPT,
+  OPTION_ARCHIVE,
   OPTION_DIR,
   OPTIONS
 } Option;
 
 /* OPTIONS: unknown name. */
 static Option option_named(const char *name, size_t length) {
-  static const char *const names[OPTIONS] = {
-      "keep",    "since",   "keep_failures", "max_bytes", "policy",  "drop_rejects", "count",
-      "dry_run", "offline", "force",         "unshipped", "receipt", "dir"};
+  static const char *const names[OPTIONS] = {"keep",         "since",   "keep_failures", "max_bytes", "policy",
+                                             "drop_rejects", "count",   "dry_run",       "offline",   "force",
+                                             "unshipped",    "receipt", "archive",       "dir"};
   Option option = 0;
   while (option < OPTIONS && (strlen(names[option]) != length || memcmp(names[option], name, length) != 0)) option++;
   return option;
@@ -152,6 +155,7 @@ static int set_option(PruneCall *call, Option option, const char *name, sqlite3_
   case OPTION_OFFLINE: return take_prune_flag(name, value, &options->offline, message);
   case OPTION_FORCE: return take_prune_flag(name, value, &options->force, message);
   case OPTION_UNSHIPPED: return take_prune_flag(name, value, &options->unshipped, message);
+  case OPTION_ARCHIVE: return take_prune_flag(name, value, &options->archive, message);
   case OPTION_RECEIPT: return take_receipt_option(name, value, options, message);
   case OPTION_DIR: return take_dir(name, value, &call->settings, message);
   default: break;
@@ -159,14 +163,14 @@ static int set_option(PruneCall *call, Option option, const char *name, sqlite3_
   return tr_error(
       message, SQLITE_ERROR,
       "unknown option '%s'; the options are keep, since, keep_failures, max_bytes, policy, drop_rejects, count, "
-      "dry_run, offline, force, unshipped, receipt and dir",
+      "dry_run, offline, force, unshipped, receipt, archive and dir",
       name);
 }
 
 static int check_rules(const PruneCall *call, char **message) {
   const TrPruneOptions *options = &call->options;
   bool is_by_record = options->by_count || options->by_time;
-  if (call->policy_path && (is_by_record || options->by_size || options->keep_failures > 0)) {
+  if (call->policy_path && (is_by_record || options->by_size || options->archive || options->keep_failures > 0)) {
     return tr_error(message, SQLITE_ERROR, "give 'policy' or the rules themselves, not both");
   }
   if (call->policy_path) return SQLITE_OK;
@@ -179,7 +183,8 @@ static int check_rules(const PruneCall *call, char **message) {
     return tr_error(message, SQLITE_ERROR,
                     "'keep_failures' needs 'keep' or 'since': 'max_bytes' is a limit for all lines");
   }
-  return SQLITE_OK;
+  const char *mistake = tr_rules_archive_mistake(options);
+  return mistake ? tr_error(message, SQLITE_ERROR, "%s", mistake) : SQLITE_OK;
 }
 
 /* A function that deletes must not guess: if an option is given twice, either one may be the mistake. */
@@ -289,6 +294,7 @@ static void append_report(sqlite3_str *out, const char *job_id, size_t length, c
   append_number(out, "kept", report->kept);
   append_number(out, "dropped", report->dropped);
   append_number(out, "bytes_freed", report->bytes_freed);
+  append_json_text(out, "archive", report->archive[0] ? report->archive : NULL);
   if (report->unshipped > 0) {
     append_number(out, "unshipped", report->unshipped);
     sqlite3_str_appendall(out, ",\"sink\":");

@@ -1,8 +1,8 @@
 /*
 ** archive_writer.c - lines -> a segment of the archive: frames of zstd, then the two tables of seek_table.c.
 **
-** Each frame is compressed by itself, so that a reader can begin at any of them. It holds at most FRAME_BYTES, and ends
-** at a line's end; only a line that is longer than a frame goes through several. What is known of the lines that begin
+** Each frame is compressed by itself, so that a reader can begin at any of them. It holds at most 1 MiB, and ends at a
+** line's end; only a line that is longer than a frame goes through several. What is known of the lines that begin
 ** in a frame, its times above all, goes to the table of times. The lines come from whoever has read and judged them:
 ** they are not parsed again.
 **
@@ -60,9 +60,9 @@ void tr_archive_writer_close(TrArchiveWriter *writer) {
 #include <zstd.h>
 
 #ifdef TR_ARCHIVE_FRAME_BYTES
-#define FRAME_BYTES ((size_t)(TR_ARCHIVE_FRAME_BYTES))
+#define MOST_FRAME_BYTES ((size_t)(TR_ARCHIVE_FRAME_BYTES))
 #else
-#define FRAME_BYTES ((size_t)TR_FRAME_BYTES)
+#define MOST_FRAME_BYTES ((size_t)TR_FRAME_BYTES)
 #endif
 #define LEVEL 3 /* 0.03 of what the scheduler writes, at 1 GB/s; level 12 comes to 0.023, and takes ten times as long */
 
@@ -100,7 +100,7 @@ static void note_time(TrFrameEntry *frame, int64_t first_us, int64_t last_us) {
 }
 
 int tr_archive_writer_begin_line(TrArchiveWriter *writer, const TrArchivedLine *line) {
-  bool fits = line->length <= FRAME_BYTES - writer->length;
+  bool fits = line->length <= MOST_FRAME_BYTES - writer->length;
   int code = fits ? SQLITE_OK : end_frame(writer);
   TrFrameEntry *frame = &writer->frame;
   if (writer->length == 0) frame->flags |= TR_FRAME_STARTS_LINE;
@@ -114,7 +114,7 @@ int tr_archive_writer_add(TrArchiveWriter *writer, const void *bytes, size_t len
   const unsigned char *from = bytes;
   int code = SQLITE_OK;
   while (length > 0 && code == SQLITE_OK) {
-    size_t room = FRAME_BYTES - writer->length, count = length < room ? length : room;
+    size_t room = MOST_FRAME_BYTES - writer->length, count = length < room ? length : room;
     memcpy(writer->plain + writer->length, from, count);
     writer->length += count;
     from += count;
@@ -135,8 +135,8 @@ int tr_archive_writer_end(TrArchiveWriter *writer) {
 }
 
 int tr_archive_writer_open(TrArchiveWriter *writer, int fd) {
-  *writer = (TrArchiveWriter){.fd = fd, .room = ZSTD_compressBound(FRAME_BYTES)};
-  writer->plain = sqlite3_malloc64(FRAME_BYTES);
+  *writer = (TrArchiveWriter){.fd = fd, .room = ZSTD_compressBound(MOST_FRAME_BYTES)};
+  writer->plain = sqlite3_malloc64(MOST_FRAME_BYTES);
   writer->compressed = sqlite3_malloc64(writer->room);
   writer->compressor = ZSTD_createCCtx();
   if (writer->plain == NULL || writer->compressed == NULL || writer->compressor == NULL) return SQLITE_NOMEM;
@@ -175,10 +175,10 @@ static int copy_frames(TrArchiveWriter *writer, int fd, int64_t end) {
 
 /* Its text becomes the beginning of the current frame. SQLITE_CORRUPT: it is damaged. */
 static int open_last_frame(TrArchiveWriter *writer, int fd, const TrFrameEntry *last, int64_t at) {
-  if (last->compressed > writer->room || last->decompressed > FRAME_BYTES) return SQLITE_CORRUPT;
+  if (last->compressed > writer->room || last->decompressed > MOST_FRAME_BYTES) return SQLITE_CORRUPT;
   int code = read_segment(writer, fd, writer->compressed, last->compressed, at);
   if (code != SQLITE_OK) return code;
-  size_t length = ZSTD_decompress(writer->plain, FRAME_BYTES, writer->compressed, last->compressed);
+  size_t length = ZSTD_decompress(writer->plain, MOST_FRAME_BYTES, writer->compressed, last->compressed);
   if (ZSTD_isError(length) || length != last->decompressed || length == 0) return SQLITE_CORRUPT;
   if (writer->plain[length - 1] != '\n') return SQLITE_CORRUPT; /* the next line would be glued to it */
   writer->length = length;

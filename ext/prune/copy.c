@@ -47,16 +47,16 @@ int tr_copy_bytes(TrPrune *prune, TrRange from, int64_t at, TrPoll *poll, char *
   return code;
 }
 
-static int copy_attributes(TrPrune *prune, char **message) {
+static int copy_attributes(const TrPrune *prune, int fd, const char *what, char **message) {
   const char *name;
   char *buffer = sqlite3_malloc64(TR_ATTRIBUTES_BYTES);
   if (buffer == NULL) return SQLITE_NOMEM;
-  int reason = tr_attributes_copy(prune->old_fd, prune->live_fd, buffer, &name), code = SQLITE_OK;
+  int reason = tr_attributes_copy(prune->old_fd, fd, buffer, &name), code = SQLITE_OK;
   if (reason && name) {
     code = tr_prune_error(prune, tr_error_code(reason), message, reason,
-                          "has an attribute %s that its copy cannot be given: remove it from the file (setfattr -x, "
+                          "has an attribute %s that its %s cannot be given: remove it from the file (setfattr -x, "
                           "setfacl -b), or remove the cause",
-                          name);
+                          name, what);
   } else if (reason) {
     code = tr_prune_error(prune, tr_error_code(reason), message, reason, "its attributes cannot be listed");
   }
@@ -64,26 +64,26 @@ static int copy_attributes(TrPrune *prune, char **message) {
   return code;
 }
 
-static int give_owner(TrPrune *prune, char **message) {
+static int give_owner(const TrPrune *prune, int fd, const char *what, char **message) {
   struct stat now;
-  int reason = fstat(prune->live_fd, &now) == 0 ? 0 : errno;
+  int reason = fstat(fd, &now) == 0 ? 0 : errno;
   bool is_ours = reason == 0 && now.st_uid == prune->old_stat.st_uid && now.st_gid == prune->old_stat.st_gid;
   if (is_ours) return SQLITE_OK;
-  if (reason == 0 && fchown(prune->live_fd, prune->old_stat.st_uid, prune->old_stat.st_gid) == 0) return SQLITE_OK;
-  if (reason) return tr_prune_error(prune, SQLITE_IOERR_FSTAT, message, reason, "its copy cannot be examined");
+  if (reason == 0 && fchown(fd, prune->old_stat.st_uid, prune->old_stat.st_gid) == 0) return SQLITE_OK;
+  if (reason) return tr_prune_error(prune, SQLITE_IOERR_FSTAT, message, reason, "its %s cannot be examined", what);
   reason = errno;
   return tr_prune_error(prune, tr_error_code(reason), message, reason,
-                        "belongs to user %u and group %u, and its successor cannot: prune as that user, or as root",
-                        (unsigned)prune->old_stat.st_uid, (unsigned)prune->old_stat.st_gid);
+                        "belongs to user %u and group %u, and its %s cannot: prune as that user, or as root",
+                        (unsigned)prune->old_stat.st_uid, (unsigned)prune->old_stat.st_gid, what);
 }
 
 /* Owner before mode: a change of owner clears set-id bits. */
-int tr_copy_owner(TrPrune *prune, char **message) {
-  int code = give_owner(prune, message);
-  if (code == SQLITE_OK) code = copy_attributes(prune, message);
-  if (code != SQLITE_OK || fchmod(prune->live_fd, prune->old_stat.st_mode & 07777) == 0) return code;
+int tr_copy_owner(const TrPrune *prune, int fd, const char *what, char **message) {
+  int code = give_owner(prune, fd, what, message);
+  if (code == SQLITE_OK) code = copy_attributes(prune, fd, what, message);
+  if (code != SQLITE_OK || fchmod(fd, prune->old_stat.st_mode & 07777) == 0) return code;
   int reason = errno;
-  return tr_prune_error(prune, tr_error_code(reason), message, reason, "its copy cannot be given its mode, %04o",
+  return tr_prune_error(prune, tr_error_code(reason), message, reason, "its %s cannot be given its mode, %04o", what,
                         (unsigned)(prune->old_stat.st_mode & 07777));
 }
 
@@ -120,11 +120,13 @@ static int check_unshrunk(TrPrune *prune, char **message) {
   return tr_prune_error(prune, SQLITE_ABORT, message, 0, "shrank while it was being copied");
 }
 
-/* False: a mark of `taskresults ship` names this inode, which a file of the job had before. The mark would seem to be
-** of our file then. The file is kept open until another one exists, so that this gets another inode. */
+/* False: a mark of `taskresults ship`, or a segment that was left pending, names this inode, which a file of the job
+** had before. It would seem to be of our file then. The file is kept open until another one exists, so that this gets
+** another inode. */
 static bool has_new_inode(const TrPrune *prune) {
   struct stat made;
-  return fstat(prune->live_fd, &made) != 0 || !tr_marks_name_inode(prune->marks, prune->file_name, &made);
+  if (fstat(prune->live_fd, &made) != 0) return true;
+  return !tr_marks_name_inode(prune->marks, prune->file_name, &made) && !tr_archive_names_source(prune, made.st_ino);
 }
 
 /* 0, or errno. */
@@ -152,7 +154,7 @@ int tr_copy_kept(TrPrune *prune, char **message) {
   if (failed) {
     return tr_prune_error(prune, tr_error_code(failed), message, failed, "a temporary beside it cannot be created");
   }
-  code = tr_copy_owner(prune, message);
+  code = tr_copy_owner(prune, prune->live_fd, "copy", message);
   if (code == SQLITE_OK) code = copy_ranges(prune, message);
   if (code == SQLITE_OK) code = check_unshrunk(prune, message);
   if (code == SQLITE_OK && TEMP_FAILURE_RETRY(fsync(prune->live_fd)) != 0) {
@@ -171,6 +173,7 @@ static int remove_name(TrPrune *prune, const char *name, char **message) {
 /* The journal is removed last: while it exists, we can tell whether the temporary's name is the new or the old file. */
 int tr_copy_discard(TrPrune *prune, char **message) {
   int code = remove_name(prune, prune->new_name, message);
+  if (code == SQLITE_OK && prune->has_source_name) code = remove_name(prune, prune->source_name, message);
   if (code == SQLITE_OK) code = remove_name(prune, prune->journal_name, message);
   return code;
 }

@@ -2,10 +2,10 @@
 ** drain.c - what writers appended to the old file meanwhile -> the live file; then the old file is removed.
 **
 ** The steps: wait until nobody has the old file open for writing (we get a read lease on it); append what it holds
-** beyond the kept lines, including an unterminated last line; release the live file to others; append the receipt
-** (receipt_file.c); check that nobody opened the old file meanwhile; remove it. In a prune, nobody can open the live
-** file before the drain is done. In a recovery others have used the live file since the kill, so we take a write lease
-** on it first, if there is anything to append.
+** beyond the kept lines, including an unterminated last line; release the live file to others; give the archived
+** segment its name (archive_file.c), and append the receipt (receipt_file.c); check that nobody opened the old file
+** meanwhile; remove it. In a prune, nobody can open the live file before the drain is done. In a recovery others have
+** used the live file since the kill, so we take a write lease on it first, if there is anything to append.
 **
 ** A kill must not leave half of our append: the next writer would glue its record to it. So we first reserve a region
 ** of the file, and then fill it:
@@ -323,7 +323,8 @@ int tr_drain(TrPrune *prune, char **message) {
     release_live(prune);
     if (code != SQLITE_OK && code != SQLITE_BUSY) break;
     bool was_appended = prune->receipt.line == NULL;
-    int appended = tr_receipt_append(prune, message);
+    int appended = tr_archive_settle(prune, message);
+    if (appended == SQLITE_OK) appended = tr_receipt_append(prune, message);
     if (appended != SQLITE_OK) code = appended;
     is_idle = was_appended || tr_lease_is_held(prune->old_fd, F_RDLCK);
     if (!is_idle) tr_lease_drop(prune->old_fd);

@@ -101,11 +101,26 @@ int tr_exchange(TrPrune *prune, char **message) {
   return code;
 }
 
+/* The rename would leave the old file without a name, and so what is archived without a source. */
+static int name_source(TrPrune *prune, char **message) {
+  struct stat named;
+  int dir = prune->dir->fd, reason = 0;
+  if (linkat(dir, prune->file_name, dir, prune->source_name, 0) != 0) reason = errno;
+  prune->has_source_name = reason == 0;
+  if (reason == 0 && fstatat(dir, prune->source_name, &named, AT_SYMLINK_NOFOLLOW) != 0) reason = errno;
+  if (reason == 0 && named.st_ino != prune->old_stat.st_ino) reason = ESTALE;
+  if (reason == 0 && TEMP_FAILURE_RETRY(fsync(dir)) != 0) reason = errno;
+  if (reason == 0) return SQLITE_OK;
+  return tr_prune_error(prune, tr_error_code(reason), message, reason,
+                        "cannot be archived offline: it needs a second name, %s (a hard link)", prune->source_name);
+}
+
 /* With a receipt, a journal, too: the next prune appends the receipt if we are killed before that. */
 static int replace_offline(TrPrune *prune, char **message) {
   int dir = prune->dir->fd, code = SQLITE_OK;
   bool has_receipt = prune->receipt.line != NULL;
   if (has_receipt && prune->journal.fd < 0) code = tr_journal_create(prune, message);
+  if (code == SQLITE_OK && prune->archive.is_made) code = name_source(prune, message);
   if (code != SQLITE_OK) return code;
   if (TEMP_FAILURE_RETRY(renameat(dir, prune->new_name, dir, prune->file_name)) != 0) {
     int reason = errno;
@@ -117,7 +132,8 @@ static int replace_offline(TrPrune *prune, char **message) {
     return tr_prune_error(prune, tr_error_code(reason), message, reason, "its directory cannot be synced");
   }
   if (!has_receipt) return SQLITE_OK;
-  code = tr_receipt_append(prune, message);
+  code = tr_archive_settle(prune, message);
+  if (code == SQLITE_OK) code = tr_receipt_append(prune, message);
   if (code == SQLITE_OK) code = tr_copy_discard(prune, message);
   if (code == SQLITE_OK) tr_receipt_discard(prune);
   return code;

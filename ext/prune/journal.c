@@ -8,10 +8,13 @@
 **
 ** A prune that leaves a receipt has another magic, and its slots begin one further on, where the first one is all
 ** zeros. A version that knows nothing of receipts finds no slot in that, and refuses the file, since it is longer than
-** one slot: it would finish the prune without the receipt. Without a receipt, the journal is as it always was.
+** one slot: it would finish the prune without the receipt. In the same way, a prune that archives has a third magic,
+** and its slots begin two further on, so that no version finishes it that would leave the archive without its name.
+** Without both, the journal is as it always was.
 **
-** A journal of at most one slot, which is incomplete, was cut short while it was created, before any exchange. A longer
-** one without a complete slot was damaged by something else: that is an error, and nothing is deleted.
+** A journal that ends with the first slot of its kind, which is incomplete, was cut short while it was created, before
+** any exchange: what is before that slot is zeros. Another one without a complete slot was damaged by something else:
+** that is an error, and nothing is deleted.
 */
 #include "prune.h"
 
@@ -24,23 +27,33 @@
 #define SLOT_BYTES 512 /* a sector, usually written completely or not at all; the checksum finds the exceptions */
 #define MAGIC "taskresults-j1\n"
 #define RECEIPT_MAGIC "taskresults-j2\n"
-#define ALL_SLOTS 3 /* two of them are used */
+#define ARCHIVE_MAGIC "taskresults-j3\n"
+#define ALL_SLOTS 4 /* two of them are used */
 
 _Static_assert(offsetof(TrJournalState, checksum) == offsetof(TrJournalState, zero) + 4, "no padding is summed up");
-_Static_assert(sizeof(TrJournalState) == offsetof(TrJournalState, rest) + 6, "no padding is summed up here, either");
+_Static_assert(offsetof(TrJournalState, archive_inode) == offsetof(TrJournalState, rest) + 6, "nor here");
+_Static_assert(sizeof(TrJournalState) == offsetof(TrJournalState, archive) + TR_ARCHIVE_NAME_SIZE, "nor there");
 _Static_assert(sizeof(TrJournalState) <= SLOT_BYTES, "a journal record has to fit a slot");
 
 static bool is_magic(const TrJournalState *state, const char *magic) {
   return memcmp(state->magic, magic, sizeof MAGIC) == 0;
 }
 
-/* FNV-1a. The receipt's fields are summed up only if there may be one. */
+/* Where its first slot is; ALL_SLOTS: this is no journal. */
+static unsigned first_slot(const TrJournalState *state) {
+  if (is_magic(state, MAGIC)) return 0;
+  if (is_magic(state, RECEIPT_MAGIC)) return 1;
+  return is_magic(state, ARCHIVE_MAGIC) ? 2 : ALL_SLOTS;
+}
+
+/* FNV-1a. The fields of the receipt and of the archive are summed up only if there may be any. */
 static uint64_t checksum(const TrJournalState *state) {
   const unsigned char *bytes = (const unsigned char *)state;
   const size_t prime_fields = offsetof(TrJournalState, checksum), receipt = offsetof(TrJournalState, receipt_id);
   uint64_t hash = tr_hash_bytes(bytes, prime_fields);
-  if (!is_magic(state, RECEIPT_MAGIC)) return hash;
-  return hash ^ tr_hash_bytes(bytes + receipt, sizeof *state - receipt);
+  if (first_slot(state) == 0) return hash;
+  size_t end = first_slot(state) == 1 ? offsetof(TrJournalState, archive_inode) : sizeof *state;
+  return hash ^ tr_hash_bytes(bytes + receipt, end - receipt);
 }
 
 /* Checks that a prune can have written these numbers: the drain computes with them, and must stay within its region. */
@@ -53,16 +66,19 @@ static bool is_possible(const TrJournalState *state) {
 /* The id becomes part of no path, but is compared as a text. */
 static bool has_possible_receipt(const TrJournalState *state) {
   bool has_id = memchr(state->receipt_id, '\0', sizeof state->receipt_id) == state->receipt_id + TR_RECEIPT_ID_SIZE - 1;
-  return is_magic(state, MAGIC) || (is_magic(state, RECEIPT_MAGIC) && has_id);
+  return first_slot(state) == 0 || has_id;
+}
+
+/* The name of a file, and no path. */
+static bool has_possible_archive(const TrJournalState *state) {
+  if (first_slot(state) < 2) return true;
+  const char *end = memchr(state->archive, '\0', sizeof state->archive);
+  return end && end > state->archive && state->archive[0] != '.' && strchr(state->archive, '/') == NULL;
 }
 
 static bool is_whole(const TrJournalState *state) {
-  return has_possible_receipt(state) && state->job_length < TR_NAME_SIZE && is_possible(state) &&
-         state->checksum == checksum(state);
-}
-
-static unsigned first_slot(const TrJournalState *state) {
-  return is_magic(state, RECEIPT_MAGIC) ? 1 : 0;
+  return first_slot(state) < ALL_SLOTS && has_possible_receipt(state) && has_possible_archive(state) &&
+         state->job_length < TR_NAME_SIZE && is_possible(state) && state->checksum == checksum(state);
 }
 
 int tr_journal_save(TrPrune *prune, char **message) {
@@ -88,6 +104,13 @@ static void give_journal(const TrPrune *prune) {
   if (owner != geteuid() && fchown(prune->journal.fd, owner, (gid_t)-1) != 0) return; /* then only root can */
 }
 
+static void name_archive(const TrPrune *prune, TrJournalState *state) {
+  memcpy(state->magic, ARCHIVE_MAGIC, sizeof ARCHIVE_MAGIC);
+  memcpy(state->archive, prune->archive.name, sizeof state->archive);
+  state->archive_inode = prune->archive.inode;
+  state->archive_source = prune->old_stat.st_ino;
+}
+
 /* The first save, of sequence 2, goes to the first slot. */
 int tr_journal_create(TrPrune *prune, char **message) {
   TrJournal *journal = &prune->journal;
@@ -103,6 +126,7 @@ int tr_journal_create(TrPrune *prune, char **message) {
   bool has_receipt = prune->receipt.line != NULL;
   memcpy(journal->state.magic, has_receipt ? RECEIPT_MAGIC : MAGIC, sizeof MAGIC);
   if (has_receipt) memcpy(journal->state.receipt_id, prune->receipt.id, sizeof prune->receipt.id);
+  if (prune->archive.is_made) name_archive(prune, &journal->state);
   journal->state.sequence = 1;
   journal->state.old_dev = prune->old_stat.st_dev;
   journal->state.old_ino = prune->old_stat.st_ino;
@@ -121,12 +145,16 @@ int tr_journal_create(TrPrune *prune, char **message) {
   return code;
 }
 
-/* Only what stands where its magic belongs. What follows the checksum of a slot without a receipt has no meaning. */
+/* Only what stands where its magic belongs. What was not summed up has no meaning. */
 static bool take_slot(TrJournalState *state, unsigned slot) {
   if (!is_whole(state) || slot < first_slot(state) || slot > first_slot(state) + 1) return false;
   if (first_slot(state) == 0) {
     memset(state->receipt_id, 0, sizeof state->receipt_id);
     state->is_replaced = 0;
+  }
+  if (first_slot(state) < 2) {
+    memset(state->archive, 0, sizeof state->archive);
+    state->archive_inode = state->archive_source = 0;
   }
   return true;
 }
@@ -146,15 +174,30 @@ static int read_newest(int fd, TrJournalState *newest, bool *found) {
   return 0;
 }
 
-/* Was it cut short while it was created? Then it has no whole slot, and at most one behind those that are left out. */
+static bool are_zeros(const char *bytes, size_t length) {
+  for (size_t i = 0; i < length; i++) {
+    if (bytes[i] != '\0') return false;
+  }
+  return true;
+}
+
+/* Does it begin with this magic, as far as that was written? */
+static bool may_begin_with(const char *bytes, size_t length, const char *magic) {
+  size_t same = 0, most = length < sizeof MAGIC ? length : sizeof MAGIC;
+  while (same < most && bytes[same] == magic[same]) same++;
+  return are_zeros(bytes + same, most - same);
+}
+
+/* Was it cut short while it was created? Then it has no whole slot: only a part of its first one, behind zeros. */
 static int was_cut_short(int fd, int64_t size, bool *was) {
-  char zeros[SLOT_BYTES];
+  char content[(ALL_SLOTS - 1) * SLOT_BYTES];
   bool whole;
   *was = size <= SLOT_BYTES;
-  if (*was || size > 2 * SLOT_BYTES) return 0;
-  int reason = tr_read_at(fd, zeros, sizeof zeros, 0, &whole);
-  *was = reason == 0 && whole;
-  for (size_t i = 0; i < sizeof zeros && *was; i++) *was = zeros[i] == '\0';
+  if (*was || size > (int64_t)sizeof content) return 0;
+  int reason = tr_read_at(fd, content, (size_t)size, 0, &whole);
+  size_t before = size > 2 * SLOT_BYTES ? 2 * SLOT_BYTES : SLOT_BYTES;
+  *was = reason == 0 && whole && are_zeros(content, before);
+  if (before == 2 * SLOT_BYTES) *was = *was && may_begin_with(content + before, (size_t)size - before, ARCHIVE_MAGIC);
   return reason;
 }
 

@@ -3,7 +3,7 @@
 **
 **   {"rules": [
 **     {"jobs": "backup-*", "keep": 1000, "since": "90d", "keep_failures": 50, "target": 99.9},
-**     {"jobs": ["price-watch", "mail-?"], "max_bytes": 10000000},
+**     {"jobs": ["price-watch", "mail-?"], "max_bytes": 10000000, "archive": true},
 **     {"jobs": "audit-*"},
 **     {"jobs": "*", "since": "1y"}]}
 **
@@ -46,6 +46,12 @@ static int policy_error(const Reading *reading, char **message, const char *form
 static int read_number(const Reading *reading, const TrJson *value, int64_t *number, char **message) {
   if (tr_json_integer(value, number) && *number >= 0) return SQLITE_OK;
   return policy_error(reading, message, "'%s' has to be a whole number, 0 or more", tr_json_key(value));
+}
+
+static int read_flag(const Reading *reading, const TrJson *value, bool *flag, char **message) {
+  *flag = tr_json_is_truthy(value);
+  if (tr_json_is_bool(value)) return SQLITE_OK;
+  return policy_error(reading, message, "'%s' has to be true or false", tr_json_key(value));
 }
 
 static int read_since(const Reading *reading, const TrJson *value, int64_t *since_us, char **message) {
@@ -109,8 +115,10 @@ static int read_value(const Reading *reading, const TrJson *value, TrPolicyRule 
     options->by_time = true;
     return read_since(reading, value, &options->since_us, message);
   }
+  if (strcmp(key, "archive") == 0) return read_flag(reading, value, &options->archive, message);
   return policy_error(reading, message,
-                      "unknown key '%s'; the keys are jobs, keep, since, keep_failures, max_bytes and target", key);
+                      "unknown key '%s'; the keys are jobs, keep, since, keep_failures, max_bytes, archive and target",
+                      key);
 }
 
 /* --- rules -------------------------------------------------------------------------------------------------------- */
@@ -123,6 +131,8 @@ static int check_rule(const Reading *reading, TrPolicyRule *rule, char **message
     return policy_error(reading, message, "'keep_failures' needs 'keep' or 'since'");
   }
   rule->options.keeps_all = !is_by_record && !options->by_size;
+  const char *mistake = tr_rules_archive_mistake(options);
+  if (mistake) return policy_error(reading, message, "%s", mistake);
   return SQLITE_OK;
 }
 

@@ -6,13 +6,14 @@
 **      inspect      refuse what cannot be done safely
 **      select       which lines are kept                                                            (select.c)
 **   3  copy         the kept lines to a temporary, synced                                           (copy.c)
-**      receipt      what goes is read and counted, for the job's receipts, synced                   (receipt_file.c)
+**      archive      what goes is compressed, if it is to be archived, synced                        (archive_file.c)
+**      receipt      and is read and counted, for the job's receipts, synced                         (receipt_file.c)
 **   4  wait         until nobody has the file open for writing; else busy, and nothing was changed  (lease.c)
 **      journal      which inodes are about to be exchanged, synced                                  (journal.c)
 **   5  moves        where the lines go, for `taskresults ship`, synced                               (moves.c)
 **      exchange     temporary and file swap names; whoever opens the job's file now waits           (exchange.c)
 **   6  drain        what was appended meanwhile, to the new file                                    (drain.c)
-**   7  release      writers go on; the receipt is appended, synced                                  (drain.c)
+**   7  release      writers go on; the archive gets its name, the receipt is appended, synced       (drain.c)
 **      end          the old file and the journal are removed
 **
 ** Before the exchange, an error, an interrupt or "busy" undoes everything. After it, they leave the old file and the
@@ -167,16 +168,27 @@ static int choose_lines(TrPrune *prune, TrPruneReport *report, char **message) {
 
 /* --- 3 to 7 ------------------------------------------------------------------------------------------------------ */
 
+static bool is_same_inode(const struct stat *a, const struct stat *b) {
+  return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
+}
+
+static bool is_in_place(const TrPrune *prune) {
+  struct stat now;
+  return fstatat(prune->dir->fd, prune->file_name, &now, AT_SYMLINK_NOFOLLOW) == 0 &&
+         is_same_inode(&now, &prune->old_stat);
+}
+
 /* Deletes the file under the temporary's name only if it is the temporary that we made, whatever an earlier call
 ** reported. False: it, or the journal, is still there. */
 static bool take_back(TrPrune *prune) {
   struct stat named, made;
   if (prune->live_fd < 0) return true;
   if (fstat(prune->live_fd, &made) != 0) return false;
-  if (fstatat(prune->dir->fd, prune->new_name, &named, AT_SYMLINK_NOFOLLOW) == 0 &&
-      (named.st_dev != made.st_dev || named.st_ino != made.st_ino)) {
-    return true;
-  }
+  bool is_named = fstatat(prune->dir->fd, prune->new_name, &named, AT_SYMLINK_NOFOLLOW) == 0;
+  if (is_named && !is_same_inode(&named, &made)) return true;
+  /* Whatever the rename of a prune offline has reported: is the old file still the job's? */
+  if (!is_named && prune->archive.is_made && !is_in_place(prune)) return false;
+  if (!tr_archive_take_back(prune)) return false;
   if (tr_copy_discard(prune, NULL) != SQLITE_OK) return false;
   tr_receipt_discard(prune);
   return true;
@@ -198,7 +210,9 @@ static int replace_beside_writers(TrPrune *prune, char **message) {
 }
 
 static int replace_file(TrPrune *prune, char **message) {
-  int code = tr_copy_kept(prune, message);
+  int code = tr_archive_find(prune, message);
+  if (code == SQLITE_OK) code = tr_copy_kept(prune, message);
+  if (code == SQLITE_OK) code = tr_archive_prepare(prune, message);
   if (code == SQLITE_OK) code = tr_receipt_prepare(prune, message);
   if (code == SQLITE_OK && !prune->no_leases) {
     code = replace_beside_writers(prune, message);
@@ -218,11 +232,13 @@ static void begin_prune(TrPrune *prune, const char *job_id, size_t job_length) {
   prune->lock_fd = prune->old_fd = prune->live_fd = prune->journal.fd = -1;
   prune->receipt.fd = prune->receipt.folder.fd = -1;
   prune->receipt.torn_at = -1;
+  prune->archive.folder.fd = prune->archive.writer.fd = -1;
   memcpy(prune->file_name, job_id, job_length);
   memcpy(prune->file_name + job_length, TR_SUFFIX, TR_SUFFIX_LEN + 1);
   tr_leftover_name(job_id, job_length, ".lock", prune->lock_name);
   tr_leftover_name(job_id, job_length, ".new", prune->new_name);
   tr_leftover_name(job_id, job_length, ".journal", prune->journal_name);
+  tr_leftover_name(job_id, job_length, ".old", prune->source_name);
   tr_receipts_pending_name(job_id, job_length, prune->receipt.pending_name);
 }
 
@@ -232,6 +248,7 @@ static void end(TrPrune *prune) {
   if (prune->live_fd >= 0) close(prune->live_fd);
   tr_journal_close(&prune->journal);
   tr_receipt_close(prune);
+  tr_archive_close(prune);
   if (prune->lock_fd >= 0) close(prune->lock_fd);
   tr_selection_free(&prune->selection);
 }
@@ -257,8 +274,10 @@ static int run_prune(TrPrune *prune, TrPruneReport *report, char **message) {
   report->result = dry_run ? TR_PRUNE_DRY_RUN : report->bytes_freed ? TR_PRUNED : TR_PRUNE_UNCHANGED;
   if (report->bytes_freed == 0) report->dropped = 0;
   if (report->result == TR_PRUNED) code = replace_file(prune, message);
-  if (code == SQLITE_OK && report->result == TR_PRUNED) report->dropped = selection->dropped; /* a receipt knows it */
-  return code;
+  if (code != SQLITE_OK || report->result != TR_PRUNED) return code;
+  report->dropped = selection->dropped; /* a receipt knows it */
+  if (prune->options->archive) memcpy(report->archive, prune->archive.name, sizeof report->archive);
+  return SQLITE_OK;
 }
 
 int tr_prune_job(TrDir *dir, TrPoll *poll, const TrPruneOptions *options, TrMarks *marks, size_t max_line,

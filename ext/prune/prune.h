@@ -63,7 +63,8 @@ int64_t tr_marks_end(const TrMarks *marks, const char *file, const struct stat *
 ** prune/copy.c - the kept lines -> a temporary file that can take the old one's place
 ** prune/lease.c - leases: make sure that nobody has a file open, and let others wait who open it
 ** prune/journal.c - what a killed prune leaves for the next one, so that it can go on
-** prune/sum_up.c - the lines that go -> their receipt
+** prune/archive_file.c - what is archived is made safe before the exchange, and gets its name behind it
+** prune/sum_up.c - the lines that go -> their receipt, and their segment of the archive
 ** prune/receipt_file.c - the receipt is made safe before the exchange, and appended to the job's others behind it
 ** prune/moves.c - tells `taskresults ship` where lines have moved
 ** prune/exchange.c - the temporary and the job's file change names
@@ -91,6 +92,7 @@ typedef struct TrPruneOptions {
   bool unshipped;         /* drop lines that `taskresults ship` has not read yet, too */
   bool force;             /* prune even if the guard would refuse */
   bool no_receipt;        /* leave none: then the lines that go need not be read */
+  bool archive;           /* what goes is archived: the beginning of the file up to the newest line that has to go */
   bool offline;           /* the caller says that no writer runs: leases and exchange are not required */
 } TrPruneOptions;
 
@@ -123,7 +125,7 @@ typedef struct TrRules {
   int64_t kept;           /* how many of them were kept */
   int64_t extra_failures; /* kept by keep_failures alone */
   int64_t bytes;          /* of the lines that the rules keep, with their newlines */
-  bool is_full;           /* the next line did not fit into max_bytes: nothing older is kept */
+  bool is_full;           /* a line did not fit into max_bytes, or was to be archived: nothing older is kept */
   int64_t shipped_to;     /* a line that ends behind this byte stays; INT64_MAX: none has to */
   int64_t unshipped;      /* lines that were kept for that reason alone */
   bool keeps_last;        /* whether the line asked about before (the next one in the file) is kept */
@@ -135,6 +137,7 @@ bool tr_rules_keep(TrRules *rules, const TrLine *line);     /* a line with its n
 bool tr_rules_are_done(const TrRules *rules);               /* true: no rule keeps anything older */
 bool tr_rules_need_no_order(const TrPruneOptions *options); /* true: each line is decided by itself */
 bool tr_rules_keep_nothing(const TrPruneOptions *options);  /* whatever the lines are */
+const char *tr_rules_archive_mistake(const TrPruneOptions *options);        /* why they cannot archive; or NULL */
 bool tr_rules_are_a_mistake(const TrPruneOptions *options, int64_t now_us); /* by themselves: nothing would stay, or
                                                                                `since` is later than now */
 
@@ -153,6 +156,7 @@ TR_CHECKED int tr_select(TrSelection *selection, int fd, const TrPruneOptions *o
                          size_t max_line, TrPoll *poll, char **message);
 void tr_selection_free(TrSelection *selection);
 
+#define TR_ARCHIVE_NAME_SIZE 64
 /* On disk, in the machine's own byte order, as it names inodes of this machine. It is complete if `checksum` is
 ** right. */
 typedef struct TrJournalState {
@@ -172,6 +176,9 @@ typedef struct TrJournalState {
   char receipt_id[TR_RECEIPT_ID_SIZE]; /* empty: it leaves none */
   uint8_t is_replaced;                 /* 1: the file that was exchanged is not the one that was copied */
   char rest[6];
+  uint64_t archive_inode,
+      archive_source;                 /* of a prune that archives: of the segment, and of the file that was copied */
+  char archive[TR_ARCHIVE_NAME_SIZE]; /* the segment's name in the end; empty: nothing is archived */
 } TrJournalState;
 
 typedef struct TrJournal {
@@ -192,6 +199,17 @@ typedef struct TrPruneReceipt {
   bool has_pending; /* that file is ours: to be removed in the end */
 } TrPruneReceipt;
 
+/* The segment of a prune that archives, or of an interrupted one that is being finished. */
+typedef struct TrPruneArchive {
+  TrOwnFolder folder;              /* of the job's segments; fd -1: there is none */
+  TrNameList names;                /* owned: of the segments in it, as they were found */
+  TrArchiveWriter writer;          /* owned, as is its file; fd -1 when closed */
+  bool is_made, is_settled;        /* the pending segment is ours; it has its name, or is not needed */
+  uint64_t inode;                  /* of the segment */
+  char name[TR_ARCHIVE_NAME_SIZE]; /* in the end */
+  char pending_name[TR_ARCHIVE_NAME_SIZE + 32];
+} TrPruneArchive;
+
 /* What a prune has changed so far: its errors tell it. */
 typedef enum TrPruneState {
   TR_PRUNE_UNTOUCHED,
@@ -208,17 +226,19 @@ typedef struct TrPrune {
   const char *job_id;            /* borrowed, `job_length` bytes */
   size_t job_length;
   size_t max_line;
-  char file_name[TR_NAME_SIZE]; /* these four relative to dir */
+  char file_name[TR_NAME_SIZE]; /* these relative to dir */
   char new_name[TR_LEFTOVER_NAME_SIZE], journal_name[TR_LEFTOVER_NAME_SIZE], lock_name[TR_LEFTOVER_NAME_SIZE];
-  int lock_fd; /* owned, like the next two; -1 when closed */
+  char source_name[TR_LEFTOVER_NAME_SIZE]; /* offline, if it archives: a second name of the old file */
+  int lock_fd;                             /* owned, like the next two; -1 when closed */
   int old_fd;  /* O_RDONLY (a read lease needs that): the file being pruned, which ends up under new_name */
   int live_fd; /* O_RDWR, never O_APPEND (pwrite() would append): the temporary, which ends up under file_name */
   struct stat old_stat;
-  bool no_leases; /* offline, on a file system without them */
+  bool no_leases, has_source_name; /* offline, on a file system without them */
   TrPruneState state;
   int64_t exclusive_until_ms; /* our write lease on the live file lasts at least until then; 0: we have none */
   TrSelection selection;
   TrPruneReceipt receipt;
+  TrPruneArchive archive;
   TrJournal journal;
 } TrPrune;
 
@@ -231,13 +251,14 @@ typedef enum TrPruneResult { TR_PRUNED, TR_PRUNE_UNCHANGED, TR_PRUNE_DRY_RUN, TR
 
 typedef struct TrPruneReport {
   TrPruneResult result;
-  int64_t kept;        /* records, without those appended meanwhile. -1: not known (busy) */
-  int64_t bytes_freed; /* 0 if nothing was */
-  int64_t dropped;     /* lines; -1: not counted */
-  int64_t unshipped;   /* lines that stay only because ship has not read them for `sink` */
-  const char *sink;    /* borrowed from the marks: the file of the slowest one's; NULL: nobody ships */
-  bool recovered;      /* an interrupted prune of the job was finished or discarded first */
-  char *reason;        /* owned; TR_PRUNE_BUSY: what has the file in use */
+  int64_t kept;                       /* records, without those appended meanwhile. -1: not known (busy) */
+  int64_t bytes_freed;                /* 0 if nothing was */
+  int64_t dropped;                    /* lines; -1: not counted */
+  int64_t unshipped;                  /* lines that stay only because ship has not read them for `sink` */
+  const char *sink;                   /* borrowed from the marks: the file of the slowest one's; NULL: nobody ships */
+  bool recovered;                     /* an interrupted prune of the job was finished or discarded first */
+  char archive[TR_ARCHIVE_NAME_SIZE]; /* the segment in which the lines are; or empty */
+  char *reason;                       /* owned; TR_PRUNE_BUSY: what has the file in use */
 } TrPruneReport;
 
 /* Prunes one job. SQLITE_NOTFOUND: it has no file (and *message says so). The caller frees report->reason. */
@@ -250,8 +271,8 @@ TR_CHECKED int tr_prune_open(const TrPrune *prune, const char *name, int flags, 
 TR_CHECKED int tr_copy_kept(TrPrune *prune, char **message); /* creates the temporary, and fsyncs it */
 TR_CHECKED int tr_copy_bytes(TrPrune *prune, TrRange from, int64_t at, TrPoll *poll,
                              char **message); /* old file -> live file */
-TR_CHECKED int tr_copy_owner(TrPrune *prune,
-                             char **message); /* of the old file -> live file; its mode and access lists too */
+/* The owner of the old file, its mode and access lists -> another one: its `what`. */
+TR_CHECKED int tr_copy_owner(const TrPrune *prune, int fd, const char *what, char **message);
 TR_CHECKED int tr_copy_discard(TrPrune *prune, char **message); /* temporary and journal */
 
 void tr_lease_pause(void);                                         /* between two tries: 0.1 ms */
@@ -285,6 +306,21 @@ TR_CHECKED int tr_receipt_append(TrPrune *prune, char **message);
 void tr_receipt_discard(TrPrune *prune);
 void tr_receipt_close(TrPrune *prune);
 
+/* archive_find: before the temporary is made. archive_prepare: makes the pending segment; sum_up writes its lines;
+** archive_finish makes it safe. archive_settle: behind the exchange, which is on disk: it gets its name, durably.
+** archive_recover: of an interrupted prune; its journal is loaded; `old`: what has the temporary's name instead; or NULL.
+** archive_discard: the exchange has not happened: what is pending goes. archive_take_back: the same for our own one. */
+TR_CHECKED int tr_archive_find(TrPrune *prune, char **message);
+bool tr_archive_names_source(const TrPrune *prune, uint64_t inode); /* does a pending segment, as its source? */
+TR_CHECKED int tr_archive_prepare(TrPrune *prune, char **message);
+TR_CHECKED int tr_archive_write_error(const TrPrune *prune, int code, char **message); /* of the writer */
+TR_CHECKED int tr_archive_finish(TrPrune *prune, char **message);
+TR_CHECKED int tr_archive_settle(TrPrune *prune, char **message);
+TR_CHECKED int tr_archive_recover(TrPrune *prune, const struct stat *old, char **message);
+bool tr_archive_is_pending(const TrPrune *prune, struct stat *found); /* the interrupted prune's one */
+TR_CHECKED int tr_archive_discard(TrPrune *prune, char **message);
+TR_CHECKED bool tr_archive_take_back(TrPrune *prune); /* false: it is still there */
+void tr_archive_close(TrPrune *prune);
 TR_CHECKED int tr_moves_append(const TrPrune *prune, char **message); /* durable on return */
 
 TR_CHECKED int tr_exchange(TrPrune *prune, char **message);         /* prune->state tells how far it came */

@@ -166,7 +166,11 @@ static int make_line(TrPrune *prune, char **message) {
   if (reason) return receipt_error(prune, reason, prune->file_name, "needs a random number", message);
   memcpy(sum.id, receipt->id, sizeof sum.id);
   int code = tr_sum_up(prune, &sum, message);
-  if (code != SQLITE_OK) return code;
+  if (code == SQLITE_OK) code = tr_archive_finish(prune, message);
+  if (code != SQLITE_OK) {
+    tr_receipt_free(&sum);
+    return code;
+  }
   receipt->line = tr_receipt_encode(&sum);
   receipt->length = receipt->line ? strlen(receipt->line) : 0;
   prune->selection.dropped = sum.lines;

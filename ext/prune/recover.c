@@ -76,7 +76,7 @@ static int open_live(TrPrune *prune, struct stat *found, char **message) {
 static int create_live(TrPrune *prune, struct stat *found, char **message) {
   prune->live_fd = tr_prune_open(prune, prune->file_name, O_RDWR | O_CREAT | O_EXCL, 0600);
   if (prune->live_fd < 0 || fstat(prune->live_fd, found) != 0) return live_open_error(prune, message);
-  return tr_copy_owner(prune, message);
+  return tr_copy_owner(prune, prune->live_fd, "copy", message);
 }
 
 /* T holds the old file, or (see exchange.c) one that had replaced it in the last instant: then nothing has been drained
@@ -122,25 +122,30 @@ static int finish_recovery(TrPrune *prune, char **message) {
 
 static int discard(TrPrune *prune, char **message) {
   prune->state = TR_PRUNE_UNFINISHED;
-  int code = tr_copy_discard(prune, message);
+  int code = tr_archive_discard(prune, message);
+  if (code == SQLITE_OK) code = tr_copy_discard(prune, message);
   if (code == SQLITE_OK) tr_receipt_discard(prune);
   return code;
 }
 
-/* Is the job's file the one that the journal calls the new one? */
-static bool is_live_in_place(const TrPrune *prune, struct stat *live) {
+/* Has the exchange happened, of which the temporary's name is gone? Then the job's file is the one that the journal
+** calls the new one; or it was replaced since, and a segment is pending. *live: whose owner the job's file has. */
+static bool is_exchanged(const TrPrune *prune, struct stat *live) {
   const TrJournalState *state = &prune->journal.state;
-  return fstatat(prune->dir->fd, prune->file_name, live, AT_SYMLINK_NOFOLLOW) == 0 &&
-         is_inode(live, state->live_dev, state->live_ino);
+  bool is_there = fstatat(prune->dir->fd, prune->file_name, live, AT_SYMLINK_NOFOLLOW) == 0;
+  if (is_there && is_inode(live, state->live_dev, state->live_ino)) return true;
+  if (is_there && (uint64_t)live->st_ino == state->archive_source) return false;
+  return tr_archive_is_pending(prune, live);
 }
 
-/* The old file is gone already. */
+/* The old file is gone already, or has but the name that a prune offline gives it. */
 static int finish_receipt(TrPrune *prune, const struct stat *live, char **message) {
   int code = tr_receipt_recover(prune, live, message);
   if (code != SQLITE_OK) return code;
   prune->state = TR_PRUNE_UNFINISHED;
   if (TEMP_FAILURE_RETRY(fsync(prune->dir->fd)) != 0) return leftover_error(prune, "secured", message);
-  code = tr_receipt_append(prune, message);
+  code = tr_archive_settle(prune, message);
+  if (code == SQLITE_OK) code = tr_receipt_append(prune, message);
   return code == SQLITE_OK ? discard(prune, message) : code;
 }
 
@@ -149,8 +154,11 @@ static void close_files(TrPrune *prune) {
   if (prune->live_fd >= 0) close(prune->live_fd);
   prune->old_fd = prune->live_fd = -1;
   prune->exclusive_until_ms = 0;
+  prune->has_source_name = false;
   tr_journal_close(&prune->journal);
+  prune->journal.state = (TrJournalState){0};
   tr_receipt_close(prune);
+  tr_archive_close(prune);
 }
 
 /* Checks that an entry under one of a prune's names, if it exists, is what a prune leaves. */
@@ -168,19 +176,29 @@ static int finish_or_discard(TrPrune *prune, const struct stat *new, char **mess
   int code = tr_journal_load(prune, &is_complete, message);
   if (code != SQLITE_OK) return code;
   const TrJournalState *state = &prune->journal.state;
+  if (!is_complete) prune->journal.state = (TrJournalState){0};
   bool is_old = is_complete && new != NULL && !is_inode(new, state->live_dev, state->live_ino);
+  code = tr_archive_recover(prune, is_old ? new : NULL, message);
+  if (code != SQLITE_OK) return code;
   if (is_old) return finish_recovery(prune, message);
-  bool may_lack_receipt = is_complete && new == NULL && state->receipt_id[0] && is_live_in_place(prune, &live);
+  bool may_lack_receipt = is_complete && new == NULL && state->receipt_id[0] && is_exchanged(prune, &live);
   return may_lack_receipt ? finish_receipt(prune, &live, message) : discard(prune, message);
+}
+
+/* It is a second name of the job's file, as it is or was, and no more. */
+static bool has_source_name(const TrPrune *prune) {
+  struct stat found;
+  return fstatat(prune->dir->fd, prune->source_name, &found, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(found.st_mode);
 }
 
 int tr_recover(TrPrune *prune, bool *recovered, char **message) {
   struct stat new, journal;
   bool has_new, has_journal;
   *recovered = false;
+  prune->has_source_name = has_source_name(prune);
   int code = examine(prune, prune->new_name, &new, &has_new, message);
   if (code == SQLITE_OK) code = examine(prune, prune->journal_name, &journal, &has_journal, message);
-  if (code != SQLITE_OK || (!has_new && !has_journal)) return code;
+  if (code != SQLITE_OK || (!has_new && !has_journal && !prune->has_source_name)) return code;
   code = finish_or_discard(prune, has_new ? &new : NULL, message);
   close_files(prune);
   *recovered = code == SQLITE_OK;

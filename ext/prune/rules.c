@@ -11,6 +11,9 @@
 ** With `max_bytes`, of the lines that these rules keep (all, if only `max_bytes` is given) only the newest stay: as
 ** many as fit, so what goes then is everything older than one line. The newest one stays even if it alone is too long.
 **
+** With `archive`, what goes is the beginning of the file: the newest line that these rules do not keep, and everything
+** before it. Blank lines at the file's end stay.
+**
 ** Whatever these rules say, a line stays that ends behind `shipped_to`: `taskresults ship` has yet to read it
 ** (ship_marks.c). It counts for the rules as if it could go.
 **
@@ -32,7 +35,7 @@
 _Static_assert(sizeof(((TrRules *)0)->old_day) == DAY_LEN, "old_day holds a day");
 
 void tr_rules_begin(TrRules *rules, const TrPruneOptions *options) {
-  *rules = (TrRules){.options = options, .shipped_to = INT64_MAX};
+  *rules = (TrRules){.options = options, .shipped_to = INT64_MAX, .keeps_last = options->archive};
   tr_parser_init(&rules->parser);
 }
 
@@ -44,7 +47,8 @@ bool tr_rules_are_done(const TrRules *rules) {
 }
 
 bool tr_rules_need_no_order(const TrPruneOptions *options) {
-  return options->by_time && !options->by_count && !options->by_size && options->keep_failures == 0;
+  bool is_alone = !options->by_count && !options->by_size && !options->archive && options->keep_failures == 0;
+  return options->by_time && is_alone;
 }
 
 bool tr_rules_keep_nothing(const TrPruneOptions *options) {
@@ -54,6 +58,19 @@ bool tr_rules_keep_nothing(const TrPruneOptions *options) {
 
 bool tr_rules_are_a_mistake(const TrPruneOptions *options, int64_t now_us) {
   return (options->by_time && options->since_us > now_us) || tr_rules_keep_nothing(options);
+}
+
+const char *tr_rules_archive_mistake(const TrPruneOptions *options) {
+  if (!options->archive) return NULL;
+  if (tr_archive_obstacle()) return "'archive' needs zstd, and this build (WITH_ARCHIVE=0) has none";
+  if (!options->by_count && !options->by_time && !options->by_size) return "'archive' needs a rule that says what goes";
+  if (options->keep_failures > 0) {
+    return "'archive' takes the beginning of the file, of which 'keep_failures' cannot keep anything: the archive has "
+           "the failures, too";
+  }
+  if (options->drop_rejects) return "'archive' keeps each line; so it cannot be given with 'drop_rejects'";
+  if (options->no_receipt) return "'archive' needs a receipt; so it cannot be given with 'receipt', 0 (--no-receipt)";
+  return NULL;
 }
 
 /* No rule but the size says which lines go. */
@@ -139,6 +156,7 @@ static bool fits(TrRules *rules, const TrLine *line) {
 bool tr_rules_keep(TrRules *rules, const TrLine *line) {
   bool is_record;
   rules->keeps_last = keeps_line(rules, line, &is_record) && fits(rules, line);
+  if (rules->options->archive && !rules->keeps_last) rules->is_full = true;
   bool is_held = !rules->keeps_last && line->offset + (int64_t)line->length >= rules->shipped_to;
   rules->unshipped += is_held;
   rules->kept += is_record && (rules->keeps_last || is_held);

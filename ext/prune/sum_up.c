@@ -2,8 +2,8 @@
 ** sum_up.c - the lines that go -> their receipt.
 **
 ** What the rules do not keep is read once more, forwards: it is counted as the tables would count it, and its SHA-256
-** is taken. Only the days need memory, and their number is limited. The file is as it was when the lines were chosen:
-** others only append. If it is not, that is noticed, or the digest shows it.
+** is taken, and if it is archived, it is compressed. Only the days need memory, and their number is limited. The file is
+** as it was when the lines were chosen: others only append. If it is not, that is noticed, or the digest shows it.
 */
 #include "prune.h"
 
@@ -14,9 +14,10 @@
 #define LONG_LINE_BYTES (64 * 1024) /* read at a time, of a line that is longer than max_line */
 
 typedef struct Sum {
-  TrPrune *prune;     /* borrowed, and the next one */
-  TrReceipt *receipt; /* what is counted */
-  TrDigest *digest;   /* owned; NULL: this build has none */
+  TrPrune *prune;           /* borrowed, and the next one */
+  TrReceipt *receipt;       /* what is counted */
+  TrDigest *digest;         /* owned; NULL: this build has none */
+  TrArchiveWriter *archive; /* borrowed; NULL: nothing is archived */
   TrLines lines;
   TrParser parser;
 } Sum;
@@ -37,6 +38,13 @@ static int sum_read_error(const Sum *sum, int64_t at, int reason, char **message
   return tr_prune_error(sum->prune, SQLITE_IOERR_READ, message, reason, "cannot be read at byte %lld", (long long)at);
 }
 
+static int add_bytes(Sum *sum, const void *bytes, size_t length, char **message) {
+  int code = sum->digest ? tr_digest_add(sum->digest, bytes, length) : SQLITE_OK;
+  if (code != SQLITE_OK || sum->archive == NULL) return code;
+  code = tr_archive_writer_add(sum->archive, bytes, length);
+  return code == SQLITE_OK ? code : tr_archive_write_error(sum->prune, code, message);
+}
+
 /* The text of such a line is not in memory. */
 static int add_long_line(Sum *sum, const TrLine *line, char **message) {
   unsigned char block[LONG_LINE_BYTES];
@@ -48,18 +56,25 @@ static int add_long_line(Sum *sum, const TrLine *line, char **message) {
     int reason = tr_read_at(sum->prune->old_fd, block, count, at, &whole);
     if (reason) return sum_read_error(sum, at, reason, message);
     if (!whole) return shrank_error(sum, message);
-    code = tr_digest_add(sum->digest, block, count);
+    code = add_bytes(sum, block, count, message);
     if (code == SQLITE_OK) code = tr_poll(sum->prune->poll);
     at += (int64_t)count;
   }
   return code;
 }
 
-static int add_to_digest(Sum *sum, const TrLine *line, char **message) {
-  if (sum->digest == NULL) return SQLITE_OK;
-  int code =
-      line->text ? tr_digest_add(sum->digest, line->text, (size_t)line->length) : add_long_line(sum, line, message);
-  return code == SQLITE_OK ? tr_digest_add(sum->digest, "\n", 1) : code;
+static int add_text(Sum *sum, const TrLine *line, char **message) {
+  if (sum->digest == NULL && sum->archive == NULL) return SQLITE_OK;
+  int code = line->text ? add_bytes(sum, line->text, (size_t)line->length, message) : add_long_line(sum, line, message);
+  return code == SQLITE_OK ? add_bytes(sum, "\n", 1, message) : code;
+}
+
+static int begin_archived_line(Sum *sum, const TrParsed *parsed, bool is_timed, int64_t time_us, char **message) {
+  TrArchivedLine line = {.length = parsed->line.length + 1, .is_timed = is_timed, .time_us = time_us};
+  line.is_odd = !is_timed && parsed->reason != TR_BLANK;
+  if (sum->archive == NULL) return SQLITE_OK;
+  int code = tr_archive_writer_begin_line(sum->archive, &line);
+  return code == SQLITE_OK ? code : tr_archive_write_error(sum->prune, code, message);
 }
 
 static int add_line_that_goes(Sum *sum, const TrParsed *parsed, char **message) {
@@ -68,9 +83,11 @@ static int add_line_that_goes(Sum *sum, const TrParsed *parsed, char **message) 
   if (!line->terminated) return shrank_error(sum, message);
   sum->receipt->lines++;
   sum->receipt->bytes += (int64_t)line->length + 1;
-  int code = add_to_digest(sum, line, message);
-  if (code != SQLITE_OK || parsed->reason != TR_OK) return code;
-  bool is_timed = tr_span_time_us(line, &parsed->record.field[TR_TIMESTAMP], &time_us);
+  bool is_record = parsed->reason == TR_OK;
+  bool is_timed = is_record && tr_span_time_us(line, &parsed->record.field[TR_TIMESTAMP], &time_us);
+  int code = begin_archived_line(sum, parsed, is_timed, time_us, message);
+  if (code == SQLITE_OK) code = add_text(sum, line, message);
+  if (code != SQLITE_OK || !is_record) return code;
   code = tr_receipt_add_record(sum->receipt, tr_record_is_ok(line, &parsed->record), is_timed, time_us);
   return code == SQLITE_TOOBIG ? days_error(sum, message) : code;
 }
@@ -126,6 +143,7 @@ static char *rule_of(const TrPruneOptions *options) {
   if (options->unshipped) append_rule_text(out, "unshipped", "");
   if (options->force) append_rule_text(out, "force", "");
   if (options->offline) append_rule_text(out, "offline", "");
+  if (options->archive) append_rule_text(out, "archive", "");
   return sqlite3_str_finish(out);
 }
 
@@ -146,7 +164,8 @@ static int describe_prune(TrPrune *prune, TrReceipt *receipt, char **message) {
   receipt->kept_count = selection->count;
   bool is_suffix = selection->count == 1 && selection->range[0].to == selection->end;
   receipt->is_scattered = selection->count > 0 && !is_suffix;
-  return receipt->rule ? SQLITE_OK : SQLITE_NOMEM;
+  if (prune->archive.is_made) receipt->archive = sqlite3_mprintf("%s", prune->archive.name);
+  return receipt->rule && (receipt->archive || !prune->archive.is_made) ? SQLITE_OK : SQLITE_NOMEM;
 }
 
 /* --- the whole ---------------------------------------------------------------------------------------------------- */
@@ -161,6 +180,7 @@ static int digest_error(const TrPrune *prune, int code, const char *cause, char 
 int tr_sum_up(TrPrune *prune, TrReceipt *receipt, char **message) {
   Sum sum = {.prune = prune, .receipt = receipt};
   char *cause = NULL;
+  if (prune->archive.is_made) sum.archive = &prune->archive.writer;
   tr_parser_init(&sum.parser);
   int code = tr_digest_new(&sum.digest, &cause);
   if (code != SQLITE_OK) code = digest_error(prune, code, cause, message);

@@ -194,6 +194,10 @@ bool tr_json_is_array(const TrJson *value) {
   return cJSON_IsArray((const cJSON *)value);
 }
 
+bool tr_json_is_bool(const TrJson *value) {
+  return cJSON_IsBool((const cJSON *)value);
+}
+
 const TrJson *tr_json_first(const TrJson *array) {
   return (const TrJson *)((const cJSON *)array)->child;
 }

@@ -76,6 +76,7 @@ TR_CHECKED int tr_json_parse(const char *text, size_t length, TrJson **root, cha
 void tr_json_free(TrJson *root); /* all of these but first and next allow NULL */
 bool tr_json_is_object(const TrJson *value);
 bool tr_json_is_array(const TrJson *value);
+bool tr_json_is_bool(const TrJson *value);
 const TrJson *tr_json_member(const TrJson *object,
                              const char *key);     /* the last of that name; NULL: none, or not an object */
 const TrJson *tr_json_first(const TrJson *array);  /* of an object, too; NULL: it is empty */

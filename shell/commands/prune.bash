@@ -20,6 +20,10 @@
 #                   lines if there is no other rule; at least one line stays. N may have a unit: 500kB, 10MB, 2GB
 #   --policy FILE   instead of these: the rules of each job, from a JSON file; ext/PRUNING.md has its form. Without a
 #                   job, all jobs. A job without a rule is left alone. --dry-run shows which rule each job has
+#   --archive       compress what goes, by zstd, into .taskresults/archive/JOB.jsonl/ beside the results; task_history,
+#                   zstdcat and others read it. What goes is then always the beginning of the file: the newest line that
+#                   the rules would remove, and all lines before it. Not with --keep-failures, --drop-rejects and
+#                   --no-receipt. A policy has it as "archive": true
 #   --drop-rejects  also remove lines that are not valid records
 #   --dry-run       say what would be removed, and whether prune would refuse to; change nothing
 #   --force         do what prune otherwise refuses as a likely mistake: a --since in the future; --keep 0 as the only
@@ -37,7 +41,8 @@
 #
 # The machine formats have job_id, result (pruned, unchanged, dry_run, busy or failed), kept, dropped, bytes_freed,
 # recovered (whether an interrupted prune was finished), reason, unshipped (how many lines stay only because they are
-# not read yet), sink (for whom) and rule (its number in the policy). Values that do not apply are null.
+# not read yet), sink (for whom), archive (the file in which the lines are) and rule (its number in the policy). Values
+# that do not apply are null.
 #
 # Exit status:
 #   0 fine, even if there was nothing to remove; 1 no such job, or refused without --force; 2 usage; 3 a job could not
@@ -47,11 +52,12 @@
 # Examples:
 #   taskresults prune my-job --keep 1000 --dry-run
 #   taskresults prune --all --since 90d --keep-failures 50 --jsonl
+#   taskresults prune my-job --max-bytes 10MB --archive
 
 # shellcheck shell=bash
 
 parse_options 'all keep= since= keep-failures= max-bytes= policy= drop-rejects dry-run force count unshipped no-receipt
-  offline quiet raw json jsonl' "$@"
+  archive offline quiet raw json jsonl' "$@"
 load lib/option_values lib/query lib/fields
 # A command that deletes must not guess: if an option is given twice, either value may be the mistake.
 [[ -z $repeated ]] || usage_error "--$repeated is given twice"
@@ -59,8 +65,15 @@ format_option json jsonl
 for name in keep keep-failures; do number_option "$name"; done
 time_options since
 if [[ -v opt[policy] ]]; then
-  for name in keep since keep-failures max-bytes; do
+  for name in keep since keep-failures max-bytes archive; do
     [[ ! -v opt[$name] ]] || usage_error "--policy or --$name, not both"
+  done
+fi
+if [[ -v opt[archive] ]]; then
+  [[ ! -v opt[keep-failures] ]] ||
+    usage_error '--archive or --keep-failures, not both: what is archived is always the beginning of the file'
+  for name in drop-rejects no-receipt; do
+    [[ ! -v opt[$name] ]] || usage_error "--archive or --$name, not both"
   done
 fi
 [[ -v opt[keep] || -v opt[since] || -v opt[max-bytes] || -v opt[policy] ]] ||
@@ -96,7 +109,7 @@ if [[ -v opt[policy] ]]; then
   rules+=", 'policy', $policy"
   ((${#args[@]})) || opt[all]=
 fi
-for name in drop-rejects dry-run force count unshipped offline; do
+for name in drop-rejects dry-run force count unshipped archive offline; do
   [[ ! -v opt[$name] ]] || rules+=", '${name//-/_}', 1"
 done
 [[ ! -v opt[no-receipt] ]] || rules+=", 'receipt', 0"
@@ -120,7 +133,8 @@ select_reports() {
   printf '%s' "CREATE TEMP TABLE report AS SELECT key, value->>'\$.job_id' AS job_id, value->>'\$.result' AS result,
       value->>'\$.kept' AS kept, value->>'\$.dropped' AS dropped, value->>'\$.bytes_freed' AS bytes_freed,
       value->'\$.recovered' IS NOT NULL AS recovered, value->>'\$.reason' AS reason, value->>'\$.refused' AS refused,
-      value->>'\$.unshipped' AS unshipped, value->>'\$.sink' AS sink, value->>'\$.rule' AS rule
+      value->>'\$.unshipped' AS unshipped, value->>'\$.sink' AS sink, value->>'\$.rule' AS rule,
+      value->>'\$.archive' AS archive
       FROM json_each($reports);
     $row FROM report WHERE $told ORDER BY key;
     SELECT count(*) FILTER (WHERE result = 'busy'), count(*) FILTER (WHERE result = 'failed'), $(cell 'max(refused)')
@@ -141,8 +155,8 @@ rule_words() {
     return
   fi
   printf '%s' "coalesce('rule ' || rule || ': ' ||
-    coalesce((SELECT group_concat(replace(key, '_', ' ') || ' ' || value, ', ')
-      FROM json_each(taskresults_policy($policy, job_id), '\$.rule') WHERE key NOT IN ('jobs', 'target')),
+    coalesce((SELECT group_concat(CASE WHEN key <> 'archive' THEN replace(key, '_', ' ') || ' ' || value
+      WHEN value THEN key END, ', ') FROM json_each(taskresults_policy($policy, job_id), '\$.rule') WHERE key NOT IN ('jobs', 'target')),
       'keeps everything'), 'no rule')"
 }
 
@@ -150,6 +164,7 @@ rule_words() {
 note_words() {
   printf '%s' "(SELECT coalesce(group_concat(column1, '; '), '') FROM (VALUES
     (iif(recovered, 'an interrupted prune was finished', NULL)), ($(rule_words)), (nullif($(cell reason), '')),
+    (iif(archive IS NULL, NULL, 'archived in ' || $(cell archive))),
     (iif(unshipped AND reason IS NULL, unshipped || iif(unshipped = 1, ' line stays', ' lines stay')
       || ' that ' || $(cell sink) || ' has not read yet (--unshipped)', NULL))))"
 }
@@ -169,7 +184,7 @@ if [[ -z $format ]]; then
 else
   statements=$(select_reports "SELECT json_object('job_id', job_id, 'result', result, 'kept', kept, 'dropped', dropped,
     'bytes_freed', bytes_freed, 'recovered', json(iif(recovered, 'true', 'false')), 'reason', reason,
-    'unshipped', unshipped, 'sink', sink, 'rule', rule)")
+    'unshipped', unshipped, 'sink', sink, 'archive', archive, 'rule', rule)")
 fi
 
 rows=$(with_progress query "$statements") || {

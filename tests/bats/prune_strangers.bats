@@ -163,7 +163,7 @@ PYTHON
   make_job j 10
   chown 1234 "$results/j.jsonl"
   run faulty fchown "errno 1" j "'keep', 4"
-  [[ $status -ne 0 && $output == *"belongs to user 1234"*"its successor cannot"* && $(wc -l <"$results/j.jsonl") == 10 ]]
+  [[ $status -ne 0 && $output == *"belongs to user 1234"*"its copy cannot"* && $(wc -l <"$results/j.jsonl") == 10 ]]
   assert_no_leftovers
 }
 

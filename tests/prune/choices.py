@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """choices.py EXTENSION COUNT - COUNT generated files are pruned with random options; what is kept, and what the report and
 a dry run before it say, must be what a model of the rules in Python says, byte for byte; and the receipt, and its row of
-task_prunes, what Python counts in the lines that are gone. Exits 1 at the first that is not.
+task_prunes, what Python counts in the lines that are gone; and if they are archived, the archive has them at its end. Exits
+1 at the first that is not.
 
 Needs a Python with sqlite3.enable_load_extension."""
 import collections
@@ -15,12 +16,16 @@ import sqlite3
 import sys
 import tempfile
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../oracles"))
+import archive_segment  # noqa: E402 pylint: disable=wrong-import-position
+
 TIME = re.compile(r"(\d{4})-(\d\d)-(\d\d)[Tt ](\d\d):(\d\d)(?::(\d\d)(?:[.,](\d+))?)?(?:[Zz]|([+-])(\d\d)(?::?(\d\d))?)?")
 ODD_TIMES = ["soon", None, 5, "2026-02-30T00:00Z", "2026-02-10 10:00", "2026-02-10T10:00:00+05:30", "2026-02-10T10:00:00+0530",
              "2026-02-10t10:00:00,5z"]
 ODD_LINES = ["[1]", "1", "{}", '{"timestamp": "2026-01-01T00:00Z", "timestamp": "2026-03-27T00:00Z"}', "{} x"]
 ODD_SUCCESSES = [None, 0, 1, -1, 0.0, -0.0, 1e-300, float("nan"), float("inf"), "", "0", "false", " ", [], {}, [0], {"a": None}]
 rng = random.Random(3)
+archived = []  # all lines
 
 
 def time_us(text):
@@ -67,6 +72,8 @@ def make_options():
             options["keep"] = 2
         else:
             options["keep_failures"] = rng.choice([None, 0])
+    if not options["keep_failures"] and not options["drop_rejects"] and options["receipt"] != 0:
+        options["archive"] = rng.choice([None, 1])
     return {name: value for name, value in options.items() if value is not None}
 
 
@@ -84,7 +91,8 @@ class Model:
         self.room = options.get("max_bytes", float("inf"))
         self.failures, self.drops_rejects = options.get("keep_failures", 0), "drop_rejects" in options
         self.records = self.kept = 0
-        self.keeps_last = self.has_kept = False
+        self.archives = "archive" in options
+        self.keeps_last, self.has_kept = self.archives, False  # blank lines at the end of the file are not archived
 
     def keeps_record(self, record):
         time, is_recent = time_us(record.get("timestamp")), self.records < self.keep
@@ -111,6 +119,8 @@ class Model:
             is_newest, self.has_kept = not self.has_kept and self.room > 0, True
             self.room -= len(line)  # negative: it does not fit, and nothing older stays
             self.keeps_last = self.room >= 0 or is_newest
+        if self.archives and not self.keeps_last:
+            self.room = -1  # nothing older stays
         self.kept += self.keeps_last and isinstance(record, dict)
         return self.keeps_last
 
@@ -169,13 +179,40 @@ def ranges(lines, kept):
     return found
 
 
-def judge_receipt(db, directory, lines, kept, before):
+def text_of(segment):
+    """Its frames, with the tables checked; the times in them are compared in archived.py, where lines are plain."""
+    at, text = 0, b""
+    for compressed, decompressed, *_ in archive_segment.read_tables(segment):
+        text += archive_segment.decompress(segment[at:at + compressed], decompressed)
+        at += compressed
+    return text
+
+
+def judge_archive(directory, name):
+    """The segments, one after the other, hold all lines that were archived; and this is the name of the last one."""
+    folder = os.path.join(directory, ".taskresults/archive/j.jsonl")
+    names = sorted(os.listdir(folder), key=lambda name: int(re.search(r"-(\d+)\.jsonl\.zst$", name)[1]))
+    text = b""
+    for segment in names:
+        with open(os.path.join(folder, segment), "rb") as file:
+            part = text_of(file.read())
+        times = [us for record in map(parse, part.splitlines()) if isinstance(record, dict)
+                 if (us := time_us(record.get("timestamp"))) is not None]
+        stamp = re.sub("[-:]|[.].*", "", moment(times[0])[:-1]) + "Z" if times else "none"
+        if segment.rsplit("-", 1)[0] not in (stamp, "none"):
+            sys.exit(f"{segment} begins at {stamp}")
+        text += part
+    if text != b"".join(archived) or name != names[-1]:
+        sys.exit(f"{name} of {names} is not what was archived")
+
+
+def judge_receipt(db, directory, lines, kept, before, archive):
     """What is wrong with the receipt of this prune."""
     now = receipts(directory)
     gone = [line for line, stays in zip(lines, kept) if not stays]
     stayed = ranges(lines, kept)
     is_scattered = stayed not in ([], [[sum(map(len, gone)), sum(map(len, lines))]])
-    expected = {**count(gone), "kept": stayed if len(stayed) <= 256 else None, "kept_ranges": len(stayed), "archive": None,
+    expected = {**count(gone), "kept": stayed if len(stayed) <= 256 else None, "kept_ranges": len(stayed), "archive": archive,
                 "scattered": is_scattered, "replaced": False, "uid": os.geteuid(), "max_line": 1024 * 1024}
     if len(now) != len(before) + 1:
         return f"{len(now)} receipts after {len(before)}"
@@ -213,7 +250,10 @@ def try_one(db, directory):
     has_receipt = options.get("receipt", 1) == 1
     counted = dropped if "count" in options or not dropped or has_receipt else None
     if dropped and has_receipt:
-        wrong = judge_receipt(db, directory, lines, stays, before_receipts)
+        if "archive" in options:
+            archived.extend(line for line, keep in zip(lines, stays) if not keep)
+            judge_archive(directory, report["archive"])
+        wrong = judge_receipt(db, directory, lines, stays, before_receipts, report.get("archive"))
     else:
         wrong = "there is one" if receipts(directory) != before_receipts else None
     if wrong:

@@ -103,8 +103,7 @@ def try_all(disk, stride):
     return tried
 
 
-def main():
-    stride = int(sys.argv[1]) if len(sys.argv) > 1 else 1
+def main_of(stride):
     try:
         disk = Disk()
     except (OSError, subprocess.CalledProcessError):
@@ -117,4 +116,4 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    main_of(int(sys.argv[1]) if len(sys.argv) > 1 else 1)

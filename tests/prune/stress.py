@@ -15,12 +15,15 @@ options (all of the form name=value):
   hold_ms=N      the writer (one: two would glue their halves themselves) holds the file open for N ms between the two
                  halves of each record
   readers=N      processes that scan task_results meanwhile (0)
+  archive=1      the prune archives. Then all records have to be in the archive and the file in the end, each once, in
+                 order; and the readers look at task_history, too, which has each at every moment
   recipe=NAME    ours, tail (`tail -n KEEP f > tmp && mv tmp f`) or copytruncate (logrotate's: copy, then cut)
   rate=N         records a second and writer, instead of full speed
   seed=N
 
 Prints one line of figures as JSON; exits 1 if `ours` lost, repeated or damaged a record.
 """
+import itertools
 import json
 import math
 import mmap
@@ -63,6 +66,7 @@ class Options:
         self.kills = int(given.pop("kills", 0))
         self.hold_ms = int(given.pop("hold_ms", 0))
         self.readers = int(given.pop("readers", 0))
+        self.archive = given.pop("archive", "0") == "1"
         self.recipe = given.pop("recipe", "ours")
         self.rate = float(given.pop("rate", 0))
         self.seed = int(given.pop("seed", 1))
@@ -75,6 +79,7 @@ class Stress:
         self.options = options
         self.directory = tempfile.mkdtemp(prefix="taskresults-stress-", dir=options.dir)
         self.path = os.path.join(self.directory, JOB + ".jsonl")
+        self.archive = os.path.join(self.directory, ".taskresults/archive", JOB + ".jsonl")
         self.written = Shared(options.writers)
         self.checked = Shared(options.writers)
         self.stop = Shared(1)
@@ -129,10 +134,16 @@ class Stress:
             self.written[writer] = i + 1
 
     def read(self, reader):
-        """Scans the table; what a writer had written before the scan, and is kept, is in it once, without gaps."""
-        while not self.stop[0]:
+        """Scans the table; what a writer had written before the scan, and is kept, is in it once, without gaps. The
+        history has everything from the first one on; of what was written since a prune was killed, some may be missing."""
+        for scan in itertools.count():
+            if self.stop[0]:
+                return
+            has_all = self.options.archive and scan % 2
             before = [self.written[w] for w in range(self.options.writers)]
-            process = common.sqlite(f"SELECT job_name FROM task_results('{JOB}')", self.directory)
+            checked = [self.checked[w] for w in range(self.options.writers)]
+            process = common.sqlite(f"SELECT job_name FROM {'task_history' if has_all else 'task_results'}('{JOB}')",
+                                    self.directory)
             out, err = process.communicate()
             if process.returncode:
                 sys.exit(f"reader: {err}")
@@ -143,8 +154,12 @@ class Stress:
             for writer, found in enumerate(numbers):
                 if len(set(found)) < len(found):
                     sys.exit(f"reader: a scan saw a record of writer {writer} twice")
+                if has_all and not set(range(checked[writer])) <= set(found):
+                    sys.exit(f"reader: the history lacks records of writer {writer}")
                 if self.options.kills or not found:
                     continue
+                if has_all and found[0] != 0:
+                    sys.exit(f"reader: the history lacks the first records of writer {writer}")
                 if found != list(range(found[0], found[-1] + 1)) or found[-1] < before[writer] - 1:
                     sys.exit(f"reader: a scan missed records of writer {writer}")
             self.scans[reader] += 1
@@ -159,7 +174,8 @@ class Stress:
 
     def run_ours(self, may_kill):
         """True if the prune came to its end."""
-        process = common.sqlite(f"SELECT taskresults_prune('{JOB}', 'keep', {self.options.keep})", self.directory)
+        options = f"'keep', {self.options.keep}" + (", 'archive', 1" if self.options.archive else "")
+        process = common.sqlite(f"SELECT taskresults_prune('{JOB}', {options})", self.directory)
         if may_kill:
             try:
                 process.wait(self.random.uniform(0.002, 0.040))
@@ -203,7 +219,8 @@ class Stress:
 
     def is_over(self, running):
         if self.options.kills:
-            return self.figures["kills"] >= self.options.kills
+            has_archived = not self.options.archive or os.path.isdir(self.archive)
+            return self.figures["kills"] >= self.options.kills and has_archived
         return not running
 
     def run(self):
@@ -226,6 +243,27 @@ class Stress:
         self.check()
         return self.judge(bad_readers, time.monotonic() - started)
 
+    def judge_archive(self):
+        """What zstd finds in the segments, and then the file, is what was written, in the order of each writer."""
+        names = sorted(os.listdir(self.archive), key=lambda name: int(name.split("-")[1].split(".")[0]))
+        text = b""
+        for name in names:
+            text += subprocess.run(["zstd", "-dqc", os.path.join(self.archive, name)], stdout=subprocess.PIPE, check=True).stdout
+        with open(self.path, "rb") as file:
+            text += file.read()
+        found = [[] for _ in range(self.options.writers)]
+        for line in text.splitlines():
+            if line.strip():
+                writer, number = json.loads(line)["job_name"].split("-")
+                found[int(writer)].append(int(number))
+        self.figures["segments"] = len(names)
+        if self.options.kills:  # what a recovery appends is behind what was written meanwhile
+            found = [sorted(numbers) for numbers in found]
+        wrong = [f"a pending segment is left: {name}" for name in names if not name.endswith(".zst")]
+        wrong += [f"writer {w}: the archive and the file have other records than were written"
+                  for w in range(self.options.writers) if found[w] != list(range(self.written[w]))]
+        return wrong
+
     def judge(self, bad_readers, seconds):
         written = sum(self.written[w] for w in range(self.options.writers))
         lost = sum(len(set(range(self.written[w])) - seen) for w, seen in enumerate(self.seen))
@@ -233,6 +271,8 @@ class Stress:
         counted, wrong = common.receipts(self.directory, JOB)
         with open(self.path, "rb") as file:
             there = sum(1 for _ in file)
+        if self.options.archive:
+            wrong += self.judge_archive()
         uncounted = written - there - sum(receipt["records"] for receipt in counted)
         if self.options.recipe == "ours" and (wrong or uncounted):
             print(f"stress.py: {uncounted} records are neither in the file nor in a receipt; {wrong}", file=sys.stderr)

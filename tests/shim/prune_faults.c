@@ -8,6 +8,7 @@
 **            NAME/N        or at the N-th of that name
 **            openat FILE   or at the first that opens this name
 **   PRUNE_FAULT=errno E    it fails with that number, and the ones after it too if PRUNE_STICKY=1
+**               lie E      it is done, but fails with that number, as over a network (calls that are done or not)
 **               short      a pread or pwrite does half of its work and says so
 **               kill       SIGKILL instead of the call
 **               torn       SIGKILL after the call; a pwrite does half of its work
@@ -98,7 +99,7 @@ static bool is_chosen(const char *name) {
   return was_chosen;
 }
 
-typedef enum Fate { PASS, FAIL, HALF, HALF_AND_DIE } Fate;
+typedef enum Fate { PASS, FAIL, LIE, HALF, HALF_AND_DIE } Fate;
 
 /* What becomes of this call? FAIL: errno is set. */
 static Fate meet(const char *name) {
@@ -116,6 +117,7 @@ static Fate meet(const char *name) {
     errno = (int)strtol(fault + 6, NULL, 10);
     return FAIL;
   }
+  if (strncmp(fault, "lie ", 4) == 0) return LIE;
   if (strcmp(fault, "kill") == 0) raise(SIGKILL);
   if (strcmp(fault, "stop") == 0) raise(SIGSTOP);
   if (strcmp(fault, "torn") == 0) return HALF_AND_DIE;
@@ -124,6 +126,11 @@ static Fate meet(const char *name) {
 
 static void die_if(Fate fate) {
   if (fate == HALF_AND_DIE) raise(SIGKILL);
+}
+
+static int lie(void) {
+  errno = (int)strtol(getenv("PRUNE_FAULT") + 4, NULL, 10);
+  return -1;
 }
 
 #define REAL(name) (*(__typeof__(&name) *)&(void *){next_symbol(#name)})
@@ -135,7 +142,7 @@ static void die_if(Fate fate) {
     if (fate == FAIL) return -1;                                                                                       \
     int result = REAL(name) arguments;                                                                                 \
     die_if(fate);                                                                                                      \
-    return result;                                                                                                     \
+    return fate == LIE ? lie() : result;                                                                               \
   }
 
 WRAP(fsync, (int fd), (fd))
@@ -143,6 +150,7 @@ WRAP(fdatasync, (int fd), (fd))
 WRAP(ftruncate, (int fd, off_t size), (fd, size))
 WRAP(renameat, (int a, const char *b, int c, const char *d), (a, b, c, d))
 WRAP(renameat2, (int a, const char *b, int c, const char *d, unsigned e), (a, b, c, d, e))
+WRAP(linkat, (int a, const char *b, int c, const char *d, int flags), (a, b, c, d, flags))
 WRAP(unlinkat, (int fd, const char *name, int flags), (fd, name, flags))
 WRAP(fstat, (int fd, struct stat *out), (fd, out))
 WRAP(fstatat, (int fd, const char *name, struct stat *out, int flags), (fd, name, out, flags))

@@ -126,9 +126,9 @@ static void empty_folder(const char *path) {
 }
 
 static void empty_directory(void) {
-  static const char *const folder[] = {SHIPPED, OURS "/prunes", OURS};
+  static const char *const folder[] = {SHIPPED, OURS "/prunes", OURS "/archive/a.jsonl", OURS "/archive", OURS};
   char path[512];
-  for (int i = 0; i < 3; i++) {
+  for (int i = 0; i < 5; i++) {
     path_of(folder[i], path);
     empty_folder(path);
     rmdir(path);
@@ -188,6 +188,25 @@ static void an_interrupted_prune(void) {
   fails_after_exchange = false;
 }
 
+/* With a segment, into which the next prune puts its lines. */
+static void an_archived_job(void) {
+  some_jobs();
+  sqlite3 *db = open_connection();
+  CHECK(run(db, "SELECT taskresults_prune('a', 'keep', 4, 'archive', 1)") == SQLITE_OK);
+  sqlite3_close(db);
+  appends_late = true;
+}
+
+static void an_interrupted_archiving_prune(void) {
+  an_archived_job();
+  fails_after_exchange = true;
+  is_exchanged = false;
+  sqlite3 *db = open_connection();
+  CHECK(run(db, "SELECT taskresults_prune('a', 'keep', 2, 'archive', 1)") == SQLITE_IOERR);
+  sqlite3_close(db);
+  fails_after_exchange = false;
+}
+
 static void append_mark(const char *sink, const char *job) {
   struct stat found;
   char path[512], name[64], line[300];
@@ -229,7 +248,29 @@ typedef struct Case {
   const char *setup;  /* SQL for each connection, with memory */
   const char *script; /* SQL, without */
   bool inserts;       /* each further run of the script adds what the first one did; else it changes nothing more */
+  int archived;       /* not 0: so many records are in the archive and the file of the job `a` in the end */
 } Case;
+
+static int take_count(void *count, int columns, char **value, char **names) {
+  (void)columns, (void)names;
+  *(int *)count = atoi(value[0]);
+  return 0;
+}
+
+/* And no pending segment is left. */
+static bool are_archived(sqlite3 *db, int records) {
+  char path[512];
+  int count = 0;
+  bool is_pending = false;
+  path_of(OURS "/archive/a.jsonl", path);
+  DIR *stream = opendir(path);
+  for (struct dirent *entry; stream && (entry = readdir(stream)) != NULL;) {
+    is_pending = is_pending || strstr(entry->d_name, ".pending-");
+  }
+  if (stream) closedir(stream);
+  int code = sqlite3_exec(db, "SELECT count(*) FROM task_history('a')", take_count, &count, NULL);
+  return code == SQLITE_OK && count == records && !is_pending;
+}
 
 /* Is the file old or new? */
 static bool is_whole(const char *text, const char *old, const char *new) {
@@ -265,6 +306,7 @@ static bool run_twice(const Case *this, const Files *old, const Files *new, int 
     fine = fine && (this->inserts ? is_grown(text, text_of(&between, name), text_of(old, name), after)
                                   : strcmp(text, after) == 0);
   }
+  fine = fine && (this->archived == 0 || are_archived(db, this->archived));
   fine = sqlite3_close(db) == SQLITE_OK && fine && !end.has_leftover;
   free_files(&between);
   free_files(&end);
@@ -308,11 +350,11 @@ static int fail_each_allocation(const Case *this) {
 #define NUMBERS "WITH n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 24) "
 
 static int insert(const char *setup, const char *script) {
-  return fail_each_allocation(&(Case){some_jobs, setup, script, true});
+  return fail_each_allocation(&(Case){some_jobs, setup, script, true, 0});
 }
 
 static int prune(void (*scene)(void), const char *script) {
-  return fail_each_allocation(&(Case){scene, "", script, false});
+  return fail_each_allocation(&(Case){scene, "", script, false, 0});
 }
 
 static void inserts(void) {
@@ -399,6 +441,18 @@ static void recoveries(void) {
   CHECK(prune(an_interrupted_prune, "SELECT taskresults_prune_all('keep', 100)") == SQLITE_OK);
 }
 
+static int archive(void (*scene)(void), const char *script) {
+  return fail_each_allocation(&(Case){scene, "", script, false, 6});
+}
+
+static void prunes_that_archive(void) {
+  CHECK(archive(some_jobs_and_a_writer, "SELECT taskresults_prune('a', 'since', '2026-01-15T00:00Z', 'archive', 1)") ==
+        SQLITE_OK);
+  CHECK(archive(an_archived_job, "SELECT taskresults_prune('a', 'since', '2026-01-15T00:00Z', 'archive', 1)") ==
+        SQLITE_OK);
+  CHECK(archive(an_interrupted_archiving_prune, "SELECT taskresults_prune('a', 'keep', 100)") == SQLITE_OK);
+}
+
 int main(void) {
   install_allocator();
   CHECK(mkdtemp(directory) != NULL);
@@ -416,6 +470,7 @@ int main(void) {
   RUN(prunes_of_all_jobs);
   RUN(prunes_beside_sinks);
   RUN(recoveries);
+  RUN(prunes_that_archive);
   empty_directory();
   CHECK(rmdir(directory) == 0);
   return check_result();

@@ -116,11 +116,11 @@ RUNS
   make_job b 1
   run taskresults prune --all --keep 1 --dry-run --json
   assert_output $'[
-{"job_id":"a","result":"dry_run","kept":1,"dropped":2,"bytes_freed":258,"recovered":false,"reason":null,"unshipped":null,"sink":null,"rule":null},
-{"job_id":"b","result":"dry_run","kept":1,"dropped":0,"bytes_freed":0,"recovered":false,"reason":null,"unshipped":null,"sink":null,"rule":null}\n]'
+{"job_id":"a","result":"dry_run","kept":1,"dropped":2,"bytes_freed":258,"recovered":false,"reason":null,"unshipped":null,"sink":null,"archive":null,"rule":null},
+{"job_id":"b","result":"dry_run","kept":1,"dropped":0,"bytes_freed":0,"recovered":false,"reason":null,"unshipped":null,"sink":null,"archive":null,"rule":null}\n]'
   run taskresults prune --all --keep 1 --jsonl
-  assert_output $'{"job_id":"a","result":"pruned","kept":1,"dropped":2,"bytes_freed":258,"recovered":false,"reason":null,"unshipped":null,"sink":null,"rule":null}
-{"job_id":"b","result":"unchanged","kept":1,"dropped":0,"bytes_freed":0,"recovered":false,"reason":null,"unshipped":null,"sink":null,"rule":null}'
+  assert_output $'{"job_id":"a","result":"pruned","kept":1,"dropped":2,"bytes_freed":258,"recovered":false,"reason":null,"unshipped":null,"sink":null,"archive":null,"rule":null}
+{"job_id":"b","result":"unchanged","kept":1,"dropped":0,"bytes_freed":0,"recovered":false,"reason":null,"unshipped":null,"sink":null,"archive":null,"rule":null}'
   rm "$results"/*.jsonl
   run taskresults prune --all --keep 1 --json
   assert_output '[]'
@@ -137,7 +137,7 @@ RUNS
   run taskresults prune a --keep 2
   [[ $status -eq 0 && ${lines[1]} == 'a    nothing to drop     9        0    0 B  7 lines stay that fleet has not read yet (--unshipped)' ]]
   run taskresults prune a --keep 2 --jsonl
-  [[ $output == *'"reason":null,"unshipped":7,"sink":"fleet","rule":null}' ]]
+  [[ $output == *'"reason":null,"unshipped":7,"sink":"fleet","archive":null,"rule":null}' ]]
   run taskresults prune a --keep 8
   [[ ${lines[1]} == *'1 line stays that fleet has not'* ]]
   run taskresults prune a --keep 2 --unshipped
