@@ -29,6 +29,7 @@ Prints a line for each scenario and a sum; exits 1 if there was a finding. Needs
 import collections
 import concurrent.futures
 import errno
+import gzip
 import json
 import os
 import re
@@ -38,6 +39,9 @@ import subprocess
 import sys
 import tempfile
 import time
+
+sys.path.insert(0, os.path.join(os.environ["TASKRESULTS_ROOT"], "tests/oracles"))
+import archive_segment  # noqa: E402
 
 ROOT = os.environ["TASKRESULTS_ROOT"]
 SHIM = os.path.join(ROOT, "build/shim/each_call.so")
@@ -113,6 +117,13 @@ RECEIPT = ('{"id":"%s","pruned_at":"2001-04-01T00:00:00Z","rule":"keep 2","uid":
 PRUNED = {**FILES, "results/.taskresults/prunes/a.jsonl": RECEIPT % ("1" * 32), "results/.taskresults/prunes/gone.jsonl": RECEIPT % ("2" * 32),
           "results/a.jsonl.1": record("01-01T00:00:00", "8")}
 
+# Two segments of an archive: of frames, and without tables. And a compressed rotated file.
+ARCHIVE = "results/.taskresults/archive/a.jsonl/none-%d.jsonl.zst"
+ARCHIVED = {**FILES, ARCHIVE % 1: archive_segment.encode("".join(record("01-01T00:00:%02d" % i, str(i)) for i in range(9)).encode(), 250),
+            ARCHIVE % 2: archive_segment.compress(record("01-02T00:00:00", "9").encode()),
+            "results/b.jsonl.1.gz": gzip.compress(record("01-01T00:00:00", "3").encode())}
+ARCHIVED_ALONE = {name: text for name, text in ARCHIVED.items() if "gz" not in name}
+
 # A file of a zone: two blocks of one type, and a rule.
 ZONE = "".join(["TZif2", "\0" * 31, "\0\0\0\1" * 2, "\0" * 7] * 2) + "\nCET-1CEST,M3.5.0,M10.5.0/3\n"
 
@@ -170,6 +181,11 @@ SCENARIOS = [
     sql("task_logs", "SELECT * FROM task_logs"),
     sql("task_jobs", "SELECT job_id, state FROM task_jobs"),
     sql("task_runs", "SELECT * FROM task_runs"),
+    sql("task_history", "SELECT *, segment FROM task_history ORDER BY job_id, segment_no, offset", files=ARCHIVED),
+    sql("task_history, backwards", "SELECT segment, offset, output FROM task_history ORDER BY job_id DESC, segment_no DESC, offset DESC",
+        files=ARCHIVED_ALONE),
+    sql("task_history, 7 bytes, two threads", "SELECT *, segment FROM task_history", build="tiny", files=ARCHIVED),
+    sql("task_prunes", "SELECT * FROM task_prunes; SELECT count(*) FROM task_prunes('gone')", files=PRUNED),
     sql("task_days", "SELECT *, age FROM task_days; SELECT * FROM task_days('a') WHERE as_of = '2001-01-02T12:00Z'", files=PRUNED),
     sql("task_days, 7 bytes, two threads", "SELECT * FROM task_days", build="tiny", files=PRUNED),
     sql("insert", "SELECT taskresults_writable(1); " + ROW % ("a", "one"), "append"),
@@ -241,7 +257,8 @@ class Place:
         self.path = tempfile.mkdtemp(prefix="taskresults-each-")
         for name, text in files.items():
             os.makedirs(os.path.dirname(os.path.join(self.path, name)), exist_ok=True)
-            self.write(name, text.replace("RESULTS", os.fsencode(self.path + "/results").hex()).encode())
+            is_text = isinstance(text, str)
+            self.write(name, text.replace("RESULTS", os.fsencode(self.path + "/results").hex()).encode() if is_text else text)
 
     def write(self, name, content):
         with open(os.path.join(self.path, name), "wb") as file:
