@@ -53,6 +53,21 @@ def enlarged(size):
     return made(f"scheduler-{size}", repeat)
 
 
+def archived_path(directory):
+    return os.path.join(directory, ".taskresults/archive/big.jsonl/none-1.jsonl.zst")
+
+
+def archived():
+    """The records of the large file, in the archive alone."""
+    def archive(directory):
+        os.makedirs(os.path.dirname(archived_path(directory)))
+        writer = os.path.join(HERE, "../oracles/archive_segment.py")
+        with open(big_path(large()), "rb") as file:
+            subprocess.run([sys.executable, writer, "write", archived_path(directory)], stdin=file, check=True)
+
+    return made(f"archived-{BYTES}", archive)
+
+
 def slow():
     """For rivals that take seconds: a tenth."""
     return one_file(BYTES // 10)
