@@ -11,6 +11,7 @@
 */
 #include "scan.h"
 
+#include <limits.h>
 #include <string.h>
 
 /* --- the next entry ----------------------------------------------------------------------------------------------- */
@@ -370,11 +371,12 @@ static uint32_t ordinal_of_row(const TrScan *scan) {
   uint32_t ordinal = scan->current.ordinal;
   const TrScanFile *current = &scan->current;
   if (current->list->history == NULL || scan->want != TR_WANT_FILES) return ordinal;
+  char
+      live[PATH_MAX + TR_NAME_SIZE]; /* no path that was opened is longer; without memory, the rowid would be another */
   size_t before = tr_segment_directory(current->path);
-  char *live =
-      sqlite3_mprintf("%.*s%.*s" TR_SUFFIX, (int)before, current->path, (int)current->job.length, current->job.text);
-  if (live) tr_names_find(current->list->names, live, strlen(live), &ordinal);
-  sqlite3_free(live);
+  sqlite3_snprintf(sizeof live, live, "%.*s%.*s" TR_SUFFIX, (int)before, current->path, (int)current->job.length,
+                   current->job.text);
+  tr_names_find(current->list->names, live, strlen(live), &ordinal);
   return ordinal;
 }
 
