@@ -15,8 +15,8 @@
 #define BLOCK 16
 #define LARGE (TR_OUTPUT_BYTES / 4) /* longer texts go piece by piece */
 
-/* Compilers use the processor's 16-byte vectors for it. Where it has none, gcc warns of how functions return one: all of
-** these are inlined. */
+/* Compilers use the processor's 16-byte vectors for it. Where it has none, gcc warns of how functions return one: all
+** of these are inlined. */
 #pragma GCC diagnostic ignored "-Wpsabi"
 typedef unsigned char CsvBlock __attribute__((vector_size(BLOCK)));
 

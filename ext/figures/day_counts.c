@@ -114,11 +114,6 @@ static void add_runs(TrDayCell *cell, int64_t runs, int64_t failures, int64_t fi
   add_to_number(&cell->failures, failures);
 }
 
-void tr_day_counts_begin(TrDayCounts *counts) {
-  counts->count = counts->last = 0;
-  counts->untimed = (TrDayCell){0};
-}
-
 int tr_day_counts_add(TrDayCounts *counts, const TrParsed *lines, unsigned count) {
   for (const TrParsed *parsed = lines; parsed < lines + count; parsed++) {
     int64_t time_us = 0, unused;

@@ -102,9 +102,7 @@ typedef struct TrRemovedRuns { /* of one day of UTC */
   int64_t runs, failures, first_us, last_us;
 } TrRemovedRuns;
 
-/* Zero a TrDayCounts, and set zone and as_of; that is a valid one. begin starts a new job. These return SQLITE_OK or
-** SQLITE_NOMEM. */
-void tr_day_counts_begin(TrDayCounts *counts);
+/* Zero a TrDayCounts, and set zone and as_of; that is a valid one. These return SQLITE_OK or SQLITE_NOMEM. */
 TR_CHECKED int tr_day_counts_add(TrDayCounts *counts, const TrParsed *lines, unsigned count);
 TR_CHECKED int tr_day_counts_add_removed(TrDayCounts *counts, const TrRemovedRuns *removed);
 void tr_day_counts_add_removed_untimed(TrDayCounts *counts, int64_t runs, int64_t failures);

@@ -1,18 +1,19 @@
 /*
-** counted_receipts.c - the segments of a job, all open -> the receipts of what was removed from them before that moment.
+** counted_receipts.c - the segments of a job, all open -> the receipts of what was removed from them before that
+** moment.
 **
 ** A record must be counted once, also beside a prune. Let M be the moment at which all segments were open together. A
 ** prune exchanges the job's file at a moment X, and appends its receipt later, at A. If X is before M, what it removed
-** is in no segment, and the receipt counts; if X is after M, we still have the old file open, and it must not. So, after
-** M, and in this order:
+** is in no segment, and the receipt counts; if X is after M, we still have the old file open, and it must not. So,
+** after M, and in this order:
 **
 **   1  read the journal. It is there from before X until after A
 **   2  read the receipts
 **   3  if the journal names one that was not among these, A has not come yet. Has X, before M? Yes, if one of our
 **      segments is the file that the journal calls the new one. Then the receipt, which is still in its pending file,
 **      counts, too
-**   4  is the file at the job's name still the one that we have open? Then X was before M for all that was read. Since we
-**      have it open, nobody else can have got its inode
+**   4  is the file at the job's name still the one that we have open? Then X was before M for all that was read. Since
+**      we have it open, nobody else can have got its inode
 **
 ** If the answer to 4 is no, or the pending file of 3 has gone, all is opened and read again. A receipt of records that
 ** are in the archive does not count as long as the archived segment is there, nor does one of a prune that removed
@@ -104,7 +105,8 @@ static int add_receipts_of(TrCountedReceipts *counted, const TrHistory *history,
 
 /* --- a prune that has not ended ----------------------------------------------------------------------------------- */
 
-/* Was the file exchanged before we opened the segments? The new one may have been rotated since, and even compressed. */
+/* Was the file exchanged before we opened the segments? The new one may have been rotated since, and even
+** compressed. */
 static bool was_exchanged(const TrHistory *history, const char *job_id, size_t length, const TrJournalState *journal) {
   char name[TR_LEFTOVER_NAME_SIZE];
   struct stat old;

@@ -1,5 +1,6 @@
 /*
-** frame_runs.c - which frames of an archived segment a scan reads line by line, and how it goes on behind a damaged one.
+** frame_runs.c - which frames of an archived segment a scan reads line by line, and how it goes on behind a damaged
+** one.
 **
 ** A run is a number of frames, one behind the other, in which lines begin that may be wanted. Between two runs, all is
 ** skipped by the times in the segment's table. A run ends where a line begins, or the last line of it would be cut.

@@ -12,9 +12,9 @@
 ** rest when the value is known. `omit` is never set for these terms: SQLite checks every row again, so a pushdown only
 ** saves work.
 **
-** `since`, `until`, `grace`, `zone`, `per_job` and `as_of` are no columns of a row but arguments of a table (see time_window.c):
-** they are bound before all other terms, so that there is always room for them. SQLite must not check them: the column
-** is NULL where the argument is not given, and NULL equals nothing.
+** `since`, `until`, `grace`, `zone`, `per_job` and `as_of` are no columns of a row but arguments of a table (see
+** time_window.c): they are bound before all other terms, so that there is always room for them. SQLite must not check
+** them: the column is NULL where the argument is not given, and NULL equals nothing.
 */
 #include "scan.h"
 
@@ -162,8 +162,8 @@ static bool is_of_one_job(const TrPlan *plan) {
   return false;
 }
 
-/* Is it job_id, segment_no, offset, or the beginning of that; or all of it descending? SQLite leaves out job_id where it
-** is a constant. */
+/* Is it job_id, segment_no, offset, or the beginning of that; or all of it descending? SQLite leaves out job_id where
+** it is a constant. */
 static bool asks_for_segments(const sqlite3_index_info *info, TrColumn (*column_of)(int table_column),
                               const TrPlan *plan) {
   static const TrColumn wanted[] = {TR_COLUMN_JOB_ID, TR_COLUMN_SEGMENT_NO, TR_COLUMN_OFFSET};

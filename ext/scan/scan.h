@@ -434,7 +434,8 @@ int64_t tr_scan_file_rowid(const TrScan *scan);                /* of a row that 
 bool tr_scan_is_backwards(const TrScan *scan);                 /* newest rows first? */
 
 /* ------------------------------------------------------------------------------------------------------------------
-** scan/frame_runs.c - which frames of an archived segment a scan reads line by line; how it goes on behind a damaged one
+** scan/frame_runs.c - which frames of an archived segment a scan reads line by line; how it goes on behind a damaged
+** one
 **   begin      opens the lines of the current file
 **   pass       the line read last is not of the run that is read; backwards
 **   next       the run has no more lines. SQLITE_DONE: and there are no more runs

@@ -1,6 +1,6 @@
 /*
-** days.c - task_days: one row per job and day: how many runs and failures there were, be their records in the live file,
-** in a rotated one or in the archive, or be they removed by a prune that has left a receipt.
+** days.c - task_days: one row per job and day: how many runs and failures there were, be their records in the live
+** file, in a rotated one or in the archive, or be they removed by a prune that has left a receipt.
 **
 **   SELECT day, runs, failures FROM task_days('my-job') WHERE day >= '2026-02-01';
 **   SELECT day, sum(runs), sum(failures) FROM task_days WHERE zone = 'Europe/Berlin' GROUP BY day;

@@ -71,13 +71,13 @@ all_bytes() { stat -c %s "$archived"; }
 @test "frames: a damaged frame is one reject that names segment and bytes, and all others are read" {
   archive none 2000
   read -r at length < <(python3 "$root/tests/oracles/archive_segment.py" frames "$archived" | awk 'NR == 5 { print $1, $2 }')
-  lines=$(python3 "$root/tests/oracles/archive_segment.py" frames "$archived" | awk 'NR == 5 { print $NF }')
+  fifth=$(python3 "$root/tests/oracles/archive_segment.py" frames "$archived" | awk 'NR == 5 { print $NF }')
   printf 'XX' | dd of="$archived" bs=1 seek=$((at + length / 2)) conv=notrunc status=none
   local build
   for build in "$extension" "$root/build/tiny/taskresults"; do
     for TASKRESULTS_THREADS in 1 8; do
       export TASKRESULTS_THREADS
-      extension=$build assert_rows "$((2000 - lines))" "SELECT count(*) FROM task_history"
+      extension=$build assert_rows "$((2000 - fifth))" "SELECT count(*) FROM task_history"
       extension=$build assert_rows 'a|NULL|none-1.jsonl.zst|1' \
         "CREATE VIRTUAL TABLE temp.r USING task_rejects(segments=all)" \
         "SELECT job_id, length, segment, reason LIKE 'damaged: none-1.jsonl.zst cannot be read from its byte $at up to its byte $((at + length)): %' FROM r"

@@ -96,6 +96,7 @@ static void check_blocks(const unsigned char *file, size_t size, int fd, size_t 
   TrWanted wanted = {.want = want, .filter = &filter, .max_line = max_line};
   TrParser parser;
   TrBlock block;
+  TrUnpacker unpacker = {0};
   tr_parser_init(&parser);
   make_block(&block, fd, size, max_line);
   size_t at = first < count ? first : 0;
@@ -104,10 +105,11 @@ static void check_blocks(const unsigned char *file, size_t size, int fd, size_t 
     block.from = from;
     block.to = from - from % TR_BLOCK_BYTES + TR_BLOCK_BYTES;
     if (block.to > (int64_t)size) block.to = (int64_t)size;
-    tr_block_parse(&block, &wanted, &parser);
+    tr_block_parse(&block, &wanted, &parser, &unpacker);
     at = check_block(&block, want, line, at, count, file);
   }
   MUST(at == count);
+  tr_unpacker_close(&unpacker);
   free(block.allocated);
   free(block.parsed);
   free(line);

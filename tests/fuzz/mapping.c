@@ -1,8 +1,8 @@
 /*
 ** mapping.c - fuzz target: the input is a mapping, up to the first NUL, and lines. A mapping is read, or refused with a
 ** message. By it (or by one that is built in), the fast lanes and the slow lane read the lines, one after another:
-** where a fast lane says "a record", the slow lane says so too, with the same spans. And what the record is made of lies
-** within the line.
+** where a fast lane says "a record", the slow lane says so too, with the same spans. And what the record is made of
+** lies within the line.
 **
 ** Aimed at ext/mapping/mapping.c, ext/mapping/keys.c, ext/read/mapped.c, ext/read/epoch.c, ext/read/fast_mapped.inc and
 ** ext/read/verdict.c.
