@@ -10,8 +10,10 @@
 */
 #include "scan.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -422,14 +424,14 @@ static bool copy_job(const char *name, char job_id[TR_NAME_SIZE], size_t *length
   return true;
 }
 
+/* Without memory that can run out: the job of a leftover would be lost. A path that was listed is not longer. */
 int tr_file_list_open_dir_of(const TrFileList *list, const char *path) {
-  const char *name = tr_hosts_file_name(path);
-  if (name == path) return list->dir.fd;
-  char *directory = sqlite3_mprintf("%.*s", (int)(name - path), path);
-  int fd =
-      directory ? (int)TEMP_FAILURE_RETRY(openat(list->dir.fd, directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC)) : -1;
-  sqlite3_free(directory);
-  return fd;
+  char directory[PATH_MAX];
+  size_t length = (size_t)(tr_hosts_file_name(path) - path);
+  if (length == 0) return list->dir.fd;
+  assert(length < sizeof directory);
+  sqlite3_snprintf((int)sizeof directory, directory, "%.*s", (int)length, path);
+  return (int)TEMP_FAILURE_RETRY(openat(list->dir.fd, directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
 }
 
 static bool find_job_in_journal(const TrFileList *list, const char *path, char job_id[TR_NAME_SIZE], size_t *length) {
