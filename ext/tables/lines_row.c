@@ -21,7 +21,8 @@ typedef struct RowText {
   size_t length, room;
 } RowText;
 
-/* In JSON, a text that is a number or nested becomes at most twice as long, and a string of the line no longer. */
+/* In JSON, a text that is a number or nested becomes at most twice as long, and a string of the line no longer. Each
+** value is there once: only a mapping could give two columns the same string, so its records are not written here. */
 static size_t row_room(const TrLine *line) {
   return KEYS_SIZE + 2 * line->length + (size_t)6 * TR_SIGNATURE_SIZE;
 }
@@ -181,7 +182,7 @@ static int row_put_members(RowText *out, TrScanCursor *cursor) {
 
 int tr_lines_result_row(sqlite3_context *context, TrScanCursor *cursor) {
   const TrLine *line = tr_scan_line(&cursor->scan);
-  if (tr_scan_reason(&cursor->scan) != TR_OK) return SQLITE_OK;
+  if (tr_scan_reason(&cursor->scan) != TR_OK || cursor->scan.mapping) return SQLITE_OK;
   if (is_rare_number(line, &tr_scan_record(&cursor->scan)->field[TR_SUCCESS])) return SQLITE_OK;
   RowText out = {.room = row_room(line)};
   out.bytes = sqlite3_malloc64(out.room);

@@ -128,4 +128,6 @@ PYTHON
     WHERE reason IS NULL"
   assert_rows 0 "SELECT count(*) FROM task_lines WHERE reason IS NOT NULL AND row IS NOT NULL"
   assert_rows 0 "SELECT count(*) FROM task_lines WHERE reason IS NULL AND row IS NULL AND typeof(success) = 'text'"
+  export SCHEDULER_RESULTS_DIR=$root/examples/dialects/openclaw TASKRESULTS_MAP=openclaw
+  assert_rows '1|0' 'SELECT count(time_us) > 0, count(row) FROM task_lines'
 }
