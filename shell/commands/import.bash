@@ -66,7 +66,10 @@ read_answer
 while ((${#jobs[@]})); do
   set_targets
   set_append append
-  run_round "$append $taking"
+  run_round "$append"
+  read_answer
+  ((${#jobs[@]} == 0)) || continue
+  run_round "$taking" # what came meanwhile
   read_answer
 done
 [[ -v opt[quiet] ]] || printf '%s\n' "$imported row$( ((imported == 1)) || echo s) imported"

@@ -1,12 +1,12 @@
 # cursor.bash - the cursor database: which rows were imported, and the batch that is on its way.
 #
-# A batch is on the disk, with each file's length before it, before its first line is appended; it is forgotten in the
-# transaction that notes its rows as imported. So after a kill, what stands behind those lengths tells which rows of the
-# batch are in the files. Its tables:
+# A batch is appended part by part. It is on the disk, with the length of each file of a part, before the first line of
+# that part is appended; the part is forgotten in the transaction that notes its rows as imported. So after a kill, what
+# stands behind those lengths tells which rows of the batch are in the files. Its tables:
 #   meta      one value a key: format, and results, the directory that it is for
 #   seen      one row for each row that was imported: when it finished, its key, and when it was imported
 #   batch     the records that are on their way, each with a hash of its values
-#   targets   the file of each of their jobs, as it was before: device, inode (NULL: there was none), length
+#   targets   the files of the part that is on its way, as they were before: device, inode (NULL: none), length
 #   refused   the rows that cannot be records: why, and whether it was said
 
 # shellcheck shell=bash

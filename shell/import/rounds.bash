@@ -1,12 +1,13 @@
 # rounds.bash - the SQL of an import, and the program that runs it.
 #
 # The source is the database `main`, so that a query finds its own tables first; the cursor is attached to it. A round
-# is one run of the program: it settles or appends the batch that is on its way, and then takes the next one from the
-# source. Between two rounds the shell looks up the files of the batch, since SQL cannot.
+# is one run of the program: it settles the batch that is on its way and takes a new one from the source, or appends the
+# next part of the batch. Between two rounds the shell looks up the files of that part, since SQL cannot.
 
 # shellcheck shell=bash
 
-BATCH_ROWS=2000
+BATCH_ROWS=100000 # the source is read once for so many
+PART_ROWS=2000
 PATIENCE_MS=5000 # for a source that its program has locked
 
 RECORD='job_id, job_name, success, output, error, timestamp'
@@ -62,8 +63,12 @@ $rows
     ) AS r WHERE r.finished IS NOT NULL)"
 }
 
-# set_taking NAME - sets NAME to the SQL that makes a batch of the first new rows, if there is no batch, and prints its
-# jobs. In what the source calls a key, 'a' and 'A' may be the same; not here.
+# NEXT_PART is the part of the batch that comes next, and NEXT_JOBS prints its jobs.
+NEXT_PART="SELECT * FROM import_cursor.batch ORDER BY time_us, key LIMIT $PART_ROWS"
+NEXT_JOBS="SELECT 'target', hex(job_id) FROM (SELECT DISTINCT job_id FROM ($NEXT_PART));"
+
+# set_taking NAME - sets NAME to the SQL that makes a batch of the first new rows, if there is no batch. In what the
+# source calls a key, 'a' and 'A' may be the same; not here.
 set_taking() {
   printf -v "$1" '%s' "
 CREATE TEMP TABLE import_pending AS SELECT count(*) AS n FROM import_cursor.batch;
@@ -75,7 +80,7 @@ INSERT OR IGNORE INTO import_cursor.batch SELECT time_us, key, $RECORD, taskresu
       WHERE problem IS NULL AND (SELECT n FROM import_pending) = 0 AND NOT EXISTS (SELECT 1 FROM import_cursor.seen AS s
         WHERE s.time_us = r.time_us AND s.key COLLATE BINARY = r.key)
       ORDER BY time_us, key COLLATE BINARY LIMIT $BATCH_ROWS));
-SELECT 'target', hex(job_id) FROM (SELECT DISTINCT job_id FROM import_cursor.batch);"
+$NEXT_JOBS"
 }
 
 # SQL: of a batch that was on its way when an import ended too early, finds the lines that are in the files. Where a
@@ -117,18 +122,22 @@ DELETE FROM import_cursor.seen WHERE seen_s < unixepoch() - $REMEMBERED_S
   AND (time_us, key) NOT IN (SELECT time_us, +key FROM ($row_sql) WHERE problem IS NULL);"
 }
 
-# set_append NAME - sets NAME to the SQL that appends the batch. The files' lengths, from `targets`, are on the disk
-# before, and so are the lines before the batch is forgotten.
+# set_append NAME - sets NAME to the SQL that appends the next part of the batch. The files' lengths, from `targets`,
+# are on the disk before, and so are the lines before the part is forgotten.
 set_append() {
   printf -v "$1" '%s' "BEGIN; INSERT INTO import_cursor.targets VALUES $targets; COMMIT;
 CREATE VIRTUAL TABLE temp.import_results USING task_results(sync=data);
-INSERT INTO import_results($RECORD) SELECT $RECORD FROM import_cursor.batch ORDER BY time_us, key;
-SELECT 'imported', count(*) FROM import_cursor.batch;
-BEGIN; INSERT OR IGNORE INTO import_cursor.seen SELECT time_us, key, unixepoch() FROM import_cursor.batch;
-DELETE FROM import_cursor.batch; DELETE FROM import_cursor.targets; COMMIT;"
+CREATE TEMP TABLE import_part AS SELECT time_us, key FROM ($NEXT_PART);
+INSERT INTO import_results($RECORD) SELECT $RECORD FROM ($NEXT_PART) ORDER BY time_us, key;
+SELECT 'imported', count(*) FROM import_part;
+BEGIN; INSERT OR IGNORE INTO import_cursor.seen SELECT time_us, key, unixepoch() FROM import_part;
+DELETE FROM import_cursor.batch
+  WHERE (time_us, key) <= (SELECT time_us, key FROM import_part ORDER BY time_us DESC, key DESC LIMIT 1);
+DELETE FROM import_cursor.targets; COMMIT;
+$NEXT_JOBS"
 }
 
-# read_answer - from `answer`: sets `jobs` to the jobs of the batch that is on its way, adds to `imported`, and says
+# read_answer - from `answer`: sets `jobs` to the jobs of the part that comes next, adds to `imported`, and says
 # what was refused.
 read_answer() {
   local kind first second third
@@ -145,7 +154,7 @@ read_answer() {
   done < <(printf '%s\n' "$answer")
 }
 
-# set_targets - sets `targets` to the SQL values of the batch's files, of `jobs`, as they are now.
+# set_targets - sets `targets` to the SQL values of the part's files, of `jobs`, as they are now.
 set_targets() {
   local hex name i there=() paths=() stats=()
   targets=

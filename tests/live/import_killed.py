@@ -46,6 +46,16 @@ source.execute("PRAGMA journal_mode=WAL")
 source.execute("CREATE TABLE runs(id INTEGER PRIMARY KEY, job TEXT, ok INTEGER, text, ms INTEGER)")
 
 
+# Parts of a few rows, so that an import has several.
+home = os.path.join(directory, "shell")
+shutil.copytree(os.path.dirname(os.path.realpath(os.path.join(shell, "taskresults"))), home, symlinks=True)
+with open(os.path.join(home, "import/rounds.bash"), "r+", encoding="utf-8") as file:
+    rounds = file.read()
+    assert "PART_ROWS=2000" in rounds
+    file.seek(0)
+    file.write(rounds.replace("PART_ROWS=2000", "PART_ROWS=3   "))
+
+
 def put(name, text):
     with open(os.path.join(directory, name), "w", encoding="utf-8") as file:
         file.write(text + "\n")
@@ -69,7 +79,7 @@ def subprocess_free_time(ms):
 def add_rows():
     """Also some that are the same but for their key, and some that finished before others which were imported."""
     global clock_ms
-    for _ in range(rng.randrange(1, 7)):
+    for _ in range(rng.randrange(3, 9)):
         clock_ms += rng.choice((0, 1, 60_000))
         ms = clock_ms - rng.choice((0, 0, 0, 5_000))
         job, ok, text = rng.choice(JOBS), rng.random() < 0.7, rng.choice(("", "done", "x\0y", "\u20ac" * 40, None))
@@ -91,7 +101,7 @@ def run_import(kill="never none 0"):
     put("kill", kill)
     put("runs", "0")
     environment = dict(os.environ, SCHEDULER_RESULTS_DIR=results, TASKRESULTS_EXTENSION=extension, TASKRESULTS_SQLITE3=wrapper)
-    done = subprocess.run([os.path.join(shell, "taskresults"), "import", "--from", database, "--query", SQL, "--name", "n", "--quiet"],
+    done = subprocess.run([os.path.join(home, "taskresults"), "import", "--from", database, "--query", SQL, "--name", "n", "--quiet"],
                           env=environment, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, check=False)
     return done.returncode, done.stderr
 
@@ -147,7 +157,7 @@ def main():
     assert status == 0, messages
     check("the first import")
     steps = []  # (run, call, which of these calls) of an import that has new rows
-    for run in (1, 2):
+    for run in (1, 2, 3):
         with open(os.path.join(directory, f"trace.{run}"), encoding="utf-8") as file:
             calls = [line.partition("(")[0] for line in file if "(" in line]
         steps += [(run, call, calls[:at + 1].count(call)) for at, call in enumerate(calls)]

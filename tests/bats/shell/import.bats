@@ -314,8 +314,8 @@ PYTHON
 @test "a killed import: each row is in the files once, whatever happened to them since" {
   require_strace
   mkdir "$BATS_TEST_TMPDIR/killed"
-  local stride=12 # make import-killed tries every step
-  [[ -z ${TASKRESULTS_BIN-} ]] || stride=40
+  local stride=20 # make import-killed tries every step
+  [[ -z ${TASKRESULTS_BIN-} ]] || stride=60
   python3 "$root/tests/live/import_killed.py" "${TASKRESULTS_BIN:-$root/shell}" "$extension" "$BATS_TEST_TMPDIR/killed" "$stride"
 }
 
