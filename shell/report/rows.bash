@@ -81,6 +81,8 @@ SELECT '<li>Jobs whose file cannot be read, and so in no count: ' || count(*)
   FROM unreadable GROUP BY NULL;
 SELECT '<li>Runs without a time that can be read, in the totals, but in no day and no rate: ' || sum(runs) || '.'
   FROM bucket WHERE cell = 0 GROUP BY NULL;
+SELECT '<li>Runs that a prune has removed, in the days and rates, but not in the totals: ' || sum(pruned) || '.'
+  FROM bucket GROUP BY NULL HAVING sum(pruned) > 0;
 SELECT '<li>Of each job: the last ' || recent || ' runs, texts up to ' || characters
   || ' characters (fewer, if they are mostly not ASCII), the ' || causes || ' commonest causes of its failures.'
   FROM share;

@@ -4,8 +4,8 @@
 # each mark of one line; then, for each mark of several lines, a row "NAME" and its lines. Everything is read first
 # (`page_tables`) and then printed (`page_rows`), so that an error does not leave half a page.
 #
-# Passes over the results: every record once for the day counts, failures once for their causes, every line once for the
-# rejects, once more for task_stats, and of jobs with a schedule once more for missed runs (missed.bash). The last runs
+# Passes over the results: every record once for the day counts (by task_days), failures once for their causes, every
+# line once for the rejects, once more for task_stats, and of jobs with a schedule once more for missed runs (missed.bash). The last runs
 # and texts are read from the ends of the files.
 #
 # With --hosts, a job is HOST/JOB in all tables of ours, and on the page.
@@ -31,8 +31,7 @@ jobs_table() {
 # the time of day that it is now. So both a calendar day and each of the four windows, which end now, consist of whole
 # cells. The number of a cell is the number of its calendar day times 1024, plus its age in days of 24 hours; `day_of`
 # and `age_of` give the two. Older runs share the first cell, runs in the future the last, and runs without a readable
-# time have cell 0. It is a single number because SQLite reads a column of a virtual table again for each use; and runs
-# are grouped by job, since sorting one job's runs is cheaper than sorting all.
+# time have cell 0. It is a single number because SQLite reads a column of a virtual table again for each use.
 page_tables() {
   local now=$1 days=$2 from back=400 oldest=$((3 * 1024)) # back: keeps what is divided above 0
   local today='(SELECT today FROM clock)' first_day='(SELECT first_day FROM clock)' cell day_of age_of
@@ -74,20 +73,33 @@ CREATE TEMP TABLE share AS SELECT $(budget 450000 120 2000) AS characters, $(bud
   $(budget 4000 2 6) AS causes;"
 }
 
-# count_tables - SQL: runs and failures by cell.
+# count_tables - SQL: runs and failures by cell, also of records that a prune has removed, or that were rotated away.
 count_tables() {
   printf '%s\n' "CREATE TEMP TABLE failure AS SELECT stats.rowid AS number, cell, signature, times, f.last_us
   FROM (SELECT $job_key AS job_id, $cell AS cell, taskresults_signature(coalesce(error, '')) AS signature,
     count(*) AS times, max(time_us) AS last_us
     FROM task_results WHERE ok = 0 GROUP BY 1, 2, 3) AS f CROSS JOIN stats USING (job_id);
-CREATE TEMP TABLE bucket(number INTEGER, cell INTEGER, runs INTEGER, failures INTEGER,
+CREATE TEMP TABLE bucket(number INTEGER, cell INTEGER, runs INTEGER, failures INTEGER, pruned INTEGER,
   PRIMARY KEY (number, cell)) WITHOUT ROWID;
-INSERT INTO bucket SELECT stats.rowid, value >> 40, value & 0xffffffffff, 0 FROM stats CROSS JOIN json_each(
+INSERT INTO bucket $(bucket_rows);"
+}
+
+# bucket_rows - SQL: with a mapping, whose files cannot be pruned, task_days need not know them.
+bucket_rows() {
+  local zone_argument=NULL
+  if [[ -n $has_durations ]]; then
+    printf '%s' "SELECT stats.rowid, value >> 40, value & 0xffffffffff, coalesce((SELECT sum(times) FROM failure
+    WHERE number = stats.rowid AND failure.cell = value >> 40), 0), 0 FROM stats CROSS JOIN json_each(
   '[' || (SELECT group_concat((cell << 40) + runs) FROM (SELECT $cell AS cell, count(*) AS runs FROM task_results AS r
-    WHERE $known_runs AND $(of_job r.job_id stats.job_id) GROUP BY 1)) || ']');
-UPDATE bucket SET failures = min(runs, f.failures)
-  FROM (SELECT number, cell, sum(times) AS failures FROM failure GROUP BY 1, 2) AS f
-  WHERE bucket.number = f.number AND bucket.cell = f.cell;"
+    WHERE $known_runs AND $(of_job r.job_id stats.job_id) GROUP BY 1)) || ']')"
+    return
+  fi
+  [[ -z $page_zone ]] || set_sql_text zone_argument "$page_zone"
+  printf '%s' "SELECT stats.rowid, cell, d.runs, d.failures, pruned
+  FROM (SELECT $job_key AS job_id, sum(pruned_runs) AS pruned,
+    coalesce(max($oldest, (unixepoch(day) / 86400 - $from) * 1024 + $back - age), 0) AS cell, sum(runs) AS runs,
+    sum(failures) AS failures FROM task_days WHERE as_of = $now AND zone = $zone_argument GROUP BY 1, cell) AS d
+  CROSS JOIN stats USING (job_id)"
 }
 
 # window_table - SQL: the counts of the four windows.

@@ -472,3 +472,61 @@ PYTHON
   taskresults report -o "$page" --wall --refresh 5m
   grep -q '^<meta http-equiv="refresh" content="300">$' "$page"
 }
+
+# regular_jobs DIRECTORY - an hourly job, a fifth of whose runs fail, and a daily one.
+regular_jobs() {
+  python3 - "$1" <<'PYTHON'
+import json, sys
+from datetime import datetime, timedelta, timezone
+now = datetime.now(timezone.utc).replace(minute=0, second=0, microsecond=0)
+for job, hours, count in ("hourly", 1, 95 * 24), ("daily", 24, 300):
+    with open(f"{sys.argv[1]}/{job}.jsonl", "w") as file:
+        for number in range(count):
+            when = now - timedelta(hours=hours * (count - 1 - number))
+            file.write(json.dumps({"timestamp": when.isoformat().replace("+00:00", "Z"), "success": number % 5 > 0}) + "\n")
+PYTHON
+}
+
+# same_days_after PRUNE... - a page shows the same days and windows before and after it, and says how many runs are gone. Of
+# each window, the oldest day is known by its number of failures alone.
+same_days_after() {
+  taskresults report -o "$page.before" "${report_options[@]}"
+  "$@" >"$BATS_TEST_TMPDIR/out"
+  taskresults report -o "$page" "${report_options[@]}"
+  python3 - "$root/tests/oracles" "$page.before" "$page" <<'PYTHON'
+import sys
+sys.path.insert(0, sys.argv[1])
+import report
+was, now = map(report.data_of, sys.argv[2:])
+assert was["first_day"] == now["first_day"] and was["generated"] // 3600 == now["generated"] // 3600, "midnight: try again"
+assert [job["id"] for job in was["jobs"]] == [job["id"] for job in now["jobs"]]
+for old, new in zip([was["all"], *was["jobs"]], [now["all"], *now["jobs"]]):
+    assert old["days"] == new["days"], (old, new)
+    assert old["windows"][::2] == new["windows"][::2]
+    assert all(abs(a - b) <= len(was["jobs"]) for a, b in zip(old["windows"], new["windows"]))
+assert sum(day[0] for day in now["all"]["days"]) > 90 * 20
+assert any(job["runs"] < 200 for job in now["jobs"])
+PYTHON
+  grep -q '<li>Runs that a prune has removed, in the days and rates, but not in the totals: ' "$page"
+  ! grep -q 'Runs that a prune has removed' "$page.before" || false
+}
+
+@test "report shows the same 90 days after a prune as before, by an option, by a policy, and on several hosts" {
+  report_setup
+  report_options=()
+  echo '{"rules": [{"jobs": "hour*", "keep": 100}, {"jobs": "*", "keep": 3}]}' >"$BATS_TEST_TMPDIR/policy.json"
+  regular_jobs "$results"
+  same_days_after taskresults prune --all --keep 100
+  cp "$page" "$page.old"
+  taskresults prune hourly --keep 30 --keep-failures 7 >"$BATS_TEST_TMPDIR/out"
+  taskresults report -o "$page"
+  [[ $(page_data 'data["all"]["days"]') == "$(page="$page.old" page_data 'data["all"]["days"]')" ]]
+  rm -r "$results/.taskresults" "$results"/*.jsonl
+  regular_jobs "$results"
+  same_days_after taskresults prune --policy "$BATS_TEST_TMPDIR/policy.json"
+  mkdir -p "$BATS_TEST_TMPDIR/srv/one/results" "$BATS_TEST_TMPDIR/srv/two/results"
+  regular_jobs "$BATS_TEST_TMPDIR/srv/one/results"
+  regular_jobs "$BATS_TEST_TMPDIR/srv/two/results"
+  report_options=(--hosts "$BATS_TEST_TMPDIR/srv/*/results")
+  SCHEDULER_RESULTS_DIR=$BATS_TEST_TMPDIR/srv/two/results same_days_after taskresults prune --all --keep 100
+}
