@@ -56,6 +56,9 @@
 #   --of MEASURE    what the target is for: uptime, success, or both (the default)
 #   --count missed  a missed slot counts as a failed run
 #   --max-duration D   a success that took longer than D (90s, 20m, 2h and the like) counts as a failed run
+#   --ratio         success alone, by whole days: also of runs whose records a prune has removed (if it left a receipt) or
+#                   a rotation has moved. A day counts if it begins in the window: with 30d, these are today and the 29
+#                   days before. Uptime and what follows from it are not known then
 #   --job JOB       the same as JOB: for a name that begins with -
 #   --raw           print control characters unchanged (line breaks stay visible)
 #   --json          a JSON array of objects
@@ -81,22 +84,24 @@
 #   taskresults sla --window 90d
 #   taskresults sla --target 99.9 --window 2026-02-01..2026-02-28
 #   taskresults sla my-job --target 95 --of success --json
+#   taskresults sla --ratio --window 90d --target 99.5
 #   taskresults sla --target 99 --of success --count missed --max-duration 2h
 
 # shellcheck shell=bash
 
-parse_options 'hosts= map= window= tz= target= policy= of= count= max-duration= job= raw json jsonl csv' "$@"
+parse_options 'hosts= map= window= tz= target= policy= of= count= max-duration= ratio job= raw json jsonl csv' "$@"
 load lib/option_values
 map_option
 hosts_option
 load lib/{query,jobs,sorts} sla/{window,target,jobs,tables,rows}
+[[ ! -v opt[ratio] ]] || { load sla/ratio; check_ratio; }
 format_option json jsonl csv
 [[ ! -v opt[job] ]] || args+=("${opt[job]}")
 set_target
 zone_option
 set_window
 choose_jobs
-choose_switches
+[[ -v opt[ratio] ]] || choose_switches
 [[ ! -v opt[count] ]] || { load sla/slots; choose_slots; }
 set_print_rows
 require_their_jobs
@@ -126,7 +131,7 @@ case $format in
     ;;
   '') print_table "$rows" ;;
 esac
-say_unreadable_logs 'left out'
+[[ -v opt[ratio] ]] || say_unreadable_logs 'left out'
 ((${#unreadable[@]} == 0)) || say_unreadable
 ((${#unreadable_logs[@]} == 0)) || exit "$EXIT_IO"
 ((missed_jobs == 0)) || exit "$EXIT_NO"

@@ -80,26 +80,29 @@ count_tables() {
     count(*) AS times, max(time_us) AS last_us
     FROM task_results WHERE ok = 0 GROUP BY 1, 2, 3) AS f CROSS JOIN stats USING (job_id);
 CREATE TEMP TABLE bucket(number INTEGER, cell INTEGER, runs INTEGER, failures INTEGER, pruned INTEGER,
-  PRIMARY KEY (number, cell)) WITHOUT ROWID;
-INSERT INTO bucket $(bucket_rows);"
+  PRIMARY KEY (number, cell)) WITHOUT ROWID;"
+  if [[ -n $has_durations ]]; then mapped_buckets; else day_buckets; fi
 }
 
-# bucket_rows - SQL: with a mapping, whose files cannot be pruned, task_days need not know them.
-bucket_rows() {
+day_buckets() {
   local zone_argument=NULL
-  if [[ -n $has_durations ]]; then
-    printf '%s' "SELECT stats.rowid, value >> 40, value & 0xffffffffff, coalesce((SELECT sum(times) FROM failure
-    WHERE number = stats.rowid AND failure.cell = value >> 40), 0), 0 FROM stats CROSS JOIN json_each(
-  '[' || (SELECT group_concat((cell << 40) + runs) FROM (SELECT $cell AS cell, count(*) AS runs FROM task_results AS r
-    WHERE $known_runs AND $(of_job r.job_id stats.job_id) GROUP BY 1)) || ']')"
-    return
-  fi
   [[ -z $page_zone ]] || set_sql_text zone_argument "$page_zone"
-  printf '%s' "SELECT stats.rowid, cell, d.runs, d.failures, pruned
+  printf '%s\n' "INSERT INTO bucket SELECT stats.rowid, cell, d.runs, d.failures, pruned
   FROM (SELECT $job_key AS job_id, sum(pruned_runs) AS pruned,
     coalesce(max($oldest, (unixepoch(day) / 86400 - $from) * 1024 + $back - age), 0) AS cell, sum(runs) AS runs,
     sum(failures) AS failures FROM task_days WHERE as_of = $now AND zone = $zone_argument GROUP BY 1, cell) AS d
-  CROSS JOIN stats USING (job_id)"
+  CROSS JOIN stats USING (job_id);"
+}
+
+# mapped_buckets - SQL: the same with a mapping, whose files need not be such as task_days can read.
+mapped_buckets() {
+  printf '%s\n' "INSERT INTO bucket SELECT stats.rowid, value >> 40, value & 0xffffffffff, 0, 0
+  FROM stats CROSS JOIN json_each(
+  '[' || (SELECT group_concat((cell << 40) + runs) FROM (SELECT $cell AS cell, count(*) AS runs FROM task_results AS r
+    WHERE $known_runs AND $(of_job r.job_id stats.job_id) GROUP BY 1)) || ']');
+UPDATE bucket SET failures = min(runs, f.failures)
+  FROM (SELECT number, cell, sum(times) AS failures FROM failure GROUP BY 1, 2) AS f
+  WHERE bucket.number = f.number AND bucket.cell = f.cell;"
 }
 
 # window_table - SQL: the counts of the four windows.

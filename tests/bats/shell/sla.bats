@@ -403,3 +403,45 @@ sys.stdout.write("".join(json.loads(x)["job_id"] + "\0" for x in sys.stdin))' | 
   taskresults run a -- true
   [[ $(taskresults sla a --window 1d --json) == *'"runs":1,'* ]]
 }
+
+@test "sla --ratio: success by whole days is the same after a prune, by policy and of several hosts; and what Python counts" {
+  export SCHEDULER_LOGS_DIR=$BATS_TEST_TMPDIR/none
+  echo '{"rules": [{"jobs": "a", "keep": 100, "target": 98.5}, {"jobs": "*", "keep": 50}]}' >"$BATS_TEST_TMPDIR/policy.json"
+  mkdir -p "$BATS_TEST_TMPDIR/srv/one/results"
+  python3 - "$results" "$BATS_TEST_TMPDIR/srv/one/results" >"$BATS_TEST_TMPDIR/expected" <<'PYTHON'
+import json, sys
+from datetime import datetime, timedelta, timezone
+today = datetime.now(timezone.utc).replace(hour=0, minute=0, second=0, microsecond=0)
+for job, every in ("a", 50), ("b", 9):
+    records = [(today + timedelta(hours=number - 2300), number % every > 0) for number in range(2300 + datetime.now(timezone.utc).hour)]
+    for directory in sys.argv[1:]:
+        with open(f"{directory}/{job}.jsonl", "w") as file:
+            for when, good in records:
+                file.write(json.dumps({"timestamp": when.isoformat().replace("+00:00", "Z"), "success": good}) + "\n")
+            file.write('{"timestamp": "soon", "success": false}\n')
+    counted = [good for when, good in records if when >= today - timedelta(days=89)]
+    print(job, len(counted), sum(counted), sep=",")
+PYTHON
+  ratio() { taskresults sla --ratio --window 90d --csv "$@" 2>"$BATS_TEST_TMPDIR/said" | cut -d, -f"${fields-1-3}" | tail -n +2; }
+  [[ $(ratio) == "$(cat "$BATS_TEST_TMPDIR/expected")" ]]
+  grep -q '2 records without a readable time not counted' "$BATS_TEST_TMPDIR/said"
+  ! grep -q logs "$BATS_TEST_TMPDIR/said" || false
+  fields=1-20
+  for options in "" "--target 99" "--policy $BATS_TEST_TMPDIR/policy.json" "--tz Europe/Berlin"; do
+    ratio $options >"$BATS_TEST_TMPDIR/before${options//[^a-z]/}" # shellcheck disable=SC2086
+  done
+  ratio --hosts "$BATS_TEST_TMPDIR/srv/*/results" >"$BATS_TEST_TMPDIR/hosts"
+  taskresults prune --policy "$BATS_TEST_TMPDIR/policy.json" >"$BATS_TEST_TMPDIR/out"
+  SCHEDULER_RESULTS_DIR=$BATS_TEST_TMPDIR/srv/one/results taskresults prune --all --keep 100 >"$BATS_TEST_TMPDIR/out"
+  for options in "" "--target 99" "--policy $BATS_TEST_TMPDIR/policy.json"; do
+    diff <(ratio $options) "$BATS_TEST_TMPDIR/before${options//[^a-z]/}" # shellcheck disable=SC2086
+  done
+  diff <(fields=2 ratio --tz Europe/Berlin) <(cut -d, -f2 "$BATS_TEST_TMPDIR/beforetzuropeerlin")
+  diff <(ratio --hosts "$BATS_TEST_TMPDIR/srv/*/results") "$BATS_TEST_TMPDIR/hosts"
+  run taskresults sla --ratio a --window 90d --target 99
+  [[ $status -eq 1 && $output == *'RUNS LEFT'*missed* && $output != *UPTIME* ]]
+  run taskresults sla --ratio --max-duration 5m
+  [[ $status -eq 2 && $output == *'--ratio --max-duration cannot go together'* ]]
+  run taskresults sla --ratio --of both
+  [[ $status -eq 2 && $output == *'--ratio is about success alone'* ]]
+}
