@@ -4,7 +4,7 @@
 ** A JSON object, of which the opening bracket is missing: ship puts it behind the columns that depend on what was sent
 ** before. All values of a record are read and written in one go; to do so in SQL takes three times as long.
 **
-** The texts are written as SQLite's json_quote() writes them, so that ship's own SQL, which writes the rejects and the
+** The texts are written as SQLite's json_quote writes them, so that ship's own SQL, which writes the rejects and the
 ** records that are not written here, has the same bytes for the same values.
 */
 #include "tables.h"
@@ -46,7 +46,7 @@ static void row_put_number(RowText *out, int64_t number) {
   row_put(out, at, (size_t)(digits + sizeof digits - at));
 }
 
-/* As json_quote() escapes it. */
+/* As json_quote escapes it. */
 static void row_put_character(RowText *out, unsigned char c) {
   static const char letter[0x20] = {['\b'] = 'b', ['\t'] = 't', ['\n'] = 'n', ['\f'] = 'f', ['\r'] = 'r'};
   static const char hex[] = "0123456789abcdef";
@@ -79,7 +79,7 @@ static size_t escape_length(const char *text, size_t room) {
   return is_pair ? 12 : 6;
 }
 
-/* A string of a record, whose escapes are valid. All but \u and \/ are as json_quote() would write them. */
+/* A string of a record, whose escapes are valid. All but \u and \/ are as json_quote would write them. */
 static void row_put_string(RowText *out, const char *text, size_t length) {
   const char *end = text + length, *done = text, *at = text;
   row_put(out, "\"", 1);

@@ -100,7 +100,7 @@ void tr_result_timestamp(sqlite3_context *context, int64_t time_us);
 /* ------------------------------------------------------------------------------------------------------------------
 ** tables/lines_row.c - task_lines: a record as `taskresults ship` sends it, and the hash of a line
 */
-/* NULL: it is not a record, or one by a mapping, or `success` is a number that ship's own SQL writes. SQLITE_OK, SQLITE_NOMEM or
+/* NULL: no record, or one by a mapping, or `success` is a number that ship's own SQL writes. SQLITE_OK, SQLITE_NOMEM or
 ** SQLITE_TOOBIG. */
 TR_CHECKED int tr_lines_result_row(sqlite3_context *context, TrScanCursor *cursor);
 void tr_lines_result_hash(sqlite3_context *context, const TrLine *line); /* of one that is too long: of its length */
