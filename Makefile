@@ -140,7 +140,7 @@ build/unit/%: tests/unit/%.c $(wildcard tests/unit/*.h ext/*.h ext/*/*.h) $(CORE
 
 build/shim/%.so: tests/shim/%.c
 	@mkdir -p $(@D)
-	$(CC) -std=c11 -D_FILE_OFFSET_BITS=64 $(WARNINGS) $(CFLAGS) -Wno-missing-prototypes -shared -fPIC -o $@ $< -ldl
+	$(CC) -std=c11 $(WARNINGS) $(CFLAGS) -Wno-missing-prototypes -shared -fPIC -o $@ $< -ldl
 
 # Hosts in C, which load the extension as an application would.
 LIVE := $(basename $(notdir $(filter-out %/every_line.c %/threads.c,$(wildcard tests/live/*.c))))

@@ -101,6 +101,12 @@ ssize_t pread(int fd, void *buffer, size_t count, off_t at) {
   return faulty_pread(real, fd, buffer, count, at);
 }
 
+ssize_t pread64(int fd, void *buffer, size_t count, off64_t at) {
+  static ssize_t (*real)(int, void *, size_t, off_t);
+  if (!real) *(void **)&real = dlsym(RTLD_NEXT, "pread64");
+  return faulty_pread(real, fd, buffer, count, at);
+}
+
 static bool fails_fstat(int fd) {
   long after = setting("FAULTS_FSTAT_AFTER", -1);
   if (after < 0 || fd < 0 || fd >= WATCHED_FDS || !watched[fd] || fstats++ < after) return false;
@@ -111,6 +117,12 @@ static bool fails_fstat(int fd) {
 int fstat(int fd, struct stat *out) {
   static int (*real)(int, struct stat *);
   if (!real) *(void **)&real = dlsym(RTLD_NEXT, "fstat");
+  return fails_fstat(fd) ? -1 : real(fd, out);
+}
+
+int fstat64(int fd, struct stat64 *out) {
+  static int (*real)(int, struct stat64 *);
+  if (!real) *(void **)&real = dlsym(RTLD_NEXT, "fstat64");
   return fails_fstat(fd) ? -1 : real(fd, out);
 }
 
