@@ -46,9 +46,10 @@ typedef struct PruneCall {
   char *refusal;            /* owned: what the guard says; a dry run goes on */
   TrConnection *connection; /* borrowed */
   TrPruneOptions options;
-  const char *policy_path; /* borrowed, or NULL */
-  TrPolicy policy;         /* owned */
-  TrSettings settings;     /* owned */
+  const char *policy_path;  /* borrowed, or NULL */
+  TrPolicy policy;          /* owned */
+  const TrPolicyRule *rule; /* of the policy, for the job that is pruned now; NULL: none */
+  TrSettings settings;      /* owned */
   size_t max_line;
   TrPoll poll;   /* owned */
   TrDir dir;     /* owned */
@@ -274,12 +275,10 @@ static void append_json_text(sqlite3_str *out, const char *name, const char *tex
   tr_json_append_string(out, text, strlen(text));
 }
 
-/* Which rule of the policy a job has. */
-static void append_rule(sqlite3_str *out, const PruneCall *call, const char *job_id) {
+/* Which rule of the policy the job has. */
+static void append_rule(sqlite3_str *out, const PruneCall *call) {
   const TrPolicy *policy = call->options.policy;
-  if (policy == NULL) return;
-  const TrPolicyRule *rule = tr_policy_find(policy, job_id);
-  append_number(out, "rule", rule ? rule - policy->rule + 1 : -1);
+  if (policy) append_number(out, "rule", call->rule ? call->rule - policy->rule + 1 : -1);
 }
 
 static void append_report(sqlite3_str *out, const char *job_id, size_t length, const TrPruneReport *report,
@@ -303,7 +302,7 @@ static void append_report(sqlite3_str *out, const char *job_id, size_t length, c
   if (report->recovered) sqlite3_str_appendall(out, ",\"recovered\":true");
   append_json_text(out, "reason", report->reason);
   append_json_text(out, "refused", call->refusal);
-  append_rule(out, call, job_id);
+  append_rule(out, call);
   sqlite3_str_appendchar(out, 1, '}');
 }
 
@@ -313,7 +312,7 @@ static void append_json_failure(sqlite3_str *out, const char *job_id, size_t len
   tr_json_append_string(out, job_id, length);
   sqlite3_str_appendall(out, ",\"result\":\"failed\",\"kept\":null,\"dropped\":null,\"bytes_freed\":0");
   append_json_text(out, "reason", reason ? reason : "out of memory");
-  append_rule(out, call, job_id);
+  append_rule(out, call);
   sqlite3_str_appendchar(out, 1, '}');
 }
 
@@ -339,17 +338,21 @@ static void finish_function(sqlite3_context *context, int code, sqlite3_str *out
 
 /* --- one job ------------------------------------------------------------------------------------------------------ */
 
-/* What a policy says of a job: nothing to drop, if it has no rule for it. */
-static const TrPruneOptions *options_for(const PruneCall *call, const char *job_id) {
+/* Once for each job: a policy may have many rules. */
+static void find_rule(PruneCall *call, const char *job_id) {
+  if (call->options.policy) call->rule = tr_policy_find(call->options.policy, job_id);
+}
+
+/* What a policy says of the job: nothing to drop, if it has no rule for it. */
+static const TrPruneOptions *options_for(const PruneCall *call) {
   static const TrPruneOptions left_alone = {.keeps_all = true};
   if (call->options.policy == NULL) return &call->options;
-  const TrPolicyRule *rule = tr_policy_find(call->options.policy, job_id);
-  return rule ? &rule->options : &left_alone;
+  return call->rule ? &call->rule->options : &left_alone;
 }
 
 static int prune_one(PruneCall *call, const char *job_id, size_t length, sqlite3_str *out, char **message) {
   TrPruneReport report;
-  const TrPruneOptions *options = options_for(call, job_id);
+  const TrPruneOptions *options = options_for(call);
   int code =
       tr_prune_job(&call->dir, &call->poll, options, &call->marks, call->max_line, job_id, length, &report, message);
   if (code == SQLITE_OK) append_report(out, job_id, length, &report, call);
@@ -379,6 +382,7 @@ static void prune_function(sqlite3_context *context, int argc, sqlite3_value **a
   sqlite3_str *out = NULL;
   int code = take_job_id(argc, argv, &job_id, &length, &message);
   if (code == SQLITE_OK) code = begin_call(&call, context, argc - 1, argv + 1, &message);
+  if (code == SQLITE_OK) find_rule(&call, job_id);
   if (code == SQLITE_OK) code = ask_guard(&call, job_id, length, &message);
   if (code == SQLITE_OK || code == SQLITE_BUSY) out = sqlite3_str_new(call.connection->db);
   if (code == SQLITE_BUSY) {
@@ -421,6 +425,7 @@ static int prune_listed(PruneCall *call, const char *job_id, sqlite3_str *out, c
   char *why = NULL;
   if (sqlite3_str_length(out) > 1) sqlite3_str_appendchar(out, 1, ',');
   int code = tr_poll(&call->poll);
+  find_rule(call, job_id);
   if (code == SQLITE_OK) code = prune_one(call, job_id, length, out, &why);
   if (code == SQLITE_INTERRUPT || code == SQLITE_NOMEM) {
     sqlite3_free(*message);

@@ -90,7 +90,7 @@ _taskresults_option() {
     --sort) _taskresults_reply name runs rate last streak; return ;;
     --mode) _taskresults_reply box list csv json line column markdown table quote tabs html insert ascii; return ;;
     --of) _taskresults_reply uptime success both; return ;;
-    --count) _taskresults_reply missed; return ;;
+    --count) [[ $command != sla ]] || { _taskresults_reply missed; return; } ;;
     --lock) _taskresults_reply skip wait; return ;;
     --ping) _taskresults_reply env @; return ;;
     --tz) _taskresults_zones; return ;;
@@ -98,7 +98,7 @@ _taskresults_option() {
     --window) _taskresults_reply 24h 7d 30d 90d; return ;;
     --job) _taskresults_jobs "$word"; _taskresults_reply "${found[@]}"; return ;;
     --preset) _taskresults_reply hermes openclaw openclaw-2026.6; return ;;
-    -o | --output | --db | --state | --policy | --from) compopt -o default 2>/dev/null; COMPREPLY=(); return ;;
+    -o | --output | --db | --state | --policy | --from | --config) compopt -o default 2>/dev/null; COMPREPLY=(); return ;;
     --limit | --min | --max-chars | --since | --until | --interval | --columns | --delimiter) COMPREPLY=(); return ;;
     --keep | --keep-failures | --max-bytes | --name | --timeout | --jitter) COMPREPLY=(); return ;;
     --within | --days | --title | --refresh) COMPREPLY=(); return ;;
