@@ -10,6 +10,7 @@
 #include <glob.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "check.h"
@@ -83,12 +84,38 @@ static void write_scheduler_files(void) {
   write_file(".checkpoint_late.json", "{\"pid\": 0}");
 }
 
+/* Two segments of a job without a live file: one of the archive and a rotated one. */
+static void write_history(void) {
+  static const char line[] = RECORD("2026-01-01T00:00:00Z", "false", "\"archived\"");
+  char path[512];
+  TrArchiveWriter writer = {0};
+  write_file("old.jsonl.1", RECORD("2026-01-02T00:00:00Z", "true", "\"rotated\""));
+  snprintf(path, sizeof path, "%s/.taskresults", directory);
+  CHECK(mkdir(path, 0700) == 0);
+  snprintf(path, sizeof path, "%s/.taskresults/archive", directory);
+  CHECK(mkdir(path, 0700) == 0);
+  snprintf(path, sizeof path, "%s/.taskresults/archive/old.jsonl", directory);
+  CHECK(mkdir(path, 0700) == 0);
+  snprintf(path, sizeof path, "%s/.taskresults/archive/old.jsonl/none-1.jsonl.zst", directory);
+  int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+  CHECK(tr_archive_writer_open(&writer, fd) == SQLITE_OK);
+  for (int i = 0; i < 100; i++) {
+    TrArchivedLine archived = {.length = sizeof line - 1, .is_timed = true, .time_us = 1767225600000000};
+    CHECK(tr_archive_writer_begin_line(&writer, &archived) == SQLITE_OK);
+    CHECK(tr_archive_writer_add(&writer, line, sizeof line - 1) == SQLITE_OK);
+  }
+  CHECK(tr_archive_writer_end(&writer) == SQLITE_OK);
+  tr_archive_writer_close(&writer);
+  close(fd);
+}
+
 static void make_directory(void) {
   CHECK(mkdtemp(directory) != NULL);
   write_results();
   write_failures();
   write_names();
   write_scheduler_files();
+  write_history();
   char jobs_file[512];
   snprintf(jobs_file, sizeof jobs_file, "%s/jobs.json", directory);
   CHECK(setenv("SCHEDULER_RESULTS_DIR", directory, 1) == 0);
@@ -219,6 +246,19 @@ static void failures(void) {
   CHECK(fail_each_allocation("SELECT * FROM task_errors('soon')") == SQLITE_ERROR);
 }
 
+static void histories(void) {
+  CHECK(fail_each_allocation(
+            "SELECT offset, output, segment FROM task_history('old') WHERE offset < 300 OR offset > 8000 "
+            "ORDER BY segment_no, offset") == SQLITE_DONE);
+  CHECK(fail_each_allocation(
+            "SELECT output, segment FROM task_history('old') ORDER BY segment_no DESC, offset DESC LIMIT 3") ==
+        SQLITE_DONE);
+  CHECK(fail_each_allocation("SELECT count(*) FROM task_history('old') WHERE time_us > 1767225600000000") ==
+        SQLITE_DONE);
+  CHECK(fail_each_allocation("CREATE VIRTUAL TABLE temp.s USING task_stats(segments=all); "
+                             "SELECT rowid, runs, rejects FROM s WHERE job_id = 'old'") == SQLITE_DONE);
+}
+
 static void queries_of_many_cursors(void) {
   CHECK(fail_each_allocation("SELECT a.output, b.output FROM task_results a JOIN task_results b ON b.job_id = a.job_id "
                              "AND b.success IS a.success WHERE a.job_id = 'a'") == SQLITE_DONE);
@@ -291,6 +331,7 @@ int main(void) {
   RUN(runs);
   RUN(statistics);
   RUN(failures);
+  RUN(histories);
   RUN(queries_of_many_cursors);
   RUN(tables_with_arguments);
   RUN(texts_in_another_encoding);
