@@ -9,6 +9,7 @@
 # Options:
 #   --hosts PATH    of several hosts: in a quoted path such as '/srv/runs/*/results', the * stands for the host
 #   --map MAPPING   of another program: openclaw, runs, gitlab, n8n, @FILE for a mapping of your own, or its JSON
+#   --history       also records in rotated and archived files; otherwise only those in the live ones
 #   --since T       only runs at T or later: 7d, '90 days', 2026-02-14, 2026-02-14T09:30:00Z, yesterday and the like, in
 #                   UTC; all forms: `taskresults help`
 #   --until T       only runs at T or earlier; a bare day is included
@@ -36,11 +37,12 @@
 
 # shellcheck shell=bash
 
-parse_options 'hosts= map= since= until= tz= grep= limit= min= raw json jsonl csv' "$@"
+parse_options 'hosts= map= history since= until= tz= grep= limit= min= raw json jsonl csv' "$@"
 load lib/option_values lib/jobs
 unreadable=()
 map_option
 hosts_option
+history_option
 job_argument
 [[ -v args[0] ]] || { load lib/unreadable; readable_jobs; }
 format_option json jsonl csv
@@ -59,7 +61,7 @@ set_groups() {
   set_time_condition condition
   condition+=' AND ok = 0'
   add_grep condition
-  set_grep_source table task_results
+  set_grep_source table "$records"
   groups="(SELECT ${host_column}job_id, count(*) AS times, min(time_us) AS first_run_us, max(time_us) AS last_run_us,
     coalesce(taskresults_signature(error), '') AS signature FROM $table WHERE $condition
     GROUP BY ${host_column}job_id, signature)"

@@ -10,6 +10,7 @@
 # Options:
 #   --hosts PATH    of several hosts: in a quoted path such as '/srv/runs/*/results', the * stands for the host
 #   --map MAPPING   of another program: openclaw, runs, gitlab, n8n, @FILE for a mapping of your own, or its JSON
+#   --history       also records in rotated and archived files; otherwise only those in the live ones
 #   --failing       only jobs whose last run failed
 #   --sort COLUMN   name, runs, rate, last (newest first) or streak (longest first)
 #   --tz ZONE       show times in a time zone: Europe/Berlin, or local for that of this machine; default UTC. The
@@ -31,10 +32,11 @@
 
 # shellcheck shell=bash
 
-parse_options 'hosts= map= failing sort= tz= raw json jsonl csv' "$@"
+parse_options 'hosts= map= history failing sort= tz= raw json jsonl csv' "$@"
 load lib/{option_values,unreadable,percent}
 map_option
 hosts_option
+history_option
 at_most 0
 format_option json jsonl csv
 zone_option

@@ -28,7 +28,7 @@ no_such_job() {
   local found
   [[ -v args[0] ]] && ! has_file "${args[0]}" || return 0
   load lib/query
-  found=$(query "SELECT EXISTS (SELECT 1 FROM task_results WHERE $job_condition)
+  found=$(query "SELECT EXISTS (SELECT 1 FROM $records WHERE $job_condition)
     OR EXISTS (SELECT 1 FROM task_rejects WHERE $job_condition);") || exit
   ((found)) || no_job "$EXIT_NO" "${args[0]}"
 }

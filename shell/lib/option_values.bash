@@ -72,3 +72,11 @@ hosts_option() {
 set_time_condition() {
   printf -v "$1" '1%s%s' "${opt[since]+ AND time_us >= ${opt[since]}}" "${opt[until]+ AND time_us <= ${opt[until]}}"
 }
+
+# history_option - if --history is given: the tables read rotated and archived files, too, and `records` is the one of
+# all records.
+history_option() {
+  [[ -v opt[history] ]] || return 0
+  export TASKRESULTS_SEGMENTS=all
+  records=task_history
+}

@@ -34,3 +34,6 @@ has_file() {
   [[ -z $hosts ]] || { some_host_has "$1"; return; }
   [[ -e $path || -L $path || ! -r $dir || ! -x $dir ]]
 }
+
+# The table of records: with --history, that of rotated and archived files, too.
+records=task_results
