@@ -21,16 +21,17 @@
 **   force 1           prune even if the guard refuses (ext/prune/guard.c): a `since` later than now, `keep` 0 alone, or
 **                     if no record would be left in any job
 **   offline 1         no writer runs: prune where leases or an atomic exchange are missing, too
-**   archive 1         what goes is archived (ext/prune/archive_file.c). Then it is always the beginning of the file: the
-**                     newest line that has to go, and all before it
+**   archive 1         what goes is archived (ext/prune/archive_file.c). Then it is always the beginning of the file:
+**                     the newest line that has to go, and all before it
 **   receipt 0         leave no receipt (ext/prune/receipt_file.c); then the lines that go need not be read
 **   unshipped 1       drop lines that `taskresults ship` has not read yet; without it, they stay
 **   dir PATH          the results directory; without it, the one that task_results reads
 **
 ** The result is JSON: {"job_id": TEXT, "result": "pruned" | "unchanged" | "dry_run" | "busy", "kept": records or null,
 ** "dropped": lines or null if they were not counted, "bytes_freed": INTEGER}, with "recovered": true if an interrupted
-** prune was finished first, with "archive": the name of the segment in which the lines are, with "unshipped": lines and "sink": NAME if lines stay only because this sink did not ship
-** them (ext/prune/ship_marks.c), and with a "reason" if busy. prune_all gives an array of these, one for each job, in
+** prune was finished first, with "archive": the name of the segment in which the lines are, with "unshipped": lines and
+** "sink": NAME if lines stay only because this sink did not ship them (ext/prune/ship_marks.c), and with a "reason" if
+** busy. prune_all gives an array of these, one for each job, in
 ** which a job that could not be pruned has "result": "failed" and its reason; the others go on. With a policy, "rule"
 ** is the number of the job's rule in it, or null. If the guard refuses, that is an error and nothing is changed; in a
 ** dry run, each report has it as "refused".

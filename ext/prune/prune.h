@@ -308,7 +308,7 @@ void tr_receipt_close(TrPrune *prune);
 
 /* archive_find: before the temporary is made. archive_prepare: makes the pending segment; sum_up writes its lines;
 ** archive_finish makes it safe. archive_settle: behind the exchange, which is on disk: it gets its name, durably.
-** archive_recover: of an interrupted prune; its journal is loaded; `old`: what has the temporary's name instead; or NULL.
+** archive_recover: of an interrupted prune; its journal is loaded. `old`: what has the temporary's name now; or NULL.
 ** archive_discard: the exchange has not happened: what is pending goes. archive_take_back: the same for our own one. */
 TR_CHECKED int tr_archive_find(TrPrune *prune, char **message);
 bool tr_archive_names_source(const TrPrune *prune, uint64_t inode); /* does a pending segment, as its source? */

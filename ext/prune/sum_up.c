@@ -2,8 +2,8 @@
 ** sum_up.c - the lines that go -> their receipt.
 **
 ** What the rules do not keep is read once more, forwards: it is counted as the tables would count it, and its SHA-256
-** is taken, and if it is archived, it is compressed. Only the days need memory, and their number is limited. The file is
-** as it was when the lines were chosen: others only append. If it is not, that is noticed, or the digest shows it.
+** is taken, and if it is archived, it is compressed. Only the days need memory, and their number is limited. The file
+** is as it was when the lines were chosen: others only append. If it is not, that is noticed, or the digest shows it.
 */
 #include "prune.h"
 
