@@ -188,6 +188,7 @@ PYTHON
   while IFS= read -r example; do
     [[ $example != 'taskresults follow'* ]] || example="timeout 1 $example; true"
     [[ $example != 'taskresults ship'* ]] || continue # it needs a server: tests/bats/shell/ship.bats runs it
+    [[ $example != 'taskresults import'* && $example != ' '* ]] || continue # it needs a database: shell/import.bats has some
     run bash -c "$example" </dev/null
     case $example in # what may be answered with no, or with a service's state
       *--since* | *doctor* | 'taskresults alerts'* | 'taskresults sla'*) ((status != 1)) || continue ;;&
