@@ -1,10 +1,10 @@
 /*
 ** segments.c - fuzz target: any bytes as a compressed segment, and segments of the archive with any damage.
 **
-** What libzstd and zlib make of all the bytes at once is the oracle. A file that they take must be read to its end, with
-** the same text; of one that they refuse, the text up to the damage at most. If the file ends with tables that count, the
-** text of its frames must be that of the whole, from its start, from its end, and line by line from both; and a damaged
-** frame must take nothing with it but itself.
+** What libzstd and zlib make of all the bytes at once is the oracle. A file that they take must be read to its end,
+** with the same text; of one that they refuse, the text up to the damage at most. If the file ends with tables that
+** count, the text of its frames must be that of the whole, from its start, from its end, and line by line from both;
+** and a damaged frame must take nothing with it but itself.
 **
 ** The first byte of the input chooses: a file as it is, or a segment that is made of the rest, with damage.
 **
