@@ -1,6 +1,7 @@
 /*
 ** receipts.c - fuzz target: any bytes as a job's file of receipts. Each line is a receipt, or an error with its byte,
-** or the beginning of one that a kill cut short. What was understood is the same when it is written anew and read again.
+** or the beginning of one that a kill cut short. What was understood is the same when it is written anew and read
+** again.
 **
 ** Aimed at ext/history/receipts.c, receipt_line.c and receipt.c.
 */
