@@ -9,7 +9,9 @@
 **   scheduler/  what the scheduler keeps beside the results: logs, jobs.json, checkpoints
 **   write/      a row -> one line -> the end of a job's file
 **   export/     rows -> a CSV file
+**   codec/      a compressed file <-> its text: gzip, zstd, and the frames of our archives
 **   history/    a job -> its segments: the live file, what rotations and archives keep of it; receipts of prunes
+**   query/      what a query asks for: of which directory, which files and which lines
 **   prune/      a job's file -> the same file with fewer lines, beside a writer that takes no lock
 **   scan/       what a query asks for -> the files and the lines that it wants
 **   tables/     one file a virtual table
@@ -35,7 +37,9 @@
 #include "scheduler/scheduler.h"
 #include "write/write.h"
 #include "export/export.h"
+#include "codec/codec.h"
 #include "history/history.h"
+#include "query/query.h"
 #include "prune/prune.h"
 #include "scan/scan.h"
 #include "tables/tables.h"

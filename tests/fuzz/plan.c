@@ -1,7 +1,7 @@
 /*
 ** plan.c - fuzz target: each text that can be read as a plan is the only text for it, and gives the same plan again.
 **
-** Aimed at ext/scan/plan.c (its codec).
+** Aimed at ext/query/plan.c (its codec).
 */
 #include "tr.h"
 

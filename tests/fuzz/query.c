@@ -10,7 +10,7 @@
 **
 ** Statements are prepared once; the file is on a file system in memory, where there is one.
 **
-** Aimed at ext/scan/scan.c, ext/scan/workers.c, ext/scan/filter.c, ext/scan/like_phrase.c, ext/tables/time_window.c,
+** Aimed at ext/scan/scan.c, ext/scan/workers.c, ext/query/filter.c, ext/query/like_phrase.c, ext/tables/time_window.c,
 ** ext/tables/results.c, ext/tables/rejects.c, ext/tables/lines.c, ext/tables/stats.c, ext/figures/job_figures.c,
 ** ext/tables/errors.c, ext/figures/error_groups.c, ext/figures/signature.c and ext/read/value.c.
 */

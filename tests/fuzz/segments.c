@@ -8,7 +8,7 @@
 **
 ** The first byte of the input chooses: a file as it is, or a segment that is made of the rest, with damage.
 **
-** Aimed at ext/history/decompress.c, seek_table.c, frames.c and rewind.c.
+** Aimed at ext/codec/decompress.c, seek_table.c, frames.c and rewind.c.
 */
 #include "tr.h"
 

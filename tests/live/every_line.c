@@ -1,5 +1,5 @@
 /*
-** every_line.c - stands in for ext/scan/plan.c in a build that pushes nothing down: every query reads every line, and
+** every_line.c - stands in for ext/query/plan.c in a build that pushes nothing down: every query reads every line, and
 ** SQLite alone decides what is a row. The tests compare its answers with those of the real plan.
 */
 #include "tr.h"

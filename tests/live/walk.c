@@ -39,12 +39,15 @@ static void enter(const char *folder) {
     enter(#folder);                                                                                                    \
   }
 HOOKS(base)
+HOOKS(mapping)
 HOOKS(read)
 HOOKS(figures)
 HOOKS(scheduler)
 HOOKS(write)
 HOOKS(export)
+HOOKS(codec)
 HOOKS(history)
+HOOKS(query)
 HOOKS(prune)
 HOOKS(scan)
 HOOKS(tables)

@@ -13,7 +13,7 @@
 ** Memory: one frame, once plain and once compressed, and what zstd needs for that (1.3 MB); 32 bytes a frame for the
 ** tables.
 */
-#include "history.h"
+#include "codec.h"
 
 #include <errno.h>
 #include <string.h>

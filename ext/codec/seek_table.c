@@ -13,7 +13,7 @@
 **
 ** All numbers are little-endian.
 */
-#include "history.h"
+#include "codec.h"
 
 #include <errno.h>
 #include <string.h>

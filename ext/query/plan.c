@@ -16,7 +16,7 @@
 ** time_window.c): they are bound before all other terms, so that there is always room for them. SQLite must not check
 ** them: the column is NULL where the argument is not given, and NULL equals nothing.
 */
-#include "scan.h"
+#include "query.h"
 
 #include <string.h>
 

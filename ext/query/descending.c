@@ -2,10 +2,10 @@
 ** descending.c - may a query have its history in descending order without sorting it?
 **
 ** What can be read from its end, is: plain files, and segments of an archive. Another compressed file would have to be
-** decompressed again and again (history/rewind.c), so if there is one, SQLite sorts. This is looked up when the query
+** decompressed again and again (codec/rewind.c), so if there is one, SQLite sorts. This is looked up when the query
 ** is planned; if such a file appears later, the order stays right, and only the query takes longer.
 */
-#include "scan.h"
+#include "query.h"
 
 #include <string.h>
 

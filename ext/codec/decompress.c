@@ -11,7 +11,7 @@
 **
 ** A library may be left out at build time (WITH_ARCHIVE=0); then a compressed file is an error.
 */
-#include "history.h"
+#include "codec.h"
 
 #include <errno.h>
 #include <string.h>

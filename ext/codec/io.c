@@ -1,7 +1,7 @@
 /*
 ** io.c - reads and writes at a place of a file: retried when interrupted, and completed after short ones.
 */
-#include "history.h"
+#include "codec.h"
 
 #include <errno.h>
 #include <unistd.h>

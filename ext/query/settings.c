@@ -11,7 +11,7 @@
 ** records in any case, and waiting for the disk at each COMMIT would cost a hundred times the append. Nothing here
 ** looks at the file system before a table is used, so that a table can be dropped even if its directory is missing.
 */
-#include "scan.h"
+#include "query.h"
 
 static bool parse_max_line(const char *text, size_t *max_line) {
   size_t value = 0;

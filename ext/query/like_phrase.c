@@ -9,7 +9,7 @@
 **
 ** Only for the built-in like(): host_like.c.
 */
-#include "scan.h"
+#include "query.h"
 
 #include <string.h>
 

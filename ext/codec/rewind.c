@@ -5,7 +5,7 @@
 ** square of its size. A query is planned so that this is not needed, but a file may be compressed after that, and an
 ** archived segment may turn out to lack its tables. Then its rows must still come in the order that was promised.
 */
-#include "history.h"
+#include "codec.h"
 
 #include <string.h>
 

@@ -8,7 +8,7 @@
 ** A frame is decompressed whole, into memory of its size, which is at most 1 MiB. So nothing in it is believed before
 ** its checksum has been compared, and neither a window nor a bomb needs more than that.
 */
-#include "history.h"
+#include "codec.h"
 
 #include <errno.h>
 #include <string.h>

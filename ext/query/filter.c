@@ -10,7 +10,7 @@
 **   - `success` can be any JSON value. Only true and false are decided here; for every other value SQLite decides. `ok`
 **     is 0 or 1.
 */
-#include "scan.h"
+#include "query.h"
 
 #include <math.h>
 #include <string.h>
