@@ -138,8 +138,8 @@ load lib/option_values alerts/judge
 # read_options ARGUMENT... - checks all that was given.
 read_options() {
   local name given=0
-  parse_options 'hosts= map= after= rate= silent-for= overdue grace= missed=? burn= slow=? fast=? suspicious= empty recovered
-    cooldown= maintenance= tz= exec= digest exec-timeout= state= nagios job=' "$@"
+  parse_options 'hosts= map= after= rate= silent-for= overdue grace= missed=? burn= slow=? fast=? suspicious= empty
+    recovered cooldown= maintenance= tz= exec= digest exec-timeout= state= nagios job=' "$@"
   [[ ! -v opt[job] ]] || args+=("${opt[job]}")
   map_option
   hosts_option

@@ -156,7 +156,8 @@ rule_words() {
   fi
   printf '%s' "coalesce('rule ' || rule || ': ' ||
     coalesce((SELECT group_concat(CASE WHEN key <> 'archive' THEN replace(key, '_', ' ') || ' ' || value
-      WHEN value THEN key END, ', ') FROM json_each(taskresults_policy($policy, job_id), '\$.rule') WHERE key NOT IN ('jobs', 'target')),
+      WHEN value THEN key END, ', ')
+      FROM json_each(taskresults_policy($policy, job_id), '\$.rule') WHERE key NOT IN ('jobs', 'target')),
       'keeps everything'), 'no rule')"
 }
 

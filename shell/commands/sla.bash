@@ -56,9 +56,9 @@
 #   --of MEASURE    what the target is for: uptime, success, or both (the default)
 #   --count missed  a missed slot counts as a failed run
 #   --max-duration D   a success that took longer than D (90s, 20m, 2h and the like) counts as a failed run
-#   --ratio         success alone, by whole days: also of runs whose records a prune has removed (if it left a receipt) or
-#                   a rotation has moved. A day counts if it begins in the window: with 30d, these are today and the 29
-#                   days before. Uptime and what follows from it are not known then
+#   --ratio         success alone, by whole days: also of runs whose records a prune has removed (if it left a receipt)
+#                   or a rotation has moved. A day counts if it begins in the window: with 30d, these are today and the
+#                   29 days before. Uptime and what follows from it are not known then
 #   --job JOB       the same as JOB: for a name that begins with -
 #   --raw           print control characters unchanged (line breaks stay visible)
 #   --json          a JSON array of objects

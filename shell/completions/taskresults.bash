@@ -98,7 +98,11 @@ _taskresults_option() {
     --window) _taskresults_reply 24h 7d 30d 90d; return ;;
     --job) _taskresults_jobs "$word"; _taskresults_reply "${found[@]}"; return ;;
     --preset) _taskresults_reply hermes openclaw openclaw-2026.6; return ;;
-    -o | --output | --db | --state | --policy | --from | --config) compopt -o default 2>/dev/null; COMPREPLY=(); return ;;
+    -o | --output | --db | --state | --policy | --from | --config)
+      compopt -o default 2>/dev/null
+      COMPREPLY=()
+      return
+      ;;
     --limit | --min | --max-chars | --since | --until | --interval | --columns | --delimiter) COMPREPLY=(); return ;;
     --keep | --keep-failures | --max-bytes | --name | --timeout | --jitter) COMPREPLY=(); return ;;
     --within | --days | --title | --refresh) COMPREPLY=(); return ;;

@@ -5,8 +5,8 @@
 
 LOOK_AT=200 # records of each mapping
 
-# recognise_dialect - true if it is told. Reads the first records as our scheduler's; if none of them says whether its run succeeded, by each
-# mapping. The first that understands some is named: those before are the more particular ones.
+# recognise_dialect - true if it is told. Reads the first records as our scheduler's; if none of them says whether its
+# run succeeded, by each mapping. The first that understands some is named: those before are the more particular ones.
 recognise_dialect() {
   local names=(n8n gitlab openclaw runs) name sql='' select='' found mapping count quoted
   for name in "${names[@]}"; do
@@ -24,7 +24,7 @@ recognise_dialect() {
     note "the files in $quoted look like those of another program: the mapping $mapping understands them" \
       "to read them: SCHEDULER_RESULTS_DIR=$quoted $called list --map $mapping"
     return
-  done <<<"$found"
+  done < <(printf '%s\n' "$found")
   return 1
 }
 
@@ -60,8 +60,9 @@ check_mapping() {
       *) continue ;;
     esac
     ok "mapping $TASKRESULTS_MAP: $runs runs; $others other lines, which it does not want"
-    ((runs)) || note 'no line is a run by this mapping' 'is it the one for these files? Its "files" and "where" say which'
+    ((runs)) || note 'no line is a run by this mapping' \
+      'is it the one for these files? Its "files" and "where" say which'
     ((nameless == 0)) || note "records without a job: $nameless" \
       "to see them: $called sql 'SELECT record FROM task_results WHERE job_id IS NULL'"
-  done <<<"$rows"
+  done < <(printf '%s\n' "$rows")
 }

@@ -100,7 +100,8 @@ check_record_times() {
 # `strange` to those jobs.
 check_records() {
   local rows hex job quoted runs known timeless future words
-  rows=$(with_progress query "SELECT hex(job_id), count(*), ${has_durations:+count(*) + 0 * }sum(success IS NOT NULL OR ok) AS known,
+  rows=$(with_progress query "SELECT hex(job_id), count(*),
+      ${has_durations:+count(*) + 0 * }sum(success IS NOT NULL OR ok) AS known,
       sum(time_us IS NULL) AS timeless,
       coalesce(sum(time_us > (strftime('%s', 'now') + $FUTURE_S) * 1000000), 0) AS future FROM task_results
     WHERE $known_jobs GROUP BY job_id HAVING known < count(*) OR timeless OR future ORDER BY job_id;") || {

@@ -5,8 +5,8 @@
 # (`page_tables`) and then printed (`page_rows`), so that an error does not leave half a page.
 #
 # Passes over the results: every record once for the day counts (by task_days), failures once for their causes, every
-# line once for the rejects, once more for task_stats, and of jobs with a schedule once more for missed runs (missed.bash). The last runs
-# and texts are read from the ends of the files.
+# line once for the rejects, once more for task_stats, and of jobs with a schedule once more for missed runs
+# (missed.bash). The last runs and texts are read from the ends of the files.
 #
 # With --hosts, a job is HOST/JOB in all tables of ours, and on the page.
 #

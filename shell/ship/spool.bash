@@ -26,9 +26,9 @@ step() {
 }
 
 # take_choice - reads `answer`. Sets request_id, request_stream, request_rows (1, or more), request_hash and
-# request_bytes of the request whose body is in the body file now, if there is any. Sets `more` if files have more lines,
-# `lost` to the files whose place was lost, `left` to how many requests there are, and `has_unreadable` if there are
-# files that cannot be read.
+# request_bytes of the request whose body is in the body file now, if there is any. Sets `more` if files have more
+# lines, `lost` to the files whose place was lost, `left` to how many requests there are, and `has_unreadable` if there
+# are files that cannot be read.
 take_choice() {
   local kind first second third fourth rest
   request_id='' left=0 outcome=''

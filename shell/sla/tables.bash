@@ -42,7 +42,8 @@ run_select() {
     printf '%s' "SELECT job_id, at, ok AND took <= $max_duration IS NOT 0 AS good, 0 AS is_slot,
         ok AND took > $max_duration IS 1 AS is_slow, ok AND took IS NULL AS is_untold, place
       FROM (SELECT $job_key AS job_id, time_us AS at, ok, rowid AS place,
-          CASE WHEN started_us <= time_us THEN time_us - started_us END AS took FROM task_runs WHERE $known_runs AND $condition)"
+          CASE WHEN started_us <= time_us THEN time_us - started_us END AS took
+        FROM task_runs WHERE $known_runs AND $condition)"
   fi
 }
 

@@ -122,7 +122,7 @@ with open(sys.argv[1], "w") as file:
         members = [f'"{k}": ' + ('"2026-01-01T00:00:00.25Z"' if k == "timestamp" and rng.random() < 0.7 else value()) for k in keys]
         file.write("{" + ", ".join(members) + "}\n")
 PYTHON
-  local RECORD_JSON REJECT_JSON
+  local RECORD_JSON
   eval "$(sed -n '/^RECORD_JSON=/,/^REJECT_JSON=/p' "$root/shell/ship/reading.bash" | sed '$d')"
   assert_rows '0|1|1' "SELECT sum('{' || row <> $RECORD_JSON), sum(row IS NOT NULL) > 1500, sum(row IS NULL) > 300 FROM task_lines AS l
     WHERE reason IS NULL"

@@ -199,7 +199,7 @@ PYTHON
 next_is_written() {
   local next
   next=$(echo "$state"/*.next)
-  [[ $(tail -n 1 "$next") == {*'"offset":'*'}' ]]
+  [[ $(tail -n 1 "$next") == '{'*'"offset":'*'}' ]]
 }
 
 @test "a cursor database of the first version of ship goes on: what waits is sent, what was sent is known" {

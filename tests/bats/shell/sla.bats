@@ -428,13 +428,15 @@ PYTHON
   ! grep -q logs "$BATS_TEST_TMPDIR/said" || false
   fields=1-20
   for options in "" "--target 99" "--policy $BATS_TEST_TMPDIR/policy.json" "--tz Europe/Berlin"; do
-    ratio $options >"$BATS_TEST_TMPDIR/before${options//[^a-z]/}" # shellcheck disable=SC2086
+    # shellcheck disable=SC2086 # words
+    ratio $options >"$BATS_TEST_TMPDIR/before${options//[^a-z]/}"
   done
   ratio --hosts "$BATS_TEST_TMPDIR/srv/*/results" >"$BATS_TEST_TMPDIR/hosts"
   taskresults prune --policy "$BATS_TEST_TMPDIR/policy.json" >"$BATS_TEST_TMPDIR/out"
   SCHEDULER_RESULTS_DIR=$BATS_TEST_TMPDIR/srv/one/results taskresults prune --all --keep 100 >"$BATS_TEST_TMPDIR/out"
   for options in "" "--target 99" "--policy $BATS_TEST_TMPDIR/policy.json"; do
-    diff <(ratio $options) "$BATS_TEST_TMPDIR/before${options//[^a-z]/}" # shellcheck disable=SC2086
+    # shellcheck disable=SC2086 # words
+    diff <(ratio $options) "$BATS_TEST_TMPDIR/before${options//[^a-z]/}"
   done
   diff <(fields=2 ratio --tz Europe/Berlin) <(cut -d, -f2 "$BATS_TEST_TMPDIR/beforetzuropeerlin")
   diff <(ratio --hosts "$BATS_TEST_TMPDIR/srv/*/results") "$BATS_TEST_TMPDIR/hosts"
