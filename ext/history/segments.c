@@ -214,7 +214,9 @@ static void find_time_in_table(TrSegment *segment) {
   }
 }
 
-static int find_first_time(TrHistory *history, TrSegment *segment) {
+/* An error, too, if it cannot be read: another order would be a wrong answer. What is damaged is no error here: whoever
+** reads it, reports it. */
+static int find_first_time(TrHistory *history, TrSegment *segment, char **message) {
   TrParser parser;
   TrParsed parsed;
   if (segment->file.fd < 0 || tr_codec_obstacle(segment->name.codec)) return SQLITE_OK;
@@ -227,13 +229,17 @@ static int find_first_time(TrHistory *history, TrSegment *segment) {
     segment->is_timed =
         parsed.reason == TR_OK && tr_span_time_us(&parsed.line, &parsed.record.field[TR_TIMESTAMP], &segment->first_us);
   }
+  int error_number = errno;
   tr_decompressor_close(&history->decompressor);
   if (code == SQLITE_CORRUPT && segment->file.frames) find_time_in_table(segment);
-  return code == SQLITE_INTERRUPT || code == SQLITE_NOMEM ? code : SQLITE_OK; /* whoever reads it, reports the rest */
+  if (code == SQLITE_DONE || code == SQLITE_CORRUPT) return SQLITE_OK;
+  if ((code & 0xff) != SQLITE_IOERR) return code;
+  return tr_error(message, code, "job '%.*s': %s/%s cannot be read: %s", (int)history->job.length, history->job.text,
+                  history->base->path, segment->path, strerror(error_number));
 }
 
 /* The live file first: then it is known which pending ones count. */
-static int open_segments(TrHistory *history) {
+static int open_segments(TrHistory *history, char **message) {
   int code = SQLITE_OK;
   size_t opened = 0;
   TrSegment *live = history->count ? &history->segment[history->count - 1] : NULL;
@@ -243,7 +249,7 @@ static int open_segments(TrHistory *history) {
   for (size_t i = history->count; i-- > 0 && code == SQLITE_OK;) {
     TrSegment *segment = &history->segment[i];
     if (segment->name.kind != TR_SEGMENT_LIVE) code = open_segment(history, segment);
-    if (code == SQLITE_OK && history->count > 1) code = find_first_time(history, segment);
+    if (code == SQLITE_OK && history->count > 1) code = find_first_time(history, segment, message);
     if (segment->file.fd < 0 || ++opened <= TR_MOST_OPEN_SEGMENTS) continue;
     tr_file_close(&segment->file);
     segment->is_reopened = true;
@@ -283,7 +289,7 @@ static int look(TrHistory *history, bool *agrees, char **message) {
   if (code == SQLITE_OK) code = add_segments(history, &before);
   if (code == SQLITE_OK && history->count > 1)
     qsort(history->segment, history->count, sizeof *history->segment, compare_names);
-  if (code == SQLITE_OK) code = open_segments(history);
+  if (code == SQLITE_OK) code = open_segments(history, message);
   if (code == SQLITE_OK) code = list_paths(history, &after, message);
   *agrees = code == SQLITE_OK && is_same_list(&before, &after);
   if (*agrees) code = compare_with_names(history, agrees, message);
@@ -394,7 +400,7 @@ int tr_history_take(TrHistory *history, TrFile *file, TrEntry *entry, char **mes
   segment->is_reopened = true; /* should it be taken again */
   bool is_same =
       *entry == TR_ENTRY_READABLE && file->stat.st_ino == known.stat.st_ino && file->stat.st_dev == known.stat.st_dev;
-  if (!is_reopened || is_same) return SQLITE_OK;
+  if (!is_reopened || is_same || *entry == TR_ENTRY_UNREADABLE) return SQLITE_OK; /* the caller says why */
   tr_file_close(file);
   segment->file.stat = known.stat; /* if it is taken again, it is still not the same */
   return tr_error(message, SQLITE_BUSY, "job '%.*s': %s/%s was replaced while the history was read; read it again",
