@@ -97,6 +97,7 @@ static void drop_jobs(DaysCursor *days) {
 
 /* Jobs whose rows have been returned make room. */
 static void drop_shown_jobs(DaysCursor *days) {
+  if (days->first == 0) return;
   for (size_t i = 0; i < days->first; i++) tr_day_counts_free(&days->job[i].counts);
   days->count -= days->first;
   memmove(days->job, days->job + days->first, days->count * sizeof *days->job);

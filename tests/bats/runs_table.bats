@@ -168,7 +168,7 @@ PYTHON
     'SELECT job_id, duration_s, (SELECT count(*) FROM task_runs) FROM r'
   assert_sql_error 'unsafe use of virtual table "own"' "CREATE VIRTUAL TABLE own USING task_runs(dir='$BATS_TEST_TMPDIR/r')" \
     'CREATE VIEW v AS SELECT * FROM own' 'SELECT * FROM v'
-  assert_sql_error "the arguments are dir='PATH', logs='PATH', max_line=BYTES and segments=live|all" 'CREATE VIRTUAL TABLE temp.r USING task_runs(sync=off)'
+  assert_sql_error "the arguments are dir='PATH', logs='PATH', max_line=BYTES, segments=live|all and map='MAPPING'" 'CREATE VIRTUAL TABLE temp.r USING task_runs(sync=off)'
   assert_sql_error 'logs= is empty' 'CREATE VIRTUAL TABLE temp.r USING task_runs(logs=)'
 }
 

@@ -20,7 +20,7 @@ PYTHON
 # --- columns -----------------------------------------------------------------------------------------------------------
 
 @test "task_stats has its columns in order, the arguments first among the hidden ones" {
-  assert_rows 'job_id:0 runs:0 successes:0 failures:0 success_rate:0 first_run:0 last_run:0 last_success:0 last_failure:0 last_error:0 streak:0 longest_failure_streak:0 mtbf_s:0 mttr_s:0 rejects:0 p50_s:0 p95_s:0 max_s:0 since:1 until:1 job:1 first_run_us:1 last_run_us:1 last_success_us:1 last_failure_us:1 last_duration_s:1 host:1' \
+  assert_rows 'job_id:0 runs:0 successes:0 failures:0 success_rate:0 first_run:0 last_run:0 last_success:0 last_failure:0 last_error:0 streak:0 longest_failure_streak:0 mtbf_s:0 mttr_s:0 rejects:0 p50_s:0 p95_s:0 max_s:0 since:1 until:1 job:1 first_run_us:1 last_run_us:1 last_success_us:1 last_failure_us:1 last_duration_s:1 host:1 unknowns:1 others:1' \
     "SELECT group_concat(name || ':' || hidden, ' ') FROM pragma_table_xinfo('task_stats')"
 }
 
@@ -219,7 +219,7 @@ two|3.0|9.0|9.0|3.0\nunlogged|NULL|NULL|NULL|NULL' 'SELECT job_id, p50_s, p95_s,
   mv "$logs/a.log" "$BATS_TEST_TMPDIR/l"
   assert_rows '3.0|NULL' "CREATE VIRTUAL TABLE temp.r USING task_stats(logs='$BATS_TEST_TMPDIR/l', dir='$results', max_line=10000)" \
     'SELECT p50_s, (SELECT p50_s FROM task_stats) FROM r'
-  assert_sql_error "the arguments are dir='PATH', logs='PATH', max_line=BYTES and segments=live|all" \
+  assert_sql_error "the arguments are dir='PATH', logs='PATH', max_line=BYTES, segments=live|all and map='MAPPING'" \
     'CREATE VIRTUAL TABLE temp.r USING task_stats(sync=off)'
   mkfifo "$logs/a.log"
   assert_rows NULL 'SELECT max_s FROM task_stats'

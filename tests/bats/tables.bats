@@ -135,9 +135,9 @@ EFBFBD' 'SELECT hex(output) FROM task_results'
 @test "an unknown module argument is refused by name, with a list of the valid ones" {
   local argument
   for argument in "dri='/x'" colour=red dir "'/some/where'" '=x' 'max_line'; do
-    assert_sql_error "the arguments are dir='PATH', max_line=BYTES and sync=off|data" \
+    assert_sql_error "the arguments are dir='PATH', max_line=BYTES, sync=off|data and map='MAPPING'" \
       "CREATE VIRTUAL TABLE temp.t USING task_results($argument)"
-    assert_sql_error "the arguments are dir='PATH', max_line=BYTES, sync=off|data and segments=live|all" \
+    assert_sql_error "the arguments are dir='PATH', max_line=BYTES, sync=off|data, map='MAPPING' and segments=live|all" \
       "CREATE VIRTUAL TABLE temp.t USING task_rejects($argument)"
   done
   assert_sql_error "task_results: unknown argument 'colour'" 'CREATE VIRTUAL TABLE temp.t USING task_results(colour=red)'
