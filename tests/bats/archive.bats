@@ -6,6 +6,10 @@
 load ../lib/helpers
 load ../lib/shell
 load ../lib/host
+load ../lib/pruning
+
+# shellcheck disable=SC2034  # prune and faulty read it
+also=", 'archive', 1"
 
 setup_file() {
   export PRUNE_KILLS=${PRUNE_KILLS:-3} PRUNE_STRIDE=${PRUNE_STRIDE:-61}
@@ -13,27 +17,6 @@ setup_file() {
 
 teardown() {
   [[ -z ${open_place-} ]] || rm -rf "$open_place"
-}
-
-# prune JOB OPTIONS - the report of one prune that archives.
-prune() {
-  sql "SELECT taskresults_prune('$1', $2, 'archive', 1)"
-}
-
-# faulty CALL FAULT JOB OPTIONS - the report of such a prune in which the first system call of that name fails like that.
-faulty() {
-  env LD_PRELOAD="$root/build/shim/prune_faults.so" PRUNE_AT="$1" PRUNE_FAULT="$2" \
-    sqlite3 -batch -bail -init /dev/null -cmd ".load $extension" :memory: "SELECT taskresults_prune('$3', $4, 'archive', 1)"
-}
-
-# refused OPTIONS MESSAGE - the prune of j is refused with that message, and everything is as it was.
-refused() {
-  local before
-  before=$(stat -c %i "$results/j.jsonl"; cat "$results/j.jsonl")
-  run prune j "$1"
-  [[ $status -ne 0 && $output == *"$2"* ]] || { echo "status $status: $output"; return 1; }
-  [[ $before == "$(stat -c %i "$results/j.jsonl"; cat "$results/j.jsonl")" ]]
-  [[ -z $(find "$results" -name '*.new' -o -name '*.journal' -o -name '*.old' -o -type f -name '*.pending*') ]]
 }
 
 archive() {
