@@ -23,14 +23,15 @@ enum {
   RUNS_TIME_US,
   RUNS_OFFSET,
   RUNS_OK,
-  RUNS_HOST
+  RUNS_HOST,
+  RUNS_SEGMENT_NO
 };
 
 static const char runs_schema[] =
     "CREATE TABLE task_runs("
     "job_id TEXT, started TEXT, finished TEXT, duration_s REAL, success INTEGER, output TEXT, error TEXT, "
     "job TEXT HIDDEN, started_us INTEGER HIDDEN, time_us INTEGER HIDDEN, offset INTEGER HIDDEN, "
-    "ok INTEGER HIDDEN, host TEXT HIDDEN)";
+    "ok INTEGER HIDDEN, host TEXT HIDDEN, segment_no INTEGER HIDDEN)";
 
 typedef struct RunsCursor {
   TrScanCursor results; /* first */
@@ -121,6 +122,11 @@ static int start_column(sqlite3_context *context, RunsCursor *cursor, int column
   return SQLITE_OK;
 }
 
+/* Only if all segments of the jobs are read. */
+static void result_segment_no(sqlite3_context *context, const TrScan *scan) {
+  if (scan->filter.all_segments) sqlite3_result_int64(context, scan->current.file.segment);
+}
+
 static int runs_column(sqlite3_vtab_cursor *base, sqlite3_context *context, int column) {
   TrScanCursor *results = (TrScanCursor *)base;
   const TrLine *line = tr_scan_line(&results->scan);
@@ -139,6 +145,7 @@ static int runs_column(sqlite3_vtab_cursor *base, sqlite3_context *context, int 
   case RUNS_TIME_US: tr_result_time_us(context, line, &record->field[TR_TIMESTAMP]); break;
   case RUNS_OFFSET: sqlite3_result_int64(context, line->offset); break;
   case RUNS_OK: tr_result_ok(context, &results->scan); break;
+  case RUNS_SEGMENT_NO: result_segment_no(context, &results->scan); break;
   }
   return SQLITE_OK;
 }

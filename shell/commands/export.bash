@@ -17,9 +17,10 @@
 #   --hosts PATH    of several hosts: in a quoted path such as '/srv/runs/*/results', the * stands for the host, and the
 #                   column host comes first
 #   --map MAPPING   of another program: openclaw, runs, gitlab, n8n, @FILE for a mapping of your own, or its JSON
+#   --history       also records in rotated and archived files; otherwise only those in the live ones
 #   --columns LIST  which columns, separated by commas: timestamp, job_id, job_name, success, output, error (the default
 #                   is these six), time_us (microseconds since 1970), offset (of the line in its file), record (the
-#                   line itself) and, with --hosts, host
+#                   line itself); with --hosts, host; and with --history, segment (the name of the file)
 #   --job JOB       the same as JOB: for a name that begins with -
 #   --success       only successful runs
 #   --errors        only failed runs
@@ -48,11 +49,12 @@
 
 # shellcheck shell=bash
 
-parse_options 'format= delimiter= bom hosts= map= columns= job= grep= success errors since= until= tz= max-chars= guard
-  o:output=' "$@"
+parse_options 'format= delimiter= bom hosts= map= history columns= job= grep= success errors since= until= tz=
+  max-chars= guard o:output=' "$@"
 load lib/{option_values,query,formats}
 map_option
 hosts_option
+history_option
 exclusive success errors
 number_option max-chars
 zone_option
@@ -85,9 +87,11 @@ csv_options=(guard "${opt[guard]-0}" bom "${opt[bom]-0}" delimiter "$delimiter")
 column() {
   column=$1
   [[ $1 != host || -z $hosts ]] || return 0
+  [[ $1 != segment || ! -v opt[history] ]] || return 0
   [[ $1 =~ ^(timestamp|job_id|job_name|success|output|error|time_us|offset|record)$ ]] ||
     usage_error "no column '$1':" \
-      'there are timestamp, job_id, job_name, success, output, error, time_us, offset, record and, with --hosts, host'
+      'there are timestamp, job_id, job_name, success, output, error, time_us, offset, record, with --hosts host, and' \
+      'with --history segment'
   [[ $1 =~ ^(output|error)$ && -v opt[max-chars] ]] || return 0
   if [[ $format == csv ]]; then
     [[ " ${csv_options[*]} " == *" cut $1 "* ]] || csv_options+=(max_chars "${opt[max-chars]}" cut "$1")
@@ -128,11 +132,12 @@ fi
 order_found() {
   load lib/sorts
   sorts_all_runs
-  set_grep_source table task_results
+  set_grep_source table "$records"
+  [[ ! -v opt[history] ]] || { condition+=" ORDER BY ${host_column}job_id, $place"; return; }
   condition+=' ORDER BY rowid'
 }
 
-table=task_results
+table=$records
 [[ ! -v opt[grep] ]] || order_found
 select="SELECT $list FROM $table WHERE $condition"
 export_rows() {

@@ -45,6 +45,7 @@
 #   --hosts PATH    of several hosts: in a quoted path such as '/srv/runs/*/results', the * stands for the host; logs
 #                   and the list of jobs are beside the results
 #   --map MAPPING   of another program: openclaw, runs, gitlab, n8n, @FILE for a mapping of your own, or its JSON
+#   --history       also records in rotated and archived files; otherwise only those in the live ones
 #   --window W      the last 24h, 7d, 30d (the default), '3 months' and the like; or FROM..TO with times such as
 #                   2026-02-14, 2026-02-14T09:30:00Z or 7d, in UTC. If TO is a whole day, that day is included. FROM..
 #                   ends now, and ..TO begins with each job's first record. All forms: `taskresults help`
@@ -89,10 +90,12 @@
 
 # shellcheck shell=bash
 
-parse_options 'hosts= map= window= tz= target= policy= of= count= max-duration= ratio job= raw json jsonl csv' "$@"
+parse_options 'hosts= map= history window= tz= target= policy= of= count= max-duration= ratio job= raw json jsonl
+  csv' "$@"
 load lib/option_values
 map_option
 hosts_option
+history_option
 load lib/{query,jobs,sorts} sla/{window,target,jobs,tables,rows}
 [[ ! -v opt[ratio] ]] || { load sla/ratio; check_ratio; }
 format_option json jsonl csv

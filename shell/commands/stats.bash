@@ -9,6 +9,7 @@
 # Options:
 #   --hosts PATH    of several hosts: in a quoted path such as '/srv/runs/*/results', the * stands for the host
 #   --map MAPPING   of another program: openclaw, runs, gitlab, n8n, @FILE for a mapping of your own, or its JSON
+#   --history       also records in rotated and archived files; otherwise only those in the live ones
 #   --since T       only runs at T or later: 7d, '90 days', 2026-02-14, 2026-02-14T09:30:00Z, yesterday and the like, in
 #                   UTC; all forms: `taskresults help`
 #   --until T       only runs at T or earlier; a bare day is included
@@ -54,11 +55,12 @@ keep_log_of() {
   unreadable_logs=("${kept[@]}")
 }
 
-parse_options 'hosts= map= since= until= tz= by= total raw json jsonl csv' "$@"
+parse_options 'hosts= map= history since= until= tz= by= total raw json jsonl csv' "$@"
 load lib/{option_values,jobs,times,percent,sorts,logs}
 unreadable=()
 map_option
 hosts_option
+history_option
 job_argument
 [[ -v args[0] ]] || { load lib/unreadable; readable_jobs; }
 format_option json jsonl csv
@@ -97,13 +99,13 @@ set_percent_text percent_text successes known_runs 1
 find_logs
 [[ ! -v args[0] ]] || keep_log_of "${args[0]}"
 source=task_runs
-[[ -n $logs_known$has_durations ]] || source=task_results
+[[ -n $logs_known$has_durations ]] || source=$records
 set_if_logged took 'CASE WHEN started_us <= time_us THEN time_us - started_us END'
 
 # A quantile is the duration at that place, rounded up, among those that are known, in order: the nearest rank.
 # A failure's streak is told by how many successes of its job came before it.
 select="WITH
-  run AS MATERIALIZED (SELECT ${host_column}$job AS job_id, job_id AS own_job, $period AS period, rowid AS place,
+  run AS MATERIALIZED (SELECT ${host_column}$job AS job_id, job_id AS own_job, $period AS period, $place AS place,
     time_us, ok AS good, $took AS took FROM $source WHERE $condition),
   marked AS (SELECT *, sum(good) OVER (PARTITION BY ${host_column}own_job, period ORDER BY place) AS streak FROM run),
   worst AS (SELECT ${host_column}job_id, period, max(failures) AS worst_streak

@@ -11,6 +11,7 @@
 # Options:
 #   --hosts PATH    of several hosts: in a quoted path such as '/srv/runs/*/results', the * stands for the host
 #   --map MAPPING   of another program: openclaw, runs, gitlab, n8n, @FILE for a mapping of your own, or its JSON
+#   --history       also records in rotated and archived files; otherwise only those in the live ones
 #   --success       only successful runs
 #   --errors        only failed runs
 #   --grep TEXT     only runs whose output or error holds TEXT, wildcards taken literally; A to Z are the same as a to z
@@ -48,7 +49,8 @@ begin() { load lib/begin_rows; begin_rows; }
 # What is asked for most often. It returns where there is more to say or to do.
 [[ $# != 2 || $1 == -* || $2 != --latest || $results_dir == *'*'* || -t 1 ||
   -n ${TASKRESULTS_MAP-} ]] || { load view/latest; print_latest "$1"; }
-parse_options 'hosts= map= grep= success errors since= until= tz= latest limit= all full raw json jsonl csv' "$@"
+parse_options 'hosts= map= history grep= success errors since= until= tz= latest limit= all full raw json jsonl
+  csv' "$@"
 at_most 1
 # A few records go through a variable, which needs the fewest processes.
 MOST_IN_VARIABLE=1000
@@ -59,6 +61,7 @@ else
   load lib/option_values
   map_option
   hosts_option
+  history_option
   exclusive success errors
   format_option json jsonl csv
   number_option limit
@@ -77,7 +80,8 @@ fi
 
 if [[ -v opt[all] ]]; then
   ((${#args[@]} == 0)) || usage_error "--all or a job, not both"
-  table=task_results order='time_us DESC, rowid DESC' reverse=
+  table=$records order='time_us DESC, rowid DESC' reverse=
+  [[ ! -v opt[history] ]] || order="time_us DESC, job_id DESC, $place DESC"
   load lib/unreadable
   ((limit)) || { load lib/sorts; sorts_all_runs; }
   readable_jobs
@@ -85,7 +89,8 @@ else
   ((${#args[@]} == 1)) || usage_error 'which job? (or --all)'
   load lib/sql_text
   set_sql_text job "${args[0]}"
-  table="task_results($job)" order=rowid reverse='rowid DESC'
+  table="$records($job)" order=rowid reverse='rowid DESC'
+  [[ ! -v opt[history] ]] || order="${host_column}segment_no, offset" reverse='segment_no DESC, offset DESC'
 fi
 [[ ! -v opt[grep] ]] || { load lib/grep; add_grep condition; set_grep_source table "$table"; }
 
@@ -93,7 +98,11 @@ fi
 # then reversed.
 set_record_select() {
   local last_few more
-  if ((limit)) && [[ -n $reverse && -n $hosts ]]; then # of each host, from where its last few begin
+  if ((limit)) && [[ -n $reverse && -n $hosts && -v opt[history] ]]; then
+    printf -v "$1" 'SELECT %s FROM (SELECT *, row_number() OVER (PARTITION BY on_host ORDER BY place DESC) AS nth
+      FROM (SELECT host AS on_host, %s AS place, %s FROM %s WHERE %s)) WHERE nth <= %s ORDER BY on_host, place' \
+      "${3-*}" "$place" "$2" "$table" "$condition" "$limit"
+  elif ((limit)) && [[ -n $reverse && -n $hosts ]]; then # of each host, from where its last few begin
     add_hosts_with more "${args[0]}" # task_lines has no blank lines, but reports a host that cannot be read
     last_few="SELECT on_host, (SELECT min(offset) FROM (SELECT offset FROM $table AS one
       WHERE one.host = on_host AND $condition ORDER BY one.rowid DESC LIMIT $limit)) AS begins
@@ -102,8 +111,8 @@ set_record_select() {
       WHERE each.host = on_host AND each.offset >= begins AND %s ORDER BY each.rowid' \
       "$last_few" "$2" "$table" "$condition"
   elif ((limit)) && [[ -n $reverse ]]; then
-    printf -v "$1" 'SELECT %s FROM (SELECT rowid AS place, %s FROM %s WHERE %s ORDER BY %s LIMIT %s) ORDER BY place' \
-      "${3-*}" "$2" "$table" "$condition" "$reverse" "$limit"
+    printf -v "$1" 'SELECT %s FROM (SELECT %s AS place, %s FROM %s WHERE %s ORDER BY %s LIMIT %s) ORDER BY place' \
+      "${3-*}" "$place" "$2" "$table" "$condition" "$reverse" "$limit"
   else
     printf -v "$1" 'SELECT %s FROM %s WHERE %s ORDER BY %s LIMIT %s' \
       "$2" "$table" "$condition" "$order" "$((limit ? limit : -1))"

@@ -43,6 +43,7 @@ add_grep() {
 set_grep_source() {
   local pattern exact columns='rowid, timestamp, job_id, job_name, success, output, error, record, time_us, offset'
   columns+=', ok, host'
+  [[ ! -v opt[history] ]] || columns+=', segment, segment_no'
   set_patterns
   printf -v "$1" '%s' "(SELECT $columns FROM $2 WHERE output LIKE $pattern UNION ALL
     SELECT $columns FROM $2 WHERE error LIKE $pattern AND (output LIKE $pattern) IS NOT 1)"

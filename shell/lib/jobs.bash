@@ -50,7 +50,7 @@ suggest_job() {
 
 # require_jobs JOB... - calls no_job for the first that has no file of records. An empty file will do.
 require_jobs() {
-  local job path dir=$results_dir
+  local job path dir=$results_dir lost=()
   if [[ -n $hosts ]]; then
     for job; do
       has_file "$job" || {
@@ -65,7 +65,27 @@ require_jobs() {
   for job; do
     [[ -z $shared_files ]] || { has_shared_job "$job" || no_job "$EXIT_NO" "$job"; continue; }
     path=$dir/$file_before$job$file_after
-    [[ -n $job && $job != */* && -f $path && ! -L $path ]] || no_job "$EXIT_NO" "$job"
+    [[ -n $job && $job != */* && -f $path && ! -L $path ]] || lost+=("$job")
   done
+  [[ $records == task_results ]] || set_recordless_jobs lost "${lost[@]}"
+  [[ ! -v lost[0] ]] || no_job "$EXIT_NO" "${lost[0]}"
+}
+
+# set_recordless_jobs NAME JOB... - sets NAME to those of the jobs that have neither a record nor a reject in any file,
+# with one query. For --history: a job may have no live file any more.
+set_recordless_jobs() {
+  local -n recordless=$1
+  local jobs=("${@:2}") job text values='' at=0 found
+  recordless=()
+  ((${#jobs[@]})) || return 0
+  load lib/query lib/sql_text
+  for job in "${jobs[@]}"; do
+    set_sql_text text "$job"
+    values+="${values:+, }($((at++)), $text)"
+  done
+  found=$(query "SELECT column1 FROM (VALUES $values)
+    WHERE NOT EXISTS (SELECT 1 FROM $records WHERE job_id = column2)
+      AND NOT EXISTS (SELECT 1 FROM task_rejects WHERE job_id = column2);") || exit
+  for at in $found; do recordless+=("${jobs[at]}"); done
 }
 

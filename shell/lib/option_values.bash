@@ -74,9 +74,9 @@ set_time_condition() {
 }
 
 # history_option - if --history is given: the tables read rotated and archived files, too, and `records` is the one of
-# all records.
+# all records, `place` what sorts those of one job.
 history_option() {
   [[ -v opt[history] ]] || return 0
   export TASKRESULTS_SEGMENTS=all
-  records=task_history
+  records=task_history place='(segment_no << 40 | offset)' # no file has 2^40 bytes
 }

@@ -36,5 +36,5 @@ has_file() {
   [[ -e $path || -L $path || ! -r $dir || ! -x $dir ]]
 }
 
-# The table of records: with --history, that of rotated and archived files, too.
-records=task_results
+# The table of records, and in SQL, what sorts those of one job. With --history, these are others.
+records=task_results place=rowid

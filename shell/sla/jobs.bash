@@ -59,7 +59,7 @@ say_unknown() {
   local called
   (($1 + $3 == 0)) || { load lib/called; set_sql_called; }
   (($1 == 0)) || say "$1 record$( (($1 == 1)) || echo s) without a readable time not counted;" \
-    "to see them: $called 'SELECT ${host_column}job_id, timestamp FROM task_results WHERE time_us IS NULL'"
+    "to see them: $called 'SELECT ${host_column}job_id, timestamp FROM $records WHERE time_us IS NULL'"
   (($2 == 0)) || say "of $2 success$( (($2 == 1)) || echo es) it is not known how long they took;" \
     "they count as successes"
   (($3 == 0)) || say "$3 slot$( (($3 == 1)) && echo ' is' || echo 's are') unknown, and not counted; to see why:" \

@@ -44,5 +44,6 @@ require_scheduled_jobs() {
     without_file+=("$job")
   done
   load lib/listed_jobs
+  [[ $records == task_results ]] || set_recordless_jobs without_file "${without_file[@]}"
   require_listed_jobs "${without_file[@]}"
 }

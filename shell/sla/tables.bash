@@ -34,14 +34,14 @@ INSERT INTO event(job_id, at, good, is_slot, is_slow, is_untold)
 run_select() {
   if [[ $max_duration == NULL ]]; then
     printf '%s' "SELECT $job_key AS job_id, time_us AS at, ok AS good, 0 AS is_slot, 0 AS is_slow, 0 AS is_untold,
-      rowid AS place FROM task_results WHERE $known_runs AND $condition"
+      $place AS place FROM $records WHERE $known_runs AND $condition"
   elif [[ -z $logs_known$has_durations ]]; then
     printf '%s' "SELECT $job_key AS job_id, time_us AS at, ok AS good, 0 AS is_slot, 0 AS is_slow, ok AS is_untold,
-      rowid AS place FROM task_results WHERE $known_runs AND $condition"
+      $place AS place FROM $records WHERE $known_runs AND $condition"
   else
     printf '%s' "SELECT job_id, at, ok AND took <= $max_duration IS NOT 0 AS good, 0 AS is_slot,
         ok AND took > $max_duration IS 1 AS is_slow, ok AND took IS NULL AS is_untold, place
-      FROM (SELECT $job_key AS job_id, time_us AS at, ok, rowid AS place,
+      FROM (SELECT $job_key AS job_id, time_us AS at, ok, $place AS place,
           CASE WHEN started_us <= time_us THEN time_us - started_us END AS took
         FROM task_runs WHERE $known_runs AND $condition)"
   fi
