@@ -46,7 +46,8 @@ function extension() {
 const text = (value) => `CAST(x'${Buffer.from(value, "utf8").toString("hex")}' AS TEXT)`;
 const time = (value) => (value === undefined ? "NULL" : `(SELECT taskresults_time(${text(value)}))`);
 const until = (value) => (value === undefined ? "NULL" : `(SELECT taskresults_time(${text(value)}, 'until'))`);
-const job = (value) => (value === undefined ? "NULL" : text(value));
+// The job as a table's last argument. Without one there is no argument: NULL would be a job without a name.
+const job = (value) => (value === undefined ? "" : `, ${text(value)}`);
 
 // The rows of a SELECT.
 function rows(select) {
@@ -90,7 +91,7 @@ const TOOLS = {
     properties: { job: JOB, since: SINCE, limit: LIMIT },
     select: ({ job: id, since, limit = 50 }) => `
       SELECT job_id, times, first_run, last_run, substr(signature, 1, 500) AS signature
-      FROM task_errors(${time(since)}, NULL, ${job(id)}) ORDER BY times DESC, last_run DESC LIMIT ${limit}`,
+      FROM task_errors(${time(since)}, NULL${job(id)}) ORDER BY times DESC, last_run DESC LIMIT ${limit}`,
   },
   view: {
     description: "The latest records of a job, the newest first: when it ended, whether it succeeded, what it printed",
@@ -98,7 +99,7 @@ const TOOLS = {
     required: ["job"],
     select: ({ job: id, failures_only = false, since, limit = 10, max_chars = 500 }) => `
       SELECT timestamp, job_id, ${cut("job_name", 200)}, ok AS success, ${cut("output", max_chars)},
-        ${cut("error", max_chars)} FROM task_results(${job(id)}) WHERE ${failures_only ? "ok = 0" : "1"}
+        ${cut("error", max_chars)} FROM task_results(${text(id)}) WHERE ${failures_only ? "ok = 0" : "1"}
         AND ${since === undefined ? "1" : `time_us >= ${time(since)}`} ORDER BY rowid DESC LIMIT ${limit}`,
   },
   stats: {
@@ -106,7 +107,7 @@ const TOOLS = {
     properties: { job: JOB, since: SINCE, until: SINCE, limit: LIMIT },
     select: ({ job: id, since, until: to, limit = 200 }) => `
       SELECT job_id, runs, successes, failures, success_rate, first_run, last_run, streak, longest_failure_streak,
-        mtbf_s, mttr_s, p50_s, p95_s, max_s, rejects FROM task_stats(${time(since)}, ${until(to)}, ${job(id)})
+        mtbf_s, mttr_s, p50_s, p95_s, max_s, rejects FROM task_stats(${time(since)}, ${until(to)}${job(id)})
       ORDER BY success_rate LIMIT ${limit}`,
   },
   missed: {
@@ -114,7 +115,7 @@ const TOOLS = {
     properties: { job: JOB, since: SINCE, limit: LIMIT },
     select: ({ job: id, since, limit = 100 }) => `
       SELECT job_id, slot, state, reason FROM task_slots(${time(since)})
-      WHERE state = 'missed' AND ${id === undefined ? "1" : `job_id = ${job(id)}`}
+      WHERE state = 'missed' AND ${id === undefined ? "1" : `job_id = ${text(id)}`}
       ORDER BY slot_us DESC LIMIT ${limit}`,
   },
 };

@@ -60,8 +60,9 @@ end_program() {
 }
 
 # stop_program - without a word, as we end for another reason. It holds the lock, too; so the next ship could not start.
+# Nobody reads its answers any more: if that pipe were open, it could wait for us while we wait for it.
 stop_program() {
-  [[ -z $program_pid ]] || { exec {to_program}>&- && wait "$program_pid"; }
+  [[ -z $program_pid ]] || { exec {to_program}>&- {from_program}<&- && wait "$program_pid"; }
 }
 
 # leave_program - for a process of ours that may live longer than we do: it must not keep the program's input open.

@@ -69,10 +69,18 @@ assert.equal((await ask("view", { job: "big", limit: 100, max_chars: 10 })).leng
 
 // errors, stats
 assert.deepEqual((await ask("errors", { job: "odd" })).map((row) => row.times), [1]);
+const failures = await ask("errors", {});
+assert.deepEqual(failures.map((row) => [row.job_id, row.times]), [["odd", 1]]);
+assert.deepEqual([...(await ask("errors", { since: "2026-02-14" }))], [...failures]);
 assert.deepEqual([...(await ask("errors", { since: "2026-02-15" }))], []);
 const [stats] = await ask("stats", { job: "big" });
 assert.deepEqual([stats.job_id, stats.runs, stats.failures], ["big", 60, 0]);
-assert((await ask("stats", { until: "2026-02-13" })).every((row) => row.runs === 0));
+const all = await ask("stats", {});
+assert.deepEqual(all.map((row) => [row.job_id, row.runs]).sort(),
+  [["--help", 2], ["big", 60], ["odd", 2], ["x'); DROP--", 1]].sort());
+const late = await ask("stats", { since: "2026-02-14T09:30" });
+assert.deepEqual(late.filter((row) => row.runs).map((row) => [row.job_id, row.runs]), [["big", 30]]);
+assert.deepEqual((await ask("stats", { until: "2026-02-13" })).map((row) => row.runs), [0, 0, 0, 0]);
 
 // missed
 const missed = await ask("missed", { since: "2026-02-01", job: "cert-check" });

@@ -811,6 +811,19 @@ PYTHON
   [[ $(grep -c 'job second' "$said") == 1 && $(grep -c 'table dead' "$said") == 1 ]] || { cat "$said"; return 1; }
 }
 
+@test "a ship that ends in the middle of its program's answer does not wait for one who waits for it" {
+  printf '#!/bin/sh\nexec yes\n' >"$BATS_TEST_TMPDIR/talkative"
+  chmod +x "$BATS_TEST_TMPDIR/talkative"
+  # shellcheck disable=SC2016  # for the other shell
+  run timeout 20 bash -c 'source "$1/shell/ship/program.bash"
+    sqlite3_program=$2 cursor=c keep_in_memory="" CURSOR_SETUP=SELECT sqlite_plain=() sqlite_start=()
+    tell_program "SELECT 1;"
+    read -r answer <&"$from_program"
+    stop_program
+    echo "ended after $answer"' _ "$root" "$BATS_TEST_TMPDIR/talkative" 3>&-
+  assert_output 'ended after y'
+}
+
 @test "no signal leaves curl behind, in the first round or in a later one" {
   local signal round curl ship before
   for signal in TERM HUP; do
