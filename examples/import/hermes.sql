@@ -6,4 +6,4 @@
 SELECT job_id, NULL AS job_name, NULL AS output, finished_at AS finished, id AS key,
   CASE status WHEN 'completed' THEN 1 WHEN 'failed' THEN 0 WHEN 'unknown' THEN 0 END AS success,
   CASE WHEN status <> 'completed' THEN coalesce(error, status) END AS error
-FROM executions WHERE status NOT IN ('claimed', 'running')
+FROM executions WHERE ifnull(status, '') NOT IN ('claimed', 'running')

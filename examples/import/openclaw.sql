@@ -7,5 +7,5 @@ SELECT source_id AS job_id, NULL AS job_name, terminal_summary AS output, ended_
     WHEN 'lost' THEN 0 END AS success,
   CASE WHEN status <> 'succeeded' THEN coalesce(error, status) END AS error
 FROM (SELECT *, CASE WHEN json_valid(detail_json) THEN detail_json END AS detail FROM task_runs
-  WHERE runtime = 'cron' AND status NOT IN ('queued', 'running'))
+  WHERE runtime = 'cron' AND ifnull(status, '') NOT IN ('queued', 'running'))
 WHERE ifnull(detail ->> '$.status', '') <> 'skipped' AND ifnull(detail ->> '$.triggerFired', 1) <> 0

@@ -7,7 +7,8 @@
 # than they forget. The database is only read, also while its program writes to it.
 #
 # Each row is appended once, even if an import is killed, or the disk is full for a while. For that, the cursor, a small
-# database, remembers the finish time and the key of each row. A row whose finish time changes is another run.
+# database, remembers the finish time and the key of each row. A row whose finish time changes is another run. Rows with
+# the same finish time and key are one; the keys 1 and 1.0 are the same, and '1' is another.
 #
 # Texts are cut to 5000 characters, as in all records, and bytes that are not UTF-8 become U+FFFD. A row that cannot be
 # a record is left out, and named once: a finish time that is no time, a job that cannot name a file (with '/', empty,
@@ -18,12 +19,13 @@
 #   --preset NAME   what to read from it: hermes, openclaw or openclaw-2026.6 (openclaw 2026.6 and 2026.7). Each is a
 #                   file with a SELECT, in examples/import
 #   --query SQL     or a SELECT of your own, with the columns job_id, job_name, success, output, error, finished and
-#                   key, in any order. finished is a time: text, or seconds, milliseconds or microseconds since 1970; a
-#                   row without it has not finished, and is not read. key tells rows of the same finish time apart, and
-#                   never changes: a primary key. job_name, output and error may be NULL. All of its rows are read each
-#                   time, so let a large table have a condition, such as a finish time in the last 30 days
+#                   key, in any order. finished is a time: text, or seconds, milliseconds or microseconds since 1970 (a
+#                   number from 1e11 on is milliseconds, from 1e14 on microseconds); a row without it has not finished,
+#                   and is not read. key tells rows of the same finish time apart, and never changes: a primary key.
+#                   job_name, output and error may be NULL. All of its rows are read each time, so let a large table
+#                   have a condition, such as a finish time in the last 30 days
 #   --name NAME     what the cursor is called; default is the preset, or the path of the database. With another name,
-#                   all rows are new
+#                   all rows are new. Another --query of the same database needs a name
 #   --state DIR     the directory with the cursor; default .taskresults/imported in the directory of results, which has
 #                   to be yours then
 #   --quiet         do not print how many rows were imported, for cron
@@ -40,6 +42,9 @@
 # shellcheck shell=bash
 
 parse_options 'from= preset= query= name= state= quiet' "$@"
+[[ -z ${TASKRESULTS_MAP-} || $TASKRESULTS_MAP == native ]] ||
+  usage_error "import appends our scheduler's records, and TASKRESULTS_MAP names another program: unset it"
+unset TASKRESULTS_MAX_LINE # our records are short, and a batch is only found again if all of them can be read
 load lib/option_values lib/query lib/sql_text import/source import/cursor import/rounds
 at_most 0
 [[ -n ${opt[from]-} ]] || usage_error 'import wants a database: --from DB'

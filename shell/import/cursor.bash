@@ -3,7 +3,7 @@
 # A batch is appended part by part. It is on the disk, with the length of each file of a part, before the first line of
 # that part is appended; the part is forgotten in the transaction that notes its rows as imported. So after a kill, what
 # stands behind those lengths tells which rows of the batch are in the files. Its tables:
-#   meta      one value a key: format, and results, the directory that it is for
+#   meta      one value a key: format; results, the directory that it is for; source and query, what a --query reads
 #   seen      one row for each row that was imported: when it finished, its key, and when it was imported
 #   batch     the records that are on their way, each with a hash of its values
 #   targets   the files of the part that is on its way, as they were before: device, inode (NULL: none), length
@@ -28,15 +28,26 @@ INSERT OR IGNORE INTO import_cursor.meta VALUES ('format', $IMPORT_FORMAT);"
 # set_check NAME - sets NAME to the SQL that makes the tables if there are none, and fails if the cursor cannot be used:
 # nothing may be settled then. A cursor that is in the directory of results moves with it.
 set_check() {
-  local results
+  local results source query may_differ
   set_sql_text results "$results_path"
+  set_sql_text source "$(realpath -- "$source_path")"
+  set_sql_text query "$rows"
+  # A preset's keys differ from database to database, and a name that is given says which cursor is meant.
+  may_differ=1
+  [[ ! -v opt[query] || -v opt[name] ]] || may_differ=0
   printf -v "$1" '%s' "BEGIN; $IMPORT_TABLES
-INSERT OR IGNORE INTO import_cursor.meta VALUES ('results', $results); COMMIT;
+INSERT OR IGNORE INTO import_cursor.meta VALUES ('results', $results);
+INSERT OR IGNORE INTO import_cursor.meta SELECT * FROM (VALUES ('source', $source), ('query', $query))
+  WHERE ${opt[query]+1}+0;
+COMMIT;
 CREATE TEMP TABLE import_check(
   format CONSTRAINT import_format CHECK (format = $IMPORT_FORMAT),
   results CONSTRAINT import_results CHECK (results = $results OR NOT ${opt[state]+1}+0),
+  source CONSTRAINT import_query CHECK (source = $source OR $may_differ),
+  query CONSTRAINT import_query CHECK (query = $query OR $may_differ),
   wrong CONSTRAINT import_wrong CHECK (wrong = 0));
 INSERT INTO import_check SELECT max(value) FILTER (WHERE key = 'format'), max(value) FILTER (WHERE key = 'results'),
+  max(value) FILTER (WHERE key = 'source'), max(value) FILTER (WHERE key = 'query'),
   (SELECT count(*) FROM import_cursor.batch WHERE hash IS NOT taskresults_hash(json_array($RECORD)))
   FROM import_cursor.meta;"
 }
@@ -45,6 +56,10 @@ INSERT INTO import_check SELECT max(value) FILTER (WHERE key = 'format'), max(va
 say_wrong_cursor() {
   case $1 in
     *import_format*) say "the cursor $cursor was written by another version of taskresults; use that one" ;;
+    *import_query*)
+      say "the cursor $cursor is for another --query, and two that share a cursor would miss rows. Give this one a" \
+        "--name of its own; or, if it takes the other's place, --name ${cursor_name@Q}, which goes on where that ended"
+      ;;
     *import_results*)
       say "the cursor $cursor is for another directory of results, and not for $results_path; name another --state"
       ;;
@@ -74,7 +89,7 @@ open_cursor() {
   else
     own_state_folder
   fi
-  cursor=$folder/$name.db
+  cursor=$folder/$name.db cursor_name=$name
   [[ ! -L $cursor && ! -L $folder/$name.lock ]] || die "$EXIT_IO" "the cursor $cursor or its lock is a symbolic link"
   # The folders have to be on the disk before the results, or all would be imported again after a power cut.
   [[ -s $cursor ]] || sync -- "$folder" "$folder/.." "$folder/../.." 2>/dev/null

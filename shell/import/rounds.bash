@@ -73,8 +73,8 @@ set_taking() {
   printf -v "$1" '%s' "
 CREATE TEMP TABLE import_pending AS SELECT count(*) AS n FROM import_cursor.batch;
 INSERT OR IGNORE INTO import_cursor.batch SELECT time_us, key, $RECORD, taskresults_hash(json_array($RECORD))
-  FROM (SELECT time_us, key, job_id, ifnull(nullif(job_name, ''), job_id) AS job_name, +success AS success,
-      output, error,
+  FROM (SELECT time_us, key, job_id, ifnull(nullif(job_name, ''), job_id) AS job_name,
+      CAST(success AS INTEGER) AS success, output, error,
       strftime('%Y-%m-%dT%H:%M:%S', (time_us - us) / 1000000, 'unixepoch') || printf('.%06dZ', us) AS timestamp
     FROM (SELECT *, (time_us % 1000000 + 1000000) % 1000000 AS us FROM ($row_sql) AS r
       WHERE problem IS NULL AND (SELECT n FROM import_pending) = 0 AND NOT EXISTS (SELECT 1 FROM import_cursor.seen AS s
@@ -84,16 +84,20 @@ $NEXT_JOBS"
 }
 
 # SQL: of a batch that was on its way when an import ended too early, finds the lines that are in the files. Where a
-# file is not the one that it was, it was pruned or rotated since; then all that is left of the job is searched. (A
-# DELETE without a condition would write even if there is nothing.)
-SETTLE_SQL="BEGIN;
-CREATE TEMP TABLE import_target AS SELECT t.*, EXISTS (SELECT 1 FROM task_lines AS l
-    WHERE l.job = t.job_id AND l.inode = t.inode AND l.dev = t.dev) AS is_there FROM import_cursor.targets AS t;
+# file is not the one that it was, or is shorter, it was pruned or rotated since; then all that is left of the job is
+# searched. The source may have tables with the names of ours, so these have names in temp, which SQLite looks up first.
+# (A DELETE without a condition would write even if there is nothing.)
+SETTLE_SQL="CREATE VIRTUAL TABLE temp.import_lines USING task_lines;
+CREATE VIRTUAL TABLE temp.import_history USING task_history;
+BEGIN;
+CREATE TEMP TABLE import_target AS SELECT t.*, ifnull(t.bytes <= (SELECT max(l.offset + l.length + l.terminated)
+    FROM import_lines AS l WHERE l.job = t.job_id AND l.inode = t.inode AND l.dev = t.dev), 0) AS is_there
+  FROM import_cursor.targets AS t;
 CREATE TEMP TABLE import_line AS SELECT l.job_id, l.job_name, l.success, l.output, l.error, l.timestamp
-  FROM import_target AS t CROSS JOIN task_lines AS l ON l.job = t.job_id
+  FROM import_target AS t CROSS JOIN import_lines AS l ON l.job = t.job_id
   WHERE t.is_there AND l.offset >= t.bytes AND l.reason IS NULL;
 INSERT INTO import_line SELECT h.job_id, h.job_name, h.success, h.output, h.error, h.timestamp
-  FROM import_target AS t CROSS JOIN task_history AS h ON h.job = t.job_id WHERE NOT t.is_there;
+  FROM import_target AS t CROSS JOIN import_history AS h ON h.job = t.job_id WHERE NOT t.is_there;
 CREATE TEMP TABLE import_done AS SELECT b.time_us, b.key
   FROM (SELECT *, row_number() OVER (PARTITION BY $RECORD ORDER BY time_us, key) AS place FROM import_cursor.batch) AS b
   JOIN (SELECT *, count(*) AS n FROM import_line GROUP BY $RECORD) AS l USING ($RECORD)

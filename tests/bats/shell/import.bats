@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # taskresults import: rows of other schedulers' databases, each once.
 
-# shellcheck disable=SC2154  # helpers.bash and bats set them
+# shellcheck disable=SC2154,SC2030,SC2031  # helpers.bash and bats set them; tests are subshells
 
 load ../../lib/helpers
 load ../../lib/shell
@@ -137,7 +137,7 @@ PYTHON
     ('a', 'j', '', 1, '', '', 1770000000), ('A', 'j', '', 1, '', '', 1770000000)"
   run import --query "$query"
   assert_output '2 rows imported'
-  run import --query "SELECT 'j' AS job_id, '' AS job_name, 1 AS success, '' AS output, '' AS error, 1770000000 AS finished, value AS key
+  run import --name keys --query "SELECT 'j' AS job_id, '' AS job_name, 1 AS success, '' AS output, '' AS error, 1770000000 AS finished, value AS key
     FROM json_each('[1, \"1\", 1]') ; "
   [[ $status == 1 && $output == *'another row has its finish time and key'*'2 rows imported' ]] || { echo "$output"; return 1; }
 }
@@ -295,6 +295,82 @@ PYTHON
   cp "$BATS_TEST_TMPDIR/good.db" "$cursor"
   run import --preset hermes
   assert_output '3 rows imported'
+}
+
+# import_then_forget - imports what is new, and then has the cursor as it was when the batch was on its way: as if the
+# import was killed between its last line and its note of it. A row of the job "block" has to be new.
+import_then_forget() {
+  local cursor=$results/.taskresults/imported/c.db
+  mkdir "$results/block.jsonl"
+  run import --query "$query" --name c
+  [[ $status == 3 && $output == *block* ]] || { echo "$status: $output"; return 1; }
+  cp "$cursor" "$BATS_TEST_TMPDIR/on_its_way.db"
+  rmdir "$results/block.jsonl"
+  run import --query "$query" --name c
+  [[ $status == 0 ]] || { echo "$status: $output"; return 1; }
+  cp "$BATS_TEST_TMPDIR/on_its_way.db" "$cursor"
+}
+
+@test "after a kill: a success of 1.0, a shorter longest line, a map, or tables with our names in the source change nothing" {
+  make_runs "(1, 'a', '', 1.0, 'first', '', 1770000000), (2, 'a', '', 1, 'second', '', 1770000001)"
+  in_source 'CREATE TABLE task_lines(x); CREATE TABLE task_history(x); CREATE TABLE task_results(x)'
+  import --query "$query" --name c
+  in_source "INSERT INTO runs VALUES (3, 'a', '', 1.0, 'third', '', 1770000002), (4, 'block', '', 0.0, '', '', 1770000002)"
+  import_then_forget
+  TASKRESULTS_MAP=runs run import --query "$query" --name c
+  [[ $status == 2 && $output == *'TASKRESULTS_MAP names another program: unset it'* ]] || { echo "$status: $output"; return 1; }
+  TASKRESULTS_MAX_LINE=10 run import --query "$query" --name c
+  assert_output '0 rows imported'
+  assert_rows 'first,second,third,' "SELECT group_concat(output) FROM (SELECT output FROM task_results ORDER BY job_id, rowid)"
+}
+
+@test "after a kill and a copytruncate, the rows are found in the copy" {
+  make_runs "(1, 'a', '', 1, printf('%.500c', 'x'), '', 1770000000)"
+  import --query "$query" --name c
+  in_source "INSERT INTO runs VALUES (2, 'a', '', 1, 'second', '', 1770000001), (3, 'block', '', 1, '', '', 1770000002)"
+  import_then_forget
+  cp "$results/a.jsonl" "$results/a.jsonl.1"
+  make_line() { printf '{"timestamp": "2026-11-01T00:00:00Z", "job_id": "a", "job_name": "a", "success": true, "output": "", "error": ""}\n'; }
+  make_line >"$results/a.jsonl"
+  run import --query "$query" --name c
+  assert_output '0 rows imported'
+  [[ $(cat "$results"/a.jsonl* | wc -l) == 3 ]]
+}
+
+@test "two queries of one database do not share a cursor unless --name says so; a cursor without its query takes the next" {
+  make_runs "(1, 'a', '', 1, '', '', 1770000000)"
+  in_source "CREATE TABLE more AS SELECT * FROM runs"
+  run import --query "$query"
+  assert_output '1 row imported'
+  run import --query "${query/runs/more}"
+  [[ $status == 3 && $output == *'is for another --query, and two that share a cursor would miss rows. Give this one a --name'* ]] || { echo "$status: $output"; return 1; }
+  run import --query "${query/runs/more}" --name more
+  assert_output '1 row imported'
+  run import --query "$query;"
+  assert_output '0 rows imported'
+  [[ $(records | wc -l) == 2 ]]
+  rm "$results/.taskresults/imported/more.db"
+  local cursors=("$results/.taskresults/imported"/*.db) name
+  name=${cursors[0]##*/} name=${name%.db}
+  run import --query "${query/runs/more}" --name "$name"
+  assert_output '0 rows imported'
+  sqlite3 -batch -init /dev/null "${cursors[0]}" "DELETE FROM meta WHERE key IN ('source', 'query')"
+  run import --query "${query/runs/more} "
+  assert_output '0 rows imported'
+  run import --query "$query"
+  [[ $status == 3 && $output == *"or, if it takes the other's place, --name '$name', which goes on where that ended" ]] || { echo "$output"; return 1; }
+}
+
+@test "a row without a status is named by the presets" {
+  in_source "CREATE TABLE executions(id, job_id, status, finished_at, error); INSERT INTO executions VALUES ('n', 'mail', NULL, 1770000000, 'x');
+    CREATE TABLE task_runs(task_id, runtime, source_id, ended_at, status, error, terminal_summary, detail_json);
+    INSERT INTO task_runs VALUES ('n', 'cron', 'mail', 1770000000, NULL, '', '', '{}');
+    CREATE TABLE cron_run_logs(store_key, job_id, seq, ts, status, error, summary); INSERT INTO cron_run_logs VALUES ('s', 'mail', 1, 1770000000, NULL, '', '')"
+  local preset
+  for preset in hermes openclaw openclaw-2026.6; do
+    run import --preset "$preset"
+    [[ $status == 1 && $output == *'left out 1 row: success is neither 0 nor 1'* ]] || { echo "$preset: $status: $output"; return 1; }
+  done
 }
 
 @test "as root, import does not keep its cursor in another user's directory" {
