@@ -80,7 +80,7 @@ static size_t check_block(const TrBlock *block, TrWant want, const Line *line, s
 
 /* As in workers.c, which is what makes them. */
 static void make_block(TrBlock *block, int fd, size_t size, size_t max_line) {
-  *block = (TrBlock){.room = TR_BLOCK_ALIGNMENT + TR_BLOCK_BYTES + max_line + 1};
+  *block = (TrBlock){.room = TR_BLOCK_ALIGNMENT + TR_BLOCK_BYTES + max_line + 1, .most = TR_BLOCK_LINES};
   block->file.fd = fd;
   block->file.stat.st_size = (off_t)size;
   block->allocated = malloc(TR_BLOCK_ALIGNMENT + block->room + TR_PADDING);
