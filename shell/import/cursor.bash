@@ -5,6 +5,7 @@
 # stands behind those lengths tells which rows of the batch are in the files. Its tables:
 #   meta      one value a key: format; results, the directory that it is for; source and query, what a --query reads
 #   seen      one row for each row that was imported: when it finished, its key, and when it was imported
+#   records   how many rows became the same record, which only their keys told apart: by its hash
 #   batch     the records that are on their way, each with a hash of its values
 #   targets   the files of the part that is on its way, as they were before: device, inode (NULL: none), length
 #   refused   the rows that cannot be records: why, and whether it was said
@@ -17,6 +18,7 @@ IMPORT_FORMAT=1
 IMPORT_TABLES="CREATE TABLE IF NOT EXISTS import_cursor.meta(key TEXT PRIMARY KEY, value) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS import_cursor.seen(time_us INTEGER, key, seen_s INTEGER, PRIMARY KEY(time_us, key))
   WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS import_cursor.records(hash INTEGER PRIMARY KEY, n INTEGER, seen_s INTEGER);
 CREATE TABLE IF NOT EXISTS import_cursor.batch(time_us INTEGER, key, job_id TEXT, job_name TEXT, success INTEGER,
   output TEXT, error TEXT, timestamp TEXT, hash INTEGER, PRIMARY KEY(time_us, key)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS import_cursor.targets(job_id TEXT PRIMARY KEY, dev INTEGER, inode INTEGER, bytes INTEGER)

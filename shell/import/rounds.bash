@@ -83,9 +83,13 @@ INSERT OR IGNORE INTO import_cursor.batch SELECT time_us, key, $RECORD, taskresu
 $NEXT_JOBS"
 }
 
+# SQL: counts the records of PART as imported.
+COUNT_RECORDS="INSERT INTO import_cursor.records SELECT hash, count(*), unixepoch() FROM PART WHERE true GROUP BY hash
+  ON CONFLICT DO UPDATE SET n = n + excluded.n, seen_s = excluded.seen_s;"
+
 # SQL: of a batch that was on its way when an import ended too early, finds the lines that are in the files. Where a
 # file is not the one that it was, or is shorter, it was pruned or rotated since; then all that is left of the job is
-# searched. The source may have tables with the names of ours, so these have names in temp, which SQLite looks up first.
+# searched, less the same records that were imported before. The source may have tables with the names of ours, so these have names in temp, which SQLite looks up first.
 # (A DELETE without a condition would write even if there is nothing.)
 SETTLE_SQL="CREATE VIRTUAL TABLE temp.import_lines USING task_lines;
 CREATE VIRTUAL TABLE temp.import_history USING task_history;
@@ -98,11 +102,14 @@ CREATE TEMP TABLE import_line AS SELECT l.job_id, l.job_name, l.success, l.outpu
   WHERE t.is_there AND l.offset >= t.bytes AND l.reason IS NULL;
 INSERT INTO import_line SELECT h.job_id, h.job_name, h.success, h.output, h.error, h.timestamp
   FROM import_target AS t CROSS JOIN import_history AS h ON h.job = t.job_id WHERE NOT t.is_there;
-CREATE TEMP TABLE import_done AS SELECT b.time_us, b.key
+CREATE TEMP TABLE import_done AS SELECT b.time_us, b.key, b.hash
   FROM (SELECT *, row_number() OVER (PARTITION BY $RECORD ORDER BY time_us, key) AS place FROM import_cursor.batch) AS b
   JOIN (SELECT *, count(*) AS n FROM import_line GROUP BY $RECORD) AS l USING ($RECORD)
-  WHERE b.place <= l.n;
+  JOIN import_target AS t ON t.job_id = b.job_id
+  LEFT JOIN import_cursor.records AS r ON r.hash = b.hash AND NOT t.is_there
+  WHERE b.place <= l.n - ifnull(r.n, 0);
 INSERT OR IGNORE INTO import_cursor.seen SELECT time_us, key, unixepoch() FROM import_done;
+${COUNT_RECORDS/PART/import_done}
 DELETE FROM import_cursor.batch WHERE EXISTS (SELECT 1 FROM import_done AS d
   WHERE d.time_us = batch.time_us AND d.key = batch.key);
 DELETE FROM import_cursor.targets WHERE true;
@@ -123,7 +130,8 @@ SELECT 'refused', count(*), problem, replace(replace(ifnull(min(key), ''), char(
   FROM import_cursor.refused WHERE NOT told GROUP BY problem;
 UPDATE import_cursor.refused SET told = 1 WHERE NOT told;
 DELETE FROM import_cursor.seen WHERE seen_s < unixepoch() - $REMEMBERED_S
-  AND (time_us, key) NOT IN (SELECT time_us, +key FROM ($row_sql) WHERE problem IS NULL);"
+  AND (time_us, key) NOT IN (SELECT time_us, +key FROM ($row_sql) WHERE problem IS NULL);
+DELETE FROM import_cursor.records WHERE seen_s < unixepoch() - $REMEMBERED_S;"
 }
 
 # set_append NAME - sets NAME to the SQL that appends the next part of the batch. The files' lengths, from `targets`,
@@ -131,10 +139,11 @@ DELETE FROM import_cursor.seen WHERE seen_s < unixepoch() - $REMEMBERED_S
 set_append() {
   printf -v "$1" '%s' "BEGIN; INSERT INTO import_cursor.targets VALUES $targets; COMMIT;
 CREATE VIRTUAL TABLE temp.import_results USING task_results(sync=data);
-CREATE TEMP TABLE import_part AS SELECT time_us, key FROM ($NEXT_PART);
+CREATE TEMP TABLE import_part AS SELECT time_us, key, hash FROM ($NEXT_PART);
 INSERT INTO import_results($RECORD) SELECT $RECORD FROM ($NEXT_PART) ORDER BY time_us, key;
 SELECT 'imported', count(*) FROM import_part;
 BEGIN; INSERT OR IGNORE INTO import_cursor.seen SELECT time_us, key, unixepoch() FROM import_part;
+${COUNT_RECORDS/PART/import_part}
 DELETE FROM import_cursor.batch
   WHERE (time_us, key) <= (SELECT time_us, key FROM import_part ORDER BY time_us DESC, key DESC LIMIT 1);
 DELETE FROM import_cursor.targets; COMMIT;

@@ -337,6 +337,24 @@ import_then_forget() {
   [[ $(cat "$results"/a.jsonl* | wc -l) == 3 ]]
 }
 
+@test "after a kill, a row is not taken for an older one of the same record that was rotated away" {
+  make_runs "(1, 'a', '', 1, 'same', '', 1770000000)"
+  import --query "$query" --name c
+  mv "$results/a.jsonl" "$results/a.jsonl.1"
+  in_source "INSERT INTO runs VALUES (2, 'a', '', 1, 'same', '', 1770000000), (3, 'block', '', 1, '', '', 1770000002)"
+  import_then_forget # its second import settled a batch of which nothing was in the files
+  [[ $(cat "$results"/a.jsonl* | wc -l) == 2 ]] || { cat "$results"/a.jsonl*; return 1; }
+  run import --query "$query" --name c
+  assert_output '0 rows imported'
+  in_source "INSERT INTO runs VALUES (4, 'a', '', 1, 'same', '', 1770000000), (5, 'block', '', 1, '', '', 1770000003)"
+  rm "$results/block.jsonl"
+  mv "$results/a.jsonl" "$results/a.jsonl.2"
+  import_then_forget
+  run import --query "$query" --name c
+  assert_output '0 rows imported'
+  [[ $(cat "$results"/a.jsonl* | wc -l) == 3 ]]
+}
+
 @test "two queries of one database do not share a cursor unless --name says so; a cursor without its query takes the next" {
   make_runs "(1, 'a', '', 1, '', '', 1770000000)"
   in_source "CREATE TABLE more AS SELECT * FROM runs"
