@@ -14,6 +14,8 @@
 # a record is left out, and named once: a finish time that is no time, a job that cannot name a file (with '/', empty,
 # over 249 bytes), a success that is neither 0 nor 1, or no key.
 #
+# Rows of a job whose file cannot be appended to wait in the cursor, and the others are imported.
+#
 # Options:
 #   --from DB       the database
 #   --preset NAME   what to read from it: hermes, openclaw or openclaw-2026.6 (openclaw 2026.6 and 2026.7). Each is a
@@ -61,21 +63,28 @@ open_source
 read_rows
 open_cursor
 set_row_sql
+imported=0 has_refused='' jobs=() waiting=()
+set_next_part
 set_taking taking
 set_refusals refusals
-imported=0 has_refused='' jobs=()
 set_check check
 run_round "$check
 $SETTLE_SQL $refusals $taking"
 read_answer
 while ((${#jobs[@]})); do
-  set_targets
-  set_append append
-  run_round "$append"
+  if set_targets; then
+    set_append append
+    run_round "$append"
+  else
+    set_next_part
+    set_taking taking
+    run_round "$next_jobs"
+  fi
   read_answer
   ((${#jobs[@]} == 0)) || continue
   run_round "$taking" # what came meanwhile
   read_answer
 done
 [[ -v opt[quiet] ]] || printf '%s\n' "$imported row$( ((imported == 1)) || echo s) imported"
+((${#waiting[@]} == 0)) || exit "$EXIT_IO"
 [[ -z $has_refused ]] || exit "$EXIT_NO"

@@ -63,15 +63,22 @@ $rows
     ) AS r WHERE r.finished IS NOT NULL)"
 }
 
-# NEXT_PART is the part of the batch that comes next, and NEXT_JOBS prints its jobs.
-NEXT_PART="SELECT * FROM import_cursor.batch ORDER BY time_us, key LIMIT $PART_ROWS"
-NEXT_JOBS="SELECT 'target', hex(job_id) FROM (SELECT DISTINCT job_id FROM ($NEXT_PART));"
+# set_next_part - sets `next_part` to a SELECT of the part of the batch that comes next, and `next_jobs` to the SQL that
+# prints its jobs. Rows of jobs in `waiting`, whose files cannot be appended to, stay in the batch.
+set_next_part() {
+  local IFS=,
+  next_part="SELECT * FROM import_cursor.batch WHERE job_id NOT IN (${waiting[*]})
+    ORDER BY time_us, key LIMIT $PART_ROWS"
+  next_jobs="SELECT 'target', hex(job_id) FROM (SELECT DISTINCT job_id FROM ($next_part));"
+}
 
-# set_taking NAME - sets NAME to the SQL that makes a batch of the first new rows, if there is no batch. In what the
-# source calls a key, 'a' and 'A' may be the same; not here.
+# set_taking NAME - sets NAME to the SQL that makes a batch of the first new rows, if there is none but what waits. In
+# what the source calls a key, 'a' and 'A' may be the same; not here.
 set_taking() {
+  local IFS=,
   printf -v "$1" '%s' "
-CREATE TEMP TABLE import_pending AS SELECT count(*) AS n FROM import_cursor.batch;
+CREATE TEMP TABLE import_pending AS SELECT count(*) AS n FROM import_cursor.batch
+  WHERE job_id NOT IN (${waiting[*]});
 INSERT OR IGNORE INTO import_cursor.batch SELECT time_us, key, $RECORD, taskresults_hash(json_array($RECORD))
   FROM (SELECT time_us, key, job_id, ifnull(nullif(job_name, ''), job_id) AS job_name,
       CAST(success AS INTEGER) AS success, output, error,
@@ -79,8 +86,10 @@ INSERT OR IGNORE INTO import_cursor.batch SELECT time_us, key, $RECORD, taskresu
     FROM (SELECT *, (time_us % 1000000 + 1000000) % 1000000 AS us FROM ($row_sql) AS r
       WHERE problem IS NULL AND (SELECT n FROM import_pending) = 0 AND NOT EXISTS (SELECT 1 FROM import_cursor.seen AS s
         WHERE s.time_us = r.time_us AND s.key COLLATE BINARY = r.key)
+        AND NOT EXISTS (SELECT 1 FROM import_cursor.batch AS b
+          WHERE b.time_us = r.time_us AND b.key COLLATE BINARY = r.key)
       ORDER BY time_us, key COLLATE BINARY LIMIT $BATCH_ROWS));
-$NEXT_JOBS"
+$next_jobs"
 }
 
 # SQL: counts the records of PART as imported.
@@ -89,8 +98,8 @@ COUNT_RECORDS="INSERT INTO import_cursor.records SELECT hash, count(*), unixepoc
 
 # SQL: of a batch that was on its way when an import ended too early, finds the lines that are in the files. Where a
 # file is not the one that it was, or is shorter, it was pruned or rotated since; then all that is left of the job is
-# searched, less the same records that were imported before. The source may have tables with the names of ours, so these have names in temp, which SQLite looks up first.
-# (A DELETE without a condition would write even if there is nothing.)
+# searched, less the same records that were imported before. The source may have tables with the names of ours, so these
+# have names in temp, which SQLite looks up first. (A DELETE without a condition would write even if there is nothing.)
 SETTLE_SQL="CREATE VIRTUAL TABLE temp.import_lines USING task_lines;
 CREATE VIRTUAL TABLE temp.import_history USING task_history;
 BEGIN;
@@ -139,15 +148,14 @@ DELETE FROM import_cursor.records WHERE seen_s < unixepoch() - $REMEMBERED_S;"
 set_append() {
   printf -v "$1" '%s' "BEGIN; INSERT INTO import_cursor.targets VALUES $targets; COMMIT;
 CREATE VIRTUAL TABLE temp.import_results USING task_results(sync=data);
-CREATE TEMP TABLE import_part AS SELECT time_us, key, hash FROM ($NEXT_PART);
-INSERT INTO import_results($RECORD) SELECT $RECORD FROM ($NEXT_PART) ORDER BY time_us, key;
+CREATE TEMP TABLE import_part AS SELECT time_us, key, hash FROM ($next_part);
+INSERT INTO import_results($RECORD) SELECT $RECORD FROM ($next_part) ORDER BY time_us, key;
 SELECT 'imported', count(*) FROM import_part;
 BEGIN; INSERT OR IGNORE INTO import_cursor.seen SELECT time_us, key, unixepoch() FROM import_part;
 ${COUNT_RECORDS/PART/import_part}
-DELETE FROM import_cursor.batch
-  WHERE (time_us, key) <= (SELECT time_us, key FROM import_part ORDER BY time_us DESC, key DESC LIMIT 1);
+DELETE FROM import_cursor.batch WHERE (time_us, key) IN (SELECT time_us, key FROM import_part);
 DELETE FROM import_cursor.targets; COMMIT;
-$NEXT_JOBS"
+$next_jobs"
 }
 
 # read_answer - from `answer`: sets `jobs` to the jobs of the part that comes next, adds to `imported`, and says
@@ -167,21 +175,40 @@ read_answer() {
   done < <(printf '%s\n' "$answer")
 }
 
-# set_targets - sets `targets` to the SQL values of the part's files, of `jobs`, as they are now.
+# set_targets - sets `targets` to the SQL values of the part's files, of `jobs`, as they are now. Fails if some of them
+# cannot be appended to: then these are in `waiting` now, and another part comes next.
 set_targets() {
-  local hex name i there=() paths=() stats=()
+  local hex name path i there=() paths=() stats=() before=${#waiting[@]}
   targets=
   for hex in "${jobs[@]}"; do
     name=
     for ((i = 0; i < ${#hex}; i += 2)); do name+="\\x${hex:i:2}"; done
     printf -v name '%b' "$name"
-    if [[ -f $results_path/$name.jsonl && ! -L $results_path/$name.jsonl ]]; then
-      paths+=("$results_path/$name.jsonl") there+=("$hex")
+    path=$results_path/$name.jsonl
+    if [[ -L $path || (-e $path && ! (-f $path && -w $path)) ]]; then
+      waiting+=("CAST(x'$hex' AS TEXT)")
+      say "the rows of the job $name wait, since its file $path $(why_not "$path")"
+    elif [[ -e $path ]]; then
+      paths+=("$path") there+=("$hex")
     else
       targets+="${targets:+, }(CAST(x'$hex' AS TEXT), NULL, NULL, 0)"
     fi
   done
+  ((${#waiting[@]} == before)) || return
   ((${#paths[@]} == 0)) || mapfile -t stats < <(stat --printf '%d, %i, %s\n' -- "${paths[@]}")
   ((${#stats[@]} == ${#paths[@]})) || die "$EXIT_BUSY" 'a file of results disappeared just now; try again'
   for i in "${!there[@]}"; do targets+="${targets:+, }(CAST(x'${there[i]}' AS TEXT), ${stats[i]})"; done
+}
+
+# why_not PATH - prints why a file cannot be appended to.
+why_not() {
+  if [[ -L $1 ]]; then
+    echo 'is a symbolic link'
+  elif [[ -d $1 ]]; then
+    echo 'is a directory'
+  elif [[ -f $1 ]]; then
+    echo 'cannot be written'
+  else
+    echo 'is no regular file'
+  fi
 }

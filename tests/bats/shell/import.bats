@@ -37,6 +37,19 @@ make_runs() {
   in_source "CREATE TABLE runs(id, job, name, ok, log, err, ended); INSERT INTO runs VALUES $1"
 }
 
+# import_until_append OPTION... - an import whose sqlite3 program ends just before it appends: the batch is on its way.
+import_until_append() {
+  local program=$BATS_TEST_TMPDIR/until_append
+  cat >"$program" <<'END'
+#!/bin/bash
+[[ " $* " == *" file:"* ]] || exec sqlite3 "$@"
+exec sqlite3 "$@" < <(sed '/TABLE temp.import_results/,$d')
+END
+  chmod +x "$program"
+  TASKRESULTS_SQLITE3=$program run import "$@"
+  [[ $status == 3 && $output == *'ended too early' ]] || { echo "$status: $output"; return 1; }
+}
+
 make_hermes() {
   in_source "CREATE TABLE executions (id TEXT PRIMARY KEY, job_id TEXT NOT NULL, source TEXT NOT NULL, process_id TEXT NOT NULL,
       pid INTEGER NOT NULL, status TEXT NOT NULL, claimed_at TEXT NOT NULL, started_at TEXT, finished_at TEXT, error TEXT);
@@ -249,11 +262,18 @@ PYTHON
     INSERT INTO runs SELECT i, 'job' || (i % 3), '', 1, i, '', 1770000000 + (i * 7919) % 4507 FROM n; DELETE FROM runs WHERE id = 0"
   mkdir "$results/job1.jsonl"
   run import --query "$query"
-  [[ $status == 3 && $output == *'job1'*'is a directory'* ]] || { echo "$status: $output"; return 1; }
-  rmdir "$results/job1.jsonl"
+  [[ $status == 3 && $output == *'job1'*'is a directory'*'3000 rows imported' ]] || { echo "$status: $output"; return 1; }
+  in_source "INSERT INTO runs VALUES (4501, 'job1', '', 1, 4501, '', 1770005000), (4502, 'job2', '', 1, 4502, '', 1770005001); DELETE FROM runs WHERE id < 9"
   run import --query "$query"
-  assert_output '4500 rows imported'
-  assert_rows '4500|4500|0' "SELECT count(*), count(DISTINCT output), (SELECT count(*) FROM (SELECT time_us < lag(time_us) OVER (PARTITION BY job_id ORDER BY rowid)
+  [[ $status == 3 && $output == *'job1'*'is a directory'*$'\n1 row imported' ]] || { echo "$status: $output"; return 1; }
+  rmdir "$results/job1.jsonl"
+  ln -s "$BATS_TEST_TMPDIR/none" "$results/job1.jsonl"
+  run import --query "$query"
+  [[ $status == 3 && $output == *'job1'*'is a symbolic link'*$'\n0 rows imported' ]] || { echo "$status: $output"; return 1; }
+  rm "$results/job1.jsonl"
+  run import --query "$query"
+  assert_output '1501 rows imported'
+  assert_rows '4502|4502|0' "SELECT count(*), count(DISTINCT output), (SELECT count(*) FROM (SELECT time_us < lag(time_us) OVER (PARTITION BY job_id ORDER BY rowid)
     AS back FROM task_results) WHERE back) FROM task_results"
 }
 
@@ -279,10 +299,7 @@ PYTHON
 @test "a cursor that is damaged, or of another version, is refused before anything is settled with it" {
   local cursor=$results/.taskresults/imported/hermes.db
   make_hermes
-  mkdir "$results/news.jsonl" # so that the batch stays
-  run import --preset hermes
-  [[ $status == 3 ]]
-  rmdir "$results/news.jsonl"
+  import_until_append --preset hermes
   cp "$cursor" "$BATS_TEST_TMPDIR/good.db"
   sqlite3 -batch -init /dev/null "$cursor" "UPDATE batch SET error = 'other' WHERE job_id = 'news'"
   run import --preset hermes
@@ -298,14 +315,11 @@ PYTHON
 }
 
 # import_then_forget - imports what is new, and then has the cursor as it was when the batch was on its way: as if the
-# import was killed between its last line and its note of it. A row of the job "block" has to be new.
+# import was killed between its last line and its note of it.
 import_then_forget() {
   local cursor=$results/.taskresults/imported/c.db
-  mkdir "$results/block.jsonl"
-  run import --query "$query" --name c
-  [[ $status == 3 && $output == *block* ]] || { echo "$status: $output"; return 1; }
+  import_until_append --query "$query" --name c
   cp "$cursor" "$BATS_TEST_TMPDIR/on_its_way.db"
-  rmdir "$results/block.jsonl"
   run import --query "$query" --name c
   [[ $status == 0 ]] || { echo "$status: $output"; return 1; }
   cp "$BATS_TEST_TMPDIR/on_its_way.db" "$cursor"
@@ -347,7 +361,6 @@ import_then_forget() {
   run import --query "$query" --name c
   assert_output '0 rows imported'
   in_source "INSERT INTO runs VALUES (4, 'a', '', 1, 'same', '', 1770000000), (5, 'block', '', 1, '', '', 1770000003)"
-  rm "$results/block.jsonl"
   mv "$results/a.jsonl" "$results/a.jsonl.2"
   import_then_forget
   run import --query "$query" --name c
