@@ -154,6 +154,42 @@ static int64_t highest_number(const TrPrune *prune) {
   return highest;
 }
 
+/* The receipts keep the names of segments that somebody has removed. A new segment with such a name would switch off the
+** receipt of the old one. What cannot be opened here is refused with the receipt of this prune. */
+static int read_receipts(TrPrune *prune, TrDir *dir, int64_t *highest, char **what) {
+  TrReceipts receipts = {.file.fd = -1};
+  TrSegmentName name;
+  int code = tr_receipts_open(&receipts, dir, prune->file_name, prune->poll, NULL);
+  bool is_open = code == SQLITE_OK && receipts.file.fd >= 0;
+  while (is_open && code == SQLITE_OK && (code = tr_receipts_next(&receipts, what)) == SQLITE_ROW) {
+    const char *archive = receipts.receipt.archive;
+    bool is_higher = archive && parse_segment(prune, archive, &name) && name.number > *highest;
+    if (is_higher) *highest = name.number;
+    code = SQLITE_OK;
+  }
+  tr_receipts_close(&receipts);
+  bool matters = is_open || code == SQLITE_NOMEM || code == SQLITE_INTERRUPT;
+  return code == SQLITE_DONE || !matters ? SQLITE_OK : code;
+}
+
+static int raise_to_receipts(TrPrune *prune, int64_t *highest, char **message) {
+  TrOwnFolder folder = {.fd = -1};
+  TrDir dir = *prune->dir;
+  char *what = NULL;
+  int code =
+      tr_own_folder_open(&folder, prune->dir->fd, prune->dir->path, TR_RECEIPTS_FOLDER, false, TR_RECEIPTS_WHAT, NULL);
+  if (code != SQLITE_OK || folder.fd < 0) return code == SQLITE_NOMEM ? code : SQLITE_OK;
+  char *path = sqlite3_mprintf("%s/" TR_OWN_FOLDER "/" TR_RECEIPTS_FOLDER, prune->dir->path);
+  dir.fd = folder.fd;
+  dir.path = path;
+  code = path ? read_receipts(prune, &dir, highest, &what) : SQLITE_NOMEM;
+  if (what) tr_prune_error(prune, code, message, 0, "cannot be archived (" WITHOUT_ARCHIVE "): %s", what);
+  sqlite3_free(what);
+  sqlite3_free(path);
+  tr_own_folder_close(&folder);
+  return code;
+}
+
 /* The name of the one segment with this number; NULL if there are several, it is pending, or the name is not ours. */
 static const char *find_segment(const TrPrune *prune, int64_t number) {
   const char *only = NULL;
@@ -219,6 +255,16 @@ static int name_segment(TrPrune *prune, int64_t number, char **message) {
   }
   snprintf(prune->archive.name, sizeof prune->archive.name, "%s-%lld" TR_SUFFIX ".zst", first, (long long)number);
   return code;
+}
+
+/* A name that readers do not know would hide the lines. */
+static int check_name(const TrPrune *prune, int64_t number, char **message) {
+  TrSegmentName name;
+  if (parse_segment(prune, prune->archive.name, &name) && name.number == number) return SQLITE_OK;
+  return archive_file_error(prune, 0, prune->archive.name,
+                            "would have a number with too many digits: give the segment with the highest number, and "
+                            "the receipts that name it, a lower one",
+                            message);
 }
 
 static void name_pending(TrPruneArchive *archive, uint64_t source) {
@@ -304,7 +350,9 @@ int tr_archive_prepare(TrPrune *prune, char **message) {
   int code = open_archive(prune, true, message);
   if (code == SQLITE_OK) code = take_newest(prune, find_segment(prune, number), &taken, message);
   if (code != SQLITE_OK || taken) return code;
-  code = name_segment(prune, number + 1, message);
+  code = raise_to_receipts(prune, &number, message);
+  if (code == SQLITE_OK) code = name_segment(prune, number + 1, message);
+  if (code == SQLITE_OK) code = check_name(prune, number + 1, message);
   return code == SQLITE_OK ? make_pending(prune, message) : code;
 }
 

@@ -65,11 +65,11 @@ static int enter_receipts(TrCountedReceipts *counted, const TrHistory *history, 
 
 /* --- which receipts count ----------------------------------------------------------------------------------------- */
 
-/* Is there a segment in the archive with that name, be it finished or not? */
+/* Is there a segment in the archive with that name, be it finished or not? A link or a folder has no records. */
 static bool is_archived(const TrHistory *history, const char *archive) {
   for (size_t i = 0; i < history->count; i++) {
     const TrSegment *segment = &history->segment[i];
-    if (segment->name.kind != TR_SEGMENT_ARCHIVED) continue;
+    if (segment->name.kind != TR_SEGMENT_ARCHIVED || segment->entry != TR_ENTRY_READABLE) continue;
     const char *slash = strrchr(segment->path, '/'), *name = slash ? slash + 1 : segment->path;
     size_t length = segment->name.base_length - (size_t)(name - segment->path);
     if (strlen(archive) == length && memcmp(archive, name, length) == 0) return true;

@@ -46,6 +46,25 @@ whole() {
   (($(stat -c %s "$(archive)"/*.zst) * 100 <= 15 * $(stat -c %s "$BATS_TEST_TMPDIR/written")))
 }
 
+@test "the name of a segment that was removed is not used again, and none that readers would not know" {
+  for _ in 1 2 3 4 5 6; do echo '{"timestamp": "2026-01-01T00:00:00Z", "success": true, "output": "x"}'; done >"$results/j.jsonl"
+  prune j "'keep', 3"
+  rm -r "$(archive)"
+  assert_rows 6 "SELECT sum(runs) FROM task_days('j')"
+  prune j "'keep', 1"
+  [[ $(ls "$(archive)") == *-2.jsonl.zst ]]
+  assert_rows '6|3' "SELECT sum(runs), sum(pruned_runs) FROM task_days('j')"
+  mv "$(archive)"/*-2.jsonl.zst "$BATS_TEST_TMPDIR/segment.zst"
+  ln -s "$BATS_TEST_TMPDIR/segment.zst" "$(archive)/20260101T000000Z-2.jsonl.zst"
+  assert_rows '6|5' "SELECT sum(runs), sum(pruned_runs) FROM task_days('j')" # a link has no records
+  rm -r "$(archive)"
+  mkdir -p "$(archive)"
+  : >"$(archive)/none-999999999999999999.jsonl.zst"
+  chmod 0 "$(archive)/none-999999999999999999.jsonl.zst" # so that it is not taken into the next one
+  echo '{"timestamp": "2026-01-01T00:00:00Z", "success": true, "output": "x"}' >>"$results/j.jsonl"
+  refused "'keep', 1" 'too many digits'
+}
+
 @test "a segment that is large enough stays as it is; one with another mode, too" {
   extension=$root/build/tiny/taskresults # from 3,000 bytes on
   for _ in {1..60}; do printf '{"output": "%s"}\n' "$(head -c 300 /dev/urandom | base64 -w0)" >>"$results/j.jsonl"; done
