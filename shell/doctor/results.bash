@@ -72,7 +72,8 @@ check_lines() {
       note "job $quoted: $count: $reason" "to see them: $called rejects -- $quoted"
     elif [[ $reason == *'interrupted prune'* ]]; then
       fail "job $quoted: $reason" \
-        "prune the job again, which brings the records back: $called prune -- $quoted --keep N"
+        "prune the job again, which brings the records back: $called prune -- $quoted --keep N
+        (if it says that what was archived is gone, it changes nothing, and names the file to save)"
     elif [[ $reason == *'Permission denied'* ]]; then
       set_quoted file "$dir/$job.jsonl"
       fail "job $quoted: $reason" "as its owner: chmod a+r -- $file"

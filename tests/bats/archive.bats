@@ -215,6 +215,8 @@ whole() {
   run prune j "'keep', 4"
   [[ $status -ne 0 && $output == *"is gone. .taskresults-"*".new beside it still has these lines: save them"* ]]
   [[ $(wc -l <"$(echo "$results"/.taskresults-*.new)") == 10 ]]
+  run taskresults doctor
+  [[ $output == *"interrupted prune"*"if it says that what was archived is gone"* ]]
 }
 
 # --- at every step -------------------------------------------------------------------------------------------------
