@@ -163,7 +163,7 @@ build/walk/%.o: %.c | build-deps
 # When a test fails, make prints a line of its own as the last one; so that line has the count.
 count-tests = $(if $(shell cat build/tests-failed 2>/dev/null),$(error $(shell cat build/tests-failed)))
 
-test: run-tests ## run every test, in about 8 minutes; the last line has the result
+test: run-tests ## run every test, in about ten minutes; the last line has the result
 	@$(count-tests)
 
 check: test
