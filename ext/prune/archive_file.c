@@ -154,8 +154,8 @@ static int64_t highest_number(const TrPrune *prune) {
   return highest;
 }
 
-/* The receipts keep the names of segments that somebody has removed. A new segment with such a name would switch off the
-** receipt of the old one. What cannot be opened here is refused with the receipt of this prune. */
+/* The receipts keep the names of segments that somebody has removed. A new segment with such a name would switch off
+** the receipt of the old one. What cannot be opened here is refused with the receipt of this prune. */
 static int read_receipts(TrPrune *prune, TrDir *dir, int64_t *highest, char **what) {
   TrReceipts receipts = {.file.fd = -1};
   TrSegmentName name;
