@@ -99,7 +99,7 @@ set_percent_text percent_text successes known_runs 1
 find_logs
 [[ ! -v args[0] ]] || keep_log_of "${args[0]}"
 source=task_runs
-[[ -n $logs_known$has_durations ]] || source=$records
+[[ -n $logs_known$is_mapped ]] || source=$records
 set_if_logged took 'CASE WHEN started_us <= time_us THEN time_us - started_us END'
 
 # A quantile is the duration at that place, rounded up, among those that are known, in order: the nearest rank.

@@ -101,8 +101,9 @@ check_record_times() {
 # `strange` to those jobs.
 check_records() {
   local rows hex job quoted runs known timeless future words
-  rows=$(with_progress query "SELECT hex(job_id), count(*),
-      ${has_durations:+count(*) + 0 * }sum(success IS NOT NULL OR ok) AS known,
+  local said='sum(success IS NOT NULL OR ok)' # of how many runs it is known whether they succeeded
+  [[ -z $is_mapped ]] || said='count(*)' # check_mapping tells of the others
+  rows=$(with_progress query "SELECT hex(job_id), count(*), $said AS known,
       sum(time_us IS NULL) AS timeless,
       coalesce(sum(time_us > (strftime('%s', 'now') + $FUTURE_S) * 1000000), 0) AS future FROM task_results
     WHERE $known_jobs GROUP BY job_id HAVING known < count(*) OR timeless OR future ORDER BY job_id;") || {
@@ -159,7 +160,7 @@ examine_results() {
   local unreadable
   readable_jobs
   load doctor/dialects
-  if [[ -n $has_durations ]]; then # a mapping other than native
+  if [[ -n $is_mapped ]]; then
     check_mapping
   else
     ! recognise_dialect || return 0 # the other checks would be about other lines than these

@@ -27,7 +27,7 @@ look_at_logs_dir() {
 # set_if_logged NAME EXPRESSION - sets NAME to SQL: the expression, which needs the job's log (or, under a mapping, its
 # records); or NULL, without evaluating it, if the log cannot be read.
 set_if_logged() {
-  if [[ -z $logs_known$has_durations ]]; then
+  if [[ -z $logs_known$is_mapped ]]; then
     printf -v "$1" NULL
   elif ((${#unreadable_logs[@]})); then
     load lib/jobs_in

@@ -14,7 +14,7 @@ read_mapping() {
     *) usage_error "--map wants native, openclaw, runs, gitlab, n8n, @FILE or JSON, not '$TASKRESULTS_MAP'" ;;
   esac
   [[ $TASKRESULTS_MAP != native ]] || return 0
-  known_runs='ok IS NOT NULL' has_durations=1
+  known_runs='ok IS NOT NULL' is_mapped=1
   [[ -z $shared_files ]] || known_jobs='job_id IS NOT NULL' known_runs+=' AND job_id IS NOT NULL'
 }
 

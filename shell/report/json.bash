@@ -7,7 +7,7 @@
 data_rows() {
   local runs text other missed
   runs="$(recent_runs task_results NULL)"
-  [[ -z $logs_known$has_durations ]] ||
+  [[ -z $logs_known$is_mapped ]] ||
     runs="CASE WHEN id IN closed_log THEN $runs ELSE $(recent_runs task_runs duration_s) END"
   # A job without runs is not read here: perhaps its file cannot be read.
   runs="CASE WHEN runs THEN $runs END"

@@ -81,7 +81,7 @@ count_tables() {
     FROM task_results WHERE ok = 0 GROUP BY 1, 2, 3) AS f CROSS JOIN stats USING (job_id);
 CREATE TEMP TABLE bucket(number INTEGER, cell INTEGER, runs INTEGER, failures INTEGER, pruned INTEGER,
   PRIMARY KEY (number, cell)) WITHOUT ROWID;"
-  if [[ -n $has_durations ]]; then mapped_buckets; else day_buckets; fi
+  if [[ -n $is_mapped ]]; then mapped_buckets; else day_buckets; fi
 }
 
 day_buckets() {

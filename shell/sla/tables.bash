@@ -35,7 +35,7 @@ run_select() {
   if [[ $max_duration == NULL ]]; then
     printf '%s' "SELECT $job_key AS job_id, time_us AS at, ok AS good, 0 AS is_slot, 0 AS is_slow, 0 AS is_untold,
       $place AS place FROM $records WHERE $known_runs AND $condition"
-  elif [[ -z $logs_known$has_durations ]]; then
+  elif [[ -z $logs_known$is_mapped ]]; then
     printf '%s' "SELECT $job_key AS job_id, time_us AS at, ok AS good, 0 AS is_slot, 0 AS is_slow, ok AS is_untold,
       $place AS place FROM $records WHERE $known_runs AND $condition"
   else
