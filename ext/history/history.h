@@ -107,6 +107,8 @@ typedef struct TrHistory {
   bool is_descending;   /* the newest segment comes first */
 } TrHistory;
 
+/* The time of the first record that has one: SQLITE_ROW, SQLITE_DONE, or an error, as of tr_parse_next(). */
+TR_CHECKED int tr_history_first_time(TrLines *lines, int64_t *time_us);
 /* Call order: init; open for a job, then take for its segments; end. */
 void tr_history_init(TrHistory *history, TrDir *base, TrPoll *poll, size_t max_line);
 /* The segments of the job whose live file has, or would have, that path below the base. */

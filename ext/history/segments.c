@@ -214,25 +214,28 @@ static void find_time_in_table(TrSegment *segment) {
   }
 }
 
+int tr_history_first_time(TrLines *lines, int64_t *time_us) {
+  TrParser parser;
+  TrParsed parsed;
+  int code;
+  tr_parser_init(&parser);
+  while ((code = tr_parse_next(&parser, lines, &parsed)) == SQLITE_ROW) {
+    if (parsed.reason == TR_OK && tr_span_time_us(&parsed.line, &parsed.record.field[TR_TIMESTAMP], time_us)) break;
+  }
+  return code;
+}
+
 /* An error, too, if it cannot be read: another order would be a wrong answer. What is damaged is no error here: whoever
 ** reads it, reports it. */
 static int find_first_time(TrHistory *history, TrSegment *segment, char **message) {
-  TrParser parser;
-  TrParsed parsed;
   if (segment->file.fd < 0 || tr_codec_obstacle(segment->name.codec)) return SQLITE_OK;
-  tr_parser_init(&parser);
   int code = open_any_lines(history, &segment->file);
-  while (code == SQLITE_OK && !segment->is_timed) {
-    code = tr_parse_next(&parser, &history->lines, &parsed);
-    if (code != SQLITE_ROW) break;
-    code = SQLITE_OK;
-    segment->is_timed =
-        parsed.reason == TR_OK && tr_span_time_us(&parsed.line, &parsed.record.field[TR_TIMESTAMP], &segment->first_us);
-  }
+  if (code == SQLITE_OK) code = tr_history_first_time(&history->lines, &segment->first_us);
   int error_number = errno;
   tr_decompressor_close(&history->decompressor);
+  segment->is_timed = code == SQLITE_ROW;
   if (code == SQLITE_CORRUPT && segment->file.frames) find_time_in_table(segment);
-  if (code == SQLITE_DONE || code == SQLITE_CORRUPT) return SQLITE_OK;
+  if (code == SQLITE_ROW || code == SQLITE_DONE || code == SQLITE_CORRUPT) return SQLITE_OK;
   if ((code & 0xff) != SQLITE_IOERR) return code;
   return tr_error(message, code, "job '%.*s': %s/%s cannot be read: %s", (int)history->job.length, history->job.text,
                   history->base->path, segment->path, strerror(error_number));

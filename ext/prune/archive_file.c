@@ -223,18 +223,12 @@ static int open_newest(const TrPrune *prune, const char *name, int64_t *size) {
 
 static int find_first_run(TrPrune *prune, bool *is_timed, int64_t *time_us) {
   TrLines lines = {.fd = -1};
-  TrParser parser;
-  TrParsed parsed;
   int64_t end = prune->selection.end - prune->selection.kept_bytes;
-  *is_timed = false;
-  tr_parser_init(&parser);
   int code = tr_lines_open(&lines, prune->old_fd, 0, end, prune->max_line, false, prune->poll);
-  while (code == SQLITE_OK && !*is_timed && (code = tr_parse_next(&parser, &lines, &parsed)) == SQLITE_ROW) {
-    code = SQLITE_OK;
-    *is_timed = parsed.reason == TR_OK && tr_span_time_us(&parsed.line, &parsed.record.field[TR_TIMESTAMP], time_us);
-  }
+  if (code == SQLITE_OK) code = tr_history_first_time(&lines, time_us);
+  *is_timed = code == SQLITE_ROW;
   tr_lines_close(&lines);
-  return code == SQLITE_DONE ? SQLITE_OK : code;
+  return code == SQLITE_ROW || code == SQLITE_DONE ? SQLITE_OK : code;
 }
 
 /* "20260131T235900Z-7.jsonl.zst" */
