@@ -38,10 +38,10 @@ static int enter_part(const TrDir *dir, const char *name, int *fd, char **messag
 }
 
 int tr_archive_open(const TrDir *dir, TrBytes job, int *fd, char **message) {
-  char job_file[TR_NAME_SIZE + TR_SUFFIX_LEN];
+  char job_file[TR_NAME_SIZE];
   const char *steps[] = {TR_OWN_FOLDER, TR_ARCHIVE_DIRECTORY, job_file, NULL};
   if (job.text == NULL) steps[2] = NULL;
-  sqlite3_snprintf(sizeof job_file, job_file, "%.*s" TR_SUFFIX, (int)job.length, job.text ? job.text : "");
+  if (job.text) tr_segment_live_name(dir->store, job, job_file);
   *fd = dir->fd;
   int code = SQLITE_OK;
   for (int i = 0; steps[i] && *fd >= 0 && code == SQLITE_OK; i++) code = enter_part(dir, steps[i], fd, message);

@@ -42,8 +42,12 @@ typedef struct TrSegmentName {
   size_t base_length; /* of the path: two paths that are the same up to there are two states of one segment */
 } TrSegmentName;
 
-/* The path may have directories in front. False: it is no segment of a job. */
-bool tr_segment_name_parse(const char *path, TrSegmentName *name);
+/* The path may have directories in front. False: it is no segment of a job. `store`: which names files of jobs have. */
+bool tr_segment_name_parse_in(const TrStore *store, const char *path, TrSegmentName *name);
+bool tr_segment_name_parse(const char *path, TrSegmentName *name); /* the same for the results directory */
+/* The job of a live file, and the name of a job's live file: how long it is. */
+TrBytes tr_segment_job(const TrStore *store, const char *name, size_t length);
+size_t tr_segment_live_name(const TrStore *store, TrBytes job, char name[TR_NAME_SIZE]);
 size_t tr_segment_directory(const char *path); /* how much of it names the directory of results */
 TR_CHECKED int
 tr_segment_name_compare(const TrSegmentName *a,
@@ -54,6 +58,7 @@ tr_segment_name_compare(const TrSegmentName *a,
 */
 typedef struct TrListing {
   char *path;              /* owned: of the directory, with a slash at the end, below the base; or empty */
+  const TrStore *store;    /* borrowed */
   struct timespec changed; /* the directory's time of change, before it was listed */
   bool is_settled;         /* every later change has a later time */
   bool is_listed;
@@ -89,10 +94,11 @@ typedef struct TrSegment {
 } TrSegment;
 
 typedef struct TrHistory {
-  TrDir *base;        /* borrowed: all paths are below it */
-  TrPoll *poll;       /* borrowed */
-  size_t max_line;    /* bytes */
-  TrListing *listing; /* owned, each: one for each directory */
+  TrDir *base;              /* borrowed: all paths are below it */
+  TrPoll *poll;             /* borrowed */
+  size_t max_line;          /* bytes */
+  const TrMapping *mapping; /* borrowed; NULL: none */
+  TrListing *listing;       /* owned, each: one for each directory */
   size_t listing_count, listing_room;
   TrBytes job;        /* borrowed: the current one */
   TrListing *current; /* borrowed: of its directory */
@@ -107,8 +113,9 @@ typedef struct TrHistory {
   bool is_descending;   /* the newest segment comes first */
 } TrHistory;
 
-/* The time of the first record that has one: SQLITE_ROW, SQLITE_DONE, or an error, as of tr_parse_next(). */
-TR_CHECKED int tr_history_first_time(TrLines *lines, int64_t *time_us);
+/* The time of the first record that has one: SQLITE_ROW, SQLITE_DONE, or an error, as of tr_parse_next(). `mapping`: or
+** NULL. */
+TR_CHECKED int tr_history_first_time(TrLines *lines, const TrMapping *mapping, int64_t *time_us);
 /* Call order: init; open for a job, then take for its segments; end. */
 void tr_history_init(TrHistory *history, TrDir *base, TrPoll *poll, size_t max_line);
 /* The segments of the job whose live file has, or would have, that path below the base. */

@@ -23,9 +23,10 @@ void tr_listing_free(TrListing *listing) {
 }
 
 static int list_segment(void *context, const char *text) {
+  TrListing *listing = context;
   TrSegmentName name;
-  if (!tr_segment_name_parse(text, &name)) return SQLITE_OK;
-  return tr_name_list_add(context, text, strlen(text));
+  if (!tr_segment_name_parse_in(listing->store, text, &name)) return SQLITE_OK;
+  return tr_name_list_add(&listing->names, text, strlen(text));
 }
 
 static bool is_older(const struct timespec *time, int64_t than_us) {
@@ -39,9 +40,10 @@ static bool is_same_time(const struct timespec *a, const struct timespec *b) {
 static int list_again(TrListing *listing, TrDir *dir, const struct stat *stat, TrPoll *poll, char **message) {
   tr_name_list_free(&listing->names);
   listing->names = (TrNameList){0};
+  listing->store = dir->store;
   listing->changed = stat->st_mtim;
   listing->is_settled = is_older(&stat->st_mtim, tr_clock_us());
-  int code = tr_dir_list(dir, poll, list_segment, &listing->names, message);
+  int code = tr_dir_list(dir, poll, list_segment, listing, message);
   tr_name_list_sort(&listing->names);
   listing->is_listed = code == SQLITE_OK;
   return code;
@@ -80,15 +82,15 @@ static size_t find_first(const TrNameList *names, const char *file) {
 
 /* All names of a job begin with that of its live file, but so may those of other jobs. */
 int tr_listing_visit(const TrListing *listing, TrBytes job, int (*visit)(void *, const char *), void *context) {
-  char file[TR_NAME_SIZE + TR_SUFFIX_LEN];
+  char file[TR_NAME_SIZE];
   TrSegmentName name;
   int code = SQLITE_OK;
-  sqlite3_snprintf(sizeof file, file, "%.*s" TR_SUFFIX, (int)job.length, job.text);
-  size_t length = strlen(file);
+  size_t length = tr_segment_live_name(listing->store, job, file);
   for (size_t i = find_first(&listing->names, file); i < listing->names.count && code == SQLITE_OK; i++) {
     const char *text = listing->names.name[i];
     if (strncmp(text, file, length) != 0) break;
-    if (tr_segment_name_parse(text, &name) && name.job.length == job.length) code = visit(context, text);
+    if (tr_segment_name_parse_in(listing->store, text, &name) && name.job.length == job.length)
+      code = visit(context, text);
   }
   return code;
 }

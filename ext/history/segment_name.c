@@ -8,6 +8,8 @@
 **   .taskresults/archive/my-job.jsonl/20260101T000000Z-1.jsonl.zst.pending-42    being archived, from the file with
 **                                                                                that inode
 **
+** Under a mapping, the names of jobs' files have other endings than .jsonl, and something in front.
+**
 ** Names are read from their end, so that each has one meaning, whatever the job is called: my.jsonl.1.jsonl.2 belongs
 ** to the job my.jsonl.1.
 */
@@ -21,6 +23,15 @@
 
 /* Other compressors that logrotate may be told to use. Their files are known, but not read. */
 static const char *const foreign_suffix[] = {".bz2", ".xz", ".lzma", ".lz4", ".Z", ".lz", ".br", ".zip", ".7z"};
+
+TrBytes tr_segment_job(const TrStore *store, const char *name, size_t length) {
+  return (TrBytes){name + store->prefix_length, length - store->prefix_length - store->suffix_length};
+}
+
+size_t tr_segment_live_name(const TrStore *store, TrBytes job, char name[TR_NAME_SIZE]) {
+  sqlite3_snprintf(TR_NAME_SIZE, name, "%s%.*s%s", store->prefix, (int)job.length, job.text, store->suffix);
+  return strlen(name);
+}
 
 static bool ends_with(const char *text, size_t length, const char *suffix) {
   size_t suffix_length = strlen(suffix);
@@ -71,16 +82,16 @@ static bool take_rotation(const char *text, size_t *length, TrSegmentName *name)
   return digits == 8 || digits == 10;
 }
 
-static bool parse_beside(const char *text, TrSegmentName *name) {
+static bool parse_beside(const TrStore *store, const char *text, TrSegmentName *name) {
   size_t length = strlen(text);
   name->kind = TR_SEGMENT_LIVE;
   name->base_length = length;
-  if (!tr_name_is_job_file(text, length)) {
+  if (!tr_store_has_name(store, text, length)) {
     length = name->base_length = take_codec(text, length, name);
     name->kind = TR_SEGMENT_ROTATED;
-    if (!take_rotation(text, &length, name) || !tr_name_is_job_file(text, length)) return false;
+    if (!take_rotation(text, &length, name) || !tr_store_has_name(store, text, length)) return false;
   }
-  name->job = (TrBytes){text, length - TR_SUFFIX_LEN};
+  name->job = tr_segment_job(store, text, length);
   return true;
 }
 
@@ -100,13 +111,13 @@ static bool take_source(const char *text, size_t *length, uint64_t *inode) {
 }
 
 /* `job_file` is the name of the job's directory in the archive. */
-static bool parse_archived(const char *text, TrBytes job_file, TrSegmentName *name) {
+static bool parse_archived(const TrStore *store, const char *text, TrBytes job_file, TrSegmentName *name) {
   size_t length = strlen(text), digits;
   uint64_t number;
-  if (!tr_name_is_job_file(job_file.text, job_file.length)) return false;
+  if (!tr_store_has_name(store, job_file.text, job_file.length)) return false;
   name->kind = TR_SEGMENT_ARCHIVED;
   name->codec = TR_CODEC_ZSTD;
-  name->job = (TrBytes){job_file.text, job_file.length - TR_SUFFIX_LEN};
+  name->job = tr_segment_job(store, job_file.text, job_file.length);
   if (!ends_with(text, length, ZSTD_SUFFIX)) {
     if (!take_source(text, &length, &name->source) || !ends_with(text, length, TR_PENDING_SEGMENT)) return false;
     length -= strlen(TR_PENDING_SEGMENT);
@@ -140,13 +151,18 @@ size_t tr_segment_directory(const char *path) {
   return (size_t)((is_archived ? part_of(path, 3).text : last) - path);
 }
 
-bool tr_segment_name_parse(const char *path, TrSegmentName *name) {
+bool tr_segment_name_parse_in(const TrStore *store, const char *path, TrSegmentName *name) {
   *name = (TrSegmentName){0};
   TrBytes last = part_of(path, 0);
   bool is_archived = is_part(part_of(path, 2), TR_ARCHIVE_DIRECTORY) && is_part(part_of(path, 3), TR_OWN_FOLDER);
-  if (!(is_archived ? parse_archived(last.text, part_of(path, 1), name) : parse_beside(last.text, name))) return false;
+  bool is_segment =
+      is_archived ? parse_archived(store, last.text, part_of(path, 1), name) : parse_beside(store, last.text, name);
   name->base_length += (size_t)(last.text - path);
-  return true;
+  return is_segment;
+}
+
+bool tr_segment_name_parse(const char *path, TrSegmentName *name) {
+  return tr_segment_name_parse_in(&tr_results_store, path, name);
 }
 
 static int compare_numbers(int64_t a, int64_t b) {

@@ -47,8 +47,9 @@ static int list_archived(TrHistory *history, TrNameList *paths, char **message) 
   TrDir archive = history->dir;
   int code = tr_archive_open(&history->dir, history->job, &archive.fd, message);
   if (code != SQLITE_OK || archive.fd < 0) return code;
-  char *before = sqlite3_mprintf("%s" TR_OWN_FOLDER "/" TR_ARCHIVE_DIRECTORY "/%.*s" TR_SUFFIX "/",
-                                 history->current->path, (int)history->job.length, history->job.text);
+  char file[TR_NAME_SIZE];
+  tr_segment_live_name(history->base->store, history->job, file);
+  char *before = sqlite3_mprintf("%s" TR_OWN_FOLDER "/" TR_ARCHIVE_DIRECTORY "/%s/", history->current->path, file);
   PathList list = {.before = before, .paths = paths};
   code = before ? tr_dir_list(&archive, history->poll, add_archived, &list, message) : SQLITE_NOMEM;
   sqlite3_free(before);
@@ -94,14 +95,15 @@ static void leave_out(TrHistory *history, size_t which) {
 }
 
 static int add_segments(TrHistory *history, const TrNameList *paths) {
+  const TrStore *store = history->base->store;
   for (size_t i = 0; i < paths->count; i++) {
     TrSegment segment = {.file.fd = -1};
-    if (!tr_segment_name_parse(paths->name[i], &segment.name)) continue;
+    if (!tr_segment_name_parse_in(store, paths->name[i], &segment.name)) continue;
     TrSegment *grown = tr_array_reserve(history->segment, &history->room, history->count + 1, sizeof *grown);
     if (grown == NULL) return SQLITE_NOMEM;
     history->segment = grown;
     segment.path = sqlite3_mprintf("%s", paths->name[i]);
-    if (segment.path == NULL || !tr_segment_name_parse(segment.path, &segment.name)) return SQLITE_NOMEM;
+    if (segment.path == NULL || !tr_segment_name_parse_in(store, segment.path, &segment.name)) return SQLITE_NOMEM;
     history->segment[history->count++] = segment;
   }
   return SQLITE_OK;
@@ -214,11 +216,13 @@ static void find_time_in_table(TrSegment *segment) {
   }
 }
 
-int tr_history_first_time(TrLines *lines, int64_t *time_us) {
+int tr_history_first_time(TrLines *lines, const TrMapping *mapping, int64_t *time_us) {
   TrParser parser;
+  TrMappedParser mapped;
   TrParsed parsed;
   int code;
   tr_parser_init(&parser);
+  tr_parser_map(&parser, &mapped, mapping);
   while ((code = tr_parse_next(&parser, lines, &parsed)) == SQLITE_ROW) {
     if (parsed.reason == TR_OK && tr_span_time_us(&parsed.line, &parsed.record.field[TR_TIMESTAMP], time_us)) break;
   }
@@ -230,7 +234,7 @@ int tr_history_first_time(TrLines *lines, int64_t *time_us) {
 static int find_first_time(TrHistory *history, TrSegment *segment, char **message) {
   if (segment->file.fd < 0 || tr_codec_obstacle(segment->name.codec)) return SQLITE_OK;
   int code = open_any_lines(history, &segment->file);
-  if (code == SQLITE_OK) code = tr_history_first_time(&history->lines, &segment->first_us);
+  if (code == SQLITE_OK) code = tr_history_first_time(&history->lines, history->mapping, &segment->first_us);
   int error_number = errno;
   tr_decompressor_close(&history->decompressor);
   segment->is_timed = code == SQLITE_ROW;
@@ -373,7 +377,7 @@ int tr_history_open(TrHistory *history, const char *live_path, char **message) {
   const char *file = last_part(live_path);
   int code = find_listing(history, live_path);
   if (code == SQLITE_OK) code = open_dir(history, message);
-  history->job = (TrBytes){file, strlen(file) - TR_SUFFIX_LEN};
+  history->job = tr_segment_job(history->base->store, file, strlen(file));
   for (unsigned looks = 0; looks < MOST_HISTORY_LOOKS && code == SQLITE_OK && !agrees; looks++)
     code = look(history, &agrees, message);
   if (code == SQLITE_OK && !agrees) {

@@ -148,6 +148,11 @@ typedef struct TrMapping {
   size_t texts_length;
 } TrMapping;
 
+/* Does a name tell whose file it is, so that those of rotated files do, too? */
+static inline bool tr_mapping_has_segments(const TrMapping *mapping) {
+  return !mapping->job_in_record && mapping->suffix[0] != '\0';
+}
+
 /* SQLITE_OK and an owned *mapping; or an error that names `what`, and the key and its place, or the byte. */
 TR_CHECKED int tr_mapping_parse(const char *what, const char *text, TrMapping **mapping, char **message);
 void tr_mapping_free(TrMapping *mapping); /* NULL is allowed */

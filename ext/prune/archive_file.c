@@ -225,7 +225,7 @@ static int find_first_run(TrPrune *prune, bool *is_timed, int64_t *time_us) {
   TrLines lines = {.fd = -1};
   int64_t end = prune->selection.end - prune->selection.kept_bytes;
   int code = tr_lines_open(&lines, prune->old_fd, 0, end, prune->max_line, false, prune->poll);
-  if (code == SQLITE_OK) code = tr_history_first_time(&lines, time_us);
+  if (code == SQLITE_OK) code = tr_history_first_time(&lines, NULL, time_us);
   *is_timed = code == SQLITE_ROW;
   tr_lines_close(&lines);
   return code == SQLITE_ROW || code == SQLITE_DONE ? SQLITE_OK : code;

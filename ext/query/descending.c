@@ -10,6 +10,7 @@
 #include <string.h>
 
 typedef struct Search {
+  const TrStore *store;
   const char *job; /* NULL: any */
   size_t length;
 } Search;
@@ -18,7 +19,7 @@ typedef struct Search {
 static int look_at_name(void *context, const char *text) {
   const Search *search = context;
   TrSegmentName name;
-  if (!tr_segment_name_parse(text, &name) || name.codec == TR_CODEC_PLAIN) return SQLITE_OK;
+  if (!tr_segment_name_parse_in(search->store, text, &name) || name.codec == TR_CODEC_PLAIN) return SQLITE_OK;
   bool is_other =
       search->job && (name.job.length != search->length || memcmp(name.job.text, search->job, search->length) != 0);
   return is_other ? SQLITE_OK : SQLITE_DONE;
@@ -34,7 +35,7 @@ static Search find_job(sqlite3_index_info *info, TrColumn (*column_of)(int table
     if (sqlite3_vtab_in(info, i, -1) || sqlite3_vtab_rhs_value(info, i, &value) != SQLITE_OK) continue;
     if (sqlite3_value_type(value) != SQLITE_TEXT) continue;
     const char *job = (const char *)sqlite3_value_text(value);
-    if (job) return (Search){job, (size_t)sqlite3_value_bytes(value)};
+    if (job) return (Search){.job = job, .length = (size_t)sqlite3_value_bytes(value)};
   }
   return (Search){0};
 }
@@ -44,10 +45,15 @@ int tr_descending_is_possible(sqlite3_index_info *info, const TrPlanned *planned
   TrPoll poll = {.db = planned->connection->db};
   Search search = find_job(info, planned->column_of);
   *possible = true;
-  int code = tr_dir_open(&dir, planned->settings->store, tr_settings_dir(planned->settings), NULL);
+  TrMapping *mapping;
+  TrStore mapped;
+  int code = tr_settings_mapping(planned->settings, &mapping, NULL);
+  search.store = tr_settings_store(planned->settings, mapping, &mapped);
+  if (code == SQLITE_OK) code = tr_dir_open(&dir, search.store, tr_settings_dir(planned->settings), NULL);
   if (code == SQLITE_OK) code = tr_dir_list(&dir, &poll, look_at_name, &search, NULL);
   tr_dir_close(&dir);
   tr_poll_close(&poll);
+  tr_mapping_free(mapping);
   if (code == SQLITE_DONE) *possible = false;
   return code == SQLITE_NOMEM || code == SQLITE_INTERRUPT ? code : SQLITE_OK; /* the query itself reports the rest */
 }

@@ -50,6 +50,8 @@ TR_CHECKED int tr_settings_threads(unsigned *threads, char **message); /* the en
 TR_CHECKED int tr_settings_sync(const TrSettings *settings, TrSync *sync, char **message);
 TR_CHECKED int tr_settings_segments(const TrSettings *settings, bool *all, char **message);
 TR_CHECKED int tr_settings_mapping(const TrSettings *settings, TrMapping **mapping, char **message); /* NULL: native */
+/* Which files a mapping has (NULL: the same as without): `own` has room for the answer. */
+const TrStore *tr_settings_store(const TrSettings *settings, const TrMapping *mapping, TrStore *own);
 TR_CHECKED int tr_settings_check_native(const TrSettings *settings, const char *what, char **message);
 
 /* ------------------------------------------------------------------------------------------------------------------

@@ -154,6 +154,17 @@ int tr_settings_mapping(const TrSettings *settings, TrMapping **mapping, char **
   return source ? tr_mapping_load(where, source, mapping, message) : SQLITE_OK;
 }
 
+const TrStore *tr_settings_store(const TrSettings *settings, const TrMapping *mapping, TrStore *own) {
+  if (mapping == NULL) return settings->store;
+  *own = *settings->store;
+  own->prefix = mapping->prefix;
+  own->prefix_length = strlen(mapping->prefix);
+  own->suffix = mapping->suffix;
+  own->suffix_length = strlen(mapping->suffix);
+  own->is_one_name = !mapping->has_star;
+  return own;
+}
+
 int tr_settings_check_native(const TrSettings *settings, const char *what, char **message) {
   const char *source = settings->map ? settings->map : tr_environment("TASKRESULTS_MAP");
   if (source == NULL || strcmp(source, TR_NATIVE) == 0) return SQLITE_OK;

@@ -76,8 +76,8 @@ static int list_file_of_host(NewNames *fresh, const char *name) {
 /* A rotated file stands for its job. Others stay as they are. */
 static const char *name_of_live_file(const TrFileList *list, const char *name, char live[TR_NAME_SIZE]) {
   TrSegmentName parsed;
-  if (list->history == NULL || !tr_segment_name_parse(name, &parsed) || parsed.job.text != name) return name;
-  sqlite3_snprintf(TR_NAME_SIZE, live, "%.*s" TR_SUFFIX, (int)parsed.job.length, name);
+  if (list->history == NULL || !tr_segment_name_parse_in(list->store, name, &parsed)) return name;
+  tr_segment_live_name(list->store, parsed.job, live);
   return live;
 }
 
@@ -303,23 +303,13 @@ static int begin_history(TrFileList *list, const TrSettings *settings, TrOrder o
   list->history = sqlite3_malloc64(sizeof *list->history);
   if (list->history == NULL) return SQLITE_NOMEM;
   tr_history_init(list->history, &list->dir, list->poll, max_line);
+  list->history->mapping = list->mapping;
   list->history->is_descending = order == TR_ORDER_SEGMENTS_DESC;
   return SQLITE_OK;
 }
 
-static const TrStore *store_of_mapping(TrFileList *list, const TrSettings *settings) {
-  const TrMapping *mapping = list->mapping;
-  list->mapped_store = *settings->store;
-  list->mapped_store.prefix = mapping->prefix;
-  list->mapped_store.prefix_length = strlen(mapping->prefix);
-  list->mapped_store.suffix = mapping->suffix;
-  list->mapped_store.suffix_length = strlen(mapping->suffix);
-  list->mapped_store.is_one_name = !mapping->has_star;
-  return &list->mapped_store;
-}
-
 int tr_file_list_open(TrFileList *list, const TrSettings *settings, const TrFilter *filter, char **message) {
-  list->store = list->mapping ? store_of_mapping(list, settings) : settings->store;
+  list->store = tr_settings_store(settings, list->mapping, &list->mapped_store);
   const char *path = tr_settings_dir(settings);
   int code = tr_hosts_init(&list->hosts, path, message);
   if (code != SQLITE_OK) return code;
@@ -383,7 +373,8 @@ int tr_file_list_fill(TrFileList *list, char **message) {
   int code = SQLITE_OK;
   while (list->history && next_segment_of(list) == NULL && list->at < list->count && code == SQLITE_OK) {
     const char *path = tr_names_get(list->names, list->ordinal[list->at]);
-    if (!tr_name_is_job_file(path, strlen(path))) return SQLITE_OK; /* a leftover of a prune */
+    const char *name = tr_hosts_file_name(path);
+    if (!tr_store_has_name(list->store, name, strlen(name))) return SQLITE_OK; /* a leftover of a prune */
     code = open_history(list, list->ordinal[list->at], path, message);
     if (code == SQLITE_OK)
       list->at++;

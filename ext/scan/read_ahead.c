@@ -16,7 +16,8 @@ static bool is_usual(const TrFileList *list, const char *path) {
   TrSegmentName parsed = {0};
   const char *name = tr_hosts_file_name(path);
   size_t length = strlen(name);
-  bool has_name = list->history ? tr_segment_name_parse(path, &parsed) : tr_store_has_name(list->store, name, length);
+  bool has_name = list->history ? tr_segment_name_parse_in(list->store, path, &parsed)
+                                : tr_store_has_name(list->store, name, length);
   bool may_have_frames = parsed.kind == TR_SEGMENT_ARCHIVED && parsed.codec == TR_CODEC_ZSTD;
   return has_name && (parsed.codec == TR_CODEC_PLAIN || may_have_frames) && tr_utf8_is_valid(name, length);
 }

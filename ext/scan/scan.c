@@ -313,12 +313,11 @@ static int begin_mapping(TrScan *scan, const TrSettings *settings, char **messag
   bool is_by_job = filter->order == TR_ORDER_JOB || filter->order == TR_ORDER_JOB_DESC;
   if (is_by_job && mapping->job_in_record)
     return tr_error(message, SQLITE_ERROR, "the mapping was changed while the query was planned; run it again");
-  bool has_segments = !mapping->job_in_record && !*mapping->prefix && strcmp(mapping->suffix, TR_SUFFIX) == 0;
-  if (!filter->all_segments || has_segments) return SQLITE_OK;
+  if (!filter->all_segments || tr_mapping_has_segments(mapping)) return SQLITE_OK;
   return tr_error(
       message, SQLITE_ERROR,
-      "only the live files can be read (segments=live): rotated ones are known by their names alone where a "
-      "mapping's files are \"*.jsonl\" and its job is \"file\"");
+      "only the live files can be read (segments=live): under a mapping, rotated files are known only where "
+      "\"job\" is \"file\", and \"files\" has something behind its *");
 }
 
 int tr_scan_begin(TrScan *scan, const TrSettings *settings, TrFilter *filter, char **message) {
@@ -373,9 +372,10 @@ static uint32_t ordinal_of_row(const TrScan *scan) {
   if (current->list->history == NULL || scan->want != TR_WANT_FILES) return ordinal;
   char
       live[PATH_MAX + TR_NAME_SIZE]; /* no path that was opened is longer; without memory, the rowid would be another */
+  char name[TR_NAME_SIZE];
   size_t before = tr_segment_directory(current->path);
-  sqlite3_snprintf(sizeof live, live, "%.*s%.*s" TR_SUFFIX, (int)before, current->path, (int)current->job.length,
-                   current->job.text);
+  tr_segment_live_name(current->list->store, current->job, name);
+  sqlite3_snprintf(sizeof live, live, "%.*s%s", (int)before, current->path, name);
   tr_names_find(current->list->names, live, strlen(live), &ordinal);
   return ordinal;
 }

@@ -30,7 +30,7 @@ static TrBytes job_of_file(const TrScanFile *current) {
   if (tr_store_has_name(store, current->name, length) && store->is_one_name) return (TrBytes){current->name, length};
   if (tr_store_has_name(store, current->name, length))
     return (TrBytes){current->name + prefix, length - prefix - store->suffix_length};
-  bool is_segment = current->list->history && tr_segment_name_parse(current->path, &parsed);
+  bool is_segment = current->list->history && tr_segment_name_parse_in(store, current->path, &parsed);
   return is_segment ? parsed.job : (TrBytes){0};
 }
 

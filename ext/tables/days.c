@@ -113,7 +113,10 @@ static int queue_job(void *context, uint32_t ordinal, const char *path, TrHistor
   DaysJob *job = &grown[days->count];
   *job = (DaysJob){.ordinal = ordinal, .path = path};
   job->counts = (TrDayCounts){.zone = days->zone, .has_as_of = days->has_as_of, .as_of_us = days->as_of_us};
-  int code = tr_counted_receipts_add(&days->receipts, history, path, &job->counts, again, message);
+  const char *name = tr_hosts_file_name(path);
+  bool may_be_pruned = tr_name_is_job_file(name, strlen(name)); /* no other files are, so they have no receipts */
+  int code = SQLITE_OK;
+  if (may_be_pruned) code = tr_counted_receipts_add(&days->receipts, history, path, &job->counts, again, message);
   if (code == SQLITE_OK && !*again)
     days->count++;
   else
@@ -125,10 +128,10 @@ static int queue_job(void *context, uint32_t ordinal, const char *path, TrHistor
 
 /* Is the file that is read now a segment of this job? */
 static bool is_segment_of(const TrScanFile *current, const DaysJob *job) {
-  size_t before = tr_segment_directory(current->path), length = current->job.length;
-  return strncmp(job->path, current->path, before) == 0 &&
-         strncmp(job->path + before, current->job.text, length) == 0 &&
-         strcmp(job->path + before + length, TR_SUFFIX) == 0;
+  char name[TR_NAME_SIZE];
+  size_t before = tr_segment_directory(current->path);
+  tr_segment_live_name(current->list->store, current->job, name);
+  return strncmp(job->path, current->path, before) == 0 && strcmp(job->path + before, name) == 0;
 }
 
 static int begin_days(TrJobPass *pass) {
@@ -284,7 +287,7 @@ static void result_of_job(sqlite3_context *context, const DaysCursor *days, int 
   const char *path = days->job[days->first].path, *name = tr_hosts_file_name(path);
   TrBytes host;
   if (column != DAYS_HOST) {
-    tr_result_job_id(context, (TrBytes){name, strlen(name) - TR_SUFFIX_LEN});
+    tr_result_job_id(context, tr_segment_job(days->pass.cursor.scan.files.store, name, strlen(name)));
     return;
   }
   tr_hosts_own(&days->pass.cursor.scan.files.hosts, path, &host);

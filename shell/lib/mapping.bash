@@ -13,6 +13,7 @@ read_mapping() {
     @?* | *'{'*) ask_mapping ;;
     *) usage_error "--map wants native, openclaw, runs, gitlab, n8n, @FILE or JSON, not '$TASKRESULTS_MAP'" ;;
   esac
+  [[ -z $shared_files && -n $file_after ]] || has_segments=''
   [[ $TASKRESULTS_MAP != native ]] || return 0
   known_runs='ok IS NOT NULL' is_mapped=1
   [[ -z $shared_files ]] || known_jobs='job_id IS NOT NULL' known_runs+=' AND job_id IS NOT NULL'
@@ -27,6 +28,11 @@ ask_mapping() {
   answer=${answer:1}
   file_before=${answer%%'*'*} file_after=''
   [[ $answer != *'*'* ]] || file_after=${answer#*'*'}
+}
+
+# refuse_segments OPTION - for what needs rotated files, where they cannot be told from others.
+refuse_segments() {
+  usage_error "$1 needs each job's rotated files: its mapping has to have \"job\" \"file\", and \"files\" such as *.log"
 }
 
 # has_shared_job JOB - has any record of the files that jobs share this one?

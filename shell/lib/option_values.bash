@@ -77,6 +77,7 @@ set_time_condition() {
 # all records, `place` what sorts those of one job.
 history_option() {
   [[ -v opt[history] ]] || return 0
+  [[ -n $has_segments ]] || refuse_segments --history
   export TASKRESULTS_SEGMENTS=all
   records=task_history place='(segment_no << 40 | offset)' # no file has 2^40 bytes
 }

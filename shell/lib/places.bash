@@ -23,7 +23,8 @@ hosts='' job_pair=job_id job_key=job_id own_job=job_id host_column='' host_cell=
 
 # With --map, lib/mapping sets these: what the names of files have before and behind the job's; and whether jobs share
 # files, so that no name tells which jobs there are.
-file_before='' file_after=.jsonl shared_files=''
+# And whether a job's rotated files can be told by their names.
+file_before='' file_after=.jsonl shared_files='' has_segments=1
 # And in SQL: which jobs have a name; and of which runs it is known whether they succeeded. And: is there a mapping
 # other than native? Then records may have durations.
 known_jobs=1 known_runs=1 is_mapped=''

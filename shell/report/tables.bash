@@ -81,7 +81,7 @@ count_tables() {
     FROM task_results WHERE ok = 0 GROUP BY 1, 2, 3) AS f CROSS JOIN stats USING (job_id);
 CREATE TEMP TABLE bucket(number INTEGER, cell INTEGER, runs INTEGER, failures INTEGER, pruned INTEGER,
   PRIMARY KEY (number, cell)) WITHOUT ROWID;"
-  if [[ -n $is_mapped ]]; then mapped_buckets; else day_buckets; fi
+  if [[ -n $has_segments ]]; then day_buckets; else mapped_buckets; fi
 }
 
 day_buckets() {
@@ -94,7 +94,7 @@ day_buckets() {
   CROSS JOIN stats USING (job_id);"
 }
 
-# mapped_buckets - SQL: the same with a mapping, whose files need not be such as task_days can read.
+# mapped_buckets - SQL: the same with a mapping whose files are not such as task_days can read.
 mapped_buckets() {
   printf '%s\n' "INSERT INTO bucket SELECT stats.rowid, value >> 40, value & 0xffffffffff, 0, 0
   FROM stats CROSS JOIN json_each(

@@ -8,6 +8,7 @@
 check_ratio() {
   exclusive ratio max-duration
   exclusive ratio count
+  [[ -n $has_segments ]] || refuse_segments --ratio
   [[ ${opt[of]-success} == success ]] || usage_error "--ratio is about success alone, not --of ${opt[of]}"
   opt[of]=success
 }

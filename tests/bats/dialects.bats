@@ -164,7 +164,63 @@ refuses() {
   use openclaw
   assert_rows '4|daily-report.jsonl' 'SELECT count(*), max(segment) FROM task_history'
   assert_rows '3|1' 'SELECT sum(runs), sum(failures) FROM task_days'
-  refuses 'only the live files can be read' "CREATE VIRTUAL TABLE temp.h USING task_history(map='{\"timestamp\": \"ts\", \"files\": \"*.x\", \"success\": \"a\"}'); SELECT * FROM h"
+  refuses 'only the live files can be read' "CREATE VIRTUAL TABLE temp.h USING task_history(map='{\"timestamp\": \"ts\", \"files\": \"run-*\", \"success\": \"a\"}'); SELECT * FROM h"
+  for mapping in gitlab '{"timestamp": "ts", "files": "run-*", "success": "a"}'; do
+    for command in 'list --history' 'stats --history' 'view x --history' 'errors --history' 'export --history' 'rejects --history' \
+      'sla --history' 'sla --ratio'; do
+      # shellcheck disable=SC2086  # split
+      run taskresults $command --map "$mapping"
+      [[ $status -eq 2 && $output == *"needs each job's rotated files"* ]]
+    done
+    run taskresults report --map "$mapping"
+    [[ $status -eq 0 ]]
+  done
+}
+
+# rotate FILE - cuts the file of a job into four: FILE.2.zst, FILE.1.gz, FILE-20260101 and itself.
+rotate() {
+  split -n l/4 -d -a 1 "$1" "$1.part"
+  mv "$1.part0" "$1-20260101" && zstd -q --rm "$1.part1" -o "$1.2.zst" && gzip -n "$1.part2"
+  mv "$1.part2.gz" "$1.1.gz" && mv "$1.part3" "$1"
+}
+
+@test "segments=all has all records of rotated files, whatever files are called, if a name tells the job" {
+  cp -r "$generated/few-openclaw/." "$results"
+  use openclaw "$results"
+  map=$(sql "SELECT json_set(taskresults_mapping('openclaw'), '$.files', 'run-*.nd')")
+  for table in 'job_id, record, success, time_us FROM task_results' 'job_id, day, runs, failures FROM task_days' \
+    'job_id, runs, failures, unknowns, others, rejects FROM task_stats'; do
+    before+=$(sql "SELECT $table ORDER BY 1, 2, 3, 4")
+  done
+  before+=$(taskresults sla --ratio --window 3000d --csv && taskresults stats --csv)
+  for job in a b-2 ü; do
+    mv "$results/$job.jsonl" "$results/run-$job.nd" && rotate "$results/run-$job.nd"
+  done
+  mv "$results/run-ü.nd" "$results/run-ü.nd.3" # it has no live file
+  rm "$results/README.txt"
+  printf 'x' >"$results/a.nd.1" && printf 'x' >"$results/run-a.nd.1.bak" && printf 'x' >"$results/run-a.jsonl"
+  export TASKRESULTS_MAP=$map TASKRESULTS_SEGMENTS=all
+  for table in 'job_id, record, success, time_us FROM task_history' 'job_id, day, runs, failures FROM task_days' \
+    'job_id, runs, failures, unknowns, others, rejects FROM task_stats'; do
+    after+=$(sql "SELECT $table ORDER BY 1, 2, 3, 4")
+  done
+  assert_rows $'a|4\nb-2|4\nü|4' 'SELECT job_id, count(DISTINCT segment) FROM task_history GROUP BY 1'
+  unset TASKRESULTS_SEGMENTS
+  after+=$(taskresults sla --ratio --window 3000d --csv && taskresults stats --csv --history)
+  [[ $after == "$before" && ${#after} -gt 1000 ]] || diff <(echo "$before") <(echo "$after")
+}
+
+@test "the order of rotated files under a mapping is that of their records' times" {
+  line() { printf '{"ts": %s, "status": "ok"}\n' "$1"; }
+  line 1770000300 >"$results/a.log.1" && line 1770000200 >"$results/a.log.0" && line 1770000400 >"$results/a.log.2"
+  line 1770000100 | gzip >"$results/a.log.3.gz" && line 1770000350 >"$results/a.log"
+  use '{"files": "*.log", "timestamp": "ts", "success": [{"status": ["ok"]}]}' "$results"
+  in_order=$'a.log.3.gz\na.log.0\na.log.1\na.log\na.log.2'
+  assert_rows "$in_order" 'SELECT segment FROM task_history ORDER BY job_id, segment_no, offset'
+  assert_rows "$(tac <<<"$in_order")" "SELECT segment FROM task_history WHERE job_id = 'a' ORDER BY segment_no DESC, offset DESC"
+  rm "$results/a.log.3.gz"
+  assert_rows $'a.log.2\na.log\na.log.1\na.log.0' \
+    "SELECT segment FROM task_history WHERE job_id = 'a' ORDER BY segment_no DESC, offset DESC"
 }
 
 @test "loaded read-only, a mapping from a file is refused, and a name or JSON is not" {

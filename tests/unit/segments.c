@@ -75,6 +75,23 @@ static void other_names_are_none(void) {
   }
 }
 
+static void other_stores_have_other_names(void) {
+  const TrStore store = {.prefix = "run-", .prefix_length = 4, .suffix = ".nd", .suffix_length = 3};
+  static const char *const files[] = {
+      "run-a.nd",     "run-a.nd.7",       "run-a.nd-20260102.gz",
+      "h/run-a.nd.1", "h/run-a.nd.2.zst", ".taskresults/archive/run-a.nd/x-4.jsonl.zst"};
+  static const char *const others[] = {"a.nd",        "a.nd.1",         "run-a.jsonl.1", "run-.n",
+                                       "run-a.nd.01", "run-a.nd.1.bak", "r.nd"};
+  TrSegmentName name;
+  char live[TR_NAME_SIZE];
+  for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+    CHECK(tr_segment_name_parse_in(&store, files[i], &name) && name.job.length == 1 && *name.job.text == 'a');
+    CHECK(tr_segment_live_name(&store, name.job, live) == 8 && strcmp(live, "run-a.nd") == 0);
+  }
+  for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+    CHECK(!tr_segment_name_parse_in(&store, others[i], &name));
+}
+
 static void a_path_says_where_the_results_are(void) {
   CHECK(tr_segment_directory("a.jsonl.1") == 0);
   CHECK(tr_segment_directory("h/results/a.jsonl.1") == strlen("h/results/"));
@@ -241,6 +258,7 @@ static void an_archive_behind_a_link_is_an_error(void) {
 int main(void) {
   RUN(a_name_says_whose_segment_it_is);
   RUN(other_names_are_none);
+  RUN(other_stores_have_other_names);
   RUN(a_path_says_where_the_results_are);
   RUN(of_a_plain_file_and_a_compressed_one_of_the_same_name_the_plain_one_counts);
   RUN(a_pending_segment_counts_from_the_exchange_on_until_it_has_its_name);
