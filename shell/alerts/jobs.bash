@@ -41,7 +41,7 @@ find_jobs() {
     job=${job%"$file_after"} job=${job#"$file_before"}
     ((${#args[@]} == 0)) || [[ -v wanted["=$job"] ]] || continue
     if [[ $kind == r ]]; then jobs+=("$job"); else unreadable+=("$job"); fi
-  done < <(find "$dir/" -maxdepth 1 -type f -name "$file_before*$file_after" \
+  done < <(find "$dir/" -maxdepth 1 -type f -name "$file_pattern" \
     \( -readable -printf 'r%f\0' -o -printf 'u%f\0' \) 2>/dev/null)
   ((${#unreadable[@]} == 0)) || say_unreadable_files
 }

@@ -94,7 +94,7 @@ check_results_dir() {
       "as its owner: setfacl -m u:$(id -un):rx, or chmod a+rx -- $(quoted "$dir")"
     return 1
   fi
-  count=$(find "$dir/" -maxdepth 1 -name "$file_before*$file_after" -printf x | wc -c)
+  count=$(find "$dir/" -maxdepth 1 -name "$file_pattern" -printf x | wc -c)
   if ((count)); then
     ok "results $dir: $count file$( ((count == 1)) || echo s)"
   else

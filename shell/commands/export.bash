@@ -124,7 +124,7 @@ else
     set_called
     name_unreadable 'not exported' "${unreadable[@]}"
     die "$EXIT_IO" 'nothing was exported, because an export must not leave out a job;' \
-      "to have the others, name them: $called export JOB..."
+      "to have the others, name them: $called export$map_words JOB..."
   fi
 fi
 

@@ -113,7 +113,7 @@ changed_jobs() {
     ! must_wait "$job" || continue
     state["=$job"]=$now
     changed+=("$job")
-  done < <(find "$dir/" -maxdepth 1 -type f -name "$file_before*$file_after" -printf '%i %s %T@\n%f\0' 2>/dev/null)
+  done < <(find "$dir/" -maxdepth 1 -type f -name "$file_pattern" -printf '%i %s %T@\n%f\0' 2>/dev/null)
 }
 
 # `seen` has, for each job, the last record that was shown. `batch` has the records to show now.

@@ -66,19 +66,19 @@ check_lines() {
     found=1
     set_job "$hex"
     if [[ -n $shared_files && -z $hex ]]; then
-      note "lines of files that jobs share: $count: $reason" "to see them: $called rejects"
+      note "lines of files that jobs share: $count: $reason" "to see them: $called rejects$map_words"
     elif ((!kind)); then
       ((count == 1)) && count+=' line' || count+=' lines'
-      note "job $quoted: $count: $reason" "to see them: $called rejects -- $quoted"
+      note "job $quoted: $count: $reason" "to see them: $called rejects$map_words -- $quoted"
     elif [[ $reason == *'interrupted prune'* ]]; then
       fail "job $quoted: $reason" \
         "prune the job again, which brings the records back: $called prune -- $quoted --keep N
         (if it says that what was archived is gone, it changes nothing, and names the file to save)"
     elif [[ $reason == *'Permission denied'* ]]; then
-      set_quoted file "$dir/$job.jsonl"
+      set_quoted file "$dir/$file_before$job$file_after"
       fail "job $quoted: $reason" "as its owner: chmod a+r -- $file"
     else
-      fail "job $quoted: $reason" "move it out of $dir, or rename it so that it does not end in .jsonl"
+      fail "job $quoted: $reason" "move it out of $dir, or rename it so that it does not end in ${file_after:-that}"
     fi
   done < <(printf '%s\n' "$rows")
   ((found)) || ok 'every line is a record'
@@ -89,9 +89,11 @@ FUTURE_S=60
 
 # check_record_times - of `check_records`: records that no range of time holds, and those that are dated ahead.
 check_record_times() {
+  local kept=', and prune --since keeps them'
+  [[ -z $is_mapped ]] || kept=''
   ((timeless == 0)) ||
     note "job $quoted: records whose timestamp cannot be read as a time: $timeless of $runs" \
-      "they are in no range of time, and prune --since keeps them; to see them: $called view -- $quoted"
+      "they are in no range of time$kept; to see them: $called view$map_words -- $quoted"
   ((future == 0)) ||
     note "job $quoted: records that are dated later than now: $future of $runs" \
       'a clock was ahead, or the times are local ones without a zone: without one, a time is in UTC'
@@ -118,7 +120,7 @@ check_records() {
       continue
     elif ((known)); then
       note "job $quoted: records without a value for success, which count as failures: $((runs - known)) of $runs" \
-        "to see them: $called export --errors -- $quoted"
+        "to see them: $called export$map_words --errors -- $quoted"
     else
       strange[$hex]=1
       words="none of its $runs records has a value for success, so that all count as failures"
@@ -149,10 +151,10 @@ check_failing() {
     words="its last $failures runs failed"
     ((all)) && words="all of its $failures runs failed"
     [[ -z $since ]] || { ((all)) && words+=", the first on $since" || words+="; its last success was on $since"; }
-    note "job $quoted: $words" "to see why: $called view --errors --latest -- $quoted"
+    note "job $quoted: $words" "to see why: $called view$map_words --errors --latest -- $quoted"
   done < <(printf '%s\n' "$rows")
   ((count <= MOST_FAILING)) ||
-    note "$((count - MOST_FAILING)) more jobs have failed for long" "to see them: $called list --failing"
+    note "$((count - MOST_FAILING)) more jobs have failed for long" "to see them: $called list$map_words --failing"
 }
 
 examine_results() {

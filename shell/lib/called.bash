@@ -21,7 +21,7 @@ set_called() {
 set_sql_called() {
   local path
   set_called
-  called+=' sql'
+  called+=" sql$map_words"
   [[ -n $hosts ]] || return 0
   load lib/characters
   set_quoted path "$results_dir"

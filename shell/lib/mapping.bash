@@ -8,12 +8,17 @@ read_mapping() {
   [[ ! -v opt[map] ]] || export TASKRESULTS_MAP=${opt[map]}
   case $TASKRESULTS_MAP in
     native | openclaw | runs) ;;
-    gitlab) file_before=current file_after='' shared_files=1 ;;
-    n8n) file_before=n8nEventLog file_after=.log shared_files=1 ;;
+    gitlab) file_before=current file_after='' file_pattern=current shared_files=1 ;;
+    n8n) file_before=n8nEventLog file_after=.log file_pattern='n8nEventLog*.log' shared_files=1 ;;
     @?* | *'{'*) ask_mapping ;;
     *) usage_error "--map wants native, openclaw, runs, gitlab, n8n, @FILE or JSON, not '$TASKRESULTS_MAP'" ;;
   esac
   [[ -z $shared_files && -n $file_after ]] || has_segments=''
+  if [[ -v opt[map] || $TASKRESULTS_MAP != native ]]; then
+    load lib/characters
+    set_quoted map_words "$TASKRESULTS_MAP"
+    map_words=" --map $map_words"
+  fi
   [[ $TASKRESULTS_MAP != native ]] || return 0
   known_runs='ok IS NOT NULL' is_mapped=1
   [[ -z $shared_files ]] || known_jobs='job_id IS NOT NULL' known_runs+=' AND job_id IS NOT NULL'
@@ -27,7 +32,24 @@ ask_mapping() {
   [[ $answer == 1* ]] || shared_files=1
   answer=${answer:1}
   file_before=${answer%%'*'*} file_after=''
-  [[ $answer != *'*'* ]] || file_after=${answer#*'*'}
+  escape_pattern file_pattern "$file_before"
+  [[ $answer == *'*'* ]] || return 0
+  file_after=${answer#*'*'}
+  local after
+  escape_pattern after "$file_after"
+  file_pattern+="*$after"
+}
+
+# escape_pattern NAME TEXT - sets NAME to the pattern that only the text itself matches.
+escape_pattern() {
+  local i_ pattern_=''
+  for ((i_ = 0; i_ < ${#2}; i_++)); do
+    case ${2:i_:1} in
+      [][\\?*]) pattern_+=\\${2:i_:1} ;;
+      *) pattern_+=${2:i_:1} ;;
+    esac
+  done
+  printf -v "$1" '%s' "$pattern_"
 }
 
 # refuse_segments OPTION - for what needs rotated files, where they cannot be told from others.

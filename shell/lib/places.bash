@@ -25,6 +25,8 @@ hosts='' job_pair=job_id job_key=job_id own_job=job_id host_column='' host_cell=
 # files, so that no name tells which jobs there are.
 # And whether a job's rotated files can be told by their names.
 file_before='' file_after=.jsonl shared_files='' has_segments=1
+# The same as a pattern for `find -name`. And what a command that we print needs to read the same files.
+file_pattern='*.jsonl' map_words=''
 # And in SQL: which jobs have a name; and of which runs it is known whether they succeeded. And: is there a mapping
 # other than native? Then records may have durations.
 known_jobs=1 known_runs=1 is_mapped=''

@@ -249,11 +249,44 @@ rotate() {
   [[ $output != *'the mapping '* ]]
   use gitlab "$generated/few-gitlab"
   run taskresults doctor
-  [[ $output == *"mapping gitlab: $(sql 'SELECT sum(runs) FROM task_stats') runs; $(sql 'SELECT sum(others) FROM task_stats') other lines"* ]]
+  [[ $output == *"mapping gitlab: $(sql 'SELECT sum(runs) FROM task_stats') runs of "*" jobs in 1 files, of which 0 jobs are in more than one; \
+$(sql 'SELECT sum(others) FROM task_stats') other lines"* ]]
   [[ $output == *"records without a job: $(sql 'SELECT count(*) FROM task_results WHERE job_id IS NULL')"* ]]
+  use n8n
+  run taskresults doctor
+  [[ $output == *'3 runs of 2 jobs in 2 files, of which 1 jobs are in more than one; 1 other lines'* && $output != *'begin with the same'* ]]
   rm -rf "$results" && cp -r "$root/examples/dialects/runs" "$results"
   printf '{"ts": 1770000000, "status": "odd"}\n{"ts": 1770000000, "status": "odd"}\n' >>"$results/warehouse.jsonl"
   use runs "$results"
   run taskresults doctor
   [[ $output == *'a value that no list of the mapping has: status "odd" (2 times)'* && $output != *'"partial"'* ]]
+  [[ $output != *'begin with the same record'* && $output != *'without a status'* && $output != *'runs of 2 jobs by'* ]]
+}
+
+@test "doctor tells of copies, of jobs in the records of one file, and of runs without a status; what it prints can be pasted" {
+  cp "$root/examples/dialects/runs/warehouse.jsonl" "$results/a b.jsonl" && cp "$results/a b.jsonl" "$results/copy.jsonl"
+  printf '{"finished_at": 1770000000}\n{"finished_at": 1770000000, "status": null}\n{"status": "odd"}\ntorn\n' >>"$results/a b.jsonl"
+  unset TASKRESULTS_MAP
+  export SCHEDULER_RESULTS_DIR=$results
+  run taskresults doctor --map runs
+  [[ $output == *'2 files begin with the same record: those of a\ b and copy'* && $output == *'note  runs without a status: 2'* ]]
+  printf "%s\n" "$output"
+  [[ $output == *"taskresults rejects --map runs -- a\\ b"* ]]
+  pasted=$(bash -c "$(sed -n "s/^ *\(.*sql --map runs '.*\)/\1/p" <<<"$output")")
+  [[ $pasted == "$(TASKRESULTS_MAP=runs sql 'SELECT record FROM task_results WHERE ok IS NULL')" && $pasted == *'"odd"'* ]]
+  for command in rejects view; do
+    bash -c "$(sed -n "s/^.*to see them: \(.* $command --map .*\)/\1/p" <<<"$output")"
+  done
+  run taskresults doctor --map '{"timestamp": "finished_at", "success": "good one"}'
+  [[ $output == *'runs without a value for good one, which count as failures: 9'* ]]
+  cp "$root/examples/dialects/ours/runs.jsonl" "$results/runs.jsonl"
+  for mapping in native runs; do
+    run taskresults doctor --map "$mapping"
+    [[ $output == *'one file, runs.jsonl, has runs of 2 jobs by its key recipeName'*'"job": "recipeName" and "files": "runs.jsonl"'* ]]
+  done
+  rm "$results"/*.jsonl && cp "$root/examples/dialects/ours/runs.jsonl" "$results/x.jsonl"
+  SCHEDULER_RESULTS_DIR=$results run taskresults sla --map "$(<"$root/examples/dialects/ours/map.json")" --window 1d
+  printf '{"recipeName": "a", "status": "done"}\n' >"$results/runs.jsonl"
+  run taskresults sla --map "@$root/examples/dialects/ours/map.json" --window 1d
+  [[ $output == *"taskresults sql --map @"*"/map.json 'SELECT job_id"* ]]
 }

@@ -55,7 +55,7 @@ def runs(record):
     return dict(time=first(record, "finishedAt", "finished_at", "finishedAtMs", "completed_at", "doneAt", "ts"),
                 started=first(record, "startedAt", "started_at", "startedAtMs"),
                 ok=by_status(record.get("status"), ["ok", "success", "succeeded", "done", "completed"], ["error", "failed", "timeout"]),
-                name=first(record, "jobName", "job_name", "name"),
+                name=first(record, "jobName", "job_name", "name"), status=record.get("status"),
                 output=first(record, "summary", "output_summary", "outputTail", "output"),
                 error=first(record, "error", "errorMessage", "error_message", "errors"), ms=ms)
 
@@ -151,6 +151,7 @@ class Read:
 
     def __init__(self, dialect, directory):
         meaning, names, own_files = DIALECTS[dialect]
+        self.dialect = dialect
         self.results, self.rejects, self.others = [], [], Counter()
         for name in names(os.listdir(directory)):
             job = name[:-len(".jsonl")] if own_files else None
@@ -178,7 +179,7 @@ class Read:
             start_us = us - took_us
         return dict(job=job if own_files else job_text(found.get("job")), name=shown(found.get("name")), timestamp=shown(text),
                     time_us=us, ok=found["ok"], output=shown(found.get("output")), error=shown(found.get("error")), offset=offset,
-                    started_us=start_us, took_us=took_us)
+                    started_us=start_us, took_us=took_us, status=found.get("status", "?"))
 
     def jobs(self):
         """{job: its records}; those without one belong to None."""
@@ -295,8 +296,9 @@ def pushed_down(verdict, read, ask):
 def commands(dialect, taskresults, directory):
     verdict, read = Verdict(), Read(dialect, directory)
 
-    def run(*words):
-        done = subprocess.run([taskresults, *words], env=surroundings(dialect, directory), stdout=subprocess.PIPE, check=True)
+    def run(*words, status=0):
+        done = subprocess.run([taskresults, *words], env=surroundings(dialect, directory), stdout=subprocess.PIPE)
+        assert status is None or done.returncode == status, (words, done)
         return done.stdout.decode()
 
     def lines(*words):
@@ -318,7 +320,24 @@ def commands(dialect, taskresults, directory):
                                               for some in ((True, False), (True,)))] for row in told])
     rejected = [[o["job_id"], o["offset"]] for o in lines("rejects", "--jsonl")]
     verdict.compare("rejects", sorted(rejected, key=repr), sorted(([job, offset] for job, offset, _ in read.rejects), key=repr))
+    doctor(verdict, read, run("doctor", status=None))
     return verdict.end()
+
+
+KNOWN = ("ok", "success", "succeeded", "done", "completed", "error", "failed", "timeout", "skipped", "partial", "cancelled", "interrupted")
+
+
+def doctor(verdict, read, told):
+    """What it counts: runs, lines that are none, records without a job; and of `runs` (whose status is one key) each value."""
+    numbers = lambda pattern: [int(n) for n in re.findall(pattern, told, re.M)]
+    verdict.compare("doctor", [numbers(r"^ok    mapping .*: (\d+) runs of (?:\d+) jobs"), numbers(r"(\d+) other lines"),
+                               numbers("^note  records without a job: (\d+)")],
+                    [[len(read.results)], [sum(read.others.values())], list(filter(None, [sum(r["job"] is None for r in read.results)]))])
+    if read.dialect == "runs":
+        strange = Counter(json.dumps(r["status"]) for r in read.results if r["status"] not in KNOWN)
+        verdict.compare("doctor: no status", numbers("^note  runs without a status: (\d+)"), list(filter(None, [strange.pop("null", 0)])))
+        verdict.compare("doctor: values", [list(found) for found in re.findall(r"no list of the mapping has: status (.*) \((\d+) times\)", told)],
+                        [[value, str(times)] for value, times in sorted(strange.items(), key=lambda one: (-one[1], one[0]))])
 
 
 def by_time(results):
