@@ -336,7 +336,7 @@ static const unsigned char *portable_string(const unsigned char *p, bool *escape
   }
 }
 
-#define WALK tr_fast_lane_portable
+#define WALK portable
 #define WALK_TARGET
 #define WALK_STRING portable_string
 #define WALK_SAME portable_same
@@ -359,19 +359,17 @@ static inline uint64_t escaped_bits(uint64_t backslashes) {
   return behind & ~backslashes & (carried ^ even);
 }
 
-#ifdef TR_HAVE_AVX2
+#ifdef __x86_64__
 #include <cpuid.h>
 #include <immintrin.h>
 
 #include "fast_avx2.inc"
-#endif
-#ifdef TR_HAVE_AVX512
 #include "fast_avx512.inc"
 #endif
 
 /* --- which one ---------------------------------------------------------------------------------------------------- */
 
-#ifdef TR_HAVE_AVX2
+#ifdef __x86_64__
 static bool has_lzcnt(void) {
 #if defined(__clang__) || __GNUC__ < 11 /* these compilers cannot test for it by name */
   unsigned eax, ebx, ecx, edx;
@@ -388,31 +386,25 @@ static bool has_avx2(void) {
          has_lzcnt();
 }
 
-#ifdef TR_HAVE_AVX512
 /* Also VBMI: the first processors with AVX-512 lack it, and slow down where it is used. */
 static bool has_avx512(void) {
   return __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vbmi") && has_avx2();
 }
 #endif
-#endif
 
-TrMappedLane tr_fast_mapped_lane(TrFastLane lane) {
-#ifdef TR_HAVE_AVX512
-  if (lane == tr_fast_lane_avx512) return tr_fast_lane_avx512_mapped_lane;
+const TrLane *tr_fast_lane(unsigned rank) {
+  static const struct {
+    bool (*is_here)(void); /* NULL: every processor that this is compiled for can run it */
+    TrLane lane;
+  } all[] = {
+#ifdef __x86_64__
+      {has_avx512, {"AVX-512", avx512_lane, avx512_mapped_lane}},
+      {has_avx2, {"AVX2", avx2_lane, avx2_mapped_lane}},
 #endif
-#ifdef TR_HAVE_AVX2
-  if (lane == tr_fast_lane_avx2) return tr_fast_lane_avx2_mapped_lane;
-#endif
-  (void)lane;
-  return tr_fast_lane_portable_mapped_lane;
-}
-
-TrFastLane tr_fast_lane(void) {
-#ifdef TR_HAVE_AVX512
-  if (has_avx512()) return tr_fast_lane_avx512;
-#endif
-#ifdef TR_HAVE_AVX2
-  if (has_avx2()) return tr_fast_lane_avx2;
-#endif
-  return tr_fast_lane_portable;
+      {NULL, {"portable", portable_lane, portable_mapped_lane}},
+  };
+  for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
+    if ((all[i].is_here == NULL || all[i].is_here()) && rank-- == 0) return &all[i].lane;
+  }
+  return NULL;
 }

@@ -14,7 +14,7 @@
 void tr_parser_map(TrParser *parser, TrMappedParser *mapped, const TrMapping *mapping) {
   if (mapping == NULL) return;
   mapped->mapping = mapping;
-  mapped->fast = tr_fast_mapped_lane(parser->fast);
+  mapped->fast = tr_fast_lane(0)->mapped;
   mapped->expects_record = true;
   for (int i = 0; i < TR_MAPPED_LAYOUTS; i++) mapped->layouts.likely[i].count = 0;
   for (int i = 0; i < TR_MAPPED_LAYOUTS; i++)

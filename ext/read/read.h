@@ -208,20 +208,15 @@ const char *tr_reason_text(TrReason reason); /* stable, documented in ext/TABLES
 ** NULL, "not mine": ask the slow lane. It finds the end of the line itself; so there must be a newline or a NUL, and
 ** TR_PADDING readable bytes from there on. */
 typedef const unsigned char *(*TrFastLane)(const unsigned char *text, TrLayout *layout, TrRecord *record);
-
-TrFastLane tr_fast_lane(void); /* the best for this processor */
-const unsigned char *tr_fast_lane_portable(const unsigned char *text, TrLayout *layout, TrRecord *record);
-#if defined(__x86_64__)
-#define TR_HAVE_AVX2 1
-#define TR_HAVE_AVX512 1
-const unsigned char *tr_fast_lane_avx2(const unsigned char *text, TrLayout *layout, TrRecord *record);
-const unsigned char *tr_fast_lane_avx512(const unsigned char *text, TrLayout *layout, TrRecord *record);
-#endif
-
 /* The same for the keys of a mapping: the spans are those of its slots. */
 typedef const unsigned char *(*TrMappedLane)(const unsigned char *text, TrMappedLayouts *layouts, const TrKeys *keys,
                                              TrSpan *slot);
-TrMappedLane tr_fast_mapped_lane(TrFastLane lane); /* the one for the same processor */
+typedef struct TrLane { /* for one kind of processor */
+  const char *name;     /* for tests */
+  TrFastLane native;
+  TrMappedLane mapped;
+} TrLane;
+const TrLane *tr_fast_lane(unsigned rank); /* of those that this processor can run; 0: the best. NULL: no more */
 TrReason tr_slow_mapped_lane(const unsigned char *text, size_t length, const TrKeys *keys, TrSpan *slot);
 TrReason tr_slow_lane(const unsigned char *text, size_t length, TrRecord *record);
 TrReason tr_slow_lane_at(const unsigned char *text, size_t length, size_t *at); /* *at: where it shows */

@@ -8,7 +8,7 @@
 #include "read.h"
 
 void tr_parser_init(TrParser *parser) {
-  parser->fast = tr_fast_lane();
+  parser->fast = tr_fast_lane(0)->native;
   parser->layout = (TrLayout){0};
   parser->expects_record = true;
   parser->mapped = NULL;

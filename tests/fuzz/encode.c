@@ -69,7 +69,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   TrRecord record;
   TrLayout layout = {0};
   MUST(tr_slow_lane(line, length - 1, &record) == TR_OK);
-  MUST(tr_fast_lane()(line, &layout, &record) == line + length - 1);
+  MUST(tr_fast_lane(0)->native(line, &layout, &record) == line + length - 1);
   MUST(record.field[TR_SUCCESS].kind == (row.success ? TR_TRUE : TR_FALSE));
   check_field(line, &record.field[TR_TIMESTAMP], row.timestamp);
   check_field(line, &record.field[TR_JOB_NAME], row.job_name);

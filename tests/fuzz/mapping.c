@@ -11,6 +11,8 @@
 
 #include "fuzz.h"
 
+#define MOST_LANES 4
+
 static bool same_span(const TrSpan *a, const TrSpan *b) {
   if (a->kind != b->kind) return false;
   if (a->kind == TR_ABSENT) return true;
@@ -30,13 +32,13 @@ static TrMapping *mapping_of(const char *text) {
   return mapping;
 }
 
-static void check_mapped_lane(TrFastLane lane, TrMappedLayouts *layouts, const TrKeys *keys, const unsigned char *line,
-                              size_t length, TrReason reason, const TrSpan *expected) {
+static void check_mapped_lane(TrMappedLane lane, TrMappedLayouts *layouts, const TrKeys *keys,
+                              const unsigned char *line, size_t length, TrReason reason, const TrSpan *expected) {
   TrSpan slot[TR_MAX_KEYS + 1];
   static TrMappedLayouts none;
   memset(&none, 0, sizeof none);
-  bool takes = tr_fast_mapped_lane(lane)(line, &none, keys, slot) == line + length;
-  MUST((tr_fast_mapped_lane(lane)(line, layouts, keys, slot) == line + length) == takes);
+  bool takes = lane(line, &none, keys, slot) == line + length;
+  MUST((lane(line, layouts, keys, slot) == line + length) == takes);
   if (!takes) return;
   MUST(reason == TR_OK);
   for (unsigned i = 0; i < keys->count; i++) MUST(same_span(&slot[i], &expected[i]));
@@ -69,7 +71,7 @@ static void check_record(const TrMapping *mapping, unsigned char *line, size_t l
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
-  static TrMappedLayouts portable, vectors;
+  static TrMappedLayouts layouts[MOST_LANES];
   const uint8_t *end = memchr(data, '\0', size);
   size_t mapping_length = end ? (size_t)(end - data) : 0;
   char *text = malloc(mapping_length + 1);
@@ -77,8 +79,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   text[mapping_length] = '\0';
   TrMapping *mapping = mapping_of(text);
   free(text);
-  memset(&portable, 0, sizeof portable);
-  memset(&vectors, 0, sizeof vectors);
+  memset(layouts, 0, sizeof layouts);
   data += end ? mapping_length + 1 : 0;
   size -= end ? mapping_length + 1 : 0;
   while (size > 0) {
@@ -90,8 +91,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     memset(line + length, 0, 1 + TR_PADDING);
     if (newline) line[length] = '\n';
     TrReason reason = tr_slow_mapped_lane(line, length, &mapping->keys, expected);
-    check_mapped_lane(tr_fast_lane_portable, &portable, &mapping->keys, line, length, reason, expected);
-    check_mapped_lane(tr_fast_lane(), &vectors, &mapping->keys, line, length, reason, expected);
+    const TrLane *lane;
+    for (unsigned rank = 0; (lane = tr_fast_lane(rank)) != NULL; rank++) {
+      MUST(rank < MOST_LANES);
+      check_mapped_lane(lane->mapped, &layouts[rank], &mapping->keys, line, length, reason, expected);
+    }
     check_record(mapping, line, length, reason);
     free(line);
     size_t taken = length + (newline != NULL);

@@ -22,6 +22,7 @@
 #define LONGEST_SEED 1500
 #define ROOM 4096
 #define LAYOUTS 64
+#define MOST_LANES 4
 
 typedef struct Lane {
   const char *name;
@@ -31,7 +32,7 @@ typedef struct Lane {
   unsigned long accepted;
 } Lane;
 
-static Lane lanes[3];
+static Lane lanes[MOST_LANES];
 static unsigned lane_count;
 static unsigned long checked, disagreements;
 
@@ -131,7 +132,7 @@ static bool same_record(const TrRecord *a, const TrRecord *b) {
 
 static void disagree(const char *what, const Lane *lane, const unsigned char *text, size_t length) {
   if (++disagreements > 10) return;
-  printf("# %s: %s:\n# ", lane ? lane->name : "slow lane", what);
+  printf("# %s lane: %s:\n# ", lane ? lane->name : "slow", what);
   for (size_t i = 0; i < length && i < 2000; i++) {
     printf(text[i] >= 0x20 && text[i] < 0x7F && text[i] != '\\' ? "%c" : "\\x%02x", text[i]);
   }
@@ -384,17 +385,10 @@ static void both_lanes_agree_on_the_lines_of_the_given_directories(void) {
 }
 
 int main(int argc, char **argv) {
-  lanes[lane_count++] = (Lane){.name = "portable fast lane", .walk = tr_fast_lane_portable};
-#ifdef TR_HAVE_AVX2
-  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi2")) {
-    lanes[lane_count++] = (Lane){.name = "AVX2 fast lane", .walk = tr_fast_lane_avx2};
+  for (const TrLane *lane; (lane = tr_fast_lane(lane_count)) != NULL; lane_count++) {
+    CHECK(lane_count < MOST_LANES);
+    lanes[lane_count] = (Lane){.name = lane->name, .walk = lane->native};
   }
-#endif
-#ifdef TR_HAVE_AVX512
-  if (__builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vbmi") && __builtin_cpu_supports("bmi2")) {
-    lanes[lane_count++] = (Lane){.name = "AVX-512 fast lane", .walk = tr_fast_lane_avx512};
-  }
-#endif
   directories = argv + 1;
   if (argc > 1) {
     RUN(both_lanes_agree_on_the_lines_of_the_given_directories);
