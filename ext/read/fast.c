@@ -365,6 +365,7 @@ static inline uint64_t escaped_bits(uint64_t backslashes) {
 
 #include "fast_avx2.inc"
 #include "fast_avx512.inc"
+#include "fast_sse2.inc"
 #endif
 
 /* --- which one ---------------------------------------------------------------------------------------------------- */
@@ -400,6 +401,7 @@ const TrLane *tr_fast_lane(unsigned rank) {
 #ifdef __x86_64__
       {has_avx512, {"AVX-512", avx512_lane, avx512_mapped_lane}},
       {has_avx2, {"AVX2", avx2_lane, avx2_mapped_lane}},
+      {NULL, {"SSE2", sse2_lane, sse2_mapped_lane}},
 #endif
       {NULL, {"portable", portable_lane, portable_mapped_lane}},
   };
