@@ -298,51 +298,7 @@ static inline const unsigned char *fast_step_through(const unsigned char *p, uin
   return NULL;
 }
 
-/* --- any processor: eight bytes at a step ------------------------------------------------------------------------- */
-
-#define EACH(byte) (UINT64_C(0x0101010101010101) * (byte))
-
-/* Sets the high bit of each byte of the result whose byte in x is zero. Exact: no carries between bytes. */
-static inline uint64_t zero_bytes(uint64_t x) {
-  return ~(((x & EACH(0x7F)) + EACH(0x7F)) | x | EACH(0x7F));
-}
-
-static inline uint64_t portable_specials(const unsigned char *p) {
-  uint64_t result = 0;
-  for (unsigned i = 0; i < 64; i += 8) {
-    uint64_t x = 0;
-    for (unsigned k = 0; k < 8; k++) x |= (uint64_t)p[i + k] << (8 * k); /* one load on a little-endian machine */
-    uint64_t found =
-        zero_bytes(x ^ EACH('"')) | zero_bytes(x ^ EACH('\\')) | zero_bytes(x & EACH(0xE0)) | (x & EACH(0x80));
-    /* Gathers the eight high bits in one byte: the multiplication moves each to a bit of its own. */
-    result |= ((found >> 7) * UINT64_C(0x0102040810204080) >> 56) << i;
-  }
-  return result;
-}
-
-static inline bool portable_same(const unsigned char *p, const unsigned char *text, unsigned length) {
-  for (; length > TR_PADDING; p += TR_PADDING, text += TR_PADDING, length -= TR_PADDING) {
-    if (memcmp(p, text, TR_PADDING) != 0) return false;
-  }
-  return memcmp(p, text, length) == 0;
-}
-
-static const unsigned char *portable_string(const unsigned char *p, bool *escaped) {
-  for (;;) {
-    unsigned past;
-    const unsigned char *quote = fast_step_through(p, portable_specials(p), escaped, &past);
-    if (quote || past == 0) return quote;
-    p += past;
-  }
-}
-
-#define WALK portable
-#define WALK_TARGET
-#define WALK_STRING portable_string
-#define WALK_SAME portable_same
-#include "fast_walk.inc"
-
-/* --- processors that compare many bytes at once ------------------------------------------------------------------- */
+/* --- 64 bytes at a step: one bit for each, the first byte's lowest ------------------------------------------------ */
 
 /* The bits up to the lowest one and that one itself; all of them if there is none. */
 static inline uint64_t through_first(uint64_t bits) {
@@ -358,6 +314,13 @@ static inline uint64_t escaped_bits(uint64_t backslashes) {
   uint64_t carried = backslashes + (starts & even);
   return behind & ~backslashes & (carried ^ even);
 }
+
+/* The last of 64 bytes is a backslash: where the run of them begins that it ends. 64 of them are 32 pairs: then 64. */
+static inline unsigned last_run(uint64_t backslashes) {
+  return ~backslashes ? 64 - (unsigned)__builtin_clzll(~backslashes) : 64;
+}
+
+#include "fast_portable.inc"
 
 #ifdef __x86_64__
 #include <cpuid.h>
