@@ -322,6 +322,12 @@ static inline unsigned last_run(uint64_t backslashes) {
 
 #include "fast_portable.inc"
 
+#if defined(__aarch64__) && defined(__ARM_NEON) && !defined(__AARCH64EB__)
+#define HAVE_NEON 1 /* in each of these processors */
+#include <arm_neon.h>
+
+#include "fast_neon.inc"
+#endif
 #ifdef __x86_64__
 #include <cpuid.h>
 #include <immintrin.h>
@@ -365,6 +371,9 @@ const TrLane *tr_fast_lane(unsigned rank) {
       {has_avx512, {"AVX-512", avx512_lane, avx512_mapped_lane}},
       {has_avx2, {"AVX2", avx2_lane, avx2_mapped_lane}},
       {NULL, {"SSE2", sse2_lane, sse2_mapped_lane}},
+#endif
+#ifdef HAVE_NEON
+      {NULL, {"NEON", neon_lane, neon_mapped_lane}},
 #endif
       {NULL, {"portable", portable_lane, portable_mapped_lane}},
   };
