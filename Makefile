@@ -32,7 +32,7 @@ WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wco
 ALL_CFLAGS = -std=c11 -MMD -MP -fPIC -fvisibility=hidden $(WARNINGS) -Iinclude $(PKG_CFLAGS) $(CFLAGS) $(VARIANT_CFLAGS)
 
 
-.PHONY: all static demo test check check-quick test-long test-loaded test-surroundings unit bats deps asan tsan valgrind matrix locales widths coverage faults fuzz lint format bench instructions schedules ship-killed import-killed archive-killed tools shippers amalgamation dist deb wheel npm test-packages install uninstall clean help
+.PHONY: all static demo test check check-quick test-long test-loaded test-surroundings unit bats deps asan tsan valgrind matrix locales widths coverage faults fuzz lint format bench bench-lanes instructions schedules ship-killed import-killed archive-killed tools shippers amalgamation dist deb wheel npm test-packages install uninstall clean help
 
 all: taskresults.so taskresults-run ## build the loadable extension, taskresults.so, and the program behind `taskresults run`
 
@@ -334,6 +334,14 @@ bench: all build/bench/append_host build/bench/one_run ## compare the speed with
 	@.ci/deps --look build bench
 	@$(MAKE) -s build/bench/simdjson_1 build/bench/simdjson_2 || echo "bench: simdjson is not measured"
 	@tests/bench/run
+
+build/bench/lanes: tests/bench/lanes.c $(CORE_OBJECTS)
+	@mkdir -p $(@D)
+	$(CC) $(UNIT_CFLAGS) -o $@ $< $(CORE_OBJECTS) $(LINKED_LIBS) $(SQLITE_LIBS) -lm -pthread
+
+bench-lanes: build/bench/lanes ## compare the speed of the fast lanes that this processor has
+	@test -e build/bench/lanes.jsonl || python3 tests/bench/generate.py build/bench/lanes.jsonl 20000000
+	@build/bench/lanes 15 build/bench/lanes.jsonl
 
 instructions: all ## count the instructions of a small workload, and compare them with the recorded counts
 	@.ci/deps --look build instructions
