@@ -41,13 +41,15 @@ static int read_starts(TrRunLog *log, char **message) {
 }
 
 /* Is there a directory of logs? With several hosts, the logs must be theirs, too: else no start is known. If logs are
-** optional for the query, the default directory may be missing. */
-static bool has_logs(const TrRunLog *log, TrBytes host) {
+** optional for the query, the default directory may be missing. Under a mapping it is another program's, so it may be
+** closed to us, too. */
+static bool has_logs(const TrRunLog *log, const TrScan *results, TrBytes host) {
   const TrSettings *logs = &log->table->logs;
   struct stat unused;
   bool is_starred = strchr(tr_settings_dir(logs), '*') != NULL;
   if (is_starred || host.text) return is_starred && host.text;
   if (!log->is_optional || logs->dir || tr_environment(logs->store->variable)) return true;
+  if (results->mapping) return access(logs->store->default_dir, R_OK | X_OK) == 0;
   return stat(logs->store->default_dir, &unused) == 0 || errno != ENOENT;
 }
 
@@ -56,7 +58,7 @@ static int load_starts(TrRunLog *log, const TrScan *results) {
   TrBytes job = tr_scan_job_id(results);
   TrFilter filter;
   TrBytes host = tr_scan_host(results);
-  if (results->filter.jobs_in_records || !has_logs(log, host)) {
+  if (results->filter.jobs_in_records || !has_logs(log, results, host)) {
     tr_durations_begin(&log->durations);
     return SQLITE_OK;
   }

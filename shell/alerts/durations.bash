@@ -11,6 +11,9 @@ LONGEST_SEARCH=1000
 # The least difference: logs have whole seconds, so a difference of one second may be none.
 LEAST_DIFFERENCE_US=1000000
 
+# Columns of task_runs, as those of `timed`.
+TIMED="ok AS good, CAST(round(duration_s * 1000000) AS INTEGER) AS took, started_us AS started"
+
 # The default factors. Durations of the same work vary by a half or two thirds from day to day, and by a factor of three
 # once in hundreds of runs. A run that does nothing takes a small part of the usual time.
 SLOW_FACTOR=3
@@ -28,20 +31,20 @@ factor_option() {
 }
 
 # look_at_logs - if an alert needs logs: calls find_logs, reduces `unreadable_logs` to the jobs that were asked for, and
-# names them in a message. If there is no directory of logs, it adds to `unjudged` which alerts are left out.
+# names them in a message. If there is no directory of logs, it adds to `unjudged` which alerts are left out. Under a
+# mapping, records may have the durations.
 look_at_logs() {
   local job asked_for=() messages=() left_out
   local -A asked=()
-  logs_known='' unreadable_logs=()
+  logs_known='' durations_known='' unreadable_logs=()
   set_given missed burn slow fast
   [[ -n $left_out ]] || return 0
   load lib/logs
   find_logs
-  if [[ -z $logs_known ]]; then
-    unjudged+=("left out: $left_out, since the jobs' logs cannot be read: $logs_dir;\
- SCHEDULER_LOGS_DIR says where they are")
-    return
-  fi
+  durations_known=$has_durations
+  [[ -n $shared_files ]] || durations_known+=$logs_known
+  leave_out_logless
+  [[ -n $logs_known ]] || return 0
   for job in "${args[@]}"; do asked["=$job"]=1; done
   for job in "${unreadable_logs[@]}"; do
     ((${#args[@]} == 0)) || [[ -v asked["=$job"] || -n $hosts && -v asked["=${job#*/}"] ]] || continue
@@ -53,21 +56,31 @@ look_at_logs() {
   say_each "${messages[@]}"
 }
 
+# leave_out_logless - for look_at_logs, with its variables: adds to `unjudged`.
+leave_out_logless() {
+  local needs_logs=(missed burn) needs_durations=(slow fast)
+  [[ -z $logs_known ]] || needs_logs=()
+  [[ -z $durations_known ]] || needs_durations=()
+  set_given "${needs_logs[@]}" "${needs_durations[@]}"
+  if [[ -z $left_out ]]; then
+    return
+  elif [[ -z $logs_known ]]; then
+    unjudged+=("left out: $left_out, since the jobs' logs cannot be read: $logs_dir;\
+ SCHEDULER_LOGS_DIR says where they are")
+  else
+    unjudged+=("left out: $left_out, since this mapping has neither \"duration\" nor \"started\"")
+  fi
+}
+
 # known_durations - SQL: for each job that has a log, the newest run (with n = 1), and the successes before it whose
-# duration is known, newest first. It is a single statement, so that each log is read once.
+# duration is known, newest first. Under a mapping, for each job.
 known_durations() {
-  [[ -v opt[slow] || -v opt[fast] ]] && [[ -n $logs_known ]] || return 0
+  [[ -v opt[slow] || -v opt[fast] ]] && [[ -n $durations_known ]] || return 0
   sql+="CREATE TABLE logged(job TEXT PRIMARY KEY) WITHOUT ROWID;"$'\n'
   sql+=$(each_text logged "${readable_logs[@]}"; each_text unread_log "${unreadable_logs[@]}")$'\n'
+  [[ -z $is_mapped ]] || sql+="INSERT OR IGNORE INTO logged SELECT job FROM wanted;"$'\n'
+  if [[ -n $shared_files ]]; then sql+=$(timed_in_shared_files); else sql+=$(timed_by_job); fi
   sql+="
-  INSERT INTO timed
-    SELECT job, value->>0, value->>1, value->>2, value->>3 FROM wanted JOIN logged USING (job) JOIN json_each((
-      SELECT json_group_array(json_array(n, good, took, started)) FROM (
-        SELECT * FROM (SELECT row_number() OVER (ORDER BY rowid DESC) AS n, ok AS good,
-            CAST(round(duration_s * 1000000) AS INTEGER) AS took, started_us AS started
-          FROM task_runs WHERE $known_runs AND $(of_job job_id wanted.job) ORDER BY rowid DESC LIMIT $LONGEST_SEARCH)
-        WHERE n = 1 OR (good AND took IS NOT NULL) LIMIT $((USUAL_RUNS + 1)))))
-    WHERE job NOT IN (SELECT job FROM unread_log);
   -- Twice the median, which is an integer: of the successes before the newest run; and, with going_on = 1, of those
   -- before a run that is still going on, which include the newest one.
   CREATE TABLE usual AS WITH
@@ -78,6 +91,28 @@ known_durations() {
         count(*) OVER (PARTITION BY job, going_on) AS runs FROM compared WHERE nth <= $USUAL_RUNS)
     SELECT job, going_on, sum(CASE WHEN runs % 2 THEN 2 * took ELSE took END) AS twice FROM ranked
       WHERE runs >= $FEWEST_USUAL_RUNS AND nth IN ((runs + 1) / 2, runs / 2 + 1) GROUP BY job, going_on;"
+}
+
+# timed_by_job - a single statement, so that each log is read once.
+timed_by_job() {
+  printf '%s' "INSERT INTO timed
+    SELECT job, value->>0, value->>1, value->>2, value->>3 FROM wanted JOIN logged USING (job) JOIN json_each((
+      SELECT json_group_array(json_array(n, good, took, started)) FROM (
+        SELECT * FROM (SELECT row_number() OVER (ORDER BY rowid DESC) AS n, $TIMED
+          FROM task_runs WHERE $known_runs AND $(of_job job_id wanted.job) ORDER BY rowid DESC LIMIT $LONGEST_SEARCH)
+        WHERE n = 1 OR (good AND took IS NOT NULL) LIMIT $((USUAL_RUNS + 1)))))
+    WHERE job NOT IN (SELECT job FROM unread_log);"
+}
+
+# timed_in_shared_files - the same, so that files are read once for all jobs.
+timed_in_shared_files() {
+  printf '%s' "INSERT INTO timed
+    SELECT job, n, good, took, started FROM (
+      SELECT *, row_number() OVER (PARTITION BY job ORDER BY n) AS nth FROM (
+        SELECT $job_key AS job, row_number() OVER (PARTITION BY ${host_column}job_id ORDER BY rowid DESC) AS n, $TIMED
+        FROM task_runs WHERE $known_runs)
+      WHERE n <= $LONGEST_SEARCH AND (n = 1 OR (good AND took IS NOT NULL)))
+    WHERE nth <= $((USUAL_RUNS + 1)) AND job IN (SELECT job FROM wanted);"
 }
 
 # slow_alerts - a run that is still going on comes before the newest record, as it will be newer.

@@ -22,6 +22,8 @@ find_alerts() {
   if [[ -n $logs_known ]]; then
     ((!list_known)) || [[ ! -v opt[missed] ]] || add_kind missed
     ((!list_known)) || [[ ! -v opt[burn] ]] || add_kind burn
+  fi
+  if [[ -n $durations_known ]]; then
     [[ ! -v opt[slow] ]] || add_kind slow
     [[ ! -v opt[fast] ]] || add_kind fast
   fi

@@ -36,7 +36,7 @@
 #
 # Without any of these options, --after 1 is the default.
 #
-# The jobs' logs say how long runs took. --slow and --fast need at least five successful runs with a known duration
+# The jobs' logs say how long runs took; under a mapping, the records, if they have it. --slow and --fast need at least five successful runs with a known duration
 # among the job's last 1000 runs. A difference of a second or less does not count, because logs have whole seconds.
 #
 # Options:

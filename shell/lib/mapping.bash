@@ -7,8 +7,9 @@
 read_mapping() {
   [[ ! -v opt[map] ]] || export TASKRESULTS_MAP=${opt[map]}
   case $TASKRESULTS_MAP in
-    native | openclaw | runs) ;;
-    gitlab) file_before=current file_after='' file_pattern=current shared_files=1 ;;
+    native) ;;
+    openclaw | runs) has_durations=1 ;;
+    gitlab) has_durations=1 file_before=current file_after='' file_pattern=current shared_files=1 ;;
     n8n) file_before=n8nEventLog file_after=.log file_pattern='n8nEventLog*.log' shared_files=1 ;;
     @?* | *'{'*) ask_mapping ;;
     *) usage_error "--map wants native, openclaw, runs, gitlab, n8n, @FILE or JSON, not '$TASKRESULTS_MAP'" ;;
@@ -25,17 +26,18 @@ read_mapping() {
 }
 
 ask_mapping() {
-  local answer
+  local answer after
   load lib/query
-  answer=$(query "SELECT (coalesce(map ->> '\$.job', 'file') = 'file') || coalesce(map ->> '\$.files', '*.jsonl')
+  answer=$(query "SELECT (coalesce(map ->> '\$.job', 'file') = 'file') ||
+      (coalesce(map ->> '\$.duration', map ->> '\$.started') IS NOT NULL) || coalesce(map ->> '\$.files', '*.jsonl')
     FROM (SELECT taskresults_mapping() AS map);") || exit
   [[ $answer == 1* ]] || shared_files=1
-  answer=${answer:1}
+  [[ $answer != ?1* ]] || has_durations=1
+  answer=${answer:2}
   file_before=${answer%%'*'*} file_after=''
   escape_pattern file_pattern "$file_before"
   [[ $answer == *'*'* ]] || return 0
   file_after=${answer#*'*'}
-  local after
   escape_pattern after "$file_after"
   file_pattern+="*$after"
 }

@@ -29,7 +29,7 @@ file_before='' file_after=.jsonl shared_files='' has_segments=1
 file_pattern='*.jsonl' map_words=''
 # And in SQL: which jobs have a name; and of which runs it is known whether they succeeded. And: is there a mapping
 # other than native? Then records may have durations.
-known_jobs=1 known_runs=1 is_mapped=''
+known_jobs=1 known_runs=1 is_mapped='' has_durations=''
 
 # has_file JOB - true, too, if the directory cannot be read.
 has_file() {

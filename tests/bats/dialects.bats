@@ -290,3 +290,46 @@ $(sql 'SELECT sum(others) FROM task_stats') other lines"* ]]
   run taskresults sla --map "@$root/examples/dialects/ours/map.json" --window 1d
   [[ $output == *"taskresults sql --map @"*"/map.json 'SELECT job_id"* ]]
 }
+
+# timed_run JOB MS STATUS - appends a run of openclaw's that took so long, an hour after the one before.
+timed_run() {
+  printf '{"ts": %s, "jobId": "%s", "action": "finished", "status": "%s", "durationMs": %s}\n' \
+    "$((hour += 3600000))" "$1" "$3" "$2" >>"$results/$1.jsonl"
+}
+
+# run_alerts OPTION... - `told`: what it says on its standard error.
+run_alerts() {
+  run bash -c '"$0" alerts "${@:2}" 2>"$1"' "$(tool taskresults)" "$BATS_TEST_TMPDIR/told" "$@"
+  told=$(<"$BATS_TEST_TMPDIR/told")
+  printf '%s\n' "$output" "$told"
+}
+
+@test "alerts --slow and --fast go by the durations in the records, and need no log for that" {
+  hour=1770000000000
+  export XDG_STATE_HOME=$BATS_TEST_TMPDIR/state
+  unset SCHEDULER_LOGS_DIR
+  for ms in 60000 50000 70000 60000 60000; do
+    for job in even slow failed; do timed_run "$job" "$ms" ok; done
+    timed_run slow null ok # these are not compared
+    timed_run slow 5000000 skipped
+    timed_run fast "${ms}0" ok
+  done
+  timed_run even 100000 ok && timed_run slow 200000 ok && timed_run failed 400000 error && timed_run fast 5000 ok
+  timed_run few 60000 ok && timed_run few 900000 ok
+  use openclaw "$results"
+  expected=$'failed: took 400s, usually 60s\nfast: took only 5.0s, usually 10m\nslow: took 200s, usually 60s'
+  run_alerts --slow --fast --state "$BATS_TEST_TMPDIR/one"
+  [[ $status -eq 1 && $output == "$expected" && -z $told ]]
+  run taskresults alerts --slow=1.5 even --state "$BATS_TEST_TMPDIR/two"
+  [[ $status -eq 1 && $output == 'even: took 100s, usually 60s' ]]
+  run_alerts --slow --fast --missed --state "$BATS_TEST_TMPDIR/three"
+  [[ $output == "$expected" && $told == *'left out: --missed, since the jobs'* && $told != *slow* ]]
+  mkdir "$BATS_TEST_TMPDIR/shared" && sort "$results"/*.jsonl >"$BATS_TEST_TMPDIR/shared/all.log"
+  use "$(sql "SELECT json_set(taskresults_mapping('openclaw'), '$.files', '*.log', '$.job', 'jobId')")" "$BATS_TEST_TMPDIR/shared"
+  run_alerts --slow --fast --state "$BATS_TEST_TMPDIR/four"
+  [[ $status -eq 1 && $output == "$expected" && -z $told ]]
+  use n8n
+  export SCHEDULER_LOGS_DIR=$BATS_TEST_TMPDIR
+  run_alerts --slow --fast --state "$BATS_TEST_TMPDIR/five"
+  [[ $told == *'left out: --slow, --fast, since this mapping has neither "duration" nor "started"'* && -z $output ]]
+}
