@@ -2,14 +2,15 @@
 ** mapping.c - JSON -> a mapping, or what is wrong with it, and where.
 **
 ** A key that is not known, or that is there twice, is an error: a typo must not become another meaning. A message names
-** the place as a path, success[1].status; or the byte, if the text is not JSON. cJSON, which builds the tree, also
-** accepts a few texts that are not strictly JSON, such as the number 01. That is harmless here: each has one meaning.
+** the place as a path, success[1].status; or the byte, if the text is not JSON (syntax.c).
 */
 #include "mapping.h"
 
 #include <stdlib.h>
 
 #include <cJSON.h>
+
+#define BYTE_ORDER_MARK "\xEF\xBB\xBF"
 
 typedef struct MapReader {
   const char *what; /* borrowed; for messages */
@@ -316,14 +317,24 @@ static void list_deciding_slots(TrMapping *mapping) {
   }
 }
 
+static int check_text(const char *what, const char *text, size_t length, char **message) {
+  if (length > TR_MAX_MAPPING_BYTES) return tr_error(message, SQLITE_ERROR, "%s: larger than 64 KiB", what);
+  if (!tr_utf8_is_valid(text, length)) return tr_error(message, SQLITE_ERROR, "%s: not valid UTF-8", what);
+  if (strstr(text, "\\u0000")) return tr_error(message, SQLITE_ERROR, "%s: NUL has no place in a mapping", what);
+  if (strncmp(text, BYTE_ORDER_MARK, strlen(BYTE_ORDER_MARK)) == 0)
+    return tr_error(message, SQLITE_ERROR, "%s: byte 0: a byte order mark, which JSON must not have: remove it", what);
+  const char *fault = tr_mapping_syntax_fault(text);
+  if (fault == NULL) return SQLITE_OK;
+  return tr_error(message, SQLITE_ERROR, "%s: byte %lld: not JSON", what, (long long)(fault - text));
+}
+
 int tr_mapping_parse(const char *what, const char *text, TrMapping **out, char **message) {
   size_t length = strlen(text);
   const char *end = text;
   MapReader reader = {.what = what, .message = message};
   *out = NULL;
-  if (length > TR_MAX_MAPPING_BYTES) return tr_error(message, SQLITE_ERROR, "%s: larger than 64 KiB", what);
-  if (!tr_utf8_is_valid(text, length)) return tr_error(message, SQLITE_ERROR, "%s: not valid UTF-8", what);
-  if (strstr(text, "\\u0000")) return tr_error(message, SQLITE_ERROR, "%s: NUL has no place in a mapping", what);
+  int code = check_text(what, text, length, message);
+  if (code != SQLITE_OK) return code;
   TrMapping *mapping = sqlite3_malloc64(sizeof *mapping);
   if (mapping == NULL) return SQLITE_NOMEM;
   memset(mapping, 0, sizeof *mapping);

@@ -148,6 +148,9 @@ typedef struct TrMapping {
   size_t texts_length;
 } TrMapping;
 
+/* mapping/syntax.c - where a text stops to be JSON, strictly; NULL: it is. */
+const char *tr_mapping_syntax_fault(const char *text);
+
 /* Does a name tell whose file it is, so that those of rotated files do, too? */
 static inline bool tr_mapping_has_segments(const TrMapping *mapping) {
   return !mapping->job_in_record && mapping->suffix[0] != '\0';

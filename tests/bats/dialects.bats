@@ -113,6 +113,32 @@ refuses() {
   refuses 'larger than 64 KiB' "SELECT taskresults_mapping('@$map')"
 }
 
+@test "a mapping is JSON for the tables as it is for --map and for Python: no byte order mark, no 01, no line break in a text" {
+  use '' "$results"
+  unset TASKRESULTS_MAP
+  printf '{"t": 5, "s": "ok"}\n' >"$results/a.jsonl"
+  printf '{"timestamp": "t", "success": [{"s": ["ok", %s]}]}\n' 1 '-0.5E+3' '"\u00e9"' '1 ,2' 01 '1.' .5 1e NaN "'a'" '"\x"' $'"\t"' null, \
+    $'1,\v2' >"$BATS_TEST_TMPDIR/maps"
+  printf '\xEF\xBB\xBF%s\n' "$(head -n 1 "$BATS_TEST_TMPDIR/maps")" >>"$BATS_TEST_TMPDIR/maps"
+  expected=$(python3 -c 'import json, sys
+def never(text): raise ValueError
+for line in open(sys.argv[1], "rb"):
+    try:
+        print(0, json.loads(line.decode(), parse_constant=never) and "")
+    except ValueError:
+        print(1)' "$BATS_TEST_TMPDIR/maps" | tr -d ' \n')
+  told=''
+  while IFS= read -r line; do
+    printf '%s\n' "$line" >"$BATS_TEST_TMPDIR/map.json"
+    by_table=0 by_command=0
+    sql "CREATE VIRTUAL TABLE temp.r USING task_results(map='@$BATS_TEST_TMPDIR/map.json'); SELECT count(*) FROM r" >/dev/null 2>&1 || by_table=1
+    taskresults list --map "@$BATS_TEST_TMPDIR/map.json" >/dev/null 2>&1 || by_command=1
+    ((by_table == by_command))
+    told+=$by_table
+  done <"$BATS_TEST_TMPDIR/maps"
+  [[ $told == "$expected" && $told == 000011111111111 ]]
+}
+
 @test "a name that is no mapping, and one that is wrong, are errors of every table and command" {
   use nothing "$results"
   for table in task_results task_rejects task_lines task_stats task_errors task_runs; do
