@@ -16,7 +16,7 @@ OBJCOPY ?= objcopy
 
 # From the lowest to the highest: each folder includes only folders before it (ext/tr.h is the map, .ci/lint keeps the
 # order).
-FOLDERS := base mapping read figures scheduler write export codec history query prune scan tables functions
+FOLDERS := base mapping read figures scheduler write export codec history seal query prune scan tables functions
 SOURCES := $(foreach folder,$(FOLDERS),$(sort $(wildcard ext/$(folder)/*.c))) ext/extension.c
 
 # Only where a long has 32 bits: elsewhere off_t has 64 anyway, and the calls would have other names, such as openat64,

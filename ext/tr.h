@@ -12,6 +12,7 @@
 **   codec/      a compressed file <-> its text: gzip, zstd, and the frames of our archives
 **   history/    a job -> its segments: the live file, what rotations and archives keep of it; receipts of prunes
 **   query/      what a query asks for: of which directory, which files and which lines
+**   seal/       a job's lines -> the head of a chain over them, and whether they still lead there
 **   prune/      a job's file -> the same file with fewer lines, beside a writer that takes no lock
 **   scan/       what a query asks for -> the files and the lines that it wants
 **   tables/     one file a virtual table
@@ -39,6 +40,7 @@
 #include "export/export.h"
 #include "codec/codec.h"
 #include "history/history.h"
+#include "seal/seal.h"
 #include "query/query.h"
 #include "prune/prune.h"
 #include "scan/scan.h"

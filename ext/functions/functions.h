@@ -47,7 +47,7 @@ TR_CHECKED int tr_mapping_function_register(TrConnection *connection);
 bool tr_option_is_flag(sqlite3_value *value, bool *flag); /* 0 or 1 */
 
 /* ------------------------------------------------------------------------------------------------------------------
-** functions/signature.c, export_csv.c, prune.c, policy.c, writable.c - they only register their functions
+** functions/signature.c, export_csv.c, prune.c, policy.c, seals.c, writable.c - they only register their functions
 */
 TR_CHECKED int tr_signature_register(sqlite3 *db);
 TR_CHECKED int tr_writable_register(TrConnection *connection);
@@ -59,6 +59,7 @@ bool tr_side_effects_is_run(sqlite3_context *context);      /* SQLite is not pre
 bool tr_side_effects_are_allowed(sqlite3_context *context); /* nor is the connection under PRAGMA query_only */
 TR_CHECKED int tr_prune_register(TrConnection *connection);
 TR_CHECKED int tr_policy_register(TrConnection *connection);
+TR_CHECKED int tr_seals_register(TrConnection *connection);
 TR_CHECKED int tr_export_register(TrConnection *connection);
 
 #pragma GCC visibility pop

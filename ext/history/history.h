@@ -139,15 +139,30 @@ typedef struct TrHistoryVisitor {
 /* ------------------------------------------------------------------------------------------------------------------
 ** history/digest.c - SHA-256, by libcrypto, which is loaded when it is first needed
 */
+#define TR_DIGEST_BYTES 32
 #define TR_DIGEST_TEXT_SIZE 65 /* 64 hexadecimal digits and a NUL */
 
 typedef struct TrDigest TrDigest;
 
-/* Call order: new, add, end, free. *digest is NULL if this build goes without libcrypto: then there is none. */
+/* Call order: new, add, end, free; or, after end, restart for another one. *digest is NULL if this build goes without
+** libcrypto: then there is none. The others return SQLITE_OK or SQLITE_NOMEM. */
 TR_CHECKED int tr_digest_new(TrDigest **digest, char **message);
-TR_CHECKED int tr_digest_add(TrDigest *digest, const void *bytes, size_t length); /* SQLITE_OK or SQLITE_NOMEM */
-TR_CHECKED int tr_digest_end(TrDigest *digest, char out[TR_DIGEST_TEXT_SIZE]);    /* the same */
-void tr_digest_free(TrDigest *digest);                                            /* NULL is allowed */
+TR_CHECKED int tr_digest_restart(TrDigest *digest); /* what was added is forgotten */
+TR_CHECKED int tr_digest_add(TrDigest *digest, const void *bytes, size_t length);
+TR_CHECKED int tr_digest_end_bytes(TrDigest *digest, unsigned char out[TR_DIGEST_BYTES]);
+TR_CHECKED int tr_digest_end(TrDigest *digest, char out[TR_DIGEST_TEXT_SIZE]);
+void tr_digest_free(TrDigest *digest); /* NULL is allowed */
+void tr_digest_text(const unsigned char bytes[TR_DIGEST_BYTES], char out[TR_DIGEST_TEXT_SIZE]);
+bool tr_digest_parse(const char *text, unsigned char out[TR_DIGEST_BYTES]); /* false: not 64 hexadecimal digits */
+
+/* ------------------------------------------------------------------------------------------------------------------
+** history/own_file.c - a file of ours that belongs to a job's: who may own it, and who may read it
+*/
+#define TR_OWN_FILE_TEXT_SIZE 96
+
+/* Checks an open file below .taskresults that is to be written, and gives a new one to the owner of the job's file,
+** with its mode. Returns 0 or errno; `what` is why it cannot be used, or empty. */
+TR_CHECKED int tr_own_file_adopt(int fd, const struct stat *job, char what[TR_OWN_FILE_TEXT_SIZE]);
 
 /* ------------------------------------------------------------------------------------------------------------------
 ** history/receipt.c - what a prune removed: counted record by record, and by days

@@ -5,6 +5,7 @@
 **   2  marks        what `taskresults ship` has read already                                       (ship_marks.c)
 **      inspect      refuse what cannot be done safely
 **      select       which lines are kept                                                            (select.c)
+**      sealed       if the file is sealed, it has to match                                          (sealed.c)
 **   3  copy         the kept lines to a temporary, synced                                           (copy.c)
 **      archive      what goes is compressed, if it is to be archived, synced                        (archive_file.c)
 **      receipt      and is read and counted, for the job's receipts, synced                         (receipt_file.c)
@@ -273,7 +274,8 @@ static int run_prune(TrPrune *prune, TrPruneReport *report, char **message) {
   report->bytes_freed = selection->end - selection->kept_bytes;
   report->result = dry_run ? TR_PRUNE_DRY_RUN : report->bytes_freed ? TR_PRUNED : TR_PRUNE_UNCHANGED;
   if (report->bytes_freed == 0) report->dropped = 0;
-  if (report->result == TR_PRUNED) code = replace_file(prune, message);
+  if (report->result == TR_PRUNED) code = tr_sealed_check(prune, message);
+  if (code == SQLITE_OK && report->result == TR_PRUNED) code = replace_file(prune, message);
   if (code != SQLITE_OK || report->result != TR_PRUNED) return code;
   report->dropped = selection->dropped; /* a receipt knows it */
   if (prune->options->archive) memcpy(report->archive, prune->archive.name, sizeof report->archive);
@@ -291,6 +293,20 @@ int tr_prune_job(TrDir *dir, TrPoll *poll, const TrPruneOptions *options, TrMark
     *message = NULL;
     code = SQLITE_OK;
   }
+  end(&prune);
+  return code;
+}
+
+int tr_prune_locked(TrDir *dir, TrPoll *poll, size_t max_line, const char *job_id, size_t job_length,
+                    int (*act)(void *context, char **message), void *context, char **message) {
+  static const TrPruneOptions none = {0};
+  TrPrune prune = {.dir = dir, .poll = poll, .options = &none, .max_line = max_line};
+  bool recovered;
+  begin_prune(&prune, job_id, job_length);
+  int code = check_exists(&prune, message);
+  if (code == SQLITE_OK) code = lock_job(&prune, message);
+  if (code == SQLITE_OK) code = tr_recover(&prune, &recovered, message);
+  if (code == SQLITE_OK) code = act(context, message);
   end(&prune);
   return code;
 }

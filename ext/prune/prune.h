@@ -9,13 +9,13 @@
 #include "../read/read.h"
 #include "../scheduler/scheduler.h"
 #include "../history/history.h"
+#include "../seal/seal.h"
 
 #pragma GCC visibility push(hidden)
 
 /* ------------------------------------------------------------------------------------------------------------------
 ** prune/ship_marks.c - how far `taskresults ship` has come: what a prune must not drop
 */
-
 /* How far one sink has come in a file; or, of a move, from where on a prune has moved its lines. */
 typedef struct TrMark {
   char *file;          /* owned: its name */
@@ -25,12 +25,10 @@ typedef struct TrMark {
   int64_t new_end;     /* and where the byte at `end` is in it */
   size_t number;       /* a mark: which sink. A move: its place in the order of writing */
 } TrMark;
-
 typedef struct TrMarkList {
   TrMark *mark; /* owned: by file, then by number */
   size_t count, room;
 } TrMarkList;
-
 #define TR_SHIPPED "shipped" /* the folder in .taskresults */
 
 typedef struct TrMarks {
@@ -65,6 +63,7 @@ int64_t tr_marks_end(const TrMarks *marks, const char *file, const struct stat *
 ** prune/journal.c - what a killed prune leaves for the next one, so that it can go on
 ** prune/archive_file.c - what is archived is made safe before the exchange, and gets its name behind it
 ** prune/sum_up.c - the lines that go -> their receipt, and their segment of the archive
+** prune/sealed.c - the seals of the job's file are verified before anything is dropped
 ** prune/receipt_file.c - the receipt is made safe before the exchange, and appended to the job's others behind it
 ** prune/moves.c - tells `taskresults ship` where lines have moved
 ** prune/exchange.c - the temporary and the job's file change names
@@ -75,7 +74,6 @@ int64_t tr_marks_end(const TrMarks *marks, const char *file, const struct stat *
 ** or an error code with *message naming job, file, cause and what to do.
 */
 typedef struct TrPolicy TrPolicy;
-
 typedef struct TrPruneOptions {
   bool by_count, by_time; /* a record is kept if either rule keeps it; without both, max_bytes decides alone */
   bool by_size;           /* with max_bytes; at least one of the three is set */
@@ -95,12 +93,10 @@ typedef struct TrPruneOptions {
   bool archive;           /* what goes is archived: the beginning of the file up to the newest line that has to go */
   bool offline;           /* the caller says that no writer runs: leases and exchange are not required */
 } TrPruneOptions;
-
 typedef struct TrPolicyRule {
   TrPruneOptions options;
   const TrJson *jobs, *source; /* borrowed from the policy's tree: its patterns, and all of it */
 } TrPolicyRule;
-
 struct TrPolicy {
   TrJson *root;       /* owned */
   TrPolicyRule *rule; /* owned, in the order of the file */
@@ -180,7 +176,6 @@ typedef struct TrJournalState {
       archive_source;                 /* of a prune that archives: of the segment, and of the file that was copied */
   char archive[TR_ARCHIVE_NAME_SIZE]; /* the segment's name in the end; empty: nothing is archived */
 } TrJournalState;
-
 typedef struct TrJournal {
   int fd;      /* owned; -1 when there is none */
   uid_t owner; /* the file's, if it was loaded */
@@ -265,6 +260,10 @@ typedef struct TrPruneReport {
 TR_CHECKED int tr_prune_job(TrDir *dir, TrPoll *poll, const TrPruneOptions *options, TrMarks *marks, size_t max_line,
                             const char *job_id, size_t job_length, TrPruneReport *report, char **message);
 
+/* Does something else under the job's lock, when an interrupted prune was finished. SQLITE_BUSY: a prune is running. */
+TR_CHECKED int tr_prune_locked(TrDir *dir, TrPoll *poll, size_t max_line, const char *job_id, size_t job_length,
+                               int (*act)(void *context, char **message), void *context, char **message);
+
 int tr_prune_error(const TrPrune *prune, int code, char **message, int error_number, const char *format, ...);
 TR_CHECKED int tr_prune_open(const TrPrune *prune, const char *name, int flags, mode_t mode); /* -1: see errno */
 
@@ -322,6 +321,7 @@ TR_CHECKED int tr_archive_discard(TrPrune *prune, char **message);
 TR_CHECKED bool tr_archive_take_back(TrPrune *prune); /* false: it is still there */
 void tr_archive_close(TrPrune *prune);
 TR_CHECKED int tr_moves_append(const TrPrune *prune, char **message); /* durable on return */
+TR_CHECKED int tr_sealed_check(TrPrune *prune, char **message);       /* before anything is changed */
 
 TR_CHECKED int tr_exchange(TrPrune *prune, char **message);         /* prune->state tells how far it came */
 TR_CHECKED int tr_exchange_offline(TrPrune *prune, char **message); /* a plain rename */

@@ -124,7 +124,7 @@ _taskresults_argument() {
     return
   fi
   case $command in
-    view | next | stats | errors | rejects | export | follow | prune | run | sla | alerts)
+    view | next | stats | errors | rejects | export | follow | prune | seal | verify | run | sla | alerts)
       _taskresults_jobs "$word"
       # Behind -- only: elsewhere it would be an option.
       [[ -n $dashed ]] || for i in "${!found[@]}"; do [[ ${found[i]} != -* ]] || unset "found[i]"; done

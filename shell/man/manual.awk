@@ -8,6 +8,7 @@ BEGIN {
   page_of["TABLES.md"] = "tables"
   page_of["WRITING.md"] = "writing"
   page_of["PRUNING.md"] = "pruning"
+  page_of["SEALS.md"] = "seals"
 }
 
 function linked(text, target,    page) {

@@ -20,7 +20,7 @@ listing() {
   for file in lib/sqlite3/taskresults.so lib/libtaskresults.a lib/pkgconfig/taskresults.pc include/taskresults.h \
     bin/taskresults bin/view_results share/man/man1/taskresults-list.1 share/man/man1/view_results.1 share/man/man7/taskresults-tables.7 \
     share/bash-completion/completions/{taskresults,view_results} share/zsh/site-functions/_taskresults \
-    share/doc/taskresults/{README.md,CHANGELOG.md,LICENSE,ext/TABLES.md,ext/WRITING.md,ext/PRUNING.md,ext/SECURITY.md} \
+    share/doc/taskresults/{README.md,CHANGELOG.md,LICENSE,ext/TABLES.md,ext/WRITING.md,ext/PRUNING.md,ext/SEALS.md,ext/SECURITY.md} \
     share/doc/taskresults/{shell/README.md,examples/fresh.sh,examples/embed.c,examples/sql/audit.sql,examples/clickhouse/README.md,examples/clickhouse/18.16/tables.sql}; do
     [[ -f $file ]] || { echo "not installed: $file"; return 1; }
   done

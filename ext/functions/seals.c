@@ -1,0 +1,463 @@
+/*
+** functions/seals.c - taskresults_seal() and taskresults_verify(): tamper evidence from SQL.
+**
+**   SELECT taskresults_seal('my-job');
+**   SELECT value->>'$.job_id', value->>'$.head' FROM json_each(taskresults_seal_all());
+**   SELECT taskresults_seal_sign('my-job', HEAD, SIGNATURE);
+**   SELECT taskresults_verify('my-job', 'heads', 'my-job=HEAD');
+**   SELECT value->>'$.job_id' FROM json_each(taskresults_verify_all()) WHERE value->>'$.result' = 'tampered';
+**
+** After the job id, which is taken literally, come names and values in pairs:
+**
+**   heads TEXT   only to verify: heads that were kept elsewhere, JOB=HEAD on each line
+**   dir PATH     the results directory; without it, the one that task_results reads
+**
+** taskresults_seal() returns JSON: {"job_id": TEXT, "result": "sealed" | "unchanged" | "tampered" | "busy", "lines",
+** "bytes": what is sealed now, "new_lines": of them, "head": TEXT, "signed": is that head signed, "reason": for
+** tampered and busy}. seal_all gives an array of these, in which a job that could not be sealed has the result
+** "failed". taskresults_seal_sign() keeps a signature of a head with the job's seals, and returns 1; or 0 if the job
+** has no such head. taskresults_verify() returns {"job_id", "result": "fine" | "tampered" | "unsealed" | "failed",
+** "lines", "bytes", "head": up to where the file is sealed and matches, "unsealed_lines", "unsealed_bytes": what comes
+** behind, "seals": their number, "from", "to": bytes of the first sealed stretch that does not match, or null,
+** "reasons": an array of texts, "signed_head", "signature": the newest one, or null}. verify_all is for all jobs that
+** have a file, seals, or a head in `heads`.
+**
+** All are SQLITE_DIRECTONLY. Those that seal change files, and are refused under PRAGMA query_only.
+*/
+#include "functions.h"
+
+#include <string.h>
+
+typedef struct SealCall {
+  TrSettings settings; /* owned */
+  size_t max_line;
+  TrPoll poll;       /* owned */
+  TrDir dir;         /* owned */
+  const char *heads; /* borrowed; NULL: none */
+  bool verifies;
+} SealCall;
+
+/* --- options ------------------------------------------------------------------------------------------------------ */
+
+static const char *text_of_value(sqlite3_value *value) {
+  const char *text = sqlite3_value_type(value) == SQLITE_TEXT ? (const char *)sqlite3_value_text(value) : NULL;
+  return text && strlen(text) == (size_t)sqlite3_value_bytes(value) ? text : NULL;
+}
+
+/* A line JOB=HEAD, up to its newline or the end. False: it is none. */
+static bool split_head(const char *line, TrBytes *job, unsigned char head[TR_DIGEST_BYTES]) {
+  char digits[TR_DIGEST_TEXT_SIZE];
+  size_t length = strcspn(line, "\n"), width = sizeof digits - 1;
+  if (length < width + 2 || line[length - width - 1] != '=') return false;
+  memcpy(digits, line + length - width, width);
+  digits[width] = '\0';
+  *job = (TrBytes){line, length - width - 1};
+  return tr_digest_parse(digits, head);
+}
+
+static const char *next_line_of(const char *line) {
+  line += strcspn(line, "\n");
+  return *line ? line + 1 : line;
+}
+
+static int check_heads(const char *heads, char **message) {
+  unsigned char head[TR_DIGEST_BYTES];
+  TrBytes job;
+  int number = 1;
+  for (const char *line = heads; *line; line = next_line_of(line), number++) {
+    if (*line != '\n' && !split_head(line, &job, head)) {
+      return tr_error(message, SQLITE_ERROR,
+                      "line %d of the heads is not JOB=HEAD, with the 64 digits that `taskresults seal` has printed",
+                      number);
+    }
+  }
+  return SQLITE_OK;
+}
+
+static int take_seal_option(SealCall *call, const char *name, sqlite3_value *value, char **message) {
+  const char *text = text_of_value(value);
+  if (name && strcmp(name, "dir") == 0) {
+    if (text == NULL || *text == '\0')
+      return tr_error(message, SQLITE_ERROR, "the value of 'dir' has to be the path of a directory");
+    sqlite3_free(call->settings.dir);
+    call->settings.dir = sqlite3_mprintf("%s", text);
+    return call->settings.dir ? SQLITE_OK : SQLITE_NOMEM;
+  }
+  if (!call->verifies || name == NULL || strcmp(name, "heads") != 0) {
+    return tr_error(message, SQLITE_ERROR, "unknown option '%s'; %s", name ? name : "NULL",
+                    call->verifies ? "the options are heads and dir" : "the only option is dir");
+  }
+  call->heads = text;
+  return text ? check_heads(text, message) : tr_error(message, SQLITE_ERROR, "the value of 'heads' has to be a text");
+}
+
+static int begin_seal_call(SealCall *call, sqlite3_context *context, bool verifies, int argc, sqlite3_value **argv,
+                           char **message) {
+  TrConnection *connection = sqlite3_user_data(context);
+  *call =
+      (SealCall){.settings.store = &tr_results_store, .poll.db = connection->db, .dir.fd = -1, .verifies = verifies};
+  int code = SQLITE_OK;
+  for (int i = 0; i + 1 < argc && code == SQLITE_OK; i += 2) {
+    code = take_seal_option(call, (const char *)sqlite3_value_text(argv[i]), argv[i + 1], message);
+  }
+  if (code == SQLITE_OK && argc % 2) code = tr_error(message, SQLITE_ERROR, "options come in pairs: 'name', value");
+  if (code == SQLITE_OK) {
+    code = tr_settings_check_native(&call->settings, verifies ? "taskresults_verify" : "taskresults_seal", message);
+  }
+  if (code == SQLITE_OK) code = tr_settings_max_line(&call->settings, &call->max_line, message);
+  return code == SQLITE_OK ? tr_dir_open(&call->dir, &tr_results_store, tr_settings_dir(&call->settings), message)
+                           : code;
+}
+
+static void end_seal_call(SealCall *call) {
+  tr_dir_close(&call->dir);
+  tr_poll_close(&call->poll);
+  tr_settings_free(&call->settings);
+}
+
+static int take_sealed_job(int argc, sqlite3_value **argv, TrBytes *job, char **message) {
+  const char *id =
+      argc > 0 && sqlite3_value_type(argv[0]) == SQLITE_TEXT ? (const char *)sqlite3_value_text(argv[0]) : NULL;
+  if (id == NULL) return tr_error(message, SQLITE_ERROR, "the first argument is the job_id, a TEXT");
+  *job = (TrBytes){id, (size_t)sqlite3_value_bytes(argv[0])};
+  if (tr_job_id_is_usable(id, job->length)) return SQLITE_OK;
+  return tr_error(message, SQLITE_ERROR, "'%s' cannot be the name of a job's file", id);
+}
+
+/* --- results ------------------------------------------------------------------------------------------------------ */
+
+static void begin_object(sqlite3_str *out, TrBytes job, const char *result) {
+  sqlite3_str_appendall(out, "{\"job_id\":");
+  tr_json_append_string(out, job.text, job.length);
+  sqlite3_str_appendf(out, ",\"result\":\"%s\"", result);
+}
+
+static void append_whole(sqlite3_str *out, const char *name, int64_t number) {
+  sqlite3_str_appendf(out, ",\"%s\":%lld", name, (long long)number);
+}
+
+static void append_words(sqlite3_str *out, const char *name, const char *text) {
+  sqlite3_str_appendf(out, ",\"%s\":", name);
+  if (text)
+    tr_json_append_string(out, text, strlen(text));
+  else
+    sqlite3_str_appendall(out, "null");
+}
+
+static void append_head(sqlite3_str *out, const char *name, const unsigned char head[TR_DIGEST_BYTES]) {
+  char text[TR_DIGEST_TEXT_SIZE];
+  tr_digest_text(head, text);
+  append_words(out, name, text);
+}
+
+/* Consumes `out` and `message`. */
+static void give_seal_result(sqlite3_context *context, int code, sqlite3_str *out, char *message) {
+  int out_code = sqlite3_str_errcode(out), length = sqlite3_str_length(out);
+  char *text = sqlite3_str_finish(out);
+  if (code == SQLITE_OK) code = out_code;
+  if (code == SQLITE_OK) {
+    sqlite3_result_text(context, text, length, sqlite3_free);
+    text = NULL;
+  } else if (code == SQLITE_NOMEM) {
+    sqlite3_result_error_nomem(context);
+  } else {
+    bool is_internal = code == SQLITE_NOTFOUND || code == SQLITE_ABORT || code == SQLITE_NOLFS;
+    if (message) sqlite3_result_error(context, message, -1);
+    sqlite3_result_error_code(context, is_internal ? SQLITE_ERROR : code);
+  }
+  sqlite3_free(text);
+  sqlite3_free(message);
+}
+
+/* Errors of one job do not stop the others; only errors that concern the caller do. `why` is consumed. */
+static int tell_failed(sqlite3_str *out, TrBytes job, int code, char *why, char **message) {
+  if (code == SQLITE_INTERRUPT || code == SQLITE_NOMEM) {
+    sqlite3_free(*message);
+    *message = why;
+    return code;
+  }
+  begin_object(out, job, code == SQLITE_BUSY ? "busy" : "failed");
+  append_words(out, "reason", why ? why : "out of memory");
+  sqlite3_str_appendchar(out, 1, '}');
+  sqlite3_free(why);
+  return SQLITE_OK;
+}
+
+/* --- to seal ------------------------------------------------------------------------------------------------------ */
+
+typedef struct SealOne {
+  SealCall *call; /* borrowed, and all that follows but the report */
+  TrBytes job;
+  TrSealReport report;
+  const unsigned char *head; /* to sign */
+  const char *signature;
+  bool is_known;
+} SealOne;
+
+static int seal_locked(void *context, char **message) {
+  SealOne *one = context;
+  return tr_seal_job(&one->call->dir, &one->call->poll, one->job.text, one->job.length, &one->report, message);
+}
+
+static int sign_locked(void *context, char **message) {
+  SealOne *one = context;
+  return tr_seal_sign(&one->call->dir, &one->call->poll, one->job.text, one->job.length, one->head, one->signature,
+                      &one->is_known, message);
+}
+
+static void append_seal_report(sqlite3_str *out, TrBytes job, const TrSealReport *report) {
+  static const char *const word[] = {
+      [TR_SEAL_MADE] = "sealed", [TR_SEAL_UNCHANGED] = "unchanged", [TR_SEAL_TAMPERED] = "tampered"};
+  begin_object(out, job, word[report->result]);
+  append_whole(out, "lines", report->seal.lines);
+  append_whole(out, "bytes", report->seal.bytes);
+  append_whole(out, "new_lines", report->new_lines);
+  append_head(out, "head", report->seal.head);
+  sqlite3_str_appendf(out, ",\"signed\":%s", report->is_signed ? "true" : "false");
+  append_words(out, "reason", report->reason);
+  sqlite3_str_appendchar(out, 1, '}');
+}
+
+static int seal_one(SealCall *call, TrBytes job, sqlite3_str *out, char **message) {
+  SealOne one = {.call = call, .job = job};
+  int code = tr_prune_locked(&call->dir, &call->poll, call->max_line, job.text, job.length, seal_locked, &one, message);
+  if (code == SQLITE_OK) append_seal_report(out, job, &one.report);
+  sqlite3_free(one.report.reason);
+  return code;
+}
+
+/* taskresults_seal(job_id, 'name', value, ...) -> TEXT */
+static void seal_function(sqlite3_context *context, int argc, sqlite3_value **argv) {
+  if (!tr_side_effects_are_allowed(context)) return;
+  SealCall call = {.dir.fd = -1};
+  char *message = NULL;
+  TrBytes job;
+  sqlite3_str *out = sqlite3_str_new(sqlite3_context_db_handle(context));
+  int code = take_sealed_job(argc, argv, &job, &message);
+  if (code == SQLITE_OK) code = begin_seal_call(&call, context, false, argc - 1, argv + 1, &message);
+  if (code == SQLITE_OK) code = seal_one(&call, job, out, &message);
+  if (code == SQLITE_BUSY) {
+    char *why = message;
+    message = NULL;
+    code = tell_failed(out, job, code, why, &message);
+  }
+  end_seal_call(&call);
+  give_seal_result(context, code, out, message);
+}
+
+/* taskresults_seal_sign(job_id, head, signature, 'name', value, ...) -> INTEGER */
+static void seal_sign_function(sqlite3_context *context, int argc, sqlite3_value **argv) {
+  if (!tr_side_effects_are_allowed(context)) return;
+  SealCall call = {.dir.fd = -1};
+  SealOne one = {.call = &call};
+  unsigned char head[TR_DIGEST_BYTES];
+  char *message = NULL;
+  int code = take_sealed_job(argc, argv, &one.job, &message);
+  const char *digits = argc > 1 ? text_of_value(argv[1]) : NULL;
+  one.signature = argc > 2 ? text_of_value(argv[2]) : NULL;
+  one.head = head;
+  if (code == SQLITE_OK && (!digits || !tr_digest_parse(digits, head) || !one.signature)) {
+    code = tr_error(&message, SQLITE_ERROR,
+                    "taskresults_seal_sign: after the job_id come a head, of 64 digits, and the text of its signature");
+  }
+  if (code == SQLITE_OK && strlen(one.signature) > TR_SEAL_LINE_BYTES / 4) {
+    code = tr_error(&message, SQLITE_TOOBIG, "taskresults_seal_sign: the signature is too long");
+  }
+  if (code == SQLITE_OK) code = begin_seal_call(&call, context, false, argc - 3, argv + 3, &message);
+  if (code == SQLITE_OK) {
+    code = tr_prune_locked(&call.dir, &call.poll, call.max_line, one.job.text, one.job.length, sign_locked, &one,
+                           &message);
+  }
+  end_seal_call(&call);
+  sqlite3_str *out = sqlite3_str_new(sqlite3_context_db_handle(context));
+  give_seal_result(context, code, out, message);
+  if (code == SQLITE_OK) sqlite3_result_int(context, one.is_known);
+}
+
+/* --- to verify ---------------------------------------------------------------------------------------------------- */
+
+#define MOST_VERIFICATIONS 100
+
+static void append_reason(sqlite3_str *out, bool *is_first, const char *text) {
+  if (!*is_first) sqlite3_str_appendchar(out, 1, ',');
+  *is_first = false;
+  tr_json_append_string(out, text, strlen(text));
+}
+
+/* The heads that were kept elsewhere, and that the job does not have. */
+static void append_missing_heads(sqlite3_str *out, bool *is_first, const SealCall *call, const TrVerification *v) {
+  for (const char *line = call->heads; line && *line; line = next_line_of(line)) {
+    unsigned char head[TR_DIGEST_BYTES];
+    char digits[TR_DIGEST_TEXT_SIZE], text[160];
+    TrBytes job;
+    if (!split_head(line, &job, head) || job.length != v->length || memcmp(job.text, v->job_id, v->length) != 0)
+      continue;
+    if (tr_seals_have_head(&v->seals, head)) continue;
+    tr_digest_text(head, digits);
+    sqlite3_snprintf(sizeof text, text, "no seal has the head that was kept elsewhere, %s", digits);
+    append_reason(out, is_first, text);
+  }
+}
+
+static void append_stretch(sqlite3_str *out, bool *is_first, const TrVerification *v) {
+  char *text = sqlite3_mprintf("the sealed stretch [%lld, %lld) does not match: %s", (long long)v->stretch.from,
+                               (long long)v->stretch.to, v->cause);
+  append_reason(out, is_first, text ? text : "out of memory");
+  sqlite3_free(text);
+}
+
+static bool append_reasons(sqlite3_str *out, const SealCall *call, const TrVerification *v) {
+  bool is_first = true;
+  for (size_t i = 0; i < v->seals.faults.count; i++) append_reason(out, &is_first, v->seals.faults.name[i]);
+  if (v->is_gone && tr_seals_are_any(&v->seals)) append_reason(out, &is_first, "the file is gone, and it was sealed");
+  if (v->stretch.from >= 0) append_stretch(out, &is_first, v);
+  append_missing_heads(out, &is_first, call, v);
+  return !is_first;
+}
+
+static void append_verdict(sqlite3_str *out, const SealCall *call, const TrVerification *v) {
+  sqlite3_str *reasons = sqlite3_str_new(NULL);
+  bool is_tampered = append_reasons(reasons, call, v), is_sealed = tr_seals_are_any(&v->seals);
+  begin_object(out, (TrBytes){v->job_id, v->length}, is_tampered ? "tampered" : is_sealed ? "fine" : "unsealed");
+  append_whole(out, "lines", v->sealed.lines);
+  append_whole(out, "bytes", v->sealed.bytes);
+  if (is_sealed && !v->is_gone)
+    append_head(out, "head", v->sealed.head);
+  else
+    append_words(out, "head", NULL);
+  append_whole(out, "unsealed_lines", v->unsealed_lines);
+  append_whole(out, "unsealed_bytes", v->unsealed_bytes);
+  append_whole(out, "seals", (int64_t)v->seals.count);
+  if (v->stretch.from >= 0) {
+    append_whole(out, "from", v->stretch.from);
+    append_whole(out, "to", v->stretch.to);
+  } else {
+    sqlite3_str_appendall(out, ",\"from\":null,\"to\":null");
+  }
+  char *list = sqlite3_str_finish(reasons);
+  sqlite3_str_appendf(out, ",\"reasons\":[%s]", list ? list : "");
+  sqlite3_free(list);
+  if (v->seals.signature) {
+    append_head(out, "signed_head", v->seals.signed_head);
+    append_words(out, "signature", v->seals.signature);
+  } else {
+    sqlite3_str_appendall(out, ",\"signed_head\":null,\"signature\":null");
+  }
+  sqlite3_str_appendchar(out, 1, '}');
+}
+
+static int verify_once(SealCall *call, TrBytes job, sqlite3_str *out, bool *again, char **message) {
+  TrVerification verification;
+  int code = tr_verification_begin(&verification, &call->dir, &call->poll, job.text, job.length, message);
+  if (code == SQLITE_OK) code = tr_verification_check(&verification, again, message);
+  bool is_there = code == SQLITE_OK && (!verification.is_gone || tr_seals_are_any(&verification.seals) || call->heads);
+  if (code == SQLITE_OK && !*again && is_there) append_verdict(out, call, &verification);
+  if (code == SQLITE_OK && !*again && !is_there) {
+    code = tr_error(message, SQLITE_NOTFOUND, "job '%.*s': %s/%s does not exist: there is no such job", (int)job.length,
+                    job.text, call->dir.path, verification.name);
+  }
+  tr_verification_end(&verification);
+  return code;
+}
+
+static int verify_one(SealCall *call, TrBytes job, sqlite3_str *out, char **message) {
+  bool again = true;
+  int code = SQLITE_OK;
+  for (int i = 0; i < MOST_VERIFICATIONS && again && code == SQLITE_OK; i++) {
+    code = verify_once(call, job, out, &again, message);
+    if (code == SQLITE_OK) code = tr_poll(&call->poll);
+  }
+  if (code != SQLITE_OK || !again) return code;
+  return tr_error(message, SQLITE_BUSY, "job '%.*s': its file is replaced again and again", (int)job.length, job.text);
+}
+
+/* taskresults_verify(job_id, 'name', value, ...) -> TEXT */
+static void verify_function(sqlite3_context *context, int argc, sqlite3_value **argv) {
+  if (!tr_side_effects_is_run(context)) return;
+  SealCall call = {.dir.fd = -1};
+  char *message = NULL;
+  TrBytes job;
+  sqlite3_str *out = sqlite3_str_new(sqlite3_context_db_handle(context));
+  int code = take_sealed_job(argc, argv, &job, &message);
+  if (code == SQLITE_OK) code = begin_seal_call(&call, context, true, argc - 1, argv + 1, &message);
+  if (code == SQLITE_OK) code = verify_one(&call, job, out, &message);
+  end_seal_call(&call);
+  give_seal_result(context, code, out, message);
+}
+
+/* --- every job ---------------------------------------------------------------------------------------------------- */
+
+static int visit_sealed_entry(void *context, const char *name) {
+  size_t length = strlen(name);
+  if (!tr_name_is_job_file(name, length)) return SQLITE_OK;
+  return tr_name_list_add(context, name, length - TR_SUFFIX_LEN);
+}
+
+/* Jobs whose file is gone have seals, or a head that somebody has kept. */
+static int list_verified_jobs(SealCall *call, TrNameList *jobs, char **message) {
+  TrOwnFolder folder;
+  unsigned char head[TR_DIGEST_BYTES];
+  TrBytes job;
+  int code = tr_own_folder_open(&folder, call->dir.fd, call->dir.path, TR_SEALS_FOLDER, false, TR_SEALS_WHAT, message);
+  if (code == SQLITE_OK && folder.fd >= 0) {
+    TrDir seals = {.fd = folder.fd, .store = call->dir.store, .path = call->dir.path};
+    code = tr_dir_list(&seals, &call->poll, visit_sealed_entry, jobs, message);
+    tr_own_folder_close(&folder);
+  }
+  for (const char *line = call->heads; line && *line && code == SQLITE_OK; line = next_line_of(line)) {
+    if (split_head(line, &job, head) && tr_job_id_is_usable(job.text, job.length))
+      code = tr_name_list_add(jobs, job.text, job.length);
+  }
+  return code;
+}
+
+static int act_on_listed(SealCall *call, const TrNameList *jobs, sqlite3_str *out, char **message) {
+  int code = SQLITE_OK;
+  for (size_t i = 0; i < jobs->count && code == SQLITE_OK; i++) {
+    const char *id = jobs->name[i];
+    TrBytes job = {id, strlen(id)};
+    char *why = NULL;
+    if (i > 0 && strcmp(id, jobs->name[i - 1]) == 0) continue;
+    if (sqlite3_str_length(out) > 1) sqlite3_str_appendchar(out, 1, ',');
+    code = tr_poll(&call->poll);
+    if (code == SQLITE_OK) code = call->verifies ? verify_one(call, job, out, &why) : seal_one(call, job, out, &why);
+    if (code != SQLITE_OK) code = tell_failed(out, job, code, why, message);
+  }
+  return code;
+}
+
+static void act_on_all(sqlite3_context *context, bool verifies, int argc, sqlite3_value **argv) {
+  SealCall call;
+  TrNameList jobs = {0};
+  char *message = NULL;
+  sqlite3_str *out = sqlite3_str_new(sqlite3_context_db_handle(context));
+  int code = begin_seal_call(&call, context, verifies, argc, argv, &message);
+  if (code == SQLITE_OK) code = tr_dir_list(&call.dir, &call.poll, visit_sealed_entry, &jobs, &message);
+  if (code == SQLITE_OK && verifies) code = list_verified_jobs(&call, &jobs, &message);
+  tr_name_list_sort(&jobs);
+  sqlite3_str_appendchar(out, 1, '[');
+  if (code == SQLITE_OK) code = act_on_listed(&call, &jobs, out, &message);
+  sqlite3_str_appendchar(out, 1, ']');
+  tr_name_list_free(&jobs);
+  end_seal_call(&call);
+  give_seal_result(context, code, out, message);
+}
+
+/* taskresults_seal_all('name', value, ...) -> TEXT */
+static void seal_all_function(sqlite3_context *context, int argc, sqlite3_value **argv) {
+  if (tr_side_effects_are_allowed(context)) act_on_all(context, false, argc, argv);
+}
+
+/* taskresults_verify_all('name', value, ...) -> TEXT */
+static void verify_all_function(sqlite3_context *context, int argc, sqlite3_value **argv) {
+  if (tr_side_effects_is_run(context)) act_on_all(context, true, argc, argv);
+}
+
+int tr_seals_register(TrConnection *connection) {
+  int code = tr_side_effects_register(connection, "taskresults_seal", -1, seal_function);
+  if (code == SQLITE_OK) code = tr_side_effects_register(connection, "taskresults_seal_all", -1, seal_all_function);
+  if (code == SQLITE_OK) code = tr_side_effects_register(connection, "taskresults_seal_sign", -1, seal_sign_function);
+  if (code == SQLITE_OK) code = tr_side_effects_register(connection, "taskresults_verify", -1, verify_function);
+  if (code == SQLITE_OK) code = tr_side_effects_register(connection, "taskresults_verify_all", -1, verify_all_function);
+  return code;
+}

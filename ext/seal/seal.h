@@ -1,0 +1,152 @@
+/*
+** seal.h - a job's file -> the head of a chain over its lines, kept beside it; and whether it still leads there.
+**
+**   h = SHA-256("taskresults seal 1\n" ‖ job_id), and for each line h = SHA-256(h ‖ line), without its newline
+**
+** A sealed file that is pruned begins a new chain, with the hash of the prune's receipt: an era of its own.
+*/
+#ifndef TR_SEAL_H
+#define TR_SEAL_H
+
+#include "../base/base.h"
+#include "../read/read.h"
+#include "../scheduler/scheduler.h"
+#include "../codec/codec.h"
+#include "../history/history.h"
+
+#pragma GCC visibility push(hidden)
+
+/* ------------------------------------------------------------------------------------------------------------------
+** seal/chain.c - lines -> the head of their chain
+*/
+#define TR_SEAL_TAG "taskresults seal 1\n"
+#define TR_SEAL_TAIL_BYTES 4096
+
+typedef struct TrChain {
+  TrDigest *digest;                    /* owned */
+  unsigned char *buffer;               /* owned */
+  unsigned char head[TR_DIGEST_BYTES]; /* over all whole lines so far */
+  int64_t lines, bytes;                /* of the whole lines, with their newlines */
+  bool in_line;                        /* part of a line has been added behind them */
+  int64_t part;                        /* its length in bytes */
+} TrChain;
+
+/* Call order: open; begin or resume, and then add; close. An error if this build has no SHA-256, or libcrypto is
+** missing. A zeroed one is a closed one. */
+TR_CHECKED int tr_chain_open(TrChain *chain, char **message);
+TR_CHECKED int tr_chain_begin(TrChain *chain, const char *job_id, size_t length);
+void tr_chain_resume(TrChain *chain, const unsigned char head[TR_DIGEST_BYTES], int64_t lines, int64_t bytes);
+/* Adds bytes of a file. *reached is less than range.to if the file ends there. SQLITE_IOERR_READ: see errno. */
+TR_CHECKED int tr_chain_add_file(TrChain *chain, int fd, TrRange range, TrPoll *poll, int64_t *reached);
+/* SHA-256 of a few bytes before `end`: so a seal that goes on notices that lines before have another length, without
+** reading them. Between resume and add only. *is_whole: the file reaches that far. */
+TR_CHECKED int tr_chain_tail(TrChain *chain, int fd, int64_t end, unsigned char tail[TR_DIGEST_BYTES], bool *is_whole);
+void tr_chain_close(TrChain *chain);
+
+/* ------------------------------------------------------------------------------------------------------------------
+** seal/seal_line.c - a seal <-> its line of JSON
+*/
+#define TR_SEAL_LINE_BYTES (64 * 1024) /* at the most: a signature may be long */
+
+typedef struct TrSeal {
+  int64_t at;                          /* byte of its line in the file of seals */
+  int64_t sealed_us;                   /* when */
+  int64_t lines, bytes;                /* from the beginning of the job's file */
+  unsigned char head[TR_DIGEST_BYTES]; /* of the chain there */
+  unsigned char tail[TR_DIGEST_BYTES]; /* see tr_chain_tail() */
+  char after[TR_RECEIPT_ID_SIZE];      /* the receipt with which the chain begins; empty: it begins with the job id */
+  size_t era;                          /* which one that is */
+  char *signature;                     /* owned, by whoever parsed it; not NULL: it is no seal, but signs `head` */
+} TrSeal;
+
+char *tr_seal_encode(const TrSeal *seal);                                    /* with a newline; NULL: out of memory */
+TR_CHECKED int tr_seal_parse(const char *text, size_t length, TrSeal *seal); /* SQLITE_CORRUPT: it is none */
+
+/* ------------------------------------------------------------------------------------------------------------------
+** seal/seals.c - what is known of a job: its seals, and the receipts of the prunes that carried them on
+*/
+#define TR_SEALS_FOLDER "seals"
+#define TR_SEALS_WHAT "the seals"
+
+/* Of the job's file, from one prune to the next. */
+typedef struct TrEra {
+  char receipt[TR_RECEIPT_ID_SIZE];     /* the prune's with which it begins; empty: the first one */
+  unsigned char start[TR_DIGEST_BYTES]; /* of its chain */
+  int64_t lines, bytes;                 /* sealed when it began, */
+  unsigned char head[TR_DIGEST_BYTES];  /* and the chain's head then */
+} TrEra;
+
+typedef struct TrSeals {
+  TrPoll *poll; /* borrowed */
+  TrEra *era;   /* owned; there is one at least */
+  size_t eras, era_room;
+  TrSeal *seal; /* owned: without the signatures */
+  size_t count, room;
+  int64_t whole;   /* its bytes, without what a kill has left behind the last line */
+  char *signature; /* owned: the newest one; NULL: there is none */
+  unsigned char signed_head[TR_DIGEST_BYTES];
+  TrNameList faults; /* owned: what is wrong with the seals and receipts themselves */
+} TrSeals;
+
+/* The chain is used for hashes. A job without seals has none, and one era. */
+TR_CHECKED int tr_seals_load(TrSeals *seals, const TrDir *dir, const char *job_id, size_t length, TrChain *chain,
+                             TrPoll *poll, char **message);
+bool tr_seals_are_any(const TrSeals *seals); /* false: nothing of the job has been sealed */
+bool tr_seals_have_head(const TrSeals *seals, const unsigned char head[TR_DIGEST_BYTES]);
+TrSeal tr_seals_last(const TrSeals *seals, bool *has_tail); /* up to where the job's file is sealed, in its last era */
+void tr_seals_free(TrSeals *seals);
+
+/* ------------------------------------------------------------------------------------------------------------------
+** seal/seal_file.c - the file of a job's seals, for writing
+** seal/seal_job.c - seals what is new in a job's file
+*/
+TR_CHECKED int tr_seal_file_open(const TrDir *dir, const char *name, const struct stat *job, TrOwnFolder *folder,
+                                 int *fd, char **message);
+TR_CHECKED int tr_seal_file_append(const TrDir *dir, const char *name, const TrOwnFolder *folder, int fd, int64_t whole,
+                                   const char *line, char **message); /* durable on return */
+
+typedef enum TrSealResult { TR_SEAL_MADE, TR_SEAL_UNCHANGED, TR_SEAL_TAMPERED } TrSealResult;
+
+typedef struct TrSealReport {
+  TrSealResult result;
+  int64_t new_lines; /* that were not sealed before */
+  TrSeal seal;       /* up to where the file is sealed now */
+  bool is_signed;    /* the newest signature is of that head */
+  char *reason;      /* owned; TAMPERED: what no longer matches */
+} TrSealReport;
+
+/* The caller holds the job's prune lock, and frees report->reason. */
+TR_CHECKED int tr_seal_job(TrDir *dir, TrPoll *poll, const char *job_id, size_t length, TrSealReport *report,
+                           char **message);
+/* Appends a signature of a head that the job has; *is_known: it has. The same lock. */
+TR_CHECKED int tr_seal_sign(TrDir *dir, TrPoll *poll, const char *job_id, size_t length,
+                            const unsigned char head[TR_DIGEST_BYTES], const char *signature, bool *is_known,
+                            char **message);
+
+/* ------------------------------------------------------------------------------------------------------------------
+** seal/verify.c - does a job's file still lead to the heads of its seals?
+*/
+typedef struct TrVerification {
+  TrDir *dir; /* borrowed, like the next two */
+  TrPoll *poll;
+  const char *job_id;
+  size_t length;
+  char name[TR_NAME_SIZE];
+  TrFile file; /* the job's; fd -1: it is gone */
+  TrSeals seals;
+  TrChain chain;
+  bool is_gone;
+  TrRange stretch; /* the first one that does not match; from -1: all do */
+  char *cause;     /* owned: why it does not */
+  TrSeal sealed;   /* up to where the file is sealed */
+  int64_t unsealed_lines, unsealed_bytes;
+} TrVerification;
+
+/* Call order: begin, check, end. *again: a prune or a rotation got in between, so begin again. */
+TR_CHECKED int tr_verification_begin(TrVerification *verification, TrDir *dir, TrPoll *poll, const char *job_id,
+                                     size_t length, char **message);
+TR_CHECKED int tr_verification_check(TrVerification *verification, bool *again, char **message);
+void tr_verification_end(TrVerification *verification);
+
+#pragma GCC visibility pop
+#endif /* TR_SEAL_H */

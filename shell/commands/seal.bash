@@ -1,0 +1,97 @@
+# seal JOB - keeps a SHA-256 of the lines of a job's file, so that verify can tell whether they were changed
+#
+# Usage: taskresults seal JOB [OPTION...]
+#        taskresults seal --all [OPTION...]
+#
+# Reads what was appended since the last seal, and adds a line to .taskresults/seals/ beside the results: how many lines
+# there are, where they end, and the head of a chain of SHA-256 over all of them. `taskresults verify` computes it anew.
+# Keep the head elsewhere, too: print it, mail it, or write it to another machine. Whoever can write to the directory of
+# results could change lines and seal them anew, and only a head that was kept elsewhere shows that. ext/SEALS.md says
+# what a seal protects, and what it does not.
+#
+# If the sealed part of a file is shorter than it was, or its last lines are others, the job is not sealed: RESULT is
+# tampered. A change further up is for `taskresults verify`.
+#
+# Options:
+#   --all           every job; if one cannot be sealed, the others still are
+#   --heads         print only JOB=HEAD for each job: a file of such lines is for `taskresults verify --heads`
+#   --raw           print control characters unchanged (line breaks stay visible)
+#   --json          a JSON array of objects
+#   --jsonl         JSON, one object a line
+#
+# The machine formats have job_id, result (sealed, unchanged, tampered, busy or failed), lines and bytes (what is sealed
+# now), new_lines (that were not before), head, signed (whether that head is signed) and reason.
+#
+# Exit status:
+#   0 fine, even if there was nothing new; 1 no such job, or the sealed part of a file was changed; 2 usage; 3 a job
+#   could not be sealed; 75 a prune of a job was running: try again later
+#
+# Examples:
+#   taskresults seal my-job
+#   taskresults seal --all --heads > heads.txt
+
+# shellcheck shell=bash
+
+parse_options 'all heads raw json jsonl' "$@"
+load lib/option_values lib/query lib/fields
+format_option json jsonl
+[[ -z $format || ! -v opt[heads] ]] || usage_error "--heads or --$format, not both"
+if [[ -v opt[all] ]]; then
+  ((${#args[@]} == 0)) || usage_error '--all or a job, not both'
+  reports='taskresults_seal_all()'
+else
+  ((${#args[@]})) || usage_error 'which job? (or --all)'
+  at_most 1
+  load lib/sql_text
+  reports="json_array(json(taskresults_seal($(sql_text "${args[0]}"))))"
+fi
+
+# What the last line has: how many jobs were tampered with, busy, and failed.
+if [[ -v opt[heads] ]]; then
+  row="SELECT $(whole_text job_id) || '=' || head FROM report WHERE head IS NOT NULL AND result <> 'tampered'"
+elif [[ -n $format ]]; then
+  row='SELECT value FROM report'
+else
+  load terminal/colour
+  row="SELECT 'JOB', 'RESULT', 'LINES', 'NEW', 'HEAD', 'NOTE';
+    SELECT $(cell job_id), CASE WHEN result IN ('sealed', 'unchanged') THEN $(paint green result)
+      ELSE $(paint red result) END, coalesce(lines, ''), coalesce(new_lines, ''), coalesce(head, ''), $(cell reason)
+      FROM report"
+fi
+statements="CREATE TEMP TABLE report AS SELECT key, value, value->>'\$.job_id' AS job_id,
+    value->>'\$.result' AS result, value->>'\$.lines' AS lines, value->>'\$.new_lines' AS new_lines,
+    value->>'\$.head' AS head, value->>'\$.reason' AS reason FROM json_each($reports);
+  $row ORDER BY key;
+  SELECT count(*) FILTER (WHERE result = 'tampered'), count(*) FILTER (WHERE result = 'busy'),
+    count(*) FILTER (WHERE result = 'failed') FROM report;"
+
+rows=$(with_progress query "$statements") || {
+  [[ -v opt[all] || ! -x $results_dir || -e $results_dir/${args[0]}.jsonl || -L $results_dir/${args[0]}.jsonl ]] || {
+    load lib/jobs
+    suggest_job "${args[0]}"
+    exit "$EXIT_NO"
+  }
+  exit "$EXIT_IO"
+}
+counts=${rows##*$'\n'}
+rows=${rows%"$counts"}
+IFS=$'\x1f' read -r tampered busy failed < <(printf '%s\n' "$counts")
+if [[ -v opt[heads] ]]; then
+  printf '%s' "$rows" || exit "$EXIT_IO"
+elif [[ -n $format ]]; then
+  printf '%s' "$rows" | json_lines "$format"
+  finish "${PIPESTATUS[@]}"
+else
+  load terminal/table
+  show_table "$rows" llrrll '6:12 1:8' '4 3'
+fi
+if ((failed)); then
+  say "$failed job$( ((failed == 1)) || echo s) could not be sealed"
+  exit "$EXIT_IO"
+fi
+if ((tampered)); then
+  say "$tampered job$( ((tampered == 1)) || echo s) not sealed: what was sealed before has been changed;" \
+    "\`taskresults verify\` says where"
+  exit "$EXIT_NO"
+fi
+((busy == 0)) || { say "$busy job$( ((busy == 1)) || echo s) busy: try again later"; exit "$EXIT_BUSY"; }

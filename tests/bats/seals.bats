@@ -1,0 +1,221 @@
+#!/usr/bin/env bats
+# Seals: taskresults_seal() and taskresults_verify(), and the commands. What they should say is in ext/SEALS.md, and in
+# Python in tests/oracles/seals.py.
+#
+# shellcheck disable=SC2154,SC2030,SC2031  # helpers.bash sets root, results and extension; tests are subshells
+load ../lib/helpers
+load ../lib/shell
+load ../lib/host
+load ../lib/pruning
+
+teardown() {
+  [[ -z ${open_place-} ]] || rm -rf "$open_place"
+}
+
+# The head that hashlib computes, of a job as it is now.
+python_head() {
+  python3 - "$1" "$results/$1.jsonl" "$root/tests/oracles" <<'PYTHON'
+import sys
+sys.path.insert(0, sys.argv[3])
+import seals
+with open(sys.argv[2], "rb") as file:
+    print(seals.lead(seals.first_head(sys.argv[1]), file.read()).hex())
+PYTHON
+}
+
+@test "every kind of tampering is named with its stretch, as an independent oracle in Python says" {
+  "$root/tests/seals/tampered.py" 1 "$(some_or_all 6 100)"
+}
+
+@test "seals: killed before and after each system call, and if a call fails: verify says fine, and the next seal goes on" {
+  local stride
+  stride=$(some_or_all 9 1)
+  "$root/tests/seals/every_step.py" seal "$stride"
+  "$root/tests/seals/every_step.py" torn "$stride"
+  "$root/tests/seals/every_step.py" faults "$(some_or_all 23 1)"
+}
+
+@test "seal and verify, as commands: heads, statuses, what is unsealed, gone, and changed" {
+  make_job a 20
+  make_job b 5
+  run taskresults seal a --heads
+  [[ $status -eq 0 && $output == "a=$(python_head a)" ]]
+  run taskresults seal --all --jsonl
+  [[ $status -eq 0 && ${lines[0]} == *'"job_id":"a","result":"unchanged","lines":20'* && ${lines[1]} == *'"b","result":"sealed"'*'"new_lines":5'* ]]
+  make_job a 2
+  run taskresults verify
+  [[ $status -eq 0 && ${lines[1]} == 'a    fine       20         2  '* && ${lines[2]} == 'b    fine        5         0  '* ]]
+  make_job c 1
+  run taskresults verify --jsonl
+  [[ $status -eq 0 && ${lines[2]} == *'"job_id":"c","result":"unsealed"'*'"unsealed_lines":1'* ]]
+  run taskresults verify c
+  [[ $status -eq 1 && $output == *'1 of the named jobs not sealed'* ]]
+  run taskresults verify nobody
+  [[ $status -eq 1 && $output == *'there is no such job'* ]]
+  run taskresults seal nobody
+  [[ $status -eq 1 && $output == *'there is no such job'* ]]
+  rm "$results/b.jsonl"
+  run taskresults verify --quiet
+  [[ $status -eq 1 && $output == *'b '*'tampered'*'the file is gone, and it was sealed'*'1 job tampered with'* && $output != *fine* ]]
+  run taskresults seal
+  [[ $status -eq 2 ]]
+  run taskresults verify --head a
+  [[ $status -eq 2 ]]
+}
+
+@test "a file that is shorter than it was sealed, or whose last sealed lines moved, is not sealed again: status 1, and it is named" {
+  make_job a 20
+  make_job b 20
+  taskresults seal --all >/dev/null
+  cp "$results/.taskresults/seals/a.jsonl" "$BATS_TEST_TMPDIR/seals"
+  cp "$results/a.jsonl" "$BATS_TEST_TMPDIR/whole"
+  truncate -s -10 "$results/a.jsonl"
+  run taskresults seal --all
+  [[ $status -eq 1 && ${lines[1]} == a*tampered*'bytes, and the first '*' are sealed'* && ${lines[2]} == b*unchanged* ]]
+  # A line in the beginning is shorter, and there are more at the end.
+  sed '2s/minute\|timestamp/x/' "$BATS_TEST_TMPDIR/whole" >"$results/a.jsonl"
+  make_job a 5
+  run taskresults seal a
+  [[ $status -eq 1 && $output == *'are not those that were sealed'* ]]
+  cmp "$BATS_TEST_TMPDIR/seals" "$results/.taskresults/seals/a.jsonl"
+}
+
+@test "what a head that was kept elsewhere shows: lines that were changed and sealed anew, lines cut with their seals, seals removed" {
+  make_job a 20
+  taskresults seal a --heads >"$BATS_TEST_TMPDIR/heads"
+  make_job a 5
+  taskresults seal a --heads >>"$BATS_TEST_TMPDIR/heads"
+  cp -r "$results" "$BATS_TEST_TMPDIR/before"
+  run taskresults verify --heads "$BATS_TEST_TMPDIR/heads"
+  [[ $status -eq 0 ]]
+  run taskresults verify --head "$(tail -n 1 "$BATS_TEST_TMPDIR/heads")"
+  [[ $status -eq 0 ]]
+  # Changed, and sealed anew.
+  sed -i '3s/true/null/' "$results/a.jsonl"
+  rm -r "$results/.taskresults/seals"
+  taskresults seal a >/dev/null
+  run taskresults verify
+  [[ $status -eq 0 ]] # nothing else could show it
+  run taskresults verify --heads "$BATS_TEST_TMPDIR/heads"
+  [[ $status -eq 1 && $output == *'no seal has the head that was kept elsewhere'* ]]
+  # The newest lines went, with their seal.
+  rm -r "$results"
+  cp -r "$BATS_TEST_TMPDIR/before" "$results"
+  sed -i '$d' "$results/.taskresults/seals/a.jsonl"
+  head -n 20 "$BATS_TEST_TMPDIR/before/a.jsonl" >"$results/a.jsonl"
+  run taskresults verify --head "$(head -n 1 "$BATS_TEST_TMPDIR/heads")"
+  [[ $status -eq 0 ]] # that head is of the lines that are left
+  run taskresults verify --heads "$BATS_TEST_TMPDIR/heads"
+  [[ $status -eq 1 ]]
+  # All seals went; and then the job.
+  rm -r "$results/.taskresults"
+  run taskresults verify --heads "$BATS_TEST_TMPDIR/heads" a
+  [[ $status -eq 1 && $output == *tampered* ]]
+  rm "$results/a.jsonl"
+  run taskresults verify --heads "$BATS_TEST_TMPDIR/heads"
+  [[ $status -eq 1 && $output == *a*tampered* ]]
+}
+
+@test "seals that are damaged or contradict each other are named; the beginning of one that a kill has left counts for nothing" {
+  make_job a 20
+  taskresults seal a >/dev/null
+  make_job a 5
+  taskresults seal a >/dev/null
+  local file="$results/.taskresults/seals/a.jsonl"
+  cp "$file" "$BATS_TEST_TMPDIR/seals"
+  damaged() {
+    run taskresults verify a
+    [[ $status -eq 1 && $output == *"$1"* ]] || { echo "$1: $output"; return 1; }
+    run taskresults seal a
+    [[ $status -eq 1 && $output == *tampered* ]]
+    cp "$BATS_TEST_TMPDIR/seals" "$file"
+  }
+  sed -i '2d' "$file" && echo '{}' >>"$file"
+  damaged 'of the seals is no seal'
+  tac "$BATS_TEST_TMPDIR/seals" >"$file"
+  damaged 'is of less than the one before it'
+  sed -i 's/"after":null/"after":"0123456789abcdef0123456789abcdef"/' "$file"
+  damaged 'belongs behind the receipt'
+  head -c 100 "$BATS_TEST_TMPDIR/seals" >>"$file"
+  run taskresults verify a
+  [[ $status -eq 0 && $output == *fine*25* ]]
+  make_job a 1
+  taskresults seal a >/dev/null
+  [[ $(wc -l <"$file") -eq 3 ]]
+  python3 -c 'import json, sys; [json.loads(line) for line in sys.stdin]' <"$file"
+}
+
+@test "a seal reads what is new, and 4 KB before it" {
+  require_strace
+  python3 "$root/tests/bench/generate.py" "$results/j.jsonl" 5000000
+  taskresults seal j >/dev/null
+  local before bytes
+  before=$(stat -c %s "$results/j.jsonl")
+  make_job j 300
+  strace -f -y -e trace=read,pread64,readv,preadv,mmap -o "$BATS_TEST_TMPDIR/calls" sqlite3 -batch -init /dev/null \
+    -cmd ".load $extension" :memory: "SELECT taskresults_seal('j')"
+  [[ -s $BATS_TEST_TMPDIR/calls ]]
+  bytes=$(grep "results/j.jsonl" "$BATS_TEST_TMPDIR/calls" | awk '{ sum += $NF } END { print sum + 0 }')
+  ((bytes > 0 && bytes <= $(stat -c %s "$results/j.jsonl") - before + 3 * 4096)) || { echo "$bytes bytes"; return 1; }
+  [[ -z $(grep 'mmap.*results/j.jsonl' "$BATS_TEST_TMPDIR/calls") ]]
+}
+
+@test "planted links, folders, FIFOs and files with two names in place of the seals are refused, and nothing changes" {
+  make_job a 3
+  mkdir -p "$results/.taskresults/seals" "$BATS_TEST_TMPDIR/elsewhere"
+  local file="$results/.taskresults/seals/a.jsonl" way
+  for way in "ln -s $BATS_TEST_TMPDIR/elsewhere/f $file" "mkdir $file" "mkfifo $file" \
+    "eval : >$BATS_TEST_TMPDIR/two && ln $BATS_TEST_TMPDIR/two $file" \
+    "eval rmdir $results/.taskresults/seals && ln -s $BATS_TEST_TMPDIR/elsewhere $results/.taskresults/seals"; do
+    $way
+    run taskresults seal a
+    [[ $status -eq 1 || $status -eq 3 ]] || { echo "$way: $status $output"; return 1; }
+    [[ -z $(ls -A "$BATS_TEST_TMPDIR/elsewhere") ]]
+    [[ ! -d $results/.taskresults/seals || -L $results/.taskresults/seals ]] || rm -rf "$file"
+  done
+}
+
+@test "seals belong to the owner of the job's file, with its mode; another user who may read verifies them" {
+  give_results_away
+  make_job a 3
+  chown 65534:65534 "$results/a.jsonl"
+  chmod 640 "$results/a.jsonl"
+  taskresults seal a >/dev/null
+  [[ $(stat -c %u:%g:%a "$results/.taskresults/seals/a.jsonl") == 65534:65534:640 ]]
+  run "${as_nobody[@]}" env SCHEDULER_RESULTS_DIR="$results" "$(tool taskresults)" verify
+  [[ $status -eq 0 && $output == *fine* ]]
+  # Another user, in the group: he reads, and cannot seal.
+  run setpriv --reuid=65533 --regid=65534 --clear-groups env SCHEDULER_RESULTS_DIR="$results" "$(tool taskresults)" verify a
+  [[ $status -eq 0 && $output == *fine* ]]
+  make_job a 1
+  run setpriv --reuid=65533 --regid=65534 --clear-groups env SCHEDULER_RESULTS_DIR="$results" "$(tool taskresults)" seal a
+  [[ $status -eq 3 ]]
+  # The job's file was closed to its group since: the next seal closes the seals, too.
+  chmod 600 "$results/a.jsonl"
+  make_job a 1
+  taskresults seal a >/dev/null
+  [[ $(stat -c %a "$results/.taskresults/seals/a.jsonl") == 600 ]]
+}
+
+@test "a build without libcrypto refuses to seal, and to verify" {
+  make_job a 3
+  run sqlite3 -batch -init /dev/null -cmd ".load $root/build/no_digest/taskresults" :memory: "SELECT taskresults_seal('a')"
+  [[ $status -ne 0 && $output == *'this build is without it (make WITH_SEAL=0)'* && ! -e $results/.taskresults ]]
+  run sqlite3 -batch -init /dev/null -cmd ".load $root/build/no_digest/taskresults" :memory: "SELECT taskresults_verify('a')"
+  [[ $status -ne 0 && $output == *'this build is without it'* ]]
+}
+
+@test "hostile job ids are sealed and verified under their own names" {
+  local id
+  for id in "a'b" '-x' 'a=b' '..' '$(id)' 'ü'; do
+    make_job "$id" 2
+    run taskresults seal --heads -- "$id"
+    [[ $status -eq 0 && $output == "$id=$(python_head "$id")" ]]
+    run taskresults verify --head "$output" -- "$id"
+    [[ $status -eq 0 ]]
+  done
+  taskresults seal --all --heads >"$BATS_TEST_TMPDIR/heads"
+  run taskresults verify --heads "$BATS_TEST_TMPDIR/heads"
+  [[ $status -eq 0 ]]
+  [[ -f $results/.taskresults/seals/...jsonl ]]
+}
