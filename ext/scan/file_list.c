@@ -2,8 +2,8 @@
 ** file_list.c - which entries a scan looks at, and in which order.
 **
 ** Files are sorted by ordinal (descending for newest first), so that rowids come in order, unless the query wants the
-** order of job ids. The files of several hosts (hosts.c) are one list. A filter that names its jobs exactly needs no
-** directory listing, and opens only their files.
+** order of job ids. Those that jobs share are all opened at once (held_files.c). The files of several hosts (hosts.c)
+** are one list. A filter that names its jobs exactly needs no directory listing, and opens only their files.
 **
 ** With a history, the list is one of jobs, known by the paths of their live files, which need not exist. A job's
 ** segments (history/segments.c) are found when its turn comes.
@@ -290,6 +290,34 @@ static void put_in_order(TrFileList *list, TrOrder order) {
   if (order == TR_ORDER_ROWID_DESC) turn_round(ordinal, kept);
 }
 
+#define MOST_LOOKS_AT_SHARED_FILES 100
+
+/* Lists the files again, with those that were listed open. *agrees: it is the same list, of the same files. */
+static int look_again(TrFileList *list, const TrFilter *filter, bool *agrees, char **message) {
+  uint32_t *before = list->ordinal;
+  size_t count = list->count;
+  list->ordinal = NULL;
+  list->count = list->room = 0;
+  int code = fill_list(list, filter, message);
+  put_in_order(list, filter->order);
+  *agrees = code == SQLITE_OK && count == list->count &&
+            (count == 0 || memcmp(before, list->ordinal, count * sizeof *before) == 0);
+  sqlite3_free(before);
+  return *agrees ? tr_held_files_compare(list, agrees, message) : code;
+}
+
+static int hold_files(TrFileList *list, const TrFilter *filter, char **message) {
+  bool agrees = false;
+  int code = SQLITE_OK;
+  for (unsigned looks = 0; looks < MOST_LOOKS_AT_SHARED_FILES && code == SQLITE_OK && !agrees; looks++) {
+    tr_held_files_close(list);
+    code = tr_held_files_open(list);
+    if (code == SQLITE_OK) code = look_again(list, filter, &agrees, message);
+  }
+  if (code != SQLITE_OK || agrees) return code;
+  return tr_error(message, SQLITE_BUSY, "%s: the files are renamed again and again", list->dir_path);
+}
+
 /* --- for the scans ------------------------------------------------------------------------------------------------ */
 
 void tr_file_list_init(TrFileList *list, TrNames *names, TrPoll *poll, TrListPurpose purpose) {
@@ -321,10 +349,12 @@ int tr_file_list_open(TrFileList *list, const TrSettings *settings, const TrFilt
   if (code == SQLITE_OK && filter->all_segments) code = begin_history(list, settings, filter->order, message);
   if (code == SQLITE_OK) code = fill_list(list, filter, message);
   put_in_order(list, filter->order);
-  return code;
+  bool may_be_rotated = is_of_shared_files(list) && list->mapping->has_star && !filter->by_rowid;
+  return code == SQLITE_OK && may_be_rotated ? hold_files(list, filter, message) : code;
 }
 
 void tr_file_list_close(TrFileList *list) {
+  tr_held_files_close(list);
   if (list->history) tr_history_end(list->history);
   sqlite3_free(list->history);
   list->history = NULL;
@@ -386,6 +416,7 @@ int tr_file_list_fill(TrFileList *list, char **message) {
 
 int tr_file_list_open_file(TrFileList *list, TrFile *file, TrEntry *entry, char **message) {
   if (next_segment_of(list)) return tr_history_take(list->history, file, entry, message);
+  if (list->held) return tr_held_files_take(list, file, entry, message);
   return tr_dir_open_file(&list->dir, tr_names_get(list->names, list->ordinal[list->at]), list->poll, file, entry);
 }
 

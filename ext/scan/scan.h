@@ -108,6 +108,12 @@ typedef enum TrListPurpose {
   TR_FOR_MESSAGES, /* of logs */
 } TrListPurpose;
 
+typedef struct TrHeldFile {
+  TrFile file; /* its `stat` stays when it is taken */
+  TrEntry entry;
+  bool is_taken; /* or was not kept open: the next time it is opened anew */
+} TrHeldFile;
+
 typedef struct TrFileList {
   TrNames *names; /* borrowed: the connection's */
   TrPoll *poll;   /* borrowed */
@@ -123,6 +129,8 @@ typedef struct TrFileList {
   bool is_descending; /* by job */
   size_t at;          /* index of the next one to look at */
   TrHistory *history; /* owned; NULL: live files alone. Else `ordinal` has those of jobs, whose segments are here */
+  TrHeldFile *held;   /* owned; NULL: a file is opened when its turn comes. Else for each ordinal: */
+  size_t held_count;
   TrHistoryVisitor visitor; /* set by the caller: then jobs that have nothing but receipts are listed, too */
 } TrFileList;
 
@@ -140,6 +148,14 @@ TR_CHECKED int tr_file_list_open_file(TrFileList *list, TrFile *file, TrEntry *e
 void tr_file_list_advance(TrFileList *list);
 /* The job to which an entry (a file or a leftover) belongs. Adds no NUL. False: unknown. */
 bool tr_file_list_job(const TrFileList *list, const char *name, char job_id[TR_NAME_SIZE], size_t *length);
+
+/* ------------------------------------------------------------------------------------------------------------------
+** scan/held_files.c - the files that jobs share, all open, as they were at one moment: for the list alone. Call order:
+** open; compare, after they were listed again; take for each; close (after a failed open, too). */
+TR_CHECKED int tr_held_files_open(TrFileList *list);
+TR_CHECKED int tr_held_files_compare(const TrFileList *list, bool *are_same, char **message);
+TR_CHECKED int tr_held_files_take(TrFileList *list, TrFile *file, TrEntry *entry, char **message);
+void tr_held_files_close(TrFileList *list);
 
 /* ------------------------------------------------------------------------------------------------------------------
 ** scan/scan_file.c - the scan's current file: opened, or why it cannot be read */

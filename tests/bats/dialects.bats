@@ -249,6 +249,16 @@ rotate() {
     "SELECT segment FROM task_history WHERE job_id = 'a' ORDER BY segment_no DESC, offset DESC"
 }
 
+@test "a log that jobs share is read as it was at one moment, whenever it is rotated; of very many files, or it says so" {
+  for arguments in 2 "23 $root/build/tiny/taskresults"; do # this one keeps two files open
+    # shellcheck disable=SC2086  # split
+    run env TASKRESULTS_ROOT="$root" PYTHONDONTWRITEBYTECODE=1 python3 "$root/tests/live/shared_rotated.py" $arguments
+    printf '%s\n' "$output"
+    [[ $status -eq 0 ]]
+  done
+  [[ $output =~ \ ([0-9]+)\ times\ told ]] && ((BASH_REMATCH[1] > 0))
+}
+
 @test "loaded read-only, a mapping from a file is refused, and a name or JSON is not" {
   use openclaw
   run sqlite3 -batch -bail -init /dev/null :memory: ".load $root/taskresults sqlite3_taskresults_readonly_init" \

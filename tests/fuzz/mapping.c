@@ -4,8 +4,8 @@
 ** where a fast lane says "a record", the slow lane says so too, with the same spans. And what the record is made of
 ** lies within the line.
 **
-** Aimed at ext/mapping/mapping.c, ext/mapping/syntax.c, ext/mapping/keys.c, ext/read/mapped.c, ext/read/epoch.c, ext/read/fast_mapped.inc and
-** ext/read/verdict.c.
+** Aimed at ext/mapping/mapping.c, ext/mapping/syntax.c, ext/mapping/keys.c, ext/read/mapped.c, ext/read/epoch.c,
+** ext/read/fast_mapped.inc and ext/read/verdict.c.
 */
 #include "tr.h"
 
