@@ -89,6 +89,7 @@ assert_found() {
 
 @test "a comment that names something that does not exist is found: a file, a folder, a name, a call, a wrong title; and a long line" {
   run "$root/.ci/comments" "$tree"
+  printf '%s\n' "$output"
   [[ $status -eq 0 && -z $output ]]
   local planted file=$tree/base/planted.c
   while IFS='|' read -r planted words; do

@@ -85,10 +85,12 @@ def damage_file(path):
             at = rng.randrange(size)
             file.truncate(at)
         else:
-            page = rng.randrange(size // 4096)
-            at = page * 4096 + (rng.randrange(100) if how == "bytes" else 0)
+            file.seek(16)
+            page_bytes = int.from_bytes(file.read(2), "big")
+            at = rng.randrange(size // page_bytes) * page_bytes + (rng.randrange(100) if how == "bytes" else 0)
             file.seek(at)
-            file.write({"zeros": bytes(4096), "noise": rng.randbytes(4096), "bytes": rng.randbytes(rng.randrange(1, 9))}[how])
+            file.write({"zeros": bytes(page_bytes), "noise": rng.randbytes(page_bytes),
+                        "bytes": rng.randbytes(rng.randrange(1, 9))}[how])
     return f"{how} at byte {at} of {os.path.basename(path)}"
 
 

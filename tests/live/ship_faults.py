@@ -250,7 +250,7 @@ for path in (results, state, sink_dir, saved):
     os.makedirs(path)
 os.chmod(state, 0o700)
 with open(os.path.join(state, "curl.conf"), "w", encoding="utf-8") as file:
-    file.write("max-time = 3\n")  # if it announced more than it can read, it waits for an answer
+    file.write("max-time = 10\n")  # if it announced more than it can read, it waits for an answer
 os.chmod(file.name, 0o600)
 wrap_programs()
 sink = subprocess.Popen([sys.executable, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../lib/sink.py"), sink_dir],
