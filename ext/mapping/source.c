@@ -23,7 +23,9 @@ static int read_mapping_file(const char *path, char **text, char **message) {
   size_t length = 0;
   int fd = (int)TEMP_FAILURE_RETRY(open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY));
   if (fd < 0) return tr_error(message, SQLITE_CANTOPEN, "mapping %s: %s", path, strerror(errno));
-  int code = fstat(fd, &found) == 0 ? SQLITE_OK : SQLITE_IOERR_FSTAT;
+  int code = fstat(fd, &found) == 0
+                 ? SQLITE_OK
+                 : tr_error(message, SQLITE_IOERR_FSTAT, "mapping %s cannot be examined: %s", path, strerror(errno));
   if (code == SQLITE_OK && !S_ISREG(found.st_mode))
     code =
         tr_error(message, SQLITE_CANTOPEN, "mapping %s: not a regular file, but %s", path, tr_file_type(found.st_mode));

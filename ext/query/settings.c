@@ -53,7 +53,10 @@ static int segments_error(const char *where, const char *text, char **message) {
 /* Takes over the value. A file may be made, or corrected, before the table is used. */
 static int set_mapping(TrSettings *settings, const TrConnection *connection, char *value, char **message) {
   TrMapping *unused = NULL;
-  sqlite3_free(settings->map);
+  if (settings->map) {
+    sqlite3_free(value);
+    return tr_error(message, SQLITE_ERROR, "map is given twice");
+  }
   settings->map = value;
   if (value[0] == '@' && connection->read_only)
     return tr_error(message, SQLITE_AUTH, "map='@FILE' is refused, because taskresults was loaded read-only");

@@ -69,6 +69,8 @@
 # shellcheck shell=bash
 
 parse_options 'name= timeout= jitter= lock= ping= no-log-command quiet merge' "$@"
+[[ -z ${TASKRESULTS_MAP-} || $TASKRESULTS_MAP == native ]] ||
+  usage_error "run appends our scheduler's records, and TASKRESULTS_MAP names another program: unset it"
 load lib/runner
 ((${#args[@]})) || usage_error 'which job? It goes before the --'
 job=${args[0]} name=${opt[name]-${args[0]}}

@@ -145,6 +145,7 @@ for line in open(sys.argv[1], "rb"):
     refuses "TASKRESULTS_MAP: 'nothing' is no mapping; there are native, openclaw, runs, gitlab, n8n, @FILE" "SELECT * FROM $table"
   done
   refuses "map: 'x' is no mapping" "CREATE VIRTUAL TABLE temp.r USING task_results(map=x)"
+  refuses "map is given twice" "CREATE VIRTUAL TABLE temp.r USING task_results(map=openclaw, dir='/x', map=openclaw)"
   refuses "map: success: must be a list" "CREATE VIRTUAL TABLE temp.r USING task_results(map='{\"timestamp\": \"t\", \"success\": 1}')"
   run taskresults list
   [[ $status -eq 2 && $output == *"--map wants native, openclaw, runs, gitlab, n8n, @FILE or JSON, not 'nothing'"* ]]
@@ -163,6 +164,8 @@ for line in open(sys.argv[1], "rb"):
   unset TASKRESULTS_MAP
   refuses 'under a mapping (map) files are only read' \
     "CREATE VIRTUAL TABLE temp.r USING task_results(dir='$results', map=openclaw); INSERT INTO r(job_id, success) VALUES ('a', 1)"
+  TASKRESULTS_MAP=openclaw run taskresults run daily-report -- touch "$BATS_TEST_TMPDIR/was-run"
+  [[ $status -eq 2 && $output == *'TASKRESULTS_MAP names another program'* && ! -e $BATS_TEST_TMPDIR/was-run ]]
   TASKRESULTS_MAP=openclaw run taskresults ship --to http://localhost:1
   [[ $status -eq 2 && $output == *'ship sends what our scheduler writes'* ]]
   [[ $(cat "$results"/*) == "$before" && $(ls -A "$results") == daily-report.jsonl ]]
@@ -325,6 +328,23 @@ $(sql 'SELECT sum(others) FROM task_stats') other lines"* ]]
   printf '{"recipeName": "a", "status": "done"}\n' >"$results/runs.jsonl"
   run taskresults sla --map "@$root/examples/dialects/ours/map.json" --window 1d
   [[ $output == *"taskresults sql --map @"*"/map.json 'SELECT job_id"* ]]
+}
+
+@test "names of files with brackets, stars and backslashes in them are those of the mapping, for follow, alerts and doctor, too" {
+  for job in a b; do
+    printf '{"t": 1770000000, "ok": true, "out": "%s"}\n{"t": 1770000001, "ok": 0}\n' "$job" >"$results/[x]\\?$job.log[1]"
+  done
+  printf '{"t": 5, "ok": false}\n' >"$results/x\\?a.log1"
+  unset TASKRESULTS_MAP
+  map='{"files": "[x]\\?*.log[1]", "timestamp": "t", "success": "ok", "output": "out"}'
+  export SCHEDULER_RESULTS_DIR=$results
+  [[ $(taskresults list --map "$map" --csv | cut -d, -f 1 | xargs) == 'job_id a b' ]]
+  run bash -o pipefail -c '"$0" follow --map "$1" --limit 2 | head -n 6' "$(tool taskresults)" "$map"
+  [[ ${#lines[@]} -eq 6 && $output == *'Output: a'* && $output == *'Output: b'* ]]
+  run taskresults alerts --map "$map" --state "$BATS_TEST_TMPDIR/state"
+  [[ $status -eq 1 && $output == *'a: failed'*'b: failed'* ]]
+  run taskresults doctor --map "$map"
+  [[ $output == *"results $results: 2 files"*'4 runs of 2 jobs;'* ]]
 }
 
 # timed_run JOB MS STATUS - appends a run of openclaw's that took so long, an hour after the one before.

@@ -68,7 +68,7 @@ REPEATED = 25
 NO_FAULT = {("task_jobs", "open", 2, "EACCES"), ("taskresults doctor", "open", 5, "EACCES"),
             ("taskresults report -o out.html", "open", 3, "EACCES")}
 # What a message may name: a file or a directory, a job, what `run` shows and starts, or memory.
-PLACES = (r"\b[ab]\.(jsonl|log)|\b(late|new|long)\.(jsonl|log)|/zones/Town|jobs\.json|policy\.json|/results\b|results directory|/logs\b|\bjob '?(a|b|new|late)\b|\bout\.(csv|html|prom)|/state\b|/dev/stdout"
+PLACES = (r"\b[ab]\.(jsonl|log)|\bmap\.json|\ball(-1)?\.log|\b(late|new|long)\.(jsonl|log)|/zones/Town|jobs\.json|policy\.json|/results\b|results directory|/logs\b|\bjob '?(a|b|new|late)\b|\bout\.(csv|html|prom)|/state\b|/dev/stdout"
           r"|out of memory|NOT RECORDED|the output|the command's|standard (output|error)|taskresults: (pipe|fork|signals)\b|printf|sh:")
 MUST_NOT_MATTER = ("EINTR", "SHORT")  # one of these is no reason to fail
 
@@ -152,6 +152,15 @@ NO_LOGS = {name: text for name, text in FILES.items() if not name.startswith("lo
 Scenario = collections.namedtuple("Scenario", "name words sql allows build status files")
 
 
+# Files of other programs: one for each job, and one for all, which is rotated.
+MAPPED = {"results/a.jsonl": '{"ts": 978307200, "state": "fine"}\n{"ts": 978307201, "state": "bad", "took": 2.5}\ntorn\n',
+          "results/b.jsonl": '{"ts": "2001-01-01T00:00:05Z", "state": "odd"}\n', "results/a.jsonl.1": '{"ts": 978307100, "state": "fine"}\n',
+          "logs/a.log": FILES["logs/a.log"], "logs/b.log": "",
+          "map.json": '{"timestamp": "ts", "duration": {"key": "took", "unit": "s"}, "success": [{"state": ["fine"]}], "failure": [{"state": ["bad"]}]}'}
+SHARED = {"results/all-1.log": '{"ts": 978307200, "job": "a", "state": true}\n', "results/all.log": '{"ts": 978307201, "job": "b"}\n{"job": 5}\n',
+          "map.json": '{"files": "all*.log", "order": "number", "job": "job", "timestamp": "ts", "success": "state"}'}
+MAKE = "CREATE VIRTUAL TABLE temp.t USING %s(map='@map.json'); "
+
 POLICY = {**FILES, "policy.json": '{"rules": [{"jobs": "a", "keep": 1}, {"jobs": ["b*"], "since": "2001-02-15T00:00Z"}]}'}
 
 
@@ -188,6 +197,11 @@ SCENARIOS = [
     sql("task_prunes", "SELECT * FROM task_prunes; SELECT count(*) FROM task_prunes('gone')", files=PRUNED),
     sql("task_days", "SELECT *, age FROM task_days; SELECT * FROM task_days('a') WHERE as_of = '2001-01-02T12:00Z'", files=PRUNED),
     sql("task_days, 7 bytes, two threads", "SELECT * FROM task_days", build="tiny", files=PRUNED),
+    sql("a mapping's file", MAKE % "task_results" + "SELECT *, ok FROM t; SELECT taskresults_mapping('@map.json')", files=MAPPED),
+    sql("task_runs by a mapping", MAKE % "task_runs" + "SELECT * FROM t", files=MAPPED),
+    sql("task_history by a mapping, 7 bytes", MAKE % "task_history" + "SELECT *, segment FROM t", build="tiny", files=MAPPED),
+    sql("a log that jobs share", MAKE % "task_stats" + "SELECT * FROM t", files=SHARED),
+    sql("a log that jobs share, 7 bytes", MAKE % "task_results" + "SELECT * FROM t", build="tiny", files=SHARED),
     sql("insert", "SELECT taskresults_writable(1); " + ROW % ("a", "one"), "append"),
     sql("transaction", "SELECT taskresults_writable(1); BEGIN; SAVEPOINT s; " + ROW % ("a", "1") + ROW % ("new", "2")
         + "RELEASE s; " + ROW % ("a", "3") + "COMMIT", "append"),
