@@ -32,7 +32,7 @@ WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wco
 ALL_CFLAGS = -std=c11 -MMD -MP -fPIC -fvisibility=hidden $(WARNINGS) -Iinclude $(PKG_CFLAGS) $(CFLAGS) $(VARIANT_CFLAGS)
 
 
-.PHONY: all static demo test check check-quick test-long test-loaded test-surroundings unit bats deps asan tsan valgrind matrix locales widths coverage faults fuzz lint format bench bench-lanes instructions schedules ship-killed import-killed archive-killed tools shippers amalgamation dist deb wheel npm test-packages install uninstall clean help
+.PHONY: all static demo test check check-quick test-long test-loaded test-surroundings unit bats deps asan tsan valgrind matrix locales widths coverage faults fuzz lint format bench bench-lanes instructions schedules ship-killed import-killed archive-killed tools shippers amalgamation dist deb wheel npm test-packages test-platforms install uninstall clean help
 
 all: taskresults.so taskresults-run ## build the loadable extension, taskresults.so, and the program behind `taskresults run`
 
@@ -137,6 +137,11 @@ UNIT_RUNNER := $(patsubst %,build/runner/shell/runner/%.o,$(TESTED_RUNNER))
 build/unit/%: tests/unit/%.c $(wildcard tests/unit/*.h ext/*.h ext/*/*.h) $(CORE_OBJECTS) $(UNIT_RUNNER)
 	@mkdir -p $(@D)
 	$(CC) $(UNIT_CFLAGS) -o $@ $< $(CORE_OBJECTS) $(UNIT_RUNNER) $(LINKED_LIBS) $(SQLITE_LIBS) -lm -pthread
+
+# A fuzz target without a fuzzer: it runs over the files that it is given.
+build/replay/%: tests/fuzz/%.c tests/fuzz/replay.c $(CORE_OBJECTS)
+	@mkdir -p $(@D)
+	$(CC) $(UNIT_CFLAGS) -o $@ $^ $(LINKED_LIBS) $(SQLITE_LIBS) -lm -pthread
 
 build/shim/%.so: tests/shim/%.c
 	@mkdir -p $(@D)
@@ -251,6 +256,10 @@ valgrind: all test-binaries ## run a SQL session and the C unit tests under memc
 matrix: ## run the SQL tests on eight versions of SQLite from 3.38.5 to 3.54.1 (from npm), or on VERSIONS
 	@.ci/deps --look build test matrix
 	@tests/matrix/run $(VERSIONS)
+
+test-platforms: ## build for arm64, s390x and i386, and run tests of them under qemu (Debian: qemu-user-static); takes long
+	@.ci/deps --look build test
+	@tests/platforms/run
 
 locales: test-binaries ## run every command in every locale (Debian: locales-all); takes minutes
 	@.ci/deps --look build test

@@ -85,12 +85,14 @@ static void compare_by(const char *json, TrMappedLane lane, Counts *counts) {
 static void a_fast_lane_by_a_mapping_says_what_the_slow_lane_says(void) {
   Counts counts = {0};
   const TrLane *lane;
-  for (unsigned rank = 0; (lane = tr_fast_lane(rank)) != NULL; rank++) {
+  unsigned rank = 0;
+  for (; (lane = tr_fast_lane(rank)) != NULL; rank++) {
     for (int which = 0; tr_mapping_names[which]; which++)
       compare_by(tr_mapping_builtin(tr_mapping_names[which]), lane->mapped, &counts);
     compare_by(own, lane->mapped, &counts);
   }
-  CHECK(counts.taken > 10000 && counts.records > counts.taken); /* it takes most of them, and not NaN or escaped keys */
+  CHECK(counts.taken > 5000 * rank &&
+        counts.records > counts.taken); /* it takes most of them, and not NaN or escaped keys */
 }
 
 static void the_last_of_two_members_counts_with_all_that_is_in_it(void) {
