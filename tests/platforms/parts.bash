@@ -50,7 +50,7 @@ compile_reader() {
   flags=(-std=c11 -O1 -DSQLITE_CORE -D_FILE_OFFSET_BITS=64 -ffunction-sections
     "-I$here/include" "-I$here/ext" "-I$headers")
   (cd "$place/objects" && "$prefix-gcc" "${flags[@]}" -c "$here"/ext/{base,mapping,read}/*.c) || return
-  flags+=(-static -Wl,--gc-sections,--unresolved-symbols=ignore-all)
+  flags+=(-static -Wl,--gc-sections -Wl,--unresolved-symbols=ignore-all)
   "$prefix-gcc" "${flags[@]}" -o "$place/unit" tests/unit/lanes.c "$place"/objects/*.o -lm -pthread &&
     "$prefix-gcc" "${flags[@]}" -o "$place/fuzz" tests/fuzz/{lanes,replay}.c "$place"/objects/*.o -lm -pthread
 }
