@@ -217,8 +217,10 @@ def cases():
                 continue
             times[match[1]] += 1
             if directory in line or "socket:" in line or match[1] == "socket" or re.match(r"read\(0<|write\([12]<(?!pipe:)", line):
+                # From then on, sqlite3 could not write to its pipe either, and that pipe takes what is written.
+                also_pipes = program == "sqlite3" and match[1] == "write"
                 for error in PLAUSIBLE[match[1]].split():
-                    for on in ("", "+"):
+                    for on in ("",) if also_pipes else ("", "+"):
                         yield program, at, match[1], times[match[1]], error, on
 
 
