@@ -16,7 +16,7 @@ static const char *fail_at(const char *text, const char **fault) {
   return NULL;
 }
 
-static const char *skip_spaces(const char *text) {
+static const char *skip_json_space(const char *text) {
   return text + strspn(text, " \t\r\n");
 }
 
@@ -52,8 +52,8 @@ static const char *skip_string(const char *text, const char **fault) {
 static const char *skip_member(const char *text, unsigned depth, const char **fault) {
   text = skip_string(text, fault);
   if (text == NULL) return NULL;
-  text = skip_spaces(text);
-  return *text == ':' ? skip_value(skip_spaces(text + 1), depth, fault) : fail_at(text, fault);
+  text = skip_json_space(text);
+  return *text == ':' ? skip_value(skip_json_space(text + 1), depth, fault) : fail_at(text, fault);
 }
 
 /* An object or an array. */
@@ -61,15 +61,15 @@ static const char *skip_container(const char *text, unsigned depth, const char *
   bool is_object = *text == '{';
   char closing = is_object ? '}' : ']';
   if (depth == MAX_DEPTH) return fail_at(text, fault);
-  text = skip_spaces(text + 1);
+  text = skip_json_space(text + 1);
   if (*text == closing) return text + 1;
   for (;;) {
     text = is_object ? skip_member(text, depth + 1, fault) : skip_value(text, depth + 1, fault);
     if (text == NULL) return NULL;
-    text = skip_spaces(text);
+    text = skip_json_space(text);
     if (*text == closing) return text + 1;
     if (*text != ',') return fail_at(text, fault);
-    text = skip_spaces(text + 1);
+    text = skip_json_space(text + 1);
   }
 }
 
@@ -84,8 +84,8 @@ static const char *skip_value(const char *text, unsigned depth, const char **fau
 }
 
 const char *tr_mapping_syntax_fault(const char *text) {
-  const char *fault = NULL, *end = skip_value(skip_spaces(text), 0, &fault);
+  const char *fault = NULL, *end = skip_value(skip_json_space(text), 0, &fault);
   if (end == NULL) return fault;
-  end = skip_spaces(end);
+  end = skip_json_space(end);
   return *end ? end : NULL;
 }

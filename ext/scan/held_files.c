@@ -1,11 +1,11 @@
 /*
 ** held_files.c - the files that jobs share, all open, as they were at one moment.
 **
-** While a query reads such a log, its program may rotate it: each file gets the name of the next older one. A file that
-** is opened when its turn comes would then be another one than was listed, and records would be read twice, or not at
-** all. So all are opened before the first is read; file_list.c lists them again; and if the names are the same, and each
-** is still that of the file that we opened, these were the log's files at one moment. Of very many files the last ones
-** are opened again when their turn comes; if one is another file by then, that is an error.
+** While a query reads such a log, its program may rotate it: each file gets the name of the next older one. A file
+** that is opened when its turn comes would then be another one than was listed, and records would be read twice, or
+** not at all. So all are opened before the first is read; file_list.c lists them again; and if the names are the
+** same, and each is still that of the file that we opened, these were the log's files at one moment. Of very many
+** files the last ones are opened again when their turn comes; if one is another file by then, that is an error.
 */
 #include "scan.h"
 

@@ -3,10 +3,10 @@
 **
 ** usage: lanes ROUNDS FILE...
 **
-** Each round reads the file once with each lane, one after the other, so that what else the machine does falls on all
-** of them; of each lane, the least CPU time counts. "alone" is the lane over the file in memory; "reading" is all that a
-** scan does up to the records, system calls included. Shares are of AVX2's speed, or of the best lane's where there is
-** no AVX2.
+** Each round reads the file once with each lane, one after the other, so that what else the machine does falls on
+** all of them; of each lane, the least CPU time counts. "alone" is the lane over the file in memory; "reading" is
+** all that a scan does up to the records, system calls included. Shares are of AVX2's speed, or of the best lane's
+** where there is no AVX2.
 */
 #include "tr.h"
 
