@@ -120,7 +120,7 @@ static int take_sealed_job(int argc, sqlite3_value **argv, TrBytes *job, char **
       argc > 0 && sqlite3_value_type(argv[0]) == SQLITE_TEXT ? (const char *)sqlite3_value_text(argv[0]) : NULL;
   if (id == NULL) return tr_error(message, SQLITE_ERROR, "the first argument is the job_id, a TEXT");
   *job = (TrBytes){id, (size_t)sqlite3_value_bytes(argv[0])};
-  if (tr_job_id_is_usable(id, job->length)) return SQLITE_OK;
+  if (tr_job_id_is_usable(id, job->length) && tr_utf8_is_valid(id, job->length)) return SQLITE_OK;
   return tr_error(message, SQLITE_ERROR, "'%s' cannot be the name of a job's file", id);
 }
 
@@ -300,8 +300,7 @@ static void append_missing_heads(sqlite3_str *out, bool *is_first, const SealCal
 }
 
 static void append_stretch(sqlite3_str *out, bool *is_first, const TrVerification *v) {
-  char *text = sqlite3_mprintf("the sealed stretch [%lld, %lld) does not match: %s", (long long)v->stretch.from,
-                               (long long)v->stretch.to, v->cause);
+  char *text = tr_verification_mismatch(v);
   append_reason(out, is_first, text ? text : "out of memory");
   sqlite3_free(text);
 }
@@ -313,6 +312,23 @@ static bool append_reasons(sqlite3_str *out, const SealCall *call, const TrVerif
   if (v->stretch.from >= 0) append_stretch(out, &is_first, v);
   append_missing_heads(out, &is_first, call, v);
   return !is_first;
+}
+
+/* What is gone, as receipts say. It is proven if it is in the archive, and matches the seals of before. */
+static void append_removals(sqlite3_str *out, const TrVerification *v) {
+  char when[TR_TIMESTAMP_SIZE];
+  sqlite3_str_appendall(out, ",\"removals\":[");
+  for (size_t i = 1; i < v->seals.eras; i++) {
+    const TrEra *era = &v->seals.era[i];
+    tr_timestamp_format(era->pruned_us, when);
+    sqlite3_str_appendf(out, "%s{\"pruned_at\":\"%s\"", i > 1 ? "," : "", when);
+    append_whole(out, "lines", era->gone_lines);
+    append_whole(out, "bytes", era->gone_bytes);
+    append_words(out, "receipt", era->sealed.after);
+    append_words(out, "archive", era->archive);
+    sqlite3_str_appendf(out, ",\"proven\":%s}", i >= v->proven_from ? "true" : "false");
+  }
+  sqlite3_str_appendchar(out, 1, ']');
 }
 
 static void append_verdict(sqlite3_str *out, const SealCall *call, const TrVerification *v) {
@@ -337,6 +353,7 @@ static void append_verdict(sqlite3_str *out, const SealCall *call, const TrVerif
   char *list = sqlite3_str_finish(reasons);
   sqlite3_str_appendf(out, ",\"reasons\":[%s]", list ? list : "");
   sqlite3_free(list);
+  append_removals(out, v);
   if (v->seals.signature) {
     append_head(out, "signed_head", v->seals.signed_head);
     append_words(out, "signature", v->seals.signature);
@@ -346,10 +363,28 @@ static void append_verdict(sqlite3_str *out, const SealCall *call, const TrVerif
   sqlite3_str_appendchar(out, 1, '}');
 }
 
+/* The journal is read behind the opening of the job's file, and before the receipts. */
+static int check_behind_journal(SealCall *call, TrVerification *v, bool *again, char **message) {
+  TrJournalState journal;
+  bool is_unfinished;
+  int reason = tr_journal_receipt(call->dir.fd, v->job_id, v->length, &journal, &is_unfinished);
+  if (reason) {
+    return tr_error(message, tr_error_code(reason),
+                    "job '%.*s': %s: the journal of an interrupted prune cannot be read: %s", (int)v->length, v->job_id,
+                    call->dir.path, strerror(reason));
+  }
+  TrUnfinishedPrune unfinished = {0};
+  if (is_unfinished && !journal.is_replaced) {
+    unfinished = (TrUnfinishedPrune){.receipt = journal.receipt_id, .new_inode = journal.live_ino};
+  }
+  int code = tr_verification_check(v, &unfinished, again, message);
+  return code == SQLITE_OK && !*again ? tr_verification_check_archive(v, call->max_line, again, message) : code;
+}
+
 static int verify_once(SealCall *call, TrBytes job, sqlite3_str *out, bool *again, char **message) {
   TrVerification verification;
   int code = tr_verification_begin(&verification, &call->dir, &call->poll, job.text, job.length, message);
-  if (code == SQLITE_OK) code = tr_verification_check(&verification, again, message);
+  if (code == SQLITE_OK) code = check_behind_journal(call, &verification, again, message);
   bool is_there = code == SQLITE_OK && (!verification.is_gone || tr_seals_are_any(&verification.seals) || call->heads);
   if (code == SQLITE_OK && !*again && is_there) append_verdict(out, call, &verification);
   if (code == SQLITE_OK && !*again && !is_there) {
@@ -389,7 +424,7 @@ static void verify_function(sqlite3_context *context, int argc, sqlite3_value **
 
 static int visit_sealed_entry(void *context, const char *name) {
   size_t length = strlen(name);
-  if (!tr_name_is_job_file(name, length)) return SQLITE_OK;
+  if (!tr_name_is_job_file(name, length) || !tr_utf8_is_valid(name, length)) return SQLITE_OK;
   return tr_name_list_add(context, name, length - TR_SUFFIX_LEN);
 }
 
@@ -405,8 +440,8 @@ static int list_verified_jobs(SealCall *call, TrNameList *jobs, char **message) 
     tr_own_folder_close(&folder);
   }
   for (const char *line = call->heads; line && *line && code == SQLITE_OK; line = next_line_of(line)) {
-    if (split_head(line, &job, head) && tr_job_id_is_usable(job.text, job.length))
-      code = tr_name_list_add(jobs, job.text, job.length);
+    bool is_head = split_head(line, &job, head) && tr_job_id_is_usable(job.text, job.length);
+    if (is_head && tr_utf8_is_valid(job.text, job.length)) code = tr_name_list_add(jobs, job.text, job.length);
   }
   return code;
 }

@@ -190,6 +190,19 @@ typedef struct TrReceiptFile {
   int64_t bytes;
 } TrReceiptFile;
 
+/* How the prune of a sealed file carries its seals on; see ext/seal. The members have this order in the line. */
+typedef struct TrReceiptSeal {
+  char *job_id; /* owned */
+  bool has_previous;
+  unsigned char previous[TR_DIGEST_BYTES]; /* SHA-256 of the receipt before it */
+  int64_t old_lines, old_bytes;            /* that were sealed, */
+  unsigned char old_head[TR_DIGEST_BYTES]; /* and the head there */
+  int64_t new_bytes;                       /* of them, what stays */
+  unsigned char new_head[TR_DIGEST_BYTES]; /* over these, in a new chain */
+  int64_t new_lines;
+  unsigned char new_tail[TR_DIGEST_BYTES]; /* of the last few bytes of what stays */
+} TrReceiptSeal;
+
 typedef struct TrReceipt {
   char id[TR_RECEIPT_ID_SIZE];
   int64_t pruned_us;
@@ -205,7 +218,9 @@ typedef struct TrReceipt {
   size_t kept_count;
   bool is_scattered; /* what went was not just the beginning of the file */
   char *archive;     /* owned; NULL: the lines are nowhere else */
-  bool is_replaced;  /* another file had taken the place of the one that was pruned: this receipt counts for nothing */
+  bool is_sealed;
+  TrReceiptSeal seal; /* if it is_sealed */
+  bool is_replaced;   /* another file had taken the place of the one that was pruned: this receipt counts for nothing */
 } TrReceipt;
 
 /* A zeroed one is a valid empty one. SQLITE_OK; SQLITE_NOMEM; or SQLITE_TOOBIG: more days than a receipt can hold. */
@@ -217,6 +232,8 @@ char *tr_receipt_encode(const TrReceipt *receipt);              /* with a newlin
 /* How a line ends, if the receipt is not is_replaced, and if it is. */
 #define TR_RECEIPT_END ",\"replaced\":false}\n"
 #define TR_RECEIPT_END_REPLACED ",\"replaced\":true}\n"
+/* How much of a line is hashed for the new chain: all before the new head. 0: it says nothing of seals. */
+size_t tr_receipt_seal_start(const char *line, size_t length);
 /* SQLITE_CORRUPT: it is no receipt, and *message tells why. On failure nothing is owned. */
 TR_CHECKED int tr_receipt_parse(const char *text, size_t length, TrReceipt *receipt, char **message);
 

@@ -61,6 +61,7 @@ void tr_receipt_free(TrReceipt *receipt) {
   sqlite3_free(receipt->rule);
   sqlite3_free(receipt->day);
   sqlite3_free(receipt->archive);
+  sqlite3_free(receipt->seal.job_id);
   *receipt = (TrReceipt){0};
 }
 

@@ -71,6 +71,37 @@ static void append_kept(sqlite3_str *out, const TrReceipt *receipt) {
   sqlite3_str_appendchar(out, 1, ']');
 }
 
+static void append_digest_of(sqlite3_str *out, const char *name, const unsigned char digest[TR_DIGEST_BYTES]) {
+  char text[TR_DIGEST_TEXT_SIZE];
+  tr_digest_text(digest, text);
+  append_text_or_null(out, name, text);
+}
+
+#define NEW_HEAD "\"new_head\":\""
+
+static void append_seal_member(sqlite3_str *out, const TrReceiptSeal *seal) {
+  sqlite3_str_appendall(out, ",\"seal\":{\"job_id\":");
+  tr_json_append_string(out, seal->job_id, strlen(seal->job_id));
+  if (seal->has_previous)
+    append_digest_of(out, "previous", seal->previous);
+  else
+    append_text_or_null(out, "previous", NULL);
+  append_member(out, "old_lines", seal->old_lines);
+  append_member(out, "old_bytes", seal->old_bytes);
+  append_digest_of(out, "old_head", seal->old_head);
+  append_member(out, "new_bytes", seal->new_bytes);
+  append_digest_of(out, "new_head", seal->new_head);
+  append_member(out, "new_lines", seal->new_lines);
+  append_digest_of(out, "new_tail", seal->new_tail);
+  sqlite3_str_appendchar(out, 1, '}');
+}
+
+/* A quote in a text is escaped, so only our own member begins like that. */
+size_t tr_receipt_seal_start(const char *line, size_t length) {
+  const char *found = memmem(line, length, NEW_HEAD, sizeof NEW_HEAD - 1);
+  return found ? (size_t)(found - line) + sizeof NEW_HEAD - 1 : 0;
+}
+
 char *tr_receipt_encode(const TrReceipt *receipt) {
   sqlite3_str *out = sqlite3_str_new(NULL);
   sqlite3_str_appendf(out, "{\"id\":\"%s\"", receipt->id);
@@ -92,6 +123,7 @@ char *tr_receipt_encode(const TrReceipt *receipt) {
   append_kept(out, receipt);
   sqlite3_str_appendf(out, ",\"scattered\":%s", receipt->is_scattered ? "true" : "false");
   append_text_or_null(out, "archive", receipt->archive);
+  if (receipt->is_sealed) append_seal_member(out, &receipt->seal);
   sqlite3_str_appendall(out, receipt->is_replaced ? TR_RECEIPT_END_REPLACED : TR_RECEIPT_END);
   return sqlite3_str_finish(out);
 }
@@ -187,10 +219,38 @@ static int take_texts(const TrJson *object, TrReceipt *receipt, bool *is_fine) {
   return receipt->rule && (receipt->archive || archive_name == NULL) ? SQLITE_OK : SQLITE_NOMEM;
 }
 
+static bool take_digest_of(const TrJson *object, const char *key, unsigned char digest[TR_DIGEST_BYTES]) {
+  const char *text = tr_json_text(tr_json_member(object, key));
+  return text && tr_digest_parse(text, digest);
+}
+
+static bool take_previous(const TrJson *object, TrReceiptSeal *seal) {
+  const TrJson *value = tr_json_member(object, "previous");
+  seal->has_previous = tr_json_text(value) != NULL;
+  return seal->has_previous ? take_digest_of(object, "previous", seal->previous) : value && !tr_json_is_truthy(value);
+}
+
+static int take_seal_of(const TrJson *object, TrReceipt *receipt, bool *is_fine) {
+  const TrJson *value = tr_json_member(object, "seal");
+  TrReceiptSeal *seal = &receipt->seal;
+  const char *job_id = tr_json_text(tr_json_member(value, "job_id"));
+  *is_fine =
+      value == NULL ||
+      (job_id && take_previous(value, seal) && take_count_of(value, "old_lines", &seal->old_lines) &&
+       take_count_of(value, "old_bytes", &seal->old_bytes) && take_digest_of(value, "old_head", seal->old_head) &&
+       take_count_of(value, "new_bytes", &seal->new_bytes) && take_digest_of(value, "new_head", seal->new_head) &&
+       take_count_of(value, "new_lines", &seal->new_lines) && take_digest_of(value, "new_tail", seal->new_tail));
+  receipt->is_sealed = value && *is_fine;
+  if (!receipt->is_sealed) return SQLITE_OK;
+  seal->job_id = sqlite3_mprintf("%s", job_id);
+  return seal->job_id ? SQLITE_OK : SQLITE_NOMEM;
+}
+
 static int take_receipt(const TrJson *object, TrReceipt *receipt, char **message) {
   bool is_fine = false;
   int code = take_texts(object, receipt, &is_fine);
   if (code == SQLITE_OK && is_fine) code = take_days_of(object, receipt, &is_fine);
+  if (code == SQLITE_OK && is_fine) code = take_seal_of(object, receipt, &is_fine);
   if (code != SQLITE_OK) return code;
   is_fine = is_fine && take_id(object, receipt) && take_time_of(object, "pruned_at", &receipt->pruned_us) &&
             take_numbers(object, receipt) && take_sha256(object, receipt);

@@ -63,7 +63,7 @@ int64_t tr_marks_end(const TrMarks *marks, const char *file, const struct stat *
 ** prune/journal.c - what a killed prune leaves for the next one, so that it can go on
 ** prune/archive_file.c - what is archived is made safe before the exchange, and gets its name behind it
 ** prune/sum_up.c - the lines that go -> their receipt, and their segment of the archive
-** prune/sealed.c - the seals of the job's file are verified before anything is dropped
+** prune/sealed.c - a sealed file is pruned only if it matches its seals; and its receipt carries them on
 ** prune/receipt_file.c - the receipt is made safe before the exchange, and appended to the job's others behind it
 ** prune/moves.c - tells `taskresults ship` where lines have moved
 ** prune/exchange.c - the temporary and the job's file change names
@@ -151,7 +151,6 @@ typedef struct TrSelection {
 TR_CHECKED int tr_select(TrSelection *selection, int fd, const TrPruneOptions *options, int64_t shipped_to,
                          size_t max_line, TrPoll *poll, char **message);
 void tr_selection_free(TrSelection *selection);
-
 #define TR_ARCHIVE_NAME_SIZE 64
 /* On disk, in the machine's own byte order, as it names inodes of this machine. It is complete if `checksum` is
 ** right. */
@@ -193,7 +192,6 @@ typedef struct TrPruneReceipt {
   char pending_name[TR_PENDING_NAME_SIZE];
   bool has_pending; /* that file is ours: to be removed in the end */
 } TrPruneReceipt;
-
 /* The segment of a prune that archives, or of an interrupted one that is being finished. */
 typedef struct TrPruneArchive {
   TrOwnFolder folder;              /* of the job's segments; fd -1: there is none */
@@ -204,7 +202,6 @@ typedef struct TrPruneArchive {
   char name[TR_ARCHIVE_NAME_SIZE]; /* in the end */
   char pending_name[TR_ARCHIVE_NAME_SIZE + 32];
 } TrPruneArchive;
-
 /* What a prune has changed so far: its errors tell it. */
 typedef enum TrPruneState {
   TR_PRUNE_UNTOUCHED,
@@ -212,7 +209,6 @@ typedef enum TrPruneState {
   TR_PRUNE_UNFINISHED, /* from the exchange or the start of a recovery on: the journal tells how to go on */
   TR_PRUNE_REPLACED,   /* offline: the copy has the job's name */
 } TrPruneState;
-
 typedef struct TrPrune {
   TrDir *dir;                    /* borrowed */
   TrPoll *poll;                  /* borrowed; not polled between the exchange and the end */
@@ -232,6 +228,7 @@ typedef struct TrPrune {
   TrPruneState state;
   int64_t exclusive_until_ms; /* our write lease on the live file lasts at least until then; 0: we have none */
   TrSelection selection;
+  TrSealedPrune sealed;
   TrPruneReceipt receipt;
   TrPruneArchive archive;
   TrJournal journal;
@@ -322,6 +319,9 @@ TR_CHECKED bool tr_archive_take_back(TrPrune *prune); /* false: it is still ther
 void tr_archive_close(TrPrune *prune);
 TR_CHECKED int tr_moves_append(const TrPrune *prune, char **message); /* durable on return */
 TR_CHECKED int tr_sealed_check(TrPrune *prune, char **message);       /* before anything is changed */
+TR_CHECKED int tr_sealed_carry(TrPrune *prune, TrReceipt *receipt,
+                               char **message); /* all else of the receipt is known */
+bool tr_sealed_exists(const TrPrune *prune);    /* the job has seals; or that cannot be found out */
 
 TR_CHECKED int tr_exchange(TrPrune *prune, char **message);         /* prune->state tells how far it came */
 TR_CHECKED int tr_exchange_offline(TrPrune *prune, char **message); /* a plain rename */

@@ -167,6 +167,7 @@ static int make_line(TrPrune *prune, char **message) {
   memcpy(sum.id, receipt->id, sizeof sum.id);
   int code = tr_sum_up(prune, &sum, message);
   if (code == SQLITE_OK) code = tr_archive_finish(prune, message);
+  if (code == SQLITE_OK) code = tr_sealed_carry(prune, &sum, message);
   if (code != SQLITE_OK) {
     tr_receipt_free(&sum);
     return code;
@@ -311,7 +312,7 @@ static int hand_on(int code, char *what, char **message) {
 }
 
 static bool may_give_up(const TrPrune *prune, int code) {
-  return prune->options->no_receipt && code != SQLITE_NOMEM && code != SQLITE_INTERRUPT;
+  return prune->options->no_receipt && code != SQLITE_NOMEM && code != SQLITE_INTERRUPT && !tr_sealed_exists(prune);
 }
 
 int tr_receipt_recover(TrPrune *prune, const struct stat *live, char **message) {

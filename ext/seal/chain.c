@@ -8,8 +8,6 @@
 
 #include <errno.h>
 
-#define CHAIN_READ_BYTES (256 * 1024)
-
 int tr_chain_open(TrChain *chain, char **message) {
   *chain = (TrChain){0};
   int code = tr_digest_new(&chain->digest, message);
@@ -17,7 +15,7 @@ int tr_chain_open(TrChain *chain, char **message) {
   if (chain->digest == NULL) {
     return tr_error(message, SQLITE_ERROR, "seals need SHA-256, and this build is without it (make WITH_SEAL=0)");
   }
-  chain->buffer = sqlite3_malloc64(CHAIN_READ_BYTES);
+  chain->buffer = sqlite3_malloc64(TR_CHAIN_READ_BYTES);
   if (chain->buffer) return SQLITE_OK;
   tr_chain_close(chain);
   return SQLITE_NOMEM;
@@ -29,7 +27,7 @@ void tr_chain_close(TrChain *chain) {
   *chain = (TrChain){0};
 }
 
-static int hash_alone(TrChain *chain, const void *text, size_t length, unsigned char out[TR_DIGEST_BYTES]) {
+int tr_chain_hash(TrChain *chain, const void *text, size_t length, unsigned char out[TR_DIGEST_BYTES]) {
   int code = tr_digest_restart(chain->digest);
   if (code == SQLITE_OK) code = tr_digest_add(chain->digest, text, length);
   return code == SQLITE_OK ? tr_digest_end_bytes(chain->digest, out) : code;
@@ -67,7 +65,7 @@ static int end_chained_line(TrChain *chain) {
   return tr_digest_end_bytes(chain->digest, chain->head);
 }
 
-static int add_text_of_file(TrChain *chain, const void *text, size_t length) {
+int tr_chain_add(TrChain *chain, const void *text, size_t length) {
   const unsigned char *at = text, *end = at + length;
   int code = SQLITE_OK;
   while (at < end && code == SQLITE_OK) {
@@ -87,11 +85,11 @@ int tr_chain_add_file(TrChain *chain, int fd, TrRange range, TrPoll *poll, int64
   *reached = range.from;
   while (code == SQLITE_OK && *reached < range.to) {
     int64_t left = range.to - *reached;
-    size_t room = left < CHAIN_READ_BYTES ? (size_t)left : CHAIN_READ_BYTES;
+    size_t room = left < TR_CHAIN_READ_BYTES ? (size_t)left : TR_CHAIN_READ_BYTES;
     ssize_t count = (ssize_t)TEMP_FAILURE_RETRY(pread(fd, chain->buffer, room, *reached));
     if (count < 0) return SQLITE_IOERR_READ;
     if (count == 0) break;
-    code = add_text_of_file(chain, chain->buffer, (size_t)count);
+    code = tr_chain_add(chain, chain->buffer, (size_t)count);
     *reached += count;
     if (code == SQLITE_OK) code = tr_poll(poll);
   }
@@ -102,5 +100,5 @@ int tr_chain_tail(TrChain *chain, int fd, int64_t end, unsigned char tail[TR_DIG
   size_t count = end < TR_SEAL_TAIL_BYTES ? (size_t)end : TR_SEAL_TAIL_BYTES;
   *is_whole = true;
   if (count > 0 && tr_read_at(fd, chain->buffer, count, end - (int64_t)count, is_whole) != 0) return SQLITE_IOERR_READ;
-  return *is_whole ? hash_alone(chain, chain->buffer, count, tail) : SQLITE_OK;
+  return *is_whole ? tr_chain_hash(chain, chain->buffer, count, tail) : SQLITE_OK;
 }

@@ -21,10 +21,11 @@
 */
 #define TR_SEAL_TAG "taskresults seal 1\n"
 #define TR_SEAL_TAIL_BYTES 4096
+#define TR_CHAIN_READ_BYTES (256 * 1024)
 
 typedef struct TrChain {
   TrDigest *digest;                    /* owned */
-  unsigned char *buffer;               /* owned */
+  unsigned char *buffer;               /* owned: of TR_CHAIN_READ_BYTES, for whoever adds to it */
   unsigned char head[TR_DIGEST_BYTES]; /* over all whole lines so far */
   int64_t lines, bytes;                /* of the whole lines, with their newlines */
   bool in_line;                        /* part of a line has been added behind them */
@@ -36,10 +37,12 @@ typedef struct TrChain {
 TR_CHECKED int tr_chain_open(TrChain *chain, char **message);
 TR_CHECKED int tr_chain_begin(TrChain *chain, const char *job_id, size_t length);
 void tr_chain_resume(TrChain *chain, const unsigned char head[TR_DIGEST_BYTES], int64_t lines, int64_t bytes);
+TR_CHECKED int tr_chain_add(TrChain *chain, const void *text, size_t length);
 /* Adds bytes of a file. *reached is less than range.to if the file ends there. SQLITE_IOERR_READ: see errno. */
 TR_CHECKED int tr_chain_add_file(TrChain *chain, int fd, TrRange range, TrPoll *poll, int64_t *reached);
 /* SHA-256 of a few bytes before `end`: so a seal that goes on notices that lines before have another length, without
 ** reading them. Between resume and add only. *is_whole: the file reaches that far. */
+TR_CHECKED int tr_chain_hash(TrChain *chain, const void *text, size_t length, unsigned char out[TR_DIGEST_BYTES]);
 TR_CHECKED int tr_chain_tail(TrChain *chain, int fd, int64_t end, unsigned char tail[TR_DIGEST_BYTES], bool *is_whole);
 void tr_chain_close(TrChain *chain);
 
@@ -63,17 +66,20 @@ char *tr_seal_encode(const TrSeal *seal);                                    /* 
 TR_CHECKED int tr_seal_parse(const char *text, size_t length, TrSeal *seal); /* SQLITE_CORRUPT: it is none */
 
 /* ------------------------------------------------------------------------------------------------------------------
-** seal/seals.c - what is known of a job: its seals, and the receipts of the prunes that carried them on
+** seal/seals.c - what is known of a job: its seals
+** seal/eras.c - and the receipts of the prunes that carried them on
 */
 #define TR_SEALS_FOLDER "seals"
 #define TR_SEALS_WHAT "the seals"
 
 /* Of the job's file, from one prune to the next. */
 typedef struct TrEra {
-  char receipt[TR_RECEIPT_ID_SIZE];     /* the prune's with which it begins; empty: the first one */
   unsigned char start[TR_DIGEST_BYTES]; /* of its chain */
-  int64_t lines, bytes;                 /* sealed when it began, */
-  unsigned char head[TR_DIGEST_BYTES];  /* and the chain's head then */
+  TrSeal sealed;                        /* what was sealed when it began; `after`: the receipt with which it began */
+  TrSeal before;                        /* what that receipt says of the era before; all that follows is of it, too */
+  int64_t at;                           /* its byte in the file of receipts */
+  int64_t pruned_us, gone_lines, gone_bytes;
+  char *archive; /* owned; NULL: what went is nowhere else */
 } TrEra;
 
 typedef struct TrSeals {
@@ -85,15 +91,22 @@ typedef struct TrSeals {
   int64_t whole;   /* its bytes, without what a kill has left behind the last line */
   char *signature; /* owned: the newest one; NULL: there is none */
   unsigned char signed_head[TR_DIGEST_BYTES];
-  TrNameList faults; /* owned: what is wrong with the seals and receipts themselves */
+  bool has_receipts;
+  unsigned char last_receipt[TR_DIGEST_BYTES]; /* SHA-256 of its line */
+  TrNameList faults;                           /* owned: what is wrong with the seals and receipts themselves */
 } TrSeals;
 
-/* The chain is used for hashes. A job without seals has none, and one era. */
+/* The chain is used for hashes. A job without seals has none, and one era. `pending`: the id of a receipt that counts,
+** even if it has not been appended yet; or NULL. *again: its prune has ended meanwhile. */
 TR_CHECKED int tr_seals_load(TrSeals *seals, const TrDir *dir, const char *job_id, size_t length, TrChain *chain,
-                             TrPoll *poll, char **message);
-bool tr_seals_are_any(const TrSeals *seals); /* false: nothing of the job has been sealed */
+                             TrPoll *poll, const char *pending, bool *again, char **message);
+TR_CHECKED int tr_eras_load(TrSeals *seals, const TrDir *dir, const char *job_id, size_t length, TrChain *chain,
+                            const char *pending, bool *again, char **message);
+TR_CHECKED int tr_eras_check(TrSeals *seals); /* behind the seals: does each receipt go on where they end? */
+bool tr_seals_are_any(const TrSeals *seals);  /* false: nothing of the job has been sealed */
 bool tr_seals_have_head(const TrSeals *seals, const unsigned char head[TR_DIGEST_BYTES]);
-TrSeal tr_seals_last(const TrSeals *seals, bool *has_tail); /* up to where the job's file is sealed, in its last era */
+TR_CHECKED int tr_seals_add_fault(TrSeals *seals, char *text); /* consumes the text; NULL: out of memory */
+TrSeal tr_seals_last(const TrSeals *seals, size_t era);        /* up to where the job's file was sealed in the end */
 void tr_seals_free(TrSeals *seals);
 
 /* ------------------------------------------------------------------------------------------------------------------
@@ -125,7 +138,14 @@ TR_CHECKED int tr_seal_sign(TrDir *dir, TrPoll *poll, const char *job_id, size_t
 
 /* ------------------------------------------------------------------------------------------------------------------
 ** seal/verify.c - does a job's file still lead to the heads of its seals?
+** seal/archived.c - and what prunes have archived of it?
 */
+/* A prune that has not ended, as its journal says. */
+typedef struct TrUnfinishedPrune {
+  const char *receipt; /* borrowed: the id of its receipt; NULL: there is none */
+  uint64_t new_inode;  /* which the job's file has from the exchange on */
+} TrUnfinishedPrune;
+
 typedef struct TrVerification {
   TrDir *dir; /* borrowed, like the next two */
   TrPoll *poll;
@@ -140,13 +160,27 @@ typedef struct TrVerification {
   char *cause;     /* owned: why it does not */
   TrSeal sealed;   /* up to where the file is sealed */
   int64_t unsealed_lines, unsealed_bytes;
+  size_t proven_from; /* what prunes removed at the beginning of these eras is in the archive, and matches */
 } TrVerification;
 
 /* Call order: begin, check, end. *again: a prune or a rotation got in between, so begin again. */
 TR_CHECKED int tr_verification_begin(TrVerification *verification, TrDir *dir, TrPoll *poll, const char *job_id,
                                      size_t length, char **message);
-TR_CHECKED int tr_verification_check(TrVerification *verification, bool *again, char **message);
+TR_CHECKED int tr_verification_check(TrVerification *verification, const TrUnfinishedPrune *unfinished, bool *again,
+                                     char **message);
+/* Behind that, with the same *again. */
+TR_CHECKED int tr_verification_check_archive(TrVerification *verification, size_t max_line, bool *again,
+                                             char **message);
+char *tr_verification_mismatch(const TrVerification *verification); /* in words; the caller frees it */
 void tr_verification_end(TrVerification *verification);
+
+/* What a prune of a sealed file has to know of it. */
+typedef struct TrSealedPrune {
+  bool is_sealed;
+  TrSeal old; /* up to where */
+  bool has_receipts;
+  unsigned char last_receipt[TR_DIGEST_BYTES];
+} TrSealedPrune;
 
 #pragma GCC visibility pop
 #endif /* TR_SEAL_H */

@@ -45,7 +45,10 @@ static int begin_seal_job(SealJob *job, TrDir *dir, TrPoll *poll, const char *jo
   sqlite3_snprintf(sizeof job->name, job->name, "%.*s" TR_SUFFIX, (int)length, job_id);
   int code = open_job(job, message);
   if (code == SQLITE_OK) code = tr_chain_open(&job->chain, message);
-  if (code == SQLITE_OK) code = tr_seals_load(&job->seals, dir, job_id, length, &job->chain, poll, message);
+  if (code == SQLITE_OK) {
+    bool unused; /* under the lock, no prune is under way */
+    code = tr_seals_load(&job->seals, dir, job_id, length, &job->chain, poll, NULL, &unused, message);
+  }
   return code;
 }
 
@@ -77,7 +80,7 @@ static int tell_tampered(TrSealReport *report, char *reason) {
 }
 
 /* Is the beginning of the file still as long as it was? */
-static int check_sealed_part(SealJob *job, const TrSeal *last, bool has_tail, TrSealReport *report, char **message) {
+static int check_sealed_part(SealJob *job, const TrSeal *last, TrSealReport *report, char **message) {
   unsigned char tail[TR_DIGEST_BYTES];
   char newline = '\n';
   bool is_whole;
@@ -91,15 +94,15 @@ static int check_sealed_part(SealJob *job, const TrSeal *last, bool has_tail, Tr
       (code = tr_chain_tail(&job->chain, job->file.fd, last->bytes, tail, &is_whole)) == SQLITE_IOERR_READ) {
     return job_error(job, SQLITE_IOERR_READ, errno, "cannot be read", message);
   }
-  bool is_same = is_whole && newline == '\n' && (!has_tail || memcmp(tail, last->tail, sizeof tail) == 0);
+  bool is_same = is_whole && newline == '\n' && memcmp(tail, last->tail, sizeof tail) == 0;
   if (code != SQLITE_OK || is_same) return code;
   return tell_tampered(
       report, sqlite3_mprintf("the lines before byte %lld are not those that were sealed", (long long)last->bytes));
 }
 
-static int check_seals(SealJob *job, const TrSeal *last, bool has_tail, TrSealReport *report, char **message) {
+static int check_seals(SealJob *job, const TrSeal *last, TrSealReport *report, char **message) {
   if (job->seals.faults.count) return tell_tampered(report, sqlite3_mprintf("%s", job->seals.faults.name[0]));
-  return check_sealed_part(job, last, has_tail, report, message);
+  return check_sealed_part(job, last, report, message);
 }
 
 /* --- what is new -------------------------------------------------------------------------------------------------- */
@@ -127,10 +130,9 @@ static int make_seal(SealJob *job, TrSeal *seal, char **message) {
 }
 
 static int seal_lines(SealJob *job, TrSealReport *report, char **message) {
-  bool has_tail;
-  TrSeal last = tr_seals_last(&job->seals, &has_tail);
+  TrSeal last = tr_seals_last(&job->seals, job->seals.eras - 1);
   report->seal = last;
-  int code = check_seals(job, &last, has_tail, report, message);
+  int code = check_seals(job, &last, report, message);
   if (code != SQLITE_OK || report->result == TR_SEAL_TAMPERED) return code;
   code = add_new_lines(job, &last, message);
   if (code != SQLITE_OK) return code;

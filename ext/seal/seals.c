@@ -14,8 +14,7 @@ static int seals_error(const TrDir *dir, const char *name, int code, const char 
                   cause);
 }
 
-/* The text is consumed. */
-static int add_fault(TrSeals *seals, char *text) {
+int tr_seals_add_fault(TrSeals *seals, char *text) {
   int code = text ? tr_name_list_add(&seals->faults, text, strlen(text)) : SQLITE_NOMEM;
   sqlite3_free(text);
   return code;
@@ -23,40 +22,32 @@ static int add_fault(TrSeals *seals, char *text) {
 
 /* --- one seal ----------------------------------------------------------------------------------------------------- */
 
-static TrSeal beginning_of(const TrSeals *seals, size_t era) {
-  const TrEra *begun = &seals->era[era];
-  TrSeal seal = {.lines = begun->lines, .bytes = begun->bytes, .era = era};
-  memcpy(seal.head, begun->head, sizeof seal.head);
-  memcpy(seal.after, begun->receipt, sizeof seal.after);
-  return seal;
-}
-
-TrSeal tr_seals_last(const TrSeals *seals, bool *has_tail) {
-  const TrSeal *last = seals->count ? &seals->seal[seals->count - 1] : NULL;
-  *has_tail = last && last->era == seals->eras - 1;
-  return *has_tail ? *last : beginning_of(seals, seals->eras - 1);
+TrSeal tr_seals_last(const TrSeals *seals, size_t era) {
+  for (size_t i = seals->count; i-- > 0;) {
+    if (seals->seal[i].era == era) return seals->seal[i];
+  }
+  return seals->era[era].sealed;
 }
 
 /* Seals follow each other, through the eras. */
 static bool find_era(const TrSeals *seals, const TrSeal *seal, size_t *era) {
   size_t from = seals->count ? seals->seal[seals->count - 1].era : 0;
   for (*era = from; *era < seals->eras; ++*era) {
-    if (strcmp(seals->era[*era].receipt, seal->after) == 0) return true;
+    if (strcmp(seals->era[*era].sealed.after, seal->after) == 0) return true;
   }
   return false;
 }
 
 static int add_seal(TrSeals *seals, TrSeal *seal) {
-  TrSeal before;
   if (!find_era(seals, seal, &seal->era)) {
-    return add_fault(seals, sqlite3_mprintf("the seal at byte %lld belongs behind the receipt %s, which is not there",
-                                            (long long)seal->at, seal->after[0] ? seal->after : "(none)"));
+    return tr_seals_add_fault(seals,
+                              sqlite3_mprintf("the seal at byte %lld belongs behind the receipt %s, which is not there",
+                                              (long long)seal->at, seal->after[0] ? seal->after : "(none)"));
   }
-  bool is_first = seals->count == 0 || seals->seal[seals->count - 1].era != seal->era;
-  before = is_first ? beginning_of(seals, seal->era) : seals->seal[seals->count - 1];
+  TrSeal before = tr_seals_last(seals, seal->era);
   if (seal->bytes < before.bytes || seal->lines < before.lines) {
-    return add_fault(seals,
-                     sqlite3_mprintf("the seal at byte %lld is of less than the one before it", (long long)seal->at));
+    return tr_seals_add_fault(
+        seals, sqlite3_mprintf("the seal at byte %lld is of less than the one before it", (long long)seal->at));
   }
   TrSeal *grown = tr_array_reserve(seals->seal, &seals->room, seals->count + 1, sizeof *grown);
   if (grown == NULL) return SQLITE_NOMEM;
@@ -69,7 +60,8 @@ static int take_seal_line(TrSeals *seals, const TrLine *line) {
   TrSeal seal = {0};
   int code = line->too_long ? SQLITE_CORRUPT : tr_seal_parse((const char *)line->text, (size_t)line->length, &seal);
   if (code == SQLITE_CORRUPT) {
-    return add_fault(seals, sqlite3_mprintf("the line at byte %lld of the seals is no seal", (long long)line->offset));
+    return tr_seals_add_fault(
+        seals, sqlite3_mprintf("the line at byte %lld of the seals is no seal", (long long)line->offset));
   }
   if (code != SQLITE_OK) return code;
   seal.at = line->offset;
@@ -108,7 +100,7 @@ static int load_seals(TrSeals *seals, const TrDir *dir, const char *name, char *
   TrDir place = {.fd = folder.fd, .store = dir->store, .path = dir->path};
   code = tr_dir_open_file(&place, name, seals->poll, &file, &entry);
   if (code == SQLITE_OK && entry == TR_ENTRY_IRREGULAR) {
-    code = add_fault(seals, sqlite3_mprintf("the file of the seals is %s", tr_file_type(file.stat.st_mode)));
+    code = tr_seals_add_fault(seals, sqlite3_mprintf("the file of the seals is %s", tr_file_type(file.stat.st_mode)));
   } else if (code == SQLITE_OK && entry == TR_ENTRY_UNREADABLE) {
     code = seals_error(dir, name, SQLITE_CANTOPEN, strerror(file.error_number), message);
   } else if (code == SQLITE_OK && entry == TR_ENTRY_READABLE) {
@@ -121,24 +113,15 @@ static int load_seals(TrSeals *seals, const TrDir *dir, const char *name, char *
 
 /* --- the whole ---------------------------------------------------------------------------------------------------- */
 
-static int begin_first_era(TrSeals *seals, const char *job_id, size_t length, TrChain *chain) {
-  seals->era = tr_array_reserve(NULL, &seals->era_room, 1, sizeof *seals->era);
-  if (seals->era == NULL) return SQLITE_NOMEM;
-  seals->eras = 1;
-  seals->era[0] = (TrEra){0};
-  int code = tr_chain_begin(chain, job_id, length);
-  memcpy(seals->era[0].start, chain->head, sizeof chain->head);
-  memcpy(seals->era[0].head, chain->head, sizeof chain->head);
-  return code;
-}
-
 int tr_seals_load(TrSeals *seals, const TrDir *dir, const char *job_id, size_t length, TrChain *chain, TrPoll *poll,
-                  char **message) {
+                  const char *pending, bool *again, char **message) {
   char name[TR_NAME_SIZE];
   sqlite3_snprintf(sizeof name, name, "%.*s" TR_SUFFIX, (int)length, job_id);
   *seals = (TrSeals){.poll = poll};
-  int code = begin_first_era(seals, job_id, length, chain);
+  *again = false;
+  int code = tr_eras_load(seals, dir, job_id, length, chain, pending, again, message);
   if (code == SQLITE_OK) code = load_seals(seals, dir, name, message);
+  if (code == SQLITE_OK) code = tr_eras_check(seals);
   if (code != SQLITE_OK) tr_seals_free(seals);
   return code;
 }
@@ -152,12 +135,13 @@ bool tr_seals_have_head(const TrSeals *seals, const unsigned char head[TR_DIGEST
     if (memcmp(seals->seal[i].head, head, TR_DIGEST_BYTES) == 0) return true;
   }
   for (size_t i = 1; i < seals->eras; i++) {
-    if (memcmp(seals->era[i].head, head, TR_DIGEST_BYTES) == 0) return true;
+    if (memcmp(seals->era[i].sealed.head, head, TR_DIGEST_BYTES) == 0) return true;
   }
   return false;
 }
 
 void tr_seals_free(TrSeals *seals) {
+  for (size_t i = 0; i < seals->eras; i++) sqlite3_free(seals->era[i].archive);
   sqlite3_free(seals->era);
   sqlite3_free(seals->seal);
   sqlite3_free(seals->signature);

@@ -5,8 +5,9 @@
 ** which stretch something was changed; of what follows nothing can be said, since each head depends on all before it.
 **
 ** Nothing is locked, and nothing is changed, so whoever may read the files may verify them. The job's file is opened
-** first, and the seals are read behind that: they can only be of more lines. If the job's file has got another inode
-** meanwhile, the caller begins again.
+** first, then the caller looks for the journal of a prune, and the receipts and the seals are read behind that: they
+** can only be of more lines. If the job's file has got another inode meanwhile, the caller begins again. So nobody
+** sees the file of before a prune with the receipt of it, or the other way round: see prune/counted_receipts.c.
 */
 #include "seal.h"
 
@@ -65,14 +66,13 @@ static int verify_stretch(TrVerification *v, const TrSeal *seal, char **message)
 }
 
 static int verify_stretches(TrVerification *v, char **message) {
-  const TrEra *era = &v->seals.era[v->seals.eras - 1];
-  TrSeal carried = {.lines = era->lines, .bytes = era->bytes, .era = v->seals.eras - 1};
-  memcpy(carried.head, era->head, sizeof carried.head);
-  memcpy(carried.after, era->receipt, sizeof carried.after);
+  size_t last = v->seals.eras - 1;
+  const TrEra *era = &v->seals.era[last];
   tr_chain_resume(&v->chain, era->start, 0, 0);
-  int code = verify_stretch(v, &carried, message);
+  memcpy(v->sealed.head, era->start, sizeof v->sealed.head);
+  int code = verify_stretch(v, &era->sealed, message);
   for (size_t i = 0; i < v->seals.count && v->stretch.from < 0 && code == SQLITE_OK; i++) {
-    if (v->seals.seal[i].era == carried.era) code = verify_stretch(v, &v->seals.seal[i], message);
+    if (v->seals.seal[i].era == last) code = verify_stretch(v, &v->seals.seal[i], message);
   }
   return code;
 }
@@ -100,13 +100,24 @@ static int is_still_there(const TrVerification *v, bool *is_same, char **message
   return SQLITE_OK;
 }
 
-int tr_verification_check(TrVerification *v, bool *again, char **message) {
+/* Its receipt counts from the exchange on, even if it has not been appended yet. */
+static const char *pending_receipt(const TrVerification *v, const TrUnfinishedPrune *unfinished) {
+  bool is_exchanged = v->file.fd >= 0 && v->file.stat.st_ino == unfinished->new_inode;
+  return is_exchanged ? unfinished->receipt : NULL;
+}
+
+int tr_verification_check(TrVerification *v, const TrUnfinishedPrune *unfinished, bool *again, char **message) {
   bool is_same = true;
-  *again = false;
-  int code = tr_seals_load(&v->seals, v->dir, v->job_id, v->length, &v->chain, v->poll, message);
+  int code = tr_seals_load(&v->seals, v->dir, v->job_id, v->length, &v->chain, v->poll, pending_receipt(v, unfinished),
+                           again, message);
   if (code == SQLITE_OK) code = is_still_there(v, &is_same, message);
-  *again = code == SQLITE_OK && !is_same;
+  *again |= !is_same;
   if (code != SQLITE_OK || *again || v->is_gone) return code;
   code = verify_stretches(v, message);
   return code == SQLITE_OK && v->stretch.from < 0 ? count_unsealed(v, message) : code;
+}
+
+char *tr_verification_mismatch(const TrVerification *v) {
+  return sqlite3_mprintf("the sealed stretch [%lld, %lld) does not match: %s", (long long)v->stretch.from,
+                         (long long)v->stretch.to, v->cause);
 }

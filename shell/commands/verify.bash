@@ -5,7 +5,8 @@
 # Reads each file from its beginning and compares with its seals, which `taskresults seal` has made. It names the job
 # and the first sealed stretch of bytes, [FROM, TO), that no longer matches: a line was changed, removed, inserted or
 # moved there, or the file was cut, replaced or renamed. It also names files that are gone, seals that are damaged, and
-# what is not sealed yet. It changes nothing, and needs only permission to read. Without JOB: all jobs.
+# what is not sealed yet. Of lines that prunes have removed it says how many only receipts explain; what was archived is
+# verified. It changes nothing, and needs only permission to read. Without JOB: all jobs.
 #
 # Without a head that was kept elsewhere, somebody who can write to the directory of results could have changed lines
 # and sealed them anew, or removed the newest lines and seals. --head and --heads show that. ext/SEALS.md says more.
@@ -21,7 +22,8 @@
 #
 # The machine formats have job_id, result (fine, tampered, unsealed, busy or failed), lines, bytes and head (up to where
 # the file is sealed and matches), unsealed_lines and unsealed_bytes (what comes behind), seals (how many there are),
-# from and to (the stretch that does not match), reasons (an array of texts), signed_head and signature.
+# from and to (the stretch that does not match), reasons (an array of texts), removals (an array with an object for each
+# prune: pruned_at, lines, bytes, receipt, archive, and proven, if the archive proves it), signed_head and signature.
 #
 # Exit status:
 #   0 fine: all that is sealed matches; 1 something does not match, or a named job is not sealed; 2 usage; 3 a job
@@ -42,7 +44,8 @@ format_option json jsonl
 
 kept=
 if [[ -v opt[head] ]]; then
-  [[ ${opt[head]} =~ ^.+=[0-9a-f]{64}$ ]] || usage_error "--head wants JOB=HEAD, as \`taskresults seal --heads\` prints it"
+  [[ ${opt[head]} =~ ^.+=[0-9a-f]{64}$ ]] ||
+    usage_error "--head wants JOB=HEAD, as \`taskresults seal --heads\` prints it"
   kept=${opt[head]}$'\n'
 fi
 if [[ -v opt[heads] ]]; then
@@ -70,10 +73,13 @@ if [[ -n $format ]]; then
 else
   load terminal/colour
   reasons="(SELECT group_concat(reason.value, '; ') FROM json_each(report.value, '\$.reasons') AS reason)"
+  removed="(SELECT CASE WHEN count(*) THEN sum(removal.value->>'\$.lines') || ' lines went that only '
+      || iif(count(*) = 1, 'a receipt explains', count(*) || ' receipts explain') END
+    FROM json_each(report.value, '\$.removals') AS removal WHERE NOT removal.value->>'\$.proven')"
   row="SELECT 'JOB', 'RESULT', 'LINES', 'UNSEALED', 'HEAD', 'NOTE';
     SELECT $(cell job_id), CASE result WHEN 'fine' THEN $(paint green result) WHEN 'unsealed' THEN result
         ELSE $(paint red result) END, coalesce(lines, ''), coalesce(unsealed_lines, ''), coalesce(head, ''),
-      $(cell "coalesce(value->>'\$.reason', $reasons)") FROM report WHERE $told ORDER BY key"
+      $(cell "coalesce(value->>'\$.reason', $reasons, $removed)") FROM report WHERE $told ORDER BY key"
 fi
 statements="CREATE TEMP TABLE report AS SELECT key, value, value->>'\$.job_id' AS job_id,
     value->>'\$.result' AS result, value->>'\$.lines' AS lines, value->>'\$.unsealed_lines' AS unsealed_lines,

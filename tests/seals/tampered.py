@@ -8,6 +8,7 @@ import json
 import os
 import random
 import shutil
+import subprocess
 import sys
 import tempfile
 
@@ -107,6 +108,8 @@ def compare(directory, job, what):
         fail(f"{what}: {answer}, but {stretch} {wrong}", directory)
     if (answer["lines"], answer["bytes"], answer["head"]) != (lines, size, head):
         fail(f"{what}: {answer}, but {lines} lines, {size} bytes and {head} match", directory)
+    if answer["result"] == "fine" and [removal["proven"] for removal in answer["removals"]] != seals.proven(directory, job):
+        fail(f"{what}: {answer}, but {seals.proven(directory, job)}", directory)
     return answer
 
 
@@ -136,14 +139,121 @@ def swap_and_rename(directory, what):
         if os.path.exists(os.path.join(directory, folder, "j.jsonl")):
             os.rename(os.path.join(directory, folder, "j.jsonl"), os.path.join(directory, folder, "new.jsonl"))
     [answer] = ask(directory, "taskresults_verify('new')")
-    # Once it was pruned, its lines hang on a receipt, which does not name the job.
     if answer["result"] != "tampered":
         fail(f"{what}: a renamed job is not noticed: {answer}", directory)
     os.unlink(new)
     answers = ask(directory, "taskresults_verify_all()")[0]
     gone = [answer for answer in answers if answer["job_id"] == "new"]
-    if not gone or gone[0]["result"] != "tampered" or "gone" not in gone[0]["reasons"][0]:
+    if not gone or gone[0]["result"] != "tampered" or "gone" not in gone[0]["reasons"][-1]:
         fail(f"{what}: a file that is gone is not named: {answers}", directory)
+
+
+def rewrite_receipts(choose, directory, what):
+    """Each way to forge receipts that does not compute all heads anew: changed, removed, inserted, in another order, added."""
+    path = os.path.join(directory, ".taskresults/prunes/j.jsonl")
+    before = read(path)
+    lines = before.split(b"\n")[:-1]
+    at = choose.randrange(len(lines))
+    ours = next(i for i in range(len(lines)) if b'"seal"' in lines[i])
+
+    def changed(key, value):
+        receipt = json.loads(lines[at])
+        receipt[key] = value
+        return lines[:at] + [json.dumps(receipt, separators=(",", ":")).encode()] + lines[at + 1:]
+
+    added = dict(json.loads(lines[at]), id="0" * 32)
+    unsealed = {key: value for key, value in added.items() if key != "seal"}
+    forged = {"rule": changed("rule", "keep 7"), "when": changed("pruned_at", "2020-01-01T00:00:00Z"),
+              "bytes": changed("bytes", json.loads(lines[at])["bytes"] + 1), "removed": lines[:at] + lines[at + 1:],
+              "added": lines + [json.dumps(added, separators=(",", ":")).encode()],
+              "added without seal": lines + [json.dumps(unsealed, separators=(",", ":")).encode()],
+              "inserted": lines[:ours] + [json.dumps(unsealed, separators=(",", ":")).encode()] + lines[ours:]}
+    if len(lines) > 1:
+        forged["reversed"] = lines[::-1]
+    for way, changed_lines in forged.items():
+        write(path, b"".join(line + b"\n" for line in changed_lines))
+        [answer] = ask(directory, "taskresults_verify('j')")
+        if answer["result"] != "tampered":
+            fail(f"{what}, receipts {way}: not noticed: {answer}", directory)
+        [report] = ask(directory, "taskresults_seal('j')")
+        if report["result"] != "tampered" and way not in ("bytes", "rule", "when"):  # these need the file to be read
+            fail(f"{what}, receipts {way}: sealed all the same: {report}", directory)
+    write(path, before)
+
+
+def refuse_to_prune(choose, directory, what):
+    """A prune of a file that does not match changes nothing."""
+    path = os.path.join(directory, "j.jsonl")
+    before = read(path)
+    lines, rest = sealed_lines(directory, "j")
+    if not any(lines):
+        return
+    change(choose, lines)
+    write(path, b"".join(line + b"\n" for line in lines) + rest)
+    for options in ("'keep', 1", "'keep', 1, 'archive', 1", "'keep', 1, 'receipt', 0"):
+        found = {name: read(name) for name in files_below(directory)}
+        report, said = common.prune(directory, "j", options)
+        if report or "(nothing was changed)" not in said or "sealed" not in said:
+            fail(f"{what}: pruned, though it does not match: {report} {said}", directory)
+        if found != {name: read(name) for name in files_below(directory)}:
+            fail(f"{what}: a prune that was refused has changed something", directory)
+    write(path, before)
+
+
+def files_below(directory):
+    return sorted(os.path.join(place, name) for place, _, names in os.walk(directory) for name in names)
+
+
+def text_of_archive(directory):
+    try:
+        return seals.archive_of(directory, "j")[0]
+    except subprocess.CalledProcessError:
+        return None
+
+
+def tamper_with_archive(choose, directory, what):
+    """Bits, a whole segment that is another one, and a segment that is gone."""
+    if not any(seals.proven(directory, "j")):
+        return
+    _, names = seals.archive_of(directory, "j")
+    path = os.path.join(directory, ".taskresults/archive/j.jsonl", names[-1])
+    before, text = read(path), text_of_archive(directory)
+    proven = seals.proven(directory, "j")
+    place = choose.randrange(len(before))
+    write(path, before[:place] + bytes([before[place] ^ 1 << choose.randrange(8)]) + before[place + 1:])
+    # Not every bit changes the lines: some are not used, and the table of times is not sealed.
+    if ask(directory, "taskresults_verify('j')")[0]["result"] != "tampered" and text_of_archive(directory) != text:
+        fail(f"{what}: a bit of the archive is changed, and that is not noticed", directory)
+    write(path, before)
+    # The same prune of other lines.
+    other = tempfile.mkdtemp(prefix="taskresults-seals-")
+    gone = seals.archive_of(directory, "j")[0].split(b"\n")[:-1]
+    if any(gone):
+        change(choose, gone)
+        write(os.path.join(other, "j.jsonl"), b"".join(line + b"\n" for line in gone) + common.record(1).encode())
+        common.prune(other, "j", "'keep', 1, 'archive', 1")
+        [name] = os.listdir(os.path.join(other, ".taskresults/archive/j.jsonl"))
+        write(path, read(os.path.join(other, ".taskresults/archive/j.jsonl", name)))
+        [answer] = ask(directory, "taskresults_verify('j')")
+        if len(names) == 1 and all(proven) and answer["result"] != "tampered":
+            fail(f"{what}: another segment is not noticed: {answer}", directory)
+    shutil.rmtree(other)
+    os.unlink(path)
+    compare(directory, "j", f"{what}, without {names[-1]}")
+    write(path, before)
+
+
+def prune_some(choose, directory, what):
+    """True: something went."""
+    rule = choose.choice((f"'keep', {choose.randrange(1, 30)}", "'since', '2026-03-01T00:00Z'",
+                          "'keep', 3, 'archive', 1", f"'keep', {choose.randrange(1, 20)}, 'archive', 1",
+                          f"'max_bytes', {choose.randrange(1, 20000)}", "'keep', 3, 'keep_failures', 2, 'drop_rejects', 1"))
+    report, said = common.prune(directory, "j", rule)
+    if report is None:
+        fail(f"{what}: {said}", directory)
+    if compare(directory, "j", f"{what}, after {rule}")["result"] != "fine":
+        fail(f"{what}: not fine after {rule}", directory)
+    return report["result"] == "pruned"
 
 
 def one_case(seed):
@@ -153,11 +263,19 @@ def one_case(seed):
     path = os.path.join(directory, "j.jsonl")
     grow(choose, os.path.join(directory, "other.jsonl"), 5)
     ask(directory, "taskresults_seal('other')")
+    is_pruned = False
+    if choose.randrange(3) == 0:  # before it was ever sealed
+        grow(choose, path, 10)
+        common.prune(directory, "j", "'keep', 3")
     for _ in range(choose.randrange(1, 5)):
         grow(choose, path, choose.randrange(2, 40))
         [report] = ask(directory, "taskresults_seal('j')")
         if report["result"] != "sealed" or report["head"] != seals.judge(directory, "j")[4]:
             fail(f"{what}: {report}, but the oracle says {seals.judge(directory, 'j')}", directory)
+        if choose.randrange(2):
+            grow(choose, path, choose.randrange(3))
+            refuse_to_prune(choose, directory, what)
+            is_pruned |= prune_some(choose, directory, what)
     if choose.randrange(2):
         grow(choose, path, 3)
     if choose.randrange(3) == 0:
@@ -165,7 +283,10 @@ def one_case(seed):
             file.write(b"unfinished")
     if compare(directory, "j", what)["result"] != "fine":
         fail(f"{what}: not fine", directory)
-    for way in WAYS:
+    tamper_with_archive(choose, directory, what)
+    if is_pruned:
+        rewrite_receipts(choose, directory, what)
+    for way in WAYS if sum(map(bool, sealed_lines(directory, "j")[0])) > 1 else ():
         tamper(choose, directory, way, what)
     swap_and_rename(directory, what)
     shutil.rmtree(directory)
