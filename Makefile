@@ -19,6 +19,20 @@ OBJCOPY ?= objcopy
 FOLDERS := base mapping read figures scheduler write export codec history seal query prune scan tables functions
 SOURCES := $(foreach folder,$(FOLDERS),$(sort $(wildcard ext/$(folder)/*.c))) ext/extension.c
 
+# Elsewhere than on Linux, ext/base/platform_posix.c is compiled instead of platform_linux.c. make PLATFORM=posix does so
+# on Linux, too.
+SYSTEM := $(shell uname -s)
+PLATFORM ?= $(if $(filter Linux,$(SYSTEM)),linux,posix)
+
+# All that POSIX.1-2008 has, and no more but what tests/posix/shared.h declares, where the headers can be told so.
+POSIX_CFLAGS := -DTR_POSIX
+ifeq ($(SYSTEM),Linux)
+POSIX_CFLAGS += -D_XOPEN_SOURCE=700 -D_DEFAULT_SOURCE -include tests/posix/shared.h -Werror=implicit-function-declaration
+else ifeq ($(SYSTEM),Darwin)
+POSIX_CFLAGS += -include xlocale.h -Dst_mtim=st_mtimespec -Dfdatasync=tr_full_sync
+endif
+PLATFORM_CFLAGS := $(if $(filter posix,$(PLATFORM)),$(POSIX_CFLAGS))
+
 # Only where a long has 32 bits: elsewhere off_t has 64 anyway, and the calls would have other names, such as openat64,
 # which the libraries of tests/shim do not stand in for.
 LARGE_FILES = $(eval LARGE_FILES := $(if $(filter 4,$(shell echo __SIZEOF_LONG__ | $(CC) $(CFLAGS) -E -P -)),-D_FILE_OFFSET_BITS=64))$(LARGE_FILES)
@@ -29,15 +43,20 @@ PKG_CFLAGS = $(LARGE_FILES) $(shell $(PKG_CONFIG) --cflags $(PKGS)) $(if $(filte
 LINKED_LIBS = $(shell $(PKG_CONFIG) --libs $(LINKED))
 SQLITE_LIBS = $(shell $(PKG_CONFIG) --libs sqlite3)
 WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wconversion -Wno-sign-conversion
-ALL_CFLAGS = -std=c11 -MMD -MP -fPIC -fvisibility=hidden $(WARNINGS) -Iinclude $(PKG_CFLAGS) $(CFLAGS) $(VARIANT_CFLAGS)
-
+ALL_CFLAGS = -std=c11 -MMD -MP -fPIC -fvisibility=hidden $(WARNINGS) -Iinclude $(PKG_CFLAGS) $(CFLAGS) $(VARIANT_CFLAGS) \
+             $(PLATFORM_CFLAGS)
 
 .PHONY: all static demo test check check-quick test-long test-loaded test-surroundings unit bats deps asan tsan valgrind matrix locales widths coverage faults fuzz lint format bench bench-lanes instructions schedules ship-killed import-killed archive-killed tools shippers amalgamation dist deb wheel npm test-packages test-platforms install uninstall clean help
 
-all: taskresults.so taskresults-run ## build the loadable extension, taskresults.so, and the program behind `taskresults run`
+# The runner is for Linux alone.
+all: taskresults.so $(if $(filter linux,$(PLATFORM)),taskresults-run) ## build the loadable extension, taskresults.so, and the program behind `taskresults run`
 
 # SQLite's functions come from the host, through a table of pointers; everything else must be linked here (-z defs).
+ifeq ($(SYSTEM),Darwin)
+LINK_SHARED = $(CC) $(CFLAGS) $(LDFLAGS) -dynamiclib -undefined dynamic_lookup
+else
 LINK_SHARED = $(CC) $(CFLAGS) $(LDFLAGS) -shared -Wl,--as-needed,-z,defs
+endif
 
 OBJECTS := $(SOURCES:%.c=build/release/%.o)
 
@@ -109,6 +128,24 @@ libtaskresults.a: $(CORE_OBJECTS)
 build/core/%.o: %.c | build-deps
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) $(RELEASE) -DSQLITE_CORE -c -o $@ $<
+
+# What other systems than Linux get, on Linux. `make check-posix` tells whether the other objects could be the same there.
+POSIX_SOURCES := ext/base/platform_linux.c ext/base/platform_posix.c
+POSIX_OBJECTS := $(POSIX_SOURCES:%.c=build/posix/%.o)
+build/posix/taskresults.so: $(POSIX_OBJECTS) $(filter-out $(POSIX_OBJECTS:build/posix/%=build/release/%),$(OBJECTS))
+	$(LINK_SHARED) -o $@ $^ $(LINKED_LIBS) -lm -pthread
+build/posix/%.o: %.c | build-deps
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) $(POSIX_CFLAGS) $(RELEASE) -c -o $@ $<
+
+build/posix/target: tests/unit/target.c $(filter-out %/platform_linux.o,$(CORE_OBJECTS)) $(POSIX_SOURCES)
+	@mkdir -p $(@D)
+	$(CC) $(UNIT_CFLAGS) -D_GNU_SOURCE -DTR_POSIX -o $@ $< $(filter-out %/platform_posix.o,$(filter %.c %.o,$(filter-out $<,$^))) \
+	  $(LINKED_LIBS) $(SQLITE_LIBS) -lm -pthread
+
+.PHONY: check-posix
+check-posix: | build-deps # for .ci/lint
+	@$(CC) -Werror -fsyntax-only $(filter-out -MMD -MP,$(ALL_CFLAGS)) $(POSIX_CFLAGS) $(SOURCES)
 
 .PHONY: build-deps
 build-deps:
@@ -223,6 +260,7 @@ run-bats:
 SHIMS := $(basename $(notdir $(wildcard tests/shim/*.c)))
 TEST_LIBRARIES := taskresults.so build/tiny/taskresults.so build/plain/taskresults.so libtaskresults.a \
                   $(SHIMS:%=build/shim/%.so) build/every_line/taskresults.so build/no_digest/taskresults.so \
+                  build/posix/taskresults.so build/posix/target \
                   $(LIVE:%=build/live/%)
 .PHONY: test-binaries test-libraries test-units
 test-binaries: test-libraries test-units

@@ -4,7 +4,7 @@
 #ifndef TR_BASE_H
 #define TR_BASE_H
 
-#ifndef _GNU_SOURCE
+#if !defined _GNU_SOURCE && !defined TR_POSIX
 #define _GNU_SOURCE
 #endif
 #if __SIZEOF_LONG__ < 8 && !defined _FILE_OFFSET_BITS
@@ -99,18 +99,19 @@ TR_CHECKED int tr_poll_sleep(TrPoll *poll, int milliseconds);
 void tr_poll_close(TrPoll *poll); /* before the connection closes: in xDisconnect */
 
 /* ------------------------------------------------------------------------------------------------------------------
-** base/platform_linux.c - what only Linux has. An `int` result is 0 or an errno value, unless the line says otherwise
+** base/platform_linux.c - what other systems lack or do in another way; platform_posix.c - the same for them. An
+** `int` result is 0 or an errno value, unless the line says otherwise
 */
+bool tr_can_prune(void);                        /* false: nothing stops a writer that takes no lock */
 TR_CHECKED int tr_lease_take(int fd, int type); /* F_RDLCK or F_WRLCK. EAGAIN: others are in the way */
 void tr_lease_drop(int fd);
 bool tr_lease_is_held(int fd, int type); /* false as well if somebody waits for it */
 int tr_lease_budget_ms(void);            /* how long a lease surely lasts while an open() waits */
 
-/* O_PATH descriptors: they name an entry without opening it, so they need no permission on it. -1: see errno. */
-TR_CHECKED int tr_locate(int dir_fd,
-                         const char *name); /* the entry itself, be it a link: for fstat() and tr_read_link() */
-TR_CHECKED int tr_locate_dir(int dir_fd, const char *path); /* for openat() and the like */
-ssize_t tr_read_link(int link_fd, char *text, size_t size);
+/* Descriptors that name an entry without opening it, so they need no permission on it. -1: see errno. */
+TR_CHECKED int tr_locate(int dir_fd, const char *name, struct stat *found); /* the entry itself, be it a link */
+TR_CHECKED int tr_locate_dir(int dir_fd, const char *path);                 /* for openat() and the like */
+ssize_t tr_read_link(int link_fd, const char *name, const struct stat *found, char *text, size_t size);
 
 /* Copies extended attributes: access lists, and what users have attached to a file. On an error, *name is the attribute
 ** that could not be copied (in `buffer`), or NULL if they could not be listed. */
@@ -118,24 +119,24 @@ ssize_t tr_read_link(int link_fd, char *text, size_t size);
 TR_CHECKED int tr_attributes_copy(int from_fd, int to_fd, char buffer[TR_ATTRIBUTES_BYTES], const char **name);
 bool tr_access_lists_are_same(int one_fd, int other_fd); /* neither has one, or both have the same */
 
-TR_CHECKED int tr_exchange_names(int dir_fd, const char *one,
-                                 const char *other); /* each file gets the other's, at one instant */
+TR_CHECKED int tr_exchange_names(int dir_fd, const char *one, const char *other); /* their files, at one instant */
 TR_CHECKED int tr_reserve_space(int fd, int64_t offset, int64_t length); /* of the file system; the file's size stays */
 TR_CHECKED int tr_random_bytes(void *bytes, size_t count);               /* a few */
 int tr_descriptor_named(int dir_fd, const char *name);  /* of /proc/self/fd: our descriptor of that name; -1: none */
 TR_CHECKED int tr_reopen_descriptor(int fd, int flags); /* a new one, with other flags; -1: see errno */
-
-#define TR_PROCESS_HIDDEN (-1)                                                 /* no errno value: it cannot be known */
+#define TR_PROCESS_HIDDEN (-1)                          /* no errno value: it cannot be known */
 TR_CHECKED int tr_process_read(int64_t pid, char *state, int64_t *started_us); /* its state as ps shows it */
 unsigned tr_processors(void);                                                  /* that this process may run on */
 
-/* By the monotonic clock. */
-void tr_condition_init(pthread_cond_t *condition);
+void tr_condition_init(pthread_cond_t *condition); /* for the monotonic clock */
 void tr_condition_wait(pthread_cond_t *condition, pthread_mutex_t *mutex, int milliseconds); /* at the most */
-
-const void *tr_last_byte(const void *bytes, int byte, size_t length); /* NULL: there is none */
+const void *tr_last_byte(const void *bytes, int byte, size_t length);                        /* NULL: there is none */
 void tr_sort(void *items, size_t count, size_t item_bytes, int (*compare)(const void *, const void *, void *),
              void *context);
+#ifdef fdatasync /* the Makefile gives macOS ours, as fsync() does not reach the disk there */
+TR_CHECKED int fdatasync(int fd);
+#endif
+bool tr_thread_join_ended(pthread_t thread); /* false: it runs on. Where that cannot be asked, it is waited for */
 
 /* ------------------------------------------------------------------------------------------------------------------
 ** base/open.c - opening a file that another process may have leased
@@ -195,10 +196,9 @@ typedef struct TrNames TrNames;
 TrNames *tr_names_new(void); /* NULL: out of memory */
 void tr_names_free(TrNames *names);
 bool tr_names_find(const TrNames *names, const char *name, size_t length, uint32_t *ordinal);
-TR_CHECKED int tr_names_intern(TrNames *names, const char *name, size_t length,
-                               uint32_t *ordinal); /* adds it if it is new */
-const char *tr_names_get(const TrNames *names,
-                         uint32_t ordinal); /* NUL-terminated, lives as long as the map; or NULL */
+/* Adds it if it is new. */
+TR_CHECKED int tr_names_intern(TrNames *names, const char *name, size_t length, uint32_t *ordinal);
+const char *tr_names_get(const TrNames *names, uint32_t ordinal); /* NUL-terminated, for as long as the map; or NULL */
 
 /* FNV-1a: spreads names well, and is no cryptographic hash. */
 static inline uint64_t tr_hash_bytes(const void *bytes, size_t length) {
@@ -248,8 +248,7 @@ static inline bool tr_is_low_surrogate(uint32_t code) {
 ** valid. Reads at most `available` bytes. */
 unsigned tr_utf8_sequence(const unsigned char *text, size_t available);
 bool tr_utf8_is_valid(const void *text, size_t length);
-size_t tr_utf8_put(uint32_t code_point,
-                   unsigned char *out); /* `out` has room for 4 bytes; returns how many were written */
+size_t tr_utf8_put(uint32_t code_point, unsigned char *out); /* of 4 bytes; returns how many were written */
 
 /* Decodes the inside of a JSON string that a lane has accepted. `out` has room for `length` bytes (decoding never
 ** lengthens). Returns the bytes written. A lone surrogate becomes U+FFFD, \u0000 a NUL byte. */
@@ -287,16 +286,14 @@ typedef struct TrConnection {
 } TrConnection;
 
 TrConnection *tr_connection_new(sqlite3 *db, bool read_only);
-/* Do the connection's databases store text as UTF-8? If that cannot be found out, the answer is false. SQLITE_OK, or
-** SQLITE_INTERRUPT. */
+/* Do the databases store text as UTF-8? False if that cannot be found out. SQLITE_OK, or SQLITE_INTERRUPT. */
 TR_CHECKED int tr_connection_is_utf8(const TrConnection *connection, bool *is_utf8);
 void tr_connection_unref(void *connection);
 
 /* ------------------------------------------------------------------------------------------------------------------
 ** base/timespan.c - a length of time as people write it -> microseconds
 */
-/* The forms that are understood, for messages. */
-#define TR_TIMESPAN_FORMS "90s, 30m, 12h, 7d, 2w, 3mo, 1y, '90 days' or '1d 12h'"
+#define TR_TIMESPAN_FORMS "90s, 30m, 12h, 7d, 2w, 3mo, 1y, '90 days' or '1d 12h'" /* for messages */
 
 /* False: the text is not a length of time, or is too long for int64_t. `plain_seconds`: a number alone is seconds, and
 ** numbers may have a fraction, which is cut to microseconds. */

@@ -15,6 +15,8 @@
 */
 #include "base.h"
 
+#ifndef TR_POSIX
+
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/limits.h>
@@ -39,6 +41,10 @@ static int renameat2(int from_fd, const char *from, int to_fd, const char *to, u
   return (int)syscall(SYS_renameat2, from_fd, from, to_fd, to, flags);
 }
 #endif
+
+bool tr_can_prune(void) {
+  return true;
+}
 
 /* --- leases ------------------------------------------------------------------------------------------------------- */
 
@@ -65,15 +71,22 @@ int tr_lease_budget_ms(void) {
 
 /* --- files -------------------------------------------------------------------------------------------------------- */
 
-int tr_locate(int dir_fd, const char *name) {
-  return (int)TEMP_FAILURE_RETRY(openat(dir_fd, name, O_PATH | O_NOFOLLOW | O_CLOEXEC));
+/* O_PATH: a descriptor that only names. */
+int tr_locate(int dir_fd, const char *name, struct stat *found) {
+  int fd = (int)TEMP_FAILURE_RETRY(openat(dir_fd, name, O_PATH | O_NOFOLLOW | O_CLOEXEC));
+  if (fd < 0 || fstat(fd, found) == 0) return fd;
+  int reason = errno;
+  close(fd);
+  errno = reason;
+  return -1;
 }
 
 int tr_locate_dir(int dir_fd, const char *path) {
   return (int)TEMP_FAILURE_RETRY(openat(dir_fd, path, O_PATH | O_DIRECTORY | O_CLOEXEC));
 }
 
-ssize_t tr_read_link(int link_fd, char *text, size_t size) {
+ssize_t tr_read_link(int link_fd, const char *name, const struct stat *found, char *text, size_t size) {
+  (void)name, (void)found;
   return readlinkat(link_fd, "", text, size);
 }
 
@@ -168,6 +181,10 @@ void tr_sort(void *items, size_t count, size_t item_bytes, int (*compare)(const 
   qsort_r(items, count, item_bytes, compare, context);
 }
 
+bool tr_thread_join_ended(pthread_t thread) {
+  return pthread_tryjoin_np(thread, NULL) == 0;
+}
+
 /* --- processes and processors ------------------------------------------------------------------------------------- */
 
 static int64_t clock_us(clockid_t clock) {
@@ -204,3 +221,5 @@ unsigned tr_processors(void) {
   if (sched_getaffinity(0, sizeof processors, &processors) != 0) return 1; /* more than the set can hold */
   return (unsigned)CPU_COUNT(&processors);
 }
+
+#endif /* ifndef TR_POSIX */

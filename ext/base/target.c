@@ -76,15 +76,16 @@ static bool is_strange(uid_t owner) {
 }
 
 /* Puts the link's text before `rest`. 0, or errno. */
-static int follow_link(Walk *walk, int link_fd, uid_t owner) {
+static int follow_link(Walk *walk, int link_fd) {
   char text[PATH_MAX], whole[PATH_MAX];
+  uid_t owner = walk->object.st_uid;
   if (++walk->links > MOST_LINKS) return ELOOP;
   if (is_strange(owner)) {
     if (walk->is_led && walk->led_by != owner) return EPERM;
     walk->is_led = true;
     walk->led_by = owner;
   }
-  ssize_t length = tr_read_link(link_fd, text, sizeof text - 1);
+  ssize_t length = tr_read_link(link_fd, walk->name, &walk->object, text, sizeof text - 1);
   if (length < 0) return errno;
   text[length] = '\0';
   const char *slash = walk->ends_dir ? "/" : "";
@@ -96,22 +97,22 @@ static int follow_link(Walk *walk, int link_fd, uid_t owner) {
 /* Looks at the entry `name` and goes on from it. 0, or errno. *is_end: the walk has come to its end. */
 static int step(Walk *walk, bool *is_end) {
   bool is_last = *walk->rest == '\0';
-  int fd = tr_locate(walk->dir_fd, walk->name);
+  int fd = tr_locate(walk->dir_fd, walk->name, &walk->object);
   *is_end = fd < 0 && errno == ENOENT && is_last && !walk->ends_dir; /* a new file */
   if (fd < 0) return *is_end ? 0 : errno;
-  int code = fstat(fd, &walk->object) != 0 ? errno : 0;
-  if (code == 0 && S_ISLNK(walk->object.st_mode)) {
-    walk->descriptor = is_last ? tr_descriptor_named(walk->dir_fd, walk->name) : -1;
-    *is_end = walk->descriptor >= 0;
-    if (!*is_end) code = follow_link(walk, fd, walk->object.st_uid);
-  } else if (code == 0 && is_last && !walk->ends_dir) {
+  int code = 0;
+  walk->descriptor = is_last ? tr_descriptor_named(walk->dir_fd, walk->name) : -1;
+  *is_end = walk->descriptor >= 0;
+  if (!*is_end && S_ISLNK(walk->object.st_mode)) {
+    code = follow_link(walk, fd);
+  } else if (!*is_end && is_last && !walk->ends_dir) {
     *is_end = true;
     walk->object_fd = fd;
     return 0;
-  } else if (code == 0 && S_ISDIR(walk->object.st_mode)) {
+  } else if (!*is_end && S_ISDIR(walk->object.st_mode)) {
     step_into(walk, fd);
     return 0;
-  } else if (code == 0) {
+  } else if (!*is_end) {
     code = ENOTDIR;
   }
   close(fd);

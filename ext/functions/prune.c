@@ -229,6 +229,11 @@ static int begin_call(PruneCall *call, sqlite3_context *context, int argc, sqlit
   int code = take_options(call, argc, argv, message);
   unsigned threads = 1;
   if (code == SQLITE_OK) code = tr_settings_check_native(&call->settings, "taskresults_prune", message);
+  if (code == SQLITE_OK && !tr_can_prune()) {
+    code = tr_error(message, SQLITE_ERROR,
+                    "refused: this system cannot prune: it has nothing that stops a program which writes without "
+                    "locks, so records could get lost; nothing was changed. Linux can");
+  }
   if (code == SQLITE_OK) code = tr_settings_max_line(&call->settings, &call->max_line, message);
   if (code == SQLITE_OK) code = tr_settings_threads(&threads, message);
   call->options.one_thread = threads == 1;

@@ -169,7 +169,7 @@ static void end_helper(Helper *helper) {
 /* Waits until the helper stops, or an interrupt stops it, and takes over its result. */
 static int take_over(Helper *helper, Pass *whole, TrPoll *poll) {
   int code = SQLITE_OK;
-  while (code == SQLITE_OK && pthread_tryjoin_np(helper->thread, NULL) != 0) code = tr_poll_sleep(poll, 1);
+  while (code == SQLITE_OK && !tr_thread_join_ended(helper->thread)) code = tr_poll_sleep(poll, 1);
   if (code != SQLITE_OK) return code;
   helper->runs = false;
   for (size_t i = 0; i < helper->selection.count && code == SQLITE_OK; i++) {
