@@ -149,7 +149,7 @@ check-posix: | build-deps # for .ci/lint
 
 .PHONY: build-deps
 build-deps:
-	@.ci/deps --look build
+	@if command -v dpkg-query >/dev/null; then .ci/deps --look build; else CC="$(CC)" PKG_CONFIG="$(PKG_CONFIG)" .ci/needs $(PKGS); fi
 
 # The only targets that install packages are these two and `test`. All others name what is missing, and the command.
 DEPS := build test

@@ -106,6 +106,51 @@ listing() {
   [[ $output == *'apt-get install -y --no-install-recommends gcc libc6-dev pkg-config libsqlite3-dev libcjson-dev zlib1g-dev libzstd-dev libssl-dev sqlite3'* ]]
 }
 
+# on_system ID COMMAND... - runs it where there is neither Debian's tools nor anything to build with.
+on_system() {
+  local only=$BATS_TEST_TMPDIR/only program
+  mkdir -p "$only"
+  for program in sh bash make uname sed tr sort dirname true; do ln -sf "$(type -P "$program")" "$only"; done
+  printf 'NAME="Some Linux"\nID=%s\nID_LIKE="%s"\n' "$1" "${like-}" >"$BATS_TEST_TMPDIR/os-release"
+  shift
+  run env PATH="$only" OS_RELEASE="$BATS_TEST_TMPDIR/os-release" "$@"
+  echo "$output"
+}
+
+@test "on other systems, make names what is missing, and prints the command that installs it there" {
+  local tree=$BATS_TEST_TMPDIR/tree
+  mkdir -p "$tree"
+  cp -r "$root"/{Makefile,.ci,ext,include} "$tree"
+  on_system fedora make -s -C "$tree" taskresults.so
+  [[ $status -ne 0 && $output == *'Missing: cc '*'pkg-config'*'  dnf install '*' cjson-devel '*' libzstd-devel '* ]]
+  on_system arch make -s -C "$tree" taskresults.so
+  [[ $status -ne 0 && $output == *'  pacman -S '*' cjson '*' zstd '* ]]
+  on_system alpine make -s -C "$tree" taskresults.so
+  [[ $status -ne 0 && $output == *'  apk add '*' cjson-dev '*' zstd-dev '* ]]
+  like='rhel fedora' on_system rocky "$tree/.ci/needs"
+  [[ $status -eq 3 && ${#lines[@]} -eq 2 && $output == *'  dnf install '* ]]
+  on_system plan9 "$tree/.ci/needs"
+  [[ $status -eq 3 && ${#lines[@]} -eq 2 && $output == *'cJSON'* ]]
+  printf '#!/bin/sh\n' >"$BATS_TEST_TMPDIR/only/brew"
+  chmod +x "$BATS_TEST_TMPDIR/only/brew"
+  on_system plan9 "$tree/.ci/needs"
+  [[ $status -eq 3 && $output == *'  brew install '*' cjson '*' zstd '* ]]
+}
+
+@test "on other systems, a library that is missing is named by its pkg-config name; nothing is said if all is there" {
+  local only=$BATS_TEST_TMPDIR/only
+  on_system fedora true
+  ln -s true "$only/cc"
+  ln -s true "$only/awk"
+  ln -s true "$only/sqlite3"
+  printf '#!/bin/sh\n[ "$2" != libcjson ]\n' >"$only/pkg-config"
+  chmod +x "$only/pkg-config"
+  on_system fedora "$root/.ci/needs" sqlite3 libcjson zlib
+  [[ $status -eq 3 && ${lines[0]} == 'Missing: libcjson. What building needs:' ]]
+  on_system fedora "$root/.ci/needs" sqlite3 zlib
+  [[ $status -eq 0 && -z $output ]]
+}
+
 # fake_packages - stand-ins for Debian's tools: no package is known until apt-get has run, which only leaves a mark.
 fake_packages() {
   fakes=$BATS_TEST_TMPDIR/fakes installed=$BATS_TEST_TMPDIR/installed
