@@ -13,6 +13,7 @@
 **   history/    a job -> its segments: the live file, what rotations and archives keep of it; receipts of prunes
 **   query/      what a query asks for: of which directory, which files and which lines
 **   seal/       a job's lines -> the head of a chain over them, and whether they still lead there
+**   marks/      how far `taskresults ship` has come in the files of jobs
 **   prune/      a job's file -> the same file with fewer lines, beside a writer that takes no lock
 **   scan/       what a query asks for -> the files and the lines that it wants
 **   tables/     one file a virtual table
@@ -42,6 +43,7 @@
 #include "history/history.h"
 #include "seal/seal.h"
 #include "query/query.h"
+#include "marks/marks.h"
 #include "prune/prune.h"
 #include "scan/scan.h"
 #include "tables/tables.h"

@@ -44,15 +44,20 @@ static int check_unreplaced(TrPrune *prune, char **message) {
 }
 
 /* The file may have been replaced just between the check and the exchange. Then the file that lost its name is not the
-** one that we copied, and all of it is drained. */
+** one that we copied. If that one is still there, rotated, the exchange is undone (replaced.c); else all of the other
+** one is drained. */
 static int check_exchanged(TrPrune *prune, char **message) {
   struct stat now, live;
+  bool is_met;
   if (fstatat(prune->dir->fd, prune->new_name, &now, AT_SYMLINK_NOFOLLOW) != 0) {
     int reason = errno;
     return tr_prune_error(prune, SQLITE_IOERR, message, reason, "its predecessor %s cannot be examined",
                           prune->new_name);
   }
   if (now.st_dev == prune->old_stat.st_dev && now.st_ino == prune->old_stat.st_ino) return SQLITE_OK;
+  int code = tr_replaced_is_met(prune, &is_met, message);
+  if (code != SQLITE_OK) return code;
+  if (is_met) return tr_recover_from_replaced(prune, message);
   int fd = tr_prune_open(prune, prune->new_name, O_RDONLY, 0);
   if (fd < 0 || fstat(fd, &now) != 0 || fstat(prune->live_fd, &live) != 0) {
     int reason = errno;
@@ -62,7 +67,7 @@ static int check_exchanged(TrPrune *prune, char **message) {
   }
   close(prune->old_fd);
   prune->old_fd = fd;
-  int code = tr_trust_drain(prune, &now, &live, geteuid(), message);
+  code = tr_trust_drain(prune, &now, &live, geteuid(), message);
   if (code != SQLITE_OK) return code;
   prune->journal.state.old_dev = now.st_dev;
   prune->journal.state.old_ino = now.st_ino;

@@ -133,6 +133,7 @@ int tr_journal_create(TrPrune *prune, char **message) {
   journal->state.live_dev = live.st_dev;
   journal->state.live_ino = live.st_ino;
   journal->state.drained = prune->selection.end;
+  journal->state.region_at = prune->selection.kept_bytes; /* no region: see replaced.c */
   journal->state.job_length = (uint32_t)prune->job_length;
   memcpy(journal->state.job_id, prune->job_id, prune->job_length);
   int code = tr_journal_save(prune, message);

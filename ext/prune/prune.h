@@ -10,47 +10,9 @@
 #include "../scheduler/scheduler.h"
 #include "../history/history.h"
 #include "../seal/seal.h"
+#include "../marks/marks.h"
 
 #pragma GCC visibility push(hidden)
-
-/* ------------------------------------------------------------------------------------------------------------------
-** prune/ship_marks.c - how far `taskresults ship` has come: what a prune must not drop
-*/
-/* How far one sink has come in a file; or, of a move, from where on a prune has moved its lines. */
-typedef struct TrMark {
-  char *file;          /* owned: its name */
-  uint64_t dev, inode; /* of the file at that time */
-  int64_t end;         /* bytes */
-  uint64_t new_inode;  /* a move: of the file that took its place, */
-  int64_t new_end;     /* and where the byte at `end` is in it */
-  size_t number;       /* a mark: which sink. A move: its place in the order of writing */
-} TrMark;
-typedef struct TrMarkList {
-  TrMark *mark; /* owned: by file, then by number */
-  size_t count, room;
-} TrMarkList;
-#define TR_SHIPPED "shipped" /* the folder in .taskresults */
-
-typedef struct TrMarks {
-  TrOwnFolder folder; /* owned; as it was before it was read */
-  bool is_settled;    /* a later change will have another time than the one in `folder` */
-  TrNameList sinks;   /* the names of their files; none: nobody ships, and all that follows is empty */
-  TrMarkList marks, moves;
-  struct stat moves_found; /* of the newest file of moves, before it was read; zeros: there was none */
-} TrMarks;
-
-/* If something is not understood, so that nothing may be pruned, *message has the cause. After an error nothing is left
-** to free. */
-#define TR_MARKS_REMEDY "to prune all the same, whatever has not been shipped: 'unshipped', 1, or --unshipped"
-TR_CHECKED int tr_marks_read(TrMarks *marks, const TrDir *dir, TrPoll *poll, char **message);
-TR_CHECKED int tr_marks_refresh(TrMarks *marks, const TrDir *dir, TrPoll *poll, char **message); /* if it has changed */
-void tr_marks_note_move(TrMarks *marks, const struct stat *before, const struct stat *after); /* our own: no change */
-void tr_marks_free(TrMarks *marks);
-bool tr_marks_name_inode(const TrMarks *marks, const char *file, const struct stat *found);
-
-/* Lines of the file that end behind this byte are not read for *sink (borrowed), the slowest one. INT64_MAX, and
-** *sink is NULL: nobody ships. `now`: the file as it was opened, after the marks were read. */
-int64_t tr_marks_end(const TrMarks *marks, const char *file, const struct stat *now, const char **sink);
 
 /* ------------------------------------------------------------------------------------------------------------------
 ** prune/prune.c - one job's prune, step by step: what the SQL functions call
@@ -67,7 +29,10 @@ int64_t tr_marks_end(const TrMarks *marks, const char *file, const struct stat *
 ** prune/receipt_file.c - the receipt is made safe before the exchange, and appended to the job's others behind it
 ** prune/moves.c - tells `taskresults ship` where lines have moved
 ** prune/exchange.c - the temporary and the job's file change names
+** prune/replaced.c - undoes an exchange that has met another program's file
 ** prune/drain.c - what writers appended to the old file meanwhile -> the live file; then the old file is removed
+** prune/region.c - the region of the live file that receives that: a kill leaves no half of it
+** prune/rotated.c - where a rotation has put the job's file, or what was in it, since a kill
 ** prune/recover.c - finishes or discards what a killed prune left
 **
 ** Their functions return SQLITE_OK; SQLITE_BUSY, and *message tells what has the file in use (a result, not an error);
@@ -160,7 +125,8 @@ typedef struct TrJournalState {
   uint64_t old_dev, old_ino;           /* the file that was copied */
   uint64_t live_dev, live_ino;         /* the temporary, which the exchange makes the live file */
   int64_t drained;                     /* bytes of the old file that are done: kept, dropped, or in the live file */
-  int64_t region_at;                   /* start of the region of the live file that receives old[drained...] */
+  int64_t region_at;                   /* start of the region of the live file that receives old[drained...]; as long as
+                                          there was none: how much of the live file was copied */
   int64_t region_length;               /* its length; 0: no region. Its last byte is a newline */
   uint32_t region_adds_newline;        /* that newline is not in the old file */
   uint32_t region_reserved;            /* the live file surely reaches past it; if not set, look */
@@ -274,6 +240,9 @@ TR_CHECKED int tr_copy_discard(TrPrune *prune, char **message); /* temporary and
 void tr_lease_pause(void);                                         /* between two tries: 0.1 ms */
 bool tr_lease_is_unbroken(int fd, int type, int milliseconds);     /* true: nobody opened the file for so long */
 TR_CHECKED int tr_lease_wait_idle(TrPrune *prune, char **message); /* step 4: nobody has the file open for writing */
+TR_CHECKED int tr_lease_claim_live(TrPrune *prune, int64_t deadline_ms, char **message); /* nobody else has it open */
+TR_CHECKED int tr_lease_open(const TrPrune *prune, const char *name); /* for writing, when no other lease is on it */
+void tr_lease_release_live(TrPrune *prune);
 
 TR_CHECKED int tr_journal_create(TrPrune *prune, char **message);
 TR_CHECKED int tr_journal_load(TrPrune *prune, bool *complete, char **message); /* fd stays -1 if there is none */
@@ -327,6 +296,23 @@ TR_CHECKED int tr_exchange(TrPrune *prune, char **message);         /* prune->st
 TR_CHECKED int tr_exchange_offline(TrPrune *prune, char **message); /* a plain rename */
 TR_CHECKED int tr_drain(TrPrune *prune, char **message); /* on success the old file and the journal are gone */
 TR_CHECKED int tr_recover(TrPrune *prune, bool *recovered, char **message);
+TR_CHECKED int tr_recover_from_replaced(TrPrune *prune,
+                                        char **message); /* our own exchange: SQLITE_ABORT when undone */
+
+/* replaced_is_met: the exchange has met another file, and the one that was copied is still there, rotated.
+** replaced_undo: if it is so by the journal, which is loaded. */
+TR_CHECKED int tr_replaced_is_met(const TrPrune *prune, bool *is, char **message);
+TR_CHECKED int tr_replaced_undo(TrPrune *prune, char **message);
+
+/* region_settle: fills the one in again that a killed prune has left in the live file. region_lose: its file is gone.
+** rotated_settle_region: its file has another name by now, or is gone. rotated_count_copied: how much of that range of
+** the old file stands where the region was in other files of the job. rotated_find: name[0] is NUL if there is none. */
+TR_CHECKED int tr_region_append(TrPrune *prune, int64_t end, bool add_newline, char **message); /* old[drained, end) */
+TR_CHECKED int tr_region_settle(TrPrune *prune, char **message);
+TR_CHECKED int tr_region_lose(TrPrune *prune, char **message);
+TR_CHECKED int tr_rotated_find(const TrPrune *prune, uint64_t inode, char name[TR_NAME_SIZE], char **message);
+TR_CHECKED int tr_rotated_settle_region(TrPrune *prune, char **message);
+TR_CHECKED int tr_rotated_count_copied(const TrPrune *prune, TrRange range, int64_t *copied, char **message);
 
 /* ------------------------------------------------------------------------------------------------------------------
 ** prune/counted_receipts.c - the segments of a job, all open -> the receipts of what was removed before that moment

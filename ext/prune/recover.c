@@ -12,9 +12,11 @@
 **   before the exchange            old        temporary      whole      (T is J's temporary) deletes T, then J
 **   after the exchange             new        old            whole      (T is not J's temporary) drains T into N
 **   while it drains                new        old            region     fills the region in again, drains the rest
+**   the same, then a rotation      other      old            region     fills it in in the rotated file (rotated.c)
 **   before old is removed          new        old            whole      finds nothing to drain; deletes T, then J
 **   before J is removed            new        -              whole      deletes J
 **   offline, after the rename      new        -              whole      appends the receipt, deletes J
+**   another file was exchanged     new        other          whole      see replaced.c
 **
 ** A prune that leaves a receipt has written it to a pending file before J (receipt_file.c). Wherever the table says
 ** that T is drained, the receipt is appended then, unless it is there already. In the last two states, N is J's new
@@ -30,8 +32,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <unistd.h>
-
-#define OPEN_PATIENCE_MS 2000
 
 static int leftover_error(const TrPrune *prune, const char *what, char **message) {
   int reason = errno;
@@ -58,12 +58,9 @@ static int live_open_error(const TrPrune *prune, char **message) {
 /* Opens N for writing: the file that the exchange made, or what others have put there since. If it is gone, live_fd
 ** stays -1. */
 static int open_live(TrPrune *prune, struct stat *found, char **message) {
-  int64_t deadline_ms = tr_clock_ms() + OPEN_PATIENCE_MS;
-  while ((prune->live_fd = tr_prune_open(prune, prune->file_name, O_RDWR, 0)) < 0 && errno == EAGAIN) {
-    if (tr_clock_ms() >= deadline_ms) {
-      return tr_prune_error(prune, SQLITE_BUSY, message, 0, "is busy: another program has leased it");
-    }
-    tr_lease_pause();
+  prune->live_fd = tr_lease_open(prune, prune->file_name);
+  if (prune->live_fd < 0 && errno == EAGAIN) {
+    return tr_prune_error(prune, SQLITE_BUSY, message, 0, "is busy: another program has leased it");
   }
   if (prune->live_fd < 0) return errno == ENOENT ? SQLITE_OK : live_open_error(prune, message);
   if (fstat(prune->live_fd, found) != 0) return live_open_error(prune, message);
@@ -113,6 +110,8 @@ static int finish_recovery(TrPrune *prune, char **message) {
   if (code != SQLITE_OK) return code;
   prune->state = TR_PRUNE_UNFINISHED;
   if (!has_live) code = create_live(prune, &live, message);
+  bool is_rotated = !is_inode(&live, prune->journal.state.live_dev, prune->journal.state.live_ino);
+  if (code == SQLITE_OK && is_rotated) code = tr_rotated_settle_region(prune, message);
   if (code == SQLITE_OK) code = update_journal(prune, &live, message);
   if (code == SQLITE_OK && TEMP_FAILURE_RETRY(fsync(prune->dir->fd)) != 0) {
     code = leftover_error(prune, "secured", message);
@@ -170,18 +169,21 @@ static int examine(TrPrune *prune, const char *name, struct stat *found, bool *e
   return tr_prune_error(prune, SQLITE_IOERR, message, reason, "%s beside it cannot be examined", name);
 }
 
-static int finish_or_discard(TrPrune *prune, const struct stat *new, char **message) {
+static int finish_or_discard(TrPrune *prune, bool has_new, char **message) {
   bool is_complete;
-  struct stat live;
+  struct stat new, live;
   int code = tr_journal_load(prune, &is_complete, message);
   if (code != SQLITE_OK) return code;
   const TrJournalState *state = &prune->journal.state;
   if (!is_complete) prune->journal.state = (TrJournalState){0};
-  bool is_old = is_complete && new != NULL && !is_inode(new, state->live_dev, state->live_ino);
-  code = tr_archive_recover(prune, is_old ? new : NULL, message);
+  if (is_complete && has_new) code = tr_replaced_undo(prune, message);
+  if (code == SQLITE_OK && has_new) code = examine(prune, prune->new_name, &new, &has_new, message);
+  if (code != SQLITE_OK) return code;
+  bool is_old = is_complete && has_new && !is_inode(&new, state->live_dev, state->live_ino);
+  code = tr_archive_recover(prune, is_old ? &new : NULL, message);
   if (code != SQLITE_OK) return code;
   if (is_old) return finish_recovery(prune, message);
-  bool may_lack_receipt = is_complete && new == NULL && state->receipt_id[0] && is_exchanged(prune, &live);
+  bool may_lack_receipt = is_complete && !has_new && state->receipt_id[0] && is_exchanged(prune, &live);
   return may_lack_receipt ? finish_receipt(prune, &live, message) : discard(prune, message);
 }
 
@@ -199,9 +201,19 @@ int tr_recover(TrPrune *prune, bool *recovered, char **message) {
   int code = examine(prune, prune->new_name, &new, &has_new, message);
   if (code == SQLITE_OK) code = examine(prune, prune->journal_name, &journal, &has_journal, message);
   if (code != SQLITE_OK || (!has_new && !has_journal && !prune->has_source_name)) return code;
-  code = finish_or_discard(prune, has_new ? &new : NULL, message);
+  code = finish_or_discard(prune, has_new, message);
   close_files(prune);
   *recovered = code == SQLITE_OK;
   if (*recovered) prune->state = TR_PRUNE_RECOVERED;
   return code;
+}
+
+int tr_recover_from_replaced(TrPrune *prune, char **message) {
+  close_files(prune);
+  int code = finish_or_discard(prune, true, message);
+  close_files(prune);
+  if (code != SQLITE_OK) return code;
+  prune->state = TR_PRUNE_UNTOUCHED;
+  return tr_prune_error(prune, SQLITE_ABORT, message, 0,
+                        "was replaced while it was being pruned: stop the program that does that");
 }

@@ -179,16 +179,25 @@ whole() {
 
 @test "if another file is in the place at the exchange, nothing is archived: it is where that program has put it" {
   make_job j 10
-  cp "$results/j.jsonl" "$BATS_TEST_TMPDIR/written"
-  for how in "mv $results/other $results/j.jsonl" "mv $results/j.jsonl $results/j.jsonl.1 && mv $results/other $results/j.jsonl"; do
-    echo '{"job_name": "replacement"}' >"$results/other"
-    [[ $("$root/tests/prune/at_step.py" renameat2 "$how" j "'keep', 4, 'archive', 1") == *'"result":"pruned"'* ]]
-    [[ -z $(ls "$(archive)") ]]
-    assert_rows '1|0|1' "SELECT replaced, lines, receipt->>'archive' IS NOT NULL FROM task_prunes"
-    cp "$BATS_TEST_TMPDIR/written" "$results/j.jsonl"
-    rm "$results/.taskresults/prunes/j.jsonl"
+  echo '{"job_name": "replacement"}' >"$results/other"
+  [[ $("$root/tests/prune/at_step.py" renameat2 "mv $results/other $results/j.jsonl" j "'keep', 4, 'archive', 1") == *'"result":"pruned"'* ]]
+  [[ -z $(ls "$(archive)") ]]
+  assert_rows '1|0|1' "SELECT replaced, lines, receipt->>'archive' IS NOT NULL FROM task_prunes"
+  assert_rows 5 "SELECT count(*) FROM task_history('j')"
+}
+
+@test "if the file is rotated in the last instant before the exchange, that is undone: each record is there once" {
+  for options in "'keep', 4, 'archive', 1" "'keep', 4" "'keep', 4, 'receipt', 0"; do
+    rm -rf "$results"/* "$results/.taskresults"
+    make_job j 10
+    cp "$results/j.jsonl" "$BATS_TEST_TMPDIR/written"
+    run "$root/tests/prune/at_step.py" renameat2 "mv $results/j.jsonl $results/j.jsonl.1; echo '{\"job_name\": \"new\"}' >$results/j.jsonl" j "$options"
+    [[ $status -ne 0 && $output == *"was replaced while it was being pruned"*"(nothing was changed)"* ]] || { echo "$output"; return 1; }
+    cmp "$results/j.jsonl.1" "$BATS_TEST_TMPDIR/written"
+    [[ $(cat "$results/j.jsonl") == '{"job_name": "new"}' && -z $(find "$results" -name '.taskresults-*' ! -name '*.lock') ]]
+    [[ ! -d $(archive) || -z $(ls "$(archive)") ]]
+    assert_rows 0 "SELECT count(*) FROM task_prunes WHERE NOT replaced"
   done
-  assert_rows $'j.jsonl.1|10\nj.jsonl|10' "SELECT segment, count(*) FROM task_history('j') GROUP BY 1 ORDER BY 1 DESC"
 }
 
 @test "killed before the exchange and rotated: each record is there once, and what was pending goes with the next prune" {
@@ -224,6 +233,17 @@ whole() {
 @test "archive: the recovery killed at every system call, and every system call failing" {
   "$root/tests/prune/archived.py" recovery "$((PRUNE_STRIDE > 1 ? 211 : 1))"
   "$root/tests/prune/archived.py" faults "$((PRUNE_STRIDE > 1 ? 97 : 1))"
+}
+
+# Both also for prunes that archive nothing.
+@test "rotated between a kill at any system call and the next prune: every record is there once, plain or compressed" {
+  "$root/tests/prune/rotated.py" between "$((PRUNE_STRIDE > 1 ? 29 : 1))"
+  "$root/tests/prune/rotated.py" busy
+}
+
+@test "rotated in the last instant before the exchange, killed at any system call, and its recovery, too: every record is there once" {
+  "$root/tests/prune/rotated.py" instant "$((PRUNE_STRIDE > 1 ? 29 : 1))"
+  "$root/tests/prune/rotated.py" recovery "$((PRUNE_STRIDE > 1 ? 499 : 5))"
 }
 
 @test "archive: offline, killed at every system call, and every system call failing" {

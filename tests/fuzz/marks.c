@@ -6,7 +6,7 @@
 **
 ** The input is the sinks' files and then those of the moves, with a byte ff, which no line may have, between them.
 **
-** Aimed at ext/prune/ship_marks.c.
+** Aimed at ext/marks/ship_marks.c.
 */
 #include "tr.h"
 

@@ -14,6 +14,8 @@
 **               torn       SIGKILL after the call; a pwrite does half of its work
 **               stop       SIGSTOP before the call
 **   PRUNE_APPEND=PATH      before every call, a writer that takes no lock appends a record to PATH, if it can open it
+**   PRUNE_ROTATE=PATH      in the last instant before the first exchange, the file is renamed to PATH.1, and there is a new
+**                          one, with the next record of PRUNE_APPEND
 **   PRUNE_NO_LEASES=1      no file can be leased, as on some file systems
 **   PRUNE_NUMBER=N         the first such record's number; the numbers that were written go to PATH.numbers
 **
@@ -149,7 +151,6 @@ WRAP(fsync, (int fd), (fd))
 WRAP(fdatasync, (int fd), (fd))
 WRAP(ftruncate, (int fd, off_t size), (fd, size))
 WRAP(renameat, (int a, const char *b, int c, const char *d), (a, b, c, d))
-WRAP(renameat2, (int a, const char *b, int c, const char *d, unsigned e), (a, b, c, d, e))
 WRAP(linkat, (int a, const char *b, int c, const char *d, int flags), (a, b, c, d, flags))
 WRAP(unlinkat, (int fd, const char *name, int flags), (fd, name, flags))
 WRAP(fstat, (int fd, struct stat *out), (fd, out))
@@ -161,6 +162,25 @@ WRAP(fchown, (int fd, uid_t user, gid_t group), (fd, user, group))
 WRAP(fsetxattr, (int fd, const char *name, const void *value, size_t size, int flags), (fd, name, value, size, flags))
 WRAP(mkdirat, (int fd, const char *name, mode_t mode), (fd, name, mode))
 WRAP(fstatvfs, (int fd, struct statvfs *out), (fd, out))
+
+static void rotate(const char *path) {
+  char rotated[4096];
+  snprintf(rotated, sizeof rotated, "%s.1", path);
+  if (syscall(SYS_renameat2, AT_FDCWD, path, AT_FDCWD, rotated, 0) != 0) abort();
+  append_line(path, "", O_CREAT);
+  append_record();
+}
+
+int renameat2(int a, const char *b, int c, const char *d, unsigned e) {
+  static bool was_rotated;
+  Fate fate = meet("renameat2");
+  if (fate == FAIL) return -1;
+  if (getenv("PRUNE_ROTATE") && !was_rotated) rotate(getenv("PRUNE_ROTATE"));
+  was_rotated = true;
+  int result = REAL(renameat2)(a, b, c, d, e);
+  die_if(fate);
+  return fate == LIE ? lie() : result;
+}
 
 int openat(int dirfd, const char *path, int flags, ...) {
   va_list arguments;

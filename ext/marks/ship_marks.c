@@ -14,7 +14,7 @@
 ** its files are trusted if they belong to us, to root, or to the owner of the results directory. A mark can only keep a
 ** prune from dropping something, so this protects less than trust.c does.
 */
-#include "prune.h"
+#include "marks.h"
 
 #include <errno.h>
 #include <fcntl.h>
