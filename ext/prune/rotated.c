@@ -18,7 +18,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define COMPARE_BYTES 4096
+#define COPIED_BYTES 4096
 #define ROTATED_PATIENCE_MS 2000
 #define CLOCK_SLACK_S 2 /* a file system's clock ticks slowly, and another machine may have written the copy */
 
@@ -33,7 +33,7 @@ static int rotated_error(const TrPrune *prune, int reason, const char *name, cha
       name);
 }
 
-/* --- by its inode --------------------------------------------------------------------------------------------------- */
+/* --- by its inode ------------------------------------------------------------------------------------------------- */
 
 typedef struct RotatedNames {
   const TrPrune *prune;
@@ -111,12 +111,12 @@ int tr_rotated_settle_region(TrPrune *prune, char **message) {
 
 /* *same: the old file has this line there; its newline may be missing where `range` ends. 0, or errno. */
 static int compare_with_old(const TrPrune *prune, const TrLine *line, int64_t at, TrRange range, bool *same) {
-  char old[COMPARE_BYTES];
+  char old[COPIED_BYTES];
   int64_t end = at + (int64_t)line->length;
   int reason = 0;
   *same = true;
   for (int64_t to = at; to < end && *same && reason == 0; at = to) {
-    to = end - at < COMPARE_BYTES ? end : at + COMPARE_BYTES;
+    to = end - at < COPIED_BYTES ? end : at + COPIED_BYTES;
     reason = tr_read_at(prune->old_fd, old, (size_t)(to - at), at, same);
     *same = *same && memcmp(old, line->text + line->length - (end - at), (size_t)(to - at)) == 0;
   }

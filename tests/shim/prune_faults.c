@@ -14,8 +14,8 @@
 **               torn       SIGKILL after the call; a pwrite does half of its work
 **               stop       SIGSTOP before the call
 **   PRUNE_APPEND=PATH      before every call, a writer that takes no lock appends a record to PATH, if it can open it
-**   PRUNE_ROTATE=PATH      in the last instant before the first exchange, the file is renamed to PATH.1, and there is a new
-**                          one, with the next record of PRUNE_APPEND
+**   PRUNE_ROTATE=PATH      in the last instant before the first exchange, the file is renamed to PATH.1, and there is a
+**                          new one, with the next record of PRUNE_APPEND
 **   PRUNE_NO_LEASES=1      no file can be leased, as on some file systems
 **   PRUNE_NUMBER=N         the first such record's number; the numbers that were written go to PATH.numbers
 **
