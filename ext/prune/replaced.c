@@ -2,8 +2,8 @@
 ** replaced.c - another program has put its own file in the job's place in the last instant before the exchange.
 **
 ** Then the exchange has met that file instead of the one that was copied. The lines that stay are in the copy, which
-** has the job's name, and in the file from which they come, which a rotation has renamed. So we exchange the names back:
-** the other program's file has the job's name again, and the copy the temporary's. Who had looked up the job's name
+** has the job's name, and in the file from which they come, which a rotation has renamed. So we exchange the names
+** back: the other program's file has the job's name again, and the copy the temporary's. Who had looked up the name
 ** meanwhile has appended to the copy, so what stands behind the lines that stay is drained to the job's file. To the
 ** drain, the copy is then the old file.
 **
