@@ -328,6 +328,16 @@ static int check_text(const char *what, const char *text, size_t length, char **
   return tr_error(message, SQLITE_ERROR, "%s: byte %lld: not JSON", what, (long long)(fault - text));
 }
 
+/* Which of them are shown nowhere. */
+static void list_constant_slots(TrMapping *mapping) {
+  const TrChoice *shown[] = {&mapping->job,    &mapping->timestamp, &mapping->started, &mapping->name,
+                             &mapping->output, &mapping->error,     &mapping->duration};
+  for (unsigned i = 0; i < mapping->deciding; i++) mapping->keys.constants |= UINT64_C(1) << mapping->decides[i];
+  for (size_t i = 0; i < sizeof shown / sizeof *shown; i++) {
+    for (unsigned k = 0; k < shown[i]->count; k++) mapping->keys.constants &= ~(UINT64_C(1) << shown[i]->slot[k]);
+  }
+}
+
 int tr_mapping_parse(const char *what, const char *text, TrMapping **out, char **message) {
   size_t length = strlen(text);
   const char *end = text;
@@ -349,6 +359,7 @@ int tr_mapping_parse(const char *what, const char *text, TrMapping **out, char *
     reader.code = tr_error(message, SQLITE_ERROR, "%s: byte %lld: not JSON", what, (long long)(end - text));
   } else {
     if (read_mapping(&reader, root)) list_deciding_slots(mapping);
+    list_constant_slots(mapping);
   }
   cJSON_Delete(root);
   if (reader.code == SQLITE_OK)

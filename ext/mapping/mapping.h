@@ -32,6 +32,7 @@ typedef struct TrKeys {
   unsigned count;                 /* slots; the one behind them is for values that nobody asks for */
   unsigned names;                 /* of key[] */
   unsigned parents;               /* the highest `opens` */
+  uint64_t constants;             /* a bit for each slot whose few values only decide, and are shown nowhere */
   TrKey key[2 * TR_MAX_KEYS];     /* the slot of a key that is only a parent is set when all are known: tr_keys_end() */
   uint8_t bucket[TR_KEY_BUCKETS]; /* index + 1; 0: empty */
 } TrKeys;
@@ -78,20 +79,49 @@ typedef struct TrLayout {
   TrLayoutStep step[TR_LAYOUT_STEPS];
 } TrLayout;
 
-/* The layout of a line under a mapping: values at any depth, so that nested ones are compared, too. */
+/* As TrLayoutStep. A value that is the same in each line is a part of the text. */
+typedef struct TrMappedStep {
+  unsigned char text[TR_LAYOUT_TEXT];
+  uint8_t length;
+  uint8_t field;     /* slot whose value follows */
+  uint8_t null_kind; /* direct: what null is in the record: TrKind */
+  uint16_t into;     /* direct: the place of the value's span in TrRecord, in bytes */
+} TrMappedStep;
+
+typedef struct
+    TrFixedValue { /* that of a slot, which is a part of a step's text; or of the tail, as of one more step */
+  uint8_t step, at, length;
+  uint8_t kind; /* TrKind */
+  uint8_t slot;
+} TrFixedValue;
+
+/* The layout of a line under a mapping: values at any depth, so that nested ones are compared, too. It is direct if each
+** value belongs to one column at most, and those that decide are the same in each line: then the verdict is, too. */
 #define TR_MAPPED_STEPS 24
+#define TR_FIXED_VALUES 8
 typedef struct TrMappedLayout {
-  unsigned count, lines;              /* as in TrLayout, */
-  bool varies, repeats;               /* and so are these */
-  uint8_t tail_length;                /* bytes */
+  unsigned count, lines; /* as in TrLayout */
+  uint32_t used;         /* when it was the latest one */
+  bool is_judged;        /* it is known whether it is direct */
+  bool is_direct, duration_in_seconds;
+  uint8_t reason, success; /* direct: TrReason, TrKind */
+  uint8_t fixed_count, tail_length;
+  TrFixedValue fixed[TR_FIXED_VALUES];
   unsigned char tail[TR_LAYOUT_TEXT]; /* from the end of the last value to the brace that closes the record */
-  TrLayoutStep step[TR_MAPPED_STEPS];
+  TrMappedStep step[TR_MAPPED_STEPS];
 } TrMappedLayout;
 
-#define TR_MAPPED_LAYOUTS 2 /* the lines of successes and of failures often differ */
+#define TR_MAPPED_LAYOUTS 4 /* the lines of successes and of failures often differ */
+#define TR_OTHER_KEYS 256   /* keys that nobody asks for, by a hash */
 typedef struct TrMappedLayouts {
   TrMappedLayout likely[TR_MAPPED_LAYOUTS];
   unsigned latest; /* the layout of the previous line */
+  uint32_t clock;
+  unsigned wasted;              /* layouts that fitted no second line, one after another */
+  bool constants_vary;          /* so many that the values that decide are not taken for the same any more */
+  bool is_direct;               /* the current line was read straight into the record */
+  uint8_t other[TR_OTHER_KEYS]; /* what is known of their values: TrOtherValue of fast.c */
+  uint32_t value[TR_OTHER_KEYS];
 } TrMappedLayouts;
 
 /* ------------------------------------------------------------------------------------------------------------------

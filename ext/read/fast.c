@@ -139,20 +139,27 @@ static inline void fast_note_value(FastNotes *notes, const unsigned char *behind
 
 /* --- under a mapping ---------------------------------------------------------------------------------------------- */
 
-#define MAPPED_DEPTH 64 /* a bit for each container; what is nested more deeply is left to the slow lane */
+/* Of the values of a key that nobody asks for. */
+typedef enum TrOtherValue { OTHER_NEW, OTHER_REPEATS, OTHER_VARIES } TrOtherValue;
+
+#define MAPPED_MOST_WASTED 64 /* layouts */
+#define MAPPED_DEPTH 64       /* a bit for each container; what is nested more deeply is left to the slow lane */
 
 typedef struct MappedWalk {
   const unsigned char *p;
   const unsigned char *text, *behind; /* the line; the end of the previous value */
   const unsigned char *step;          /* the start of the last step's text */
+  TrMappedLayouts *layouts;
   TrMappedLayout *layout;
   const TrKeys *keys;
   TrSpan *slot;
   unsigned depth;
-  uint64_t objects;      /* a bit for each open container: is it an object? The lowest is the innermost */
-  unsigned found, opens; /* of the member that we are in: its slot, and which keys below it are sought */
-  unsigned parent;       /* the `opens` of the member of the record */
-  uint32_t seen;         /* parents */
+  uint64_t objects;             /* a bit for each open container: is it an object? The lowest is the innermost */
+  unsigned found, opens;        /* of the member that we are in: its slot, and which keys below it are sought */
+  unsigned bucket, last_bucket; /* its key, and that of the previous value, in layouts->other */
+  TrSpan last;                  /* the previous value */
+  unsigned parent;              /* the `opens` of the member of the record */
+  uint32_t seen;                /* parents */
   const unsigned char *nested_start[2]; /* of the containers at depth 1 and 2, */
   unsigned nested_slot[2];              /* and their slots */
   bool fits;                            /* the layout, so far */
@@ -162,14 +169,61 @@ static inline void mapped_clear(const TrKeys *keys, TrSpan *slot) {
   for (unsigned i = 0; i < keys->count; i++) slot[i].kind = TR_ABSENT;
 }
 
-static inline MappedWalk mapped_begin(const unsigned char *text, TrMappedLayout *layout, const TrKeys *keys,
+static inline void mapped_clear_record(TrRecord *record) {
+  fast_clear(record);
+  record->job.kind = record->started.kind = record->duration.kind = TR_ABSENT;
+}
+
+/* The end of a number of at most 15 digits, the first of which is not 0; NULL: it is longer, or no whole number. */
+static inline const unsigned char *fast_short_integer(const unsigned char *p) {
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+  const uint64_t each = UINT64_C(0x0101010101010101);
+  unsigned digits = 0;
+  for (int half = 0; half < 2; half++) {
+    uint64_t bytes;
+    memcpy(&bytes, p + 8 * half, sizeof bytes);
+    bytes ^= each * '0'; /* digits become 0 to 9 */
+    uint64_t others = (((bytes & each * 0x7F) + each * (0x7F - 9)) | bytes) & each * 0x80;
+    digits += others ? (unsigned)__builtin_ctzll(others) / 8 : 8;
+    if (others) break;
+  }
+#else
+  unsigned digits = (unsigned)(fast_digits(p) - p);
+#endif
+  bool goes_on = digits >= 16 || p[digits] == '.' || (p[digits] | 0x20) == 'e';
+  return goes_on ? NULL : p + digits;
+}
+
+/* The layout that another one replaces is the one that has not been of use for longest. */
+static void mapped_replace(TrMappedLayouts *layouts) {
+  unsigned oldest = 0;
+  layouts->likely[layouts->latest].used = ++layouts->clock;
+  for (unsigned i = 0; i < TR_MAPPED_LAYOUTS; i++) {
+    if (layouts->likely[i].count == 0) layouts->likely[i].used = 0;
+    if (layouts->likely[i].used < layouts->likely[oldest].used) oldest = i;
+  }
+  TrMappedLayout *layout = &layouts->likely[oldest];
+  bool is_wasted = layout->count > 0 && layout->lines == 0;
+  layouts->wasted = is_wasted ? layouts->wasted + 1 : 0;
+  if (layouts->wasted > MAPPED_MOST_WASTED) layouts->constants_vary = true;
+  layouts->latest = oldest;
+  layouts->is_direct = false;
+}
+
+static void mapped_use(TrMappedLayouts *layouts, unsigned which) {
+  layouts->likely[layouts->latest].used = ++layouts->clock;
+  layouts->latest = which;
+}
+
+static inline MappedWalk mapped_begin(const unsigned char *text, TrMappedLayouts *layouts, const TrKeys *keys,
                                       TrSpan *slot) {
-  if (layout->repeats && layout->lines == 0) layout->varies = true;
-  layout->count = layout->lines = 0;
-  layout->repeats = false;
+  TrMappedLayout *layout = &layouts->likely[layouts->latest];
+  layout->count = layout->lines = layout->fixed_count = 0;
+  layout->is_judged = layout->is_direct = false;
   return (MappedWalk){.p = fast_space(text),
                       .text = text,
                       .behind = text,
+                      .layouts = layouts,
                       .layout = layout,
                       .keys = keys,
                       .slot = slot,
@@ -177,24 +231,73 @@ static inline MappedWalk mapped_begin(const unsigned char *text, TrMappedLayout 
                       .fits = true};
 }
 
+static uint32_t mapped_hash(const unsigned char *text, size_t length) {
+  uint32_t hash = (uint32_t)length;
+  for (size_t i = 0; i < length && i < 64; i++) hash = (hash ^ text[i]) * 16777619U;
+  return hash ^ hash >> 15;
+}
+
+/* Has the key that nobody asks for the same value in each line? It is believed until it had another one. */
+static bool mapped_other_repeats(MappedWalk *walk, const TrSpan *value) {
+  uint8_t *known = &walk->layouts->other[walk->last_bucket];
+  uint32_t *kept = &walk->layouts->value[walk->last_bucket];
+  if (*known == OTHER_VARIES) return false;
+  bool is_string = value->kind == TR_STRING,
+       is_plain = is_string || value->kind == TR_INTEGER || value->kind == TR_REAL;
+  uint32_t now = value->kind + (is_plain ? mapped_hash(walk->text + value->start, value->length) : 0);
+  bool repeats = *known == OTHER_NEW || *kept == now;
+  *known = repeats ? OTHER_REPEATS : OTHER_VARIES;
+  *kept = now;
+  return repeats;
+}
+
+/* Guesses whether the next lines have the same value of the last step, which ends before p. */
+static bool mapped_repeats(MappedWalk *walk) {
+  const TrMappedStep *step = &walk->layout->step[walk->layout->count - 1];
+  const TrSpan *value = &walk->last;
+  if (walk->p - walk->step > TR_LAYOUT_TEXT || value->escaped) return false;
+  if (step->field == walk->keys->count) return mapped_other_repeats(walk, value);
+  return (walk->keys->constants >> step->field & 1) && !walk->layouts->constants_vary &&
+         walk->layout->fixed_count < TR_FIXED_VALUES;
+}
+
+/* The value of the last step becomes a part of its text. */
+static void mapped_fix_value(MappedWalk *walk) {
+  TrMappedLayout *layout = walk->layout;
+  const TrMappedStep *step = &layout->step[layout->count - 1];
+  const TrSpan *value = &walk->last;
+  if (step->field == walk->keys->count) return; /* it is never read */
+  layout->fixed[layout->fixed_count++] = (TrFixedValue){.step = (uint8_t)(layout->count - 1),
+                                                        .at = (uint8_t)(walk->text + value->start - walk->step),
+                                                        .length = (uint8_t)value->length,
+                                                        .kind = value->kind,
+                                                        .slot = step->field};
+}
+
+/* The values of slots that are a part of this step's text, which begins at `start` of the line. Returns the next one. */
+static inline const TrFixedValue *mapped_set_fixed(const TrMappedLayout *layout, const TrFixedValue *fixed,
+                                                   unsigned step, uint32_t start, TrSpan *slot) {
+  for (; fixed < layout->fixed + layout->fixed_count && fixed->step == step; fixed++)
+    slot[fixed->slot] = (TrSpan){.start = start + fixed->at, .length = fixed->length, .kind = fixed->kind};
+  return fixed;
+}
+
 /* As fast_note_value(): a value begins at p. */
 static inline void mapped_note_value(MappedWalk *walk) {
   TrMappedLayout *layout = walk->layout;
-  TrLayoutStep *step = layout->count ? &layout->step[layout->count - 1] : NULL;
   if (!walk->fits) return;
-  const TrSpan *before = step ? &walk->slot[step->field] : NULL;
-  if (step && walk->p - walk->step <= TR_LAYOUT_TEXT && !layout->varies && step->field == walk->keys->count &&
-      before->kind == TR_STRING && !before->escaped) {
-    layout->repeats = true;
+  if (layout->count > 0 && mapped_repeats(walk)) {
+    mapped_fix_value(walk);
   } else {
     walk->fits = layout->count < TR_MAPPED_STEPS && walk->p - walk->behind <= TR_LAYOUT_TEXT;
     if (!walk->fits) return;
     walk->step = walk->behind;
-    step = &layout->step[layout->count++];
-    step->names_job = false;
+    layout->count++;
   }
+  TrMappedStep *step = &layout->step[layout->count - 1];
   step->length = (uint8_t)(walk->p - walk->step);
   step->field = (uint8_t)walk->found;
+  walk->last_bucket = walk->bucket;
   memcpy(step->text, walk->step, step->length);
 }
 
@@ -257,16 +360,22 @@ static bool mapped_open(MappedWalk *walk) {
   return !mapped_closes(walk) || mapped_after_value(walk);
 }
 
+/* The brace that closes the record, or NULL. What is behind the last value that may differ is the tail. */
 static const unsigned char *mapped_end(MappedWalk *walk) {
   TrMappedLayout *layout = walk->layout;
   bool is_whole = walk->depth == 0 && walk->p && *walk->p == '}';
-  ptrdiff_t tail = is_whole ? walk->p - walk->behind : 0;
-  if (!is_whole || !walk->fits || tail > TR_LAYOUT_TEXT) {
+  const unsigned char *tail = walk->behind;
+  if (is_whole && walk->fits && layout->count > 1 && mapped_repeats(walk)) {
+    mapped_fix_value(walk);
+    tail = walk->step;
+    layout->count--;
+  }
+  if (!is_whole || !walk->fits || walk->p - tail > TR_LAYOUT_TEXT) {
     layout->count = 0;
     return is_whole ? walk->p : NULL;
   }
-  layout->tail_length = (uint8_t)tail;
-  memcpy(layout->tail, walk->behind, (size_t)tail);
+  layout->tail_length = (uint8_t)(walk->p - tail);
+  memcpy(layout->tail, tail, layout->tail_length);
   return walk->p;
 }
 

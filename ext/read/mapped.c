@@ -9,17 +9,17 @@
 */
 #include "read.h"
 
+#include <stddef.h>
 #include <stdlib.h>
+#include <string.h>
 
 void tr_parser_map(TrParser *parser, TrMappedParser *mapped, const TrMapping *mapping) {
   if (mapping == NULL) return;
   mapped->mapping = mapping;
   mapped->fast = tr_fast_lane(0)->mapped;
   mapped->expects_record = true;
-  for (int i = 0; i < TR_MAPPED_LAYOUTS; i++) mapped->layouts.likely[i].count = 0;
-  for (int i = 0; i < TR_MAPPED_LAYOUTS; i++)
-    mapped->layouts.likely[i].varies = mapped->layouts.likely[i].repeats = false;
-  mapped->layouts.latest = mapped->next_verdict = 0;
+  memset(&mapped->layouts, 0, sizeof mapped->layouts);
+  mapped->next_verdict = 0;
   for (int i = 0; i < TR_VERDICTS; i++) mapped->verdict[i].length = 0;
   parser->mapped = mapped;
   parser->expects_record = false; /* so that only the way of the unusual lines asks whether there is a mapping */
@@ -45,16 +45,22 @@ static TrSpan chosen_field(const TrChoice *choice, const TrSpan *slot) {
 
 #define SURE_DIGITS 17 /* a whole number of no more of them is a time */
 
+static bool is_epoch(const unsigned char *text, const TrSpan *span) {
+  int64_t unused_us;
+  bool is_iso = span->kind == TR_STRING && span->length > 4 && text[span->start + 4] == '-'; /* so no number */
+  bool may_be = span->kind == TR_INTEGER || span->kind == TR_REAL || (span->kind == TR_STRING && !span->escaped);
+  return may_be && !is_iso && tr_epoch_parse((const char *)text + span->start, span->length, &unused_us);
+}
+
 /* A number, or a text of digits, becomes TR_EPOCH if it is a time. Other texts stay as they are. */
+static inline void note_epoch(const unsigned char *text, TrSpan *span) {
+  bool is_sure = span->kind == TR_INTEGER && span->length <= SURE_DIGITS && text[span->start] != '-';
+  if (is_sure || (span->kind > TR_TRUE && is_epoch(text, span))) span->kind = TR_EPOCH;
+}
+
 static TrSpan chosen_time(const TrChoice *choice, const unsigned char *text, const TrSpan *slot) {
   TrSpan span = chosen_field(choice, slot);
-  int64_t unused_us;
-  if (span.kind == TR_INTEGER && span.length <= SURE_DIGITS && text[span.start] != '-') {
-    span.kind = TR_EPOCH;
-    return span;
-  }
-  bool may_be_epoch = span.kind == TR_INTEGER || span.kind == TR_REAL || (span.kind == TR_STRING && !span.escaped);
-  if (may_be_epoch && tr_epoch_parse((const char *)text + span.start, span.length, &unused_us)) span.kind = TR_EPOCH;
+  note_epoch(text, &span);
   return span;
 }
 
@@ -157,14 +163,91 @@ static const TrMappedVerdict *verdict_of(TrMappedParser *parser, const unsigned 
   return own;
 }
 
+/* --- direct layouts ----------------------------------------------------------------------------------------------- */
+
+typedef struct Roles {            /* of the slots in a layout */
+  uint64_t present;               /* a bit for each whose value differs from line to line */
+  uint16_t into[TR_MAX_KEYS + 1]; /* the place in TrRecord; 0: none yet */
+  bool are_clear;                 /* so far: each column has one slot, and each slot one column */
+} Roles;
+
+#define NOBODYS_PLACE offsetof(TrRecord, field[TR_FIELD_COUNT])
+
+/* *which: the index of the choice's slot. */
+static void give_place(Roles *roles, const TrChoice *choice, size_t place, unsigned *which) {
+  *which = 0;
+  bool is_given = false;
+  for (unsigned i = 0; i < choice->count; i++) {
+    unsigned slot = choice->slot[i];
+    if (!(roles->present >> slot & 1)) continue;
+    roles->are_clear = roles->are_clear && !is_given && roles->into[slot] == NOBODYS_PLACE;
+    roles->into[slot] = (uint16_t)place;
+    *which = i;
+    is_given = true;
+  }
+}
+
+static void give_places(Roles *roles, const TrMapping *mapping, TrMappedLayout *layout) {
+  unsigned which;
+  TrChoice truth = {.count = mapping->has_truth, .slot = {mapping->truth}};
+  give_place(roles, &mapping->timestamp, offsetof(TrRecord, field[TR_TIMESTAMP]), &which);
+  give_place(roles, &mapping->name, offsetof(TrRecord, field[TR_JOB_NAME]), &which);
+  give_place(roles, &truth, offsetof(TrRecord, field[TR_SUCCESS]), &which);
+  give_place(roles, &mapping->output, offsetof(TrRecord, field[TR_OUTPUT]), &which);
+  give_place(roles, &mapping->error, offsetof(TrRecord, field[TR_ERROR]), &which);
+  give_place(roles, &mapping->job, offsetof(TrRecord, job), &which);
+  give_place(roles, &mapping->started, offsetof(TrRecord, started), &which);
+  give_place(roles, &mapping->duration, offsetof(TrRecord, duration), &which);
+  layout->duration_in_seconds = mapping->in_seconds >> which & 1;
+}
+
+/* If it can be, the layout becomes direct. `verdict`: on the line that has it. */
+static void learn_direct(const TrMapping *mapping, TrMappedLayout *layout, const TrMappedVerdict *verdict) {
+  Roles roles = {.are_clear = layout->count > 0};
+  unsigned count = mapping->keys.count;
+  layout->is_judged = true;
+  for (unsigned i = 0; i <= count; i++) roles.into[i] = NOBODYS_PLACE;
+  for (unsigned i = 0; i < layout->count; i++) roles.present |= UINT64_C(1) << layout->step[i].field;
+  for (unsigned i = 0; i < mapping->deciding; i++) {
+    if (roles.present >> mapping->decides[i] & 1) return; /* the next line may have another verdict */
+  }
+  give_places(&roles, mapping, layout);
+  if (!roles.are_clear) return;
+  for (unsigned i = 0; i < layout->count; i++) {
+    TrMappedStep *step = &layout->step[i];
+    step->into = roles.into[step->field];
+    step->null_kind = step->into == offsetof(TrRecord, field[TR_SUCCESS]) ? TR_NULL : TR_ABSENT;
+  }
+  layout->reason = verdict->reason;
+  layout->success = verdict->success;
+  layout->is_direct = true;
+}
+
+static TrMappedLayout *latest_layout(TrMappedParser *parser) {
+  return &parser->layouts.likely[parser->layouts.latest];
+}
+
+/* The lane has set the spans of the record. */
+static TrReason finish_direct(TrMappedParser *parser, const unsigned char *text, TrRecord *record) {
+  const TrMappedLayout *layout = latest_layout(parser);
+  if (layout->reason != TR_OK) return (TrReason)layout->reason;
+  if (!parser->mapping->has_truth) record->field[TR_SUCCESS].kind = layout->success;
+  note_epoch(text, &record->field[TR_TIMESTAMP]);
+  note_epoch(text, &record->started);
+  record->duration_in_seconds = layout->duration_in_seconds;
+  return TR_OK;
+}
+
 /* --- the record --------------------------------------------------------------------------------------------------- */
 
-static TrReason resolve(TrMappedParser *parser, const unsigned char *text, TrRecord *record) {
+/* `layout`: that of the line, if a fast lane has read it. */
+static TrReason resolve(TrMappedParser *parser, const unsigned char *text, TrMappedLayout *layout, TrRecord *record) {
   const TrMapping *mapping = parser->mapping;
   const TrSpan *slot = parser->slot;
   unsigned which;
   TrMappedVerdict own;
   const TrMappedVerdict *verdict = verdict_of(parser, text, &own);
+  if (layout && !layout->is_judged) learn_direct(mapping, layout, verdict);
   if (verdict->reason != TR_OK) return (TrReason)verdict->reason;
   record->field[TR_TIMESTAMP] = chosen_time(&mapping->timestamp, text, slot);
   record->field[TR_JOB_NAME] = chosen_field(&mapping->name, slot);
@@ -181,9 +264,12 @@ static TrReason resolve(TrMappedParser *parser, const unsigned char *text, TrRec
 static TrReason parse_mapped(TrMappedParser *parser, const TrLine *line, TrRecord *record) {
   const TrKeys *keys = &parser->mapping->keys;
   if (line->too_long) return TR_TOO_LONG;
-  parser->expects_record = parser->fast(line->text, &parser->layouts, keys, parser->slot) == line->text + line->length;
+  const unsigned char *end = parser->fast(line->text, &parser->layouts, keys, parser->slot, record);
+  parser->expects_record = end == line->text + line->length;
+  if (parser->expects_record && parser->layouts.is_direct) return finish_direct(parser, line->text, record);
   TrReason reason = parser->expects_record ? TR_OK : tr_slow_mapped_lane(line->text, line->length, keys, parser->slot);
-  if (reason == TR_OK) return resolve(parser, line->text, record);
+  if (reason == TR_OK)
+    return resolve(parser, line->text, parser->expects_record ? latest_layout(parser) : NULL, record);
   return reason == TR_BLANK || line->terminated ? reason : TR_UNFINISHED;
 }
 
@@ -191,9 +277,11 @@ int tr_mapped_next(TrMappedParser *parser, TrLines *lines, TrParsed *parsed) {
   const TrKeys *keys = &parser->mapping->keys;
   const unsigned char *text = tr_lines_buffered(lines);
   if (text && parser->expects_record) {
-    const unsigned char *end = parser->fast(text, &parser->layouts, keys, parser->slot);
+    TrRecord *record = &parsed->record;
+    const unsigned char *end = parser->fast(text, &parser->layouts, keys, parser->slot, record);
     if (end && *end == '\n' && tr_lines_take(lines, (size_t)(end - text), &parsed->line)) {
-      parsed->reason = resolve(parser, text, &parsed->record);
+      parsed->reason = parser->layouts.is_direct ? finish_direct(parser, text, record)
+                                                 : resolve(parser, text, latest_layout(parser), record);
       return SQLITE_ROW;
     }
   }

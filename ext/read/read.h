@@ -208,9 +208,10 @@ const char *tr_reason_text(TrReason reason); /* stable, documented in ext/TABLES
 ** NULL, "not mine": ask the slow lane. It finds the end of the line itself; so there must be a newline or a NUL, and
 ** TR_PADDING readable bytes from there on. */
 typedef const unsigned char *(*TrFastLane)(const unsigned char *text, TrLayout *layout, TrRecord *record);
-/* The same for the keys of a mapping: the spans are those of its slots. */
+/* The same for the keys of a mapping: the spans are those of its slots; or, with layouts->is_direct, of the record
+** (which may be NULL: never). */
 typedef const unsigned char *(*TrMappedLane)(const unsigned char *text, TrMappedLayouts *layouts, const TrKeys *keys,
-                                             TrSpan *slot);
+                                             TrSpan *slot, TrRecord *record);
 typedef struct TrLane { /* for one kind of processor */
   const char *name;     /* for tests */
   TrFastLane native;

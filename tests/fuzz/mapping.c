@@ -1,8 +1,8 @@
 /*
 ** mapping.c - fuzz target: the input is a mapping, up to the first NUL, and lines. A mapping is read, or refused with a
 ** message. By it (or by one that is built in), the fast lanes and the slow lane read the lines, one after another:
-** where a fast lane says "a record", the slow lane says so too, with the same spans. And what the record is made of
-** lies within the line.
+** where a fast lane says "a record", the slow lane says so too, with the same spans. What the record is made of lies
+** within the line; and a parser that has read the lines before makes the same of it as a new one.
 **
 ** Aimed at ext/mapping/mapping.c, ext/mapping/syntax.c, ext/mapping/keys.c, ext/read/mapped.c, ext/read/epoch.c,
 ** ext/read/fast_mapped.inc and ext/read/verdict.c.
@@ -37,16 +37,31 @@ static void check_mapped_lane(TrMappedLane lane, TrMappedLayouts *layouts, const
   TrSpan slot[TR_MAX_KEYS + 1];
   static TrMappedLayouts none;
   memset(&none, 0, sizeof none);
-  bool takes = lane(line, &none, keys, slot) == line + length;
-  MUST((lane(line, layouts, keys, slot) == line + length) == takes);
+  bool takes = lane(line, &none, keys, slot, NULL) == line + length;
+  MUST((lane(line, layouts, keys, slot, NULL) == line + length) == takes);
   if (!takes) return;
   MUST(reason == TR_OK);
   for (unsigned i = 0; i < keys->count; i++) MUST(same_span(&slot[i], &expected[i]));
 }
 
-static void check_record(const TrMapping *mapping, unsigned char *line, size_t length, TrReason reason) {
+static void same_records(const TrParsed *a, const TrParsed *b) {
+  MUST(a->reason == b->reason && a->line.length == b->line.length);
+  if (a->reason != TR_OK) return;
+  for (int i = 0; i < TR_FIELD_COUNT; i++) {
+    const TrSpan *x = &a->record.field[i], *y = &b->record.field[i];
+    MUST(i == TR_SUCCESS ? x->kind == y->kind : same_span(x, y));
+  }
+  MUST(same_span(&a->record.job, &b->record.job) && same_span(&a->record.started, &b->record.started));
+  MUST(same_span(&a->record.duration, &b->record.duration));
+  MUST(a->record.duration.kind == TR_ABSENT || a->record.duration_in_seconds == b->record.duration_in_seconds);
+}
+
+/* `kept`: a parser that remembers the lines before. */
+static void check_record(const TrMapping *mapping, TrParser *kept, unsigned char *line, size_t length,
+                         TrReason reason) {
   TrParser parser;
   static TrMappedParser mapped;
+  TrParsed other;
   TrLines lines = {.fd = -1, .buffer = line, .length = length, .end = (int64_t)length, .max_line = SIZE_MAX / 2};
   TrParsed parsed;
   int64_t us, start_us;
@@ -56,7 +71,10 @@ static void check_record(const TrMapping *mapping, unsigned char *line, size_t l
   if (line[length] != '\n') return;
   lines.length = length + 1;
   lines.end = lines.seen_size = (int64_t)length + 1;
+  TrLines again = lines;
   MUST(tr_parse_next(&parser, &lines, &parsed) == SQLITE_ROW && parsed.line.length == length);
+  MUST(tr_parse_next(kept, &again, &other) == SQLITE_ROW);
+  same_records(&parsed, &other);
   MUST(parsed.reason == reason || (reason == TR_OK && parsed.reason == TR_OTHER));
   if (parsed.reason != TR_OK) return;
   const TrSpan *time = &parsed.record.field[TR_TIMESTAMP];
@@ -80,6 +98,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   TrMapping *mapping = mapping_of(text);
   free(text);
   memset(layouts, 0, sizeof layouts);
+  TrParser kept;
+  static TrMappedParser kept_mapped;
+  tr_parser_init(&kept);
+  tr_parser_map(&kept, &kept_mapped, mapping);
   data += end ? mapping_length + 1 : 0;
   size -= end ? mapping_length + 1 : 0;
   while (size > 0) {
@@ -96,7 +118,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
       MUST(rank < MOST_LANES);
       check_mapped_lane(lane->mapped, &layouts[rank], &mapping->keys, line, length, reason, expected);
     }
-    check_record(mapping, line, length, reason);
+    check_record(mapping, &kept, line, length, reason);
     free(line);
     size_t taken = length + (newline != NULL);
     data += taken;
