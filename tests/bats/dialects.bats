@@ -47,10 +47,10 @@ refuses() {
   done
 }
 
-@test "list, stats, view, errors, export, sla and rejects over each count what Python counts" {
+@test "list, stats, view, errors, export, sla, rejects, doctor, alerts, metrics, report, follow and history over each: as Python counts" {
   for dialect in openclaw runs gitlab n8n; do
     run python3 "$oracle" commands "$dialect" "$(tool taskresults)" "$generated/few-$dialect"
-    assert_agrees 15
+    assert_agrees 50
   done
 }
 

@@ -14,9 +14,11 @@ import random
 import re
 import subprocess
 import sys
+import tempfile
 from collections import Counter
 from decimal import Decimal
 
+import report
 import rows
 
 OTHER = object()
@@ -321,7 +323,46 @@ def commands(dialect, taskresults, directory):
     rejected = [[o["job_id"], o["offset"]] for o in lines("rejects", "--jsonl")]
     verdict.compare("rejects", sorted(rejected, key=repr), sorted(([job, offset] for job, offset, _ in read.rejects), key=repr))
     doctor(verdict, read, run("doctor", status=None))
+    monitoring(verdict, read, jobs, run)
+    if DIALECTS[dialect][2]:
+        of_single_files(verdict, read, told, run, lines)
+        follow(verdict, read, [taskresults, "follow", "--jsonl", "--limit", "3"], surroundings(dialect, directory))
     return verdict.end()
+
+
+def monitoring(verdict, read, jobs, run):
+    """alerts, metrics and the status page: which jobs fail by now, and how often each ran."""
+    with tempfile.TemporaryDirectory() as place:
+        alerts = run("alerts", "--after", "1", "--state", place + "/state", status=1)
+        run("report", "-o", place + "/page.html")
+        page = report.data_of(place + "/page.html")["jobs"]
+    failing = sorted(job for job, f in jobs.items() if f[10] < 0 and job)
+    verdict.compare("alerts", sorted(line.split(": failed")[0] for line in alerts.splitlines()), failing)
+    metrics = {}
+    for job, result, number in re.findall(r'^taskresults_job_runs\{job_id="(.*)",result="(.*)"\} (\d+)$', run("metrics"), re.M):
+        metrics.setdefault(job, {})[result] = int(number)
+    verdict.compare("metrics", sorted([job, m["success"], m["failure"]] for job, m in metrics.items()),
+                    sorted([job, f[2], f[3]] for job, f in jobs.items()))
+    verdict.compare("report", sorted([job["id"], job["failures"], job["streak"]] for job in page if job["runs"]),
+                    sorted([job, f[3], f[10]] for job, f in jobs.items()))
+
+
+def of_single_files(verdict, read, told, run, lines):
+    """Without rotated files, the history is what the live files have."""
+    listed = [[o["job_id"], o["runs"], o["successes"], o["failures"]] for o in lines("list", "--history", "--jsonl")]
+    verdict.compare("list --history", listed, [row[:4] for row in told])
+    exported = [[o["job_id"], o["timestamp"]] for o in lines("export", "--history", "--format", "jsonl")]
+    verdict.compare("export --history", sorted(exported, key=repr), sorted(([r["job"], r["timestamp"]] for r in read.results), key=repr))
+
+
+def follow(verdict, read, command, environment):
+    """The last three records of each job, which are in its file when it starts."""
+    last = {job: results[-3:] for job, results in read.jobs().items() if results}
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE) as child:
+        found = [json.loads(child.stdout.readline()) for _ in range(sum(map(len, last.values())))]
+        child.terminate()
+    for job, results in last.items():
+        verdict.compare("follow", [o["timestamp"] for o in found if o["job_id"] == job], [r["timestamp"] for r in results])
 
 
 KNOWN = ("ok", "success", "succeeded", "done", "completed", "error", "failed", "timeout", "skipped", "partial", "cancelled", "interrupted")
