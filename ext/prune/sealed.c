@@ -21,7 +21,7 @@ static int sealed_error(const TrPrune *prune, int code, char *what, char **messa
   return code;
 }
 
-/* Whoever has put something else in the place of the folders has no seals there. What there is is read by a safe way. */
+/* Whoever has put something else in the place of the folders has no seals there. What is there is opened safely. */
 static int find_seals(const TrPrune *prune, bool *exist, char **message) {
   char path[TR_NAME_SIZE + 32];
   struct stat found;

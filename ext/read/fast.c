@@ -274,7 +274,7 @@ static void mapped_fix_value(MappedWalk *walk) {
                                                         .slot = step->field};
 }
 
-/* The values of slots that are a part of this step's text, which begins at `start` of the line. Returns the next one. */
+/* The values of slots that are part of this step's text, which begins at `start` of the line. Returns the next one. */
 static inline const TrFixedValue *mapped_set_fixed(const TrMappedLayout *layout, const TrFixedValue *fixed,
                                                    unsigned step, uint32_t start, TrSpan *slot) {
   for (; fixed < layout->fixed + layout->fixed_count && fixed->step == step; fixed++)
