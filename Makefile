@@ -129,6 +129,24 @@ build/core/%.o: %.c | build-deps
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) $(RELEASE) -DSQLITE_CORE -c -o $@ $<
 
+# For systems whose sqlite3 cannot load extensions. SQLITE_SRC is a directory with SQLite's shell.c, sqlite3.c and headers,
+# as in the archives of sqlite.org called "amalgamation" and "autoconf"; or, from npm: tests/matrix/package sqlite3 6.0.1
+# DIRECTORY, and what is in its deps.
+SQLITE_OPTIONS := -DSQLITE_THREADSAFE=1 -DSQLITE_ENABLE_COLUMN_METADATA -DSQLITE_ENABLE_DBSTAT_VTAB \
+                  -DSQLITE_ENABLE_FTS5 -DSQLITE_ENABLE_MATH_FUNCTIONS -DSQLITE_ENABLE_RTREE -DSQLITE_USE_URI \
+                  -DSQLITE_EXTRA_INIT=taskresults_at_start
+BUILT_IN_OBJECTS := $(SOURCES:%.c=build/built_in/%.o) build/built_in/.packages/sqlite3_init.o
+taskresults-sqlite3: $(if $(wildcard $(SQLITE_SRC)/shell.c),$(BUILT_IN_OBJECTS))
+	@test -f "$(SQLITE_SRC)/shell.c" -a -f "$(SQLITE_SRC)/sqlite3.c" || { \
+	  echo "taskresults-sqlite3: SQLITE_SRC=DIRECTORY has to name SQLite's sources (shell.c, sqlite3.c, sqlite3.h and" >&2; \
+	  echo "sqlite3ext.h): unpack an \"amalgamation\" from https://sqlite.org/download.html" >&2; exit 3; }
+	$(CC) $(CFLAGS) -w $(SQLITE_OPTIONS) -c -o build/built_in/sqlite3.o $(SQLITE_SRC)/sqlite3.c
+	$(CC) $(CFLAGS) $(LDFLAGS) -w $(SQLITE_OPTIONS) -I$(SQLITE_SRC) -o $@ $(SQLITE_SRC)/shell.c build/built_in/sqlite3.o $^ \
+	  $(LINKED_LIBS) -lm -ldl -pthread
+build/built_in/%.o: %.c | build-deps
+	@mkdir -p $(@D)
+	$(CC) -I$(SQLITE_SRC) $(ALL_CFLAGS) $(RELEASE) -DSQLITE_CORE -c -o $@ $<
+
 # What other systems than Linux get, on Linux. `make check-posix` tells whether the other objects could be the same there.
 POSIX_SOURCES := ext/base/platform_linux.c ext/base/platform_posix.c
 POSIX_OBJECTS := $(POSIX_SOURCES:%.c=build/posix/%.o)
@@ -448,7 +466,7 @@ test-packages: deb wheel npm ## install the packages in bare Debian systems, use
 	@tests/packages/run $(SUITES)
 
 clean: ## remove everything that was built
-	rm -rf build taskresults.so taskresults-run libtaskresults.a
+	rm -rf build taskresults.so taskresults-run taskresults-sqlite3 libtaskresults.a
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-17s %s\n", $$1, $$2}' Makefile

@@ -10,7 +10,8 @@ evaluate() {
   local extension extension_quoted version='' answer line loaded='' expression statements
   values=() value_error=
   find_extension || exit
-  statements=('.mode list' "SELECT '=' || sqlite_version();" ".load \"$extension_quoted\"" "SELECT '=';")
+  statements=('.mode list' "SELECT '=' || sqlite_version();" ${extension_quoted:+".load \"$extension_quoted\""}
+    "SELECT '=';")
   for expression; do
     # A text that is too long for a program's arguments cannot be a time.
     ((${#expression} <= 10000)) || expression="taskresults_time('of thousands of characters')"

@@ -2,12 +2,24 @@
 
 # shellcheck shell=bash
 
+# One that has the extension built in goes before the system's, which may be unable to load it: `make
+# taskresults-sqlite3`.
 sqlite3_program=${TASKRESULTS_SQLITE3:-sqlite3}
+if [[ -z ${TASKRESULTS_SQLITE3-}${TASKRESULTS_EXTENSION-} ]]; then
+  for sqlite3_candidate in "$shell_home"{,/..}/taskresults-sqlite3; do
+    [[ ! -x $sqlite3_candidate ]] || { sqlite3_program=$sqlite3_candidate && break; }
+  done
+fi
 
 # find_extension - sets `extension`, the path, and `extension_quoted`, for a dot command. `shell_home` is the directory
 # of the running script, links resolved: in it lies a link when installed, above it the build when run from a checkout.
-# TASKRESULTS_EXTENSION overrides both.
+# TASKRESULTS_EXTENSION overrides both. Of a program that has the extension built in, `extension` is the program, and
+# `extension_quoted` is empty.
 find_extension() {
+  if [[ ${sqlite3_program##*/} == taskresults-sqlite3 ]]; then
+    extension=$sqlite3_program extension_quoted=
+    return
+  fi
   local path candidates=("$shell_home/taskresults.so" "$shell_home/../taskresults.so")
   [[ -z ${TASKRESULTS_EXTENSION-} ]] || candidates=("$(realpath -m -- "$TASKRESULTS_EXTENSION")")
   for path in "${candidates[@]}"; do
@@ -29,7 +41,7 @@ sqlite_setup() {
   [[ ! -v sqlite_start ]] || return 0
   local extension extension_quoted
   find_extension || exit
-  load_extension=(-cmd ".load \"$extension_quoted\"")
+  load_extension=(${extension_quoted:+-cmd ".load \"$extension_quoted\""})
   sqlite_start=(-cmd '.output /dev/fd/2' -cmd "SELECT '$VERSION_MARK' || sqlite_version();" -cmd .output
     -cmd '.bail on' "${load_extension[@]}")
 }
