@@ -50,7 +50,7 @@ compile_reader() {
   flags=(-std=c11 -O1 -DSQLITE_CORE -D_FILE_OFFSET_BITS=64 -ffunction-sections
     "-I$here/include" "-I$here/ext" "-I$headers")
   (cd "$place/objects" && "$prefix-gcc" "${flags[@]}" -c "$here"/ext/{base,mapping,read}/*.c) || return
-  flags+=(-static -Wl,--gc-sections -Wl,--unresolved-symbols=ignore-all)
+  flags+=(-static "-Wl,--gc-sections" "-Wl,--unresolved-symbols=ignore-all")
   "$prefix-gcc" "${flags[@]}" -o "$place/unit" tests/unit/lanes.c "$place"/objects/*.o -lm -pthread &&
     "$prefix-gcc" "${flags[@]}" -o "$place/fuzz" tests/fuzz/{lanes,replay}.c "$place"/objects/*.o -lm -pthread
 }
@@ -82,8 +82,10 @@ make_there() (
 
 # wrap PROGRAM AT - AT becomes a program of this processor that runs the foreign one.
 wrap() {
-  cc -std=c11 -static -DQEMU="\"$qemu\"" -DSYSROOT="\"$root\"" -DPROGRAM="\"$1\"" \
-    -o "$2" tests/platforms/foreign.c
+  local loader
+  loader=$(compgen -G "$root/lib/ld*.so.[0-9]" || compgen -G "$root/usr/lib/ld*.so.[0-9]") || return
+  cc -std=c11 -static -DQEMU="\"$qemu\"" -DLOADER="\"$loader\"" -DPROGRAM="\"$1\"" \
+    -DLIBRARIES="\"$root/lib/$libraries:$root/usr/lib/$libraries\"" -o "$2" tests/platforms/foreign.c
 }
 
 # machine_of FILE - the processor that an ELF file is for, as it says so.
