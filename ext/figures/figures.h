@@ -48,7 +48,8 @@ typedef struct TrJobFigures {
   bool wants_times;  /* the query needs `repair` or `between`, so the times of outages have to be read */
   int64_t runs, successes, rejects;
   int64_t unknowns, others; /* under a mapping: runs that are neither, and lines that it does not want */
-  int64_t streak;           /* n: the last n runs succeeded; -n: failed; 0: no runs */
+  int64_t streak;           /* n: the last n runs succeeded; -n: failed; 0: no runs, since the last break */
+  bool ended_well;          /* what the last run before that break was */
   int64_t longest_failure_streak;
   bool outage_timed; /* the last outage began at a known time */
   int64_t outage_us; /* that time */
@@ -64,6 +65,8 @@ typedef struct TrJobFigures {
 void tr_job_figures_begin(TrJobFigures *figures);
 /* Adds the next lines, all valid at the same time. SQLITE_OK or SQLITE_NOMEM. */
 TR_CHECKED int tr_job_figures_add(TrJobFigures *figures, const TrParsed *lines, unsigned count);
+/* Runs are missing here: what is about runs in a row begins anew. */
+void tr_job_figures_break(TrJobFigures *figures);
 void tr_job_figures_free(TrJobFigures *figures);
 const TrKept *tr_job_figures_last_run(const TrJobFigures *figures); /* the timestamp */
 bool tr_kept_time_us(const TrKept *kept, int64_t *time_us);

@@ -62,12 +62,19 @@ static void end_outage(TrJobFigures *figures, const TrLine *line, const TrSpan *
 void tr_job_figures_begin(TrJobFigures *figures) {
   figures->runs = figures->successes = figures->rejects = 0;
   figures->unknowns = figures->others = 0;
-  figures->ends_unknown = false;
+  figures->ends_unknown = figures->ended_well = false;
   figures->streak = figures->longest_failure_streak = 0;
   figures->outage_timed = false;
   figures->repair = figures->between = (TrMean){0};
   figures->first_run.span = figures->last_success.span = (TrSpan){.kind = TR_ABSENT};
   figures->last_failure.span = figures->last_error.span = (TrSpan){.kind = TR_ABSENT};
+}
+
+void tr_job_figures_break(TrJobFigures *figures) {
+  if (figures->streak) figures->ended_well = figures->streak > 0;
+  figures->streak = figures->longest_failure_streak = 0;
+  figures->outage_timed = false;
+  figures->repair = figures->between = (TrMean){0};
 }
 
 static void add_success(TrJobFigures *figures, const TrParsed *parsed) {
@@ -131,7 +138,8 @@ int tr_job_figures_add(TrJobFigures *figures, const TrParsed *lines, unsigned co
 
 const TrKept *tr_job_figures_last_run(const TrJobFigures *figures) {
   if (figures->ends_unknown) return &figures->last_unknown;
-  return figures->streak > 0 ? &figures->last_success : &figures->last_failure;
+  bool is_good = figures->streak ? figures->streak > 0 : figures->ended_well;
+  return is_good ? &figures->last_success : &figures->last_failure;
 }
 
 void tr_job_figures_free(TrJobFigures *figures) {

@@ -213,11 +213,14 @@ typedef struct TrReceipt {
   TrReceiptDay *day;                 /* owned: those of the other records, in ascending order */
   size_t days, room;
   char sha256[TR_DIGEST_TEXT_SIZE]; /* empty: not known */
-  TrReceiptFile old, new;           /* these four are only written, and not set by a parsed line */
-  const TrRange *kept;              /* borrowed: what stayed of the old file */
+  TrReceiptFile old, new;           /* a parsed line sets the inodes, as far as they are below 2^53 */
+  const TrRange *kept;              /* borrowed: what stayed of the old file. A parsed line does not set these two */
   size_t kept_count;
-  bool is_scattered; /* what went was not just the beginning of the file */
-  char *archive;     /* owned; NULL: the lines are nowhere else */
+  bool has_unbroken;      /* else it is of a build that did not know what follows */
+  int64_t unbroken_from;  /* a byte of the new file: from there on, no run is missing */
+  uint64_t unbroken_hash; /* tr_unbroken_hash() */
+  bool is_scattered;      /* what went was not just the beginning of the file */
+  char *archive;          /* owned; NULL: the lines are nowhere else */
   bool is_sealed;
   TrReceiptSeal seal; /* if it is_sealed */
   bool is_replaced;   /* another file had taken the place of the one that was pruned: this receipt counts for nothing */
@@ -266,6 +269,29 @@ typedef struct TrReceipts {
 TR_CHECKED int tr_receipts_open(TrReceipts *receipts, TrDir *folder, const char *name, TrPoll *poll, char **message);
 TR_CHECKED int tr_receipts_next(TrReceipts *receipts, char **message); /* SQLITE_ROW, SQLITE_DONE, or an error */
 void tr_receipts_close(TrReceipts *receipts);
+
+/* ------------------------------------------------------------------------------------------------------------------
+** history/unbroken.c - from which byte of a job's file on no run is missing
+*/
+typedef struct TrUnbroken {
+  TrPoll *poll;                  /* borrowed */
+  char *directory, *folder_path; /* owned: the directory of results; and of its receipts, for messages */
+  TrOwnFolder folder;
+  bool is_listed;
+  TrNameList names; /* owned: what is in the folder, if it is listed */
+} TrUnbroken;
+
+/* Call order: init; find for each file; end, after which it is as after init. *from is 0 if no run is missing, or
+** nothing is known. `file`: open, and plain; its directory; and the name of the job's live file. `lists`: the query is
+** of many jobs; so the folder is listed once, and those without receipts cost nothing. */
+void tr_unbroken_init(TrUnbroken *unbroken, TrPoll *poll);
+TR_CHECKED int tr_unbroken_find(TrUnbroken *unbroken, int dir_fd, const char *directory, bool lists, const char *name,
+                                const TrFile *file, int64_t *from, char **message);
+void tr_unbroken_end(TrUnbroken *unbroken);
+/* For a prune, which has the receipts open (fd). SQLITE_OK, or an error, with errno set if it is SQLITE_IOERR_*. */
+TR_CHECKED int tr_unbroken_of_receipts(int fd, int dir_fd, const char *name, const TrFile *file, TrPoll *poll,
+                                       int64_t *from);
+TR_CHECKED int tr_unbroken_hash(int fd, int64_t from, uint64_t *hash); /* of what stands before the byte. 0, or errno */
 
 #pragma GCC visibility pop
 #endif /* TR_HISTORY_H */

@@ -7,6 +7,7 @@
 */
 #include "history.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 static void append_member(sqlite3_str *out, const char *name, int64_t number) {
@@ -122,6 +123,8 @@ char *tr_receipt_encode(const TrReceipt *receipt) {
   append_file(out, "new", &receipt->new);
   append_kept(out, receipt);
   sqlite3_str_appendf(out, ",\"scattered\":%s", receipt->is_scattered ? "true" : "false");
+  append_member(out, "unbroken_from", receipt->unbroken_from);
+  sqlite3_str_appendf(out, ",\"unbroken_hash\":\"%016llx\"", (unsigned long long)receipt->unbroken_hash);
   append_text_or_null(out, "archive", receipt->archive);
   if (receipt->is_sealed) append_seal_member(out, &receipt->seal);
   sqlite3_str_appendall(out, receipt->is_replaced ? TR_RECEIPT_END_REPLACED : TR_RECEIPT_END);
@@ -246,6 +249,33 @@ static int take_seal_of(const TrJson *object, TrReceipt *receipt, bool *is_fine)
   return seal->job_id ? SQLITE_OK : SQLITE_NOMEM;
 }
 
+/* Not above 2^53, where they are texts: then nothing is known of them. */
+static void take_file_of(const TrJson *object, const char *key, TrReceiptFile *file) {
+  const TrJson *value = tr_json_member(object, key);
+  int64_t inode;
+  if (take_count_of(value, "inode", &inode)) file->inode = (uint64_t)inode;
+  if (!take_count_of(value, "bytes", &file->bytes)) file->bytes = 0;
+}
+
+static bool take_hash(const char *text, uint64_t *hash) {
+  if (text == NULL || strlen(text) != 16 || strspn(text, "0123456789abcdef") != 16) return false;
+  *hash = strtoull(text, NULL, 16);
+  return true;
+}
+
+/* A receipt of a build that did not write these two: after a scattered prune, runs may be missing before any line that
+** it kept. */
+static bool take_unbroken(const TrJson *object, TrReceipt *receipt) {
+  const TrJson *from = tr_json_member(object, "unbroken_from");
+  take_file_of(object, "old", &receipt->old);
+  take_file_of(object, "new", &receipt->new);
+  receipt->has_unbroken = from != NULL;
+  if (from == NULL && receipt->is_scattered) receipt->unbroken_from = receipt->new.bytes;
+  if (from == NULL) return true;
+  return take_count_of(object, "unbroken_from", &receipt->unbroken_from) &&
+         take_hash(tr_json_text(tr_json_member(object, "unbroken_hash")), &receipt->unbroken_hash);
+}
+
 static int take_receipt(const TrJson *object, TrReceipt *receipt, char **message) {
   bool is_fine = false;
   int code = take_texts(object, receipt, &is_fine);
@@ -253,7 +283,7 @@ static int take_receipt(const TrJson *object, TrReceipt *receipt, char **message
   if (code == SQLITE_OK && is_fine) code = take_seal_of(object, receipt, &is_fine);
   if (code != SQLITE_OK) return code;
   is_fine = is_fine && take_id(object, receipt) && take_time_of(object, "pruned_at", &receipt->pruned_us) &&
-            take_numbers(object, receipt) && take_sha256(object, receipt);
+            take_numbers(object, receipt) && take_sha256(object, receipt) && take_unbroken(object, receipt);
   if (!is_fine) return tr_error(message, SQLITE_CORRUPT, "a member of a receipt is missing, or has a wrong value");
   if (sums_are_right(receipt)) return SQLITE_OK;
   return tr_error(message, SQLITE_CORRUPT, "its numbers contradict each other");

@@ -18,6 +18,7 @@ typedef struct Sum {
   TrReceipt *receipt;       /* what is counted */
   TrDigest *digest;         /* owned; NULL: this build has none */
   TrArchiveWriter *archive; /* borrowed; NULL: nothing is archived */
+  int64_t unbroken_from;    /* byte of the new file: behind the last line before which records go */
   TrLines lines;
   TrParser parser;
 } Sum;
@@ -92,10 +93,11 @@ static int add_line_that_goes(Sum *sum, const TrParsed *parsed, char **message) 
   return code == SQLITE_TOOBIG ? days_error(sum, message) : code;
 }
 
-static int add_gap(Sum *sum, int64_t from, int64_t to, char **message) {
+/* `kept`: so many bytes stay before it. */
+static int add_gap(Sum *sum, int64_t from, int64_t to, int64_t kept, char **message) {
   TrParsed parsed;
   TrPrune *prune = sum->prune;
-  int64_t before = sum->receipt->bytes;
+  int64_t before = sum->receipt->bytes, records = sum->receipt->records;
   if (from == to) return SQLITE_OK;
   int code = tr_lines_open(&sum->lines, prune->old_fd, from, to, prune->max_line, false, prune->poll);
   while (code == SQLITE_OK && (code = tr_parse_next(&sum->parser, &sum->lines, &parsed)) == SQLITE_ROW) {
@@ -104,19 +106,53 @@ static int add_gap(Sum *sum, int64_t from, int64_t to, char **message) {
   if (code == SQLITE_IOERR_READ || code == SQLITE_IOERR_FSTAT) {
     return sum_read_error(sum, tr_lines_position(&sum->lines), errno, message);
   }
+  if (sum->receipt->records > records) sum->unbroken_from = kept;
   if (code == SQLITE_DONE && sum->receipt->bytes - before != to - from) return shrank_error(sum, message);
   return code == SQLITE_DONE ? SQLITE_OK : code;
 }
 
 static int add_gaps(Sum *sum, char **message) {
   const TrSelection *selection = &sum->prune->selection;
-  int64_t from = 0;
+  int64_t from = 0, kept = 0;
   int code = SQLITE_OK;
   for (size_t i = 0; i < selection->count && code == SQLITE_OK; i++) {
-    code = add_gap(sum, from, selection->range[i].from, message);
+    code = add_gap(sum, from, selection->range[i].from, kept, message);
     from = selection->range[i].to;
+    kept += from - selection->range[i].from;
   }
-  return code == SQLITE_OK ? add_gap(sum, from, selection->end, message) : code;
+  return code == SQLITE_OK ? add_gap(sum, from, selection->end, kept, message) : code;
+}
+
+/* --- from where on no run is missing ------------------------------------------------------------------------------ */
+
+/* Where a byte of the old file, or the first one behind it that stays, is in the new one. */
+static int64_t place_in_new_file(const TrSelection *selection, int64_t at) {
+  int64_t kept = 0;
+  for (size_t i = 0; i < selection->count && selection->range[i].from < at; i++) {
+    int64_t to = selection->range[i].to;
+    kept += (to < at ? to : at) - selection->range[i].from;
+  }
+  return kept;
+}
+
+static int unbroken_error(const Sum *sum, int code, int reason, char **message) {
+  if (code == SQLITE_NOMEM || code == SQLITE_INTERRUPT) return code;
+  return tr_prune_error(sum->prune, code, message, reason,
+                        "cannot be pruned: its receipts, or the copy of its lines, cannot be read");
+}
+
+/* Runs may have been missing before. */
+static int carry_unbroken(Sum *sum, char **message) {
+  TrPrune *prune = sum->prune;
+  TrFile old = {.fd = prune->old_fd, .stat = prune->old_stat};
+  TrReceipt *receipt = sum->receipt;
+  int64_t before;
+  int code = tr_unbroken_of_receipts(prune->receipt.fd, prune->dir->fd, prune->file_name, &old, prune->poll, &before);
+  if (code != SQLITE_OK) return unbroken_error(sum, code, errno, message);
+  before = place_in_new_file(&prune->selection, before);
+  receipt->unbroken_from = before > sum->unbroken_from ? before : sum->unbroken_from;
+  int reason = tr_unbroken_hash(prune->live_fd, receipt->unbroken_from, &receipt->unbroken_hash);
+  return reason ? unbroken_error(sum, SQLITE_IOERR_READ, reason, message) : SQLITE_OK;
 }
 
 /* --- what else a receipt tells ------------------------------------------------------------------------------------ */
@@ -187,6 +223,7 @@ int tr_sum_up(TrPrune *prune, TrReceipt *receipt, char **message) {
   sqlite3_free(cause);
   if (code == SQLITE_OK) code = add_gaps(&sum, message);
   if (code == SQLITE_OK && sum.digest) code = tr_digest_end(sum.digest, receipt->sha256);
+  if (code == SQLITE_OK) code = carry_unbroken(&sum, message);
   if (code == SQLITE_OK) code = describe_prune(prune, receipt, message);
   tr_lines_close(&sum.lines);
   tr_digest_free(sum.digest);

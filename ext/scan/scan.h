@@ -242,6 +242,9 @@ typedef struct TrScan {
   TrParser parser;
   TrParsed own;           /* the current line, unless it is in a block */
   const TrParsed *parsed; /* the current line: `own`, or in a block */
+  TrUnbroken unbroken;
+  const char *unbroken_path; /* borrowed: of the file for which the next one is known; NULL: of none */
+  int64_t unbroken_from;
 } TrScan;
 
 /* Call order: init, begin, next until SQLITE_DONE, end. begin may be called again without end, for a cursor's next
@@ -282,6 +285,8 @@ bool tr_scan_job_of_entry(const TrScan *scan, char job_id[TR_NAME_SIZE], size_t 
 int64_t tr_scan_rowid(const TrScan *scan, const TrLine *line); /* of a line of the file that is read now */
 int64_t tr_scan_file_rowid(const TrScan *scan);                /* of a row that stands for all of a job */
 bool tr_scan_is_backwards(const TrScan *scan);                 /* newest rows first? */
+/* From which byte of the file that is read now no run is missing. */
+TR_CHECKED int tr_scan_unbroken_from(TrScan *scan, int64_t *from, char **message);
 
 /* ------------------------------------------------------------------------------------------------------------------
 ** scan/frame_runs.c - which frames of an archived segment a scan reads line by line; how it goes on behind a damaged

@@ -60,6 +60,7 @@ int tr_results_column(sqlite3_vtab_cursor *base, sqlite3_context *context, int c
     break;
   case TR_RESULTS_OK: tr_result_ok(context, &cursor->scan); break;
   case TR_RESULTS_HOST: tr_result_host(context, tr_scan_host(&cursor->scan)); break;
+  case TR_RESULTS_UNBROKEN: return tr_result_unbroken(context, cursor);
   default: tr_result_field(context, cursor, field_of[column]); break;
   }
   return SQLITE_OK;

@@ -24,14 +24,15 @@ enum {
   RUNS_OFFSET,
   RUNS_OK,
   RUNS_HOST,
-  RUNS_SEGMENT_NO
+  RUNS_SEGMENT_NO,
+  RUNS_UNBROKEN
 };
 
 static const char runs_schema[] =
     "CREATE TABLE task_runs("
     "job_id TEXT, started TEXT, finished TEXT, duration_s REAL, success INTEGER, output TEXT, error TEXT, "
     "job TEXT HIDDEN, started_us INTEGER HIDDEN, time_us INTEGER HIDDEN, offset INTEGER HIDDEN, "
-    "ok INTEGER HIDDEN, host TEXT HIDDEN, segment_no INTEGER HIDDEN)";
+    "ok INTEGER HIDDEN, host TEXT HIDDEN, segment_no INTEGER HIDDEN, unbroken INTEGER HIDDEN)";
 
 typedef struct RunsCursor {
   TrScanCursor results; /* first */
@@ -146,6 +147,7 @@ static int runs_column(sqlite3_vtab_cursor *base, sqlite3_context *context, int 
   case RUNS_OFFSET: sqlite3_result_int64(context, line->offset); break;
   case RUNS_OK: tr_result_ok(context, &results->scan); break;
   case RUNS_SEGMENT_NO: result_segment_no(context, &results->scan); break;
+  case RUNS_UNBROKEN: return tr_result_unbroken(context, results);
   }
   return SQLITE_OK;
 }

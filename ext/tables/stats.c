@@ -69,14 +69,19 @@ typedef struct StatsCursor {
   size_t count, room;
   StatsJob *job; /* the current one */
   bool wants_times, wants_durations;
+  bool wants_unbroken;   /* the query reads a figure of runs in a row */
+  bool is_watching;      /* the next two may matter to the lines to come */
+  int64_t unbroken_from; /* of the file: such figures begin there, and no line there has been read yet; or 0 */
+  const char *watched;   /* borrowed: path of the segment of which that is */
   TrJobDurations durations;
 } StatsCursor;
 
 /* --- planning ----------------------------------------------------------------------------------------------------- */
 
-/* In idxNum: the query uses the means of outages, or quantiles of durations. */
+/* In idxNum: the query uses the means of outages, quantiles of durations, or figures of runs in a row. */
 #define WANTS_TIMES TR_CHECKS_END
 #define WANTS_DURATIONS (TR_CHECKS_END << 1)
+#define WANTS_UNBROKEN (TR_CHECKS_END << 2)
 
 static TrColumn stats_column_of(int column) {
   switch (column) {
@@ -97,15 +102,35 @@ static int stats_connect(sqlite3 *db, void *connection, int argc, const char *co
 static int stats_best_index(sqlite3_vtab *vtab, sqlite3_index_info *info) {
   const sqlite3_uint64 times = UINT64_C(1) << STATS_MTBF_S | UINT64_C(1) << STATS_MTTR_S;
   const sqlite3_uint64 durations = UINT64_C(1) << STATS_P50_S | UINT64_C(1) << STATS_P95_S | UINT64_C(1) << STATS_MAX_S;
+  const sqlite3_uint64 streaks = UINT64_C(1) << STATS_STREAK | UINT64_C(1) << STATS_LONGEST_FAILURE_STREAK;
   int code = tr_time_window_choose(vtab, info, "task_stats", stats_column_of);
   if (code != SQLITE_OK) return code;
   if (info->colUsed & times) info->idxNum |= WANTS_TIMES;
   if (info->colUsed & durations) info->idxNum |= WANTS_DURATIONS;
+  if (info->colUsed & (times | streaks)) info->idxNum |= WANTS_UNBROKEN;
   info->estimatedRows = info->estimatedRows / 1000 + 1; /* records of a job */
   return SQLITE_OK;
 }
 
 /* --- the cursor --------------------------------------------------------------------------------------------------- */
+
+/* Of the file that is read now. */
+static int watch_file(StatsCursor *stats) {
+  TrScan *scan = &stats->pass.cursor.scan;
+  if (stats->unbroken_from) tr_job_figures_break(&stats->job->figures); /* the segment before ended with a gap */
+  stats->watched = scan->current.path;
+  return tr_scan_unbroken_from(scan, &stats->unbroken_from, &stats->pass.cursor.cursor.base.pVtab->zErrMsg);
+}
+
+static int begin_watching(StatsCursor *stats) {
+  TrScan *scan = &stats->pass.cursor.scan;
+  stats->unbroken_from = 0;
+  stats->is_watching = false;
+  if (!stats->wants_unbroken || scan->filter.jobs_in_records) return SQLITE_OK;
+  int code = watch_file(stats);
+  stats->is_watching = stats->unbroken_from > 0 || scan->current.file.has_more;
+  return code;
+}
 
 static int begin_figures(TrJobPass *pass) {
   StatsCursor *stats = (StatsCursor *)pass;
@@ -113,7 +138,7 @@ static int begin_figures(TrJobPass *pass) {
   stats->job->last_duration_us = -1;
   tr_job_figures_begin(&stats->job->figures);
   tr_job_durations_begin(&stats->durations);
-  return SQLITE_OK;
+  return begin_watching(stats);
 }
 
 static int select_figures(TrJobPass *pass, size_t which) {
@@ -147,9 +172,25 @@ __attribute__((noinline)) static int add_to_durations(StatsCursor *stats, const 
   return stats->durations.is_wanted ? tr_job_durations_add(&stats->durations, scan, lines, count) : SQLITE_OK;
 }
 
+/* Runs in a row are counted anew from that byte on. */
+__attribute__((noinline)) static int add_watched(StatsCursor *stats, const TrParsed *lines, unsigned count) {
+  unsigned before = 0;
+  int code = stats->watched == stats->pass.cursor.scan.current.path ? SQLITE_OK : watch_file(stats);
+  if (code != SQLITE_OK || stats->unbroken_from == 0) {
+    return code == SQLITE_OK ? tr_job_figures_add(&stats->job->figures, lines, count) : code;
+  }
+  while (before < count && lines[before].line.offset < stats->unbroken_from) before++;
+  code = tr_job_figures_add(&stats->job->figures, lines, before);
+  if (code != SQLITE_OK || before == count) return code;
+  tr_job_figures_break(&stats->job->figures);
+  stats->unbroken_from = 0;
+  return tr_job_figures_add(&stats->job->figures, lines + before, count - before);
+}
+
 static int add_to_figures(TrJobPass *pass, const TrParsed *lines, unsigned count) {
   StatsCursor *stats = (StatsCursor *)pass;
-  int code = tr_job_figures_add(&stats->job->figures, lines, count);
+  int code =
+      stats->is_watching ? add_watched(stats, lines, count) : tr_job_figures_add(&stats->job->figures, lines, count);
   return code == SQLITE_OK && stats->wants_durations ? add_to_durations(stats, lines, count) : code;
 }
 
@@ -177,8 +218,10 @@ static int stats_close(sqlite3_vtab_cursor *base) {
 }
 
 static int stats_next(sqlite3_vtab_cursor *base) {
-  int code = tr_job_pass_next((TrJobPass *)base);
-  ((TrCursor *)base)->at_end = code != SQLITE_ROW;
+  StatsCursor *stats = (StatsCursor *)base;
+  int code = tr_job_pass_next(&stats->pass);
+  if (code == SQLITE_ROW && stats->unbroken_from) tr_job_figures_break(&stats->job->figures);
+  stats->pass.cursor.cursor.at_end = code != SQLITE_ROW;
   return code == SQLITE_ROW || code == SQLITE_DONE ? SQLITE_OK : code;
 }
 
@@ -186,6 +229,8 @@ static int stats_filter(sqlite3_vtab_cursor *base, int flags, const char *plan_t
   StatsCursor *stats = (StatsCursor *)base;
   stats->pass.cursor.cursor.at_end = true;
   stats->wants_times = flags & WANTS_TIMES;
+  stats->wants_unbroken = flags & WANTS_UNBROKEN;
+  stats->unbroken_from = 0;
   stats->durations.is_wanted = flags & WANTS_DURATIONS;
   int code = select_figures(&stats->pass, 0);
   if (code == SQLITE_OK) code = tr_job_pass_filter(&stats->pass, flags, plan_text, argc, argv);

@@ -162,6 +162,13 @@ void tr_result_job(sqlite3_context *context, TrScanCursor *cursor) {
   }
 }
 
+int tr_result_unbroken(sqlite3_context *context, TrScanCursor *cursor) {
+  int64_t from;
+  int code = tr_scan_unbroken_from(&cursor->scan, &from, &cursor->cursor.base.pVtab->zErrMsg);
+  sqlite3_result_int(context, tr_scan_line(&cursor->scan)->offset >= from);
+  return code;
+}
+
 void tr_result_ok(sqlite3_context *context, const TrScan *scan) {
   const TrRecord *record = tr_scan_record(scan);
   if (!tr_record_is_unknown(record)) sqlite3_result_int(context, tr_record_is_ok(tr_scan_line(scan), record));

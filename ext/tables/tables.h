@@ -62,8 +62,7 @@ typedef struct TrScanCursor {
 TR_CHECKED int tr_table_connect(sqlite3 *db, TrConnection *connection, const TrStore *store, bool has_segments,
                                 const char *schema, int argc, const char *const *argv, sqlite3_vtab **vtab,
                                 char **message);
-TR_CHECKED int tr_table_declare(sqlite3 *db, const char *schema, int argc,
-                                char **message); /* DIRECTONLY, if it has arguments */
+TR_CHECKED int tr_table_declare(sqlite3 *db, const char *schema, int argc, char **message); /* with any: DIRECTONLY */
 TR_CHECKED int tr_table_disconnect(sqlite3_vtab *vtab);
 static inline TrConnection *tr_table_connection(const TrCursor *cursor) {
   return ((TrTable *)cursor->base.pVtab)->connection;
@@ -87,7 +86,8 @@ TR_CHECKED int tr_table_rowid(sqlite3_vtab_cursor *cursor, sqlite3_int64 *rowid)
 void tr_result_job_id(sqlite3_context *context, TrBytes job); /* `job` must be UTF-8, as names of jobs' files are */
 void tr_result_job(sqlite3_context *context, TrScanCursor *cursor); /* of the current record, as `ok` is */
 void tr_result_ok(sqlite3_context *context, const TrScan *scan);
-void tr_result_host(sqlite3_context *context, TrBytes host);                      /* NULL, if the path has no star */
+TR_CHECKED int tr_result_unbroken(sqlite3_context *context, TrScanCursor *cursor); /* 1: no run is missing behind it */
+void tr_result_host(sqlite3_context *context, TrBytes host);                       /* NULL, if the path has no star */
 void tr_result_bytes(sqlite3_context *context, const void *bytes, size_t length); /* TEXT, or BLOB if it is not UTF-8 */
 /* A field of the current record. */
 static inline void tr_result_field(sqlite3_context *context, TrScanCursor *cursor, TrField field) {
@@ -311,6 +311,7 @@ enum {
   TR_RESULTS_RECORD,
   TR_RESULTS_OK,
   TR_RESULTS_HOST,
+  TR_RESULTS_UNBROKEN,
   TR_RESULTS_SEGMENT, /* these: of task_history alone */
   TR_RESULTS_SEGMENT_NO
 };
@@ -318,7 +319,7 @@ enum {
 #define TR_RESULTS_COLUMNS                                                                                             \
   "timestamp TEXT, job_id TEXT, job_name TEXT, success INTEGER, output TEXT, error TEXT, "                             \
   "job TEXT HIDDEN, time_us INTEGER HIDDEN, offset INTEGER HIDDEN, record TEXT HIDDEN, "                               \
-  "ok INTEGER HIDDEN, host TEXT HIDDEN"
+  "ok INTEGER HIDDEN, host TEXT HIDDEN, unbroken INTEGER HIDDEN"
 
 TrColumn tr_results_column_of(int column);
 TR_CHECKED int tr_results_column(sqlite3_vtab_cursor *cursor, sqlite3_context *context, int column);

@@ -15,7 +15,7 @@ CREATE TABLE unreadable(job TEXT PRIMARY KEY) WITHOUT ROWID;
 CREATE TABLE named(job TEXT PRIMARY KEY) WITHOUT ROWID;
 CREATE TABLE wanted(job TEXT PRIMARY KEY) WITHOUT ROWID;
 CREATE TABLE recent(id INTEGER PRIMARY KEY, job TEXT, place INTEGER, begins INTEGER, good INTEGER, at INTEGER,
-  blank INTEGER, suspect INTEGER);
+  blank INTEGER, suspect INTEGER, unbroken INTEGER);
 CREATE TABLE known(job TEXT PRIMARY KEY, enabled INTEGER, created INTEGER, due INTEGER, running INTEGER, every INTEGER,
   untold INTEGER, started INTEGER)
   WITHOUT ROWID;
@@ -87,33 +87,38 @@ recent_records() {
     suspect="coalesce($(whole_text output), '') GLOB $pattern OR coalesce($(whole_text error), '') GLOB $pattern"
   fi
   sql+="
-  -- begins: the place of the file's first byte.
+  -- begins: the place of the file's first byte. unbroken: are all later runs still there? Asked of failures alone.
   CREATE TEMP VIEW newest AS SELECT $job_key AS job, ${host_column}job_id, rowid AS place,
-    rowid - offset AS begins, ok AS good, time_us AS at, $blank AS blank, $suspect AS suspect FROM task_results
+    rowid - offset AS begins, ok AS good, time_us AS at, $blank AS blank, $suspect AS suspect,
+    ok OR unbroken AS unbroken FROM task_results
     WHERE $known_runs;"$'\n'
   [[ -z $hosts ]] || same="host = $(host_in @) AND job_id = $(job_in @)"
   ((${#jobs[@]} == 0)) || sql+=$(printf '%s\0' "${jobs[@]}" | sql_texts \
-    "INSERT INTO recent(job, place, begins, good, at, blank, suspect) SELECT " \
-    ", place, begins, good, at, blank, suspect FROM newest WHERE $same ORDER BY place DESC LIMIT $reach;")$'\n'
+    "INSERT INTO recent(job, place, begins, good, at, blank, suspect, unbroken) SELECT " \
+    ", place, begins, good, at, blank, suspect, unbroken FROM newest
+      WHERE $same ORDER BY place DESC LIMIT $reach;")$'\n'
 }
 
 # job_facts - SQL: a row for each job. The records of a job have consecutive ids in `recent`, from `head` on, the
 # newest.
 job_facts() {
   # SQLite computes row_number() row by row, so only as many records are read as the outer query needs.
-  local numbered='SELECT good, at, place, row_number() OVER (ORDER BY place DESC) AS n FROM newest WHERE'
+  local numbered='SELECT good, at, place, unbroken, row_number() OVER (ORDER BY place DESC) AS n FROM newest WHERE'
   numbered+=" $(of_job job fact.job)"
   sql+="
   CREATE TABLE fact AS
     SELECT job, count(id) AS seen, min(id) AS head, min(id) FILTER (WHERE good) AS good_id,
-      coalesce(min(id) FILTER (WHERE good) - min(id), count(id)) AS streak, NULL AS since, NULL AS first, 0 AS bounded,
-      min(id) FILTER (WHERE at IS NOT NULL) AS timed_id, NULL AS at
+      min(id) FILTER (WHERE good OR NOT unbroken) AS stop_id, NULL AS streak, NULL AS since, NULL AS first,
+      0 AS bounded, min(id) FILTER (WHERE at IS NOT NULL) AS timed_id, NULL AS at
     FROM wanted LEFT JOIN recent USING (job) GROUP BY job;
+  -- A streak reaches back to the last success, or to where a prune has removed runs. The last run counts at any rate.
+  UPDATE fact SET streak = max(coalesce(stop_id - head, seen), seen > 0 AND good_id IS NOT head);
   -- If all records read so far are failures: read on, to the success before them, or up to the longest streak counted.
-  UPDATE fact SET (streak, bounded) = (SELECT n - 1, good FROM ($numbered) WHERE good OR n > $LONGEST_STREAK LIMIT 1)
-    WHERE good_id IS NULL AND seen = $reach;
+  UPDATE fact SET (streak, bounded) = (SELECT n - 1, good FROM ($numbered)
+      WHERE good OR NOT unbroken OR n > $LONGEST_STREAK LIMIT 1)
+    WHERE stop_id IS NULL AND seen = $reach;
   UPDATE fact SET bounded = 0, streak = (SELECT count(*) FROM newest WHERE $(of_job job fact.job)) WHERE streak IS NULL;
-  UPDATE fact SET bounded = 1 WHERE good_id > head;
+  UPDATE fact SET bounded = 1 WHERE good_id > head AND good_id = stop_id;
   UPDATE fact SET (since, first) = (SELECT at, place FROM recent WHERE id = head + streak - 1)
     WHERE streak BETWEEN 1 AND seen;
   UPDATE fact SET (since, first) = (SELECT at, place FROM ($numbered) WHERE n = fact.streak LIMIT 1)

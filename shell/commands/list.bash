@@ -55,7 +55,8 @@ failing=1
 set_percent percent successes '(runs - unknowns)'
 set_percent_text percent_text successes '(runs - unknowns)' 1
 select="SELECT ${host_column}job_id, runs, unknowns, successes, failures, $percent AS percent,
-    last_run, last_run_us AS last_us, streak > 0 AS last_success, abs(streak) AS streak
+    last_run, last_run_us AS last_us, abs(streak) AS streak,
+    CASE WHEN streak THEN streak > 0 ELSE last_success IS last_run END AS last_success
   FROM task_stats WHERE runs > 0 AND $known_jobs AND $failing ORDER BY $order${host_column}job_id"
 
 if [[ -n $format ]]; then

@@ -108,7 +108,7 @@ statements() {
   gauge taskresults_job_last_success_timestamp_seconds 'When the last successful run of the job finished.' \
     "$(seconds last_success_us)"
   gauge taskresults_job_last_run_success 'Whether the last run of the job succeeded.' \
-    'CASE WHEN streak > 0 THEN 1 WHEN streak < 0 THEN 0 END'
+    'CASE WHEN streak THEN streak > 0 WHEN successes + failures THEN last_success_us IS last_run_us END'
   gauge taskresults_job_last_run_duration_seconds 'How long the last run of the job took.' "printf('%.6f', took)" \
     '(SELECT * FROM job WHERE took IS NOT NULL)'
   gauge taskresults_job_consecutive_failures 'Failures of the job in a row, up to now.' 'max(0, -streak)'

@@ -103,13 +103,14 @@ source=task_runs
 set_if_logged took 'CASE WHEN started_us <= time_us THEN time_us - started_us END'
 
 # A quantile is the duration at that place, rounded up, among those that are known, in order: the nearest rank.
-# A failure's streak is told by how many successes of its job came before it.
+# A failure's streak is told by how many successes of its job came before it. The worst one is looked for behind the
+# last place where a prune has removed runs.
 select="WITH
   run AS MATERIALIZED (SELECT ${host_column}$job AS job_id, job_id AS own_job, $period AS period, $place AS place,
-    time_us, ok AS good, $took AS took FROM $source WHERE $condition),
+    time_us, ok AS good, unbroken, $took AS took FROM $source WHERE $condition),
   marked AS (SELECT *, sum(good) OVER (PARTITION BY ${host_column}own_job, period ORDER BY place) AS streak FROM run),
   worst AS (SELECT ${host_column}job_id, period, max(failures) AS worst_streak
-    FROM (SELECT ${host_column}job_id, period, count(*) AS failures FROM marked WHERE NOT good
+    FROM (SELECT ${host_column}job_id, period, count(*) AS failures FROM marked WHERE NOT good AND unbroken
       GROUP BY ${host_column}own_job, period, streak) GROUP BY ${host_column}job_id, period),
   part AS (SELECT ${host_column}job_id, period, count(*) AS runs, count(good) AS known_runs,
     coalesce(sum(good), 0) AS successes, min(time_us) AS first_us,

@@ -19,7 +19,7 @@ INSERT OR IGNORE INTO scheduled SELECT $job_key FROM task_jobs
 
 # missing_slots - SQL: missed slots as events, to be added to those of `run`.
 missing_slots() {
-  printf '%s' "UNION ALL SELECT job_id, at, 0, 1, 0, 0, 0 FROM slot WHERE is_missed"
+  printf '%s' "UNION ALL SELECT job_id, at, 0, 1, 0, 0, 0, 1 FROM slot WHERE is_missed"
 }
 
 # choose_slots - sets `slots_condition`, SQL: the jobs whose slots count. If a job's file or log cannot be read, its

@@ -11,7 +11,8 @@ counted() {
 }
 
 # The steps: records in the order of time; from these, the times at which a job went up or down; from one such change to
-# the next lasts a spell, and the window has the part of it between `since` and `until`.
+# the next lasts a spell, and the window has the part of it between `since` and `until`. Where a prune has removed runs
+# from the middle of a file (`gap`), nobody knows what a job was; so its first spell begins behind that.
 sla_tables() {
   event_table
   pause_table
@@ -21,7 +22,9 @@ sla_tables() {
 
 event_table() {
   local events="SELECT * FROM run"
-  printf '%s\n' "CREATE TABLE run AS $(run_select);"
+  printf '%s\n' "CREATE TABLE run AS $(run_select);
+CREATE TABLE gap(job_id TEXT PRIMARY KEY, at INTEGER) WITHOUT ROWID;
+INSERT INTO gap SELECT job_id, max(at) FROM run WHERE NOT unbroken AND at IS NOT NULL GROUP BY job_id;"
   [[ ! -v opt[count] ]] || { slot_tables; events+=" $(missing_slots)"; }
   printf '%s\n' "CREATE TABLE event(place INTEGER PRIMARY KEY, job_id TEXT, at INTEGER, good INTEGER, is_slot INTEGER,
   is_slow INTEGER, is_untold INTEGER);
@@ -34,14 +37,14 @@ INSERT INTO event(job_id, at, good, is_slot, is_slow, is_untold)
 run_select() {
   if [[ $max_duration == NULL ]]; then
     printf '%s' "SELECT $job_key AS job_id, time_us AS at, ok AS good, 0 AS is_slot, 0 AS is_slow, 0 AS is_untold,
-      $place AS place FROM $records WHERE $known_runs AND $condition"
+      $place AS place, unbroken FROM $records WHERE $known_runs AND $condition"
   elif [[ -z $logs_known$is_mapped ]]; then
     printf '%s' "SELECT $job_key AS job_id, time_us AS at, ok AS good, 0 AS is_slot, 0 AS is_slow, ok AS is_untold,
-      $place AS place FROM $records WHERE $known_runs AND $condition"
+      $place AS place, unbroken FROM $records WHERE $known_runs AND $condition"
   else
     printf '%s' "SELECT job_id, at, ok AND took <= $max_duration IS NOT 0 AS good, 0 AS is_slot,
-        ok AND took > $max_duration IS 1 AS is_slow, ok AND took IS NULL AS is_untold, place
-      FROM (SELECT $job_key AS job_id, time_us AS at, ok, $place AS place,
+        ok AND took > $max_duration IS 1 AS is_slow, ok AND took IS NULL AS is_untold, place, unbroken
+      FROM (SELECT $job_key AS job_id, time_us AS at, ok, $place AS place, unbroken,
           CASE WHEN started_us <= time_us THEN time_us - started_us END AS took
         FROM task_runs WHERE $known_runs AND $condition)"
   fi
@@ -64,8 +67,10 @@ INSERT INTO pause
 
 spell_tables() {
   printf '%s\n' "CREATE TABLE spell AS
-  WITH change AS (SELECT this.* FROM event AS this LEFT JOIN event AS last ON last.place = this.place - 1
-      AND last.job_id = this.job_id AND last.at IS NOT NULL
+  WITH known AS (SELECT event.* FROM event LEFT JOIN gap USING (job_id) WHERE gap.at IS NULL OR event.at > gap.at),
+  change AS (SELECT this.* FROM known AS this LEFT JOIN event AS last ON last.place = this.place - 1
+      AND last.job_id = this.job_id AND last.at IS NOT NULL AND NOT EXISTS
+        (SELECT 1 FROM gap WHERE gap.job_id = last.job_id AND gap.at >= last.at)
     WHERE this.at < $to AND this.good IS NOT last.good),
   spell AS (SELECT job_id, good, at AS began, lead(at) OVER (PARTITION BY job_id ORDER BY place) AS ended FROM change)
   SELECT *, max(began, $from) AS since, coalesce(ended, $to) AS until

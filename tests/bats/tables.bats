@@ -13,7 +13,7 @@ record() {
 
 # --- columns -------------------------------------------------------------------------------------------------------
 
-@test "task_results has its columns in order, six of them hidden" {
+@test "task_results has its columns in order, seven of them hidden" {
   assert_rows 'timestamp|TEXT|0
 job_id|TEXT|0
 job_name|TEXT|0
@@ -25,7 +25,8 @@ time_us|INTEGER|1
 offset|INTEGER|1
 record|TEXT|1
 ok|INTEGER|1
-host|TEXT|1' "SELECT name, type, hidden FROM pragma_table_xinfo('task_results')"
+host|TEXT|1
+unbroken|INTEGER|1' "SELECT name, type, hidden FROM pragma_table_xinfo('task_results')"
 }
 
 @test "task_rejects has its columns in order, job, host and segment hidden" {

@@ -48,6 +48,7 @@ static void must_be_same(const TrReceipt *a, const TrReceipt *b) {
   MUST(a->lines == b->lines && a->records == b->records && a->failures == b->failures && a->bytes == b->bytes);
   MUST(a->untimed == b->untimed && a->untimed_failures == b->untimed_failures);
   MUST(a->is_replaced == b->is_replaced && a->days == b->days);
+  MUST(a->unbroken_from == b->unbroken_from && a->unbroken_hash == b->unbroken_hash);
   for (size_t i = 0; i < a->days; i++) {
     const TrReceiptDay *x = &a->day[i], *y = &b->day[i];
     MUST(x->day == y->day && x->runs == y->runs && x->failures == y->failures);
