@@ -21,7 +21,7 @@
 **   force 1           prune even if the guard refuses (ext/prune/guard.c): a `since` later than now, `keep` 0 alone, or
 **                     if no record would be left in any job
 **   offline 1         no writer runs: prune where leases or an atomic exchange are missing, too
-**   archive 1         what goes is archived (ext/prune/archive_file.c). Then it is always the beginning of the file:
+**   archive 1         what goes is archived (ext/prune/archive_segment.c). Then it is always the beginning of the file:
 **                     the newest line that has to go, and all before it
 **   receipt 0         leave no receipt (ext/prune/receipt_file.c); then the lines that go need not be read
 **   unshipped 1       drop lines that `taskresults ship` has not read yet; without it, they stay

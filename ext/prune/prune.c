@@ -7,7 +7,7 @@
 **      select       which lines are kept                                                            (select.c)
 **      sealed       if the file is sealed, it has to match                                          (sealed.c)
 **   3  copy         the kept lines to a temporary, synced                                           (copy.c)
-**      archive      what goes is compressed, if it is to be archived, synced                        (archive_file.c)
+**      archive      what goes is compressed, if it is to be archived, synced                     (archive_segment.c)
 **      receipt      and is read and counted, for the job's receipts, synced                         (receipt_file.c)
 **   4  wait         until nobody has the file open for writing; else busy, and nothing was changed  (lease.c)
 **      journal      which inodes are about to be exchanged, synced                                  (journal.c)

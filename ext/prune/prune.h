@@ -23,7 +23,8 @@
 ** prune/copy.c - the kept lines -> a temporary file that can take the old one's place
 ** prune/lease.c - leases: make sure that nobody has a file open, and let others wait who open it
 ** prune/journal.c - what a killed prune leaves for the next one, so that it can go on
-** prune/archive_file.c - what is archived is made safe before the exchange, and gets its name behind it
+** prune/archive_file.c - the archive of the job, and which of its segments count: a pending one gets its name, or goes
+** prune/archive_segment.c - the lines that a prune archives -> a new segment, which is pending
 ** prune/sum_up.c - the lines that go -> their receipt, and their segment of the archive
 ** prune/sealed.c - a sealed file is pruned only if it matches its seals; and its receipt carries them on
 ** prune/receipt_file.c - the receipt is made safe before the exchange, and appended to the job's others behind it
@@ -286,6 +287,15 @@ bool tr_archive_is_pending(const TrPrune *prune, struct stat *found); /* the int
 TR_CHECKED int tr_archive_discard(TrPrune *prune, char **message);
 TR_CHECKED bool tr_archive_take_back(TrPrune *prune); /* false: it is still there */
 void tr_archive_close(TrPrune *prune);
+/* Between the two files. enter: opens the archive, or makes it. drop_pending: our own one, which is not needed. */
+#define TR_WITHOUT_ARCHIVE "to remove the lines for good: without 'archive', 1, or --archive"
+TR_CHECKED int tr_archive_enter(TrPrune *prune, bool makes, char **message);
+TR_CHECKED int tr_archive_sync(const TrPrune *prune, char **message); /* on disk before anything else goes */
+bool tr_archive_parse_name(const TrPrune *prune, const char *text, TrSegmentName *name);
+void tr_archive_name_pending(TrPruneArchive *archive, uint64_t source);
+void tr_archive_close_pending(TrPruneArchive *archive);
+TR_CHECKED int tr_archive_drop_pending(TrPrune *prune, char **message);
+TR_CHECKED int tr_archive_error(const TrPrune *prune, int reason, const char *name, const char *what, char **message);
 TR_CHECKED int tr_moves_append(const TrPrune *prune, char **message); /* durable on return */
 TR_CHECKED int tr_sealed_check(TrPrune *prune, char **message);       /* before anything is changed */
 TR_CHECKED int tr_sealed_carry(TrPrune *prune, TrReceipt *receipt,
