@@ -247,6 +247,10 @@ TR_CHECKED int tr_receipt_parse(const char *text, size_t length, TrReceipt *rece
 #define TR_RECEIPTS_WHAT "the receipts of prunes"
 #define TR_PENDING_NAME_SIZE 32
 
+/* Opens the folder in a directory of results, which messages name by its path. fd is -1 if there is none. */
+TR_CHECKED int tr_receipts_enter(TrOwnFolder *folder, int dir_fd, const char *dir_path, bool makes, char **message);
+char *tr_receipts_path(const char *dir_path); /* of the folder, for messages. NULL: out of memory */
+
 /* The name in the folder of a receipt that has not been appended yet. */
 void tr_receipts_pending_name(const char *job_id, size_t length, char out[TR_PENDING_NAME_SIZE]);
 

@@ -15,6 +15,14 @@
 #include <fcntl.h>
 #include <string.h>
 
+int tr_receipts_enter(TrOwnFolder *folder, int dir_fd, const char *dir_path, bool makes, char **message) {
+  return tr_own_folder_open(folder, dir_fd, dir_path, TR_RECEIPTS_FOLDER, makes, TR_RECEIPTS_WHAT, message);
+}
+
+char *tr_receipts_path(const char *dir_path) {
+  return sqlite3_mprintf("%s/" TR_OWN_FOLDER "/" TR_RECEIPTS_FOLDER, dir_path);
+}
+
 void tr_receipts_pending_name(const char *job_id, size_t length, char out[TR_PENDING_NAME_SIZE]) {
   sqlite3_snprintf(TR_PENDING_NAME_SIZE, out, "%016llx.pending", (unsigned long long)tr_hash_bytes(job_id, length));
 }

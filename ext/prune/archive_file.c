@@ -68,10 +68,19 @@ int tr_archive_enter(TrPrune *prune, bool makes, char **message) {
 static int list_archive(TrPrune *prune, char **message) {
   TrPruneArchive *archive = &prune->archive;
   TrDir folder = *prune->dir;
+  char *what = NULL;
   tr_name_list_free(&archive->names);
   archive->names = (TrNameList){0};
   folder.fd = archive->folder.fd;
-  return folder.fd < 0 ? SQLITE_OK : tr_dir_list(&folder, prune->poll, add_segment_name, prune, message);
+  if (folder.fd < 0) return SQLITE_OK;
+  int code = tr_dir_list(&folder, prune->poll, add_segment_name, prune, &what);
+  if (what) {
+    tr_prune_error(prune, code, message, 0,
+                   "has an archive, " TR_OWN_FOLDER "/" TR_ARCHIVE_DIRECTORY "/%s, that cannot be listed: %s",
+                   prune->file_name, what);
+  }
+  sqlite3_free(what);
+  return code;
 }
 
 bool tr_archive_names_source(const TrPrune *prune, uint64_t inode) {

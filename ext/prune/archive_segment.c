@@ -53,10 +53,9 @@ static int raise_to_receipts(TrPrune *prune, int64_t *highest, char **message) {
   TrOwnFolder folder = {.fd = -1};
   TrDir dir = *prune->dir;
   char *what = NULL;
-  int code =
-      tr_own_folder_open(&folder, prune->dir->fd, prune->dir->path, TR_RECEIPTS_FOLDER, false, TR_RECEIPTS_WHAT, NULL);
+  int code = tr_receipts_enter(&folder, prune->dir->fd, prune->dir->path, false, NULL);
   if (code != SQLITE_OK || folder.fd < 0) return code == SQLITE_NOMEM ? code : SQLITE_OK;
-  char *path = sqlite3_mprintf("%s/" TR_OWN_FOLDER "/" TR_RECEIPTS_FOLDER, prune->dir->path);
+  char *path = tr_receipts_path(prune->dir->path);
   dir.fd = folder.fd;
   dir.path = path;
   code = path ? read_receipts(prune, &dir, highest, &what) : SQLITE_NOMEM;

@@ -51,11 +51,10 @@ static int enter_receipts(TrCountedReceipts *counted, const TrHistory *history, 
       sqlite3_mprintf("%s%s%.*s", history->base->path, *below ? "/" : "", *below ? (int)strlen(below) - 1 : 0, below);
   int code = counted->directory && path ? SQLITE_OK : SQLITE_NOMEM;
   if (code == SQLITE_OK) {
-    code = tr_own_folder_open(&counted->folder, history->dir.fd, path, TR_RECEIPTS_FOLDER, false, TR_RECEIPTS_WHAT,
-                              message);
+    code = tr_receipts_enter(&counted->folder, history->dir.fd, path, false, message);
   }
   if (code == SQLITE_OK) {
-    counted->folder_path = sqlite3_mprintf("%s/" TR_OWN_FOLDER "/" TR_RECEIPTS_FOLDER, path);
+    counted->folder_path = tr_receipts_path(path);
     if (counted->folder_path == NULL) code = SQLITE_NOMEM;
   }
   sqlite3_free(path);

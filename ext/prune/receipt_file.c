@@ -76,8 +76,7 @@ static int close_to_others(const TrPrune *prune, int fd, const struct stat *foun
 
 static int open_receipts_folder(TrPrune *prune, bool makes, char **message) {
   char *what = NULL;
-  int code = tr_own_folder_open(&prune->receipt.folder, prune->dir->fd, prune->dir->path, TR_RECEIPTS_FOLDER, makes,
-                                TR_RECEIPTS_WHAT, &what);
+  int code = tr_receipts_enter(&prune->receipt.folder, prune->dir->fd, prune->dir->path, makes, &what);
   if (code == SQLITE_OK && prune->receipt.folder.fd < 0) {
     return receipt_error(prune, 0, "", "is missing, with the receipt of an interrupted prune", message);
   }

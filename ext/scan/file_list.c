@@ -107,7 +107,7 @@ static int list_archives(NewNames *fresh, TrDir *dir, char **message) {
 static int list_receipts(NewNames *fresh, TrDir *dir, char **message) {
   TrOwnFolder folder;
   if (fresh->list->visitor.visit == NULL) return SQLITE_OK;
-  int code = tr_own_folder_open(&folder, dir->fd, dir->path, TR_RECEIPTS_FOLDER, false, TR_RECEIPTS_WHAT, message);
+  int code = tr_receipts_enter(&folder, dir->fd, dir->path, false, message);
   TrDir receipts = {.fd = folder.fd, .store = dir->store, .path = dir->path};
   if (code == SQLITE_OK && folder.fd >= 0) code = tr_dir_list(&receipts, fresh->list->poll, list_entry, fresh, message);
   tr_own_folder_close(&folder);

@@ -115,7 +115,7 @@ int tr_eras_load(TrSeals *seals, const TrDir *dir, const char *job_id, size_t le
   tr_receipts_pending_name(job_id, length, pending_name);
   int code = begin_first_era(seals, job_id, length, chain);
   if (code == SQLITE_OK) {
-    code = tr_own_folder_open(&folder, dir->fd, dir->path, TR_RECEIPTS_FOLDER, false, TR_RECEIPTS_WHAT, message);
+    code = tr_receipts_enter(&folder, dir->fd, dir->path, false, message);
   }
   if (code != SQLITE_OK || folder.fd < 0) return code;
   TrDir place = {.fd = folder.fd, .store = dir->store, .path = dir->path};

@@ -118,7 +118,7 @@ static int find_in_directory(void *context, TrDir *dir, TrBytes host, char **mes
   (void)host;
   ReceiptSearch *search = context;
   TrOwnFolder folder;
-  int code = tr_own_folder_open(&folder, dir->fd, dir->path, TR_RECEIPTS_FOLDER, false, TR_RECEIPTS_WHAT, message);
+  int code = tr_receipts_enter(&folder, dir->fd, dir->path, false, message);
   if (code != SQLITE_OK || folder.fd < 0) return code;
   const TrJobTerm *exact = tr_filter_exact_jobs(search->filter);
   TrDir receipts = {.fd = folder.fd, .store = dir->store, .path = dir->path};
@@ -154,11 +154,10 @@ int tr_receipt_files_find(TrReceiptFiles *files, const TrSettings *settings, con
 static int enter_directory(TrReceiptFiles *files, const char *directory, char **message) {
   if (files->directory == directory) return SQLITE_OK;
   leave_directory(files);
-  files->folder_path = sqlite3_mprintf("%s/" TR_OWN_FOLDER "/" TR_RECEIPTS_FOLDER, directory);
+  files->folder_path = tr_receipts_path(directory);
   int code = files->folder_path ? tr_dir_open(&files->dir, files->store, directory, message) : SQLITE_NOMEM;
   if (code == SQLITE_OK) {
-    code = tr_own_folder_open(&files->folder, files->dir.fd, directory, TR_RECEIPTS_FOLDER, false, TR_RECEIPTS_WHAT,
-                              message);
+    code = tr_receipts_enter(&files->folder, files->dir.fd, directory, false, message);
   }
   if (code != SQLITE_OK) return code;
   tr_dir_close(&files->dir);
