@@ -33,7 +33,7 @@
 int tr_archive_error(const TrPrune *prune, int reason, const char *name, const char *what, char **message) {
   int code = reason ? tr_error_code(reason) : SQLITE_ERROR;
   return tr_prune_error(prune, code, message, reason,
-                        "cannot be archived (" TR_WITHOUT_ARCHIVE "): " TR_OWN_FOLDER "/" TR_ARCHIVE_DIRECTORY
+                        "cannot be archived (" TR_ARCHIVE_REMEDY "): " TR_OWN_FOLDER "/" TR_ARCHIVE_DIRECTORY
                         "/%s/%s %s",
                         prune->file_name, name, what);
 }
@@ -60,7 +60,7 @@ int tr_archive_enter(TrPrune *prune, bool makes, char **message) {
   snprintf(folder, sizeof folder, TR_ARCHIVE_DIRECTORY "/%s", prune->file_name);
   int code = tr_own_folder_open(&archive->folder, prune->dir->fd, prune->dir->path, folder, makes,
                                 "the archive of the job", &what);
-  if (what) tr_prune_error(prune, code, message, 0, "cannot be archived (" TR_WITHOUT_ARCHIVE "): %s", what);
+  if (what) tr_prune_error(prune, code, message, 0, "cannot be archived (" TR_ARCHIVE_REMEDY "): %s", what);
   sqlite3_free(what);
   return code;
 }

@@ -59,7 +59,7 @@ static int raise_to_receipts(TrPrune *prune, int64_t *highest, char **message) {
   dir.fd = folder.fd;
   dir.path = path;
   code = path ? read_receipts(prune, &dir, highest, &what) : SQLITE_NOMEM;
-  if (what) tr_prune_error(prune, code, message, 0, "cannot be archived (" TR_WITHOUT_ARCHIVE "): %s", what);
+  if (what) tr_prune_error(prune, code, message, 0, "cannot be archived (" TR_ARCHIVE_REMEDY "): %s", what);
   sqlite3_free(what);
   sqlite3_free(path);
   tr_own_folder_close(&folder);

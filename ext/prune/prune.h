@@ -288,7 +288,7 @@ TR_CHECKED int tr_archive_discard(TrPrune *prune, char **message);
 TR_CHECKED bool tr_archive_take_back(TrPrune *prune); /* false: it is still there */
 void tr_archive_close(TrPrune *prune);
 /* Between the two files. enter: opens the archive, or makes it. drop_pending: our own one, which is not needed. */
-#define TR_WITHOUT_ARCHIVE "to remove the lines for good: without 'archive', 1, or --archive"
+#define TR_ARCHIVE_REMEDY "to remove the lines for good: without 'archive', 1, or --archive"
 TR_CHECKED int tr_archive_enter(TrPrune *prune, bool makes, char **message);
 TR_CHECKED int tr_archive_sync(const TrPrune *prune, char **message); /* on disk before anything else goes */
 bool tr_archive_parse_name(const TrPrune *prune, const char *text, TrSegmentName *name);
