@@ -95,8 +95,9 @@ typedef struct
   uint8_t slot;
 } TrFixedValue;
 
-/* The layout of a line under a mapping: values at any depth, so that nested ones are compared, too. It is direct if each
-** value belongs to one column at most, and those that decide are the same in each line: then the verdict is, too. */
+/* The layout of a line under a mapping: values at any depth, so that nested ones are compared, too. It is direct if
+** each value belongs to one column at most, and those that decide are the same in each line: then the verdict is,
+** too. */
 #define TR_MAPPED_STEPS 24
 #define TR_FIXED_VALUES 8
 typedef struct TrMappedLayout {
