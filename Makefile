@@ -16,7 +16,7 @@ OBJCOPY ?= objcopy
 
 # From the lowest to the highest: each folder includes only folders before it (ext/tr.h is the map, .ci/lint keeps the
 # order).
-FOLDERS := base mapping read figures scheduler write export codec history seal query marks prune scan tables functions
+FOLDERS := base mapping read figures scheduler write export codec history index seal query marks prune scan tables functions
 SOURCES := $(foreach folder,$(FOLDERS),$(sort $(wildcard ext/$(folder)/*.c))) ext/extension.c
 
 # Elsewhere than on Linux, ext/base/platform_posix.c is compiled instead of platform_linux.c. make PLATFORM=posix does so

@@ -11,6 +11,7 @@
 **   export/     rows -> a CSV file
 **   codec/      a compressed file <-> its text: gzip, zstd, and the frames of our archives
 **   history/    a job -> its segments: the live file, what rotations and archives keep of it; receipts of prunes
+**   index/      a cache of what the lines of a job's live file say, so that only new ones have to be read
 **   query/      what a query asks for: of which directory, which files and which lines
 **   seal/       a job's lines -> the head of a chain over them, and whether they still lead there
 **   marks/      how far `taskresults ship` has come in the files of jobs
@@ -41,6 +42,7 @@
 #include "export/export.h"
 #include "codec/codec.h"
 #include "history/history.h"
+#include "index/index.h"
 #include "seal/seal.h"
 #include "query/query.h"
 #include "marks/marks.h"
