@@ -9,8 +9,10 @@ libdir  ?= $(PREFIX)/lib
 # libcrypto, which is loaded when it is needed, and not linked: then receipts of prunes have no SHA-256.
 WITH_ARCHIVE ?= 1
 WITH_SEAL ?= 1
+# WITH_INDEX=0 leaves out the index of results, which needs the header of libxxhash (and not the library).
+WITH_INDEX ?= 1
 LINKED  := libcjson $(if $(filter-out 0,$(WITH_ARCHIVE)),zlib libzstd)
-PKGS    := sqlite3 $(LINKED) $(if $(filter-out 0,$(WITH_SEAL)),libcrypto)
+PKGS    := sqlite3 $(LINKED) $(if $(filter-out 0,$(WITH_SEAL)),libcrypto) $(if $(filter-out 0,$(WITH_INDEX)),libxxhash)
 PKG_CONFIG ?= pkg-config
 OBJCOPY ?= objcopy
 
@@ -39,7 +41,7 @@ LARGE_FILES = $(eval LARGE_FILES := $(if $(filter 4,$(shell echo __SIZEOF_LONG__
 
 # Recursive (=) on purpose: pkg-config runs only when something is compiled, after `deps` has installed it.
 PKG_CFLAGS = $(LARGE_FILES) $(shell $(PKG_CONFIG) --cflags $(PKGS)) $(if $(filter 0,$(WITH_ARCHIVE)),-DTR_WITHOUT_ARCHIVE) \
-             $(if $(filter 0,$(WITH_SEAL)),-DTR_WITHOUT_DIGEST)
+             $(if $(filter 0,$(WITH_SEAL)),-DTR_WITHOUT_DIGEST) $(if $(filter 0,$(WITH_INDEX)),-DTR_WITHOUT_INDEX)
 LINKED_LIBS = $(shell $(PKG_CONFIG) --libs $(LINKED))
 SQLITE_LIBS = $(shell $(PKG_CONFIG) --libs sqlite3)
 WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wconversion -Wno-sign-conversion

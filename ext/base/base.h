@@ -126,7 +126,9 @@ int tr_descriptor_named(int dir_fd, const char *name);  /* of /proc/self/fd: our
 TR_CHECKED int tr_reopen_descriptor(int fd, int flags); /* a new one, with other flags; -1: see errno */
 #define TR_PROCESS_HIDDEN (-1)                          /* no errno value: it cannot be known */
 TR_CHECKED int tr_process_read(int64_t pid, char *state, int64_t *started_us); /* its state as ps shows it */
-unsigned tr_processors(void);                                                  /* that this process may run on */
+const char *tr_secure_environment(const char *name); /* NULL as well in a program that runs as somebody else */
+int64_t tr_birth_ns(int fd);                         /* when the file was made; 0: unknown */
+unsigned tr_processors(void);                        /* that this process may run on */
 
 void tr_condition_init(pthread_cond_t *condition); /* for the monotonic clock */
 void tr_condition_wait(pthread_cond_t *condition, pthread_mutex_t *mutex, int milliseconds); /* at the most */

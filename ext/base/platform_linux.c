@@ -150,6 +150,17 @@ int tr_reopen_descriptor(int fd, int flags) {
   return (int)TEMP_FAILURE_RETRY(open(path, flags | O_CLOEXEC));
 }
 
+int64_t tr_birth_ns(int fd) {
+  struct statx found;
+  if (statx(fd, "", AT_EMPTY_PATH, STATX_BTIME, &found) != 0 || !(found.stx_mask & STATX_BTIME)) return 0;
+  return (int64_t)found.stx_btime.tv_sec * 1000000000 + found.stx_btime.tv_nsec;
+}
+
+const char *tr_secure_environment(const char *name) {
+  const char *value = secure_getenv(name);
+  return value && *value ? value : NULL;
+}
+
 /* --- threads ------------------------------------------------------------------------------------------------------ */
 
 /* None of this can fail. */

@@ -30,20 +30,45 @@
 #define TR_INDEX_LEAST_NEW_BYTES (16 * 1024) /* fewer new ones are not saved, but read again */
 #endif
 #define TR_INDEX_MOST_BYTES (64 * 1024 * 1024) /* of a file of the index */
+#define TR_INDEX_SETTLED_US                                                                                            \
+  (2 * TR_US_PER_SECOND) /* a file that has changed since then may change with the same times */
 #define TR_INDEX_HASH_BYTES 16
 
 /* ------------------------------------------------------------------------------------------------------------------
-** index/place.c - where the indexes of a directory of results are
-** index/folders.c - a path, no part of which another user can change
+** index/hash.c - XXH3-128, by libxxhash: finds what has changed by accident, and is no cryptographic hash
 */
+typedef struct TrFastHash TrFastHash;
+
+bool tr_fast_hash_is_there(void); /* false: this build goes without (WITH_INDEX=0), and has no index */
+void tr_fast_hash(const void *bytes, size_t length, uint64_t seed, unsigned char out[TR_INDEX_HASH_BYTES]);
+/* In parts: new, begin, add, end, free; or, after end, begin again. NULL: out of memory. */
+TrFastHash *tr_fast_hash_new(void);
+void tr_fast_hash_begin(TrFastHash *hash, uint64_t seed);
+void tr_fast_hash_add(TrFastHash *hash, const void *bytes, size_t length);
+void tr_fast_hash_end(TrFastHash *hash, unsigned char out[TR_INDEX_HASH_BYTES]);
+void tr_fast_hash_free(TrFastHash *hash);
+/* The bytes [from, to) of a file. False: they cannot be read, or are not there. */
+TR_CHECKED bool tr_fast_hash_add_file(TrFastHash *hash, int fd, int64_t from, int64_t to);
+
+/* ------------------------------------------------------------------------------------------------------------------
+** index/folders.c - a path -> its folder, if nobody else can change what it leads to
+** index/place.c - where the indexes of a directory of results are
+*/
+/* Opens the folder, and makes what is missing if `makes` is set: for us alone. -1: *why is the reason, or empty if it is
+** only missing. */
+TR_CHECKED int tr_folders_open(const char *path, bool makes, char *why, size_t why_size);
+/* The setting TASKRESULTS_INDEX: NULL: off. */
+const char *tr_index_setting(void);
+
 typedef struct TrIndexPlace {
-  int fd;           /* owned: the folder of this directory's indexes; -1: there is none (yet) */
-  char *path;       /* owned: of that folder; NULL: no index is used */
-  char *cache;      /* owned: of the folder with those of all directories; the same */
-  int dir_fd;       /* borrowed: of the directory of results */
-  bool cannot_make; /* the folder is missing, and cannot be made */
-  unsigned asked;   /* files of which nothing new had to be read: see tr_index_load() */
-  char why[256];    /* if no index is used, and it is not off: why, for doctor */
+  int fd;          /* owned: the folder of this directory's indexes; -1: there is none (yet) */
+  char *path;      /* owned: of that folder; NULL: no index is used */
+  char *cache;     /* owned: of the folder with those of all directories; the same */
+  int dir_fd;      /* borrowed: of the directory of results */
+  bool is_closed;  /* the folder cannot be opened or made: no further attempt */
+  uint64_t random; /* the state of a generator */
+  unsigned unread; /* files of which nothing new had to be read: see load.c */
+  char why[256];   /* if no index is used, and it is not off: why, for doctor */
 } TrIndexPlace;
 
 /* `setting`: that of TASKRESULTS_INDEX: NULL or "off", "auto", or the absolute path of a directory. `mapping`: its JSON,
@@ -52,8 +77,10 @@ TR_CHECKED int tr_index_place_open(TrIndexPlace *place, const char *setting, con
                                    const char *mapping, char **message);
 void tr_index_place_close(TrIndexPlace *place);
 static inline bool tr_index_is_on(const TrIndexPlace *place) {
-  return place->path != NULL;
+  return place->path && !place->is_closed;
 }
+/* Opens the folder, and makes it if `makes` is set. False: there is none, or it cannot be used (then is_closed). */
+bool tr_index_place_enter(TrIndexPlace *place, bool makes);
 
 /* ------------------------------------------------------------------------------------------------------------------
 ** index/build.c - lines -> blocks
@@ -88,6 +115,14 @@ typedef struct TrIndexBlock { /* whole lines: [from, to) */
   bool is_owned;
 } TrIndexBlock;
 
+typedef struct TrIndexSaved {    /* the file of the index, as it was read */
+  unsigned char *bytes;          /* owned */
+  int64_t size, whole, outdated; /* bytes: all; up to the last whole frame, with its header; of those, replaced since */
+  uint64_t inode, seed;          /* the seed is that of all hashes */
+  unsigned char last_hash[TR_INDEX_HASH_BYTES]; /* of the last whole frame */
+  bool is_unusable;                             /* it is somebody else's, or no regular file, or too large */
+} TrIndexSaved;
+
 typedef struct TrIndexIdentity { /* of a job's file */
   uint64_t inode;
   int64_t size;
@@ -97,32 +132,43 @@ typedef struct TrIndexIdentity { /* of a job's file */
 
 struct TrIndexBuilder; /* build.c: the block to which lines are being added */
 
-/* A zeroed one is valid: nothing is known. */
+/* A zeroed one is valid: nothing is known, and nothing is added. */
 typedef struct TrIndex {
-  int64_t end;         /* the whole lines before it are known. After add, that is where the next line has to begin */
-  TrIndexBlock *block; /* owned: [0, end), but for the block that is being built */
+  int64_t end;         /* the whole lines before it are known */
+  TrIndexBlock *block; /* owned: of [0, end); after add, without the block that is being built */
   size_t count, room;
+  bool takes_lines; /* lines from `end` on are wanted, and worth to be saved: see tr_index_add() */
   /* What follows is ext/index/'s own. */
-  int fd; /* borrowed: the job's file, which tr_index_add may read */
-  TrIndexIdentity identity;
+  int fd;                         /* borrowed: the job's file */
+  TrIndexIdentity identity;       /* of it, when it was opened */
+  int64_t opened_us;              /* when that was, or a bit later */
+  bool is_draining;               /* a prune of the job is at work, or was killed */
   struct TrIndexBuilder *builder; /* owned */
-  bool is_stopped;                /* nothing more is added */
-  bool wants_save;                /* what is in the file of the index can be better, with no new lines, too */
-  unsigned char *bytes;           /* owned: the file of the index, as it was read */
-  uint64_t seed;                  /* of its hashes */
-  uint64_t index_inode;
-  int64_t index_size, whole_bytes, dead_bytes; /* of that file: all, its whole frames, and what of them is outdated */
-  int64_t saved_end;                           /* what its frames know */
-  size_t saved_count;                          /* of blocks that have not changed since */
+  size_t packed_bytes;            /* of all blocks */
+  bool wants_save;                /* that the file is the same can be told more easily, if this is saved */
+  TrIndexSaved saved;
+  int64_t saved_end;
+  size_t saved_count; /* the first blocks, which are saved as they are */
 } TrIndex;
 
 /* Adds the next lines: in the file's order, from index->end on, each exactly once. Lines that are blank may be missing.
-** A line that is not whole, and what may still change, is not added, nor is anything behind it: then index->end stays.
-** SQLITE_OK or SQLITE_NOMEM; after the latter, the index knows what it knew, and adds nothing more. */
+** A line that is not whole, and what may still change, is not added, nor is anything behind it: then takes_lines is false.
+** SQLITE_OK or SQLITE_NOMEM. The blocks must have been walked before, as the last one goes on. */
 TR_CHECKED int tr_index_add(TrIndex *index, const TrParsed *lines, unsigned count);
 /* Ends the block that is being built, so that the blocks tell of all of [0, end). tr_index_save calls it. */
 TR_CHECKED int tr_index_finish(TrIndex *index);
 void tr_index_free(TrIndex *index); /* it is a zeroed one then */
+
+static inline bool tr_index_is_full(const TrIndex *index) { /* more would not fit into its file */
+  return index->packed_bytes > TR_INDEX_MOST_BYTES / 4 * 3;
+}
+void tr_index_builder_free(TrIndex *index);
+/* For load.c: hashes the last block again, so that it can go on. *is_same: it is what was hashed before. */
+TR_CHECKED int tr_index_resume(TrIndex *index, bool *is_same);
+
+#define TR_PACKED_MOST_BYTES 20
+/* Writes the record that follows *last in its block, and makes it the last. Returns the bytes written. */
+size_t tr_packed_put(unsigned char out[TR_PACKED_MOST_BYTES], TrIndexed *last, const TrIndexed *record);
 
 typedef struct TrIndexWalk {
   const unsigned char *at, *stop; /* in the packed records of a block */
@@ -133,15 +179,40 @@ void tr_index_walk_begin(TrIndexWalk *walk, const TrIndex *index, size_t block);
 bool tr_index_walk_next(TrIndexWalk *walk, TrIndexed *record); /* false: the block has no more */
 
 /* ------------------------------------------------------------------------------------------------------------------
+** index/frame.c - blocks <-> the bytes of the file of an index
+*/
+#define TR_INDEX_PAGE_BYTES 4096
+#define TR_INDEX_BLOCK_HEADER_BYTES (8 + 6 * 4 + 2 * 8 + TR_INDEX_HASH_BYTES + 4) /* before its packed records */
+
+typedef struct TrIndexHead { /* of a frame: of which file, and up to where */
+  TrIndexIdentity identity;
+  int64_t opened_us; /* when the file was that */
+  int64_t end;
+  unsigned char first_page[TR_INDEX_HASH_BYTES], last_page[TR_INDEX_HASH_BYTES]; /* of [0, end) */
+} TrIndexHead;
+
+/* index->saved.bytes -> the blocks, and the head of the last whole frame; what is wrong just ends them. *has_head: there
+** is one. SQLITE_OK or SQLITE_NOMEM. */
+TR_CHECKED int tr_index_decode(TrIndex *index, TrIndexHead *head, bool *has_head);
+/* The bytes to be written at index->saved.whole: a frame with the blocks from `first` on; if `whole` is 0, behind the
+** header of the file. The caller frees them. NULL: out of memory. */
+unsigned char *tr_index_encode(const TrIndex *index, const TrIndexHead *head, size_t first, size_t *length);
+bool tr_index_hash_pages(const TrIndex *index, TrIndexHead *head); /* sets both. False: the file cannot be read */
+
+/* ------------------------------------------------------------------------------------------------------------------
 ** index/load.c - the file of an index -> what is known, if it is believed
 ** index/save.c - what is known -> the file of the index
 */
-/* `file` is open, and its stat that of the open file. If nothing is known, *index is valid, and lines can be added.
-** SQLITE_OK, SQLITE_NOMEM or SQLITE_INTERRUPT. The descriptor of `file` is borrowed until tr_index_free(). */
+/* `file` is open, and its stat that of the open file. SQLITE_OK, SQLITE_NOMEM or SQLITE_INTERRUPT. The descriptor of
+** `file` is borrowed until tr_index_save(). *index can be freed in any case. */
 TR_CHECKED int tr_index_load(TrIndexPlace *place, const char *file_name, const TrFile *file, TrPoll *poll,
                              TrIndex *index);
-/* Only after all lines up to the end of the file were added, or not at all: saves what is known, if it is worth it. */
+/* Saves what is known, if it is worth it. Afterwards, the index can only be freed. */
 void tr_index_save(TrIndexPlace *place, const char *file_name, TrIndex *index);
+
+/* The file of an index: only ours, regular, with one name. -1: there is none, or *is_unusable. */
+TR_CHECKED int tr_index_file_open(const TrIndexPlace *place, const char *file_name, int flags, struct stat *found,
+                                  bool *is_unusable);
 
 #pragma GCC visibility pop
 #endif /* TR_INDEX_H */
