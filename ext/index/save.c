@@ -17,6 +17,8 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#define A_PAGE 4096
+
 /* Is it what tr_index_load() has read? */
 static bool is_as_read(const TrIndexSaved *saved, int fd) {
   struct stat now;
@@ -67,9 +69,11 @@ static bool is_worth_saving(const TrIndex *index) {
          (index->wants_save && index->end >= index->saved_end);
 }
 
-/* From which block on is it written? From the first, if more than half of the file is outdated. */
+/* From which block on is it written? From the first, if more than half of the file is outdated; but not if it takes only
+** a page of the disk in any case. */
 static size_t first_to_save(TrIndex *index) {
-  if (index->saved_count && index->saved.outdated <= index->saved.whole / 2) return index->saved_count;
+  if (index->saved_count && (index->saved.outdated <= index->saved.whole / 2 || index->saved.whole < A_PAGE))
+    return index->saved_count;
   index->saved.whole = 0;
   return 0;
 }
