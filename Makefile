@@ -88,7 +88,8 @@ RELEASE := -DNDEBUG
 # A build with tiny limits, so that tests reach them: a read buffer of 7 bytes (every boundary falls everywhere; its rows
 # are compared with the real ones), files shared by two threads from 64 bytes on, transactions of at most 100,000 bytes.
 SMALL_LIMITS := -DTR_SHARE_BYTES=64 -DTR_BLOCK_BYTES=61 -DTR_BLOCK_LINES=3 -DTR_BLOCK_LINE_BYTES=4096 -DTR_TIMES_AT_ONCE=3 -DTR_MOST_HELD_FILES=2 -DTR_RECEIPT_MAX_DAYS=100 \
-                -DTR_ARCHIVE_FRAME_BYTES=2000 -DTR_ARCHIVE_TAKE_BYTES=3000
+                -DTR_ARCHIVE_FRAME_BYTES=2000 -DTR_ARCHIVE_TAKE_BYTES=3000 -DTR_INDEX_BLOCK_BYTES=500 -DTR_INDEX_LEAST_BYTES=100 \
+                -DTR_INDEX_LEAST_NEW_BYTES=50
 TINY_LIMITS := $(SMALL_LIMITS) -DTR_READ_BYTES=7 -DTR_MAX_BATCH_BYTES=100000
 TINY_OBJECTS := $(SOURCES:%.c=build/tiny/%.o)
 build/tiny/taskresults.so: $(TINY_OBJECTS)

@@ -65,6 +65,7 @@ static int register_acting_functions(TrConnection *connection) {
   if (code == SQLITE_OK) code = tr_prune_register(connection);
   if (code == SQLITE_OK) code = tr_policy_register(connection);
   if (code == SQLITE_OK) code = tr_seals_register(connection);
+  if (code == SQLITE_OK) code = tr_indexes_register(connection);
   if (code == SQLITE_OK) code = tr_export_register(connection);
   return code;
 }

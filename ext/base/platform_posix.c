@@ -234,6 +234,16 @@ int tr_process_read(int64_t pid, char *state, int64_t *started_us) {
   return TR_PROCESS_HIDDEN;
 }
 
+int64_t tr_birth_ns(int fd) {
+  (void)fd;
+  return 0;
+}
+
+const char *tr_secure_environment(const char *name) {
+  const char *value = getuid() == geteuid() && getgid() == getegid() ? getenv(name) : NULL;
+  return value && *value ? value : NULL;
+}
+
 unsigned tr_processors(void) {
   long processors = sysconf(_SC_NPROCESSORS_ONLN);
   return processors > 0 ? (unsigned)processors : 1;

@@ -7,6 +7,7 @@
 #include "../base/base.h"
 #include "../figures/figures.h"
 #include "../export/export.h"
+#include "../index/index.h"
 #include "../tables/tables.h"
 
 #pragma GCC visibility push(hidden)
@@ -47,7 +48,7 @@ TR_CHECKED int tr_mapping_function_register(TrConnection *connection);
 bool tr_option_is_flag(sqlite3_value *value, bool *flag); /* 0 or 1 */
 
 /* ------------------------------------------------------------------------------------------------------------------
-** functions/signature.c, export_csv.c, prune.c, policy.c, seals.c, writable.c - they only register their functions
+** functions/signature.c, export_csv.c, prune.c, policy.c, seals.c, indexes.c, writable.c - they only register their functions
 */
 TR_CHECKED int tr_signature_register(sqlite3 *db);
 TR_CHECKED int tr_writable_register(TrConnection *connection);
@@ -59,7 +60,10 @@ bool tr_side_effects_is_run(sqlite3_context *context);      /* SQLite is not pre
 bool tr_side_effects_are_allowed(sqlite3_context *context); /* nor is the connection under PRAGMA query_only */
 TR_CHECKED int tr_prune_register(TrConnection *connection);
 TR_CHECKED int tr_policy_register(TrConnection *connection);
+/* seals.c - the result of a function: the text of `out`, or the error. Consumes `out` and `message`. */
+void tr_give_text(sqlite3_context *context, int code, sqlite3_str *out, char *message);
 TR_CHECKED int tr_seals_register(TrConnection *connection);
+TR_CHECKED int tr_indexes_register(TrConnection *connection);
 TR_CHECKED int tr_export_register(TrConnection *connection);
 
 #pragma GCC visibility pop

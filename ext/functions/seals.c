@@ -150,8 +150,7 @@ static void append_head(sqlite3_str *out, const char *name, const unsigned char 
   append_words(out, name, text);
 }
 
-/* Consumes `out` and `message`. */
-static void give_seal_result(sqlite3_context *context, int code, sqlite3_str *out, char *message) {
+void tr_give_text(sqlite3_context *context, int code, sqlite3_str *out, char *message) {
   int out_code = sqlite3_str_errcode(out), length = sqlite3_str_length(out);
   char *text = sqlite3_str_finish(out);
   if (code == SQLITE_OK) code = out_code;
@@ -242,7 +241,7 @@ static void seal_function(sqlite3_context *context, int argc, sqlite3_value **ar
     code = tell_failed(out, job, code, why, &message);
   }
   end_seal_call(&call);
-  give_seal_result(context, code, out, message);
+  tr_give_text(context, code, out, message);
 }
 
 /* taskresults_seal_sign(job_id, head, signature, 'name', value, ...) -> INTEGER */
@@ -270,7 +269,7 @@ static void seal_sign_function(sqlite3_context *context, int argc, sqlite3_value
   }
   end_seal_call(&call);
   sqlite3_str *out = sqlite3_str_new(sqlite3_context_db_handle(context));
-  give_seal_result(context, code, out, message);
+  tr_give_text(context, code, out, message);
   if (code == SQLITE_OK) sqlite3_result_int(context, one.is_known);
 }
 
@@ -417,7 +416,7 @@ static void verify_function(sqlite3_context *context, int argc, sqlite3_value **
   if (code == SQLITE_OK) code = begin_seal_call(&call, context, true, argc - 1, argv + 1, &message);
   if (code == SQLITE_OK) code = verify_one(&call, job, out, &message);
   end_seal_call(&call);
-  give_seal_result(context, code, out, message);
+  tr_give_text(context, code, out, message);
 }
 
 /* --- every job ---------------------------------------------------------------------------------------------------- */
@@ -475,7 +474,7 @@ static void act_on_all(sqlite3_context *context, bool verifies, int argc, sqlite
   sqlite3_str_appendchar(out, 1, ']');
   tr_name_list_free(&jobs);
   end_seal_call(&call);
-  give_seal_result(context, code, out, message);
+  tr_give_text(context, code, out, message);
 }
 
 /* taskresults_seal_all('name', value, ...) -> TEXT */

@@ -216,7 +216,7 @@ static void drop_block(TrIndex *index) {
 }
 
 /* False: the line is not added. */
-static bool add_bytes(TrIndex *index, const TrLine *line) {
+static bool add_known_bytes(TrIndex *index, const TrLine *line) {
   TrFastHash *hash = index->builder->hash;
   int64_t next = line->offset + (int64_t)line->length + 1;
   if (!line->terminated || line->offset < index->end || may_be_filled_in(index, line)) {
@@ -235,10 +235,10 @@ static bool add_bytes(TrIndex *index, const TrLine *line) {
   return true;
 }
 
-static int add_line(TrIndex *index, const TrParsed *parsed) {
+static int add_known_line(TrIndex *index, const TrParsed *parsed) {
   struct TrIndexBuilder *builder = index->builder;
   int code = SQLITE_OK;
-  if (!add_bytes(index, &parsed->line)) return SQLITE_OK;
+  if (!add_known_bytes(index, &parsed->line)) return SQLITE_OK;
   if (parsed->reason == TR_OK) {
     code = add_record(builder, parsed);
   } else if (parsed->reason != TR_BLANK && parsed->reason != TR_OTHER) {
@@ -252,7 +252,8 @@ static int add_line(TrIndex *index, const TrParsed *parsed) {
 int tr_index_add(TrIndex *index, const TrParsed *lines, unsigned count) {
   if (!index->takes_lines || count == 0) return SQLITE_OK;
   int code = ready_builder(index);
-  for (unsigned i = 0; i < count && code == SQLITE_OK && index->takes_lines; i++) code = add_line(index, &lines[i]);
+  for (unsigned i = 0; i < count && code == SQLITE_OK && index->takes_lines; i++)
+    code = add_known_line(index, &lines[i]);
   if (index->builder && code == SQLITE_OK) hash_run(index->builder);
   if (index->builder && code != SQLITE_OK) drop_block(index);
   if (code != SQLITE_OK) index->takes_lines = false;

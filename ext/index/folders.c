@@ -56,7 +56,7 @@ static bool enter_folder(FolderWalk *walk, int parent, const char *name) {
 }
 
 /* The path goes on where the link leads. */
-static bool follow_link(FolderWalk *walk, const char *name, const struct stat *link) {
+static bool follow_folder_link(FolderWalk *walk, const char *name, const struct stat *link) {
   char path[PATH_MAX], target[PATH_MAX];
   if (!is_ours(link->st_uid)) return refuse_folder(walk, name, "it is a link of another user");
   if (++walk->links > MOST_LINKS) return refuse_folder(walk, name, strerror(ELOOP));
@@ -74,7 +74,7 @@ static bool take_folder(FolderWalk *walk, const char *name) {
   struct stat found;
   if (strcmp(name, ".") == 0) return true;
   if (fstatat(walk->fd, name, &found, AT_SYMLINK_NOFOLLOW) == 0) {
-    return S_ISLNK(found.st_mode) ? follow_link(walk, name, &found) : enter_folder(walk, walk->fd, name);
+    return S_ISLNK(found.st_mode) ? follow_folder_link(walk, name, &found) : enter_folder(walk, walk->fd, name);
   }
   if (errno != ENOENT) return refuse_folder(walk, name, strerror(errno));
   if (!walk->makes) return false;

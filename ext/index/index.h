@@ -61,14 +61,15 @@ TR_CHECKED int tr_folders_open(const char *path, bool makes, char *why, size_t w
 const char *tr_index_setting(void);
 
 typedef struct TrIndexPlace {
-  int fd;          /* owned: the folder of this directory's indexes; -1: there is none (yet) */
-  char *path;      /* owned: of that folder; NULL: no index is used */
-  char *cache;     /* owned: of the folder with those of all directories; the same */
-  int dir_fd;      /* borrowed: of the directory of results */
-  bool is_closed;  /* the folder cannot be opened or made: no further attempt */
-  uint64_t random; /* the state of a generator */
-  unsigned unread; /* files of which nothing new had to be read: see load.c */
-  char why[256];   /* if no index is used, and it is not off: why, for doctor */
+  int fd;            /* owned: the folder of this directory's indexes; -1: there is none (yet) */
+  char *path;        /* owned: of that folder; NULL: no index is used */
+  char *cache;       /* owned: of the folder with those of all directories; the same */
+  int dir_fd;        /* borrowed: of the directory of results */
+  bool is_closed;    /* the folder cannot be opened or made: no further attempt */
+  uint64_t random;   /* the state of a generator */
+  unsigned unread;   /* files of which nothing new had to be read: see load.c */
+  bool samples_none; /* the caller looks at all blocks itself */
+  char why[256];     /* if no index is used, and it is not off: why, for doctor */
 } TrIndexPlace;
 
 /* `setting`: that of TASKRESULTS_INDEX: NULL or "off", "auto", or the absolute path of a directory. `mapping`: its JSON,
@@ -148,6 +149,7 @@ typedef struct TrIndex {
   bool wants_save;                /* that the file is the same can be told more easily, if this is saved */
   TrIndexSaved saved;
   int64_t saved_end;
+  int64_t known_us;   /* when that became known */
   size_t saved_count; /* the first blocks, which are saved as they are */
 } TrIndex;
 
@@ -213,6 +215,43 @@ void tr_index_save(TrIndexPlace *place, const char *file_name, TrIndex *index);
 /* The file of an index: only ours, regular, with one name. -1: there is none, or *is_unusable. */
 TR_CHECKED int tr_index_file_open(const TrIndexPlace *place, const char *file_name, int flags, struct stat *found,
                                   bool *is_unusable);
+
+/* Is a block what it was? Its bytes are read again. */
+TR_CHECKED int tr_index_block_is_same(const TrIndex *index, size_t number, bool *is_same);
+
+/* ------------------------------------------------------------------------------------------------------------------
+** index/survey.c - what there is of indexes: for people
+*/
+typedef enum TrIndexStanding {
+  TR_INDEX_BELIEVED,
+  TR_INDEX_NEEDLESS, /* the job's file is small */
+  TR_INDEX_MISSING,
+  TR_INDEX_OUTDATED, /* the job's file is another one, or changed; or the index is damaged */
+  TR_INDEX_UNUSABLE, /* it belongs to somebody else, or is no regular file */
+} TrIndexStanding;
+
+typedef struct TrIndexSurvey {
+  TrIndexStanding standing;
+  int64_t bytes, end;  /* of the job's file: all; and those that are known */
+  int64_t index_bytes; /* of the file of the index */
+  int64_t known_us;    /* when they became known */
+  int64_t records;
+} TrIndexSurvey;
+
+/* As tr_index_load(), which it calls. */
+TR_CHECKED int tr_index_survey(TrIndexPlace *place, const char *file_name, const TrFile *file, TrPoll *poll,
+                               TrIndexSurvey *survey, TrIndex *index);
+/* The next bytes that are not those that were read, from *block on, which it moves on. changed->from is -1: none. */
+TR_CHECKED int tr_index_find_change(const TrIndex *index, size_t *block, TrPoll *poll, TrRange *changed);
+
+typedef struct TrIndexTotals {
+  int64_t files, bytes;
+  int64_t left; /* files that could not be removed */
+} TrIndexTotals;
+
+/* All indexes of the directory: those of `place`, and those of other versions, limits and mappings. `drops` removes
+** them; then open the place anew. */
+TR_CHECKED int tr_index_count_all(const TrIndexPlace *place, bool drops, TrIndexTotals *own, TrIndexTotals *others);
 
 #pragma GCC visibility pop
 #endif /* TR_INDEX_H */

@@ -87,7 +87,7 @@ static bool is_untouched(const TrIndex *index, const TrIndexHead *head) {
          now->status_changed_ns == then->status_changed_ns && is_settled(then, head->opened_us);
 }
 
-static int block_is_same(const TrIndex *index, size_t number, bool *is_same) {
+int tr_index_block_is_same(const TrIndex *index, size_t number, bool *is_same) {
   const TrIndexBlock *block = &index->block[number];
   unsigned char now[TR_INDEX_HASH_BYTES];
   TrFastHash *hash = tr_fast_hash_new();
@@ -112,8 +112,8 @@ static uint64_t next_random(TrIndexPlace *place) { /* xorshift */
 /* Nothing new has to be read: so this costs most, if it costs anything. */
 static int check_at_random(TrIndexPlace *place, const TrIndex *index, bool *is_same) {
   *is_same = true;
-  if (next_random(place) % ++place->unread != 0) return SQLITE_OK;
-  return block_is_same(index, next_random(place) % index->count, is_same);
+  if (place->samples_none || next_random(place) % ++place->unread != 0) return SQLITE_OK;
+  return tr_index_block_is_same(index, next_random(place) % index->count, is_same);
 }
 
 static int believe(TrIndexPlace *place, TrIndex *index, const TrIndexHead *head, bool *is_believed) {
@@ -123,7 +123,7 @@ static int believe(TrIndexPlace *place, TrIndex *index, const TrIndexHead *head,
   if (now->size < head->end || !pages_are_same(index, head)) return SQLITE_OK;
   if (now->size <= then->size && !is_untouched(index, head)) {
     index->wants_save = is_settled(now, index->opened_us);
-    return block_is_same(index, index->count - 1, is_believed);
+    return tr_index_block_is_same(index, index->count - 1, is_believed);
   }
   if (now->size - head->end < TR_INDEX_LEAST_NEW_BYTES) return check_at_random(place, index, is_believed);
   *is_believed = true;
@@ -176,6 +176,7 @@ static int take_believed(TrIndexPlace *place, TrIndex *index) {
   }
   index->end = index->saved_end = head.end;
   index->saved_count = index->count;
+  index->known_us = head.opened_us;
   for (size_t i = 0; i < index->count; i++) index->packed_bytes += index->block[i].packed_bytes;
   return SQLITE_OK;
 }

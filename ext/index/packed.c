@@ -10,14 +10,14 @@
 
 #define LONGEST_NUMBER 10
 
-static unsigned char *put_number(unsigned char *at, uint64_t number) {
+static unsigned char *put_varint(unsigned char *at, uint64_t number) {
   for (; number >= 0x80; number >>= 7) *at++ = (unsigned char)(number | 0x80);
   *at++ = (unsigned char)number;
   return at;
 }
 
 /* False: there is no whole number. */
-static inline bool take_number(TrIndexWalk *walk, uint64_t *number) {
+static inline bool take_varint(TrIndexWalk *walk, uint64_t *number) {
   *number = 0;
   for (unsigned shift = 0; walk->at < walk->stop && shift < 64; shift += 7) {
     unsigned char byte = *walk->at++;
@@ -31,10 +31,10 @@ _Static_assert(TR_PACKED_MOST_BYTES == 2 * LONGEST_NUMBER, "two numbers");
 
 size_t tr_packed_put(unsigned char out[TR_PACKED_MOST_BYTES], TrIndexed *last, const TrIndexed *record) {
   uint64_t step = (uint64_t)(record->offset - last->offset);
-  unsigned char *at = put_number(out, step << 3 | (uint64_t)record->success << 1 | !record->has_time);
+  unsigned char *at = put_varint(out, step << 3 | (uint64_t)record->success << 1 | !record->has_time);
   if (record->has_time) {
     uint64_t delta = (uint64_t)record->time_us - (uint64_t)last->time_us;
-    at = put_number(at, delta << 1 ^ (0 - (delta >> 63)));
+    at = put_varint(at, delta << 1 ^ (0 - (delta >> 63)));
     last->time_us = record->time_us;
   }
   last->offset = record->offset;
@@ -48,9 +48,9 @@ void tr_index_walk_begin(TrIndexWalk *walk, const TrIndex *index, size_t block) 
 
 bool tr_index_walk_next(TrIndexWalk *walk, TrIndexed *record) {
   uint64_t number, delta = 0;
-  if (!take_number(walk, &number)) return false;
+  if (!take_varint(walk, &number)) return false;
   bool has_time = !(number & 1);
-  if (has_time && !take_number(walk, &delta)) return false;
+  if (has_time && !take_varint(walk, &delta)) return false;
   walk->last.offset = (int64_t)((uint64_t)walk->last.offset + (number >> 3));
   if (has_time) walk->last.time_us = (int64_t)((uint64_t)walk->last.time_us + (delta >> 1 ^ (0 - (delta & 1))));
   *record = (TrIndexed){.offset = walk->last.offset,

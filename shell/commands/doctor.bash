@@ -6,7 +6,8 @@
 # keeps its files elsewhere. Lists files of results that cannot be read, or are ignored because they were rotated or
 # have another name; lines that are not valid records; records that do not say whether the run succeeded; files that an
 # interrupted prune left behind; jobs that have been failing for long; jobs that died; a list of jobs or logs that
-# cannot be read; and sinks to which `ship` sent rows that were refused, or sends nothing any more. Nothing is changed.
+# cannot be read; an index that is outdated, or cannot be used; and sinks to which `ship` sent rows that were refused, or
+# sends nothing any more. Nothing is changed.
 #
 # Each line begins with `ok`, `note` (worth a look) or `FAIL`. After a `FAIL`, a line `fix:` says what to do.
 #
@@ -173,13 +174,16 @@ check_jobs() {
 }
 
 examine() {
-  local called
+  local called mapped=${opt[map]-${TASKRESULTS_MAP-}} index=${TASKRESULTS_INDEX:-auto} index_place
+  index_place=$index
+  [[ $index != auto ]] || index_place=${XDG_CACHE_HOME:-${HOME-}/.cache}/taskresults
   set_called
   check_state
   check_programs && check_results_dir && {
     examine_results
     check_jobs
     check_logs
+    [[ -n $mapped || ! -e $index_place ]] || { load doctor/index; check_index; }
     [[ ! -d $results_dir/.taskresults/shipped ]] || { load doctor/shipping; check_shipping; }
   }
   ((failures == 0)) || return "$EXIT_NO"

@@ -103,7 +103,7 @@ listing() {
   ((EUID)) || as_nobody=(setpriv --reuid=65534 --clear-groups)
   run "${as_nobody[@]}" bash -s build <"$root/.ci/deps"
   [[ $status -eq 3 ]]
-  [[ $output == *'apt-get install -y --no-install-recommends gcc libc6-dev pkg-config libsqlite3-dev libcjson-dev zlib1g-dev libzstd-dev libssl-dev sqlite3'* ]]
+  [[ $output == *'apt-get install -y --no-install-recommends gcc libc6-dev pkg-config libsqlite3-dev libcjson-dev zlib1g-dev libzstd-dev libssl-dev libxxhash-dev sqlite3'* ]]
 }
 
 # on_system ID COMMAND... - runs it where there is neither Debian's tools nor anything to build with.
