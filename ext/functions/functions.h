@@ -48,7 +48,8 @@ TR_CHECKED int tr_mapping_function_register(TrConnection *connection);
 bool tr_option_is_flag(sqlite3_value *value, bool *flag); /* 0 or 1 */
 
 /* ------------------------------------------------------------------------------------------------------------------
-** functions/signature.c, export_csv.c, prune.c, policy.c, seals.c, indexes.c, writable.c - they only register their functions
+** functions/signature.c, export_csv.c, prune.c, policy.c, seals.c, indexes.c, writable.c - they only register their
+** functions
 */
 TR_CHECKED int tr_signature_register(sqlite3 *db);
 TR_CHECKED int tr_writable_register(TrConnection *connection);

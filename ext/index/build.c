@@ -1,12 +1,12 @@
 /*
 ** build.c - lines -> blocks.
 **
-** The hash of a block is that of the bytes that were parsed, in memory: so if a file changes while it is read, its index
-** does not match it. Lines follow each other in the caller's buffer, newlines included, so they are hashed many at a
-** time. What is not in memory (blank lines that were left out, a line that is too long) is read again.
+** The hash of a block is that of the bytes that were parsed, in memory: so if a file changes while it is read, its
+** index does not match it. Lines follow each other in the caller's buffer, newlines included, so they are hashed many at
+** a time. What is not in memory (blank lines that were left out, a line that is too long) is read again.
 **
-** A line that is not whole may grow. And while a prune is at work, a line that begins with a NUL is a place that will be
-** filled in (prune/drain.c), so neither it nor anything behind it is known for good.
+** A line that is not whole may grow. And while a prune is at work, a line that begins with a NUL is a place that will
+** be filled in (prune/drain.c), so neither it nor anything behind it is known for good.
 */
 #include "index.h"
 
@@ -180,7 +180,7 @@ static bool is_canonical_time(const TrLine *line, const TrSpan *span) {
   return span->length == 20 || text[19] == '.';
 }
 
-static int add_record(struct TrIndexBuilder *builder, const TrParsed *parsed) {
+static int add_known_record(struct TrIndexBuilder *builder, const TrParsed *parsed) {
   TrIndexBlock *block = &builder->block;
   const TrSpan *timestamp = &parsed->record.field[TR_TIMESTAMP];
   TrIndexed record = {.offset = parsed->line.offset, .success = success_of(&parsed->record.field[TR_SUCCESS])};
@@ -240,7 +240,7 @@ static int add_known_line(TrIndex *index, const TrParsed *parsed) {
   int code = SQLITE_OK;
   if (!add_known_bytes(index, &parsed->line)) return SQLITE_OK;
   if (parsed->reason == TR_OK) {
-    code = add_record(builder, parsed);
+    code = add_known_record(builder, parsed);
   } else if (parsed->reason != TR_BLANK && parsed->reason != TR_OTHER) {
     builder->block.rejects++;
   }

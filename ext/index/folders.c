@@ -13,7 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define MOST_LINKS 40
+#define MOST_FOLDER_LINKS 40
 
 typedef struct FolderWalk {
   int fd;              /* owned: of the folder that was reached */
@@ -59,7 +59,7 @@ static bool enter_folder(FolderWalk *walk, int parent, const char *name) {
 static bool follow_folder_link(FolderWalk *walk, const char *name, const struct stat *link) {
   char path[PATH_MAX], target[PATH_MAX];
   if (!is_ours(link->st_uid)) return refuse_folder(walk, name, "it is a link of another user");
-  if (++walk->links > MOST_LINKS) return refuse_folder(walk, name, strerror(ELOOP));
+  if (++walk->links > MOST_FOLDER_LINKS) return refuse_folder(walk, name, strerror(ELOOP));
   ssize_t length = readlinkat(walk->fd, name, target, sizeof target - 1);
   if (length <= 0) return refuse_folder(walk, name, strerror(errno));
   target[length] = '\0';

@@ -108,7 +108,7 @@ static unsigned char *put_block(unsigned char *at, const TrIndexBlock *block) {
 }
 
 /* `block->from` is set. False: that is no block. */
-static bool take_block(const unsigned char **at, const unsigned char *stop, TrIndexBlock *block) {
+static bool take_index_block(const unsigned char **at, const unsigned char *stop, TrIndexBlock *block) {
   if (stop - *at < BLOCK_HEADER_BYTES) return false;
   block->to = take_i64(at);
   block->records = take_u32(at);
@@ -177,7 +177,7 @@ static int take_blocks(TrIndex *index, const unsigned char *at, const unsigned c
   for (uint32_t i = 0; i < count; i++) {
     TrIndexBlock *block = &blocks[index->count];
     *block = (TrIndexBlock){.from = index->count ? blocks[index->count - 1].to : 0};
-    if (!take_block(&at, stop, block)) return SQLITE_CORRUPT;
+    if (!take_index_block(&at, stop, block)) return SQLITE_CORRUPT;
     index->count++;
   }
   return at == stop ? SQLITE_OK : SQLITE_CORRUPT;

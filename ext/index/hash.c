@@ -45,7 +45,9 @@ void tr_fast_hash_free(TrFastHash *hash) {
 
 #else
 
+#ifndef XXH_INLINE_ALL
 #define XXH_INLINE_ALL
+#endif
 #include <xxhash.h>
 
 #if XXH_VERSION_NUMBER < 800

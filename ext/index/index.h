@@ -54,8 +54,8 @@ TR_CHECKED bool tr_fast_hash_add_file(TrFastHash *hash, int fd, int64_t from, in
 ** index/folders.c - a path -> its folder, if nobody else can change what it leads to
 ** index/place.c - where the indexes of a directory of results are
 */
-/* Opens the folder, and makes what is missing if `makes` is set: for us alone. -1: *why is the reason, or empty if it is
-** only missing. */
+/* Opens the folder, and makes what is missing if `makes` is set: for us alone. -1: *why is the reason, or empty if it
+** is only missing. */
 TR_CHECKED int tr_folders_open(const char *path, bool makes, char *why, size_t why_size);
 /* The setting TASKRESULTS_INDEX: NULL: off. */
 const char *tr_index_setting(void);
@@ -72,8 +72,8 @@ typedef struct TrIndexPlace {
   char why[256];     /* if no index is used, and it is not off: why, for doctor */
 } TrIndexPlace;
 
-/* `setting`: that of TASKRESULTS_INDEX: NULL or "off", "auto", or the absolute path of a directory. `mapping`: its JSON,
-** or NULL. `dir` is borrowed. SQLITE_OK, even if no index can be used; or an error, if the setting is a mistake. */
+/* `setting`: that of TASKRESULTS_INDEX: NULL or "off", "auto", or the absolute path of a directory. `mapping`: its
+** JSON, or NULL. `dir` is borrowed. SQLITE_OK, even if no index can be used; or an error, if the setting is wrong. */
 TR_CHECKED int tr_index_place_open(TrIndexPlace *place, const char *setting, const TrDir *dir, size_t max_line,
                                    const char *mapping, char **message);
 void tr_index_place_close(TrIndexPlace *place);
@@ -154,7 +154,8 @@ typedef struct TrIndex {
 } TrIndex;
 
 /* Adds the next lines: in the file's order, from index->end on, each exactly once. Lines that are blank may be missing.
-** A line that is not whole, and what may still change, is not added, nor is anything behind it: then takes_lines is false.
+** A line that is not whole, and what may still change, is not added, nor is anything behind it: then takes_lines is
+** false.
 ** SQLITE_OK or SQLITE_NOMEM. The blocks must have been walked before, as the last one goes on. */
 TR_CHECKED int tr_index_add(TrIndex *index, const TrParsed *lines, unsigned count);
 /* Ends the block that is being built, so that the blocks tell of all of [0, end). tr_index_save calls it. */
@@ -193,8 +194,8 @@ typedef struct TrIndexHead { /* of a frame: of which file, and up to where */
   unsigned char first_page[TR_INDEX_HASH_BYTES], last_page[TR_INDEX_HASH_BYTES]; /* of [0, end) */
 } TrIndexHead;
 
-/* index->saved.bytes -> the blocks, and the head of the last whole frame; what is wrong just ends them. *has_head: there
-** is one. SQLITE_OK or SQLITE_NOMEM. */
+/* index->saved.bytes -> the blocks, and the head of the last whole frame; what is wrong just ends them. *has_head:
+** there is one. SQLITE_OK or SQLITE_NOMEM. */
 TR_CHECKED int tr_index_decode(TrIndex *index, TrIndexHead *head, bool *has_head);
 /* The bytes to be written at index->saved.whole: a frame with the blocks from `first` on; if `whole` is 0, behind the
 ** header of the file. The caller frees them. NULL: out of memory. */

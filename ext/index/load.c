@@ -140,8 +140,8 @@ static void start_anew(TrIndex *index) {
   if (tr_random_bytes(&index->saved.seed, sizeof index->saved.seed) != 0) index->saved.seed = (uint64_t)tr_clock_us();
 }
 
-/* Is a prune of the job at work, or was it killed? This is asked after the file was opened: if not, then one that begins
-** later fills in another file, which takes this one's name. */
+/* Is a prune of the job at work, or was it killed? This is asked after the file was opened: if not, then one that
+** begins later fills in another file, which takes this one's name. */
 static bool is_draining(const TrIndexPlace *place, const char *file_name) {
   char journal[TR_LEFTOVER_NAME_SIZE];
   struct stat found;

@@ -1,7 +1,7 @@
 /*
 ** place.c - where the indexes of a directory of results are:
 **
-**   CACHE/<hash of the directory's path and inode>/<format>.<verdict version>.<max_line>.<mapping>/<name of the job's file>
+**   CACHE/<hash of the directory's path and inode>/<format>.<verdict version>.<max_line>.<mapping>/<name of job's file>
 **
 ** The directory of results may be another user's, and what a question finds out is ours alone: so nothing is written
 ** there. A version of taskresults that reads lines otherwise, or a question that does, has indexes of its own.

@@ -69,8 +69,8 @@ static bool is_worth_saving(const TrIndex *index) {
          (index->wants_save && index->end >= index->saved_end);
 }
 
-/* From which block on is it written? From the first, if more than half of the file is outdated; but not if it takes only
-** a page of the disk in any case. */
+/* From which block on is it written? From the first, if more than half of the file is outdated; but not if it takes
+** only a page of the disk in any case. */
 static size_t first_to_save(TrIndex *index) {
   if (index->saved_count && (index->saved.outdated <= index->saved.whole / 2 || index->saved.whole < A_PAGE))
     return index->saved_count;

@@ -40,7 +40,7 @@ nothing_changed() {
 
 # Every function that acts on files. A schema must not be able to call any.
 acting=("taskresults_prune('own', 'keep', 1)" "taskresults_prune_all('keep', 1)" 'taskresults_writable(1)'
-  "taskresults_seal('own')"
+  "taskresults_seal('own')" "taskresults_index('drop')"
   'taskresults_writable()' "taskresults_export_csv('stolen.csv', 'SELECT 1')")
 # Those, and the functions that read files whose path is an argument.
 direct=("${acting[@]}" "taskresults_policy('private/secret', 'own')" "taskresults_verify('own')")

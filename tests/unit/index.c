@@ -373,47 +373,48 @@ static void texts_that_sort_like_their_times_are_canonical(void) {
 }
 
 /* What each line is, by version 1. If this fails since lines are read otherwise, and rightly so: raise
-** TR_VERDICT_VERSION in index.h, and then write here what they are now. Else old indexes go on telling the old verdicts. */
+** TR_VERDICT_VERSION in index.h, and then write here what they are now. Else old indexes go on telling old verdicts. */
+static const struct {
+  const char *line, *verdict; /* success: T F N O, and the time; or nothing, for a reject */
+} verdicts[] = {{"{\"success\": true, \"timestamp\": \"2026-02-14T09:30:00Z\"}", "T 1771061400000000"},
+                {"{\"success\": false, \"timestamp\": \"2026-02-14T09:30:00.25+01:00\"}", "F 1771057800250000"},
+                {"{\"success\": null, \"timestamp\": \"2026-02-14 09:30\"}", "N 1771061400000000"},
+                {"{\"success\": 1, \"timestamp\": \"2026-02-14\"}", "O -"},
+                {"{\"success\": \"true\", \"timestamp\": 1771061400}", "O -"},
+                {"{\"success\": NaN, \"timestamp\": \"2026-02-30T00:00:00Z\"}", "O -"},
+                {"{\"success\": true, \"success\": false}", "F -"},
+                {"{\"succe\\u0073s\": true}", "T -"},
+                {"{\"timestamp\": \"2026-02-14T09:30:60Z\"}", "N 1771061460000000"},
+                {"{\"timestamp\": \"2026-02-14T09:30:00,5z\"}", "N 1771061400500000"},
+                {"{}", "N -"},
+                {" {} ", "N -"},
+                {"[]", ""},
+                {"{\"a\": 1,}", ""},
+                {"{\"a\": 01}", ""},
+                {"{\"a\": \"\x01\"}", ""},
+                {"{\"a\": \"\xff\"}", ""},
+                {"\xef\xbb\xbf{}", ""},
+                {"{} {}", ""},
+                {"{\"a\": \"\\ud800\"}", "N -"}};
+
 static void verdicts_are_those_of_their_version(void) {
-  static const struct {
-    const char *line, *verdict; /* success: T F N O, and the time; or nothing, for a reject */
-  } known[] = {{"{\"success\": true, \"timestamp\": \"2026-02-14T09:30:00Z\"}", "T 1771061400000000"},
-               {"{\"success\": false, \"timestamp\": \"2026-02-14T09:30:00.25+01:00\"}", "F 1771057800250000"},
-               {"{\"success\": null, \"timestamp\": \"2026-02-14 09:30\"}", "N 1771061400000000"},
-               {"{\"success\": 1, \"timestamp\": \"2026-02-14\"}", "O -"},
-               {"{\"success\": \"true\", \"timestamp\": 1771061400}", "O -"},
-               {"{\"success\": NaN, \"timestamp\": \"2026-02-30T00:00:00Z\"}", "O -"},
-               {"{\"success\": true, \"success\": false}", "F -"},
-               {"{\"succe\\u0073s\": true}", "T -"},
-               {"{\"timestamp\": \"2026-02-14T09:30:60Z\"}", "N 1771061460000000"},
-               {"{\"timestamp\": \"2026-02-14T09:30:00,5z\"}", "N 1771061400500000"},
-               {"{}", "N -"},
-               {" {} ", "N -"},
-               {"[]", ""},
-               {"{\"a\": 1,}", ""},
-               {"{\"a\": 01}", ""},
-               {"{\"a\": \"\x01\"}", ""},
-               {"{\"a\": \"\xff\"}", ""},
-               {"\xef\xbb\xbf{}", ""},
-               {"{} {}", ""},
-               {"{\"a\": \"\\ud800\"}", "N -"}};
   TrParser parser;
   CHECK(TR_VERDICT_VERSION == 1);
   tr_parser_init(&parser);
-  for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
+  for (size_t i = 0; i < sizeof verdicts / sizeof *verdicts; i++) {
     unsigned char text[256] = {0};
     char verdict[64] = "";
-    TrParsed parsed = {.line = {.text = text, .length = strlen(known[i].line), .terminated = true}};
+    TrParsed parsed = {.line = {.text = text, .length = strlen(verdicts[i].line), .terminated = true}};
     int64_t time_us;
-    memcpy(text, known[i].line, parsed.line.length);
+    memcpy(text, verdicts[i].line, parsed.line.length);
     text[parsed.line.length] = '\n';
     if (tr_parse(&parser, &parsed.line, &parsed.record) == TR_OK) {
       bool has_time = tr_span_time_us(&parsed.line, &parsed.record.field[TR_TIMESTAMP], &time_us);
       snprintf(verdict, sizeof verdict, "%c -", "FTNO"[success_in(&parsed)]);
       if (has_time) snprintf(verdict + 2, sizeof verdict - 2, "%lld", (long long)time_us);
     }
-    if (strcmp(verdict, known[i].verdict) != 0) printf("# %s: %s\n", known[i].line, verdict);
-    CHECK(strcmp(verdict, known[i].verdict) == 0);
+    if (strcmp(verdict, verdicts[i].verdict) != 0) printf("# %s: %s\n", verdicts[i].line, verdict);
+    CHECK(strcmp(verdict, verdicts[i].verdict) == 0);
   }
 }
 
