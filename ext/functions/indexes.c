@@ -12,11 +12,12 @@
 ** Where the indexes are, TASKRESULTS_INDEX says. After the action come names and values in pairs; the only one is
 ** `dir`, the results directory, without which it is the one that task_results reads.
 **
-** Returns JSON: {"path": of the indexes of this directory, or null if none is used; "why": the reason, or null if it is
-** off; "files", "bytes", "left": the indexes there are, or, after drop, were, and how many could not be removed;
+** Returns JSON: {"path": of the indexes of this directory, or null if none is used; "why": the reason, or null if it
+** is off; "files", "bytes", "left": the indexes there are, or, after drop, were, and how many could not be removed;
 ** "other_files", "other_bytes": the same of other versions; "jobs": an array, in the order of their names, of
-** {"job_id", "state": "believed" | "needless" | "missing" | "outdated" | "unusable" | "unreadable", "bytes", "known": bytes
-** of the job's file that the index knows, "index_bytes", "records", "known_us": when, "changed": an array of {"from", "to"}}}.
+** {"job_id", "state": "believed" | "needless" | "missing" | "outdated" | "unusable" | "unreadable", "bytes", "known":
+** bytes of the job's file that the index knows, "index_bytes", "records", "known_us": when, "changed": an array of
+** {"from", "to"}}}.
 **
 ** SQLITE_DIRECTONLY. rebuild and drop change files, and are refused under PRAGMA query_only.
 */

@@ -2,8 +2,8 @@
 ** build.c - lines -> blocks.
 **
 ** The hash of a block is that of the bytes that were parsed, in memory: so if a file changes while it is read, its
-** index does not match it. Lines follow each other in the caller's buffer, newlines included, so they are hashed many at
-** a time. What is not in memory (blank lines that were left out, a line that is too long) is read again.
+** index does not match it. Lines follow each other in the caller's buffer, newlines included, so they are hashed many
+** at a time. What is not in memory (blank lines that were left out, a line that is too long) is read again.
 **
 ** A line that is not whole may grow. And while a prune is at work, a line that begins with a NUL is a place that will
 ** be filled in (prune/drain.c), so neither it nor anything behind it is known for good.

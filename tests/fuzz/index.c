@@ -1,7 +1,7 @@
 /*
 ** index.c - fuzz target: any bytes as a job's file that grows, with an index that is asked, damaged and asked again:
-** what it knows is what the file says. Or any bytes as the payload of a frame whose hash is right: its blocks follow each
-** other, and their records can be read.
+** what it knows is what the file says. Or any bytes as the payload of a frame whose hash is right: its blocks follow
+** each other, and their records can be read.
 **
 ** Aimed at ext/index/.
 */
