@@ -41,7 +41,7 @@ static bool may_pass(const FolderWalk *walk, const char *name, const struct stat
   return true;
 }
 
-static bool step_into(FolderWalk *walk, int parent, const char *name) {
+static bool enter_checked_folder(FolderWalk *walk, int parent, const char *name) {
   struct stat found;
   int fd = (int)TEMP_FAILURE_RETRY(openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
   if (fd < 0) return refuse_folder(walk, name, strerror(errno));
@@ -67,19 +67,19 @@ static bool follow_folder_link(FolderWalk *walk, const char *name, const struct 
     return refuse_folder(walk, name, strerror(ENAMETOOLONG));
   }
   memcpy(walk->left, path, strlen(path) + 1);
-  return target[0] != '/' || step_into(walk, AT_FDCWD, "/");
+  return target[0] != '/' || enter_checked_folder(walk, AT_FDCWD, "/");
 }
 
 static bool take_folder(FolderWalk *walk, const char *name) {
   struct stat found;
   if (strcmp(name, ".") == 0) return true;
   if (fstatat(walk->fd, name, &found, AT_SYMLINK_NOFOLLOW) == 0) {
-    return S_ISLNK(found.st_mode) ? follow_folder_link(walk, name, &found) : step_into(walk, walk->fd, name);
+    return S_ISLNK(found.st_mode) ? follow_folder_link(walk, name, &found) : enter_checked_folder(walk, walk->fd, name);
   }
   if (errno != ENOENT) return refuse_folder(walk, name, strerror(errno));
   if (!walk->makes) return false;
   if (mkdirat(walk->fd, name, 0700) != 0 && errno != EEXIST) return refuse_folder(walk, name, strerror(errno));
-  return step_into(walk, walk->fd, name);
+  return enter_checked_folder(walk, walk->fd, name);
 }
 
 /* Takes the next name off the path. False: there are no more. */
@@ -107,7 +107,7 @@ int tr_folders_open(const char *path, bool makes, char *why, size_t why_size) {
   why[0] = '\0';
   bool is_fine = snprintf(walk.left, sizeof walk.left, "%s", path) < (int)sizeof walk.left;
   if (!is_fine) snprintf(why, why_size, "%s", strerror(ENAMETOOLONG));
-  is_fine = is_fine && step_into(&walk, AT_FDCWD, "/");
+  is_fine = is_fine && enter_checked_folder(&walk, AT_FDCWD, "/");
   while (is_fine && next_name(&walk, name)) is_fine = take_folder(&walk, name);
   is_fine = is_fine && is_owned_by_us(&walk);
   if (is_fine) return walk.fd;

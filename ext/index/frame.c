@@ -40,7 +40,7 @@ static unsigned char *put_i64(unsigned char *at, int64_t number) {
   return put_u64(at, (uint64_t)number);
 }
 
-static unsigned char *put_hashed(unsigned char *at, const unsigned char hash[TR_INDEX_HASH_BYTES]) {
+static unsigned char *put_index_hash(unsigned char *at, const unsigned char hash[TR_INDEX_HASH_BYTES]) {
   memcpy(at, hash, TR_INDEX_HASH_BYTES);
   return at + TR_INDEX_HASH_BYTES;
 }
@@ -61,7 +61,7 @@ static int64_t take_i64(const unsigned char **at) {
   return (int64_t)take_u64(at);
 }
 
-static void take_digest(const unsigned char **at, unsigned char hash[TR_INDEX_HASH_BYTES]) {
+static void take_index_hash(const unsigned char **at, unsigned char hash[TR_INDEX_HASH_BYTES]) {
   memcpy(hash, *at, TR_INDEX_HASH_BYTES);
   *at += TR_INDEX_HASH_BYTES;
 }
@@ -76,7 +76,7 @@ static unsigned char *put_head(unsigned char *at, const TrIndexHead *head) {
   at = put_i64(at, head->identity.born_ns);
   at = put_i64(at, head->opened_us);
   at = put_i64(at, head->end);
-  return put_hashed(put_hashed(at, head->first_page), head->last_page);
+  return put_index_hash(put_index_hash(at, head->first_page), head->last_page);
 }
 
 static void take_head(const unsigned char **at, TrIndexHead *head) {
@@ -87,8 +87,8 @@ static void take_head(const unsigned char **at, TrIndexHead *head) {
   head->identity.born_ns = take_i64(at);
   head->opened_us = take_i64(at);
   head->end = take_i64(at);
-  take_digest(at, head->first_page);
-  take_digest(at, head->last_page);
+  take_index_hash(at, head->first_page);
+  take_index_hash(at, head->last_page);
 }
 
 static unsigned char *put_block(unsigned char *at, const TrIndexBlock *block) {
@@ -101,7 +101,7 @@ static unsigned char *put_block(unsigned char *at, const TrIndexBlock *block) {
   at = put_u32(at, block->is_canonical ? IS_CANONICAL : 0);
   at = put_i64(at, block->least_us);
   at = put_i64(at, block->greatest_us);
-  at = put_hashed(at, block->hash);
+  at = put_index_hash(at, block->hash);
   at = put_u32(at, (uint32_t)block->packed_bytes);
   if (block->packed_bytes) memcpy(at, block->packed, block->packed_bytes);
   return at + block->packed_bytes;
@@ -119,7 +119,7 @@ static bool take_index_block(const unsigned char **at, const unsigned char *stop
   block->is_canonical = take_u32(at) & IS_CANONICAL;
   block->least_us = take_i64(at);
   block->greatest_us = take_i64(at);
-  take_digest(at, block->hash);
+  take_index_hash(at, block->hash);
   block->packed_bytes = take_u32(at);
   if (block->to <= block->from || (size_t)(stop - *at) < block->packed_bytes) return false;
   block->packed = (unsigned char *)(uintptr_t)*at; /* nobody writes there: is_owned is not set */
