@@ -378,6 +378,8 @@ archive-killed: all build/shim/prune_faults.so ## kill a prune that archives 300
 	@.ci/deps --look build test
 	@for mode in kill recovery faults offline power; do echo "$$mode:" && TASKRESULTS_ROOT="$(CURDIR)" \
 	  tests/prune/archived.py $$mode $(or $(STRIDE),1) || exit; done
+	@for mode in "between $(or $(STRIDE),1)" "instant $(or $(STRIDE),1)" "recovery $(or $(STRIDE),11)" "faults $(or $(STRIDE),11)"; do \
+	  echo "rotated, $$mode:" && TASKRESULTS_ROOT="$(CURDIR)" tests/prune/rotated.py $$mode || exit; done
 	@TASKRESULTS_ROOT="$(CURDIR)" tests/prune/stress.py archive=1 kills=300 writers=4 readers=4 keep=500
 
 widths: ## write shell/terminal/width_data.awk again, from the Unicode tables of Perl

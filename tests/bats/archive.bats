@@ -246,6 +246,10 @@ whole() {
   "$root/tests/prune/rotated.py" recovery "$((PRUNE_STRIDE > 1 ? 499 : 5))"
 }
 
+@test "rotated beside a killed prune, and every system call of the next one failing: the error tells what it changed" {
+  "$root/tests/prune/rotated.py" faults "$((PRUNE_STRIDE > 1 ? 397 : 5))"
+}
+
 @test "archive: offline, killed at every system call, and every system call failing" {
   "$root/tests/prune/archived.py" offline "$PRUNE_STRIDE"
 }

@@ -9,6 +9,7 @@ MODE between   the file is rotated between the kill and the next prune: renamed,
                renamed and compressed, copied and cut, and both
      instant   it is renamed in the last instant before the exchange; and, every other time, once more before the next prune
      recovery  as both, and the next prune is killed at each of its calls, too
+     faults    as both, and each call of the next prune fails, once or for good; what its error says of what it changed is true
      busy      a program has the rotated file open, so that the next prune is busy: it changes nothing
 STRIDE         takes every STRIDE-th call only (default 1: all)
 
@@ -211,6 +212,16 @@ def recoveries(stride):
     return len(cases[::stride])
 
 
+def faults(stride):
+    _, exchange = calls_from_exchange()
+    _, instant = calls_of_the_instant()
+    region = every_step.calls_of_a_prune().index("fallocate", exchange) + 1
+    prepared = [lambda job, rotation=rotation: (job.prune(PRUNE_AT=str(region + 5), PRUNE_FAULT="torn"), rotation(job))
+                for rotation in (renamed, renamed_and_compressed, copied)]
+    prepared.append(lambda job: rotate_at_exchange(job, PRUNE_AT=str(instant), PRUNE_FAULT="torn"))
+    return sum(every_step.fail_everywhere(stride, prepare, options=KEEP_ALL) for prepare in prepared)
+
+
 def busy(_):
     job = every_step.Job()
     _, exchange = calls_from_exchange()
@@ -230,7 +241,8 @@ def main():
     every_step.Job = RotatedJob
     tried = 0
     for RotatedJob.archives in (True, False):
-        tried += {"between": kills_between, "instant": kills_in_the_instant, "recovery": recoveries, "busy": busy}[mode](stride)
+        tried += {"between": kills_between, "instant": kills_in_the_instant, "recovery": recoveries, "faults": faults,
+                  "busy": busy}[mode](stride)
     print(tried, "prunes tried")
 
 
