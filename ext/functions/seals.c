@@ -309,6 +309,8 @@ static bool append_reasons(sqlite3_str *out, const SealCall *call, const TrVerif
   for (size_t i = 0; i < v->seals.faults.count; i++) append_reason(out, &is_first, v->seals.faults.name[i]);
   if (v->is_gone && tr_seals_are_any(&v->seals)) append_reason(out, &is_first, "the file is gone, and it was sealed");
   if (v->stretch.from >= 0) append_stretch(out, &is_first, v);
+  if (v->seals.signature && !tr_seals_have_head(&v->seals, v->seals.signed_head))
+    append_reason(out, &is_first, "the newest signature is of a head that no seal has");
   append_missing_heads(out, &is_first, call, v);
   return !is_first;
 }
@@ -328,6 +330,19 @@ static void append_removals(sqlite3_str *out, const TrVerification *v) {
     sqlite3_str_appendf(out, ",\"proven\":%s}", i >= v->proven_from ? "true" : "false");
   }
   sqlite3_str_appendchar(out, 1, ']');
+}
+
+/* How many of the lines that are there now its head covers: after a prune, of the kept ones we cannot tell, so none. */
+static int64_t signed_lines(const TrVerification *v) {
+  const TrSeals *seals = &v->seals;
+  const TrSeal *begun = &seals->era[seals->eras - 1].sealed;
+  int64_t lines = memcmp(begun->head, seals->signed_head, TR_DIGEST_BYTES) == 0 ? begun->lines : 0;
+  for (size_t i = 0; i < seals->count; i++) {
+    const TrSeal *seal = &seals->seal[i];
+    if (seal->era == seals->eras - 1 && memcmp(seal->head, seals->signed_head, TR_DIGEST_BYTES) == 0)
+      lines = seal->lines;
+  }
+  return lines;
 }
 
 static void append_verdict(sqlite3_str *out, const SealCall *call, const TrVerification *v) {
@@ -353,6 +368,10 @@ static void append_verdict(sqlite3_str *out, const SealCall *call, const TrVerif
   sqlite3_str_appendf(out, ",\"reasons\":[%s]", list ? list : "");
   sqlite3_free(list);
   append_removals(out, v);
+  if (tr_seals_have_head(&v->seals, v->seals.signed_head) && v->seals.signature)
+    append_whole(out, "signed_lines", signed_lines(v));
+  else
+    append_words(out, "signed_lines", NULL);
   if (v->seals.signature) {
     append_head(out, "signed_head", v->seals.signed_head);
     append_words(out, "signature", v->seals.signature);

@@ -14,6 +14,9 @@
 #
 # Options:
 #   --all           every job; if one cannot be sealed, the others still are
+#   --sign KEY      sign the head of each job with this private key of SSH, by ssh-keygen, in the namespace taskresults;
+#                   the key may be a public one, if an agent has the private one. `taskresults verify
+#                   --allowed-signers FILE` checks the signatures
 #   --heads         print only JOB=HEAD for each job: a file of such lines is for `taskresults verify --heads`
 #   --raw           print control characters unchanged (line breaks stay visible)
 #   --json          a JSON array of objects
@@ -29,10 +32,11 @@
 # Examples:
 #   taskresults seal my-job
 #   taskresults seal --all --heads > heads.txt
+#   taskresults seal --all --sign ~/.ssh/id_ed25519
 
 # shellcheck shell=bash
 
-parse_options 'all heads raw json jsonl' "$@"
+parse_options 'all sign= heads raw json jsonl' "$@"
 load lib/option_values lib/query lib/fields
 format_option json jsonl
 [[ -z $format || ! -v opt[heads] ]] || usage_error "--heads or --$format, not both"
@@ -45,6 +49,18 @@ else
   load lib/sql_text
   reports="json_array(json(taskresults_seal($(sql_text "${args[0]}"))))"
 fi
+
+# not_sealed - ends the command behind an error of the query, which has been printed.
+not_sealed() {
+  [[ -v opt[all] || ! -x $results_dir || -e $results_dir/${args[0]}.jsonl || -L $results_dir/${args[0]}.jsonl ]] || {
+    load lib/jobs
+    suggest_job "${args[0]}"
+    exit "$EXIT_NO"
+  }
+  exit "$EXIT_IO"
+}
+
+[[ ! -v opt[sign] ]] || { load seal/sign; sign_heads; }
 
 # What the last line has: how many jobs were tampered with, busy, and failed.
 if [[ -v opt[heads] ]]; then
@@ -65,14 +81,7 @@ statements="CREATE TEMP TABLE report AS SELECT key, value, value->>'\$.job_id' A
   SELECT count(*) FILTER (WHERE result = 'tampered'), count(*) FILTER (WHERE result = 'busy'),
     count(*) FILTER (WHERE result = 'failed') FROM report;"
 
-rows=$(with_progress query "$statements") || {
-  [[ -v opt[all] || ! -x $results_dir || -e $results_dir/${args[0]}.jsonl || -L $results_dir/${args[0]}.jsonl ]] || {
-    load lib/jobs
-    suggest_job "${args[0]}"
-    exit "$EXIT_NO"
-  }
-  exit "$EXIT_IO"
-}
+rows=$(with_progress query "$statements") || not_sealed
 counts=${rows##*$'\n'}
 rows=${rows%"$counts"}
 IFS=$'\x1f' read -r tampered busy failed < <(printf '%s\n' "$counts")

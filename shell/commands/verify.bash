@@ -15,6 +15,8 @@
 #   --head JOB=HEAD  a head that was kept elsewhere: the job's seals must have it
 #   --heads FILE     such heads, a line each, as `taskresults seal --heads` prints them. Their jobs are verified, too,
 #                    if they are gone
+#   --allowed-signers FILE  the newest signature of each sealed job must be valid, and of somebody in this file. Its
+#                    form is that of ssh-keygen ("ALLOWED SIGNERS" in its manual)
 #   --quiet          print only jobs that do not match, for cron
 #   --raw            print control characters unchanged (line breaks stay visible)
 #   --json           a JSON array of objects
@@ -23,7 +25,8 @@
 # The machine formats have job_id, result (fine, tampered, unsealed, busy or failed), lines, bytes and head (up to where
 # the file is sealed and matches), unsealed_lines and unsealed_bytes (what comes behind), seals (how many there are),
 # from and to (the stretch that does not match), reasons (an array of texts), removals (an array with an object for each
-# prune: pruned_at, lines, bytes, receipt, archive, and proven, if the archive proves it), signed_head and signature.
+# prune: pruned_at, lines, bytes, receipt, archive, and proven, if the archive proves it), signed_head, signed_lines
+# (of those in the file) and signature; and with --allowed-signers, signer.
 #
 # Exit status:
 #   0 fine: all that is sealed matches; 1 something does not match, or a named job is not sealed; 2 usage; 3 a job
@@ -36,7 +39,7 @@
 
 # shellcheck shell=bash
 
-parse_options 'head= heads= quiet raw json jsonl' "$@"
+parse_options 'head= heads= allowed-signers= quiet raw json jsonl' "$@"
 load lib/option_values lib/query lib/fields lib/sql_text
 [[ -z $repeated || $repeated == head ]] || usage_error "--$repeated is given twice"
 [[ $repeated != head ]] || usage_error '--head is given twice: --heads FILE takes several'
@@ -66,6 +69,20 @@ else
   reports="taskresults_verify_all($options)"
 fi
 
+# not_verified - ends the command behind an error of the query, which has been printed.
+not_verified() {
+  local job
+  for job in "${args[@]}"; do
+    [[ -x $results_dir && ! -e $results_dir/$job.jsonl && ! -L $results_dir/$job.jsonl ]] || continue
+    load lib/jobs
+    suggest_job "$job"
+    exit "$EXIT_NO"
+  done
+  exit "$EXIT_IO"
+}
+
+signers=
+[[ ! -v opt[allowed-signers] ]] || { load seal/signers; check_signatures; }
 told=1
 [[ ! -v opt[quiet] ]] || told="result NOT IN ('fine', 'unsealed')"
 if [[ -n $format ]]; then
@@ -84,19 +101,12 @@ fi
 statements="CREATE TEMP TABLE report AS SELECT key, value, value->>'\$.job_id' AS job_id,
     value->>'\$.result' AS result, value->>'\$.lines' AS lines, value->>'\$.unsealed_lines' AS unsealed_lines,
     value->>'\$.head' AS head FROM json_each($reports);
+  $signers
   $row;
   SELECT count(*) FILTER (WHERE result = 'tampered'), count(*) FILTER (WHERE result = 'unsealed'),
     count(*) FILTER (WHERE result IN ('busy', 'failed')) FROM report;"
 
-rows=$(with_progress query "$statements") || {
-  for job in "${args[@]}"; do
-    [[ -x $results_dir && ! -e $results_dir/$job.jsonl && ! -L $results_dir/$job.jsonl ]] || continue
-    load lib/jobs
-    suggest_job "$job"
-    exit "$EXIT_NO"
-  done
-  exit "$EXIT_IO"
-}
+rows=$(with_progress query "$statements") || not_verified
 counts=${rows##*$'\n'}
 rows=${rows%"$counts"}
 IFS=$'\x1f' read -r tampered unsealed failed < <(printf '%s\n' "$counts")

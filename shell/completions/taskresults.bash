@@ -98,13 +98,13 @@ _taskresults_option() {
     --window) _taskresults_reply 24h 7d 30d 90d; return ;;
     --job) _taskresults_jobs "$word"; _taskresults_reply "${found[@]}"; return ;;
     --preset) _taskresults_reply hermes openclaw openclaw-2026.6; return ;;
-    -o | --output | --db | --state | --policy | --from | --config)
+    -o | --output | --db | --state | --policy | --from | --config | --sign | --heads | --allowed-signers)
       compopt -o default 2>/dev/null
       COMPREPLY=()
       return
       ;;
     --limit | --min | --max-chars | --since | --until | --interval | --columns | --delimiter) COMPREPLY=(); return ;;
-    --keep | --keep-failures | --max-bytes | --name | --timeout | --jitter) COMPREPLY=(); return ;;
+    --keep | --keep-failures | --max-bytes | --head | --name | --timeout | --jitter) COMPREPLY=(); return ;;
     --within | --days | --title | --refresh) COMPREPLY=(); return ;;
     --target | --after | --rate | --silent-for | --grace | --cooldown | --for | --burn) COMPREPLY=(); return ;;
     --maintenance | --suspicious | --exec | --exec-timeout | --max-duration | --grep | --query) COMPREPLY=(); return ;;

@@ -267,3 +267,58 @@ PYTHON
   [[ $status -eq 0 ]]
   [[ -f $results/.taskresults/seals/...jsonl ]]
 }
+
+@test "signed heads: only a key of the allowed signers can seal what was changed; a signature is of one job and one head" {
+  command -v ssh-keygen >/dev/null || skip 'needs ssh-keygen'
+  local place=$BATS_TEST_TMPDIR key
+  for key in key other; do ssh-keygen -q -t ed25519 -N '' -f "$place/$key"; done
+  printf 'audit@example.org %s\n' "$(cat "$place/key.pub")" >"$place/allowed"
+  make_job a 20
+  make_job 'b c' 5
+  run taskresults verify --allowed-signers "$place/allowed"
+  [[ $status -eq 0 ]] # nothing is sealed yet
+  taskresults seal a >/dev/null
+  run taskresults verify --allowed-signers "$place/allowed"
+  [[ $status -eq 1 && $output == *'no head is signed'* ]]
+  run taskresults seal --all --sign "$place/key" --jsonl
+  [[ $status -eq 0 && ${lines[0]} == *'"a","result":"unchanged"'*'"signed":true'* && ${lines[1]} == *'"b c","result":"sealed"'*'"signed":true'* ]]
+  taskresults seal --all --sign "$place/key" >/dev/null # signs nothing twice
+  [[ $(cat "$results"/.taskresults/seals/*.jsonl | grep -c signature) -eq 2 ]]
+  run taskresults verify --allowed-signers "$place/allowed" --jsonl
+  [[ $status -eq 0 && ${lines[0]} == *'"signed_lines":20'*'"signer":"audit@example.org"'* ]]
+  # ssh-keygen alone, with the text of the document.
+  sed -n 's/.*"signature":"\(.*\)"}/\1/p' "$results/.taskresults/seals/a.jsonl" | sed 's/\\n/\n/g; s/\\u000a/\n/g' >"$place/signature"
+  printf 'a=%s\n' "$(python_head a)" | ssh-keygen -Y verify -f "$place/allowed" -I audit@example.org -n taskresults -s "$place/signature"
+  # More lines, and a prune: what was signed still is.
+  make_job a 2
+  taskresults seal a >/dev/null
+  run taskresults verify --allowed-signers "$place/allowed" a --jsonl
+  [[ $status -eq 0 && $output == *'"lines":22'*'"signed_lines":20'* ]]
+  prune a "'keep', 10"
+  run taskresults verify --allowed-signers "$place/allowed" a --jsonl
+  [[ $status -eq 0 && $output == *'"lines":10'*'"signed_lines":0'* ]]
+  # Another key, and the signature of another job.
+  taskresults seal a --sign "$place/other" >/dev/null
+  run taskresults verify --allowed-signers "$place/allowed" a
+  [[ $status -eq 1 && $output == *'is not valid, or of nobody in'* ]]
+  grep signature "$results/.taskresults/seals/b c.jsonl" >>"$results/.taskresults/seals/a.jsonl"
+  run taskresults verify a
+  [[ $status -eq 1 && $output == *'the newest signature is of a head that no seal has'* ]]
+  # Changed, sealed anew, and the old signature put there again.
+  cp "$results/.taskresults/seals/b c.jsonl" "$place/seals"
+  sed -i '2s/true/null/' "$results/b c.jsonl"
+  rm "$results/.taskresults/seals/b c.jsonl"
+  taskresults seal 'b c' >/dev/null
+  run taskresults verify --allowed-signers "$place/allowed" 'b c'
+  [[ $status -eq 1 && $output == *'no head is signed'* ]]
+  grep signature "$place/seals" >>"$results/.taskresults/seals/b c.jsonl"
+  run taskresults verify --allowed-signers "$place/allowed" 'b c'
+  [[ $status -eq 1 && $output == *'of a head that no seal has'* ]]
+  # What cannot be signed or read is said.
+  make_job a 1
+  run taskresults seal a --sign "$place/none"
+  [[ $status -eq 3 && $output == *"sealed, but not signed: ssh-keygen could not sign with $place/none"* ]]
+  run taskresults verify --allowed-signers "$place/none"
+  [[ $status -eq 3 ]]
+  assert_rows 0 "SELECT taskresults_seal_sign('b c', '$(printf '0%.0s' {1..64})', 'x')"
+}
