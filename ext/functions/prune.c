@@ -181,11 +181,7 @@ static int check_rules(const PruneCall *call, char **message) {
         message, SQLITE_ERROR,
         "say what to keep: 'keep', NUMBER or 'since', TIME (or both); or 'max_bytes', NUMBER; or 'policy', FILE");
   }
-  if (!is_by_record && options->keep_failures > 0) {
-    return tr_error(message, SQLITE_ERROR,
-                    "'keep_failures' needs 'keep' or 'since': 'max_bytes' is a limit for all lines");
-  }
-  const char *mistake = tr_rules_archive_mistake(options);
+  const char *mistake = tr_rules_contradiction(options);
   return mistake ? tr_error(message, SQLITE_ERROR, "%s", mistake) : SQLITE_OK;
 }
 

@@ -127,11 +127,8 @@ static int check_rule(const Reading *reading, TrPolicyRule *rule, char **message
   const TrPruneOptions *options = &rule->options;
   bool is_by_record = options->by_count || options->by_time;
   if (rule->jobs == NULL) return policy_error(reading, message, "it has no 'jobs'");
-  if (options->keep_failures > 0 && !is_by_record) {
-    return policy_error(reading, message, "'keep_failures' needs 'keep' or 'since'");
-  }
   rule->options.keeps_all = !is_by_record && !options->by_size;
-  const char *mistake = tr_rules_archive_mistake(options);
+  const char *mistake = tr_rules_contradiction(options);
   if (mistake) return policy_error(reading, message, "%s", mistake);
   return SQLITE_OK;
 }

@@ -95,11 +95,11 @@ typedef struct TrRules {
 } TrRules;
 
 void tr_rules_begin(TrRules *rules, const TrPruneOptions *options);
-bool tr_rules_keep(TrRules *rules, const TrLine *line);     /* a line with its newline, older than all before */
-bool tr_rules_are_done(const TrRules *rules);               /* true: no rule keeps anything older */
-bool tr_rules_need_no_order(const TrPruneOptions *options); /* true: each line is decided by itself */
-bool tr_rules_keep_nothing(const TrPruneOptions *options);  /* whatever the lines are */
-const char *tr_rules_archive_mistake(const TrPruneOptions *options);        /* why they cannot archive; or NULL */
+bool tr_rules_keep(TrRules *rules, const TrLine *line);            /* a line with its newline, older than all before */
+bool tr_rules_are_done(const TrRules *rules);                      /* true: no rule keeps anything older */
+bool tr_rules_need_no_order(const TrPruneOptions *options);        /* true: each line is decided by itself */
+bool tr_rules_keep_nothing(const TrPruneOptions *options);         /* whatever the lines are */
+const char *tr_rules_contradiction(const TrPruneOptions *options); /* what cannot be given together; or NULL */
 bool tr_rules_are_a_mistake(const TrPruneOptions *options, int64_t now_us); /* by themselves: nothing would stay, or
                                                                                `since` is later than now */
 

@@ -60,7 +60,9 @@ bool tr_rules_are_a_mistake(const TrPruneOptions *options, int64_t now_us) {
   return (options->by_time && options->since_us > now_us) || tr_rules_keep_nothing(options);
 }
 
-const char *tr_rules_archive_mistake(const TrPruneOptions *options) {
+const char *tr_rules_contradiction(const TrPruneOptions *options) {
+  if (options->keep_failures > 0 && !options->by_count && !options->by_time)
+    return "'keep_failures' needs 'keep' or 'since': 'max_bytes' is a limit for all lines";
   if (!options->archive) return NULL;
   if (tr_archive_obstacle()) return "'archive' needs zstd, and this build (WITH_ARCHIVE=0) has none";
   if (!options->by_count && !options->by_time && !options->by_size) return "'archive' needs a rule that says what goes";

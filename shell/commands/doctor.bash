@@ -5,9 +5,10 @@
 # Checks the programs, the extension, the directories and their permissions, and whether a scheduler on this machine
 # keeps its files elsewhere. Lists files of results that cannot be read, or are ignored because they were rotated or
 # have another name; lines that are not valid records; records that do not say whether the run succeeded; files that an
-# interrupted prune left behind; jobs that have been failing for long; jobs that died; a list of jobs or logs that
-# cannot be read; an index that is outdated, or cannot be used; and sinks to which `ship` sent rows that were refused, or
-# sends nothing any more. Nothing is changed.
+# interrupted prune left behind; segments of the archive that are damaged or overlap, and what is in the way there; jobs
+# that have been failing for long; jobs that died; a list of jobs or logs that cannot be read; an index that is outdated,
+# or cannot be used; and sinks to which `ship` sent rows that were refused, or sends nothing any more. Nothing is
+# changed.
 #
 # Each line begins with `ok`, `note` (worth a look) or `FAIL`. After a `FAIL`, a line `fix:` says what to do.
 #
@@ -185,6 +186,7 @@ examine() {
     check_logs
     [[ -n $mapped || ! -e $index_place ]] || { load doctor/index; check_index; }
     [[ ! -d $results_dir/.taskresults/shipped ]] || { load doctor/shipping; check_shipping; }
+    [[ ! -d $results_dir/.taskresults/archive ]] || { load doctor/archive; check_archive; }
   }
   ((failures == 0)) || return "$EXIT_NO"
 }

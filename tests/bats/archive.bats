@@ -30,6 +30,18 @@ whole() {
   cat "$results/$1.jsonl"
 }
 
+@test "the block in PRUNING.md has the segments in the order of their numbers, dated and not, below ten and above" {
+  local number block
+  mkdir -p "$(archive price-watch)"
+  for number in 1 2 3 10 11 20; do
+    echo "$number" | zstd -qc >"$(archive price-watch)/2026${number}01T000000Z-$number.jsonl.zst"
+  done
+  echo 4 | zstd -qc >"$(archive price-watch)/none-4.jsonl.zst"
+  block=$(grep -B1 -A2 'printf.*\*\.zst' "$root/ext/PRUNING.md" | sed -n '/^(cd/,/wc -l/p' | sed 's/ | wc -l//')
+  [[ $block == *zstdcat* ]]
+  [[ $(SCHEDULER_RESULTS_DIR=$results bash -c "$block" | paste -sd ' ') == '1 2 3 4 10 11 20' ]]
+}
+
 @test "what goes is in the archive: zstd reads all that was written, in its order; small segments become one" {
   python3 "$root/tests/bench/generate.py" "$results/j.jsonl" 2000000
   cp "$results/j.jsonl" "$BATS_TEST_TMPDIR/written"

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "fuzz.h"
+#include "place.h"
 
 #define PARTS 4
 #define SINKS 2
@@ -35,10 +36,7 @@ static void remove_place(void) {
 }
 
 static void make_place(void) {
-  const char *base = getenv("TMPDIR");
-  snprintf(place, sizeof place, "%s/marks.XXXXXX", base ? base : "/tmp");
-  MUST(mkdtemp(place) != NULL);
-  results.fd = open(place, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  results.fd = fuzz_make_place("marks", place);
   MUST(mkdirat(results.fd, ".taskresults", 0700) == 0 && mkdirat(results.fd, ".taskresults/shipped", 0700) == 0);
   folder = openat(results.fd, ".taskresults/shipped", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   MUST(folder >= 0);

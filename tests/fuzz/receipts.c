@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "fuzz.h"
+#include "place.h"
 
 #define RECEIPTS_NAME "j.jsonl"
 
@@ -23,11 +24,7 @@ static void remove_place(void) {
 }
 
 static void make_place(void) {
-  const char *base = getenv("TMPDIR");
-  snprintf(receipts_place, sizeof receipts_place, "%s/receipts.XXXXXX", base ? base : "/tmp");
-  MUST(mkdtemp(receipts_place) != NULL);
-  receipts_folder.fd = open(receipts_place, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  MUST(receipts_folder.fd >= 0);
+  receipts_folder.fd = fuzz_make_place("receipts", receipts_place);
   atexit(remove_place);
 }
 
