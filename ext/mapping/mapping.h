@@ -103,6 +103,7 @@ typedef struct
 typedef struct TrMappedLayout {
   unsigned count, lines; /* as in TrLayout */
   uint32_t used;         /* when it was the latest one */
+  uint8_t next;          /* which one the line had that followed the last time */
   bool is_judged;        /* it is known whether it is direct */
   bool is_direct, duration_in_seconds;
   uint8_t reason, success; /* direct: TrReason, TrKind */
@@ -112,7 +113,7 @@ typedef struct TrMappedLayout {
   TrMappedStep step[TR_MAPPED_STEPS];
 } TrMappedLayout;
 
-#define TR_MAPPED_LAYOUTS 4 /* the lines of successes and of failures often differ */
+#define TR_MAPPED_LAYOUTS 8 /* the lines of successes and of failures often differ, and those of other events */
 #define TR_OTHER_KEYS 256   /* keys that nobody asks for, by a hash */
 typedef struct TrMappedLayouts {
   TrMappedLayout likely[TR_MAPPED_LAYOUTS];
@@ -122,7 +123,7 @@ typedef struct TrMappedLayouts {
   bool constants_vary;          /* so many that the values that decide are not taken for the same any more */
   bool is_direct;               /* the current line was read straight into the record */
   uint8_t other[TR_OTHER_KEYS]; /* what is known of their values: TrOtherValue of fast.c */
-  uint32_t value[TR_OTHER_KEYS];
+  uint32_t key[TR_OTHER_KEYS], value[TR_OTHER_KEYS]; /* hashes */
 } TrMappedLayouts;
 
 /* ------------------------------------------------------------------------------------------------------------------

@@ -142,8 +142,10 @@ static inline void fast_note_value(FastNotes *notes, const unsigned char *behind
 /* Of the values of a key that nobody asks for. */
 typedef enum TrOtherValue { OTHER_NEW, OTHER_REPEATS, OTHER_VARIES } TrOtherValue;
 
-#define MAPPED_MOST_WASTED 64 /* layouts */
-#define MAPPED_DEPTH 64       /* a bit for each container; what is nested more deeply is left to the slow lane */
+#define MAPPED_MANY_WASTED 24 /* layouts: from then on only one is tried for a line, ... */
+#define MAPPED_MOST_WASTED 64 /* ... only some lines are looked at, and no value that is asked for is taken for fixed */
+#define MAPPED_LOOKS_EVERY 8
+#define MAPPED_DEPTH 64 /* a bit for each container; what is nested more deeply is left to the slow lane */
 
 typedef struct MappedWalk {
   const unsigned char *p;
@@ -203,9 +205,9 @@ static void mapped_replace(TrMappedLayouts *layouts) {
     if (layouts->likely[i].used < layouts->likely[oldest].used) oldest = i;
   }
   TrMappedLayout *layout = &layouts->likely[oldest];
-  bool is_wasted = layout->count > 0 && layout->lines == 0;
-  layouts->wasted = is_wasted ? layouts->wasted + 1 : 0;
+  if (layout->count > 0) layouts->wasted = layout->lines < 2 ? layouts->wasted + 1 : layouts->wasted / 2;
   if (layouts->wasted > MAPPED_MOST_WASTED) layouts->constants_vary = true;
+  layouts->likely[layouts->latest].next = (uint8_t)oldest;
   layouts->latest = oldest;
   layouts->is_direct = false;
 }
@@ -220,6 +222,7 @@ static inline MappedWalk mapped_begin(const unsigned char *text, TrMappedLayouts
   TrMappedLayout *layout = &layouts->likely[layouts->latest];
   layout->count = layout->lines = layout->fixed_count = 0;
   layout->is_judged = layout->is_direct = false;
+  layout->next = (uint8_t)layouts->latest;
   return (MappedWalk){.p = fast_space(text),
                       .text = text,
                       .behind = text,
@@ -228,13 +231,31 @@ static inline MappedWalk mapped_begin(const unsigned char *text, TrMappedLayouts
                       .keys = keys,
                       .slot = slot,
                       .found = keys->count,
-                      .fits = true};
+                      .fits = layouts->wasted <= MAPPED_MOST_WASTED || ++layouts->clock % MAPPED_LOOKS_EVERY == 0};
 }
 
 static uint32_t mapped_hash(const unsigned char *text, size_t length) {
-  uint32_t hash = (uint32_t)length;
-  for (size_t i = 0; i < length && i < 64; i++) hash = (hash ^ text[i]) * 16777619U;
-  return hash ^ hash >> 15;
+  const uint64_t factor = UINT64_C(0x9E3779B97F4A7C15);
+  uint64_t hash = length, bytes;
+  for (; length >= sizeof bytes; text += sizeof bytes, length -= sizeof bytes) {
+    memcpy(&bytes, text, sizeof bytes);
+    hash = (hash ^ bytes) * factor;
+    hash ^= hash >> 32;
+  }
+  for (; length > 0; length--) hash = (hash ^ *text++) * factor;
+  return (uint32_t)(hash >> 32);
+}
+
+/* Where layouts->other has the key. Two keys of one hash share a place: then they vary. */
+static unsigned mapped_place_of_key(TrMappedLayouts *layouts, const unsigned char *key, size_t length) {
+  uint32_t hash = mapped_hash(key, length) | 1; /* 0: free */
+  unsigned place = hash >> 1;
+  for (unsigned tries = 0; tries < 8; tries++, place++) {
+    uint32_t *known = &layouts->key[place % TR_OTHER_KEYS];
+    if (*known == 0) *known = hash;
+    if (*known == hash) break;
+  }
+  return place % TR_OTHER_KEYS;
 }
 
 /* Has the key that nobody asks for the same value in each line? It is believed until it had another one. */
@@ -255,7 +276,7 @@ static bool mapped_other_repeats(MappedWalk *walk, const TrSpan *value) {
 static bool mapped_repeats(MappedWalk *walk) {
   const TrMappedStep *step = &walk->layout->step[walk->layout->count - 1];
   const TrSpan *value = &walk->last;
-  if (walk->p - walk->step > TR_LAYOUT_TEXT || value->escaped) return false;
+  if (walk->p - walk->step > TR_LAYOUT_TEXT || value->escaped) return false; /* so it is short, too */
   if (step->field == walk->keys->count) return mapped_other_repeats(walk, value);
   return (walk->keys->constants >> step->field & 1) && !walk->layouts->constants_vary &&
          walk->layout->fixed_count < TR_FIXED_VALUES;
