@@ -106,7 +106,7 @@ prepare() {
   tests/platforms/sysroot "$platform" "$root" && lay_out && unpack_corpora "${targets[@]}" &&
     mkdir -p "$results/$platform/bin" &&
     wrap "$root/usr/bin/sqlite3" "$results/$platform/bin/sqlite3" &&
-    make_there all static test-binaries "${targets[@]/#/build/replay/}" &&
+    make_there all static test-libraries "${units[@]/#/build/unit/}" "${targets[@]/#/build/replay/}" &&
     wrap_built "$tree/build/unit" && wrap_built "$tree/build/live" && wrap_built "$tree/build/replay"
 }
 
@@ -129,7 +129,8 @@ judge() {
 }
 
 test_full() {
-  local root=$results/$platform/root tree=$results/$platform/tree suite targets
+  local root=$results/$platform/root tree=$results/$platform/tree suite units targets
+  mapfile -t units < <(suites_of unit)
   mapfile -t targets < <(suites_of fuzz)
   if ! prepare >"$results/$platform.build.log" 2>&1; then
     tail -n 20 "$results/$platform.build.log"
@@ -137,7 +138,7 @@ test_full() {
     return
   fi
   export PATH=$results/$platform/bin:$PATH TASKRESULTS_ROOT=$tree
-  for suite in $(suites_of unit); do
+  for suite in "${units[@]}"; do
     (cd "$tree" && "build/unit/$suite" 2>&1) | judge "unit/$suite"
   done
   for suite in "${targets[@]}"; do
