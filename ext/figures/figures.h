@@ -17,6 +17,11 @@ static inline bool tr_record_is_unknown(const TrRecord *record) {
   return record->field[TR_SUCCESS].kind == TR_UNKNOWN;
 }
 bool tr_record_is_ok(const TrLine *line, const TrRecord *record);
+/* The index tells of it, and its line has not been read: only `success` (true, false or null), the time and the offset
+** are known. */
+static inline bool tr_record_is_unread(const TrRecord *record) {
+  return record->field[TR_ERROR].kind == TR_UNREAD;
+}
 
 /* ------------------------------------------------------------------------------------------------------------------
 ** figures/mapped_run.c - under a mapping, what a record itself says of its run
@@ -35,6 +40,7 @@ typedef struct TrKept {
   TrSpan span;          /* into bytes; its start is 0 */
   unsigned char *bytes; /* owned; a NUL follows the span */
   size_t room;
+  int64_t offset; /* of the line in which it still is, if the span is TR_UNREAD */
 } TrKept;
 
 /* A mean of the known durations. */
@@ -67,6 +73,10 @@ void tr_job_figures_begin(TrJobFigures *figures);
 TR_CHECKED int tr_job_figures_add(TrJobFigures *figures, const TrParsed *lines, unsigned count);
 /* Runs are missing here: what is about runs in a row begins anew. */
 void tr_job_figures_break(TrJobFigures *figures);
+/* Records may be unread ones. Then this reads what is to be kept of them, each line by `read`; SQLITE_OK, or what it
+** returned. */
+typedef int (*TrReadLine)(void *context, int64_t offset, const TrParsed **parsed);
+TR_CHECKED int tr_job_figures_read_kept(TrJobFigures *figures, TrReadLine read, void *context);
 void tr_job_figures_free(TrJobFigures *figures);
 const TrKept *tr_job_figures_last_run(const TrJobFigures *figures); /* the timestamp */
 bool tr_kept_time_us(const TrKept *kept, int64_t *time_us);

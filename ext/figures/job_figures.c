@@ -5,7 +5,8 @@
 ** the last success and the last failure, and the error of that failure. They are copied when they are seen, still
 ** encoded as JSON, and decoded when they are shown: copying is cheap beside parsing, and the copy stays valid if the
 ** file is truncated meanwhile. The time of a record is computed only where an outage begins or ends, and only if the
-** query needs the means of outages.
+** query needs the means of outages. If the index tells of records (tr_record_is_unread), only where those four values
+** are is kept, and their lines are read in the end.
 **
 ** An outage begins with a failure that follows a success or is the first record, and ends with the next success. Clocks
 ** are sometimes set back: a negative duration counts as 0. A duration without a readable time at either end is left out
@@ -17,8 +18,16 @@
 
 /* --- values that outlive their line ------------------------------------------------------------------------------- */
 
+/* Not inlined: only with an index is there any. */
+__attribute__((noinline)) static int leave_unread(TrKept *kept, const TrParsed *parsed) {
+  kept->span = (TrSpan){.kind = TR_UNREAD};
+  kept->offset = parsed->line.offset;
+  return SQLITE_OK;
+}
+
 static int keep(TrKept *kept, const TrParsed *parsed, TrField field) {
   const TrSpan *span = &parsed->record.field[field];
+  if (span->kind >= TR_UNREAD) return leave_unread(kept, parsed);
   size_t length = span->kind == TR_ABSENT ? 0 : span->length; /* an absent span has no text */
   kept->span = (TrSpan){.length = (uint32_t)length, .kind = TR_ABSENT};
   unsigned char *bytes = tr_array_reserve(kept->bytes, &kept->room, length + 1, 1);
@@ -34,6 +43,13 @@ static int keep(TrKept *kept, const TrParsed *parsed, TrField field) {
 bool tr_kept_time_us(const TrKept *kept, int64_t *time_us) {
   TrLine line = {.text = kept->bytes, .length = kept->span.length};
   return tr_span_time_us(&line, &kept->span, time_us);
+}
+
+static int read_kept(TrKept *kept, TrField field, TrReadLine read, void *context) {
+  const TrParsed *parsed;
+  if (kept->span.kind != TR_UNREAD) return SQLITE_OK;
+  int code = read(context, kept->offset, &parsed);
+  return code == SQLITE_OK ? keep(kept, parsed, field) : code;
 }
 
 /* --- outages ------------------------------------------------------------------------------------------------------ */
@@ -134,6 +150,13 @@ int tr_job_figures_add(TrJobFigures *figures, const TrParsed *lines, unsigned co
   if (figures->unknowns && code == SQLITE_OK)
     code = keep_unknown(figures, unknown, success > failure ? success : failure);
   return code;
+}
+
+int tr_job_figures_read_kept(TrJobFigures *figures, TrReadLine read, void *context) {
+  int code = read_kept(&figures->first_run, TR_TIMESTAMP, read, context);
+  if (code == SQLITE_OK) code = read_kept(&figures->last_success, TR_TIMESTAMP, read, context);
+  if (code == SQLITE_OK) code = read_kept(&figures->last_failure, TR_TIMESTAMP, read, context);
+  return code == SQLITE_OK ? read_kept(&figures->last_error, TR_ERROR, read, context) : code;
 }
 
 const TrKept *tr_job_figures_last_run(const TrJobFigures *figures) {

@@ -97,6 +97,8 @@ bool tr_record_is_ok(const TrLine *line, const TrRecord *record) {
   case TR_ABSENT:
   case TR_NULL:
   case TR_UNKNOWN:
+  case TR_UNREAD: /* never of a success: such a line is read */
+  case TR_TIME:
   case TR_FALSE: break;
   case TR_INTEGER:
   case TR_REAL: return is_more_than_0(text, success->length);

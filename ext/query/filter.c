@@ -484,3 +484,29 @@ bool tr_filter_skips(const TrFilter *filter, const TrLine *line, const TrRecord 
   if (filter->jobs_in_records && lacks_job(filter, line, record)) return true;
   return filter->phrase_count && lacks_phrase(filter, line, record);
 }
+
+/* --- records of an index ------------------------------------------------------------------------------------------ */
+
+bool tr_filter_finds_indexed(const TrFilter *filter) {
+  return filter->skip_true || filter->skip_false || filter->timed;
+}
+
+TrSkip tr_filter_skips_indexed(const TrFilter *filter, const TrIndexed *record, uint64_t *untimed) {
+  bool is_ok = record->success == TR_INDEXED_TRUE, is_unusual = record->success == TR_INDEXED_OTHER;
+  if (is_ok && filter->skip_true) return TR_SKIPPED;
+  if (record->success == TR_INDEXED_FALSE && filter->skip_false) return TR_SKIPPED;
+  if (record->success == TR_INDEXED_NULL && filter->skip_not_ok) return TR_SKIPPED;
+  bool is_outside = record->time_us < filter->from_us || record->time_us > filter->to_us;
+  if (filter->timed && record->has_time && is_outside) return TR_SKIPPED;
+  if (is_unusual || filter->text_count || filter->phrase_count) return TR_ASK_LINE;
+  if (!filter->timed || record->has_time) return TR_WANTED;
+  ++*untimed;
+  return TR_SKIPPED;
+}
+
+bool tr_filter_skips_block(const TrFilter *filter, const TrIndexBlock *block) {
+  if (block->records == 0) return true;
+  if (filter->skip_true && block->failures == 0 && block->others == 0) return true;
+  if (!filter->timed || block->untimed) return false;
+  return block->greatest_us < filter->from_us || block->least_us > filter->to_us;
+}

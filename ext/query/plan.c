@@ -1,7 +1,8 @@
 /*
 ** plan.c - what xBestIndex chose, as a text that EXPLAIN QUERY PLAN shows and xFilter parses.
 **
-** Grammar of idxStr:   plan  = [ "all segments: " ] [ term { " AND " term } ] [ " ORDER BY " order ]
+** Grammar of idxStr:   plan  = [ "all segments: " ] [ index ] [ term { " AND " term } ] [ " ORDER BY " order ]
+**                      index = "INDEX: " | "COVERING INDEX: "
 **                      order = ( "rowid" | "job_id" ) [ " DESC" ] | "job_id, segment_no, offset"
 **                            | "job_id DESC, segment_no DESC, offset DESC"
 **                      term  = column " " op [ " ?" ]
@@ -43,6 +44,9 @@ static const char *const order_word[TR_ORDER_COUNT] = {
     [TR_ORDER_SEGMENTS] = "ORDER BY job_id, segment_no, offset",
     [TR_ORDER_SEGMENTS_DESC] = "ORDER BY job_id DESC, segment_no DESC, offset DESC",
 };
+
+static const char *const index_word[TR_INDEX_USES] = {
+    [TR_INDEX_UNUSED] = "", [TR_INDEX_FINDS] = "INDEX: ", [TR_INDEX_COVERS] = "COVERING INDEX: "};
 
 #define ALL_SEGMENTS "all segments: "
 
@@ -235,6 +239,41 @@ static int ask_for_outer_joins(const sqlite3_index_info *info, TrColumn (*column
   return SQLITE_OK;
 }
 
+/* --- the index ---------------------------------------------------------------------------------------------------- */
+
+static bool is_in_index(TrColumn column) {
+  return column == TR_COLUMN_JOB_ID || column == TR_COLUMN_HOST || column == TR_COLUMN_SUCCESS ||
+         column == TR_COLUMN_OK || column == TR_COLUMN_TIME_US || column == TR_COLUMN_OFFSET;
+}
+
+/* SQLite has one bit for each column, and the last one for all that follow. */
+static bool uses_only_indexed(const sqlite3_index_info *info, TrColumn (*column_of)(int table_column)) {
+  for (int column = 0; column < 64; column++) {
+    if (info->colUsed & UINT64_C(1) << column && (column == 63 || !is_in_index(column_of(column)))) return false;
+  }
+  return true;
+}
+
+static bool has_term_for_index(const TrPlan *plan) {
+  for (int i = 0; i < plan->count; i++) {
+    TrColumn column = (TrColumn)plan->term[i].column;
+    if (column == TR_COLUMN_SUCCESS || column == TR_COLUMN_OK || column == TR_COLUMN_TIME_US) return true;
+  }
+  return false;
+}
+
+/* What the index is good for, if the scan finds one. The scan knows the rest: scan/indexed.c. */
+static TrIndexUse choose_index(const sqlite3_index_info *info, const TrPlanned *planned, const TrPlan *plan) {
+  bool is_backwards = plan->order == TR_ORDER_ROWID_DESC || plan->order == TR_ORDER_SEGMENTS_DESC;
+  if (planned->index == TR_INDEX_UNUSED || tr_index_setting() == NULL) return TR_INDEX_UNUSED;
+  if (tr_settings_check_native(planned->settings, "", NULL) != SQLITE_OK) return TR_INDEX_UNUSED;
+  if (strchr(tr_settings_dir(planned->settings), '*')) return TR_INDEX_UNUSED;
+  if (planned->has_row_for_job || planned->index == TR_INDEX_FINDS) return planned->index;
+  if (is_backwards || is_chosen(plan, TR_COLUMN_ROWID) || is_chosen(plan, TR_COLUMN_OFFSET)) return TR_INDEX_UNUSED;
+  if (uses_only_indexed(info, planned->column_of)) return TR_INDEX_COVERS;
+  return has_term_for_index(plan) ? TR_INDEX_FINDS : TR_INDEX_UNUSED;
+}
+
 int tr_plan_choose(sqlite3_index_info *info, const TrPlanned *planned, char **message) {
   TrPlan plan = {0};
   bool outer_join;
@@ -256,6 +295,7 @@ int tr_plan_choose(sqlite3_index_info *info, const TrPlanned *planned, char **me
     if (plan.term[i].column == TR_COLUMN_ROWID) info->idxFlags = SQLITE_INDEX_SCAN_UNIQUE;
   }
   estimate(&plan, info);
+  plan.index = (uint8_t)choose_index(info, planned, &plan);
   info->idxStr = tr_plan_encode(&plan);
   info->needToFreeIdxStr = 1;
   return info->idxStr ? SQLITE_OK : SQLITE_NOMEM;
@@ -266,6 +306,7 @@ int tr_plan_choose(sqlite3_index_info *info, const TrPlanned *planned, char **me
 char *tr_plan_encode(const TrPlan *plan) {
   sqlite3_str *text = sqlite3_str_new(NULL);
   if (plan->all_segments) sqlite3_str_appendall(text, ALL_SEGMENTS);
+  sqlite3_str_appendall(text, index_word[plan->index]);
   for (int i = 0; i < plan->count; i++) {
     sqlite3_str_appendf(text, "%s%s %s", i ? " AND " : "", column_word[plan->term[i].column],
                         op_word[plan->term[i].op]);
@@ -312,6 +353,9 @@ static bool take_order(const char *text, TrPlan *plan) {
 bool tr_plan_decode(const char *text, TrPlan *plan) {
   *plan = (TrPlan){0};
   plan->all_segments = take_word(&text, ALL_SEGMENTS);
+  for (int use = TR_INDEX_FINDS; use < TR_INDEX_USES; use++) {
+    if (plan->index == TR_INDEX_UNUSED && take_word(&text, index_word[use])) plan->index = (uint8_t)use;
+  }
   if (strcmp(text, "every line") == 0 || take_order(text, plan)) return true;
   do {
     if (!take_term(&text, plan)) return false;

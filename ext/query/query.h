@@ -10,6 +10,7 @@
 #include "../scheduler/scheduler.h"
 #include "../write/write.h"
 #include "../history/history.h"
+#include "../index/index.h"
 
 #pragma GCC visibility push(hidden)
 
@@ -42,6 +43,7 @@ typedef struct TrScanSettings {
   size_t max_line;
   unsigned threads;      /* at most, the caller's included */
   bool skips_unreadable; /* skip files of results that we may not read? By default, they are an error */
+  const char *index;     /* borrowed until the environment changes: where indexes are kept; NULL: none is used */
 } TrScanSettings;
 
 TR_CHECKED int tr_settings_read(const TrSettings *settings, TrScanSettings *read, char **message);
@@ -89,6 +91,13 @@ typedef enum TrOrder { /* of the rows that a scan can deliver; for any other, SQ
                        TR_ORDER_COUNT
 } TrOrder;
 #define TR_PLAN_TERMS 16
+/* Of the lines that an index knows, which ones are read? */
+typedef enum TrIndexUse {
+  TR_INDEX_UNUSED, /* all, and without it */
+  TR_INDEX_FINDS,  /* those that are wanted */
+  TR_INDEX_COVERS, /* none, unless its `success` is unusual */
+  TR_INDEX_USES
+} TrIndexUse;
 typedef struct TrPlan {
   int count;
   struct {
@@ -97,6 +106,7 @@ typedef struct TrPlan {
   } term[TR_PLAN_TERMS]; /* term i is bound to argv[i] of xFilter */
   uint8_t order;         /* TrOrder */
   bool all_segments;     /* of each job; else the live files alone */
+  uint8_t index;         /* TrIndexUse */
 } TrPlan;
 
 typedef struct TrPlanned { /* the table; all is borrowed */
@@ -105,6 +115,7 @@ typedef struct TrPlanned { /* the table; all is borrowed */
   const TrSettings *settings;
   bool sorts_jobs;      /* its scans can have the files in the order of their jobs */
   bool has_row_for_job; /* not for each line */
+  TrIndexUse index;     /* the most that its scans make of it; TR_INDEX_COVERS: for some columns */
 } TrPlanned;
 TR_CHECKED int tr_plan_choose(sqlite3_index_info *info, const TrPlanned *planned, char **message);
 static inline bool tr_column_is_argument(TrColumn column) {
@@ -177,6 +188,12 @@ bool tr_filter_wants_host(const TrFilter *filter, const char *host, size_t lengt
 bool tr_filter_wants_job(const TrFilter *filter, const char *job_id, size_t length);
 const TrJobTerm *tr_filter_exact_jobs(const TrFilter *filter); /* a term that lists all files by name, or NULL */
 bool tr_filter_is_of_records(const TrFilter *filter);
+/* Can it skip a record by its `success` and time alone? Then tr_filter_skips_indexed() may say, of one in an index,
+** that it is skipped; else that it is wanted, or that its line has to be asked. Adds to *untimed as tr_filter_skips. */
+bool tr_filter_finds_indexed(const TrFilter *filter);
+typedef enum TrSkip { TR_SKIPPED, TR_WANTED, TR_ASK_LINE } TrSkip;
+TrSkip tr_filter_skips_indexed(const TrFilter *filter, const TrIndexed *record, uint64_t *untimed);
+bool tr_filter_skips_block(const TrFilter *filter, const TrIndexBlock *block); /* all records of it, none untimed */
 bool tr_filter_skips_frame(const TrFilter *filter, const TrFrameEntry *frame); /* provably, all that begins in it */
 /* Adds 1 to *untimed if it skips the record because its time cannot be read. */
 bool tr_filter_skips(const TrFilter *filter, const TrLine *line, const TrRecord *record, uint64_t *untimed);

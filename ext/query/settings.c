@@ -6,7 +6,7 @@
 **   CREATE VIRTUAL TABLE temp.cron USING task_results(dir='/home/me/cron/runs', map=openclaw)
 **
 ** A setting without an argument comes from the environment (SCHEDULER_RESULTS_DIR or SCHEDULER_LOGS_DIR,
-** TASKRESULTS_MAX_LINE, TASKRESULTS_SYNC, TASKRESULTS_MAP), read at each query or transaction, and then from the
+** TASKRESULTS_MAX_LINE, TASKRESULTS_SYNC, TASKRESULTS_MAP, TASKRESULTS_INDEX), read at each query or transaction, and then from the
 ** defaults. sync=off is the default because the scheduler itself never syncs: a power cut takes the last seconds of its
 ** records in any case, and waiting for the disk at each COMMIT would cost a hundred times the append. Nothing here
 ** looks at the file system before a table is used, so that a table can be dropped even if its directory is missing.
@@ -199,6 +199,7 @@ static int read_skips_unreadable(bool *skips, char **message) {
 
 int tr_settings_read(const TrSettings *settings, TrScanSettings *read, char **message) {
   int code = tr_settings_max_line(settings, &read->max_line, message);
+  read->index = settings->store == &tr_results_store ? tr_index_setting() : NULL;
   if (code == SQLITE_OK) code = tr_settings_threads(&read->threads, message);
   return code == SQLITE_OK ? read_skips_unreadable(&read->skips_unreadable, message) : code;
 }

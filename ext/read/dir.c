@@ -127,7 +127,9 @@ void tr_file_close(TrFile *file) {
   if (file->fd >= 0) close(file->fd);
   file->fd = -1;
   if (file->frames) file->free_frames(file->frames);
+  if (file->index) file->free_index(file->index);
   file->frames = NULL;
+  file->index = NULL;
 }
 
 bool tr_store_has_name(const TrStore *store, const char *name, size_t length) {

@@ -53,6 +53,8 @@ typedef struct TrFile {
   uint8_t codec;           /* TrCodec of history.h: how it is compressed */
   struct TrFrames *frames; /* owned: of an archived segment; then the size in `stat` is that of its text */
   void (*free_frames)(struct TrFrames *frames);
+  struct TrIndex *index; /* owned: what is known of its lines already */
+  void (*free_index)(struct TrIndex *index);
 } TrFile;
 
 TR_CHECKED int tr_dir_check_single(const TrStore *store, const char *path, char **message); /* an error if it has a * */
@@ -168,6 +170,8 @@ typedef enum TrKind {
   TR_NESTED,  /* an object or array, brackets included */
   TR_EPOCH,   /* of a mapping: a number, or a text of digits, that is a time */
   TR_UNKNOWN, /* of a mapping, for `success`: neither true nor false */
+  TR_UNREAD,  /* the index tells of the record; this value is in its line, which has not been read */
+  TR_TIME,    /* the same, of a timestamp whose time is known: read by tr_span_time_us() alone */
 } TrKind;
 
 typedef struct TrSpan {
@@ -243,11 +247,9 @@ typedef struct TrParser {
   bool expects_record;    /* the fast lane took the previous line, so it may take the next one */
   TrMappedParser *mapped; /* borrowed; NULL: lines of our scheduler */
 } TrParser;
-
 void tr_parser_init(TrParser *parser);
 void tr_parser_map(TrParser *parser, TrMappedParser *mapped, const TrMapping *mapping); /* after init; NULL: none */
 TrReason tr_parse(TrParser *parser, const TrLine *line, TrRecord *record);
-
 /* tr_lines_next() and tr_parse() in one call. That is faster, because parsing a record finds its end, too. */
 TR_CHECKED int tr_parse_next(TrParser *parser, TrLines *lines, TrParsed *parsed);
 TR_CHECKED int tr_mapped_next(TrMappedParser *parser, TrLines *lines, TrParsed *parsed); /* the same, by a mapping */
@@ -276,6 +278,7 @@ TR_CHECKED int tr_span_text(const TrLine *line, const TrSpan *span, locale_t c_l
 bool tr_timestamp_parse(const char *text, size_t length, int64_t *time_us); /* the accepted forms are in timestamp.c */
 bool tr_epoch_parse(const char *text, size_t length, int64_t *time_us);     /* the forms are in epoch.c */
 bool tr_span_time_us(const TrLine *line, const TrSpan *span, int64_t *time_us);
+void tr_span_set_time(TrSpan *span, int64_t time_us); /* it becomes a TR_TIME */
 #define TR_TIMESTAMP_SIZE 32
 void tr_timestamp_format(int64_t time_us, char out[TR_TIMESTAMP_SIZE]); /* as Python's isoformat() + "Z" */
 
@@ -311,7 +314,6 @@ typedef struct TrZone {
   bool has_rule;
   TrZoneRule rule; /* which counts from the last of them on */
 } TrZone;          /* everywhere, NULL is UTC */
-
 /* SQLITE_CORRUPT: it is damaged. On failure nothing is owned. */
 TR_CHECKED int tr_tzif_parse(const unsigned char *bytes, size_t length, TrZone *zone);
 TR_CHECKED int tr_zone_load(const char *name, TrZone **zone, char **message); /* *zone may be NULL, for UTC */
@@ -322,7 +324,6 @@ typedef struct TrStretch {
   int64_t from_s, to_s; /* seconds UTC; INT64_MIN and INT64_MAX: without an end */
   int32_t offset_s;
 } TrStretch;
-
 void tr_zone_stretch(const TrZone *zone, int64_t utc_s, TrStretch *stretch); /* the one that holds utc_s */
 int64_t tr_zone_local_us(const TrZone *zone, int64_t utc_us);                /* what clocks show, as if it were UTC */
 /* When the clocks show that: first and last time, which differ where they are set back. Or when they pass over it. */
@@ -338,7 +339,6 @@ void tr_zone_utc_us(const TrZone *zone, int64_t local_us, int64_t *first_us, int
 typedef struct TrTimePoint {
   int64_t first_us, last_us;
 } TrTimePoint;
-
 /* The accepted forms are in time.c. Days, and times without a zone of their own, are taken to be in `zone`. */
 bool tr_time_parse(const char *text, size_t length, int64_t now_us, const TrZone *zone, TrTimePoint *point);
 

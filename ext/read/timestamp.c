@@ -135,8 +135,18 @@ bool tr_timestamp_parse(const char *text, size_t length, int64_t *time_us) {
   return true;
 }
 
+/* It needs no text: the time is where the text of another span would begin, and how long that would be. */
+void tr_span_set_time(TrSpan *span, int64_t time_us) {
+  *span = (TrSpan){.start = (uint32_t)time_us, .length = (uint32_t)((uint64_t)time_us >> 32), .kind = TR_TIME};
+}
+
+static bool known_time(const TrSpan *span, int64_t *time_us) {
+  if (span->kind == TR_TIME) *time_us = (int64_t)((uint64_t)span->length << 32 | span->start);
+  return span->kind == TR_TIME;
+}
+
 bool tr_span_time_us(const TrLine *line, const TrSpan *span, int64_t *time_us) {
-  if (span->kind != TR_STRING && span->kind != TR_EPOCH) return false;
+  if (span->kind != TR_STRING && span->kind != TR_EPOCH) return known_time(span, time_us);
   const unsigned char *text = line->text + span->start;
   if (span->kind == TR_EPOCH) return tr_epoch_parse((const char *)text, span->length, time_us);
   if (!span->escaped) return tr_timestamp_parse((const char *)text, span->length, time_us);

@@ -135,6 +135,8 @@ void tr_result_span(sqlite3_context *context, const TrLine *line, const TrSpan *
   case TR_STRING: result_string(context, text, span, scratch); break;
   case TR_NESTED: result_nested(context, text, span); break;
   case TR_EPOCH: result_epoch(context, text, span); break;
+  case TR_UNREAD: /* the plan of the query did not name this column */
+  case TR_TIME: sqlite3_result_error_code(context, SQLITE_INTERNAL); break;
   }
 }
 
@@ -179,6 +181,8 @@ int tr_span_text(const TrLine *line, const TrSpan *span, locale_t c_locale, TrSc
     break;
   case TR_NESTED: text->length = minify(source, span, out); break;
   case TR_EPOCH: text->length = format_epoch(source, span, out); break;
+  case TR_UNREAD:
+  case TR_TIME: return SQLITE_INTERNAL;
   }
   return SQLITE_OK;
 }

@@ -42,6 +42,10 @@ static int wait_unless_fatal(TrReadAhead *read_ahead, int code) {
   return SQLITE_OK;
 }
 
+static const char *name_of(const TrFileList *list, uint32_t ordinal) {
+  return tr_hosts_file_name(tr_names_get(list->names, ordinal));
+}
+
 /* Opens the next file whose blocks will be posted. *opened false: none for now. */
 static int open_ahead(TrReadAhead *read_ahead, bool *opened) {
   TrFileList *list = read_ahead->list;
@@ -60,11 +64,17 @@ static int open_ahead(TrReadAhead *read_ahead, bool *opened) {
       tr_file_close(&file);
       return SQLITE_OK;
     }
+    if (*opened && read_ahead->index) code = tr_scan_index_load(read_ahead->index, name_of(list, ordinal), &file);
+    if (code != SQLITE_OK) {
+      tr_file_close(&file);
+      return code;
+    }
     tr_file_list_advance(list);
     if (!*opened) continue;
     read_ahead->ordinal = ordinal;
     read_ahead->file = file;
     read_ahead->from = read_ahead->starts_at < file.stat.st_size ? read_ahead->starts_at : file.stat.st_size;
+    if (file.index) read_ahead->from = file.index->end;
     return SQLITE_OK;
   }
   return wait_unless_fatal(read_ahead, code);
@@ -131,6 +141,7 @@ static void check_frame(TrReadAhead *read_ahead) {
 /* Moves to the next posted block, if there is one. */
 static int take_block(TrReadAhead *read_ahead) {
   read_ahead->given = 0;
+  read_ahead->is_new_block = true;
   read_ahead->by_line = false;
   int code = tr_workers_take(read_ahead->workers, read_ahead->list->poll, &read_ahead->block);
   if (read_ahead->block && read_ahead->block->file.frames) check_frame(read_ahead);

@@ -59,7 +59,7 @@ static int begin_lines(TrScan *scan, char **message) {
   const TrFile *file = &scan->current.file;
   if (file->frames) return begin_frames(scan, message);
   if (file->codec != TR_CODEC_PLAIN) return begin_compressed(scan, message);
-  int64_t from = scan->filter.from_offset, size = file->stat.st_size;
+  int64_t from = scan->index ? scan->index->known_end : scan->filter.from_offset, size = file->stat.st_size;
   bool one_line = is_one_line(scan), backwards = reads_backwards(scan);
   int code = SQLITE_OK;
   scan->run_from = from;
@@ -69,25 +69,34 @@ static int begin_lines(TrScan *scan, char **message) {
   if (from > size) from = size;
   bool to_end = scan->filter.to_offset >= size; /* blocks would read on to the end */
   tr_read_ahead_look_at(&scan->read_ahead, from, size, !one_line && !backwards && to_end);
-  if (one_line || backwards)
+  if (one_line || backwards || scan->index)
     code = tr_lines_open(&scan->lines, file->fd, from, size, scan->max_line, backwards, scan->poll);
   else
     code = open_lines_behind(scan, from);
   return code == SQLITE_OK ? code : tr_scan_file_line_error(&scan->current, &scan->lines, code, message);
 }
 
+static int load_index(TrScan *scan) {
+  if (scan->index == NULL) return SQLITE_OK;
+  int code = tr_scan_index_load(scan->index, scan->current.name, &scan->current.file);
+  if (code == SQLITE_OK) tr_scan_index_open(scan);
+  return code;
+}
+
 /* Moves to the next entry of the list. SQLITE_ROW: the entry as a whole is a reject. SQLITE_OK: read its lines. */
 static int next_entry(TrScan *scan, char **message) {
   int code = tr_read_ahead_next_file(&scan->read_ahead, &scan->current);
   scan->reader.frames = NULL;
+  if (code == SQLITE_OK && scan->read_ahead.block && scan->index) tr_scan_index_open(scan);
   if (code != SQLITE_OK || scan->read_ahead.block) return code;
   code = tr_scan_file_open_next(&scan->current, message);
   if (code == SQLITE_ROW) {
     scan->own.line = (TrLine){0};
     scan->parsed = &scan->own;
   }
-  if (code == SQLITE_OK && scan->current.file.fd >= 0) code = begin_lines(scan, message);
-  return code;
+  if (code != SQLITE_OK || scan->current.file.fd < 0) return code;
+  code = load_index(scan);
+  return code == SQLITE_OK ? begin_lines(scan, message) : code;
 }
 
 /* --- one line ----------------------------------------------------------------------------------------------------- */
@@ -100,7 +109,10 @@ static bool wants_line(TrScan *scan) {
 
 static int read_line(TrScan *scan) {
   scan->parsed = &scan->own;
-  return tr_parse_next(&scan->parser, &scan->lines, &scan->own);
+  int code = tr_parse_next(&scan->parser, &scan->lines, &scan->own);
+  if (code != SQLITE_ROW || scan->current.file.index == NULL) return code;
+  int added = tr_scan_index_add(scan);
+  return added == SQLITE_OK ? code : added;
 }
 
 /* Does the line lie outside the offsets that are read now? */
@@ -197,10 +209,19 @@ static int next_line_left(TrScan *scan, char **message) {
   return SQLITE_DONE;
 }
 
+static int pass_block(TrScan *scan) {
+  scan->read_ahead.is_new_block = false;
+  return scan->index ? tr_scan_index_pass_block(scan) : SQLITE_OK;
+}
+
 /* The next lines from blocks: those that the current block has, but at most `most`. */
 static int next_from_blocks(TrScan *scan, unsigned most, unsigned *count, char **message) {
   for (;;) {
     TrBlock *block = scan->read_ahead.block;
+    if (scan->read_ahead.is_new_block) {
+      int passed = pass_block(scan);
+      if (passed != SQLITE_OK) return passed;
+    }
     unsigned left = block->count - scan->read_ahead.given;
     if (left > 0) {
       *count = left < most ? left : most;
@@ -220,13 +241,22 @@ static int next_from_blocks(TrScan *scan, unsigned most, unsigned *count, char *
 
 /* Starts with blocks from the next line on, if that is worth it. */
 static int begin_blocks(TrScan *scan) {
+  static const TrFilter all = {0}; /* with an index, what is not wanted is left out behind it */
   TrWanted wanted = {.want = scan->want, .filter = &scan->filter, .mapping = scan->mapping, .max_line = scan->max_line};
+  if (scan->index) {
+    wanted.want = TR_WANT_FILES;
+    wanted.filter = &all;
+  }
   return tr_read_ahead_begin(&scan->read_ahead, &scan->current, tr_lines_following(&scan->lines), &wanted);
 }
 
 /* SQLITE_ROW, SQLITE_DONE at the end of the entry, or an error. */
 static int next_lines(TrScan *scan, unsigned most, unsigned *count, char **message) {
   *count = 1;
+  if (scan->index && scan->index->state != TR_KNOWN_PASSED) {
+    int code = tr_scan_index_next(scan, most, count, message);
+    if (code != SQLITE_OK) return code;
+  }
   while (scan->read_ahead.block == NULL) {
     int code = next_line(scan, message);
     if (code != SQLITE_OK) return code;
@@ -236,9 +266,19 @@ static int next_lines(TrScan *scan, unsigned most, unsigned *count, char **messa
   return next_from_blocks(scan, most, count, message);
 }
 
+/* All lines of the file have been read. */
+static void complete_file(TrScan *scan) {
+  if (scan->index) scan->index->is_complete = true;
+}
+
+static int leave_file(TrScan *scan) {
+  if (scan->index) tr_scan_index_save(scan);
+  return tr_read_ahead_leave_file(&scan->read_ahead, &scan->current);
+}
+
 /* Moves on to the job's next segment that can be read. SQLITE_DONE: there is none. */
 static int next_segment(TrScan *scan, char **message) {
-  int code = tr_read_ahead_leave_file(&scan->read_ahead, &scan->current);
+  int code = leave_file(scan);
   while (code == SQLITE_OK && scan->current.file.fd < 0)
     code = scan->current.file.has_more ? next_entry(scan, message) : SQLITE_DONE;
   return code;
@@ -251,13 +291,15 @@ __attribute__((noinline)) static int next_lines_of_segments(TrScan *scan, unsign
   do {
     code = next_segment(scan, message);
     if (code == SQLITE_OK) code = next_lines(scan, most, count, message);
+    if (code == SQLITE_DONE) complete_file(scan);
   } while (code == SQLITE_DONE && scan->current.file.has_more);
   return code;
 }
 
 int tr_scan_next_lines(TrScan *scan, unsigned most, const TrParsed **lines, unsigned *count, char **message) {
   int code = next_lines(scan, most, count, message);
-  if (code == SQLITE_DONE) code = next_lines_of_segments(scan, most, count, message);
+  if (code == SQLITE_DONE) complete_file(scan);
+  if (code == SQLITE_DONE && scan->current.file.has_more) code = next_lines_of_segments(scan, most, count, message);
   *lines = scan->parsed;
   return code;
 }
@@ -270,7 +312,10 @@ int tr_scan_next(TrScan *scan, char **message) {
     if (scan->current.file.fd >= 0) {
       unsigned one;
       int code = next_lines(scan, 1, &one, message);
-      if (code == SQLITE_DONE) code = tr_read_ahead_leave_file(&scan->read_ahead, &scan->current);
+      if (code == SQLITE_DONE) {
+        complete_file(scan);
+        code = leave_file(scan);
+      }
       if (code != SQLITE_OK) return code;
     }
     int code = next_entry(scan, message);
@@ -280,7 +325,7 @@ int tr_scan_next(TrScan *scan, char **message) {
 
 /* Skips entries that vanished or are not files. */
 int tr_scan_next_file(TrScan *scan, char **message) {
-  int code = tr_read_ahead_leave_file(&scan->read_ahead, &scan->current);
+  int code = leave_file(scan);
   if (code == SQLITE_OK) {
     do {
       code = next_entry(scan, message);
@@ -294,6 +339,7 @@ static void release_files(TrScan *scan) {
   tr_unbroken_end(&scan->unbroken);
   scan->unbroken_path = NULL;
   tr_read_ahead_stop(&scan->read_ahead);
+  tr_scan_index_end(scan);
   tr_filter_free(&scan->filter);
   tr_scan_file_close(&scan->current);
   tr_file_list_close(&scan->files);
@@ -338,7 +384,8 @@ int tr_scan_begin(TrScan *scan, const TrSettings *settings, TrFilter *filter, ch
   scan->read_ahead.threads = read.threads;
   scan->read_ahead.starts_at = scan->filter.from_offset;
   scan->current.skips_unreadable = read.skips_unreadable;
-  return tr_file_list_open(&scan->files, settings, &scan->filter, message);
+  code = tr_file_list_open(&scan->files, settings, &scan->filter, message);
+  return code == SQLITE_OK ? tr_scan_index_begin(scan, read.index, message) : code;
 }
 
 void tr_scan_init(TrScan *scan, TrConnection *connection, TrPoll *poll, TrWant want) {

@@ -185,6 +185,54 @@ TR_CHECKED int tr_scan_file_seek(const TrScanFile *current, int64_t rowid, int64
 TR_CHECKED int tr_scan_file_line_error(const TrScanFile *current, const TrLines *lines, int code, char **message);
 
 /* ------------------------------------------------------------------------------------------------------------------
+** scan/indexed.c - of the current file, the lines that the index knows: without them, or only those that are wanted */
+typedef struct TrScan TrScan;
+typedef struct TrScanWalk {
+  const TrIndex *index; /* borrowed */
+  size_t block, count;  /* the next one; of so many */
+  bool is_in_block;
+  TrIndexWalk walk; /* in the one before it */
+} TrScanWalk;
+
+#define TR_UNREAD_LINES 64
+typedef struct TrScanIndex {
+  TrScan *scan; /* borrowed */
+  TrIndexPlace place;
+  enum { TR_KNOWN_PASSED, TR_KNOWN_RECORDS, TR_KNOWN_LINES, TR_KNOWN_AGAIN } state; /* what comes next */
+  TrScanWalk walk;
+  TrIndexed record; /* is_pushed_back: the next one */
+  bool is_pushed_back;
+  TrLines lines; /* is_open: of the current file */
+  bool is_open;
+  int64_t lines_to;        /* TR_KNOWN_LINES: those that begin before that byte */
+  int64_t known_end;       /* bytes: what the index knew when the file was opened, */
+  int64_t rejects;         /* and those among it */
+  bool is_wrong;           /* the file is not what the index says */
+  bool is_complete;        /* all lines have been read */
+  uint64_t untimed_before; /* the scan's count when the file was opened */
+  TrParsed unread[TR_UNREAD_LINES];
+} TrScanIndex;
+
+/* scan->index stays NULL if it is not used. load: for a file that has just been opened; file->index stays NULL if the
+** file is read as ever. open: the scan begins with the file; from known_end on, lines are read as ever.
+** next: as next_lines() of scan.c; SQLITE_OK: no more are known. pass_block: the current block, which has all lines,
+** and then only those that are wanted. All lines are added, then save; it drops the file's index. */
+TR_CHECKED int tr_scan_index_begin(TrScan *scan, const char *setting, char **message);
+void tr_scan_index_end(TrScan *scan);
+TR_CHECKED int tr_scan_index_load(TrScanIndex *index, const char *name, TrFile *file);
+void tr_scan_index_open(TrScan *scan);
+TR_CHECKED int tr_scan_index_next(TrScan *scan, unsigned most, unsigned *count, char **message);
+TR_CHECKED int tr_scan_index_add(TrScan *scan); /* the line that has been read */
+TR_CHECKED int tr_scan_index_pass_block(TrScan *scan);
+void tr_scan_index_save(TrScan *scan);
+/* For tables with a row for each file, when its lines have been read. rejects: how many there are of lines that were
+** not read; false: the file is not what the index says. read: a record that was unread; SQLITE_NOTFOUND: the same.
+** reread: then all lines of the file come again. */
+bool tr_scan_index_rejects(const TrScan *scan, int64_t *rejects);
+TR_CHECKED int tr_scan_index_read(TrScan *scan, int64_t offset, const TrParsed **parsed, char **message);
+TR_CHECKED int tr_scan_index_reread(TrScan *scan);
+
+/* ------------------------------------------------------------------------------------------------------------------
 ** scan/read_ahead.c - the files of a list, read as blocks before the scan needs them */
 typedef struct TrReadAhead {
   TrFileList *list;       /* borrowed */
@@ -202,6 +250,8 @@ typedef struct TrReadAhead {
   int64_t from;           /* where its next block begins */
   bool waits;             /* the list's next entry is unusual, and is left to the scan */
   const TrFilter *filter; /* borrowed */
+  TrScanIndex *index;     /* borrowed; NULL: none. In files opened ahead, what it knows is not read */
+  bool is_new_block;      /* none of its lines was returned */
   int64_t known_to;       /* of frames: up to there all were read, */
   bool follows_line;      /* and that is where a line begins */
 } TrReadAhead;
@@ -223,7 +273,7 @@ TR_CHECKED int tr_read_ahead_leave_file(TrReadAhead *read_ahead, TrScanFile *cur
 
 /* ------------------------------------------------------------------------------------------------------------------
 ** scan/scan.c - one pass over the lines that a filter wants: files, lines and records together */
-typedef struct TrScan {
+struct TrScan {
   TrPoll *poll;      /* borrowed */
   uint64_t *untimed; /* borrowed: counts records not wanted because their time cannot be read */
   TrWant want;
@@ -245,7 +295,10 @@ typedef struct TrScan {
   TrUnbroken unbroken;
   const char *unbroken_path; /* borrowed: of the file for which the next one is known; NULL: of none */
   int64_t unbroken_from;
-} TrScan;
+  bool unread_are_enough; /* set by the table, as is the next one: it takes records without their lines, */
+  bool keeps_texts;       /* and reads some of them later */
+  TrScanIndex *index;     /* owned; NULL: none is used */
+};
 
 /* Call order: init, begin, next until SQLITE_DONE, end. begin may be called again without end, for a cursor's next
 ** xFilter. It takes over what `filter` owns. */

@@ -82,7 +82,7 @@ static int days_connect(sqlite3 *db, void *connection, int argc, const char *con
 }
 
 static int days_best_index(sqlite3_vtab *vtab, sqlite3_index_info *info) {
-  int code = tr_time_window_choose(vtab, info, "task_days", days_column_of);
+  int code = tr_time_window_choose(vtab, info, "task_days", days_column_of, TR_INDEX_COVERS);
   info->estimatedRows = info->estimatedRows / 100 + 1; /* records of a job on a day */
   return code;
 }
@@ -148,7 +148,7 @@ static int add_to_days(TrJobPass *pass, const TrParsed *lines, unsigned count) {
 }
 
 static int days_open(sqlite3_vtab *vtab, sqlite3_vtab_cursor **out) {
-  static const TrJobRows rows = {.table = "task_days", .begin = begin_days, .add = add_to_days};
+  static const TrJobRows rows = {.table = "task_days", .begin = begin_days, .add = add_to_days, .takes_unread = true};
   TrTable *table = (TrTable *)vtab;
   DaysCursor *days = sqlite3_malloc64(sizeof *days);
   if (days == NULL) return SQLITE_NOMEM;

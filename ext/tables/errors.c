@@ -58,7 +58,7 @@ static int errors_connect(sqlite3 *db, void *connection, int argc, const char *c
 }
 
 static int errors_best_index(sqlite3_vtab *vtab, sqlite3_index_info *info) {
-  int code = tr_time_window_choose(vtab, info, "task_errors", errors_column_of);
+  int code = tr_time_window_choose(vtab, info, "task_errors", errors_column_of, TR_INDEX_FINDS);
   if (code == SQLITE_OK) info->estimatedRows = info->estimatedRows / 200 + 1; /* a few groups a job */
   return code;
 }

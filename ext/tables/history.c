@@ -27,7 +27,7 @@ static int history_connect(sqlite3 *db, void *connection, int argc, const char *
 }
 
 static int history_best_index(sqlite3_vtab *vtab, sqlite3_index_info *info) {
-  return tr_table_choose(vtab, info, history_column_of, true);
+  return tr_table_choose(vtab, info, history_column_of, true, TR_INDEX_COVERS);
 }
 
 static int history_open(sqlite3_vtab *vtab, sqlite3_vtab_cursor **cursor) {

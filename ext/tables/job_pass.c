@@ -18,6 +18,8 @@ void tr_job_pass_init(TrJobPass *pass, sqlite3_vtab *vtab, const TrJobRows *rows
   pass->rows = rows;
   pass->cursor.cursor.at_end = true;
   tr_scan_init(&pass->cursor.scan, table->connection, &table->poll, TR_WANT_FILES);
+  pass->cursor.scan.unread_are_enough = rows->takes_unread;
+  pass->cursor.scan.keeps_texts = rows->complete != NULL;
 }
 
 int tr_job_pass_end(TrJobPass *pass) {
@@ -91,18 +93,29 @@ static const TrIndexedJob *current_shared(const TrJobPass *pass) {
 
 /* --- for the tables ----------------------------------------------------------------------------------------------- */
 
+static int read_lines(TrJobPass *pass, char **message) {
+  const TrParsed *lines;
+  unsigned count;
+  int code = pass->rows->begin(pass);
+  while (code == SQLITE_OK &&
+         (code = tr_scan_next_lines(&pass->cursor.scan, UINT_MAX, &lines, &count, message)) == SQLITE_ROW)
+    code = pass->rows->add(pass, lines, count);
+  if (code == SQLITE_DONE) code = pass->rows->complete ? pass->rows->complete(pass, message) : SQLITE_OK;
+  return code;
+}
+
 int tr_job_pass_next(TrJobPass *pass) {
   TrScan *scan = &pass->cursor.scan;
   char **message = &pass->cursor.cursor.base.pVtab->zErrMsg;
   if (scan->filter.jobs_in_records) return next_shared(pass, message);
   int code = tr_scan_next_file(scan, message);
   if (code != SQLITE_ROW) return code;
-  code = pass->rows->begin(pass);
-  const TrParsed *lines;
-  unsigned count;
-  while (code == SQLITE_OK && (code = tr_scan_next_lines(scan, UINT_MAX, &lines, &count, message)) == SQLITE_ROW)
-    code = pass->rows->add(pass, lines, count);
-  return code == SQLITE_DONE ? SQLITE_ROW : code;
+  code = read_lines(pass, message);
+  if (code == SQLITE_NOTFOUND) {
+    code = tr_scan_index_reread(scan);
+    if (code == SQLITE_OK) code = read_lines(pass, message);
+  }
+  return code == SQLITE_OK ? SQLITE_ROW : code;
 }
 
 void tr_job_pass_result_job(sqlite3_context *context, const TrJobPass *pass) {

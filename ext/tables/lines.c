@@ -62,7 +62,7 @@ static int lines_connect(sqlite3 *db, void *connection, int argc, const char *co
 }
 
 static int lines_best_index(sqlite3_vtab *vtab, sqlite3_index_info *info) {
-  return tr_table_choose(vtab, info, lines_column_of, true);
+  return tr_table_choose(vtab, info, lines_column_of, true, TR_INDEX_UNUSED);
 }
 
 static int lines_open(sqlite3_vtab *vtab, sqlite3_vtab_cursor **cursor) {

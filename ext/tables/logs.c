@@ -36,7 +36,7 @@ static int logs_connect(sqlite3 *db, void *connection, int argc, const char *con
 }
 
 static int logs_best_index(sqlite3_vtab *vtab, sqlite3_index_info *info) {
-  return tr_table_choose(vtab, info, logs_column_of, false);
+  return tr_table_choose(vtab, info, logs_column_of, false, TR_INDEX_UNUSED);
 }
 
 /* --- the cursor --------------------------------------------------------------------------------------------------- */

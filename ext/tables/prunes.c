@@ -63,7 +63,7 @@ static int prunes_connect(sqlite3 *db, void *connection, int argc, const char *c
 
 /* The rows come by host and job; SQLite sorts them if a query wants any order. */
 static int prunes_best_index(sqlite3_vtab *vtab, sqlite3_index_info *info) {
-  int code = tr_table_choose(vtab, info, prunes_column_of, false);
+  int code = tr_table_choose(vtab, info, prunes_column_of, false, TR_INDEX_UNUSED);
   info->orderByConsumed = 0;
   return code;
 }

@@ -43,7 +43,7 @@ static int rejects_connect(sqlite3 *db, void *connection, int argc, const char *
 }
 
 static int rejects_best_index(sqlite3_vtab *vtab, sqlite3_index_info *info) {
-  return tr_table_choose(vtab, info, rejects_column_of, false);
+  return tr_table_choose(vtab, info, rejects_column_of, false, TR_INDEX_FINDS);
 }
 
 static int rejects_open(sqlite3_vtab *vtab, sqlite3_vtab_cursor **cursor) {

@@ -34,7 +34,7 @@ static int results_connect(sqlite3 *db, void *connection, int argc, const char *
 }
 
 static int results_best_index(sqlite3_vtab *vtab, sqlite3_index_info *info) {
-  return tr_table_choose(vtab, info, tr_results_column_of, true);
+  return tr_table_choose(vtab, info, tr_results_column_of, true, TR_INDEX_COVERS);
 }
 
 static int results_open(sqlite3_vtab *vtab, sqlite3_vtab_cursor **cursor) {
@@ -56,6 +56,7 @@ int tr_results_column(sqlite3_vtab_cursor *base, sqlite3_context *context, int c
   case TR_RESULTS_TIME_US: tr_result_time_us(context, line, &record->field[TR_TIMESTAMP]); break;
   case TR_RESULTS_OFFSET: sqlite3_result_int64(context, line->offset); break;
   case TR_RESULTS_RECORD:
+    if (tr_record_is_unread(record)) return SQLITE_INTERNAL; /* the plan does not name this column */
     sqlite3_result_text64(context, (const char *)line->text, line->length, SQLITE_TRANSIENT, SQLITE_UTF8);
     break;
   case TR_RESULTS_OK: tr_result_ok(context, &cursor->scan); break;

@@ -58,7 +58,7 @@ static int runs_connect(sqlite3 *db, void *connection, int argc, const char *con
 }
 
 static int runs_best_index(sqlite3_vtab *vtab, sqlite3_index_info *info) {
-  return tr_table_choose(vtab, info, runs_column_of, false);
+  return tr_table_choose(vtab, info, runs_column_of, false, TR_INDEX_COVERS);
 }
 
 /* --- the cursor --------------------------------------------------------------------------------------------------- */

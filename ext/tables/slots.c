@@ -119,7 +119,7 @@ static int slots_best_index(sqlite3_vtab *vtab, sqlite3_index_info *info) {
   bool is_of_hosts = strchr(tr_settings_dir(&((TrTable *)vtab)->settings), '*') != NULL;
   int orders = info->nOrderBy;
   info->nOrderBy = 0; /* this table cannot deliver the orders of a scan */
-  int code = tr_time_window_choose(vtab, info, "task_slots", slots_column_of);
+  int code = tr_time_window_choose(vtab, info, "task_slots", slots_column_of, TR_INDEX_UNUSED);
   info->nOrderBy = orders;
   return code == SQLITE_OK ? choose_slots_order(info, connection, is_of_hosts) : code;
 }

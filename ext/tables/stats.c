@@ -103,7 +103,7 @@ static int stats_best_index(sqlite3_vtab *vtab, sqlite3_index_info *info) {
   const sqlite3_uint64 times = UINT64_C(1) << STATS_MTBF_S | UINT64_C(1) << STATS_MTTR_S;
   const sqlite3_uint64 durations = UINT64_C(1) << STATS_P50_S | UINT64_C(1) << STATS_P95_S | UINT64_C(1) << STATS_MAX_S;
   const sqlite3_uint64 streaks = UINT64_C(1) << STATS_STREAK | UINT64_C(1) << STATS_LONGEST_FAILURE_STREAK;
-  int code = tr_time_window_choose(vtab, info, "task_stats", stats_column_of);
+  int code = tr_time_window_choose(vtab, info, "task_stats", stats_column_of, TR_INDEX_COVERS);
   if (code != SQLITE_OK) return code;
   if (info->colUsed & times) info->idxNum |= WANTS_TIMES;
   if (info->colUsed & durations) info->idxNum |= WANTS_DURATIONS;
@@ -194,9 +194,33 @@ static int add_to_figures(TrJobPass *pass, const TrParsed *lines, unsigned count
   return code == SQLITE_OK && stats->wants_durations ? add_to_durations(stats, lines, count) : code;
 }
 
+typedef struct KeptLines {
+  TrScan *scan;
+  char **message;
+} KeptLines;
+
+static int read_kept_line(void *context, int64_t offset, const TrParsed **parsed) {
+  const KeptLines *lines = context;
+  return tr_scan_index_read(lines->scan, offset, parsed, lines->message);
+}
+
+/* Records of which only the index told. */
+static int complete_figures(TrJobPass *pass, char **message) {
+  TrJobFigures *figures = &((StatsCursor *)pass)->job->figures;
+  KeptLines lines = {&pass->cursor.scan, message};
+  int64_t rejects;
+  if (!tr_scan_index_rejects(lines.scan, &rejects)) return SQLITE_NOTFOUND;
+  figures->rejects += rejects;
+  return tr_job_figures_read_kept(figures, read_kept_line, &lines);
+}
+
 static int stats_open(sqlite3_vtab *vtab, sqlite3_vtab_cursor **out) {
-  static const TrJobRows rows = {
-      .table = "task_stats", .begin = begin_figures, .add = add_to_figures, .select = select_figures};
+  static const TrJobRows rows = {.table = "task_stats",
+                                 .begin = begin_figures,
+                                 .add = add_to_figures,
+                                 .select = select_figures,
+                                 .takes_unread = true,
+                                 .complete = complete_figures};
   StatsCursor *stats = sqlite3_malloc64(sizeof *stats);
   if (stats == NULL) return SQLITE_NOMEM;
   *stats = (StatsCursor){.job = NULL};

@@ -85,9 +85,9 @@ int tr_table_bind(TrCursor *cursor, const char *plan_text, int argc, sqlite3_val
 }
 
 int tr_table_choose(sqlite3_vtab *vtab, sqlite3_index_info *info, TrColumn (*column_of)(int table_column),
-                    bool sorts_jobs) {
+                    bool sorts_jobs, TrIndexUse index) {
   const TrTable *table = (const TrTable *)vtab;
-  TrPlanned planned = {column_of, table->connection, &table->settings, .sorts_jobs = sorts_jobs};
+  TrPlanned planned = {column_of, table->connection, &table->settings, .sorts_jobs = sorts_jobs, .index = index};
   return tr_plan_choose(info, &planned, &vtab->zErrMsg);
 }
 
@@ -130,6 +130,7 @@ int tr_table_filter(sqlite3_vtab_cursor *base, int unused, const char *plan_text
   TrFilter filter;
   cursor->cursor.at_end = true;
   int code = tr_table_bind(&cursor->cursor, plan_text, argc, argv, &plan, &filter);
+  cursor->scan.unread_are_enough = plan.index == TR_INDEX_COVERS;
   if (code == SQLITE_OK) code = tr_scan_begin(&cursor->scan, &table->settings, &filter, &table->base.zErrMsg);
   return code == SQLITE_OK ? tr_table_next(base) : code;
 }

@@ -23,7 +23,7 @@ typedef struct TrTimeWindow {
 
 /* tr_table_choose() for a table with the arguments; sets idxNum too. `table` is the table's name, for messages. */
 TR_CHECKED int tr_time_window_choose(sqlite3_vtab *vtab, sqlite3_index_info *info, const char *table,
-                                     TrColumn (*column_of)(int table_column));
+                                     TrColumn (*column_of)(int table_column), TrIndexUse index);
 /* The arguments that the plan has -> the filter's times. A zeroed one is a valid freed one. */
 TR_CHECKED int tr_time_window_bind(TrTimeWindow *time_window, const char *table, const TrPlan *plan, int flags,
                                    sqlite3_value **argv, TrFilter *filter, char **message);
@@ -72,7 +72,7 @@ TR_CHECKED int tr_table_bind(TrCursor *cursor, const char *plan_text, int argc, 
                              TrFilter *filter);
 /* tr_plan_choose() for the table. */
 TR_CHECKED int tr_table_choose(sqlite3_vtab *vtab, sqlite3_index_info *info, TrColumn (*column_of)(int table_column),
-                               bool sorts_jobs);
+                               bool sorts_jobs, TrIndexUse index);
 int tr_table_eof(sqlite3_vtab_cursor *cursor);
 
 /* For a TrScanCursor. */
@@ -109,7 +109,6 @@ void tr_lines_result_hash(sqlite3_context *context, const TrLine *line); /* of o
 ** tables/job_pass.c - tables whose rows come from one pass over each job's file
 */
 typedef struct TrJobPass TrJobPass;
-
 /* How such a table reads a job's file. */
 typedef struct TrJobRows {
   const char *table;             /* its name */
@@ -117,6 +116,8 @@ typedef struct TrJobRows {
   int (*begin)(TrJobPass *pass); /* the next job's file is open: start anew */
   int (*add)(TrJobPass *pass, const TrParsed *lines, unsigned count); /* records and rejects */
   int (*select)(TrJobPass *pass, size_t which); /* of the jobs that share files: all that follows is about this one */
+  bool takes_unread;                            /* records whose lines an index makes needless; then, if not NULL: */
+  int (*complete)(TrJobPass *pass, char **message); /* the file has been read. SQLITE_NOTFOUND: read it again */
 } TrJobRows;
 struct TrJobPass {
   TrScanCursor cursor; /* first */
@@ -126,8 +127,7 @@ struct TrJobPass {
   size_t passed;         /* of them */
   bool has_read;
 };
-/* Call order: init on a zeroed cursor; filter for each pass, and next until it is not SQLITE_ROW; end, which frees
-** it. */
+/* Call order: init on a zeroed cursor; filter for each pass, next until it is not SQLITE_ROW; end, which frees it. */
 void tr_job_pass_init(TrJobPass *pass, sqlite3_vtab *vtab, const TrJobRows *rows);
 TR_CHECKED int tr_job_pass_filter(TrJobPass *pass, int flags, const char *plan, int argc, sqlite3_value **argv);
 TR_CHECKED int tr_job_pass_next(TrJobPass *pass); /* SQLITE_ROW: a job's file has been read completely */

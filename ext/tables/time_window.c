@@ -76,13 +76,13 @@ static double cost_beside_or(const sqlite3_index_info *info, TrColumn (*column_o
 }
 
 int tr_time_window_choose(sqlite3_vtab *vtab, sqlite3_index_info *info, const char *table,
-                          TrColumn (*column_of)(int table_column)) {
+                          TrColumn (*column_of)(int table_column), TrIndexUse index) {
   int code = SQLITE_OK;
   for (int i = FIRST_ARGUMENT; i < ARGUMENTS_END && code == SQLITE_OK; i++) {
     code = check_argument(info, table, column_of, (TrColumn)i, &vtab->zErrMsg);
   }
   const TrTable *owner = (const TrTable *)vtab;
-  TrPlanned planned = {column_of, owner->connection, &owner->settings, .has_row_for_job = true};
+  TrPlanned planned = {column_of, owner->connection, &owner->settings, .has_row_for_job = true, .index = index};
   if (code == SQLITE_OK) code = tr_plan_choose(info, &planned, &vtab->zErrMsg);
   if (code != SQLITE_OK) return code;
   info->estimatedCost = cost_beside_or(info, column_of); /* two parts must cost more than all */

@@ -12,6 +12,7 @@
 
 static bool same_plan(const TrPlan *a, const TrPlan *b) {
   if (a->count != b->count || a->order != b->order || a->all_segments != b->all_segments) return false;
+  if (a->index != b->index) return false;
   for (int i = 0; i < a->count; i++) {
     if (a->term[i].column != b->term[i].column || a->term[i].op != b->term[i].op) return false;
   }
@@ -45,6 +46,7 @@ static void every_column_and_operator_round_trips_in_every_order(void) {
 
 static TrPlan random_plan(void) {
   TrPlan plan = {.order = (uint8_t)random_below(TR_ORDER_COUNT), .all_segments = random_below(2)};
+  plan.index = (uint8_t)random_below(TR_INDEX_USES);
   plan.count = (int)random_below(TR_PLAN_TERMS + 1);
   for (int i = 0; i < plan.count; i++) {
     plan.term[i].column = (uint8_t)random_below(TR_COLUMN_OTHER);
@@ -82,6 +84,11 @@ static void the_words_are_those_of_sql(void) {
   char *text = tr_plan_encode(&plan);
   CHECK(text && strcmp(text, "job_id IN (?) AND success IS NULL ORDER BY rowid DESC") == 0);
   sqlite3_free(text);
+  plan.index = TR_INDEX_FINDS;
+  plan.order = TR_ORDER_ANY;
+  text = tr_plan_encode(&plan);
+  CHECK(text && strcmp(text, "INDEX: job_id IN (?) AND success IS NULL") == 0);
+  sqlite3_free(text);
 }
 
 static const char *const unwritten[] = {
@@ -109,6 +116,11 @@ static const char *const unwritten[] = {
     "ORDER BY rowid ",
     " ORDER BY rowid",
     "every line ",
+    "INDEX: ",
+    "INDEX: INDEX: every line",
+    "COVERING INDEX: INDEX: every line",
+    "INDEX: all segments: every line",
+    "INDEX:every line",
     "every line ORDER BY rowid",
     "every lin",
     "DESC",
@@ -132,6 +144,8 @@ static const char *const plan_words[] = {" AND ",
                                          " ORDER BY rowid",
                                          " ORDER BY job_id",
                                          " DESC",
+                                         "INDEX: ",
+                                         "COVERING ",
                                          "job_id",
                                          "success",
                                          "timestamp",

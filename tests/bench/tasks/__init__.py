@@ -1,7 +1,7 @@
 """tasks - what is measured, a file for each kind. Each task is a function that gives its comparisons, and is called when
 its turn comes, since its data is made then."""
 from settings import COLD, SLOW
-from tasks import append, archive, commands, export, jobs, one_file, prune, scale, ship, slots
+from tasks import append, archive, commands, export, index, jobs, one_file, prune, scale, ship, slots
 
 ALL = {
     "T1": one_file.count_failures,
@@ -25,6 +25,7 @@ ALL = {
     "prune": prune.prune,
     "append": append.append,
     "archive": archive.questions,
+    "index": index.questions,
     "ship": ship.to_the_sink,
     "scale-bytes": scale.by_bytes,
     "scale-files": scale.by_files,
