@@ -140,30 +140,11 @@ static void texts_that_are_never_written_are_refused(void) {
   CHECK(!tr_plan_decode(text, &plan));
 }
 
-static const char *const plan_words[] = {" AND ",
-                                         " ORDER BY rowid",
-                                         " ORDER BY job_id",
-                                         " DESC",
-                                         "INDEX: ",
-                                         "COVERING ",
-                                         "job_id",
-                                         "success",
-                                         "timestamp",
-                                         "time_us",
-                                         "rowid",
-                                         " = ?",
-                                         " IS ?",
-                                         " IN (?)",
-                                         " GLOB ?",
-                                         " <> ?",
-                                         " < ?",
-                                         " <= ?",
-                                         " IS NOT ?",
-                                         " IS NULL",
-                                         "every line",
-                                         " ",
-                                         "?",
-                                         "\xFF"};
+static const char *const plan_words[] = {
+    " AND ",     " ORDER BY rowid", " ORDER BY job_id", " DESC",   "INDEX: ", "COVERING ",
+    "job_id",    "success",         "timestamp",        "time_us", "rowid",   " = ?",
+    " IS ?",     " IN (?)",         " GLOB ?",          " <> ?",   " < ?",    " <= ?",
+    " IS NOT ?", " IS NULL",        "every line",       " ",       "?",       "\xFF"};
 
 /* A mutated text is refused, or writing the plan that was read from it gives the same text. */
 static void mutated_texts_are_refused_or_round_trip(void) {
