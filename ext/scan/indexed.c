@@ -213,7 +213,7 @@ static void set_unread(TrParsed *parsed, const TrIndexed *record) {
   if (!record->has_time) parsed->record.field[TR_TIMESTAMP] = (TrSpan){.kind = TR_UNREAD};
 }
 
-static bool take_record(TrScan *scan, TrIndexed *record) {
+static bool take_known_record(TrScan *scan, TrIndexed *record) {
   TrScanIndex *index = scan->index;
   if (!index->is_pushed_back) return walk_next(&index->walk, &scan->filter, record);
   *record = index->record;
@@ -237,7 +237,7 @@ static int next_known_records(TrScan *scan, unsigned most, unsigned *count) {
   unsigned passed = 0;
   if (most > TR_UNREAD_LINES) most = TR_UNREAD_LINES;
   *count = 0;
-  while (*count < most && take_record(scan, &record)) {
+  while (*count < most && take_known_record(scan, &record)) {
     TrSkip skip = tr_filter_skips_indexed(&scan->filter, &record, scan->untimed);
     if (++passed % POLL_RECORDS_EVERY == 0) code = tr_poll(scan->poll);
     if (code != SQLITE_OK) return code;
