@@ -525,3 +525,23 @@ none|0|0" "$tables" "$rows" "SELECT name, (SELECT count(*) FROM task_results WHE
       - row_number() OVER (PARTITION BY success ORDER BY rowid) AS streak FROM task_results('a'))
     SELECT count(*) FROM numbered WHERE success = 0 GROUP BY streak ORDER BY min(id)"
 }
+
+@test "job_id compared with numbers is what it is in a plain table: as text, or as numbers, by the other side's affinity" {
+  local job table condition
+  for job in 5 05 5.0 a; do append_raw "$job" '{"timestamp": "2026-02-01T00:00:00Z", "success": false}\n'; done
+  for condition in 'job_id = 5' 'job_id = 5.0' "job_id = '5'" 'job_id IN (5)' 'job = 5' 'job_id > 4' 'job_id = CAST(5 AS INTEGER)' \
+    'job_id = CAST(5 AS REAL)' 'job_id = (SELECT x FROM n)' 'job_id IN (SELECT x FROM n)' 'job_id GLOB 5' \
+    'job_id BETWEEN CAST(4 AS INTEGER) AND 6'; do
+    for table in plain task_results task_stats task_days task_history task_errors task_runs task_lines; do
+      echo "SELECT group_concat(job_id) FROM (SELECT DISTINCT job_id FROM $table WHERE $condition ORDER BY +job_id);"
+    done
+  done >"$BATS_TEST_TMPDIR/queries"
+  sqlite3 -batch -init /dev/null -cmd ".load $extension" :memory: \
+    "CREATE TABLE plain AS SELECT DISTINCT job_id, job_id AS job FROM task_results" "CREATE TABLE n(x INTEGER)" \
+    "INSERT INTO n VALUES(5)" ".read $BATS_TEST_TMPDIR/queries" >"$BATS_TEST_TMPDIR/answers"
+  [[ $(wc -l <"$BATS_TEST_TMPDIR/answers") -eq 96 ]]
+  # Seven tables each: what the plain one said.
+  awk 'NR % 8 == 1 {plain = $0} $0 != plain {print "answer " NR ": " $0 ", and not " plain; wrong = 1} END {exit wrong}' \
+    "$BATS_TEST_TMPDIR/answers"
+  [[ $(sort -u "$BATS_TEST_TMPDIR/answers" | wc -l) -ge 4 ]]
+}
