@@ -200,7 +200,7 @@ whole() {
 
 @test "if the file is rotated in the last instant before the exchange, that is undone: each record is there once" {
   for options in "'keep', 4, 'archive', 1" "'keep', 4" "'keep', 4, 'receipt', 0"; do
-    rm -rf "$results"/* "$results/.taskresults"
+    rm -rf "${results:?}"/* "$results/.taskresults"
     make_job j 10
     cp "$results/j.jsonl" "$BATS_TEST_TMPDIR/written"
     run "$root/tests/prune/at_step.py" renameat2 "mv $results/j.jsonl $results/j.jsonl.1; echo '{\"job_name\": \"new\"}' >$results/j.jsonl" j "$options"
