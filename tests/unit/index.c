@@ -20,6 +20,8 @@
 #include <unistd.h>
 
 #include "check.h"
+
+#include "allocator.h"
 #include "random.h"
 
 #define JOB_FILE "job.jsonl"
@@ -761,6 +763,58 @@ static void a_kill_at_any_call_costs_only_the_index(void) {
   end();
 }
 
+/* Whatever allocation fails: no memory, or an index that is not saved, and then not known; nothing is leaked. */
+static void ask_without_memory(long failing, bool all_after) {
+  TrIndexPlace place = {.fd = -1};
+  TrIndex index = {0};
+  TrPoll poll = {0};
+  TrLines lines = {0};
+  TrParser parser;
+  TrParsed parsed;
+  long long before = outstanding;
+  TrFile file = open_job();
+  arm(failing, all_after);
+  int code = tr_index_place_open(&place, cache_path, &results, max_line, NULL, NULL);
+  if (code == SQLITE_OK) code = tr_index_load(&place, JOB_FILE, &file, &poll, &index);
+  if (code == SQLITE_OK) {
+    code = tr_lines_open(&lines, file.fd, index.end, (int64_t)file.stat.st_size, max_line, false, &poll);
+  }
+  tr_parser_init(&parser);
+  while (code == SQLITE_OK && (code = tr_parse_next(&parser, &lines, &parsed)) == SQLITE_ROW) {
+    code = tr_index_add(&index, &parsed, 1);
+  }
+  CHECK(code == SQLITE_DONE || code == SQLITE_NOMEM);
+  tr_index_save(&place, JOB_FILE, &index);
+  armed = false;
+  tr_lines_close(&lines);
+  tr_index_free(&index);
+  tr_index_place_close(&place);
+  close(file.fd);
+  CHECK(outstanding == before);
+}
+
+static void no_memory_costs_only_the_index(void) {
+  begin();
+  put_records(1200 * 1024);
+  for (int all_after = 0; all_after < 2; all_after++) {
+    has_failed = true;
+    for (long n = first_allocation(); has_failed; n += allocation_stride()) {
+      remove_all(cache_path);
+      ask_without_memory(n, all_after);
+      bool has_ended = !has_failed;
+      ask();
+      put_records(17 * 1024);
+      ask_without_memory(n, all_after);
+      has_failed = has_failed || !has_ended;
+      ask();
+    }
+    CHECK(ask() == size_of(results.fd, JOB_FILE));
+    CHECK(unlinkat(results.fd, JOB_FILE, 0) == 0);
+    put_records(1200 * 1024);
+  }
+  end();
+}
+
 /* --- anything may happen ------------------------------------------------------------------------------------------ */
 
 static void happen(void) {
@@ -816,6 +870,7 @@ static void answers_are_the_same_whatever_happens(void) {
 
 int main(void) {
   setvbuf(stdout, NULL, _IOLBF, 0);
+  install_allocator();
   if (!tr_fast_hash_is_there()) {
     puts("ok # skip a build without an index");
     return 0;
@@ -841,6 +896,7 @@ int main(void) {
   RUN(nobody_waits_for_a_lock);
   RUN(a_full_disk_costs_only_the_index);
   RUN(a_kill_at_any_call_costs_only_the_index);
+  RUN(no_memory_costs_only_the_index);
   RUN(answers_are_the_same_whatever_happens);
   return check_result();
 }
