@@ -477,6 +477,39 @@ static void an_edit_of_the_last_page_is_noticed_though_the_file_grows(void) {
   end();
 }
 
+/* A file with the same bytes, but for one, takes its name. */
+static void replace_by_copy(int64_t changed_at) {
+  char *bytes = malloc(MOST_BYTES);
+  int fd = openat(results.fd, JOB_FILE, O_RDONLY | O_CLOEXEC);
+  ssize_t length = read(fd, bytes, MOST_BYTES);
+  CHECK(length > changed_at);
+  close(fd);
+  bytes[changed_at] ^= 1;
+  fd = openat(results.fd, "copy", O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
+  CHECK(write(fd, bytes, (size_t)length) == length && renameat(results.fd, "copy", results.fd, JOB_FILE) == 0);
+  close(fd);
+  free(bytes);
+}
+
+/* Each time: a block that is read at random, of several, would notice it only sometimes. */
+static void changes_of_a_long_file_are_noticed_each_time(void) {
+  begin();
+  put_records(3 * 1024 * 1024);
+  for (int i = 0; i < 24; i++) {
+    set_times(100);
+    ask();
+    int64_t known = ask();
+    CHECK(known > 0);
+    if (i % 4 == 0) patch(1000 + i, "\x02");
+    if (i % 4 == 1) patch(known - 1000 - i, "\x02");
+    if (i % 4 == 2) patch(known - 10000 - i, "\x02");
+    if (i % 4 == 3) replace_by_copy(2000000 + i);
+    if (i % 4 < 2) put_records(100); /* else its times are others */
+    CHECK(ask() == 0);
+  }
+  end();
+}
+
 static void places_that_a_prune_fills_in_are_not_known(void) {
   begin();
   char journal[TR_LEFTOVER_NAME_SIZE];
@@ -886,6 +919,7 @@ int main(void) {
   RUN(a_truncated_file_starts_anew);
   RUN(an_edit_of_the_same_length_is_noticed_by_the_times);
   RUN(an_edit_of_the_last_page_is_noticed_though_the_file_grows);
+  RUN(changes_of_a_long_file_are_noticed_each_time);
   RUN(places_that_a_prune_fills_in_are_not_known);
   RUN(an_index_that_was_cut_is_read_up_to_its_last_whole_frame);
   RUN(flipped_bits_are_seen);
