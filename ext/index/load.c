@@ -6,7 +6,7 @@
 **
 **   it has grown: that is all. Whoever appends changes nothing before
 **   it has the same size, and both of its times are those of then, and were settled then: it was not touched
-**   anything else: the last block is hashed again
+**   anything else: all blocks are hashed again, and if they are the same, that is saved with the new times
 **
 ** A time is settled once it is two seconds old: until then, a further change may leave it the same. Not noticed is a
 ** change that keeps the length, the first page and the last one, and the times or the end of the file behind it. So of
@@ -116,14 +116,24 @@ static int check_at_random(TrIndexPlace *place, const TrIndex *index, bool *is_s
   return tr_index_block_is_same(index, next_random(place) % index->count, is_same);
 }
 
-static int believe(TrIndexPlace *place, TrIndex *index, const TrIndexHead *head, bool *is_believed) {
+static int blocks_are_same(const TrIndex *index, TrPoll *poll, bool *are_same) {
+  int code = SQLITE_OK;
+  *are_same = true;
+  for (size_t i = 0; i < index->count && code == SQLITE_OK && *are_same; i++) {
+    code = tr_poll(poll);
+    if (code == SQLITE_OK) code = tr_index_block_is_same(index, i, are_same);
+  }
+  return code;
+}
+
+static int believe(TrIndexPlace *place, TrIndex *index, const TrIndexHead *head, TrPoll *poll, bool *is_believed) {
   const TrIndexIdentity *now = &index->identity, *then = &head->identity;
   *is_believed = false;
   if (index->count == 0 || now->inode != then->inode || now->born_ns != then->born_ns) return SQLITE_OK;
   if (now->size < head->end || !pages_are_same(index, head)) return SQLITE_OK;
   if (now->size <= then->size && !is_untouched(index, head)) {
     index->wants_save = is_settled(now, index->opened_us);
-    return tr_index_block_is_same(index, index->count - 1, is_believed);
+    return blocks_are_same(index, poll, is_believed);
   }
   if (now->size - head->end < TR_INDEX_LEAST_NEW_BYTES) return check_at_random(place, index, is_believed);
   *is_believed = true;
@@ -163,12 +173,12 @@ static int read_index(TrIndexPlace *place, const char *file_name, TrIndex *index
   return code;
 }
 
-static int take_believed(TrIndexPlace *place, TrIndex *index) {
+static int take_believed(TrIndexPlace *place, TrIndex *index, TrPoll *poll) {
   TrIndexHead head;
   bool is_believed = false;
   int code = SQLITE_OK;
   if (index->saved.bytes) code = tr_index_decode(index, &head, &is_believed);
-  if (code == SQLITE_OK && is_believed) code = believe(place, index, &head, &is_believed);
+  if (code == SQLITE_OK && is_believed) code = believe(place, index, &head, poll, &is_believed);
   if (code != SQLITE_OK) return code;
   if (!is_believed) {
     start_anew(index);
@@ -202,7 +212,7 @@ int tr_index_load(TrIndexPlace *place, const char *file_name, const TrFile *file
   identify_file(file, &index->identity);
   int code = tr_poll(poll);
   if (code == SQLITE_OK) code = read_index(place, file_name, index);
-  if (code == SQLITE_OK) code = take_believed(place, index);
+  if (code == SQLITE_OK) code = take_believed(place, index, poll);
   bool is_worth_it = index->identity.size - index->end >= TR_INDEX_LEAST_NEW_BYTES;
   index->takes_lines = is_worth_it && !index->saved.is_unusable && !tr_index_is_full(index);
   if (code == SQLITE_OK) code = prepare_last_block(index);
