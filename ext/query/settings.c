@@ -7,9 +7,10 @@
 **
 ** A setting without an argument comes from the environment (SCHEDULER_RESULTS_DIR or SCHEDULER_LOGS_DIR,
 ** TASKRESULTS_MAX_LINE, TASKRESULTS_SYNC, TASKRESULTS_MAP, TASKRESULTS_INDEX), read at each query or transaction, and
-** then from the defaults. sync=off is the default because the scheduler itself never syncs: a power cut takes the last seconds of its
-** records in any case, and waiting for the disk at each COMMIT would cost a hundred times the append. Nothing here
-** looks at the file system before a table is used, so that a table can be dropped even if its directory is missing.
+** then from the defaults. sync=off is the default because the scheduler itself never syncs: a power cut takes the last
+** seconds of its records in any case, and waiting for the disk at each COMMIT would cost a hundred times the append.
+** Nothing here looks at the file system before a table is used, so that a table can be dropped even if its directory
+** is missing.
 */
 #include "query.h"
 
