@@ -1,7 +1,7 @@
 """tasks - what is measured, a file for each kind. Each task is a function that gives its comparisons, and is called when
 its turn comes, since its data is made then."""
 from settings import COLD, SLOW
-from tasks import append, archive, commands, export, index, jobs, one_file, prune, scale, ship, slots
+from tasks import append, archive, commands, export, index, jobs, one_file, prune, scale, seal, ship, slots
 
 ALL = {
     "T1": one_file.count_failures,
@@ -23,6 +23,7 @@ ALL = {
     "monitoring": commands.on_many_jobs,
     "slots": slots.of_many_jobs,
     "prune": prune.prune,
+    "seal": seal.seal,
     "append": append.append,
     "archive": archive.questions,
     "index": index.questions,
