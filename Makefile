@@ -316,7 +316,7 @@ matrix: ## run the SQL tests on eight versions of SQLite from 3.38.5 to 3.54.1 (
 	@.ci/deps --look build test matrix
 	@tests/matrix/run $(VERSIONS)
 
-test-platforms: ## build for arm64, s390x and i386, and run tests of them under qemu (Debian: qemu-user-static); takes long
+test-platforms: ## build for arm64, s390x, i386, musl and macOS's kind of system, and run tests of them (Debian: qemu-user-static, musl-tools); takes long
 	@.ci/deps --look build test
 	@tests/platforms/run
 

@@ -3,18 +3,23 @@
 # shellcheck shell=bash disable=SC2154
 
 # settings_of PLATFORM - sets prefix (of the compiler's name), libraries (their folder's name) and qemu (the program; in
-# some releases of Debian its name ends in -static).
+# some releases of Debian its name ends in -static); needed, programs, and the packages that have them.
 settings_of() {
   case $1 in
     arm64) prefix=aarch64-linux-gnu libraries=aarch64-linux-gnu qemu=qemu-aarch64 ;;
     s390x) prefix=s390x-linux-gnu libraries=s390x-linux-gnu qemu=qemu-s390x ;;
     i386) prefix=i686-linux-gnu libraries=i386-linux-gnu qemu=qemu-i386 ;;
+    musl | posix) prefix='' qemu='' ;;
     *)
-      echo "tests/platforms/run: no platform '$1' (arm64, s390x, i386)" >&2
+      echo "tests/platforms/run: no platform '$1' (arm64, s390x, i386, musl, posix)" >&2
       return 2
       ;;
   esac
-  ! command -v "$qemu-static" >/dev/null || qemu=$qemu-static
+  [[ ! $qemu ]] || ! command -v "$qemu-static" >/dev/null || qemu=$qemu-static
+  needed=("${prefix:+$prefix-}gcc")
+  [[ ! $prefix ]] || needed+=("$qemu")
+  packages="gcc-$prefix, qemu-user-static"
+  [[ $1 != musl ]] || needed=(musl-gcc npm) packages="musl-tools, npm"
 }
 
 first_missing() {
@@ -102,7 +107,27 @@ wrap_built() {
   done
 }
 
-prepare() {
+# prepare_PLATFORM, or prepare_foreign - the tree, with all that the suites use; and $results/$platform/bin.
+prepare_posix() {
+  lay_out && (cd "$tree" && exec make -s -j "$(nproc)" CFLAGS=-O1 PLATFORM=posix all taskresults-run \
+    test-libraries build/unit/lanes)
+}
+
+make_with_musl() (
+  cd "$tree" || exit
+  export PKG_CONFIG_LIBDIR=$root/lib/pkgconfig
+  exec make -s -j "$(nproc)" CC=musl-gcc CFLAGS=-O1 WITH_SEAL=0 WITH_INDEX=0 "$@"
+)
+
+# Without libcrypto and xxhash, which would have to be built, too. Python has the glibc, so it cannot load what is built here. Some
+# libraries of tests/shim stand in for what glibc declares in another way: they do not compile.
+prepare_musl() {
+  tests/platforms/musl_root "$root" && lay_out && mkdir -p "$results/musl/bin" &&
+    ln -sf "$root/bin/sqlite3" "$results/musl/bin/sqlite3" && make_with_musl all static "${units[@]/#/build/unit/}" &&
+    { make_with_musl -k test-libraries || :; }
+}
+
+prepare_foreign() {
   tests/platforms/sysroot "$platform" "$root" && lay_out && unpack_corpora "${targets[@]}" &&
     mkdir -p "$results/$platform/bin" &&
     wrap "$root/usr/bin/sqlite3" "$results/$platform/bin/sqlite3" &&
@@ -129,10 +154,11 @@ judge() {
 }
 
 test_full() {
-  local root=$results/$platform/root tree=$results/$platform/tree suite units targets
-  mapfile -t units < <(suites_of unit)
+  local root=$results/$platform/root tree=$results/$platform/tree suite targets units prepare=foreign
+  [[ $prefix ]] || prepare=$platform
   mapfile -t targets < <(suites_of fuzz)
-  if ! prepare >"$results/$platform.build.log" 2>&1; then
+  mapfile -t units < <(suites_of unit)
+  if ! "prepare_$prepare" >"$results/$platform.build.log" 2>&1; then
     tail -n 20 "$results/$platform.build.log"
     report 1 "it is built"
     return
