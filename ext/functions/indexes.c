@@ -165,7 +165,7 @@ static int append_survey(IndexCall *call, const char *name, const TrFile *file, 
 }
 
 static int append_indexed_job(IndexCall *call, const char *name, sqlite3_str *out) {
-  TrFile file;
+  TrFile file = {.fd = -1};
   TrEntry entry;
   int code = tr_dir_open_file(&call->dir, name, &call->poll, &file, &entry);
   if (code != SQLITE_OK || entry == TR_ENTRY_VANISHED || entry == TR_ENTRY_IRREGULAR) return code;
