@@ -131,8 +131,9 @@ prepare_foreign() {
   tests/platforms/sysroot "$platform" "$root" && lay_out && unpack_corpora "${targets[@]}" &&
     mkdir -p "$results/$platform/bin" &&
     wrap "$root/usr/bin/sqlite3" "$results/$platform/bin/sqlite3" &&
-    make_there all static test-libraries "${units[@]/#/build/unit/}" "${targets[@]/#/build/replay/}" &&
-    wrap_built "$tree/build/unit" && wrap_built "$tree/build/live" && wrap_built "$tree/build/replay"
+    make_there all static build/tiny/taskresults.so build/shim/faults.so "${units[@]/#/build/unit/}" \
+      "${targets[@]/#/build/replay/}" &&
+    wrap_built "$tree/build/unit" && wrap_built "$tree/build/replay"
 }
 
 # suites_of KIND - those of the platform that tests/platforms/suites names, and PLATFORM_TESTS wants.
