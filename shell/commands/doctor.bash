@@ -181,10 +181,11 @@ examine() {
   set_called
   check_state
   check_programs && check_results_dir && {
+    # Before our own questions make it anew.
+    [[ -n $mapped || ! -e $index_place ]] || { load doctor/index; check_index; }
     examine_results
     check_jobs
     check_logs
-    [[ -n $mapped || ! -e $index_place ]] || { load doctor/index; check_index; }
     [[ ! -d $results_dir/.taskresults/shipped ]] || { load doctor/shipping; check_shipping; }
     [[ ! -d $results_dir/.taskresults/archive ]] || { load doctor/archive; check_archive; }
   }

@@ -167,8 +167,6 @@ PYTHON
 
 @test "doctor says where the index is, what it knows, and what is outdated, foreign or not usable" {
   make_job a 300
-  run taskresults doctor
-  [[ $output != *"index $cache"* && $output != *"no index"* ]] # there is none
   taskresults index --rebuild >/dev/null
   run taskresults doctor
   [[ $output =~ "ok    index $cache/"[0-9a-f]+'/1.1.1048576.native: 1 file, '[0-9]+' bytes; it knows 100 % of the results' ]]
