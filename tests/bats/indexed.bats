@@ -133,3 +133,10 @@ with open(sys.argv[1], "r+b") as file:
   [[ $(tail -n 1 "$BATS_TEST_TMPDIR/actual") =~ ^1153\ queries ]]
   cmp "$BATS_TEST_TMPDIR/expected" "$BATS_TEST_TMPDIR/actual"
 }
+
+@test "an index that is damaged, asked by two processes at once, or of another mapping or longest line: the answers are the same" {
+  require_host
+  run host "$root/tests/oracles/index_states.py" "$extension" "$(some_or_all 1 20)" 40
+  echo "$output"
+  [[ $status -eq 0 ]]
+}
