@@ -265,7 +265,8 @@ static bool has_term_for_index(const TrPlan *plan) {
 /* What the index is good for, if the scan finds one. The scan knows the rest: scan/indexed.c. */
 static TrIndexUse choose_index(const sqlite3_index_info *info, const TrPlanned *planned, const TrPlan *plan) {
   bool is_backwards = plan->order == TR_ORDER_ROWID_DESC || plan->order == TR_ORDER_SEGMENTS_DESC;
-  if (planned->index == TR_INDEX_UNUSED || tr_index_setting() == NULL) return TR_INDEX_UNUSED;
+  if (planned->index == TR_INDEX_UNUSED || planned->connection->read_only || tr_index_setting() == NULL)
+    return TR_INDEX_UNUSED;
   if (tr_settings_check_native(planned->settings, "", NULL) != SQLITE_OK) return TR_INDEX_UNUSED;
   if (strchr(tr_settings_dir(planned->settings), '*')) return TR_INDEX_UNUSED;
   if (planned->has_row_for_job || planned->index == TR_INDEX_FINDS) return planned->index;

@@ -33,7 +33,7 @@ static bool reads_in_order(const TrScan *scan) {
 }
 
 static bool gains_by_index(const TrScan *scan) {
-  if (scan->mapping || scan->files.hosts.base || !reads_in_order(scan)) return false;
+  if (scan->is_read_only || scan->mapping || scan->files.hosts.base || !reads_in_order(scan)) return false;
   switch (scan->want) {
   case TR_WANT_RECORDS: return scan->unread_are_enough || tr_filter_finds_indexed(&scan->filter);
   case TR_WANT_FILES: return !(scan->keeps_texts && scan->filter.all_segments);

@@ -389,7 +389,7 @@ int tr_scan_begin(TrScan *scan, const TrSettings *settings, TrFilter *filter, ch
 }
 
 void tr_scan_init(TrScan *scan, TrConnection *connection, TrPoll *poll, TrWant want) {
-  *scan = (TrScan){.poll = poll, .want = want, .untimed = &connection->untimed};
+  *scan = (TrScan){.poll = poll, .want = want, .untimed = &connection->untimed, .is_read_only = connection->read_only};
   tr_file_list_init(&scan->files, connection->names, poll, want == TR_WANT_REJECTS ? TR_FOR_REJECTS : TR_FOR_RECORDS);
   tr_read_ahead_init(&scan->read_ahead, &scan->files, &scan->filter, &connection->untimed);
   scan->current = (TrScanFile){.list = &scan->files, .file.fd = -1};

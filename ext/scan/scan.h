@@ -295,6 +295,7 @@ struct TrScan {
   TrUnbroken unbroken;
   const char *unbroken_path; /* borrowed: of the file for which the next one is known; NULL: of none */
   int64_t unbroken_from;
+  bool is_read_only;      /* nothing is written, so no index is used */
   bool unread_are_enough; /* set by the table, as is the next one: it takes records without their lines, */
   bool keeps_texts;       /* and reads some of them later */
   TrScanIndex *index;     /* owned; NULL: none is used */

@@ -54,6 +54,18 @@ assert_indexed() {
   assert_indexed 35 "SELECT count(*) FROM task_history WHERE ok = 0"
 }
 
+@test "a connection that was loaded read-only uses no index, since it would write one" {
+  new_index index
+  make_job a 2000 500
+  export TASKRESULTS_INDEX=$index
+  run sqlite3 -batch -bail -init /dev/null :memory: ".load $extension sqlite3_taskresults_readonly_init" \
+    'EXPLAIN QUERY PLAN SELECT count(*) FROM task_results WHERE ok = 0' 'SELECT count(*) FROM task_results WHERE ok = 0' \
+    'SELECT sum(runs) FROM task_stats' 'SELECT count(*) FROM task_rejects'
+  [[ $status -eq 0 && $output != *INDEX:* && -z $(ls -A "$index") ]]
+  sql 'SELECT sum(runs) FROM task_stats' # an ordinary one does
+  [[ -n $(ls -A "$index") ]]
+}
+
 @test "what is new is read, and only that" {
   new_index index
   make_job a 80000 50

@@ -1,7 +1,7 @@
 /*
-** foreign.c - runs a program of another processor under qemu: PROGRAM, by its loader, with libraries of its own, and our
-** arguments and environment. (qemu's option for that, -L, would also find other files there: /tmp is none of its own.)
-** Linked statically, so that an LD_PRELOAD in the environment is the program's alone.
+** foreign.c - runs a program of another processor under qemu: PROGRAM, by its loader, with libraries of its own, and
+** our arguments and environment. (qemu's option for that, -L, would also find other files there: /tmp is none of its
+** own.) Linked statically, so that an LD_PRELOAD in the environment is the program's alone.
 */
 #include <stdio.h>
 #include <stdlib.h>
