@@ -1,5 +1,5 @@
-# archive.bash - what `doctor` looks for in the archive: segments that are damaged, files that are none, what a prune has
-# left, and segments whose times overlap. It says what it finds by `ok`, `note` and `fail`. The archive is read whole.
+# archive.bash - what `doctor` looks for in the archive: segments that are damaged, files that are none, what a prune
+# has left, and segments whose times overlap. It says what it finds by `ok`, `note` and `fail`. The archive is read whole.
 
 # shellcheck shell=bash
 
@@ -40,10 +40,10 @@ check_segment_names() {
   ((${#pending[@]} == 0)) || check_pending "${pending[@]}"
 }
 
-# check_pending NAME... - those whose source, the job's file before the prune, is not there any more. Else the next prune
-# sees to them.
+# check_pending NAME... - those whose source, the job's file before the prune, is not there any more. Else the next
+# prune sees to them.
 check_pending() {
-  local inode name inodes=() left=() named
+  local inode name inodes=() left=() named advice
   while read -r inode name; do
     [[ ! $inode =~ ^[0-9]+$ ]] || inodes[inode]=1
   done < <(ls -ai "$results_dir")
@@ -51,17 +51,18 @@ check_pending() {
   ((${#left[@]} == 0)) || {
     archive_faults=1
     set_named named "${left[@]}"
+    advice="Look with zstdcat whether its lines are elsewhere, in the job's file or in a rotated one: then remove it;"
+    advice+=' if they are not, take .pending- and what follows off its name'
     note "left in $archive by an interrupted prune, whose source is gone: $named" \
-      "it is not read. Look with zstdcat whether its lines are elsewhere, in the job's file or in a rotated one: then remove
-      it; if they are not, take .pending- and what follows off its name"
+      "it is not read. $advice"
   }
 }
 
 # Damage, as the tables see it; and times.
 check_segments() {
   local rows what hex name reason job quoted
-  rows=$(TASKRESULTS_SEGMENTS=all with_progress query "SELECT 'damaged', hex(job_id), '', $(cell reason) FROM task_rejects
-    WHERE reason GLOB 'damaged: *'
+  rows=$(TASKRESULTS_SEGMENTS=all with_progress query "SELECT 'damaged', hex(job_id), '', $(cell reason)
+    FROM task_rejects WHERE reason GLOB 'damaged: *'
   UNION ALL SELECT 'overlap', hex(job_id), $(cell before), $(cell segment) FROM
     (SELECT job_id, segment, first_us, lag(segment) OVER jobs AS before, lag(last_us) OVER jobs AS until
       FROM (SELECT job_id, segment, segment_no, min(time_us) AS first_us, max(time_us) AS last_us FROM task_history
@@ -80,7 +81,7 @@ check_segments() {
       fail "job $quoted: $reason" 'all the rest of it is read. Restore the segment from a backup, under the same name'
     else
       note "job $quoted: the archived segments $name and $reason overlap: the second begins before the first ends" \
-        'if a clock was set back, that is all; if one is a copy of the other, its records count twice: move it elsewhere'
+        'if a clock was set back, that is all; if one is a copy of the other, its records count twice: move it away'
     fi
   done < <(printf '%s\n' "$rows")
 }

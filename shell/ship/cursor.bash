@@ -57,7 +57,8 @@ open_cursor() {
     set_sql_text host "$host_name"
     set_sql_text results "$results_path"
     # A batch's body is some megabytes long: with large pages, a quarter of the system calls are enough to write it.
-    cursor_query "PRAGMA page_size=16384; PRAGMA journal_mode=WAL; BEGIN IMMEDIATE; $CURSOR_TABLES INSERT INTO meta VALUES
+    cursor_query "PRAGMA page_size=16384; PRAGMA journal_mode=WAL; BEGIN IMMEDIATE; $CURSOR_TABLES
+      INSERT INTO meta VALUES
       ('format', $CURSOR_FORMAT), ('url', $url), ('host', $host), ('results', $results), ('base', $made_us),
       ('sent', 0), ('moves_at', 0), ('moves_hash', taskresults_hash('')); COMMIT;"
   fi
