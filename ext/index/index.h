@@ -212,6 +212,8 @@ TR_CHECKED int tr_index_load(TrIndexPlace *place, const char *file_name, const T
                              TrIndex *index);
 /* Saves what is known, if it is worth it. Afterwards, the index can only be freed. */
 void tr_index_save(TrIndexPlace *place, const char *file_name, TrIndex *index);
+/* The job's file is not what was saved of it: that is emptied, so that no question believes it any more. */
+void tr_index_forget(TrIndexPlace *place, const char *file_name);
 
 /* The file of an index: only ours, regular, with one name. -1: there is none, or *is_unusable. */
 TR_CHECKED int tr_index_file_open(const TrIndexPlace *place, const char *file_name, int flags, struct stat *found,

@@ -88,3 +88,12 @@ void tr_index_save(TrIndexPlace *place, const char *file_name, TrIndex *index) {
   if (bytes) write_locked(place, file_name, &index->saved, bytes, length);
   sqlite3_free(bytes);
 }
+
+void tr_index_forget(TrIndexPlace *place, const char *file_name) {
+  struct stat found;
+  bool is_unusable;
+  int fd = tr_index_is_on(place) ? tr_index_file_open(place, file_name, O_RDWR, &found, &is_unusable) : -1;
+  if (fd < 0) return;
+  if (flock(fd, LOCK_EX | LOCK_NB) == 0) (void)!TEMP_FAILURE_RETRY(ftruncate(fd, 0));
+  close(fd);
+}

@@ -183,10 +183,16 @@ static int read_known_line(TrScan *scan, int64_t offset) {
   return is_other ? SQLITE_DONE : code;
 }
 
+/* The file is not what the index says. */
+static void forget_known(TrScan *scan) {
+  tr_index_forget(&scan->index->place, scan->current.name);
+  drop_known(&scan->current.file);
+}
+
 /* There is no such record at this offset. */
 static int distrust(TrScan *scan, int64_t offset) {
   scan->index->is_wrong = true;
-  drop_known(&scan->current.file);
+  forget_known(scan);
   return open_known_lines(scan, offset, scan->index->known_end);
 }
 
@@ -333,7 +339,7 @@ int tr_scan_index_read(TrScan *scan, int64_t offset, const TrParsed **parsed, ch
 
 int tr_scan_index_reread(TrScan *scan) {
   TrScanIndex *index = scan->index;
-  drop_known(&scan->current.file);
+  forget_known(scan);
   *scan->untimed = index->untimed_before;
   index->rejects = 0;
   index->is_wrong = false;

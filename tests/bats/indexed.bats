@@ -122,6 +122,9 @@ with open(sys.argv[1], "r+b") as file:
     file.write(b" success : ")' "$results/a.jsonl"
     append_raw a '{"timestamp": "2026-03-01T00:00:00Z", "success": true}\n' # a file that only grows is not compared
     assert_indexed 1000 "$query"
+    # And no question believes it any more, not even one that reads no line.
+    query='SELECT count(*) FROM task_results WHERE ok = 0'
+    [[ $(TASKRESULTS_INDEX=$index sql "$query") == "$(TASKRESULTS_INDEX=off sql "$query")" ]]
   done
 }
 
