@@ -17,7 +17,7 @@ check_index() {
     note "the index cannot be looked at: ${rows#taskresults: }" 'TASKRESULTS_INDEX is off, auto, or an absolute path'
     return
   }
-  IFS=$'\x1f' read -r path why files bytes percent outdated other_files other_bytes <<<"${rows%%$'\n'*}"
+  IFS=$'\x1f' read -r path why files bytes percent outdated other_files other_bytes < <(printf '%s\n' "${rows%%$'\n'*}")
   if [[ -n $why ]]; then
     note "no index is used, so each question reads all lines: $why" \
       'mend that, or name another folder of yours in TASKRESULTS_INDEX; or set it to off'

@@ -19,6 +19,7 @@ settings_of() {
   needed=("${prefix:+$prefix-}gcc")
   [[ ! $prefix ]] || needed+=("$qemu")
   packages="gcc-$prefix, qemu-user-static"
+  # shellcheck disable=SC2034  # tests/platforms/run shows it
   [[ $1 != musl ]] || needed=(musl-gcc npm) packages="musl-tools, npm"
 }
 
