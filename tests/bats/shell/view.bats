@@ -187,6 +187,7 @@ PYTHON
   (($(wc -l <examples) > 20))
   while IFS= read -r example; do
     [[ $example != 'taskresults follow'* ]] || example="timeout 1 $example; true"
+    [[ $example != *' --sign '* ]] || continue # it needs a key: tests/bats/seals.bats makes one
     [[ $example != 'taskresults ship'* ]] || continue # it needs a server: tests/bats/shell/ship.bats runs it
     [[ $example != 'taskresults import'* && $example != ' '* ]] || continue # it needs a database: shell/import.bats has some
     run bash -c "$example" </dev/null
