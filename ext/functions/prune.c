@@ -27,14 +27,14 @@
 **   unshipped 1       drop lines that `taskresults ship` has not read yet; without it, they stay
 **   dir PATH          the results directory; without it, the one that task_results reads
 **
-** The result is JSON: {"job_id": TEXT, "result": "pruned" | "unchanged" | "dry_run" | "busy", "kept": records or null,
-** "dropped": lines or null if they were not counted, "bytes_freed": INTEGER}, with "recovered": true if an interrupted
+** The result is JSON: {"job_id": TEXT, "result": "pruned" | "unchanged" | "dry_run" | "refused" | "busy", "kept":
+** records or null, "dropped": lines or null if they were not counted, "bytes_freed": INTEGER}, with "recovered": true if an interrupted
 ** prune was finished first, with "archive": the name of the segment in which the lines are, with "unshipped": lines and
 ** "sink": NAME if lines stay only because this sink did not ship them (ext/marks/ship_marks.c), and with a "reason" if
-** busy. prune_all gives an array of these, one for each job, in
+** busy or refused. prune_all gives an array of these, one for each job, in
 ** which a job that could not be pruned has "result": "failed" and its reason; the others go on. With a policy, "rule"
 ** is the number of the job's rule in it, or null. If the guard refuses, that is an error and nothing is changed; in a
-** dry run, each report has it as "refused".
+** dry run, each report has it as "refused". A sealed file that could not be pruned has the result "refused" then.
 **
 ** Both are SQLITE_DIRECTONLY: nothing in the schema of a hostile database can prune.
 */
@@ -288,6 +288,7 @@ static void append_report(sqlite3_str *out, const char *job_id, size_t length, c
   static const char *const word[] = {[TR_PRUNED] = "pruned",
                                      [TR_PRUNE_UNCHANGED] = "unchanged",
                                      [TR_PRUNE_DRY_RUN] = "dry_run",
+                                     [TR_REFUSED] = "refused",
                                      [TR_PRUNE_BUSY] = "busy"};
   sqlite3_str_appendall(out, "{\"job_id\":");
   tr_json_append_string(out, job_id, length);
@@ -303,7 +304,7 @@ static void append_report(sqlite3_str *out, const char *job_id, size_t length, c
   }
   if (report->recovered) sqlite3_str_appendall(out, ",\"recovered\":true");
   append_json_text(out, "reason", report->reason);
-  append_json_text(out, "refused", call->refusal);
+  append_json_text(out, "refused", report->result == TR_REFUSED ? report->reason : call->refusal);
   append_rule(out, call);
   sqlite3_str_appendchar(out, 1, '}');
 }

@@ -206,7 +206,7 @@ typedef struct TrPrune {
 TR_CHECKED int tr_guard(TrDir *dir, TrPoll *poll, const TrPruneOptions *options, const TrMarks *marks, size_t max_line,
                         const char *name, char **refusal, char **message);
 
-typedef enum TrPruneResult { TR_PRUNED, TR_PRUNE_UNCHANGED, TR_PRUNE_DRY_RUN, TR_PRUNE_BUSY } TrPruneResult;
+typedef enum TrPruneResult { TR_PRUNED, TR_PRUNE_UNCHANGED, TR_PRUNE_DRY_RUN, TR_REFUSED, TR_PRUNE_BUSY } TrPruneResult;
 
 typedef struct TrPruneReport {
   TrPruneResult result;
@@ -217,7 +217,7 @@ typedef struct TrPruneReport {
   const char *sink;                   /* borrowed from the marks: the file of the slowest one's; NULL: nobody ships */
   bool recovered;                     /* an interrupted prune of the job was finished or discarded first */
   char archive[TR_ARCHIVE_NAME_SIZE]; /* the segment in which the lines are; or empty */
-  char *reason;                       /* owned; TR_PRUNE_BUSY: what has the file in use */
+  char *reason;                       /* owned; BUSY: what has the file in use; REFUSED, only by a dry run: why */
 } TrPruneReport;
 
 /* Prunes one job. SQLITE_NOTFOUND: it has no file (and *message says so). The caller frees report->reason. */

@@ -11,7 +11,8 @@
 #include <errno.h>
 #include <fcntl.h>
 
-#define NO_SEALS "to prune it all the same, move .taskresults/seals/%s away, with all that it proves"
+#define NO_SEALS                                                                                                       \
+  "to prune it all the same, move .taskresults/seals/%s and .taskresults/prunes/%s away, with all that they prove"
 
 /* The message of something else, as one of the prune. */
 static int sealed_error(const TrPrune *prune, int code, char *what, char **message) {
@@ -36,14 +37,16 @@ static int tampered_error(const TrPrune *prune, char *what, char **message) {
   if (what == NULL) return SQLITE_NOMEM;
   tr_prune_error(prune, SQLITE_ERROR, message, 0,
                  "cannot be pruned, because it is sealed, and %s: see `taskresults verify`; " NO_SEALS, what,
-                 prune->file_name);
+                 prune->file_name, prune->file_name);
   sqlite3_free(what);
   return SQLITE_ERROR;
 }
 
 static int judge_verification(TrPrune *prune, const TrVerification *v, bool is_replaced, char **message) {
   TrSealedPrune *sealed = &prune->sealed;
-  if (is_replaced || v->is_gone || v->file.stat.st_ino != prune->old_stat.st_ino) {
+  bool is_other = is_replaced || v->is_gone || v->file.stat.st_ino != prune->old_stat.st_ino;
+  if (is_other && prune->options->dry_run) return SQLITE_OK; /* by another prune, which has looked at its seals */
+  if (is_other) {
     return tr_prune_error(prune, SQLITE_ABORT, message, 0, "was replaced while it was being pruned");
   }
   if (v->seals.faults.count) return tampered_error(prune, sqlite3_mprintf("%s", v->seals.faults.name[0]), message);
@@ -55,8 +58,27 @@ static int judge_verification(TrPrune *prune, const TrVerification *v, bool is_r
   return SQLITE_OK;
 }
 
+/* A dry run has no lock, so another prune may be under way, or was interrupted. The journal is read behind the opening of
+** the job's file, and before the receipts. */
+static int find_unfinished(const TrPrune *prune, TrJournalState *journal, TrUnfinishedPrune *unfinished,
+                           char **message) {
+  bool is_unfinished;
+  *unfinished = (TrUnfinishedPrune){0};
+  if (!prune->options->dry_run) return SQLITE_OK;
+  int reason = tr_journal_receipt(prune->dir->fd, prune->job_id, prune->job_length, journal, &is_unfinished);
+  if (reason) {
+    return tr_prune_error(prune, tr_error_code(reason), message, reason,
+                          "cannot be pruned: the journal of an interrupted prune cannot be read");
+  }
+  if (is_unfinished && !journal->is_replaced) {
+    *unfinished = (TrUnfinishedPrune){.receipt = journal->receipt_id, .new_inode = journal->live_ino};
+  }
+  return SQLITE_OK;
+}
+
 int tr_sealed_check(TrPrune *prune, char **message) {
-  static const TrUnfinishedPrune none = {0}; /* under the lock */
+  TrUnfinishedPrune unfinished;
+  TrJournalState journal;
   TrVerification verification;
   char *what = NULL;
   bool exist, again = false;
@@ -64,10 +86,12 @@ int tr_sealed_check(TrPrune *prune, char **message) {
   if (code != SQLITE_OK || !exist) return code;
   if (prune->options->no_receipt) {
     return tr_prune_error(prune, SQLITE_ERROR, message, 0,
-                          "cannot be pruned without a receipt, because it is sealed; " NO_SEALS, prune->file_name);
+                          "cannot be pruned without a receipt, because it is sealed; " NO_SEALS, prune->file_name,
+                          prune->file_name);
   }
   code = tr_verification_begin(&verification, prune->dir, prune->poll, prune->job_id, prune->job_length, &what);
-  if (code == SQLITE_OK) code = tr_verification_check(&verification, &none, &again, &what);
+  if (code == SQLITE_OK) code = find_unfinished(prune, &journal, &unfinished, message);
+  if (code == SQLITE_OK) code = tr_verification_check(&verification, &unfinished, &again, &what);
   code = sealed_error(prune, code, what, message);
   if (code == SQLITE_OK) code = judge_verification(prune, &verification, again, message);
   tr_verification_end(&verification);

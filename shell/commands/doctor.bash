@@ -174,15 +174,28 @@ check_jobs() {
   done < <(printf '%s\n' "$rows")
 }
 
+# Any question would fail, and say the same.
+check_index_setting() {
+  case $index in
+    off | auto | /*) return ;;
+  esac
+  load lib/characters
+  fail "TASKRESULTS_INDEX is $(quoted "$index"), which is neither off, nor auto, nor an absolute path" \
+    'unset it, or name a folder of yours by its whole path'
+  export TASKRESULTS_INDEX=off
+  index=off
+}
+
 examine() {
   local called mapped=${opt[map]-${TASKRESULTS_MAP-}} index=${TASKRESULTS_INDEX:-auto} index_place
+  check_index_setting
   index_place=$index
   [[ $index != auto ]] || index_place=${XDG_CACHE_HOME:-${HOME-}/.cache}/taskresults
   set_called
   check_state
   check_programs && check_results_dir && {
     # Before our own questions make it anew.
-    [[ -n $mapped || ! -e $index_place ]] || { load doctor/index; check_index; }
+    [[ -n $mapped || $index == off || ! -e $index_place ]] || { load doctor/index; check_index; }
     examine_results
     check_jobs
     check_logs

@@ -25,7 +25,8 @@
 #                   the rules would remove, and all lines before it. Not with --keep-failures, --drop-rejects and
 #                   --no-receipt. A policy has it as "archive": true
 #   --drop-rejects  also remove lines that are not valid records
-#   --dry-run       say what would be removed, and whether prune would refuse to; change nothing
+#   --dry-run       say what would be removed, and whether prune would refuse to; change nothing. Of a sealed file it
+#                   says, too, whether it matches its seals, and reads it whole for that
 #   --force         do what prune otherwise refuses as a likely mistake: a --since in the future; --keep 0 as the only
 #                   rule; --max-bytes 0; and removing the records of all jobs in the directory
 #   --count         count the dropped lines, and the kept records, for which the files are read whole
@@ -39,15 +40,15 @@
 #   --json          a JSON array of objects
 #   --jsonl         JSON, one object a line
 #
-# The machine formats have job_id, result (pruned, unchanged, dry_run, busy or failed), kept, dropped, bytes_freed,
-# recovered (whether an interrupted prune was finished), reason, unshipped (how many lines stay only because they are
-# not read yet), sink (for whom), archive (the file in which the lines are) and rule (its number in the policy). Values
-# that do not apply are null.
+# The machine formats have job_id, result (pruned, unchanged, dry_run, refused, busy or failed), kept, dropped,
+# bytes_freed, recovered (whether an interrupted prune was finished), reason, unshipped (how many lines stay only
+# because they are not read yet), sink (for whom), archive (the file in which the lines are) and rule (its number in the
+# policy). Values that do not apply are null.
 #
 # Exit status:
 #   0 fine, even if there was nothing to remove; 1 no such job, or refused without --force; 2 usage; 3 a job could not
-#   be pruned; 75 a job was busy, because another program kept its file open: try again later. Its line says what was
-#   done
+#   be pruned, or --dry-run says so; 75 a job was busy, because another program kept its file open: try again later.
+#   Its line says what was done
 #
 # Examples:
 #   taskresults prune my-job --keep 1000 --dry-run
@@ -125,7 +126,7 @@ else
 fi
 
 told=1
-[[ ! -v opt[quiet] ]] || told="result IN ('busy', 'failed')"
+[[ ! -v opt[quiet] ]] || told="result IN ('busy', 'failed', 'refused')"
 
 # The last line tells how many jobs were busy, how many failed, and what the run would have been refused for.
 select_reports() {
@@ -137,8 +138,8 @@ select_reports() {
       value->>'\$.archive' AS archive
       FROM json_each($reports);
     $row FROM report WHERE $told ORDER BY key;
-    SELECT count(*) FILTER (WHERE result = 'busy'), count(*) FILTER (WHERE result = 'failed'), $(cell 'max(refused)')
-      FROM report;"
+    SELECT count(*) FILTER (WHERE result = 'busy'), count(*) FILTER (WHERE result IN ('failed', 'refused')),
+      $(cell "max(refused) FILTER (WHERE result <> 'refused')") FROM report;"
 }
 
 # human_size EXPRESSION - SQL: bytes as "1.2 MB".
@@ -180,7 +181,7 @@ if [[ -z $format ]]; then
       WHEN result IN ('dry_run', 'unchanged') THEN 'nothing to drop'
       WHEN result = 'pruned' THEN $(paint green "'pruned'") ELSE $(paint red result) END, coalesce(kept, ''),
       coalesce(dropped, CASE WHEN result IN ('busy', 'failed') THEN '' ELSE 'not counted' END),
-      CASE WHEN result IN ('busy', 'failed') THEN '' ELSE $(human_size bytes_freed) END,
+      CASE WHEN result IN ('busy', 'failed', 'refused') THEN '' ELSE $(human_size bytes_freed) END,
       $(note_words)")"
 else
   statements=$(select_reports "SELECT json_object('job_id', job_id, 'result', result, 'kept', kept, 'dropped', dropped,

@@ -82,8 +82,9 @@ _taskresults_commands() {
 
 # _taskresults_option - completes an option or its value; false if the word is an argument.
 _taskresults_option() {
-  local options
-  case ${COMP_WORDS[COMP_CWORD - 1]} in
+  local options option=${COMP_WORDS[COMP_CWORD - 1]}
+  [[ $option != --heads || $command == verify ]] || option='' # of seal, it takes no value
+  case $option in
     --map) _taskresults_reply native openclaw runs gitlab n8n @; return ;;
     --format) _taskresults_reply csv tsv json jsonl; return ;;
     --by) _taskresults_reply hour day month weekday hour-of-day; return ;;

@@ -134,7 +134,7 @@ check_records() {
 
 # Jobs that have failed so often, or for so long, that somebody should look.
 check_failing() {
-  local rows hex job quoted failures all since words count=0
+  local rows hex job quoted failed all since words count=0
   rows=$(with_progress query "SELECT hex(job_id), -streak, runs = -streak, $(clock since_us) || coalesce(' (' ||
       nullif($(relative_time since_us), '') || ')', '')
     FROM (SELECT *, coalesce(last_success_us, first_run_us) AS since_us FROM task_stats WHERE $known_jobs)
@@ -144,12 +144,12 @@ check_failing() {
     fail 'the results cannot be counted' 'see the message above'
     return
   }
-  while IFS=$'\x1f' read -r hex failures all since; do
-    [[ -n $failures && ! -v strange[$hex] ]] || continue
+  while IFS=$'\x1f' read -r hex failed all since; do
+    [[ -n $failed && ! -v strange[$hex] ]] || continue
     ((++count <= MOST_FAILING)) || continue
     set_job "$hex"
-    words="its last $failures runs failed"
-    ((all)) && words="all of its $failures runs failed"
+    words="its last $failed runs failed"
+    ((all)) && words="all of its $failed runs failed"
     [[ -z $since ]] || { ((all)) && words+=", the first on $since" || words+="; its last success was on $since"; }
     note "job $quoted: $words" "to see why: $called view$map_words --errors --latest -- $quoted"
   done < <(printf '%s\n' "$rows")

@@ -183,6 +183,9 @@ PYTHON
   chmod 777 "$cache"
   run taskresults doctor
   [[ $output == *'note  no index is used, so each question reads all lines: '*'other users may write to it'* ]]
+  TASKRESULTS_INDEX=relative run taskresults doctor
+  [[ $status -eq 1 && ${lines[0]} == 'FAIL  TASKRESULTS_INDEX is '*' neither off, nor auto, nor an absolute path' ]]
+  [[ ${lines[1]} == '      fix: unset it,'* && $(grep -c '^FAIL' <<<"$output") -eq 1 && $output == *'ok    every line is a record'* ]]
   TASKRESULTS_INDEX=relative run taskresults index
   [[ $status -eq 3 && $output == *"'relative' is neither off, nor auto, nor an absolute path"* ]]
 }

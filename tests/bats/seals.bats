@@ -67,6 +67,9 @@ PYTHON
   taskresults seal a >/dev/null
   sed -i '3s/Z/z/' "$results/a.jsonl"
   cp -r "$results" "$BATS_TEST_TMPDIR/before"
+  run taskresults prune --all --keep 5 --dry-run
+  [[ $status -eq 3 && ${lines[1]} == 'a    refused '*'does not match'* && ${lines[2]} == 'b    would be pruned '* ]]
+  [[ ${lines[1]} == *'move .taskresults/seals/a.jsonl and .taskresults/prunes/a.jsonl away'* ]]
   run taskresults prune --all --keep 5 --jsonl
   [[ $status -eq 3 && ${lines[0]} == *'"a","result":"failed"'*'because it is sealed, and the sealed stretch [0, '*'does not match'* && ${lines[1]} == *'"b","result":"pruned"'* ]]
   cmp "$results/a.jsonl" "$BATS_TEST_TMPDIR/before/a.jsonl"
@@ -77,8 +80,18 @@ PYTHON
     [[ $status -ne 0 && $output == *'cannot be pruned without a receipt, because it is sealed'*'(nothing was changed)'* ]]
   }
   refused_b "'keep', 1, 'receipt', 0"
-  run sqlite3 -batch -init /dev/null -cmd ".load $root/build/no_digest/taskresults" :memory: "SELECT taskresults_prune('b', 'keep', 1)"
-  [[ $status -ne 0 && $output == *'this build is without it (make WITH_SEAL=0)'* ]]
+  run prune b "'keep', 1, 'receipt', 0, 'dry_run', 1"
+  [[ $status -eq 0 && $output == *'"result":"refused"'*'"refused":"'*'cannot be pruned without a receipt'* ]]
+  run prune b "'keep', 1, 'dry_run', 1"
+  [[ $status -eq 0 && $output == *'"result":"dry_run"'* && $output != *refused* ]]
+  without_seals() {
+    run sqlite3 -batch -init /dev/null -cmd ".load $root/build/no_digest/taskresults" :memory: "SELECT taskresults_prune('b', $1)"
+    [[ $output == *'this build is without it (make WITH_SEAL=0)'* ]]
+  }
+  without_seals "'keep', 1"
+  [[ $status -ne 0 ]]
+  without_seals "'keep', 1, 'dry_run', 1"
+  [[ $status -eq 0 && $output == *'"result":"refused"'* ]]
   [[ $(wc -l <"$results/b.jsonl") -eq 5 ]]
 }
 

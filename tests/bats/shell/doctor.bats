@@ -135,3 +135,9 @@ PYTHON
   [[ $output == *'note  job both: records that are dated later than now: 1 of 2'* ]]
   [[ $output == *'note  job both: records without a value for success'* && $output != *'job fine: '* ]]
 }
+
+@test "doctor goes on where nothing can be counted, and each question that failed is a FAIL" {
+  make_job a 1
+  TASKRESULTS_MAX_LINE=x run taskresults doctor
+  [[ $status -eq 1 && $output == *'FAIL  the records cannot be read'*'FAIL  the results cannot be counted'* && $output != *unbound* ]]
+}

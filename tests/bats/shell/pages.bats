@@ -121,6 +121,8 @@ complete_line() {
   [[ $(complete_line taskresults run a --lock '' | tr '\n' ' ') == 'skip wait ' && $(complete_line taskresults run a --ping e) == env ]]
   [[ $(complete_line taskresults run a '--no') == --no-log-command && $(complete_line taskresults run a '--ji') == --jitter ]]
   [[ $(complete_line taskresults export --format j | tr '\n' ' ') == 'json jsonl ' && $(complete_line taskresults export --format t) == tsv ]]
+  make_job a 1
+  [[ -z $(complete_line taskresults verify --heads '') && $(complete_line taskresults seal --heads '') == a ]]
   [[ $(complete_line taskresults list --col | tr '\n' ' ') == '--color --color=auto --color=always --color=never ' ]]
   [[ $(complete_line taskresults sla --of s) == success ]]
   [[ $(complete_line taskresults stats --tz lo) == local && $(complete_line taskresults list --tz Europe/Be) == *Europe/Berlin* ]]
