@@ -10,6 +10,8 @@
 ** After the job id, which is taken literally, come names and values in pairs:
 **
 **   heads TEXT   only to verify: heads that were kept elsewhere, JOB=HEAD on each line
+**   verify 1     only to seal: the whole file is verified first, so that nothing is signed that was changed, and sealed
+**                anew; the newest signature has to be of a head that the job has
 **   dir PATH     the results directory; without it, the one that task_results reads
 **
 ** taskresults_seal() returns JSON: {"job_id": TEXT, "result": "sealed" | "unchanged" | "tampered" | "busy", "lines",
@@ -35,6 +37,7 @@ typedef struct SealCall {
   TrDir dir;         /* owned */
   const char *heads; /* borrowed; NULL: none */
   bool verifies;
+  bool seals_verified; /* only what has been verified wholly is sealed */
 } SealCall;
 
 /* --- options ------------------------------------------------------------------------------------------------------ */
@@ -83,9 +86,13 @@ static int take_seal_option(SealCall *call, const char *name, sqlite3_value *val
     call->settings.dir = sqlite3_mprintf("%s", text);
     return call->settings.dir ? SQLITE_OK : SQLITE_NOMEM;
   }
+  if (!call->verifies && name && strcmp(name, "verify") == 0) {
+    call->seals_verified = sqlite3_value_int(value) != 0;
+    return SQLITE_OK;
+  }
   if (!call->verifies || name == NULL || strcmp(name, "heads") != 0) {
-    return tr_error(message, SQLITE_ERROR, "unknown option '%s'; %s", name ? name : "NULL",
-                    call->verifies ? "the options are heads and dir" : "the only option is dir");
+    return tr_error(message, SQLITE_ERROR, "unknown option '%s'; the options are %s and dir", name ? name : "NULL",
+                    call->verifies ? "heads" : "verify");
   }
   call->heads = text;
   return text ? check_heads(text, message) : tr_error(message, SQLITE_ERROR, "the value of 'heads' has to be a text");
@@ -182,20 +189,91 @@ static int tell_failed(sqlite3_str *out, TrBytes job, int code, char *why, char 
   return SQLITE_OK;
 }
 
+/* --- a verification ----------------------------------------------------------------------------------------------- */
+
+#define MOST_VERIFICATIONS 100
+#define FOREIGN_SIGNATURE "the newest signature is of a head that no seal has"
+
+/* The journal is read behind the opening of the job's file, and before the receipts. */
+static int check_behind_journal(SealCall *call, TrVerification *v, bool *again, char **message) {
+  TrJournalState journal;
+  bool is_unfinished;
+  int reason = tr_journal_receipt(call->dir.fd, v->job_id, v->length, &journal, &is_unfinished);
+  if (reason) {
+    return tr_error(message, tr_error_code(reason),
+                    "job '%.*s': %s: the journal of an interrupted prune cannot be read: %s", (int)v->length, v->job_id,
+                    call->dir.path, strerror(reason));
+  }
+  TrUnfinishedPrune unfinished = {0};
+  if (is_unfinished && !journal.is_replaced) {
+    unfinished = (TrUnfinishedPrune){.receipt = journal.receipt_id, .new_inode = journal.live_ino};
+  }
+  int code = tr_verification_check(v, &unfinished, again, message);
+  return code == SQLITE_OK && !*again ? tr_verification_check_archive(v, call->max_line, again, message) : code;
+}
+
+static bool has_foreign_signature(const TrVerification *v) {
+  return v->seals.signature && !tr_seals_have_head(&v->seals, v->seals.signed_head);
+}
+
 /* --- to seal ------------------------------------------------------------------------------------------------------ */
 
 typedef struct SealOne {
   SealCall *call; /* borrowed, and all that follows but the report */
   TrBytes job;
   TrSealReport report;
+  TrSeal verified;           /* up to where the file matches */
   const unsigned char *head; /* to sign */
   const char *signature;
   bool is_known;
 } SealOne;
 
+static int changed_error(const SealOne *one, char **message) {
+  return tr_error(message, SQLITE_ABORT, "job '%.*s': its file or its seals were replaced while they were verified",
+                  (int)one->job.length, one->job.text);
+}
+
+static char *first_reason(const TrVerification *v) {
+  if (v->seals.faults.count) return sqlite3_mprintf("%s", v->seals.faults.name[0]);
+  return v->stretch.from >= 0 ? tr_verification_mismatch(v) : sqlite3_mprintf(FOREIGN_SIGNATURE);
+}
+
+static int judge_before_sealing(SealOne *one, const TrVerification *v) {
+  bool is_tampered = v->seals.faults.count || v->stretch.from >= 0 || has_foreign_signature(v);
+  one->report.seal = one->verified = v->sealed;
+  if (!is_tampered || v->is_gone) return SQLITE_OK; /* that it is gone, the sealing says */
+  one->report.result = TR_SEAL_TAMPERED;
+  one->report.reason = first_reason(v);
+  return one->report.reason ? SQLITE_OK : SQLITE_NOMEM;
+}
+
+/* Under the lock, only a rotation can make it begin again. */
+static int verify_before_sealing(SealOne *one, char **message) {
+  SealCall *call = one->call;
+  bool again = true;
+  int code = SQLITE_OK;
+  for (int i = 0; i < MOST_VERIFICATIONS && again && code == SQLITE_OK; i++) {
+    TrVerification v;
+    again = false;
+    code = tr_verification_begin(&v, &call->dir, &call->poll, one->job.text, one->job.length, message);
+    if (code == SQLITE_OK) code = check_behind_journal(call, &v, &again, message);
+    if (code == SQLITE_OK && !again) code = judge_before_sealing(one, &v);
+    tr_verification_end(&v);
+    if (code == SQLITE_OK) code = tr_poll(&call->poll);
+  }
+  return code == SQLITE_OK && again ? changed_error(one, message) : code;
+}
+
 static int seal_locked(void *context, char **message) {
   SealOne *one = context;
-  return tr_seal_job(&one->call->dir, &one->call->poll, one->job.text, one->job.length, &one->report, message);
+  SealCall *call = one->call;
+  int code = SQLITE_OK;
+  if (call->seals_verified) code = verify_before_sealing(one, message);
+  if (code != SQLITE_OK || one->report.result == TR_SEAL_TAMPERED) return code;
+  code = tr_seal_job(&call->dir, &call->poll, one->job.text, one->job.length, &one->report, message);
+  if (code != SQLITE_OK || !call->seals_verified || one->report.result == TR_SEAL_TAMPERED) return code;
+  bool is_same = memcmp(one->report.last.head, one->verified.head, TR_DIGEST_BYTES) == 0;
+  return is_same ? SQLITE_OK : changed_error(one, message);
 }
 
 static int sign_locked(void *context, char **message) {
@@ -218,7 +296,7 @@ static void append_seal_report(sqlite3_str *out, TrBytes job, const TrSealReport
 }
 
 static int seal_one(SealCall *call, TrBytes job, sqlite3_str *out, char **message) {
-  SealOne one = {.call = call, .job = job};
+  SealOne one = {.call = call, .job = job, .report.result = TR_SEAL_UNCHANGED};
   int code = tr_prune_locked(&call->dir, &call->poll, call->max_line, job.text, job.length, seal_locked, &one, message);
   if (code == SQLITE_OK) append_seal_report(out, job, &one.report);
   sqlite3_free(one.report.reason);
@@ -275,8 +353,6 @@ static void seal_sign_function(sqlite3_context *context, int argc, sqlite3_value
 
 /* --- to verify ---------------------------------------------------------------------------------------------------- */
 
-#define MOST_VERIFICATIONS 100
-
 static void append_reason(sqlite3_str *out, bool *is_first, const char *text) {
   if (!*is_first) sqlite3_str_appendchar(out, 1, ',');
   *is_first = false;
@@ -309,8 +385,7 @@ static bool append_reasons(sqlite3_str *out, const SealCall *call, const TrVerif
   for (size_t i = 0; i < v->seals.faults.count; i++) append_reason(out, &is_first, v->seals.faults.name[i]);
   if (v->is_gone && tr_seals_are_any(&v->seals)) append_reason(out, &is_first, "the file is gone, and it was sealed");
   if (v->stretch.from >= 0) append_stretch(out, &is_first, v);
-  if (v->seals.signature && !tr_seals_have_head(&v->seals, v->seals.signed_head))
-    append_reason(out, &is_first, "the newest signature is of a head that no seal has");
+  if (has_foreign_signature(v)) append_reason(out, &is_first, FOREIGN_SIGNATURE);
   append_missing_heads(out, &is_first, call, v);
   return !is_first;
 }
@@ -379,24 +454,6 @@ static void append_verdict(sqlite3_str *out, const SealCall *call, const TrVerif
     sqlite3_str_appendall(out, ",\"signed_head\":null,\"signature\":null");
   }
   sqlite3_str_appendchar(out, 1, '}');
-}
-
-/* The journal is read behind the opening of the job's file, and before the receipts. */
-static int check_behind_journal(SealCall *call, TrVerification *v, bool *again, char **message) {
-  TrJournalState journal;
-  bool is_unfinished;
-  int reason = tr_journal_receipt(call->dir.fd, v->job_id, v->length, &journal, &is_unfinished);
-  if (reason) {
-    return tr_error(message, tr_error_code(reason),
-                    "job '%.*s': %s: the journal of an interrupted prune cannot be read: %s", (int)v->length, v->job_id,
-                    call->dir.path, strerror(reason));
-  }
-  TrUnfinishedPrune unfinished = {0};
-  if (is_unfinished && !journal.is_replaced) {
-    unfinished = (TrUnfinishedPrune){.receipt = journal.receipt_id, .new_inode = journal.live_ino};
-  }
-  int code = tr_verification_check(v, &unfinished, again, message);
-  return code == SQLITE_OK && !*again ? tr_verification_check_archive(v, call->max_line, again, message) : code;
 }
 
 static int verify_once(SealCall *call, TrBytes job, sqlite3_str *out, bool *again, char **message) {

@@ -123,6 +123,7 @@ typedef enum TrSealResult { TR_SEAL_MADE, TR_SEAL_UNCHANGED, TR_SEAL_TAMPERED } 
 typedef struct TrSealReport {
   TrSealResult result;
   int64_t new_lines; /* that were not sealed before */
+  TrSeal last;       /* up to where it was before */
   TrSeal seal;       /* up to where the file is sealed now */
   bool is_signed;    /* the newest signature is of that head */
   char *reason;      /* owned; TAMPERED: what no longer matches */

@@ -131,7 +131,7 @@ static int make_seal(SealJob *job, TrSeal *seal, char **message) {
 
 static int seal_lines(SealJob *job, TrSealReport *report, char **message) {
   TrSeal last = tr_seals_last(&job->seals, job->seals.eras - 1);
-  report->seal = last;
+  report->seal = report->last = last;
   int code = check_seals(job, &last, report, message);
   if (code != SQLITE_OK || report->result == TR_SEAL_TAMPERED) return code;
   code = add_new_lines(job, &last, message);

@@ -10,7 +10,7 @@
 # what a seal protects, and what it does not.
 #
 # If the sealed part of a file is shorter than it was, or its last lines are others, the job is not sealed: RESULT is
-# tampered. A change further up is for `taskresults verify`.
+# tampered. A change further up is for `taskresults verify`; with --sign, the whole file is verified first.
 #
 # Options:
 #   --all           every job; if one cannot be sealed, the others still are
@@ -40,14 +40,16 @@ parse_options 'all sign= heads raw json jsonl' "$@"
 load lib/option_values lib/query lib/fields
 format_option json jsonl
 [[ -z $format || ! -v opt[heads] ]] || usage_error "--heads or --$format, not both"
+verify=
+[[ ! -v opt[sign] ]] || verify="'verify', 1"
 if [[ -v opt[all] ]]; then
   ((${#args[@]} == 0)) || usage_error '--all or a job, not both'
-  reports='taskresults_seal_all()'
+  reports="taskresults_seal_all($verify)"
 else
   ((${#args[@]})) || usage_error 'which job? (or --all)'
   at_most 1
   load lib/sql_text
-  reports="json_array(json(taskresults_seal($(sql_text "${args[0]}"))))"
+  reports="json_array(json(taskresults_seal($(sql_text "${args[0]}")${verify:+, $verify})))"
 fi
 
 # not_sealed - ends the command behind an error of the query, which has been printed.

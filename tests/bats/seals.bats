@@ -328,10 +328,43 @@ PYTHON
   run taskresults verify --allowed-signers "$place/allowed" 'b c'
   [[ $status -eq 1 && $output == *'of a head that no seal has'* ]]
   # What cannot be signed or read is said.
-  make_job a 1
-  run taskresults seal a --sign "$place/none"
+  make_job d 1
+  run taskresults seal d --sign "$place/none"
   [[ $status -eq 3 && $output == *"sealed, but not signed: ssh-keygen could not sign with $place/none"* ]]
   run taskresults verify --allowed-signers "$place/none"
   [[ $status -eq 3 ]]
   assert_rows 0 "SELECT taskresults_seal_sign('b c', '$(printf '0%.0s' {1..64})', 'x')"
+}
+
+@test "nothing is signed that was changed and sealed anew, and nothing of it is sealed; the other jobs are" {
+  command -v ssh-keygen >/dev/null || skip 'needs ssh-keygen'
+  local place=$BATS_TEST_TMPDIR
+  ssh-keygen -q -t ed25519 -N '' -f "$place/key"
+  printf 'audit@example.org %s\n' "$(cat "$place/key.pub")" >"$place/allowed"
+  make_job a 20
+  make_job b 5
+  taskresults seal --all --sign "$place/key" >/dev/null
+  # A line changes, the seals are computed anew, and the signatures stay.
+  sed -i '1s/true/null/' "$results/a.jsonl"
+  grep signature "$results/.taskresults/seals/a.jsonl" >"$place/signature"
+  rm "$results/.taskresults/seals/a.jsonl"
+  taskresults seal a >/dev/null
+  cat "$place/signature" >>"$results/.taskresults/seals/a.jsonl"
+  make_job a 1
+  make_job b 1
+  cp "$results/.taskresults/seals/a.jsonl" "$place/seals"
+  run taskresults seal --all --sign "$place/key" --jsonl
+  [[ $status -eq 1 && ${lines[0]} == *'"a","result":"tampered"'*'"signed":false'*'of a head that no seal has'* ]]
+  [[ ${lines[1]} == *'"b","result":"sealed"'*'"signed":true'* && $output == *'1 job not sealed'* ]]
+  cmp "$place/seals" "$results/.taskresults/seals/a.jsonl"
+  run taskresults verify --allowed-signers "$place/allowed"
+  [[ $status -eq 1 && $output == *a*tampered*b*fine* ]]
+  # A change far above the last 4 KB, which leaves the seals as they were.
+  make_job c 100
+  taskresults seal c --sign "$place/key" >/dev/null
+  sed -i '1s/true/null/' "$results/c.jsonl"
+  make_job c 1
+  run taskresults seal c --sign "$place/key"
+  [[ $status -eq 1 && $output == *'the sealed stretch [0, '*'does not match'* ]]
+  [[ $(wc -l <"$results/.taskresults/seals/c.jsonl") -eq 2 ]]
 }
