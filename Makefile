@@ -62,6 +62,12 @@ endif
 
 OBJECTS := $(SOURCES:%.c=build/release/%.o)
 
+# All objects depend on a file that is named after these variables: when one has another value than in the last build,
+# the file is missing, and everything is compiled anew.
+OPTIONS := build/options/$(PLATFORM)$(foreach part,ARCHIVE SEAL INDEX,$(if $(filter 0,$(WITH_$(part))),-without-$(part)))
+$(OPTIONS):
+	@rm -rf build/options && mkdir -p build/options && touch $@
+
 taskresults.so: $(OBJECTS)
 	$(LINK_SHARED) -o $@ $^ $(LINKED_LIBS) -lm -pthread
 
@@ -139,7 +145,7 @@ SQLITE_OPTIONS := -DSQLITE_THREADSAFE=1 -DSQLITE_ENABLE_COLUMN_METADATA -DSQLITE
                   -DSQLITE_ENABLE_FTS5 -DSQLITE_ENABLE_MATH_FUNCTIONS -DSQLITE_ENABLE_RTREE -DSQLITE_USE_URI \
                   -DSQLITE_EXTRA_INIT=taskresults_at_start
 BUILT_IN_OBJECTS := $(SOURCES:%.c=build/built_in/%.o) build/built_in/.packages/sqlite3_init.o
-taskresults-sqlite3: $(if $(wildcard $(SQLITE_SRC)/shell.c),$(BUILT_IN_OBJECTS))
+taskresults-sqlite3: $(if $(wildcard $(SQLITE_SRC)/shell.c),$(BUILT_IN_OBJECTS)) ## build a sqlite3 program with taskresults in it; SQLITE_SRC=DIR has SQLite's sources
 	@test -f "$(SQLITE_SRC)/shell.c" -a -f "$(SQLITE_SRC)/sqlite3.c" || { \
 	  echo "taskresults-sqlite3: SQLITE_SRC=DIRECTORY has to name SQLite's sources (shell.c, sqlite3.c, sqlite3.h and" >&2; \
 	  echo "sqlite3ext.h): unpack an \"amalgamation\" from https://sqlite.org/download.html" >&2; exit 3; }
@@ -474,7 +480,10 @@ clean: ## remove everything that was built
 	rm -rf build taskresults.so taskresults-run taskresults-sqlite3 libtaskresults.a
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-17s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-19s %s\n", $$1, $$2}' Makefile
+
+$(OBJECTS) $(TINY_OBJECTS) $(PLAIN_OBJECTS) $(CORE_OBJECTS) $(BUILT_IN_OBJECTS) $(POSIX_OBJECTS) $(WALK_OBJECTS) \
+  build/every_line/every_line.o build/no_digest/ext/history/digest.o: $(OPTIONS)
 
 # The dependencies of each object, written by the compiler.
 -include $(patsubst %.o,%.d,$(OBJECTS) $(RUNNER_OBJECTS) $(TINY_OBJECTS) $(CORE_OBJECTS) $(PLAIN_OBJECTS)) build/every_line/every_line.d $(WALK_OBJECTS:.o=.d)

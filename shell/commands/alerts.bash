@@ -36,8 +36,9 @@
 #
 # Without any of these options, --after 1 is the default.
 #
-# The jobs' logs say how long runs took; under a mapping, the records, if they have it. --slow and --fast need at least five successful runs with a known duration
-# among the job's last 1000 runs. A difference of a second or less does not count, because logs have whole seconds.
+# The jobs' logs say how long runs took; under a mapping, the records, if they have it. --slow and --fast need at least
+# five successful runs with a known duration among the job's last 1000 runs. A difference of a second or less does not
+# count, because logs have whole seconds.
 #
 # Options:
 #   --hosts PATH      of several hosts: in a quoted path such as '/srv/runs/*/results', the * stands for the host; logs
@@ -112,9 +113,10 @@
 # share the file, unless two of them ask for the same alert of the same job with different numbers.
 #
 # --overdue, --missed and --burn need the scheduler's list of jobs. --missed, --burn, --slow and --fast need the jobs'
-# logs. If these are missing or cannot be read, such alerts neither fire nor end. If there is a list, but it cannot be
-# read, --slow reports only runs that have ended, and none of its alerts ends. The others are reported. Then a message
-# says what was left out, and the exit status is 3.
+# logs; under a mapping, --slow and --fast need logs or durations in the records. If these are missing or cannot be
+# read, such alerts neither fire nor end. If there is a list, but it cannot be read, --slow reports only runs that have
+# ended, and none of its alerts ends. The others are reported. Then a message says what was left out, and the exit
+# status is 3.
 #
 # With --nagios, the exit status is 0 OK, 1 WARNING (rate, burn, slow, fast, suspicious, empty), 2 CRITICAL (failing,
 # silent, overdue, missed) or 3 UNKNOWN (wrong usage, or something cannot be read). Mutes do not count, since Nagios has

@@ -6,9 +6,9 @@
 # keeps its files elsewhere. Lists files of results that cannot be read, or are ignored because they were rotated or
 # have another name; lines that are not valid records; records that do not say whether the run succeeded; files that an
 # interrupted prune left behind; segments of the archive that are damaged or overlap, and what is in the way there; jobs
-# that have been failing for long; jobs that died; a list of jobs or logs that cannot be read; an index that is outdated,
-# or cannot be used; and sinks to which `ship` sent rows that were refused, or sends nothing any more. Nothing is
-# changed.
+# that have been failing for long; jobs that died; a list of jobs or logs that cannot be read; an index that is
+# outdated, or cannot be used; and sinks to which `ship` sent rows that were refused, or sends nothing any more. Nothing
+# is changed.
 #
 # Each line begins with `ok`, `note` (worth a look) or `FAIL`. After a `FAIL`, a line `fix:` says what to do.
 #

@@ -2,13 +2,15 @@
 #
 # Usage: taskresults index [--verify|--rebuild|--drop] [OPTION...]
 #
-# The commands keep an index of each job's file outside of the directory of results: in ~/.cache/taskresults, or where
-# TASKRESULTS_INDEX says. Every answer is the same without it; with it, only what is new is read. This shows for the
-# directory of results where its indexes are, and for each job how much of its file its index knows. ext/INDEX.md says
-# when an index is believed.
+# An index of each job's file, outside of the directory of results. The other commands, and the tables of SQL, use and
+# make it only with TASKRESULTS_INDEX=auto in the environment (then it is in ~/.cache/taskresults), or with an absolute
+# path of a folder there. Every answer is the same without it; with it, only what is new is read. If the variable is not
+# set, this command alone takes auto. It shows for the directory of results where its indexes are, and for each job how
+# much of its file its index knows. ext/INDEX.md, which is taskresults-index(7), says when an index is believed.
 #
-# STATE is believed; missing or outdated (the next question makes it anew); needless (the file is small); or unusable:
-# what has the name of the index belongs to somebody else, or is no regular file. Remove it, or use --drop.
+# STATE is believed; missing or outdated (with TASKRESULTS_INDEX, the next question makes it anew); needless (the file
+# is small); or unusable: what has the name of the index belongs to somebody else, or is no regular file. Remove it, or
+# use --drop.
 #
 # Options:
 #   --verify        read all that the indexes know, and name each range of bytes that was changed under one. A question
@@ -32,7 +34,7 @@
 
 # shellcheck shell=bash
 
-# Of the commands, which use an index unless they are told not to.
+# Whoever asks for the index means one, also where questions use none.
 export TASKRESULTS_INDEX=${TASKRESULTS_INDEX:-auto}
 
 parse_options 'verify rebuild drop raw json jsonl' "$@"
@@ -55,7 +57,8 @@ else
         WHEN 'unusable' THEN $(paint red "'unusable'") ELSE value->>'\$.state' END,
       coalesce(value->>'\$.bytes', ''), coalesce(value->>'\$.known', ''), coalesce(value->>'\$.index_bytes', ''),
       coalesce(strftime('%Y-%m-%d %H:%M:%S', nullif(value->>'\$.known_us', 0) / 1000000, 'unixepoch'), ''),
-      coalesce((SELECT 'changed: bytes ' || group_concat((range.value->>'\$.from') || ' to ' || (range.value->>'\$.to'), ', ')
+      coalesce((SELECT 'changed: bytes ' ||
+          group_concat((range.value->>'\$.from') || ' to ' || (range.value->>'\$.to'), ', ')
         FROM json_each(job.value, '\$.changed') AS range), '') FROM job ORDER BY key"
 fi
 statements="CREATE TEMP TABLE said AS SELECT taskresults_index('${action:-status}') AS said;
@@ -90,6 +93,7 @@ else
 fi
 ((left == 0)) || { say "$left files of the index cannot be removed"; exit "$EXIT_IO"; }
 ((changed == 0)) || {
-  say "$changed job$( ((changed == 1)) || echo s) changed where an index knows the file; \`taskresults index --rebuild\` makes it anew"
+  say "$changed job$( ((changed == 1)) || echo s) changed where an index knows the file;" \
+    "\`taskresults index --rebuild\` makes it anew"
   exit "$EXIT_NO"
 }

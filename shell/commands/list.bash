@@ -7,6 +7,9 @@
 # Percentages are rounded down: 100 % means that no run failed. 0 % means that none succeeded; a little more is shown as
 # <0.1 %.
 #
+# Under a mapping, a run can be neither a success nor a failure. If the last run was such a one, the last state is
+# unknown, and last_success is null. The streak is that of the runs before it.
+#
 # Options:
 #   --hosts PATH    of several hosts: in a quoted path such as '/srv/runs/*/results', the * stands for the host
 #   --map MAPPING   of another program: openclaw, runs, gitlab, n8n, @FILE for a mapping of your own, or its JSON
@@ -49,19 +52,24 @@ case ${opt[sort]-name} in
   *) usage_error "--sort wants name, runs, rate, last or streak, not '${opt[sort]}'" ;;
 esac
 readable_jobs
+
+# How the last run ended: 1, 0, or NULL if it was neither. After a scattered prune, no streak may be known.
+last_success="CASE WHEN NOT ((successes > 0 AND last_success IS last_run) OR
+      (failures > 0 AND last_failure IS last_run)) THEN NULL
+    WHEN streak THEN streak > 0 ELSE successes > 0 AND last_success IS last_run END"
 failing=1
-[[ ! -v opt[failing] ]] || failing='streak < 0'
+[[ ! -v opt[failing] ]] || failing="($last_success) = 0"
 
 set_percent percent successes '(runs - unknowns)'
 set_percent_text percent_text successes '(runs - unknowns)' 1
 select="SELECT ${host_column}job_id, runs, unknowns, successes, failures, $percent AS percent,
     last_run, last_run_us AS last_us, abs(streak) AS streak,
-    CASE WHEN streak THEN streak > 0 ELSE last_success IS last_run END AS last_success
+    $last_success AS last_success
   FROM task_stats WHERE runs > 0 AND $known_jobs AND $failing ORDER BY $order${host_column}job_id"
 
 if [[ -n $format ]]; then
   rows_as "$format" "SELECT ${host_column}job_id, runs, successes, failures, percent, last_run,
-    CASE WHEN last_success THEN json('true') ELSE json('false') END AS last_success, streak FROM ($select)" \
+    CASE last_success WHEN 1 THEN json('true') WHEN 0 THEN json('false') END AS last_success, streak FROM ($select)" \
     ${hosts:+host} job_id runs successes failures percent last_run last_success streak
   say_unreadable
   exit 0
@@ -76,6 +84,6 @@ set_painted good green "'ok'"
 set_painted bad red "'failed'"
 set_rows rows "SELECT $host_header'JOB', 'RUNS', 'SUCCESS', 'LAST RUN', '', 'LAST STATE', 'STREAK';
   SELECT $host_cell$job, runs, $percent_text, coalesce(nullif($at, ''), $written), $ago,
-    CASE WHEN last_success THEN $good ELSE $bad END, streak FROM ($select);" || exit
+    CASE last_success WHEN 1 THEN $good WHEN 0 THEN $bad ELSE 'unknown' END, streak FROM ($select);" || exit
 show_table "$rows" lrrlrlr 1 '4 2 7 3'
 say_unreadable

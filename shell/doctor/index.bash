@@ -26,7 +26,7 @@ check_index() {
   fi
   ((outdated == 0)) ||
     note "$outdated index$( ((outdated == 1)) || echo es) of files that were replaced or changed since" \
-      "the next question makes them anew, or: $called index --rebuild"
+      "with TASKRESULTS_INDEX=auto in the environment, the next question makes them anew; or: $called index --rebuild"
   ((other_files == 0)) || note "indexes of other versions, limits or mappings: $other_files files, $other_bytes bytes" \
     "if nobody uses them: $called index --drop"
   while IFS= read -r hex; do

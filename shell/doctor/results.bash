@@ -11,9 +11,25 @@ LONG_STREAK=20
 LONG_FAILURE_DAYS=7
 MOST_FAILING=20
 
+# Rotated files, under a mapping, too, unless its jobs share files.
+check_rotated() {
+  local dir path named rotated=() instead='. taskresults prune keeps the files short without rotating them'
+  [[ -n $has_segments ]] || return 0
+  [[ -z $is_mapped ]] || instead=''
+  dir=$results_dir
+  [[ $dir == /* ]] || dir=./$dir
+  for path in "$dir"/"$file_before"*"$file_after"$ROTATED; do [[ ! -f $path ]] || rotated+=("${path##*/}"); done
+  ((${#rotated[@]} == 0)) || {
+    set_named named "${rotated[@]}"
+    note "rotated files in $dir, which are not read: $named" \
+      "to read those with a number or a date, too: $called list$map_words --history (errors, stats, sla, view, export
+      and rejects have it as well); in SQL, task_history$instead"
+  }
+}
+
 # Files among the results that are not read, or are read as a job although they are none: they may explain missing runs.
 check_other_files() {
-  local dir path inner name named rotated=() misnamed=() as_jobs=() folders=()
+  local dir path inner name named misnamed=() as_jobs=() folders=()
   dir=$results_dir
   [[ $dir == /* ]] || dir=./$dir
   for path in "$dir"/*; do
@@ -23,18 +39,11 @@ check_other_files() {
         [[ ! ${name%.jsonl} =~ ^(.+)(\.[0-9]{1,3}|[.-][0-9]{8}|[.-][0-9]{4}-[0-9]{2}-[0-9]{2})$ ||
           ! -f $dir/${BASH_REMATCH[1]}.jsonl ]] || as_jobs+=("$name")
         ;;
-      *.jsonl$ROTATED) [[ ! -f $path ]] || rotated+=("$name") ;;
+      *.jsonl$ROTATED) ;; # check_rotated names them
       *.[jJ][sS][oO][nN][lL] | *.ndjson | *.json | *.jsonlines) [[ ! -f $path ]] || misnamed+=("$name") ;;
       *) for inner in "$path"/*.jsonl; do [[ ! -f $inner ]] || { folders+=("$name"); break; }; done ;;
     esac
   done
-  ((${#rotated[@]} == 0)) || {
-    set_named named "${rotated[@]}"
-    note "rotated files in $dir, which are not read: $named" \
-      'only JOB.jsonl is; to read one, unpack it into another directory as JOB.jsonl, and name that directory in
-      SCHEDULER_RESULTS_DIR; or read them all in SQL, with task_history. taskresults prune keeps the files short without
-      rotating them'
-  }
   ((${#as_jobs[@]} == 0)) || {
     set_named named "${as_jobs[@]}"
     note "files that look rotated, but are read as jobs of their own: $named" \
@@ -168,6 +177,7 @@ examine_results() {
     ! recognise_dialect || return 0 # the other checks would be about other lines than these
     check_other_files
   fi
+  check_rotated
   check_lines
   check_records
   check_failing

@@ -20,7 +20,9 @@ judge_sqlite() {
     return
   fi
   say_sqlite_error "$complaint"
-  [[ ${command-} != prune || $complaint != *[,:]' refused: '* ]] || return "$EXIT_NO"
+  # What --force would not allow either is no refusal, but a failure.
+  [[ ${command-} != prune || $complaint != *[,:]' refused: '* || $complaint == *' refused: this system cannot '* ]] ||
+    return "$EXIT_NO"
   return "$EXIT_IO"
 }
 

@@ -9,6 +9,7 @@ BEGIN {
   page_of["WRITING.md"] = "writing"
   page_of["PRUNING.md"] = "pruning"
   page_of["SEALS.md"] = "seals"
+  page_of["INDEX.md"] = "index"
 }
 
 function linked(text, target,    page) {

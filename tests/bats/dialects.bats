@@ -302,6 +302,30 @@ $(sql 'SELECT sum(others) FROM task_stats') other lines"* ]]
   [[ $output != *'begin with the same record'* && $output != *'without a status'* && $output != *'runs of 2 jobs by'* ]]
 }
 
+@test "list: if the last run is neither a success nor a failure, its state is unknown, and not failing; rotated files are named" {
+  local how
+  for how in success failed partial skipped; do
+    printf '{"finished_at": 1770000000, "status": "%s"}\n' "$how" >"$results/$how.jsonl"
+    printf '{"finished_at": 1770000000, "status": "%s"}\n{"finished_at": 1770000001, "status": "partial"}\n' "$how" \
+      >"$results/$how-partial.jsonl"
+  done
+  use runs "$results"
+  [[ $(taskresults list --json | python3 -c 'import json, sys
+for job in json.load(sys.stdin): print(job["job_id"], job["last_success"])') == 'failed False
+failed-partial None
+partial None
+partial-partial None
+skipped None
+skipped-partial None
+success True
+success-partial None' ]]
+  [[ $(taskresults list --failing --jsonl) == '{"job_id":"failed",'* && $(taskresults list --failing --jsonl | wc -l) == 1 ]]
+  [[ $(taskresults list | grep -c ' unknown ') == 6 && $(taskresults list | grep -c ' failed ') == 1 ]]
+  cp "$results/failed.jsonl" "$results/failed.jsonl.1" && gzip -c "$results/failed.jsonl" >"$results/failed.jsonl.2.gz"
+  run taskresults doctor
+  [[ $output == *'rotated files in '*', which are not read: failed.jsonl.1, failed.jsonl.2.gz'*' list --map runs --history '* ]]
+}
+
 @test "doctor tells of copies, of jobs in the records of one file, and of runs without a status; what it prints can be pasted" {
   cp "$root/examples/dialects/runs/warehouse.jsonl" "$results/a b.jsonl" && cp "$results/a b.jsonl" "$results/copy.jsonl"
   printf '{"finished_at": 1770000000}\n{"finished_at": 1770000000, "status": null}\n{"status": "odd"}\ntorn\n' >>"$results/a b.jsonl"

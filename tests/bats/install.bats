@@ -18,9 +18,9 @@ listing() {
   [[ $status -eq 0 && ${#lines[@]} -eq 1 && $output == "Installed taskresults "*" $stage/usr/bin, "*" $stage/usr/lib/sqlite3/taskresults.so,"* ]]
   cd "$stage/usr"
   for file in lib/sqlite3/taskresults.so lib/libtaskresults.a lib/pkgconfig/taskresults.pc include/taskresults.h \
-    bin/taskresults bin/view_results share/man/man1/taskresults-list.1 share/man/man1/view_results.1 share/man/man7/taskresults-tables.7 \
+    bin/taskresults bin/view_results share/man/man1/taskresults-list.1 share/man/man1/view_results.1 share/man/man7/taskresults-{tables,index}.7 \
     share/bash-completion/completions/{taskresults,view_results} share/zsh/site-functions/_taskresults \
-    share/doc/taskresults/{README.md,CHANGELOG.md,LICENSE,ext/TABLES.md,ext/WRITING.md,ext/PRUNING.md,ext/SEALS.md,ext/SECURITY.md} \
+    share/doc/taskresults/{README.md,CHANGELOG.md,LICENSE,ext/TABLES.md,ext/WRITING.md,ext/PRUNING.md,ext/SEALS.md,ext/INDEX.md,ext/SECURITY.md} \
     share/doc/taskresults/{shell/README.md,examples/fresh.sh,examples/embed.c,examples/sql/audit.sql,examples/clickhouse/README.md,examples/clickhouse/18.16/tables.sql}; do
     [[ -f $file ]] || { echo "not installed: $file"; return 1; }
   done
@@ -151,6 +151,28 @@ on_system() {
   [[ $status -eq 0 && -z $output ]]
 }
 
+@test "make compiles anew what was compiled with other options, and nothing twice" {
+  local tree=$BATS_TEST_TMPDIR/tree
+  mkdir -p "$tree/ext" "$tree/tests"
+  cp -r "$root"/{Makefile,.ci,include} "$tree"
+  cp -r "$root"/ext/{base,extension.c} "$tree/ext" # some of the sources will do
+  cp -r "$root/tests/posix" "$tree/tests"
+  printf '#!/bin/sh\nwhile [ $# -gt 1 ]; do [ "$1" != -o ] || : >"$2"; shift; done\n' >"$BATS_TEST_TMPDIR/cc"
+  chmod +x "$BATS_TEST_TMPDIR/cc"
+  compiled() { # how many commands have the word $1, when make is called with the others
+    (unset MAKEFLAGS MAKELEVEL && make -C "$tree" CC="$BATS_TEST_TMPDIR/cc" PKG_CONFIG=true "${@:2}" taskresults.so) |
+      grep -c -e " $1 "
+  }
+  (($(compiled -c) > 5))
+  [[ $(compiled -c) == 0 ]]
+  (($(compiled -DTR_POSIX PLATFORM=posix) > 5))
+  [[ $(compiled -c PLATFORM=posix) == 0 ]]
+  (($(compiled -DTR_WITHOUT_INDEX WITH_INDEX=0 -n) > 5))
+  (($(compiled -DTR_WITHOUT_DIGEST WITH_SEAL=0 -n) > 5))
+  (($(compiled -DTR_WITHOUT_ARCHIVE WITH_ARCHIVE=0 -n) > 5))
+  [[ $(compiled -c PLATFORM=posix) == 0 ]]
+}
+
 # fake_packages - stand-ins for Debian's tools: no package is known until apt-get has run, which only leaves a mark.
 fake_packages() {
   fakes=$BATS_TEST_TMPDIR/fakes installed=$BATS_TEST_TMPDIR/installed
@@ -163,7 +185,7 @@ fake_packages() {
 @test "only deps, demo and test install packages; the other targets name what is missing, with the command" {
   fake_packages
   local target targets
-  targets=$(make -s -C "$root" help | awk '$2 !~ /^(deps|demo|test|man|amalgamation|uninstall|clean|help|widths)$/ {print $2}')
+  targets=$(make -s -C "$root" help | awk '$2 !~ /^(deps|demo|test|man|amalgamation|uninstall|clean|help|widths|taskresults-sqlite3)$/ {print $2}')
   [[ $targets == *all*install* ]]
   for target in taskresults.so $targets; do
     PATH=$fakes:$PATH run make -s -C "$root" "$target" DESTDIR="$BATS_TEST_TMPDIR/stage"

@@ -84,6 +84,8 @@ refuses() {
   refuses "SELECT taskresults_prune('alpha', 'keep', 5, 'offline', 1)"
   refuses "SELECT taskresults_prune_all('keep', 5)"
   refuses "SELECT taskresults_prune_all('keep', 5, 'dry_run', 1)"
+  TASKRESULTS_EXTENSION=$posix.so run "$root/shell/taskresults" prune alpha --keep 5 --force
+  [[ $status -eq 3 && $output == *'this system cannot prune'* ]] # 1 would mean that --force can do it
   with "$usual" "SELECT taskresults_prune_all('keep', 5)" | grep -q '"dropped":15'
 }
 

@@ -56,6 +56,7 @@ write_day() {
   prune j "'keep', 0, 'keep_failures', 2"
   assert_rows '2|0|0|NULL|2026-02-01T09:00:00Z' 'SELECT runs, streak, longest_failure_streak, mtbf_s, last_run FROM task_stats'
   [[ $(taskresults list --jsonl) == *'"last_success":false,"streak":0}' ]]
+  [[ $(taskresults list --failing --csv | cut -d , -f 1,7,8) == $'job_id,last_success,streak\r\nj,false,0\r' ]]
   [[ $(taskresults metrics) == *'taskresults_job_last_run_success{job_id="j"} 0'* ]]
   run taskresults alerts
   [[ $output == *'j: failed'* ]] || { echo "$output"; return 1; }

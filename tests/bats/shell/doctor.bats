@@ -84,6 +84,7 @@ PYTHON
   SCHEDULER_LOGS_DIR=$BATS_TEST_TMPDIR/logs run taskresults doctor
   [[ $status -eq 0 ]]
   note_about 'rotated files in ' 'which are not read: ' 'a.jsonl-20260101, ' 'a.jsonl.1, ' 'and 1 more'
+  [[ $output == *' list --history '* ]]
   note_about 'files that look rotated, but are read as jobs of their own: ' 'a-20260103.jsonl, a.3.jsonl'
   note_about 'since their names do not end in .jsonl: b.JSONL, c.ndjson, d.json'
   note_about 'folders in ' 'files of results, which are not read: host\ \[1\]'
