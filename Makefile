@@ -63,10 +63,12 @@ endif
 OBJECTS := $(SOURCES:%.c=build/release/%.o)
 
 # All objects depend on a file that is named after these variables: when one has another value than in the last build,
-# the file is missing, and everything is compiled anew.
+# the file is missing, and everything is compiled anew. A tree from before there was such a file is taken to have been
+# built with the defaults: then the file is older than all.
 OPTIONS := build/options/$(PLATFORM)$(foreach part,ARCHIVE SEAL INDEX,$(if $(filter 0,$(WITH_$(part))),-without-$(part)))
 $(OPTIONS):
-	@rm -rf build/options && mkdir -p build/options && touch $@
+	@[ -d build/options -o $(@F) != linux ] && when= || when='-t 197001020000' && \
+	  rm -rf build/options && mkdir -p build/options && touch $$when $@
 
 taskresults.so: $(OBJECTS)
 	$(LINK_SHARED) -o $@ $^ $(LINKED_LIBS) -lm -pthread
