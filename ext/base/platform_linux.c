@@ -151,9 +151,14 @@ int tr_reopen_descriptor(int fd, int flags) {
 }
 
 int64_t tr_birth_ns(int fd) {
+#ifdef STATX_BTIME
   struct statx found;
   if (statx(fd, "", AT_EMPTY_PATH, STATX_BTIME, &found) != 0 || !(found.stx_mask & STATX_BTIME)) return 0;
   return (int64_t)found.stx_btime.tv_sec * 1000000000 + found.stx_btime.tv_nsec;
+#else /* musl before 1.2.5 */
+  (void)fd;
+  return 0;
+#endif
 }
 
 const char *tr_secure_environment(const char *name) {

@@ -109,7 +109,7 @@ static uint64_t next_random(TrIndexPlace *place) { /* xorshift */
   return place->random;
 }
 
-/* Nothing new has to be read: so this costs most, if it costs anything. */
+/* So an edit in the middle is noticed sooner or later, and a question reads few blocks for it, however many files. */
 static int check_at_random(TrIndexPlace *place, const TrIndex *index, bool *is_same) {
   *is_same = true;
   if (place->samples_none || next_random(place) % ++place->unread != 0) return SQLITE_OK;
@@ -135,9 +135,7 @@ static int believe(TrIndexPlace *place, TrIndex *index, const TrIndexHead *head,
     index->wants_save = is_settled(now, index->opened_us);
     return blocks_are_same(index, poll, is_believed);
   }
-  if (now->size - head->end < TR_INDEX_LEAST_NEW_BYTES) return check_at_random(place, index, is_believed);
-  *is_believed = true;
-  return SQLITE_OK;
+  return check_at_random(place, index, is_believed);
 }
 
 /* --- loading ------------------------------------------------------------------------------------------------------ */

@@ -69,11 +69,12 @@ static bool is_worth_saving(const TrIndex *index) {
          (index->wants_save && index->end >= index->saved_end);
 }
 
-/* From which block on is it written? From the first, if more than half of the file is outdated; but not if it takes
-** only a page of the disk in any case. */
+/* From which block on is it written? From the first, if more than half of the file is outdated, or if it would soon be
+** too large to be read; but not if it takes only a page of the disk in any case. */
 static size_t first_to_save(TrIndex *index) {
-  if (index->saved_count && (index->saved.outdated <= index->saved.whole / 2 || index->saved.whole < A_PAGE))
-    return index->saved_count;
+  const TrIndexSaved *saved = &index->saved;
+  bool is_wasteful = saved->outdated > saved->whole / 2 || saved->whole > TR_INDEX_MOST_BYTES / 16 * 15;
+  if (index->saved_count && (!is_wasteful || saved->whole < A_PAGE)) return index->saved_count;
   index->saved.whole = 0;
   return 0;
 }

@@ -11,16 +11,17 @@ new_index() {
   mkdir -m 700 "$index"
 }
 
-# counted STATEMENT... - sets answer, and bytes: how many were read.
+# counted STATEMENT... - sets answer, and bytes: how many were read. An hour later, so that the files are not as new as the
+# index: else all that is known of them would be compared.
 counted() {
-  answer=$(with_faults FAULTS_LOG="$BATS_TEST_TMPDIR/log" TASKRESULTS_INDEX="$index" -- \
+  answer=$(env FAULTS_LOG="$BATS_TEST_TMPDIR/log" CLOCK_OFFSET_S=3600 TASKRESULTS_INDEX="$index" \
+    LD_PRELOAD="$root/build/shim/faults.so $root/build/shim/clock.so" \
     sqlite3 -batch -bail -init /dev/null -nullvalue NULL -cmd ".load $extension" :memory: "$@")
   bytes=$(awk '$1 == "bytes" {print $2}' "$BATS_TEST_TMPDIR/log")
 }
 
 # assert_indexed PERCENT STATEMENT - asked again with an index, the answer is that without it, and at most so much of
-# the files is read. As they have just been written, the last block of each is hashed again, and one at random: that
-# is up to 1 MiB each.
+# the files is read. Some blocks are compared at random, which are of 1 MiB each.
 assert_indexed() {
   local expected size most
   expected=$(TASKRESULTS_INDEX=off sql "$2") || return 1

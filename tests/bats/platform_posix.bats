@@ -120,7 +120,7 @@ compiles_with() {
   done
   ln -sf "$(find /usr/include -path '*cjson/cJSON.h' | head -n 1)" "$headers"
   cd "$root" || return
-  .ci/amalgamate | "$@" -std=c11 -Wall -Wextra -Werror -Wshadow -fsyntax-only -D_FILE_OFFSET_BITS=64 -DTR_WITHOUT_DIGEST \
+  .ci/amalgamate | "$@" -std=c11 -Wall -Wextra -Werror -Wshadow -fsyntax-only -D_FILE_OFFSET_BITS=64 -DTR_WITHOUT_DIGEST -DTR_WITHOUT_INDEX \
     -Iinclude -I"$headers" -x c -
 }
 

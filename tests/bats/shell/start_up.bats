@@ -35,7 +35,7 @@ processes() {
   local calls=$BATS_TEST_TMPDIR/calls
   strace -f -qq -o "$calls" -e trace=clone,clone3,fork,vfork,openat,mmap "$(tool taskresults)" view a --latest
   run awk '/clone|fork/ { print "started" } /lib\/sql_text\.bash/ { print "statement" } /lib\/options\.bash/ { print "options" }
-    /mmap\(NULL, 5[0-9][0-9][0-9][0-9][0-9],/' "$calls"
+    /mmap\(NULL, 5[0-9][0-9][0-9][0-9][0-9],.*MAP_ANONYMOUS/' "$calls"
   [[ $output == $'started\nstatement' ]] || { echo "$output"; return 1; }
 }
 
