@@ -7,8 +7,8 @@
 # Percentages are rounded down: 100 % means that no run failed. 0 % means that none succeeded; a little more is shown as
 # <0.1 %.
 #
-# Under a mapping, a run can be neither a success nor a failure. If the last run was such a one, the last state is
-# unknown, and last_success is null. The streak is that of the runs before it.
+# Under a mapping, a run can be neither a success nor a failure. Such a run does not change the last state and the
+# streak. If there are no others, the last state is unknown, and last_success is null.
 #
 # Options:
 #   --hosts PATH    of several hosts: in a quoted path such as '/srv/runs/*/results', the * stands for the host
@@ -53,10 +53,10 @@ case ${opt[sort]-name} in
 esac
 readable_jobs
 
-# How the last run ended: 1, 0, or NULL if it was neither. After a scattered prune, no streak may be known.
-last_success="CASE WHEN NOT ((successes > 0 AND last_success IS last_run) OR
-      (failures > 0 AND last_failure IS last_run)) THEN NULL
-    WHEN streak THEN streak > 0 ELSE successes > 0 AND last_success IS last_run END"
+# How the last run ended: 1, 0, or NULL if that is not known. A run that is neither a success nor a failure ends no
+# streak. Without a streak, as after a scattered prune, the last record says it.
+last_success="CASE WHEN streak THEN streak > 0 WHEN successes > 0 AND last_success IS last_run THEN 1
+    WHEN failures > 0 AND last_failure IS last_run THEN 0 END"
 failing=1
 [[ ! -v opt[failing] ]] || failing="($last_success) = 0"
 

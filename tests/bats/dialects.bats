@@ -302,7 +302,7 @@ $(sql 'SELECT sum(others) FROM task_stats') other lines"* ]]
   [[ $output != *'begin with the same record'* && $output != *'without a status'* && $output != *'runs of 2 jobs by'* ]]
 }
 
-@test "list: if the last run is neither a success nor a failure, its state is unknown, and not failing; rotated files are named" {
+@test "list: runs that are neither a success nor a failure change no state; without others it is unknown, and not failing" {
   local how
   for how in success failed partial skipped; do
     printf '{"finished_at": 1770000000, "status": "%s"}\n' "$how" >"$results/$how.jsonl"
@@ -312,15 +312,20 @@ $(sql 'SELECT sum(others) FROM task_stats') other lines"* ]]
   use runs "$results"
   [[ $(taskresults list --json | python3 -c 'import json, sys
 for job in json.load(sys.stdin): print(job["job_id"], job["last_success"])') == 'failed False
-failed-partial None
+failed-partial False
 partial None
 partial-partial None
 skipped None
 skipped-partial None
 success True
-success-partial None' ]]
-  [[ $(taskresults list --failing --jsonl) == '{"job_id":"failed",'* && $(taskresults list --failing --jsonl | wc -l) == 1 ]]
-  [[ $(taskresults list | grep -c ' unknown ') == 6 && $(taskresults list | grep -c ' failed ') == 1 ]]
+success-partial True' ]]
+  [[ $(taskresults list --failing --csv | cut -d , -f 1) == $'job_id\nfailed\nfailed-partial' ]]
+  [[ $(taskresults list | grep -c ' unknown ') == 4 && $(taskresults list | grep -c ' failed ') == 2 ]]
+}
+
+@test "doctor names rotated files that a mapping does not read, and how to read them" {
+  cp "$root"/examples/dialects/runs/*.jsonl "$results" && cp "$results/warehouse.jsonl" "$results/failed.jsonl"
+  use runs "$results"
   cp "$results/failed.jsonl" "$results/failed.jsonl.1" && gzip -c "$results/failed.jsonl" >"$results/failed.jsonl.2.gz"
   run taskresults doctor
   [[ $output == *'rotated files in '*', which are not read: failed.jsonl.1, failed.jsonl.2.gz'*' list --map runs --history '* ]]
