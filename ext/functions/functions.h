@@ -48,6 +48,24 @@ TR_CHECKED int tr_mapping_function_register(TrConnection *connection);
 bool tr_option_is_flag(sqlite3_value *value, bool *flag); /* 0 or 1 */
 
 /* ------------------------------------------------------------------------------------------------------------------
+** functions/kept_heads.c - the heads that were kept elsewhere, by job
+*/
+typedef struct TrKeptHead {
+  TrBytes job; /* borrowed from the text */
+  unsigned char head[TR_DIGEST_BYTES];
+} TrKeptHead;
+
+typedef struct TrKeptHeads {
+  TrKeptHead *head; /* owned: sorted by job, and then as the lines were */
+  size_t count, room;
+  bool is_given; /* a text was parsed, even if there are none in it */
+} TrKeptHeads;
+
+TR_CHECKED int tr_kept_heads_parse(TrKeptHeads *heads, const char *text, TrPoll *poll, char **message);
+size_t tr_kept_heads_find(const TrKeptHeads *heads, TrBytes job, size_t *end); /* a job's are [result, *end) */
+void tr_kept_heads_free(TrKeptHeads *heads);
+
+/* ------------------------------------------------------------------------------------------------------------------
 ** functions/signature.c, export_csv.c, prune.c, policy.c, seals.c, indexes.c, writable.c - they only register their
 ** functions
 */

@@ -21,7 +21,8 @@
 ** has no such head. taskresults_verify() returns {"job_id", "result": "fine" | "tampered" | "unsealed" | "failed",
 ** "lines", "bytes", "head": up to where the file is sealed and matches, "unsealed_lines", "unsealed_bytes": what comes
 ** behind, "seals": their number, "from", "to": bytes of the first sealed stretch that does not match, or null,
-** "reasons": an array of texts, "signed_head", "signature": the newest one, or null}. verify_all is for all jobs that
+** "reasons": an array of texts, "signed_head", "signature": the newest one, or null, "signed_before": the prune that
+** makes it prove nothing, as only a receipt explains it, or null}. verify_all is for all jobs that
 ** have a file, seals, or a head in `heads`.
 **
 ** All are SQLITE_DIRECTONLY. Those that seal change files, and are refused under PRAGMA query_only.
@@ -35,7 +36,7 @@ typedef struct SealCall {
   size_t max_line;
   TrPoll poll;       /* owned */
   TrDir dir;         /* owned */
-  const char *heads; /* borrowed; NULL: none */
+  TrKeptHeads heads; /* owned */
   bool verifies;
   bool seals_verified; /* only what has been verified wholly is sealed */
 } SealCall;
@@ -45,36 +46,6 @@ typedef struct SealCall {
 static const char *text_of_value(sqlite3_value *value) {
   const char *text = sqlite3_value_type(value) == SQLITE_TEXT ? (const char *)sqlite3_value_text(value) : NULL;
   return text && strlen(text) == (size_t)sqlite3_value_bytes(value) ? text : NULL;
-}
-
-/* A line JOB=HEAD, up to its newline or the end. False: it is none. */
-static bool split_head(const char *line, TrBytes *job, unsigned char head[TR_DIGEST_BYTES]) {
-  char digits[TR_DIGEST_TEXT_SIZE];
-  size_t length = strcspn(line, "\n"), width = sizeof digits - 1;
-  if (length < width + 2 || line[length - width - 1] != '=') return false;
-  memcpy(digits, line + length - width, width);
-  digits[width] = '\0';
-  *job = (TrBytes){line, length - width - 1};
-  return tr_digest_parse(digits, head);
-}
-
-static const char *next_line_of(const char *line) {
-  line += strcspn(line, "\n");
-  return *line ? line + 1 : line;
-}
-
-static int check_heads(const char *heads, char **message) {
-  unsigned char head[TR_DIGEST_BYTES];
-  TrBytes job;
-  int number = 1;
-  for (const char *line = heads; *line; line = next_line_of(line), number++) {
-    if (*line != '\n' && !split_head(line, &job, head)) {
-      return tr_error(message, SQLITE_ERROR,
-                      "line %d of the heads is not JOB=HEAD, with the 64 digits that `taskresults seal` has printed",
-                      number);
-    }
-  }
-  return SQLITE_OK;
 }
 
 static int take_seal_option(SealCall *call, const char *name, sqlite3_value *value, char **message) {
@@ -87,15 +58,16 @@ static int take_seal_option(SealCall *call, const char *name, sqlite3_value *val
     return call->settings.dir ? SQLITE_OK : SQLITE_NOMEM;
   }
   if (!call->verifies && name && strcmp(name, "verify") == 0) {
-    call->seals_verified = sqlite3_value_int(value) != 0;
-    return SQLITE_OK;
+    return tr_option_is_flag(value, &call->seals_verified)
+               ? SQLITE_OK
+               : tr_error(message, SQLITE_ERROR, "the value of 'verify' has to be 0 or 1");
   }
   if (!call->verifies || name == NULL || strcmp(name, "heads") != 0) {
     return tr_error(message, SQLITE_ERROR, "unknown option '%s'; the options are %s and dir", name ? name : "NULL",
                     call->verifies ? "heads" : "verify");
   }
-  call->heads = text;
-  return text ? check_heads(text, message) : tr_error(message, SQLITE_ERROR, "the value of 'heads' has to be a text");
+  if (text == NULL) return tr_error(message, SQLITE_ERROR, "the value of 'heads' has to be a text");
+  return tr_kept_heads_parse(&call->heads, text, &call->poll, message);
 }
 
 static int begin_seal_call(SealCall *call, sqlite3_context *context, bool verifies, int argc, sqlite3_value **argv,
@@ -120,6 +92,7 @@ static void end_seal_call(SealCall *call) {
   tr_dir_close(&call->dir);
   tr_poll_close(&call->poll);
   tr_settings_free(&call->settings);
+  tr_kept_heads_free(&call->heads);
 }
 
 static int take_sealed_job(int argc, sqlite3_value **argv, TrBytes *job, char **message) {
@@ -359,19 +332,47 @@ static void append_reason(sqlite3_str *out, bool *is_first, const char *text) {
   tr_json_append_string(out, text, strlen(text));
 }
 
-/* The heads that were kept elsewhere, and that the job does not have. */
-static void append_missing_heads(sqlite3_str *out, bool *is_first, const SealCall *call, const TrVerification *v) {
-  for (const char *line = call->heads; line && *line; line = next_line_of(line)) {
-    unsigned char head[TR_DIGEST_BYTES];
-    char digits[TR_DIGEST_TEXT_SIZE], text[160];
-    TrBytes job;
-    if (!split_head(line, &job, head) || job.length != v->length || memcmp(job.text, v->job_id, v->length) != 0)
-      continue;
-    if (tr_seals_have_head(&v->seals, head)) continue;
-    tr_digest_text(head, digits);
-    sqlite3_snprintf(sizeof text, text, "no seal has the head that was kept elsewhere, %s", digits);
-    append_reason(out, is_first, text);
+#define ONLY_A_RECEIPT "is from before the prune of %s, which only a receipt explains: it proves nothing of the lines "
+
+static void append_missing_head(sqlite3_str *out, bool *is_first, const unsigned char head[TR_DIGEST_BYTES]) {
+  char digits[TR_DIGEST_TEXT_SIZE], text[160];
+  tr_digest_text(head, digits);
+  sqlite3_snprintf(sizeof text, text, "no seal has the head that was kept elsewhere, %s", digits);
+  append_reason(out, is_first, text);
+}
+
+static void append_unproven(sqlite3_str *out, bool *is_first, const TrVerification *v, size_t since,
+                            const unsigned char head[TR_DIGEST_BYTES]) {
+  char digits[TR_DIGEST_TEXT_SIZE], when[TR_TIMESTAMP_SIZE], text[400];
+  tr_digest_text(head, digits);
+  tr_timestamp_format(v->seals.era[since].pruned_us, when);
+  sqlite3_snprintf(sizeof text, text,
+                   "the head that was kept elsewhere, %s, " ONLY_A_RECEIPT "there now; keep a newer one", digits, when);
+  append_reason(out, is_first, text);
+}
+
+/* The heads that were kept elsewhere: those that the job does not have; and is there one that proves its lines? */
+static int append_kept_heads(sqlite3_str *out, bool *is_first, SealCall *call, const TrVerification *v) {
+  const TrKeptHead *unproven = NULL, *kept = call->heads.head;
+  size_t end, since = 0;
+  bool is_proven = false;
+  int code = SQLITE_OK;
+  size_t i = tr_kept_heads_find(&call->heads, (TrBytes){v->job_id, v->length}, &end);
+  for (size_t begin = i; i < end && code == SQLITE_OK; i++) {
+    size_t era;
+    code = tr_poll(&call->poll);
+    if (i > begin && memcmp(kept[i].head, kept[i - 1].head, TR_DIGEST_BYTES) == 0) continue;
+    if (!tr_seals_find_head(&v->seals, kept[i].head, &era)) {
+      append_missing_head(out, is_first, kept[i].head);
+    } else if (tr_verification_unproven_since(v, era) == 0) {
+      is_proven = true;
+    } else {
+      since = tr_verification_unproven_since(v, era);
+      unproven = &kept[i];
+    }
   }
+  if (unproven && !is_proven && *is_first) append_unproven(out, is_first, v, since, unproven->head);
+  return code;
 }
 
 static void append_stretch(sqlite3_str *out, bool *is_first, const TrVerification *v) {
@@ -380,14 +381,15 @@ static void append_stretch(sqlite3_str *out, bool *is_first, const TrVerificatio
   sqlite3_free(text);
 }
 
-static bool append_reasons(sqlite3_str *out, const SealCall *call, const TrVerification *v) {
+static int append_reasons(sqlite3_str *out, SealCall *call, const TrVerification *v, bool *is_any) {
   bool is_first = true;
   for (size_t i = 0; i < v->seals.faults.count; i++) append_reason(out, &is_first, v->seals.faults.name[i]);
   if (v->is_gone && tr_seals_are_any(&v->seals)) append_reason(out, &is_first, "the file is gone, and it was sealed");
   if (v->stretch.from >= 0) append_stretch(out, &is_first, v);
   if (has_foreign_signature(v)) append_reason(out, &is_first, FOREIGN_SIGNATURE);
-  append_missing_heads(out, &is_first, call, v);
-  return !is_first;
+  int code = append_kept_heads(out, &is_first, call, v);
+  *is_any = !is_first;
+  return code;
 }
 
 /* What is gone, as receipts say. It is proven if it is in the archive, and matches the seals of before. */
@@ -420,9 +422,29 @@ static int64_t signed_lines(const TrVerification *v) {
   return lines;
 }
 
-static void append_verdict(sqlite3_str *out, const SealCall *call, const TrVerification *v) {
+static void append_signature(sqlite3_str *out, const TrVerification *v) {
+  char when[TR_TIMESTAMP_SIZE];
+  size_t era, since;
+  if (v->seals.signature == NULL) {
+    sqlite3_str_appendall(out, ",\"signed_lines\":null,\"signed_before\":null,\"signed_head\":null,\"signature\":null");
+    return;
+  }
+  bool is_ours = tr_seals_find_head(&v->seals, v->seals.signed_head, &era);
+  if (is_ours)
+    append_whole(out, "signed_lines", signed_lines(v));
+  else
+    append_words(out, "signed_lines", NULL);
+  since = is_ours ? tr_verification_unproven_since(v, era) : 0;
+  if (since) tr_timestamp_format(v->seals.era[since].pruned_us, when);
+  append_words(out, "signed_before", since ? when : NULL);
+  append_head(out, "signed_head", v->seals.signed_head);
+  append_words(out, "signature", v->seals.signature);
+}
+
+static int append_verdict(sqlite3_str *out, SealCall *call, const TrVerification *v) {
   sqlite3_str *reasons = sqlite3_str_new(NULL);
-  bool is_tampered = append_reasons(reasons, call, v), is_sealed = tr_seals_are_any(&v->seals);
+  bool is_tampered, is_sealed = tr_seals_are_any(&v->seals);
+  int code = append_reasons(reasons, call, v, &is_tampered);
   begin_object(out, (TrBytes){v->job_id, v->length}, is_tampered ? "tampered" : is_sealed ? "fine" : "unsealed");
   append_whole(out, "lines", v->sealed.lines);
   append_whole(out, "bytes", v->sealed.bytes);
@@ -443,25 +465,18 @@ static void append_verdict(sqlite3_str *out, const SealCall *call, const TrVerif
   sqlite3_str_appendf(out, ",\"reasons\":[%s]", list ? list : "");
   sqlite3_free(list);
   append_removals(out, v);
-  if (tr_seals_have_head(&v->seals, v->seals.signed_head) && v->seals.signature)
-    append_whole(out, "signed_lines", signed_lines(v));
-  else
-    append_words(out, "signed_lines", NULL);
-  if (v->seals.signature) {
-    append_head(out, "signed_head", v->seals.signed_head);
-    append_words(out, "signature", v->seals.signature);
-  } else {
-    sqlite3_str_appendall(out, ",\"signed_head\":null,\"signature\":null");
-  }
+  append_signature(out, v);
   sqlite3_str_appendchar(out, 1, '}');
+  return code;
 }
 
 static int verify_once(SealCall *call, TrBytes job, sqlite3_str *out, bool *again, char **message) {
   TrVerification verification;
   int code = tr_verification_begin(&verification, &call->dir, &call->poll, job.text, job.length, message);
   if (code == SQLITE_OK) code = check_behind_journal(call, &verification, again, message);
-  bool is_there = code == SQLITE_OK && (!verification.is_gone || tr_seals_are_any(&verification.seals) || call->heads);
-  if (code == SQLITE_OK && !*again && is_there) append_verdict(out, call, &verification);
+  bool is_there =
+      code == SQLITE_OK && (!verification.is_gone || tr_seals_are_any(&verification.seals) || call->heads.is_given);
+  if (code == SQLITE_OK && !*again && is_there) code = append_verdict(out, call, &verification);
   if (code == SQLITE_OK && !*again && !is_there) {
     code = tr_error(message, SQLITE_NOTFOUND, "job '%.*s': %s/%s does not exist: there is no such job", (int)job.length,
                     job.text, call->dir.path, verification.name);
@@ -506,17 +521,18 @@ static int visit_sealed_entry(void *context, const char *name) {
 /* Jobs whose file is gone have seals, or a head that somebody has kept. */
 static int list_verified_jobs(SealCall *call, TrNameList *jobs, char **message) {
   TrOwnFolder folder;
-  unsigned char head[TR_DIGEST_BYTES];
-  TrBytes job;
   int code = tr_own_folder_open(&folder, call->dir.fd, call->dir.path, TR_SEALS_FOLDER, false, TR_SEALS_WHAT, message);
   if (code == SQLITE_OK && folder.fd >= 0) {
     TrDir seals = {.fd = folder.fd, .store = call->dir.store, .path = call->dir.path};
     code = tr_dir_list(&seals, &call->poll, visit_sealed_entry, jobs, message);
     tr_own_folder_close(&folder);
   }
-  for (const char *line = call->heads; line && *line && code == SQLITE_OK; line = next_line_of(line)) {
-    bool is_head = split_head(line, &job, head) && tr_job_id_is_usable(job.text, job.length);
-    if (is_head && tr_utf8_is_valid(job.text, job.length)) code = tr_name_list_add(jobs, job.text, job.length);
+  for (size_t i = 0, end; i < call->heads.count && code == SQLITE_OK; i = end) {
+    TrBytes job = call->heads.head[i].job;
+    i = tr_kept_heads_find(&call->heads, job, &end);
+    bool is_usable = tr_job_id_is_usable(job.text, job.length) && tr_utf8_is_valid(job.text, job.length);
+    if (is_usable) code = tr_name_list_add(jobs, job.text, job.length);
+    if (code == SQLITE_OK) code = tr_poll(&call->poll);
   }
   return code;
 }

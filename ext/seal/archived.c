@@ -153,8 +153,10 @@ static int archive_fault(ArchivedText *text, size_t era, TrRange stretch) {
   return tr_seals_add_fault(
       &text->v->seals,
       sqlite3_mprintf(
-          "the archive does not match: the stretch [%lld, %lld) of the file as it was before the prune of %s%s",
-          (long long)stretch.from, (long long)stretch.to, when, text->is_damaged ? " cannot be decompressed" : ""));
+          "the archive does not match: with the segment %s, the stretch [%lld, %lld) of the file as it was before the "
+          "prune of %s%s",
+          text->v->seals.era[era + 1].archive, (long long)stretch.from, (long long)stretch.to, when,
+          text->is_damaged ? " cannot be decompressed" : ""));
 }
 
 static int verify_archived_stretch(ArchivedText *text, int64_t begin, TrSeal *reached, const TrSeal *seal,
@@ -197,7 +199,7 @@ static int verify_archived_eras(ArchivedText *text, char **message) {
     is_same = begin >= 0;
     code = is_same ? verify_archived_era(text, i - 1, begin, &is_same, message)
                    : archive_fault(text, i - 1, (TrRange){0, era->before.bytes});
-    v->proven_from = i;
+    if (is_same) v->proven_from = i;
   }
   return code;
 }

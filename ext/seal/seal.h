@@ -104,6 +104,8 @@ TR_CHECKED int tr_eras_load(TrSeals *seals, const TrDir *dir, const char *job_id
                             const char *pending, bool *again, char **message);
 TR_CHECKED int tr_eras_check(TrSeals *seals); /* behind the seals: does each receipt go on where they end? */
 bool tr_seals_are_any(const TrSeals *seals);  /* false: nothing of the job has been sealed */
+/* *era: the newest one that has it. */
+bool tr_seals_find_head(const TrSeals *seals, const unsigned char head[TR_DIGEST_BYTES], size_t *era);
 bool tr_seals_have_head(const TrSeals *seals, const unsigned char head[TR_DIGEST_BYTES]);
 TR_CHECKED int tr_seals_add_fault(TrSeals *seals, char *text); /* consumes the text; NULL: out of memory */
 TrSeal tr_seals_last(const TrSeals *seals, size_t era);        /* up to where the job's file was sealed in the end */
@@ -172,6 +174,9 @@ TR_CHECKED int tr_verification_check(TrVerification *verification, const TrUnfin
 /* Behind that, with the same *again. */
 TR_CHECKED int tr_verification_check_archive(TrVerification *verification, size_t max_line, bool *again,
                                              char **message);
+/* Behind that: the newest prune since an era of which only a receipt tells what it removed, as the era that it began.
+** Whoever has forged the receipt can have changed all lines, so heads of that era prove nothing of them. 0: none. */
+size_t tr_verification_unproven_since(const TrVerification *verification, size_t era);
 char *tr_verification_mismatch(const TrVerification *verification); /* in words; the caller frees it */
 void tr_verification_end(TrVerification *verification);
 

@@ -130,14 +130,24 @@ bool tr_seals_are_any(const TrSeals *seals) {
   return seals->count > 0 || seals->eras > 1 || seals->faults.count > 0;
 }
 
+bool tr_seals_find_head(const TrSeals *seals, const unsigned char head[TR_DIGEST_BYTES], size_t *era) {
+  bool is_found = false;
+  *era = 0;
+  for (size_t i = seals->count; i-- > 0 && !is_found;) {
+    is_found = memcmp(seals->seal[i].head, head, TR_DIGEST_BYTES) == 0;
+    if (is_found) *era = seals->seal[i].era;
+  }
+  for (size_t i = seals->eras; i-- > *era + 1;) {
+    if (memcmp(seals->era[i].sealed.head, head, TR_DIGEST_BYTES) != 0) continue;
+    *era = i;
+    return true;
+  }
+  return is_found;
+}
+
 bool tr_seals_have_head(const TrSeals *seals, const unsigned char head[TR_DIGEST_BYTES]) {
-  for (size_t i = 0; i < seals->count; i++) {
-    if (memcmp(seals->seal[i].head, head, TR_DIGEST_BYTES) == 0) return true;
-  }
-  for (size_t i = 1; i < seals->eras; i++) {
-    if (memcmp(seals->era[i].sealed.head, head, TR_DIGEST_BYTES) == 0) return true;
-  }
-  return false;
+  size_t era;
+  return tr_seals_find_head(seals, head, &era);
 }
 
 void tr_seals_free(TrSeals *seals) {

@@ -117,6 +117,10 @@ int tr_verification_check(TrVerification *v, const TrUnfinishedPrune *unfinished
   return code == SQLITE_OK && v->stretch.from < 0 ? count_unsealed(v, message) : code;
 }
 
+size_t tr_verification_unproven_since(const TrVerification *v, size_t era) {
+  return era + 1 < v->proven_from ? v->proven_from - 1 : 0;
+}
+
 char *tr_verification_mismatch(const TrVerification *v) {
   return sqlite3_mprintf("the sealed stretch [%lld, %lld) does not match: %s", (long long)v->stretch.from,
                          (long long)v->stretch.to, v->cause);

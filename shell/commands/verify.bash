@@ -12,7 +12,8 @@
 # and sealed them anew, or removed the newest lines and seals. --head and --heads show that. ext/SEALS.md says more.
 #
 # Options:
-#   --head JOB=HEAD  a head that was kept elsewhere: the job's seals must have it
+#   --head JOB=HEAD  a head that was kept elsewhere: the job's seals must have it, and no prune since may be explained
+#                    only by a receipt
 #   --heads FILE     such heads, a line each, as `taskresults seal --heads` prints them. Their jobs are verified, too,
 #                    if they are gone
 #   --allowed-signers FILE  the newest signature of each sealed job must be valid, and of somebody in this file. Its
@@ -26,7 +27,8 @@
 # the file is sealed and matches), unsealed_lines and unsealed_bytes (what comes behind), seals (how many there are),
 # from and to (the stretch that does not match), reasons (an array of texts), removals (an array with an object for each
 # prune: pruned_at, lines, bytes, receipt, archive, and proven, if the archive proves it), signed_head, signed_lines
-# (of those in the file) and signature; and with --allowed-signers, signer.
+# (of those in the file), signed_before (the prune that makes that head worthless, as only a receipt explains it) and
+# signature; and with --allowed-signers, signer.
 #
 # Exit status:
 #   0 fine: all that is sealed matches; 1 something does not match, or a named job is not sealed; 2 usage; 3 a job

@@ -302,15 +302,19 @@ PYTHON
   # ssh-keygen alone, with the text of the document.
   sed -n 's/.*"signature":"\(.*\)"}/\1/p' "$results/.taskresults/seals/a.jsonl" | sed 's/\\n/\n/g; s/\\u000a/\n/g' >"$place/signature"
   printf 'a=%s\n' "$(python_head a)" | ssh-keygen -Y verify -f "$place/allowed" -I audit@example.org -n taskresults -s "$place/signature"
-  # More lines, and a prune: what was signed still is.
+  # More lines: what was signed still is. A prune that only a receipt explains: it proves nothing more.
   make_job a 2
   taskresults seal a >/dev/null
   run taskresults verify --allowed-signers "$place/allowed" a --jsonl
   [[ $status -eq 0 && $output == *'"lines":22'*'"signed_lines":20'* ]]
   prune a "'keep', 10"
   run taskresults verify --allowed-signers "$place/allowed" a --jsonl
-  [[ $status -eq 0 && $output == *'"lines":10'*'"signed_lines":0'* ]]
+  [[ $status -eq 1 && $output == *'"lines":10'*'is from before the prune of '*'which only a receipt explains'* && $output == *'"signed_lines":0'* ]]
+  taskresults seal a --sign "$place/key" >/dev/null
+  run taskresults verify --allowed-signers "$place/allowed" a --jsonl
+  [[ $status -eq 0 && $output == *'"signed_lines":10'* ]]
   # Another key, and the signature of another job.
+  make_job a 1
   taskresults seal a --sign "$place/other" >/dev/null
   run taskresults verify --allowed-signers "$place/allowed" a
   [[ $status -eq 1 && $output == *'is not valid, or of nobody in'* ]]
@@ -367,4 +371,72 @@ PYTHON
   run taskresults seal c --sign "$place/key"
   [[ $status -eq 1 && $output == *'the sealed stretch [0, '*'does not match'* ]]
   [[ $(wc -l <"$results/.taskresults/seals/c.jsonl") -eq 2 ]]
+}
+
+@test "a head of before a prune that only a receipt explains proves nothing: a receipt that was forged with all heads is noticed" {
+  local place=$BATS_TEST_TMPDIR
+  make_job a 20
+  taskresults seal a --heads >"$place/heads"
+  prune a "'keep', 15"
+  forge() {
+    python3 - "$results" "$root/tests/oracles" <<'PYTHON'
+import hashlib, re, sys
+sys.path.insert(0, sys.argv[2])
+import seals
+path, receipts = sys.argv[1] + "/a.jsonl", sys.argv[1] + "/.taskresults/prunes/a.jsonl"
+text = open(path, "rb").read().replace(b"true", b"null")
+line = open(receipts, "rb").read()[:-1]
+head = seals.lead(seals.start_of(line), text).hex().encode()
+line = re.sub(rb'"new_head":"[0-9a-f]*"', b'"new_head":"' + head + b'"', line)
+tail = hashlib.sha256(text[-4096:]).hexdigest().encode()
+line = re.sub(rb'"new_tail":"[0-9a-f]*"', b'"new_tail":"' + tail + b'"', line)
+open(path, "wb").write(text)
+open(receipts, "wb").write(line + b"\n")
+PYTHON
+  }
+  run taskresults verify --heads "$place/heads"
+  [[ $status -eq 1 && $output == *'is from before the prune of '*', which only a receipt explains: it proves nothing of the lines there now; keep a newer one'* ]]
+  # A newer one, behind it: fine, until the receipt and the lines are forged.
+  taskresults seal a --heads >>"$place/heads"
+  run taskresults verify --heads "$place/heads"
+  [[ $status -eq 0 ]]
+  forge
+  run taskresults verify a
+  [[ $status -eq 0 && $output == *'5 lines went that only a receipt explains'* ]] # nothing else could show it
+  run taskresults verify --heads "$place/heads"
+  [[ $status -eq 1 && $output == *'no seal has the head that was kept elsewhere'* ]]
+  run taskresults verify --head "$(head -n 1 "$place/heads")"
+  [[ $status -eq 1 && $output == *'which only a receipt explains'* ]]
+}
+
+@test "a head of before prunes that archive proves what is there, until the archive does not match: its segment is named, and proves nothing" {
+  make_job a 20
+  sed 's/true/null/' "$results/a.jsonl" >"$results/z.jsonl"
+  local head name job
+  head=$(taskresults seal a --heads)
+  for job in a z; do
+    prune "$job" "'keep', 15, 'archive', 1"
+    prune "$job" "'keep', 10, 'archive', 1"
+  done
+  run taskresults verify --head "$head"
+  [[ $status -eq 0 ]]
+  name=$(ls "$results/.taskresults/archive/a.jsonl")
+  cp "$results/.taskresults/archive/z.jsonl/$name" "$results/.taskresults/archive/a.jsonl/$name"
+  run taskresults verify a --jsonl --head "$head"
+  [[ $status -eq 1 && $output == *"the archive does not match: with the segment $name, "* && $output != *'"proven":true'* ]]
+}
+
+@test "of a long file of heads in any order, each job is judged by its own, and each is named once" {
+  python3 - "$BATS_TEST_TMPDIR" <<'PYTHON'
+import sys
+with open(f"{sys.argv[1]}/heads.2000", "w") as file:
+    for i in range(2000):
+        file.write(f"job-{i * 7919 % 2000}={i:064x}\n")
+PYTHON
+  make_job job-7 3
+  taskresults seal --all >/dev/null
+  run taskresults verify --heads "$BATS_TEST_TMPDIR/heads.2000" --jsonl
+  [[ $status -eq 1 && ${#lines[@]} -eq 2001 ]]
+  [[ $output == *'"job-7","result":"tampered"'*'"no seal has the head that was kept elsewhere, '* ]]
+  [[ $(grep -o 'no seal has the head' <<<"$output" | wc -l) -eq 2000 ]]
 }
