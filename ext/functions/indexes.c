@@ -78,7 +78,8 @@ static int list_job_file(void *context, const char *name) {
 static int open_index_call(IndexCall *call, int argc, sqlite3_value **argv, char **message) {
   int code = take_index_action(call, argv[0], message);
   if (code == SQLITE_OK) code = take_index_dir(call, argc, argv, message);
-  if (code == SQLITE_OK) code = tr_settings_check_native(&call->settings, "taskresults_index", message);
+  if (code == SQLITE_OK)
+    code = tr_settings_check_unmapped(&call->settings, "taskresults_index", "is no index", message);
   if (code == SQLITE_OK) code = tr_settings_max_line(&call->settings, &call->max_line, message);
   const char *path = tr_settings_dir(&call->settings);
   if (code == SQLITE_OK) code = tr_dir_check_single(&tr_results_store, path, message);

@@ -81,7 +81,8 @@ static int begin_seal_call(SealCall *call, sqlite3_context *context, bool verifi
   }
   if (code == SQLITE_OK && argc % 2) code = tr_error(message, SQLITE_ERROR, "options come in pairs: 'name', value");
   if (code == SQLITE_OK) {
-    code = tr_settings_check_native(&call->settings, verifies ? "taskresults_verify" : "taskresults_seal", message);
+    const char *function = verifies ? "taskresults_verify" : "taskresults_seal";
+    code = tr_settings_check_unmapped(&call->settings, function, "are no seals", message);
   }
   if (code == SQLITE_OK) code = tr_settings_max_line(&call->settings, &call->max_line, message);
   return code == SQLITE_OK ? tr_dir_open(&call->dir, &tr_results_store, tr_settings_dir(&call->settings), message)

@@ -20,12 +20,18 @@ typedef struct FolderWalk {
   char left[PATH_MAX]; /* what is left of the path */
   unsigned links;      /* that were followed */
   bool makes;
-  char *why; /* borrowed */
+  const char *path; /* borrowed, like `why` */
+  char *why;
   size_t why_size;
 } FolderWalk;
 
+/* The path up to this folder is what is not left of it; behind a link, we only have its name. */
 static bool refuse_folder(const FolderWalk *walk, const char *name, const char *cause) {
-  snprintf(walk->why, walk->why_size, "%s: %s", name, cause);
+  size_t length = strlen(walk->path), left = strlen(walk->left);
+  if (walk->links == 0 && left < length)
+    snprintf(walk->why, walk->why_size, "%.*s: %s", (int)(length - left), walk->path, cause);
+  else
+    snprintf(walk->why, walk->why_size, "%s: %s: %s", walk->path, name, cause);
   return false;
 }
 
@@ -102,7 +108,7 @@ static bool is_owned_by_us(const FolderWalk *walk) {
 }
 
 int tr_folders_open(const char *path, bool makes, char *why, size_t why_size) {
-  FolderWalk walk = {.fd = -1, .makes = makes, .why = why, .why_size = why_size};
+  FolderWalk walk = {.fd = -1, .makes = makes, .path = path, .why = why, .why_size = why_size};
   char name[NAME_MAX + 1];
   why[0] = '\0';
   bool is_fine = snprintf(walk.left, sizeof walk.left, "%s", path) < (int)sizeof walk.left;

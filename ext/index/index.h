@@ -69,7 +69,7 @@ typedef struct TrIndexPlace {
   uint64_t random;   /* the state of a generator */
   unsigned unread;   /* files of which nothing new had to be read: see load.c */
   bool samples_none; /* the caller looks at all blocks itself */
-  char why[256];     /* if no index is used, and it is not off: why, for doctor */
+  char why[512];     /* if no index is used, and it is not off: why, for doctor */
 } TrIndexPlace;
 
 /* `setting`: that of TASKRESULTS_INDEX: NULL or "off", "auto", or the absolute path of a directory. `mapping`: its

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #define PLACE_SEED 0 /* a path is no secret */
+#define WITHOUT_INDEX "this build is without it (make WITH_INDEX=0)"
 
 const char *tr_index_setting(void) {
   const char *setting = tr_secure_environment("TASKRESULTS_INDEX");
@@ -38,7 +39,10 @@ static int cache_of_user(char **cache) {
 static int find_cache(TrIndexPlace *place, const char *setting, char **message) {
   if (setting == NULL || strcmp(setting, "off") == 0) return SQLITE_OK;
   if (strcmp(setting, "auto") == 0) {
-    if (!tr_fast_hash_is_there()) return SQLITE_OK;
+    if (!tr_fast_hash_is_there()) {
+      snprintf(place->why, sizeof place->why, WITHOUT_INDEX);
+      return SQLITE_OK;
+    }
     int code = cache_of_user(&place->cache);
     if (code == SQLITE_OK && place->cache == NULL) {
       snprintf(place->why, sizeof place->why, "there is no absolute XDG_CACHE_HOME, and no HOME");
@@ -50,7 +54,7 @@ static int find_cache(TrIndexPlace *place, const char *setting, char **message) 
                     setting);
   }
   if (!tr_fast_hash_is_there()) {
-    return tr_error(message, SQLITE_ERROR, "TASKRESULTS_INDEX: this build has no index (WITH_INDEX=0)");
+    return tr_error(message, SQLITE_ERROR, "TASKRESULTS_INDEX: there is no index: " WITHOUT_INDEX);
   }
   place->cache = sqlite3_mprintf("%s", setting);
   return place->cache ? SQLITE_OK : SQLITE_NOMEM;

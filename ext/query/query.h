@@ -55,6 +55,9 @@ TR_CHECKED int tr_settings_mapping(const TrSettings *settings, TrMapping **mappi
 /* Which files a mapping has (NULL: the same as without): `own` has room for the answer. */
 const TrStore *tr_settings_store(const TrSettings *settings, const TrMapping *mapping, TrStore *own);
 TR_CHECKED int tr_settings_check_native(const TrSettings *settings, const char *what, char **message);
+/* The same, of what no mapping has. `lacking`: "is no index" */
+TR_CHECKED int tr_settings_check_unmapped(const TrSettings *settings, const char *what, const char *lacking,
+                                          char **message);
 
 /* ------------------------------------------------------------------------------------------------------------------
 ** query/plan.c - what xBestIndex chose, as a text that EXPLAIN QUERY PLAN shows and xFilter parses */

@@ -177,6 +177,12 @@ int tr_settings_check_native(const TrSettings *settings, const char *what, char 
                   settings->map ? "map" : "TASKRESULTS_MAP", "native is the only one whose files are written");
 }
 
+int tr_settings_check_unmapped(const TrSettings *settings, const char *what, const char *lacking, char **message) {
+  if (tr_settings_check_native(settings, what, NULL) == SQLITE_OK) return SQLITE_OK;
+  return tr_error(message, SQLITE_READONLY, "%s: there %s under a mapping (%s): its files belong to another program",
+                  what, lacking, settings->map ? "map" : "TASKRESULTS_MAP");
+}
+
 int tr_settings_threads(unsigned *threads, char **message) {
   const char *text = tr_environment("TASKRESULTS_THREADS");
   if (text == NULL) {

@@ -187,15 +187,13 @@ check_index_setting() {
 }
 
 examine() {
-  local called mapped=${opt[map]-${TASKRESULTS_MAP-}} index=${TASKRESULTS_INDEX:-auto} index_place
+  local called mapped=${opt[map]-${TASKRESULTS_MAP-}} index=${TASKRESULTS_INDEX:-auto}
   check_index_setting
-  index_place=$index
-  [[ $index != auto ]] || index_place=${XDG_CACHE_HOME:-${HOME-}/.cache}/taskresults
   set_called
   check_state
   check_programs && check_results_dir && {
     # Before our own questions make it anew.
-    [[ -n $mapped || $index == off || ! -e $index_place ]] || { load doctor/index; check_index; }
+    [[ -n $mapped || $index == off ]] || { load doctor/index; check_index; }
     examine_results
     check_jobs
     check_logs

@@ -26,7 +26,8 @@
 # to.
 #
 # Exit status:
-#   0 fine; 1 with --verify, something was changed; 2 usage; 3 a directory cannot be read, or an index not be removed
+#   0 fine; 1 with --verify, something was changed; 2 usage; 3 a directory cannot be read, an index not be removed,
+#   or with --rebuild, none be made
 #
 # Examples:
 #   taskresults index
@@ -67,12 +68,15 @@ statements="CREATE TEMP TABLE said AS SELECT taskresults_index('${action:-status
   SELECT (SELECT count(*) FROM job WHERE json_array_length(value, '\$.changed') > 0), said->>'\$.left',
     said->>'\$.files', said->>'\$.bytes', said->>'\$.other_files', said->>'\$.other_bytes',
     coalesce($(cell "said->>'\$.path'"), ''), coalesce($(cell "said->>'\$.why'"), ''),
-    (SELECT count(*) FROM job) FROM said;"
+    (SELECT count(*) FROM job), (SELECT count(*) FROM job WHERE value->>'\$.state' = 'believed'),
+    (SELECT count(*) FROM job WHERE value->>'\$.state' IN ('missing', 'outdated', 'unusable')) FROM said;"
 
 rows=$(with_progress query "$statements") || exit "$EXIT_IO"
 counts=${rows##*$'\n'}
 rows=${rows%"$counts"}
-IFS=$'\x1f' read -r changed left files bytes other_files other_bytes path why jobs < <(printf '%s\n' "$counts")
+IFS=$'\x1f' read -r changed left files bytes other_files other_bytes path why jobs made unmade < <(
+  printf '%s\n' "$counts"
+)
 if [[ -n $format ]]; then
   printf '%s' "$rows" | json_lines "$format"
   finish "${PIPESTATUS[@]}"
@@ -92,6 +96,10 @@ else
     printf '%s\n' "of other versions, limits or mappings: $other_files files, $other_bytes bytes (--drop removes them)"
 fi
 ((left == 0)) || { say "$left files of the index cannot be removed"; exit "$EXIT_IO"; }
+if [[ $action == rebuild ]] && ((unmade > 0 && made == 0)); then
+  say "no index could be made: ${why:-TASKRESULTS_INDEX is off, or what is there is not ours}"
+  exit "$EXIT_IO"
+fi
 ((changed == 0)) || {
   say "$changed job$( ((changed == 1)) || echo s) changed where an index knows the file;" \
     "\`taskresults index --rebuild\` makes it anew"

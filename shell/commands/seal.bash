@@ -17,7 +17,8 @@
 #   --sign KEY      sign the head of each job with this private key of SSH, by ssh-keygen, in the namespace taskresults;
 #                   the key may be a public one, if an agent has the private one. `taskresults verify
 #                   --allowed-signers FILE` checks the signatures
-#   --heads         print only JOB=HEAD for each job: a file of such lines is for `taskresults verify --heads`
+#   --heads         print only JOB=HEAD for each job: a file of such lines is for `taskresults verify --heads`. Why a
+#                   job was not sealed is said on standard error
 #   --raw           print control characters unchanged (line breaks stay visible)
 #   --json          a JSON array of objects
 #   --jsonl         JSON, one object a line
@@ -62,11 +63,26 @@ not_sealed() {
   exit "$EXIT_IO"
 }
 
+# show_heads - prints the heads of `rows`; and on standard error, why jobs are not among them.
+show_heads() {
+  local line reasons=() heads=''
+  while IFS= read -r line; do
+    case $line in
+      '!'*) reasons+=("${line#!}") ;;
+      *) heads+=${line#=}$'\n' ;;
+    esac
+  done < <(printf '%s' "$rows")
+  ((${#reasons[@]} == 0)) || { load lib/say; say_each "${reasons[@]}"; }
+  printf '%s' "$heads"
+}
+
 [[ ! -v opt[sign] ]] || { load seal/sign; sign_heads; }
 
 # What the last line has: how many jobs were tampered with, busy, and failed.
 if [[ -v opt[heads] ]]; then
-  row="SELECT $(whole_text job_id) || '=' || head FROM report WHERE head IS NOT NULL AND result <> 'tampered'"
+  row="SELECT '=' || $(whole_text job_id) || '=' || head FROM report
+      WHERE head IS NOT NULL AND result <> 'tampered' ORDER BY key;
+    SELECT '!' || $(cell job_id) || ': ' || $(cell reason) FROM report WHERE result NOT IN ('sealed', 'unchanged')"
 elif [[ -n $format ]]; then
   row='SELECT value FROM report'
 else
@@ -88,7 +104,7 @@ counts=${rows##*$'\n'}
 rows=${rows%"$counts"}
 IFS=$'\x1f' read -r tampered busy failed < <(printf '%s\n' "$counts")
 if [[ -v opt[heads] ]]; then
-  printf '%s' "$rows" || exit "$EXIT_IO"
+  show_heads || exit "$EXIT_IO"
 elif [[ -n $format ]]; then
   printf '%s' "$rows" | json_lines "$format"
   finish "${PIPESTATUS[@]}"

@@ -14,11 +14,19 @@ check_index() {
       said->>'\$.bytes', (SELECT coalesce(sum(known) * 100 / sum(bytes), 0) FROM job),
       (SELECT count(*) FROM job WHERE state = 'outdated'), said->>'\$.other_files', said->>'\$.other_bytes' FROM said;
     SELECT hex(job_id) FROM job WHERE state = 'unusable' ORDER BY job_id" 2>&1) || {
+    if [[ $rows == *'TASKRESULTS_INDEX: '* ]]; then
+      fail "${rows#taskresults: }" 'unset it; or build with the header of libxxhash'
+      export TASKRESULTS_INDEX=off # other questions would only say the same
+      return
+    fi
     note "the index cannot be looked at: ${rows#taskresults: }" 'TASKRESULTS_INDEX is off, auto, or an absolute path'
     return
   }
   IFS=$'\x1f' read -r path why files bytes percent outdated other_files other_bytes < <(printf '%s\n' "${rows%%$'\n'*}")
-  if [[ -n $why ]]; then
+  if [[ $why == 'this build is without it'* ]]; then
+    note "no index is used, so each question reads all lines: $why" \
+      'build it with the header of libxxhash; or set TASKRESULTS_INDEX to off'
+  elif [[ -n $why ]]; then
     note "no index is used, so each question reads all lines: $why" \
       'mend that, or name another folder of yours in TASKRESULTS_INDEX; or set it to off'
   elif [[ -n $path ]] && ((files)); then

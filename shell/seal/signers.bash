@@ -47,6 +47,7 @@ is_signed() {
 }
 
 note_signature() {
-  signers+="UPDATE report SET result = 'tampered', value = json_set(value, '\$.result', 'tampered', '\$.reasons[#]',
-    $(sql_text "$2")) WHERE job_id = CAST(x'$1' AS TEXT);"
+  signers+="UPDATE report SET result = iif(result = 'fine', 'unsigned', result),
+    value = json_set(value, '\$.result', iif(result = 'fine', 'unsigned', result), '\$.reasons[#]',
+      $(sql_text "not signed by an allowed signer: $2")) WHERE job_id = CAST(x'$1' AS TEXT);"
 }

@@ -161,6 +161,9 @@ for line in open(sys.argv[1], "rb"):
     "SELECT taskresults_writable(1); INSERT INTO task_results(job_id, success) VALUES ('a', 1)"
   refuses 'taskresults_prune: under a mapping (TASKRESULTS_MAP) files are only read' "SELECT taskresults_prune('daily-report', 'keep', 1)"
   refuses 'files are only read' "SELECT taskresults_prune_all('keep', 1)"
+  refuses 'taskresults_seal: there are no seals under a mapping (TASKRESULTS_MAP)' "SELECT taskresults_seal_all()"
+  refuses 'taskresults_verify: there are no seals under a mapping' "SELECT taskresults_verify_all()"
+  refuses 'taskresults_index: there is no index under a mapping' "SELECT taskresults_index('rebuild')"
   unset TASKRESULTS_MAP
   refuses 'under a mapping (map) files are only read' \
     "CREATE VIRTUAL TABLE temp.r USING task_results(dir='$results', map=openclaw); INSERT INTO r(job_id, success) VALUES ('a', 1)"

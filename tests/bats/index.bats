@@ -54,6 +54,10 @@ state_of() {
   [[ -z $(find "$cache" -type f) ]]
   run taskresults index --drop --verify
   [[ $status -eq 2 ]]
+  # A place where no folder can be made.
+  touch "$BATS_TEST_TMPDIR/file"
+  TASKRESULTS_INDEX=$BATS_TEST_TMPDIR/file/under run taskresults index --rebuild
+  [[ $status -eq 3 && $output == *"no index could be made: $BATS_TEST_TMPDIR/file: Not a directory" ]]
 }
 
 @test "index --verify names each range that was changed under an index that is believed, and nothing else" {
@@ -133,16 +137,16 @@ PYTHON
   mkdir -m 777 "$cache"
   chmod 777 "$cache"
   run taskresults index --rebuild
-  [[ $status -eq 0 && $output == *'no index is used: '*': other users may write to it' && -z $(ls -A "$cache") ]]
+  [[ $status -eq 3 && $output == *'no index is used: '*': other users may write to it' && -z $(ls -A "$cache") ]]
   chmod 755 "$cache"
   chown 65534 "$cache"
   run taskresults index --rebuild
-  [[ $status -eq 0 && $output == *'no index is used: '*': it belongs to another user' && -z $(ls -A "$cache") ]]
+  [[ $status -eq 3 && $output == *'no index is used: '*': it belongs to another user' && -z $(ls -A "$cache") ]]
   mkdir -m 700 "$open_place/ours"
   ln -s ours "$open_place/link"
   chown -h 65534 "$open_place/link"
   TASKRESULTS_INDEX=$open_place/link run taskresults index --rebuild
-  [[ $status -eq 0 && $output == *'no index is used: '*': it is a link of another user' && -z $(ls -A "$open_place/ours") ]]
+  [[ $status -eq 3 && $output == *'no index is used: '*': it is a link of another user' && -z $(ls -A "$open_place/ours") ]]
   export TASKRESULTS_INDEX=$open_place/ours
   taskresults index --rebuild >/dev/null
   [[ $(state_of a) == believed ]]

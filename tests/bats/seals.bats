@@ -121,6 +121,12 @@ PYTHON
   [[ $status -eq 2 ]]
   run taskresults verify --head a
   [[ $status -eq 2 ]]
+  echo >"$BATS_TEST_TMPDIR/heads"
+  run taskresults verify --heads "$BATS_TEST_TMPDIR/heads"
+  [[ $status -eq 2 && $output == *'there is no head in it'* ]]
+  mkdir "$results/.taskresults/seals/c.jsonl"
+  taskresults seal --all --heads >"$BATS_TEST_TMPDIR/heads" 2>"$BATS_TEST_TMPDIR/reasons" && return 1
+  [[ $(cat "$BATS_TEST_TMPDIR/heads") == "a=$(python_head a)" && $(grep -c '^taskresults: c: the file of the seals is a directory$' "$BATS_TEST_TMPDIR/reasons") -eq 1 ]]
 }
 
 @test "a file that is shorter than it was sealed, or whose last sealed lines moved, is not sealed again: status 1, and it is named" {
@@ -292,7 +298,8 @@ PYTHON
   [[ $status -eq 0 ]] # nothing is sealed yet
   taskresults seal a >/dev/null
   run taskresults verify --allowed-signers "$place/allowed"
-  [[ $status -eq 1 && $output == *'no head is signed'* ]]
+  [[ $status -eq 1 && $output == *'unsigned '*'not signed by an allowed signer: no head is signed'*'1 job not signed by an allowed signer' ]]
+  [[ $output != *tampered* ]]
   run taskresults seal --all --sign "$place/key" --jsonl
   [[ $status -eq 0 && ${lines[0]} == *'"a","result":"unchanged"'*'"signed":true'* && ${lines[1]} == *'"b c","result":"sealed"'*'"signed":true'* ]]
   taskresults seal --all --sign "$place/key" >/dev/null # signs nothing twice
@@ -307,6 +314,8 @@ PYTHON
   taskresults seal a >/dev/null
   run taskresults verify --allowed-signers "$place/allowed" a --jsonl
   [[ $status -eq 0 && $output == *'"lines":22'*'"signed_lines":20'* ]]
+  run taskresults verify a
+  [[ $status -eq 0 && $output == *'  20 of 22 lines are signed' ]]
   prune a "'keep', 10"
   run taskresults verify --allowed-signers "$place/allowed" a --jsonl
   [[ $status -eq 1 && $output == *'"lines":10'*'is from before the prune of '*'which only a receipt explains'* && $output == *'"signed_lines":0'* ]]
