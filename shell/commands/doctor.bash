@@ -188,12 +188,14 @@ check_index_setting() {
 
 examine() {
   local called mapped=${opt[map]-${TASKRESULTS_MAP-}} index=${TASKRESULTS_INDEX:-auto}
+  local index_wanted=${TASKRESULTS_INDEX-}
+  [[ ! -e ${XDG_CACHE_HOME:-${HOME-}/.cache}/taskresults ]] || index_wanted=1
   check_index_setting
   set_called
   check_state
   check_programs && check_results_dir && {
     # Before our own questions make it anew.
-    [[ -n $mapped || $index == off ]] || { load doctor/index; check_index; }
+    [[ -n $mapped || $index == off || -z $index_wanted ]] || { load doctor/index; check_index; }
     examine_results
     check_jobs
     check_logs
