@@ -21,14 +21,15 @@ check_signatures() {
       S*)
         IFS=' ' read -r hex head signature before < <(printf '%s\n' "${line#S}")
         if [[ -z $head ]]; then
-          note_signature "$hex" 'no head is signed'
+          note_signature "$hex" unsigned 'not signed by an allowed signer: no head is signed'
         elif principal=$(is_signed "$hex" "$head" "$signature" "$file"); then
           signers+="UPDATE report SET value = json_set(value, '\$.signer', $(sql_text "$principal"))
             WHERE job_id = CAST(x'$hex' AS TEXT);"
-          [[ -z $before ]] || note_signature "$hex" "the newest signature is from before the prune of $before, which\
- only a receipt explains: it proves nothing of the lines there now; sign a newer head"
+          [[ -z $before ]] || note_signature "$hex" tampered "the newest signature is from before the prune of $before,\
+ which only a receipt explains: it proves nothing of the lines there now; sign a newer head"
         else
-          note_signature "$hex" "the newest signature is not valid, or of nobody in $file"
+          note_signature "$hex" unsigned \
+            "not signed by an allowed signer: the newest signature is not valid, or of nobody in $file"
         fi
         ;;
     esac
@@ -46,8 +47,9 @@ is_signed() {
   printf '%s' "$principal"
 }
 
+# note_signature HEX RESULT REASON - what was tampered with remains that.
 note_signature() {
-  signers+="UPDATE report SET result = iif(result = 'fine', 'unsigned', result),
-    value = json_set(value, '\$.result', iif(result = 'fine', 'unsigned', result), '\$.reasons[#]',
-      $(sql_text "not signed by an allowed signer: $2")) WHERE job_id = CAST(x'$1' AS TEXT);"
+  signers+="UPDATE report SET result = iif(result = 'fine', '$2', result),
+    value = json_set(value, '\$.result', iif(result = 'fine', '$2', result), '\$.reasons[#]', $(sql_text "$3"))
+    WHERE job_id = CAST(x'$1' AS TEXT);"
 }
