@@ -524,8 +524,10 @@ static int list_verified_jobs(SealCall *call, TrNameList *jobs, char **message) 
   TrOwnFolder folder;
   int code = tr_own_folder_open(&folder, call->dir.fd, call->dir.path, TR_SEALS_FOLDER, false, TR_SEALS_WHAT, message);
   if (code == SQLITE_OK && folder.fd >= 0) {
-    TrDir seals = {.fd = folder.fd, .store = call->dir.store, .path = call->dir.path};
-    code = tr_dir_list(&seals, &call->poll, visit_sealed_entry, jobs, message);
+    char *path = tr_seals_path(call->dir.path);
+    TrDir seals = {.fd = folder.fd, .store = call->dir.store, .path = path};
+    code = path ? tr_dir_list(&seals, &call->poll, visit_sealed_entry, jobs, message) : SQLITE_NOMEM;
+    sqlite3_free(path);
     tr_own_folder_close(&folder);
   }
   for (size_t i = 0, end; i < call->heads.count && code == SQLITE_OK; i = end) {

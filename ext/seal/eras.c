@@ -118,13 +118,16 @@ int tr_eras_load(TrSeals *seals, const TrDir *dir, const char *job_id, size_t le
     code = tr_receipts_enter(&folder, dir->fd, dir->path, false, message);
   }
   if (code != SQLITE_OK || folder.fd < 0) return code;
-  TrDir place = {.fd = folder.fd, .store = dir->store, .path = dir->path};
-  code = take_receipts(seals, &place, name, job_id, length, chain, pending, &has_id, message);
+  char *path = tr_receipts_path(dir->path);
+  TrDir place = {.fd = folder.fd, .store = dir->store, .path = path};
+  code = path ? SQLITE_OK : SQLITE_NOMEM;
+  if (code == SQLITE_OK) code = take_receipts(seals, &place, name, job_id, length, chain, pending, &has_id, message);
   if (code == SQLITE_OK && pending && !has_id) {
     code = take_receipts(seals, &place, pending_name, job_id, length, chain, pending, &has_id, message);
     *again = !has_id; /* it has been appended, and removed */
   }
   tr_own_folder_close(&folder);
+  sqlite3_free(path);
   return code;
 }
 

@@ -107,6 +107,7 @@ bool tr_seals_are_any(const TrSeals *seals);  /* false: nothing of the job has b
 /* *era: the newest one that has it. */
 bool tr_seals_find_head(const TrSeals *seals, const unsigned char head[TR_DIGEST_BYTES], size_t *era);
 bool tr_seals_have_head(const TrSeals *seals, const unsigned char head[TR_DIGEST_BYTES]);
+char *tr_seals_path(const char *dir_path); /* of the folder, for messages; the caller frees it. NULL: out of memory */
 TR_CHECKED int tr_seals_add_fault(TrSeals *seals, char *text); /* consumes the text; NULL: out of memory */
 TrSeal tr_seals_last(const TrSeals *seals, size_t era);        /* up to where the job's file was sealed in the end */
 void tr_seals_free(TrSeals *seals);

@@ -14,6 +14,10 @@ static int seals_error(const TrDir *dir, const char *name, int code, const char 
                   cause);
 }
 
+char *tr_seals_path(const char *dir_path) {
+  return sqlite3_mprintf("%s/" TR_OWN_FOLDER "/" TR_SEALS_FOLDER, dir_path);
+}
+
 int tr_seals_add_fault(TrSeals *seals, char *text) {
   int code = text ? tr_name_list_add(&seals->faults, text, strlen(text)) : SQLITE_NOMEM;
   sqlite3_free(text);
@@ -97,8 +101,10 @@ static int load_seals(TrSeals *seals, const TrDir *dir, const char *name, char *
   TrEntry entry = TR_ENTRY_VANISHED;
   int code = tr_own_folder_open(&folder, dir->fd, dir->path, TR_SEALS_FOLDER, false, TR_SEALS_WHAT, message);
   if (code != SQLITE_OK || folder.fd < 0) return code;
-  TrDir place = {.fd = folder.fd, .store = dir->store, .path = dir->path};
-  code = tr_dir_open_file(&place, name, seals->poll, &file, &entry);
+  char *path = tr_seals_path(dir->path);
+  TrDir place = {.fd = folder.fd, .store = dir->store, .path = path};
+  code = path ? SQLITE_OK : SQLITE_NOMEM;
+  if (code == SQLITE_OK) code = tr_dir_open_file(&place, name, seals->poll, &file, &entry);
   if (code == SQLITE_OK && entry == TR_ENTRY_IRREGULAR) {
     code = tr_seals_add_fault(seals, sqlite3_mprintf("the file of the seals is %s", tr_file_type(file.stat.st_mode)));
   } else if (code == SQLITE_OK && entry == TR_ENTRY_UNREADABLE) {
@@ -108,6 +114,7 @@ static int load_seals(TrSeals *seals, const TrDir *dir, const char *name, char *
   }
   tr_file_close(&file);
   tr_own_folder_close(&folder);
+  sqlite3_free(path);
   return code;
 }
 

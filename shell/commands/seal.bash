@@ -18,7 +18,8 @@
 #                   the key may be a public one, if an agent has the private one. `taskresults verify
 #                   --allowed-signers FILE` checks the signatures
 #   --heads         print only JOB=HEAD for each job: a file of such lines is for `taskresults verify --heads`. Why a
-#                   job was not sealed is said on standard error
+#                   job was not sealed is said on standard error; a job whose name has a line break is left out,
+#                   and named
 #   --raw           print control characters unchanged (line breaks stay visible)
 #   --json          a JSON array of objects
 #   --jsonl         JSON, one object a line
@@ -28,7 +29,7 @@
 #
 # Exit status:
 #   0 fine, even if there was nothing new; 1 no such job, or the sealed part of a file was changed; 2 usage; 3 a job
-#   could not be sealed; 75 a prune of a job was running: try again later
+#   could not be sealed, or its name cannot be in a file of heads; 75 a prune of a job was running: try again later
 #
 # Examples:
 #   taskresults seal my-job
@@ -78,10 +79,11 @@ show_heads() {
 
 [[ ! -v opt[sign] ]] || { load seal/sign; sign_heads; }
 
-# What the last line has: how many jobs were tampered with, busy, and failed.
+# What the last line has: how many jobs were tampered with, busy, and failed; and whose names have a line break.
+breaks="instr(job_id, char(10))"
 if [[ -v opt[heads] ]]; then
   row="SELECT '=' || $(whole_text job_id) || '=' || head FROM report
-      WHERE head IS NOT NULL AND result <> 'tampered' ORDER BY key;
+      WHERE head IS NOT NULL AND result <> 'tampered' AND NOT $breaks ORDER BY key;
     SELECT '!' || $(cell job_id) || ': ' || $(cell reason) FROM report WHERE result NOT IN ('sealed', 'unchanged')"
 elif [[ -n $format ]]; then
   row='SELECT value FROM report'
@@ -97,12 +99,13 @@ statements="CREATE TEMP TABLE report AS SELECT key, value, value->>'\$.job_id' A
     value->>'\$.head' AS head, value->>'\$.reason' AS reason FROM json_each($reports);
   $row ORDER BY key;
   SELECT count(*) FILTER (WHERE result = 'tampered'), count(*) FILTER (WHERE result = 'busy'),
-    count(*) FILTER (WHERE result = 'failed') FROM report;"
+    count(*) FILTER (WHERE result = 'failed'),
+    coalesce(group_concat(json_quote(job_id), ', ') FILTER (WHERE head IS NOT NULL AND $breaks), '') FROM report;"
 
 rows=$(with_progress query "$statements") || not_sealed
 counts=${rows##*$'\n'}
 rows=${rows%"$counts"}
-IFS=$'\x1f' read -r tampered busy failed < <(printf '%s\n' "$counts")
+IFS=$'\x1f' read -r tampered busy failed unlisted < <(printf '%s\n' "$counts")
 if [[ -v opt[heads] ]]; then
   show_heads || exit "$EXIT_IO"
 elif [[ -n $format ]]; then
@@ -112,10 +115,10 @@ else
   load terminal/table
   show_table "$rows" llrrll '6:12 1:8' '4 3'
 fi
-if ((failed)); then
-  say "$failed job$( ((failed == 1)) || echo s) could not be sealed"
-  exit "$EXIT_IO"
-fi
+((failed == 0)) || say "$failed job$( ((failed == 1)) || echo s) could not be sealed"
+[[ -v opt[heads] ]] || unlisted=
+[[ -z $unlisted ]] || say "left out, as a name with a line break cannot be in a file of heads: $unlisted"
+((failed == 0)) && [[ -z $unlisted ]] || exit "$EXIT_IO"
 if ((tampered)); then
   say "$tampered job$( ((tampered == 1)) || echo s) not sealed: what was sealed before has been changed;" \
     "\`taskresults verify\` says where"

@@ -25,7 +25,7 @@ check_signatures() {
         elif principal=$(is_signed "$hex" "$head" "$signature" "$file"); then
           signers+="UPDATE report SET value = json_set(value, '\$.signer', $(sql_text "$principal"))
             WHERE job_id = CAST(x'$hex' AS TEXT);"
-          [[ -z $before ]] || note_signature "$hex" tampered "the newest signature is from before the prune of $before,\
+          [[ -z $before ]] || note_signature "$hex" unsigned "the newest signature is from before the prune of $before,\
  which only a receipt explains: it proves nothing of the lines there now; sign a newer head"
         else
           note_signature "$hex" unsigned \

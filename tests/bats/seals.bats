@@ -449,3 +449,25 @@ PYTHON
   [[ $output == *'"job-7","result":"tampered"'*'"no seal has the head that was kept elsewhere, '* ]]
   [[ $(grep -o 'no seal has the head' <<<"$output" | wc -l) -eq 2000 ]]
 }
+
+@test "a job whose name has a line break is left out of a file of heads, and named, with status 3" {
+  make_job b 2
+  make_job $'a\nb=0' 2
+  run taskresults seal --all --heads
+  [[ $status -eq 3 && $output == *'left out, '*'"a\nb=0"'* ]]
+  taskresults seal --all --heads >"$BATS_TEST_TMPDIR/heads" 2>/dev/null || true
+  [[ $(<"$BATS_TEST_TMPDIR/heads") == "b=$(python_head b)" ]]
+  run taskresults verify --heads "$BATS_TEST_TMPDIR/heads" b
+  [[ $status -eq 0 ]]
+  run taskresults seal --all
+  [[ $status -eq 0 ]]
+}
+
+@test "a receipt that is damaged is named with the file in which it is" {
+  make_job a 5
+  taskresults seal a >/dev/null
+  prune a "'keep', 3"
+  echo '{}' >>"$results/.taskresults/prunes/a.jsonl"
+  run taskresults verify a
+  [[ $status -eq 1 && $output == *"$results/.taskresults/prunes/a.jsonl: the line at byte "* ]]
+}
