@@ -128,6 +128,13 @@ build/no_digest/%.o: %.c | build-deps
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) $(RELEASE) -DTR_WITHOUT_DIGEST -c -o $@ $<
 
+# A build without libxxhash: as WITH_INDEX=0.
+build/no_index/taskresults.so: $(filter-out %/index/hash.o,$(OBJECTS)) build/no_index/ext/index/hash.o
+	$(LINK_SHARED) -o $@ $^ $(LINKED_LIBS) -lm -pthread
+build/no_index/%.o: %.c | build-deps
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) $(RELEASE) -DTR_WITHOUT_INDEX -c -o $@ $<
+
 # For hosts that have SQLite linked in: one object in which only the entry points are visible.
 static: libtaskresults.a ## build libtaskresults.a, for programs that have SQLite linked in (-DSQLITE_CORE)
 EXPORTED := sqlite3_taskresults_init sqlite3_taskresults_readonly_init sqlite3_modtaskresults_init
@@ -289,6 +296,7 @@ run-bats:
 SHIMS := $(basename $(notdir $(wildcard tests/shim/*.c)))
 TEST_LIBRARIES := taskresults.so build/tiny/taskresults.so build/plain/taskresults.so libtaskresults.a \
                   $(SHIMS:%=build/shim/%.so) build/every_line/taskresults.so build/no_digest/taskresults.so \
+                  build/no_index/taskresults.so \
                   build/posix/taskresults.so build/posix/target \
                   $(LIVE:%=build/live/%)
 .PHONY: test-binaries test-libraries test-units
@@ -485,7 +493,7 @@ help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-19s %s\n", $$1, $$2}' Makefile
 
 $(OBJECTS) $(TINY_OBJECTS) $(PLAIN_OBJECTS) $(CORE_OBJECTS) $(BUILT_IN_OBJECTS) $(POSIX_OBJECTS) $(WALK_OBJECTS) \
-  build/every_line/every_line.o build/no_digest/ext/history/digest.o: $(OPTIONS)
+  build/every_line/every_line.o build/no_digest/ext/history/digest.o build/no_index/ext/index/hash.o: $(OPTIONS)
 
 # The dependencies of each object, written by the compiler.
 -include $(patsubst %.o,%.d,$(OBJECTS) $(RUNNER_OBJECTS) $(TINY_OBJECTS) $(CORE_OBJECTS) $(PLAIN_OBJECTS)) build/every_line/every_line.d $(WALK_OBJECTS:.o=.d)

@@ -219,3 +219,17 @@ for trial in range(60):
     assert ask() in ([("outdated", 0)], [("missing", 0)]), (trial, ask())
 PYTHON
 }
+
+@test "a build without libxxhash has no index, and says so: index, its --rebuild, and doctor" {
+  make_job a 300
+  export TASKRESULTS_EXTENSION=$root/build/no_index/taskresults
+  TASKRESULTS_INDEX=auto run taskresults index
+  [[ $status -eq 0 && $output == *'no index is used: this build is without it (make WITH_INDEX=0)' ]]
+  TASKRESULTS_INDEX=auto run taskresults index --rebuild
+  [[ $status -eq 3 && $output == *'no index could be made: this build is without it (make WITH_INDEX=0)' ]]
+  TASKRESULTS_INDEX=auto run taskresults doctor
+  [[ $output == *'note  no index is used, so each question reads all lines: this build is without it (make WITH_INDEX=0)'* ]]
+  run taskresults doctor
+  [[ $status -eq 1 && $(grep -c '^FAIL' <<<"$output") -eq 1 ]]
+  [[ $output == *'FAIL  TASKRESULTS_INDEX: there is no index: this build is without it (make WITH_INDEX=0)'* ]]
+}
