@@ -65,6 +65,22 @@ static int verify_stretch(TrVerification *v, const TrSeal *seal, char **message)
   return SQLITE_OK;
 }
 
+/* The next seal trusts the tail of the last one, so nothing would be sealed any more. */
+static int check_last_tail(TrVerification *v, char **message) {
+  const TrSeals *seals = &v->seals;
+  unsigned char tail[TR_DIGEST_BYTES];
+  bool is_whole;
+  if (v->sealed.bytes == 0) return SQLITE_OK;
+  int code = tr_chain_tail(&v->chain, v->file.fd, v->sealed.bytes, tail, &is_whole);
+  if (code == SQLITE_IOERR_READ) return verify_error(v, code, errno, "cannot be read", message);
+  if (code != SQLITE_OK || (is_whole && memcmp(tail, v->sealed.tail, sizeof tail) == 0)) return code;
+  bool is_seal = seals->count && seals->seal[seals->count - 1].era == seals->eras - 1;
+  return tr_seals_add_fault(
+      &v->seals, sqlite3_mprintf("the %s at byte %lld is damaged: its tail is not that of the lines before it",
+                                 is_seal ? "seal" : "receipt",
+                                 (long long)(is_seal ? v->sealed.at : seals->era[seals->eras - 1].at)));
+}
+
 static int verify_stretches(TrVerification *v, char **message) {
   size_t last = v->seals.eras - 1;
   const TrEra *era = &v->seals.era[last];
@@ -74,7 +90,7 @@ static int verify_stretches(TrVerification *v, char **message) {
   for (size_t i = 0; i < v->seals.count && v->stretch.from < 0 && code == SQLITE_OK; i++) {
     if (v->seals.seal[i].era == last) code = verify_stretch(v, &v->seals.seal[i], message);
   }
-  return code;
+  return code == SQLITE_OK && v->stretch.from < 0 ? check_last_tail(v, message) : code;
 }
 
 static int count_unsealed(TrVerification *v, char **message) {

@@ -202,6 +202,8 @@ PYTHON
   damaged 'is of less than the one before it'
   sed -i 's/"after":null/"after":"0123456789abcdef0123456789abcdef"/' "$file"
   damaged 'belongs behind the receipt'
+  sed -i '2s/"tail":"[0-9a-f]*"/"tail":"'"$(printf '0%.0s' {1..64})"'"/' "$file"
+  damaged 'is damaged: its tail is not that of the lines before it'
   head -c 100 "$BATS_TEST_TMPDIR/seals" >>"$file"
   run taskresults verify a
   [[ $status -eq 0 && $output == *fine*25* ]]
