@@ -18,14 +18,14 @@ static bool split_head(const char *line, size_t length, TrKeptHead *kept) {
   return tr_digest_parse(digits, kept->head);
 }
 
-static int compare_jobs(TrBytes a, TrBytes b) {
+static int compare_kept_jobs(TrBytes a, TrBytes b) {
   int order = memcmp(a.text, b.text, a.length < b.length ? a.length : b.length);
   return order ? order : (a.length > b.length) - (a.length < b.length);
 }
 
 static int compare_kept_heads(const void *left, const void *right) {
   const TrKeptHead *a = left, *b = right;
-  int order = compare_jobs(a->job, b->job);
+  int order = compare_kept_jobs(a->job, b->job);
   return order ? order : (a->job.text > b->job.text) - (a->job.text < b->job.text); /* as the lines are */
 }
 
@@ -62,7 +62,7 @@ static size_t bisect(const TrKeptHeads *heads, TrBytes job, bool behind) {
   size_t low = 0, high = heads->count;
   while (low < high) {
     size_t middle = low + (high - low) / 2;
-    int order = compare_jobs(heads->head[middle].job, job);
+    int order = compare_kept_jobs(heads->head[middle].job, job);
     if (order < 0 || (behind && order == 0))
       low = middle + 1;
     else

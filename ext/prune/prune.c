@@ -255,7 +255,7 @@ static void end(TrPrune *prune) {
 }
 
 /* What would make a prune fail is what a dry run wants to know. */
-static int check_seals(TrPrune *prune, TrPruneReport *report, char **message) {
+static int check_sealed_prune(TrPrune *prune, TrPruneReport *report, char **message) {
   int code = tr_sealed_check(prune, message);
   bool is_answer = code != SQLITE_OK && code != SQLITE_NOMEM && code != SQLITE_INTERRUPT && code != SQLITE_BUSY;
   if (!prune->options->dry_run || !is_answer) return code;
@@ -285,7 +285,7 @@ static int run_prune(TrPrune *prune, TrPruneReport *report, char **message) {
   report->bytes_freed = selection->end - selection->kept_bytes;
   report->result = dry_run ? TR_PRUNE_DRY_RUN : report->bytes_freed ? TR_PRUNED : TR_PRUNE_UNCHANGED;
   if (report->bytes_freed == 0) report->dropped = 0;
-  if (report->bytes_freed) code = check_seals(prune, report, message);
+  if (report->bytes_freed) code = check_sealed_prune(prune, report, message);
   if (code == SQLITE_OK && report->result == TR_PRUNED) code = replace_file(prune, message);
   if (code != SQLITE_OK || report->result != TR_PRUNED) return code;
   report->dropped = selection->dropped; /* a receipt knows it */

@@ -58,8 +58,8 @@ static int judge_verification(TrPrune *prune, const TrVerification *v, bool is_r
   return SQLITE_OK;
 }
 
-/* A dry run has no lock, so another prune may be under way, or was interrupted. The journal is read behind the opening of
-** the job's file, and before the receipts. */
+/* A dry run has no lock, so another prune may be under way, or was interrupted. The journal is read behind the opening
+** of the job's file, and before the receipts. */
 static int find_unfinished(const TrPrune *prune, TrJournalState *journal, TrUnfinishedPrune *unfinished,
                            char **message) {
   bool is_unfinished;
