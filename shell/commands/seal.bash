@@ -29,7 +29,8 @@
 #
 # Exit status:
 #   0 fine, even if there was nothing new; 1 no such job, or the sealed part of a file was changed; 2 usage; 3 a job
-#   could not be sealed, or its name cannot be in a file of heads; 75 a prune of a job was running: try again later
+#   could not be sealed, or signed, or its name cannot be in a file of heads; 75 a prune of a job was running: try
+#   again later
 #
 # Examples:
 #   taskresults seal my-job
@@ -77,6 +78,7 @@ show_heads() {
   printf '%s' "$heads"
 }
 
+not_signed=0
 [[ ! -v opt[sign] ]] || { load seal/sign; sign_heads; }
 
 # What the last line has: how many jobs were tampered with, busy, and failed; and whose names have a line break.
@@ -118,7 +120,7 @@ fi
 ((failed == 0)) || say "$failed job$( ((failed == 1)) || echo s) could not be sealed"
 [[ -v opt[heads] ]] || unlisted=
 [[ -z $unlisted ]] || say "left out, as a name with a line break cannot be in a file of heads: $unlisted"
-((failed == 0)) && [[ -z $unlisted ]] || exit "$EXIT_IO"
+((failed == 0 && not_signed == 0)) && [[ -z $unlisted ]] || exit "$EXIT_IO"
 if ((tampered)); then
   say "$tampered job$( ((tampered == 1)) || echo s) not sealed: what was sealed before has been changed;" \
     "\`taskresults verify\` says where"

@@ -346,6 +346,10 @@ PYTHON
   make_job d 1
   run taskresults seal d --sign "$place/none"
   [[ $status -eq 3 && $output == *"sealed, but not signed: ssh-keygen could not sign with $place/none"* ]]
+  run taskresults seal --all --sign "$place/none" --jsonl # what was sealed is told all the same
+  [[ $status -eq 3 && $output == *'"d","result":"unchanged"'*'"signed":false'* ]]
+  run taskresults seal d --sign "$place/none" --heads
+  [[ $status -eq 3 && $output == *"d=$(python_head d)"* ]]
   run taskresults verify --allowed-signers "$place/none"
   [[ $status -eq 3 ]]
   assert_rows 0 "SELECT taskresults_seal_sign('b c', '$(printf '0%.0s' {1..64})', 'x')"
