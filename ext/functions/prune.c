@@ -28,13 +28,14 @@
 **   dir PATH          the results directory; without it, the one that task_results reads
 **
 ** The result is JSON: {"job_id": TEXT, "result": "pruned" | "unchanged" | "dry_run" | "refused" | "busy", "kept":
-** records or null, "dropped": lines or null if they were not counted, "bytes_freed": INTEGER}, with "recovered": true
-** if an interrupted prune was finished first, with "archive": the name of the segment in which the lines are, with "unshipped": lines and
-** "sink": NAME if lines stay only because this sink did not ship them (ext/marks/ship_marks.c), and with a "reason" if
-** busy or refused. prune_all gives an array of these, one for each job, in
-** which a job that could not be pruned has "result": "failed" and its reason; the others go on. With a policy, "rule"
-** is the number of the job's rule in it, or null. If the guard refuses, that is an error and nothing is changed; in a
-** dry run, each report has it as "refused". A sealed file that could not be pruned has the result "refused" then.
+** records or null, "dropped": lines or null if they were not counted, "bytes_freed": INTEGER}, with "recovered":
+** true if an interrupted prune was finished first, with "archive": the name of the segment in which the lines are,
+** with "unshipped": lines and "sink": NAME if lines stay only because this sink did not ship them
+** (ext/marks/ship_marks.c), and with a "reason" if busy or refused. prune_all gives an array of these, one for each
+** job, in which a job that could not be pruned has "result": "failed" and its reason; the others go on. With a
+** policy, "rule" is the number of the job's rule in it, or null. If the guard refuses, that is an error and nothing
+** is changed; in a dry run, each report has it as "refused". A sealed file that could not be pruned has the result
+** "refused" then.
 **
 ** Both are SQLITE_DIRECTONLY: nothing in the schema of a hostile database can prune.
 */
