@@ -1,5 +1,6 @@
 # archive.bash - what `doctor` looks for in the archive: segments that are damaged, files that are none, what a prune
-# has left, and segments whose times overlap. It says what it finds by `ok`, `note` and `fail`. The archive is read whole.
+# has left, and segments whose times overlap. It says what it finds by `ok`, `note` and `fail`. It reads the whole
+# archive.
 
 # shellcheck shell=bash
 
