@@ -106,6 +106,7 @@ int tr_dir_open_file(TrDir *dir, const char *name, TrPoll *poll, TrFile *file, T
   file->fd = -1;
   file->error_number = 0;
   file->frames = NULL;
+  file->index = NULL;
   if (code == SQLITE_OK) code = tr_open_leased(dir->fd, name, O_RDONLY, poll, &file->fd, &reason);
   if (code != SQLITE_OK) return code;
   if (file->fd < 0) {
