@@ -52,7 +52,6 @@ _Static_assert(sizeof(off_t) == 8, "a system's header was included before this o
 /* ------------------------------------------------------------------------------------------------------------------
 ** base/error.c - messages that name the file, the place and the cause
 */
-
 /* Sets *message (frees the old text; `message` may be NULL if the caller wants no text) and returns `code`. If there is
 ** no memory for the text, *message becomes NULL and only the code tells of the error. */
 int tr_error(char **message, int code, const char *format, ...);
@@ -264,13 +263,15 @@ size_t tr_utf8_repair(const unsigned char *text, size_t length, unsigned char *o
 TR_CHECKED int tr_utf8_cut(const char *text, size_t length, int most_bytes);
 
 /* ------------------------------------------------------------------------------------------------------------------
-** base/json_string.c - a text -> a JSON string, a number -> an exact member
+** base/json_string.c - a text -> a JSON string, a number or text -> a member of a JSON object
 */
-
 /* Appends a JSON string. Bytes that are not UTF-8 (file names may have them) become U+FFFD. */
 void tr_json_append_string(sqlite3_str *out, const char *text, size_t length);
 /* Appends "NAME":NUMBER, exactly: from 2^53 on, the number is a text, since many read numbers of JSON as doubles. */
 void tr_json_append_exact(sqlite3_str *out, const char *name, uint64_t number);
+/* These append a comma before it; null if the text is NULL. */
+void tr_json_append_integer(sqlite3_str *out, const char *name, int64_t number);
+void tr_json_append_text(sqlite3_str *out, const char *name, const char *text);
 
 /* ------------------------------------------------------------------------------------------------------------------
 ** base/connection.c - what the tables and functions of one connection share

@@ -47,19 +47,13 @@ typedef struct ExportCall {
 
 /* --- arguments --------------------------------------------------------------------------------------------------- */
 
-/* NULL: it is not a text, or it contains a NUL, which would cut it. */
-static const char *plain_text(sqlite3_value *value) {
-  const char *text = sqlite3_value_type(value) == SQLITE_TEXT ? (const char *)sqlite3_value_text(value) : NULL;
-  return text && strlen(text) == (size_t)sqlite3_value_bytes(value) ? text : NULL;
-}
-
 static int take_export_flag(const char *name, sqlite3_value *value, bool *flag, char **message) {
   if (tr_option_is_flag(value, flag)) return SQLITE_OK;
   return tr_error(message, SQLITE_ERROR, "taskresults_export_csv: the value of '%s' has to be 0 or 1", name);
 }
 
 static int take_delimiter(ExportCall *call, sqlite3_value *value, char **message) {
-  const char *text = plain_text(value);
+  const char *text = tr_option_text(value);
   if (text && tr_csv_delimiter(&call->csv, text)) return SQLITE_OK;
   return tr_error(
       message, SQLITE_ERROR,
@@ -68,7 +62,7 @@ static int take_delimiter(ExportCall *call, sqlite3_value *value, char **message
 }
 
 static int take_newline(ExportCall *call, sqlite3_value *value, char **message) {
-  const char *text = plain_text(value);
+  const char *text = tr_option_text(value);
   call->lf = text && strcmp(text, "lf") == 0;
   if (call->lf || (text && strcmp(text, "crlf") == 0)) return SQLITE_OK;
   return tr_error(message, SQLITE_ERROR, "taskresults_export_csv: the value of 'newline' has to be 'crlf' or 'lf'");
@@ -81,7 +75,7 @@ static int take_max_chars(ExportCall *call, sqlite3_value *value, char **message
 }
 
 static int take_cut(ExportCall *call, sqlite3_value *value, char **message) {
-  const char *name = plain_text(value);
+  const char *name = tr_option_text(value);
   if (name && call->cut_count < MOST_CUTS) {
     call->cut_name[call->cut_count++] = name;
     return SQLITE_OK;
@@ -107,8 +101,8 @@ static int take_option(ExportCall *call, const char *name, sqlite3_value *value,
 }
 
 static int take_arguments(ExportCall *call, int argc, sqlite3_value **argv, char **message) {
-  call->path = argc > 0 ? plain_text(argv[0]) : NULL;
-  call->select = argc > 1 ? plain_text(argv[1]) : NULL;
+  call->path = argc > 0 ? tr_option_text(argv[0]) : NULL;
+  call->select = argc > 1 ? tr_option_text(argv[1]) : NULL;
   if (call->path == NULL || *call->path == '\0' || call->select == NULL) {
     return tr_error(message, SQLITE_ERROR,
                     "taskresults_export_csv: the arguments are a file's path and a SELECT, both TEXT without NUL; then "
@@ -117,7 +111,7 @@ static int take_arguments(ExportCall *call, int argc, sqlite3_value **argv, char
   if (argc % 2) return tr_error(message, SQLITE_ERROR, "taskresults_export_csv: options come in pairs: 'name', value");
   int code = SQLITE_OK;
   for (int i = 2; i < argc && code == SQLITE_OK; i += 2) {
-    const char *name = plain_text(argv[i]);
+    const char *name = tr_option_text(argv[i]);
     code = take_option(call, name ? name : "NULL", argv[i + 1], message);
   }
   if (code == SQLITE_OK && call->cut_count && call->max_chars < 0) {

@@ -46,6 +46,15 @@ TR_CHECKED int tr_mapping_function_register(TrConnection *connection);
 ** functions/option.c - values of options
 */
 bool tr_option_is_flag(sqlite3_value *value, bool *flag); /* 0 or 1 */
+/* NULL: it is not a text, or it contains a NUL, which would cut it. Lives as long as the value. */
+const char *tr_option_text(sqlite3_value *value);
+
+/* ------------------------------------------------------------------------------------------------------------------
+** functions/result.c - what a function returns
+*/
+void tr_result_begin(sqlite3_str *out, TrBytes job, const char *result); /* {"job_id":…,"result":… */
+/* The text of `out` (NULL: there is none), or the error. Consumes `out` and `message`. */
+void tr_result_finish(sqlite3_context *context, int code, sqlite3_str *out, char *message);
 
 /* ------------------------------------------------------------------------------------------------------------------
 ** functions/kept_heads.c - the heads that were kept elsewhere, by job
@@ -65,6 +74,10 @@ TR_CHECKED int tr_kept_heads_parse(TrKeptHeads *heads, const char *text, TrPoll 
 size_t tr_kept_heads_find(const TrKeptHeads *heads, TrBytes job, size_t *end); /* a job's are [result, *end) */
 void tr_kept_heads_free(TrKeptHeads *heads);
 
+/* functions/verification_json.c - what a verification has found, as the JSON of taskresults_verify() */
+TR_CHECKED int tr_verification_append(sqlite3_str *out, const TrVerification *v, const TrKeptHeads *heads,
+                                      TrPoll *poll);
+
 /* ------------------------------------------------------------------------------------------------------------------
 ** functions/signature.c, export_csv.c, prune.c, policy.c, seals.c, indexes.c, writable.c - they only register their
 ** functions
@@ -79,8 +92,6 @@ bool tr_side_effects_is_run(sqlite3_context *context);      /* SQLite is not pre
 bool tr_side_effects_are_allowed(sqlite3_context *context); /* nor is the connection under PRAGMA query_only */
 TR_CHECKED int tr_prune_register(TrConnection *connection);
 TR_CHECKED int tr_policy_register(TrConnection *connection);
-/* seals.c - the result of a function: the text of `out`, or the error. Consumes `out` and `message`. */
-void tr_give_text(sqlite3_context *context, int code, sqlite3_str *out, char *message);
 TR_CHECKED int tr_seals_register(TrConnection *connection);
 TR_CHECKED int tr_indexes_register(TrConnection *connection);
 TR_CHECKED int tr_export_register(TrConnection *connection);

@@ -42,14 +42,9 @@ typedef struct IndexCall {
 
 /* --- arguments ---------------------------------------------------------------------------------------------------- */
 
-static const char *index_text_of(sqlite3_value *value) {
-  const char *text = sqlite3_value_type(value) == SQLITE_TEXT ? (const char *)sqlite3_value_text(value) : NULL;
-  return text && strlen(text) == (size_t)sqlite3_value_bytes(value) ? text : NULL;
-}
-
 static int take_index_action(IndexCall *call, sqlite3_value *value, char **message) {
   static const char *const names[INDEX_ACTIONS] = {"status", "verify", "rebuild", "drop"};
-  const char *text = index_text_of(value);
+  const char *text = tr_option_text(value);
   for (int i = 0; i < INDEX_ACTIONS; i++) {
     if (text && strcmp(text, names[i]) == 0) {
       call->action = (IndexAction)i;
@@ -61,7 +56,7 @@ static int take_index_action(IndexCall *call, sqlite3_value *value, char **messa
 
 static int take_index_dir(IndexCall *call, int argc, sqlite3_value **argv, char **message) {
   if (argc == 1) return SQLITE_OK;
-  const char *name = argc == 3 ? index_text_of(argv[1]) : NULL, *path = name ? index_text_of(argv[2]) : NULL;
+  const char *name = argc == 3 ? tr_option_text(argv[1]) : NULL, *path = name ? tr_option_text(argv[2]) : NULL;
   if (path == NULL || *path == '\0' || strcmp(name, "dir") != 0) {
     return tr_error(message, SQLITE_ERROR, "taskresults_index: the only option is 'dir', PATH");
   }
@@ -185,13 +180,6 @@ static int append_indexed_job(IndexCall *call, const char *name, sqlite3_str *ou
 
 /* --- the function ------------------------------------------------------------------------------------------------- */
 
-static void append_index_text(sqlite3_str *out, const char *text) {
-  if (text)
-    tr_json_append_string(out, text, strlen(text));
-  else
-    sqlite3_str_appendall(out, "null");
-}
-
 static int act_on_indexes(IndexCall *call, sqlite3_str *out, char **message) {
   bool drops = call->action == INDEX_REBUILD || call->action == INDEX_DROP;
   int code = open_index_place(call, message);
@@ -205,10 +193,9 @@ static int act_on_indexes(IndexCall *call, sqlite3_str *out, char **message) {
     code = tr_index_count_all(&call->place, false, &call->own, &call->others);
   }
   const TrIndexPlace *place = &call->place;
-  sqlite3_str_appendall(out, "],\"path\":");
-  append_index_text(out, tr_index_is_on(place) ? place->path : NULL);
-  sqlite3_str_appendall(out, ",\"why\":");
-  append_index_text(out, place->why[0] ? place->why : NULL);
+  sqlite3_str_appendchar(out, 1, ']');
+  tr_json_append_text(out, "path", tr_index_is_on(place) ? place->path : NULL);
+  tr_json_append_text(out, "why", place->why[0] ? place->why : NULL);
   sqlite3_str_appendf(out, ",\"files\":%lld,\"bytes\":%lld,\"left\":%lld,\"other_files\":%lld,\"other_bytes\":%lld}",
                       (long long)call->own.files, (long long)call->own.bytes,
                       (long long)(call->own.left + call->others.left), (long long)call->others.files,
@@ -235,7 +222,7 @@ static void index_function(sqlite3_context *context, int argc, sqlite3_value **a
   sqlite3_str *out = sqlite3_str_new(connection->db);
   if (code == SQLITE_OK) code = act_on_indexes(&call, out, &message);
   close_index_call(&call);
-  tr_give_text(context, code, out, message);
+  tr_result_finish(context, code, out, message);
 }
 
 int tr_indexes_register(TrConnection *connection) {

@@ -93,9 +93,8 @@ static int take_time_option(const char *name, sqlite3_value *value, int64_t *tim
 
 /* The path lives as long as the value. */
 static int take_path(const char *name, const char *of, sqlite3_value *value, const char **path, char **message) {
-  *path = sqlite3_value_type(value) == SQLITE_TEXT ? (const char *)sqlite3_value_text(value) : NULL;
-  bool is_right = *path && **path && strlen(*path) == (size_t)sqlite3_value_bytes(value);
-  return is_right ? SQLITE_OK : value_error(name, of, message);
+  *path = tr_option_text(value);
+  return *path && **path ? SQLITE_OK : value_error(name, of, message);
 }
 
 static int take_dir(const char *name, sqlite3_value *value, TrSettings *settings, char **message) {
@@ -264,18 +263,16 @@ static void end_call(PruneCall *call) {
 
 /* --- results ------------------------------------------------------------------------------------------------------ */
 
+/* Negative: not known. */
 static void append_number(sqlite3_str *out, const char *name, int64_t number) {
-  if (number < 0) {
-    sqlite3_str_appendf(out, ",\"%s\":null", name);
-  } else {
-    sqlite3_str_appendf(out, ",\"%s\":%lld", name, (long long)number);
-  }
+  if (number < 0)
+    tr_json_append_text(out, name, NULL);
+  else
+    tr_json_append_integer(out, name, number);
 }
 
-static void append_json_text(sqlite3_str *out, const char *name, const char *text) {
-  if (text == NULL) return;
-  sqlite3_str_appendf(out, ",\"%s\":", name);
-  tr_json_append_string(out, text, strlen(text));
+static void append_if_any(sqlite3_str *out, const char *name, const char *text) {
+  if (text) tr_json_append_text(out, name, text);
 }
 
 /* Which rule of the policy the job has. */
@@ -291,53 +288,30 @@ static void append_report(sqlite3_str *out, const char *job_id, size_t length, c
                                      [TR_PRUNE_DRY_RUN] = "dry_run",
                                      [TR_REFUSED] = "refused",
                                      [TR_PRUNE_BUSY] = "busy"};
-  sqlite3_str_appendall(out, "{\"job_id\":");
-  tr_json_append_string(out, job_id, length);
-  sqlite3_str_appendf(out, ",\"result\":\"%s\"", word[report->result]);
+  tr_result_begin(out, (TrBytes){job_id, length}, word[report->result]);
   append_number(out, "kept", report->kept);
   append_number(out, "dropped", report->dropped);
   append_number(out, "bytes_freed", report->bytes_freed);
-  append_json_text(out, "archive", report->archive[0] ? report->archive : NULL);
+  append_if_any(out, "archive", report->archive[0] ? report->archive : NULL);
   if (report->unshipped > 0) {
     append_number(out, "unshipped", report->unshipped);
     sqlite3_str_appendall(out, ",\"sink\":");
     tr_json_append_string(out, report->sink, strlen(report->sink) - TR_SUFFIX_LEN);
   }
   if (report->recovered) sqlite3_str_appendall(out, ",\"recovered\":true");
-  append_json_text(out, "reason", report->reason);
-  append_json_text(out, "refused", report->result == TR_REFUSED ? report->reason : call->refusal);
+  append_if_any(out, "reason", report->reason);
+  append_if_any(out, "refused", report->result == TR_REFUSED ? report->reason : call->refusal);
   append_rule(out, call);
   sqlite3_str_appendchar(out, 1, '}');
 }
 
 static void append_json_failure(sqlite3_str *out, const char *job_id, size_t length, const char *reason,
                                 const PruneCall *call) {
-  sqlite3_str_appendall(out, "{\"job_id\":");
-  tr_json_append_string(out, job_id, length);
-  sqlite3_str_appendall(out, ",\"result\":\"failed\",\"kept\":null,\"dropped\":null,\"bytes_freed\":0");
-  append_json_text(out, "reason", reason ? reason : "out of memory");
+  tr_result_begin(out, (TrBytes){job_id, length}, "failed");
+  sqlite3_str_appendall(out, ",\"kept\":null,\"dropped\":null,\"bytes_freed\":0");
+  append_if_any(out, "reason", reason ? reason : "out of memory");
   append_rule(out, call);
   sqlite3_str_appendchar(out, 1, '}');
-}
-
-/* Consumes `out` and `message`. */
-static void finish_function(sqlite3_context *context, int code, sqlite3_str *out, char *message) {
-  int out_code = out ? sqlite3_str_errcode(out) : SQLITE_OK;
-  int length = out ? sqlite3_str_length(out) : 0;
-  char *text = out ? sqlite3_str_finish(out) : NULL;
-  if (code == SQLITE_OK) code = out_code;
-  if (code == SQLITE_OK) {
-    sqlite3_result_text(context, text, length, sqlite3_free);
-    text = NULL;
-  } else if (code == SQLITE_NOMEM) {
-    sqlite3_result_error_nomem(context);
-  } else {
-    bool is_internal = code == SQLITE_NOTFOUND || code == SQLITE_ABORT || code == SQLITE_NOLFS;
-    if (message) sqlite3_result_error(context, message, -1);
-    sqlite3_result_error_code(context, is_internal ? SQLITE_ERROR : code);
-  }
-  sqlite3_free(text);
-  sqlite3_free(message);
 }
 
 /* --- one job ------------------------------------------------------------------------------------------------------ */
@@ -397,7 +371,7 @@ static void prune_function(sqlite3_context *context, int argc, sqlite3_value **a
     code = prune_one(&call, job_id, length, out, &message);
   }
   end_call(&call);
-  finish_function(context, code, out, message);
+  tr_result_finish(context, code, out, message);
 }
 
 /* --- every job ---------------------------------------------------------------------------------------------------- */
@@ -462,7 +436,7 @@ static void prune_all_function(sqlite3_context *context, int argc, sqlite3_value
   }
   tr_name_list_free(&list.jobs);
   end_call(&call);
-  finish_function(context, code, out, message);
+  tr_result_finish(context, code, out, message);
 }
 
 int tr_prune_register(TrConnection *connection) {

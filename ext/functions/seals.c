@@ -43,13 +43,8 @@ typedef struct SealCall {
 
 /* --- options ------------------------------------------------------------------------------------------------------ */
 
-static const char *text_of_value(sqlite3_value *value) {
-  const char *text = sqlite3_value_type(value) == SQLITE_TEXT ? (const char *)sqlite3_value_text(value) : NULL;
-  return text && strlen(text) == (size_t)sqlite3_value_bytes(value) ? text : NULL;
-}
-
 static int take_seal_option(SealCall *call, const char *name, sqlite3_value *value, char **message) {
-  const char *text = text_of_value(value);
+  const char *text = tr_option_text(value);
   if (name && strcmp(name, "dir") == 0) {
     if (text == NULL || *text == '\0')
       return tr_error(message, SQLITE_ERROR, "the value of 'dir' has to be the path of a directory");
@@ -107,48 +102,6 @@ static int take_sealed_job(int argc, sqlite3_value **argv, TrBytes *job, char **
 
 /* --- results ------------------------------------------------------------------------------------------------------ */
 
-static void begin_object(sqlite3_str *out, TrBytes job, const char *result) {
-  sqlite3_str_appendall(out, "{\"job_id\":");
-  tr_json_append_string(out, job.text, job.length);
-  sqlite3_str_appendf(out, ",\"result\":\"%s\"", result);
-}
-
-static void append_whole(sqlite3_str *out, const char *name, int64_t number) {
-  sqlite3_str_appendf(out, ",\"%s\":%lld", name, (long long)number);
-}
-
-static void append_words(sqlite3_str *out, const char *name, const char *text) {
-  sqlite3_str_appendf(out, ",\"%s\":", name);
-  if (text)
-    tr_json_append_string(out, text, strlen(text));
-  else
-    sqlite3_str_appendall(out, "null");
-}
-
-static void append_head(sqlite3_str *out, const char *name, const unsigned char head[TR_DIGEST_BYTES]) {
-  char text[TR_DIGEST_TEXT_SIZE];
-  tr_digest_text(head, text);
-  append_words(out, name, text);
-}
-
-void tr_give_text(sqlite3_context *context, int code, sqlite3_str *out, char *message) {
-  int out_code = sqlite3_str_errcode(out), length = sqlite3_str_length(out);
-  char *text = sqlite3_str_finish(out);
-  if (code == SQLITE_OK) code = out_code;
-  if (code == SQLITE_OK) {
-    sqlite3_result_text(context, text, length, sqlite3_free);
-    text = NULL;
-  } else if (code == SQLITE_NOMEM) {
-    sqlite3_result_error_nomem(context);
-  } else {
-    bool is_internal = code == SQLITE_NOTFOUND || code == SQLITE_ABORT || code == SQLITE_NOLFS;
-    if (message) sqlite3_result_error(context, message, -1);
-    sqlite3_result_error_code(context, is_internal ? SQLITE_ERROR : code);
-  }
-  sqlite3_free(text);
-  sqlite3_free(message);
-}
-
 /* Errors of one job do not stop the others; only errors that concern the caller do. `why` is consumed. */
 static int tell_failed(sqlite3_str *out, TrBytes job, int code, char *why, char **message) {
   if (code == SQLITE_INTERRUPT || code == SQLITE_NOMEM) {
@@ -156,8 +109,8 @@ static int tell_failed(sqlite3_str *out, TrBytes job, int code, char *why, char 
     *message = why;
     return code;
   }
-  begin_object(out, job, code == SQLITE_BUSY ? "busy" : "failed");
-  append_words(out, "reason", why ? why : "out of memory");
+  tr_result_begin(out, job, code == SQLITE_BUSY ? "busy" : "failed");
+  tr_json_append_text(out, "reason", why ? why : "out of memory");
   sqlite3_str_appendchar(out, 1, '}');
   sqlite3_free(why);
   return SQLITE_OK;
@@ -166,7 +119,6 @@ static int tell_failed(sqlite3_str *out, TrBytes job, int code, char *why, char 
 /* --- a verification ----------------------------------------------------------------------------------------------- */
 
 #define MOST_VERIFICATIONS 100
-#define FOREIGN_SIGNATURE "the newest signature is of a head that no seal has"
 
 /* The journal is read behind the opening of the job's file, and before the receipts. */
 static int check_behind_journal(SealCall *call, TrVerification *v, bool *again, char **message) {
@@ -184,10 +136,6 @@ static int check_behind_journal(SealCall *call, TrVerification *v, bool *again, 
   }
   int code = tr_verification_check(v, &unfinished, again, message);
   return code == SQLITE_OK && !*again ? tr_verification_check_archive(v, call->max_line, again, message) : code;
-}
-
-static bool has_foreign_signature(const TrVerification *v) {
-  return v->seals.signature && !tr_seals_have_head(&v->seals, v->seals.signed_head);
 }
 
 /* --- to seal ------------------------------------------------------------------------------------------------------ */
@@ -209,11 +157,11 @@ static int changed_error(const SealOne *one, char **message) {
 
 static char *first_reason(const TrVerification *v) {
   if (v->seals.faults.count) return sqlite3_mprintf("%s", v->seals.faults.name[0]);
-  return v->stretch.from >= 0 ? tr_verification_mismatch(v) : sqlite3_mprintf(FOREIGN_SIGNATURE);
+  return v->stretch.from >= 0 ? tr_verification_mismatch(v) : sqlite3_mprintf("%s", TR_FOREIGN_SIGNATURE);
 }
 
 static int judge_before_sealing(SealOne *one, const TrVerification *v) {
-  bool is_tampered = v->seals.faults.count || v->stretch.from >= 0 || has_foreign_signature(v);
+  bool is_tampered = v->seals.faults.count || v->stretch.from >= 0 || tr_verification_has_foreign_signature(v);
   one->report.seal = one->verified = v->sealed;
   if (!is_tampered || v->is_gone) return SQLITE_OK; /* that it is gone, the sealing says */
   one->report.result = TR_SEAL_TAMPERED;
@@ -259,13 +207,13 @@ static int sign_locked(void *context, char **message) {
 static void append_seal_report(sqlite3_str *out, TrBytes job, const TrSealReport *report) {
   static const char *const word[] = {
       [TR_SEAL_MADE] = "sealed", [TR_SEAL_UNCHANGED] = "unchanged", [TR_SEAL_TAMPERED] = "tampered"};
-  begin_object(out, job, word[report->result]);
-  append_whole(out, "lines", report->seal.lines);
-  append_whole(out, "bytes", report->seal.bytes);
-  append_whole(out, "new_lines", report->new_lines);
-  append_head(out, "head", report->seal.head);
+  tr_result_begin(out, job, word[report->result]);
+  tr_json_append_integer(out, "lines", report->seal.lines);
+  tr_json_append_integer(out, "bytes", report->seal.bytes);
+  tr_json_append_integer(out, "new_lines", report->new_lines);
+  tr_digest_append(out, "head", report->seal.head);
   sqlite3_str_appendf(out, ",\"signed\":%s", report->is_signed ? "true" : "false");
-  append_words(out, "reason", report->reason);
+  tr_json_append_text(out, "reason", report->reason);
   sqlite3_str_appendchar(out, 1, '}');
 }
 
@@ -293,7 +241,7 @@ static void seal_function(sqlite3_context *context, int argc, sqlite3_value **ar
     code = tell_failed(out, job, code, why, &message);
   }
   end_seal_call(&call);
-  tr_give_text(context, code, out, message);
+  tr_result_finish(context, code, out, message);
 }
 
 /* taskresults_seal_sign(job_id, head, signature, 'name', value, ...) -> INTEGER */
@@ -304,8 +252,8 @@ static void seal_sign_function(sqlite3_context *context, int argc, sqlite3_value
   unsigned char head[TR_DIGEST_BYTES];
   char *message = NULL;
   int code = take_sealed_job(argc, argv, &one.job, &message);
-  const char *digits = argc > 1 ? text_of_value(argv[1]) : NULL;
-  one.signature = argc > 2 ? text_of_value(argv[2]) : NULL;
+  const char *digits = argc > 1 ? tr_option_text(argv[1]) : NULL;
+  one.signature = argc > 2 ? tr_option_text(argv[2]) : NULL;
   one.head = head;
   if (code == SQLITE_OK && (!digits || !tr_digest_parse(digits, head) || !one.signature)) {
     code = tr_error(&message, SQLITE_ERROR,
@@ -321,155 +269,11 @@ static void seal_sign_function(sqlite3_context *context, int argc, sqlite3_value
   }
   end_seal_call(&call);
   sqlite3_str *out = sqlite3_str_new(sqlite3_context_db_handle(context));
-  tr_give_text(context, code, out, message);
+  tr_result_finish(context, code, out, message);
   if (code == SQLITE_OK) sqlite3_result_int(context, one.is_known);
 }
 
 /* --- to verify ---------------------------------------------------------------------------------------------------- */
-
-static void append_reason(sqlite3_str *out, bool *is_first, const char *text) {
-  if (!*is_first) sqlite3_str_appendchar(out, 1, ',');
-  *is_first = false;
-  tr_json_append_string(out, text, strlen(text));
-}
-
-#define ONLY_A_RECEIPT "is from before the prune of %s, which only a receipt explains: it proves nothing of the lines "
-
-static void append_missing_head(sqlite3_str *out, bool *is_first, const unsigned char head[TR_DIGEST_BYTES]) {
-  char digits[TR_DIGEST_TEXT_SIZE], text[160];
-  tr_digest_text(head, digits);
-  sqlite3_snprintf(sizeof text, text, "no seal has the head that was kept elsewhere, %s", digits);
-  append_reason(out, is_first, text);
-}
-
-static void append_unproven(sqlite3_str *out, bool *is_first, const TrVerification *v, size_t since,
-                            const unsigned char head[TR_DIGEST_BYTES]) {
-  char digits[TR_DIGEST_TEXT_SIZE], when[TR_TIMESTAMP_SIZE], text[400];
-  tr_digest_text(head, digits);
-  tr_timestamp_format(v->seals.era[since].pruned_us, when);
-  sqlite3_snprintf(sizeof text, text,
-                   "the head that was kept elsewhere, %s, " ONLY_A_RECEIPT "there now; keep a newer one", digits, when);
-  append_reason(out, is_first, text);
-}
-
-/* The heads that were kept elsewhere: those that the job does not have; and is there one that proves its lines? */
-static int append_kept_heads(sqlite3_str *out, bool *is_first, SealCall *call, const TrVerification *v) {
-  const TrKeptHead *unproven = NULL, *kept = call->heads.head;
-  size_t end, since = 0;
-  bool is_proven = false;
-  int code = SQLITE_OK;
-  size_t i = tr_kept_heads_find(&call->heads, (TrBytes){v->job_id, v->length}, &end);
-  for (size_t begin = i; i < end && code == SQLITE_OK; i++) {
-    size_t era;
-    code = tr_poll(&call->poll);
-    if (i > begin && memcmp(kept[i].head, kept[i - 1].head, TR_DIGEST_BYTES) == 0) continue;
-    if (!tr_seals_find_head(&v->seals, kept[i].head, &era)) {
-      append_missing_head(out, is_first, kept[i].head);
-    } else if (tr_verification_unproven_since(v, era) == 0) {
-      is_proven = true;
-    } else {
-      since = tr_verification_unproven_since(v, era);
-      unproven = &kept[i];
-    }
-  }
-  if (unproven && !is_proven && *is_first) append_unproven(out, is_first, v, since, unproven->head);
-  return code;
-}
-
-static void append_stretch(sqlite3_str *out, bool *is_first, const TrVerification *v) {
-  char *text = tr_verification_mismatch(v);
-  append_reason(out, is_first, text ? text : "out of memory");
-  sqlite3_free(text);
-}
-
-static int append_reasons(sqlite3_str *out, SealCall *call, const TrVerification *v, bool *is_any) {
-  bool is_first = true;
-  for (size_t i = 0; i < v->seals.faults.count; i++) append_reason(out, &is_first, v->seals.faults.name[i]);
-  if (v->is_gone && tr_seals_are_any(&v->seals)) append_reason(out, &is_first, "the file is gone, and it was sealed");
-  if (v->stretch.from >= 0) append_stretch(out, &is_first, v);
-  if (has_foreign_signature(v)) append_reason(out, &is_first, FOREIGN_SIGNATURE);
-  int code = append_kept_heads(out, &is_first, call, v);
-  *is_any = !is_first;
-  return code;
-}
-
-/* What is gone, as receipts say. It is proven if it is in the archive, and matches the seals of before. */
-static void append_removals(sqlite3_str *out, const TrVerification *v) {
-  char when[TR_TIMESTAMP_SIZE];
-  sqlite3_str_appendall(out, ",\"removals\":[");
-  for (size_t i = 1; i < v->seals.eras; i++) {
-    const TrEra *era = &v->seals.era[i];
-    tr_timestamp_format(era->pruned_us, when);
-    sqlite3_str_appendf(out, "%s{\"pruned_at\":\"%s\"", i > 1 ? "," : "", when);
-    append_whole(out, "lines", era->gone_lines);
-    append_whole(out, "bytes", era->gone_bytes);
-    append_words(out, "receipt", era->sealed.after);
-    append_words(out, "archive", era->archive);
-    sqlite3_str_appendf(out, ",\"proven\":%s}", i >= v->proven_from ? "true" : "false");
-  }
-  sqlite3_str_appendchar(out, 1, ']');
-}
-
-/* How many of the lines that are there now its head covers: after a prune, of the kept ones we cannot tell, so none. */
-static int64_t signed_lines(const TrVerification *v) {
-  const TrSeals *seals = &v->seals;
-  const TrSeal *begun = &seals->era[seals->eras - 1].sealed;
-  int64_t lines = memcmp(begun->head, seals->signed_head, TR_DIGEST_BYTES) == 0 ? begun->lines : 0;
-  for (size_t i = 0; i < seals->count; i++) {
-    const TrSeal *seal = &seals->seal[i];
-    if (seal->era == seals->eras - 1 && memcmp(seal->head, seals->signed_head, TR_DIGEST_BYTES) == 0)
-      lines = seal->lines;
-  }
-  return lines;
-}
-
-static void append_signature(sqlite3_str *out, const TrVerification *v) {
-  char when[TR_TIMESTAMP_SIZE];
-  size_t era, since;
-  if (v->seals.signature == NULL) {
-    sqlite3_str_appendall(out, ",\"signed_lines\":null,\"signed_before\":null,\"signed_head\":null,\"signature\":null");
-    return;
-  }
-  bool is_ours = tr_seals_find_head(&v->seals, v->seals.signed_head, &era);
-  if (is_ours)
-    append_whole(out, "signed_lines", signed_lines(v));
-  else
-    append_words(out, "signed_lines", NULL);
-  since = is_ours ? tr_verification_unproven_since(v, era) : 0;
-  if (since) tr_timestamp_format(v->seals.era[since].pruned_us, when);
-  append_words(out, "signed_before", since ? when : NULL);
-  append_head(out, "signed_head", v->seals.signed_head);
-  append_words(out, "signature", v->seals.signature);
-}
-
-static int append_verdict(sqlite3_str *out, SealCall *call, const TrVerification *v) {
-  sqlite3_str *reasons = sqlite3_str_new(NULL);
-  bool is_tampered, is_sealed = tr_seals_are_any(&v->seals);
-  int code = append_reasons(reasons, call, v, &is_tampered);
-  begin_object(out, (TrBytes){v->job_id, v->length}, is_tampered ? "tampered" : is_sealed ? "fine" : "unsealed");
-  append_whole(out, "lines", v->sealed.lines);
-  append_whole(out, "bytes", v->sealed.bytes);
-  if (is_sealed && !v->is_gone)
-    append_head(out, "head", v->sealed.head);
-  else
-    append_words(out, "head", NULL);
-  append_whole(out, "unsealed_lines", v->unsealed_lines);
-  append_whole(out, "unsealed_bytes", v->unsealed_bytes);
-  append_whole(out, "seals", (int64_t)v->seals.count);
-  if (v->stretch.from >= 0) {
-    append_whole(out, "from", v->stretch.from);
-    append_whole(out, "to", v->stretch.to);
-  } else {
-    sqlite3_str_appendall(out, ",\"from\":null,\"to\":null");
-  }
-  char *list = sqlite3_str_finish(reasons);
-  sqlite3_str_appendf(out, ",\"reasons\":[%s]", list ? list : "");
-  sqlite3_free(list);
-  append_removals(out, v);
-  append_signature(out, v);
-  sqlite3_str_appendchar(out, 1, '}');
-  return code;
-}
 
 static int verify_once(SealCall *call, TrBytes job, sqlite3_str *out, bool *again, char **message) {
   TrVerification verification;
@@ -477,7 +281,8 @@ static int verify_once(SealCall *call, TrBytes job, sqlite3_str *out, bool *agai
   if (code == SQLITE_OK) code = check_behind_journal(call, &verification, again, message);
   bool is_there =
       code == SQLITE_OK && (!verification.is_gone || tr_seals_are_any(&verification.seals) || call->heads.is_given);
-  if (code == SQLITE_OK && !*again && is_there) code = append_verdict(out, call, &verification);
+  if (code == SQLITE_OK && !*again && is_there)
+    code = tr_verification_append(out, &verification, &call->heads, &call->poll);
   if (code == SQLITE_OK && !*again && !is_there) {
     code = tr_error(message, SQLITE_NOTFOUND, "job '%.*s': %s/%s does not exist: there is no such job", (int)job.length,
                     job.text, call->dir.path, verification.name);
@@ -508,7 +313,7 @@ static void verify_function(sqlite3_context *context, int argc, sqlite3_value **
   if (code == SQLITE_OK) code = begin_seal_call(&call, context, true, argc - 1, argv + 1, &message);
   if (code == SQLITE_OK) code = verify_one(&call, job, out, &message);
   end_seal_call(&call);
-  tr_give_text(context, code, out, message);
+  tr_result_finish(context, code, out, message);
 }
 
 /* --- every job ---------------------------------------------------------------------------------------------------- */
@@ -569,7 +374,7 @@ static void act_on_all(sqlite3_context *context, bool verifies, int argc, sqlite
   sqlite3_str_appendchar(out, 1, ']');
   tr_name_list_free(&jobs);
   end_seal_call(&call);
-  tr_give_text(context, code, out, message);
+  tr_result_finish(context, code, out, message);
 }
 
 /* taskresults_seal_all('name', value, ...) -> TEXT */

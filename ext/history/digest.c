@@ -27,6 +27,17 @@ bool tr_digest_parse(const char *text, unsigned char out[TR_DIGEST_BYTES]) {
   return true;
 }
 
+void tr_digest_append(sqlite3_str *out, const char *name, const unsigned char digest[TR_DIGEST_BYTES]) {
+  char text[TR_DIGEST_TEXT_SIZE];
+  tr_digest_text(digest, text);
+  tr_json_append_text(out, name, text);
+}
+
+bool tr_digest_take(const TrJson *object, const char *key, unsigned char digest[TR_DIGEST_BYTES]) {
+  const char *text = tr_json_text(tr_json_member(object, key));
+  return text && tr_digest_parse(text, digest);
+}
+
 #ifdef TR_WITHOUT_DIGEST
 
 int tr_digest_new(TrDigest **digest, char **message) {

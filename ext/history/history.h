@@ -154,6 +154,9 @@ TR_CHECKED int tr_digest_end(TrDigest *digest, char out[TR_DIGEST_TEXT_SIZE]);
 void tr_digest_free(TrDigest *digest); /* NULL is allowed */
 void tr_digest_text(const unsigned char bytes[TR_DIGEST_BYTES], char out[TR_DIGEST_TEXT_SIZE]);
 bool tr_digest_parse(const char *text, unsigned char out[TR_DIGEST_BYTES]); /* false: not 64 hexadecimal digits */
+/* A member of a JSON object, written as by tr_json_append_text(), or read. */
+void tr_digest_append(sqlite3_str *out, const char *name, const unsigned char digest[TR_DIGEST_BYTES]);
+bool tr_digest_take(const TrJson *object, const char *key, unsigned char digest[TR_DIGEST_BYTES]);
 
 /* ------------------------------------------------------------------------------------------------------------------
 ** history/own_file.c - a file of ours that belongs to a job's: who may own it, and who may read it
@@ -253,6 +256,9 @@ char *tr_receipts_path(const char *dir_path); /* of the folder, for messages. NU
 
 /* The name in the folder of a receipt that has not been appended yet. */
 void tr_receipts_pending_name(const char *job_id, size_t length, char out[TR_PENDING_NAME_SIZE]);
+
+/* A file in it. file->fd is -1 if there is none; the caller closes it. */
+TR_CHECKED int tr_receipts_open_file(TrDir *folder, const char *name, TrPoll *poll, TrFile *file, char **message);
 
 typedef struct TrReceipts {
   TrDir *folder; /* borrowed */

@@ -10,22 +10,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void append_member(sqlite3_str *out, const char *name, int64_t number) {
-  sqlite3_str_appendf(out, ",\"%s\":%lld", name, (long long)number);
-}
-
-static void append_text_or_null(sqlite3_str *out, const char *name, const char *text) {
-  sqlite3_str_appendf(out, ",\"%s\":", name);
-  if (text)
-    tr_json_append_string(out, text, strlen(text));
-  else
-    sqlite3_str_appendall(out, "null");
-}
-
 static void append_time(sqlite3_str *out, const char *name, const int64_t *time_us) {
   char text[TR_TIMESTAMP_SIZE];
   if (time_us) tr_timestamp_format(*time_us, text);
-  append_text_or_null(out, name, time_us ? text : NULL);
+  tr_json_append_text(out, name, time_us ? text : NULL);
 }
 
 static void append_days(sqlite3_str *out, const TrReceipt *receipt) {
@@ -35,15 +23,15 @@ static void append_days(sqlite3_str *out, const TrReceipt *receipt) {
     char text[TR_DAY_TEXT_SIZE];
     tr_day_text(day->day, text);
     sqlite3_str_appendf(out, "%s{\"day\":\"%s\"", i ? "," : "", text);
-    append_member(out, "runs", day->runs);
-    append_member(out, "failures", day->failures);
+    tr_json_append_integer(out, "runs", day->runs);
+    tr_json_append_integer(out, "failures", day->failures);
     append_time(out, "first_run", &day->first_us);
     append_time(out, "last_run", &day->last_us);
     sqlite3_str_appendchar(out, 1, '}');
   }
   sqlite3_str_appendall(out, "],\"untimed\":{\"runs\":");
   sqlite3_str_appendf(out, "%lld", (long long)receipt->untimed);
-  append_member(out, "failures", receipt->untimed_failures);
+  tr_json_append_integer(out, "failures", receipt->untimed_failures);
   sqlite3_str_appendchar(out, 1, '}');
 }
 
@@ -52,13 +40,13 @@ static void append_file(sqlite3_str *out, const char *name, const TrReceiptFile 
   tr_json_append_exact(out, "dev", file->dev);
   sqlite3_str_appendchar(out, 1, ',');
   tr_json_append_exact(out, "inode", file->inode);
-  append_member(out, "bytes", file->bytes);
+  tr_json_append_integer(out, "bytes", file->bytes);
   sqlite3_str_appendchar(out, 1, '}');
 }
 
 /* Their number is always there; they themselves only if there are few. */
 static void append_kept(sqlite3_str *out, const TrReceipt *receipt) {
-  append_member(out, "kept_ranges", (int64_t)receipt->kept_count);
+  tr_json_append_integer(out, "kept_ranges", (int64_t)receipt->kept_count);
   sqlite3_str_appendall(out, ",\"kept\":");
   if (receipt->kept_count > TR_RECEIPT_MAX_RANGES) {
     sqlite3_str_appendall(out, "null");
@@ -72,28 +60,22 @@ static void append_kept(sqlite3_str *out, const TrReceipt *receipt) {
   sqlite3_str_appendchar(out, 1, ']');
 }
 
-static void append_digest_of(sqlite3_str *out, const char *name, const unsigned char digest[TR_DIGEST_BYTES]) {
-  char text[TR_DIGEST_TEXT_SIZE];
-  tr_digest_text(digest, text);
-  append_text_or_null(out, name, text);
-}
-
 #define NEW_HEAD "\"new_head\":\""
 
 static void append_seal_member(sqlite3_str *out, const TrReceiptSeal *seal) {
   sqlite3_str_appendall(out, ",\"seal\":{\"job_id\":");
   tr_json_append_string(out, seal->job_id, strlen(seal->job_id));
   if (seal->has_previous)
-    append_digest_of(out, "previous", seal->previous);
+    tr_digest_append(out, "previous", seal->previous);
   else
-    append_text_or_null(out, "previous", NULL);
-  append_member(out, "old_lines", seal->old_lines);
-  append_member(out, "old_bytes", seal->old_bytes);
-  append_digest_of(out, "old_head", seal->old_head);
-  append_member(out, "new_bytes", seal->new_bytes);
-  append_digest_of(out, "new_head", seal->new_head);
-  append_member(out, "new_lines", seal->new_lines);
-  append_digest_of(out, "new_tail", seal->new_tail);
+    tr_json_append_text(out, "previous", NULL);
+  tr_json_append_integer(out, "old_lines", seal->old_lines);
+  tr_json_append_integer(out, "old_bytes", seal->old_bytes);
+  tr_digest_append(out, "old_head", seal->old_head);
+  tr_json_append_integer(out, "new_bytes", seal->new_bytes);
+  tr_digest_append(out, "new_head", seal->new_head);
+  tr_json_append_integer(out, "new_lines", seal->new_lines);
+  tr_digest_append(out, "new_tail", seal->new_tail);
   sqlite3_str_appendchar(out, 1, '}');
 }
 
@@ -107,35 +89,31 @@ char *tr_receipt_encode(const TrReceipt *receipt) {
   sqlite3_str *out = sqlite3_str_new(NULL);
   sqlite3_str_appendf(out, "{\"id\":\"%s\"", receipt->id);
   append_time(out, "pruned_at", &receipt->pruned_us);
-  append_text_or_null(out, "rule", receipt->rule);
-  append_member(out, "uid", receipt->uid);
-  append_text_or_null(out, "version", TASKRESULTS_VERSION);
-  append_member(out, "max_line", receipt->max_line);
-  append_member(out, "lines", receipt->lines);
-  append_member(out, "records", receipt->records);
-  append_member(out, "failures", receipt->failures);
-  append_member(out, "bytes", receipt->bytes);
+  tr_json_append_text(out, "rule", receipt->rule);
+  tr_json_append_integer(out, "uid", receipt->uid);
+  tr_json_append_text(out, "version", TASKRESULTS_VERSION);
+  tr_json_append_integer(out, "max_line", receipt->max_line);
+  tr_json_append_integer(out, "lines", receipt->lines);
+  tr_json_append_integer(out, "records", receipt->records);
+  tr_json_append_integer(out, "failures", receipt->failures);
+  tr_json_append_integer(out, "bytes", receipt->bytes);
   append_time(out, "first_run", receipt->days ? &receipt->day[0].first_us : NULL);
   append_time(out, "last_run", receipt->days ? &receipt->day[receipt->days - 1].last_us : NULL);
-  append_text_or_null(out, "sha256", receipt->sha256[0] ? receipt->sha256 : NULL);
+  tr_json_append_text(out, "sha256", receipt->sha256[0] ? receipt->sha256 : NULL);
   append_days(out, receipt);
   append_file(out, "old", &receipt->old);
   append_file(out, "new", &receipt->new);
   append_kept(out, receipt);
   sqlite3_str_appendf(out, ",\"scattered\":%s", receipt->is_scattered ? "true" : "false");
-  append_member(out, "unbroken_from", receipt->unbroken_from);
+  tr_json_append_integer(out, "unbroken_from", receipt->unbroken_from);
   sqlite3_str_appendf(out, ",\"unbroken_hash\":\"%016llx\"", (unsigned long long)receipt->unbroken_hash);
-  append_text_or_null(out, "archive", receipt->archive);
+  tr_json_append_text(out, "archive", receipt->archive);
   if (receipt->is_sealed) append_seal_member(out, &receipt->seal);
   sqlite3_str_appendall(out, receipt->is_replaced ? TR_RECEIPT_END_REPLACED : TR_RECEIPT_END);
   return sqlite3_str_finish(out);
 }
 
 /* --- a line -> a receipt ------------------------------------------------------------------------------------------ */
-
-static bool take_count_of(const TrJson *object, const char *key, int64_t *number) {
-  return tr_json_integer(tr_json_member(object, key), number) && *number >= 0;
-}
 
 static bool take_time_of(const TrJson *object, const char *key, int64_t *time_us) {
   const char *text = tr_json_text(tr_json_member(object, key));
@@ -168,7 +146,7 @@ static bool take_day_of(const TrJson *object, TrReceiptDay *day) {
   sqlite3_snprintf(sizeof midnight, midnight, "%sT00:00:00Z", text);
   if (!tr_timestamp_parse(midnight, strlen(midnight), &start_us)) return false;
   tr_day_of_time(start_us, &day->day);
-  return take_count_of(object, "runs", &day->runs) && take_count_of(object, "failures", &day->failures) &&
+  return tr_json_count(object, "runs", &day->runs) && tr_json_count(object, "failures", &day->failures) &&
          take_time_of(object, "first_run", &day->first_us) && take_time_of(object, "last_run", &day->last_us) &&
          day->failures <= day->runs && day->runs > 0 && day->first_us <= day->last_us &&
          tr_day_of_time(day->first_us, &first) && first == day->day && tr_day_of_time(day->last_us, &last) &&
@@ -203,10 +181,10 @@ static bool sums_are_right(const TrReceipt *receipt) {
 
 static bool take_numbers(const TrJson *object, TrReceipt *receipt) {
   const TrJson *untimed = tr_json_member(object, "untimed");
-  return take_count_of(object, "uid", &receipt->uid) && take_count_of(object, "lines", &receipt->lines) &&
-         take_count_of(object, "records", &receipt->records) && take_count_of(object, "failures", &receipt->failures) &&
-         take_count_of(object, "bytes", &receipt->bytes) && take_count_of(untimed, "runs", &receipt->untimed) &&
-         take_count_of(untimed, "failures", &receipt->untimed_failures);
+  return tr_json_count(object, "uid", &receipt->uid) && tr_json_count(object, "lines", &receipt->lines) &&
+         tr_json_count(object, "records", &receipt->records) && tr_json_count(object, "failures", &receipt->failures) &&
+         tr_json_count(object, "bytes", &receipt->bytes) && tr_json_count(untimed, "runs", &receipt->untimed) &&
+         tr_json_count(untimed, "failures", &receipt->untimed_failures);
 }
 
 static int take_texts(const TrJson *object, TrReceipt *receipt, bool *is_fine) {
@@ -222,15 +200,10 @@ static int take_texts(const TrJson *object, TrReceipt *receipt, bool *is_fine) {
   return receipt->rule && (receipt->archive || archive_name == NULL) ? SQLITE_OK : SQLITE_NOMEM;
 }
 
-static bool take_digest_of(const TrJson *object, const char *key, unsigned char digest[TR_DIGEST_BYTES]) {
-  const char *text = tr_json_text(tr_json_member(object, key));
-  return text && tr_digest_parse(text, digest);
-}
-
 static bool take_previous(const TrJson *object, TrReceiptSeal *seal) {
   const TrJson *value = tr_json_member(object, "previous");
   seal->has_previous = tr_json_text(value) != NULL;
-  return seal->has_previous ? take_digest_of(object, "previous", seal->previous) : value && !tr_json_is_truthy(value);
+  return seal->has_previous ? tr_digest_take(object, "previous", seal->previous) : value && !tr_json_is_truthy(value);
 }
 
 static int take_seal_of(const TrJson *object, TrReceipt *receipt, bool *is_fine) {
@@ -239,10 +212,10 @@ static int take_seal_of(const TrJson *object, TrReceipt *receipt, bool *is_fine)
   const char *job_id = tr_json_text(tr_json_member(value, "job_id"));
   *is_fine =
       value == NULL ||
-      (job_id && take_previous(value, seal) && take_count_of(value, "old_lines", &seal->old_lines) &&
-       take_count_of(value, "old_bytes", &seal->old_bytes) && take_digest_of(value, "old_head", seal->old_head) &&
-       take_count_of(value, "new_bytes", &seal->new_bytes) && take_digest_of(value, "new_head", seal->new_head) &&
-       take_count_of(value, "new_lines", &seal->new_lines) && take_digest_of(value, "new_tail", seal->new_tail));
+      (job_id && take_previous(value, seal) && tr_json_count(value, "old_lines", &seal->old_lines) &&
+       tr_json_count(value, "old_bytes", &seal->old_bytes) && tr_digest_take(value, "old_head", seal->old_head) &&
+       tr_json_count(value, "new_bytes", &seal->new_bytes) && tr_digest_take(value, "new_head", seal->new_head) &&
+       tr_json_count(value, "new_lines", &seal->new_lines) && tr_digest_take(value, "new_tail", seal->new_tail));
   receipt->is_sealed = value && *is_fine;
   if (!receipt->is_sealed) return SQLITE_OK;
   seal->job_id = sqlite3_mprintf("%s", job_id);
@@ -253,8 +226,8 @@ static int take_seal_of(const TrJson *object, TrReceipt *receipt, bool *is_fine)
 static void take_file_of(const TrJson *object, const char *key, TrReceiptFile *file) {
   const TrJson *value = tr_json_member(object, key);
   int64_t inode;
-  if (take_count_of(value, "inode", &inode)) file->inode = (uint64_t)inode;
-  if (!take_count_of(value, "bytes", &file->bytes)) file->bytes = 0;
+  if (tr_json_count(value, "inode", &inode)) file->inode = (uint64_t)inode;
+  if (!tr_json_count(value, "bytes", &file->bytes)) file->bytes = 0;
 }
 
 static bool take_hash(const char *text, uint64_t *hash) {
@@ -272,7 +245,7 @@ static bool take_unbroken(const TrJson *object, TrReceipt *receipt) {
   receipt->has_unbroken = from != NULL;
   if (from == NULL && receipt->is_scattered) receipt->unbroken_from = receipt->new.bytes;
   if (from == NULL) return true;
-  return take_count_of(object, "unbroken_from", &receipt->unbroken_from) &&
+  return tr_json_count(object, "unbroken_from", &receipt->unbroken_from) &&
          take_hash(tr_json_text(tr_json_member(object, "unbroken_hash")), &receipt->unbroken_hash);
 }
 

@@ -46,23 +46,23 @@ static int read_from(TrReceipts *receipts, int64_t from) {
                        false, receipts->poll);
 }
 
-int tr_receipts_open(TrReceipts *receipts, TrDir *folder, const char *name, TrPoll *poll, char **message) {
+int tr_receipts_open_file(TrDir *folder, const char *name, TrPoll *poll, TrFile *file, char **message) {
   TrEntry entry;
+  int code = tr_dir_open_file(folder, name, poll, file, &entry);
+  if (code != SQLITE_OK || entry == TR_ENTRY_READABLE || entry == TR_ENTRY_VANISHED) return code;
+  bool is_file = entry == TR_ENTRY_UNREADABLE;
+  return tr_error(message, is_file ? SQLITE_CANTOPEN : SQLITE_ERROR, TR_RECEIPTS_WHAT ", %s/%s: %s%s", folder->path,
+                  name, is_file ? "" : "it is ",
+                  is_file ? strerror(file->error_number) : tr_file_type(file->stat.st_mode));
+}
+
+int tr_receipts_open(TrReceipts *receipts, TrDir *folder, const char *name, TrPoll *poll, char **message) {
   tr_receipts_close(receipts);
   receipts->folder = folder;
   receipts->poll = poll;
   sqlite3_snprintf(sizeof receipts->name, receipts->name, "%s", name);
-  int code = tr_dir_open_file(folder, name, poll, &receipts->file, &entry);
-  if (code != SQLITE_OK || entry == TR_ENTRY_VANISHED) return code;
-  if (entry == TR_ENTRY_IRREGULAR) {
-    char cause[64];
-    sqlite3_snprintf(sizeof cause, cause, "it is %s", tr_file_type(receipts->file.stat.st_mode));
-    return receipts_error(receipts, SQLITE_ERROR, cause, message);
-  }
-  if (entry == TR_ENTRY_UNREADABLE) {
-    return receipts_error(receipts, SQLITE_CANTOPEN, strerror(receipts->file.error_number), message);
-  }
-  return read_from(receipts, 0);
+  int code = tr_receipts_open_file(folder, name, poll, &receipts->file, message);
+  return code == SQLITE_OK && receipts->file.fd >= 0 ? read_from(receipts, 0) : code;
 }
 
 static void forget_torn(TrReceipts *receipts) {

@@ -121,8 +121,12 @@ static int add_receipts_name(void *context, const char *name) {
   return tr_name_list_add(context, name, strlen(name));
 }
 
+static TrDir receipts_folder(const TrUnbroken *unbroken) {
+  return (TrDir){.fd = unbroken->folder.fd, .store = &tr_results_store, .path = unbroken->folder_path};
+}
+
 static int list_receipts_folder(TrUnbroken *unbroken, char **message) {
-  TrDir folder = {.fd = unbroken->folder.fd, .store = &tr_results_store, .path = unbroken->folder_path};
+  TrDir folder = receipts_folder(unbroken);
   int code = tr_dir_list(&folder, unbroken->poll, add_receipts_name, &unbroken->names, message);
   tr_name_list_sort(&unbroken->names);
   unbroken->is_listed = true;
@@ -132,10 +136,9 @@ static int list_receipts_folder(TrUnbroken *unbroken, char **message) {
 static int enter_folder(TrUnbroken *unbroken, int dir_fd, const char *directory, bool lists, char **message) {
   tr_unbroken_end(unbroken);
   unbroken->directory = sqlite3_mprintf("%s", directory);
-  unbroken->folder_path = sqlite3_mprintf("%s/" TR_OWN_FOLDER "/" TR_RECEIPTS_FOLDER, directory);
+  unbroken->folder_path = tr_receipts_path(directory);
   if (unbroken->directory == NULL || unbroken->folder_path == NULL) return SQLITE_NOMEM;
-  int code =
-      tr_own_folder_open(&unbroken->folder, dir_fd, directory, TR_RECEIPTS_FOLDER, false, TR_RECEIPTS_WHAT, message);
+  int code = tr_receipts_enter(&unbroken->folder, dir_fd, directory, false, message);
   return code == SQLITE_OK && lists && unbroken->folder.fd >= 0 ? list_receipts_folder(unbroken, message) : code;
 }
 
@@ -150,24 +153,12 @@ static bool has_receipts(const TrUnbroken *unbroken, const char *name) {
   return names->count && bsearch(name, names->name, names->count, sizeof *names->name, compare_receipts_names);
 }
 
-static int open_own_file(const TrUnbroken *unbroken, const char *name, TrFile *file, bool *exists, char **message) {
-  TrDir folder = {.fd = unbroken->folder.fd, .store = &tr_results_store, .path = unbroken->folder_path};
-  TrEntry entry;
-  int code = tr_dir_open_file(&folder, name, unbroken->poll, file, &entry);
-  *exists = code == SQLITE_OK && entry == TR_ENTRY_READABLE;
-  if (code != SQLITE_OK || entry == TR_ENTRY_READABLE || entry == TR_ENTRY_VANISHED) return code;
-  bool is_file = entry == TR_ENTRY_UNREADABLE;
-  return tr_error(message, is_file ? SQLITE_CANTOPEN : SQLITE_ERROR, TR_RECEIPTS_WHAT ", %s/%s: it %s%s", folder.path,
-                  name, is_file ? "cannot be opened: " : "is ",
-                  is_file ? strerror(file->error_number) : tr_file_type(file->stat.st_mode));
-}
-
 static int search_one(const TrUnbroken *unbroken, const FileSearch *search, const char *name, int64_t *from,
                       char **message) {
+  TrDir folder = receipts_folder(unbroken);
   TrFile receipts = {.fd = -1};
-  bool exists;
-  int code = open_own_file(unbroken, name, &receipts, &exists, message);
-  if (code != SQLITE_OK || !exists) return code;
+  int code = tr_receipts_open_file(&folder, name, unbroken->poll, &receipts, message);
+  if (code != SQLITE_OK || receipts.fd < 0) return code;
   code = search_receipts(search, receipts.fd, receipts.stat.st_size, unbroken->poll, from);
   if (code == SQLITE_IOERR_READ || code == SQLITE_IOERR_FSTAT)
     tr_error(message, code, TR_RECEIPTS_WHAT ", %s/%s: %s", unbroken->folder_path, name, strerror(errno));

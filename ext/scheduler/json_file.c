@@ -227,6 +227,10 @@ bool tr_json_integer(const TrJson *value, int64_t *number) {
   return (double)*number == item->valuedouble;
 }
 
+bool tr_json_count(const TrJson *object, const char *key, int64_t *count) {
+  return tr_json_integer(tr_json_member(object, key), count) && *count >= 0;
+}
+
 bool tr_json_is_truthy(const TrJson *value) {
   const cJSON *item = (const cJSON *)value;
   if (cJSON_IsNumber(item)) return item->valuedouble != 0;

@@ -85,6 +85,7 @@ const char *tr_json_text(const TrJson *value);     /* NULL: not a string. Lives 
 const char *tr_json_key(const TrJson *member);     /* of an object's member, as first and next give them */
 bool tr_json_number(const TrJson *value, double *number);
 bool tr_json_integer(const TrJson *value, int64_t *number);                /* below 2^53 */
+bool tr_json_count(const TrJson *object, const char *key, int64_t *count); /* a member; not negative */
 bool tr_json_is_truthy(const TrJson *value);                               /* as Python's bool() */
 void tr_json_result(sqlite3_context *context, const TrJson *value);        /* as json_extract() would */
 void tr_json_result_source(sqlite3_context *context, const TrJson *value); /* as JSON */

@@ -179,6 +179,8 @@ TR_CHECKED int tr_verification_check_archive(TrVerification *verification, size_
 ** Whoever has forged the receipt can have changed all lines, so heads of that era prove nothing of them. 0: none. */
 size_t tr_verification_unproven_since(const TrVerification *verification, size_t era);
 char *tr_verification_mismatch(const TrVerification *verification); /* in words; the caller frees it */
+#define TR_FOREIGN_SIGNATURE "the newest signature is of a head that no seal has"
+bool tr_verification_has_foreign_signature(const TrVerification *verification);
 void tr_verification_end(TrVerification *verification);
 
 /* What a prune of a sealed file has to know of it. */

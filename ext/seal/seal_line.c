@@ -9,50 +9,27 @@
 */
 #include "seal.h"
 
-static void append_text_of(sqlite3_str *out, const char *name, const char *text) {
-  sqlite3_str_appendf(out, ",\"%s\":", name);
-  if (text)
-    tr_json_append_string(out, text, strlen(text));
-  else
-    sqlite3_str_appendall(out, "null");
-}
-
-static void append_digest(sqlite3_str *out, const char *name, const unsigned char digest[TR_DIGEST_BYTES]) {
-  char text[TR_DIGEST_TEXT_SIZE];
-  tr_digest_text(digest, text);
-  append_text_of(out, name, text);
-}
-
 char *tr_seal_encode(const TrSeal *seal) {
   char text[TR_TIMESTAMP_SIZE], head[TR_DIGEST_TEXT_SIZE];
   sqlite3_str *out = sqlite3_str_new(NULL);
   if (seal->signature) {
     tr_digest_text(seal->head, head);
     sqlite3_str_appendf(out, "{\"signs\":\"%s\"", head);
-    append_text_of(out, "signature", seal->signature);
+    tr_json_append_text(out, "signature", seal->signature);
   } else {
     tr_timestamp_format(seal->sealed_us, text);
     sqlite3_str_appendf(out, "{\"sealed_at\":\"%s\",\"uid\":%lld", text, (long long)geteuid());
-    append_text_of(out, "version", TASKRESULTS_VERSION);
-    append_text_of(out, "after", seal->after[0] ? seal->after : NULL);
+    tr_json_append_text(out, "version", TASKRESULTS_VERSION);
+    tr_json_append_text(out, "after", seal->after[0] ? seal->after : NULL);
     sqlite3_str_appendf(out, ",\"lines\":%lld,\"bytes\":%lld", (long long)seal->lines, (long long)seal->bytes);
-    append_digest(out, "tail", seal->tail);
-    append_digest(out, "head", seal->head);
+    tr_digest_append(out, "tail", seal->tail);
+    tr_digest_append(out, "head", seal->head);
   }
   sqlite3_str_appendall(out, "}\n");
   return sqlite3_str_finish(out);
 }
 
 /* --- a line -> a seal --------------------------------------------------------------------------------------------- */
-
-static bool take_digest(const TrJson *object, const char *key, unsigned char digest[TR_DIGEST_BYTES]) {
-  const char *text = tr_json_text(tr_json_member(object, key));
-  return text && tr_digest_parse(text, digest);
-}
-
-static bool take_number_of(const TrJson *object, const char *key, int64_t *number) {
-  return tr_json_integer(tr_json_member(object, key), number) && *number >= 0;
-}
 
 static bool take_after(const TrJson *object, TrSeal *seal) {
   const TrJson *value = tr_json_member(object, "after");
@@ -66,14 +43,14 @@ static bool take_after(const TrJson *object, TrSeal *seal) {
 static bool take_seal(const TrJson *object, TrSeal *seal) {
   const char *when = tr_json_text(tr_json_member(object, "sealed_at"));
   return when && tr_timestamp_parse(when, strlen(when), &seal->sealed_us) && take_after(object, seal) &&
-         take_number_of(object, "lines", &seal->lines) && take_number_of(object, "bytes", &seal->bytes) &&
+         tr_json_count(object, "lines", &seal->lines) && tr_json_count(object, "bytes", &seal->bytes) &&
          seal->lines <= seal->bytes && (seal->lines > 0 || seal->bytes == 0) &&
-         take_digest(object, "tail", seal->tail) && take_digest(object, "head", seal->head);
+         tr_digest_take(object, "tail", seal->tail) && tr_digest_take(object, "head", seal->head);
 }
 
 static int take_signature(const TrJson *object, TrSeal *seal, bool *is_fine) {
   const char *text = tr_json_text(tr_json_member(object, "signature"));
-  *is_fine = text && take_digest(object, "signs", seal->head);
+  *is_fine = text && tr_digest_take(object, "signs", seal->head);
   if (!*is_fine) return SQLITE_OK;
   seal->signature = sqlite3_mprintf("%s", text);
   return seal->signature ? SQLITE_OK : SQLITE_NOMEM;

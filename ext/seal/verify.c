@@ -141,3 +141,7 @@ char *tr_verification_mismatch(const TrVerification *v) {
   return sqlite3_mprintf("the sealed stretch [%lld, %lld) does not match: %s", (long long)v->stretch.from,
                          (long long)v->stretch.to, v->cause);
 }
+
+bool tr_verification_has_foreign_signature(const TrVerification *v) {
+  return v->seals.signature && !tr_seals_have_head(&v->seals, v->seals.signed_head);
+}
