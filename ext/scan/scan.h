@@ -339,7 +339,7 @@ bool tr_scan_job_of_entry(const TrScan *scan, char job_id[TR_NAME_SIZE], size_t 
 int64_t tr_scan_rowid(const TrScan *scan, const TrLine *line); /* of a line of the file that is read now */
 int64_t tr_scan_file_rowid(const TrScan *scan);                /* of a row that stands for all of a job */
 bool tr_scan_is_backwards(const TrScan *scan);                 /* newest rows first? */
-/* From which byte of the file that is read now no run is missing. */
+/* scan/unbroken_from.c: from which byte of the file that is read now no run is missing. */
 TR_CHECKED int tr_scan_unbroken_from(TrScan *scan, int64_t *from, char **message);
 
 /* ------------------------------------------------------------------------------------------------------------------
